@@ -1,0 +1,51 @@
+//! What the engine and its front ends say to each other: plain, serialisable data and nothing else.
+//!
+//! A run is described by one [`RunConfig`], written as TOML in the project folder. Every front end (command
+//! line, window, browser page) builds one, [`RunConfig::validate`] names what is wrong with it, and the engine
+//! does the rest.
+
+pub mod config;
+pub mod model;
+pub mod names;
+pub mod presets;
+
+pub use config::{
+    DataConfig, Decay, GenerateConfig, OptimizerKind, RunConfig, TokenizerConfig, TokenizerKind,
+    TrainConfig,
+};
+pub use model::{
+    Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
+};
+
+/// A configuration that breaks a rule: which field, what it holds, and the rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// Dotted path of the field, as in the run's TOML file: `model.heads`.
+    pub field: String,
+    /// The value found there, as text.
+    pub value: String,
+    /// The rule that it breaks, as a phrase that follows "must": `divide by model.kv_heads (4)`.
+    pub rule: String,
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} = {} must {}", self.field, self.value, self.rule)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Checks one rule of a configuration; `rule` follows the word "must".
+pub(crate) fn require(
+    holds: bool,
+    field: &str,
+    value: impl std::fmt::Display,
+    rule: impl Into<String>,
+) -> Result<(), Invalid> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Invalid { field: field.to_owned(), value: value.to_string(), rule: rule.into() })
+    }
+}

@@ -1,0 +1,36 @@
+//! Nearest-name suggestions for misspelt presets, settings and subcommands.
+
+/// The known name nearest to `name`, if any is near enough to be what was meant.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// "unknown preset `nanogtp`; did you mean `nanogpt-cpu`? Known: …".
+pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let list = known.join(", ");
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => format!("unknown {what} `{name}`; did you mean `{meant}`? Known: {list}"),
+        None => format!("unknown {what} `{name}`. Known: {list}"),
+    }
+}
+
+/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`" (variants likewise).
+pub fn with_suggestion(message: &str) -> String {
+    let Some(start) = message.find("unknown field `").or_else(|| message.find("unknown variant `"))
+    else {
+        return message.trim_end().to_owned();
+    };
+    let quoted: Vec<&str> =
+        message.get(start..).unwrap_or_default().split('`').skip(1).step_by(2).collect();
+    let suggestion = quoted
+        .split_first()
+        .and_then(|(name, known)| nearest(name, known.iter().copied()))
+        .map(|meant| format!("; did you mean `{meant}`?"))
+        .unwrap_or_default();
+    format!("{}{suggestion}", message.trim_end())
+}

@@ -1,0 +1,262 @@
+//! Named runs that fix model, training and tokenizer together, and the one dial that derives everything from a depth.
+
+use crate::model::{Activation, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
+use crate::model::{NormPlacement, Position};
+use crate::{DataConfig, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
+
+/// Every preset: name and one line about it.
+pub const PRESETS: &[(&str, &str)] = &[
+    ("first-stories", "the argument-free run: little stories from the embedded corpus in about two minutes on two cores"),
+    ("nanogpt-cpu", "nanoGPT's shakespeare-char on a laptop: 4 layers, 128 channels, validation loss 1.88"),
+    ("nanogpt-gpu", "nanoGPT's shakespeare-char on a GPU: 6 layers, 384 channels, validation loss 1.4697"),
+    ("gpt2-124m", "GPT-2 small's shape: 12 layers, 768 channels, window 1024"),
+    ("llama-tiny", "a small Llama: RMSNorm, rotary positions, SwiGLU, grouped queries"),
+    ("stories-260k", "llama2.c's 260K TinyStories model"),
+    ("stories-15m", "llama2.c's 15M TinyStories model"),
+];
+
+/// The preset of that name, or an error that suggests the nearest.
+pub fn preset(name: &str) -> Result<RunConfig, String> {
+    let config = match name {
+        "first-stories" => first_stories(),
+        "nanogpt-cpu" => nanogpt_cpu(),
+        "nanogpt-gpu" => nanogpt_gpu(),
+        "gpt2-124m" => gpt2_124m(),
+        "llama-tiny" => llama_tiny(),
+        "stories-260k" => stories_260k(),
+        "stories-15m" => stories_15m(),
+        _ => return Err(names::unknown("preset", name, PRESETS.iter().map(|(name, _)| *name))),
+    };
+    Ok(RunConfig { preset: name.to_owned(), ..config })
+}
+
+fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> RunConfig {
+    RunConfig {
+        preset: String::new(),
+        seed: 1337,
+        device: "auto".to_owned(),
+        data: DataConfig::default(),
+        tokenizer,
+        model,
+        train,
+    }
+}
+
+fn tokenizer(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
+    TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
+}
+
+/// GPT-2's shape as nanoGPT trains it: pre-norm LayerNorm, exact GELU, learned positions, tied head.
+fn gpt(vocabulary: usize, context: usize, depth: usize, heads: usize, width: usize) -> ModelConfig {
+    ModelConfig {
+        vocabulary,
+        context,
+        depth,
+        width,
+        heads,
+        kv_heads: heads,
+        head_size: width / heads,
+        qk_norm: false,
+        norm: NormConfig { kind: NormKind::Layer, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
+        position: Position::Learned,
+        mlp: Mlp { hidden: 4 * width, activation: Activation::GeluExact, gate: Gate::None },
+        bias: false,
+        tied_head: true,
+        dropout: Dropout::default(),
+        init: Initialisation::default(),
+    }
+}
+
+/// Llama's shape: pre-norm RMSNorm, rotary positions, SwiGLU, tied head as in llama2.c.
+fn llama(
+    vocabulary: usize,
+    context: usize,
+    depth: usize,
+    (heads, kv_heads): (usize, usize),
+    width: usize,
+    hidden: usize,
+) -> ModelConfig {
+    ModelConfig {
+        kv_heads,
+        norm: NormConfig { kind: NormKind::Rms, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
+        position: Position::Rope { base: 10000.0 },
+        mlp: Mlp { hidden, activation: Activation::Silu, gate: Gate::Swiglu },
+        ..gpt(vocabulary, context, depth, heads, width)
+    }
+}
+
+fn first_stories() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Bpe, 768),
+        llama(768, 128, 4, (4, 2), 128, 352),
+        TrainConfig {
+            steps: 1200,
+            batch: 12,
+            learning_rate: 2e-3,
+            min_learning_rate: 1e-4,
+            warmup_steps: 60,
+            beta2: 0.99,
+            eval_interval: 200,
+            eval_batches: 8,
+            checkpoint_interval: 200,
+            sample_interval: 200,
+            sample_prompt: "One day".to_owned(),
+            sample_tokens: 96,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+/// karpathy/nanoGPT, README, "I only have a macbook": validation loss 1.88.
+fn nanogpt_cpu() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Char, 0),
+        gpt(65, 64, 4, 4, 128),
+        TrainConfig {
+            steps: 2000,
+            batch: 12,
+            learning_rate: 1e-3,
+            min_learning_rate: 1e-4,
+            warmup_steps: 100,
+            beta2: 0.99,
+            weight_decay: 0.1,
+            eval_interval: 250,
+            eval_batches: 20,
+            sample_prompt: "\n".to_owned(),
+            sample_interval: 500,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+/// karpathy/nanoGPT, `config/train_shakespeare_char.py`: best validation loss 1.4697.
+fn nanogpt_gpu() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Char, 0),
+        ModelConfig { dropout: Dropout::everywhere(0.2), ..gpt(65, 256, 6, 6, 384) },
+        TrainConfig { steps: 5000, batch: 64, eval_batches: 200, ..nanogpt_cpu().train },
+    )
+}
+
+/// OpenAI's GPT-2 small with nanoGPT's training constants; nanoGPT's batch of 12 × 40 windows.
+fn gpt2_124m() -> RunConfig {
+    let shape = gpt(50257, 1024, 12, 12, 768);
+    let model = ModelConfig {
+        bias: true,
+        norm: NormConfig { bias: true, ..shape.norm },
+        mlp: Mlp { activation: Activation::GeluTanh, ..shape.mlp },
+        ..shape
+    };
+    run(
+        tokenizer(TokenizerKind::Bpe, 50257),
+        model,
+        TrainConfig {
+            steps: 600_000,
+            batch: 12,
+            accumulate: 40,
+            learning_rate: 6e-4,
+            min_learning_rate: 6e-5,
+            warmup_steps: 2000,
+            eval_interval: 2000,
+            eval_batches: 200,
+            checkpoint_interval: 1000,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+fn llama_tiny() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Bpe, 2048),
+        llama(2048, 256, 6, (6, 2), 192, 640),
+        TrainConfig {
+            steps: 5000,
+            batch: 16,
+            learning_rate: 1e-3,
+            min_learning_rate: 1e-4,
+            warmup_steps: 200,
+            sample_interval: 500,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+/// karpathy/llama2.c, README of stories260K.
+fn stories_260k() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Bpe, 512),
+        ModelConfig {
+            dropout: Dropout::everywhere(0.05),
+            ..llama(512, 512, 5, (8, 4), 64, 172)
+        },
+        TrainConfig {
+            steps: 100_000,
+            batch: 128,
+            learning_rate: 1e-3,
+            min_learning_rate: 0.0,
+            warmup_steps: 1000,
+            beta2: 0.99,
+            weight_decay: 0.01,
+            eval_interval: 2000,
+            eval_batches: 100,
+            checkpoint_interval: 1000,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+/// karpathy/llama2.c, `train.py`'s defaults for stories15M.
+fn stories_15m() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Bpe, 32000),
+        llama(32000, 256, 6, (6, 6), 288, 768),
+        TrainConfig {
+            steps: 100_000,
+            batch: 128,
+            accumulate: 4,
+            learning_rate: 5e-4,
+            min_learning_rate: 0.0,
+            warmup_steps: 1000,
+            eval_interval: 2000,
+            eval_batches: 100,
+            checkpoint_interval: 1000,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+/// Deepest model that the dial offers.
+pub const DEEPEST: usize = 48;
+
+/// Everything from one number, after nanochat's habit: 64 channels a layer, heads of 64 (32 for shallow models),
+/// a rate that falls with the root of the width, and about 12 tokens seen for every parameter of the blocks.
+pub fn from_depth(depth: usize) -> Result<RunConfig, String> {
+    if depth == 0 || depth > DEEPEST {
+        return Err(format!("--depth {depth} must lie between 1 and {DEEPEST}"));
+    }
+    let width = 64 * depth;
+    let head_size = if depth < 6 { 32 } else { 64 };
+    let heads = width / head_size;
+    let context = if depth < 6 { 256 } else { 512 };
+    let vocabulary = if depth < 6 { 2048 } else { 8192 };
+    // Llama's two thirds of four widths, on a multiple of 64.
+    let hidden = (8 * width / 3).next_multiple_of(64);
+    let batch = 16;
+    let parameters = depth * (4 * width * width + 3 * width * hidden);
+    let steps = (12 * parameters / (batch * context)).clamp(500, 1_000_000) as u64;
+    let learning_rate = 1e-3 * (256.0 / width as f64).sqrt().min(2.0);
+    let config = run(
+        tokenizer(TokenizerKind::Bpe, vocabulary),
+        llama(vocabulary, context, depth, (heads, heads), width, hidden),
+        TrainConfig {
+            steps,
+            batch,
+            learning_rate,
+            min_learning_rate: learning_rate / 10.0,
+            warmup_steps: (steps / 20).min(2000),
+            sample_interval: (steps / 10).max(1),
+            ..TrainConfig::default()
+        },
+    );
+    Ok(RunConfig { preset: format!("depth-{depth}"), ..config })
+}

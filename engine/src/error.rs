@@ -1,0 +1,77 @@
+//! The engine's one error type. A message says what happened, where, and what to do about it.
+
+use std::path::PathBuf;
+
+/// Everything that can go wrong in the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("{}: {source}{}", path.display(), advice_for_io(source))]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Text, a tokenizer or a project file that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    BadFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it, where, and what to do.
+        reason: String,
+    },
+    /// A configuration that breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] glasshouse_protocol::Invalid),
+    /// A configuration or request that cannot be met, said in one sentence.
+    #[error("{0}")]
+    Refused(String),
+    /// A node of the graph whose inputs do not fit it.
+    #[error(transparent)]
+    Graph(#[from] crate::graph::GraphError),
+    /// The device is missing, lost, or cannot do what is asked.
+    #[error("{0}")]
+    Device(String),
+    /// The model and its batch need more memory than the device or one of its buffers offers.
+    #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
+    TooLarge {
+        /// What does not fit.
+        what: String,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+        /// A setting that would fit.
+        advice: String,
+    },
+    /// A fault of ours: an invariant that should hold does not.
+    #[error("internal error: {0}; please report it")]
+    Internal(String),
+}
+
+/// Shorthand for results of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn advice_for_io(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => {
+            "; free some space and run again with --resume: finished checkpoints are safe"
+        }
+        std::io::ErrorKind::PermissionDenied => "; check the permissions, or choose another place with --project",
+        _ => "",
+    }
+}
+
+impl Error {
+    /// Wraps an I/O error with the path it happened at.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// A file that cannot be used, and why.
+    pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self::BadFile { path: path.into(), reason: reason.into() }
+    }
+}

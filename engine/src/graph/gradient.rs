@@ -1,0 +1,223 @@
+//! Reverse-mode differentiation: walks the forward nodes from the loss back and appends each one's gradient rule.
+//!
+//! A rule stands beside its forward formula in [`super::op`]. Where a value flows into several nodes its gradients are
+//! summed; the sum costs nothing where the last contribution comes from a norm or a linear layer, whose backward kernels
+//! take the rest as a residual.
+
+use super::{Graph, GraphError, NodeId, Op, Origin, ParameterId, ValueId};
+use std::collections::HashMap;
+
+/// Appends the gradient of `loss` (the first output of a [`Op::CrossEntropy`]), times `scale`, with respect to every
+/// trainable parameter that it depends on.
+pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32) -> Result<(), GraphError> {
+    let forward = graph.nodes.len();
+    let mut pass = Backward { wanted: wanted(graph), gradients: HashMap::new(), graph };
+    for at in (0..forward).rev() {
+        pass.node(NodeId(at as u32), loss, scale)?;
+    }
+    Ok(())
+}
+
+/// Which values lead back to a trainable parameter.
+fn wanted(graph: &Graph) -> Vec<bool> {
+    let mut wanted: Vec<bool> = graph
+        .values
+        .iter()
+        .map(|value| match value.origin {
+            Origin::Parameter(id) => graph.parameters[id.index()].trainable,
+            _ => false,
+        })
+        .collect();
+    for node in &graph.nodes {
+        if node.inputs.iter().any(|input| wanted[input.index()]) {
+            for output in &node.outputs {
+                wanted[output.index()] = true;
+            }
+        }
+    }
+    wanted
+}
+
+struct Backward<'graph> {
+    graph: &'graph mut Graph,
+    wanted: Vec<bool>,
+    /// What has flowed back into each value so far.
+    gradients: HashMap<ValueId, ValueId>,
+}
+
+impl Backward<'_> {
+    fn wants(&self, value: ValueId) -> bool {
+        self.wanted.get(value.index()).copied().unwrap_or(false)
+    }
+
+    /// The gradient value of a parameter, if it is one that trains.
+    fn parameter(&mut self, value: ValueId) -> Option<ValueId> {
+        match self.graph.values[value.index()].origin {
+            Origin::Parameter(id) if self.wants(value) => Some(self.graph.gradient_of(ParameterId(id.0))),
+            _ => None,
+        }
+    }
+
+    fn one(&mut self, op: Op, inputs: &[ValueId]) -> Result<ValueId, GraphError> {
+        Ok(self.graph.push(op, inputs)?[0])
+    }
+
+    fn into(&mut self, op: Op, inputs: &[ValueId], gradients: &[ValueId]) -> Result<(), GraphError> {
+        self.graph.push_into(op, inputs, gradients).map(|_| ())
+    }
+
+    /// Adds `gradient` to what has flowed into `value`.
+    fn flow(&mut self, value: ValueId, gradient: ValueId) -> Result<(), GraphError> {
+        let sum = match self.gradients.get(&value).copied() {
+            Some(before) => self.one(Op::Add, &[before, gradient])?,
+            None => gradient,
+        };
+        self.gradients.insert(value, sum);
+        Ok(())
+    }
+
+    /// Runs a backward op that takes what has flowed into `value` so far as its residual.
+    fn flow_through(
+        &mut self,
+        value: ValueId,
+        op: impl Fn(bool) -> Op,
+        inputs: &[ValueId],
+    ) -> Result<(), GraphError> {
+        let before = self.gradients.get(&value).copied();
+        let mut inputs = inputs.to_vec();
+        inputs.extend(before);
+        let sum = self.one(op(before.is_some()), &inputs)?;
+        self.gradients.insert(value, sum);
+        Ok(())
+    }
+
+    fn node(&mut self, id: NodeId, loss: ValueId, scale: f32) -> Result<(), GraphError> {
+        let node = self.graph.nodes[id.index()].clone();
+        let (inputs, outputs) = (&node.inputs, &node.outputs);
+        if !self.wants(outputs[0]) {
+            return Ok(());
+        }
+        self.graph.scope = Some(node.scope.clone());
+        if let Op::CrossEntropy { label_smoothing, ignore_index } = node.op {
+            if outputs[0] == loss {
+                let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale };
+                let gradient = self.one(op, &[inputs[0], inputs[1], outputs[1], outputs[0]])?;
+                self.flow(inputs[0], gradient)?;
+            }
+            return Ok(());
+        }
+        let Some(dy) = self.gradients.get(&outputs[0]).copied() else { return Ok(()) };
+        match node.op {
+            Op::Embedding { positions, .. } => {
+                if let Some(table) = self.parameter(inputs[1]) {
+                    let count = self.graph.ty(inputs[0]).count();
+                    let order =
+                        self.graph.input(super::Input::TokenOrder, super::Type::u32(&[2, count]));
+                    self.into(Op::EmbeddingBackward, &[dy, inputs[0], order], &[table])?;
+                }
+                if positions && let Some(table) = self.parameter(inputs[2]) {
+                    let groups = self.graph.ty(inputs[0]).shape[0];
+                    self.into(Op::SumRows { groups }, &[dy], &[table])?;
+                }
+            }
+            Op::Norm { form, bias } => {
+                if let Some(scale) = self.parameter(inputs[1]) {
+                    let mut gradients = vec![scale];
+                    if bias {
+                        gradients.extend(self.parameter(inputs[2]));
+                    }
+                    let bias = gradients.len() == 2;
+                    self.into(Op::NormWeightBackward { bias }, &[inputs[0], outputs[1], dy], &gradients)?;
+                }
+                if self.wants(inputs[0]) {
+                    let op = |residual| Op::NormBackward { form, residual };
+                    self.flow_through(inputs[0], op, &[inputs[0], inputs[1], outputs[1], dy])?;
+                }
+            }
+            Op::Linear { bias, residual } => {
+                if let Some(weight) = self.parameter(inputs[1]) {
+                    self.into(Op::LinearWeightBackward, &[dy, inputs[0]], &[weight])?;
+                }
+                if bias && let Some(bias) = self.parameter(inputs[2]) {
+                    let groups = self.graph.ty(dy).rows();
+                    self.into(Op::SumRows { groups }, &[dy], &[bias])?;
+                }
+                if self.wants(inputs[0]) {
+                    let op = |residual| Op::LinearInputBackward { residual };
+                    self.flow_through(inputs[0], op, &[dy, inputs[1]])?;
+                }
+                if residual && let Some(stream) = inputs.last().copied().filter(|value| self.wants(*value)) {
+                    self.flow(stream, dy)?;
+                }
+            }
+            Op::HeadNorm { heads, .. } => {
+                if let (Some(query), Some(key)) = (self.parameter(inputs[1]), self.parameter(inputs[2])) {
+                    let op = Op::HeadNormWeightBackward { heads };
+                    self.into(op, &[inputs[0], outputs[1], dy], &[query, key])?;
+                }
+                let op = Op::HeadNormBackward { heads };
+                let gradient = self.one(op, &[inputs[0], inputs[1], inputs[2], outputs[1], dy])?;
+                self.flow(inputs[0], gradient)?;
+            }
+            Op::Rope { heads, inverse, cursor } => {
+                let mut from = vec![dy];
+                from.extend_from_slice(&inputs[1..]);
+                let gradient = self.one(Op::Rope { heads, inverse: !inverse, cursor }, &from)?;
+                self.flow(inputs[0], gradient)?;
+            }
+            Op::Attention { heads, dropout } => {
+                let delta = self.one(Op::AttentionDelta { heads }, &[outputs[0], dy])?;
+                let op = Op::AttentionBackward { heads, dropout };
+                let gradient = self.one(op, &[inputs[0], outputs[1], delta, dy])?;
+                self.flow(inputs[0], gradient)?;
+            }
+            Op::Activation(kind) => {
+                let gradient = self.one(Op::ActivationBackward(kind), &[inputs[0], dy])?;
+                self.flow(inputs[0], gradient)?;
+            }
+            Op::Gate(kind) => {
+                let gradient = self.one(Op::GateBackward(kind), &[inputs[0], dy])?;
+                self.flow(inputs[0], gradient)?;
+            }
+            Op::Dropout { site, residual } => {
+                if self.wants(inputs[0]) {
+                    let gradient = self.one(Op::Dropout { site, residual: false }, &[dy])?;
+                    self.flow(inputs[0], gradient)?;
+                }
+                if residual && self.wants(inputs[1]) {
+                    self.flow(inputs[1], dy)?;
+                }
+            }
+            Op::Add => {
+                for input in inputs {
+                    if self.wants(*input) {
+                        self.flow(*input, dy)?;
+                    }
+                }
+            }
+            Op::CrossEntropy { .. }
+            | Op::CachedAttention { .. }
+            | Op::LastRow
+            | Op::CrossEntropyBackward { .. }
+            | Op::LinearInputBackward { .. }
+            | Op::LinearWeightBackward
+            | Op::SumRows { .. }
+            | Op::NormBackward { .. }
+            | Op::NormWeightBackward { .. }
+            | Op::HeadNormBackward { .. }
+            | Op::HeadNormWeightBackward { .. }
+            | Op::AttentionDelta { .. }
+            | Op::AttentionBackward { .. }
+            | Op::ActivationBackward(_)
+            | Op::GateBackward(_)
+            | Op::EmbeddingBackward => {
+                return Err(GraphError {
+                    scope: node.scope.to_string(),
+                    op: node.op.name(),
+                    reason: "has no gradient of its own".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Counter-based random numbers for dropout: a mask is a pure function of (seed, site, element), so the backward pass
+//! recomputes it instead of storing it, and every executor draws the same one.
+
+/// Chris Wellons' `lowbias32` integer hash (nullprogram.com/blog/2018/07/31), also in `shaders/shared/random.wgsl`.
+pub fn mix(mut x: u32) -> u32 {
+    x ^= x >> 16;
+    x = x.wrapping_mul(0x7feb_352d);
+    x ^= x >> 15;
+    x = x.wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+/// 32 random bits of element `index` at a dropout site, for a micro-batch's seed.
+pub fn bits(seed: [u32; 2], site: u32, index: u32) -> u32 {
+    mix(mix(index ^ seed[0]).wrapping_add(seed[1]) ^ site.wrapping_mul(0x9e37_79b9))
+}
+
+/// Elements whose bits lie below this are dropped.
+pub fn threshold(rate: f32) -> u32 {
+    // `as` saturates, and a rate is below 1.
+    (f64::from(rate) * 4_294_967_296.0) as u32
+}
+
+/// SplitMix64 (Steele et al. 2014): one step of the stream from a 64-bit state.
+pub fn split_mix(state: u64) -> u64 {
+    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A stream's n-th number as a pure function of (seed, purpose, n): batches, dropout seeds, initial weights.
+pub fn nth(seed: u64, purpose: u64, n: u64) -> u64 {
+    split_mix(split_mix(split_mix(seed) ^ purpose).wrapping_add(n.wrapping_mul(0xd134_2543_de82_ef95)))
+}
+
+/// The dropout seed of a micro-batch.
+pub fn dropout_seed(seed: u64, step: u64, micro_batch: u64) -> [u32; 2] {
+    let number = nth(seed, 0xd20_9017, (step << 16) | micro_batch);
+    [number as u32, (number >> 32) as u32]
+}
