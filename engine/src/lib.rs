@@ -2,7 +2,10 @@
 //! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
 
 pub mod error;
+pub mod executor;
 pub mod graph;
+pub mod model;
+pub mod plan;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;

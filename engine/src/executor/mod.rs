@@ -1,0 +1,72 @@
+//! What every executor does, in the words that the trainer and the self-test use. Three run the same graphs:
+//! [`crate::gpu`] (our kernels), [`crate::cpu`] and [`crate::reference`] (plain burn with its autodiff, the oracle).
+
+pub mod update;
+
+use crate::graph::Graph;
+
+/// The weights and the optimizer's state, laid out as [`crate::plan::arena::ArenaLayout`] says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ArenaState {
+    /// Weights, `layout.length` floats.
+    pub parameters: Vec<f32>,
+    /// First moments, `layout.trained_end` floats; empty where the optimizer has none.
+    pub first_moments: Vec<f32>,
+    /// Second moments, likewise.
+    pub second_moments: Vec<f32>,
+}
+
+/// Token ids of a micro-batch, B·T each, row-major.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MicroBatch {
+    /// Input ids.
+    pub tokens: Vec<u32>,
+    /// The id that follows each.
+    pub targets: Vec<u32>,
+    /// Dropout's seed.
+    pub seed: [u32; 2],
+}
+
+/// One optimizer step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepInput {
+    /// Step number from 0; t = step + 1 in Adam's bias corrections.
+    pub step: u64,
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// As many as the plan accumulates.
+    pub micro_batches: Vec<MicroBatch>,
+}
+
+/// What a step reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Mean loss over the micro-batches.
+    pub loss: f32,
+    /// Global norm of the averaged gradient before clipping.
+    pub gradient_norm: f32,
+    /// The gradient was not finite: weights and moments are as before.
+    pub skipped: bool,
+}
+
+/// The graphs that a training executor runs, all over the same parameters.
+#[derive(Clone, Debug)]
+pub struct TrainingGraphs {
+    /// Forward and backward of a micro-batch; its loss is `train_loss`.
+    pub train: Graph,
+    /// The loss value of `train`.
+    pub train_loss: crate::graph::ValueId,
+    /// Forward only, no dropout, no smoothing; its loss is `evaluate_loss`.
+    pub evaluate: Graph,
+    /// The loss value of `evaluate`.
+    pub evaluate_loss: crate::graph::ValueId,
+}
+
+/// Entries of a value, fed into or read out of a graph that is run by itself (op tests, probes).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// Floats.
+    F32(Vec<f32>),
+    /// Ids and indices.
+    U32(Vec<u32>),
+}

@@ -1,0 +1,110 @@
+//! The optimizers' update rules, said once: the GPU's kernel and the CPU's loop follow [`entry`].
+
+use glasshouse_protocol::{OptimizerKind, TrainConfig};
+
+/// Constants of a run's optimizer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimizer {
+    /// Update rule.
+    pub kind: OptimizerKind,
+    /// Smoothing of the first moment, or SGD's momentum.
+    pub beta1: f32,
+    /// Smoothing of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Decoupled weight decay of the decayed part of the arena.
+    pub weight_decay: f32,
+    /// Largest global gradient norm; 0 is no clipping.
+    pub clip: f32,
+}
+
+impl Optimizer {
+    /// The optimizer of a run.
+    pub fn of(config: &TrainConfig) -> Self {
+        Self {
+            kind: config.optimizer,
+            beta1: config.beta1 as f32,
+            beta2: config.beta2 as f32,
+            eps: config.eps as f32,
+            weight_decay: config.weight_decay as f32,
+            clip: config.clip as f32,
+        }
+    }
+
+    /// Whether the rule keeps first moments.
+    pub fn first_moments(&self) -> bool {
+        self.kind != OptimizerKind::Rmsprop
+    }
+
+    /// Whether the rule keeps second moments.
+    pub fn second_moments(&self) -> bool {
+        self.kind != OptimizerKind::Sgd
+    }
+
+    /// (1 − β₁ᵗ, 1 − β₂ᵗ) for t = step + 1.
+    pub fn corrections(&self, step: u64) -> (f32, f32) {
+        let correction = |beta: f32| (1.0 - libm::pow(f64::from(beta), (step + 1) as f64)) as f32;
+        (correction(self.beta1), correction(self.beta2))
+    }
+
+    /// Factor on the gradient for its global norm, as PyTorch's `clip_grad_norm_` has it; `None` where the norm is not
+    /// finite and the step must be skipped.
+    pub fn gradient_scale(&self, norm: f32) -> Option<f32> {
+        if !norm.is_finite() {
+            None
+        } else if self.clip > 0.0 {
+            Some((self.clip / (norm + 1e-6)).min(1.0))
+        } else {
+            Some(1.0)
+        }
+    }
+}
+
+/// Learning rate and bias corrections of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// 1 − β₁ᵗ.
+    pub first_correction: f32,
+    /// 1 − β₂ᵗ.
+    pub second_correction: f32,
+}
+
+/// One entry's update. `gradient` is scaled already; `decay` is the weight decay where the entry is decayed, else 0.
+/// Returns (parameter, first moment, second moment).
+///
+/// * all: p ← p − lr·decay·p (decoupled; Loshchilov and Hutter 2019)
+/// * AdamW, Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
+/// * SGD: m ← β₁m + g, p ← p − lr·m
+/// * RMSProp: v ← β₂v + (1 − β₂)g², p ← p − lr·g/(√v + eps)
+#[inline(always)]
+pub fn entry(
+    optimizer: &Optimizer,
+    rate: &Rate,
+    decay: f32,
+    parameter: f32,
+    gradient: f32,
+    first: f32,
+    second: f32,
+) -> (f32, f32, f32) {
+    let parameter = parameter - rate.learning_rate * decay * parameter;
+    let second_moment = optimizer.beta2 * second + (1.0 - optimizer.beta2) * gradient * gradient;
+    match optimizer.kind {
+        OptimizerKind::Adamw | OptimizerKind::Adam => {
+            let first_moment = optimizer.beta1 * first + (1.0 - optimizer.beta1) * gradient;
+            let step = (first_moment / rate.first_correction)
+                / ((second_moment / rate.second_correction).sqrt() + optimizer.eps);
+            (parameter - rate.learning_rate * step, first_moment, second_moment)
+        }
+        OptimizerKind::Sgd => {
+            let momentum = optimizer.beta1 * first + gradient;
+            (parameter - rate.learning_rate * momentum, momentum, second)
+        }
+        OptimizerKind::Rmsprop => {
+            let step = gradient / (second_moment.sqrt() + optimizer.eps);
+            (parameter - rate.learning_rate * step, first, second_moment)
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Graph-building code that reads like the paper: embed, blocks of attention and MLP, norm, head, loss.
+
+use crate::error::Result;
+use crate::executor::TrainingGraphs;
+use crate::graph::{
+    Constant, DropoutSite, Graph, GraphError, Heads, Input, NormForm, Op, Parameter, Start, Type, ValueId,
+    gradient,
+};
+use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, TrainConfig};
+
+/// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Purpose {
+    /// Logits [B, T, V] and the loss, with dropout where `dropout` says.
+    Loss {
+        /// B.
+        batch: usize,
+        /// T.
+        time: usize,
+        /// Training's dropout, or none.
+        dropout: bool,
+        /// Label smoothing of the loss.
+        label_smoothing: f32,
+        /// Target that takes no part in the loss.
+        ignore_index: Option<u32>,
+    },
+    /// Logits [1, 1, V] of the cursor's last token, keys and values kept in caches of `context` positions.
+    Decode {
+        /// Tokens in a chunk: 1 to write, more to read a prompt.
+        chunk: usize,
+    },
+    /// Logits [1, 1, V] of the cursor's last token over a whole window, without caches (past the context length).
+    Window {
+        /// T.
+        time: usize,
+    },
+}
+
+/// A built graph and the values that matter in it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The graph, forward only.
+    pub graph: Graph,
+    /// Logits.
+    pub logits: ValueId,
+    /// f32[2], (mean loss, rows that count), for [`Purpose::Loss`].
+    pub loss: Option<ValueId>,
+}
+
+/// Builds the decoder's forward graph.
+pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
+    config.validate()?;
+    Ok(Builder::new(config, purpose).model()?)
+}
+
+/// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
+pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
+    let loss = |dropout, label_smoothing, ignore_index| Purpose::Loss {
+        batch: train.batch,
+        time: model.context,
+        dropout,
+        label_smoothing,
+        ignore_index,
+    };
+    let forward = build(model, loss(true, train.label_smoothing, train.ignore_index))?;
+    let evaluate = build(model, loss(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX))))?;
+    let missing = || crate::Error::Internal("a loss graph without a loss".to_owned());
+    let train_loss = forward.loss.ok_or_else(missing)?;
+    let mut graph = forward.graph;
+    gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32)?;
+    Ok(TrainingGraphs {
+        train: graph,
+        train_loss,
+        evaluate: evaluate.graph,
+        evaluate_loss: evaluate.loss.ok_or_else(missing)?,
+    })
+}
+
+struct Builder<'config> {
+    config: &'config ModelConfig,
+    purpose: Purpose,
+    graph: Graph,
+    heads: Heads,
+    sites: u32,
+}
+
+type Built<T = ValueId> = std::result::Result<T, GraphError>;
+
+impl<'config> Builder<'config> {
+    fn new(config: &'config ModelConfig, purpose: Purpose) -> Self {
+        let heads =
+            Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
+        Self { config, purpose, graph: Graph::default(), heads, sites: 0 }
+    }
+
+    /// B and T of the tokens.
+    fn size(&self) -> (usize, usize) {
+        match self.purpose {
+            Purpose::Loss { batch, time, .. } => (batch, time),
+            Purpose::Decode { chunk } => (1, chunk),
+            Purpose::Window { time } => (1, time),
+        }
+    }
+
+    fn cursor(&mut self) -> ValueId {
+        self.graph.input(Input::Cursor, Type::u32(&[2]))
+    }
+
+    /// The cursor where positions must be counted from it.
+    fn decode_cursor(&mut self) -> Option<ValueId> {
+        matches!(self.purpose, Purpose::Decode { .. }).then(|| self.cursor())
+    }
+
+    fn model(mut self) -> Built<Model> {
+        let (batch, time) = self.size();
+        let tokens = self.graph.input(Input::Tokens, Type::u32(&[batch, time]));
+        self.graph.set_scope("embedding");
+        let table = self.weight("embedding.tokens", &[self.config.vocabulary, self.config.width], false);
+        let mut stream = self.embed(tokens, table)?;
+        for block in 0..self.config.depth {
+            stream = self.block(block, stream)?;
+        }
+        if self.config.norm.placement == NormPlacement::Pre {
+            self.graph.set_scope("norm");
+            stream = self.norm("norm", stream)?;
+        }
+        self.graph.set_scope("head");
+        if !matches!(self.purpose, Purpose::Loss { .. }) {
+            let cursor = self.cursor();
+            stream = self.graph.push(Op::LastRow, &[stream, cursor])?[0];
+        }
+        let head = if self.config.tied_head {
+            table
+        } else {
+            self.weight("head.weight", &[self.config.vocabulary, self.config.width], false)
+        };
+        let logits = self.graph.push(Op::Linear { bias: false, residual: false }, &[stream, head])?[0];
+        let mut loss = None;
+        if let Purpose::Loss { label_smoothing, ignore_index, .. } = self.purpose {
+            self.graph.set_scope("loss");
+            let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
+            let op = Op::CrossEntropy { label_smoothing, ignore_index };
+            loss = Some(self.graph.push(op, &[logits, targets])?[0]);
+        }
+        Ok(Model { graph: self.graph, logits, loss })
+    }
+
+    fn embed(&mut self, tokens: ValueId, table: ValueId) -> Built {
+        let shape = [self.config.context, self.config.width];
+        let positions = match self.config.position {
+            Position::Learned => Some(self.weight("embedding.positions", &shape, false)),
+            Position::Sinusoidal => Some(self.graph.constant(Constant::SinusoidalTable, Type::f32(&shape))),
+            Position::Rope { .. } | Position::None => None,
+        };
+        let cursor = positions.and_then(|_| self.decode_cursor());
+        let op = Op::Embedding { positions: positions.is_some(), cursor: cursor.is_some() };
+        let inputs: Vec<ValueId> = [tokens, table].into_iter().chain(positions).chain(cursor).collect();
+        let embedded = self.graph.push(op, &inputs)?[0];
+        self.dropout(self.config.dropout.embedding, embedded, None)
+    }
+
+    fn block(&mut self, block: usize, stream: ValueId) -> Built {
+        match self.config.norm.placement {
+            NormPlacement::Pre => {
+                let path = format!("blocks.{block}.attention");
+                self.graph.set_scope(&path);
+                let normed = self.norm(&format!("{path}.norm"), stream)?;
+                let stream = self.attention(&path, normed, stream)?;
+                let path = format!("blocks.{block}.mlp");
+                self.graph.set_scope(&path);
+                let normed = self.norm(&format!("{path}.norm"), stream)?;
+                self.mlp(&path, normed, stream)
+            }
+            NormPlacement::Post => {
+                let path = format!("blocks.{block}.attention");
+                self.graph.set_scope(&path);
+                let sum = self.attention(&path, stream, stream)?;
+                let stream = self.norm(&format!("{path}.norm"), sum)?;
+                let path = format!("blocks.{block}.mlp");
+                self.graph.set_scope(&path);
+                let sum = self.mlp(&path, stream, stream)?;
+                self.norm(&format!("{path}.norm"), sum)
+            }
+        }
+    }
+
+    /// stream + dropout(output(attention(qkv(x)))).
+    fn attention(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
+        let (config, heads) = (self.config, self.heads);
+        let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), false, None)?;
+        if config.qk_norm {
+            let query = self.scale(&format!("{path}.query_norm"), config.head_size);
+            let key = self.scale(&format!("{path}.key_norm"), config.head_size);
+            let op = Op::HeadNorm { heads, eps: config.norm.eps };
+            qkv = self.graph.push(op, &[qkv, query, key])?[0];
+        }
+        if let Position::Rope { base } = config.position {
+            let shape = [config.context, config.head_size];
+            let table = self.graph.constant(Constant::RopeTable { base }, Type::f32(&shape));
+            let cursor = self.decode_cursor();
+            let op = Op::Rope { heads, inverse: false, cursor: cursor.is_some() };
+            let inputs: Vec<ValueId> = [qkv, table].into_iter().chain(cursor).collect();
+            qkv = self.graph.push(op, &inputs)?[0];
+        }
+        let mixed = if let Purpose::Decode { .. } = self.purpose {
+            let block = self.graph.values.iter().filter(|value| {
+                matches!(value.origin, crate::graph::Origin::Cache(_))
+            });
+            let number = block.count() as u32;
+            let shape = Type::f32(&[config.kv_heads, config.context, config.head_size]);
+            let keys = self.graph.cache(number, shape.clone());
+            let values = self.graph.cache(number + 1, shape);
+            let cursor = self.cursor();
+            self.graph.push(Op::CachedAttention { heads }, &[qkv, keys, values, cursor])?[0]
+        } else {
+            let dropout = self.site(config.dropout.attention);
+            self.graph.push(Op::Attention { heads, dropout }, &[qkv])?[0]
+        };
+        self.back_to_stream(&format!("{path}.output"), mixed, stream)
+    }
+
+    /// stream + dropout(down(activation(up(x)))), or the gated form.
+    fn mlp(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
+        let mlp = self.config.mlp;
+        let hidden = if mlp.gate == Gate::None {
+            let up = self.linear(&format!("{path}.up"), x, mlp.hidden, false, None)?;
+            self.graph.push(Op::Activation(mlp.activation), &[up])?[0]
+        } else {
+            let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, false, None)?;
+            self.graph.push(Op::Gate(mlp.gate), &[up])?[0]
+        };
+        self.back_to_stream(&format!("{path}.down"), hidden, stream)
+    }
+
+    /// The projection back into the residual stream; without dropout the sum is the linear layer's epilogue.
+    fn back_to_stream(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
+        let (width, rate) = (self.config.width, self.config.dropout.residual);
+        if self.site_rate(rate) > 0.0 {
+            let y = self.linear(path, x, width, true, None)?;
+            self.dropout(rate, y, Some(stream))
+        } else {
+            self.linear(path, x, width, true, Some(stream))
+        }
+    }
+
+    fn linear(
+        &mut self,
+        path: &str,
+        x: ValueId,
+        out: usize,
+        into_stream: bool,
+        residual: Option<ValueId>,
+    ) -> Built {
+        let columns = self.graph.ty(x).columns();
+        let weight = self.weight(&format!("{path}.weight"), &[out, columns], into_stream);
+        let bias = self.config.bias.then(|| self.shift(&format!("{path}.bias"), out));
+        let op = Op::Linear { bias: bias.is_some(), residual: residual.is_some() };
+        let inputs: Vec<ValueId> = [x, weight].into_iter().chain(bias).chain(residual).collect();
+        Ok(self.graph.push(op, &inputs)?[0])
+    }
+
+    fn norm(&mut self, path: &str, x: ValueId) -> Built {
+        let norm = &self.config.norm;
+        let form = NormForm { kind: norm.kind, eps: norm.eps };
+        let (with_bias, width) = (norm.bias, self.config.width);
+        let scale = self.scale(&format!("{path}.weight"), width);
+        let bias = with_bias.then(|| self.shift(&format!("{path}.bias"), width));
+        let inputs: Vec<ValueId> = [x, scale].into_iter().chain(bias).collect();
+        Ok(self.graph.push(Op::Norm { form, bias: with_bias }, &inputs)?[0])
+    }
+
+    /// The rate where this graph drops anything at all.
+    fn site_rate(&self, rate: f32) -> f32 {
+        if matches!(self.purpose, Purpose::Loss { dropout: true, .. }) { rate } else { 0.0 }
+    }
+
+    fn site(&mut self, rate: f32) -> Option<DropoutSite> {
+        let rate = self.site_rate(rate);
+        if rate > 0.0 {
+            self.sites += 1;
+            Some(DropoutSite { rate, site: self.sites })
+        } else {
+            None
+        }
+    }
+
+    fn dropout(&mut self, rate: f32, x: ValueId, residual: Option<ValueId>) -> Built {
+        let Some(site) = self.site(rate) else { return Ok(x) };
+        let op = Op::Dropout { site, residual: residual.is_some() };
+        let inputs: Vec<ValueId> = [x].into_iter().chain(residual).collect();
+        Ok(self.graph.push(op, &inputs)?[0])
+    }
+
+    /// A matrix or embedding: normal start, decayed.
+    fn weight(&mut self, name: &str, shape: &[usize], into_stream: bool) -> ValueId {
+        let init = self.config.init;
+        let narrow = into_stream && init.scale_residual;
+        let std =
+            if narrow { init.std / (2.0 * self.config.depth as f32).sqrt() } else { init.std };
+        self.add(name, shape, true, Start::Normal(std))
+    }
+
+    fn scale(&mut self, name: &str, size: usize) -> ValueId {
+        self.add(name, &[size], false, Start::Constant(1.0))
+    }
+
+    fn shift(&mut self, name: &str, size: usize) -> ValueId {
+        self.add(name, &[size], false, Start::Constant(0.0))
+    }
+
+    fn add(&mut self, name: &str, shape: &[usize], decayed: bool, start: Start) -> ValueId {
+        self.graph.parameter(Parameter {
+            name: name.to_owned(),
+            ty: Type::f32(shape),
+            decayed,
+            trainable: true,
+            start,
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Initial weights: a pure function of the seed and the parameter's place in the list, computed with `libm` so that
+//! every target begins with the same bits.
+
+use crate::graph::{Parameter, Start, random};
+use crate::plan::arena::ArenaLayout;
+
+/// The parameter arena at the start of a run; padding is zero.
+pub fn parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {
+    let mut arena = vec![0.0; layout.length];
+    for (number, parameter) in parameters.iter().enumerate() {
+        let start = layout.offsets[number];
+        let entries = &mut arena[start..start + layout.counts[number]];
+        match parameter.start {
+            Start::Constant(value) => entries.fill(value),
+            Start::Normal(deviation) => normal(entries, deviation, seed, number as u64),
+        }
+    }
+    arena
+}
+
+/// Box–Muller, two numbers a draw.
+fn normal(entries: &mut [f32], deviation: f32, seed: u64, stream: u64) {
+    for (pair, chunk) in entries.chunks_mut(2).enumerate() {
+        let draw = random::nth(seed, 0x1417_0000 | stream, pair as u64);
+        // Two uniform numbers of 32 bits, the first in (0, 1].
+        let first = ((draw >> 32) + 1) as f64 / 4_294_967_296.0;
+        let angle = (draw & 0xffff_ffff) as f64 / 4_294_967_296.0 * core::f64::consts::TAU;
+        let radius = libm::sqrt(-2.0 * libm::log(first)) * f64::from(deviation);
+        chunk[0] = (radius * libm::cos(angle)) as f32;
+        if let Some(second) = chunk.get_mut(1) {
+            *second = (radius * libm::sin(angle)) as f32;
+        }
+    }
+}

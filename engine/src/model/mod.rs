@@ -1,0 +1,6 @@
+//! The decoder, once: settings in, graph out. Everything else that is ever done to a model is a transformation of this graph.
+
+mod build;
+pub mod initial;
+
+pub use build::{Model, Purpose, build, training_graphs};

@@ -1,0 +1,148 @@
+//! From a graph to a static list of kernel dispatches over buffers of known size: plain data that can be built, printed,
+//! tested and sized without a device.
+//!
+//! [`lower`] turns each node into dispatches, [`memory`] gives every value a slot, [`arena`] lays out the weights. A plan
+//! is replayed by [`crate::gpu`]. What changes from step to step lies in buffers that the kernels index by
+//! [`Control::row`](control), never in the plan.
+
+pub mod arena;
+pub mod control;
+pub mod lower;
+pub mod memory;
+
+use crate::error::Result;
+use crate::graph::{Graph, Input, NodeId, Origin, ValueId};
+use arena::ArenaLayout;
+use glasshouse_shaders::Kernel;
+use lower::{Lowering, Place};
+use memory::Placement;
+use std::rc::Rc;
+
+/// A buffer of the executor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Buffer {
+    /// Activation slot by number.
+    Slot(usize),
+    /// Weights.
+    Parameters,
+    /// Gradients.
+    Gradients,
+    /// First moments, or SGD's momentum.
+    FirstMoments,
+    /// Second moments.
+    SecondMoments,
+    /// What the host fills in. [`Input::Tokens`], [`Input::Targets`] and [`Input::TokenOrder`] hold several micro-batches
+    /// one after another, of which the kernels take the one that the control's row says.
+    Input(Input),
+    /// A table by its value.
+    Constant(ValueId),
+    /// A cache by its number.
+    Cache(u32),
+    /// One [`control::ScheduleRow`] for each uploaded micro-batch.
+    Schedule,
+    /// The [`control::Control`] structure.
+    Control,
+    /// One [`control::ReportRow`] for each uploaded micro-batch.
+    Reports,
+}
+
+/// A range of a buffer, bound at the kernel's next binding after the arguments.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Binding {
+    /// Which buffer.
+    pub buffer: Buffer,
+    /// Start in bytes, a multiple of 256.
+    pub offset: u64,
+    /// Length in bytes; `None` is the whole buffer from `offset` on.
+    pub bytes: Option<u64>,
+}
+
+/// One kernel launch.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// What runs.
+    pub kernel: &'static Kernel,
+    /// Bytes of the kernel's `Arguments` structure (binding 0).
+    pub arguments: Vec<u8>,
+    /// Bindings 1, 2, … in order.
+    pub bindings: Vec<Binding>,
+    /// Workgroups.
+    pub groups: [u32; 3],
+    /// The graph node it works for; `None` for the optimizer's and the sampler's.
+    pub node: Option<NodeId>,
+    /// The node's scope, or the phase's name.
+    pub scope: Rc<str>,
+}
+
+/// A graph, lowered.
+#[derive(Debug)]
+pub struct Plan {
+    /// What was lowered.
+    pub graph: Graph,
+    /// Where weights, gradients and moments stand.
+    pub arena: ArenaLayout,
+    /// Where values stand.
+    pub placement: Placement,
+    /// What runs, in order.
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// Lowers a graph. `keep` are values that outlive the run, to be read afterwards. `target` says which variants to choose.
+pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result<Plan> {
+    let lowered: Vec<Lowering> = (0..graph.nodes.len())
+        .map(|at| lower::node(&graph, NodeId(at as u32), target))
+        .collect::<Result<_>>()?;
+    let scratch: Vec<Vec<u64>> = lowered.iter().map(|lowering| lowering.scratch.clone()).collect();
+    let arena = ArenaLayout::of(&graph);
+    let placement = memory::place(&graph, keep, &scratch);
+    let mut dispatches = Vec::new();
+    for (at, lowering) in lowered.into_iter().enumerate() {
+        for launch in lowering.launches {
+            let bindings = launch
+                .bindings
+                .iter()
+                .map(|place| binding(&graph, &arena, &placement, at, *place))
+                .collect::<Result<Vec<_>>>()?;
+            dispatches.push(Dispatch {
+                kernel: launch.kernel,
+                arguments: launch.arguments,
+                bindings,
+                groups: launch.groups,
+                node: Some(NodeId(at as u32)),
+                scope: graph.nodes[at].scope.clone(),
+            });
+        }
+    }
+    Ok(Plan { graph, arena, placement, dispatches })
+}
+
+/// Where a place lies once memory is laid out.
+fn binding(
+    graph: &Graph,
+    arena: &ArenaLayout,
+    placement: &Placement,
+    node: usize,
+    place: Place,
+) -> Result<Binding> {
+    let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
+    let value = match place {
+        Place::Buffer(buffer) => return whole(buffer),
+        Place::Scratch(number) => return whole(Buffer::Slot(placement.scratch_of_node[node][number])),
+        Place::Value(value) => value,
+    };
+    let bytes = graph.ty(value).bytes();
+    let entry = |buffer, id: crate::graph::ParameterId| {
+        Ok(Binding { buffer, offset: arena.offsets[id.index()] as u64 * 4, bytes: Some(bytes) })
+    };
+    match graph.values[value.index()].origin {
+        Origin::Input(input) => whole(Buffer::Input(input)),
+        Origin::Parameter(id) => entry(Buffer::Parameters, id),
+        Origin::Gradient(id) => entry(Buffer::Gradients, id),
+        Origin::Constant(_) => whole(Buffer::Constant(value)),
+        Origin::Cache(number) => whole(Buffer::Cache(number)),
+        Origin::Node(_) => match placement.slot_of_value[value.index()] {
+            Some(slot) => Ok(Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(bytes) }),
+            None => Err(crate::Error::Internal(format!("value {} has no slot", value.0))),
+        },
+    }
+}

@@ -1,0 +1,42 @@
+//! What the engine needs to know of a kernel to build its pipeline and to check a dispatch.
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `var<storage, read>`.
+    Read,
+    /// `var<storage, read_write>`.
+    ReadWrite,
+    /// `var<uniform>`: the kernel's arguments, always binding 0.
+    Uniform,
+}
+
+/// One `@group(0) @binding(n)` variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelBinding {
+    /// Its name in the source.
+    pub name: &'static str,
+    /// n. Bindings are numbered from 0 without gaps, in the order of the list.
+    pub binding: u32,
+    /// How it is used.
+    pub access: Access,
+    /// Bytes of one entry of the array that is bound (4 for f32, 16 for vec4), or of the whole uniform structure.
+    pub stride: u32,
+}
+
+/// One variant of one kernel: composed, validated WGSL.
+#[derive(Debug)]
+pub struct Kernel {
+    /// File name, and the variant's features after a colon: `linear_forward:vec4,bias`.
+    pub name: &'static str,
+    /// Name of the `@compute` function.
+    pub entry_point: &'static str,
+    /// WGSL.
+    pub source: &'static str,
+    /// Invocations in a workgroup.
+    pub workgroup_size: [u32; 3],
+    /// Bindings of group 0.
+    pub bindings: &'static [KernelBinding],
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+}
