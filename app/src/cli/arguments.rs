@@ -170,7 +170,7 @@ pub struct ModelArguments {
     /// Run by number or name; the latest unless said
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
-    /// Checkpoint: best, latest, or a step
+    /// Checkpoint: best, latest, or the path of a checkpoint file
     #[arg(long, value_name = "WHICH", default_value = "best")]
     pub checkpoint: String,
 }

@@ -10,6 +10,8 @@ mod gradient;
 mod op;
 pub mod random;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub use gradient::gradient;
 pub use op::{DropoutSite, Heads, NormForm, Op};
