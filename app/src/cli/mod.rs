@@ -16,6 +16,7 @@ mod settings;
 mod tokenizer;
 mod trained;
 mod train;
+mod writing;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory as _, Parser as _};
