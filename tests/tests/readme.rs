@@ -30,14 +30,14 @@ fn rooms_from_readme(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_readme_names_every_room() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's folder");
+    let repository = glasshouse_tests::repository();
     let text = std::fs::read_to_string(repository.join("README.md")).expect("README.md can be read");
     let named = rooms_from_readme(&text);
     assert!(
         !named.is_empty(),
         "README.md needs a heading `## Rooms` and under it a table whose first column names folders: | `engine/` | … |"
     );
-    let mut real = folders(repository, "");
+    let mut real = folders(&repository, "");
     real.extend(folders(&repository.join("engine/src"), "engine/src/"));
     let missing: Vec<_> = real.difference(&named).collect();
     assert!(missing.is_empty(), "README.md's table of rooms leaves out {missing:?}");
