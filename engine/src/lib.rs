@@ -6,6 +6,8 @@ pub mod executor;
 pub mod graph;
 pub mod model;
 pub mod plan;
+pub mod project;
+pub mod train;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
