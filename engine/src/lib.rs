@@ -8,7 +8,9 @@ pub mod graph;
 pub mod model;
 pub mod plan;
 pub mod platform;
+pub mod project;
 pub mod tokenizer;
+pub mod train;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
