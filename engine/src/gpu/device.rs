@@ -12,8 +12,8 @@ use wgpu::{Device, Features, Limits, Queue};
 /// Largest part of a buffer that is read back or written at once: what staging adds to the peak of memory.
 const CHUNK: u64 = 64 << 20;
 
-/// An open device.
-#[derive(Debug)]
+/// An open device. Clones are the same device.
+#[derive(Clone, Debug)]
 pub struct Gpu {
     pub(super) device: Device,
     pub(super) queue: Queue,

@@ -15,7 +15,6 @@ mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
 pub use device::Gpu;
-pub use program::ARGUMENT_STRIDE;
 pub use run::{run_graph, run_graph_seeded};
 
 /// The software adapter that unit tests run on; it is named, since nothing picks one by itself.

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A kernel, ready to run.
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ pub(super) struct Pipeline {
 }
 
 /// All pipelines of a device by the kernel's name.
-#[derive(Debug, Default)]
-pub(super) struct Pipelines(Mutex<HashMap<&'static str, Pipeline>>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pipelines(Arc<Mutex<HashMap<&'static str, Pipeline>>>);
 
 impl Pipelines {
     /// The pipeline of a kernel that [`Gpu::prepare`] has seen.

@@ -4,6 +4,7 @@
 use super::Gpu;
 use super::storage::Storage;
 use crate::error::{Error, Result};
+use crate::plan::buffers::ARGUMENTS_STRIDE;
 use crate::plan::{Binding, Dispatch};
 use glasshouse_shaders::Access;
 use std::ops::Range;
@@ -22,35 +23,35 @@ struct Launch {
 #[derive(Debug)]
 pub(super) struct Program {
     launches: Vec<Launch>,
-    arguments: Option<wgpu::Buffer>,
 }
 
-/// Distance of two dispatches' arguments in bytes: WebGPU's alignment of uniform offsets.
-pub const ARGUMENT_STRIDE: usize = 256;
-
 impl Program {
-    /// Prepares dispatches over buffers that exist.
-    pub(super) async fn new(gpu: &Gpu, dispatches: &[Dispatch], storage: &Storage) -> Result<Self> {
+    /// Prepares dispatches over the buffers of a plan, by its position. Their arguments go to the plan's arguments from
+    /// number `first` on.
+    pub(super) async fn new(
+        gpu: &Gpu,
+        dispatches: &[Dispatch],
+        storage: &Storage,
+        plan: usize,
+        first: usize,
+    ) -> Result<Self> {
         for dispatch in dispatches {
             check(gpu, dispatch)?;
         }
         gpu.prepare(dispatches.iter().map(|dispatch| dispatch.kernel)).await?;
-        if dispatches.is_empty() {
-            return Ok(Self { launches: Vec::new(), arguments: None });
-        }
-        let mut table = vec![0u8; dispatches.len() * ARGUMENT_STRIDE];
-        for (dispatch, row) in dispatches.iter().zip(table.chunks_exact_mut(ARGUMENT_STRIDE)) {
+        let stride = ARGUMENTS_STRIDE as usize;
+        let mut table = vec![0u8; dispatches.len() * stride];
+        for (dispatch, row) in dispatches.iter().zip(table.chunks_exact_mut(stride)) {
             row[..dispatch.arguments.len()].copy_from_slice(&dispatch.arguments);
         }
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let arguments = gpu.buffer("arguments", table.len() as u64, usage).await?;
-        gpu.queue.write_buffer(&arguments, 0, &table);
+        let arguments = storage.arguments(plan)?;
+        gpu.write(arguments, first as u64 * ARGUMENTS_STRIDE, &table).await?;
 
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let mut launches: Vec<Launch> = Vec::with_capacity(dispatches.len());
         let mut problem = None;
         for (at, dispatch) in dispatches.iter().enumerate() {
-            match launch(gpu, at, dispatch, &arguments, storage) {
+            match launch(gpu, first + at, dispatch, storage, plan) {
                 Ok(mut launch) => {
                     launch.switches = at == 0 || !same_kernel(&dispatches[at - 1], dispatch);
                     launches.push(launch);
@@ -69,17 +70,12 @@ impl Program {
             gpu.check()?;
             return Err(Error::Internal(format!("a binding does not fit its kernel: {error}")));
         }
-        Ok(Self { launches, arguments: Some(arguments) })
+        Ok(Self { launches })
     }
 
     /// How many dispatches there are.
     pub(super) fn len(&self) -> usize {
         self.launches.len()
-    }
-
-    /// Bytes of the arguments' buffer.
-    pub(super) fn bytes(&self) -> u64 {
-        self.arguments.as_ref().map_or(0, wgpu::Buffer::size)
     }
 
     /// Records some of the dispatches.
@@ -109,7 +105,9 @@ fn check(gpu: &Gpu, dispatch: &Dispatch) -> Result<()> {
     let Some(arguments) = arguments else {
         return wrong("binding 0 must hold the arguments".to_owned());
     };
-    if dispatch.arguments.len() != arguments.stride as usize || dispatch.arguments.len() > ARGUMENT_STRIDE {
+    if dispatch.arguments.len() != arguments.stride as usize
+        || dispatch.arguments.len() > ARGUMENTS_STRIDE as usize
+    {
         return wrong(format!(
             "{} bytes of arguments given, {} needed",
             dispatch.arguments.len(),
@@ -140,13 +138,7 @@ fn check(gpu: &Gpu, dispatch: &Dispatch) -> Result<()> {
     Ok(())
 }
 
-fn launch(
-    gpu: &Gpu,
-    at: usize,
-    dispatch: &Dispatch,
-    arguments: &wgpu::Buffer,
-    storage: &Storage,
-) -> Result<Launch> {
+fn launch(gpu: &Gpu, number: usize, dispatch: &Dispatch, storage: &Storage, plan: usize) -> Result<Launch> {
     let built = gpu.pipelines.get(dispatch.kernel)?;
     let range = |buffer, offset: u64, bytes: Option<u64>| {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -157,13 +149,17 @@ fn launch(
     };
     let mut entries = vec![wgpu::BindGroupEntry {
         binding: 0,
-        resource: range(arguments, (at * ARGUMENT_STRIDE) as u64, Some(dispatch.arguments.len() as u64)),
+        resource: range(
+            storage.arguments(plan)?,
+            number as u64 * ARGUMENTS_STRIDE,
+            Some(dispatch.arguments.len() as u64),
+        ),
     }];
     for (binding, declared) in dispatch.bindings.iter().zip(&dispatch.kernel.bindings[1..]) {
         let Binding { buffer, offset, bytes } = *binding;
         entries.push(wgpu::BindGroupEntry {
             binding: declared.binding,
-            resource: range(storage.get(buffer)?, offset, bytes),
+            resource: range(storage.get(plan, buffer)?, offset, bytes),
         });
     }
     let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {

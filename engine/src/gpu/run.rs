@@ -2,10 +2,11 @@
 
 use super::Gpu;
 use super::program::Program;
-use super::storage::{Storage, bindings_fit};
+use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::executor::Data;
 use crate::graph::{Element, Graph, Origin, ValueId};
+use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
 use crate::plan::{Buffer, Plan, compile};
 
@@ -33,18 +34,15 @@ pub async fn run_graph_seeded(
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
     let plan = compile(graph.clone(), read, &gpu.target())?;
-    let sizes = sizes(&plan);
-    bindings_fit(gpu, &plan.dispatches, &sizes)?;
-    let storage = Storage::create(gpu, &sizes).await?;
-    let program = Program::new(gpu, &plan.dispatches, &storage).await?;
-
-    for (buffer, created) in storage.iter() {
-        if matches!(buffer, Buffer::Slot(_)) {
-            gpu.write(created, 0, bytemuck::cast_slice(&vec![POISON; created.size() as usize / 4])).await?;
-        }
+    let allocations = buffers(&[&plan], None, &[], 1);
+    let storage = Storage::create(gpu, &allocations, &[&plan], &[]).await?;
+    let program = Program::new(gpu, &plan.dispatches, &storage, 0, 0).await?;
+    for slot in storage.all(|role| matches!(role, Role::Bound(Buffer::Slot(_)))) {
+        gpu.write(slot, 0, bytemuck::cast_slice(&vec![POISON; slot.size() as usize / 4])).await?;
     }
+    storage.fill_constants(gpu, 0, &plan).await?;
     let row = ScheduleRow { seed, ..ScheduleRow::default() };
-    gpu.write(storage.get(Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
+    gpu.write(storage.get(0, Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
     fill(gpu, &plan, &storage, inputs).await?;
 
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -57,7 +55,7 @@ pub async fn run_graph_seeded(
     for value in read {
         let (buffer, offset) = place(&plan, *value)?;
         let ty = plan.graph.ty(*value);
-        let bytes = gpu.read(storage.get(buffer)?, offset, ty.bytes()).await?;
+        let bytes = gpu.read(storage.get(0, buffer)?, offset, ty.bytes()).await?;
         results.push(match ty.element {
             Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(&bytes)),
             Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
@@ -66,7 +64,7 @@ pub async fn run_graph_seeded(
     Ok(results)
 }
 
-/// Uploads what is given and the constants; everything else that a node reads must come from a node.
+/// Uploads what is given. Inputs and parameters that a node reads must be among it.
 async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Data)]) -> Result<()> {
     for (value, data) in inputs {
         let ty = plan.graph.ty(*value);
@@ -82,24 +80,13 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
             )));
         }
         let (buffer, offset) = place(plan, *value)?;
-        gpu.write(storage.get(buffer)?, offset, bytes).await?;
+        gpu.write(storage.get(0, buffer)?, offset, bytes).await?;
     }
-    for (at, value) in plan.graph.values.iter().enumerate() {
-        let id = ValueId(at as u32);
-        match value.origin {
-            Origin::Constant(constant) => {
-                let table = constant.data(&value.ty);
-                gpu.write(storage.get(Buffer::Constant(id))?, 0, bytemuck::cast_slice(&table)).await?;
-            }
-            Origin::Input(_) | Origin::Parameter(_) if inputs.iter().all(|(given, _)| *given != id) => {
-                if plan.graph.nodes.iter().any(|node| node.inputs.contains(&id)) {
-                    return Err(Error::Refused(format!(
-                        "value {at} ({:?}) is read and not given",
-                        value.origin
-                    )));
-                }
-            }
-            _ => {}
+    for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
+        let origin = plan.graph.values[value.index()].origin;
+        let needed = matches!(origin, Origin::Input(_) | Origin::Parameter(_));
+        if needed && inputs.iter().all(|(given, _)| given != value) {
+            return Err(Error::Refused(format!("value {} ({origin:?}) is read and not given", value.0)));
         }
     }
     Ok(())
@@ -118,28 +105,4 @@ fn place(plan: &Plan, value: ValueId) -> Result<(Buffer, u64)> {
             None => return Err(Error::Internal(format!("value {} has no slot", value.0))),
         },
     })
-}
-
-/// Every buffer that the graph may touch, one micro-batch each. At least 16 bytes: WebGPU has no empty bindings.
-fn sizes(plan: &Plan) -> Vec<(Buffer, u64)> {
-    let mut sizes: Vec<(Buffer, u64)> =
-        plan.placement.slots.iter().enumerate().map(|(slot, bytes)| (Buffer::Slot(slot), *bytes)).collect();
-    sizes.push((Buffer::Parameters, plan.arena.length as u64 * 4));
-    sizes.push((Buffer::Gradients, plan.arena.trained_end as u64 * 4));
-    for (at, value) in plan.graph.values.iter().enumerate() {
-        let buffer = match value.origin {
-            Origin::Input(input) => Buffer::Input(input),
-            Origin::Constant(_) => Buffer::Constant(ValueId(at as u32)),
-            Origin::Cache(number) => Buffer::Cache(number),
-            Origin::Parameter(_) | Origin::Gradient(_) | Origin::Node(_) => continue,
-        };
-        sizes.push((buffer, value.ty.bytes()));
-    }
-    sizes.push((Buffer::Schedule, size_of::<ScheduleRow>() as u64));
-    sizes.push((Buffer::Control, size_of::<crate::plan::control::Control>() as u64));
-    sizes.push((Buffer::Reports, size_of::<crate::plan::control::ReportRow>() as u64));
-    for (_, bytes) in &mut sizes {
-        *bytes = bytes.next_multiple_of(16).max(16);
-    }
-    sizes
 }

@@ -1,7 +1,9 @@
 //! What holds whichever kernels run.
 
-use super::{DeviceChoice, Gpu, devices, test_gpu};
+use super::{DeviceChoice, Gpu, devices, run_graph, test_gpu};
 use crate::Error;
+use crate::executor::Data;
+use crate::graph::{Graph, Input, Op, Type, ValueId};
 
 #[test]
 fn lists_the_software_adapter_as_one() {
@@ -40,4 +42,37 @@ fn a_lost_device_is_an_error() {
         });
         assert!(matches!(after, Err(Error::Device(_))), "{after:?}");
     }
+}
+
+/// A graph of add and dropout: small, yet with a table of control to read.
+fn graph() -> (Graph, Vec<(ValueId, Data)>, ValueId) {
+    let mut graph = Graph::default();
+    let x = graph.input(Input::Free(0), Type::f32(&[3, 5]));
+    let y = graph.input(Input::Free(1), Type::f32(&[3, 5]));
+    let sum = graph.push(Op::Add, &[x, y]).unwrap()[0];
+    let sum = graph.push(Op::Add, &[sum, sum]).unwrap()[0];
+    let inputs = vec![(x, Data::F32((0..15).map(|at| at as f32).collect())), (y, Data::F32(vec![0.5; 15]))];
+    (graph, inputs, sum)
+}
+
+#[test]
+fn runs_a_graph() {
+    let gpu = test_gpu();
+    let (graph, inputs, sum) = graph();
+    let read = pollster::block_on(run_graph(&gpu, &graph, &inputs, &[sum])).unwrap();
+    assert_eq!(read, [Data::F32((0..15).map(|at| 2.0 * at as f32 + 1.0).collect())]);
+}
+
+#[test]
+fn a_missing_or_misshapen_value_is_named() {
+    let gpu = test_gpu();
+    let (graph, mut inputs, sum) = graph();
+    let missing = pollster::block_on(run_graph(&gpu, &graph, &inputs[..1], &[sum]));
+    assert!(
+        missing.as_ref().is_err_and(|error| error.to_string().contains("value 1 (Input(Free(1)))")),
+        "{missing:?}"
+    );
+    inputs[1].1 = Data::U32(vec![0; 15]);
+    let wrong = pollster::block_on(run_graph(&gpu, &graph, &inputs, &[sum]));
+    assert!(wrong.as_ref().is_err_and(|error| error.to_string().contains("f32[3, 5]")), "{wrong:?}");
 }
