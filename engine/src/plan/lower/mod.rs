@@ -1,5 +1,6 @@
 //! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops.
 
+mod attention;
 mod elementwise;
 
 use super::Buffer;
@@ -139,6 +140,15 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
     match site.node.op {
         Op::Add => elementwise::add(site),
         Op::Dropout { site: dropout, residual } => elementwise::dropout(site, dropout, residual),
+        Op::Rope { heads, inverse, cursor } => attention::rope(site, heads, inverse, cursor),
+        Op::HeadNorm { heads, eps } => attention::head_norm(site, heads, eps),
+        Op::HeadNormBackward { heads } => attention::head_norm_backward(site, heads),
+        Op::HeadNormWeightBackward { heads } => attention::head_norm_weight_backward(site, heads),
+        Op::Attention { heads, dropout } => attention::attention(site, heads, dropout),
+        Op::AttentionDelta { heads } => attention::attention_delta(site, heads),
+        Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
+        Op::CachedAttention { heads } => attention::cached_attention(site, heads),
+        Op::LastRow => attention::last_row(site),
         op => Err(crate::Error::Internal(format!("no kernel for {}", op.name()))),
     }
 }
