@@ -6,6 +6,7 @@ pub mod executor;
 pub mod graph;
 pub mod model;
 pub mod plan;
+pub mod reference;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
