@@ -12,6 +12,7 @@ pub mod platform;
 pub mod project;
 pub mod tokenizer;
 pub mod train;
+pub mod reference;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
