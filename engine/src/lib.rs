@@ -6,13 +6,14 @@ pub mod error;
 pub mod executor;
 pub mod gpu;
 pub mod graph;
+pub mod interchange;
 pub mod model;
 pub mod plan;
 pub mod platform;
 pub mod project;
+pub mod reference;
 pub mod tokenizer;
 pub mod train;
-pub mod reference;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
