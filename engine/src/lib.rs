@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod executor;
+pub mod gpu;
 pub mod graph;
 pub mod model;
 pub mod plan;
