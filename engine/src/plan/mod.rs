@@ -8,6 +8,7 @@
 pub mod arena;
 pub mod buffers;
 pub mod control;
+pub mod decode;
 pub mod estimate;
 pub mod lower;
 pub mod memory;
