@@ -3,10 +3,8 @@
 //
 // One invocation an entry (four with vec4, where the count divides by 4).
 
+import package::shared::entry::Entry;
 import package::shared::grid::group_number;
-
-@if(vec4) alias Entry = vec4<f32>;
-@else alias Entry = f32;
 
 struct Arguments {
     count: u32, // Entries of a binding: floats, or vectors of four.

@@ -3,12 +3,10 @@
 //
 // Its own gradient without r. One invocation an entry (four with vec4). The mask is recomputed, never stored.
 
+import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
-
-@if(vec4) alias Entry = vec4<f32>;
-@else alias Entry = f32;
 
 struct Arguments {
     count: u32, // Entries of a binding: floats, or vectors of four.
