@@ -3,13 +3,13 @@
 //! Micro-batches go up in groups of at most the ring's size, each group one upload and one read-back. While the device works
 //! on a group the host prepares the next, and reads the reports of the one before.
 
+use super::Gpu;
 use super::batch::BatchRules;
 use super::device::Reading;
 use super::profile::{Timing, profile};
 use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
-use super::Gpu;
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport, TrainingGraphs};
@@ -85,22 +85,17 @@ impl GpuExecutor {
     /// [`set_state`](Self::set_state). `ring` is how many micro-batches are uploaded at once.
     ///
     /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs.
-    pub async fn new(
-        gpu: &Gpu,
-        graphs: &TrainingGraphs,
-        optimizer: Optimizer,
-        ring: usize,
-    ) -> Result<Self> {
+    pub async fn new(gpu: &Gpu, graphs: &TrainingGraphs, optimizer: Optimizer, ring: usize) -> Result<Self> {
         if ring == 0 {
             return Err(Error::Internal("a ring of no micro-batches".to_owned()));
         }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
         let evaluate = compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &gpu.target())?;
-        let mut further = update::dispatches(&train.arena, &optimizer)?;
+        let mut further = update::update_dispatches(&train.arena, &optimizer, &gpu.target())?;
         let updates = further.len();
-        further.push(update::advance()?);
+        further.push(update::advance_dispatch());
         let plans = [&train, &evaluate];
-        let allocations = buffers(&plans, Some(&optimizer), &further, ring);
+        let allocations = buffers(&plans, Some(&optimizer), &further[..updates], ring);
         let storage = Storage::create(gpu, &allocations, &plans, &further).await?;
         let first = train.dispatches.len();
         let update = Program::new(gpu, &further[..updates], &storage, TRAIN, first).await?;
@@ -289,12 +284,7 @@ impl GpuExecutor {
     }
 
     /// Runs micro-batches group by group and returns their reports. Submissions are cut by measured time.
-    async fn run(
-        &mut self,
-        mode: usize,
-        items: &[Item<'_>],
-        update: bool,
-    ) -> Result<Vec<ReportRow>> {
+    async fn run(&mut self, mode: usize, items: &[Item<'_>], update: bool) -> Result<Vec<ReportRow>> {
         self.gpu.check()?;
         let mut reports = Vec::with_capacity(items.len());
         let mut under_way: Option<Group> = None;
@@ -312,13 +302,7 @@ impl GpuExecutor {
     }
 
     /// Uploads and submits a group.
-    fn begin(
-        &mut self,
-        mode: usize,
-        group: &[Item<'_>],
-        number: usize,
-        update: bool,
-    ) -> Result<Group> {
+    fn begin(&mut self, mode: usize, group: &[Item<'_>], number: usize, update: bool) -> Result<Group> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
         own.rules.upload(&self.gpu, &self.storage, &rows)?;

@@ -56,7 +56,11 @@ impl Gpu {
             let validation = validation.await;
             if let Some(error) = validation.or(internal.await) {
                 self.check()?;
-                return Err(Error::Device(format!("kernel {} could not be built: {}", kernel.name, one_line(&error))));
+                return Err(Error::Device(format!(
+                    "kernel {} could not be built: {}",
+                    kernel.name,
+                    one_line(&error)
+                )));
             }
             self.pipelines.insert(kernel, pipeline);
         }

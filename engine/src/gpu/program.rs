@@ -176,7 +176,9 @@ fn launch(gpu: &Gpu, number: usize, dispatch: &Dispatch, storage: &Storage, plan
         layout: &built.layout,
         entries: &entries,
     });
-    Ok(Launch { pipeline: built.pipeline, switches: true,
+    Ok(Launch {
+        pipeline: built.pipeline,
+        switches: true,
         bind_group,
         groups: dispatch.groups,
         scope: dispatch.scope.clone(),

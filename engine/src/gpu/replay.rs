@@ -80,7 +80,14 @@ pub(super) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(gpu: &'a Gpu, cut: Cut) -> Self {
-        Self { gpu, cut, encoder: None, units: 0, begun: Instant::now(), statistics: EncodeStatistics::default() }
+        Self {
+            gpu,
+            cut,
+            encoder: None,
+            units: 0,
+            begun: Instant::now(),
+            statistics: EncodeStatistics::default(),
+        }
     }
 
     fn encoder(&mut self) -> &mut wgpu::CommandEncoder {

@@ -9,7 +9,7 @@ use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
 use crate::graph::random;
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
-use crate::plan::{buffers, compile, update};
+use crate::plan::estimate::{estimate, ring};
 use crate::protocol::presets::preset;
 use crate::protocol::{ModelConfig, TrainConfig};
 use pollster::block_on;
@@ -68,7 +68,8 @@ async fn executor(gpu: &Gpu) -> GpuExecutor {
 
 /// Bits of everything that a run leaves.
 fn bits(losses: &[f32], state: &ArenaState) -> Vec<u32> {
-    let floats = losses.iter().chain(&state.parameters).chain(&state.first_moments).chain(&state.second_moments);
+    let floats =
+        losses.iter().chain(&state.parameters).chain(&state.first_moments).chain(&state.second_moments);
     floats.map(|float| float.to_bits()).collect()
 }
 
@@ -87,7 +88,13 @@ fn a_seed_gives_the_same_bits_however_it_is_cut() {
     let gpu = test_gpu();
     block_on(async {
         let first = trained(&gpu, None).await;
-        for cut in [None, Some(Cut::Together(2)), Some(Cut::Together(9)), Some(Cut::Apart(2)), Some(Cut::Apart(1000))] {
+        for cut in [
+            None,
+            Some(Cut::Together(2)),
+            Some(Cut::Together(9)),
+            Some(Cut::Apart(2)),
+            Some(Cut::Apart(1000)),
+        ] {
             assert!(trained(&gpu, cut).await == first, "{cut:?}");
         }
     });
@@ -101,13 +108,21 @@ fn training_lowers_the_loss_and_evaluation_leaves_weights_alone() {
         let batches = [batch(0), batch(1)];
         let before = executor.evaluate(&batches).await.unwrap();
         // A fresh model knows nothing: its loss is near ln V.
-        assert!(before.iter().all(|(loss, count)| (loss - (VOCABULARY as f32).ln()).abs() < 0.1 && *count == 24.0), "{before:?}");
+        assert!(
+            before
+                .iter()
+                .all(|(loss, count)| (loss - (VOCABULARY as f32).ln()).abs() < 0.1 && *count == 24.0),
+            "{before:?}"
+        );
         let same = StepInput { step: 0, learning_rate: 0.01, micro_batches: batches.to_vec() };
         let repeated: Vec<StepInput> = (0..60).map(|step| StepInput { step, ..same.clone() }).collect();
         executor.train(&repeated).await.unwrap();
         let state = executor.state().await.unwrap();
         let after = executor.evaluate(&batches).await.unwrap();
-        assert!(after.iter().zip(&before).all(|(after, before)| after.0 < before.0 - 0.3), "{before:?} {after:?}");
+        assert!(
+            after.iter().zip(&before).all(|(after, before)| after.0 < before.0 - 0.3),
+            "{before:?} {after:?}"
+        );
         assert_eq!(executor.evaluate(&batches).await.unwrap(), after);
         assert_eq!(executor.state().await.unwrap(), state);
     });
@@ -133,12 +148,12 @@ fn gradients_are_those_of_the_step_and_change_nothing() {
 fn creates_exactly_the_bytes_that_the_plan_says() {
     let gpu = test_gpu();
     let (graphs, optimizer) = graphs();
-    let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target()).unwrap();
-    let evaluate = compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &gpu.target()).unwrap();
-    let update = update::dispatches(&train.arena, &optimizer).unwrap();
-    let planned = buffers::buffers(&[&train, &evaluate], Some(&optimizer), &update, RING);
-    let executor = block_on(GpuExecutor::new(&gpu, &graphs, optimizer, RING)).unwrap();
-    assert_eq!(executor.bytes(), planned.iter().map(|allocation| allocation.bytes).sum::<u64>());
+    let (model, train) = configs();
+    let planned = estimate(&model, &train, &gpu.target()).unwrap();
+    let ring = ring(train.accumulate);
+    let executor = block_on(GpuExecutor::new(&gpu, &graphs, optimizer, ring)).unwrap();
+    assert_eq!(executor.bytes(), planned.bytes.total);
+    assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
 }
 
 #[test]

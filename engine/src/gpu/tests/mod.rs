@@ -8,10 +8,10 @@ use super::storage::Storage;
 use super::{DeviceChoice, Gpu, devices, run_graph, test_gpu};
 use crate::Error;
 use crate::executor::Data;
+use crate::graph::{Graph, Input, Op, Type, ValueId};
 use crate::plan::buffers::buffers;
 use crate::plan::compile;
 use glasshouse_shaders::Kernel;
-use crate::graph::{Graph, Input, Op, Type, ValueId};
 
 #[test]
 fn lists_the_software_adapter_as_one() {
@@ -108,7 +108,9 @@ static GREEDY: Kernel = Kernel {
 #[test]
 fn a_kernel_that_cannot_be_built_is_named() {
     let gpu = test_gpu();
-    for (kernel, says) in [(&BROKEN, "kernel broken could not be built"), (&GREEDY, "kernel greedy needs 1073741824 bytes")] {
+    for (kernel, says) in
+        [(&BROKEN, "kernel broken could not be built"), (&GREEDY, "kernel greedy needs 1073741824 bytes")]
+    {
         match pollster::block_on(gpu.prepare([kernel])) {
             Err(Error::Device(text)) => assert!(text.contains(says) && !text.contains('\n'), "{text}"),
             other => panic!("{other:?}"),
@@ -128,7 +130,10 @@ fn a_buffer_bound_for_reading_and_writing_is_a_fault_with_a_name() {
         let storage = Storage::create(&gpu, &list, &[&plan], &[]).await?;
         Program::new(&gpu, &plan.dispatches, &storage, 0, 0).await
     });
-    assert!(refused.as_ref().is_err_and(|error| error.to_string().contains("bound for reading and for writing")), "{refused:?}");
+    assert!(
+        refused.as_ref().is_err_and(|error| error.to_string().contains("bound for reading and for writing")),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -138,5 +143,8 @@ fn nothing_is_zero_that_nobody_wrote() {
     let mut plan = compile(graph, &[sum], &gpu.target()).unwrap();
     plan.dispatches.pop();
     let read = pollster::block_on(run_plan(&gpu, &plan, &inputs, &[sum], [0, 0])).unwrap();
-    assert!(matches!(&read[..], [Data::F32(entries)] if entries.iter().all(|entry| entry.is_nan())), "{read:?}");
+    assert!(
+        matches!(&read[..], [Data::F32(entries)] if entries.iter().all(|entry| entry.is_nan())),
+        "{read:?}"
+    );
 }
