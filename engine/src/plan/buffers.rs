@@ -83,6 +83,8 @@ pub fn buffers(
             if optimizer.second_moments() {
                 all.push(shared(Buffer::SecondMoments, trained, Kind::Moments));
             }
+            let partials = super::update::partial_bytes(&plan.arena);
+            all.push(shared(Buffer::Partials, partials, Kind::TablesAndStaging));
         } else if has_gradients(plans) {
             all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
         }
