@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod executor;
+pub mod generate;
 pub mod gpu;
 pub mod graph;
 pub mod model;

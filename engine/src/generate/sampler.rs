@@ -15,6 +15,7 @@
 //! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
 //! between two tokens, or the edge of the nucleus within rounding of p.
 
+use crate::error::{Error, Result};
 use crate::graph::random;
 use glasshouse_protocol::GenerateConfig;
 
@@ -55,6 +56,17 @@ impl Sampling {
 /// The n-th draw of a generation, in [0, 1): 24 bits, so that it is exact in f32.
 pub fn draw(seed: u64, n: u64) -> f32 {
     (random::nth(seed, DRAWS, n) >> 40) as f32 / 16_777_216.0
+}
+
+/// What a decoder keeps of a prompt: the last `context` tokens. Refuses an empty one, and ids past the vocabulary.
+pub fn checked_prompt(prompt: &[u32], context: usize, vocabulary: usize) -> Result<&[u32]> {
+    if prompt.is_empty() {
+        return Err(Error::Refused("the prompt is empty; give at least one token to go on from".to_owned()));
+    }
+    if let Some(token) = prompt.iter().find(|token| **token as usize >= vocabulary) {
+        return Err(Error::Refused(format!("token {token} is outside the model's vocabulary of {vocabulary}")));
+    }
+    Ok(prompt.split_at(prompt.len().saturating_sub(context)).1)
 }
 
 /// A token's place in the ranking.

@@ -50,6 +50,8 @@ pub enum Buffer {
     Reports,
     /// Sums of squares over pieces of the gradient, [`update::partial_bytes`] long.
     Partials,
+    /// One of generation's.
+    Decode(decode::DecodeBuffer),
 }
 
 /// A range of a buffer, bound at the kernel's next binding after the arguments.
