@@ -16,6 +16,8 @@ import package::shared::decode::{DecodeState, SampleSettings};
 const LANES: u32 = 256u;
 const BLOCK: u32 = 16u;
 const LARGEST_LOGIT: f32 = 1e30;
+// As in sampler.rs: keeps rounding out of shares that are reached exactly.
+const NUCLEUS: f32 = 0.999999;
 
 struct Arguments {
     vocabulary: u32, // V.
@@ -173,7 +175,7 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
             let all = mass_from(lane, lowest);
             let limited = settings.top_k > 0u && settings.top_k < vocabulary;
             let total = select(all, above_lowest + ties * weight_of(lowest, best_key), limited);
-            let needed = settings.top_p * total;
+            let needed = NUCLEUS * settings.top_p * total;
             threshold = 0u;
             for (var bit = 0u; bit < 32u; bit++) {
                 let candidate = threshold | (0x80000000u >> bit);

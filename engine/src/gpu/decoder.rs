@@ -137,8 +137,7 @@ impl GpuDecoder {
         } else {
             (&mut self.window, wanted.min(MOST_AT_ONCE), 1)
         };
-        let draws: Vec<f32> =
-            (0..count as u64).map(|n| sampler::draw(text.seed, text.drawn + n)).collect();
+        let draws: Vec<f32> = (0..count as u64).map(|n| sampler::draw(text.seed, text.drawn + n)).collect();
         let own = |buffer| self.storage.get(0, Buffer::Decode(buffer));
         let drawn_at = offset_of!(DecodeState, drawn) as u64;
         self.gpu.write(own(DecodeBuffer::Draws)?, 0, bytemuck::cast_slice(&draws)).await?;

@@ -98,12 +98,15 @@ fn excused(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32, token
 fn the_devices_sampler_agrees_with_the_hosts() {
     let gpu = test_gpu();
     let (mut differing, mut all) = (0, 0);
-    for (vocabulary, rounds) in [(1, 5), (2, 20), (65, 150), (255, 60), (256, 60), (257, 60), (1000, 60), (5003, 40)] {
+    for (vocabulary, rounds) in
+        [(1, 5), (2, 20), (65, 150), (255, 60), (256, 60), (257, 60), (1000, 60), (5003, 40)]
+    {
         let context = 24;
         let bench = Bench::new(&gpu, vocabulary, context);
         for round in 0..rounds {
             let stream = vocabulary as u64 * 1000 + round;
-            let pick = |n: u64, choices: &[f32]| choices[(uniform(stream, n) * choices.len() as f32) as usize];
+            let pick =
+                |n: u64, choices: &[f32]| choices[(uniform(stream, n) * choices.len() as f32) as usize];
             let sampling = Sampling {
                 temperature: pick(0, &[0.0, 0.3, 0.8, 1.0, 1.7]),
                 top_k: pick(1, &[0.0, 0.0, 1.0, 5.0, 40.0, 300.0]) as u32,
@@ -144,7 +147,7 @@ fn the_devices_sampler_agrees_with_the_hosts() {
             }
         }
     }
-    assert!(differing * 500 < all, "{differing} of {all} differ");
+    assert!(differing * 1000 < all, "{differing} of {all} differ");
 }
 
 /// Small models with lively logits.
@@ -174,9 +177,7 @@ fn weights(model: &ModelConfig) -> Vec<f32> {
 fn parameters(graph: &Graph, arena: &[f32]) -> Vec<(ValueId, Data)> {
     let layout = ArenaLayout::of(graph);
     let of = |(at, value): (usize, &crate::graph::Value)| match value.origin {
-        Origin::Parameter(id) => {
-            Some((ValueId(at as u32), Data::F32(arena[layout.range(id)].to_vec())))
-        }
+        Origin::Parameter(id) => Some((ValueId(at as u32), Data::F32(arena[layout.range(id)].to_vec()))),
         _ => None,
     };
     graph.values.iter().enumerate().filter_map(of).collect()
@@ -193,9 +194,7 @@ fn floats(data: Data) -> Vec<f32> {
 fn window_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], tokens: &[u32]) -> Vec<f32> {
     let built = build(model, Purpose::Window { time: tokens.len() }).unwrap();
     let mut inputs = parameters(&built.graph, arena);
-    for (input, data) in
-        [(Input::Tokens, tokens.to_vec()), (Input::Cursor, vec![0, tokens.len() as u32])]
-    {
+    for (input, data) in [(Input::Tokens, tokens.to_vec()), (Input::Cursor, vec![0, tokens.len() as u32])] {
         inputs.push((built.graph.find(Origin::Input(input)).unwrap(), Data::U32(data)));
     }
     let read = pollster::block_on(run_graph(gpu, &built.graph, &inputs, &[built.logits])).unwrap();
@@ -228,8 +227,10 @@ fn cached_chunks_give_the_logits_of_the_whole_window() {
                 inputs.push((value, Data::F32(cache.clone())));
                 wanted.push(value);
             }
-            let mut results =
-                pollster::block_on(run_graph(&gpu, &built.graph, &inputs, &wanted)).unwrap().into_iter().map(floats);
+            let mut results = pollster::block_on(run_graph(&gpu, &built.graph, &inputs, &wanted))
+                .unwrap()
+                .into_iter()
+                .map(floats);
             let logits = results.next().unwrap();
             caches = results.collect();
             read += length;
@@ -242,7 +243,13 @@ fn cached_chunks_give_the_logits_of_the_whole_window() {
     }
 }
 
-fn write(gpu: &Gpu, model: &ModelConfig, prompt: &[u32], config: &GenerateConfig, groups: &[usize]) -> Vec<u32> {
+fn write(
+    gpu: &Gpu,
+    model: &ModelConfig,
+    prompt: &[u32],
+    config: &GenerateConfig,
+    groups: &[usize],
+) -> Vec<u32> {
     pollster::block_on(async {
         let mut decoder = GpuDecoder::new(gpu, model, &weights(model)).await.unwrap();
         decoder.start(prompt, config).await.unwrap();
@@ -326,7 +333,8 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         let done = done.await.unwrap();
         assert_eq!((done.tokens.as_slice(), done.ending), (&first[..9], Ending::MaxTokens));
         assert_eq!(done.text, pieces);
-        let ended = generate(&mut decoder, &[1, 2, 3], &config, Some(first[4]), spell, |_| ControlFlow::Continue(()));
+        let ended =
+            generate(&mut decoder, &[1, 2, 3], &config, Some(first[4]), spell, |_| ControlFlow::Continue(()));
         let at = first.iter().position(|token| *token == first[4]).unwrap();
         let ended = ended.await.unwrap();
         assert_eq!((ended.tokens.as_slice(), ended.ending), (&first[..at], Ending::EndOfText));
