@@ -28,3 +28,5 @@ pub(crate) fn test_gpu() -> Gpu {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod attention_tests;

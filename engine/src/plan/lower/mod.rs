@@ -1,5 +1,6 @@
 //! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops.
 
+mod attention;
 mod elementwise;
 mod embedding;
 mod loss;
@@ -174,6 +175,14 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
             loss::backward(site, label_smoothing, ignore_index, scale)
         }
-        op => Err(crate::Error::Internal(format!("no kernel for {}", op.name()))),
+        Op::Rope { heads, inverse, cursor } => attention::rope(site, heads, inverse, cursor),
+        Op::HeadNorm { heads, eps } => attention::head_norm(site, heads, eps),
+        Op::HeadNormBackward { heads } => attention::head_norm_backward(site, heads),
+        Op::HeadNormWeightBackward { heads } => attention::head_norm_weight_backward(site, heads),
+        Op::Attention { heads, dropout } => attention::attention(site, heads, dropout),
+        Op::AttentionDelta { heads } => attention::attention_delta(site, heads),
+        Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
+        Op::CachedAttention { heads } => attention::cached_attention(site, heads),
+        Op::LastRow => attention::last_row(site),
     }
 }
