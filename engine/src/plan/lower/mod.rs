@@ -156,6 +156,15 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
     match site.node.op {
         Op::Add => elementwise::add(site),
         Op::Dropout { site: dropout, residual } => elementwise::dropout(site, dropout, residual),
+        Op::Rope { heads, inverse, cursor } => attention::rope(site, heads, inverse, cursor),
+        Op::HeadNorm { heads, eps } => attention::head_norm(site, heads, eps),
+        Op::HeadNormBackward { heads } => attention::head_norm_backward(site, heads),
+        Op::HeadNormWeightBackward { heads } => attention::head_norm_weight_backward(site, heads),
+        Op::Attention { heads, dropout } => attention::attention(site, heads, dropout),
+        Op::AttentionDelta { heads } => attention::attention_delta(site, heads),
+        Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
+        Op::CachedAttention { heads } => attention::cached_attention(site, heads),
+        Op::LastRow => attention::last_row(site),
         Op::Activation(kind) => elementwise::activation(site, kind),
         Op::ActivationBackward(kind) => elementwise::activation_backward(site, kind),
         Op::Gate(kind) => elementwise::gate(site, kind),
@@ -175,14 +184,5 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
             loss::backward(site, label_smoothing, ignore_index, scale)
         }
-        Op::Rope { heads, inverse, cursor } => attention::rope(site, heads, inverse, cursor),
-        Op::HeadNorm { heads, eps } => attention::head_norm(site, heads, eps),
-        Op::HeadNormBackward { heads } => attention::head_norm_backward(site, heads),
-        Op::HeadNormWeightBackward { heads } => attention::head_norm_weight_backward(site, heads),
-        Op::Attention { heads, dropout } => attention::attention(site, heads, dropout),
-        Op::AttentionDelta { heads } => attention::attention_delta(site, heads),
-        Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
-        Op::CachedAttention { heads } => attention::cached_attention(site, heads),
-        Op::LastRow => attention::last_row(site),
     }
 }
