@@ -36,8 +36,10 @@ pub(crate) fn test_gpu() -> Gpu {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod attention_tests;
 #[cfg(test)]
 mod decoder_tests;
+#[cfg(test)]
+mod kernel_tests;
+#[cfg(test)]
+mod tests;
