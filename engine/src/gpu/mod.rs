@@ -6,16 +6,25 @@
 //! blocks in `Device::poll`; in the browser that call does nothing, and the event loop calls back.
 
 mod adapter;
+mod batch;
+mod decoder;
 mod device;
+mod executor;
 mod pipeline;
+mod profile;
 mod program;
+mod replay;
 mod run;
 mod signal;
 mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
+pub use decoder::GpuDecoder;
 pub use device::Gpu;
-pub use run::{run_graph, run_graph_seeded};
+pub use executor::GpuExecutor;
+pub use profile::Timing;
+pub use replay::EncodeStatistics;
+pub use run::{run_graph, run_graph_for, run_graph_seeded};
 
 /// The software adapter that unit tests run on; it is named, since nothing picks one by itself.
 #[cfg(test)]
@@ -26,5 +35,11 @@ pub(crate) fn test_gpu() -> Gpu {
     }
 }
 
+#[cfg(test)]
+mod attention_tests;
+#[cfg(test)]
+mod decoder_tests;
+#[cfg(test)]
+mod kernel_tests;
 #[cfg(test)]
 mod tests;

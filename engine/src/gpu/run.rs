@@ -8,6 +8,7 @@ use crate::executor::Data;
 use crate::graph::{Element, Graph, Origin, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
+use crate::plan::lower::Target;
 use crate::plan::{Buffer, Plan, compile};
 
 /// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies
@@ -33,17 +34,39 @@ pub async fn run_graph_seeded(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
-    let plan = compile(graph.clone(), read, &gpu.target())?;
-    let allocations = buffers(&[&plan], None, &[], 1);
-    let storage = Storage::create(gpu, &allocations, &[&plan], &[]).await?;
+    run_graph_for(gpu, graph, inputs, read, seed, gpu.target()).await
+}
+
+/// As [`run_graph_seeded`], with the kernels that another kind of device would get.
+pub async fn run_graph_for(
+    gpu: &Gpu,
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+    target: Target,
+) -> Result<Vec<Data>> {
+    run_plan(gpu, &compile(graph.clone(), read, &target)?, inputs, read, seed).await
+}
+
+/// Runs a compiled graph once.
+pub(super) async fn run_plan(
+    gpu: &Gpu,
+    plan: &Plan,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+) -> Result<Vec<Data>> {
+    let allocations = buffers(&[plan], None, &[], 1);
+    let storage = Storage::create(gpu, &allocations, &[plan], &[]).await?;
     let program = Program::new(gpu, &plan.dispatches, &storage, 0, 0).await?;
     for slot in storage.all(|role| matches!(role, Role::Bound(Buffer::Slot(_)))) {
         gpu.write(slot, 0, bytemuck::cast_slice(&vec![POISON; slot.size() as usize / 4])).await?;
     }
-    storage.fill_constants(gpu, 0, &plan).await?;
+    storage.fill_constants(gpu, 0, plan).await?;
     let row = ScheduleRow { seed, ..ScheduleRow::default() };
     gpu.write(storage.get(0, Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
-    fill(gpu, &plan, &storage, inputs).await?;
+    fill(gpu, plan, &storage, inputs).await?;
 
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     {
@@ -53,7 +76,7 @@ pub async fn run_graph_seeded(
     gpu.queue.submit([encoder.finish()]);
     let mut results = Vec::with_capacity(read.len());
     for value in read {
-        let (buffer, offset) = place(&plan, *value)?;
+        let (buffer, offset) = place(plan, *value)?;
         let ty = plan.graph.ty(*value);
         let bytes = gpu.read(storage.get(0, buffer)?, offset, ty.bytes()).await?;
         results.push(match ty.element {

@@ -1,8 +1,8 @@
 //! Every buffer that an executor creates for a set of plans, with its size: what `estimate` adds up and what
 //! [`crate::gpu`] allocates, so that the two cannot disagree.
 //!
-//! The plans run one after another over the same parameters and share slots, inputs and the small tables of control;
-//! constants, caches and kernel arguments belong to a plan each.
+//! The plans run one after another over the same parameters and share slots, inputs, caches and the small tables of
+//! control; constants and kernel arguments belong to a plan each.
 
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::{Buffer, Dispatch, Plan};
@@ -83,18 +83,23 @@ pub fn buffers(
             if optimizer.second_moments() {
                 all.push(shared(Buffer::SecondMoments, trained, Kind::Moments));
             }
+            let partials = super::update::partial_bytes(&plan.arena);
+            all.push(shared(Buffer::Partials, partials, Kind::TablesAndStaging));
         } else if has_gradients(plans) {
             all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
         }
     }
+    // The dispatch that moves on to the next micro-batch is one more.
+    let further = if optimizer.is_some() { update.len() + 1 } else { 0 };
     let slots = plans.iter().map(|plan| plan.placement.slots.len()).max().unwrap_or(0);
     for slot in 0..slots {
         let sizes = plans.iter().filter_map(|plan| plan.placement.slots.get(slot));
         all.push(shared(Buffer::Slot(slot), sizes.copied().max().unwrap_or(0), Kind::Activations));
     }
     inputs(plans, ring, &mut all);
+    caches(plans, &mut all);
     for (at, plan) in plans.iter().enumerate() {
-        own(plan, at, if at == 0 { update.len() } else { 0 }, &mut all);
+        own(plan, at, if at == 0 { further } else { 0 }, &mut all);
     }
     let rows = |size: usize| (ring * size) as u64;
     let staging = Kind::TablesAndStaging;
@@ -102,7 +107,10 @@ pub fn buffers(
     all.push(shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
     all.push(shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
     let readback = rows(size_of::<ReportRow>());
-    all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
+    // Two of them: one is read while the other is filled.
+    for _ in 0..2 {
+        all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
+    }
     all
 }
 
@@ -131,19 +139,25 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
     }));
 }
 
-/// What belongs to one plan: constants, caches, arguments.
+/// Caches, which plans that decode chunks of several sizes go on with in turn.
+fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
+    for value in plans.iter().flat_map(|plan| &plan.graph.values) {
+        if let Origin::Cache(number) = value.origin {
+            let role = Role::Bound(Buffer::Cache(number));
+            if all.iter().all(|other| other.role != role) {
+                all.push(Allocation { role, plan: None, bytes: value.ty.bytes(), kind: Kind::Caches });
+            }
+        }
+    }
+}
+
+/// What belongs to one plan: constants and arguments.
 fn own(plan: &Plan, at: usize, further_dispatches: usize, all: &mut Vec<Allocation>) {
     let mut push = |role, bytes, kind| all.push(Allocation { role, plan: Some(at), bytes, kind });
     for (number, value) in plan.graph.values.iter().enumerate() {
         let id = crate::graph::ValueId(number as u32);
-        match value.origin {
-            Origin::Constant(_) => {
-                push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), Kind::TablesAndStaging);
-            }
-            Origin::Cache(number) => {
-                push(Role::Bound(Buffer::Cache(number)), value.ty.bytes(), Kind::Caches);
-            }
-            _ => {}
+        if let Origin::Constant(_) = value.origin {
+            push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), Kind::TablesAndStaging);
         }
     }
     let dispatches = (plan.dispatches.len() + further_dispatches) as u64;
