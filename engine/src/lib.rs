@@ -1,8 +1,8 @@
 //! The Glasshouse engine: documents in, a trained, measured and exported language model out. It knows no user
 //! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
 
-pub mod data;
 pub mod cpu;
+pub mod data;
 pub mod error;
 pub mod executor;
 pub mod generate;
