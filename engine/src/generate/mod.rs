@@ -9,6 +9,7 @@ mod writer;
 
 pub use writer::{Ending, Writer};
 
+use crate::cpu::CpuDecoder;
 use crate::error::Result;
 use crate::gpu::GpuDecoder;
 use glasshouse_protocol::GenerateConfig;
@@ -20,6 +21,8 @@ use web_time::Instant;
 pub enum Decoder {
     /// On a device: several tokens a submission.
     Gpu(Box<GpuDecoder>),
+    /// On the CPU, a token at a time.
+    Cpu(Box<CpuDecoder>),
 }
 
 impl Decoder {
@@ -27,6 +30,7 @@ impl Decoder {
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         match self {
             Self::Gpu(decoder) => decoder.start(prompt, config).await,
+            Self::Cpu(decoder) => decoder.start(prompt, config),
         }
     }
 
@@ -34,6 +38,7 @@ impl Decoder {
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         match self {
             Self::Gpu(decoder) => decoder.advance(count).await,
+            Self::Cpu(decoder) => decoder.advance(count),
         }
     }
 
@@ -41,6 +46,8 @@ impl Decoder {
     fn batch(&self) -> usize {
         match self {
             Self::Gpu(_) => 16,
+            // Nothing is gained by waiting for more.
+            Self::Cpu(_) => 4,
         }
     }
 }
