@@ -133,9 +133,8 @@ impl CpuDecoder {
         let missing = || Error::Refused("no text has been started".to_owned());
         let mut text = self.text.take().ok_or_else(missing)?;
         let workers = self.workers.clone();
-        let written = workers.install(|| {
-            (0..count).map(|_| self.token(&mut text, &workers)).collect::<Result<Vec<u32>>>()
-        })?;
+        let written = workers
+            .install(|| (0..count).map(|_| self.token(&mut text, &workers)).collect::<Result<Vec<u32>>>())?;
         self.text = Some(text);
         Ok(written)
     }

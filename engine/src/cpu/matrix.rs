@@ -1,9 +1,9 @@
 //! Matrix products in f32 on strided views.
 //!
-//! Why not a library: with the `gemm` crate the step of a small model spends a third of its products' time in packing and
-//! in tiles that are cut badly by 64 and 128 columns, and its 512-bit kernels are a feature that burn's copy of it is built
-//! without. Here the left side is read in place, the right side is packed a panel at a time where that pays, and every
-//! sum runs over k in one order whatever the cut between threads is.
+//! Why not a library: the `gemm` crate as burn builds it (256-bit registers) reaches 63 to 102 GFLOP/s on one core of a
+//! Zen 5 EPYC for the products of small models, these loops 130 to 245 with 512-bit ones. The left side is read in place,
+//! the right side is packed a panel at a time where that pays, and every sum runs over k in one order whatever the cut
+//! between threads is, so that the bits do not depend on them.
 //!
 //! The shape is BLIS' (Van Zee and van de Geijn 2015): a tile of sums stays in registers while k runs, a panel of the
 //! right side of [`DEPTH`] rows stays in the first cache while the rows of the left side pass by.
@@ -201,7 +201,10 @@ pub enum Old {
 
 /// c = factor·a·b (+ c). `panel` is memory for the packed right side.
 pub fn product(a: Matrix<'_>, b: Matrix<'_>, c: MatrixMut<'_>, factor: f32, old: Old, panel: &mut Vec<f32>) {
-    assert!(a.columns == b.rows && a.rows == c.rows && b.columns == c.columns, "sizes of a matrix product differ");
+    assert!(
+        a.columns == b.rows && a.rows == c.rows && b.columns == c.columns,
+        "sizes of a matrix product differ"
+    );
     if panel.len() < DEPTH * WIDEST {
         panel.resize(DEPTH * WIDEST, 0.0);
     }
@@ -337,10 +340,10 @@ fn tile<L: Lanes, const ROWS: usize>(
                 for (at, b) in b.iter_mut().enumerate() {
                     *b = L::load(right.add(k * piece.right_stride + at * L::COUNT));
                 }
-                for at in 0..ROWS {
-                    let factor = L::splat(*rows[at].add(k));
-                    for across in 0..ACROSS {
-                        sums[at][across] = factor.mul_add(b[across], sums[at][across]);
+                for (sums, row) in sums.iter_mut().zip(&rows) {
+                    let factor = L::splat(*row.add(k));
+                    for (sum, b) in sums.iter_mut().zip(&b) {
+                        *sum = factor.mul_add(*b, *sum);
                     }
                 }
             }
@@ -351,10 +354,10 @@ fn tile<L: Lanes, const ROWS: usize>(
                 for (at, b) in b.iter_mut().enumerate() {
                     *b = L::load(right.add(k * piece.right_stride + at * L::COUNT));
                 }
-                for at in 0..ROWS {
+                for (at, sums) in sums.iter_mut().enumerate() {
                     let factor = L::splat(*from.add(at));
-                    for across in 0..ACROSS {
-                        sums[at][across] = factor.mul_add(b[across], sums[at][across]);
+                    for (sum, b) in sums.iter_mut().zip(&b) {
+                        *sum = factor.mul_add(*b, *sum);
                     }
                 }
                 from = from.wrapping_add(a.column_stride);

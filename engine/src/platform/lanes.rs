@@ -135,7 +135,10 @@ mod x86 {
             #[derive(Clone, Copy)]
             pub struct $name($register);
 
-            #[allow(unsafe_code, reason = "vector instructions; the copies that use them run only where `level` found them")]
+            #[allow(
+                unsafe_code,
+                reason = "vector instructions; the copies that use them run only where `level` found them"
+            )]
             impl Lanes for $name {
                 const COUNT: usize = $count;
                 const FUSED: bool = true;
@@ -214,16 +217,20 @@ pub use x86::{Avx2, Avx512};
 macro_rules! vectorised {
     ($($(#[$attribute:meta])* $visibility:vis fn $name:ident<$lanes:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {$(
         $(#[$attribute])*
+        #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
         $visibility fn $name($($argument: $type),*) $(-> $output)? {
             #[inline(always)]
+            #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
             fn body<$lanes: $crate::platform::lanes::Lanes>($($argument: $type),*) $(-> $output)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
                 fn wide($($argument: $type),*) $(-> $output)? {
                     body::<$crate::platform::lanes::Avx512>($($argument),*)
                 }
                 #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
                 fn middle($($argument: $type),*) $(-> $output)? {
                     body::<$crate::platform::lanes::Avx2>($($argument),*)
                 }

@@ -49,7 +49,9 @@ fn caches_and_windows_write_what_whole_texts_do() {
             ..GenerateConfig::default()
         };
         // One token, a chunk and a token, the whole context, more than the context.
-        for (prompt, config) in [(1, &greedy), (33, &greedy), (model.context, &drawn), (40, &drawn), (5, &drawn)] {
+        for (prompt, config) in
+            [(1, &greedy), (33, &greedy), (model.context, &drawn), (40, &drawn), (5, &drawn)]
+        {
             let prompt: Vec<u32> = (0..prompt as u32).map(|at| at * 7 % model.vocabulary as u32).collect();
             decoder.start(&prompt, config).unwrap();
             let mut written = decoder.advance(3).unwrap();
@@ -58,7 +60,8 @@ fn caches_and_windows_write_what_whole_texts_do() {
             for (n, token) in written.iter().enumerate() {
                 let window = &text[text.len().saturating_sub(model.context)..];
                 let draw = sampler::draw(config.seed, n as u64);
-                let wanted = sampler::sample(&logits(&model, &arena, window), window, &Sampling::of(config), draw);
+                let wanted =
+                    sampler::sample(&logits(&model, &arena, window), window, &Sampling::of(config), draw);
                 assert_eq!(*token, wanted, "token {n} after a prompt of {}", prompt.len());
                 text.push(*token);
             }
