@@ -161,7 +161,7 @@ impl Trainer {
             TokenizerKind::Char => self.characters(&special)?,
             TokenizerKind::Bpe => self.byte_pairs(&special),
             TokenizerKind::WordPiece => self.word_pieces(&special),
-            TokenizerKind::Unigram => self.unigram(&special)?,
+            TokenizerKind::Unigram => self.unigram(&special),
         };
         let json = serde_json::to_vec(&json)
             .map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))?;
@@ -177,7 +177,9 @@ impl Trainer {
     fn characters(&self, special: &[String]) -> Result<Value> {
         let count = self.characters.len();
         if count == 0 {
-            return Err(Error::Refused("there is no text to take a vocabulary of characters from".to_owned()));
+            return Err(Error::Refused(
+                "there is no text to take a vocabulary of characters from".to_owned(),
+            ));
         }
         let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
         let model = shape::bpe_model(vocabulary, json!([]));
@@ -219,13 +221,21 @@ impl Trainer {
         shape::assemble(model, shape::bounded_byte_level(), shape::word_piece_decoder(), special, count)
     }
 
-    fn unigram(&mut self, special: &[String]) -> Result<Value> {
-        let mut words = self.spelt_words();
-        words.retain(|(_, count)| *count >= self.config.min_frequency);
-        let pieces = unigram::train(words, self.config.vocabulary - special.len())?;
+    fn unigram(&mut self, special: &[String]) -> Value {
+        let words: BTreeMap<Vec<u8>, u64> = std::mem::take(&mut self.words)
+            .into_iter()
+            .filter(|(_, count)| *count >= self.config.min_frequency)
+            .map(|(word, count)| (word.into_bytes(), count))
+            .collect();
+        let words: Vec<(Vec<u8>, u64)> = words.into_iter().collect();
+        let alphabet = alphabet();
+        let pieces: Vec<(String, f64)> = unigram::train(&words, self.config.vocabulary - special.len())
+            .into_iter()
+            .map(|(piece, score)| (piece.iter().map(|byte| alphabet[usize::from(*byte)]).collect(), score))
+            .collect();
         let count = pieces.len();
         let model = shape::unigram_model(json!(pieces));
-        Ok(shape::assemble(model, shape::bounded_byte_level(), shape::byte_level(true), special, count))
+        shape::assemble(model, shape::bounded_byte_level(), shape::byte_level(true), special, count)
     }
 }
 
