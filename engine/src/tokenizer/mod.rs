@@ -68,7 +68,7 @@ impl Tokenizer {
         let mut trainer = Trainer::new(config)?;
         let mut count = 0_u64;
         for document in documents {
-            trainer.feed(document.as_ref())?;
+            trainer.feed(document.as_ref());
             count += 1;
         }
         trainer.finish(count > 1)

@@ -24,9 +24,9 @@ pub(super) const LARGEST_VOCABULARY: usize = 1 << 24;
 
 /// A `tokenizer.json` of ours. `special` tokens get the ids from `first_special` on.
 pub(super) fn assemble(
-    model: Value,
-    pre_tokenizer: Value,
-    decoder: Value,
+    model: &Value,
+    pre_tokenizer: &Value,
+    decoder: &Value,
     special: &[String],
     first_special: usize,
 ) -> Value {
@@ -67,7 +67,7 @@ pub(super) fn word_piece_decoder() -> Value {
     json!({ "type": "Sequence", "decoders": [replace, byte_level(true)] })
 }
 
-pub(super) fn bpe_model(vocabulary: Value, merges: Value) -> Value {
+pub(super) fn bpe_model(vocabulary: &Value, merges: &Value) -> Value {
     json!({
         "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
         "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
@@ -75,14 +75,14 @@ pub(super) fn bpe_model(vocabulary: Value, merges: Value) -> Value {
     })
 }
 
-pub(super) fn word_piece_model(vocabulary: Value) -> Value {
+pub(super) fn word_piece_model(vocabulary: &Value) -> Value {
     json!({
         "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": CONTINUES,
         "max_input_chars_per_word": LONGEST_WORD, "vocab": vocabulary,
     })
 }
 
-pub(super) fn unigram_model(vocabulary: Value) -> Value {
+pub(super) fn unigram_model(vocabulary: &Value) -> Value {
     json!({ "type": "Unigram", "unk_id": null, "vocab": vocabulary, "byte_fallback": false })
 }
 

@@ -79,6 +79,19 @@ proptest! {
     }
 
     #[test]
+    fn any_ids_decode_as_the_crate_decodes_them(draws in proptest::collection::vec(0_u32..100_000, 0..40)) {
+        for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+            let ids: Vec<u32> = draws.iter().map(|draw| draw % tokenizer.vocabulary_size() as u32).collect();
+            let theirs = tokenizer.inner.decode(&ids, false).unwrap();
+            prop_assert_eq!(tokenizer.decode(&ids), theirs.as_str(), "{:?}", kind);
+            let mut stream = tokenizer.decode_stream();
+            let mut streamed: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
+            streamed.extend(stream.flush());
+            prop_assert_eq!(streamed, theirs, "{:?}", kind);
+        }
+    }
+
+    #[test]
     fn damaged_files_are_refused_or_read(position in 0_usize..100_000, byte: u8, kind in 0_usize..5) {
         let mut bytes = TOKENIZERS[kind].to_json().unwrap().into_bytes();
         let position = position % bytes.len();
@@ -120,7 +133,7 @@ fn a_trainer_fed_in_pieces_learns_the_same() {
         for document in &documents {
             let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
             for piece in cut.pieces(document, 100) {
-                trainer.feed(piece).unwrap();
+                trainer.feed(piece);
             }
         }
         assert_eq!(

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 fn read(path: &Path) -> Result<Vec<String>> {
-    documents(pieces(&find_sources(&[path])?)).collect()
+    documents(pieces(find_sources(&[path])?)).collect()
 }
 
 fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -103,7 +103,7 @@ fn a_long_document_comes_in_bounded_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let text = "Some words, and then\n\n  more words. ".repeat(60_000);
     let path = file(folder.path(), "long.txt", &text);
-    let all: Vec<Piece> = pieces(&find_sources(&[path]).unwrap()).collect::<Result<_>>().unwrap();
+    let all: Vec<Piece> = pieces(find_sources(&[path]).unwrap()).collect::<Result<_>>().unwrap();
     assert!(all.len() > 4);
     assert!(all.iter().all(|piece| piece.text.len() <= 2 * text::PIECE_BYTES));
     assert_eq!(all.iter().filter(|piece| piece.ends_document).count(), 1);
