@@ -1,7 +1,7 @@
 //! Preparation end to end, on files and on the embedded stories.
 
 use super::*;
-use crate::data::Batches;
+use crate::data::{Batches, Split, stories};
 use glasshouse_protocol::{TokenizerKind, presets};
 
 fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
