@@ -4,6 +4,7 @@
 pub mod data;
 pub mod error;
 pub mod executor;
+pub mod gpu;
 pub mod graph;
 pub mod model;
 pub mod plan;
@@ -11,6 +12,7 @@ pub mod platform;
 pub mod project;
 pub mod tokenizer;
 pub mod train;
+pub mod reference;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;

@@ -6,6 +6,7 @@
 //! [`Control::row`](control), never in the plan.
 
 pub mod arena;
+pub mod buffers;
 pub mod control;
 pub mod lower;
 pub mod memory;

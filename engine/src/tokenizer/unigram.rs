@@ -16,8 +16,14 @@ const SPACING: f64 = 0.0001;
 
 /// Pieces and their log-probabilities, most probable first; all 256 bytes of the alphabet are among them.
 pub(super) fn train(words: Vec<(String, u64)>, pieces: usize) -> Result<Vec<(String, f64)>> {
-    let sentences: Vec<(String, u32)> =
-        words.into_iter().map(|(word, count)| (word, u32::try_from(count).unwrap_or(u32::MAX))).collect();
+    // The crate looks for pieces among spellings that occur in two entries, however often one entry counts. A frequent
+    // word enters in two halves, so that it can become a piece.
+    let sentences: Vec<(String, u32)> = words
+        .into_iter()
+        .flat_map(|(word, count)| [(word.clone(), count.div_ceil(2)), (word, count / 2)])
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| (word, u32::try_from(count).unwrap_or(u32::MAX)))
+        .collect();
     if sentences.is_empty() {
         return Ok(alphabet().iter().map(|character| (character.to_string(), 0.0)).collect());
     }

@@ -30,6 +30,11 @@ const TIMES: &[&str] = &["morning", "afternoon", "evening"];
 const WEATHER: &[&str] = &["sunny", "warm", "windy", "cool", "bright", "cloudy"];
 const SEASONS: &[&str] = &["spring", "summer", "autumn"];
 
+const HOBBIES: &[&str] = &[
+    "run and jump", "sing", "draw pictures", "count the clouds", "pick flowers", "make music", "climb on rocks",
+    "look at books", "dig in the sand", "help others", "tell stories", "play in the leaves",
+];
+
 struct Person {
     name: &'static str,
     kind: &'static str,
@@ -78,6 +83,7 @@ pub(super) fn slots(picker: &mut Picker) -> Slots {
         ("time", picker.pick(TIMES).to_string()),
         ("weather", picker.pick(WEATHER).to_string()),
         ("season", picker.pick(SEASONS).to_string()),
+        ("hobby", picker.pick(HOBBIES).to_string()),
     ];
     let forms: [(bool, [&'static str; 6]); 3] = [
         (hero.she, ["he", "He", "him", "his", "His", "himself"]),

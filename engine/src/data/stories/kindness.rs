@@ -1,11 +1,12 @@
 //! Plots about giving, making, learning and making up.
 
-use super::plots::Plot;
+use super::plots::{self, Plot};
 
 pub(super) const PLOTS: &[Plot] = &[SHARING, LEARNING, SEED, GIFT, QUARREL, NEWCOMER, COLD, STAR];
 
 const SHARING: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("food", &["apples", "cookies", "berries", "nuts", "pears", "carrots", "pancakes"]),
         ("other", &["bread", "honey", "soup", "cheese", "cake", "jam"]),
@@ -31,6 +32,7 @@ const SHARING: Plot = Plot {
 
 const LEARNING: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("skill", &["swim", "ride a bike", "climb a tree", "skate", "dance", "jump over the stream"]),
         ("fall", &["fell down", "lost {his} balance", "bumped {his} knee", "fell into the mud"]),
@@ -54,6 +56,7 @@ const LEARNING: Plot = Plot {
 
 const SEED: Plot = Plot {
     strangers: false,
+    closings: plots::AT_HOME,
     slots: &[
         ("plant", &["flower", "pumpkin", "apple tree", "sunflower", "bean", "rose"]),
         ("ground", &["in the garden", "near the house", "by the fence", "in a(n) {colour} pot"]),
@@ -78,6 +81,7 @@ const SEED: Plot = Plot {
 
 const GIFT: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("present", &["picture", "crown of flowers", "little boat", "song", "warm scarf", "paper star", "sweet cake"]),
         ("want", &["a new bike", "a big toy", "a gold ring", "a shiny box"]),
@@ -101,6 +105,7 @@ const GIFT: Plot = Plot {
 
 const QUARREL: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("toy", &["drum", "ball", "train", "wagon", "doll", "bucket", "kite"]),
         ("play", &["in the yard", "in the sand", "on the grass", "near the barn", "at the beach"]),
@@ -125,6 +130,7 @@ const QUARREL: Plot = Plot {
 
 const NEWCOMER: Plot = Plot {
     strangers: true,
+    closings: plots::OUTSIDE,
     slots: &[
         ("where", &["by the pond", "at school", "in the park", "near the old tree", "by the gate"]),
         ("game", &["hide and seek", "tag", "with the ball", "in the sand", "a new game"]),
@@ -148,6 +154,7 @@ const NEWCOMER: Plot = Plot {
 
 const COLD: Plot = Plot {
     strangers: false,
+    closings: plots::AT_HOME,
     slots: &[
         ("warm", &["coat", "hat", "scarf", "blanket", "sweater"]),
         ("snow", &["made a snowman", "walked in the snow", "played in the snow", "went out into the snow"]),
@@ -172,6 +179,7 @@ const COLD: Plot = Plot {
 
 const STAR: Plot = Plot {
     strangers: false,
+    closings: plots::AT_NIGHT,
     slots: &[
         ("light", &["moon", "star", "brightest star"]),
         ("net", &["a net", "a long stick", "a bucket", "a(n) {colour} bag"]),

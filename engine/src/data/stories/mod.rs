@@ -71,7 +71,7 @@ fn story(key: u64) -> String {
     let about = if plot.strangers { plots::HABITS } else { habits };
     let opening = [paragraph(&[plots::OPENINGS, about]), paragraph(plot.opening)].join(" ");
     let middle = paragraph(plot.middle);
-    let ending = [paragraph(plot.ending), paragraph(&[plots::CLOSINGS])].join(" ");
+    let ending = [paragraph(plot.ending), paragraph(&[plot.closings])].join(" ");
     format!("{opening}\n\n{middle}\n\n{ending}")
 }
 

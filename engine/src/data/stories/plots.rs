@@ -7,6 +7,8 @@ use super::{kindness, trouble};
 pub(super) struct Plot {
     /// Whether hero and friend meet in it for the first time.
     pub strangers: bool,
+    /// Last sentences that suit it.
+    pub closings: &'static [&'static str],
     /// What this plot picks beside the cast.
     pub slots: &'static [(&'static str, &'static [&'static str])],
     /// How it begins, after the hero is known.
@@ -44,22 +46,42 @@ pub(super) const FRIENDS: &[&str] = &[
 pub(super) const HABITS: &[&str] = &[
     "{He} lived with {his} {elder}.",
     "{He} loved the {season}.",
-    "{He} loved to run and jump.",
-    "{He} liked to sing all day long.",
+    "{He} loved to {hobby}.",
+    "{He} liked to {hobby} all day long.",
     "Everyone liked {Hero} very much.",
     "Every day {he} went out to play.",
+    "Most of all, {he} liked to {hobby}.",
 ];
 
-/// The last sentence.
-pub(super) const CLOSINGS: &[&str] = &[
+/// Last sentences of stories that end outdoors by day.
+pub(super) const OUTSIDE: &[&str] = &[
     "That night, {Hero} slept very well.",
     "{Hero} and {Friend} were the best of friends.",
     "{Hero} smiled all the way home.",
     "It was a very good day.",
-    "And they were happy.",
+    "And they were all happy.",
     "{Hero} never forgot that day.",
     "From that day on, {Hero} and {Friend} played together every day.",
     "Then {Hero} went home and told {his} {elder} all about it.",
-    "{His} {elder} was very proud of {him}.",
     "They laughed and laughed until the sun went down.",
+];
+
+/// Last sentences of stories that end at home by day.
+pub(super) const AT_HOME: &[&str] = &[
+    "That night, {Hero} slept very well.",
+    "{Hero} and {Friend} were the best of friends.",
+    "It was a very good day.",
+    "And they were all happy.",
+    "{Hero} never forgot that day.",
+    "{His} {elder} was very proud of {him}.",
+    "{Hero} was happy again.",
+];
+
+/// Last sentences of stories that end at night.
+pub(super) const AT_NIGHT: &[&str] = &[
+    "{Hero} and {Friend} were the best of friends.",
+    "That night, {Hero} slept very well.",
+    "{Hero} never forgot that night.",
+    "It was a very good night.",
+    "And {Hero} was not sad or scared anymore.",
 ];

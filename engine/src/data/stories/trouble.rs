@@ -1,11 +1,12 @@
 //! Plots in which something goes wrong and is put right.
 
-use super::plots::Plot;
+use super::plots::{self, Plot};
 
 pub(super) const PLOTS: &[Plot] = &[LOST_TOY, BROKEN, AFRAID, STUCK, RAIN, LOST_WAY, TREE, NOISE];
 
 const LOST_TOY: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("toy", &["ball", "kite", "hat", "boat", "drum", "bell", "book", "scarf"]),
         ("spot", &["under the bed", "behind the door", "in the tall grass", "under a bush", "near the pond"]),
@@ -47,6 +48,7 @@ const LOST_TOY: Plot = Plot {
 
 const BROKEN: Plot = Plot {
     strangers: false,
+    closings: plots::AT_HOME,
     slots: &[
         ("dish", &["cup", "plate", "bowl", "pot", "vase", "lamp"]),
         ("place", &["kitchen", "living room", "garden"]),
@@ -93,6 +95,7 @@ const BROKEN: Plot = Plot {
 
 const AFRAID: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("fear", &["the dark", "loud thunder", "deep water", "the big dog", "high places", "the cold wind"]),
         ("help", &[
@@ -110,8 +113,10 @@ const AFRAID: Plot = Plot {
             "One {time}, {Hero} stood still and did not want to go on.",
             "One {time}, {Hero} hid behind a tree.",
         ],
-        &["\"Are you scared?\" asked {Friend}.", "\"What are you afraid of?\" {Friend} asked."],
-        &["\"Yes,\" said {Hero}. \"I am afraid of {fear}.\"", "\"I am afraid of {fear},\" {Hero} said in a small voice."],
+        &[
+            "\"Are you scared?\" asked {Friend}. \"Yes,\" said {Hero}. \"I am afraid of {fear}.\"",
+            "\"What are you afraid of?\" {Friend} asked. \"I am afraid of {fear},\" {Hero} said in a small voice.",
+        ],
         &[
             "\"I was afraid too,\" said {Friend}. \"We can be brave together.\"",
             "\"Do not worry,\" said {Friend}. \"I am here with you.\"",
@@ -134,6 +139,7 @@ const AFRAID: Plot = Plot {
 
 const STUCK: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("small", &["bird", "bee", "kitten", "turtle", "lamb", "butterfly", "puppy", "snail"]),
         ("trap", &["in the mud", "under a heavy stone", "in a bush", "in a deep hole", "between two rocks"]),
@@ -165,6 +171,7 @@ const STUCK: Plot = Plot {
 
 const RAIN: Plot = Plot {
     strangers: false,
+    closings: plots::AT_HOME,
     slots: &[
         ("goal", &["the beach", "the park", "the lake", "the forest", "the big field"]),
         ("game", &[
@@ -202,8 +209,9 @@ const RAIN: Plot = Plot {
 
 const LOST_WAY: Plot = Plot {
     strangers: false,
+    closings: plots::AT_HOME,
     slots: &[
-        ("bug", &["butterfly", "bird", "leaf", "bee", "white rabbit"]),
+        ("bug", &["butterfly", "bird", "leaf", "bee", "dragonfly"]),
         ("guide", &["old owl", "kind deer", "tall horse", "wise turtle", "friendly goat"]),
         ("sign", &["the river", "the little path", "the tall trees", "the stars", "the old wall"]),
     ],
@@ -215,8 +223,10 @@ const LOST_WAY: Plot = Plot {
         &["Soon {he} did not know where {he} was.", "Then {he} looked around. {He} was lost."],
         &["It was getting dark, and {Hero} was scared.", "{Hero} sat down and cried. \"I want to go home,\" {he} said."],
         &["A(n) {guide} heard {him}.", "Then a(n) {guide} came along."],
-        &["\"Are you lost, little one?\" asked the {guide}.", "\"Why do you cry?\" asked the {guide}."],
-        &["\"Yes,\" said {Hero}. \"I do not know the way home.\"", "\"I cannot find my home,\" said {Hero}."],
+        &[
+            "\"Are you lost, little one?\" asked the {guide}. \"Yes,\" said {Hero}. \"I do not know the way home.\"",
+            "\"Why do you cry?\" asked the {guide}. \"I cannot find my home,\" said {Hero}.",
+        ],
         &["\"Follow {sign}, and I will walk with you,\" said the {guide}.", "\"Come with me,\" said the {guide}. \"We will follow {sign}.\""],
     ],
     ending: &[
@@ -231,6 +241,7 @@ const LOST_WAY: Plot = Plot {
 
 const TREE: Plot = Plot {
     strangers: false,
+    closings: plots::OUTSIDE,
     slots: &[
         ("toy", &["kite", "ball", "hat", "balloon", "paper plane"]),
         ("tall", &["a tall man", "a big bear", "a long ladder", "a strong wind", "a friendly bird"]),
@@ -258,6 +269,7 @@ const TREE: Plot = Plot {
 
 const NOISE: Plot = Plot {
     strangers: false,
+    closings: plots::AT_NIGHT,
     slots: &[
         ("sound", &["Tap, tap, tap!", "Scratch, scratch!", "Knock, knock!", "Boom, boom!"]),
         ("cause", &[
