@@ -2,6 +2,7 @@
 //! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
 
 pub mod data;
+pub mod cpu;
 pub mod error;
 pub mod executor;
 pub mod gpu;

@@ -10,3 +10,5 @@ mod web;
 pub use native::{Mapping, map, on_one_thread};
 #[cfg(target_arch = "wasm32")]
 pub use web::{Mapping, map, on_one_thread};
+pub mod lanes;
+pub mod parallel;
