@@ -3,7 +3,7 @@
 //! The text is read twice: once to count and to train the tokenizer, once to encode. Neither pass keeps it.
 
 use super::read::{self, Piece, SourceFile};
-use super::store::{Index, Split, SplitRecord, SourceRecord, TokenStore, Writer};
+use super::store::{Index, SourceRecord, Split, SplitRecord, TokenStore, Writer};
 use super::stories;
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
@@ -227,7 +227,12 @@ fn encode(
         corpus.pieces()
     };
     let mut division = Division::new(config.validation, count);
-    let mut queue = Queue { tokenizer, end_of_text, writer: Writer::new(folder, tokenizer.vocabulary_size()), parts: Vec::new() };
+    let mut queue = Queue {
+        tokenizer,
+        end_of_text,
+        writer: Writer::new(folder, tokenizer.vocabulary_size()),
+        parts: Vec::new(),
+    };
     let (mut waiting, mut done) = (0, 0);
     for piece in pieces {
         let piece = piece?;
@@ -285,7 +290,8 @@ impl Division {
         Self {
             documents: 0,
             characters: 0,
-            train_documents: (count.documents > 1).then(|| (count.documents - held_out.min(count.documents)).max(1)),
+            train_documents: (count.documents > 1)
+                .then(|| (count.documents - held_out.min(count.documents)).max(1)),
             train_characters: (count.characters as f64 * (1.0 - validation)) as u64,
         }
     }
@@ -312,7 +318,10 @@ impl Division {
         let rest = text.split_off(at);
         vec![
             Part { split: Split::Train, piece: Piece { text, ends_document: false } },
-            Part { split: Split::Validation, piece: Piece { text: rest, ends_document: piece.ends_document } },
+            Part {
+                split: Split::Validation,
+                piece: Piece { text: rest, ends_document: piece.ends_document },
+            },
         ]
     }
 }

@@ -10,7 +10,8 @@ pub(super) const GPT2_PATTERN: &str =
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 /// The same with runs of at most 32 characters: WordPiece's longest-match search takes time quadratic in a word's length.
-pub(super) const BOUNDED_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
+pub(super) const BOUNDED_PATTERN: &str =
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
 
 /// Marks a WordPiece token that continues a word. No byte is spelt with it, so that text can hold BERT's `##`.
 pub(super) const CONTINUES: &str = "…";

@@ -56,7 +56,8 @@ fn canonical(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
         steps < 256.5 && (steps - steps.round()).abs() < 1e-6
     };
     let is_replaced = |piece: &(String, f64)| piece.0.chars().nth(1).is_none() && on_grid(piece.1);
-    let mut scores: Vec<f64> = pieces.iter().filter(|piece| is_replaced(piece)).map(|piece| piece.1).collect();
+    let mut scores: Vec<f64> =
+        pieces.iter().filter(|piece| is_replaced(piece)).map(|piece| piece.1).collect();
     scores.sort_by(|left, right| right.total_cmp(left));
     let characters: BTreeSet<String> =
         pieces.iter().filter(|piece| is_replaced(piece)).map(|piece| piece.0.clone()).collect();
@@ -77,8 +78,10 @@ mod tests {
     #[test]
     fn the_order_of_replaced_characters_is_forgotten() {
         let piece = |text: &str, score: f64| (text.to_owned(), score);
-        let one = canonical(vec![piece("the", -1.0), piece("x", -9.0), piece("y", -8.9999), piece("z", -8.9998)]);
-        let two = canonical(vec![piece("z", -9.0), piece("the", -1.0), piece("y", -8.9998), piece("x", -8.9999)]);
+        let one =
+            canonical(vec![piece("the", -1.0), piece("x", -9.0), piece("y", -8.9999), piece("z", -8.9998)]);
+        let two =
+            canonical(vec![piece("z", -9.0), piece("the", -1.0), piece("y", -8.9998), piece("x", -8.9999)]);
         assert_eq!(one, two);
         assert_eq!(one, [piece("the", -1.0), piece("x", -8.9998), piece("y", -8.9999), piece("z", -9.0)]);
     }

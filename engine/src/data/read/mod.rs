@@ -64,7 +64,9 @@ fn open(source: SourceFile) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
             blank = None;
             Some(piece)
         }
-        None => blank.take().map(|path| Err(Error::bad_file(path, "the file is empty: it holds no text to learn from"))),
+        None => blank
+            .take()
+            .map(|path| Err(Error::bad_file(path, "the file is empty: it holds no text to learn from"))),
     }))
 }
 
