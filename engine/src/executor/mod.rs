@@ -3,7 +3,6 @@
 
 mod device;
 mod open;
-mod stand_in;
 pub mod update;
 
 pub use device::{DeviceDescription, DeviceKind};

@@ -63,7 +63,9 @@ impl Gpu {
                 ..Default::default()
             })
             .await
-            .map_err(|error| Error::Device(format!("{} could not be opened: {error}", report.name)))?;
+            .map_err(|error| {
+                Error::Device(format!("{} could not be opened: {}", report.name, one_line(&error)))
+            })?;
         let fault = Fault::default();
         let lost = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -78,7 +80,7 @@ impl Gpu {
                 wgpu::Error::OutOfMemory { .. } => {
                     "the device ran out of memory; lower train.batch or model.context".to_owned()
                 }
-                error => format!("the device refused a command: {error}"),
+                error => format!("the device refused a command: {}", one_line(&error)),
             });
         }));
         Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, fault })
@@ -162,9 +164,9 @@ impl Gpu {
     }
 
     /// Waits for the mapping and takes the bytes.
-    pub(super) async fn end_read(&self, reading: Reading) -> Result<Vec<u8>> {
-        self.turn(Some(reading.submission))?;
-        if reading.done.await != Some(true) {
+    pub(super) async fn end_read(&self, mut reading: Reading) -> Result<Vec<u8>> {
+        self.turn(Some(reading.submission.clone()))?;
+        if (&mut reading.done).await != Some(true) {
             return Err(self.gone());
         }
         self.check()?;
@@ -173,10 +175,7 @@ impl Gpu {
             .slice(..reading.bytes)
             .get_mapped_range()
             .map_err(|error| Error::Device(format!("a buffer could not be read back: {error}")))?;
-        let bytes = range.to_vec();
-        drop(range);
-        reading.staging.unmap();
-        Ok(bytes)
+        Ok(range.to_vec())
     }
 
     /// Reads a range of a buffer, in chunks, so that staging stays small. Offset and length are multiples of 4.
@@ -232,6 +231,7 @@ impl Gpu {
         let (validation, memory) = (validation.pop(), memory.pop());
         if let Some(error) = validation.await {
             self.check()?;
+            let error = one_line(&error);
             return Err(Error::Device(format!("a buffer of {size} bytes for {label} was refused: {error}")));
         }
         if memory.await.is_some() {
@@ -247,6 +247,11 @@ impl Gpu {
     }
 }
 
+/// wgpu's errors run over several lines; ours are one.
+pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A read-back under way.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -254,4 +259,11 @@ pub(super) struct Reading {
     bytes: u64,
     submission: wgpu::SubmissionIndex,
     done: signal::Receiver<bool>,
+}
+
+impl Drop for Reading {
+    /// Whatever became of the reading, the buffer is free for the next.
+    fn drop(&mut self) {
+        self.staging.unmap();
+    }
 }

@@ -6,15 +6,22 @@
 //! blocks in `Device::poll`; in the browser that call does nothing, and the event loop calls back.
 
 mod adapter;
+mod batch;
 mod device;
+mod executor;
 mod pipeline;
+mod profile;
 mod program;
+mod replay;
 mod run;
 mod signal;
 mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
 pub use device::Gpu;
+pub use executor::GpuExecutor;
+pub use profile::Timing;
+pub use replay::EncodeStatistics;
 pub use run::{run_graph, run_graph_seeded};
 
 /// The software adapter that unit tests run on; it is named, since nothing picks one by itself.

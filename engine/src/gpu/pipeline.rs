@@ -1,6 +1,7 @@
 //! Pipelines, one for each kernel variant, built once a device and shared by every program that runs on it.
 
 use super::Gpu;
+use super::device::one_line;
 use crate::error::{Error, Result};
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
@@ -55,7 +56,11 @@ impl Gpu {
             let validation = validation.await;
             if let Some(error) = validation.or(internal.await) {
                 self.check()?;
-                return Err(Error::Device(format!("kernel {} could not be built: {error}", kernel.name)));
+                return Err(Error::Device(format!(
+                    "kernel {} could not be built: {}",
+                    kernel.name,
+                    one_line(&error)
+                )));
             }
             self.pipelines.insert(kernel, pipeline);
         }

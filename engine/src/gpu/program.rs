@@ -2,12 +2,14 @@
 //! three calls a dispatch and allocates nothing.
 
 use super::Gpu;
+use super::device::one_line;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::plan::buffers::ARGUMENTS_STRIDE;
 use crate::plan::{Binding, Dispatch};
 use glasshouse_shaders::Access;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// A dispatch, ready.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ struct Launch {
     switches: bool,
     bind_group: wgpu::BindGroup,
     groups: [u32; 3],
+    scope: Rc<str>,
+    kernel: &'static str,
 }
 
 /// Dispatches, ready to replay.
@@ -68,7 +72,7 @@ impl Program {
         }
         if let Some(error) = scope.await {
             gpu.check()?;
-            return Err(Error::Internal(format!("a binding does not fit its kernel: {error}")));
+            return Err(Error::Internal(format!("a binding does not fit its kernel: {}", one_line(&error))));
         }
         Ok(Self { launches })
     }
@@ -76,6 +80,11 @@ impl Program {
     /// How many dispatches there are.
     pub(super) fn len(&self) -> usize {
         self.launches.len()
+    }
+
+    /// Scope and kernel of a dispatch.
+    pub(super) fn name(&self, at: usize) -> (&str, &'static str) {
+        (&self.launches[at].scope, self.launches[at].kernel)
     }
 
     /// Records some of the dispatches.
@@ -167,5 +176,12 @@ fn launch(gpu: &Gpu, number: usize, dispatch: &Dispatch, storage: &Storage, plan
         layout: &built.layout,
         entries: &entries,
     });
-    Ok(Launch { pipeline: built.pipeline, switches: true, bind_group, groups: dispatch.groups })
+    Ok(Launch {
+        pipeline: built.pipeline,
+        switches: true,
+        bind_group,
+        groups: dispatch.groups,
+        scope: dispatch.scope.clone(),
+        kernel: dispatch.kernel.name,
+    })
 }

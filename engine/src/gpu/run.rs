@@ -33,17 +33,27 @@ pub async fn run_graph_seeded(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
-    let plan = compile(graph.clone(), read, &gpu.target())?;
-    let allocations = buffers(&[&plan], None, &[], 1);
-    let storage = Storage::create(gpu, &allocations, &[&plan], &[]).await?;
+    run_plan(gpu, &compile(graph.clone(), read, &gpu.target())?, inputs, read, seed).await
+}
+
+/// Runs a compiled graph once.
+pub(super) async fn run_plan(
+    gpu: &Gpu,
+    plan: &Plan,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+) -> Result<Vec<Data>> {
+    let allocations = buffers(&[plan], None, &[], 1);
+    let storage = Storage::create(gpu, &allocations, &[plan], &[]).await?;
     let program = Program::new(gpu, &plan.dispatches, &storage, 0, 0).await?;
     for slot in storage.all(|role| matches!(role, Role::Bound(Buffer::Slot(_)))) {
         gpu.write(slot, 0, bytemuck::cast_slice(&vec![POISON; slot.size() as usize / 4])).await?;
     }
-    storage.fill_constants(gpu, 0, &plan).await?;
+    storage.fill_constants(gpu, 0, plan).await?;
     let row = ScheduleRow { seed, ..ScheduleRow::default() };
     gpu.write(storage.get(0, Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
-    fill(gpu, &plan, &storage, inputs).await?;
+    fill(gpu, plan, &storage, inputs).await?;
 
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     {
@@ -53,7 +63,7 @@ pub async fn run_graph_seeded(
     gpu.queue.submit([encoder.finish()]);
     let mut results = Vec::with_capacity(read.len());
     for value in read {
-        let (buffer, offset) = place(&plan, *value)?;
+        let (buffer, offset) = place(plan, *value)?;
         let ty = plan.graph.ty(*value);
         let bytes = gpu.read(storage.get(0, buffer)?, offset, ty.bytes()).await?;
         results.push(match ty.element {

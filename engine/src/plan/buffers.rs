@@ -83,10 +83,14 @@ pub fn buffers(
             if optimizer.second_moments() {
                 all.push(shared(Buffer::SecondMoments, trained, Kind::Moments));
             }
+            let partials = super::update::partial_bytes(&plan.arena);
+            all.push(shared(Buffer::Partials, partials, Kind::TablesAndStaging));
         } else if has_gradients(plans) {
             all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
         }
     }
+    // The dispatch that moves on to the next micro-batch is one more.
+    let further = if optimizer.is_some() { update.len() + 1 } else { 0 };
     let slots = plans.iter().map(|plan| plan.placement.slots.len()).max().unwrap_or(0);
     for slot in 0..slots {
         let sizes = plans.iter().filter_map(|plan| plan.placement.slots.get(slot));
@@ -94,7 +98,7 @@ pub fn buffers(
     }
     inputs(plans, ring, &mut all);
     for (at, plan) in plans.iter().enumerate() {
-        own(plan, at, if at == 0 { update.len() } else { 0 }, &mut all);
+        own(plan, at, if at == 0 { further } else { 0 }, &mut all);
     }
     let rows = |size: usize| (ring * size) as u64;
     let staging = Kind::TablesAndStaging;
@@ -102,7 +106,10 @@ pub fn buffers(
     all.push(shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
     all.push(shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
     let readback = rows(size_of::<ReportRow>());
-    all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
+    // Two of them: one is read while the other is filled.
+    for _ in 0..2 {
+        all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
+    }
     all
 }
 

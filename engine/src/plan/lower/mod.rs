@@ -2,6 +2,10 @@
 
 mod attention;
 mod elementwise;
+mod embedding;
+mod loss;
+mod matmul;
+mod norm;
 
 use super::Buffer;
 use crate::error::Result;
@@ -96,6 +100,18 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
     }
 }
 
+/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group on a software adapter, else one.
+fn row_groups(target: Target, rows: usize) -> Result<[u32; 3]> {
+    grid(if target.software { rows.div_ceil(64) } else { rows })
+}
+
+/// For the kernels that add up columns (`shared/columns.wgsl`): whether lanes share a column, and how many groups there
+/// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers.
+fn tall(target: Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
+    let shared = !target.software && rows > 64 && columns < 16_384;
+    Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
+}
+
 /// A node in its graph, as the families see it.
 #[derive(Clone, Copy)]
 pub struct Site<'graph> {
@@ -149,6 +165,25 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
         Op::CachedAttention { heads } => attention::cached_attention(site, heads),
         Op::LastRow => attention::last_row(site),
+        Op::Activation(kind) => elementwise::activation(site, kind),
+        Op::ActivationBackward(kind) => elementwise::activation_backward(site, kind),
+        Op::Gate(kind) => elementwise::gate(site, kind),
+        Op::GateBackward(kind) => elementwise::gate_backward(site, kind),
+        Op::Embedding { positions, cursor } => embedding::embedding(site, positions, cursor),
+        Op::EmbeddingBackward => embedding::backward(site),
+        Op::Norm { form, bias } => norm::norm(site, form, bias),
+        Op::NormBackward { form, residual } => norm::backward(site, form, residual),
+        Op::NormWeightBackward { bias } => norm::weight_backward(site, bias),
+        Op::Linear { bias, residual } => matmul::linear(site, bias, residual),
+        Op::LinearInputBackward { residual } => matmul::input_backward(site, residual),
+        Op::LinearWeightBackward => matmul::weight_backward(site),
+        Op::SumRows { groups } => matmul::sum_rows(site, groups),
+        Op::CrossEntropy { label_smoothing, ignore_index } => {
+            loss::cross_entropy(site, label_smoothing, ignore_index)
+        }
+        Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
+            loss::backward(site, label_smoothing, ignore_index, scale)
+        }
         op => Err(crate::Error::Internal(format!("no kernel for {}", op.name()))),
     }
 }

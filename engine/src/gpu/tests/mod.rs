@@ -1,9 +1,17 @@
 //! What holds whichever kernels run.
 
+mod executor;
+
+use super::program::Program;
+use super::run::run_plan;
+use super::storage::Storage;
 use super::{DeviceChoice, Gpu, devices, run_graph, test_gpu};
 use crate::Error;
 use crate::executor::Data;
 use crate::graph::{Graph, Input, Op, Type, ValueId};
+use crate::plan::buffers::buffers;
+use crate::plan::compile;
+use glasshouse_shaders::Kernel;
 
 #[test]
 fn lists_the_software_adapter_as_one() {
@@ -75,4 +83,68 @@ fn a_missing_or_misshapen_value_is_named() {
     inputs[1].1 = Data::U32(vec![0; 15]);
     let wrong = pollster::block_on(run_graph(&gpu, &graph, &inputs, &[sum]));
     assert!(wrong.as_ref().is_err_and(|error| error.to_string().contains("f32[3, 5]")), "{wrong:?}");
+}
+
+/// A kernel that does not compile.
+static BROKEN: Kernel = Kernel {
+    name: "broken",
+    entry_point: "broken",
+    source: "@compute @workgroup_size(1) fn broken() { let x = missing; }",
+    workgroup_size: [1, 1, 1],
+    bindings: &[],
+    workgroup_memory: 0,
+};
+
+/// A kernel that wants more than any device has.
+static GREEDY: Kernel = Kernel {
+    name: "greedy",
+    entry_point: "greedy",
+    source: "@compute @workgroup_size(1) fn greedy() {}",
+    workgroup_size: [1, 1, 1],
+    bindings: &[],
+    workgroup_memory: 1 << 30,
+};
+
+#[test]
+fn a_kernel_that_cannot_be_built_is_named() {
+    let gpu = test_gpu();
+    for (kernel, says) in
+        [(&BROKEN, "kernel broken could not be built"), (&GREEDY, "kernel greedy needs 1073741824 bytes")]
+    {
+        match pollster::block_on(gpu.prepare([kernel])) {
+            Err(Error::Device(text)) => assert!(text.contains(says) && !text.contains('\n'), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(gpu.check().is_ok());
+}
+
+#[test]
+fn a_buffer_bound_for_reading_and_writing_is_a_fault_with_a_name() {
+    let gpu = test_gpu();
+    let (graph, _, sum) = graph();
+    let mut plan = compile(graph, &[sum], &gpu.target()).unwrap();
+    plan.dispatches[1].bindings[0].buffer = plan.dispatches[1].bindings[2].buffer;
+    let list = buffers(&[&plan], None, &[], 1);
+    let refused = pollster::block_on(async {
+        let storage = Storage::create(&gpu, &list, &[&plan], &[]).await?;
+        Program::new(&gpu, &plan.dispatches, &storage, 0, 0).await
+    });
+    assert!(
+        refused.as_ref().is_err_and(|error| error.to_string().contains("bound for reading and for writing")),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn nothing_is_zero_that_nobody_wrote() {
+    let gpu = test_gpu();
+    let (graph, inputs, sum) = graph();
+    let mut plan = compile(graph, &[sum], &gpu.target()).unwrap();
+    plan.dispatches.pop();
+    let read = pollster::block_on(run_plan(&gpu, &plan, &inputs, &[sum], [0, 0])).unwrap();
+    assert!(
+        matches!(&read[..], [Data::F32(entries)] if entries.iter().all(|entry| entry.is_nan())),
+        "{read:?}"
+    );
 }
