@@ -22,7 +22,7 @@ pub use device::Gpu;
 pub use executor::GpuExecutor;
 pub use profile::Timing;
 pub use replay::EncodeStatistics;
-pub use run::{run_graph, run_graph_seeded};
+pub use run::{run_graph, run_graph_for, run_graph_seeded};
 
 /// The software adapter that unit tests run on; it is named, since nothing picks one by itself.
 #[cfg(test)]
@@ -35,3 +35,5 @@ pub(crate) fn test_gpu() -> Gpu {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod attention_tests;

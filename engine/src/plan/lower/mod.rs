@@ -184,6 +184,5 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
             loss::backward(site, label_smoothing, ignore_index, scale)
         }
-        op => Err(crate::Error::Internal(format!("no kernel for {}", op.name()))),
     }
 }
