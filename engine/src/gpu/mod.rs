@@ -37,3 +37,5 @@ pub(crate) fn test_gpu() -> Gpu {
 mod tests;
 #[cfg(test)]
 mod attention_tests;
+#[cfg(test)]
+mod kernel_tests;

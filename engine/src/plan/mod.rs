@@ -13,6 +13,9 @@ pub mod lower;
 pub mod memory;
 pub mod update;
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::Result;
 use crate::graph::{Graph, Input, NodeId, Origin, ValueId};
 use arena::ArenaLayout;
