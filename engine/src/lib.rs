@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod error;
 pub mod executor;
+pub mod gpu;
 pub mod graph;
 pub mod model;
 pub mod plan;

@@ -40,3 +40,14 @@ pub struct Kernel {
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
 }
+
+/// A structure of WGSL that lies in a storage buffer, as naga lays it out.
+#[derive(Debug)]
+pub struct Structure {
+    /// Its name.
+    pub name: &'static str,
+    /// Bytes.
+    pub size: u32,
+    /// Fields: name and offset in bytes.
+    pub fields: &'static [(&'static str, u32)],
+}

@@ -6,9 +6,12 @@
 //! [`Control::row`](control), never in the plan.
 
 pub mod arena;
+pub mod buffers;
 pub mod control;
+pub mod estimate;
 pub mod lower;
 pub mod memory;
+pub mod update;
 
 use crate::error::Result;
 use crate::graph::{Graph, Input, NodeId, Origin, ValueId};
@@ -44,6 +47,8 @@ pub enum Buffer {
     Control,
     /// One [`control::ReportRow`] for each uploaded micro-batch.
     Reports,
+    /// Sums of squares over pieces of the gradient, [`update::partial_bytes`] long.
+    Partials,
 }
 
 /// A range of a buffer, bound at the kernel's next binding after the arguments.

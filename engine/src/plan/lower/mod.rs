@@ -1,8 +1,15 @@
 //! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops.
 
+mod attention;
+mod elementwise;
+mod embedding;
+mod loss;
+mod matmul;
+mod norm;
+
 use super::Buffer;
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, ValueId};
+use crate::graph::{Graph, Node, NodeId, Op, Type, ValueId};
 use glasshouse_shaders::Kernel;
 
 /// What the kernels will run on, as far as the choice of variants goes.
@@ -36,6 +43,29 @@ pub struct Launch {
     pub groups: [u32; 3],
 }
 
+impl Launch {
+    /// A launch, checked against what the kernel declares. Groups are [`grid`]'s or the caller's own.
+    pub fn new(
+        kernel: &'static Kernel,
+        arguments: Vec<u8>,
+        bindings: Vec<Place>,
+        groups: [u32; 3],
+    ) -> Result<Self> {
+        let declared = kernel.bindings.first().map_or(0, |arguments| arguments.stride as usize);
+        let fault = |what: String| Err(crate::Error::Internal(format!("{}: {what}", kernel.name)));
+        if arguments.len() != declared {
+            return fault(format!("{} bytes of arguments, {declared} declared", arguments.len()));
+        }
+        if bindings.len() + 1 != kernel.bindings.len() {
+            return fault(format!("{} bindings, {} declared", bindings.len() + 1, kernel.bindings.len()));
+        }
+        if groups.iter().any(|count| *count > MOST_GROUPS) {
+            return fault(format!("{groups:?} workgroups"));
+        }
+        Ok(Self { kernel, arguments, bindings, groups })
+    }
+}
+
 /// What a node becomes.
 #[derive(Clone, Debug, Default)]
 pub struct Lowering {
@@ -45,8 +75,114 @@ pub struct Lowering {
     pub scratch: Vec<u64>,
 }
 
+impl Lowering {
+    /// A node that is one launch.
+    pub fn one(launch: Launch) -> Self {
+        Self { launches: vec![launch], scratch: Vec::new() }
+    }
+}
+
+/// WebGPU's limit on workgroups in a dimension.
+const MOST_GROUPS: u32 = 65_535;
+
+/// Groups in a row of a folded dispatch; `shared/grid.wgsl` holds the same number.
+const GROUPS_IN_ROW: u32 = 32_768;
+
+/// A one-dimensional dispatch, folded into two: kernels ask `group_number` for their place.
+pub fn grid(groups: usize) -> Result<[u32; 3]> {
+    let row = GROUPS_IN_ROW as usize;
+    if groups <= row {
+        Ok([groups as u32, 1, 1])
+    } else if groups.div_ceil(row) <= MOST_GROUPS as usize {
+        Ok([GROUPS_IN_ROW, groups.div_ceil(row) as u32, 1])
+    } else {
+        Err(crate::Error::Refused(format!("{groups} workgroups are more than a device can start at once")))
+    }
+}
+
+/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group on a software adapter, else one.
+fn row_groups(target: Target, rows: usize) -> Result<[u32; 3]> {
+    grid(if target.software { rows.div_ceil(64) } else { rows })
+}
+
+/// For the kernels that add up columns (`shared/columns.wgsl`): whether lanes share a column, and how many groups there
+/// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers.
+fn tall(target: Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
+    let shared = !target.software && rows > 64 && columns < 16_384;
+    Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
+}
+
+/// A node in its graph, as the families see it.
+#[derive(Clone, Copy)]
+pub struct Site<'graph> {
+    /// The graph.
+    pub graph: &'graph Graph,
+    /// The node.
+    pub node: &'graph Node,
+    /// What it is lowered for.
+    pub target: Target,
+}
+
+impl Site<'_> {
+    /// Place of the n-th input.
+    pub fn input(&self, number: usize) -> Place {
+        Place::Value(self.node.inputs[number])
+    }
+
+    /// Place of the n-th output.
+    pub fn output(&self, number: usize) -> Place {
+        Place::Value(self.node.outputs[number])
+    }
+
+    /// Place of the last input, where flags say that it is there.
+    pub fn last_input(&self) -> Place {
+        self.input(self.node.inputs.len() - 1)
+    }
+
+    /// Type of the n-th input.
+    pub fn input_type(&self, number: usize) -> &Type {
+        self.graph.ty(self.node.inputs[number])
+    }
+
+    /// Type of the n-th output.
+    pub fn output_type(&self, number: usize) -> &Type {
+        self.graph.ty(self.node.outputs[number])
+    }
+}
+
 /// Lowers one node.
-pub fn node(graph: &Graph, node: NodeId, _target: &Target) -> Result<Lowering> {
-    let op = graph.nodes[node.index()].op;
-    Err(crate::Error::Internal(format!("no kernel for {}", op.name())))
+pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
+    let site = Site { graph, node: &graph.nodes[node.index()], target: *target };
+    match site.node.op {
+        Op::Add => elementwise::add(site),
+        Op::Dropout { site: dropout, residual } => elementwise::dropout(site, dropout, residual),
+        Op::Rope { heads, inverse, cursor } => attention::rope(site, heads, inverse, cursor),
+        Op::HeadNorm { heads, eps } => attention::head_norm(site, heads, eps),
+        Op::HeadNormBackward { heads } => attention::head_norm_backward(site, heads),
+        Op::HeadNormWeightBackward { heads } => attention::head_norm_weight_backward(site, heads),
+        Op::Attention { heads, dropout } => attention::attention(site, heads, dropout),
+        Op::AttentionDelta { heads } => attention::attention_delta(site, heads),
+        Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
+        Op::CachedAttention { heads } => attention::cached_attention(site, heads),
+        Op::LastRow => attention::last_row(site),
+        Op::Activation(kind) => elementwise::activation(site, kind),
+        Op::ActivationBackward(kind) => elementwise::activation_backward(site, kind),
+        Op::Gate(kind) => elementwise::gate(site, kind),
+        Op::GateBackward(kind) => elementwise::gate_backward(site, kind),
+        Op::Embedding { positions, cursor } => embedding::embedding(site, positions, cursor),
+        Op::EmbeddingBackward => embedding::backward(site),
+        Op::Norm { form, bias } => norm::norm(site, form, bias),
+        Op::NormBackward { form, residual } => norm::backward(site, form, residual),
+        Op::NormWeightBackward { bias } => norm::weight_backward(site, bias),
+        Op::Linear { bias, residual } => matmul::linear(site, bias, residual),
+        Op::LinearInputBackward { residual } => matmul::input_backward(site, residual),
+        Op::LinearWeightBackward => matmul::weight_backward(site),
+        Op::SumRows { groups } => matmul::sum_rows(site, groups),
+        Op::CrossEntropy { label_smoothing, ignore_index } => {
+            loss::cross_entropy(site, label_smoothing, ignore_index)
+        }
+        Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
+            loss::backward(site, label_smoothing, ignore_index, scale)
+        }
+    }
 }

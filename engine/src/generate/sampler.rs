@@ -1,0 +1,262 @@
+//! From logits to the next token: the host's sampler, which the CPU decoder uses and the GPU's `sample.wgsl` is held to.
+//!
+//! The order of operations is Hugging Face's: repetition penalty, temperature, top-k, top-p, min-p, draw.
+//!
+//! 1. Each token of the window has its logit divided by the penalty where it is positive and multiplied where it is not,
+//!    once, however often it occurs (Keskar et al. 2019).
+//! 2. Tokens are ranked by that logit, larger first, the lower id first among equals. At temperature 0 the first one is the
+//!    answer. Otherwise a token weighs exp((logit − largest) / temperature).
+//! 3. top-k keeps the first k. top-p keeps the shortest beginning of what is left whose weight reaches p times the weight of
+//!    what is left (Holtzman et al. 2020). min-p then drops what weighs less than `min_p`, the likeliest weighing 1
+//!    (Nguyen et al. 2024). All three keep a beginning of the ranking, and never less than its first token.
+//! 4. The kept tokens are laid side by side *in the order of their ids*, which needs no sorting: the answer is the first
+//!    whose end lies above draw × their weight together.
+//!
+//! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
+//! between two tokens, or the edge of the nucleus within rounding of p.
+
+use crate::graph::random;
+use glasshouse_protocol::GenerateConfig;
+
+/// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.
+pub const LARGEST_LOGIT: f32 = 1e30;
+
+/// Purpose of the draws' stream of random numbers.
+const DRAWS: u64 = 0x5a3b_17e0;
+
+/// How a token is chosen: the part of [`GenerateConfig`] that the sampler needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// Logits are divided by it; 0 is greedy.
+    pub temperature: f32,
+    /// Keep the k likeliest; 0 keeps all.
+    pub top_k: u32,
+    /// Keep the likeliest tokens that together reach this probability; 1 keeps all.
+    pub top_p: f32,
+    /// Drop tokens less likely than this share of the likeliest; 0 drops none.
+    pub min_p: f32,
+    /// Divides positive and multiplies negative logits of tokens in the window; 1 is off.
+    pub repetition_penalty: f32,
+}
+
+impl Sampling {
+    /// The sampler's part of a request.
+    pub fn of(config: &GenerateConfig) -> Self {
+        Self {
+            temperature: config.temperature,
+            top_k: u32::try_from(config.top_k).unwrap_or(u32::MAX),
+            top_p: config.top_p,
+            min_p: config.min_p,
+            repetition_penalty: config.repetition_penalty,
+        }
+    }
+}
+
+/// The n-th draw of a generation, in [0, 1): 24 bits, so that it is exact in f32.
+pub fn draw(seed: u64, n: u64) -> f32 {
+    (random::nth(seed, DRAWS, n) >> 40) as f32 / 16_777_216.0
+}
+
+/// A token's place in the ranking.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ranked {
+    logit: f32,
+    id: u32,
+}
+
+impl Ranked {
+    /// Likelier first, then the lower id. Logits are finite by now.
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        other.logit.partial_cmp(&self.logit).unwrap_or(std::cmp::Ordering::Equal).then(self.id.cmp(&other.id))
+    }
+}
+
+/// The tokens that may come next, in the order of their ids, with their probabilities (sum 1).
+/// `window` are the tokens that the penalty applies to; ids at or past `logits.len()` are left out of it.
+pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
+    let mut kept = penalised(logits, window, sampling.repetition_penalty);
+    let Some(likeliest) = kept.iter().copied().min_by(Ranked::order) else { return Vec::new() };
+    if sampling.temperature == 0.0 {
+        return vec![(likeliest.id, 1.0)];
+    }
+    let top_k = sampling.top_k as usize;
+    if top_k > 0 && top_k < kept.len() {
+        kept.select_nth_unstable_by(top_k - 1, Ranked::order);
+        kept.truncate(top_k);
+    }
+    let weight = |entry: &Ranked| {
+        let scaled = (f64::from(entry.logit) - f64::from(likeliest.logit)) / f64::from(sampling.temperature);
+        libm::exp(scaled)
+    };
+    if sampling.top_p < 1.0 {
+        kept.sort_unstable_by(Ranked::order);
+        let needed = f64::from(sampling.top_p) * kept.iter().map(weight).sum::<f64>();
+        let mut sum = 0.0;
+        let count = kept.iter().position(|entry| {
+            sum += weight(entry);
+            sum >= needed
+        });
+        kept.truncate(count.map_or(kept.len(), |last| last + 1));
+    }
+    kept.retain(|entry| entry.id == likeliest.id || weight(entry) >= f64::from(sampling.min_p));
+    kept.sort_unstable_by_key(|entry| entry.id);
+    let total: f64 = kept.iter().map(weight).sum();
+    kept.iter().map(|entry| (entry.id, weight(entry) / total)).collect()
+}
+
+/// The token that a draw in [0, 1) falls on; 0 for an empty distribution.
+pub fn choose(distribution: &[(u32, f64)], draw: f32) -> u32 {
+    let mut end = 0.0;
+    let found = distribution.iter().find(|(_, probability)| {
+        end += probability;
+        end > f64::from(draw)
+    });
+    // Rounding can leave the last end a little below a draw close to 1.
+    found.or(distribution.last()).map_or(0, |(id, _)| *id)
+}
+
+/// The next token.
+pub fn sample(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32) -> u32 {
+    choose(&distribution(logits, window, sampling), draw)
+}
+
+fn penalised(logits: &[f32], window: &[u32], penalty: f32) -> Vec<Ranked> {
+    let clamped = |logit: f32| {
+        if logit.is_nan() { -LARGEST_LOGIT } else { logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT) }
+    };
+    let mut entries: Vec<Ranked> = logits
+        .iter()
+        .zip(0u32..)
+        .map(|(logit, id)| Ranked { logit: clamped(*logit), id })
+        .collect();
+    if penalty != 1.0 {
+        for token in window {
+            if let (Some(entry), Some(logit)) =
+                (entries.get_mut(*token as usize), logits.get(*token as usize))
+            {
+                let logit = clamped(*logit);
+                entry.logit = clamped(if logit > 0.0 { logit / penalty } else { logit * penalty });
+            }
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PLAIN: Sampling =
+        Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0 };
+
+    /// The same in the plainest way: sort everything, then cut three times.
+    fn sorted(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
+        let mut logits = logits.to_vec();
+        let mut seen = window.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        for token in seen {
+            let logit = &mut logits[token as usize];
+            *logit = if *logit < 0.0 {
+                *logit * sampling.repetition_penalty
+            } else {
+                *logit / sampling.repetition_penalty
+            };
+        }
+        let mut ranking: Vec<usize> = (0..logits.len()).collect();
+        ranking.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+        let largest = f64::from(logits[ranking[0]]);
+        let weight = |id: usize| ((f64::from(logits[id]) - largest) / f64::from(sampling.temperature)).exp();
+        if sampling.temperature == 0.0 {
+            return vec![(ranking[0] as u32, 1.0)];
+        }
+        if sampling.top_k > 0 {
+            ranking.truncate(sampling.top_k as usize);
+        }
+        let total: f64 = ranking.iter().map(|id| weight(*id)).sum();
+        let mut before = 0.0;
+        ranking = ranking
+            .into_iter()
+            .enumerate()
+            .filter(|(place, id)| {
+                let kept = *place == 0 || sampling.top_p >= 1.0 || before < f64::from(sampling.top_p) * total;
+                before += weight(*id);
+                kept
+            })
+            .map(|(_, id)| id)
+            .filter(|id| weight(*id) >= f64::from(sampling.min_p))
+            .collect();
+        ranking.sort_unstable();
+        let total: f64 = ranking.iter().map(|id| weight(*id)).sum();
+        ranking.iter().map(|id| (*id as u32, weight(*id) / total)).collect()
+    }
+
+    fn ids(distribution: &[(u32, f64)]) -> Vec<u32> {
+        distribution.iter().map(|(id, _)| *id).collect()
+    }
+
+    #[test]
+    fn each_setting_keeps_what_it_says() {
+        let logits = [1.0, 3.0, 2.0, 3.0, -1.0];
+        assert_eq!(ids(&distribution(&logits, &[], &PLAIN)), [0, 1, 2, 3, 4]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { temperature: 0.0, ..PLAIN })), [1]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_k: 1, ..PLAIN })), [1]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_k: 3, ..PLAIN })), [1, 2, 3]);
+        // 1 and 3 have 0.4 each, 2 has 0.15.
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_p: 0.3, ..PLAIN })), [1]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_p: 0.79, ..PLAIN })), [1, 3]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_p: 0.85, ..PLAIN })), [1, 2, 3]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { min_p: 0.3, ..PLAIN })), [1, 2, 3]);
+        assert_eq!(ids(&distribution(&logits, &[], &Sampling { min_p: 1.0, ..PLAIN })), [1, 3]);
+        let greedy = Sampling { temperature: 0.0, repetition_penalty: 2.0, ..PLAIN };
+        assert_eq!(ids(&distribution(&logits, &[1, 3, 1], &greedy)), [2]);
+        assert_eq!(ids(&distribution(&[-1.0, -1.5], &[0], &greedy)), [1]);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_survived() {
+        let logits = [f32::NAN, f32::NEG_INFINITY, 1.0, f32::NAN];
+        assert_eq!(sample(&logits, &[], &PLAIN, 0.999), 2);
+        assert_eq!(sample(&[f32::INFINITY, 0.0], &[0, 7], &Sampling { temperature: 0.01, ..PLAIN }, 0.5), 0);
+        assert_eq!(sample(&[f32::NAN; 3], &[], &Sampling { temperature: 0.0, ..PLAIN }, 0.5), 0);
+    }
+
+    #[test]
+    fn draws_fall_as_often_as_the_probabilities_say() {
+        let logits = [0.0f32, 1.0, 2.0];
+        let distribution = distribution(&logits, &[], &PLAIN);
+        let mut counts = [0usize; 3];
+        for n in 0..20_000 {
+            counts[choose(&distribution, draw(7, n)) as usize] += 1;
+        }
+        for (count, (_, probability)) in counts.iter().zip(&distribution) {
+            let share = *count as f64 / 20_000.0;
+            assert!((share - probability).abs() < 0.015, "{share} against {probability}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_sorting_everything(
+            logits in prop::collection::vec((-8i32..8).prop_map(|step| step as f32 * 0.75), 1..40),
+            window in prop::collection::vec(0u32..40, 0..12),
+            temperature in prop::sample::select(vec![0.0f32, 0.3, 0.8, 1.0, 2.0]),
+            top_k in 0u32..12,
+            top_p in prop::sample::select(vec![0.05f32, 0.5, 0.83, 0.97, 1.0]),
+            min_p in prop::sample::select(vec![0.0f32, 0.05, 0.31, 1.0]),
+            repetition_penalty in prop::sample::select(vec![1.0f32, 1.3, 0.7]),
+        ) {
+            let window: Vec<u32> = window.into_iter().filter(|id| (*id as usize) < logits.len()).collect();
+            let sampling = Sampling { temperature, top_k, top_p, min_p, repetition_penalty };
+            let ours = distribution(&logits, &window, &sampling);
+            let plain = sorted(&logits, &window, &sampling);
+            prop_assert_eq!(ids(&ours), ids(&plain));
+            for (one, other) in ours.iter().zip(&plain) {
+                prop_assert!((one.1 - other.1).abs() < 1e-12);
+            }
+            let sum: f64 = ours.iter().map(|(_, probability)| probability).sum();
+            prop_assert!((sum - 1.0).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! From tokens to what is written: stops before a stop string, at the end of the text, or at the most tokens asked for.
+
+use glasshouse_protocol::GenerateConfig;
+
+/// Why a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As many tokens as were asked for.
+    MaxTokens,
+    /// A stop string came; the text ends before it.
+    StopString,
+    /// The model ended its text.
+    EndOfText,
+    /// Whoever reads had enough.
+    Interrupted,
+}
+
+/// Turns tokens into text that is certain to be written. Text that may be the start of a stop string is held back until
+/// that is decided, so a stop string split over tokens is seen too.
+pub struct Writer<Decode> {
+    decode: Decode,
+    stop: Vec<String>,
+    end_of_text: Option<u32>,
+    max_tokens: usize,
+    held: String,
+    text: String,
+    tokens: Vec<u32>,
+    ending: Option<Ending>,
+}
+
+impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
+    /// `decode` takes a token and returns the text that is whole by then (as the tokenizer's `DecodeStream::push`), and with
+    /// `None` what is left at the end (`DecodeStream::flush`). `end_of_text` is the token that ends a document.
+    pub fn new(config: &GenerateConfig, end_of_text: Option<u32>, decode: Decode) -> Self {
+        Self {
+            decode,
+            stop: config.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            end_of_text,
+            max_tokens: config.max_tokens,
+            held: String::new(),
+            text: String::new(),
+            tokens: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// Takes one token and returns the text to write now. Once [`Writer::ending`] is known, tokens are ignored.
+    pub fn push(&mut self, token: u32) -> String {
+        if self.ending.is_some() {
+            return String::new();
+        }
+        if Some(token) == self.end_of_text {
+            return self.finish(Ending::EndOfText);
+        }
+        self.tokens.push(token);
+        let piece = (self.decode)(Some(token)).unwrap_or_default();
+        let mut written = self.add(&piece);
+        if self.ending.is_none() && self.tokens.len() >= self.max_tokens {
+            written.push_str(&self.finish(Ending::MaxTokens));
+        }
+        written
+    }
+
+    /// Ends the text: what was held back is written after all. Does nothing once there is an ending.
+    pub fn finish(&mut self, ending: Ending) -> String {
+        if self.ending.is_some() {
+            return String::new();
+        }
+        let piece = (self.decode)(None).unwrap_or_default();
+        let mut written = self.add(&piece);
+        if self.ending.is_none() {
+            self.ending = Some(ending);
+            let held = std::mem::take(&mut self.held);
+            self.text.push_str(&held);
+            written.push_str(&held);
+        }
+        written
+    }
+
+    /// Why it ended, once it has.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// Everything written so far.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The tokens behind it; after a stop string the last ones may reach past the text.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    fn add(&mut self, piece: &str) -> String {
+        self.held.push_str(piece);
+        let found = self.stop.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+        let certain = if let Some(at) = found {
+            self.ending = Some(Ending::StopString);
+            at
+        } else {
+            self.held.len() - self.undecided()
+        };
+        let written: String = self.held.drain(..certain).collect();
+        if found.is_some() {
+            self.held.clear();
+        }
+        self.text.push_str(&written);
+        written
+    }
+
+    /// Length of the longest end of the held text with which a stop string begins.
+    fn undecided(&self) -> usize {
+        let starts = self.held.char_indices().map(|(at, _)| at);
+        let mut ends = starts.map(|at| self.held.split_at(at).1);
+        ends.find(|end| self.stop.iter().any(|stop| stop.starts_with(end))).map_or(0, str::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Tokens are characters.
+    fn run(text: &str, stop: &[&str], max_tokens: usize) -> (String, String, Option<Ending>) {
+        let stop = stop.iter().map(ToString::to_string).collect();
+        let config = GenerateConfig { max_tokens, stop, ..GenerateConfig::default() };
+        let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
+        let mut writer = Writer::new(&config, Some(u32::from('$')), decode);
+        let mut written = String::new();
+        for character in text.chars() {
+            written.push_str(&writer.push(u32::from(character)));
+        }
+        written.push_str(&writer.finish(Ending::Interrupted));
+        (written, writer.text().to_owned(), writer.ending())
+    }
+
+    #[test]
+    fn stops_before_a_stop_string_that_comes_in_pieces() {
+        let (written, text, ending) = run("one\n\ntwo", &["\n\n"], 100);
+        assert_eq!((written.as_str(), text.as_str()), ("one", "one"));
+        assert_eq!(ending, Some(Ending::StopString));
+        assert_eq!(run("aab", &["ab"], 100).0, "a");
+        assert_eq!(run("xaay", &["aab", "y"], 100).0, "xaa");
+    }
+
+    #[test]
+    fn text_held_back_is_written_when_no_stop_string_came_of_it() {
+        assert_eq!(run("one\n", &["\n\n"], 100), ("one\n".into(), "one\n".into(), Some(Ending::Interrupted)));
+        assert_eq!(run("one\n.", &["\n\n"], 5).0, "one\n.");
+        assert_eq!(run("abcdef", &[], 3), ("abc".into(), "abc".into(), Some(Ending::MaxTokens)));
+        assert_eq!(run("ab$cd", &[""], 9), ("ab".into(), "ab".into(), Some(Ending::EndOfText)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_the_text_up_to_the_first_stop_string(
+            text in "[abé]{0,20}",
+            stop in prop::collection::vec("[abé]{1,3}", 0..3),
+        ) {
+            let stops: Vec<&str> = stop.iter().map(String::as_str).collect();
+            // The first stop string to be complete ends the text; it may begin after another that is not yet complete.
+            let end = text
+                .char_indices()
+                .map(|(at, character)| &text[..at + character.len_utf8()])
+                .find_map(|seen| stops.iter().filter_map(|stop| seen.find(stop)).min())
+                .unwrap_or(text.len());
+            let (written, whole, _) = run(&text, &stops, 1000);
+            prop_assert_eq!(&written, &text[..end]);
+            prop_assert_eq!(whole, written);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Which adapters there are, what each can do, and which one a request means.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
+
+/// Which adapter is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best there is, a software one included.
+    Best,
+    /// The first whose name contains this, whatever the case.
+    Named(String),
+}
+
+/// One adapter, as `glasshouse devices` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AdapterReport {
+    /// Name; browsers leave it empty.
+    pub name: String,
+    /// Graphics interface that it is driven through: `vulkan`, `metal`, `dx12`, `webgpu`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `unknown`.
+    pub kind: &'static str,
+    /// Driver and its version.
+    pub driver: String,
+    /// A CPU poses as a GPU. False where a browser tells nothing.
+    pub software: bool,
+    /// Features that make some kernels faster, or profiling possible.
+    pub features: Vec<&'static str>,
+    /// Limits that decide which models fit.
+    pub limits: AdapterLimits,
+}
+
+/// Limits that decide which models and kernels fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AdapterLimits {
+    /// Largest buffer, in bytes.
+    pub buffer_bytes: u64,
+    /// Largest range of a buffer that a kernel can see, in bytes.
+    pub binding_bytes: u64,
+    /// Storage buffers that a kernel can see at once.
+    pub storage_buffers: u32,
+    /// Memory that a workgroup shares, in bytes.
+    pub workgroup_bytes: u32,
+    /// Invocations of a workgroup.
+    pub workgroup_invocations: u32,
+    /// Workgroups along one dimension of a dispatch.
+    pub workgroups: u32,
+}
+
+/// Every adapter that this machine offers.
+pub async fn devices() -> Vec<AdapterReport> {
+    adapters(&instance()).await.iter().map(AdapterReport::of).collect()
+}
+
+/// The graphics interfaces of this machine. Device access from several threads is wgpu's own business.
+pub(super) fn instance() -> Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = Backends::PRIMARY;
+    Instance::new(descriptor)
+}
+
+/// All adapters, best first. Within a rank the order is the system's own.
+async fn adapters(instance: &Instance) -> Vec<Adapter> {
+    let mut adapters = instance.enumerate_adapters(Backends::PRIMARY).await;
+    if adapters.iter().any(|adapter| adapter.get_info().backend == Backend::BrowserWebGpu) {
+        // A browser gives one adapter for each request, and a frugal one unless asked for speed.
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        if let Ok(fast) = instance.request_adapter(&options).await {
+            adapters = vec![fast];
+        }
+    }
+    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
+    adapters
+}
+
+/// The adapter that a choice means.
+pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
+    let all = adapters(instance).await;
+    let found = match choice {
+        DeviceChoice::Best => 0,
+        DeviceChoice::Named(part) => {
+            let part = part.to_lowercase();
+            let named = |adapter: &Adapter| adapter.get_info().name.to_lowercase().contains(&part);
+            all.iter().position(named).unwrap_or(usize::MAX)
+        }
+    };
+    let mut names: Vec<String> = all.iter().map(|adapter| listed(&adapter.get_info())).collect();
+    names.dedup();
+    match all.into_iter().nth(found) {
+        Some(adapter) => {
+            let report = AdapterReport::of(&adapter);
+            Ok((adapter, report))
+        }
+        None if names.is_empty() => Err(Error::Device(
+            "no graphics adapter was found; install a graphics driver, or use --device cpu".to_owned(),
+        )),
+        None => Err(Error::Device(format!(
+            "no adapter is called {}; there are: {}; or use --device cpu",
+            match choice {
+                DeviceChoice::Named(part) => format!("{part:?}"),
+                DeviceChoice::Best => "so".to_owned(),
+            },
+            names.join(", ")
+        ))),
+    }
+}
+
+/// The best real GPU, if there is one.
+pub(super) async fn real(instance: &Instance) -> Option<(Adapter, AdapterReport)> {
+    let best = adapters(instance).await.into_iter().next()?;
+    let report = AdapterReport::of(&best);
+    (!report.software).then_some((best, report))
+}
+
+fn listed(info: &AdapterInfo) -> String {
+    format!("{:?} ({})", info.name, info.backend)
+}
+
+/// Best first.
+fn rank(info: &AdapterInfo) -> u8 {
+    match info.device_type {
+        _ if is_software(info) => 4,
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other | DeviceType::Cpu => 3,
+    }
+}
+
+/// Whether a CPU does the work: by its type, or by the names of the known ones where the type is not told.
+fn is_software(info: &AdapterInfo) -> bool {
+    let known = ["llvmpipe", "lavapipe", "swiftshader", "microsoft basic render"];
+    let texts = [info.name.to_lowercase(), info.driver.to_lowercase()];
+    info.device_type == DeviceType::Cpu
+        || texts.iter().any(|text| {
+            known.iter().any(|known| text.contains(known))
+                || text.split_whitespace().any(|word| word == "warp")
+        })
+}
+
+impl AdapterReport {
+    fn of(adapter: &Adapter) -> Self {
+        let info = adapter.get_info();
+        let software = is_software(&info);
+        let features = adapter.features();
+        let known = [
+            (Features::SHADER_F16, "shader-f16"),
+            (Features::SUBGROUP, "subgroups"),
+            (Features::TIMESTAMP_QUERY, "timestamp-query"),
+            (Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative-matrix"),
+        ];
+        Self {
+            backend: info.backend.to_string(),
+            kind: match info.device_type {
+                _ if software => "software",
+                DeviceType::DiscreteGpu => "discrete",
+                DeviceType::IntegratedGpu => "integrated",
+                DeviceType::VirtualGpu => "virtual",
+                DeviceType::Other | DeviceType::Cpu => "unknown",
+            },
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            software,
+            features: known
+                .iter()
+                .filter(|(feature, _)| features.contains(*feature))
+                .map(|(_, name)| *name)
+                .collect(),
+            limits: AdapterLimits::of(&adapter.limits()),
+            name: info.name,
+        }
+    }
+}
+
+impl AdapterLimits {
+    /// The few of wgpu's limits that matter here.
+    fn of(limits: &Limits) -> Self {
+        Self {
+            buffer_bytes: limits.max_buffer_size,
+            binding_bytes: limits.max_storage_buffer_binding_size,
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            workgroups: limits.max_compute_workgroups_per_dimension,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, device_type: DeviceType) -> AdapterInfo {
+        AdapterInfo { name: name.to_owned(), ..AdapterInfo::new(device_type, Backend::Vulkan) }
+    }
+
+    #[test]
+    fn knows_a_software_adapter() {
+        for name in [
+            "llvmpipe (LLVM 15.0.6, 256 bits)",
+            "SwiftShader Device (Subzero)",
+            "Microsoft Basic Render Driver",
+        ] {
+            assert!(is_software(&info(name, DeviceType::Other)), "{name}");
+        }
+        assert!(is_software(&info("anything", DeviceType::Cpu)));
+        for name in ["", "NVIDIA GeForce RTX 4090", "Apple M2", "Warpdrive 9000"] {
+            assert!(!is_software(&info(name, DeviceType::Other)), "{name}");
+        }
+    }
+
+    #[test]
+    fn prefers_discrete_and_takes_software_last() {
+        let order = [
+            info("a", DeviceType::DiscreteGpu),
+            info("b", DeviceType::IntegratedGpu),
+            info("c", DeviceType::VirtualGpu),
+            info("d", DeviceType::Other),
+            info("llvmpipe", DeviceType::DiscreteGpu),
+        ];
+        assert!(order.iter().map(rank).is_sorted_by(|before, after| before < after));
+    }
+}

@@ -1,0 +1,103 @@
+//! What a micro-batch must look like, and its way into the device's ring.
+
+use super::Gpu;
+use super::storage::Storage;
+use crate::error::{Error, Result};
+use crate::executor::MicroBatch;
+use crate::graph::{Graph, Input, Op, Origin, token_order};
+use crate::plan::Buffer;
+use crate::plan::control::ScheduleRow;
+
+/// What the graph expects of a micro-batch. Kernels index tables by token, so what lies outside is refused here.
+#[derive(Clone, Debug)]
+pub(super) struct BatchRules {
+    /// B·T.
+    tokens: usize,
+    /// Rows of the embedding.
+    vocabulary: usize,
+    /// Columns of the logits.
+    classes: usize,
+    /// Target that does not count.
+    ignored: Option<u32>,
+    /// The embedding's gradient needs the sorted order.
+    ordered: bool,
+}
+
+impl BatchRules {
+    /// Reads the rules off a graph with a loss.
+    pub(super) fn of(graph: &Graph) -> Result<Self> {
+        let tokens = graph.find(Origin::Input(Input::Tokens));
+        let missing = |what: &str| Error::Internal(format!("the graph has no {what}"));
+        let mut rules = Self {
+            tokens: tokens.map(|value| graph.ty(value).count()).ok_or_else(|| missing("tokens"))?,
+            vocabulary: 0,
+            classes: 0,
+            ignored: None,
+            ordered: graph.find(Origin::Input(Input::TokenOrder)).is_some(),
+        };
+        for node in &graph.nodes {
+            match node.op {
+                Op::Embedding { .. } => rules.vocabulary = graph.ty(node.inputs[1]).rows(),
+                Op::CrossEntropy { ignore_index, .. } => {
+                    rules.classes = graph.ty(node.inputs[0]).columns();
+                    rules.ignored = ignore_index;
+                }
+                _ => {}
+            }
+        }
+        if rules.vocabulary == 0 || rules.classes == 0 {
+            return Err(missing("embedding or loss"));
+        }
+        Ok(rules)
+    }
+
+    /// Refuses a batch of another size, or with ids that the model does not have.
+    pub(super) fn check(&self, batch: &MicroBatch) -> Result<()> {
+        for (name, ids) in [("tokens", &batch.tokens), ("targets", &batch.targets)] {
+            if ids.len() != self.tokens {
+                return Err(Error::Refused(format!(
+                    "a micro-batch has {} {name} where the model was built for {}",
+                    ids.len(),
+                    self.tokens
+                )));
+            }
+        }
+        let token = batch.tokens.iter().find(|id| **id as usize >= self.vocabulary);
+        let counts = |id: &&u32| **id as usize >= self.classes && Some(**id) != self.ignored;
+        match token.or_else(|| batch.targets.iter().find(counts)) {
+            None => Ok(()),
+            Some(id) => Err(Error::Refused(format!(
+                "token {id} is outside the model's vocabulary of {}",
+                self.vocabulary
+            ))),
+        }
+    }
+
+    /// Uploads micro-batches, each with its settings, to the ring's first rows and turns the device's counter to the first.
+    /// What is submitted before still sees the rows that were there: the queue keeps the order.
+    pub(super) fn upload(
+        &self,
+        gpu: &Gpu,
+        storage: &Storage,
+        batches: &[(&MicroBatch, ScheduleRow)],
+    ) -> Result<()> {
+        let mut ids: Vec<u32> = Vec::with_capacity(batches.len() * 2 * self.tokens);
+        let mut put = |input: Input, each: &dyn Fn(&MicroBatch, &mut Vec<u32>)| -> Result<()> {
+            ids.clear();
+            for (batch, _) in batches {
+                each(batch, &mut ids);
+            }
+            gpu.queue.write_buffer(storage.get(0, Buffer::Input(input))?, 0, bytemuck::cast_slice(&ids));
+            Ok(())
+        };
+        put(Input::Tokens, &|batch, ids| ids.extend_from_slice(&batch.tokens))?;
+        put(Input::Targets, &|batch, ids| ids.extend_from_slice(&batch.targets))?;
+        if self.ordered {
+            put(Input::TokenOrder, &|batch, ids| ids.extend(token_order(&batch.tokens)))?;
+        }
+        let rows: Vec<ScheduleRow> = batches.iter().map(|(_, row)| *row).collect();
+        gpu.queue.write_buffer(storage.get(0, Buffer::Schedule)?, 0, bytemuck::cast_slice(&rows));
+        gpu.queue.write_buffer(storage.get(0, Buffer::Control)?, 0, bytemuck::bytes_of(&0u32));
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! The engine's own device. It asks for all that the adapter offers, and turns what goes wrong behind the caller's back
+//! (a lost device, an error that no scope caught) into a named error that the next call returns.
+
+use super::adapter::{self, AdapterReport, DeviceChoice};
+use super::pipeline::Pipelines;
+use super::signal;
+use crate::error::{Error, Result};
+use crate::plan::lower::Target;
+use std::sync::{Arc, Mutex, PoisonError};
+use wgpu::{Device, Features, Limits, Queue};
+
+/// Largest part of a buffer that is read back or written at once: what staging adds to the peak of memory.
+const CHUNK: u64 = 64 << 20;
+
+/// An open device. Clones are the same device.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    pub(super) device: Device,
+    pub(super) queue: Queue,
+    pub(super) pipelines: Pipelines,
+    limits: Limits,
+    report: AdapterReport,
+    fault: Fault,
+}
+
+/// The first thing that went wrong outside any call.
+#[derive(Clone, Debug, Default)]
+struct Fault(Arc<Mutex<Option<String>>>);
+
+impl Fault {
+    fn set(&self, text: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Gpu {
+    /// Opens the adapter that `choice` means. [`Error::Device`] lists the adapters where none is meant.
+    pub async fn open(choice: &DeviceChoice) -> Result<Self> {
+        let (adapter, report) = adapter::choose(&adapter::instance(), choice).await?;
+        Self::request(&adapter, report).await
+    }
+
+    /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
+    pub async fn open_real() -> Result<Option<Self>> {
+        match adapter::real(&adapter::instance()).await {
+            Some((adapter, report)) => Self::request(&adapter, report).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<Self> {
+        let limits = adapter.limits();
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("glasshouse"),
+                required_features: adapter.features() & Features::TIMESTAMP_QUERY,
+                required_limits: limits.clone(),
+                memory_hints: wgpu::MemoryHints::MemoryUsage,
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| {
+                Error::Device(format!("{} could not be opened: {}", report.name, one_line(&error)))
+            })?;
+        let fault = Fault::default();
+        let lost = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            let message = message.trim_end_matches('.');
+            lost.set(format!(
+                "the device was lost ({reason:?}: {message}); finished checkpoints are safe, run again with --resume"
+            ));
+        });
+        let uncaught = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error| {
+            uncaught.set(match error {
+                wgpu::Error::OutOfMemory { .. } => {
+                    "the device ran out of memory; lower train.batch or model.context".to_owned()
+                }
+                error => format!("the device refused a command: {}", one_line(&error)),
+            });
+        }));
+        Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, fault })
+    }
+
+    /// What is known of the adapter.
+    pub fn report(&self) -> &AdapterReport {
+        &self.report
+    }
+
+    /// The device's limits: the adapter's own.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A sentence for the user where the adapter is one that disappoints.
+    pub fn warning(&self) -> Option<String> {
+        self.report.software.then(|| {
+            format!("{} is a software adapter: --device cpu is many times as fast", self.report.name)
+        })
+    }
+
+    /// What kernels should be chosen for.
+    pub fn target(&self) -> Target {
+        Target { software: self.report.software }
+    }
+
+    /// Whether passes can be timed.
+    pub fn has_timestamps(&self) -> bool {
+        self.device.features().contains(Features::TIMESTAMP_QUERY)
+    }
+
+    /// Gives the device up: whatever uses it from here on returns [`Error::Device`].
+    pub fn destroy(&self) {
+        self.fault.set("the device was closed".to_owned());
+        self.device.destroy();
+    }
+
+    /// The error that befell the device outside any call, if one did. It stays: what the device holds is not to be trusted.
+    pub fn check(&self) -> Result<()> {
+        self.fault.get().map_or(Ok(()), |text| Err(Error::Device(text)))
+    }
+
+    /// Waits until everything submitted so far is done.
+    pub async fn idle(&self) -> Result<()> {
+        let (sender, receiver) = signal::channel();
+        self.queue.on_submitted_work_done(move || sender.send(()));
+        self.turn(None)?;
+        receiver.await.ok_or_else(|| self.gone())?;
+        self.check()
+    }
+
+    /// Lets the device call back. On the desktop this blocks until the submission (or the latest one) is done; in the
+    /// browser it does nothing, and awaiting the callback gives the event loop its turn.
+    fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        match self.device.poll(poll) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.check()?;
+                Err(Error::Device(format!("waiting for the device failed: {error}")))
+            }
+        }
+    }
+
+    fn gone(&self) -> Error {
+        let text = self.fault.get().unwrap_or_else(|| "the device stopped answering".to_owned());
+        Error::Device(text)
+    }
+
+    /// Begins to map the first `bytes` of a staging buffer that `submission` fills.
+    pub(super) fn begin_read(
+        &self,
+        staging: &wgpu::Buffer,
+        bytes: u64,
+        submission: wgpu::SubmissionIndex,
+    ) -> Reading {
+        let (sender, done) = signal::channel();
+        staging.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| sender.send(result.is_ok()));
+        Reading { staging: staging.clone(), bytes, submission, done }
+    }
+
+    /// Waits for the mapping and takes the bytes.
+    pub(super) async fn end_read(&self, mut reading: Reading) -> Result<Vec<u8>> {
+        self.turn(Some(reading.submission.clone()))?;
+        if (&mut reading.done).await != Some(true) {
+            return Err(self.gone());
+        }
+        self.check()?;
+        let range = reading
+            .staging
+            .slice(..reading.bytes)
+            .get_mapped_range()
+            .map_err(|error| Error::Device(format!("a buffer could not be read back: {error}")))?;
+        Ok(range.to_vec())
+    }
+
+    /// Reads a range of a buffer, in chunks, so that staging stays small. Offset and length are multiples of 4.
+    pub(super) async fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        self.check()?;
+        let mut all = Vec::with_capacity(bytes as usize);
+        let mut done = 0;
+        while done < bytes {
+            let size = CHUNK.min(bytes - done);
+            let staging = self
+                .buffer("read-back", size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)
+                .await?;
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, offset + done, &staging, 0, size);
+            let submission = self.queue.submit([encoder.finish()]);
+            all.extend(self.end_read(self.begin_read(&staging, size, submission)).await?);
+            done += size;
+        }
+        Ok(all)
+    }
+
+    /// Writes a range of a buffer, in chunks that are each done before the next is staged.
+    pub(super) async fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.check()?;
+        let mut at = offset;
+        for chunk in bytes.chunks(CHUNK as usize) {
+            self.queue.write_buffer(buffer, at, chunk);
+            at += chunk.len() as u64;
+            if bytes.len() as u64 > CHUNK {
+                self.queue.submit([]);
+                self.idle().await?;
+            }
+        }
+        self.check()
+    }
+
+    /// Creates a buffer, or says that there is no memory for it.
+    pub(super) async fn buffer(
+        &self,
+        label: &str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
+        // Both are popped at once and awaited afterwards: scopes belong to the thread that pushed them.
+        let (validation, memory) = (validation.pop(), memory.pop());
+        if let Some(error) = validation.await {
+            self.check()?;
+            let error = one_line(&error);
+            return Err(Error::Device(format!("a buffer of {size} bytes for {label} was refused: {error}")));
+        }
+        if memory.await.is_some() {
+            return Err(Error::TooLarge {
+                what: format!("a buffer for {label}"),
+                needed: size,
+                available: 0,
+                advice: "lower train.batch or model.context, or close other programs that use the device"
+                    .to_owned(),
+            });
+        }
+        Ok(buffer)
+    }
+}
+
+/// wgpu's errors run over several lines; ours are one.
+pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A read-back under way.
+#[derive(Debug)]
+pub(super) struct Reading {
+    staging: wgpu::Buffer,
+    bytes: u64,
+    submission: wgpu::SubmissionIndex,
+    done: signal::Receiver<bool>,
+}
+
+impl Drop for Reading {
+    /// Whatever became of the reading, the buffer is free for the next.
+    fn drop(&mut self) {
+        self.staging.unmap();
+    }
+}

@@ -1,0 +1,357 @@
+//! Training and evaluation on a device: two plans and the optimizer's dispatches over one set of buffers.
+//!
+//! Micro-batches go up in groups of at most the ring's size, each group one upload and one read-back. While the device works
+//! on a group the host prepares the next, and reads the reports of the one before.
+
+use super::Gpu;
+use super::batch::BatchRules;
+use super::device::Reading;
+use super::profile::{Timing, profile};
+use super::program::Program;
+use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
+use super::storage::Storage;
+use crate::error::{Error, Result};
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::graph::{Graph, Op};
+use crate::plan::buffers::{Role, buffers};
+use crate::plan::control::{ReportRow, ScheduleRow};
+use crate::plan::{Buffer, Plan, compile, update};
+use web_time::Instant;
+
+/// Positions of the plans in the list of buffers.
+const TRAIN: usize = 0;
+const EVALUATE: usize = 1;
+
+/// A training run's model on a device.
+#[derive(Debug)]
+pub struct GpuExecutor {
+    gpu: Gpu,
+    storage: Storage,
+    train: Mode,
+    evaluate: Mode,
+    /// Clipping and the optimizer, after a step's last micro-batch.
+    update: Program,
+    /// Turns the device's counter to the next micro-batch.
+    advance: Program,
+    optimizer: Optimizer,
+    layout: crate::plan::arena::ArenaLayout,
+    accumulate: usize,
+    ring: usize,
+    /// Set, submissions are cut so and not by measured time.
+    pub(super) fixed_cut: Option<Cut>,
+    statistics: EncodeStatistics,
+}
+
+/// One of the two plans, ready.
+#[derive(Debug)]
+struct Mode {
+    program: Program,
+    rules: BatchRules,
+    pacing: Pacing,
+}
+
+impl Mode {
+    async fn new(gpu: &Gpu, storage: &Storage, at: usize, plan: &Plan) -> Result<Self> {
+        storage.fill_constants(gpu, at, plan).await?;
+        Ok(Self {
+            program: Program::new(gpu, &plan.dispatches, storage, at, 0).await?,
+            rules: BatchRules::of(&plan.graph)?,
+            pacing: Pacing::default(),
+        })
+    }
+}
+
+/// A micro-batch's part in its step.
+#[derive(Clone, Copy)]
+struct Item<'a> {
+    batch: &'a MicroBatch,
+    row: ScheduleRow,
+    /// The gradients are cleared before it.
+    first: bool,
+    /// The weights are updated after it.
+    last: bool,
+}
+
+/// A group under way.
+struct Group {
+    reading: Reading,
+    begun: Instant,
+    units: usize,
+}
+
+impl GpuExecutor {
+    /// Allocates everything for a run and builds every pipeline. Weights and moments begin as zeros: see
+    /// [`set_state`](Self::set_state). `ring` is how many micro-batches are uploaded at once.
+    ///
+    /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs.
+    pub async fn new(gpu: &Gpu, graphs: &TrainingGraphs, optimizer: Optimizer, ring: usize) -> Result<Self> {
+        if ring == 0 {
+            return Err(Error::Internal("a ring of no micro-batches".to_owned()));
+        }
+        let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
+        let evaluate = compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &gpu.target())?;
+        let mut further = update::update_dispatches(&train.arena, &optimizer, &gpu.target())?;
+        let updates = further.len();
+        further.push(update::advance_dispatch());
+        let plans = [&train, &evaluate];
+        let allocations = buffers(&plans, Some(&optimizer), &further[..updates], ring);
+        let storage = Storage::create(gpu, &allocations, &plans, &further).await?;
+        let first = train.dispatches.len();
+        let update = Program::new(gpu, &further[..updates], &storage, TRAIN, first).await?;
+        let advance = Program::new(gpu, &further[updates..], &storage, TRAIN, first + updates).await?;
+        let train_mode = Mode::new(gpu, &storage, TRAIN, &train).await?;
+        let evaluate_mode = Mode::new(gpu, &storage, EVALUATE, &evaluate).await?;
+        Ok(Self {
+            gpu: gpu.clone(),
+            storage,
+            train: train_mode,
+            evaluate: evaluate_mode,
+            update,
+            advance,
+            optimizer,
+            layout: train.arena,
+            accumulate: accumulate(&graphs.train),
+            ring,
+            fixed_cut: None,
+            statistics: EncodeStatistics::default(),
+        })
+    }
+
+    /// Trains on these steps, in order.
+    pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
+        let items = self.items(steps)?;
+        let rows = self.run(TRAIN, &items, true).await?;
+        let per_step = |rows: &[ReportRow]| {
+            let last = rows.last().copied().unwrap_or_default();
+            StepReport {
+                loss: mean_loss(rows),
+                gradient_norm: last.gradient_norm,
+                skipped: last.skipped != 0.0,
+            }
+        };
+        Ok(rows.chunks(self.accumulate).map(per_step).collect())
+    }
+
+    /// (Mean loss, rows that count) of each micro-batch, without dropout or smoothing.
+    pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        for batch in batches {
+            self.evaluate.rules.check(batch)?;
+        }
+        let item = |batch| Item { batch, row: ScheduleRow::default(), first: false, last: false };
+        let items: Vec<Item<'_>> = batches.iter().map(item).collect();
+        let rows = self.run(EVALUATE, &items, false).await?;
+        Ok(rows.iter().map(|row| (row.loss, row.count)).collect())
+    }
+
+    /// The loss of a step and its gradient before clipping, laid out as the arena, without an update.
+    pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
+        let items = self.items(std::slice::from_ref(step))?;
+        let rows = self.run(TRAIN, &items, false).await?;
+        let buffer = self.storage.get(TRAIN, Buffer::Gradients)?;
+        let bytes = self.gpu.read(buffer, 0, self.layout.trained_end as u64 * 4).await?;
+        Ok((mean_loss(&rows), bytemuck::pod_collect_to_vec(&bytes)))
+    }
+
+    /// Trains on a step of one micro-batch and says where the device's time went, by scope and kernel.
+    /// [`Error::Device`] where the device keeps no timestamps.
+    pub async fn profile(&mut self, step: &StepInput) -> Result<Vec<Timing>> {
+        let items = self.items(std::slice::from_ref(step))?;
+        let [item] = items.as_slice() else {
+            return Err(Error::Refused("profiling takes train.accumulate = 1".to_owned()));
+        };
+        self.train.rules.upload(&self.gpu, &self.storage, &[(item.batch, item.row)])?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.clear_buffer(self.storage.get(TRAIN, Buffer::Gradients)?, 0, None);
+        self.gpu.queue.submit([encoder.finish()]);
+        profile(&self.gpu, &[&self.train.program, &self.update, &self.advance]).await
+    }
+
+    /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost.
+    pub async fn drive(&mut self, step: &StepInput) -> Result<EncodeStatistics> {
+        let items = self.items(std::slice::from_ref(step))?;
+        self.gpu.idle().await?;
+        let before = self.take_statistics();
+        let fixed = self.fixed_cut.replace(Cut::Together(usize::MAX));
+        let done = self.run(TRAIN, &items, true).await;
+        self.fixed_cut = fixed;
+        let cost = std::mem::replace(&mut self.statistics, before);
+        self.statistics += cost;
+        done.map(|_| cost)
+    }
+
+    /// The weights and the optimizer's state.
+    pub async fn state(&self) -> Result<ArenaState> {
+        let trained = self.layout.trained_end;
+        let [first, second] = self.moments();
+        Ok(ArenaState {
+            parameters: self.floats(Buffer::Parameters, self.layout.length).await?,
+            first_moments: self.floats(Buffer::FirstMoments, if first { trained } else { 0 }).await?,
+            second_moments: self.floats(Buffer::SecondMoments, if second { trained } else { 0 }).await?,
+        })
+    }
+
+    /// Replaces the weights and the optimizer's state. Moments that the optimizer keeps and the state lacks become zeros.
+    pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
+        let trained = self.layout.trained_end;
+        let [first, second] = self.moments();
+        let parts = [
+            (Buffer::Parameters, &state.parameters, self.layout.length, true),
+            (Buffer::FirstMoments, &state.first_moments, trained, first),
+            (Buffer::SecondMoments, &state.second_moments, trained, second),
+        ];
+        for (buffer, floats, length, kept) in parts {
+            let optional = buffer != Buffer::Parameters;
+            if floats.len() != length && !(optional && floats.is_empty()) {
+                return Err(Error::Refused(format!(
+                    "{} floats of {buffer:?} given where the model has {length}",
+                    floats.len()
+                )));
+            }
+            if kept && floats.is_empty() {
+                let zeros = vec![0.0f32; length];
+                self.gpu.write(self.storage.get(TRAIN, buffer)?, 0, bytemuck::cast_slice(&zeros)).await?;
+            } else if kept {
+                self.gpu.write(self.storage.get(TRAIN, buffer)?, 0, bytemuck::cast_slice(floats)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all buffers that were created.
+    pub fn bytes(&self) -> u64 {
+        self.storage.bytes()
+    }
+
+    /// The adapter's name.
+    pub fn device_name(&self) -> &str {
+        &self.gpu.report().name
+    }
+
+    /// Dispatches of a step: every micro-batch's and the update's.
+    pub fn dispatches_per_step(&self) -> usize {
+        self.accumulate * (self.train.program.len() + self.advance.len()) + self.update.len()
+    }
+
+    /// What driving the device has cost since the last call.
+    pub fn take_statistics(&mut self) -> EncodeStatistics {
+        std::mem::take(&mut self.statistics)
+    }
+
+    /// While a window or tab is visible, submissions are kept shorter than a frame.
+    pub fn set_interactive(&mut self, interactive: bool) {
+        self.train.pacing.interactive = interactive;
+        self.evaluate.pacing.interactive = interactive;
+    }
+
+    fn moments(&self) -> [bool; 2] {
+        [self.optimizer.first_moments(), self.optimizer.second_moments()]
+    }
+
+    async fn floats(&self, buffer: Buffer, count: usize) -> Result<Vec<f32>> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let bytes = self.gpu.read(self.storage.get(TRAIN, buffer)?, 0, count as u64 * 4).await?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+
+    /// The micro-batches of some steps, one after another.
+    fn items<'a>(&self, steps: &'a [StepInput]) -> Result<Vec<Item<'a>>> {
+        let mut items = Vec::with_capacity(steps.len() * self.accumulate);
+        for step in steps {
+            if step.micro_batches.len() != self.accumulate {
+                return Err(Error::Refused(format!(
+                    "a step of {} micro-batches, where the model was built for {}",
+                    step.micro_batches.len(),
+                    self.accumulate
+                )));
+            }
+            let (first_correction, second_correction) = self.optimizer.corrections(step.step);
+            for (at, batch) in step.micro_batches.iter().enumerate() {
+                self.train.rules.check(batch)?;
+                let row = ScheduleRow {
+                    learning_rate: step.learning_rate,
+                    first_correction,
+                    second_correction,
+                    seed: batch.seed,
+                    ..ScheduleRow::default()
+                };
+                items.push(Item { batch, row, first: at == 0, last: at + 1 == self.accumulate });
+            }
+        }
+        Ok(items)
+    }
+
+    /// Runs micro-batches group by group and returns their reports. Submissions are cut by measured time.
+    async fn run(&mut self, mode: usize, items: &[Item<'_>], update: bool) -> Result<Vec<ReportRow>> {
+        self.gpu.check()?;
+        let mut reports = Vec::with_capacity(items.len());
+        let mut under_way: Option<Group> = None;
+        let mut free_since = Instant::now();
+        for (number, group) in items.chunks(self.ring).enumerate() {
+            let begun = self.begin(mode, group, number, update)?;
+            if let Some(before) = under_way.replace(begun) {
+                free_since = self.end(mode, before, free_since, &mut reports).await?;
+            }
+        }
+        if let Some(last) = under_way {
+            self.end(mode, last, free_since, &mut reports).await?;
+        }
+        Ok(reports)
+    }
+
+    /// Uploads and submits a group.
+    fn begin(&mut self, mode: usize, group: &[Item<'_>], number: usize, update: bool) -> Result<Group> {
+        let own = if mode == TRAIN { &self.train } else { &self.evaluate };
+        let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
+        own.rules.upload(&self.gpu, &self.storage, &rows)?;
+        let gradients = self.storage.get(TRAIN, Buffer::Gradients)?;
+        let begun = Instant::now();
+        let mut recorder = Recorder::new(&self.gpu, self.fixed_cut.unwrap_or_else(|| own.pacing.cut()));
+        for item in group {
+            let clear = item.first.then_some(gradients);
+            if update && item.last {
+                recorder.record(Unit { clear, programs: &[&own.program, &self.update, &self.advance] });
+            } else {
+                recorder.record(Unit { clear, programs: &[&own.program, &self.advance] });
+            }
+        }
+        let readbacks: Vec<&wgpu::Buffer> = self.storage.all(|role| role == Role::Readback).collect();
+        let readback = readbacks[number % readbacks.len()];
+        let bytes = (group.len() * size_of::<ReportRow>()) as u64;
+        let (submission, cost) = recorder.finish(self.storage.get(mode, Buffer::Reports)?, readback, bytes);
+        let reading = self.gpu.begin_read(readback, bytes, submission);
+        self.statistics += cost;
+        Ok(Group { reading, begun, units: group.len() })
+    }
+
+    /// Waits for a group, and notes what it took since the device was free for it.
+    async fn end(
+        &mut self,
+        mode: usize,
+        group: Group,
+        free_since: Instant,
+        reports: &mut Vec<ReportRow>,
+    ) -> Result<Instant> {
+        let bytes = self.gpu.end_read(group.reading).await?;
+        let now = Instant::now();
+        let own = if mode == TRAIN { &mut self.train } else { &mut self.evaluate };
+        own.pacing.observe((now - group.begun.max(free_since)).as_secs_f64(), group.units);
+        reports.extend(bytemuck::pod_collect_to_vec::<u8, ReportRow>(&bytes));
+        Ok(now)
+    }
+}
+
+fn mean_loss(rows: &[ReportRow]) -> f32 {
+    (rows.iter().map(|row| f64::from(row.loss)).sum::<f64>() / rows.len().max(1) as f64) as f32
+}
+
+/// How many micro-batches a step of this graph has: the loss's gradient is scaled by one over it.
+fn accumulate(graph: &Graph) -> usize {
+    let scale = graph.nodes.iter().find_map(|node| match node.op {
+        Op::CrossEntropyBackward { scale, .. } => Some(scale),
+        _ => None,
+    });
+    scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)
+}

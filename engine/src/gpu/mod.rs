@@ -1,0 +1,39 @@
+//! The GPU executor: opens a device, builds each kernel's pipeline and each plan's bind groups once, and then replays plans.
+//! In browsers the CPU's cost of driving the GPU is what limits small models, so a step allocates nothing, chooses
+//! nothing and reads nothing back.
+//!
+//! The same code runs on the desktop and in the browser: everything that waits is asynchronous. On the desktop a wait
+//! blocks in `Device::poll`; in the browser that call does nothing, and the event loop calls back.
+
+mod adapter;
+mod batch;
+mod device;
+mod executor;
+mod pipeline;
+mod profile;
+mod program;
+mod replay;
+mod run;
+mod signal;
+mod storage;
+
+pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
+pub use device::Gpu;
+pub use executor::GpuExecutor;
+pub use profile::Timing;
+pub use replay::EncodeStatistics;
+pub use run::{run_graph, run_graph_for, run_graph_seeded};
+
+/// The software adapter that unit tests run on; it is named, since nothing picks one by itself.
+#[cfg(test)]
+pub(crate) fn test_gpu() -> Gpu {
+    match pollster::block_on(Gpu::open(&DeviceChoice::Named("llvmpipe".to_owned()))) {
+        Ok(gpu) => gpu,
+        Err(error) => panic!("unit tests need Mesa's software Vulkan (mesa-vulkan-drivers): {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod attention_tests;

@@ -1,0 +1,134 @@
+//! Pipelines, one for each kernel variant, built once a device and shared by every program that runs on it.
+
+use super::Gpu;
+use super::device::one_line;
+use crate::error::{Error, Result};
+use glasshouse_shaders::{Access, Kernel};
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A kernel, ready to run.
+#[derive(Clone, Debug)]
+pub(super) struct Pipeline {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+}
+
+/// All pipelines of a device by the kernel's name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pipelines(Arc<Mutex<HashMap<&'static str, Pipeline>>>);
+
+impl Pipelines {
+    /// The pipeline of a kernel that [`Gpu::prepare`] has seen.
+    pub(super) fn get(&self, kernel: &Kernel) -> Result<Pipeline> {
+        let pipelines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = || Error::Internal(format!("kernel {} was not prepared", kernel.name));
+        pipelines.get(kernel.name).cloned().ok_or_else(missing)
+    }
+
+    fn contains(&self, kernel: &Kernel) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(kernel.name)
+    }
+
+    fn insert(&self, kernel: &Kernel, pipeline: Pipeline) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(kernel.name, pipeline);
+    }
+}
+
+impl Gpu {
+    /// Builds the pipelines that are missing. All are begun before the first is awaited, so that a browser compiles
+    /// them side by side.
+    pub async fn prepare(&self, kernels: impl IntoIterator<Item = &'static Kernel>) -> Result<()> {
+        self.check()?;
+        let mut begun: Vec<(&'static Kernel, Pipeline, _)> = Vec::new();
+        for kernel in kernels {
+            if !self.pipelines.contains(kernel) && begun.iter().all(|(other, ..)| other.name != kernel.name) {
+                self.admit(kernel)?;
+                let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+                let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+                let pipeline = self.build(kernel);
+                let internal = internal.pop();
+                begun.push((kernel, pipeline, (scope.pop(), internal)));
+            }
+        }
+        for (kernel, pipeline, (validation, internal)) in begun {
+            let validation = validation.await;
+            if let Some(error) = validation.or(internal.await) {
+                self.check()?;
+                return Err(Error::Device(format!(
+                    "kernel {} could not be built: {}",
+                    kernel.name,
+                    one_line(&error)
+                )));
+            }
+            self.pipelines.insert(kernel, pipeline);
+        }
+        Ok(())
+    }
+
+    /// Refuses a kernel that the device's limits cannot hold.
+    fn admit(&self, kernel: &Kernel) -> Result<()> {
+        let limits = self.limits();
+        let buffers =
+            kernel.bindings.iter().filter(|binding| binding.access != Access::Uniform).count() as u32;
+        let invocations = kernel.workgroup_size.iter().product::<u32>();
+        let rules = [
+            ("storage buffers", buffers, limits.max_storage_buffers_per_shader_stage),
+            ("invocations in a workgroup", invocations, limits.max_compute_invocations_per_workgroup),
+            ("bytes of workgroup memory", kernel.workgroup_memory, limits.max_compute_workgroup_storage_size),
+        ];
+        match rules.iter().find(|(_, needed, offered)| needed > offered) {
+            None => Ok(()),
+            Some((what, needed, offered)) => Err(Error::Device(format!(
+                "kernel {} needs {needed} {what} and {} offers {offered}; use --device cpu",
+                kernel.name,
+                self.report().name
+            ))),
+        }
+    }
+
+    fn build(&self, kernel: &'static Kernel) -> Pipeline {
+        let entries: Vec<wgpu::BindGroupLayoutEntry> = kernel
+            .bindings
+            .iter()
+            .map(|binding| wgpu::BindGroupLayoutEntry {
+                binding: binding.binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match binding.access {
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+                    },
+                    has_dynamic_offset: false,
+                    // Said here, sizes are checked once with the bind group instead of at every dispatch.
+                    min_binding_size: NonZeroU64::new(u64::from(binding.stride)),
+                },
+                count: None,
+            })
+            .collect();
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(kernel.name),
+            entries: &entries,
+        });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(kernel.source.into()),
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(kernel.entry_point),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+}

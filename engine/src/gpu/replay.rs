@@ -1,0 +1,184 @@
+//! Replaying units of work (a micro-batch, with what belongs before and after it), cut into submissions by measured time.
+//! Short units share a submission, whose fixed cost is that of a hundred dispatches. A long one is split, so that a desktop
+//! gets its turn and no driver's watchdog takes the device for hung. Where the cuts lie changes no result.
+
+use super::Gpu;
+use super::program::Program;
+use web_time::Instant;
+
+/// What a submission should last while a window is open: half a frame.
+const INTERACTIVE_SECONDS: f64 = 0.008;
+/// What it should last otherwise: a tenth of what the strictest watchdog allows.
+const UNATTENDED_SECONDS: f64 = 0.2;
+
+/// How units fall into submissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// As many units in one submission.
+    Together(usize),
+    /// One unit in as many submissions.
+    Apart(usize),
+}
+
+/// How long units take, and how they are cut for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pacing {
+    /// A window or tab is visible.
+    pub(super) interactive: bool,
+    /// Seconds of a unit, as last measured.
+    seconds: Option<f64>,
+}
+
+impl Pacing {
+    /// The cut for the next units: one submission each as long as nothing has been measured.
+    pub(super) fn cut(&self) -> Cut {
+        let budget = if self.interactive { INTERACTIVE_SECONDS } else { UNATTENDED_SECONDS };
+        match self.seconds {
+            None => Cut::Together(1),
+            Some(seconds) if seconds <= budget => Cut::Together((budget / seconds.max(1e-6)) as usize),
+            Some(seconds) => Cut::Apart((seconds / budget).ceil() as usize),
+        }
+    }
+
+    /// Notes what some units took.
+    pub(super) fn observe(&mut self, seconds: f64, units: usize) {
+        if units > 0 {
+            self.seconds = Some(seconds / units as f64);
+        }
+    }
+}
+
+/// What it has cost the CPU to drive the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EncodeStatistics {
+    /// Seconds spent encoding and submitting.
+    pub seconds: f64,
+    /// Dispatches encoded.
+    pub dispatches: u64,
+    /// Submissions made.
+    pub submissions: u64,
+}
+
+/// A micro-batch's work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unit<'a> {
+    /// Cleared before it.
+    pub(super) clear: Option<&'a wgpu::Buffer>,
+    /// Replayed one after another.
+    pub(super) programs: &'a [&'a Program],
+}
+
+/// Records units and submits them as the cut says.
+pub(super) struct Recorder<'a> {
+    gpu: &'a Gpu,
+    cut: Cut,
+    encoder: Option<wgpu::CommandEncoder>,
+    units: usize,
+    begun: Instant,
+    statistics: EncodeStatistics,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(gpu: &'a Gpu, cut: Cut) -> Self {
+        Self {
+            gpu,
+            cut,
+            encoder: None,
+            units: 0,
+            begun: Instant::now(),
+            statistics: EncodeStatistics::default(),
+        }
+    }
+
+    fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        let device = &self.gpu.device;
+        self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
+    }
+
+    /// Records a unit. A full submission is sent off when more comes, so that the last one also holds the copy of the reports.
+    pub(super) fn record(&mut self, unit: Unit<'_>) {
+        let total: usize = unit.programs.iter().map(|program| program.len()).sum();
+        let (most, pieces) = match self.cut {
+            Cut::Together(most) => (most, 1),
+            Cut::Apart(pieces) => (1, pieces.clamp(1, total.max(1))),
+        };
+        if self.units >= most {
+            self.submit();
+        }
+        self.units += 1;
+        if let Some(buffer) = unit.clear {
+            self.encoder().clear_buffer(buffer, 0, None);
+        }
+        for piece in 0..pieces {
+            if piece > 0 {
+                self.submit();
+                self.units = 1;
+            }
+            self.pass(unit, total * piece / pieces, total * (piece + 1) / pieces);
+        }
+        self.statistics.dispatches += total as u64;
+    }
+
+    /// One pass over the unit's dispatches from `start` to `end`, counted through its programs.
+    fn pass(&mut self, unit: Unit<'_>, start: usize, end: usize) {
+        let mut pass = self.encoder().begin_compute_pass(&Default::default());
+        let mut before = 0;
+        for program in unit.programs {
+            let from = start.clamp(before, before + program.len()) - before;
+            let to = end.clamp(before, before + program.len()) - before;
+            program.encode(&mut pass, from..to);
+            before += program.len();
+        }
+    }
+
+    fn submit(&mut self) {
+        if let Some(encoder) = self.encoder.take() {
+            self.gpu.queue.submit([encoder.finish()]);
+            self.statistics.submissions += 1;
+        }
+        self.units = 0;
+    }
+
+    /// Copies the first `bytes` of `from` to `to` at the end, submits the rest, and says which submission was the last
+    /// and what recording cost.
+    pub(super) fn finish(
+        mut self,
+        from: &wgpu::Buffer,
+        to: &wgpu::Buffer,
+        bytes: u64,
+    ) -> (wgpu::SubmissionIndex, EncodeStatistics) {
+        self.encoder().copy_buffer_to_buffer(from, 0, to, 0, bytes);
+        let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
+        let submission = self.gpu.queue.submit(commands);
+        self.statistics.submissions += 1;
+        self.statistics.seconds = self.begun.elapsed().as_secs_f64();
+        (submission, self.statistics)
+    }
+}
+
+impl std::ops::AddAssign for EncodeStatistics {
+    fn add_assign(&mut self, other: Self) {
+        self.seconds += other.seconds;
+        self.dispatches += other.dispatches;
+        self.submissions += other.submissions;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_units_share_and_long_ones_split() {
+        let mut pacing = Pacing::default();
+        assert_eq!(pacing.cut(), Cut::Together(1));
+        pacing.observe(0.1, 10);
+        assert_eq!(pacing.cut(), Cut::Together(20));
+        pacing.interactive = true;
+        assert_eq!(pacing.cut(), Cut::Apart(2));
+        pacing.observe(3.0, 1);
+        assert_eq!(pacing.cut(), Cut::Apart(375));
+        pacing.interactive = false;
+        assert_eq!(pacing.cut(), Cut::Apart(15));
+    }
+}

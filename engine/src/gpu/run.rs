@@ -1,0 +1,131 @@
+//! One run of any graph, for op tests and probes: given values in, wanted values out.
+
+use super::Gpu;
+use super::program::Program;
+use super::storage::Storage;
+use crate::error::{Error, Result};
+use crate::executor::Data;
+use crate::graph::{Element, Graph, Origin, ValueId};
+use crate::plan::buffers::{Role, buffers};
+use crate::plan::control::ScheduleRow;
+use crate::plan::lower::Target;
+use crate::plan::{Buffer, Plan, compile};
+
+/// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies
+/// outside every buffer. A kernel that reads what nobody wrote cannot give the right result by luck.
+const POISON: u32 = 0x7fc0_3039;
+
+/// Runs a graph once and reads values back. `inputs` gives entries to inputs, parameters, caches and, where a gradient
+/// should not begin at zero, gradients. [`Error::Refused`] names a value that is needed and not given.
+pub async fn run_graph(
+    gpu: &Gpu,
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+) -> Result<Vec<Data>> {
+    run_graph_seeded(gpu, graph, inputs, read, [0, 0]).await
+}
+
+/// As [`run_graph`], with a dropout seed.
+pub async fn run_graph_seeded(
+    gpu: &Gpu,
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+) -> Result<Vec<Data>> {
+    run_graph_for(gpu, graph, inputs, read, seed, gpu.target()).await
+}
+
+/// As [`run_graph_seeded`], with the kernels that another kind of device would get.
+pub async fn run_graph_for(
+    gpu: &Gpu,
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+    target: Target,
+) -> Result<Vec<Data>> {
+    run_plan(gpu, &compile(graph.clone(), read, &target)?, inputs, read, seed).await
+}
+
+/// Runs a compiled graph once.
+pub(super) async fn run_plan(
+    gpu: &Gpu,
+    plan: &Plan,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+) -> Result<Vec<Data>> {
+    let allocations = buffers(&[plan], None, &[], 1);
+    let storage = Storage::create(gpu, &allocations, &[plan], &[]).await?;
+    let program = Program::new(gpu, &plan.dispatches, &storage, 0, 0).await?;
+    for slot in storage.all(|role| matches!(role, Role::Bound(Buffer::Slot(_)))) {
+        gpu.write(slot, 0, bytemuck::cast_slice(&vec![POISON; slot.size() as usize / 4])).await?;
+    }
+    storage.fill_constants(gpu, 0, plan).await?;
+    let row = ScheduleRow { seed, ..ScheduleRow::default() };
+    gpu.write(storage.get(0, Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
+    fill(gpu, plan, &storage, inputs).await?;
+
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        program.encode(&mut pass, 0..program.len());
+    }
+    gpu.queue.submit([encoder.finish()]);
+    let mut results = Vec::with_capacity(read.len());
+    for value in read {
+        let (buffer, offset) = place(plan, *value)?;
+        let ty = plan.graph.ty(*value);
+        let bytes = gpu.read(storage.get(0, buffer)?, offset, ty.bytes()).await?;
+        results.push(match ty.element {
+            Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(&bytes)),
+            Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
+        });
+    }
+    Ok(results)
+}
+
+/// Uploads what is given. Inputs and parameters that a node reads must be among it.
+async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Data)]) -> Result<()> {
+    for (value, data) in inputs {
+        let ty = plan.graph.ty(*value);
+        let (bytes, element): (&[u8], _) = match data {
+            Data::F32(entries) => (bytemuck::cast_slice(entries), Element::F32),
+            Data::U32(entries) => (bytemuck::cast_slice(entries), Element::U32),
+        };
+        if element != ty.element || bytes.len() as u64 != ty.bytes() {
+            let count = bytes.len() / 4;
+            return Err(Error::Refused(format!(
+                "value {} is {ty}, and {count} {element:?} were given",
+                value.0
+            )));
+        }
+        let (buffer, offset) = place(plan, *value)?;
+        gpu.write(storage.get(0, buffer)?, offset, bytes).await?;
+    }
+    for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
+        let origin = plan.graph.values[value.index()].origin;
+        let needed = matches!(origin, Origin::Input(_) | Origin::Parameter(_));
+        if needed && inputs.iter().all(|(given, _)| given != value) {
+            return Err(Error::Refused(format!("value {} ({origin:?}) is read and not given", value.0)));
+        }
+    }
+    Ok(())
+}
+
+/// Where a value lies: its buffer, and its offset in bytes.
+fn place(plan: &Plan, value: ValueId) -> Result<(Buffer, u64)> {
+    Ok(match plan.graph.values[value.index()].origin {
+        Origin::Input(input) => (Buffer::Input(input), 0),
+        Origin::Parameter(id) => (Buffer::Parameters, plan.arena.offsets[id.index()] as u64 * 4),
+        Origin::Gradient(id) => (Buffer::Gradients, plan.arena.offsets[id.index()] as u64 * 4),
+        Origin::Constant(_) => (Buffer::Constant(value), 0),
+        Origin::Cache(number) => (Buffer::Cache(number), 0),
+        Origin::Node(_) => match plan.placement.slot_of_value[value.index()] {
+            Some(slot) => (Buffer::Slot(slot), 0),
+            None => return Err(Error::Internal(format!("value {} has no slot", value.0))),
+        },
+    })
+}

@@ -1,0 +1,193 @@
+//! The buffers behind a set of plans. All sizes are known before the first is created, so what cannot fit is refused with
+//! numbers and nothing is left half allocated.
+
+use super::Gpu;
+use crate::error::{Error, Result};
+use crate::graph::{Input, Origin};
+use crate::plan::buffers::{Allocation, Role};
+use crate::plan::{Binding, Buffer, Dispatch, Plan};
+use wgpu::BufferUsages;
+
+/// Buffers by what plans call them.
+#[derive(Debug, Default)]
+pub(super) struct Storage {
+    entries: Vec<(Allocation, wgpu::Buffer)>,
+}
+
+impl Storage {
+    /// Creates the buffers, all zeros. `plans` and `further` are what will run over them: what a device cannot hold or
+    /// bind is [`Error::TooLarge`], before anything is created.
+    pub(super) async fn create(
+        gpu: &Gpu,
+        allocations: &[Allocation],
+        plans: &[&Plan],
+        further: &[Dispatch],
+    ) -> Result<Self> {
+        gpu.check()?;
+        let batch = plans.iter().find_map(|plan| batch(plan));
+        for allocation in allocations {
+            let most = gpu.limits().max_buffer_size;
+            fits(&describe(allocation.role), allocation.role, allocation.bytes, most, batch)?;
+        }
+        let most = gpu.limits().max_storage_buffer_binding_size;
+        for (at, plan) in plans.iter().enumerate() {
+            for dispatch in &plan.dispatches {
+                dispatch_fits(dispatch, Some(at), allocations, most, batch)?;
+            }
+        }
+        for dispatch in further {
+            dispatch_fits(dispatch, None, allocations, most, batch)?;
+        }
+        let total: u64 = allocations.iter().map(|allocation| allocation.bytes).sum();
+        let mut created = Self::default();
+        for allocation in allocations {
+            let label = describe(allocation.role);
+            let buffer = gpu.buffer(&label, allocation.bytes, usage(allocation.role)).await;
+            let buffer = buffer.map_err(|error| match error {
+                Error::TooLarge { advice, .. } => Error::TooLarge {
+                    what: "the model with its batch".to_owned(),
+                    needed: total,
+                    available: created.bytes(),
+                    advice,
+                },
+                other => other,
+            })?;
+            created.entries.push((*allocation, buffer));
+        }
+        Ok(created)
+    }
+
+    /// The buffer that a plan, by its position, calls so.
+    pub(super) fn get(&self, plan: usize, buffer: Buffer) -> Result<&wgpu::Buffer> {
+        self.find(plan, Role::Bound(buffer))
+    }
+
+    /// The arguments of a plan's dispatches.
+    pub(super) fn arguments(&self, plan: usize) -> Result<&wgpu::Buffer> {
+        self.find(plan, Role::Arguments)
+    }
+
+    fn find(&self, plan: usize, role: Role) -> Result<&wgpu::Buffer> {
+        self.entries
+            .iter()
+            .find(|(allocation, _)| allocation.role == role && allocation.plan.is_none_or(|own| own == plan))
+            .map(|(_, buffer)| buffer)
+            .ok_or_else(|| Error::Internal(format!("no buffer for {}", describe(role))))
+    }
+
+    /// All buffers of a role, in the order of the list.
+    pub(super) fn all(&self, wanted: impl Fn(Role) -> bool) -> impl Iterator<Item = &wgpu::Buffer> {
+        self.entries.iter().filter(move |(allocation, _)| wanted(allocation.role)).map(|(_, buffer)| buffer)
+    }
+
+    /// Sum of the sizes of what was created.
+    pub(super) fn bytes(&self) -> u64 {
+        self.entries.iter().map(|(_, buffer)| buffer.size()).sum()
+    }
+
+    /// Uploads the constants of a plan.
+    pub(super) async fn fill_constants(&self, gpu: &Gpu, at: usize, plan: &Plan) -> Result<()> {
+        for (number, value) in plan.graph.values.iter().enumerate() {
+            if let Origin::Constant(constant) = value.origin {
+                let buffer = self.get(at, Buffer::Constant(crate::graph::ValueId(number as u32)))?;
+                gpu.write(buffer, 0, bytemuck::cast_slice(&constant.data(&value.ty))).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn usage(role: Role) -> BufferUsages {
+    match role {
+        Role::Bound(_) => BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+        Role::Arguments => BufferUsages::UNIFORM | BufferUsages::COPY_DST,
+        Role::Readback => BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+    }
+}
+
+/// A buffer in words.
+fn describe(role: Role) -> String {
+    match role {
+        Role::Bound(Buffer::Slot(number)) => format!("activation buffer {number}"),
+        Role::Bound(Buffer::Parameters) => "the weights".to_owned(),
+        Role::Bound(Buffer::Gradients) => "the gradients".to_owned(),
+        Role::Bound(Buffer::FirstMoments | Buffer::SecondMoments) => "the optimizer's moments".to_owned(),
+        Role::Bound(Buffer::Input(input)) => format!("input {input:?}"),
+        Role::Bound(Buffer::Constant(value)) => format!("constant {}", value.0),
+        Role::Bound(Buffer::Cache(number)) => format!("cache {number}"),
+        Role::Bound(Buffer::Schedule) => "the schedule".to_owned(),
+        Role::Bound(Buffer::Control) => "the control structure".to_owned(),
+        Role::Bound(Buffer::Partials) => "the gradient norm's partial sums".to_owned(),
+        Role::Bound(Buffer::Reports) => "the reports".to_owned(),
+        Role::Arguments => "the kernels' arguments".to_owned(),
+        Role::Readback => "the read-back".to_owned(),
+    }
+}
+
+/// Rows of the token input.
+fn batch(plan: &Plan) -> Option<usize> {
+    let tokens = plan.graph.find(Origin::Input(Input::Tokens))?;
+    plan.graph.ty(tokens).shape.first().copied()
+}
+
+/// Refuses what is larger than the device offers, with a setting that would fit.
+fn fits(what: &str, role: Role, needed: u64, available: u64, batch: Option<usize>) -> Result<()> {
+    if needed <= available {
+        return Ok(());
+    }
+    let grows_with_batch = matches!(role, Role::Bound(Buffer::Slot(_) | Buffer::Input(_)));
+    let fitting =
+        batch.map_or(0, |batch| (batch as u128 * u128::from(available) / u128::from(needed)) as usize);
+    let advice = if grows_with_batch && fitting > 0 {
+        format!("train.batch = {fitting} would fit")
+    } else if grows_with_batch {
+        "lower model.context or model.vocabulary".to_owned()
+    } else {
+        "lower model.width, model.depth or model.vocabulary".to_owned()
+    };
+    Err(Error::TooLarge { what: what.to_owned(), needed, available, advice })
+}
+
+fn dispatch_fits(
+    dispatch: &Dispatch,
+    plan: Option<usize>,
+    allocations: &[Allocation],
+    most: u64,
+    batch: Option<usize>,
+) -> Result<()> {
+    for Binding { buffer, offset, bytes } in &dispatch.bindings {
+        let role = Role::Bound(*buffer);
+        let same = |allocation: &&Allocation| {
+            allocation.role == role && (allocation.plan.is_none() || allocation.plan == plan)
+        };
+        let whole = allocations.iter().find(same).map_or(0, |allocation| allocation.bytes);
+        let needed = bytes.unwrap_or(whole.saturating_sub(*offset));
+        let what = format!("{} at {} ({})", describe(role), dispatch.scope, dispatch.kernel.name);
+        fits(&what, role, needed, most, batch)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_a_batch_that_fits() {
+        let role = Role::Bound(Buffer::Slot(3));
+        match fits("activation buffer 3", role, 640, 100, Some(64)) {
+            Err(error) => assert_eq!(
+                error.to_string(),
+                "activation buffer 3 needs 640 bytes and the device offers 100; train.batch = 10 would fit"
+            ),
+            Ok(()) => panic!("640 bytes in 100"),
+        }
+        let weights = fits("the weights", Role::Bound(Buffer::Parameters), 640, 100, Some(64));
+        assert!(weights.is_err_and(|error| {
+            error.to_string().ends_with("lower model.width, model.depth or model.vocabulary")
+        }));
+        let single = fits("activation buffer 3", role, 640, 100, Some(1));
+        assert!(single.is_err_and(|error| error.to_string().contains("model.context")));
+        assert!(fits("x", role, 100, 100, None).is_ok());
+    }
+}

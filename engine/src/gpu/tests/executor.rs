@@ -1,0 +1,233 @@
+//! The executor on a model small enough for a software adapter, with everything that training has: accumulation, dropout,
+//! both kinds of parameters, a ring shorter than a step list.
+
+use super::super::replay::Cut;
+use super::super::{Gpu, GpuExecutor, test_gpu};
+use crate::Error;
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
+use crate::graph::random;
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::plan::estimate::{estimate, ring};
+use crate::protocol::presets::preset;
+use crate::protocol::{ModelConfig, TrainConfig};
+use pollster::block_on;
+
+const VOCABULARY: usize = 11;
+const RING: usize = 3;
+
+fn configs() -> (ModelConfig, TrainConfig) {
+    let run = preset("nanogpt-cpu").unwrap();
+    let mut model = run.model;
+    (model.vocabulary, model.context, model.depth) = (VOCABULARY, 8, 2);
+    (model.width, model.heads, model.kv_heads, model.head_size) = (16, 2, 2, 8);
+    model.mlp.hidden = 24;
+    model.bias = true;
+    model.dropout = crate::protocol::model::Dropout::everywhere(0.1);
+    let mut train = run.train;
+    (train.batch, train.accumulate) = (3, 2);
+    (model, train)
+}
+
+fn graphs() -> (TrainingGraphs, Optimizer) {
+    let (model, train) = configs();
+    (training_graphs(&model, &train).unwrap(), Optimizer::of(&train))
+}
+
+fn batch(number: u64) -> MicroBatch {
+    let ids = |purpose| -> Vec<u32> {
+        (0..24).map(|at| (random::nth(5, purpose, number * 24 + at) % VOCABULARY as u64) as u32).collect()
+    };
+    MicroBatch { tokens: ids(1), targets: ids(2), seed: random::dropout_seed(5, number, 0) }
+}
+
+fn steps(count: u64) -> Vec<StepInput> {
+    let step = |step| StepInput {
+        step,
+        learning_rate: 0.01,
+        micro_batches: vec![batch(2 * step), batch(2 * step + 1)],
+    };
+    (0..count).map(step).collect()
+}
+
+fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
+    let layout = ArenaLayout::of(&graphs.train);
+    ArenaState {
+        parameters: initial::parameters(&graphs.train.parameters, &layout, 1),
+        ..ArenaState::default()
+    }
+}
+
+async fn executor(gpu: &Gpu) -> GpuExecutor {
+    let (graphs, optimizer) = graphs();
+    let mut executor = GpuExecutor::new(gpu, &graphs, optimizer, RING).await.unwrap();
+    executor.set_state(&initial_state(&graphs)).await.unwrap();
+    executor
+}
+
+/// Bits of everything that a run leaves.
+fn bits(losses: &[f32], state: &ArenaState) -> Vec<u32> {
+    let floats =
+        losses.iter().chain(&state.parameters).chain(&state.first_moments).chain(&state.second_moments);
+    floats.map(|float| float.to_bits()).collect()
+}
+
+async fn trained(gpu: &Gpu, cut: Option<Cut>) -> Vec<u32> {
+    let mut executor = executor(gpu).await;
+    executor.fixed_cut = cut;
+    let reports = executor.train(&steps(4)).await.unwrap();
+    let losses: Vec<f32> = reports.iter().flat_map(|report| [report.loss, report.gradient_norm]).collect();
+    assert!(losses.iter().all(|loss| loss.is_finite() && *loss > 0.0), "{losses:?}");
+    assert!(reports.iter().all(|report| !report.skipped));
+    bits(&losses, &executor.state().await.unwrap())
+}
+
+#[test]
+fn a_seed_gives_the_same_bits_however_it_is_cut() {
+    let gpu = test_gpu();
+    block_on(async {
+        let first = trained(&gpu, None).await;
+        for cut in [
+            None,
+            Some(Cut::Together(2)),
+            Some(Cut::Together(9)),
+            Some(Cut::Apart(2)),
+            Some(Cut::Apart(1000)),
+        ] {
+            assert!(trained(&gpu, cut).await == first, "{cut:?}");
+        }
+    });
+}
+
+#[test]
+fn training_lowers_the_loss_and_evaluation_leaves_weights_alone() {
+    let gpu = test_gpu();
+    block_on(async {
+        let mut executor = executor(&gpu).await;
+        let batches = [batch(0), batch(1)];
+        let before = executor.evaluate(&batches).await.unwrap();
+        // A fresh model knows nothing: its loss is near ln V.
+        assert!(
+            before
+                .iter()
+                .all(|(loss, count)| (loss - (VOCABULARY as f32).ln()).abs() < 0.1 && *count == 24.0),
+            "{before:?}"
+        );
+        let same = StepInput { step: 0, learning_rate: 0.01, micro_batches: batches.to_vec() };
+        let repeated: Vec<StepInput> = (0..60).map(|step| StepInput { step, ..same.clone() }).collect();
+        executor.train(&repeated).await.unwrap();
+        let state = executor.state().await.unwrap();
+        let after = executor.evaluate(&batches).await.unwrap();
+        assert!(
+            after.iter().zip(&before).all(|(after, before)| after.0 < before.0 - 0.3),
+            "{before:?} {after:?}"
+        );
+        assert_eq!(executor.evaluate(&batches).await.unwrap(), after);
+        assert_eq!(executor.state().await.unwrap(), state);
+    });
+}
+
+#[test]
+fn gradients_are_those_of_the_step_and_change_nothing() {
+    let gpu = test_gpu();
+    block_on(async {
+        let mut executor = executor(&gpu).await;
+        let step = &steps(1)[0];
+        let before = executor.state().await.unwrap();
+        let (loss, gradient) = executor.gradients(step).await.unwrap();
+        assert_eq!(executor.state().await.unwrap(), before);
+        let norm = gradient.iter().map(|entry| f64::from(*entry).powi(2)).sum::<f64>().sqrt();
+        let report = executor.train(std::slice::from_ref(step)).await.unwrap()[0];
+        assert_eq!(report.loss, loss);
+        assert!((norm - f64::from(report.gradient_norm)).abs() < 1e-5 * norm, "{norm} {report:?}");
+    });
+}
+
+#[test]
+fn creates_exactly_the_bytes_that_the_plan_says() {
+    let gpu = test_gpu();
+    let (graphs, optimizer) = graphs();
+    let (model, train) = configs();
+    let planned = estimate(&model, &train, &gpu.target()).unwrap();
+    let ring = ring(train.accumulate);
+    let executor = block_on(GpuExecutor::new(&gpu, &graphs, optimizer, ring)).unwrap();
+    assert_eq!(executor.bytes(), planned.bytes.total);
+    assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
+}
+
+#[test]
+fn bad_batches_are_refused_and_the_executor_goes_on() {
+    let gpu = test_gpu();
+    block_on(async {
+        let mut executor = executor(&gpu).await;
+        let good = steps(1);
+        let mut outside = good.clone();
+        outside[0].micro_batches[1].tokens[5] = VOCABULARY as u32;
+        let mut short = good.clone();
+        short[0].micro_batches[0].targets.pop();
+        let mut few = good.clone();
+        few[0].micro_batches.pop();
+        for (bad, says) in [(outside, "token 11"), (short, "23 targets"), (few, "1 micro-batches")] {
+            match executor.train(&bad).await {
+                Err(Error::Refused(text)) => assert!(text.contains(says), "{text}"),
+                other => panic!("{says}: {other:?}"),
+            }
+        }
+        let wrong = ArenaState { parameters: vec![0.0; 3], ..ArenaState::default() };
+        assert!(matches!(executor.set_state(&wrong).await, Err(Error::Refused(_))));
+        assert!(executor.train(&good).await.is_ok());
+    });
+}
+
+#[test]
+fn a_device_lost_in_training_is_an_error() {
+    let gpu = test_gpu();
+    block_on(async {
+        let mut executor = executor(&gpu).await;
+        executor.train(&steps(1)).await.unwrap();
+        gpu.device.destroy();
+        for _ in 0..2 {
+            assert!(matches!(executor.train(&steps(1)).await, Err(Error::Device(_))));
+            assert!(matches!(executor.state().await, Err(Error::Device(_))));
+        }
+    });
+}
+
+#[test]
+fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
+    let gpu = test_gpu();
+    let (model, train) = configs();
+    let model = ModelConfig { vocabulary: 4000, context: 64, ..model };
+    let train = TrainConfig { batch: 256, ..train };
+    let graphs = training_graphs(&model, &train).unwrap();
+    match block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1)) {
+        Err(Error::TooLarge { needed, available, advice, .. }) => {
+            assert_eq!(needed, 256 * 64 * 4000 * 4);
+            assert!(available < needed);
+            assert!(advice.starts_with("train.batch = "), "{advice}");
+        }
+        other => panic!("{:?}", other.map(|executor| executor.bytes())),
+    }
+}
+
+#[test]
+fn profiling_names_scopes_and_kernels() {
+    let gpu = test_gpu();
+    let (model, mut train) = configs();
+    train.accumulate = 1;
+    let graphs = training_graphs(&model, &train).unwrap();
+    block_on(async {
+        let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1).await.unwrap();
+        executor.set_state(&initial_state(&graphs)).await.unwrap();
+        let mut step = steps(1)[0].clone();
+        step.micro_batches.pop();
+        let timings = executor.profile(&step).await.unwrap();
+        let dispatches: usize = timings.iter().map(|timing| timing.dispatches).sum();
+        assert_eq!(dispatches, executor.dispatches_per_step());
+        assert!(timings.iter().any(|timing| timing.scope == "blocks.1.mlp"), "{timings:?}");
+        assert!(timings.iter().map(|timing| timing.nanoseconds).sum::<f64>() > 0.0);
+        let cost = executor.drive(&step).await.unwrap();
+        assert_eq!((cost.dispatches, cost.submissions), (dispatches as u64, 1));
+    });
+}

@@ -1,0 +1,158 @@
+//! Every buffer that an executor creates for a set of plans, with its size: what `estimate` adds up and what
+//! [`crate::gpu`] allocates, so that the two cannot disagree.
+//!
+//! The plans run one after another over the same parameters and share slots, inputs and the small tables of control;
+//! constants, caches and kernel arguments belong to a plan each.
+
+use super::control::{Control, ReportRow, ScheduleRow};
+use super::{Buffer, Dispatch, Plan};
+use crate::executor::update::Optimizer;
+use crate::graph::{Input, Origin};
+use serde::Serialize;
+use std::mem::size_of;
+
+/// Bytes from one dispatch's arguments to the next: WebGPU's alignment of uniform bindings.
+pub const ARGUMENTS_STRIDE: u64 = 256;
+
+/// What a buffer is for, as reports group them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Weights.
+    Weights,
+    /// Gradients.
+    Gradients,
+    /// The optimizer's moments.
+    Moments,
+    /// Slots of computed values.
+    Activations,
+    /// Key and value caches.
+    Caches,
+    /// Constants, inputs, schedule, reports, control, kernel arguments and what is read back.
+    TablesAndStaging,
+}
+
+/// Which buffer an allocation is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Role {
+    /// One that dispatches bind.
+    Bound(Buffer),
+    /// All arguments of a plan's dispatches, [`ARGUMENTS_STRIDE`] bytes each.
+    Arguments,
+    /// What the host maps to read the reports.
+    Readback,
+}
+
+/// One buffer to create.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allocation {
+    /// Which.
+    pub role: Role,
+    /// The plan that it belongs to, by position; `None` is shared by all.
+    pub plan: Option<usize>,
+    /// Its size.
+    pub bytes: u64,
+    /// What it counts as.
+    pub kind: Kind,
+}
+
+/// Whether an input holds several micro-batches one after another.
+pub fn ringed(input: Input) -> bool {
+    matches!(input, Input::Tokens | Input::Targets | Input::TokenOrder)
+}
+
+/// Every buffer for `plans`, which have the same parameters, with a ring of `ring` micro-batches. With an optimizer
+/// there are gradients, moments and the `update` dispatches, whose arguments follow those of the first plan.
+pub fn buffers(
+    plans: &[&Plan],
+    optimizer: Option<&Optimizer>,
+    update: &[Dispatch],
+    ring: usize,
+) -> Vec<Allocation> {
+    let mut all = Vec::new();
+    let shared = |role, bytes, kind| Allocation { role: Role::Bound(role), plan: None, bytes, kind };
+    if let Some(plan) = plans.first() {
+        let floats = |count: usize| count as u64 * 4;
+        all.push(shared(Buffer::Parameters, floats(plan.arena.length), Kind::Weights));
+        let trained = floats(plan.arena.trained_end);
+        if let Some(optimizer) = optimizer {
+            all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
+            if optimizer.first_moments() {
+                all.push(shared(Buffer::FirstMoments, trained, Kind::Moments));
+            }
+            if optimizer.second_moments() {
+                all.push(shared(Buffer::SecondMoments, trained, Kind::Moments));
+            }
+            let partials = super::update::partial_bytes(&plan.arena);
+            all.push(shared(Buffer::Partials, partials, Kind::TablesAndStaging));
+        } else if has_gradients(plans) {
+            all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
+        }
+    }
+    // The dispatch that moves on to the next micro-batch is one more.
+    let further = if optimizer.is_some() { update.len() + 1 } else { 0 };
+    let slots = plans.iter().map(|plan| plan.placement.slots.len()).max().unwrap_or(0);
+    for slot in 0..slots {
+        let sizes = plans.iter().filter_map(|plan| plan.placement.slots.get(slot));
+        all.push(shared(Buffer::Slot(slot), sizes.copied().max().unwrap_or(0), Kind::Activations));
+    }
+    inputs(plans, ring, &mut all);
+    for (at, plan) in plans.iter().enumerate() {
+        own(plan, at, if at == 0 { further } else { 0 }, &mut all);
+    }
+    let rows = |size: usize| (ring * size) as u64;
+    let staging = Kind::TablesAndStaging;
+    all.push(shared(Buffer::Control, size_of::<Control>() as u64, staging));
+    all.push(shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
+    all.push(shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
+    let readback = rows(size_of::<ReportRow>());
+    // Two of them: one is read while the other is filled.
+    for _ in 0..2 {
+        all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
+    }
+    all
+}
+
+fn has_gradients(plans: &[&Plan]) -> bool {
+    let gradient = |value: &crate::graph::Value| matches!(value.origin, Origin::Gradient(_));
+    plans.iter().any(|plan| plan.graph.values.iter().any(gradient))
+}
+
+/// Inputs, each as large as the largest that a plan asks for.
+fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
+    let mut sizes: Vec<(Input, u64)> = Vec::new();
+    for value in plans.iter().flat_map(|plan| &plan.graph.values) {
+        if let Origin::Input(input) = value.origin {
+            let bytes = value.ty.bytes() * if ringed(input) { ring as u64 } else { 1 };
+            match sizes.iter_mut().find(|(other, _)| *other == input) {
+                Some((_, size)) => *size = bytes.max(*size),
+                None => sizes.push((input, bytes)),
+            }
+        }
+    }
+    all.extend(sizes.into_iter().map(|(input, bytes)| Allocation {
+        role: Role::Bound(Buffer::Input(input)),
+        plan: None,
+        bytes,
+        kind: Kind::TablesAndStaging,
+    }));
+}
+
+/// What belongs to one plan: constants, caches, arguments.
+fn own(plan: &Plan, at: usize, further_dispatches: usize, all: &mut Vec<Allocation>) {
+    let mut push = |role, bytes, kind| all.push(Allocation { role, plan: Some(at), bytes, kind });
+    for (number, value) in plan.graph.values.iter().enumerate() {
+        let id = crate::graph::ValueId(number as u32);
+        match value.origin {
+            Origin::Constant(_) => {
+                push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), Kind::TablesAndStaging);
+            }
+            Origin::Cache(number) => {
+                push(Role::Bound(Buffer::Cache(number)), value.ty.bytes(), Kind::Caches);
+            }
+            _ => {}
+        }
+    }
+    let dispatches = (plan.dispatches.len() + further_dispatches) as u64;
+    push(Role::Arguments, dispatches * ARGUMENTS_STRIDE, Kind::TablesAndStaging);
+}

@@ -1,0 +1,179 @@
+//! What a training run will need, before any device is touched: parameters by part, bytes by kind, dispatches, FLOPs.
+//!
+//! The bytes are the sum of [`super::buffers::buffers`], which is the list that the GPU executor allocates. A
+//! multiply-add counts as two FLOPs; only matrix products and attention are counted. Attention's scores count for the
+//! causal half alone, the diagonal included, which is what the kernels execute; the probabilities that the backward pass
+//! recomputes are counted too.
+
+use super::buffers::{Allocation, Kind, buffers};
+use super::{Plan, compile, update};
+use crate::error::Result;
+use crate::executor::update::Optimizer;
+use crate::graph::{Graph, Heads, Op};
+use crate::model::training_graphs;
+use crate::plan::lower::Target;
+use glasshouse_protocol::{ModelConfig, TrainConfig};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Micro-batches that the GPU executor uploads at a time at least; it takes a multiple of what a step accumulates.
+pub const RING: usize = 32;
+
+/// The ring of an executor whose steps have `accumulate` micro-batches: whole steps, [`RING`] micro-batches or more.
+pub fn ring(accumulate: usize) -> usize {
+    RING.next_multiple_of(accumulate.max(1))
+}
+
+/// A run's needs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// How many weights there are.
+    pub parameters: Parameters,
+    /// Device memory.
+    pub bytes: Bytes,
+    /// Kernel launches of one optimizer step, all its micro-batches included.
+    pub dispatches_per_step: usize,
+    /// Floating-point operations of training for one token.
+    pub flops_per_token: Flops,
+}
+
+/// Numbers of weights.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Parameters {
+    /// All of them.
+    pub total: usize,
+    /// Token and position embeddings (and the head, where it is tied).
+    pub embedding: usize,
+    /// Attention's projections, without norms.
+    pub attention: usize,
+    /// The MLPs' projections, without norms.
+    pub mlp: usize,
+    /// All norms.
+    pub norms: usize,
+    /// A separate head.
+    pub head: usize,
+}
+
+/// Bytes of device memory.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bytes {
+    /// Sum of all buffers.
+    pub total: u64,
+    /// Sums by kind.
+    #[serde(flatten)]
+    pub by_kind: BTreeMap<Kind, u64>,
+    /// The largest buffer that a kernel binds.
+    pub largest_binding: u64,
+    /// Values alive at the worst moment: the activations of a perfect placement.
+    pub peak_live: u64,
+}
+
+/// Floating-point operations for one token.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Flops {
+    /// Forward.
+    pub forward: f64,
+    /// Backward.
+    pub backward: f64,
+    /// Both.
+    pub total: f64,
+}
+
+/// What training `model` as `train` says needs on `target`.
+pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
+    let graphs = training_graphs(model, train)?;
+    let optimizer = Optimizer::of(train);
+    let training = compile(graphs.train, &[graphs.train_loss], target)?;
+    let evaluation = compile(graphs.evaluate, &[graphs.evaluate_loss], target)?;
+    let update = update::update_dispatches(&training.arena, &optimizer, target)?;
+    let plans = [&training, &evaluation];
+    let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
+    Ok(Estimate {
+        parameters: parameters(&training.graph),
+        bytes: bytes(&all, &training),
+        dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
+        flops_per_token: flops(&training.graph, train.batch * model.context),
+    })
+}
+
+fn parameters(graph: &Graph) -> Parameters {
+    let mut parts = Parameters::default();
+    for parameter in &graph.parameters {
+        let count = parameter.ty.count();
+        parts.total += count;
+        let name = parameter.name.as_str();
+        let part = if name.contains("norm") {
+            &mut parts.norms
+        } else if name.starts_with("embedding.") {
+            &mut parts.embedding
+        } else if name.contains(".attention.") {
+            &mut parts.attention
+        } else if name.contains(".mlp.") {
+            &mut parts.mlp
+        } else {
+            &mut parts.head
+        };
+        *part += count;
+    }
+    parts
+}
+
+fn bytes(all: &[Allocation], training: &Plan) -> Bytes {
+    let mut by_kind = BTreeMap::new();
+    for allocation in all {
+        *by_kind.entry(allocation.kind).or_insert(0) += allocation.bytes;
+    }
+    Bytes {
+        total: by_kind.values().sum(),
+        by_kind,
+        largest_binding: largest_binding(all, training),
+        peak_live: training.placement.peak_live,
+    }
+}
+
+/// The largest range that a dispatch binds.
+fn largest_binding(all: &[Allocation], plan: &Plan) -> u64 {
+    let bindings = plan.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
+    let sizes = bindings.map(|binding| {
+        binding.bytes.unwrap_or_else(|| {
+            let bound = |allocation: &&Allocation| {
+                allocation.role == super::buffers::Role::Bound(binding.buffer)
+                    && allocation.plan.is_none_or(|plan| plan == 0)
+            };
+            all.iter().find(bound).map_or(0, |allocation| allocation.bytes - binding.offset)
+        })
+    });
+    sizes.max().unwrap_or(0)
+}
+
+fn flops(graph: &Graph, tokens: usize) -> Flops {
+    let (mut forward, mut backward) = (0.0, 0.0);
+    for node in &graph.nodes {
+        let rows = graph.ty(node.inputs[0]).rows() as f64;
+        match node.op {
+            Op::Linear { .. } => {
+                forward += 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
+            }
+            Op::LinearInputBackward { .. } => {
+                backward += 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
+            }
+            Op::LinearWeightBackward => {
+                backward += 2.0 * rows * graph.ty(node.outputs[0]).count() as f64;
+            }
+            // Two products: scores, and values.
+            Op::Attention { heads, .. } => forward += 2.0 * attention(graph, node, heads),
+            // Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
+            Op::AttentionBackward { heads, .. } => backward += 7.0 * attention(graph, node, heads),
+            _ => {}
+        }
+    }
+    let (forward, backward) = (forward / tokens as f64, backward / tokens as f64);
+    Flops { forward, backward, total: forward + backward }
+}
+
+/// FLOPs of one product over the causal half: 2·B·H·D·T(T + 1)/2.
+fn attention(graph: &Graph, node: &crate::graph::Node, heads: Heads) -> f64 {
+    let shape = &graph.ty(node.inputs[0]).shape;
+    let (batch, time) = (shape[0] as f64, shape[1] as f64);
+    2.0 * batch * heads.width() as f64 * time * (time + 1.0) / 2.0
+}

@@ -1,0 +1,278 @@
+//! Attention and what surrounds it: rotary positions, the norm of heads, caches.
+
+use super::{Launch, Lowering, Place, Site, grid};
+use crate::error::Result;
+use crate::graph::{DropoutSite, Heads, random};
+use crate::plan::Buffer;
+use glasshouse_shaders::{
+    Kernel, attention_delta, attention_forward, attention_key_backward, attention_query_backward,
+    cached_attention, cached_write, head_norm, head_norm_backward, head_norm_weight_backward,
+    head_norm_weight_partial, last_row, rope,
+};
+
+/// Partial sums of a head norm's weight gradient: enough to fill a GPU, few enough to add up at once.
+const SEGMENTS: usize = 64;
+
+/// Rows of a workgroup in the attention kernels, which the two tiers set differently.
+fn rows_in_group(kernel: &Kernel) -> usize {
+    kernel.workgroup_size[0] as usize
+}
+
+/// Picks the variant of one of the three attention kernels, whose modules are alike.
+macro_rules! variant {
+    ($module:ident, $site:expr, $heads:expr) => {{
+        let tier = if $site.target.software { $module::Tier::Software } else { $module::Tier::Tiled };
+        let size = match $heads.head_size {
+            8 => $module::Size::D8,
+            16 => $module::Size::D16,
+            32 => $module::Size::D32,
+            48 => $module::Size::D48,
+            64 => $module::Size::D64,
+            128 => $module::Size::D128,
+            _ => $module::Size::Any,
+        };
+        $module::kernel(tier, size)
+    }};
+}
+
+/// Fills in the arguments that the three share.
+macro_rules! arguments {
+    ($module:ident, $heads:expr, $size:expr, $dropout:expr) => {{
+        let (batch, time) = $size;
+        let (threshold, keep_scale) = $dropout.map_or((0, 1.0), |site: DropoutSite| {
+            (random::threshold(site.rate), 1.0 / (1.0 - site.rate))
+        });
+        $module::Arguments {
+            batch: batch as u32,
+            time: time as u32,
+            heads: $heads.heads as u32,
+            kv_heads: $heads.kv_heads as u32,
+            head_size: $heads.head_size as u32,
+            scale: scale($heads),
+            dropout: u32::from($dropout.is_some()),
+            site: $dropout.map_or(0, |site| site.site),
+            threshold,
+            keep_scale,
+        }
+        .bytes()
+    }};
+}
+
+fn scale(heads: Heads) -> f32 {
+    (1.0 / (heads.head_size as f64).sqrt()) as f32
+}
+
+/// B and T of a packed input.
+fn batch_and_time(site: Site<'_>) -> (usize, usize) {
+    let shape = &site.input_type(0).shape;
+    (shape[0], shape[1])
+}
+
+/// A launch with one invocation for each of `count` things.
+fn each(
+    kernel: &'static Kernel,
+    arguments: Vec<u8>,
+    bindings: Vec<Place>,
+    count: usize,
+) -> Result<Launch> {
+    Launch::new(kernel, arguments, bindings, grid(count.div_ceil(kernel.workgroup_size[0] as usize))?)
+}
+
+/// [`crate::graph::Op::Rope`].
+pub(super) fn rope(site: Site<'_>, heads: Heads, inverse: bool, cursor: bool) -> Result<Lowering> {
+    let (batch, time) = batch_and_time(site);
+    let all_heads = heads.heads + 2 * heads.kv_heads;
+    let arguments = rope::Arguments {
+        rows: (batch * time) as u32,
+        time: time as u32,
+        turning_heads: (heads.heads + heads.kv_heads) as u32,
+        all_heads: all_heads as u32,
+        half_size: (heads.head_size / 2) as u32,
+        positions: site.input_type(1).rows() as u32,
+        turn: if inverse { -1.0 } else { 1.0 },
+    };
+    let mut bindings = vec![site.input(0), site.input(1)];
+    if cursor {
+        bindings.push(site.input(2));
+    }
+    bindings.push(site.output(0));
+    let pairs = site.output_type(0).count() / 2;
+    Ok(Lowering::one(each(rope::kernel(cursor), arguments.bytes(), bindings, pairs)?))
+}
+
+/// [`crate::graph::Op::HeadNorm`].
+pub(super) fn head_norm(site: Site<'_>, heads: Heads, eps: f32) -> Result<Lowering> {
+    let rows = site.input_type(0).rows();
+    let arguments = head_norm::Arguments {
+        rows: rows as u32,
+        heads: heads.heads as u32,
+        kv_heads: heads.kv_heads as u32,
+        head_size: heads.head_size as u32,
+        eps,
+    };
+    let bindings = vec![site.input(0), site.input(1), site.input(2), site.output(0), site.output(1)];
+    let count = rows * (heads.heads + 2 * heads.kv_heads);
+    Ok(Lowering::one(each(head_norm::kernel(), arguments.bytes(), bindings, count)?))
+}
+
+/// [`crate::graph::Op::HeadNormBackward`].
+pub(super) fn head_norm_backward(site: Site<'_>, heads: Heads) -> Result<Lowering> {
+    let rows = site.input_type(0).rows();
+    let arguments = head_norm_backward::Arguments {
+        rows: rows as u32,
+        heads: heads.heads as u32,
+        kv_heads: heads.kv_heads as u32,
+        head_size: heads.head_size as u32,
+    };
+    let mut bindings: Vec<Place> = (0..5).map(|number| site.input(number)).collect();
+    bindings.push(site.output(0));
+    let count = rows * (heads.heads + 2 * heads.kv_heads);
+    Ok(Lowering::one(each(head_norm_backward::kernel(), arguments.bytes(), bindings, count)?))
+}
+
+/// [`crate::graph::Op::HeadNormWeightBackward`]: partial sums, then their sum.
+pub(super) fn head_norm_weight_backward(site: Site<'_>, heads: Heads) -> Result<Lowering> {
+    let rows = site.input_type(0).rows();
+    let rows_in_segment = rows.div_ceil(SEGMENTS);
+    let segments = rows.div_ceil(rows_in_segment);
+    let columns = 2 * heads.head_size;
+    let partial = head_norm_weight_partial::Arguments {
+        rows: rows as u32,
+        heads: heads.heads as u32,
+        kv_heads: heads.kv_heads as u32,
+        head_size: heads.head_size as u32,
+        segments: segments as u32,
+        rows_in_segment: rows_in_segment as u32,
+    };
+    let last = head_norm_weight_backward::Arguments {
+        head_size: heads.head_size as u32,
+        segments: segments as u32,
+    };
+    let sums = Place::Scratch(0);
+    Ok(Lowering {
+        launches: vec![
+            each(
+                head_norm_weight_partial::kernel(),
+                partial.bytes(),
+                vec![site.input(0), site.input(1), site.input(2), sums],
+                segments * columns,
+            )?,
+            each(
+                head_norm_weight_backward::kernel(),
+                last.bytes(),
+                vec![sums, site.output(0), site.output(1)],
+                columns,
+            )?,
+        ],
+        scratch: vec![(segments * columns * 4) as u64],
+    })
+}
+
+/// [`crate::graph::Op::Attention`].
+pub(super) fn attention(site: Site<'_>, heads: Heads, dropout: Option<DropoutSite>) -> Result<Lowering> {
+    let (batch, time) = batch_and_time(site);
+    let kernel = variant!(attention_forward, site, heads);
+    let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
+    let arguments = arguments!(attention_forward, heads, (batch, time), dropout);
+    let bindings = vec![
+        Place::Buffer(Buffer::Control),
+        Place::Buffer(Buffer::Schedule),
+        site.input(0),
+        site.output(0),
+        site.output(1),
+    ];
+    Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
+}
+
+/// [`crate::graph::Op::AttentionDelta`].
+pub(super) fn attention_delta(site: Site<'_>, heads: Heads) -> Result<Lowering> {
+    let (batch, time) = batch_and_time(site);
+    let arguments = attention_delta::Arguments {
+        batch: batch as u32,
+        time: time as u32,
+        heads: heads.heads as u32,
+        head_size: heads.head_size as u32,
+    };
+    let bindings = vec![site.input(0), site.input(1), site.output(0)];
+    let count = site.output_type(0).count();
+    Ok(Lowering::one(each(attention_delta::kernel(), arguments.bytes(), bindings, count)?))
+}
+
+/// [`crate::graph::Op::AttentionBackward`]: the queries' columns, then the keys' and values'.
+pub(super) fn attention_backward(
+    site: Site<'_>,
+    heads: Heads,
+    dropout: Option<DropoutSite>,
+) -> Result<Lowering> {
+    let (batch, time) = batch_and_time(site);
+    let mut bindings = vec![Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
+    bindings.extend((0..4).map(|number| site.input(number)));
+    bindings.push(site.output(0));
+    let queries = variant!(attention_query_backward, site, heads);
+    let keys = variant!(attention_key_backward, site, heads);
+    let tiles = |kernel: &Kernel| time.div_ceil(rows_in_group(kernel));
+    Ok(Lowering {
+        launches: vec![
+            Launch::new(
+                queries,
+                arguments!(attention_query_backward, heads, (batch, time), dropout),
+                bindings.clone(),
+                grid(batch * heads.heads * tiles(queries))?,
+            )?,
+            Launch::new(
+                keys,
+                arguments!(attention_key_backward, heads, (batch, time), dropout),
+                bindings,
+                grid(batch * heads.kv_heads * tiles(keys))?,
+            )?,
+        ],
+        scratch: Vec::new(),
+    })
+}
+
+/// [`crate::graph::Op::CachedAttention`]: the chunk into the caches, then the attention.
+pub(super) fn cached_attention(site: Site<'_>, heads: Heads) -> Result<Lowering> {
+    let time = site.input_type(0).shape[1];
+    let positions = site.input_type(1).shape[1];
+    let write = cached_write::Arguments {
+        time: time as u32,
+        heads: heads.heads as u32,
+        kv_heads: heads.kv_heads as u32,
+        head_size: heads.head_size as u32,
+        positions: positions as u32,
+    };
+    let attend = cached_attention::Arguments {
+        time: time as u32,
+        heads: heads.heads as u32,
+        kv_heads: heads.kv_heads as u32,
+        head_size: heads.head_size as u32,
+        positions: positions as u32,
+        scale: scale(heads),
+    };
+    let (qkv, keys, values, cursor) = (site.input(0), site.input(1), site.input(2), site.input(3));
+    Ok(Lowering {
+        launches: vec![
+            each(
+                cached_write::kernel(),
+                write.bytes(),
+                vec![qkv, cursor, keys, values],
+                time * heads.kv_heads * heads.head_size,
+            )?,
+            Launch::new(
+                cached_attention::kernel(),
+                attend.bytes(),
+                vec![qkv, keys, values, cursor, site.output(0)],
+                grid(time * heads.heads)?,
+            )?,
+        ],
+        scratch: Vec::new(),
+    })
+}
+
+/// [`crate::graph::Op::LastRow`].
+pub(super) fn last_row(site: Site<'_>) -> Result<Lowering> {
+    let x = site.input_type(0);
+    let arguments = last_row::Arguments { time: x.rows() as u32, columns: x.columns() as u32 };
+    let bindings = vec![site.input(0), site.input(1), site.output(0)];
+    Ok(Lowering::one(each(last_row::kernel(), arguments.bytes(), bindings, x.columns())?))
+}

@@ -1,0 +1,146 @@
+//! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
+//! biases.
+
+use super::{Launch, Lowering, Place, Site, grid, tall};
+use crate::error::Result;
+use glasshouse_shaders::{Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows};
+
+/// Outputs along a tile's side.
+const SIDE: usize = 64;
+
+/// Up to this many rows go to the kernel of dot products.
+const FEW_ROWS: usize = 8;
+
+/// Fewer tiles than this leave a device mostly idle, and a tall product is cut into slices.
+const ENOUGH_TILES: usize = 48;
+
+/// Inner steps below which a slice is not worth a partial sum.
+const SHORTEST_SLICE: usize = 512;
+
+/// Tiles that cover a matrix: side by side, and in total.
+fn tiles(rows: usize, columns: usize) -> (usize, usize) {
+    let side_by_side = columns.div_ceil(SIDE);
+    (side_by_side, rows.div_ceil(SIDE) * side_by_side)
+}
+
+/// [`crate::graph::Op::Linear`].
+pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
+    let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let columns = site.output_type(0).columns();
+    let vec4 = inner.is_multiple_of(4);
+    let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
+    if bias {
+        bindings.push(site.input(2));
+    }
+    if residual {
+        bindings.push(site.last_input());
+    }
+    if rows <= FEW_ROWS {
+        let (tier, per_group) = if site.target.software {
+            (linear_few::Tier::Software, SIDE)
+        } else {
+            (linear_few::Tier::Workgroup, 1)
+        };
+        let count = rows * columns;
+        let arguments = linear_few::Arguments {
+            count: count as u32,
+            columns: columns as u32,
+            inner: (if vec4 { inner / 4 } else { inner }) as u32,
+        };
+        let kernel = linear_few::kernel(tier, vec4, bias, residual);
+        let groups = grid(count.div_ceil(per_group))?;
+        return Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?));
+    }
+    let tier = if site.target.software { linear::Tier::Software } else { linear::Tier::Workgroup };
+    let (side_by_side, total) = tiles(rows, columns);
+    let arguments = linear::Arguments {
+        rows: rows as u32,
+        columns: columns as u32,
+        inner: inner as u32,
+        column_tiles: side_by_side as u32,
+    };
+    let kernel = linear::kernel(tier, vec4, bias, residual);
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)?))
+}
+
+/// [`crate::graph::Op::LinearInputBackward`].
+pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering> {
+    use linear_input_backward::{Arguments, Tier, kernel};
+    let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let columns = site.output_type(0).columns();
+    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let (side_by_side, total) = tiles(rows, columns);
+    let arguments = Arguments {
+        rows: rows as u32,
+        columns: columns as u32,
+        inner: inner as u32,
+        column_tiles: side_by_side as u32,
+    };
+    let kernel = kernel(tier, inner.is_multiple_of(4), columns.is_multiple_of(4), residual);
+    let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
+    if residual {
+        bindings.push(site.last_input());
+    }
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)?))
+}
+
+/// [`crate::graph::Op::LinearWeightBackward`].
+pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
+    use linear_weight_backward::{Arguments, Tier, kernel};
+    let (inner, rows) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let columns = site.input_type(1).columns();
+    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let (side_by_side, total) = tiles(rows, columns);
+    let slices = slices(site, total, inner);
+    let slice = inner.div_ceil(slices).next_multiple_of(16);
+    let slices = inner.div_ceil(slice);
+    let arguments = Arguments {
+        rows: rows as u32,
+        columns: columns as u32,
+        inner: inner as u32,
+        column_tiles: side_by_side as u32,
+        tiles: total as u32,
+        slice: slice as u32,
+        accumulate: u32::from(slices == 1),
+    };
+    let kernel: &'static Kernel = kernel(tier, rows.is_multiple_of(4), columns.is_multiple_of(4));
+    let groups = grid(total * slices)?;
+    let launch = |target| {
+        Launch::new(kernel, arguments.bytes(), vec![site.input(0), site.input(1), target], groups)
+    };
+    if slices == 1 {
+        return Ok(Lowering::one(launch(site.output(0))?));
+    }
+    let partial = Place::Scratch(0);
+    let sum = column_sums(site, partial, site.output(0), slices, rows * columns)?;
+    Ok(Lowering {
+        launches: vec![launch(partial)?, sum],
+        scratch: vec![(slices * rows * columns * 4) as u64],
+    })
+}
+
+/// Into how many slices the inner dimension is cut. A software adapter has few threads to fill.
+fn slices(site: Site<'_>, tiles: usize, inner: usize) -> usize {
+    if site.target.software || tiles >= ENOUGH_TILES {
+        1
+    } else {
+        (2 * ENOUGH_TILES / tiles).min(inner / SHORTEST_SLICE).clamp(1, 16)
+    }
+}
+
+/// [`crate::graph::Op::SumRows`].
+pub(super) fn sum_rows(site: Site<'_>, groups: usize) -> Result<Lowering> {
+    let columns = site.input_type(0).count() / groups;
+    Ok(Lowering::one(column_sums(site, site.input(0), site.output(0), groups, columns)?))
+}
+
+/// Adds the sum of `rows` rows of `from` to `into`.
+fn column_sums(site: Site<'_>, from: Place, into: Place, rows: usize, columns: usize) -> Result<Launch> {
+    use sum_rows::{Arguments, Tier, kernel};
+    let vec4 = columns.is_multiple_of(4);
+    let entries = if vec4 { columns / 4 } else { columns };
+    let (shared, groups) = tall(site.target, rows, entries)?;
+    let tier = if shared { Tier::Workgroup } else { Tier::Column };
+    let arguments = Arguments { rows: rows as u32, columns: entries as u32 };
+    Launch::new(kernel(tier, vec4), arguments.bytes(), vec![from, into], groups)
+}

@@ -1,0 +1,58 @@
+//! Norms and their gradients.
+
+use super::{Launch, Lowering, Site, row_groups, tall};
+use crate::error::Result;
+use crate::graph::NormForm;
+use glasshouse_protocol::NormKind;
+use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};
+
+/// [`crate::graph::Op::Norm`].
+pub(super) fn norm(site: Site<'_>, form: NormForm, bias: bool) -> Result<Lowering> {
+    use norm::{Arguments, Form, Tier, kernel};
+    let (rows, channels, vec4) = shape(site);
+    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let kind = if form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
+    let mut bindings = vec![site.input(0), site.input(1), site.output(0), site.output(1)];
+    if bias {
+        bindings.push(site.input(2));
+    }
+    let arguments = Arguments { rows: rows as u32, channels, eps: form.eps };
+    let kernel = kernel(tier, kind, vec4, bias);
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(site.target, rows)?)?))
+}
+
+/// [`crate::graph::Op::NormBackward`].
+pub(super) fn backward(site: Site<'_>, form: NormForm, residual: bool) -> Result<Lowering> {
+    use norm_backward::{Arguments, Form, Tier, kernel};
+    let (rows, channels, vec4) = shape(site);
+    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let kind = if form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
+    let mut bindings = vec![site.input(0), site.input(1), site.input(2), site.input(3), site.output(0)];
+    if residual {
+        bindings.push(site.last_input());
+    }
+    let arguments = Arguments { rows: rows as u32, channels };
+    let kernel = kernel(tier, kind, vec4, residual);
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(site.target, rows)?)?))
+}
+
+/// [`crate::graph::Op::NormWeightBackward`].
+pub(super) fn weight_backward(site: Site<'_>, bias: bool) -> Result<Lowering> {
+    use norm_weight_backward::{Arguments, Tier, kernel};
+    let (rows, channels, vec4) = shape(site);
+    let (shared, groups) = tall(site.target, rows, channels as usize)?;
+    let tier = if shared { Tier::Workgroup } else { Tier::Column };
+    let mut bindings = vec![site.input(0), site.input(1), site.input(2), site.output(0)];
+    if bias {
+        bindings.push(site.output(1));
+    }
+    let arguments = Arguments { rows: rows as u32, channels };
+    Ok(Lowering::one(Launch::new(kernel(tier, vec4, bias), arguments.bytes(), bindings, groups)?))
+}
+
+/// N, C in entries, and whether an entry is a vector of four.
+fn shape(site: Site<'_>) -> (usize, u32, bool) {
+    let (rows, channels) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let vec4 = channels.is_multiple_of(4);
+    (rows, (if vec4 { channels / 4 } else { channels }) as u32, vec4)
+}

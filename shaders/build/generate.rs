@@ -1,0 +1,185 @@
+//! Writes the reflected descriptors as Rust.
+
+use crate::reflect::{Field, Structure};
+use crate::variants::Axis;
+use crate::{KernelFile, Outcome, Variant};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Writes `kernels.rs` and every variant's WGSL into `out`.
+pub fn write(files: &[KernelFile], out: &Path) -> Outcome<()> {
+    let mut text = String::new();
+    for file in files {
+        module(&mut text, file, out)?;
+    }
+    let _ = writeln!(text, "/// Every variant of every kernel, by file and then by variant.");
+    let _ = writeln!(text, "pub static KERNELS: &[&Kernel] = &[");
+    for file in files {
+        for at in 0..file.variants.len() {
+            let _ = writeln!(text, "    &{}::VARIANTS[{at}],", file.name);
+        }
+    }
+    let _ = writeln!(text, "];");
+    structures(&mut text, files)?;
+    save(&out.join("kernels.rs"), &text)
+}
+
+fn save(path: &Path, text: &str) -> Outcome<()> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// One module: `Arguments`, the choices, `kernel(…)`.
+fn module(text: &mut String, file: &KernelFile, out: &Path) -> Outcome<()> {
+    let name = &file.name;
+    let Some(first) = file.variants.first() else { return Err(format!("{name} has no variant")) };
+    if let Some(other) =
+        file.variants.iter().find(|variant| variant.layout.arguments != first.layout.arguments)
+    {
+        return Err(format!("kernels/{name}.wgsl: Arguments differ in variant {:?}", other.features));
+    }
+    let title = file.text.lines().next().unwrap_or_default().trim_start_matches('/').trim();
+    let _ = writeln!(text, "/// {title}\npub mod {name} {{");
+    let _ = writeln!(text, "    use crate::{{Access, Kernel, KernelBinding}};\n");
+    arguments(text, file, &first.layout.arguments);
+    selector(text, file);
+    let _ = writeln!(text, "    pub(crate) static VARIANTS: [Kernel; {}] = [", file.variants.len());
+    for (at, variant) in file.variants.iter().enumerate() {
+        let source = format!("{name}.{at}.wgsl");
+        save(&out.join(&source), &variant.source)?;
+        descriptor(text, name, variant, &source);
+    }
+    let _ = writeln!(text, "    ];\n}}\n");
+    Ok(())
+}
+
+/// The comment that stands behind or above a field in the WGSL, as its documentation.
+fn field_comment(file: &KernelFile, field: &Field) -> String {
+    let start = format!("{}:", field.name);
+    let body = file.text.split("struct Arguments").nth(1).unwrap_or_default();
+    let line = body.lines().find(|line| line.trim_start().starts_with(&start));
+    let comment = line.and_then(|line| line.split_once("//")).map(|(_, comment)| comment.trim());
+    comment.map_or_else(|| format!("`{}` of the kernel.", field.name), str::to_owned)
+}
+
+fn rust_type(field: &Field) -> String {
+    if field.count == 1 { field.scalar.to_owned() } else { format!("[{}; {}]", field.scalar, field.count) }
+}
+
+fn arguments(text: &mut String, file: &KernelFile, structure: &Structure) {
+    let _ = writeln!(text, "    /// The kernel's uniform structure, `Arguments` in its source.");
+    let _ = writeln!(text, "    #[repr(C)]");
+    let _ = writeln!(
+        text,
+        "    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]"
+    );
+    let _ = writeln!(text, "    pub struct Arguments {{");
+    for field in &structure.fields {
+        let _ = writeln!(text, "        /// {}", field_comment(file, field));
+        let _ = writeln!(text, "        pub {}: {},", field.name, rust_type(field));
+    }
+    let _ = writeln!(text, "    }}\n");
+    let _ = writeln!(text, "    impl Arguments {{");
+    let _ =
+        writeln!(text, "        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.");
+    let _ = writeln!(text, "        pub fn bytes(&self) -> Vec<u8> {{");
+    let _ = writeln!(text, "            let mut bytes = bytemuck::bytes_of(self).to_vec();");
+    let _ = writeln!(text, "            bytes.resize({}, 0);", structure.size.next_multiple_of(16));
+    let _ = writeln!(text, "            bytes\n        }}\n    }}\n");
+    let _ = writeln!(text, "    const _: () = assert!(size_of::<Arguments>() == {});\n", structure.size);
+}
+
+/// `tiled` becomes `Tiled`, `gelu_exact` `GeluExact`.
+fn camel(name: &str) -> String {
+    name.split('_')
+        .map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_uppercase() + rest
+        })
+        .collect()
+}
+
+/// Enumerations of the choices, and the function that finds a variant.
+fn selector(text: &mut String, file: &KernelFile) {
+    let (mut parameters, mut index) = (Vec::new(), "0".to_owned());
+    for axis in &file.axes {
+        match axis {
+            Axis::Switch(name) => {
+                parameters.push(format!("{name}: bool"));
+                index = format!("({index}) * 2 + usize::from({name})");
+            }
+            Axis::Choice(name, choices) => {
+                let ty = camel(name);
+                let _ = writeln!(text, "    /// Which `{name}` the variant is built for.");
+                let _ = writeln!(text, "    #[derive(Clone, Copy, Debug, PartialEq, Eq)]");
+                let _ = writeln!(text, "    pub enum {ty} {{");
+                for choice in choices {
+                    let _ =
+                        writeln!(text, "        /// `{choice}` in the source.\n        {},", camel(choice));
+                }
+                let _ = writeln!(text, "    }}\n");
+                parameters.push(format!("{name}: {ty}"));
+                index = format!("({index}) * {} + {name} as usize", choices.len());
+            }
+        }
+    }
+    let _ = writeln!(text, "    /// The variant with these features.");
+    let _ = writeln!(text, "    pub fn kernel({}) -> &'static Kernel {{", parameters.join(", "));
+    let _ = writeln!(text, "        &VARIANTS[{index}]\n    }}\n");
+}
+
+fn descriptor(text: &mut String, name: &str, variant: &Variant, source: &str) {
+    let layout = &variant.layout;
+    let full = if variant.features.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}:{}", variant.features.join(","))
+    };
+    let _ = writeln!(text, "        Kernel {{");
+    let _ = writeln!(text, "            name: {full:?},");
+    let _ = writeln!(text, "            entry_point: {:?},", layout.entry_point);
+    let _ = writeln!(text, "            source: include_str!(concat!(env!(\"OUT_DIR\"), \"/{source}\")),");
+    let _ = writeln!(text, "            workgroup_size: {:?},", layout.workgroup_size);
+    let _ = writeln!(text, "            bindings: &[");
+    for binding in &layout.bindings {
+        let _ = writeln!(
+            text,
+            "                KernelBinding {{ name: {:?}, binding: {}, access: Access::{}, stride: {} }},",
+            binding.name, binding.binding, binding.access, binding.stride
+        );
+    }
+    let _ = writeln!(text, "            ],");
+    let _ = writeln!(text, "            workgroup_memory: {},", layout.workgroup_memory);
+    let _ = writeln!(text, "        }},");
+}
+
+/// The structures that lie in storage buffers, which the engine compares with its own.
+fn structures(text: &mut String, files: &[KernelFile]) -> Outcome<()> {
+    let mut all: Vec<&Structure> = Vec::new();
+    for structure in
+        files.iter().flat_map(|file| &file.variants).flat_map(|variant| &variant.layout.structures)
+    {
+        match all.iter().find(|other| other.name == structure.name) {
+            Some(other) if *other != structure => {
+                return Err(format!("two structures are called {}", structure.name));
+            }
+            Some(_) => {}
+            None => all.push(structure),
+        }
+    }
+    all.sort_by(|left, right| left.name.cmp(&right.name));
+    let _ = writeln!(text, "\n/// Structures in storage buffers, by name.");
+    let _ = writeln!(text, "pub static STRUCTURES: &[Structure] = &[");
+    for structure in all {
+        let fields: Vec<String> =
+            structure.fields.iter().map(|field| format!("({:?}, {})", field.name, field.offset)).collect();
+        let _ = writeln!(
+            text,
+            "    Structure {{ name: {:?}, size: {}, fields: &[{}] }},",
+            structure.name,
+            structure.size,
+            fields.join(", ")
+        );
+    }
+    let _ = writeln!(text, "];");
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Turns `kernels/*.wgsl` into typed descriptors: composes every variant with its imports, checks it, reflects its
+//! layout, and writes Rust. A kernel that cannot be composed, validated or written for all three native shading languages
+//! is a compile error of this crate.
+//!
+//! The variants of a kernel are named by a line of its head comment (see [`variants`]).
+
+mod compose;
+mod generate;
+mod reflect;
+mod variants;
+
+use std::path::{Path, PathBuf};
+
+type Outcome<T> = Result<T, String>;
+
+/// A kernel file with all its variants.
+struct KernelFile {
+    /// File name without extension.
+    name: String,
+    /// The file as people read it.
+    text: String,
+    /// What may vary.
+    axes: Vec<variants::Axis>,
+    /// Every variant, checked and reflected.
+    variants: Vec<Variant>,
+}
+
+/// One variant of a kernel.
+struct Variant {
+    features: Vec<String>,
+    source: String,
+    layout: reflect::Layout,
+}
+
+fn main() {
+    if let Err(reason) = build() {
+        for line in reason.lines() {
+            println!("cargo::error={line}");
+        }
+        std::process::exit(1);
+    }
+}
+
+fn build() -> Outcome<()> {
+    for folder in ["build", "kernels", "shared"] {
+        println!("cargo::rerun-if-changed={folder}");
+    }
+    let root = environment("CARGO_MANIFEST_DIR")?;
+    let out = environment("OUT_DIR")?;
+    let mut files = Vec::new();
+    for name in kernel_names(&root.join("kernels"))? {
+        println!("cargo::rerun-if-changed=kernels/{name}.wgsl");
+        files.push(kernel_file(&root, name)?);
+    }
+    generate::write(&files, &out)
+}
+
+fn environment(name: &str) -> Outcome<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set"))
+}
+
+/// Names of the kernel files, sorted.
+fn kernel_names(folder: &Path) -> Outcome<Vec<String>> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if path.extension().is_none_or(|extension| extension != "wgsl") || name.is_empty() {
+            return Err(format!("{}: only NAME.wgsl belongs here", path.display()));
+        }
+        names.push(name.to_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
+    let path = root.join("kernels").join(&name).with_extension("wgsl");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
+    let axes = variants::axes(&text).map_err(in_file)?;
+    let every = variants::every_feature(&axes);
+    let mut built = Vec::new();
+    for features in variants::combinations(&axes) {
+        let in_variant = |reason: String| format!("kernels/{name}.wgsl [{}]: {reason}", features.join(","));
+        let source = compose::compose(root, &name, &features, &every).map_err(in_variant)?;
+        let layout = reflect::checked(&source).map_err(in_variant)?;
+        built.push(Variant { features, source, layout });
+    }
+    Ok(KernelFile { name, text, axes, variants: built })
+}

@@ -1,0 +1,71 @@
+//! The variants of a kernel, from one line of its head comment:
+//!
+//! ```text
+//! // variants: tier=software|tiled vec4? bias?
+//! ```
+//!
+//! `name?` is a feature that is on or off; `name=a|b` is a choice of exactly one. The kernel is built for every
+//! combination; inside it `@if(bias)` asks for a feature. Without such a line there is one variant.
+
+use crate::Outcome;
+
+/// One thing that varies.
+#[derive(Debug)]
+pub enum Axis {
+    /// A feature that is on or off.
+    Switch(String),
+    /// One feature out of several: the axis' name and theirs.
+    Choice(String, Vec<String>),
+}
+
+/// Reads the line.
+pub fn axes(text: &str) -> Outcome<Vec<Axis>> {
+    let Some(line) = text.lines().find_map(|line| line.strip_prefix("// variants:")) else {
+        return Ok(Vec::new());
+    };
+    line.split_whitespace().map(axis).collect()
+}
+
+fn axis(word: &str) -> Outcome<Axis> {
+    let named = |name: &str| {
+        let fine =
+            !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        if fine { Ok(name.to_owned()) } else { Err(format!("`{word}` is no variant axis")) }
+    };
+    if let Some(name) = word.strip_suffix('?') {
+        return Ok(Axis::Switch(named(name)?));
+    }
+    match word.split_once('=') {
+        Some((name, choices)) => {
+            Ok(Axis::Choice(named(name)?, choices.split('|').map(named).collect::<Outcome<_>>()?))
+        }
+        None => Err(format!("`{word}` is neither `name?` nor `name=a|b`")),
+    }
+}
+
+/// All features that a kernel asks about.
+pub fn every_feature(axes: &[Axis]) -> Vec<String> {
+    let of = |axis: &Axis| match axis {
+        Axis::Switch(name) => vec![name.clone()],
+        Axis::Choice(_, names) => names.clone(),
+    };
+    axes.iter().flat_map(of).collect()
+}
+
+/// Every combination, in the order that the generated selector counts them: the first axis varies slowest.
+pub fn combinations(axes: &[Axis]) -> Vec<Vec<String>> {
+    let mut all = vec![Vec::new()];
+    for axis in axes {
+        let values: Vec<Option<&String>> = match axis {
+            Axis::Switch(name) => vec![None, Some(name)],
+            Axis::Choice(_, names) => names.iter().map(Some).collect(),
+        };
+        all = all
+            .into_iter()
+            .flat_map(|features: Vec<String>| {
+                values.iter().map(move |value| features.iter().chain(*value).cloned().collect())
+            })
+            .collect();
+    }
+    all
+}

@@ -1,0 +1,146 @@
+// Gradient of causal attention with respect to the queries.
+// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any
+//
+// Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
+// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
+//
+// Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; attention_key_backward writes the rest. The probabilities are
+// recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
+// Shaped as attention_forward: an invocation owns a query row, a workgroup ROWS neighbours of one head.
+
+import package::shared::grid::group_number;
+import package::shared::control::{Control, ScheduleRow};
+import package::shared::random::random_bits;
+
+@if(any) alias Entry = f32;
+@else alias Entry = vec4<f32>;
+
+// Entries of a head's row, and keys staged at once (about 1024 floats).
+@if(d8) const SIZE: u32 = 2u;
+@if(d16) const SIZE: u32 = 4u;
+@if(d32) const SIZE: u32 = 8u;
+@if(d48) const SIZE: u32 = 12u;
+@if(d64) const SIZE: u32 = 16u;
+@if(d128) const SIZE: u32 = 32u;
+@if(any) const SIZE: u32 = 256u;
+@if(d8 || d16 || d32) const STAGED: u32 = 32u;
+@if(d48 || d64) const STAGED: u32 = 16u;
+@if(d128) const STAGED: u32 = 8u;
+@if(any) const STAGED: u32 = 4u;
+@if(tiled) const ROWS: u32 = 64u;
+@else const ROWS: u32 = 8u;
+
+struct Arguments {
+    batch: u32, // B.
+    time: u32, // T.
+    heads: u32, // H.
+    kv_heads: u32, // K.
+    head_size: u32, // D.
+    scale: f32, // 1 / √D.
+    dropout: u32, // 1 where probabilities are dropped.
+    site: u32, // Number of the dropout site.
+    threshold: u32, // Random bits below it drop a probability.
+    keep_scale: f32, // 1 / (1 − rate).
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> control: Control;
+@group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
+@group(0) @binding(3) var<storage, read> qkv: array<Entry>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read> dy: array<Entry>;
+@group(0) @binding(7) var<storage, read_write> dqkv: array<Entry>;
+
+@if(tiled) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
+@if(tiled) var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+
+fn entries() -> u32 {
+    @if(any) return arguments.head_size;
+    @else return SIZE;
+}
+
+fn horizontal_sum(x: Entry) -> f32 {
+    @if(any) return x;
+    @else return (x.x + x.y) + (x.z + x.w);
+}
+
+@compute @workgroup_size(ROWS)
+fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let seed = schedule[control.row].seed;
+    let query_at = (window + t) * row_entries + head * entries();
+
+    var query: array<Entry, SIZE>;
+    var flow: array<Entry, SIZE>;
+    var gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = qkv[query_at + c] * arguments.scale;
+        flow[c] = dy[((window + t) * arguments.heads + head) * entries() + c];
+        gradient[c] = Entry();
+    }
+    let row_lse = lse[plane * arguments.time + t];
+    let row_delta = delta[plane * arguments.time + t];
+    for (var start = 0u; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        @if(tiled) {
+            workgroupBarrier();
+            for (var at = local; at < count * entries(); at += ROWS) {
+                let row = (window + start + at / entries()) * row_entries;
+                staged_keys[at] = qkv[row + key_column + at % entries()];
+                staged_values[at] = qkv[row + value_column + at % entries()];
+            }
+            workgroupBarrier();
+        }
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            @if(tiled) let key = slot * entries();
+            @else let key = (window + j) * row_entries + key_column;
+            @if(tiled) let value = key;
+            @else let value = (window + j) * row_entries + value_column;
+            var scores = Entry();
+            var flows = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                @if(tiled) {
+                    scores += query[c] * staged_keys[key + c];
+                    flows += flow[c] * staged_values[value + c];
+                }
+                @else {
+                    scores += query[c] * qkv[key + c];
+                    flows += flow[c] * qkv[value + c];
+                }
+            }
+            if j <= t {
+                var share = horizontal_sum(flows);
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
+                for (var c = 0u; c < entries(); c++) {
+                    @if(tiled) gradient[c] += slope * staged_keys[key + c];
+                    @else gradient[c] += slope * qkv[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[query_at + c] = gradient[c] * arguments.scale;
+        }
+    }
+}

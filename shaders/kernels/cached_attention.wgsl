@@ -1,0 +1,96 @@
+// Attention of a decoded chunk to everything in the caches: y[t,h] = softmax(q·kᵀ/√D)·v over positions 0 ..= start + t.
+//
+// qkv [T,(H+2K)·D] (queries only), caches [K,P,D] (cached_write has put the chunk's own rows there), cursor (start, length),
+// y [T,H·D]. Rows at or past `length` are left alone.
+//
+// While a text is written there is one query row, so a workgroup takes one head of one row and its invocations share the keys:
+// each scores one of LANES keys, then each sums the weighted values of its own channels, with an online softmax from one
+// group of keys to the next. The two workgroup arrays take turns, which saves a third barrier. Every D up to 256 fits.
+
+import package::shared::grid::group_number;
+
+const LANES: u32 = 64u;
+const LOWEST: f32 = -3.0e38;
+
+struct Arguments {
+    time: u32, // T, rows of the chunk.
+    heads: u32, // H.
+    kv_heads: u32, // K.
+    head_size: u32, // D.
+    positions: u32, // P, rows of a cache.
+    scale: f32, // 1 / √D.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> keys: array<f32>;
+@group(0) @binding(3) var<storage, read> values: array<f32>;
+@group(0) @binding(4) var<storage, read> cursor: vec2<u32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+var<workgroup> query: array<f32, 256>;
+var<workgroup> scores: array<f32, LANES>;
+var<workgroup> shares: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let t = number / arguments.heads;
+    if t >= min(cursor.y, arguments.time) {
+        return;
+    }
+    let head = number % arguments.heads;
+    let head_size = arguments.head_size;
+    let key_head = head / (arguments.heads / arguments.kv_heads);
+    let cache = key_head * arguments.positions * head_size;
+    let end = min(cursor.x + t + 1u, arguments.positions);
+    let query_at = (t * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
+    for (var d = local; d < head_size; d += LANES) {
+        query[d] = qkv[query_at + d] * arguments.scale;
+    }
+    workgroupBarrier();
+
+    var largest = LOWEST;
+    var total = 0.0;
+    var mixed = vec4<f32>();
+    for (var start = 0u; start < end; start += LANES) {
+        let count = min(LANES, end - start);
+        var score = LOWEST;
+        if local < count {
+            let key = cache + (start + local) * head_size;
+            score = 0.0;
+            for (var d = 0u; d < head_size; d++) {
+                score += query[d] * keys[key + d];
+            }
+        }
+        scores[local] = score;
+        workgroupBarrier();
+        var next = largest;
+        for (var slot = 0u; slot < count; slot++) {
+            next = max(next, scores[slot]);
+        }
+        shares[local] = exp(score - next);
+        workgroupBarrier();
+        let shrink = exp(largest - next);
+        largest = next;
+        total *= shrink;
+        mixed *= shrink;
+        for (var slot = 0u; slot < count; slot++) {
+            let share = shares[slot];
+            let value = cache + (start + slot) * head_size;
+            total += share;
+            for (var channel = 0u; channel < 4u; channel++) {
+                let d = channel * LANES + local;
+                if d < head_size {
+                    mixed[channel] += share * values[value + d];
+                }
+            }
+        }
+    }
+    for (var channel = 0u; channel < 4u; channel++) {
+        let d = channel * LANES + local;
+        if d < head_size {
+            y[number * head_size + d] = mixed[channel] / total;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
+// variants: vec4? positions=bare|fixed|moved
+//
+// tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[0] (moved)
+// or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4).
+
+import package::shared::control::Control;
+import package::shared::entry::Entry;
+import package::shared::grid::group_number;
+
+struct Arguments {
+    tokens: u32, // B·T.
+    time: u32, // T.
+    channels: u32, // C, in entries.
+    vocabulary: u32, // V.
+    limit: u32, // P.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> control: Control;
+@group(0) @binding(2) var<storage, read> tokens: array<u32>;
+@group(0) @binding(3) var<storage, read> table: array<Entry>;
+@group(0) @binding(4) var<storage, read_write> y: array<Entry>;
+@if(!bare) @group(0) @binding(5) var<storage, read> positions: array<Entry>;
+@if(moved) @group(0) @binding(6) var<storage, read> cursor: array<u32>;
+
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        // An id from outside the vocabulary reads its last row rather than past the table.
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        var sum = table[token * arguments.channels + channel];
+        @if(!bare) {
+            var position = row % arguments.time;
+            @if(moved) {
+                position += cursor[0];
+            }
+            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
+        }
+        y[at] = sum;
+    }
+}

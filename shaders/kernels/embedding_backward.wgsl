@@ -1,0 +1,85 @@
+// Gradient of the embedding's table: dtable[v,:] += Σ dy[n,:] over the positions n that hold v.
+// variants: tier=software|workgroup vec4?
+//
+// dy [N,C]; tokens and order are rings: [rows, N] and [rows, 2, N], where order's first row lists the positions sorted by
+// token and its second holds, where a token's run begins, its length, else 0. No atomics: a workgroup belongs to a sorted
+// position and adds up the run that begins there, in a fixed order, or has nothing to do.
+// workgroup: 32 columns of entries by 8 lanes of rows, a further workgroup for each 32 columns; software: 32 invocations
+// walk over the columns, one workgroup a position.
+
+import package::shared::control::Control;
+import package::shared::entry::Entry;
+import package::shared::grid::group_number;
+
+struct Arguments {
+    count: u32, // N.
+    channels: u32, // C, in entries.
+    chunks: u32, // Workgroups for a position.
+    vocabulary: u32, // V.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> control: Control;
+@group(0) @binding(2) var<storage, read> dy: array<Entry>;
+@group(0) @binding(3) var<storage, read> tokens: array<u32>;
+@group(0) @binding(4) var<storage, read> order: array<u32>;
+@group(0) @binding(5) var<storage, read_write> dtable: array<Entry>;
+
+@if(workgroup) var<workgroup> sums: array<Entry, 256>;
+
+// Σ dy over every `step`-th row of a run.
+fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry {
+    var sum = Entry(0.0);
+    for (var at = first; at < length; at += step) {
+        sum += dy[order[begin + at] * arguments.channels + column];
+    }
+    return sum;
+}
+
+@if(software)
+@compute @workgroup_size(32)
+fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let position = group_number(group);
+    if position >= arguments.count {
+        return;
+    }
+    let begin = control.row * 2u * arguments.count + position;
+    let length = order[begin + arguments.count];
+    if length == 0u {
+        return;
+    }
+    let token = tokens[control.row * arguments.count + order[begin]];
+    if token < arguments.vocabulary {
+        for (var column = local; column < arguments.channels; column += 32u) {
+            dtable[token * arguments.channels + column] += run_sum(begin, 0u, 1u, length, column);
+        }
+    }
+}
+
+@if(workgroup)
+@compute @workgroup_size(256)
+fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let position = group_number(group) / arguments.chunks;
+    let column = group_number(group) % arguments.chunks * 32u + local % 32u;
+    if position >= arguments.count {
+        return;
+    }
+    let begin = control.row * 2u * arguments.count + position;
+    let length = order[begin + arguments.count];
+    if length == 0u {
+        return;
+    }
+    var sum = Entry(0.0);
+    if column < arguments.channels {
+        sum = run_sum(begin, local / 32u, 8u, length, column);
+    }
+    sums[local] = sum;
+    workgroupBarrier();
+    let token = tokens[control.row * arguments.count + order[begin]];
+    if local < 32u && column < arguments.channels && token < arguments.vocabulary {
+        for (var lane = 1u; lane < 8u; lane += 1u) {
+            sum += sums[lane * 32u + local];
+        }
+        dtable[token * arguments.channels + column] += sum;
+    }
+}

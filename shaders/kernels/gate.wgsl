@@ -1,0 +1,32 @@
+// Gate: y[n,f] = g(x[n,f])·x[n,F+f], g = SiLU (SwiGLU) or tanh-GELU (GeGLU); x [N,2F], y [N,F].
+// variants: kind=swiglu|geglu vec4?
+//
+// One invocation an entry of y (four with vec4).
+
+import package::shared::entry::Entry;
+import package::shared::grid::group_number;
+@if(swiglu) import package::shared::activation::silu_of;
+@if(geglu) import package::shared::activation::gelu_tanh_of;
+
+struct Arguments {
+    count: u32, // Entries of y.
+    hidden: u32, // F, in entries.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> x: array<Entry>;
+@group(0) @binding(2) var<storage, read_write> y: array<Entry>;
+
+fn value(x: Entry) -> Entry {
+    @if(swiglu) return silu_of(x);
+    @if(geglu) return gelu_tanh_of(x);
+}
+
+@compute @workgroup_size(256)
+fn gate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let first = at / arguments.hidden * 2u * arguments.hidden + at % arguments.hidden;
+        y[at] = value(x[first]) * x[first + arguments.hidden];
+    }
+}

@@ -1,0 +1,47 @@
+// Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
+// variants: tier=software|workgroup vec4? bias? residual?
+//
+// x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
+// own (shared/rows.wgsl), and reading w once is all the work.
+
+import package::shared::entry::{Entry, total};
+import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+
+struct Arguments {
+    count: u32, // N·O.
+    columns: u32, // O.
+    inner: u32, // I, in entries.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> x: array<Entry>;
+@group(0) @binding(2) var<storage, read> w: array<Entry>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
+@if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
+@if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
+
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let column = at % arguments.columns * arguments.inner;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * w[column + k];
+    }
+    var value = sum_of_row(total(products), local);
+    if lane == 0u {
+        @if(bias) {
+            value += b[at % arguments.columns];
+        }
+        @if(residual) {
+            value += r[at];
+        }
+        y[at] = value;
+    }
+}

@@ -1,0 +1,130 @@
+// Gradient of a linear layer's input: of y = x·wᵀ (+ b), dx = dy·w (+ r).
+// variants: tier=software|workgroup left4? right4? residual?
+//
+// dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
+// four), w across it (right4: likewise for I). shared/tile.wgsl says who computes what.
+
+import package::shared::grid::group_number;
+import package::shared::tile::{SIDE, Blocks, multiply};
+@if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
+
+@if(left4) alias Left = vec4<f32>;
+@else alias Left = f32;
+@if(right4) alias Right = vec4<f32>;
+@else alias Right = f32;
+
+struct Arguments {
+    rows: u32, // N.
+    columns: u32, // I.
+    inner: u32, // O.
+    column_tiles: u32, // Tiles of 64 side by side.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> dy: array<Left>;
+@group(0) @binding(2) var<storage, read> w: array<Right>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
+
+@if(!left4)
+fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
+    return select(0.0, dy[start + k], step + k < arguments.inner);
+}
+
+// Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
+    @if(left4) return dy[at / 4u];
+    @else return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
+}
+
+@if(!right4)
+fn w_entry(step: u32, column: u32) -> f32 {
+    return w[step * arguments.columns + min(column, arguments.columns - 1u)];
+}
+
+// Four columns of w at an inner step; any columns past the last, zeros past the last step.
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = min(step, arguments.inner - 1u);
+    @if(right4) let columns = w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u];
+    @else let columns = vec4<f32>(
+        w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    @if(left4) return columns;
+    @else return select(vec4<f32>(), columns, step < arguments.inner);
+}
+
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(dy_steps(row, step), dy_steps(row + 1u, step), dy_steps(row + 2u, step), dy_steps(row + 3u, step));
+}
+
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
+}
+
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.columns + column;
+        var value = product;
+        @if(residual) {
+            value += r[at];
+        }
+        dx[at] = value;
+    }
+}
+
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    store_one(row, column, values.x);
+    store_one(row, column + 1u, values.y);
+    store_one(row, column + 2u, values.z);
+    store_one(row, column + 3u, values.w);
+}
+
+fn store(row: u32, column: u32, block: mat4x4<f32>) {
+    store_row(row, column, block[0]);
+    store_row(row + 1u, column, block[1]);
+    store_row(row + 2u, column, block[2]);
+    store_row(row + 3u, column, block[3]);
+}
+
+@compute @workgroup_size(8, 8)
+fn linear_input_backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let tile = group_number(group);
+    let tile_row = tile / arguments.column_tiles * SIDE;
+    let tile_column = tile % arguments.column_tiles * SIDE;
+    if tile_row >= arguments.rows {
+        return;
+    }
+    let row = tile_row + local.y * 4u;
+    let column = tile_column + local.x * 4u;
+    var blocks = Blocks();
+    @if(software) {
+        for (var step = 0u; step < arguments.inner; step += 4u) {
+            multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+        }
+    }
+    @if(workgroup) {
+        let place = staged_place(index);
+        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+            let step = first + place.y;
+            var staged_left = mat4x4<f32>();
+            var staged_right = mat4x4<f32>();
+            if step < arguments.inner {
+                staged_left = left(tile_row + place.x, step);
+                staged_right = right(tile_column + place.x, step);
+            }
+            stage(index, staged_left, staged_right);
+            workgroupBarrier();
+            multiply_staged(&blocks, local);
+            workgroupBarrier();
+        }
+    }
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}

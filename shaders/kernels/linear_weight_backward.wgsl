@@ -1,0 +1,143 @@
+// Gradient of a linear layer's weight: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+// variants: tier=software|workgroup left4? right4?
+//
+// dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, right4: in vectors of four,
+// where O or I divides by four). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
+// own in `dw`, here a scratch, and sum_rows.wgsl adds them up. shared/tile.wgsl says who computes what.
+
+import package::shared::grid::group_number;
+import package::shared::tile::{SIDE, Blocks, multiply};
+@if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
+
+@if(left4) alias Left = vec4<f32>;
+@else alias Left = f32;
+@if(right4) alias Right = vec4<f32>;
+@else alias Right = f32;
+
+struct Arguments {
+    rows: u32, // O.
+    columns: u32, // I.
+    inner: u32, // N.
+    column_tiles: u32, // Tiles of 64 side by side.
+    tiles: u32, // Tiles of a slice.
+    slice: u32, // Inner steps of a slice, a multiple of 16.
+    accumulate: u32, // 1 adds to dw, 0 writes each slice by itself.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> dy: array<Left>;
+@group(0) @binding(2) var<storage, read> x: array<Right>;
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+
+@if(!left4)
+fn dy_entry(step: u32, row: u32) -> f32 {
+    return dy[step * arguments.rows + min(row, arguments.rows - 1u)];
+}
+
+// Four columns of dy, rows of dw, at an inner step; any past the last.
+fn dy_columns(step: u32, row: u32) -> vec4<f32> {
+    @if(left4) return dy[(step * arguments.rows + min(row, arguments.rows - 4u)) / 4u];
+    @else return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
+}
+
+@if(!right4)
+fn x_entry(step: u32, column: u32) -> f32 {
+    return x[step * arguments.columns + min(column, arguments.columns - 1u)];
+}
+
+fn x_columns(step: u32, column: u32) -> vec4<f32> {
+    @if(right4) return x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u];
+    @else return vec4<f32>(
+        x_entry(step, column), x_entry(step, column + 1u), x_entry(step, column + 2u), x_entry(step, column + 3u));
+}
+
+// The last inner steps may be fewer than four: zeros past them.
+fn dy_guarded(step: u32, row: u32) -> vec4<f32> {
+    return select(vec4<f32>(), dy_columns(min(step, arguments.inner - 1u), row), step < arguments.inner);
+}
+
+fn x_guarded(step: u32, column: u32) -> vec4<f32> {
+    return select(vec4<f32>(), x_columns(min(step, arguments.inner - 1u), column), step < arguments.inner);
+}
+
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    if step + 4u <= arguments.inner {
+        return transpose(mat4x4<f32>(
+            dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
+    }
+    return transpose(mat4x4<f32>(
+        dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
+}
+
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    if step + 4u <= arguments.inner {
+        return mat4x4<f32>(
+            x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
+    }
+    return mat4x4<f32>(
+        x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
+}
+
+fn store_one(slice: u32, row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var value = product;
+        if arguments.accumulate == 1u {
+            value += dw[at];
+        }
+        dw[at] = value;
+    }
+}
+
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    store_one(slice, row, column, values.x);
+    store_one(slice, row, column + 1u, values.y);
+    store_one(slice, row, column + 2u, values.z);
+    store_one(slice, row, column + 3u, values.w);
+}
+
+fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {
+    store_row(slice, row, column, block[0]);
+    store_row(slice, row + 1u, column, block[1]);
+    store_row(slice, row + 2u, column, block[2]);
+    store_row(slice, row + 3u, column, block[3]);
+}
+
+@compute @workgroup_size(8, 8)
+fn linear_weight_backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let slice = group_number(group) / arguments.tiles;
+    let tile = group_number(group) % arguments.tiles;
+    let begin = slice * arguments.slice;
+    if begin >= arguments.inner {
+        return;
+    }
+    let end = min(begin + arguments.slice, arguments.inner);
+    let tile_row = tile / arguments.column_tiles * SIDE;
+    let tile_column = tile % arguments.column_tiles * SIDE;
+    let row = tile_row + local.y * 4u;
+    let column = tile_column + local.x * 4u;
+    var blocks = Blocks();
+    @if(software) {
+        for (var step = begin; step < end; step += 4u) {
+            multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+        }
+    }
+    @if(workgroup) {
+        let place = staged_place(index);
+        for (var first = begin; first < end; first += DEPTH) {
+            let step = first + place.y;
+            stage(index, left(tile_row + place.x, step), right(tile_column + place.x, step));
+            workgroupBarrier();
+            multiply_staged(&blocks, local);
+            workgroupBarrier();
+        }
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}

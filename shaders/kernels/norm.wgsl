@@ -1,0 +1,56 @@
+// Norm: layer y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); rms y = x·ρ·w, ρ = 1/√(mean x² + eps).
+// variants: tier=software|workgroup form=layer|rms vec4? bias?
+//
+// x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second
+// pass: the difference of two large sums would lose it.
+
+import package::shared::entry::{Entry, WIDTH, total};
+import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+
+struct Arguments {
+    rows: u32, // N.
+    channels: u32, // C, in entries.
+    eps: f32, // Added to the variance or mean square.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> x: array<Entry>;
+@group(0) @binding(2) var<storage, read> w: array<Entry>;
+@group(0) @binding(3) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
+@if(bias) @group(0) @binding(5) var<storage, read> b: array<Entry>;
+
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    @if(layer) {
+        var sum = Entry(0.0);
+        for (var c = lane; c < arguments.channels; c += LANES) {
+            sum += x[start + c];
+        }
+        mean = sum_of_row(total(sum), local) / count;
+    }
+    var squares = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * w[c];
+        @if(bias) {
+            scaled += b[c];
+        }
+        y[start + c] = scaled;
+    }
+    if lane == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
+}

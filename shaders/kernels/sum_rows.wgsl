@@ -1,0 +1,46 @@
+// Column sums: dx[c] += Σ over rows of dy[n,c]; the gradient of a bias, and of the first rows of a position table.
+// variants: tier=column|workgroup vec4?
+//
+// dy [N,C], dx [C] or longer. Also the last stage of a split matrix product.
+
+import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
+import package::shared::entry::Entry;
+
+struct Arguments {
+    rows: u32, // N.
+    columns: u32, // C, in entries.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> dy: array<Entry>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Entry>;
+
+@if(column)
+@compute @workgroup_size(16)
+fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    sums(group, local);
+}
+
+@if(workgroup)
+@compute @workgroup_size(256)
+fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    sums(group, local);
+}
+
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.columns;
+    var sum = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_sum = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            block_sum += dy[row * arguments.columns + column];
+        }
+        sum += block_sum;
+    }
+    sum = sum_of_column(sum, local);
+    if inside && first_row(local) == 0u {
+        dx[column] += sum;
+    }
+}

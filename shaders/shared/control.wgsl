@@ -1,0 +1,25 @@
+// What changes from step to step. The engine's plan/control.rs holds the same structures, and one of its tests compares
+// the layouts.
+
+struct Control {
+    row: u32,
+    skipped: u32,
+    gradient_scale: f32,
+    gradient_norm: f32,
+}
+
+struct ScheduleRow {
+    learning_rate: f32,
+    first_correction: f32,
+    second_correction: f32,
+    padding: f32,
+    seed: vec2<u32>,
+    reserved: vec2<u32>,
+}
+
+struct ReportRow {
+    loss: f32,
+    count: f32,
+    gradient_norm: f32,
+    skipped: f32,
+}
