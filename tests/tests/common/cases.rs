@@ -203,7 +203,9 @@ pub fn norm() -> Vec<Case> {
             if bias {
                 feeds.push(weight(&[width]));
             }
-            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias }, feeds });
+            // The spread of a narrow row may by chance be next to nothing, and its rounding then all there is to see.
+            let eps = if width <= 3 { 0.1 } else { 1e-5 };
+            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps }, bias }, feeds });
         }
     }
     let far = vec![Feed::Floats(vec![5, 67], 300.0), Feed::Scale(67)];
