@@ -28,7 +28,9 @@ fn differences(built: &Built, seed: &[f32]) -> Vec<Vec<f64>> {
     let (mut floats, mut ids) = (Vec::new(), Vec::new());
     for (id, data) in &built.inputs {
         match data {
-            Data::F32(numbers) => floats.push((*id, numbers.iter().map(|number| f64::from(*number)).collect())),
+            Data::F32(numbers) => {
+                floats.push((*id, numbers.iter().map(|number| f64::from(*number)).collect()))
+            }
             Data::U32(numbers) => ids.push((*id, numbers.clone())),
         }
     }

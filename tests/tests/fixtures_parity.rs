@@ -104,7 +104,12 @@ fn check(name: &'static str) {
     let losses: Vec<f32> = reports.iter().map(|report| report.loss).collect();
     let norms: Vec<f32> = reports.iter().map(|report| report.gradient_norm).collect();
     findings.compare("losses of ten steps".to_owned(), &losses, fixture.floats("steps.loss"), 10.0 * LOSS);
-    findings.compare("norms of ten steps".to_owned(), &norms, fixture.floats("steps.gradient_norm"), GRADIENT);
+    findings.compare(
+        "norms of ten steps".to_owned(),
+        &norms,
+        fixture.floats("steps.gradient_norm"),
+        GRADIENT,
+    );
     let state = executor.state().expect("a state");
     for (number, name) in names.iter().enumerate() {
         let got = fixture.determined(name, &entries(&state.parameters, number));

@@ -122,7 +122,8 @@ fn gradients(tested: &Tested, oracle: &Device, case: &Case, built: &Built, found
     } else {
         let seed = numbers(99, graph.ty(output).count());
         let value = backward.input(Input::Free(99), Type::f32(&graph.ty(output).shape));
-        let found = gradient_from(&mut backward, &[(output, value)], &built.differentiable).expect("a gradient");
+        let found =
+            gradient_from(&mut backward, &[(output, value)], &built.differentiable).expect("a gradient");
         inputs.push((value, Data::F32(seed.clone())));
         let gradients = found.into_iter().map(|gradient| gradient.expect("a gradient of every input"));
         (seed, built.differentiable.iter().copied().zip(gradients).collect())

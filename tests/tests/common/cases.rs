@@ -4,7 +4,8 @@
 use super::{ids, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{
-    Constant, DropoutSite, Graph, Heads, Input, NormForm, Op, Origin, Parameter, Start, Type, ValueId, token_order,
+    Constant, DropoutSite, Graph, Heads, Input, NormForm, Op, Origin, Parameter, Start, Type, ValueId,
+    token_order,
 };
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
@@ -90,9 +91,10 @@ impl Case {
                     differentiable.push(id);
                     (id, Data::F32(numbers(stream, *size).iter().map(|x| 1.0 + 0.3 * x).collect()))
                 }
-                Feed::Tokens(shape, limit) => {
-                    (graph.input(Input::Tokens, Type::u32(shape)), Data::U32(ids(stream, count(shape), *limit)))
-                }
+                Feed::Tokens(shape, limit) => (
+                    graph.input(Input::Tokens, Type::u32(shape)),
+                    Data::U32(ids(stream, count(shape), *limit)),
+                ),
                 Feed::Targets(shape, limit, ignored) => {
                     let mut targets = ids(stream, count(shape), *limit);
                     if let Some(ignored) = ignored {
@@ -181,16 +183,8 @@ pub fn embedding_at_cursor() -> Vec<Case> {
 }
 
 pub fn norm() -> Vec<Case> {
-    let sizes: [&[usize]; 8] = [
-        &[1, 1],
-        &[3, 1],
-        &[2, 3, 5],
-        &[7, 64],
-        &[5, 127],
-        &[2, 31, 129],
-        &[3, 1031],
-        &[MANY, 3],
-    ];
+    let sizes: [&[usize]; 8] =
+        [&[1, 1], &[3, 1], &[2, 3, 5], &[7, 64], &[5, 127], &[2, 31, 129], &[3, 1031], &[MANY, 3]];
     let mut cases = Vec::new();
     for shape in sizes {
         let width = shape[shape.len() - 1];
@@ -210,7 +204,10 @@ pub fn norm() -> Vec<Case> {
     }
     let far = vec![Feed::Floats(vec![5, 67], 300.0), Feed::Scale(67)];
     for kind in [NormKind::Layer, NormKind::Rms] {
-        cases.push(Case { op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }, feeds: far.clone() });
+        cases.push(Case {
+            op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false },
+            feeds: far.clone(),
+        });
     }
     cases
 }
@@ -355,7 +352,8 @@ pub fn activation() -> Vec<Case> {
         Activation::ReluSquared,
         Activation::Silu,
     ] {
-        for (shape, scale) in [(vec![1], 1.0), (vec![2, 3, 5], 3.0), (vec![13, 257], 3.0), (vec![1031], 40.0)] {
+        for (shape, scale) in [(vec![1], 1.0), (vec![2, 3, 5], 3.0), (vec![13, 257], 3.0), (vec![1031], 40.0)]
+        {
             cases.push(Case { op: Op::Activation(kind), feeds: vec![Feed::Floats(shape, scale)] });
         }
     }
