@@ -1,6 +1,7 @@
 //! The Glasshouse engine: documents in, a trained, measured and exported language model out. It knows no user
 //! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
 
+pub mod data;
 pub mod cpu;
 pub mod error;
 pub mod executor;
@@ -8,8 +9,11 @@ pub mod gpu;
 pub mod graph;
 pub mod model;
 pub mod plan;
-pub mod reference;
 pub mod platform;
+pub mod project;
+pub mod tokenizer;
+pub mod train;
+pub mod reference;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;

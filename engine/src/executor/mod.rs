@@ -1,7 +1,12 @@
 //! What every executor does, in the words that the trainer and the self-test use. Three run the same graphs:
 //! [`crate::gpu`] (our kernels), [`crate::cpu`] and [`crate::reference`] (plain burn with its autodiff, the oracle).
 
+mod device;
+mod open;
 pub mod update;
+
+pub use device::{DeviceDescription, DeviceKind};
+pub use open::Executor;
 
 use crate::graph::Graph;
 
