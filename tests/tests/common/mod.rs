@@ -1,6 +1,8 @@
 //! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 
+pub mod cases;
+
 use glasshouse_engine::executor::{MicroBatch, StepInput};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::plan::arena::ArenaLayout;
