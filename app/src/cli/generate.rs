@@ -68,7 +68,7 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
             "ending": written.ending,
             "seconds": written.seconds,
             "tokens_per_s": written.tokens_per_s,
-            "device": decoder.describe(),
+            "device": decoder.device_name(),
             "run": model.run.name(),
             "step": model.info.step,
         });
