@@ -51,7 +51,11 @@ impl Trainer<'_> {
                 .by_ref()
                 .take(CHUNK)
                 .map(|batch| {
-                    batch.map(|batch| MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] })
+                    batch.map(|batch| MicroBatch {
+                        tokens: batch.tokens,
+                        targets: batch.targets,
+                        seed: [0, 0],
+                    })
                 })
                 .collect::<Result<Vec<_>>>()?;
             for (loss, rows) in self.executor.evaluate(&chunk).await? {
