@@ -140,9 +140,9 @@ fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
 
 #[test]
 fn a_checkpoint_cut_anywhere_falls_back() {
-    for cut in (0..1200).step_by(37) {
+    for cut in (0..960).step_by(37) {
         falls_back("step-00000003-000003.safetensors", |bytes| {
-            assert!(bytes.len() > 1200);
+            assert!(bytes.len() >= 960);
             bytes.truncate(cut);
         });
     }
@@ -152,14 +152,14 @@ fn a_checkpoint_cut_anywhere_falls_back() {
 
 #[test]
 fn a_checkpoint_with_a_changed_bit_falls_back() {
-    for at in (0..1200).step_by(29) {
+    for at in (0..960).step_by(29) {
         falls_back("step-00000003-000003.safetensors", |bytes| bytes[at] ^= 1 << (at % 8));
     }
 }
 
 #[test]
 fn a_manifest_cut_or_changed_anywhere_falls_back() {
-    for at in (0..380).step_by(7) {
+    for at in (0..380).step_by(13) {
         falls_back("manifest-a.json", |bytes| bytes.truncate(at));
         falls_back("manifest-a.json", |bytes| bytes[at] ^= 1 << (at % 8));
     }
