@@ -167,7 +167,8 @@ impl GpuExecutor {
         profile(&self.gpu, &[&self.train.program, &self.update, &self.advance]).await
     }
 
-    /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost.
+    /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost: the CPU's
+    /// share alone, since an idle device makes nobody wait.
     pub async fn drive(&mut self, step: &StepInput) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
