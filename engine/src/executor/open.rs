@@ -5,13 +5,10 @@ use super::{ArenaState, DeviceDescription, DeviceKind, MicroBatch, StepInput, St
 use crate::cpu::CpuExecutor;
 use crate::error::Result;
 use crate::gpu::{DeviceChoice, EncodeStatistics, Gpu, GpuExecutor};
+use crate::plan::estimate::ring;
 use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
 use std::collections::BTreeMap;
-
-/// Micro-batches that a GPU executor takes in one upload: enough that tiny steps share submissions, few enough that their
-/// buffers stay small beside the model.
-const RING: usize = 8;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
@@ -56,7 +53,7 @@ impl Executor {
         };
         match gpu {
             Some(gpu) => {
-                let executor = GpuExecutor::new(&gpu, graphs, optimizer, RING).await?;
+                let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
                 let warning = gpu.warning();
                 Ok((Self::Gpu(Box::new(executor), Box::new(gpu)), warning))
             }
