@@ -14,6 +14,7 @@ pub mod project;
 pub mod tokenizer;
 pub mod train;
 pub mod reference;
+pub mod selftest;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
