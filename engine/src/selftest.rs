@@ -14,8 +14,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::reference::{Device, ReferenceExecutor};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
-    Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
-    TrainConfig,
+    Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,
 };
 use serde::Serialize;
 
@@ -68,7 +67,11 @@ impl Report {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(formatter, "{} against the reference in f64 (deviations relative to the largest entry)", self.device)?;
+        writeln!(
+            formatter,
+            "{} against the reference in f64 (deviations relative to the largest entry)",
+            self.device
+        )?;
         let width = self.rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
         for row in &self.rows {
             let verdict = if row.passed() { "ok" } else { "TOO FAR" };
@@ -238,9 +241,11 @@ impl Trial {
         };
         let flat = |pairs: &[(f32, f32)]| -> Vec<f32> { pairs.iter().map(|(loss, _)| *loss).collect() };
         let counts = |pairs: &[(f32, f32)]| -> Vec<f32> { pairs.iter().map(|(_, count)| *count).collect() };
-        let losses = |reports: &[StepReport]| -> Vec<f32> { reports.iter().map(|report| report.loss).collect() };
-        let norms =
-            |reports: &[StepReport]| -> Vec<f32> { reports.iter().map(|report| report.gradient_norm).collect() };
+        let losses =
+            |reports: &[StepReport]| -> Vec<f32> { reports.iter().map(|report| report.loss).collect() };
+        let norms = |reports: &[StepReport]| -> Vec<f32> {
+            reports.iter().map(|report| report.gradient_norm).collect()
+        };
         let (evaluated, expected) = (&found.evaluations, &oracle.evaluations);
         vec![
             row("forward: evaluated losses", &flat(evaluated), &flat(expected), LOSS),
@@ -264,7 +269,9 @@ impl Trial {
         });
         let (name, deviation) = each
             .max_by(|(_, left), (_, right)| left.total_cmp(right))
-            .map_or(("nothing", f64::INFINITY), |(parameter, deviation)| (parameter.name.as_str(), deviation));
+            .map_or(("nothing", f64::INFINITY), |(parameter, deviation)| {
+                (parameter.name.as_str(), deviation)
+            });
         let count = self.graphs.train.parameters.len();
         Row { model: self.name, what: format!("{what}: the worst of {count}, {name}"), deviation, bound }
     }

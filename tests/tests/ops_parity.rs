@@ -1,7 +1,5 @@
 //! Every op on every executor against the reference in f64: forward values, and the gradients of all inputs, for which the
 //! op's own gradient rule and backward ops run.
-//!
-//! The GPU executor runs on the adapter whose name contains `GLASSHOUSE_TEST_ADAPTER` (default: llvmpipe, Mesa's software one).
 
 mod common;
 
@@ -28,8 +26,7 @@ enum Tested {
 
 impl Tested {
     fn gpu(target: Target) -> Self {
-        let name = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-        let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(name)));
+        let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())));
         Self::Gpu(device.expect("the tests' adapter"), target)
     }
 
