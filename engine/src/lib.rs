@@ -16,6 +16,8 @@ pub mod project;
 pub mod reference;
 pub mod tokenizer;
 pub mod train;
+pub mod reference;
+pub mod selftest;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;

@@ -1,7 +1,5 @@
 //! Every op on every executor against the reference in f64: forward values, and the gradients of all inputs, for which the
 //! op's own gradient rule and backward ops run.
-//!
-//! The GPU executor runs on the adapter whose name contains `GLASSHOUSE_TEST_ADAPTER` (default: llvmpipe, Mesa's software one).
 
 mod common;
 
@@ -9,6 +7,7 @@ use common::cases::{self, Built, Case};
 use common::{deviation, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Graph, Input, Op, Type, ValueId, gradient_from};
+use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::{cpu, gpu};
 
@@ -21,21 +20,22 @@ struct Bounds {
 
 enum Tested {
     Cpu,
-    Gpu(gpu::Gpu),
+    /// With the kernels for a software adapter, or with those for hardware.
+    Gpu(gpu::Gpu, Target),
 }
 
 impl Tested {
-    fn gpu() -> Self {
-        let name = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-        Self::Gpu(
-            pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(name))).expect("the tests' adapter"),
-        )
+    fn gpu(target: Target) -> Self {
+        let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())));
+        Self::Gpu(device.expect("the tests' adapter"), target)
     }
 
     fn run(&self, graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Vec<f32>> {
         let data = match self {
             Self::Cpu => cpu::run_graph(graph, inputs, read),
-            Self::Gpu(device) => pollster::block_on(gpu::run_graph(device, graph, inputs, read)),
+            Self::Gpu(device, target) => {
+                pollster::block_on(gpu::run_graph_for(device, graph, inputs, read, [0, 0], *target))
+            }
         };
         floats(data.unwrap_or_else(|error| panic!("{:?}: {error}", graph.nodes)))
     }
@@ -144,7 +144,7 @@ fn gradients(tested: &Tested, oracle: &Device, case: &Case, built: &Built, found
 macro_rules! parity {
     ($($op:ident: $forward:literal, $gradient:literal;)*) => {$(
         mod $op {
-            use super::{Bounds, Tested, cases, check};
+            use super::{Bounds, Target, Tested, cases, check};
 
             const BOUNDS: Bounds = Bounds { forward: $forward, gradient: $gradient };
 
@@ -154,8 +154,13 @@ macro_rules! parity {
             }
 
             #[test]
-            fn on_gpu() {
-                check(&Tested::gpu(), &cases::$op(), BOUNDS);
+            fn on_gpu_with_kernels_for_software() {
+                check(&Tested::gpu(Target { software: true }), &cases::$op(), BOUNDS);
+            }
+
+            #[test]
+            fn on_gpu_with_kernels_for_hardware() {
+                check(&Tested::gpu(Target { software: false }), &cases::$op(), BOUNDS);
             }
         }
     )*};

@@ -10,6 +10,11 @@ use glasshouse_protocol::RunConfig;
 use safetensors::SafeTensors;
 use std::collections::HashMap;
 
+/// Part of the name of the adapter that GPU tests run on: `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software one.
+pub fn adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
+
 /// Uniform numbers in [−1, 1): a pure function of the stream and the place.
 pub fn numbers(stream: u64, count: usize) -> Vec<f32> {
     (0..count as u64)
