@@ -58,7 +58,9 @@ fn advice_for_io(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::StorageFull => {
             "; free some space and run again with --resume: finished checkpoints are safe"
         }
-        std::io::ErrorKind::PermissionDenied => "; check the permissions, or choose another place with --project",
+        std::io::ErrorKind::PermissionDenied => {
+            "; check the permissions, or choose another place with --project"
+        }
         _ => "",
     }
 }

@@ -1,1 +1,40 @@
-//! Integration tests of the workspace live in `tests/*.rs` beside this crate.
+//! Integration tests of the workspace live in `tests/*.rs` beside this crate; here is where they find their surroundings.
+//! `tests/run` sets the variables; without it, the same defaults hold.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A file in `tests/fixtures`.
+pub fn fixture(name: &str) -> PathBuf {
+    repository().join("tests/fixtures").join(name)
+}
+
+/// A file of the folder shared between checkouts (`GLASSHOUSE_SHARED`, else `../shared` beside the repository), such as
+/// `data/tinyshakespeare.txt`.
+pub fn shared(path: &str) -> PathBuf {
+    std::env::var_os("GLASSHOUSE_SHARED")
+        .map_or_else(|| repository().join("../shared"), PathBuf::from)
+        .join(path)
+}
+
+/// Runs a script of `tests/python` with the Python that has its packages (`GLASSHOUSE_PYTHON`, else the one that `tests/run`
+/// installs). Tests that call it have `python_` in their name, which leaves them out of the quick lane.
+pub fn python(script: &str) -> Command {
+    let interpreter = std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(
+        || {
+            let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
+            let cache = std::env::var_os("GLASSHOUSE_CACHE")
+                .map_or_else(|| home.join(".cache/glasshouse"), PathBuf::from);
+            cache.join("venv/bin/python")
+        },
+        PathBuf::from,
+    );
+    let mut command = Command::new(interpreter);
+    command.arg(repository().join("tests/python").join(script));
+    command
+}

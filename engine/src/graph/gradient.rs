@@ -10,16 +10,27 @@ use std::collections::HashMap;
 /// Appends the gradient of `loss` (the first output of a [`Op::CrossEntropy`]), times `scale`, with respect to every
 /// trainable parameter that it depends on.
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32) -> Result<(), GraphError> {
-    let forward = graph.nodes.len();
-    let mut pass = Backward { wanted: wanted(graph), gradients: HashMap::new(), graph };
-    for at in (0..forward).rev() {
-        pass.node(NodeId(at as u32), loss, scale)?;
-    }
-    Ok(())
+    let wanted = wanted(graph, &[]);
+    Backward { loss: Some((loss, scale)), wanted, gradients: HashMap::new(), graph }.all_nodes()
 }
 
-/// Which values lead back to a trainable parameter.
-fn wanted(graph: &Graph) -> Vec<bool> {
+/// Appends the gradient of Σ output·seed over the pairs `(output, seed)` of `seeds`, a seed being a value of its output's
+/// shape, with respect to every trainable parameter and to `inputs`. Returns the gradient of each of `inputs`, or `None`
+/// where no seeded output depends on it. Several seeds of one output are one too many: they replace each other.
+pub fn gradient_from(
+    graph: &mut Graph,
+    seeds: &[(ValueId, ValueId)],
+    inputs: &[ValueId],
+) -> Result<Vec<Option<ValueId>>, GraphError> {
+    let wanted = wanted(graph, inputs);
+    let gradients = seeds.iter().copied().collect();
+    let mut pass = Backward { loss: None, wanted, gradients, graph };
+    pass.all_nodes()?;
+    Ok(inputs.iter().map(|input| pass.gradient_of(*input)).collect())
+}
+
+/// Which values lead back to a trainable parameter or to one of `inputs`.
+fn wanted(graph: &Graph, inputs: &[ValueId]) -> Vec<bool> {
     let mut wanted: Vec<bool> = graph
         .values
         .iter()
@@ -28,6 +39,9 @@ fn wanted(graph: &Graph) -> Vec<bool> {
             _ => false,
         })
         .collect();
+    for input in inputs {
+        wanted[input.index()] = true;
+    }
     for node in &graph.nodes {
         if node.inputs.iter().any(|input| wanted[input.index()]) {
             for output in &node.outputs {
@@ -40,12 +54,29 @@ fn wanted(graph: &Graph) -> Vec<bool> {
 
 struct Backward<'graph> {
     graph: &'graph mut Graph,
+    /// Where the pass begins, and the factor on its gradient; without it, `gradients` holds seeds.
+    loss: Option<(ValueId, f32)>,
     wanted: Vec<bool>,
     /// What has flowed back into each value so far.
     gradients: HashMap<ValueId, ValueId>,
 }
 
 impl Backward<'_> {
+    fn all_nodes(&mut self) -> Result<(), GraphError> {
+        for at in (0..self.graph.nodes.len()).rev() {
+            self.node(NodeId(at as u32))?;
+        }
+        Ok(())
+    }
+
+    /// What has flowed back into a value, or is added up for it where it is a parameter.
+    fn gradient_of(&self, value: ValueId) -> Option<ValueId> {
+        match self.graph.values[value.index()].origin {
+            Origin::Parameter(id) => self.graph.find(Origin::Gradient(id)),
+            _ => self.gradients.get(&value).copied(),
+        }
+    }
+
     fn wants(&self, value: ValueId) -> bool {
         self.wanted.get(value.index()).copied().unwrap_or(false)
     }
@@ -91,7 +122,7 @@ impl Backward<'_> {
         Ok(())
     }
 
-    fn node(&mut self, id: NodeId, loss: ValueId, scale: f32) -> Result<(), GraphError> {
+    fn node(&mut self, id: NodeId) -> Result<(), GraphError> {
         let node = self.graph.nodes[id.index()].clone();
         let (inputs, outputs) = (&node.inputs, &node.outputs);
         if !self.wants(outputs[0]) {
@@ -99,7 +130,9 @@ impl Backward<'_> {
         }
         self.graph.scope = Some(node.scope.clone());
         if let Op::CrossEntropy { label_smoothing, ignore_index } = node.op {
-            if outputs[0] == loss {
+            if let Some((loss, scale)) = self.loss
+                && outputs[0] == loss
+            {
                 let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale };
                 let gradient = self.one(op, &[inputs[0], inputs[1], outputs[1], outputs[0]])?;
                 self.flow(inputs[0], gradient)?;
@@ -111,8 +144,7 @@ impl Backward<'_> {
             Op::Embedding { positions, .. } => {
                 if let Some(table) = self.parameter(inputs[1]) {
                     let count = self.graph.ty(inputs[0]).count();
-                    let order =
-                        self.graph.input(super::Input::TokenOrder, super::Type::u32(&[2, count]));
+                    let order = self.graph.input(super::Input::TokenOrder, super::Type::u32(&[2, count]));
                     self.into(Op::EmbeddingBackward, &[dy, inputs[0], order], &[table])?;
                 }
                 if positions && let Some(table) = self.parameter(inputs[2]) {

@@ -10,8 +10,10 @@ mod gradient;
 mod op;
 pub mod random;
 mod shape;
+#[cfg(test)]
+mod tests;
 
-pub use gradient::gradient;
+pub use gradient::{gradient, gradient_from};
 pub use op::{DropoutSite, Heads, NormForm, Op};
 
 use std::rc::Rc;
@@ -314,8 +316,11 @@ impl Graph {
         let scope = self.scope.clone().unwrap_or_else(|| Rc::from("graph"));
         let input_types: Vec<&Type> = inputs.iter().map(|id| self.ty(*id)).collect();
         let gradient_types: Vec<&Type> = gradients.iter().map(|id| self.ty(*id)).collect();
-        let types = shape::outputs(&op, &input_types, &gradient_types)
-            .map_err(|reason| GraphError { scope: scope.to_string(), op: op.name(), reason })?;
+        let types = shape::outputs(&op, &input_types, &gradient_types).map_err(|reason| GraphError {
+            scope: scope.to_string(),
+            op: op.name(),
+            reason,
+        })?;
         let node = NodeId(self.nodes.len() as u32);
         let mut outputs: Vec<ValueId> =
             types.into_iter().map(|ty| self.value(ty, Origin::Node(node))).collect();

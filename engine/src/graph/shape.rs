@@ -81,10 +81,7 @@ pub(super) fn outputs(op: &Op, inputs: &[&Type], gradients: &[&Type]) -> Rule<Ve
             let qkv = inputs[0];
             batched(qkv, heads.packed())?;
             let (batch, time) = (qkv.shape[0], qkv.shape[1]);
-            Ok(vec![
-                Type::f32(&[batch, time, heads.width()]),
-                Type::f32(&[batch, heads.heads, time]),
-            ])
+            Ok(vec![Type::f32(&[batch, time, heads.width()]), Type::f32(&[batch, heads.heads, time])])
         }
         Op::CachedAttention { heads } => {
             let qkv = inputs[0];
@@ -95,7 +92,10 @@ pub(super) fn outputs(op: &Op, inputs: &[&Type], gradients: &[&Type]) -> Rule<Ve
                     && cache.shape[0] == heads.kv_heads
                     && cache.shape[2] == heads.head_size;
                 expect(fits, || {
-                    format!("{name} cache must be f32[{}, P, {}], not {cache}", heads.kv_heads, heads.head_size)
+                    format!(
+                        "{name} cache must be f32[{}, P, {}], not {cache}",
+                        heads.kv_heads, heads.head_size
+                    )
                 })?;
             }
             alike("values cache", inputs[2], inputs[1])?;

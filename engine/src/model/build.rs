@@ -88,8 +88,7 @@ type Built<T = ValueId> = std::result::Result<T, GraphError>;
 
 impl<'config> Builder<'config> {
     fn new(config: &'config ModelConfig, purpose: Purpose) -> Self {
-        let heads =
-            Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
+        let heads = Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
         Self { config, purpose, graph: Graph::default(), heads, sites: 0 }
     }
 
@@ -203,9 +202,11 @@ impl<'config> Builder<'config> {
             qkv = self.graph.push(op, &inputs)?[0];
         }
         let mixed = if let Purpose::Decode { .. } = self.purpose {
-            let block = self.graph.values.iter().filter(|value| {
-                matches!(value.origin, crate::graph::Origin::Cache(_))
-            });
+            let block = self
+                .graph
+                .values
+                .iter()
+                .filter(|value| matches!(value.origin, crate::graph::Origin::Cache(_)));
             let number = block.count() as u32;
             let shape = Type::f32(&[config.kv_heads, config.context, config.head_size]);
             let keys = self.graph.cache(number, shape.clone());
@@ -295,8 +296,7 @@ impl<'config> Builder<'config> {
     fn weight(&mut self, name: &str, shape: &[usize], into_stream: bool) -> ValueId {
         let init = self.config.init;
         let narrow = into_stream && init.scale_residual;
-        let std =
-            if narrow { init.std / (2.0 * self.config.depth as f32).sqrt() } else { init.std };
+        let std = if narrow { init.std / (2.0 * self.config.depth as f32).sqrt() } else { init.std };
         self.add(name, shape, true, Start::Normal(std))
     }
 

@@ -82,3 +82,57 @@ fn take(slots: &mut Vec<u64>, free: &mut Vec<usize>, bytes: u64) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::NodeId;
+    use crate::model::training_graphs;
+    use glasshouse_protocol::presets;
+
+    /// Every value alive at a node has a slot to itself that is large enough.
+    fn check(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) {
+        let placement = place(graph, keep, scratch);
+        let mut last_use = vec![0; graph.values.len()];
+        for (at, node) in graph.nodes.iter().enumerate() {
+            for value in node.inputs.iter().chain(&node.outputs) {
+                last_use[value.index()] = at;
+            }
+        }
+        keep.iter().for_each(|value| last_use[value.index()] = usize::MAX);
+        for (at, _) in graph.nodes.iter().enumerate() {
+            let mut taken = placement.scratch_of_node[at].clone();
+            for (slot, bytes) in placement.scratch_of_node[at].iter().zip(&scratch[at]) {
+                assert!(placement.slots[*slot] >= *bytes);
+            }
+            for (number, value) in graph.values.iter().enumerate() {
+                let Origin::Node(NodeId(born)) = value.origin else { continue };
+                if born as usize <= at && last_use[number] >= at {
+                    let slot = placement.slot_of_value[number].unwrap();
+                    assert!(!taken.contains(&slot), "slot {slot} holds two values at node {at}");
+                    assert!(placement.slots[slot] >= value.ty.bytes());
+                    taken.push(slot);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn live_values_never_share_a_slot() {
+        for name in ["nanogpt-cpu", "llama-tiny", "gpt2-124m"] {
+            let config = presets::preset(name).unwrap();
+            let graphs = training_graphs(&config.model, &config.train).unwrap();
+            let scratch: Vec<Vec<u64>> = (0..graphs.train.nodes.len()).map(|at| vec![4096; at % 3]).collect();
+            check(&graphs.train, &[graphs.train_loss], &scratch);
+        }
+    }
+
+    #[test]
+    fn slots_stay_near_what_is_alive_at_worst() {
+        let config = presets::preset("nanogpt-cpu").unwrap();
+        let graphs = training_graphs(&config.model, &config.train).unwrap();
+        let placement = place(&graphs.train, &[graphs.train_loss], &[]);
+        let total: u64 = placement.slots.iter().sum();
+        assert!(total as f64 <= 1.3 * placement.peak_live as f64, "{total} for {}", placement.peak_live);
+    }
+}

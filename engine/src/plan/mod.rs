@@ -8,6 +8,7 @@
 pub mod arena;
 pub mod buffers;
 pub mod control;
+pub mod decode;
 pub mod estimate;
 pub mod lower;
 pub mod memory;
@@ -52,6 +53,8 @@ pub enum Buffer {
     Reports,
     /// Sums of squares over pieces of the gradient, [`update::partial_bytes`] long.
     Partials,
+    /// One of generation's.
+    Decode(decode::DecodeBuffer),
 }
 
 /// A range of a buffer, bound at the kernel's next binding after the arguments.

@@ -1,0 +1,423 @@
+//! What can be typed, and the help that says so.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Where a project is kept unless said otherwise.
+pub const DEFAULT_PROJECT: &str = "glasshouse-project";
+
+/// Grow a small language model from scratch on any GPU or CPU, and see through every part of it.
+#[derive(Debug, Parser)]
+#[command(name = "glasshouse", version, arg_required_else_help = true, after_help = FIRST_STEPS)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const FIRST_STEPS: &str = "First steps:
+  glasshouse train                                  a first model from the embedded stories, in about two minutes
+  glasshouse generate --prompt \"One day\"            let it write
+  glasshouse train --data my-text.txt --project my  a model of your own text
+
+Exit codes: 0 done, 1 failed, 2 bad usage.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model; without arguments, a first one on the embedded stories
+    Train(TrainArguments),
+    /// Write text with a trained model
+    Generate(GenerateArguments),
+    /// Write with a trained model turn by turn (plain completion)
+    Chat(ChatArguments),
+    /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
+    Plan(PlanArguments),
+    /// List the GPU adapters of this machine, and which one `auto` takes
+    Devices(JsonArguments),
+    /// Compare a device's results with the reference on this machine
+    Selftest(SelftestArguments),
+    /// Print the embedded corpora
+    Corpus(CorpusArguments),
+    /// Train, and try, tokenizers
+    Tokenizer(TokenizerArguments),
+    /// Write a trained model as a Hugging Face folder
+    Export(ExportArguments),
+    /// Measure this machine's speed
+    Bench(BenchArguments),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A run's starting point, shared by `train` and `plan`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigArguments {
+    /// Start from a preset: first-stories, nanogpt-cpu, nanogpt-gpu, gpt2-124m, llama-tiny, stories-260k, stories-15m
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "depth"])]
+    pub preset: Option<String>,
+    /// Start from a run's TOML file (every run saves its own as run.toml)
+    #[arg(long, value_name = "FILE", conflicts_with = "depth")]
+    pub config: Option<PathBuf>,
+    /// Derive everything from a number of layers
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Tokenizer: byte, char, bpe, word_piece, unigram
+    #[arg(long, value_name = "KIND")]
+    pub tokenizer: Option<String>,
+    /// Most entries of a trained vocabulary
+    #[arg(long, value_name = "N")]
+    pub vocab: Option<usize>,
+    /// Optimizer steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Windows in a micro-batch
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// Seed of weights, batches and dropout
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `train`.
+#[derive(Args, Debug, Default)]
+pub struct TrainArguments {
+    /// The run's starting point and changes to it
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Text to train on: .txt, .md and .jsonl (field `text`) files, or folders of them
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// Folder of the project
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// auto (a real GPU, else the CPU), cpu, gpu, burn-wgpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Carry on the latest run of the project from its latest checkpoint
+    #[arg(long)]
+    pub resume: bool,
+    /// Which run to resume, by number or name; the latest unless said
+    #[arg(long, value_name = "RUN", requires = "resume")]
+    pub run: Option<String>,
+    /// Stop, saved, after this many steps in all; the schedule stays that of --steps
+    #[arg(long, value_name = "N")]
+    pub stop_after: Option<u64>,
+    /// How the last evaluation is done: some batches, or the full split
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub eval: EvaluationArgument,
+    /// One JSON object a line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How much text the last evaluation reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EvaluationArgument {
+    /// `train.eval_batches` batches of each split
+    #[default]
+    Batches,
+    /// Besides, the whole validation split
+    Full,
+}
+
+/// How the next token is drawn, shared by `generate` and `chat`.
+#[derive(Args, Clone, Debug)]
+pub struct SamplingArguments {
+    /// Tokens to write at most
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub max_tokens: usize,
+    /// Divides the logits; lower is safer, 0 always takes the likeliest
+    #[arg(long, value_name = "X", default_value_t = 0.8)]
+    pub temperature: f32,
+    /// Always take the likeliest token (the same as --temperature 0)
+    #[arg(long)]
+    pub greedy: bool,
+    /// Draw among the k likeliest tokens; 0 is all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub top_k: usize,
+    /// Draw among the likeliest tokens that reach this probability together; 1 is all
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub top_p: f32,
+    /// Leave out tokens less likely than this share of the likeliest
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub min_p: f32,
+    /// Above 1, tokens of the window become less likely
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub repetition_penalty: f32,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Stop before this text; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+}
+
+/// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArguments {
+    /// Folder of the project
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Run by number or name; the latest unless said
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Checkpoint: best, latest, or the path of a checkpoint file
+    #[arg(long, value_name = "WHICH", default_value = "best")]
+    pub checkpoint: String,
+}
+
+/// `generate`.
+#[derive(Args, Debug)]
+pub struct GenerateArguments {
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// What the text begins with
+    #[arg(long, value_name = "TEXT", default_value = "\n")]
+    pub prompt: String,
+    /// How tokens are drawn
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// One JSON object a line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chat`.
+#[derive(Args, Debug)]
+pub struct ChatArguments {
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// How tokens are drawn
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+}
+
+/// `plan`.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// The run's starting point and changes to it
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A command whose only choice is its output.
+#[derive(Args, Debug)]
+pub struct JsonArguments {
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `selftest`.
+#[derive(Args, Debug)]
+pub struct SelftestArguments {
+    /// auto, cpu, gpu, burn-wgpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corpus`.
+#[derive(Args, Debug)]
+pub struct CorpusArguments {
+    /// Which corpus
+    #[arg(value_enum)]
+    pub corpus: CorpusName,
+    /// How much, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
+    #[arg(long, value_name = "SIZE", default_value = "2MB", value_parser = parse_size)]
+    pub bytes: u64,
+    /// Seed of the generator
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// The embedded corpora.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CorpusName {
+    /// Short, simple children's stories from a seeded grammar
+    Stories,
+}
+
+/// `tokenizer`.
+#[derive(Args, Debug)]
+pub struct TokenizerArguments {
+    /// What to do with it
+    #[command(subcommand)]
+    pub command: TokenizerCommand,
+}
+
+/// Subcommands of `tokenizer`.
+#[derive(Debug, Subcommand)]
+pub enum TokenizerCommand {
+    /// Train a tokenizer on text and save it as tokenizer.json
+    Train(TokenizerTrainArguments),
+    /// Turn text into token ids
+    Encode(TokenizerEncodeArguments),
+    /// Turn token ids into text
+    Decode(TokenizerDecodeArguments),
+}
+
+/// `tokenizer train`.
+#[derive(Args, Debug)]
+pub struct TokenizerTrainArguments {
+    /// byte, char, bpe, word_piece, unigram
+    #[arg(long, value_name = "KIND", default_value = "bpe")]
+    pub kind: String,
+    /// Most entries of the vocabulary
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    pub vocab: usize,
+    /// Leave out pairs and words seen less often
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub min_frequency: u64,
+    /// A special token beside <|endoftext|>; may be repeated
+    #[arg(long, value_name = "TOKEN")]
+    pub special: Vec<String>,
+    /// Text: .txt, .md and .jsonl files or folders; the embedded stories unless said
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// File to write
+    #[arg(long, value_name = "FILE", default_value = "tokenizer.json")]
+    pub to: PathBuf,
+}
+
+/// Where a tokenizer is found.
+#[derive(Args, Debug)]
+pub struct TokenizerPlace {
+    /// Folder of the project whose tokenizer to take
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT, conflicts_with = "file")]
+    pub project: PathBuf,
+    /// Or a tokenizer.json
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `tokenizer encode`.
+#[derive(Args, Debug)]
+pub struct TokenizerEncodeArguments {
+    /// Which tokenizer
+    #[command(flatten)]
+    pub place: TokenizerPlace,
+    /// The text; standard input unless said
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// One JSON object: {"ids":[…],"tokens":[…]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tokenizer decode`.
+#[derive(Args, Debug)]
+pub struct TokenizerDecodeArguments {
+    /// Which tokenizer
+    #[command(flatten)]
+    pub place: TokenizerPlace,
+    /// Token ids
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<u32>,
+    /// One JSON object: {"text":…}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `export`.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// `bench`.
+#[derive(Args, Debug)]
+pub struct BenchArguments {
+    /// What to measure
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+/// Subcommands of `bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time of a training step, on random tokens
+    Step(BenchStepArguments),
+}
+
+/// `bench step`.
+#[derive(Args, Debug)]
+pub struct BenchStepArguments {
+    /// The run's starting point and changes to it
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// auto, cpu, gpu, burn-wgpu, burn-flex, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Timed steps
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub repeats: usize,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Bytes of a size such as `2MB`, `500 KB`, `1048576`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor = match unit.trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "K" | "KB" => 1_000,
+        "M" | "MB" => 1_000_000,
+        "G" | "GB" => 1_000_000_000,
+        _ => return Err(format!("`{unit}` is no unit of size; write B, KB, MB or GB")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write one such as 2MB"))?;
+    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read_with_units() {
+        assert_eq!(parse_size("2MB"), Ok(2_000_000));
+        assert_eq!(parse_size("500 kb"), Ok(500_000));
+        assert_eq!(parse_size("17"), Ok(17));
+        assert!(parse_size("2 miles").is_err());
+        assert!(parse_size("99999999999GB").is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! The headless command line. Each subcommand is a file; [`arguments`] says what can be typed, [`settings`] turns it into a
+//! run's configuration, [`output`] prints progress as a bar, as plain lines or as JSON.
+
+pub mod arguments;
+mod bench;
+mod chat;
+mod corpus;
+mod devices;
+mod export;
+mod generate;
+mod interrupt;
+mod output;
+mod plan;
+mod selftest;
+mod settings;
+mod tokenizer;
+mod trained;
+mod train;
+mod writing;
+
+use arguments::{Arguments, Command};
+use clap::{CommandFactory as _, Parser as _};
+use settings::Usage;
+use std::process::ExitCode;
+
+/// Runs what was typed. Exit codes: 0 done, 1 failed, 2 bad usage.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments.command) {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.downcast_ref::<Usage>().is_some() { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Train(arguments) => train::train(arguments),
+        Command::Generate(arguments) => generate::generate(&arguments).map(done),
+        Command::Chat(arguments) => chat::chat(&arguments).map(done),
+        Command::Plan(arguments) => plan::plan(&arguments).map(done),
+        Command::Devices(arguments) => devices::devices(arguments.json).map(done),
+        Command::Selftest(arguments) => selftest::selftest(&arguments),
+        Command::Corpus(arguments) => corpus::corpus(&arguments).map(done),
+        Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
+        Command::Export(arguments) => export::export(&arguments).map(done),
+        Command::Bench(arguments) => bench::bench(arguments.command).map(done),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "glasshouse", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+/// Whether the reader of our output went away, as `head` does: no fault of anybody's.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,200 @@
+//! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
+
+use anyhow::Result;
+use glasshouse_engine::train::TrainEvent;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+/// Plain lines come at most this often, evaluations and the like aside.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where a run's events go.
+pub(super) enum Output {
+    /// A bar that stays at the bottom of the terminal.
+    Bar(ProgressBar),
+    /// Lines of text.
+    Lines {
+        /// Length of the run.
+        steps: u64,
+        /// When the last step was printed.
+        last: Option<Instant>,
+    },
+    /// One JSON object a line.
+    Json,
+}
+
+impl Output {
+    /// The fitting output for a run of `steps`.
+    pub(super) fn new(json: bool, steps: u64) -> Self {
+        if json {
+            Self::Json
+        } else if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(8));
+            let template = "{bar:28} {pos}/{len} · {msg} · {eta} left";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            Self::Bar(bar)
+        } else {
+            Self::Lines { steps, last: None }
+        }
+    }
+
+    /// Says that the run begins at a step other than 0, so that the time left is estimated from there.
+    pub(super) fn resume_at(&self, step: u64) {
+        if let Self::Bar(bar) = self {
+            bar.set_position(step);
+            bar.reset_eta();
+        }
+    }
+
+    /// A line of text for people; JSON readers do not get it.
+    pub(super) fn say(&self, text: &str) -> Result<()> {
+        match self {
+            Self::Bar(bar) => bar.suspend(|| writeln!(std::io::stdout(), "{text}"))?,
+            Self::Lines { .. } => writeln!(std::io::stdout(), "{text}")?,
+            Self::Json => {}
+        }
+        Ok(())
+    }
+
+    /// Something to know: a line for people on standard error, an event for JSON readers.
+    pub(super) fn notice(&self, text: &str) -> Result<()> {
+        match self {
+            Self::Bar(bar) => bar.suspend(|| eprintln!("note: {text}")),
+            Self::Lines { .. } => eprintln!("note: {text}"),
+            Self::Json => json_line(&TrainEvent::Notice { text: text.to_owned() })?,
+        }
+        Ok(())
+    }
+
+    /// Shows an event.
+    pub(super) fn event(&mut self, event: &TrainEvent) -> Result<()> {
+        if let Self::Json = self {
+            return json_line(event);
+        }
+        if let TrainEvent::Step { step, .. } = event {
+            return self.step(*step, event);
+        }
+        match event {
+            TrainEvent::Notice { text } => self.notice(text),
+            TrainEvent::Done { .. } => {
+                if let Self::Bar(bar) = self {
+                    bar.finish_and_clear();
+                }
+                self.say(&line(event))
+            }
+            TrainEvent::Checkpoint { .. } => Ok(()),
+            _ => self.say(&line(event)),
+        }
+    }
+
+    fn step(&mut self, step: u64, event: &TrainEvent) -> Result<()> {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_position(step);
+                bar.set_message(line(event));
+            }
+            Self::Lines { steps, last } => {
+                let due = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
+                if due || step == *steps {
+                    *last = Some(Instant::now());
+                    writeln!(std::io::stdout(), "step {step}/{steps} · {}", line(event))?;
+                }
+            }
+            Self::Json => {}
+        }
+        Ok(())
+    }
+}
+
+fn json_line(event: &TrainEvent) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    serde_json::to_writer(&mut output, event)?;
+    output.write_all(b"\n")?;
+    output.flush()?;
+    Ok(())
+}
+
+/// An event as a line of text.
+fn line(event: &TrainEvent) -> String {
+    match event {
+        TrainEvent::Step { loss, lr, grad_norm, tokens_per_s, skipped, .. } => {
+            let skipped = if *skipped { " · skipped: gradient not finite" } else { "" };
+            let speed = rate(*tokens_per_s);
+            format!("loss {loss:.3} · lr {lr:.2e} · gradient {grad_norm:.2} · {speed}{skipped}")
+        }
+        TrainEvent::Eval { step, train_loss, val_loss, best } => {
+            let best = if *best { " (best so far)" } else { "" };
+            format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}")
+        }
+        TrainEvent::Sample { step, text } => {
+            let text = text.trim().replace('\n', "\n  │ ");
+            format!("step {step} writes:\n  │ {text}\n")
+        }
+        TrainEvent::Checkpoint { step, path, .. } => format!("step {step}: saved {path}"),
+        TrainEvent::Notice { text } => format!("note: {text}"),
+        TrainEvent::Done { step, finished, best_val_loss, seconds, tokens_per_s, .. } => {
+            let ended = if *finished { "done" } else { "stopped" };
+            let best = best_val_loss.map(|loss| format!(" · best validation loss {loss:.4}"));
+            format!(
+                "{ended} at step {step} · {}{} · {}",
+                duration(*seconds),
+                best.unwrap_or_default(),
+                rate(*tokens_per_s)
+            )
+        }
+    }
+}
+
+/// `34.5 k tok/s`.
+pub(super) fn rate(tokens_per_second: f64) -> String {
+    format!("{} tok/s", count(tokens_per_second))
+}
+
+/// `1.23 M`, `34.5 k`, `870`.
+pub(super) fn count(number: f64) -> String {
+    match number {
+        number if number >= 1e12 => format!("{:.2} T", number / 1e12),
+        number if number >= 1e9 => format!("{:.2} G", number / 1e9),
+        number if number >= 1e6 => format!("{:.2} M", number / 1e6),
+        number if number >= 1e3 => format!("{:.1} k", number / 1e3),
+        number => format!("{number:.0}"),
+    }
+}
+
+/// `4.1 GB` in powers of ten, as disks are sold.
+pub(super) fn bytes(bytes: u64) -> String {
+    let number = bytes as f64;
+    match number {
+        number if number >= 1e9 => format!("{:.2} GB", number / 1e9),
+        number if number >= 1e6 => format!("{:.1} MB", number / 1e6),
+        number if number >= 1e3 => format!("{:.1} kB", number / 1e3),
+        number => format!("{number} B"),
+    }
+}
+
+/// `2 min 10 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) => format!("{seconds:.1} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(count(1_234_567.0), "1.23 M");
+        assert_eq!(count(870.4), "870");
+        assert_eq!(bytes(4_100_000_000), "4.10 GB");
+        assert_eq!(duration(130.0), "2 min 10 s");
+        assert_eq!(duration(3725.0), "1 h 2 min");
+    }
+}

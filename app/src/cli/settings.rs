@@ -1,0 +1,77 @@
+//! From what was typed to a run's configuration: preset, file or dial first, then the changes in the order of their weight.
+
+use super::arguments::ConfigArguments;
+use anyhow::{Context as _, Result, anyhow};
+use glasshouse_engine::protocol::{RunConfig, TokenizerKind, names, presets};
+use std::path::Path;
+
+/// A mistake in what was typed: exit code 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Wraps a message as a mistake in what was typed.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    anyhow!(Usage(message.into()))
+}
+
+/// The run that the arguments describe; `otherwise` is the preset where none is named.
+pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunConfig> {
+    let mut config = if let Some(file) = &arguments.config {
+        config_file(file)?
+    } else if let Some(depth) = arguments.depth {
+        presets::from_depth(depth).map_err(usage)?
+    } else {
+        presets::preset(arguments.preset.as_deref().unwrap_or(otherwise)).map_err(usage)?
+    };
+    if let Some(kind) = &arguments.tokenizer {
+        config.tokenizer.kind = tokenizer_kind(kind)?;
+    }
+    if let Some(vocabulary) = arguments.vocab {
+        config.tokenizer.vocabulary = vocabulary;
+        config.model.vocabulary = vocabulary;
+    }
+    if let Some(steps) = arguments.steps {
+        // The warm-up keeps its place in a run cut short.
+        config.train.steps = steps;
+        config.train.decay_steps = config.train.decay_steps.min(steps);
+    }
+    if let Some(batch) = arguments.batch {
+        config.train.batch = batch;
+    }
+    if let Some(seed) = arguments.seed {
+        config.seed = seed;
+    }
+    for assignment in &arguments.set {
+        config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
+    }
+    config.validate().map_err(|invalid| usage(invalid.to_string()))?;
+    Ok(config)
+}
+
+fn config_file(file: &Path) -> Result<RunConfig> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
+}
+
+/// The tokenizer kind of that name, or an error that suggests the nearest.
+pub fn tokenizer_kind(name: &str) -> Result<TokenizerKind> {
+    Ok(match name.to_ascii_lowercase().replace('-', "_").as_str() {
+        "byte" => TokenizerKind::Byte,
+        "char" => TokenizerKind::Char,
+        "bpe" => TokenizerKind::Bpe,
+        "word_piece" | "wordpiece" => TokenizerKind::WordPiece,
+        "unigram" => TokenizerKind::Unigram,
+        _ => {
+            let known = ["byte", "char", "bpe", "word_piece", "unigram"];
+            return Err(usage(names::unknown("tokenizer", name, known.into_iter())));
+        }
+    })
+}

@@ -1,0 +1,232 @@
+//! `glasshouse train`: text in, a run of a project out.
+
+use super::arguments::{EvaluationArgument, TrainArguments};
+use super::output::{Output, bytes, count};
+use super::settings::{run_config, usage};
+use super::{interrupt, trained, writing};
+use anyhow::Result;
+use glasshouse_engine::data::{self, Batches, Prepared};
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::executor::{Executor, TrainingGraphs};
+use glasshouse_engine::generate::Decoder;
+use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::plan::estimate;
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::{GenerateConfig, RunConfig};
+use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The argument-free run.
+const FIRST: &str = "first-stories";
+
+pub(super) fn train(arguments: TrainArguments) -> Result<ExitCode> {
+    pollster::block_on(run(arguments))
+}
+
+async fn run(arguments: TrainArguments) -> Result<ExitCode> {
+    let mut options = Options {
+        stop_after: arguments.stop_after,
+        evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
+        ..Options::default()
+    };
+    let session = if arguments.resume { resumed(&arguments)? } else { started(&arguments)? };
+    let output = Output::new(arguments.json, session.config.train.steps);
+    let graphs = training_graphs(&session.config.model, &session.config.train)?;
+    let batches = Batches::new(
+        &session.prepared.store,
+        session.config.seed,
+        session.config.train.batch,
+        session.config.model.context,
+    )?;
+    let optimizer = Optimizer::of(&session.config.train);
+    let (executor, warning) =
+        Executor::open(&session.config.device, &graphs, optimizer, session.threads).await?;
+    if let Some(warning) = warning {
+        output.notice(&warning)?;
+    }
+    introduce(&output, &session, &graphs, &executor)?;
+    options.stop = interrupt::flag("finishing this step and saving; press Ctrl-C again to stop at once")?;
+    let run = match session.run {
+        Some(run) => run,
+        None => Project::open(&arguments.project)?.create_run(&session.config, &session.prepared.folder)?,
+    };
+    output.say(&format!("run {} in {}\n", run.name(), run.folder().display()))?;
+    let trainer = if arguments.resume {
+        Trainer::resume(run, &graphs, batches, executor, options).await?
+    } else {
+        Trainer::start(run, &graphs, batches, executor, options).await?
+    };
+    let finished = follow(trainer, output, &session.prepared).await?;
+    if !arguments.json {
+        what_next(&arguments, finished);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that a session needs before the device is opened.
+struct Session {
+    config: RunConfig,
+    prepared: Prepared,
+    /// The run to resume; a new one is made once the device is known to take it.
+    run: Option<Run>,
+    threads: Option<usize>,
+}
+
+/// The latest run again, as it was saved.
+fn resumed(arguments: &TrainArguments) -> Result<Session> {
+    let changes = &arguments.config;
+    let changed = changes.preset.is_some()
+        || changes.config.is_some()
+        || changes.depth.is_some()
+        || changes.tokenizer.is_some()
+        || changes.vocab.is_some()
+        || changes.batch.is_some()
+        || changes.seed.is_some()
+        || !changes.set.is_empty()
+        || !arguments.data.is_empty();
+    if changed {
+        return Err(usage(
+            "--resume goes on with the run's own settings; leave the settings out, or leave out --resume for a new run",
+        ));
+    }
+    let run = trained::find_run(&arguments.project, arguments.run.as_deref())?;
+    let mut config = run.config()?;
+    if changes.steps.is_some_and(|steps| steps != config.train.steps) {
+        return Err(usage(format!(
+            "the run has {} steps and its learning rate is planned over them; leave --steps out, or start a new run",
+            config.train.steps
+        )));
+    }
+    let record = run.record()?;
+    let pinned = record.device.as_ref();
+    config.device = arguments
+        .device
+        .clone()
+        .or_else(|| pinned.map(|device| device.request().to_owned()))
+        .unwrap_or(config.device);
+    let threads = arguments.threads.or_else(|| pinned.and_then(|device| device.threads));
+    let prepared = data::prepare::open(&run.data_folder()?)?;
+    Ok(Session { config, prepared, run: Some(run), threads })
+}
+
+/// A new run: settings, project folder, text.
+fn started(arguments: &TrainArguments) -> Result<Session> {
+    let mut config = run_config(&arguments.config, FIRST)?;
+    if !arguments.data.is_empty() {
+        config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
+    }
+    if let Some(device) = &arguments.device {
+        config.device.clone_from(device);
+    }
+    let project = Project::open_or_create(&arguments.project)?;
+    let prepared = prepare(&config, project.folder(), arguments.json)?;
+    config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+    config.validate()?;
+    Ok(Session { config, prepared, run: None, threads: arguments.threads })
+}
+
+/// Reads the text, says how far it is, and what came of it.
+fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
+    let mut said = "";
+    let prepared = data::prepare(config, project, &mut |progress| {
+        let stage = match progress {
+            data::Progress::Reused => "the text was prepared before",
+            data::Progress::Reading { .. } => "reading the text",
+            data::Progress::Training => "training the tokenizer",
+            data::Progress::Encoding { .. } => "turning text into tokens",
+        };
+        if !json && stage != said {
+            said = stage;
+            eprintln!("{stage}");
+        }
+    })?;
+    Ok(prepared)
+}
+
+/// What is about to happen.
+fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, executor: &Executor) -> Result<()> {
+    let (config, index) = (&session.config, session.prepared.store.index());
+    if let Some(index) = index {
+        output.say(&format!(
+            "text: {} documents, {}, {} tokens to train on, {} held out, {} in the vocabulary",
+            index.documents,
+            bytes(index.bytes),
+            count(index.train.tokens as f64),
+            count(index.validation.tokens as f64),
+            config.model.vocabulary,
+        ))?;
+    }
+    let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
+    let tokens = config.train.steps * (config.train.batch * config.train.accumulate * config.model.context) as u64;
+    output.say(&format!(
+        "model: {}, {} parameters, {} layers of {} channels, window {}",
+        config.preset,
+        count(graphs.train.parameter_count() as f64),
+        config.model.depth,
+        config.model.width,
+        config.model.context,
+    ))?;
+    output.say(&format!(
+        "run: {} steps, {} tokens, {}FLOP, {} of memory, on {}",
+        config.train.steps,
+        count(tokens as f64),
+        count(estimate.flops_per_token * tokens as f64),
+        bytes(executor.bytes()),
+        executor.describe(),
+    ))
+}
+
+/// Trains to the end or the stop, showing what happens; returns whether all steps are done.
+async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepared) -> Result<bool> {
+    output.resume_at(trainer.step());
+    let mut finished = false;
+    loop {
+        match trainer.next().await? {
+            Progress::Event(event) => {
+                if let TrainEvent::Done { finished: all, .. } = &event {
+                    finished = *all;
+                }
+                output.event(&event)?;
+            }
+            Progress::SampleDue(request) => {
+                let text = sample(&mut trainer, prepared, &request).await?;
+                let event = trainer.sample_written(text)?;
+                output.event(&event)?;
+            }
+            Progress::Over => return Ok(finished),
+        }
+    }
+}
+
+/// Writes a sample with the current weights, on the device that trains.
+async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &SampleRequest) -> Result<String> {
+    let model = trainer.config().model.clone();
+    let parameters = trainer.executor().state().await?.parameters;
+    let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
+    let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
+    let written =
+        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut |_| Ok(true)).await?;
+    Ok(format!("{}{}", request.prompt, written.text))
+}
+
+/// Where everything is, and what to try.
+fn what_next(arguments: &TrainArguments, finished: bool) {
+    let default = Path::new(super::arguments::DEFAULT_PROJECT);
+    let project = if arguments.project == default {
+        String::new()
+    } else {
+        format!(" --project {}", arguments.project.display())
+    };
+    println!("\nThe project is in {}.", arguments.project.display());
+    if finished {
+        println!("Try next:");
+        println!("  glasshouse generate{project} --prompt \"Once\"     let it write");
+        println!("  glasshouse chat{project}                        write turn by turn");
+        println!("  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens");
+        println!("  glasshouse train --data my-text.txt --project my   train on your own text");
+        println!("(`glasshouse` is `cargo run --release --` from the source folder.)");
+    } else {
+        println!("Go on with: glasshouse train{project} --resume");
+    }
+}

@@ -1,0 +1,287 @@
+//! The command line as people and scripts meet it: what it prints, its exit codes, and what bad input gets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A model and run small enough for tests.
+const SMALL: &[&str] = &[
+    "--preset",
+    "nanogpt-cpu",
+    "--set",
+    "model.depth=1",
+    "--set",
+    "model.width=32",
+    "--set",
+    "model.heads=2",
+    "--set",
+    "model.kv_heads=2",
+    "--set",
+    "model.head_size=16",
+    "--set",
+    "model.mlp.hidden=64",
+    "--set",
+    "model.context=16",
+    "--set",
+    "train.batch=4",
+    "--set",
+    "train.warmup_steps=5",
+    "--set",
+    "train.eval_interval=20",
+    "--set",
+    "train.eval_batches=2",
+    "--set",
+    "train.sample_interval=0",
+];
+
+fn glasshouse(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_glasshouse")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Runs, must succeed, and returns what it printed.
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = glasshouse(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+/// Runs, must fail with `code` and one clear line that holds `parts`.
+fn fail(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
+    let output = glasshouse(folder, arguments);
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    let line = message.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("{message}"));
+    for part in parts {
+        assert!(line.contains(part), "{part:?} is not in {line:?}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+}
+
+fn events<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == event).collect()
+}
+
+fn stories(folder: &Path) {
+    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB", "--seed", "1"]);
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
+}
+
+fn train(folder: &Path, project: &str, more: &[&str]) -> String {
+    let mut arguments = vec!["train", "--data", "stories.txt", "--project", project, "--device", "cpu", "--json"];
+    arguments.extend_from_slice(SMALL);
+    arguments.extend_from_slice(more);
+    succeed(folder, &arguments)
+}
+
+fn losses(lines: &[Value]) -> Vec<(u64, f64, f64)> {
+    events(lines, "step")
+        .iter()
+        .map(|line| {
+            (line["step"].as_u64().unwrap(), line["loss"].as_f64().unwrap(), line["grad_norm"].as_f64().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn help_names_every_subcommand() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["--help"]);
+    for name in ["train", "generate", "chat", "plan", "devices", "selftest", "corpus", "tokenizer", "export", "bench"] {
+        assert!(text.contains(name), "{name}");
+    }
+    assert!(succeed(folder.path(), &["completions", "bash"]).contains("glasshouse"));
+}
+
+#[test]
+fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
+    let folder = tempfile::tempdir().unwrap();
+    fail(folder.path(), &["plan", "--preset", "nanogtp-cpu"], 2, &["did you mean `nanogpt-cpu`"]);
+    fail(folder.path(), &["plan", "--set", "train.lerning_rate=1"], 2, &["did you mean `learning_rate`"]);
+    fail(folder.path(), &["plan", "--set", "trian.steps=1"], 2, &["did you mean `train`"]);
+    fail(folder.path(), &["plan", "--tokenizer", "bbpe"], 2, &["did you mean `bpe`"]);
+    fail(folder.path(), &["plan", "--set", "model.heads=5"], 2, &["model.heads = 5", "model.kv_heads"]);
+    assert_eq!(glasshouse(folder.path(), &["tarin"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_corpus_is_the_same_every_time_and_ends_with_a_whole_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let once = succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "7"]);
+    assert_eq!(once, succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "7"]));
+    assert_ne!(once, succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "8"]));
+    assert!(once.len() >= 20_000 && once.len() < 24_000, "{}", once.len());
+}
+
+#[test]
+fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
+    let folder = tempfile::tempdir().unwrap();
+    for (preset, depth, parameters) in [
+        ("nanogpt-cpu", 4, 804_096),
+        ("nanogpt-gpu", 6, 10_745_088),
+        ("gpt2-124m", 12, 124_439_808),
+        ("llama-tiny", 6, 0),
+    ] {
+        let text = succeed(folder.path(), &["plan", "--preset", preset, "--batch", "1", "--set", "train.accumulate=1", "--json"]);
+        let plan: Value = serde_json::from_str(&text).unwrap();
+        let counted = plan["parameters"].as_u64().unwrap();
+        assert!(parameters == 0 || counted == parameters, "{preset}: {counted}");
+        assert!(plan["bytes"]["total"].as_u64().unwrap() > 16 * counted, "{text}");
+        assert!(plan["dispatches_per_step"].as_u64().unwrap() <= 30 * depth + 30, "{text}");
+        assert!(plan["flops_per_token"].as_f64().unwrap() > 6.0 * counted as f64, "{text}");
+    }
+    assert!(succeed(folder.path(), &["plan"]).contains("parameters"));
+}
+
+#[test]
+fn tokenizers_train_encode_and_decode() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
+        succeed(folder, &["tokenizer", "train", "--kind", kind, "--vocab", "400", "--data", "stories.txt", "--to", "t.json"]);
+        let text = "The cat said, \"We can go home.\"";
+        let line = succeed(folder, &["tokenizer", "encode", "--file", "t.json", "--text", text, "--json"]);
+        let encoded: Value = serde_json::from_str(&line).unwrap();
+        let ids: Vec<String> = encoded["ids"].as_array().unwrap().iter().map(Value::to_string).collect();
+        assert_eq!(ids.len(), encoded["tokens"].as_array().unwrap().len());
+        let mut decode = vec!["tokenizer", "decode", "--file", "t.json"];
+        decode.extend(ids.iter().map(String::as_str));
+        assert_eq!(succeed(folder, &decode).trim_end(), text, "{kind}");
+    }
+}
+
+#[test]
+fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    let whole = json_lines(&train(folder, "whole", &["--steps", "60"]));
+    let first = json_lines(&train(folder, "parts", &["--steps", "60", "--stop-after", "30"]));
+    let rest = json_lines(&succeed(folder, &["train", "--project", "parts", "--resume", "--json"]));
+    let mut together = losses(&first);
+    together.extend(losses(&rest));
+    assert_eq!(together.len(), 60);
+    assert_eq!(together, losses(&whole));
+    assert!(together[59].1 < together[0].1);
+    for line in events(&whole, "eval") {
+        assert!(line["train_loss"].is_f64() && line["val_loss"].is_f64(), "{line}");
+    }
+    assert_eq!(events(&whole, "done").len(), 1);
+    assert!(whole.iter().all(|line| line["event"] != "step" || line["lr"].is_f64() && line["tokens_per_s"].is_f64()));
+
+    train(folder, "whole", &["--steps", "20", "--seed", "5"]);
+    let runs: Vec<_> = std::fs::read_dir(folder.join("whole/runs")).unwrap().collect();
+    assert_eq!(runs.len(), 2);
+    fail(folder, &["train", "--project", "whole", "--resume", "--seed", "3"], 2, &["--resume"]);
+
+    let text = succeed(folder, &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"]);
+    let lines = json_lines(&text);
+    let done = events(&lines, "done");
+    assert_eq!(done.len(), 1);
+    let pieces: String = events(&lines, "tokens").iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert_eq!(done[0]["text"], pieces.as_str());
+    assert!(done[0]["tokens_per_s"].as_f64().unwrap() > 0.0);
+    let again = succeed(folder, &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"]);
+    assert_eq!(events(&json_lines(&again), "done")[0]["text"], done[0]["text"]);
+    let greedy = |seed: &str| {
+        succeed(folder, &["generate", "--project", "whole", "--prompt", "One", "--greedy", "--max-tokens", "20", "--seed", seed])
+    };
+    assert_eq!(greedy("1"), greedy("2"));
+    let stopped = succeed(folder, &["generate", "--project", "whole", "--prompt", "One day", "--stop", " ", "--max-tokens", "60"]);
+    assert!(!stopped.trim_start_matches("One day").trim_end().contains(' '), "{stopped:?}");
+
+    succeed(folder, &["export", "--project", "whole", "--run", "1", "--to", "exported"]);
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "README.md"] {
+        assert!(folder.join("exported").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    train(folder, "project", &["--steps", "40", "--set", "train.checkpoint_interval=10"]);
+    let checkpoints = std::fs::read_dir(folder.join("project/runs")).unwrap().next().unwrap().unwrap().path().join("checkpoints");
+    let mut files: Vec<_> = std::fs::read_dir(checkpoints)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+        .collect();
+    files.sort();
+    let newest = files.last().unwrap();
+    let bytes = std::fs::read(newest).unwrap();
+    std::fs::write(newest, &bytes[..bytes.len() / 2]).unwrap();
+    let output = glasshouse(folder, &["generate", "--project", "project", "--prompt", "One", "--checkpoint", "latest", "--max-tokens", "5"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("damaged"), "{}", stderr(&output));
+}
+
+#[test]
+fn bad_text_gets_one_line_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let refuse = |name: &str, content: &[u8], parts: &[&str]| {
+        std::fs::write(folder.join(name), content).unwrap();
+        let mut arguments = vec!["train", "--data", name, "--device", "cpu"];
+        arguments.extend_from_slice(SMALL);
+        fail(folder, &arguments, 1, parts);
+    };
+    refuse("empty.txt", b"", &["empty.txt"]);
+    refuse("binary.txt", b"PK\x03\x04\x00\x00\x00\x00data", &["binary.txt"]);
+    refuse("broken.txt", b"one line\nsecond \xff line\n", &["broken.txt", "16"]);
+    refuse("lines.jsonl", b"{\"text\":\"a\"}\n{\"body\":\"b\"}\n", &["lines.jsonl", "line 2"]);
+    refuse("picture.png", b"\x89PNG", &["picture.png"]);
+    refuse("short.txt", b"too short for a window", &["17"]);
+    fail(folder, &["train", "--data", "missing.txt"], 1, &["missing.txt"]);
+    fail(folder, &["train", "--config", "missing.toml"], 1, &["missing.toml"]);
+    fail(folder, &["generate", "--project", "nowhere"], 1, &["nowhere"]);
+}
+
+#[test]
+fn a_project_of_another_version_or_another_kind_of_folder_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    train(folder, "project", &["--steps", "5"]);
+    let file = folder.join("project/project.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut project: Value = serde_json::from_str(&text).unwrap();
+    project["version"] = Value::from(999);
+    std::fs::write(&file, project.to_string()).unwrap();
+    let mut arguments = vec!["train", "--data", "stories.txt", "--project", "project"];
+    arguments.extend_from_slice(SMALL);
+    fail(folder, &arguments, 1, &["999"]);
+    std::fs::create_dir(folder.join("photos")).unwrap();
+    std::fs::write(folder.join("photos/cat.jpg"), b"cat").unwrap();
+    arguments[4] = "photos";
+    fail(folder, &arguments, 1, &["photos"]);
+    assert_eq!(std::fs::read_dir(folder.join("photos")).unwrap().count(), 1);
+}
+
+#[test]
+fn unknown_devices_are_refused_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    let mut arguments = vec!["train", "--data", "stories.txt", "--device", "voodoo 3dfx"];
+    arguments.extend_from_slice(SMALL);
+    fail(folder, &arguments, 1, &["voodoo 3dfx"]);
+    let report: Value = serde_json::from_str(&succeed(folder, &["devices", "--json"])).unwrap();
+    assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
+    assert!(succeed(folder, &["devices"]).contains("--device auto"));
+}

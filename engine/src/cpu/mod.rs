@@ -1,0 +1,243 @@
+//! The training graph on the CPU: our own backward nodes, run one after another over plain slices.
+//!
+//! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
+//! fixed shares of every op ([`workers`]), vector code is chosen for the machine when it runs ([`crate::platform::lanes`]),
+//! and no result depends on how many threads there are.
+
+mod matrix;
+mod ops;
+mod program;
+#[cfg(test)]
+mod tests;
+mod update;
+mod vector;
+mod workers;
+
+use crate::error::{Error, Result};
+use crate::executor::update::{Optimizer, Rate};
+use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::graph::{Graph, Input, Origin, ValueId};
+use crate::plan::arena::ArenaLayout;
+use program::{Program, Weights};
+use std::sync::Arc;
+use workers::Workers;
+
+/// Trains and evaluates a model.
+#[derive(Debug)]
+pub struct CpuExecutor {
+    workers: Arc<Workers>,
+    optimizer: Optimizer,
+    layout: ArenaLayout,
+    weights: Weights,
+    first_moments: Vec<f32>,
+    second_moments: Vec<f32>,
+    partial: Vec<f32>,
+    train: Run,
+    evaluate: Run,
+}
+
+/// A program of a loss, and where its batch goes.
+#[derive(Debug)]
+struct Run {
+    program: Program,
+    tokens: ValueId,
+    targets: ValueId,
+    loss: ValueId,
+}
+
+impl Run {
+    fn new(graph: &Graph, loss: ValueId) -> Result<Self> {
+        let input = |input| {
+            graph
+                .find(Origin::Input(input))
+                .ok_or_else(|| Error::Internal(format!("a loss graph without {input:?}")))
+        };
+        let (tokens, targets) = (input(Input::Tokens)?, input(Input::Targets)?);
+        Ok(Self { program: Program::new(graph, &[loss]), tokens, targets, loss })
+    }
+
+    /// (loss, rows that count) of a batch.
+    fn batch(&mut self, weights: &mut Weights, workers: &Workers, batch: &MicroBatch) -> Result<(f32, f32)> {
+        self.program.set_words(self.tokens, &batch.tokens)?;
+        self.program.set_words(self.targets, &batch.targets)?;
+        self.program.run(weights, batch.seed, workers)?;
+        match self.program.floats(self.loss) {
+            [loss, count] => Ok((*loss, *count)),
+            _ => Err(Error::Internal("the loss is not a pair".to_owned())),
+        }
+    }
+}
+
+impl CpuExecutor {
+    /// An executor with all weights and moments at zero until [`Self::set_state`]; `threads` or one a core.
+    pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
+        let layout = ArenaLayout::of(&graphs.train);
+        let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };
+        Ok(Self {
+            workers: Arc::new(Workers::new(threads)?),
+            optimizer,
+            weights: Weights {
+                parameters: vec![0.0; layout.length],
+                gradients: vec![0.0; layout.trained_end],
+            },
+            first_moments: moments(optimizer.first_moments()),
+            second_moments: moments(optimizer.second_moments()),
+            partial: Vec::new(),
+            train: Run::new(&graphs.train, graphs.train_loss)?,
+            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss)?,
+            layout,
+        })
+    }
+
+    /// Threads that share the work. The bits of a result do not depend on it.
+    pub fn threads(&self) -> usize {
+        self.workers.count()
+    }
+
+    /// Bytes of all memory held.
+    pub fn bytes(&self) -> u64 {
+        let Weights { parameters, gradients } = &self.weights;
+        let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
+        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>();
+        arenas + self.train.program.bytes() + self.evaluate.program.bytes() + self.workers.bytes()
+    }
+
+    /// Runs optimizer steps.
+    pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
+        self.on_workers(|executor, workers| steps.iter().map(|step| executor.step(step, workers)).collect())
+    }
+
+    /// (mean loss, rows that count) of each batch, without dropout and smoothing.
+    pub fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        self.on_workers(|executor, workers| {
+            batches
+                .iter()
+                .map(|batch| executor.evaluate.batch(&mut executor.weights, workers, batch))
+                .collect()
+        })
+    }
+
+    /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
+    pub fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
+        let loss = self.on_workers(|executor, workers| executor.accumulate(step, workers))?;
+        Ok((loss, self.weights.gradients.clone()))
+    }
+
+    /// Weights and moments.
+    pub fn state(&self) -> ArenaState {
+        ArenaState {
+            parameters: self.weights.parameters.clone(),
+            first_moments: self.first_moments.clone(),
+            second_moments: self.second_moments.clone(),
+        }
+    }
+
+    /// Takes weights and moments over; moments that are missing altogether begin at zero.
+    pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
+        for (what, arena, given, optional) in [
+            ("parameters", &self.weights.parameters, &state.parameters, false),
+            ("first moments", &self.first_moments, &state.first_moments, true),
+            ("second moments", &self.second_moments, &state.second_moments, true),
+        ] {
+            if arena.len() != given.len() && !(optional && given.is_empty()) {
+                return Err(Error::Refused(format!(
+                    "{what}: {} floats given, {} needed; the state belongs to another model or optimizer",
+                    given.len(),
+                    arena.len()
+                )));
+            }
+        }
+        self.weights.parameters.copy_from_slice(&state.parameters);
+        for (arena, given) in [
+            (&mut self.first_moments, &state.first_moments),
+            (&mut self.second_moments, &state.second_moments),
+        ] {
+            if given.is_empty() {
+                arena.fill(0.0);
+            } else {
+                arena.copy_from_slice(given);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `work` on the pool, beside the workers that it shares its own work with.
+    fn on_workers<R: Send>(
+        &mut self,
+        work: impl FnOnce(&mut Self, &Workers) -> Result<R> + Send,
+    ) -> Result<R> {
+        let workers = self.workers.clone();
+        workers.install(|| work(self, &workers))
+    }
+
+    /// Clears the gradient and runs the micro-batches; their mean loss.
+    fn accumulate(&mut self, step: &StepInput, workers: &Workers) -> Result<f32> {
+        self.weights.gradients.fill(0.0);
+        let mut total = 0.0;
+        for batch in &step.micro_batches {
+            total += self.train.batch(&mut self.weights, workers, batch)?.0;
+        }
+        Ok(total / step.micro_batches.len().max(1) as f32)
+    }
+
+    fn step(&mut self, step: &StepInput, workers: &Workers) -> Result<StepReport> {
+        let loss = self.accumulate(step, workers)?;
+        let gradient_norm = update::norm(workers, &self.weights.gradients, &mut self.partial);
+        let Some(scale) = self.optimizer.gradient_scale(gradient_norm) else {
+            return Ok(StepReport { loss, gradient_norm, skipped: true });
+        };
+        let (first_correction, second_correction) = self.optimizer.corrections(step.step);
+        let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
+        let (decayed, trained) = (self.layout.decayed_end, self.layout.trained_end);
+        for (range, decay) in [(0..decayed, self.optimizer.weight_decay), (decayed..trained, 0.0)] {
+            let first = part_of(&mut self.first_moments, &range);
+            let second = part_of(&mut self.second_moments, &range);
+            let parameters = &mut self.weights.parameters[range.clone()];
+            let gradients = &self.weights.gradients[range.clone()];
+            update::apply(
+                workers,
+                &self.optimizer,
+                &rate,
+                decay,
+                scale,
+                gradients,
+                parameters,
+                first,
+                second,
+            );
+        }
+        Ok(StepReport { loss, gradient_norm, skipped: false })
+    }
+}
+
+/// A range of an arena, nothing where the arena is not kept.
+fn part_of<'arena>(arena: &'arena mut [f32], range: &std::ops::Range<usize>) -> &'arena mut [f32] {
+    arena.get_mut(range.clone()).unwrap_or_default()
+}
+
+/// Runs any graph once: `inputs` fill in parameters, caches, inputs and initial gradients (zero else); `read` is what comes
+/// back. Dropout's seed is zero.
+pub fn run_graph(graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Result<Vec<Data>> {
+    run_graph_seeded(graph, inputs, read, [0, 0])
+}
+
+/// [`run_graph`] with a seed for dropout.
+pub fn run_graph_seeded(
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+) -> Result<Vec<Data>> {
+    let length = ArenaLayout::of(graph).length;
+    let mut weights = Weights { parameters: vec![0.0; length], gradients: vec![0.0; length] };
+    let mut program = Program::new(graph, read);
+    for (value, data) in inputs {
+        match data {
+            Data::F32(floats) => program.set_floats(&mut weights, *value, floats)?,
+            Data::U32(words) => program.set_words(*value, words)?,
+        }
+    }
+    let workers = Workers::new(None)?;
+    workers.install(|| program.run(&mut weights, seed, &workers))?;
+    read.iter().map(|value| program.read(&weights, *value)).collect()
+}

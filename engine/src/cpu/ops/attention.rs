@@ -1,0 +1,279 @@
+//! Causal attention of one head at a time, a tile of queries at a time: the T×T matrix never exists, what lies right of
+//! the tile's last query is never computed.
+
+use super::elementwise::mask_in_place;
+use crate::cpu::matrix::{Matrix, MatrixMut, Old, Shared, product};
+use crate::cpu::vector::{exp, exponentials, maximum, sum};
+use crate::cpu::workers::{Rows, Scratch, Workers};
+use crate::graph::{DropoutSite, Heads};
+use crate::platform::lanes::{BLOCK, vectorised};
+
+/// Queries in a tile.
+const TILE: usize = 32;
+
+/// Sizes of a batch of windows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// H, K, D.
+    pub heads: Heads,
+    /// B.
+    pub batch: usize,
+    /// T.
+    pub time: usize,
+}
+
+/// Dropout on the probabilities: where, and the micro-batch's seed.
+pub type Dropout = Option<(DropoutSite, [u32; 2])>;
+
+impl Sizes {
+    fn scale(&self) -> f32 {
+        1.0 / (self.heads.head_size as f32).sqrt()
+    }
+
+    /// Where the packed row's queries (0), keys (1) or values (2) of a head of that kind begin.
+    fn column(&self, kind: usize, head: usize) -> usize {
+        let Heads { heads, kv_heads, head_size } = self.heads;
+        ([0, heads, heads + kv_heads][kind] + head) * head_size
+    }
+
+    /// [T, D] of one head of one window.
+    fn matrix<'data>(&self, data: &'data [f32], batch: usize, column: usize, width: usize) -> Matrix<'data> {
+        Matrix::new(&data[batch * self.time * width + column..], self.time, self.heads.head_size, width)
+    }
+
+    /// Score rows begin this far apart.
+    fn score_stride(&self) -> usize {
+        self.time.next_multiple_of(BLOCK)
+    }
+}
+
+/// y [B,T,H·D] and lse [B,H,T] of qkv [B,T,W].
+pub fn forward(
+    workers: &Workers,
+    sizes: Sizes,
+    dropout: Dropout,
+    qkv: &[f32],
+    y: &mut [f32],
+    lse: &mut [f32],
+) {
+    let Sizes { heads, batch, time } = sizes;
+    let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
+    let group = heads.heads / heads.kv_heads;
+    let y = Shared::of(y);
+    workers.rows(batch * heads.heads, 1, Rows::of(lse, time), |range, lse, scratch| {
+        let stride = sizes.score_stride();
+        let Scratch { panel, floats } = scratch;
+        let [turned, scores] = areas(floats, [size * stride, TILE * stride]);
+        for (unit, lse) in range.zip(lse.data.chunks_exact_mut(time)) {
+            let (b, h) = (unit / heads.heads, unit % heads.heads);
+            let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
+            let value = sizes.matrix(qkv, b, sizes.column(2, h / group), packed);
+            transpose(qkv, b * time * packed + sizes.column(1, h / group), packed, time, turned, stride);
+            // SAFETY: each unit has its own columns of its own window, and each unit is run once.
+            #[allow(unsafe_code, reason = "heads write to interleaved columns")]
+            let mut y = unsafe { y.matrix(b * time * width + h * size, time, size, width) };
+            let turned = Matrix::new(turned, size, time, stride);
+            for first in (0..time).step_by(TILE) {
+                let end = time.min(first + TILE);
+                let rows = end - first;
+                let into = MatrixMut::new(scores, rows, end, stride);
+                product(
+                    query.rows(first..end),
+                    turned.columns(0..end),
+                    into,
+                    sizes.scale(),
+                    Old::Overwrite,
+                    panel,
+                );
+                softmax(scores, stride, first, end, &mut lse[first..end]);
+                if let Some((site, seed)) = dropout {
+                    for row in 0..rows {
+                        let element = (unit * time + first + row) * time;
+                        mask_in_place(site, seed, element as u32, &mut scores[row * stride..][..end]);
+                    }
+                }
+                let probabilities = Matrix::new(scores, rows, end, stride);
+                product(probabilities, value.rows(0..end), y.rows(first..end), 1.0, Old::Overwrite, panel);
+            }
+        }
+    });
+}
+
+/// delta[b,h,t] = Σ_d dy·y.
+pub fn delta(workers: &Workers, sizes: Sizes, y: &[f32], dy: &[f32], delta: &mut [f32]) {
+    let Sizes { heads, batch, time } = sizes;
+    workers.rows(batch * heads.heads, 1, Rows::of(delta, time), |range, delta, _| {
+        for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
+            let (b, h) = (unit / heads.heads, unit % heads.heads);
+            let from = b * time * heads.width() + h * heads.head_size;
+            products_of_rows(&y[from..], &dy[from..], heads.width(), heads.head_size, delta);
+        }
+    });
+}
+
+/// dqkv of qkv, lse, delta and dy. A thread takes all query heads of a key head, whose gradients they share.
+#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
+pub fn backward(
+    workers: &Workers,
+    sizes: Sizes,
+    dropout: Dropout,
+    qkv: &[f32],
+    lse: &[f32],
+    delta: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    let Sizes { heads, batch, time } = sizes;
+    let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
+    let group = heads.heads / heads.kv_heads;
+    let dx = Shared::of(dx);
+    workers.rows(batch * heads.kv_heads, 1, (), |range, (), scratch| {
+        let stride = sizes.score_stride();
+        let Scratch { panel, floats } = scratch;
+        let [keys, values, scores, slopes, kept] =
+            areas(floats, [size * stride, size * stride, TILE * stride, TILE * stride, TILE * stride]);
+        for unit in range {
+            let (b, k) = (unit / heads.kv_heads, unit % heads.kv_heads);
+            let piece = |kind, head| {
+                let at = b * time * packed + sizes.column(kind, head);
+                // SAFETY: each unit has its own columns of its own window, each of its heads is taken once, and each
+                // unit is run once.
+                #[allow(unsafe_code, reason = "heads write to interleaved columns")]
+                unsafe {
+                    dx.matrix(at, time, size, packed)
+                }
+            };
+            let key = sizes.matrix(qkv, b, sizes.column(1, k), packed);
+            transpose(qkv, b * time * packed + sizes.column(1, k), packed, time, keys, stride);
+            transpose(qkv, b * time * packed + sizes.column(2, k), packed, time, values, stride);
+            let turned_keys = Matrix::new(keys, size, time, stride);
+            let turned_values = Matrix::new(values, size, time, stride);
+            let (mut key_gradient, mut value_gradient) = (piece(1, k), piece(2, k));
+            for t in 0..time {
+                key_gradient.row(t).fill(0.0);
+                value_gradient.row(t).fill(0.0);
+            }
+            for h in k * group..(k + 1) * group {
+                let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
+                let dy = sizes.matrix(dy, b, h * size, width);
+                let mut query_gradient = piece(0, h);
+                for first in (0..time).step_by(TILE) {
+                    let end = time.min(first + TILE);
+                    let rows = end - first;
+                    let row = (b * heads.heads + h) * time + first;
+                    let (query, dy) = (query.rows(first..end), dy.rows(first..end));
+                    let into = MatrixMut::new(scores, rows, end, stride);
+                    product(query, turned_keys.columns(0..end), into, sizes.scale(), Old::Overwrite, panel);
+                    let into = MatrixMut::new(slopes, rows, end, stride);
+                    product(dy, turned_values.columns(0..end), into, 1.0, Old::Overwrite, panel);
+                    let lse = &lse[row..row + rows];
+                    probabilities(scores, stride, first, end, lse);
+                    let mut weights = &*scores;
+                    if let Some((site, seed)) = dropout {
+                        for at in 0..rows {
+                            let element = ((row + at) * time) as u32;
+                            let entries = at * stride..at * stride + end;
+                            kept[entries.clone()].copy_from_slice(&scores[entries.clone()]);
+                            mask_in_place(site, seed, element, &mut kept[entries.clone()]);
+                            mask_in_place(site, seed, element, &mut slopes[entries]);
+                        }
+                        weights = kept;
+                    }
+                    let weights = Matrix::new(weights, rows, end, stride).transposed();
+                    product(weights, dy, value_gradient.rows(0..end), 1.0, Old::Add, panel);
+                    score_gradient(scores, slopes, stride, end, sizes.scale(), &delta[row..row + rows]);
+                    let slopes = Matrix::new(slopes, rows, end, stride);
+                    product(
+                        slopes,
+                        key.rows(0..end),
+                        query_gradient.rows(first..end),
+                        1.0,
+                        Old::Overwrite,
+                        panel,
+                    );
+                    product(slopes.transposed(), query, key_gradient.rows(0..end), 1.0, Old::Add, panel);
+                }
+            }
+        }
+    });
+}
+
+/// Cuts scratch memory into areas of these lengths.
+fn areas<const COUNT: usize>(floats: &mut Vec<f32>, lengths: [usize; COUNT]) -> [&mut [f32]; COUNT] {
+    let needed: usize = lengths.iter().sum();
+    if floats.len() < needed {
+        floats.resize(needed, 0.0);
+    }
+    let mut rest = floats.as_mut_slice();
+    lengths.map(|length| {
+        let (area, after) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = after;
+        area
+    })
+}
+
+vectorised! {
+    /// to[d, t] = from[at + t·width + d].
+    fn transpose<L>(from: &[f32], at: usize, width: usize, time: usize, to: &mut [f32], stride: usize) {
+        for (d, to) in to.chunks_exact_mut(stride).enumerate() {
+            for (t, to) in to[..time].iter_mut().enumerate() {
+                *to = from[at + t * width + d];
+            }
+        }
+    }
+
+    /// Row i, which belongs to query first + i, becomes its probabilities; what it must not see becomes 0.
+    fn softmax<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, lse: &mut [f32]) {
+        for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
+            let seen = first + at + 1;
+            let most = maximum(&row[..seen]);
+            // Whole blocks are cheaper than a remainder: padding so low that its exponential is nothing.
+            let padded = seen.next_multiple_of(BLOCK);
+            row[seen..padded].fill(most - 100.0);
+            let total = exponentials::<L>(&mut row[..padded], most);
+            let share = 1.0 / total;
+            for entry in &mut row[..padded] {
+                *entry *= share;
+            }
+            row[seen..end.max(padded)].fill(0.0);
+            *lse = most + total.ln();
+        }
+    }
+
+    /// The probabilities again, from scores and lse.
+    fn probabilities<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, lse: &[f32]) {
+        for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
+            let seen = first + at + 1;
+            let padded = seen.next_multiple_of(BLOCK);
+            row[seen..padded].fill(0.0);
+            for entry in &mut row[..padded] {
+                *entry = exp::<L>(*entry - lse);
+            }
+            row[seen..end.max(padded)].fill(0.0);
+        }
+    }
+
+    /// slopes ← p·(slopes − delta)·scale, the gradient of q·k before scaling.
+    fn score_gradient<L>(
+        probabilities: &[f32],
+        slopes: &mut [f32],
+        stride: usize,
+        end: usize,
+        scale: f32,
+        delta: &[f32],
+    ) {
+        let rows = probabilities.chunks_exact(stride).zip(slopes.chunks_exact_mut(stride));
+        for ((p, slopes), delta) in rows.zip(delta) {
+            for (slope, p) in slopes[..end].iter_mut().zip(p) {
+                *slope = p * (*slope - delta) * scale;
+            }
+        }
+    }
+
+    fn products_of_rows<L>(y: &[f32], dy: &[f32], width: usize, size: usize, delta: &mut [f32]) {
+        for (t, delta) in delta.iter_mut().enumerate() {
+            let (y, dy) = (&y[t * width..t * width + size], &dy[t * width..t * width + size]);
+            *delta = sum(size, |at| y[at] * dy[at]);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Decoding: attention over keys and values that earlier chunks left behind.
+
+use crate::cpu::vector::{exponentials, maximum, sum};
+use crate::cpu::workers::{Rows, Workers};
+use crate::graph::Heads;
+use crate::platform::lanes::vectorised;
+
+/// Appends the chunk's keys and values at `start`, then attends to everything up to each query. Rows at or past `length`
+/// are left as they are.
+#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
+pub fn forward(
+    workers: &Workers,
+    heads: Heads,
+    qkv: &[f32],
+    keys: &mut [f32],
+    values: &mut [f32],
+    start: usize,
+    length: usize,
+    y: &mut [f32],
+) {
+    let Heads { kv_heads, head_size: size, .. } = heads;
+    let (packed, width) = (heads.packed(), heads.width());
+    let positions = keys.len() / (kv_heads * size);
+    for (t, row) in qkv.chunks_exact(packed).take(length).enumerate() {
+        for head in 0..kv_heads {
+            let from = (heads.heads + head) * size;
+            let to = (head * positions + start + t) * size;
+            keys[to..to + size].copy_from_slice(&row[from..from + size]);
+            let from = from + kv_heads * size;
+            values[to..to + size].copy_from_slice(&row[from..from + size]);
+        }
+    }
+    let (keys, values) = (&*keys, &*values);
+    let group = heads.heads / kv_heads;
+    let units = length * heads.heads;
+    let least = (16_384 / ((start + length) * size)).max(1);
+    workers.rows(units, least, Rows::of(&mut y[..length * width], size), |range, y, scratch| {
+        for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
+            let (t, head) = (unit / heads.heads, unit % heads.heads);
+            let seen = start + t + 1;
+            if scratch.floats.len() < seen {
+                scratch.floats.resize(positions.max(seen), 0.0);
+            }
+            let query = &qkv[t * packed + head * size..][..size];
+            let cached = head / group * positions * size..(head / group * positions + seen) * size;
+            attend(query, &keys[cached.clone()], &values[cached], &mut scratch.floats[..seen], y);
+        }
+    });
+}
+
+vectorised! {
+    fn attend<L>(query: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], y: &mut [f32]) {
+        let size = query.len();
+        let scale = 1.0 / (size as f32).sqrt();
+        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(size)) {
+            *score = sum(size, |at| query[at] * key[at]) * scale;
+        }
+        let share = 1.0 / exponentials::<L>(scores, maximum(scores));
+        y.fill(0.0);
+        for (p, value) in scores.iter().zip(values.chunks_exact(size)) {
+            let p = p * share;
+            for (y, value) in y.iter_mut().zip(value) {
+                *y += p * value;
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Rows of a table for tokens, and back.
+
+use super::linear::{accumulate, sum};
+use crate::cpu::workers::{Rows, Workers};
+
+/// Least entries that make a thread of its own worth while.
+const WORK: usize = 1 << 14;
+
+/// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T; positions past the table's end, which only a
+/// chunk's padding has, read its last row.
+pub fn forward(
+    workers: &Workers,
+    tokens: &[u32],
+    table: &[f32],
+    positions: Option<(&[f32], usize)>,
+    y: &mut [f32],
+    [time, columns]: [usize; 2],
+) {
+    workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::of(y, columns), |range, part, _| {
+        for (at, y) in range.zip(part.data.chunks_exact_mut(columns)) {
+            let start = tokens[at] as usize * columns;
+            let row = &table[start..start + columns];
+            match positions {
+                None => y.copy_from_slice(row),
+                Some((positions, start)) => {
+                    let start = (start + at % time) * columns;
+                    let start = start.min(positions.len() - columns);
+                    sum(row, &positions[start..start + columns], y);
+                }
+            }
+        }
+    });
+}
+
+/// dtable[v,:] += Σ dy over the positions that hold v. Each thread takes some of the table's rows and adds what belongs
+/// there in the order of positions, which is the order of the sorted list that a GPU needs: the list is not read here.
+pub fn backward(workers: &Workers, dy: &[f32], tokens: &[u32], gradient: &mut [f32], columns: usize) {
+    let rows = gradient.len() / columns;
+    let least = if tokens.len() * columns < WORK { rows } else { 1 };
+    workers.rows(rows, least, Rows::of(gradient, columns), |range, part, _| {
+        for (token, dy) in tokens.iter().zip(dy.chunks_exact(columns)) {
+            let token = *token as usize;
+            if range.contains(&token) {
+                let start = (token - range.start) * columns;
+                accumulate(dy, &mut part.data[start..start + columns]);
+            }
+        }
+    });
+}

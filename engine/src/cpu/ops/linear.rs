@@ -1,0 +1,147 @@
+//! Linear layers: three products that read weights and activations where they lie, without copies in another order.
+
+use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
+use crate::cpu::workers::{Rows, Scratch, Workers};
+use crate::platform::lanes::vectorised;
+
+/// Columns are shared in multiples of this many, a panel of the widest product.
+const COLUMNS: usize = 32;
+
+/// Rows are shared in multiples of this many, a tile of the tallest product.
+const ROWS: usize = 8;
+
+/// Least multiplications that make a thread of its own worth while.
+const WORK: usize = 1 << 16;
+
+/// y = x·wᵀ (+ bias) (+ residual). x [N,I], w [O,I], y [N,O].
+pub fn forward(
+    workers: &Workers,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+    [rows, inner, outer]: [usize; 3],
+) {
+    let x = Matrix::new(x, rows, inner, inner);
+    let weight = Matrix::new(weight, outer, inner, inner).transposed();
+    shared(workers, x, weight, MatrixMut::new(y, rows, outer, outer), |mut part, at, columns| {
+        let old = if bias.is_some() || residual.is_some() { Old::Add } else { Old::Overwrite };
+        for row in 0..part.count {
+            let y = part.matrix.row(row);
+            let from = (at + row) * outer;
+            match (bias, residual) {
+                (None, None) => break,
+                (Some(bias), None) => y.copy_from_slice(&bias[columns.clone()]),
+                (None, Some(residual)) => {
+                    y.copy_from_slice(&residual[from + columns.start..from + columns.end]);
+                }
+                (Some(bias), Some(residual)) => {
+                    sum(&bias[columns.clone()], &residual[from + columns.start..from + columns.end], y);
+                }
+            }
+        }
+        (part.matrix, old)
+    });
+}
+
+/// dx = dy·w (+ residual). dy [N,O], w [O,I], dx [N,I].
+pub fn input_backward(
+    workers: &Workers,
+    dy: &[f32],
+    weight: &[f32],
+    residual: Option<&[f32]>,
+    dx: &mut [f32],
+    [rows, inner, outer]: [usize; 3],
+) {
+    let dy = Matrix::new(dy, rows, outer, outer);
+    let weight = Matrix::new(weight, outer, inner, inner);
+    shared(workers, dy, weight, MatrixMut::new(dx, rows, inner, inner), |mut part, at, columns| {
+        let Some(residual) = residual else { return (part.matrix, Old::Overwrite) };
+        for row in 0..part.count {
+            let from = (at + row) * inner;
+            part.matrix.row(row).copy_from_slice(&residual[from + columns.start..from + columns.end]);
+        }
+        (part.matrix, Old::Add)
+    });
+}
+
+/// dw += dyᵀ·x. dy [N,O], x [N,I], dw [O,I].
+pub fn weight_backward(
+    workers: &Workers,
+    dy: &[f32],
+    x: &[f32],
+    gradient: &mut [f32],
+    [rows, inner, outer]: [usize; 3],
+) {
+    let dy = Matrix::new(dy, rows, outer, outer).transposed();
+    let x = Matrix::new(x, rows, inner, inner);
+    let gradient = MatrixMut::new(gradient, outer, inner, inner);
+    shared(workers, dy, x, gradient, |part, _, _| (part.matrix, Old::Add));
+}
+
+/// A part of a result with its number of rows.
+struct Part<'data> {
+    matrix: MatrixMut<'data>,
+    count: usize,
+}
+
+/// c = a·b shared among the threads. `begin` prepares a part of c (first row, columns) and says what becomes of it.
+fn shared(
+    workers: &Workers,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    c: MatrixMut<'_>,
+    begin: impl for<'part> Fn(Part<'part>, usize, std::ops::Range<usize>) -> (MatrixMut<'part>, Old) + Sync,
+) {
+    let (rows, depth, columns) = (a.row_count(), a.column_count(), b.column_count());
+    let panels = columns.div_ceil(COLUMNS);
+    // Each thread packs the panels that it reads, so columns are the better cut where they fall evenly.
+    if panels.is_multiple_of(workers.count()) || rows < ROWS * workers.count() {
+        let least = (WORK / (rows * depth * COLUMNS).max(1)).max(1);
+        workers.rows(panels, least, ByColumns(c, COLUMNS), |range, part, scratch| {
+            let range = range.start * COLUMNS..(range.end * COLUMNS).min(columns);
+            let part = Part { matrix: part.0, count: rows };
+            multiply(a, b.columns(range.clone()), begin(part, 0, range), scratch);
+        });
+    } else {
+        let units = rows.div_ceil(ROWS);
+        let least = (WORK / (columns * depth * ROWS).max(1)).max(1);
+        workers.rows(units, least, ByRows(c, ROWS), |range, part, scratch| {
+            let range = range.start * ROWS..(range.end * ROWS).min(rows);
+            let part = Part { matrix: part.0, count: range.len() };
+            multiply(a.rows(range.clone()), b, begin(part, range.start, 0..columns), scratch);
+        });
+    }
+}
+
+fn multiply(a: Matrix<'_>, b: Matrix<'_>, (c, old): (MatrixMut<'_>, Old), scratch: &mut Scratch) {
+    product(a, b, c, 1.0, old, &mut scratch.panel);
+}
+
+/// db += Σ over the groups of dy, read as [groups, columns].
+pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f32]) {
+    let columns = dy.len() / groups;
+    let least = (WORK / groups.max(1)).max(16);
+    workers.rows(columns, least, Rows::of(&mut gradient[..columns], 1), |range, part, _| {
+        for row in dy.chunks_exact(columns) {
+            accumulate(&row[range.clone()], part.data);
+        }
+    });
+}
+
+vectorised! {
+    /// y = a + b.
+    pub fn sum<L>(a: &[f32], b: &[f32], y: &mut [f32]) {
+        for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
+            *y = a + b;
+        }
+    }
+
+    /// y += x.
+    pub fn accumulate<L>(x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += x;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Softmax with cross-entropy, and its gradient.
+
+use crate::cpu::vector::{exp, maximum, sum};
+use crate::cpu::workers::{Rows, Workers};
+use crate::platform::lanes::vectorised;
+
+/// Least entries that make a thread of its own worth while.
+const WORK: usize = 1 << 12;
+
+/// The op's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// V.
+    pub vocabulary: usize,
+    /// s in [0, 1).
+    pub label_smoothing: f32,
+    /// Target that does not count.
+    pub ignore_index: Option<u32>,
+}
+
+/// Loss (mean, count) and (lse, row loss) of every row.
+pub fn forward(
+    workers: &Workers,
+    settings: Settings,
+    logits: &[f32],
+    targets: &[u32],
+    loss: &mut [f32],
+    rows: &mut [f32],
+) {
+    let columns = settings.vocabulary;
+    workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(rows, 2), |range, part, _| {
+        let logits = &logits[range.start * columns..range.end * columns];
+        forward_rows(settings, logits, &targets[range], part.data);
+    });
+    let mut total = 0.0f64;
+    let mut count = 0u32;
+    for (row, target) in rows.chunks_exact(2).zip(targets) {
+        if Some(*target) != settings.ignore_index {
+            total += f64::from(row[1]);
+            count += 1;
+        }
+    }
+    loss[0] = if count > 0 { (total / f64::from(count)) as f32 } else { 0.0 };
+    loss[1] = count as f32;
+}
+
+/// Gradient of the mean loss times `scale` with respect to the logits. `count` is the number of rows that count.
+#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
+pub fn backward(
+    workers: &Workers,
+    settings: Settings,
+    scale: f32,
+    logits: &[f32],
+    targets: &[u32],
+    rows: &[f32],
+    count: f32,
+    dx: &mut [f32],
+) {
+    let columns = settings.vocabulary;
+    let factor = if count > 0.0 { scale / count } else { 0.0 };
+    workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(dx, columns), |range, part, _| {
+        let logits = &logits[range.start * columns..range.end * columns];
+        let rows = &rows[range.start * 2..range.end * 2];
+        backward_rows(settings, factor, logits, &targets[range], rows, part.data);
+    });
+}
+
+vectorised! {
+    fn forward_rows<L>(settings: Settings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
+        let columns = settings.vocabulary;
+        let smoothing = settings.label_smoothing;
+        let logits = logits.chunks_exact(columns);
+        for ((x, target), row) in logits.zip(targets).zip(rows.chunks_exact_mut(2)) {
+            let most = maximum(x);
+            let lse = most + sum(columns, |at| exp::<L>(x[at] - most)).ln();
+            let loss = if Some(*target) == settings.ignore_index {
+                0.0
+            } else if smoothing > 0.0 {
+                let mean = sum(columns, |at| x[at]) / columns as f32;
+                (1.0 - smoothing) * (lse - x[*target as usize]) + smoothing * (lse - mean)
+            } else {
+                lse - x[*target as usize]
+            };
+            (row[0], row[1]) = (lse, loss);
+        }
+    }
+
+    fn backward_rows<L>(
+        settings: Settings,
+        factor: f32,
+        logits: &[f32],
+        targets: &[u32],
+        rows: &[f32],
+        dx: &mut [f32],
+    ) {
+        let columns = settings.vocabulary;
+        let uniform = settings.label_smoothing / columns as f32;
+        let inputs = logits.chunks_exact(columns).zip(targets).zip(rows.chunks_exact(2));
+        for (((x, target), row), dx) in inputs.zip(dx.chunks_exact_mut(columns)) {
+            if Some(*target) == settings.ignore_index {
+                dx.fill(0.0);
+                continue;
+            }
+            let lse = row[0];
+            for (dx, x) in dx.iter_mut().zip(x) {
+                *dx = factor * (exp::<L>(x - lse) - uniform);
+            }
+            dx[*target as usize] -= factor * (1.0 - settings.label_smoothing);
+        }
+    }
+}

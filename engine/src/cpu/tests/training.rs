@@ -1,0 +1,279 @@
+//! Whole models: losses, gradients, optimizer steps.
+
+use super::double::{self, Values};
+use super::numbers;
+use crate::cpu::CpuExecutor;
+use crate::executor::update::{Optimizer, Rate, entry};
+use crate::executor::{ArenaState, MicroBatch, StepInput};
+use crate::graph::{Input, Origin, ParameterId};
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use glasshouse_protocol::{
+    Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, OptimizerKind,
+    Position, TrainConfig, model::Dropout,
+};
+
+/// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd sizes.
+fn gpt() -> ModelConfig {
+    ModelConfig {
+        vocabulary: 23,
+        context: 37,
+        depth: 2,
+        width: 15,
+        heads: 3,
+        kv_heads: 3,
+        head_size: 5,
+        qk_norm: false,
+        norm: NormConfig { kind: NormKind::Layer, eps: 1e-5, bias: true, placement: NormPlacement::Pre },
+        position: Position::Learned,
+        mlp: Mlp { hidden: 31, activation: Activation::GeluExact, gate: Gate::None },
+        bias: true,
+        tied_head: true,
+        dropout: Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 },
+        init: Initialisation { std: 0.3, scale_residual: true },
+    }
+}
+
+/// RMSNorm, RoPE, SwiGLU, grouped queries, normed heads, a head of its own: Llama and Qwen with odd sizes.
+fn llama() -> ModelConfig {
+    ModelConfig {
+        vocabulary: 17,
+        context: 35,
+        width: 13,
+        heads: 6,
+        kv_heads: 2,
+        head_size: 4,
+        qk_norm: true,
+        norm: NormConfig { kind: NormKind::Rms, eps: 1e-6, bias: false, placement: NormPlacement::Pre },
+        position: Position::Rope { base: 10000.0 },
+        mlp: Mlp { hidden: 19, activation: Activation::Silu, gate: Gate::Swiglu },
+        bias: false,
+        tied_head: false,
+        dropout: Dropout::default(),
+        ..gpt()
+    }
+}
+
+/// One token, one channel and so on where they can be, and every other choice of the settings.
+fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
+    let train =
+        TrainConfig { batch: 2, label_smoothing: 0.1, ignore_index: Some(3), ..TrainConfig::default() };
+    let plain = |activation| Mlp { hidden: 11, activation, gate: Gate::None };
+    let post = NormConfig { placement: NormPlacement::Post, bias: false, ..gpt().norm };
+    let single = ModelConfig { context: 1, width: 1, heads: 1, kv_heads: 1, head_size: 1, depth: 1, ..gpt() };
+    vec![
+        ("gpt", gpt(), train.clone()),
+        ("llama", llama(), train.clone()),
+        ("geglu", ModelConfig { mlp: Mlp { gate: Gate::Geglu, ..llama().mlp }, ..llama() }, train.clone()),
+        ("tanh", ModelConfig { mlp: plain(Activation::GeluTanh), norm: post, ..gpt() }, train.clone()),
+        ("relu", ModelConfig { mlp: plain(Activation::Relu), ..llama() }, train.clone()),
+        (
+            "squared",
+            ModelConfig {
+                mlp: plain(Activation::ReluSquared),
+                position: Position::Sinusoidal,
+                width: 14,
+                ..gpt()
+            },
+            train.clone(),
+        ),
+        (
+            "silu",
+            ModelConfig { mlp: plain(Activation::Silu), position: Position::None, ..gpt() },
+            train.clone(),
+        ),
+        ("single", single, TrainConfig { batch: 1, ..TrainConfig::default() }),
+    ]
+}
+
+fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch {
+    let count = train.batch * model.context;
+    let ids = |seed| {
+        let id = |x: &f32| ((x + 1.0) / 2.0 * model.vocabulary as f32) as u32 % model.vocabulary as u32;
+        numbers(seed, count).iter().map(id).collect::<Vec<u32>>()
+    };
+    MicroBatch { tokens: ids(seed), targets: ids(seed + 1), seed: [seed as u32, 99] }
+}
+
+fn executor(model: &ModelConfig, train: &TrainConfig, threads: usize) -> CpuExecutor {
+    let graphs = training_graphs(model, train).unwrap();
+    let layout = ArenaLayout::of(&graphs.train);
+    let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
+    let mut executor = CpuExecutor::new(&graphs, Optimizer::of(train), Some(threads)).unwrap();
+    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
+    executor
+}
+
+#[test]
+fn losses_and_gradients_follow_finite_differences() {
+    for (name, model, train) in variants() {
+        let graphs = training_graphs(&model, &train).unwrap();
+        let layout = ArenaLayout::of(&graphs.train);
+        let mut executor = executor(&model, &train, 3);
+        let arena = executor.state().parameters;
+        let batch = batch(&model, &train, 3);
+        let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch.clone()] };
+        let (loss, gradient) = executor.gradients(&step).unwrap();
+        let graph = &graphs.train;
+        let mut values = Values::default();
+        values.words.insert(graph.find(Origin::Input(Input::Tokens)).unwrap(), batch.tokens.clone());
+        values.words.insert(graph.find(Origin::Input(Input::Targets)).unwrap(), batch.targets.clone());
+        for at in 0..graph.parameters.len() {
+            let id = ParameterId(at as u32);
+            let entries = arena[layout.range(id)].iter().map(|x| f64::from(*x)).collect();
+            values.floats.insert(graph.find(Origin::Parameter(id)).unwrap(), entries);
+        }
+        let loss_of = |values: &mut Values| {
+            double::forward(graph, values, batch.seed);
+            values.floats[&graphs.train_loss][0]
+        };
+        let wanted = loss_of(&mut values);
+        assert!((f64::from(loss) - wanted).abs() < 2e-6 * wanted.abs(), "{name}: loss {loss} for {wanted}");
+        for (at, parameter) in graph.parameters.iter().enumerate() {
+            let id = ParameterId(at as u32);
+            let (value, range) = (graph.find(Origin::Parameter(id)).unwrap(), layout.range(id));
+            for draw in 0..6 {
+                let entry = (crate::graph::random::nth(at as u64, 1, draw) % range.len() as u64) as usize;
+                let before = values.floats[&value][entry];
+                let mut shifted = |by: f64| {
+                    values.floats.get_mut(&value).unwrap()[entry] = before + by;
+                    loss_of(&mut values)
+                };
+                let slope = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+                values.floats.get_mut(&value).unwrap()[entry] = before;
+                let got = f64::from(gradient[range.start + entry]);
+                assert!(
+                    (got - slope).abs() < 2e-6 + 2e-4 * slope.abs(),
+                    "{name}: {}[{entry}]: {got} for {slope}",
+                    parameter.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_and_repetition_leave_the_bits_alone() {
+    for (name, model, train) in variants() {
+        let run = |threads| {
+            let mut executor = executor(&model, &train, threads);
+            let steps: Vec<StepInput> = (0..3)
+                .map(|step| StepInput {
+                    step,
+                    learning_rate: 1e-2,
+                    micro_batches: vec![batch(&model, &train, step)],
+                })
+                .collect();
+            let reports = executor.train(&steps).unwrap();
+            (reports, executor.state())
+        };
+        let wanted = run(2);
+        for threads in [2, 1, 5] {
+            assert!(run(threads) == wanted, "{name} with {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn one_batch_is_learnt_by_heart() {
+    for (name, model, train) in variants().into_iter().take(2) {
+        let model = ModelConfig { dropout: Dropout::default(), ..model };
+        let train = TrainConfig { label_smoothing: 0.0, weight_decay: 0.0, ..train };
+        let mut executor = executor(&model, &train, 2);
+        let batch = batch(&model, &train, 8);
+        let steps: Vec<StepInput> = (0..300)
+            .map(|step| StepInput { step, learning_rate: 1e-2, micro_batches: vec![batch.clone()] })
+            .collect();
+        let reports = executor.train(&steps).unwrap();
+        let (first, last) = (reports[0].loss, reports[299].loss);
+        assert!(first > 2.0 && last < 0.1, "{name}: {first} to {last}");
+        let (evaluated, count) = executor.evaluate(std::slice::from_ref(&batch)).unwrap()[0];
+        assert!(evaluated <= last, "{name}: evaluated {evaluated} after {last}");
+        let counted = batch.targets.iter().filter(|target| **target != 3).count();
+        assert!(count as usize == counted, "{name}: {count} rows");
+    }
+}
+
+#[test]
+fn accumulation_equals_one_large_batch() {
+    let model = ModelConfig { dropout: Dropout::default(), ..gpt() };
+    let large = TrainConfig { batch: 4, ..TrainConfig::default() };
+    let small = TrainConfig { batch: 2, accumulate: 2, ..TrainConfig::default() };
+    let whole = batch(&model, &large, 4);
+    let half = |at: usize| {
+        let range = at * whole.tokens.len() / 2..(at + 1) * whole.tokens.len() / 2;
+        MicroBatch {
+            tokens: whole.tokens[range.clone()].to_vec(),
+            targets: whole.targets[range].to_vec(),
+            seed: [0, 0],
+        }
+    };
+    let step = |micro_batches| StepInput { step: 0, learning_rate: 1e-3, micro_batches };
+    let (loss, wanted) = executor(&model, &large, 2).gradients(&step(vec![whole.clone()])).unwrap();
+    let (mean, got) = executor(&model, &small, 2).gradients(&step(vec![half(0), half(1)])).unwrap();
+    assert!((loss - mean).abs() < 1e-5, "{mean} for {loss}");
+    for (at, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+        assert!((got - wanted).abs() < 1e-6, "entry {at}: {got} for {wanted}");
+    }
+}
+
+#[test]
+fn every_optimizer_follows_its_rule() {
+    for kind in [OptimizerKind::Adamw, OptimizerKind::Sgd, OptimizerKind::Rmsprop] {
+        let model = gpt();
+        let train = TrainConfig { optimizer: kind, weight_decay: 0.1, clip: 0.5, ..TrainConfig::default() };
+        let mut executor = executor(&model, &train, 2);
+        let before = executor.state();
+        let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(&model, &train, 6)] };
+        let (_, gradient) = executor.gradients(&step).unwrap();
+        let report = executor.train(std::slice::from_ref(&step)).unwrap()[0];
+        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32;
+        assert!((report.gradient_norm - norm).abs() < 1e-5 * norm, "{} for {norm}", report.gradient_norm);
+        let optimizer = Optimizer::of(&train);
+        let (first_correction, second_correction) = optimizer.corrections(0);
+        let rate = Rate { learning_rate: 0.01, first_correction, second_correction };
+        let scale = optimizer.gradient_scale(report.gradient_norm).unwrap();
+        assert!(scale < 1.0, "the gradient is clipped");
+        let layout = ArenaLayout::of(&training_graphs(&model, &train).unwrap().train);
+        let after = executor.state();
+        for at in 0..layout.trained_end {
+            let decay = if at < layout.decayed_end { 0.1 } else { 0.0 };
+            let wanted =
+                entry(&optimizer, &rate, decay, before.parameters[at], gradient[at] * scale, 0.0, 0.0).0;
+            let got = after.parameters[at];
+            assert!((got - wanted).abs() < 1e-6, "{kind:?} at {at}: {got} for {wanted}");
+        }
+    }
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_skips_the_step() {
+    let (model, train) = (gpt(), TrainConfig::default());
+    let mut executor = executor(&model, &train, 2);
+    let mut state = executor.state();
+    state.parameters[0] = f32::NAN;
+    state.first_moments.fill(0.25);
+    executor.set_state(&state).unwrap();
+    let tokens = vec![0; train.batch * model.context];
+    let batch = MicroBatch { targets: tokens.clone(), tokens, seed: [1, 2] };
+    let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
+    let report = executor.train(&[step]).unwrap()[0];
+    assert!(report.skipped && !report.gradient_norm.is_finite(), "{report:?}");
+    let after = executor.state();
+    assert!(after.parameters[1..] == state.parameters[1..] && after.first_moments == state.first_moments);
+}
+
+#[test]
+fn bad_input_is_refused_by_name() {
+    let (model, train) = (gpt(), TrainConfig::default());
+    let mut executor = executor(&model, &train, 1);
+    let mut wrong = batch(&model, &train, 1);
+    wrong.tokens[5] = 23;
+    let message = executor.evaluate(&[wrong]).unwrap_err().to_string();
+    assert!(message.contains("id 23 at position 5"), "{message}");
+    let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], seed: [0, 0] };
+    assert!(executor.evaluate(&[short]).is_err());
+    let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
+    let message = executor.set_state(&state).unwrap_err().to_string();
+    assert!(message.contains("parameters: 7 floats given"), "{message}");
+}

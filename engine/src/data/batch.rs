@@ -1,0 +1,225 @@
+//! Batches of windows from the token stream. A batch is a pure function of its numbers, in integers throughout, so it is
+//! the same on every target, after every resume, and in whatever order batches are asked for.
+
+use super::store::{Split, TokenStore};
+use crate::error::{Error, Result};
+use crate::graph::random::nth;
+
+/// A target that takes no part in the loss.
+pub const IGNORED: u32 = u32::MAX;
+
+/// What the draws of a purpose are named by, so that training and evaluation see unrelated windows.
+const TRAINING: u64 = 0x7261_696e;
+const EVALUATION: u64 = 0x6576_616c;
+
+/// Windows and what follows each of their tokens: B rows of T, row-major.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// B·T ids.
+    pub tokens: Vec<u32>,
+    /// B·T ids, each the token after the one at its place, or [`IGNORED`].
+    pub targets: Vec<u32>,
+}
+
+impl Batch {
+    fn with_capacity(count: usize) -> Self {
+        Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count) }
+    }
+
+    /// Targets that count.
+    pub fn counted(&self) -> usize {
+        self.targets.iter().filter(|target| **target != IGNORED).count()
+    }
+}
+
+/// Draws batches of `batch` windows of `context` tokens from a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Batches<'a> {
+    store: &'a TokenStore,
+    seed: u64,
+    batch: usize,
+    context: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// Checks that both splits hold a window and the token after it.
+    ///
+    /// # Errors
+    /// A split shorter than that: both lengths, and what to change.
+    pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context: usize) -> Result<Self> {
+        if batch == 0 || context == 0 {
+            return Err(Error::Refused(format!(
+                "a batch of {batch} windows of {context} tokens holds nothing"
+            )));
+        }
+        for split in [Split::Train, Split::Validation] {
+            let tokens = store.len(split);
+            if tokens <= context as u64 {
+                return Err(Error::Refused(format!(
+                    "the {split} text has {tokens} tokens, and a window needs {} (model.context {context} and the \
+                     token after it); give more text with --data, or set model.context below {}{}",
+                    context + 1,
+                    tokens.max(1),
+                    match split {
+                        Split::Validation => ", or data.validation higher",
+                        Split::Train => "",
+                    },
+                )));
+            }
+        }
+        Ok(Self { store, seed, batch, context })
+    }
+
+    /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
+    /// draws them.
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+        self.random(Split::Train, nth(nth(self.seed, TRAINING, step), TRAINING, micro_batch))
+    }
+
+    /// The evaluation batch of that index: every evaluation of a run uses the same ones.
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+        self.random(split, nth(nth(self.seed, EVALUATION, split as u64), EVALUATION, index))
+    }
+
+    fn random(&self, split: Split, key: u64) -> Result<Batch> {
+        let offsets = self.store.len(split) - self.context as u64;
+        let mut batch = Batch::with_capacity(self.batch * self.context);
+        for row in 0..self.batch as u64 {
+            // The high half of a 128-bit product spreads 64 random bits over the offsets evenly.
+            let offset = ((u128::from(nth(key, 0, row)) * u128::from(offsets)) >> 64) as u64;
+            self.window(split, offset, &mut batch)?;
+        }
+        Ok(batch)
+    }
+
+    /// Appends the window at an offset.
+    fn window(&self, split: Split, offset: u64, batch: &mut Batch) -> Result<()> {
+        let window = self.store.read(split, offset, self.context + 1)?;
+        batch.tokens.extend_from_slice(window.get(..self.context).unwrap_or_default());
+        batch.targets.extend_from_slice(window.get(1..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Batches that together hold every target of a split exactly once (its first token is nobody's target).
+    ///
+    /// Windows follow one another without overlap. The last one is moved back to end with the split; targets that the
+    /// window before it had are [`IGNORED`] in it. Rows that fill up the last batch repeat the last window with all
+    /// targets ignored. So the mean over counted targets is the split's exact loss at this window length.
+    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
+        let batches = *self;
+        let targets = self.store.len(split) - 1;
+        let context = self.context as u64;
+        let windows = targets.div_ceil(context);
+        let rows = self.batch as u64;
+        (0..windows.div_ceil(rows)).map(move |index| {
+            let mut batch = Batch::with_capacity(batches.batch * batches.context);
+            for row in index * rows..(index + 1) * rows {
+                let nominal = row * context;
+                let offset = nominal.min(targets - context);
+                let seen = (nominal - offset).min(context) as usize;
+                let start = batch.targets.len();
+                batches.window(split, offset, &mut batch)?;
+                if let Some(targets) = batch.targets.get_mut(start..start + seen) {
+                    targets.fill(IGNORED);
+                }
+            }
+            Ok(batch)
+        })
+    }
+
+    /// Batches that [`Batches::full`] yields.
+    pub fn full_count(&self, split: Split) -> u64 {
+        (self.store.len(split) - 1).div_ceil(self.context as u64).div_ceil(self.batch as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn store(train: u32, validation: u32) -> TokenStore {
+        TokenStore::in_memory((0..train).collect(), (0..validation).map(|token| 5 * token).collect())
+    }
+
+    #[test]
+    fn a_batch_is_a_function_of_its_numbers() {
+        let store = store(1000, 500);
+        let batches = Batches::new(&store, 7, 4, 16).unwrap();
+        let batch = batches.train(3, 1).unwrap();
+        assert_eq!((batch.tokens.len(), batch.targets.len()), (64, 64));
+        assert_eq!(batch, batches.train(3, 1).unwrap());
+        for other in [batches.train(3, 0), batches.train(4, 1), batches.evaluation(Split::Train, 3)] {
+            assert_ne!(batch, other.unwrap());
+        }
+        assert_ne!(batch, Batches::new(&store, 8, 4, 16).unwrap().train(3, 1).unwrap());
+        for (row, targets) in batch.tokens.chunks(16).zip(batch.targets.chunks(16)) {
+            assert!(row.iter().zip(targets).all(|(token, target)| token + 1 == *target));
+            assert!(row.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+        }
+        let evaluation = batches.evaluation(Split::Validation, 0).unwrap();
+        assert!(evaluation.tokens.iter().all(|token| token % 5 == 0));
+    }
+
+    #[test]
+    fn the_draw_is_pinned() {
+        // Another draw would silently change every published run: these offsets must never move.
+        let store = store(1_003_854, 500);
+        let batch = Batches::new(&store, 1337, 3, 1).unwrap().train(0, 0).unwrap();
+        assert_eq!(batch.tokens, PINNED);
+    }
+    const PINNED: [u32; 3] = [605_935, 770_907, 702_373];
+
+    #[test]
+    fn every_offset_can_be_drawn_and_none_beyond() {
+        let store = store(10, 10);
+        let batches = Batches::new(&store, 1, 64, 4).unwrap();
+        let mut seen = [0_usize; 6];
+        for step in 0..20 {
+            for row in batches.train(step, 0).unwrap().tokens.chunks(4) {
+                seen[row[0] as usize] += 1;
+            }
+        }
+        // 1280 draws over 6 offsets: 213 each, give or take six standard deviations.
+        assert!(seen.iter().all(|count| (130..300).contains(count)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_text_shorter_than_a_window_is_refused() {
+        let store = store(100, 10);
+        let message = Batches::new(&store, 1, 2, 16).unwrap_err().to_string();
+        assert!(
+            message.contains("validation text has 10 tokens") && message.contains("needs 17"),
+            "{message}"
+        );
+        assert!(Batches::new(&store, 1, 2, 9).is_ok());
+        let message = Batches::new(&store, 1, 2, 100).unwrap_err().to_string();
+        assert!(message.starts_with("the training text has 100 tokens"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_full_pass_counts_every_target_once(length in 2_u32..200, batch in 1_usize..6, context in 1_usize..40) {
+            prop_assume!(length as usize > context);
+            let store = store(length, length);
+            let batches = Batches::new(&store, 1, batch, context).unwrap();
+            let mut counted: Vec<u32> = Vec::new();
+            let mut yielded = 0;
+            for full in batches.full(Split::Train) {
+                let full = full.unwrap();
+                prop_assert_eq!(full.tokens.len(), batch * context);
+                let before = counted.len();
+                for (token, target) in full.tokens.iter().zip(&full.targets) {
+                    if *target != IGNORED {
+                        prop_assert_eq!(token + 1, *target);
+                        counted.push(*target);
+                    }
+                }
+                prop_assert_eq!(counted.len() - before, full.counted());
+                yielded += 1;
+            }
+            prop_assert_eq!(counted, (1..length).collect::<Vec<_>>());
+            prop_assert_eq!(yielded, batches.full_count(Split::Train));
+        }
+    }
+}

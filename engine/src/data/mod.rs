@@ -1,0 +1,15 @@
+//! From documents to batches: reading files or the embedded stories, training or reusing a tokenizer, storing the token
+//! stream, and drawing batches from it.
+//!
+//! [`prepare()`] does all of it for a run. What it makes lies in one folder under the project, named after everything
+//! that decides its content; it appears there complete or not at all, and is reused while nothing changed.
+
+pub mod batch;
+pub mod prepare;
+pub mod read;
+pub mod store;
+pub mod stories;
+
+pub use batch::{Batch, Batches, IGNORED};
+pub use prepare::{Prepared, Progress, prepare};
+pub use store::{Split, TokenStore};

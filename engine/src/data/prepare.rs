@@ -1,0 +1,260 @@
+//! From a run's settings to its tokenizer and token store, in one call.
+//!
+//! The text is read twice: once to count and to train the tokenizer, once to encode. Neither pass keeps it.
+
+mod corpus;
+mod division;
+
+use super::read::{self, Piece};
+use super::store::{Index, SplitRecord, TokenStore, Writer};
+use crate::error::{Error, Result};
+use crate::graph::random::split_mix;
+use crate::tokenizer::{Tokenizer, Trainer};
+use corpus::Corpus;
+use division::{Division, Part};
+use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
+use std::path::{Path, PathBuf};
+
+/// Name of the tokenizer's file beside the shards.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+
+/// The embedded corpus' seed: the one that `glasshouse corpus stories --seed 1` prints.
+pub const CORPUS_SEED: u64 = 1;
+
+/// Text that is gathered before all cores encode it.
+const ENCODE_BYTES: usize = 1 << 20;
+
+/// A run's text, ready for training.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The tokens.
+    pub store: TokenStore,
+    /// The folder that holds `tokenizer.json`, the shards and their index.
+    pub folder: PathBuf,
+}
+
+/// How far the preparation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// An earlier preparation of the same text and settings is used again.
+    Reused,
+    /// First pass: bytes read so far, of about so many.
+    Reading {
+        /// So far.
+        bytes: u64,
+        /// In all.
+        total: u64,
+    },
+    /// The vocabulary is being trained.
+    Training,
+    /// Second pass: bytes encoded so far, of so many.
+    Encoding {
+        /// So far.
+        bytes: u64,
+        /// In all.
+        total: u64,
+    },
+}
+
+/// Prepares a run's text under `<project>/data/`, or finds it there.
+///
+/// `progress` is told what happens. A `tokenizer.json` and its tokens belong together in one folder; another text or
+/// other settings give another folder, so that earlier runs keep theirs.
+///
+/// # Errors
+/// What reading, training or writing meets; nothing is left behind then.
+pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
+    let corpus = Corpus::new(&config.data)?;
+    let recipe = corpus.recipe(&config.data, &config.tokenizer);
+    let data = project.join("data");
+    let folder = data.join(folder_name(&recipe));
+    if let Some(prepared) = reuse(&folder, &recipe) {
+        progress(Progress::Reused);
+        return Ok(prepared);
+    }
+    std::fs::create_dir_all(&data).map_err(Error::io(&data))?;
+    let staging = Staging::new(&data)?;
+    let (count, trainer) = scan(&corpus, &config.tokenizer, progress)?;
+    progress(Progress::Training);
+    let tokenizer = trainer.finish(count.documents > 1)?;
+    tokenizer.save(&staging.path.join(TOKENIZER_FILE))?;
+    encode(&corpus, &config.data, &count, &tokenizer, recipe, &staging.path, progress)?;
+    staging.publish(&folder)?;
+    let store = TokenStore::open(&folder)?;
+    Ok(Prepared { tokenizer, store, folder })
+}
+
+/// Opens what an earlier preparation left in a folder.
+///
+/// # Errors
+/// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by.
+pub fn open(folder: &Path) -> Result<Prepared> {
+    let path = folder.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path)?;
+    let store = TokenStore::open(folder)?;
+    let made_by = store.index().map(|index| index.tokenizer_crc32c);
+    if made_by != Some(checksum(&tokenizer)?) {
+        return Err(Error::bad_file(path, "the tokens beside it were made by another tokenizer"));
+    }
+    Ok(Prepared { tokenizer, store, folder: folder.to_owned() })
+}
+
+/// An earlier preparation by the same recipe, if it is whole.
+fn reuse(folder: &Path, recipe: &str) -> Option<Prepared> {
+    let prepared = open(folder).ok()?;
+    (prepared.store.index()?.recipe == recipe).then_some(prepared)
+}
+
+fn checksum(tokenizer: &Tokenizer) -> Result<u32> {
+    tokenizer.to_json().map(|json| crc32c::crc32c(json.as_bytes()))
+}
+
+/// Sixteen hexadecimal digits that stand for a recipe.
+fn folder_name(recipe: &str) -> String {
+    let hash = recipe.bytes().fold(0, |hash, byte| split_mix(hash ^ u64::from(byte)));
+    format!("{hash:016x}")
+}
+
+/// What the first pass counted.
+struct Count {
+    documents: u64,
+    characters: u64,
+    bytes: u64,
+}
+
+fn scan(
+    corpus: &Corpus,
+    config: &TokenizerConfig,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Count, Trainer)> {
+    let mut trainer = Trainer::new(config)?;
+    let mut count = Count { documents: 0, characters: 0, bytes: 0 };
+    let total = corpus.bytes();
+    let mut told = 0;
+    for piece in corpus.pieces() {
+        let piece = piece?;
+        trainer.feed(&piece.text);
+        count.documents += u64::from(piece.ends_document);
+        count.characters += piece.text.chars().count() as u64;
+        count.bytes += piece.text.len() as u64;
+        if count.bytes - told >= ENCODE_BYTES as u64 {
+            told = count.bytes;
+            progress(Progress::Reading { bytes: count.bytes, total });
+        }
+    }
+    if count.documents == 0 {
+        return Err(Error::Refused("the given data holds no text to learn from".to_owned()));
+    }
+    Ok((count, trainer))
+}
+
+fn encode(
+    corpus: &Corpus,
+    config: &DataConfig,
+    count: &Count,
+    tokenizer: &Tokenizer,
+    recipe: String,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
+    let end_of_text = tokenizer.end_of_text().filter(|_| count.documents > 1);
+    let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = if tokenizer.needs_whole_documents() {
+        let whole = read::documents(corpus.pieces());
+        Box::new(whole.map(|text| text.map(|text| Piece { text, ends_document: true })))
+    } else {
+        corpus.pieces()
+    };
+    let mut division = Division::new(config.validation, count);
+    let mut queue = Queue {
+        tokenizer,
+        end_of_text,
+        writer: Writer::new(folder, tokenizer.vocabulary_size()),
+        parts: Vec::new(),
+    };
+    let (mut waiting, mut done) = (0, 0);
+    for piece in pieces {
+        let piece = piece?;
+        waiting += piece.text.len();
+        queue.parts.extend(division.divide(piece));
+        if waiting >= ENCODE_BYTES {
+            queue.flush()?;
+            done += std::mem::take(&mut waiting) as u64;
+            progress(Progress::Encoding { bytes: done, total: count.bytes });
+        }
+    }
+    queue.flush()?;
+    if division.documents != count.documents || division.characters != count.characters {
+        return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));
+    }
+    queue.writer.finish(Index {
+        format: 0,
+        element_bytes: 0,
+        vocabulary: tokenizer.vocabulary_size(),
+        end_of_text,
+        tokenizer_crc32c: checksum(tokenizer)?,
+        recipe,
+        sources: corpus.records(),
+        documents: count.documents,
+        characters: count.characters,
+        bytes: count.bytes,
+        train: SplitRecord::default(),
+        validation: SplitRecord::default(),
+    })?;
+    Ok(())
+}
+
+/// Parts that wait for being encoded together.
+struct Queue<'a> {
+    tokenizer: &'a Tokenizer,
+    end_of_text: Option<u32>,
+    writer: Writer,
+    parts: Vec<Part>,
+}
+
+impl Queue<'_> {
+    fn flush(&mut self) -> Result<()> {
+        let parts = std::mem::take(&mut self.parts);
+        let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
+        for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
+            tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));
+            self.writer.append(part.split, &tokens, part.piece.text.len() as u64)?;
+        }
+        Ok(())
+    }
+}
+
+/// A folder under a temporary name, removed unless it is published.
+struct Staging {
+    path: PathBuf,
+}
+
+impl Staging {
+    fn new(data: &Path) -> Result<Self> {
+        let path = data.join(format!(".partial-{}", std::process::id()));
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(Error::io(&path))?;
+        }
+        std::fs::create_dir_all(&path).map_err(Error::io(&path))?;
+        Ok(Self { path })
+    }
+
+    /// Gives the folder its final name; a damaged one of that name makes room.
+    fn publish(self, folder: &Path) -> Result<()> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).map_err(Error::io(folder))?;
+        }
+        std::fs::rename(&self.path, folder).map_err(Error::io(folder))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // After publishing there is nothing of this name; after an error its removal is a courtesy.
+        std::fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Preparation end to end, on files and on the embedded stories.
+
+use super::*;
+use crate::data::{Batches, Split, stories};
+use glasshouse_protocol::{TokenizerKind, presets};
+
+fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
+    let mut config = presets::preset("nanogpt-cpu").unwrap();
+    config.tokenizer.kind = kind;
+    config.tokenizer.vocabulary = 640;
+    config.data.paths = paths.iter().map(|path| path.display().to_string()).collect();
+    config.data.corpus_bytes = 60_000;
+    config
+}
+
+fn run(config: &RunConfig, project: &Path) -> Result<(Prepared, Vec<Progress>)> {
+    let mut seen = Vec::new();
+    let prepared = prepare(config, project, &mut |progress| seen.push(progress))?;
+    Ok((prepared, seen))
+}
+
+fn all(store: &TokenStore, split: Split) -> Vec<u32> {
+    store.read(split, 0, store.len(split) as usize).unwrap()
+}
+
+#[test]
+fn a_single_text_is_split_as_nanogpt_splits_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    let text = "Ein Fuchs läuft über die Wiese.\n".repeat(20_000);
+    std::fs::write(&path, &text).unwrap();
+    let characters: Vec<char> = text.chars().collect();
+    let at = (characters.len() as f64 * 0.9) as usize;
+    for kind in [TokenizerKind::Byte, TokenizerKind::Char, TokenizerKind::Bpe] {
+        let (prepared, _) = run(&config(kind, &[&path]), folder.path()).unwrap();
+        let (train, validation) =
+            (all(&prepared.store, Split::Train), all(&prepared.store, Split::Validation));
+        for (tokens, part) in [(train, &characters[..at]), (validation, &characters[at..])] {
+            let part: String = part.iter().collect();
+            assert_eq!(tokens, prepared.tokenizer.encode(&part).unwrap(), "{kind:?}");
+            assert_eq!(prepared.tokenizer.decode(&tokens), part);
+        }
+        let index = prepared.store.index().unwrap();
+        assert_eq!((index.documents, index.characters), (1, characters.len() as u64));
+        assert_eq!(
+            (index.train.bytes + index.validation.bytes, index.end_of_text),
+            (text.len() as u64, None)
+        );
+    }
+}
+
+#[test]
+fn documents_are_ended_and_the_last_are_held_out() {
+    let project = tempfile::tempdir().unwrap();
+    for kind in [TokenizerKind::Byte, TokenizerKind::Char, TokenizerKind::Bpe, TokenizerKind::Unigram] {
+        let (prepared, _) = run(&config(kind, &[]), project.path()).unwrap();
+        let end = prepared.tokenizer.end_of_text().unwrap();
+        let stories: Vec<String> = stories::up_to(60_000, CORPUS_SEED).collect();
+        let held_out = stories.len() / 10;
+        let (train, validation) = stories.split_at(stories.len() - held_out);
+        for (split, stories) in [(Split::Train, train), (Split::Validation, validation)] {
+            let tokens = all(&prepared.store, split);
+            assert_eq!(tokens.last(), Some(&end));
+            let read: Vec<String> = tokens
+                .split(|token| *token == end)
+                .map(|tokens| prepared.tokenizer.decode(tokens))
+                .filter(|text| !text.is_empty())
+                .collect();
+            assert_eq!(read, stories, "{kind:?}");
+        }
+        assert!(Batches::new(&prepared.store, 1, 2, 64).is_ok());
+    }
+}
+
+#[test]
+fn an_unchanged_text_is_prepared_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    std::fs::write(&path, "a small text, and some more of it. ".repeat(100)).unwrap();
+    let project = folder.path().join("project");
+    let config = config(TokenizerKind::Bpe, &[&path]);
+    let (first, seen) = run(&config, &project).unwrap();
+    assert!(!seen.contains(&Progress::Reused));
+    let (again, seen) = run(&config, &project).unwrap();
+    assert_eq!((seen, &again.folder), (vec![Progress::Reused], &first.folder));
+    // Another setting, another text: other folders, and the first one stays.
+    let mut other = config.clone();
+    other.tokenizer.vocabulary = 300;
+    assert_ne!(run(&other, &project).unwrap().0.folder, first.folder);
+    std::fs::write(&path, "another text, and a little longer. ".repeat(101)).unwrap();
+    assert_ne!(run(&config, &project).unwrap().0.folder, first.folder);
+    assert!(open(&first.folder).is_ok());
+    // A damaged folder is made anew.
+    let folder = run(&config, &project).unwrap().0.folder;
+    std::fs::write(folder.join("train-00000.bin"), b"x").unwrap();
+    assert!(open(&folder).is_err());
+    let (_, seen) = run(&config, &project).unwrap();
+    assert!(!seen.contains(&Progress::Reused));
+    let names: Vec<_> =
+        std::fs::read_dir(project.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().contains("partial")), "{names:?}");
+}
+
+#[test]
+fn a_failed_preparation_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.txt");
+    let bad = folder.path().join("bad.txt");
+    std::fs::write(&good, "good").unwrap();
+    std::fs::write(&bad, b"bad \xff").unwrap();
+    let project = folder.path().join("project");
+    let message = run(&config(TokenizerKind::Char, &[&good, &bad]), &project).unwrap_err().to_string();
+    assert!(message.contains("bad.txt: not UTF-8 at byte 4"), "{message}");
+    assert_eq!(std::fs::read_dir(project.join("data")).unwrap().count(), 0);
+    let blank = folder.path().join("blank");
+    std::fs::create_dir(&blank).unwrap();
+    std::fs::write(blank.join("a.md"), "\n").unwrap();
+    let message = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap_err().to_string();
+    assert!(message.contains("no text to learn from"), "{message}");
+}
+
+#[test]
+fn tokens_of_another_tokenizer_are_refused() {
+    let project = tempfile::tempdir().unwrap();
+    let (prepared, _) = run(&config(TokenizerKind::Byte, &[]), project.path()).unwrap();
+    let (other, _) = run(&config(TokenizerKind::Char, &[]), project.path()).unwrap();
+    std::fs::copy(other.folder.join(TOKENIZER_FILE), prepared.folder.join(TOKENIZER_FILE)).unwrap();
+    let message = open(&prepared.folder).unwrap_err().to_string();
+    assert!(message.contains("made by another tokenizer"), "{message}");
+}
+
+/// nanoGPT's numbers for its character dataset (`data/shakespeare_char/readme.md`).
+#[test]
+fn tinyshakespeare_gives_nanogpts_ids() {
+    let shared = std::env::var_os("GLASSHOUSE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let path = shared.join("data/tinyshakespeare.txt");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!(
+            "skipped: {} is absent (GLASSHOUSE_SHARED names the folder that holds data/)",
+            path.display()
+        );
+        return;
+    };
+    let project = tempfile::tempdir().unwrap();
+    let (prepared, _) = run(&config(TokenizerKind::Char, &[&path]), project.path()).unwrap();
+    assert_eq!(prepared.tokenizer.vocabulary_size(), 65);
+    assert_eq!(prepared.store.len(Split::Train), 1_003_854);
+    assert_eq!(prepared.store.len(Split::Validation), 111_540);
+    let mut characters: Vec<char> = text.chars().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    let ids: Vec<u32> =
+        text.chars().map(|character| characters.binary_search(&character).unwrap() as u32).collect();
+    let stored = [all(&prepared.store, Split::Train), all(&prepared.store, Split::Validation)].concat();
+    assert_eq!(stored, ids);
+}

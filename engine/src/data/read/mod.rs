@@ -1,0 +1,74 @@
+//! Documents from files: `.txt` and `.md`, `.jsonl` with a `text` field, and folders of them, read as a stream.
+//!
+//! Whatever the size of a file, only a few hundred kilobytes of it are in memory: a long document comes in several
+//! [`Piece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why).
+
+mod lines;
+mod source;
+mod text;
+
+use crate::error::{Error, Result};
+use lines::Lines;
+pub use source::{SourceFile, SourceKind, find_sources};
+use text::TextPieces;
+
+/// A document's text, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The text; empty only as the end of a document whose other pieces are not.
+    pub text: String,
+    /// Whether the document ends here.
+    pub ends_document: bool,
+}
+
+/// The pieces of all files in their order.
+///
+/// # Errors
+/// Names the file and what is wrong with it, with the line or byte: not UTF-8, binary, a `.jsonl` line without `text`,
+/// a named file without any text. The stream ends at the first error.
+pub fn pieces(sources: Vec<SourceFile>) -> impl Iterator<Item = Result<Piece>> + Send {
+    let mut failed = false;
+    sources.into_iter().flat_map(open).take_while(move |piece| {
+        let goes_on = !failed;
+        failed = piece.is_err();
+        goes_on
+    })
+}
+
+/// Joins pieces to whole documents.
+pub fn documents(pieces: impl Iterator<Item = Result<Piece>>) -> impl Iterator<Item = Result<String>> {
+    let mut whole = String::new();
+    pieces.filter_map(move |piece| match piece {
+        Err(error) => Some(Err(error)),
+        Ok(piece) => {
+            whole.push_str(&piece.text);
+            piece.ends_document.then(|| Ok(std::mem::take(&mut whole)))
+        }
+    })
+}
+
+fn open(source: SourceFile) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
+    let file = match std::fs::File::open(&source.path) {
+        Ok(file) => file,
+        Err(error) => return Box::new(std::iter::once(Err(Error::io(&source.path)(error)))),
+    };
+    let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = match source.kind {
+        SourceKind::Text => Box::new(TextPieces::new(file, source.path.clone())),
+        SourceKind::JsonLines => Box::new(Lines::new(file, source.path.clone())),
+    };
+    // A file that the user named should hold something; one found in a folder may be empty.
+    let mut blank = source.named.then_some(source.path);
+    let mut pieces = pieces;
+    Box::new(std::iter::from_fn(move || match pieces.next() {
+        Some(piece) => {
+            blank = None;
+            Some(piece)
+        }
+        None => blank
+            .take()
+            .map(|path| Err(Error::bad_file(path, "the file is empty: it holds no text to learn from"))),
+    }))
+}
+
+#[cfg(test)]
+mod tests;

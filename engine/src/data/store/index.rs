@@ -1,0 +1,119 @@
+//! `index.json`: what a folder of shards holds and what it was made from.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The layout that this version reads and writes.
+pub(super) const FORMAT: u32 = 1;
+
+/// Largest index that is read.
+const LARGEST_INDEX: u64 = 64 << 20;
+
+/// What a store holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// The layout's version.
+    pub format: u32,
+    /// Bytes of a token: 2 for vocabularies up to 65,536, else 4.
+    pub element_bytes: u32,
+    /// Size of the tokenizer's vocabulary.
+    pub vocabulary: usize,
+    /// The id that ends each document, where documents are ended.
+    pub end_of_text: Option<u32>,
+    /// Checksum of the tokenizer.json that made the tokens.
+    pub tokenizer_crc32c: u32,
+    /// Everything that decides the content, as text; equal text means equal tokens.
+    pub recipe: String,
+    /// What was read.
+    pub sources: Vec<SourceRecord>,
+    /// Documents in all sources.
+    pub documents: u64,
+    /// Characters (Unicode scalar values) in all of them.
+    pub characters: u64,
+    /// UTF-8 bytes in all of them.
+    pub bytes: u64,
+    /// The part that trains.
+    pub train: SplitRecord,
+    /// The part held out.
+    pub validation: SplitRecord,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// Its path, or the embedded corpus' description.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// A split's shards.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitRecord {
+    /// Tokens in all shards.
+    pub tokens: u64,
+    /// UTF-8 bytes of the text they stand for, `<|endoftext|>` aside: bits per byte are the loss in bits × tokens ÷ this.
+    pub bytes: u64,
+    /// In their order.
+    pub shards: Vec<ShardRecord>,
+}
+
+/// One file of tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    /// Its name within the folder.
+    pub file: String,
+    /// Its tokens.
+    pub tokens: u64,
+    /// CRC-32C of its bytes.
+    pub crc32c: u32,
+}
+
+impl Index {
+    /// Reads and checks an index.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        if length > LARGEST_INDEX {
+            return Err(Error::bad_file(path, format!("{length} bytes is too long for an index")));
+        }
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let index: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::bad_file(path, format!("the index is damaged: {error}; {ADVICE}")))?;
+        index.check().map_err(|reason| Error::bad_file(path, format!("{reason}; {ADVICE}")))?;
+        Ok(index)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("the index has format {}, and this version reads {FORMAT}", self.format));
+        }
+        if !matches!(self.element_bytes, 2 | 4) {
+            return Err(format!("element_bytes is {}, and must be 2 or 4", self.element_bytes));
+        }
+        for split in [&self.train, &self.validation] {
+            let mut sum = Some(0_u64);
+            for shard in &split.shards {
+                // A name with a folder in it could lead out of the project.
+                if Path::new(&shard.file).file_name() != Some(shard.file.as_ref()) {
+                    return Err(format!("the shard name {:?} is not a plain file name", shard.file));
+                }
+                sum = sum.and_then(|sum| sum.checked_add(shard.tokens));
+            }
+            if sum != Some(split.tokens) {
+                return Err("the shards' tokens do not add up to their split's".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the index.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::Internal(format!("index to JSON: {error}")))?;
+        std::fs::write(path, json).map_err(Error::io(path))
+    }
+}
+
+const ADVICE: &str = "delete its folder and run again to prepare the text anew";

@@ -1,0 +1,187 @@
+//! The token stream on disk: shards of little-endian u16 or u32 and an index that says what they hold.
+//!
+//! Shards are memory-mapped, so a text far larger than memory trains as a small one does. The index is written last, and
+//! every size is checked against it before a token is read.
+
+mod index;
+mod writer;
+
+use crate::error::{Error, Result};
+use crate::platform;
+pub use index::{Index, ShardRecord, SourceRecord, SplitRecord};
+use std::path::Path;
+pub use writer::Writer;
+
+/// The index's file name.
+pub const INDEX_FILE: &str = "index.json";
+
+/// The part of the text that trains the model, or the part held out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Seen by the optimizer.
+    Train,
+    /// Held out.
+    Validation,
+}
+
+impl std::fmt::Display for Split {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+        })
+    }
+}
+
+/// Where a shard's tokens are.
+#[derive(Debug)]
+enum Tokens {
+    Memory(Vec<u32>),
+    U16(platform::Mapping),
+    U32(platform::Mapping),
+}
+
+#[derive(Debug)]
+struct Shard {
+    /// The number of its first token within the split.
+    first: u64,
+    tokens: Tokens,
+}
+
+impl Shard {
+    fn len(&self) -> usize {
+        match &self.tokens {
+            Tokens::Memory(tokens) => tokens.len(),
+            Tokens::U16(bytes) => bytes.len() / 2,
+            Tokens::U32(bytes) => bytes.len() / 4,
+        }
+    }
+
+    /// Appends tokens `start..end` of this shard.
+    fn append(&self, start: usize, end: usize, out: &mut Vec<u32>) {
+        match &self.tokens {
+            Tokens::Memory(tokens) => out.extend_from_slice(tokens.get(start..end).unwrap_or_default()),
+            Tokens::U16(bytes) => {
+                let bytes = bytes.get(2 * start..2 * end).unwrap_or_default();
+                out.extend(bytes.as_chunks().0.iter().map(|token| u32::from(u16::from_le_bytes(*token))));
+            }
+            Tokens::U32(bytes) => {
+                let bytes = bytes.get(4 * start..4 * end).unwrap_or_default();
+                out.extend(bytes.as_chunks().0.iter().map(|token| u32::from_le_bytes(*token)));
+            }
+        }
+    }
+}
+
+/// Both splits of a tokenized text.
+#[derive(Debug)]
+pub struct TokenStore {
+    train: Vec<Shard>,
+    validation: Vec<Shard>,
+    index: Option<Index>,
+}
+
+impl TokenStore {
+    /// Opens the store in a folder.
+    ///
+    /// # Errors
+    /// A missing or damaged index, a shard that is missing or not as long as the index says.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let index = Index::read(&folder.join(INDEX_FILE))?;
+        let open = |split: &SplitRecord| -> Result<Vec<Shard>> {
+            let mut first = 0;
+            let mut shards = Vec::with_capacity(split.shards.len());
+            for record in &split.shards {
+                let path = folder.join(&record.file);
+                let mapping = platform::map(&path)?;
+                let expected = record.tokens.saturating_mul(u64::from(index.element_bytes));
+                if mapping.len() as u64 != expected {
+                    return Err(Error::bad_file(
+                        path,
+                        format!(
+                            "the shard holds {} bytes where {INDEX_FILE} says {expected}; delete its folder and run \
+                             again to prepare the text anew",
+                            mapping.len()
+                        ),
+                    ));
+                }
+                let tokens =
+                    if index.element_bytes == 2 { Tokens::U16(mapping) } else { Tokens::U32(mapping) };
+                shards.push(Shard { first, tokens });
+                first += record.tokens;
+            }
+            Ok(shards)
+        };
+        Ok(Self { train: open(&index.train)?, validation: open(&index.validation)?, index: Some(index) })
+    }
+
+    /// A store of tokens in memory, for tests and for places without files.
+    pub fn in_memory(train: Vec<u32>, validation: Vec<u32>) -> Self {
+        let shards = |tokens| vec![Shard { first: 0, tokens: Tokens::Memory(tokens) }];
+        Self { train: shards(train), validation: shards(validation), index: None }
+    }
+
+    /// What the index says, for a store on disk.
+    pub fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    fn shards(&self, split: Split) -> &[Shard] {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+        }
+    }
+
+    /// Tokens of a split.
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a store has two lengths, and neither is asked for emptiness"
+    )]
+    pub fn len(&self, split: Split) -> u64 {
+        self.shards(split).last().map_or(0, |last| last.first + last.len() as u64)
+    }
+
+    /// Tokens `start..start + count` of a split, across shards.
+    pub fn read(&self, split: Split, start: u64, count: usize) -> Result<Vec<u32>> {
+        let end = start.saturating_add(count as u64);
+        if end > self.len(split) {
+            return Err(Error::Internal(format!(
+                "tokens {start}..{end} were asked of a {split} split of {}",
+                self.len(split)
+            )));
+        }
+        let shards = self.shards(split);
+        let holding = shards.partition_point(|shard| shard.first <= start).saturating_sub(1);
+        let mut tokens = Vec::with_capacity(count);
+        for shard in shards.get(holding..).unwrap_or_default() {
+            if shard.first >= end {
+                break;
+            }
+            let from = start.saturating_sub(shard.first) as usize;
+            let to = ((end - shard.first) as usize).min(shard.len());
+            shard.append(from, to, &mut tokens);
+        }
+        Ok(tokens)
+    }
+
+    /// Reads every shard and compares its checksum with the index.
+    pub fn verify(&self, folder: &Path) -> Result<()> {
+        let Some(index) = &self.index else { return Ok(()) };
+        for record in index.train.shards.iter().chain(&index.validation.shards) {
+            let path = folder.join(&record.file);
+            let checksum = crc32c::crc32c(&platform::map(&path)?);
+            if checksum != record.crc32c {
+                return Err(Error::bad_file(
+                    path,
+                    "the shard's checksum differs from the index's: the file was changed; delete its folder and run \
+                     again to prepare the text anew",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Writing of shards.
+
+use super::index::{FORMAT, Index, ShardRecord, SplitRecord};
+use super::{INDEX_FILE, Split};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a full shard.
+const SHARD_BYTES: u64 = 64 << 20;
+
+/// Writes both splits' shards into a folder.
+pub struct Writer {
+    folder: PathBuf,
+    element_bytes: u32,
+    shard_bytes: u64,
+    train: SplitWriter,
+    validation: SplitWriter,
+}
+
+struct SplitWriter {
+    name: &'static str,
+    record: SplitRecord,
+    open: Option<OpenShard>,
+}
+
+struct OpenShard {
+    path: PathBuf,
+    file: BufWriter<File>,
+    tokens: u64,
+    crc32c: u32,
+}
+
+impl Writer {
+    /// A writer for a vocabulary's ids.
+    pub fn new(folder: &Path, vocabulary: usize) -> Self {
+        Self::with_shard_bytes(folder, vocabulary, SHARD_BYTES)
+    }
+
+    pub(super) fn with_shard_bytes(folder: &Path, vocabulary: usize, shard_bytes: u64) -> Self {
+        let split = |name| SplitWriter { name, record: SplitRecord::default(), open: None };
+        Self {
+            folder: folder.to_owned(),
+            element_bytes: if vocabulary <= 1 << 16 { 2 } else { 4 },
+            shard_bytes,
+            train: split("train"),
+            validation: split("validation"),
+        }
+    }
+
+    /// Appends tokens to a split; `text_bytes` is the length of the text that they stand for.
+    pub fn append(&mut self, split: Split, tokens: &[u32], text_bytes: u64) -> Result<()> {
+        let writer = match split {
+            Split::Train => &mut self.train,
+            Split::Validation => &mut self.validation,
+        };
+        writer.record.bytes += text_bytes;
+        let capacity = (self.shard_bytes / u64::from(self.element_bytes)).max(1);
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let shard = match &mut writer.open {
+                Some(shard) => shard,
+                closed => {
+                    let name = format!("{}-{:05}.bin", writer.name, writer.record.shards.len());
+                    let path = self.folder.join(name);
+                    let file =
+                        BufWriter::with_capacity(1 << 20, File::create(&path).map_err(Error::io(&path))?);
+                    closed.insert(OpenShard { path, file, tokens: 0, crc32c: 0 })
+                }
+            };
+            let room = (capacity - shard.tokens).min(rest.len() as u64) as usize;
+            let (now, later) = rest.split_at(room);
+            let bytes: Vec<u8> = if self.element_bytes == 2 {
+                now.iter().flat_map(|token| (*token as u16).to_le_bytes()).collect()
+            } else {
+                now.iter().flat_map(|token| token.to_le_bytes()).collect()
+            };
+            shard.file.write_all(&bytes).map_err(Error::io(&shard.path))?;
+            shard.crc32c = crc32c::crc32c_append(shard.crc32c, &bytes);
+            shard.tokens += now.len() as u64;
+            if shard.tokens == capacity {
+                writer.close()?;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Closes the shards, completes `index` by what they hold, and writes it.
+    pub fn finish(mut self, index: Index) -> Result<Index> {
+        self.train.close()?;
+        self.validation.close()?;
+        let index = Index {
+            format: FORMAT,
+            element_bytes: self.element_bytes,
+            train: self.train.record,
+            validation: self.validation.record,
+            ..index
+        };
+        index.write(&self.folder.join(INDEX_FILE))?;
+        Ok(index)
+    }
+}
+
+impl SplitWriter {
+    fn close(&mut self) -> Result<()> {
+        let Some(shard) = self.open.take() else { return Ok(()) };
+        let file = shard.file.into_inner().map_err(|error| Error::io(&shard.path)(error.into_error()))?;
+        file.sync_all().map_err(Error::io(&shard.path))?;
+        self.record.tokens += shard.tokens;
+        let file = shard.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.record.shards.push(ShardRecord { file, tokens: shard.tokens, crc32c: shard.crc32c });
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! The embedded corpus: short, simple stories for children, made by a seeded grammar.
+//!
+//! A story picks a world (children or animals), a hero and a friend, a plot, and for every beat of the plot one of several
+//! sentences. Names, kinds, pronouns, colours and things are picked once and kept through the story, feelings follow
+//! from what happens, and people speak in quotation marks: agreement and memory that a tiny model can learn in minutes.
+//! All of it is integer arithmetic over `graph::random`, so a seed gives the same text on every target.
+
+mod cast;
+mod expand;
+mod kindness;
+mod plots;
+mod trouble;
+
+use crate::graph::random::nth;
+use crate::tokenizer::END_OF_TEXT;
+use expand::Picker;
+use std::io::Write;
+
+/// Rises with every change of the text that a seed gives.
+pub const EDITION: u32 = 1;
+
+/// What the draws of stories are named by.
+const STORIES: u64 = 0x73_746f_7279;
+
+/// An endless stream of stories. The n-th story of a seed is always the same.
+pub fn generate(seed: u64) -> impl Iterator<Item = String> + Send {
+    (0..).map(move |number| story(nth(seed, STORIES, number)))
+}
+
+/// As many whole stories as make about `bytes` bytes of corpus text: the last one is the first to reach it.
+pub fn up_to(bytes: u64, seed: u64) -> impl Iterator<Item = String> + Send {
+    let mut written = 0;
+    generate(seed).take_while(move |story| {
+        let goes_on = written < bytes;
+        written += corpus_bytes(story);
+        goes_on
+    })
+}
+
+/// The corpus as one text, as [`write_corpus`] writes it.
+pub fn text(bytes: u64, seed: u64) -> String {
+    up_to(bytes, seed).map(|story| format!("{story}\n{END_OF_TEXT}\n")).collect()
+}
+
+/// Writes the corpus: after each story a line `<|endoftext|>`, which divides a `.txt` file into documents when it is read
+/// again.
+pub fn write_corpus(bytes: u64, seed: u64, out: &mut impl Write) -> std::io::Result<()> {
+    for story in up_to(bytes, seed) {
+        writeln!(out, "{story}\n{END_OF_TEXT}")?;
+    }
+    Ok(())
+}
+
+fn corpus_bytes(story: &str) -> u64 {
+    (story.len() + END_OF_TEXT.len() + 2) as u64
+}
+
+/// The story of a key: three paragraphs, without a line's end at its end.
+fn story(key: u64) -> String {
+    let mut picker = Picker::new(key);
+    let mut slots = cast::slots(&mut picker);
+    let plot = plots::choose(&mut picker);
+    for (slot, choices) in plot.slots {
+        slots.push((slot, picker.pick(choices).to_string()));
+    }
+    let habits = picker.pick(&[plots::FRIENDS, plots::HABITS]);
+    let mut paragraph = |beats: &[&[&str]]| -> String {
+        let sentences: Vec<&str> = beats.iter().map(|choices| picker.pick(choices)).collect();
+        expand::expand(&sentences.join(" "), &slots)
+    };
+    let about = if plot.strangers { plots::HABITS } else { habits };
+    let opening = [paragraph(&[plots::OPENINGS, about]), paragraph(plot.opening)].join(" ");
+    let middle = paragraph(plot.middle);
+    let ending = [paragraph(plot.ending), paragraph(&[plot.closings])].join(" ");
+    format!("{opening}\n\n{middle}\n\n{ending}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Shape rules refuse by name; the gradient reaches every trainable parameter and nothing else.
+
+use super::*;
+use crate::model::{Purpose, build, training_graphs};
+use glasshouse_protocol::presets::{self, PRESETS};
+
+fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
+    Parameter {
+        name: name.to_owned(),
+        ty: Type::f32(shape),
+        decayed: shape.len() > 1,
+        trainable,
+        start: Start::Constant(0.0),
+    }
+}
+
+#[test]
+fn a_linear_layer_refuses_a_weight_of_another_width() {
+    let mut graph = Graph::default();
+    graph.set_scope("blocks.0.mlp");
+    let x = graph.input(Input::Free(0), Type::f32(&[2, 3, 5]));
+    let weight = graph.parameter(parameter("w", &[7, 4], true));
+    let error = graph.push(Op::Linear { bias: false, residual: false }, &[x, weight]).unwrap_err();
+    assert_eq!(error.to_string(), "blocks.0.mlp: linear: input must have 4 columns, not f32[2, 3, 5]");
+}
+
+#[test]
+fn values_of_2_to_the_31_entries_are_refused() {
+    let mut graph = Graph::default();
+    let x = graph.input(Input::Free(0), Type::f32(&[1 << 16, 1 << 15]));
+    let error = graph.push(Op::Add, &[x, x]).unwrap_err();
+    assert!(error.reason.contains("2³¹"), "{error}");
+}
+
+#[test]
+fn every_trainable_parameter_of_every_preset_gets_a_gradient() {
+    for (name, _) in PRESETS {
+        let config = presets::preset(name).unwrap();
+        let graph = training_graphs(&config.model, &config.train).unwrap().train;
+        for at in 0..graph.parameters.len() {
+            let id = ParameterId(at as u32);
+            let gradient = graph.find(Origin::Gradient(id)).unwrap();
+            let written = graph.nodes.iter().filter(|node| node.outputs.contains(&gradient)).count();
+            assert!(written >= 1, "{name}: {}", graph.parameters[at].name);
+        }
+    }
+}
+
+#[test]
+fn frozen_parameters_get_no_gradient_and_prune_what_only_they_need() {
+    let mut graph = Graph::default();
+    let tokens = graph.input(Input::Tokens, Type::u32(&[2, 3]));
+    let targets = graph.input(Input::Targets, Type::u32(&[2, 3]));
+    let table = graph.parameter(parameter("table", &[5, 4], false));
+    let head = graph.parameter(parameter("head", &[5, 4], true));
+    let x = graph.push(Op::Embedding { positions: false, cursor: false }, &[tokens, table]).unwrap()[0];
+    let logits = graph.push(Op::Linear { bias: false, residual: false }, &[x, head]).unwrap()[0];
+    let op = Op::CrossEntropy { label_smoothing: 0.0, ignore_index: None };
+    let loss = graph.push(op, &[logits, targets]).unwrap()[0];
+    gradient(&mut graph, loss, 1.0).unwrap();
+    assert_eq!(graph.find(Origin::Gradient(ParameterId(0))), None);
+    assert!(graph.find(Origin::Gradient(ParameterId(1))).is_some());
+    let names: Vec<&str> = graph.nodes.iter().map(|node| node.op.name()).collect();
+    assert!(!names.contains(&"linear_input_backward"), "{names:?}");
+    assert!(!names.contains(&"embedding_backward"), "{names:?}");
+}
+
+#[test]
+fn parameters_come_in_one_order_for_every_purpose() {
+    for (name, _) in PRESETS {
+        let config = presets::preset(name).unwrap().model;
+        let names = |purpose| -> Vec<String> {
+            let graph = build(&config, purpose).unwrap().graph;
+            graph.parameters.into_iter().map(|parameter| parameter.name).collect()
+        };
+        let decode = names(Purpose::Decode { chunk: 1 });
+        assert_eq!(decode, names(Purpose::Window { time: config.context }));
+        let loss = Purpose::Loss {
+            batch: 2,
+            time: config.context,
+            dropout: true,
+            label_smoothing: 0.0,
+            ignore_index: None,
+        };
+        assert_eq!(decode, names(loss));
+    }
+}
+
+#[test]
+fn published_parameter_counts() {
+    let count = |name: &str| {
+        let config = presets::preset(name).unwrap().model;
+        build(&config, Purpose::Window { time: 1 }).unwrap().graph.parameter_count()
+    };
+    // nanoGPT prints 0.80 M and 10.65 M without positions; OpenAI's smallest GPT-2 has 124,439,808.
+    assert_eq!(count("nanogpt-cpu"), 795_904 + 64 * 128);
+    assert_eq!(count("nanogpt-gpu"), 10_646_784 + 256 * 384);
+    assert_eq!(count("gpt2-124m"), 124_439_808);
+    // llama2.c's stories15M has 15,191,712 with its tied head.
+    assert_eq!(count("stories-15m"), 15_191_712);
+}
+
+#[test]
+fn token_order_lists_runs_in_order_of_position() {
+    let order = token_order(&[3, 1, 3, 0, 1, 3]);
+    assert_eq!(order, [3, 1, 4, 0, 2, 5, 1, 2, 0, 3, 0, 0]);
+}

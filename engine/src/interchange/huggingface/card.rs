@@ -1,0 +1,86 @@
+//! The model card: what a stranger must know before using the model.
+
+use super::Architecture;
+use glasshouse_protocol::RunConfig;
+
+/// What a run knows of its data and results.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CardFacts {
+    /// Name of the project.
+    pub name: String,
+    /// Where the text came from.
+    pub sources: Vec<String>,
+    /// Tokens of the training split.
+    pub train_tokens: u64,
+    /// Tokens of the validation split.
+    pub validation_tokens: u64,
+    /// Optimizer step of the exported checkpoint.
+    pub step: u64,
+    /// Its validation loss, in nats a token.
+    pub validation_loss: Option<f32>,
+    /// The device it was trained on.
+    pub device: String,
+    /// Weights in all.
+    pub parameters: usize,
+}
+
+/// The card's Markdown.
+pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardFacts) -> String {
+    let (model, train) = (&config.model, &config.train);
+    let sources = if facts.sources.is_empty() {
+        "Glasshouse's embedded story corpus (generated from a seeded grammar)".to_owned()
+    } else {
+        facts.sources.join(", ")
+    };
+    let loss = facts.validation_loss.map_or("not measured".to_owned(), |loss| {
+        format!("{loss:.4} nats a token (perplexity {:.2})", f64::from(loss).exp())
+    });
+    let seen = facts.step * (train.batch * train.accumulate * model.context) as u64;
+    format!(
+        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n\
+         # {name}\n\n\
+         A {class} of {parameters} parameters, trained from scratch with Glasshouse {version}.\n\n\
+         ```python\n\
+         from transformers import AutoModelForCausalLM, AutoTokenizer\n\
+         tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+         model = AutoModelForCausalLM.from_pretrained(\".\")\n\
+         ```\n\n\
+         ## Data\n\n\
+         * Source: {sources}\n\
+         * Tokens: {train_tokens} to train on, {validation_tokens} held out\n\
+         * Tokenizer: {tokenizer:?}, {vocabulary} entries\n\n\
+         ## Training\n\n\
+         * Step {step} of {steps}, {seen} tokens seen, batch {batch} × {accumulate} windows of {context}\n\
+         * {optimizer:?}, learning rate {rate} to {low} ({decay:?}), weight decay {weight_decay}, clip {clip}\n\
+         * Seed {seed}, on {device}\n\n\
+         ## Result\n\n\
+         * Validation loss: {loss}\n\n\
+         ## Limits\n\n\
+         A model of this size imitates the style of its training text. It knows no facts, it was not aligned or checked \
+         for safety or bias, it repeats what its data holds, and it sees {context} tokens at a time.\n\n\
+         ## Settings\n\n\
+         ```toml\n{settings}```\n",
+        name = facts.name,
+        class = architecture.class(),
+        parameters = facts.parameters,
+        version = env!("CARGO_PKG_VERSION"),
+        train_tokens = facts.train_tokens,
+        validation_tokens = facts.validation_tokens,
+        tokenizer = config.tokenizer.kind,
+        vocabulary = model.vocabulary,
+        step = facts.step,
+        steps = train.steps,
+        batch = train.batch,
+        accumulate = train.accumulate,
+        context = model.context,
+        optimizer = train.optimizer,
+        rate = train.learning_rate,
+        low = train.min_learning_rate,
+        decay = train.decay,
+        weight_decay = train.weight_decay,
+        clip = train.clip,
+        seed = config.seed,
+        device = facts.device,
+        settings = config.to_toml().unwrap_or_default(),
+    )
+}

@@ -1,0 +1,114 @@
+//! Export as a Hugging Face folder that `transformers` loads by itself: `config.json`, `model.safetensors`,
+//! `tokenizer.json`, `tokenizer_config.json`, `generation_config.json` and a model card.
+//!
+//! Only shapes that a class there computes exactly are written: GPT-2, Llama, and Qwen3 (a Llama with query and key
+//! norms). Anything else is refused with the setting that no class has.
+
+mod architecture;
+mod card;
+mod weights;
+
+pub use architecture::Architecture;
+pub use card::CardFacts;
+
+use crate::error::{Error, Result};
+use crate::tokenizer::Tokenizer;
+use glasshouse_protocol::RunConfig;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// What an export needs.
+#[derive(Debug)]
+pub struct Export<'run> {
+    /// The run; its model's vocabulary is resolved.
+    pub config: &'run RunConfig,
+    /// The run's tokenizer.
+    pub tokenizer: &'run Tokenizer,
+    /// Weights, laid out as the arena of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
+    pub parameters: &'run [f32],
+    /// What the model card says of data and results.
+    pub facts: &'run CardFacts,
+}
+
+/// Writes the folder and returns the names of its files. The folder is made; one that holds other files is refused.
+pub fn export(export: &Export<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
+    let architecture = Architecture::of(&export.config.model)?;
+    prepare(folder)?;
+    let weights = weights::safetensors(&export.config.model, architecture, export.parameters)?;
+    let end_of_text = export.tokenizer.end_of_text();
+    let files: [(&str, Vec<u8>); 5] = [
+        ("config.json", pretty(&architecture.config(&export.config.model, end_of_text))?),
+        ("tokenizer_config.json", pretty(&tokenizer_config(export))?),
+        ("generation_config.json", pretty(&generation_config(end_of_text))?),
+        ("README.md", card::card(export.config, architecture, export.facts).into_bytes()),
+        ("model.safetensors", weights),
+    ];
+    let mut written = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(Error::io(&path))?;
+        written.push(path);
+    }
+    let path = folder.join("tokenizer.json");
+    export.tokenizer.save(&path)?;
+    written.push(path);
+    Ok(written)
+}
+
+/// Names that an export writes; a folder may hold these and nothing else.
+const NAMES: [&str; 6] = [
+    "config.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+    "README.md",
+    "model.safetensors",
+    "tokenizer.json",
+];
+
+fn prepare(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+        let name = entry.map_err(Error::io(folder))?.file_name();
+        if !NAMES.iter().any(|known| name == *known) {
+            return Err(Error::bad_file(
+                folder,
+                format!(
+                    "holds {}, which no export wrote; choose an empty or new folder with --to",
+                    name.to_string_lossy()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn pretty(value: &Value) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn tokenizer_config(export: &Export<'_>) -> Value {
+    let mut config = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": export.config.model.context,
+        "clean_up_tokenization_spaces": false,
+    });
+    let end = export.tokenizer.end_of_text().and_then(|id| export.tokenizer.token(id));
+    if let (Some(token), Some(fields)) = (end, config.as_object_mut()) {
+        for field in ["bos_token", "eos_token", "unk_token"] {
+            fields.insert(field.to_owned(), json!(token));
+        }
+    }
+    config
+}
+
+fn generation_config(end_of_text: Option<u32>) -> Value {
+    let mut config = json!({ "do_sample": true, "temperature": 0.8, "max_new_tokens": 200 });
+    if let (Some(id), Some(fields)) = (end_of_text, config.as_object_mut()) {
+        fields.insert("bos_token_id".to_owned(), json!(id));
+        fields.insert("eos_token_id".to_owned(), json!(id));
+        fields.insert("pad_token_id".to_owned(), json!(id));
+    }
+    config
+}

@@ -1,0 +1,3 @@
+//! Models in and out in the formats of the ecosystem.
+
+pub mod huggingface;

@@ -1,0 +1,247 @@
+//! Vector registers of the machine that the program finds itself on.
+//!
+//! A function written with [`vectorised!`] is compiled once for each instruction set below and the best one is chosen when
+//! it is called. Its body is generic over [`Lanes`]: matrix products use the registers by name, since the compiler does not
+//! keep a tile of sums in registers by itself; plain loops over chunks of [`BLOCK`] entries need no more than
+//! [`fused`], the compiler vectorises them for whichever set the copy is compiled for.
+
+/// Entries that plain loops take at a time: the widest register's floats.
+pub const BLOCK: usize = 16;
+
+/// A register of floats.
+pub trait Lanes: Copy {
+    /// Floats in a register.
+    const COUNT: usize;
+    /// A product and sum are one instruction, rounded once.
+    const FUSED: bool;
+    /// Rows of the tile of sums that a matrix product keeps in registers.
+    const TILE_ROWS: usize;
+    /// Every entry the same.
+    fn splat(value: f32) -> Self;
+    /// Reads [`Self::COUNT`] floats.
+    ///
+    /// # Safety
+    /// They must be readable, and the machine must have the instruction set.
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes [`Self::COUNT`] floats.
+    ///
+    /// # Safety
+    /// They must be writable, and the machine must have the instruction set.
+    #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+    unsafe fn store(self, to: *mut f32);
+    /// self·factor + term.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// Entry by entry.
+    fn add(self, other: Self) -> Self;
+    /// Entry by entry.
+    fn mul(self, other: Self) -> Self;
+}
+
+/// a·b + c, in one instruction where `L` has it: the library's `mul_add` is a slow call elsewhere.
+#[inline(always)]
+pub fn fused<L: Lanes>(a: f32, b: f32, c: f32) -> f32 {
+    if L::FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// Four floats that any machine can handle.
+#[derive(Clone, Copy)]
+pub struct Portable([f32; 4]);
+
+impl Lanes for Portable {
+    const COUNT: usize = 4;
+    const FUSED: bool = cfg!(target_arch = "aarch64");
+    const TILE_ROWS: usize = 4;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for four readable floats; the read needs no alignment.
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller vouches for four writable floats; the write needs no alignment.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(std::array::from_fn(|at| fused::<Self>(self.0[at], factor.0[at], term.0[at])))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] * other.0[at]))
+    }
+}
+
+/// Instruction sets that [`vectorised!`] knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// 512-bit registers (x86-64-v4).
+    Avx512,
+    /// 256-bit registers with fused products (x86-64-v3).
+    Avx2,
+    /// What the target always has.
+    Portable,
+}
+
+/// The best instruction set of this machine; asked once, then read from a cache.
+#[inline]
+pub fn level() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let wide = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512dq");
+        let middle =
+            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+        if wide && middle {
+            return Level::Avx512;
+        }
+        if middle {
+            return Level::Avx2;
+        }
+    }
+    Level::Portable
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Lanes;
+    use std::arch::x86_64::{
+        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
+        _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps,
+        _mm512_storeu_ps,
+    };
+
+    macro_rules! register {
+        ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident) => {
+            /// A register of the instruction set that the name says.
+            #[derive(Clone, Copy)]
+            pub struct $name($register);
+
+            #[allow(
+                unsafe_code,
+                reason = "vector instructions; the copies that use them run only where `level` found them"
+            )]
+            impl Lanes for $name {
+                const COUNT: usize = $count;
+                const FUSED: bool = true;
+                const TILE_ROWS: usize = $rows;
+
+                #[inline(always)]
+                fn splat(value: f32) -> Self {
+                    // SAFETY: only called from the copy of a function that `level` chose.
+                    Self(unsafe { $splat(value) })
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    // SAFETY: the caller vouches for the floats.
+                    Self(unsafe { $load(from) })
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    // SAFETY: the caller vouches for the floats.
+                    unsafe { $store(to, self.0) }
+                }
+
+                #[inline(always)]
+                fn mul_add(self, factor: Self, term: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $fused(self.0, factor.0, term.0) })
+                }
+
+                #[inline(always)]
+                fn add(self, other: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $add(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                fn mul(self, other: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $mul(self.0, other.0) })
+                }
+            }
+        };
+    }
+
+    register!(
+        Avx512,
+        __m512,
+        16,
+        8,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_mul_ps
+    );
+    register!(
+        Avx2,
+        __m256,
+        8,
+        6,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_mul_ps
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};
+
+/// Compiles a function once for each instruction set and calls the best one: `fn name<L>(…) { … }` with `L: Lanes`.
+/// What the body calls must be `#[inline(always)]` to be compiled for the set too.
+macro_rules! vectorised {
+    ($($(#[$attribute:meta])* $visibility:vis fn $name:ident<$lanes:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {$(
+        $(#[$attribute])*
+        $visibility fn $name($($argument: $type),*) $(-> $output)? {
+            #[inline(always)]
+            fn body<$lanes: $crate::platform::lanes::Lanes>($($argument: $type),*) $(-> $output)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                fn wide($($argument: $type),*) $(-> $output)? {
+                    body::<$crate::platform::lanes::Avx512>($($argument),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn middle($($argument: $type),*) $(-> $output)? {
+                    body::<$crate::platform::lanes::Avx2>($($argument),*)
+                }
+                match $crate::platform::lanes::level() {
+                    // SAFETY: the machine was found to have these instructions.
+                    #[allow(unsafe_code, reason = "calls into code for a detected instruction set")]
+                    $crate::platform::lanes::Level::Avx512 => return unsafe { wide($($argument),*) },
+                    // SAFETY: likewise.
+                    #[allow(unsafe_code, reason = "calls into code for a detected instruction set")]
+                    $crate::platform::lanes::Level::Avx2 => return unsafe { middle($($argument),*) },
+                    $crate::platform::lanes::Level::Portable => {}
+                }
+            }
+            body::<$crate::platform::lanes::Portable>($($argument),*)
+        }
+    )*};
+}
+pub(crate) use vectorised;

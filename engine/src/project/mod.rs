@@ -1,0 +1,182 @@
+//! A project is a folder of open formats:
+//!
+//! ```text
+//! project.json                       what this folder is, and of which version
+//! data/                              token streams and their tokenizers (crate::data)
+//! runs/<number>-<name>/
+//!     run.toml                       the resolved configuration
+//!     run.json                       how the run fares: device, state, steps done
+//!     metrics.jsonl                  one event a line
+//!     tensorboard/                   the same numbers as TensorBoard events
+//!     checkpoints/                   weights and optimizer state (crate::train::checkpoint)
+//! ```
+//!
+//! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
+
+mod run;
+pub mod storage;
+
+pub use run::{Run, RunLock, RunRecord, RunState};
+
+use crate::error::{Error, Result};
+use crate::protocol::{RunConfig, names};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Version of the folder's layout that this program reads and writes.
+pub const VERSION: u32 = 1;
+
+const FORMAT: &str = "glasshouse-project";
+const MARKER: &str = "project.json";
+const RUNS: &str = "runs";
+/// Longest `project.json`, `run.json` or `run.toml` that is read.
+const LARGEST_RECORD: u64 = 1 << 20;
+
+/// `project.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format: String,
+    version: u32,
+    /// Seconds since 1970, UTC.
+    created: u64,
+    /// The program's version that made it.
+    app_version: String,
+}
+
+/// An open project folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    folder: PathBuf,
+}
+
+impl Project {
+    /// Opens a project.
+    ///
+    /// # Errors
+    /// No such folder, a folder that is no project, or one of another version. Nothing is touched.
+    pub fn open(folder: &Path) -> Result<Self> {
+        if !folder.exists() {
+            let reason =
+                "there is no project here; `glasshouse train` makes one, --project names another folder";
+            return Err(Error::bad_file(folder, reason));
+        }
+        let marker = folder.join(MARKER);
+        if !marker.exists() {
+            let reason = format!(
+                "this folder is no Glasshouse project (it has no {MARKER}); choose another with --project"
+            );
+            return Err(Error::bad_file(folder, reason));
+        }
+        // The version is looked at before the rest, which another version may spell differently.
+        let value: serde_json::Value = storage::read_json(&marker, LARGEST_RECORD)?;
+        if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
+            let reason = format!("its format is not \"{FORMAT}\"; choose another folder with --project");
+            return Err(Error::bad_file(marker, reason));
+        }
+        let version = value.get("version").and_then(serde_json::Value::as_u64);
+        if version != Some(u64::from(VERSION)) {
+            let found =
+                version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+            let reason = format!(
+                "the project has {found} of the folder layout and this program reads version {VERSION}; use the \
+                 Glasshouse that made it, or another folder with --project (nothing was changed)"
+            );
+            return Err(Error::bad_file(marker, reason));
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Opens a project, or makes one in a folder that is empty or does not exist yet.
+    ///
+    /// # Errors
+    /// As [`Project::open`]; a folder that holds something else is not made a project.
+    pub fn open_or_create(folder: &Path) -> Result<Self> {
+        let empty = match std::fs::read_dir(folder) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return Err(Error::io(folder)(error)),
+        };
+        if empty {
+            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            let marker = Marker {
+                format: FORMAT.to_owned(),
+                version: VERSION,
+                created: storage::unix_seconds() as u64,
+                app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            };
+            storage::write_json(&folder.join(MARKER), &marker)?;
+        }
+        Self::open(folder)
+    }
+
+    /// The project's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Every run, by number.
+    pub fn runs(&self) -> Result<Vec<Run>> {
+        let folder = self.folder.join(RUNS);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io(folder)(error)),
+        };
+        let mut runs = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::io(&folder))?.path();
+            runs.extend(Run::at(path));
+        }
+        runs.sort_by_key(Run::number);
+        Ok(runs)
+    }
+
+    /// The run with the highest number.
+    ///
+    /// # Errors
+    /// The project has none.
+    pub fn latest_run(&self) -> Result<Run> {
+        self.runs()?.pop().ok_or_else(|| {
+            Error::bad_file(&self.folder, "the project has no run yet; `glasshouse train` starts one")
+        })
+    }
+
+    /// The run of that number (`3`) or name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several).
+    pub fn run(&self, name: &str) -> Result<Run> {
+        let runs = self.runs()?;
+        let fits = |run: &&Run| name.parse() == Ok(run.number()) || run.name() == name || run.label() == name;
+        if let Some(run) = runs.iter().rev().find(fits) {
+            return Ok(run.clone());
+        }
+        if runs.is_empty() {
+            return self.latest_run();
+        }
+        let known: Vec<String> = runs.iter().map(Run::name).collect();
+        let reason = names::unknown("run", name, known.iter().map(String::as_str));
+        Err(Error::bad_file(&self.folder, reason))
+    }
+
+    /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that
+    /// [`crate::data::prepare`] returned; it must lie in the project.
+    pub fn create_run(&self, config: &RunConfig, data: &Path) -> Result<Run> {
+        config.validate()?;
+        let data = data.strip_prefix(&self.folder).map_err(|_| {
+            Error::Internal(format!("{} lies outside the project {}", data.display(), self.folder.display()))
+        })?;
+        let runs = self.folder.join(RUNS);
+        std::fs::create_dir_all(&runs).map_err(Error::io(&runs))?;
+        let mut number = self.runs()?.last().map_or(1, |run| run.number() + 1);
+        loop {
+            match Run::create(&runs, number, config, data) {
+                // Another program was quicker: take the number after its.
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                    number += 1
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

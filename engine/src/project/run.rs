@@ -1,0 +1,247 @@
+//! One run's folder: what it is called, what was asked for, and how it fares.
+
+use super::{LARGEST_RECORD, storage};
+use crate::error::{Error, Result};
+use crate::executor::DeviceDescription;
+use crate::protocol::RunConfig;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "run.toml";
+const RECORD: &str = "run.json";
+const LOCK: &str = "lock";
+
+/// A run of a project. Its folder is `runs/<number>-<label>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    folder: PathBuf,
+    number: u64,
+}
+
+/// Whether a run goes on, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Made, and no step done yet.
+    Created,
+    /// A program trains it, or died while it did.
+    Running,
+    /// Stopped on request; it can be resumed.
+    Stopped,
+    /// All steps are done.
+    Finished,
+    /// An error ended it; it can be resumed from its last checkpoint.
+    Failed,
+}
+
+/// `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Whether it goes on.
+    pub state: RunState,
+    /// Version of the program that began it.
+    pub app_version: String,
+    /// When it was made: seconds since 1970, UTC.
+    pub created: u64,
+    /// When a session last changed this record, likewise.
+    pub updated: u64,
+    /// Folder of its tokens and tokenizer, from the project's folder on, with `/` between names.
+    pub data: String,
+    /// Optimizer steps done when the record was written.
+    pub step: u64,
+    /// Evaluations take the whole validation split instead of `train.eval_batches` batches of it.
+    #[serde(default)]
+    pub evaluate_whole_split: bool,
+    /// The device that the run is pinned to; `None` before its first session.
+    pub device: Option<DeviceDescription>,
+    /// Weights of the model.
+    #[serde(default)]
+    pub parameters: u64,
+    /// Validation loss of the last evaluation.
+    #[serde(default)]
+    pub val_loss: Option<f32>,
+    /// Lowest validation loss.
+    #[serde(default)]
+    pub best_val_loss: Option<f32>,
+    /// Seconds of all sessions together.
+    #[serde(default)]
+    pub seconds: f64,
+    /// What ended it, where an error did.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// Held while a program trains a run, so that no second one does; the operating system drops it with the program.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl Run {
+    /// The run in a folder, if its name and its configuration say that it holds one.
+    pub(super) fn at(folder: PathBuf) -> Option<Self> {
+        let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
+        let number = number.parse().ok()?;
+        folder.join(CONFIG).is_file().then_some(Self { folder, number })
+    }
+
+    /// Makes the folder and both records.
+    pub(super) fn create(runs: &Path, number: u64, config: &RunConfig, data: &Path) -> Result<Self> {
+        let folder = runs.join(format!("{number}-{}", label_from_preset(&config.preset)));
+        std::fs::create_dir(&folder).map_err(Error::io(&folder))?;
+        let run = Self { folder, number };
+        if let Err(error) = run.write_records(config, data) {
+            // A run without its records is none; what is left of it only takes space.
+            std::fs::remove_dir_all(&run.folder).ok();
+            return Err(error);
+        }
+        Ok(run)
+    }
+
+    fn write_records(&self, config: &RunConfig, data: &Path) -> Result<()> {
+        let now = storage::unix_seconds() as u64;
+        let names: Vec<String> = data.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        self.save_record(&RunRecord {
+            state: RunState::Created,
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: now,
+            updated: now,
+            data: names.join("/"),
+            step: 0,
+            evaluate_whole_split: false,
+            device: None,
+            parameters: 0,
+            val_loss: None,
+            best_val_loss: None,
+            seconds: 0.0,
+            error: None,
+        })?;
+        // Last, since a folder with a configuration is a run.
+        self.save_config(config)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its number in the project, from 1 on.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The folder's name, `3-nanogpt-cpu`.
+    pub fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The name without its number.
+    pub fn label(&self) -> String {
+        self.name().split_once('-').map(|(_, label)| label.to_owned()).unwrap_or_default()
+    }
+
+    /// The resolved configuration.
+    ///
+    /// # Errors
+    /// The file cannot be read, or was edited into something that is no configuration or breaks a rule.
+    pub fn config(&self) -> Result<RunConfig> {
+        let config = RunConfig::from_toml(&self.config_text()?)
+            .map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn config_text(&self) -> Result<String> {
+        let path = self.folder.join(CONFIG);
+        let size = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
+        if size > LARGEST_RECORD {
+            return Err(Error::bad_file(path, format!("{size} bytes are too many for a configuration")));
+        }
+        std::fs::read_to_string(&path).map_err(Error::io(path))
+    }
+
+    /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
+    pub fn config_crc32c(&self) -> Result<u32> {
+        self.config_text().map(|text| crc32c::crc32c(text.as_bytes()))
+    }
+
+    /// Replaces the configuration: more steps for a run that is resumed, say.
+    pub fn save_config(&self, config: &RunConfig) -> Result<()> {
+        let text = config.to_toml().map_err(Error::Internal)?;
+        storage::write_atomically(&self.folder.join(CONFIG), text.as_bytes())
+    }
+
+    /// How the run fares.
+    pub fn record(&self) -> Result<RunRecord> {
+        storage::read_json(&self.folder.join(RECORD), LARGEST_RECORD)
+    }
+
+    /// Replaces the record.
+    pub fn save_record(&self, record: &RunRecord) -> Result<()> {
+        storage::write_json(&self.folder.join(RECORD), record)
+    }
+
+    /// Where its tokens and tokenizer are.
+    ///
+    /// # Errors
+    /// The record cannot be read, or names a place outside the project.
+    pub fn data_folder(&self) -> Result<PathBuf> {
+        let data = self.record()?.data;
+        let path = Path::new(&data);
+        let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        // runs/<run> lies two names below the project.
+        let project = self.folder.parent().and_then(Path::parent);
+        match project {
+            Some(project) if inside => Ok(project.join(path)),
+            _ => Err(Error::bad_file(
+                self.folder.join(RECORD),
+                format!("its data folder `{data}` is not a place inside the project"),
+            )),
+        }
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.folder.join("metrics.jsonl")
+    }
+
+    /// Folder of the TensorBoard events.
+    pub fn tensorboard_folder(&self) -> PathBuf {
+        self.folder.join("tensorboard")
+    }
+
+    /// Folder of the checkpoints.
+    pub fn checkpoints_folder(&self) -> PathBuf {
+        self.folder.join("checkpoints")
+    }
+
+    /// Takes the run for this program until the lock is dropped.
+    ///
+    /// # Errors
+    /// Another program trains it.
+    pub fn lock(&self) -> Result<RunLock> {
+        let path = self.folder.join(LOCK);
+        let file = File::create(&path).map_err(Error::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::bad_file(
+                &self.folder,
+                "another program is training this run; wait for it, or start a new run without --resume",
+            )),
+            // A file system without locks (some network drives): go on without.
+            Err(std::fs::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
+        }
+    }
+}
+
+/// A preset's name as a folder's name; a run described by a file has none.
+fn label_from_preset(preset: &str) -> String {
+    let kept: String = preset
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' })
+        .take(64)
+        .collect();
+    let kept = kept.trim_matches(['-', '.']);
+    if kept.is_empty() { "run".to_owned() } else { kept.to_owned() }
+}

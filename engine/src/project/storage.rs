@@ -1,0 +1,83 @@
+//! Writing files so that a crash, a full disk or a lost plug leaves the old file or the new one, never half of one.
+
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Replaces a file's content at once: a temporary file beside it, made durable, then renamed over it.
+///
+/// # Errors
+/// Whatever the file system says; the old content is then as it was, and the temporary file is gone.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    let partial = partial_path(path);
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // What is left of it only takes space.
+        std::fs::remove_file(&partial).ok();
+        return Err(Error::io(path)(error));
+    }
+    std::fs::rename(&partial, path).map_err(Error::io(path))?;
+    sync_folder_of(path);
+    Ok(())
+}
+
+/// Asks for a folder's list of names to be made durable. Not every system can (Windows), and then it does so by itself.
+pub fn sync_folder_of(path: &Path) {
+    if let Some(folder) = path.parent() {
+        File::open(folder).and_then(|folder| folder.sync_all()).ok();
+    }
+}
+
+fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
+/// Reads a small JSON file.
+///
+/// # Errors
+/// The file cannot be read, is longer than `limit` bytes, or is not the JSON that is expected.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
+    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    if size > limit {
+        return Err(Error::bad_file(
+            path,
+            format!("{size} bytes are too many for this file (at most {limit})"),
+        ));
+    }
+    let text = std::fs::read(path).map_err(Error::io(path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
+}
+
+/// Writes a small JSON file, indented for people, at once or not at all.
+pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    text.push(b'\n');
+    write_atomically(path, &text)
+}
+
+/// Seconds since 1970 began, UTC.
+pub fn unix_seconds() -> f64 {
+    web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        write_atomically(&path, b"old").unwrap();
+        // A folder where the temporary file should go makes the write fail on every system.
+        std::fs::create_dir(partial_path(&path)).unwrap();
+        assert!(write_atomically(&path, b"new").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+}

@@ -1,0 +1,113 @@
+use super::*;
+use crate::protocol::presets;
+
+fn project() -> (tempfile::TempDir, Project) {
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    (folder, project)
+}
+
+fn config() -> RunConfig {
+    presets::preset("nanogpt-cpu").unwrap()
+}
+
+/// Every file below a folder with its content.
+fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(content(&path));
+        } else {
+            files.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn every_run_gets_a_folder_of_its_own() {
+    let (_folder, project) = project();
+    assert!(project.latest_run().unwrap_err().to_string().contains("no run yet"));
+    let data = project.folder().join("data").join("abc");
+    let first = project.create_run(&config(), &data).unwrap();
+    let before = content(first.folder());
+    let second =
+        project.create_run(&RunConfig { preset: "../my model".to_owned(), ..config() }, &data).unwrap();
+    let third = project.create_run(&config(), &data).unwrap();
+    assert_eq!(content(first.folder()), before);
+    assert_eq!(first.name(), "1-nanogpt-cpu");
+    assert_eq!(second.name(), "2-my-model");
+    assert_eq!(third.name(), "3-nanogpt-cpu");
+    assert_eq!(project.latest_run().unwrap(), third);
+    assert_eq!(first.config().unwrap(), config());
+    assert_eq!(first.data_folder().unwrap(), data);
+    assert_eq!(project.run("2").unwrap(), second);
+    assert_eq!(project.run("1-nanogpt-cpu").unwrap(), first);
+    assert_eq!(project.run("nanogpt-cpu").unwrap(), third);
+    assert!(project.run("2-my-modle").unwrap_err().to_string().contains("did you mean `2-my-model`"));
+}
+
+#[test]
+fn ten_comes_after_nine() {
+    let (_folder, project) = project();
+    let data = project.folder().join("data");
+    for _ in 0..10 {
+        project.create_run(&config(), &data).unwrap();
+    }
+    assert_eq!(project.latest_run().unwrap().number(), 10);
+}
+
+#[test]
+fn another_version_is_refused_and_left_alone() {
+    let (_folder, project) = project();
+    let marker = project.folder().join(MARKER);
+    let newer = std::fs::read_to_string(&marker).unwrap().replace("\"version\": 1", "\"version\": 2");
+    std::fs::write(&marker, &newer).unwrap();
+    let before = content(project.folder());
+    for opened in [Project::open(project.folder()), Project::open_or_create(project.folder())] {
+        let message = opened.unwrap_err().to_string();
+        assert!(message.contains("version 2") && message.contains("reads version 1"), "{message}");
+        assert!(!message.contains('\n'));
+    }
+    assert_eq!(content(project.folder()), before);
+}
+
+#[test]
+fn a_foreign_folder_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
+    let message = Project::open_or_create(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("no Glasshouse project"), "{message}");
+    std::fs::write(folder.path().join(MARKER), "{\"format\": \"other\"}").unwrap();
+    assert!(Project::open_or_create(folder.path()).unwrap_err().to_string().contains("its format is not"));
+    std::fs::write(folder.path().join(MARKER), "not JSON").unwrap();
+    assert!(Project::open_or_create(folder.path()).unwrap_err().to_string().contains("project.json"));
+    assert_eq!(content(folder.path()).len(), 2);
+    let absent = folder.path().join("absent");
+    assert!(Project::open(&absent).unwrap_err().to_string().contains("there is no project here"));
+    assert!(!absent.exists());
+}
+
+#[test]
+fn a_record_cannot_point_outside_the_project() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    for place in ["../elsewhere", "/etc", "data/../.."] {
+        let mut record = run.record().unwrap();
+        record.data = place.to_owned();
+        run.save_record(&record).unwrap();
+        assert!(run.data_folder().unwrap_err().to_string().contains("inside the project"), "{place}");
+    }
+}
+
+#[test]
+fn one_program_at_a_time_trains_a_run() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    let lock = run.lock().unwrap();
+    assert!(run.lock().unwrap_err().to_string().contains("another program"));
+    drop(lock);
+    run.lock().unwrap();
+}

@@ -1,0 +1,54 @@
+//! Where the reference runs, and in which precision.
+
+use super::wgpu;
+use crate::error::Result;
+use burn::tensor::{DType, Int, Tensor, TensorData};
+
+/// A burn device and the floats that it computes with.
+#[derive(Clone, Debug)]
+pub struct Device {
+    burn: burn::tensor::Device,
+    float: DType,
+}
+
+impl Device {
+    /// The CPU, in f32.
+    pub fn flex() -> Self {
+        Self { burn: burn::tensor::Device::flex().autodiff(), float: DType::F32 }
+    }
+
+    /// The CPU, in f64: an oracle whose own rounding does not count.
+    pub fn flex_in_f64() -> Self {
+        Self { burn: burn::tensor::Device::flex().autodiff(), float: DType::F64 }
+    }
+
+    /// The adapter that burn-wgpu takes by default (its variable `CUBECL_WGPU_DEFAULT_DEVICE` names another), in f32.
+    ///
+    /// # Errors
+    /// Where this build lacks the feature `burn-wgpu` or there is no adapter.
+    pub fn burn_wgpu() -> Result<Self> {
+        Ok(Self { burn: wgpu::device()?.autodiff(), float: DType::F32 })
+    }
+
+    /// The same device for runs that nothing is differentiated in.
+    pub fn without_autodiff(&self) -> Self {
+        Self { burn: self.burn.clone().without_autodiff(), float: self.float }
+    }
+
+    /// The device as burn knows it.
+    pub(super) fn burn(&self) -> &burn::tensor::Device {
+        &self.burn
+    }
+
+    /// Floats on the device, in its precision.
+    pub(super) fn tensor<const D: usize>(&self, data: TensorData) -> Tensor<D> {
+        Tensor::from_data(data, (&self.burn, self.float))
+    }
+
+    /// Indices on the device. Ids lie below 2³¹: the graph's shape rule keeps every table smaller.
+    pub(super) fn indices(&self, ids: &[u32]) -> Tensor<1, Int> {
+        let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+        let count = ids.len();
+        Tensor::from_data(TensorData::new(ids, [count]), &self.burn)
+    }
+}

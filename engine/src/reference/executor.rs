@@ -1,0 +1,245 @@
+//! Training on the reference: the same steps as our executors take, each part in burn's own operations.
+
+use super::Device;
+use super::interpret::{Run, Value, expect_count, host};
+use crate::error::{Error, Result};
+use crate::executor::update::{Optimizer, Rate};
+use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::graph::{Graph, Input, Origin, ParameterId, ValueId};
+use crate::plan::arena::ArenaLayout;
+use burn::tensor::{Tensor, TensorData};
+use glasshouse_protocol::OptimizerKind;
+
+/// Trains the model of [`TrainingGraphs`], of which it runs the forward parts only. Weights and moments stay on the device.
+pub struct ReferenceExecutor {
+    graphs: TrainingGraphs,
+    layout: ArenaLayout,
+    optimizer: Optimizer,
+    device: Device,
+    /// By [`ParameterId`], rows and columns.
+    parameters: Vec<Tensor<2>>,
+    /// Likewise; unused where the parameter is frozen or the optimizer has none.
+    first_moments: Vec<Tensor<2>>,
+    second_moments: Vec<Tensor<2>>,
+}
+
+/// Loss and averaged gradients (by [`ParameterId`], `None` for what is frozen or takes no part) of a step.
+struct Pass {
+    loss: f32,
+    gradients: Vec<Option<Tensor<2>>>,
+}
+
+impl ReferenceExecutor {
+    /// An executor whose weights are all 0 until [`Self::set_state`].
+    pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
+        let layout = ArenaLayout::of(&graphs.train);
+        let mut executor = Self {
+            graphs: graphs.clone(),
+            layout,
+            optimizer,
+            device,
+            parameters: Vec::new(),
+            first_moments: Vec::new(),
+            second_moments: Vec::new(),
+        };
+        executor.set_state(&ArenaState {
+            parameters: vec![0.0; executor.layout.length],
+            ..ArenaState::default()
+        })?;
+        Ok(executor)
+    }
+
+    /// Takes optimizer steps one after the other.
+    pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
+        steps.iter().map(|step| self.step(step)).collect()
+    }
+
+    /// (mean loss, rows that count) of each batch, without dropout.
+    pub fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
+        let device = self.device.without_autodiff();
+        batches
+            .iter()
+            .map(|batch| {
+                let mut run = self.run(graph, batch, loss, &self.parameters, &device)?;
+                match host::<f32>(run.floats(loss)?)?[..] {
+                    [mean, count] => Ok((mean, count)),
+                    _ => Err(Error::Internal("a loss has two entries".to_owned())),
+                }
+            })
+            .collect()
+    }
+
+    /// Mean loss of a step's micro-batches and its gradient before clipping, laid out as the arena; weights stay as they are.
+    pub fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
+        let pass = self.pass(step)?;
+        let mut arena = vec![0.0; self.layout.trained_end];
+        for (number, gradient) in pass.gradients.into_iter().enumerate() {
+            if let Some(gradient) = gradient {
+                arena[self.layout.range(ParameterId(number as u32))].copy_from_slice(&host::<f32>(gradient)?);
+            }
+        }
+        Ok((pass.loss, arena))
+    }
+
+    /// Weights and moments.
+    pub fn state(&mut self) -> Result<ArenaState> {
+        let arena = |tensors: &[Tensor<2>], length: usize| -> Result<Vec<f32>> {
+            let mut arena = vec![0.0; length];
+            for (number, tensor) in tensors.iter().enumerate() {
+                let range = self.layout.range(ParameterId(number as u32));
+                if range.end <= length {
+                    arena[range].copy_from_slice(&host::<f32>(tensor.clone())?);
+                }
+            }
+            Ok(arena)
+        };
+        let trained = self.layout.trained_end;
+        Ok(ArenaState {
+            parameters: arena(&self.parameters, self.layout.length)?,
+            first_moments: if self.optimizer.first_moments() {
+                arena(&self.first_moments, trained)?
+            } else {
+                Vec::new()
+            },
+            second_moments: if self.optimizer.second_moments() {
+                arena(&self.second_moments, trained)?
+            } else {
+                Vec::new()
+            },
+        })
+    }
+
+    /// Sets weights and moments; empty moments are zeros.
+    pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
+        let device = self.device.without_autodiff();
+        let tensors = |arena: &[f32], length: usize| -> Result<Vec<Tensor<2>>> {
+            if !arena.is_empty() && arena.len() != length {
+                return Err(Error::Internal(format!("an arena of {} floats for {length}", arena.len())));
+            }
+            let parameters = self.graphs.train.parameters.iter().enumerate();
+            let tensor = |(number, parameter): (usize, &crate::graph::Parameter)| {
+                let range = self.layout.range(ParameterId(number as u32));
+                let zeros = || vec![0.0; range.len()];
+                let numbers = arena.get(range.clone()).map_or_else(zeros, <[f32]>::to_vec);
+                device.tensor(TensorData::new(numbers, [parameter.ty.rows(), parameter.ty.columns()]))
+            };
+            Ok(parameters.map(tensor).collect())
+        };
+        let (parameters, first, second) = (
+            tensors(&state.parameters, self.layout.length)?,
+            tensors(&state.first_moments, self.layout.trained_end)?,
+            tensors(&state.second_moments, self.layout.trained_end)?,
+        );
+        (self.parameters, self.first_moments, self.second_moments) = (parameters, first, second);
+        Ok(())
+    }
+
+    /// A run of the graph's forward part, done.
+    fn run<'run>(
+        &self,
+        graph: &'run Graph,
+        batch: &MicroBatch,
+        loss: ValueId,
+        parameters: &[Tensor<2>],
+        device: &'run Device,
+    ) -> Result<Run<'run>> {
+        let mut run = Run::new(graph, device, batch.seed, &[loss]);
+        for (input, ids) in [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)] {
+            if let Some(id) = graph.find(Origin::Input(input)) {
+                expect_count(graph, id, ids.len())?;
+                run.bind(id, run.value_from_data(id, &Data::U32(ids.clone()))?);
+            }
+        }
+        for (number, tensor) in parameters.iter().enumerate() {
+            if let Some(id) = graph.find(Origin::Parameter(ParameterId(number as u32))) {
+                run.bind(id, Value::Floats(tensor.clone()));
+            }
+        }
+        run.forward()?;
+        Ok(run)
+    }
+
+    fn pass(&self, step: &StepInput) -> Result<Pass> {
+        let (graph, loss) = (&self.graphs.train, self.graphs.train_loss);
+        let share = 1.0 / step.micro_batches.len() as f64;
+        let (mut total, mut sums) = (0.0, vec![None; self.parameters.len()]);
+        for batch in &step.micro_batches {
+            let leaf = |(number, tensor): (usize, &Tensor<2>)| {
+                let leaf = tensor.clone().autodiff();
+                if graph.parameters[number].trainable { leaf.require_grad() } else { leaf }
+            };
+            let leaves: Vec<Tensor<2>> = self.parameters.iter().enumerate().map(leaf).collect();
+            let mut run = self.run(graph, batch, loss, &leaves, &self.device)?;
+            let mean = run.floats(loss)?.narrow(1, 0, 1);
+            let mut gradients = mean.backward();
+            total += host::<f64>(mean)?.iter().sum::<f64>() * share;
+            for (sum, leaf) in sums.iter_mut().zip(&leaves) {
+                if let Some(gradient) = leaf.grad_remove(&mut gradients) {
+                    *sum = Some(match sum.take() {
+                        Some(before) => before + gradient * share,
+                        None => gradient * share,
+                    });
+                }
+            }
+        }
+        Ok(Pass { loss: total as f32, gradients: sums })
+    }
+
+    fn step(&mut self, step: &StepInput) -> Result<StepReport> {
+        let pass = self.pass(step)?;
+        let squares: Vec<Tensor<1>> = pass
+            .gradients
+            .iter()
+            .flatten()
+            .map(|gradient| (gradient.clone() * gradient.clone()).sum())
+            .collect();
+        let norm = if squares.is_empty() {
+            0.0
+        } else {
+            host::<f64>(Tensor::cat(squares, 0).unsqueeze::<2>())?.iter().sum::<f64>().sqrt() as f32
+        };
+        let report = StepReport { loss: pass.loss, gradient_norm: norm, skipped: false };
+        let Some(scale) = self.optimizer.gradient_scale(norm) else {
+            return Ok(StepReport { skipped: true, ..report });
+        };
+        let (first_correction, second_correction) = self.optimizer.corrections(step.step);
+        let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
+        for (number, gradient) in pass.gradients.into_iter().enumerate() {
+            let parameter = &self.graphs.train.parameters[number];
+            if parameter.trainable {
+                let decay = if parameter.decayed { self.optimizer.weight_decay } else { 0.0 };
+                let gradient = gradient.unwrap_or_else(|| self.parameters[number].zeros_like());
+                self.update(number, gradient * f64::from(scale), &rate, f64::from(decay));
+            }
+        }
+        Ok(report)
+    }
+
+    /// [`crate::executor::update::entry`] for a whole parameter, whose `gradient` is scaled already.
+    fn update(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
+        let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
+        let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));
+        let learning_rate = f64::from(rate.learning_rate);
+        let (first_correction, second_correction) =
+            (f64::from(rate.first_correction), f64::from(rate.second_correction));
+        let first = &mut self.first_moments[number];
+        let second = &mut self.second_moments[number];
+        if kind != OptimizerKind::Sgd {
+            *second = second.clone() * beta2 + gradient.clone() * gradient.clone() * (1.0 - beta2);
+        }
+        let step = match kind {
+            OptimizerKind::Adamw | OptimizerKind::Adam => {
+                *first = first.clone() * beta1 + gradient * (1.0 - beta1);
+                (first.clone() / first_correction) / ((second.clone() / second_correction).sqrt() + eps)
+            }
+            OptimizerKind::Sgd => {
+                *first = first.clone() * beta1 + gradient;
+                first.clone()
+            }
+            OptimizerKind::Rmsprop => gradient / (second.clone().sqrt() + eps),
+        };
+        let parameter = &mut self.parameters[number];
+        *parameter = parameter.clone() * (1.0 - learning_rate * decay) - step * learning_rate;
+    }
+}

@@ -1,0 +1,108 @@
+//! The oracle: forward graphs as plain burn operations, differentiated by burn.
+//!
+//! It shares nothing with our executors but the graph. Each operation is one expression written the obvious way
+//! ([`expressions`]): attention stores its T×T matrix, a norm is five element-wise operations. Backward nodes are left alone,
+//! since burn's autodiff differentiates what the forward part did. So a mistake in a gradient rule, in a kernel or in a CPU loop
+//! shows up as a difference. It runs on any burn device: Flex in f32 or f64 (the CPU), and burn-wgpu behind the feature
+//! `burn-wgpu`, where it is also the peer that our kernels must beat.
+
+mod device;
+mod executor;
+mod expressions;
+mod interpret;
+
+#[cfg(feature = "burn-wgpu")]
+mod wgpu;
+#[cfg(not(feature = "burn-wgpu"))]
+#[path = "without_wgpu.rs"]
+mod wgpu;
+
+pub use device::Device;
+pub use executor::ReferenceExecutor;
+
+use crate::error::{Error, Result};
+use crate::executor::Data;
+use crate::graph::{Graph, ValueId};
+use burn::tensor::TensorData;
+use interpret::{Run, Value};
+
+/// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches
+/// and parameters; constants follow from the graph. Dropout draws with the seed [0, 0]. The value of a cache is what it
+/// holds after the run.
+///
+/// # Errors
+/// Where an input is missing, does not fit its type, holds an id out of range, or a backward operation is needed.
+pub fn run_graph(
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    device: &Device,
+) -> Result<Vec<Data>> {
+    let mut run = Run::new(graph, device, [0, 0], read);
+    for (id, data) in inputs {
+        run.bind(*id, run.value_from_data(*id, data)?);
+    }
+    run.forward()?;
+    read.iter().map(|id| run.read(*id)).collect()
+}
+
+/// The gradient of Σ output·output_gradient with respect to each of `wrt`, inputs or parameters of floats; zeros where the
+/// output does not depend on one. Errors as [`run_graph`].
+pub fn gradients_of(
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    output: ValueId,
+    output_gradient: Vec<f32>,
+    wrt: &[ValueId],
+    device: &Device,
+) -> Result<Vec<Data>> {
+    let mut run = Run::new(graph, device, [0, 0], &[output]);
+    let mut leaves = Vec::new();
+    for (id, data) in inputs {
+        let mut value = run.value_from_data(*id, data)?;
+        if wrt.contains(id) {
+            let leaf = value.into_floats(graph, *id)?.require_grad();
+            leaves.push((*id, leaf.clone()));
+            value = Value::Floats(leaf);
+        }
+        run.bind(*id, value);
+    }
+    run.forward()?;
+    let weights = run.value_from_data(output, &Data::F32(output_gradient))?.into_floats(graph, output)?;
+    let sum = (run.floats(output)? * weights).sum();
+    let gradients = sum.is_tracked().then(|| sum.backward());
+    wrt.iter()
+        .map(|id| {
+            let (_, leaf) = leaves
+                .iter()
+                .find(|(leaf, _)| leaf == id)
+                .ok_or_else(|| Error::Internal(format!("value {} is no input of the reference", id.0)))?;
+            let gradient = gradients.as_ref().and_then(|gradients| leaf.grad(gradients));
+            Ok(Data::F32(match gradient {
+                Some(gradient) => interpret::host(gradient)?,
+                None => vec![0.0; graph.ty(*id).count()],
+            }))
+        })
+        .collect()
+}
+
+/// [`run_graph`] for floats in double precision on the CPU from end to end: what central differences are taken of.
+pub fn run_graph_in_f64(
+    graph: &Graph,
+    floats: &[(ValueId, Vec<f64>)],
+    ids: &[(ValueId, Vec<u32>)],
+    read: &[ValueId],
+) -> Result<Vec<Vec<f64>>> {
+    let device = Device::flex_in_f64().without_autodiff();
+    let mut run = Run::new(graph, &device, [0, 0], read);
+    for (id, numbers) in floats {
+        let (rows, columns) = (graph.ty(*id).rows(), graph.ty(*id).columns());
+        interpret::expect_count(graph, *id, numbers.len())?;
+        run.bind(*id, Value::Floats(device.tensor(TensorData::new(numbers.clone(), [rows, columns]))));
+    }
+    for (id, numbers) in ids {
+        run.bind(*id, Value::Ids(numbers.as_slice().into()));
+    }
+    run.forward()?;
+    read.iter().map(|id| interpret::host(run.floats(*id)?)).collect()
+}

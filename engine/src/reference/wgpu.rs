@@ -1,0 +1,17 @@
+//! burn's own GPU backend, as a peer to measure against.
+
+use crate::error::{Error, Result};
+use burn::tensor::DeviceKind;
+
+/// The default adapter.
+pub(super) fn device() -> Result<burn::tensor::Device> {
+    // The first call starts burn's runtime and can say why it will not; later ones find it running, which burn reports as an
+    // error of its own kind, and share it.
+    match burn::tensor::Device::wgpu_options().init() {
+        Ok(device) => Ok(device),
+        Err(burn::tensor::wgpu::WgpuInitError::Registration { .. }) => {
+            Ok(burn::tensor::Device::wgpu(DeviceKind::DefaultDevice))
+        }
+        Err(error) => Err(Error::Device(format!("burn-wgpu finds no adapter that it can use: {error}"))),
+    }
+}

@@ -1,0 +1,57 @@
+//! GPT-2's printable alphabet for bytes: every byte is one visible character, so that byte-level vocabularies can be
+//! stored as text (Radford et al. 2019). Printable Latin-1 stands for itself; the rest follows from U+0100 on.
+
+/// Whether a byte's own Latin-1 character is visible and so stands for it.
+fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff)
+}
+
+/// The alphabet: the character of each byte, indexed by the byte.
+pub(crate) fn alphabet() -> [char; 256] {
+    let mut next = 0x100_u32;
+    std::array::from_fn(|index| {
+        let byte = index as u8;
+        if stands_for_itself(byte) {
+            return char::from(byte);
+        }
+        let code = next;
+        next += 1;
+        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+    })
+}
+
+/// The way back: `table[character as usize]` for the 324 code points that the alphabet spans.
+pub(crate) struct ByteOf(Vec<Option<u8>>);
+
+impl ByteOf {
+    pub(crate) fn new() -> Self {
+        let mut table = vec![None; 0x144];
+        for (byte, character) in alphabet().into_iter().enumerate() {
+            if let Some(entry) = table.get_mut(character as usize) {
+                *entry = Some(byte as u8);
+            }
+        }
+        Self(table)
+    }
+
+    /// The bytes that a token of the alphabet stands for; `None` where it holds any other character.
+    pub(crate) fn bytes(&self, token: &str) -> Option<Vec<u8>> {
+        token.chars().map(|character| self.0.get(character as usize).copied().flatten()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alphabet_is_gpt2s_and_invertible() {
+        let alphabet = alphabet();
+        assert_eq!(alphabet[b' ' as usize], 'Ġ');
+        assert_eq!(alphabet[b'\n' as usize], 'Ċ');
+        assert_eq!(alphabet[0xad], 'Ń');
+        let text: String = alphabet.iter().collect();
+        assert_eq!(ByteOf::new().bytes(&text), Some((0..=255).collect()));
+        assert_eq!(ByteOf::new().bytes("漢"), None);
+    }
+}

@@ -1,0 +1,249 @@
+//! Text to tokens and back: byte, character, byte-level BPE, WordPiece and Unigram tokenizers.
+//!
+//! Encoding is the `tokenizers` crate's, so that the `tokenizer.json` we save means the same to Hugging Face's Python
+//! library, token for token. Around it: training that gives one vocabulary for one text on every machine ([`train`]),
+//! cuts at which long texts may be divided ([`cut`]), and decoding that never emits half a character ([`stream`]).
+//!
+//! | kind | model | splits on | lost in a round trip |
+//! |---|---|---|---|
+//! | byte | BPE of the 256 bytes without merges; id = byte | nothing | nothing |
+//! | char | BPE of the text's characters without merges, sorted by code point as in nanoGPT | nothing | characters that the training text lacks (dropped; [`Tokenizer::unknown_characters`] names them) |
+//! | BPE | byte-level BPE | GPT-2's pattern | nothing |
+//! | WordPiece | byte-level WordPiece; `…` marks what continues a word | GPT-2's pattern, 32 characters at most | nothing |
+//! | Unigram | byte-level Unigram | the same | nothing |
+//!
+//! Special tokens come after the vocabulary, `<|endoftext|>` first among them. Byte and character vocabularies hold it
+//! only where the text has several documents, so that a single text gets nanoGPT's ids (65 for tinyshakespeare).
+
+mod bytes;
+pub mod cut;
+mod lattice;
+mod merges;
+mod shape;
+pub mod stream;
+pub mod train;
+mod unigram;
+
+use crate::error::{Error, Result};
+use cut::{Cut, Rule};
+use std::path::Path;
+pub use stream::DecodeStream;
+use tokenizers::parallelism::MaybeParallelIterator;
+pub use train::Trainer;
+
+/// Ends a document; a window of training text may hold several.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// Bytes of text that one thread encodes at a time.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// Largest `tokenizer.json` that is read; the largest published ones hold some 40 MB.
+const LARGEST_FILE: u64 = 512 << 20;
+
+/// A trained or loaded tokenizer.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// Bytes of every token by id, where decoding is joining them; `None` for decoders we do not know.
+    bytes: Option<Vec<Vec<u8>>>,
+    cut: Cut,
+    end_of_text: Option<u32>,
+    vocabulary_size: usize,
+    /// Whether characters outside the vocabulary are dropped.
+    drops_unknown: bool,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Tokenizer of {} tokens, cut {:?}", self.vocabulary_size, self.cut.rule)
+    }
+}
+
+impl Tokenizer {
+    /// Trains on documents given as whole texts. Longer texts go to a [`Trainer`] piece by piece.
+    pub fn train<T: AsRef<str>>(
+        config: &glasshouse_protocol::TokenizerConfig,
+        documents: impl IntoIterator<Item = T>,
+    ) -> Result<Self> {
+        let mut trainer = Trainer::new(config)?;
+        let mut count = 0_u64;
+        for document in documents {
+            trainer.feed(document.as_ref());
+            count += 1;
+        }
+        trainer.finish(count > 1)
+    }
+
+    /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands.
+    pub fn load(path: &Path) -> Result<Self> {
+        let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        if size > LARGEST_FILE {
+            return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
+        }
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))
+    }
+
+    /// The same from memory.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::read(bytes).map_err(|reason| Error::bad_file("tokenizer.json", reason))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let json: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
+            format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")
+        })?;
+        shape::check(&json)?;
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
+        // Settings of a model's user, not of its tokens.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| error.to_string())?;
+        let vocabulary = inner.get_vocab(true);
+        let vocabulary_size = vocabulary.values().max().map_or(0, |last| *last as usize + 1);
+        if vocabulary_size > shape::LARGEST_VOCABULARY {
+            return Err(format!(
+                "its largest token id is {}, which no model has room for",
+                vocabulary_size - 1
+            ));
+        }
+        let shape = shape::recognise(&json);
+        let bytes = shape.spelling.map(|spelling| {
+            let mut table = vec![Vec::new(); vocabulary_size];
+            for (token, id) in &vocabulary {
+                if let Some(entry) = table.get_mut(*id as usize) {
+                    *entry = spelling.bytes(token);
+                }
+            }
+            table
+        });
+        Ok(Self {
+            bytes,
+            cut: shape.cut,
+            end_of_text: inner.token_to_id(END_OF_TEXT),
+            vocabulary_size,
+            drops_unknown: shape.drops_unknown,
+            inner,
+        })
+    }
+
+    /// Writes `tokenizer.json`; a file of that name is replaced at once or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let partial = path.with_extension("json.partial");
+        std::fs::write(&partial, self.to_json()?).map_err(Error::io(&partial))?;
+        std::fs::rename(&partial, path).map_err(Error::io(path))
+    }
+
+    /// The text of `tokenizer.json`: the same for the same tokenizer, to the byte.
+    pub fn to_json(&self) -> Result<String> {
+        self.inner.to_string(true).map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))
+    }
+
+    /// The tokens of a text. Special tokens' text becomes special tokens, as in Hugging Face's library.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.encode_many(&[text])?.pop().unwrap_or_default())
+    }
+
+    /// The tokens of each text, on all cores.
+    pub fn encode_many(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>> {
+        let pieces: Vec<(usize, &str)> = texts
+            .iter()
+            .enumerate()
+            .flat_map(|(index, text)| {
+                self.cut.pieces(text, PIECE_BYTES).into_iter().map(move |piece| (index, piece))
+            })
+            .collect();
+        let owners: Vec<usize> = pieces.iter().map(|(index, _)| *index).collect();
+        let encoded: Vec<Result<Vec<u32>>> =
+            pieces.into_maybe_par_iter().map(|(_, piece)| self.encode_piece(piece)).collect();
+        let mut tokens = vec![Vec::new(); texts.len()];
+        for (owner, piece) in owners.into_iter().zip(encoded) {
+            let piece = piece?;
+            match tokens.get_mut(owner) {
+                Some(text) if text.is_empty() => *text = piece,
+                Some(text) => text.extend_from_slice(&piece),
+                None => {}
+            }
+        }
+        Ok(tokens)
+    }
+
+    fn encode_piece(&self, piece: &str) -> Result<Vec<u32>> {
+        let encoding = self
+            .inner
+            .encode_fast(piece, false)
+            .map_err(|error| Error::Refused(format!("the tokenizer cannot encode this text: {error}")))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Ids and token strings of a text, as `tokenizer encode` prints them.
+    pub fn encode_tokens(&self, text: &str) -> Result<(Vec<u32>, Vec<String>)> {
+        let ids = self.encode(text)?;
+        let tokens = ids.iter().map(|id| self.token(*id).unwrap_or_default()).collect();
+        Ok((ids, tokens))
+    }
+
+    /// The text of tokens, special ones included. Ids outside the vocabulary add nothing; bytes that are no UTF-8
+    /// become U+FFFD.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        match &self.bytes {
+            Some(table) => {
+                let bytes: Vec<u8> =
+                    tokens.iter().filter_map(|token| table.get(*token as usize)).flatten().copied().collect();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            None => self.inner.decode(tokens, false).unwrap_or_default(),
+        }
+    }
+
+    /// Decodes token by token.
+    pub fn decode_stream(&self) -> DecodeStream<'_> {
+        DecodeStream::new(self)
+    }
+
+    /// The number of ids, special tokens included: the model's `vocabulary`.
+    pub fn vocabulary_size(&self) -> usize {
+        self.vocabulary_size
+    }
+
+    /// The id of `<|endoftext|>`, where the vocabulary holds it.
+    pub fn end_of_text(&self) -> Option<u32> {
+        self.end_of_text
+    }
+
+    /// A token's string as `tokenizer.json` spells it (`Ġthe` for " the" in byte-level vocabularies).
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The id of a token's string.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Characters of a text that encoding would drop, each once; empty for every kind but char.
+    pub fn unknown_characters(&self, text: &str) -> Vec<char> {
+        let mut unknown: Vec<char> = Vec::new();
+        if self.drops_unknown {
+            for character in text.chars() {
+                if !unknown.contains(&character) && self.id(character.encode_utf8(&mut [0; 4])).is_none() {
+                    unknown.push(character);
+                }
+            }
+        }
+        unknown
+    }
+
+    /// Where texts may be cut without changing their tokens.
+    pub fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    /// Whether documents must be encoded whole.
+    pub fn needs_whole_documents(&self) -> bool {
+        self.cut.rule == Rule::Never
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,179 @@
+//! The parts of a `tokenizer.json`: writing ours, and recognising in any file what we rely on (how tokens are spelt,
+//! where texts may be cut).
+
+use super::bytes::ByteOf;
+use super::cut::{Cut, Rule};
+use serde_json::{Value, json};
+
+/// GPT-2's splitting pattern, which the `ByteLevel` pre-tokenizer carries (Radford et al. 2019).
+pub(super) const GPT2_PATTERN: &str =
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+/// The same with runs of at most 32 characters: WordPiece's longest-match search takes time quadratic in a word's length.
+pub(super) const BOUNDED_PATTERN: &str =
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
+
+/// Marks a WordPiece token that continues a word. No byte is spelt with it, so that text can hold BERT's `##`.
+pub(super) const CONTINUES: &str = "…";
+
+/// Characters in a WordPiece word: 32 of at most 4 bytes and a space fit.
+const LONGEST_WORD: usize = 256;
+
+/// More ids than any model has; a foreign file's largest id sizes a table.
+pub(super) const LARGEST_VOCABULARY: usize = 1 << 24;
+
+/// A `tokenizer.json` of ours. `special` tokens get the ids from `first_special` on.
+pub(super) fn assemble(
+    model: &Value,
+    pre_tokenizer: &Value,
+    decoder: &Value,
+    special: &[String],
+    first_special: usize,
+) -> Value {
+    let added: Vec<Value> = special
+        .iter()
+        .enumerate()
+        .map(|(index, content)| {
+            json!({
+                "id": first_special + index, "content": content, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true,
+            })
+        })
+        .collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
+        "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": decoder, "model": model,
+    })
+}
+
+pub(super) fn byte_level(use_regex: bool) -> Value {
+    json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": use_regex })
+}
+
+pub(super) fn bounded_byte_level() -> Value {
+    let split = json!({
+        "type": "Split", "pattern": { "Regex": BOUNDED_PATTERN }, "behavior": "Isolated", "invert": false,
+    });
+    json!({ "type": "Sequence", "pretokenizers": [split, byte_level(false)] })
+}
+
+pub(super) fn fuse() -> Value {
+    json!({ "type": "Fuse" })
+}
+
+/// Takes the continuation mark off, then joins bytes.
+pub(super) fn word_piece_decoder() -> Value {
+    let replace = json!({ "type": "Replace", "pattern": { "String": CONTINUES }, "content": "" });
+    json!({ "type": "Sequence", "decoders": [replace, byte_level(true)] })
+}
+
+pub(super) fn bpe_model(vocabulary: &Value, merges: &Value) -> Value {
+    json!({
+        "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+        "vocab": vocabulary, "merges": merges,
+    })
+}
+
+pub(super) fn word_piece_model(vocabulary: &Value) -> Value {
+    json!({
+        "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": CONTINUES,
+        "max_input_chars_per_word": LONGEST_WORD, "vocab": vocabulary,
+    })
+}
+
+pub(super) fn unigram_model(vocabulary: &Value) -> Value {
+    json!({ "type": "Unigram", "unk_id": null, "vocab": vocabulary, "byte_fallback": false })
+}
+
+/// How a token's string stands for bytes.
+pub(super) enum Spelling {
+    /// The token's own UTF-8.
+    Plain,
+    /// GPT-2's alphabet; the mark, where there is one, stands for nothing.
+    ByteLevel(ByteOf, Option<String>),
+}
+
+impl Spelling {
+    pub(super) fn bytes(&self, token: &str) -> Vec<u8> {
+        match self {
+            Self::Plain => token.as_bytes().to_vec(),
+            Self::ByteLevel(table, mark) => {
+                let token = match mark {
+                    Some(mark) => token.replace(mark.as_str(), ""),
+                    None => token.to_owned(),
+                };
+                table.bytes(&token).unwrap_or_else(|| token.into_bytes())
+            }
+        }
+    }
+}
+
+/// What we rely on in a tokenizer.
+pub(super) struct Shape {
+    pub cut: Cut,
+    pub spelling: Option<Spelling>,
+    pub drops_unknown: bool,
+}
+
+/// Refuses what the `tokenizers` crate would fail on without an error.
+pub(super) fn check(json: &Value) -> Result<(), String> {
+    let model = &json["model"];
+    if !model.is_object() {
+        return Err("not a tokenizer.json: it has no `model`".to_owned());
+    }
+    let prefix = model["continuing_subword_prefix"].as_str().unwrap_or_default();
+    if model["type"] != "WordPiece" && !prefix.is_empty() {
+        return Err(format!("its model joins subwords by the prefix `{prefix}`, which is not supported"));
+    }
+    let ids = model["vocab"].as_object().into_iter().flatten().map(|(_, id)| id);
+    let added = json["added_tokens"].as_array().into_iter().flatten().map(|token| &token["id"]);
+    match ids.chain(added).find(|id| id.as_u64().is_none_or(|id| id >= LARGEST_VOCABULARY as u64)) {
+        Some(id) => Err(format!("a token's id is {id}, where a number below {LARGEST_VOCABULARY} belongs")),
+        None => Ok(()),
+    }
+}
+
+/// Reads from a `tokenizer.json` how its tokens are spelt and where texts may be cut.
+pub(super) fn recognise(json: &Value) -> Shape {
+    let (model, pre_tokenizer, decoder) = (&json["model"], &json["pre_tokenizer"], &json["decoder"]);
+    let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
+    let contents: Vec<&str> = added.iter().filter_map(|token| token["content"].as_str()).collect();
+    let plain_added = added.iter().all(|token| {
+        ["single_word", "lstrip", "rstrip", "normalized"].iter().all(|flag| token[*flag] == false)
+    }) && contents.iter().all(|content| !content.contains(char::is_whitespace));
+    let without_merges = model["type"] == "BPE" && model["merges"].as_array().is_some_and(Vec::is_empty);
+    let deterministic = model["dropout"].is_null();
+    let rule = if !json["normalizer"].is_null() || !plain_added || !deterministic {
+        Rule::Never
+    } else if without_merges
+        && model["end_of_word_suffix"].is_null()
+        && (pre_tokenizer.is_null() || is_byte_level(pre_tokenizer, false))
+    {
+        Rule::Anywhere
+    } else if is_byte_level(pre_tokenizer, true) || *pre_tokenizer == bounded_byte_level() {
+        Rule::BeforeWhitespace
+    } else {
+        Rule::Never
+    };
+    let spelling = match decoder["type"].as_str() {
+        Some("Fuse") => Some(Spelling::Plain),
+        Some("ByteLevel") => Some(Spelling::ByteLevel(ByteOf::new(), None)),
+        Some("Sequence") if *decoder == word_piece_decoder() => {
+            Some(Spelling::ByteLevel(ByteOf::new(), Some(CONTINUES.to_owned())))
+        }
+        _ => None,
+    };
+    let drops_unknown = without_merges && pre_tokenizer.is_null() && model["unk_token"].is_null();
+    Shape {
+        cut: Cut { rule, special: contents.into_iter().map(str::to_owned).collect() },
+        spelling,
+        drops_unknown,
+    }
+}
+
+fn is_byte_level(part: &Value, use_regex: bool) -> bool {
+    part["type"] == "ByteLevel"
+        && part["add_prefix_space"] == false
+        && part["use_regex"].as_bool().unwrap_or(true) == use_regex
+}

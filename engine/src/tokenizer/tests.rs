@@ -1,0 +1,237 @@
+//! Properties that hold for every kind of tokenizer.
+
+use super::*;
+use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+pub(crate) const KINDS: [TokenizerKind; 5] = [
+    TokenizerKind::Byte,
+    TokenizerKind::Char,
+    TokenizerKind::Bpe,
+    TokenizerKind::WordPiece,
+    TokenizerKind::Unigram,
+];
+
+pub(crate) fn config(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
+    TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
+}
+
+pub(crate) fn train(kind: TokenizerKind, vocabulary: usize, documents: &[&str]) -> Tokenizer {
+    Tokenizer::train(&config(kind, vocabulary), documents).unwrap()
+}
+
+/// Two documents with every character that the random strings below are made of.
+fn documents() -> [String; 2] {
+    let characters: String = ALPHABET.iter().collect();
+    let prose = "The little fox didn't see the river. \"We've lost 12 red boats!\" he said.\n\n\tThey'll go home… ## now.\n";
+    [prose.repeat(30), format!("{characters}{}", "An owl isn't a mouse, and 1234 isn't 56.  \r\n".repeat(20))]
+}
+
+/// Letters, marks, digits, punctuation, controls and every sort of white space.
+const ALPHABET: &[char] = &[
+    'a', 'b', 's', 't', 'l', 'é', '漢', '字', 'あ', '😀', '\u{301}', '\u{200d}', '0', '7', '½', '٣', '\'',
+    '’', '"', '.', ',', '#', '…', '_', '<', '|', '>', '-', ' ', '\n', '\r', '\t', '\u{a0}', '\u{2028}',
+    '\u{3000}', '\u{1c}', '\u{85}', '\0', '\u{feff}', 'e', 'n', 'd', 'o', 'f', 'x', 'v', 'r', 'm', 'T', 'h',
+];
+
+static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
+    let documents = documents();
+    KINDS.iter().map(|kind| Tokenizer::train(&config(*kind, 640), &documents).unwrap()).collect()
+});
+
+fn nasty() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        8 => proptest::sample::select(ALPHABET).prop_map(String::from),
+        3 => proptest::sample::select(&[" ", "  ", "\n", "\n\n", "\t ", "   "][..]).prop_map(str::to_owned),
+        3 => proptest::sample::select(&["'s", "'ll", "'t x", "the", " fox", "12", "...", "##"][..])
+            .prop_map(str::to_owned),
+        1 => proptest::sample::select(&["<|endoftext|>", "<|endoftext", "endoftext|>"][..]).prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(part, 0..120).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn pieces_give_the_tokens_of_the_whole(text in nasty(), target in 1_usize..40) {
+        for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+            let pieces = tokenizer.cut().pieces(&text, target);
+            prop_assert_eq!(pieces.concat(), text.as_str());
+            let piecewise: Vec<u32> =
+                pieces.iter().flat_map(|piece| tokenizer.encode_piece(piece).unwrap()).collect();
+            prop_assert_eq!(piecewise, tokenizer.encode_piece(&text).unwrap(), "{:?}", kind);
+        }
+    }
+
+    #[test]
+    fn text_survives_a_round_trip(text in nasty()) {
+        for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+            let tokens = tokenizer.encode(&text).unwrap();
+            prop_assert_eq!(tokenizer.decode(&tokens), text.as_str(), "{:?}", kind);
+            prop_assert_eq!(tokenizer.inner.decode(&tokens, false).unwrap(), text.as_str(), "{:?}", kind);
+            let mut stream = tokenizer.decode_stream();
+            let mut streamed: String = tokens.iter().filter_map(|token| stream.push(*token)).collect();
+            streamed.extend(stream.flush());
+            prop_assert_eq!(streamed, text.as_str(), "{:?}", kind);
+        }
+    }
+
+    #[test]
+    fn any_ids_decode_as_the_crate_decodes_them(draws in proptest::collection::vec(0_u32..100_000, 0..40)) {
+        for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+            let ids: Vec<u32> = draws.iter().map(|draw| draw % tokenizer.vocabulary_size() as u32).collect();
+            let theirs = tokenizer.inner.decode(&ids, false).unwrap();
+            prop_assert_eq!(tokenizer.decode(&ids), theirs.as_str(), "{:?}", kind);
+            let mut stream = tokenizer.decode_stream();
+            let mut streamed: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
+            streamed.extend(stream.flush());
+            prop_assert_eq!(streamed, theirs, "{:?}", kind);
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_refused_or_read(position in 0_usize..100_000, byte: u8, kind in 0_usize..5) {
+        let mut bytes = TOKENIZERS[kind].to_json().unwrap().into_bytes();
+        let position = position % bytes.len();
+        bytes[position] = byte;
+        if let Ok(tokenizer) = Tokenizer::from_bytes(&bytes) {
+            let _ = tokenizer.encode("a fox").map(|tokens| tokenizer.decode(&tokens));
+        }
+        prop_assert!(Tokenizer::from_bytes(&bytes[..position]).is_err());
+    }
+}
+
+#[test]
+fn every_kind_knows_where_it_may_be_cut() {
+    let rules: Vec<Rule> = TOKENIZERS.iter().map(|tokenizer| tokenizer.cut().rule).collect();
+    let words = Rule::BeforeWhitespace;
+    assert_eq!(rules, [Rule::Anywhere, Rule::Anywhere, words, words, words]);
+}
+
+#[test]
+fn two_trainings_give_one_file() {
+    let documents = documents();
+    for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+        for _ in 0..3 {
+            let again = Tokenizer::train(&config(*kind, 640), &documents).unwrap();
+            assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap(), "{kind:?}");
+        }
+        let json = tokenizer.to_json().unwrap();
+        let reread = Tokenizer::from_bytes(json.as_bytes()).unwrap();
+        assert_eq!(reread.to_json().unwrap(), json, "{kind:?}");
+        assert_eq!(reread.vocabulary_size(), tokenizer.vocabulary_size());
+    }
+}
+
+#[test]
+fn a_trainer_fed_in_pieces_learns_the_same() {
+    let documents = documents();
+    for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+        let mut trainer = Trainer::new(&config(*kind, 640)).unwrap();
+        for document in &documents {
+            let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
+            for piece in cut.pieces(document, 100) {
+                trainer.feed(piece);
+            }
+        }
+        assert_eq!(
+            trainer.finish(true).unwrap().to_json().unwrap(),
+            tokenizer.to_json().unwrap(),
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn ids_are_what_the_documentation_says() {
+    let [byte, char, bpe, word_piece, unigram] = &TOKENIZERS[..] else { panic!("five kinds") };
+    assert_eq!(byte.encode("A\n\u{ff}").unwrap(), [65, 10, 0xc3, 0xbf]);
+    assert_eq!((byte.vocabulary_size(), byte.end_of_text()), (257, Some(256)));
+    let mut sorted: Vec<char> = documents().concat().chars().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let last = sorted.len() as u32;
+    assert_eq!(char.encode(&sorted.iter().collect::<String>()).unwrap(), (0..last).collect::<Vec<_>>());
+    assert_eq!(char.end_of_text(), Some(last));
+    for tokenizer in [bpe, word_piece, unigram] {
+        assert!(tokenizer.vocabulary_size() <= 640);
+        assert_eq!(tokenizer.end_of_text(), Some(tokenizer.vocabulary_size() as u32 - 1));
+    }
+    assert_eq!(bpe.vocabulary_size(), 640.min(bpe.vocabulary_size()));
+    assert!(word_piece.encode_tokens("the foxes").unwrap().1.iter().any(|token| token.starts_with('…')));
+}
+
+#[test]
+fn a_single_document_needs_no_end_of_text() {
+    let char = train(TokenizerKind::Char, 0, &["hello"]);
+    assert_eq!((char.vocabulary_size(), char.end_of_text()), (4, None));
+    assert_eq!(char.unknown_characters("help!p"), ['p', '!']);
+    assert_eq!(train(TokenizerKind::Byte, 0, &["hello"]).vocabulary_size(), 256);
+    assert_eq!(train(TokenizerKind::Bpe, 300, &["hello"]).end_of_text(), Some(256));
+}
+
+#[test]
+fn special_tokens_follow_end_of_text() {
+    let config =
+        TokenizerConfig { special_tokens: vec!["<|user|>".into()], ..config(TokenizerKind::Bpe, 300) };
+    let tokenizer = Tokenizer::train(&config, ["the fox and the owl"]).unwrap();
+    let end = tokenizer.end_of_text().unwrap();
+    assert_eq!(tokenizer.id("<|user|>"), Some(end + 1));
+    assert_eq!(tokenizer.encode("<|user|>").unwrap(), [end + 1]);
+}
+
+#[test]
+fn settings_that_cannot_work_are_named() {
+    let small = Tokenizer::train(&config(TokenizerKind::WordPiece, 300), ["x"]).unwrap_err().to_string();
+    assert!(small.starts_with("tokenizer.vocabulary = 300 must be at least 513"), "{small}");
+    let spaced = TokenizerConfig { special_tokens: vec!["a b".into()], ..config(TokenizerKind::Bpe, 300) };
+    let spaced = Tokenizer::train(&spaced, ["x"]).unwrap_err().to_string();
+    assert!(spaced.starts_with("tokenizer.special_tokens = \"a b\" must hold printable ASCII"), "{spaced}");
+}
+
+#[test]
+fn texts_with_too_little_to_learn_still_give_a_tokenizer() {
+    for kind in KINDS {
+        let tokenizer = train(kind, 600, &["x"]);
+        assert_eq!(tokenizer.decode(&tokenizer.encode("x").unwrap()), "x", "{kind:?}");
+    }
+}
+
+#[test]
+fn foreign_and_damaged_files_say_what_is_wrong() {
+    for (bytes, part) in [
+        (&b"{\"version\": \"1.0\""[..], "not JSON"),
+        (b"{}", "no `model`"),
+        (b"{\"model\": {\"type\": \"Magic\"}}", "cannot be used|that can be used"),
+        (
+            b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999999}, \"merges\": []}}",
+            "id is 99999999999",
+        ),
+    ] {
+        let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();
+        assert!(part.split('|').any(|part| message.contains(part)), "{message}");
+        assert!(!message.contains('\n'));
+    }
+    let missing = Tokenizer::load(Path::new("no/such/tokenizer.json")).unwrap_err().to_string();
+    assert!(missing.starts_with("no/such/tokenizer.json: "), "{missing}");
+}
+
+#[test]
+fn a_foreign_tokenizer_encodes_documents_whole() {
+    let json = r#"{"version":"1.0","added_tokens":[],"normalizer":{"type":"Lowercase"},
+        "pre_tokenizer":{"type":"Whitespace"},"post_processor":null,
+        "decoder":{"type":"WordPiece","prefix":"\u0023\u0023","cleanup":true},
+        "model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"\u0023\u0023",
+        "max_input_chars_per_word":100,"vocab":{"[UNK]":0,"fox":1,"\u0023\u0023es":2,"the":3}}}"#;
+    let tokenizer = Tokenizer::from_bytes(json.as_bytes()).unwrap();
+    assert!(tokenizer.needs_whole_documents());
+    let tokens = tokenizer.encode("The foxes").unwrap();
+    assert_eq!(tokens, [3, 1, 2]);
+    assert_eq!(tokenizer.decode(&tokens), "the foxes");
+    let mut stream = tokenizer.decode_stream();
+    let mut text: String = tokens.iter().filter_map(|token| stream.push(*token)).collect();
+    text.extend(stream.flush());
+    assert_eq!(text, "the foxes");
+}

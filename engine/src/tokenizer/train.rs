@@ -1,0 +1,256 @@
+//! Training a tokenizer on a stream of text: only counts of words, or the set of characters, are kept.
+
+use super::bytes::alphabet;
+use super::cut::{Cut, Rule};
+use super::{END_OF_TEXT, Tokenizer, merges, shape, unigram};
+use crate::error::{Error, Result};
+use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tokenizers::parallelism::MaybeParallelIterator;
+use tokenizers::utils::SysRegex;
+
+/// Text that is gathered before all cores count its words.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A word of more bytes teaches a vocabulary nothing and would cost the trainers quadratic time.
+const LONGEST_WORD: usize = 128;
+
+/// Gathers what a tokenizer's training needs from text given piece by piece.
+///
+/// Pieces of one document should be cut where [`Cut`] with [`Rule::BeforeWhitespace`] allows it: words that a cut
+/// divides are counted as two.
+pub struct Trainer {
+    config: TokenizerConfig,
+    characters: BTreeSet<char>,
+    words: HashMap<String, u64>,
+    pattern: Option<SysRegex>,
+    buffer: Vec<String>,
+    buffered: usize,
+}
+
+impl Trainer {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A special token that is not printable ASCII without spaces, or a vocabulary too small for its alphabet.
+    pub fn new(config: &TokenizerConfig) -> Result<Self> {
+        for token in &config.special_tokens {
+            if token.is_empty() || !token.chars().all(|character| character.is_ascii_graphic()) {
+                return Err(Error::Invalid(Invalid {
+                    field: "tokenizer.special_tokens".to_owned(),
+                    value: format!("{token:?}"),
+                    rule: "hold printable ASCII characters only, without spaces".to_owned(),
+                }));
+            }
+        }
+        let pattern = match config.kind {
+            TokenizerKind::Byte | TokenizerKind::Char => None,
+            TokenizerKind::Bpe => Some(shape::GPT2_PATTERN),
+            TokenizerKind::WordPiece | TokenizerKind::Unigram => Some(shape::BOUNDED_PATTERN),
+        };
+        let pattern = pattern
+            .map(SysRegex::new)
+            .transpose()
+            .map_err(|error| Error::Internal(format!("splitting pattern: {error}")))?;
+        let trainer = Self {
+            config: config.clone(),
+            characters: BTreeSet::new(),
+            words: HashMap::new(),
+            pattern,
+            buffer: Vec::new(),
+            buffered: 0,
+        };
+        let alphabet = trainer.alphabet_size();
+        let least = alphabet + trainer.special(true).len();
+        if alphabet > 0 && config.vocabulary < least {
+            return Err(Error::Invalid(Invalid {
+                field: "tokenizer.vocabulary".to_owned(),
+                value: config.vocabulary.to_string(),
+                rule: format!(
+                    "be at least {least} for this kind ({alphabet} for its alphabet of bytes, {} for special tokens)",
+                    least - alphabet
+                ),
+            }));
+        }
+        Ok(trainer)
+    }
+
+    /// Tokens that a trained vocabulary begins with.
+    fn alphabet_size(&self) -> usize {
+        match self.config.kind {
+            TokenizerKind::Byte | TokenizerKind::Char => 0,
+            TokenizerKind::Bpe | TokenizerKind::Unigram => 256,
+            TokenizerKind::WordPiece => 512,
+        }
+    }
+
+    /// Special tokens in the order of their ids.
+    fn special(&self, several_documents: bool) -> Vec<String> {
+        let always = !matches!(self.config.kind, TokenizerKind::Byte | TokenizerKind::Char);
+        let end = (always || several_documents).then(|| END_OF_TEXT.to_owned());
+        let mut tokens: Vec<String> = Vec::new();
+        for token in end.into_iter().chain(self.config.special_tokens.iter().cloned()) {
+            if !tokens.contains(&token) {
+                tokens.push(token);
+            }
+        }
+        tokens
+    }
+
+    /// Takes a document, or a piece of one.
+    pub fn feed(&mut self, text: &str) {
+        match self.config.kind {
+            TokenizerKind::Byte => {}
+            TokenizerKind::Char => {
+                // Most characters come again at once; the set is asked about the others only.
+                let mut last = None;
+                for character in text.chars() {
+                    if last != Some(character) {
+                        self.characters.insert(character);
+                        last = Some(character);
+                    }
+                }
+            }
+            TokenizerKind::Bpe | TokenizerKind::WordPiece | TokenizerKind::Unigram => {
+                self.buffered += text.len();
+                self.buffer.push(text.to_owned());
+                if self.buffered >= BUFFER_BYTES {
+                    self.count();
+                }
+            }
+        }
+    }
+
+    /// Counts the words of the gathered text.
+    fn count(&mut self) {
+        self.buffered = 0;
+        let texts = std::mem::take(&mut self.buffer);
+        let Some(pattern) = &self.pattern else { return };
+        let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
+        let pieces: Vec<&str> = texts.iter().flat_map(|text| cut.pieces(text, super::PIECE_BYTES)).collect();
+        let counts: Vec<HashMap<&str, u64>> = pieces
+            .into_maybe_par_iter()
+            .map(|piece| {
+                let mut counts = HashMap::new();
+                for (start, end) in pattern.find_iter(piece) {
+                    if let Some(word) = piece.get(start..end).filter(|word| word.len() <= LONGEST_WORD) {
+                        *counts.entry(word).or_default() += 1;
+                    }
+                }
+                counts
+            })
+            .collect();
+        for (word, count) in counts.into_iter().flatten() {
+            match self.words.get_mut(word) {
+                Some(total) => *total += count,
+                None => {
+                    self.words.insert(word.to_owned(), count);
+                }
+            }
+        }
+    }
+
+    /// Trains. Byte and character vocabularies hold `<|endoftext|>` where the text had several documents.
+    pub fn finish(mut self, several_documents: bool) -> Result<Tokenizer> {
+        self.count();
+        let special = self.special(several_documents);
+        let json = match self.config.kind {
+            TokenizerKind::Byte => self.byte(&special),
+            TokenizerKind::Char => self.characters(&special)?,
+            TokenizerKind::Bpe => self.byte_pairs(&special),
+            TokenizerKind::WordPiece => self.word_pieces(&special),
+            TokenizerKind::Unigram => self.unigram(&special),
+        };
+        let json = serde_json::to_vec(&json)
+            .map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))?;
+        Tokenizer::from_bytes(&json)
+    }
+
+    fn byte(&self, special: &[String]) -> Value {
+        let vocabulary = vocabulary(alphabet().iter().map(char::to_string));
+        let level = shape::byte_level(false);
+        shape::assemble(
+            &shape::bpe_model(&vocabulary, &json!([])),
+            &level,
+            &shape::byte_level(true),
+            special,
+            256,
+        )
+    }
+
+    fn characters(&self, special: &[String]) -> Result<Value> {
+        let count = self.characters.len();
+        if count == 0 {
+            return Err(Error::Refused(
+                "there is no text to take a vocabulary of characters from".to_owned(),
+            ));
+        }
+        let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
+        let model = shape::bpe_model(&vocabulary, &json!([]));
+        Ok(shape::assemble(&model, &Value::Null, &shape::fuse(), special, count))
+    }
+
+    /// Words spelt in the byte alphabet, sorted, with their counts.
+    fn spelt_words(&mut self) -> Vec<(String, u64)> {
+        let alphabet = alphabet();
+        let words: BTreeMap<String, u64> = std::mem::take(&mut self.words)
+            .into_iter()
+            .map(|(word, count)| {
+                let spelt = word.bytes().filter_map(|byte| alphabet.get(usize::from(byte))).collect();
+                (spelt, count)
+            })
+            .collect();
+        words.into_iter().collect()
+    }
+
+    fn byte_pairs(&mut self, special: &[String]) -> Value {
+        let words = self.spelt_words();
+        let limit = self.config.vocabulary - special.len();
+        let merges = merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency);
+        let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
+        let count = merges.tokens.len();
+        let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
+        shape::assemble(&model, &shape::byte_level(true), &shape::byte_level(true), special, count)
+    }
+
+    fn word_pieces(&mut self, special: &[String]) -> Value {
+        let words = self.spelt_words();
+        let first = sorted_alphabet();
+        let inside: Vec<String> = first.iter().map(|byte| format!("{}{byte}", shape::CONTINUES)).collect();
+        let letters = first.into_iter().chain(inside).collect();
+        let limit = self.config.vocabulary - special.len();
+        let merges = merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency);
+        let count = merges.tokens.len();
+        let model = shape::word_piece_model(&vocabulary(merges.tokens));
+        shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)
+    }
+
+    fn unigram(&mut self, special: &[String]) -> Value {
+        let words: BTreeMap<Vec<u8>, u64> = std::mem::take(&mut self.words)
+            .into_iter()
+            .filter(|(_, count)| *count >= self.config.min_frequency)
+            .map(|(word, count)| (word.into_bytes(), count))
+            .collect();
+        let words: Vec<(Vec<u8>, u64)> = words.into_iter().collect();
+        let alphabet = alphabet();
+        let pieces: Vec<(String, f64)> = unigram::train(&words, self.config.vocabulary - special.len())
+            .into_iter()
+            .map(|(piece, score)| (piece.iter().map(|byte| alphabet[usize::from(*byte)]).collect(), score))
+            .collect();
+        let count = pieces.len();
+        let model = shape::unigram_model(&json!(pieces));
+        shape::assemble(&model, &shape::bounded_byte_level(), &shape::byte_level(true), special, count)
+    }
+}
+
+/// The byte alphabet by code point, as GPT-2 numbers it.
+fn sorted_alphabet() -> Vec<String> {
+    let sorted: BTreeSet<char> = alphabet().into_iter().collect();
+    sorted.iter().map(char::to_string).collect()
+}
+
+/// Tokens numbered in their order.
+fn vocabulary(tokens: impl IntoIterator<Item = String>) -> Value {
+    Value::Object(tokens.into_iter().enumerate().map(|(id, token)| (token, json!(id))).collect())
+}

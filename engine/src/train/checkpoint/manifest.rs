@@ -1,0 +1,135 @@
+//! The list of a run's valid checkpoints, with checksums.
+
+use crate::error::{Error, Result};
+use crate::project::storage;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const FORMAT: &str = "glasshouse-checkpoints";
+const VERSION: u32 = 1;
+/// Longest manifest that is read.
+const LARGEST: u64 = 64 << 10;
+/// What a manifest begins with; eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then what the checksum covers.
+const BEFORE_CHECKSUM: &str = "{\"crc32c\":\"";
+const AFTER_CHECKSUM: &str = "\",\n";
+
+/// One of the two manifests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    A,
+    B,
+}
+
+impl Slot {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    pub(super) fn path(self, folder: &Path) -> PathBuf {
+        folder.join(match self {
+            Self::A => "manifest-a.json",
+            Self::B => "manifest-b.json",
+        })
+    }
+}
+
+/// A checkpoint file and how to know that it is whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Its name in the folder.
+    pub file: String,
+    pub bytes: u64,
+    pub crc32c: u32,
+    pub step: u64,
+    pub val_loss: Option<f32>,
+}
+
+impl Entry {
+    /// The file's bytes, checked.
+    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>> {
+        let found = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        if found != self.bytes {
+            return Err(Error::bad_file(path, format!("{found} bytes long instead of {}", self.bytes)));
+        }
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        if crc32c::crc32c(&bytes) != self.crc32c {
+            return Err(Error::bad_file(path, "its bytes are not those that were written (checksum)"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// A manifest's content, without its checksum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    format: String,
+    version: u32,
+    /// Counts the saves of the run; the higher of two manifests is the newer.
+    pub sequence: u64,
+    pub latest: Entry,
+    pub best: Option<Entry>,
+}
+
+impl Manifest {
+    pub(super) fn new(sequence: u64, latest: Entry, best: Option<Entry>) -> Self {
+        Self { format: FORMAT.to_owned(), version: VERSION, sequence, latest, best }
+    }
+
+    pub(super) fn names(&self, file: &str) -> bool {
+        self.latest.file == file || self.best.as_ref().is_some_and(|best| best.file == file)
+    }
+
+    pub(super) fn write(&self, folder: &Path, slot: Slot) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
+        let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
+        let checksum = crc32c::crc32c(covered.as_bytes());
+        let text = format!("{BEFORE_CHECKSUM}{checksum:08x}{AFTER_CHECKSUM}{covered}");
+        storage::write_atomically(&slot.path(folder), text.as_bytes())
+    }
+
+    /// `None` where the file does not exist.
+    pub(super) fn read(folder: &Path, slot: Slot) -> Result<Option<Self>> {
+        let path = slot.path(folder);
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.len() > LARGEST => Err(Error::bad_file(path, "too long")),
+            Ok(_) => {
+                let text = std::fs::read(&path).map_err(Error::io(&path))?;
+                Self::parse(&text).map(Some).map_err(|reason| Error::bad_file(path, reason))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(path)(error)),
+        }
+    }
+
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
+        let covered = text
+            .strip_prefix(BEFORE_CHECKSUM)
+            .and_then(|rest| Some((rest.get(..8)?, rest.get(8..)?.strip_prefix(AFTER_CHECKSUM)?)))
+            .filter(|(checksum, covered)| {
+                // Digits as we write them, so that no other byte is taken for the same.
+                *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes()))
+            })
+            .map(|(_, covered)| covered)
+            .ok_or("its checksum does not fit its content")?;
+        let manifest: Self =
+            serde_json::from_str(&format!("{{{covered}")).map_err(|error| error.to_string())?;
+        if manifest.format != FORMAT || manifest.version != VERSION {
+            return Err(format!(
+                "of version {} of {}, not {VERSION} of {FORMAT}",
+                manifest.version, manifest.format
+            ));
+        }
+        for entry in [Some(&manifest.latest), manifest.best.as_ref()].into_iter().flatten() {
+            // Names from outside must not lead out of the folder.
+            let plain = entry.file.starts_with("step-") && !entry.file.contains(['/', '\\']);
+            if !plain {
+                return Err(format!("`{}` is no checkpoint's name", entry.file));
+            }
+        }
+        Ok(manifest)
+    }
+}

@@ -1,0 +1,188 @@
+//! Checkpoints that are valid or absent.
+//!
+//! The state goes to a file of a fresh name; only when that is on disk does one of two alternating manifests,
+//! `manifest-a.json` and `manifest-b.json`, name it. A manifest carries a checksum of itself and of the files it names, so
+//! whatever a crash or a full disk leaves behind, the newest manifest that checks out names whole files, and the one before
+//! it names the state before. (Alternating, because a browser's private file system has no atomic rename.)
+//!
+//! Kept are the latest state, the one before it, and the one with the lowest validation loss.
+
+mod manifest;
+mod state;
+
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
+
+use crate::error::{Error, Result};
+use crate::executor::ArenaState;
+use crate::graph::Parameter;
+use crate::project::storage;
+use manifest::{Entry, Manifest, Slot};
+use std::path::{Path, PathBuf};
+
+/// Which of a run's checkpoints is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The newest state.
+    Latest,
+    /// The state with the lowest validation loss; the newest where the run was never evaluated.
+    Best,
+}
+
+/// A checkpoint that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// Where the run stood.
+    pub info: CheckpointInfo,
+    /// Weights, and moments where they were asked for.
+    pub state: ArenaState,
+    /// The file.
+    pub path: PathBuf,
+    /// What was damaged and had to be passed over, a line each.
+    pub notices: Vec<String>,
+}
+
+/// The checkpoints of one run.
+#[derive(Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    /// The manifest that was loaded from or written last: the one that the next save must not touch.
+    trusted: Option<Slot>,
+    best: Option<Entry>,
+}
+
+impl Checkpoints {
+    /// The checkpoints in a folder, which may not exist yet.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), trusted: None, best: None }
+    }
+
+    /// Reads a checkpoint for a model with these parameters. `None` where none was ever finished.
+    ///
+    /// # Errors
+    /// Checkpoints exist, and each is damaged or belongs to another model.
+    pub fn load(
+        &mut self,
+        which: Which,
+        parameters: &[Parameter],
+        content: Content,
+    ) -> Result<Option<Loaded>> {
+        let mut notices = Vec::new();
+        let manifests = self.manifests(&mut notices);
+        if manifests.is_empty() && notices.is_empty() {
+            return Ok(None);
+        }
+        let latest = manifests.iter().map(|(slot, manifest)| (*slot, &manifest.latest));
+        let best = manifests.iter().filter_map(|(slot, manifest)| Some((*slot, manifest.best.as_ref()?)));
+        let candidates: Vec<(Slot, &Entry)> = match which {
+            Which::Latest => latest.collect(),
+            Which::Best => best.chain(latest).collect(),
+        };
+        for (slot, entry) in candidates {
+            let path = self.folder.join(&entry.file);
+            let read = entry.read(&path).and_then(|bytes| state::read(&path, &bytes, parameters, content));
+            match read {
+                Ok((info, state)) => {
+                    if !notices.is_empty() {
+                        notices.push(format!("using {} of step {} instead", path.display(), info.step));
+                    }
+                    self.trusted = Some(slot);
+                    return Ok(Some(Loaded { info, state, path, notices }));
+                }
+                Err(error) => {
+                    let notice = format!("damaged checkpoint passed over: {error}");
+                    if !notices.contains(&notice) {
+                        notices.push(notice);
+                    }
+                }
+            }
+        }
+        let reason = format!("no checkpoint of this run can be used. {}", notices.join(". "));
+        Err(Error::bad_file(&self.folder, reason))
+    }
+
+    /// Keeps the best checkpoint of the manifest that [`Checkpoints::load`] used, if its file is whole. To be called once
+    /// before a resumed run saves. Returns a notice where the best one is lost.
+    pub fn keep_best(&mut self) -> Option<String> {
+        let trusted = self.trusted?;
+        let best = Manifest::read(&self.folder, trusted).ok().flatten()?.best?;
+        match best.read(&self.folder.join(&best.file)) {
+            Ok(_) => {
+                self.best = Some(best);
+                None
+            }
+            Err(error) => Some(format!(
+                "the best checkpoint is damaged, so the next evaluation makes a new one: {error}"
+            )),
+        }
+    }
+
+    /// Writes a checkpoint and makes it the latest, and the best where `best` says so. Returns its path.
+    ///
+    /// # Errors
+    /// The file system refuses, as on a full disk; all earlier checkpoints are then as they were.
+    pub fn save(
+        &mut self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        state: &ArenaState,
+        best: bool,
+    ) -> Result<PathBuf> {
+        std::fs::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        let manifests = self.manifests(&mut Vec::new());
+        let newest = manifests.first();
+        let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
+        let slot = match self.trusted.or(newest.map(|(slot, _)| *slot)) {
+            Some(trusted) => trusted.other(),
+            None => Slot::A,
+        };
+        let file = format!("step-{:08}-{sequence:06}.safetensors", info.step);
+        let path = self.folder.join(&file);
+        let (bytes, crc32c) = state::write(&path, info, parameters, state).inspect_err(|_| {
+            // A file that no manifest names only takes space, which may be what is lacking.
+            std::fs::remove_file(&path).ok();
+        })?;
+        storage::sync_folder_of(&path);
+        let latest = Entry { file, bytes, crc32c, step: info.step, val_loss: info.val_loss };
+        let best = if best { Some(latest.clone()) } else { self.best.clone() };
+        Manifest::new(sequence, latest, best.clone()).write(&self.folder, slot)?;
+        self.trusted = Some(slot);
+        self.best = best;
+        self.sweep()?;
+        Ok(path)
+    }
+
+    /// Both manifests, as far as they check out, the newest first; what does not is noted.
+    fn manifests(&self, notices: &mut Vec<String>) -> Vec<(Slot, Manifest)> {
+        let mut manifests = Vec::new();
+        for slot in [Slot::A, Slot::B] {
+            match Manifest::read(&self.folder, slot) {
+                Ok(manifest) => manifests.extend(manifest.map(|manifest| (slot, manifest))),
+                Err(error) => notices.push(format!("damaged list of checkpoints passed over: {error}")),
+            }
+        }
+        manifests.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        manifests
+    }
+
+    /// Removes checkpoint files that neither manifest names.
+    fn sweep(&self) -> Result<()> {
+        let manifests = self.manifests(&mut Vec::new());
+        let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
+        for entry in std::fs::read_dir(&self.folder).map_err(Error::io(&self.folder))? {
+            let path = entry.map_err(Error::io(&self.folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
+                std::fs::remove_file(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Their folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+#[cfg(test)]
+mod tests;

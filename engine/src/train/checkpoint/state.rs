@@ -1,0 +1,195 @@
+//! Weights and moments as a safetensors file: parameters by their names, moments under `first_moment.` and
+//! `second_moment.`, and one JSON object about the run in the file's metadata.
+
+use crate::error::{Error, Result};
+use crate::executor::ArenaState;
+use crate::graph::Parameter;
+use crate::plan::arena::ArenaLayout;
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::Path;
+
+/// Version of what a checkpoint's names and metadata mean.
+pub const ARENA_VERSION: u32 = 1;
+
+const METADATA: &str = "glasshouse";
+const FIRST: &str = "first_moment.";
+const SECOND: &str = "second_moment.";
+
+/// Where a run stood when its state was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// [`ARENA_VERSION`].
+    pub arena_version: u32,
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Seed of the run: batches, dropout and initial weights are functions of it and the step.
+    pub seed: u64,
+    /// Training tokens seen.
+    pub tokens_seen: u64,
+    /// crc32c of the run's TOML text.
+    pub config_crc32c: u32,
+    /// Validation loss of this state, where it was evaluated.
+    pub val_loss: Option<f32>,
+    /// Lowest validation loss of the run so far.
+    pub best_val_loss: Option<f32>,
+}
+
+/// What of a checkpoint is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Weights alone, to write text or to export.
+    Weights,
+    /// Weights and moments, to train on.
+    WeightsAndMoments,
+}
+
+/// Reads a checkpoint file by its path, unchecked by any manifest (`--checkpoint FILE`).
+///
+/// # Errors
+/// No checkpoint, or one of another model.
+pub fn read_state(
+    path: &Path,
+    parameters: &[Parameter],
+    content: Content,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    read(path, &bytes, parameters, content)
+}
+
+/// The tensors of a state in file order: name, shape and floats.
+fn tensors<'a>(
+    parameters: &'a [Parameter],
+    state: &'a ArenaState,
+) -> impl Iterator<Item = (String, &'a [usize], &'a [f32])> {
+    let layout = ArenaLayout::of_parameters(parameters);
+    let ranges: Vec<Range<usize>> =
+        layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
+    [("", &state.parameters), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
+        .into_iter()
+        .flat_map(move |(prefix, arena)| {
+            let kept = parameters.iter().zip(ranges.clone());
+            // Frozen parameters have no moments; an optimizer without a moment has an empty arena.
+            kept.filter_map(move |(parameter, range)| {
+                let values = arena.get(range).filter(|_| prefix.is_empty() || parameter.trainable)?;
+                Some((format!("{prefix}{}", parameter.name), parameter.ty.shape.as_slice(), values))
+            })
+        })
+}
+
+/// Writes the file and makes it durable. Returns its length and checksum.
+pub(super) fn write(
+    path: &Path,
+    info: &CheckpointInfo,
+    parameters: &[Parameter],
+    state: &ArenaState,
+) -> Result<(u64, u32)> {
+    let internal = |error: String| Error::Internal(format!("checkpoint header: {error}"));
+    let text = serde_json::to_string(info).map_err(|error| internal(error.to_string()))?;
+    let mut end = 0;
+    let infos = tensors(parameters, state)
+        .map(|(name, shape, values)| {
+            let start = end;
+            end += size_of_val(values);
+            (name, TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (start, end) })
+        })
+        .collect();
+    let metadata = Metadata::new(Some(HashMap::from([(METADATA.to_owned(), text)])), infos)
+        .map_err(|error| internal(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
+    // The data begins on eight bytes, as safetensors itself writes it.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let file = std::fs::File::create(path).map_err(Error::io(path))?;
+    let mut output = std::io::BufWriter::with_capacity(1 << 20, file);
+    let (mut bytes, mut checksum) = (0, 0);
+    let mut put = |part: &[u8]| {
+        checksum = crc32c::crc32c_append(checksum, part);
+        bytes += part.len() as u64;
+        output.write_all(part).map_err(Error::io(path))
+    };
+    put(&(header.len() as u64).to_le_bytes())?;
+    put(&header)?;
+    for (_, _, values) in tensors(parameters, state) {
+        // safetensors is little-endian, and so is every target.
+        put(bytemuck::cast_slice(values))?;
+    }
+    output
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::io(path))?;
+    Ok((bytes, checksum))
+}
+
+/// Reads a file's bytes.
+pub(super) fn read(
+    path: &Path,
+    bytes: &[u8],
+    parameters: &[Parameter],
+    content: Content,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    parse(bytes, parameters, content).map_err(|reason| Error::bad_file(path, reason))
+}
+
+fn parse(
+    bytes: &[u8],
+    parameters: &[Parameter],
+    content: Content,
+) -> Result<(CheckpointInfo, ArenaState), String> {
+    let damaged = |error: safetensors::SafeTensorError| format!("no whole safetensors file: {error}");
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let text = metadata.metadata().as_ref().and_then(|entries| entries.get(METADATA));
+    let text = text.ok_or("a safetensors file, but no checkpoint of Glasshouse")?;
+    let info: CheckpointInfo =
+        serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
+    if info.arena_version != ARENA_VERSION {
+        return Err(format!("version {} of the checkpoint format, not {ARENA_VERSION}", info.arena_version));
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let layout = ArenaLayout::of_parameters(parameters);
+    let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
+    let moments = content == Content::WeightsAndMoments;
+    let has = |prefix: &str| moments && metadata.offset_keys().iter().any(|name| name.starts_with(prefix));
+    if has(FIRST) {
+        state.first_moments = vec![0.0; layout.trained_end];
+    }
+    if has(SECOND) {
+        state.second_moments = vec![0.0; layout.trained_end];
+    }
+    for (number, parameter) in parameters.iter().enumerate() {
+        let start = layout.offsets[number];
+        let range = start..start + layout.counts[number];
+        let arenas = [
+            ("", &mut state.parameters),
+            (FIRST, &mut state.first_moments),
+            (SECOND, &mut state.second_moments),
+        ];
+        for (prefix, arena) in arenas {
+            let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
+            if let Some(entries) = arena.get_mut(range.clone()).filter(|_| wanted) {
+                fill(&file, &format!("{prefix}{}", parameter.name), &parameter.ty.shape, entries)?;
+            }
+        }
+    }
+    Ok((info, state))
+}
+
+/// Copies a tensor into its place in an arena.
+fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
+    let tensor =
+        file.tensor(name).map_err(|_| format!("it lacks `{name}`: a checkpoint of another model"))?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        return Err(format!(
+            "`{name}` is {:?} of {:?} and the model wants F32 of {shape:?}: a checkpoint of another model",
+            tensor.dtype(),
+            tensor.shape()
+        ));
+    }
+    for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<4>().0) {
+        *entry = f32::from_le_bytes(*bytes);
+    }
+    Ok(())
+}

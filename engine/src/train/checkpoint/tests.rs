@@ -1,0 +1,220 @@
+use super::*;
+use crate::graph::{Start, Type};
+
+fn parameters() -> Vec<Parameter> {
+    let parameter = |name: &str, shape: &[usize], decayed, trainable| Parameter {
+        name: name.to_owned(),
+        ty: Type::f32(shape),
+        decayed,
+        trainable,
+        start: Start::Constant(0.0),
+    };
+    vec![
+        parameter("embedding.tokens", &[5, 3], true, true),
+        parameter("norm.weight", &[3], false, true),
+        parameter("frozen.weight", &[2, 2], true, false),
+    ]
+}
+
+/// A state whose every entry differs, with zero padding.
+fn state(mark: f32) -> ArenaState {
+    let layout = crate::plan::arena::ArenaLayout::of_parameters(&parameters());
+    let mut state = ArenaState {
+        parameters: vec![0.0; layout.length],
+        first_moments: vec![0.0; layout.trained_end],
+        second_moments: vec![0.0; layout.trained_end],
+    };
+    for (number, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
+        for at in *start..start + count {
+            state.parameters[at] = mark + at as f32 * 0.1;
+            if number < 2 {
+                state.first_moments[at] = mark - at as f32 * 1e-3;
+                state.second_moments[at] = mark * at as f32 * 1e-9;
+            }
+        }
+    }
+    state
+}
+
+fn info(step: u64) -> CheckpointInfo {
+    CheckpointInfo {
+        arena_version: ARENA_VERSION,
+        step,
+        seed: u64::MAX - 3,
+        tokens_seen: step * 768,
+        config_crc32c: 7,
+        val_loss: Some(1.1 + step as f32 / 3.0),
+        best_val_loss: Some(0.1),
+    }
+}
+
+fn save(checkpoints: &mut Checkpoints, step: u64, best: bool) -> PathBuf {
+    checkpoints.save(&info(step), &parameters(), &state(step as f32), best).unwrap()
+}
+
+fn latest(folder: &Path) -> Result<Option<Loaded>> {
+    Checkpoints::new(folder).load(Which::Latest, &parameters(), Content::WeightsAndMoments)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".safetensors"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_state_comes_back_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(latest(folder.path()).unwrap(), None);
+    let path = save(&mut Checkpoints::new(folder.path()), 10, true);
+    let loaded = latest(folder.path()).unwrap().unwrap();
+    assert_eq!(loaded, Loaded { info: info(10), state: state(10.0), path: path.clone(), notices: vec![] });
+    let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
+    assert_eq!(weights, ArenaState { parameters: state(10.0).parameters, ..ArenaState::default() });
+}
+
+#[test]
+fn the_latest_the_one_before_and_the_best_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in 1..=6 {
+        save(&mut checkpoints, step, step == 2);
+        let manifests = ["manifest-a.json", "manifest-b.json"].map(|name| folder.path().join(name).exists());
+        assert_eq!(manifests, [true, step > 1]);
+    }
+    let names = files(folder.path());
+    assert_eq!(
+        names.iter().map(|name| &name[5..13]).collect::<Vec<_>>(),
+        ["00000002", "00000005", "00000006"]
+    );
+    let load = |which| {
+        Checkpoints::new(folder.path()).load(which, &parameters(), Content::Weights).unwrap().unwrap()
+    };
+    assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (6, 2));
+    // Another program's saves go on where these ended, and keep the best.
+    let mut resumed = Checkpoints::new(folder.path());
+    resumed.load(Which::Latest, &parameters(), Content::Weights).unwrap();
+    assert_eq!(resumed.keep_best(), None);
+    save(&mut resumed, 7, false);
+    assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (7, 2));
+    assert_eq!(files(folder.path()).len(), 3);
+}
+
+#[test]
+fn without_an_evaluation_the_latest_serves_as_best() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&mut Checkpoints::new(folder.path()), 4, false);
+    let best = Checkpoints::new(folder.path()).load(Which::Best, &parameters(), Content::Weights);
+    assert_eq!(best.unwrap().unwrap().info.step, 4);
+}
+
+/// Damages the newest file of a kind in one way and checks that the state before it is found, said so, and can be built on.
+fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, true);
+    save(&mut checkpoints, 2, false);
+    save(&mut checkpoints, 3, false);
+    drop(checkpoints);
+    let path = folder.path().join(newest);
+    let mut bytes = std::fs::read(&path).unwrap();
+    damage(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let loaded = checkpoints.load(Which::Latest, &parameters(), Content::WeightsAndMoments).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.state), (2, state(2.0)));
+    assert!(loaded.notices.first().unwrap().contains(newest), "{:?}", loaded.notices);
+    assert!(loaded.notices.last().unwrap().contains("of step 2"), "{:?}", loaded.notices);
+    assert_eq!(checkpoints.keep_best(), None);
+    save(&mut checkpoints, 4, false);
+    let loaded = latest(folder.path()).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.notices), (4, vec![]));
+    // The manifest that was good is still there for the next fall.
+    std::fs::remove_file(loaded.path).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
+}
+
+#[test]
+fn a_checkpoint_cut_anywhere_falls_back() {
+    for cut in (0..960).step_by(37) {
+        falls_back("step-00000003-000003.safetensors", |bytes| {
+            assert!(bytes.len() >= 960);
+            bytes.truncate(cut);
+        });
+    }
+    falls_back("step-00000003-000003.safetensors", |bytes| bytes.truncate(bytes.len() - 1));
+    falls_back("step-00000003-000003.safetensors", |bytes| bytes.push(0));
+}
+
+#[test]
+fn a_checkpoint_with_a_changed_bit_falls_back() {
+    for at in (0..960).step_by(29) {
+        falls_back("step-00000003-000003.safetensors", |bytes| bytes[at] ^= 1 << (at % 8));
+    }
+}
+
+#[test]
+fn a_manifest_cut_or_changed_anywhere_falls_back() {
+    for at in (0..380).step_by(13) {
+        falls_back("manifest-a.json", |bytes| bytes.truncate(at));
+        falls_back("manifest-a.json", |bytes| bytes[at] ^= 1 << (at % 8));
+    }
+}
+
+#[test]
+fn when_everything_is_damaged_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    save(&mut checkpoints, 2, false);
+    for name in files(folder.path()) {
+        std::fs::write(folder.path().join(name), "rubbish").unwrap();
+    }
+    let message = latest(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("no checkpoint of this run can be used"), "{message}");
+    assert!(message.contains("7 bytes long instead of") && !message.contains('\n'), "{message}");
+}
+
+#[test]
+fn a_lost_best_is_said_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let best = save(&mut checkpoints, 1, true);
+    save(&mut checkpoints, 2, false);
+    std::fs::write(best, "rubbish").unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let loaded = checkpoints.load(Which::Best, &parameters(), Content::Weights).unwrap().unwrap();
+    assert_eq!(loaded.info.step, 2);
+    assert!(!loaded.notices.is_empty());
+    assert!(checkpoints.keep_best().unwrap().contains("best checkpoint is damaged"));
+    save(&mut checkpoints, 3, false);
+    let best = Checkpoints::new(folder.path()).load(Which::Best, &parameters(), Content::Weights);
+    assert_eq!(best.unwrap().unwrap().info.step, 3);
+}
+
+#[test]
+fn another_models_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = save(&mut Checkpoints::new(folder.path()), 1, false);
+    let mut other = parameters();
+    other[0].ty = Type::f32(&[5, 4]);
+    let message = read_state(&path, &other, Content::Weights).unwrap_err().to_string();
+    assert!(message.contains("embedding.tokens") && message.contains("[5, 3]"), "{message}");
+    other[0].name = "blocks.0".to_owned();
+    let message = read_state(&path, &other, Content::Weights).unwrap_err().to_string();
+    assert!(message.contains("lacks `blocks.0`"), "{message}");
+}
+
+#[test]
+fn a_manifest_cannot_name_a_file_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&mut Checkpoints::new(folder.path()), 1, false);
+    let mut manifest = Manifest::read(folder.path(), Slot::A).unwrap().unwrap();
+    manifest.latest.file = "step-/../../secret".to_owned();
+    manifest.write(folder.path(), Slot::A).unwrap();
+    assert!(latest(folder.path()).unwrap_err().to_string().contains("is no checkpoint's name"));
+}

@@ -1,0 +1,167 @@
+//! `metrics.jsonl`: a run's steps, evaluations, samples and checkpoints, one JSON object a line, in the order of steps.
+
+use super::TrainEvent;
+use crate::error::{Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Appends to a run's metrics.
+#[derive(Debug)]
+pub struct MetricsWriter {
+    path: PathBuf,
+    output: BufWriter<File>,
+}
+
+/// What the metrics say about the step that a run is resumed at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resumed {
+    /// Step, training loss and validation loss of the last evaluation up to that step.
+    pub last_evaluation: Option<(u64, f32, f32)>,
+    /// There was a sample at that very step.
+    pub sampled: bool,
+}
+
+impl MetricsWriter {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// It exists: metrics are never overwritten.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io(path))?;
+        Ok(Self { path: path.to_owned(), output: BufWriter::new(file) })
+    }
+
+    /// Opens the file to go on after `step`: whatever happened later is cut off, and so is a line that a crash left unfinished.
+    /// A file that is missing is begun.
+    pub fn resume(path: &Path, step: u64) -> Result<(Self, Resumed)> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(Error::io(path))?;
+        let mut input = BufReader::new(file);
+        let (mut kept, mut resumed) = (0, Resumed::default());
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let bytes = input.read_until(b'\n', &mut line).map_err(Error::io(path))?;
+            let event = whole_event(&line).filter(|event| event.step().is_some_and(|at| at <= step));
+            let Some(event) = event else { break };
+            kept += bytes as u64;
+            match event {
+                TrainEvent::Eval { step: at, train_loss, val_loss, .. } => {
+                    resumed.last_evaluation = Some((at, train_loss, val_loss));
+                }
+                TrainEvent::Sample { step: at, .. } => resumed.sampled |= at == step,
+                _ => {}
+            }
+        }
+        let mut file = input.into_inner();
+        file.set_len(kept).map_err(Error::io(path))?;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
+        Ok((Self { path: path.to_owned(), output: BufWriter::new(file) }, resumed))
+    }
+
+    /// Appends an event.
+    pub fn write(&mut self, event: &TrainEvent) -> Result<()> {
+        let text = serde_json::to_string(event).map_err(|error| Error::Internal(error.to_string()))?;
+        writeln!(self.output, "{text}").map_err(Error::io(&self.path))
+    }
+
+    /// Hands what is buffered to the operating system, so that other programs see it.
+    pub fn flush(&mut self) -> Result<()> {
+        self.output.flush().map_err(Error::io(&self.path))
+    }
+}
+
+/// The event of a finished line.
+fn whole_event(line: &[u8]) -> Option<TrainEvent> {
+    serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
+}
+
+/// Reads a run's metrics. An unfinished last line is passed over.
+///
+/// # Errors
+/// The file cannot be read, or another line is no event.
+pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
+    let mut input = BufReader::new(File::open(path).map_err(Error::io(path))?);
+    let mut events = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        input.read_until(b'\n', &mut line).map_err(Error::io(path))?;
+        match line.strip_suffix(b"\n") {
+            Some(text) => events.push(
+                serde_json::from_slice(text)
+                    .map_err(|error| Error::bad_file(path, format!("line {number}: {error}")))?,
+            ),
+            None => break,
+        }
+    }
+    Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64, loss: f32) -> TrainEvent {
+        TrainEvent::Step { step, loss, lr: 1e-3, grad_norm: 0.1, tokens_per_s: 5e3, skipped: false }
+    }
+
+    fn eval(step: u64) -> TrainEvent {
+        TrainEvent::Eval { step, train_loss: 1.25, val_loss: 0.1, best: true }
+    }
+
+    #[test]
+    fn a_line_is_the_documented_object() {
+        let text = serde_json::to_string(&step(1, 4.25)).unwrap();
+        let wanted = r#"{"event":"step","step":1,"loss":4.25,"lr":0.001,"grad_norm":0.1,"tokens_per_s":5000.0,"skipped":false}"#;
+        assert_eq!(text, wanted);
+        let text = serde_json::to_string(&eval(250)).unwrap();
+        assert_eq!(text, r#"{"event":"eval","step":250,"train_loss":1.25,"val_loss":0.1,"best":true}"#);
+    }
+
+    #[test]
+    fn resuming_cuts_what_came_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        let sample = TrainEvent::Sample { step: 2, text: "line\nbreak".to_owned() };
+        for event in [&eval(0), &step(1, 0.1), &step(2, f32::NAN), &sample, &step(3, 0.3)] {
+            writer.write(event).unwrap();
+        }
+        writer.flush().unwrap();
+        assert!(MetricsWriter::create(&path).is_err());
+        let (mut writer, resumed) = MetricsWriter::resume(&path, 2).unwrap();
+        assert_eq!(resumed, Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true });
+        writer.write(&eval(2)).unwrap();
+        writer.flush().unwrap();
+        let events = read(&path).unwrap();
+        assert_eq!(events.len(), 5);
+        assert!(matches!(events[2], TrainEvent::Step { loss, .. } if loss.is_nan()));
+        assert_eq!((&events[3], &events[4]), (&sample, &eval(2)));
+        assert_eq!(MetricsWriter::resume(&path, 2).unwrap().1.last_evaluation, Some((2, 1.25, 0.1)));
+    }
+
+    #[test]
+    fn an_unfinished_line_is_passed_over_and_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let (mut writer, resumed) = MetricsWriter::resume(&path, 9).unwrap();
+        assert_eq!(resumed, Resumed::default());
+        writer.write(&step(1, 0.1)).unwrap();
+        drop(writer);
+        let mut text = std::fs::read(&path).unwrap();
+        text.extend_from_within(..20);
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(read(&path).unwrap(), [step(1, 0.1)]);
+        let (mut writer, _) = MetricsWriter::resume(&path, 9).unwrap();
+        writer.write(&step(2, 0.2)).unwrap();
+        drop(writer);
+        assert_eq!(read(&path).unwrap(), [step(1, 0.1), step(2, 0.2)]);
+    }
+}

@@ -1,0 +1,13 @@
+//! Training: the loop between data, executor and disk, and everything that it writes.
+//!
+//! A [`Trainer`] is polled: [`Trainer::next`] does a little work and returns what happened, so a caller pauses by not
+//! calling, and the same loop serves a terminal, a window and a browser's worker.
+
+pub mod checkpoint;
+mod event;
+pub mod metrics;
+pub mod tensorboard;
+mod trainer;
+
+pub use event::{Progress, SampleRequest, TrainEvent};
+pub use trainer::{Options, Trainer};

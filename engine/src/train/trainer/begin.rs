@@ -1,0 +1,163 @@
+//! How a session of a run begins: with initial weights, or where the last one left off.
+
+use super::{Options, Pace, Trainer};
+use crate::data::Batches;
+use crate::error::{Error, Result};
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, Executor, TrainingGraphs};
+use crate::model::initial;
+use crate::plan::arena::ArenaLayout;
+use crate::project::{Run, RunState};
+use crate::protocol::RunConfig;
+use crate::train::checkpoint::{Checkpoints, Content, Loaded, Which};
+use crate::train::metrics::{MetricsWriter, Resumed};
+use crate::train::tensorboard::TensorboardWriter;
+use std::collections::VecDeque;
+use web_time::Instant;
+
+impl<'data> Trainer<'data> {
+    /// Begins a run that [`crate::project::Project::create_run`] made. `graphs` must be those that the executor was opened
+    /// with, and `batches` drawn with the run's seed.
+    ///
+    /// # Errors
+    /// The run began before, another program has it, or the executor or the disk fails.
+    pub async fn start(
+        run: Run,
+        graphs: &TrainingGraphs,
+        batches: Batches<'data>,
+        executor: Executor,
+        options: Options,
+    ) -> Result<Self> {
+        if run.record()?.state != RunState::Created {
+            let reason = "this run began before; resume it, or start a new one";
+            return Err(Error::bad_file(run.folder(), reason));
+        }
+        Self::begin(run, graphs, batches, executor, options, false).await
+    }
+
+    /// Continues a run from its latest checkpoint that is whole: the same bits as without the interruption, on the same device.
+    /// What deserves a word (a damaged checkpoint, another device) comes first among the events.
+    ///
+    /// # Errors
+    /// As [`Trainer::start`]; every checkpoint is damaged, or belongs to another model.
+    pub async fn resume(
+        run: Run,
+        graphs: &TrainingGraphs,
+        batches: Batches<'data>,
+        executor: Executor,
+        options: Options,
+    ) -> Result<Self> {
+        Self::begin(run, graphs, batches, executor, options, true).await
+    }
+
+    async fn begin(
+        run: Run,
+        graphs: &TrainingGraphs,
+        batches: Batches<'data>,
+        mut executor: Executor,
+        options: Options,
+        resume: bool,
+    ) -> Result<Self> {
+        let lock = run.lock()?;
+        let config = run.config()?;
+        let config_crc32c = run.config_crc32c()?;
+        let mut record = run.record()?;
+        let parameters = graphs.train.parameters.clone();
+        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let mut notices = Vec::new();
+        let loaded = if resume {
+            checkpoints.load(Which::Latest, &parameters, Content::WeightsAndMoments)?
+        } else {
+            None
+        };
+        let lost_best = checkpoints.keep_best();
+        let best_is_lost = lost_best.is_some();
+        let (step, saved, best, state) = match loaded {
+            Some(Loaded { info, state, notices: damage, .. }) => {
+                notices.extend(damage);
+                notices.extend(lost_best);
+                if info.config_crc32c != config_crc32c {
+                    notices.push(
+                        "run.toml was changed after this checkpoint; from here on the losses are those of the changed settings"
+                            .to_owned(),
+                    );
+                }
+                let best = info.best_val_loss.filter(|_| !best_is_lost);
+                (info.step, Some(info.step), best, state)
+            }
+            None => {
+                if resume {
+                    notices.push("the run has no checkpoint yet; it begins at step 0".to_owned());
+                }
+                (0, None, None, initial_state(&config, graphs))
+            }
+        };
+        let (metrics, resumed) = if resume {
+            MetricsWriter::resume(&run.metrics_path(), step)?
+        } else {
+            (MetricsWriter::create(&run.metrics_path())?, Resumed::default())
+        };
+        let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
+        executor.set_state(&state).await?;
+        let device = executor.describe();
+        if let Some(before) = record.device.as_ref().filter(|before| !before.repeats(&device)) {
+            notices.push(format!(
+                "the run was trained on {before} and goes on on {device}: its losses will differ in their last digits"
+            ));
+        }
+        record.device = Some(device);
+        record.parameters = parameters.iter().map(|parameter| parameter.ty.count() as u64).sum();
+        record.evaluate_whole_split |= options.evaluate_whole_split;
+        record.error = None;
+        let evaluated = resumed.last_evaluation;
+        let pace = Pace {
+            began: Instant::now(),
+            step_seconds: None,
+            tokens: 0,
+            training_seconds: 0.0,
+            earlier_seconds: record.seconds,
+        };
+        let mut trainer = Self {
+            run,
+            config,
+            parameters,
+            batches,
+            executor,
+            options,
+            checkpoints,
+            metrics,
+            tensorboard,
+            record,
+            config_crc32c,
+            step,
+            saved,
+            evaluated,
+            best,
+            best_here: false,
+            actions: VecDeque::new(),
+            ready: VecDeque::new(),
+            over: false,
+            pace,
+            bad_steps: 0,
+            _lock: lock,
+        };
+        for notice in notices {
+            trainer.notice(notice);
+        }
+        trainer.save_record(RunState::Running)?;
+        trainer.plan_actions(evaluated.is_some_and(|(at, ..)| at == step), resumed.sampled);
+        Ok(trainer)
+    }
+}
+
+/// The weights that the seed gives, and moments of zero.
+fn initial_state(config: &RunConfig, graphs: &TrainingGraphs) -> ArenaState {
+    let layout = ArenaLayout::of(&graphs.train);
+    let optimizer = Optimizer::of(&config.train);
+    let zeros = |wanted: bool| if wanted { vec![0.0; layout.trained_end] } else { Vec::new() };
+    ArenaState {
+        parameters: initial::parameters(&graphs.train.parameters, &layout, config.seed),
+        first_moments: zeros(optimizer.first_moments()),
+        second_moments: zeros(optimizer.second_moments()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
+
+use super::{Action, GROUP_SECONDS, Trainer};
+use crate::data::{Batch, Split};
+use crate::error::Result;
+use crate::executor::MicroBatch;
+use crate::train::TrainEvent;
+use web_time::Instant;
+
+/// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
+const LARGEST_CHUNK: f64 = 64.0;
+
+impl Trainer<'_> {
+    /// Evaluates, and makes the state the best where its validation loss is the lowest. Gives up without a word where a
+    /// stop is requested meanwhile.
+    pub(super) async fn evaluate(&mut self) -> Result<()> {
+        let (batches, count) = (self.batches, self.config.train.eval_batches as u64);
+        let drawn = |split| (0..count).map(move |index| batches.evaluation(split, index));
+        let Some(train_loss) = self.mean_loss(drawn(Split::Train)).await? else { return Ok(()) };
+        let val_loss = if self.record.evaluate_whole_split {
+            self.mean_loss(batches.full(Split::Validation)).await?
+        } else {
+            self.mean_loss(drawn(Split::Validation)).await?
+        };
+        let Some(val_loss) = val_loss else { return Ok(()) };
+        self.evaluated = Some((self.step, train_loss, val_loss));
+        // The untrained model is nobody's best.
+        let best = self.step > 0 && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
+        if best {
+            self.best = Some(val_loss);
+            self.best_here = true;
+            if self.actions.front() != Some(&Action::Save) {
+                self.actions.push_front(Action::Save);
+            }
+        }
+        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best })?;
+        self.metrics.flush()?;
+        let scalars = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
+        self.tensorboard.scalars(self.step, &scalars)?;
+        self.tensorboard.flush()
+    }
+
+    /// Mean loss over the targets that count; `None` where a stop came first.
+    async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
+        let mut batches = batches.peekable();
+        let (mut sum, mut count) = (0.0, 0.0);
+        let mut chunk_size = 1;
+        while batches.peek().is_some() {
+            if self.stop_requested() {
+                return Ok(None);
+            }
+            let chunk = batches
+                .by_ref()
+                .take(chunk_size)
+                .map(|batch| {
+                    batch.map(|batch| MicroBatch {
+                        tokens: batch.tokens,
+                        targets: batch.targets,
+                        seed: [0, 0],
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let began = Instant::now();
+            for (loss, rows) in self.executor.evaluate(&chunk).await? {
+                sum += f64::from(loss) * f64::from(rows);
+                count += f64::from(rows);
+            }
+            let seconds = began.elapsed().as_secs_f64().max(1e-6) / chunk.len() as f64;
+            chunk_size = (GROUP_SECONDS / seconds).clamp(1.0, LARGEST_CHUNK) as usize;
+        }
+        Ok(Some((sum / count) as f32))
+    }
+}

@@ -1,0 +1,365 @@
+//! The training loop. Between two boundaries (evaluation, checkpoint, sample, stop) it hands the executor short groups of
+//! steps; at a boundary it evaluates, then saves, then asks for a sample. What is due at a step is a function of the step
+//! alone, so a resumed run does what the uninterrupted one would have done.
+
+mod begin;
+mod evaluate;
+
+use super::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
+use super::event::{Progress, SampleRequest, TrainEvent};
+use super::metrics::MetricsWriter;
+use super::tensorboard::TensorboardWriter;
+use crate::data::Batches;
+use crate::error::{Error, Result};
+use crate::executor::{Executor, MicroBatch, StepInput};
+use crate::graph::{Parameter, random};
+use crate::project::{Run, RunLock, RunRecord, RunState, storage};
+use crate::protocol::RunConfig;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use web_time::Instant;
+
+/// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
+const LARGEST_GROUP: u64 = 32;
+/// A group is cut so that it takes about this long: a request to stop waits for one group.
+const GROUP_SECONDS: f64 = 0.2;
+/// Steps in a row without a finite gradient after which a run has diverged.
+const DIVERGED_AFTER: u32 = 10;
+
+/// How a session of a run is to go, beside the run's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Stop, resumably, once this many of the run's steps are done; the schedule stays that of all steps.
+    pub stop_after: Option<u64>,
+    /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Kept with the run.
+    pub evaluate_whole_split: bool,
+    /// Set it from anywhere to stop: the steps in flight are finished and saved.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What is left to do at the current step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Evaluate,
+    Save,
+    Sample,
+    Finish,
+}
+
+/// A run in training.
+#[derive(Debug)]
+pub struct Trainer<'data> {
+    run: Run,
+    config: RunConfig,
+    parameters: Vec<Parameter>,
+    batches: Batches<'data>,
+    executor: Executor,
+    options: Options,
+    checkpoints: Checkpoints,
+    metrics: MetricsWriter,
+    tensorboard: TensorboardWriter,
+    record: RunRecord,
+    config_crc32c: u32,
+    /// Optimizer steps done.
+    step: u64,
+    /// Step of the newest checkpoint.
+    saved: Option<u64>,
+    /// Training and validation loss, and the step they belong to.
+    evaluated: Option<(u64, f32, f32)>,
+    best: Option<f32>,
+    /// The state at the current step is the best so far.
+    best_here: bool,
+    actions: VecDeque<Action>,
+    ready: VecDeque<Progress>,
+    over: bool,
+    pace: Pace,
+    /// Steps in a row that were skipped or whose loss was not finite.
+    bad_steps: u32,
+    _lock: RunLock,
+}
+
+/// How fast the session goes.
+#[derive(Debug)]
+struct Pace {
+    began: Instant,
+    /// Seconds of a step in the last group.
+    step_seconds: Option<f64>,
+    tokens: u64,
+    training_seconds: f64,
+    /// Seconds of the run's earlier sessions.
+    earlier_seconds: f64,
+}
+
+impl Trainer<'_> {
+    /// Does the next piece of work and says what happened. Drop the trainer after an error: finished checkpoints are safe.
+    ///
+    /// # Errors
+    /// The device or the disk failed, or the training diverged.
+    pub async fn next(&mut self) -> Result<Progress> {
+        while self.ready.is_empty() && !self.over {
+            if let Err(error) = self.work().await {
+                self.over = true;
+                self.note_failure(&error);
+                return Err(error);
+            }
+        }
+        Ok(self.ready.pop_front().unwrap_or(Progress::Over))
+    }
+
+    /// Records a sample that [`Progress::SampleDue`] asked for, and returns it as an event to show.
+    pub fn sample_written(&mut self, text: String) -> Result<TrainEvent> {
+        let event = TrainEvent::Sample { step: self.step, text };
+        self.metrics.write(&event)?;
+        self.metrics.flush()?;
+        Ok(event)
+    }
+
+    /// The executor with the current weights, to write a sample with.
+    pub fn executor(&mut self) -> &mut Executor {
+        &mut self.executor
+    }
+
+    /// Optimizer steps done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The run's configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    async fn work(&mut self) -> Result<()> {
+        if self.stop_requested() && !self.actions.contains(&Action::Finish) {
+            // What is due here and not done yet is done on resuming.
+            self.actions.clear();
+            self.finish_next();
+        }
+        match self.actions.pop_front() {
+            Some(Action::Evaluate) => self.evaluate().await,
+            Some(Action::Save) => self.save().await,
+            Some(Action::Sample) => {
+                self.ready.push_back(Progress::SampleDue(SampleRequest {
+                    step: self.step,
+                    prompt: self.config.train.sample_prompt.clone(),
+                    tokens: self.config.train.sample_tokens,
+                }));
+                Ok(())
+            }
+            Some(Action::Finish) => self.finish(),
+            None if self.step >= self.last_step() => {
+                self.finish_next();
+                Ok(())
+            }
+            None => {
+                self.train_group().await?;
+                self.plan_actions(false, false);
+                Ok(())
+            }
+        }
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// The step that this session ends at.
+    fn last_step(&self) -> u64 {
+        let steps = self.config.train.steps;
+        self.options.stop_after.map_or(steps, |stop| stop.min(steps))
+    }
+
+    fn finish_next(&mut self) {
+        if self.saved != Some(self.step) {
+            self.actions.push_back(Action::Save);
+        }
+        self.actions.push_back(Action::Finish);
+    }
+
+    /// Lists what is due at the current step, less what is done there already.
+    fn plan_actions(&mut self, evaluated: bool, sampled: bool) {
+        let train = &self.config.train;
+        let (step, end) = (self.step, self.step == train.steps);
+        let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || end);
+        if due(train.eval_interval) && !evaluated {
+            self.actions.push_back(Action::Evaluate);
+        }
+        if step > 0 && (due(train.checkpoint_interval) || end) && self.saved != Some(step) {
+            self.actions.push_back(Action::Save);
+        }
+        if step > 0 && due(train.sample_interval) && !sampled {
+            self.actions.push_back(Action::Sample);
+        }
+    }
+
+    /// Steps until something is due.
+    fn steps_to_boundary(&self) -> u64 {
+        let train = &self.config.train;
+        let boundaries = [train.eval_interval, train.checkpoint_interval, train.sample_interval]
+            .into_iter()
+            .filter(|interval| *interval > 0)
+            .map(|interval| interval - self.step % interval);
+        boundaries.fold(self.last_step() - self.step, u64::min)
+    }
+
+    async fn train_group(&mut self) -> Result<()> {
+        let fitting = self.pace.step_seconds.map_or(1, |seconds| (GROUP_SECONDS / seconds) as u64);
+        let count = self.steps_to_boundary().min(fitting.clamp(1, LARGEST_GROUP));
+        let inputs =
+            (self.step..self.step + count).map(|step| self.step_input(step)).collect::<Result<Vec<_>>>()?;
+        let began = Instant::now();
+        let reports = self.executor.train(&inputs).await?;
+        // A clock that stands still (some browsers round it) must not divide by zero.
+        let seconds = began.elapsed().as_secs_f64().max(1e-6);
+        if reports.len() != inputs.len() {
+            return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
+        }
+        let train = &self.config.train;
+        let tokens = count * (train.batch * train.accumulate * self.config.model.context) as u64;
+        self.pace.step_seconds = Some(seconds / count as f64);
+        self.pace.tokens += tokens;
+        self.pace.training_seconds += seconds;
+        let tokens_per_s = tokens as f64 / seconds;
+        for (input, report) in inputs.iter().zip(reports) {
+            self.step = input.step + 1;
+            self.best_here = false;
+            let (step, lr) = (self.step, self.config.train.learning_rate_at(input.step));
+            self.emit(TrainEvent::Step {
+                step,
+                loss: report.loss,
+                lr,
+                grad_norm: report.gradient_norm,
+                tokens_per_s,
+                skipped: report.skipped,
+            })?;
+            self.tensorboard.scalars(
+                step,
+                &[
+                    ("loss/train", report.loss),
+                    ("learning_rate", lr as f32),
+                    ("gradient_norm", report.gradient_norm),
+                    ("tokens_per_second", tokens_per_s as f32),
+                ],
+            )?;
+            self.watch_divergence(report.skipped || !report.loss.is_finite())?;
+        }
+        self.metrics.flush()
+    }
+
+    /// The batches and the rate of a step: pure functions of the seed and the step.
+    fn step_input(&self, step: u64) -> Result<StepInput> {
+        let micro_batches = (0..self.config.train.accumulate as u64)
+            .map(|micro_batch| {
+                let batch = self.batches.train(step, micro_batch)?;
+                let seed = random::dropout_seed(self.config.seed, step, micro_batch);
+                Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, seed })
+            })
+            .collect::<Result<_>>()?;
+        Ok(StepInput { step, learning_rate: self.config.train.learning_rate_at(step) as f32, micro_batches })
+    }
+
+    fn watch_divergence(&mut self, bad: bool) -> Result<()> {
+        if !bad {
+            self.bad_steps = 0;
+            return Ok(());
+        }
+        self.bad_steps += 1;
+        if self.bad_steps == 1 {
+            self.notice(format!(
+                "step {}: the gradient is not finite, so the step was skipped and the weights are as before",
+                self.step
+            ));
+        }
+        if self.bad_steps >= DIVERGED_AFTER {
+            let safe = match self.saved {
+                Some(step) => format!("the checkpoint of step {step} is safe"),
+                None => "no checkpoint was made yet".to_owned(),
+            };
+            return Err(Error::Refused(format!(
+                "training diverged: no finite gradient in the {DIVERGED_AFTER} steps up to step {}; {safe}. Start a new run with \
+                 a lower train.learning_rate ({} now), a longer train.warmup_steps or train.clip = 1",
+                self.step, self.config.train.learning_rate
+            )));
+        }
+        Ok(())
+    }
+
+    /// Records an event and puts it out.
+    fn emit(&mut self, event: TrainEvent) -> Result<()> {
+        self.metrics.write(&event)?;
+        self.ready.push_back(Progress::Event(event));
+        Ok(())
+    }
+
+    /// Puts out a notice; metrics hold numbers only.
+    fn notice(&mut self, text: String) {
+        self.ready.push_back(Progress::Event(TrainEvent::Notice { text }));
+    }
+
+    async fn save(&mut self) -> Result<()> {
+        let state = self.executor.state().await?;
+        let train = &self.config.train;
+        let tokens = (train.batch * train.accumulate * self.config.model.context) as u64;
+        let info = CheckpointInfo {
+            arena_version: ARENA_VERSION,
+            step: self.step,
+            seed: self.config.seed,
+            tokens_seen: self.step * tokens,
+            config_crc32c: self.config_crc32c,
+            val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
+            best_val_loss: self.best,
+        };
+        let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
+        self.saved = Some(self.step);
+        self.emit(TrainEvent::Checkpoint {
+            step: self.step,
+            path: path.display().to_string(),
+            best: self.best_here,
+        })?;
+        self.metrics.flush()?;
+        self.tensorboard.flush()?;
+        self.save_record(RunState::Running)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let finished = self.step == self.config.train.steps && !self.stop_requested();
+        self.save_record(if finished { RunState::Finished } else { RunState::Stopped })?;
+        self.metrics.flush()?;
+        self.tensorboard.flush()?;
+        self.ready.push_back(Progress::Event(TrainEvent::Done {
+            step: self.step,
+            finished,
+            train_loss: self.evaluated.map(|(_, loss, _)| loss),
+            val_loss: self.evaluated.map(|(_, _, loss)| loss),
+            best_val_loss: self.best,
+            seconds: self.pace.began.elapsed().as_secs_f64(),
+            tokens_per_s: self.pace.tokens as f64 / self.pace.training_seconds.max(1e-6),
+        }));
+        self.over = true;
+        Ok(())
+    }
+
+    fn save_record(&mut self, state: RunState) -> Result<()> {
+        self.record.state = state;
+        self.record.updated = storage::unix_seconds() as u64;
+        self.record.step = self.step;
+        self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
+        self.record.best_val_loss = self.best;
+        self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
+        self.run.save_record(&self.record)
+    }
+
+    /// Notes in the run's record what ended it. On a full disk even that fails; the error itself is what counts.
+    fn note_failure(&mut self, error: &Error) {
+        self.record.error = Some(error.to_string());
+        self.save_record(RunState::Failed).ok();
+        self.metrics.flush().ok();
+        self.tensorboard.flush().ok();
+    }
+}

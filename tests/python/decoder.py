@@ -1,0 +1,207 @@
+"""The decoder in plain PyTorch: the referee of the engine's arithmetic.
+
+Written from the papers and from the engine's configuration alone, sharing no code with the engine. It reads a run's TOML
+(`RunConfig` in engine/protocol) and holds its weights in a dictionary with the engine's parameter names and shapes:
+
+    embedding.tokens [V, C], embedding.positions [T, C] (learned positions)
+    blocks.{i}.attention.norm.weight [C] (.bias), .attention.qkv.weight [(H + 2K)·D, C] (.bias),
+    blocks.{i}.attention.query_norm [D], .attention.key_norm [D] (QK-norm), .attention.output.weight [C, H·D] (.bias),
+    blocks.{i}.mlp.norm.weight [C] (.bias), .mlp.up.weight [F, C], or [2F, C] with the gate's rows first (.bias),
+    blocks.{i}.mlp.down.weight [C, F] (.bias), norm.weight [C] (.bias) (pre-norm), head.weight [V, C] (untied)
+
+Letters: B batch, T time, C channels, H heads, K key and value heads, D head size, F hidden, V vocabulary.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def shapes(model):
+    """Name -> shape of every parameter of a `[model]` table, in the order of the forward pass."""
+    width, hidden, head = model["width"], model["mlp"]["hidden"], model["head_size"]
+    heads, kv_heads = model["heads"], model["kv_heads"]
+    gated = model["mlp"].get("gate", "none") != "none"
+    result = {"embedding.tokens": (model["vocabulary"], width)}
+    if model["position"]["kind"] == "learned":
+        result["embedding.positions"] = (model["context"], width)
+
+    def norm(name):
+        result[f"{name}.weight"] = (width,)
+        if model["norm"].get("bias", False):
+            result[f"{name}.bias"] = (width,)
+
+    def linear(name, outputs, inputs):
+        result[f"{name}.weight"] = (outputs, inputs)
+        if model.get("bias", False):
+            result[f"{name}.bias"] = (outputs,)
+
+    for index in range(model["depth"]):
+        block = f"blocks.{index}"
+        norm(f"{block}.attention.norm")
+        linear(f"{block}.attention.qkv", (heads + 2 * kv_heads) * head, width)
+        if model.get("qk_norm", False):
+            result[f"{block}.attention.query_norm"] = (head,)
+            result[f"{block}.attention.key_norm"] = (head,)
+        linear(f"{block}.attention.output", width, heads * head)
+        norm(f"{block}.mlp.norm")
+        linear(f"{block}.mlp.up", 2 * hidden if gated else hidden, width)
+        linear(f"{block}.mlp.down", width, hidden)
+    if model["norm"].get("placement", "pre") == "pre":
+        norm("norm")
+    if not model.get("tied_head", True):
+        result["head.weight"] = (model["vocabulary"], width)
+    return result
+
+
+def normalise(model, weights, name, x):
+    """LayerNorm or RMSNorm over the channels of x [.., C]."""
+    eps = model["norm"]["eps"]
+    if model["norm"]["kind"] == "rms":
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weights[f"{name}.weight"]
+    return F.layer_norm(x, x.shape[-1:], weights[f"{name}.weight"], weights.get(f"{name}.bias"), eps)
+
+
+def linear(weights, name, x):
+    """x·wᵀ + b."""
+    return F.linear(x, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
+
+
+def head_norm(x, weight, eps):
+    """RMSNorm of each head of x [B, heads, T, D] by itself."""
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
+
+
+def rotate(x, base):
+    """Rotary positions of x [B, heads, T, D]; halves are paired, as in Hugging Face's Llama."""
+    time, size = x.shape[-2:]
+    exponents = torch.arange(0, size, 2, dtype=torch.float64) / size
+    angles = torch.arange(time, dtype=torch.float64)[:, None] * base ** -exponents[None, :]
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    first, second = x[..., : size // 2], x[..., size // 2 :]
+    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+
+
+def sinusoids(time, width, dtype):
+    """[T, C]: column 2i is sin(t·10000^(−2i/C)), column 2i + 1 its cosine."""
+    frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angles = torch.arange(time, dtype=torch.float64)[:, None] * frequencies[None, :]
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).reshape(time, width).to(dtype)
+
+
+def attention(model, weights, name, x, fused):
+    """Causal attention over x [B, T, C]; `fused` takes PyTorch's own kernel in place of the formula."""
+    batch, time, _ = x.shape
+    heads, kv_heads, size = model["heads"], model["kv_heads"], model["head_size"]
+    packed = linear(weights, f"{name}.qkv", x)
+    query, key, value = packed.split([heads * size, kv_heads * size, kv_heads * size], dim=-1)
+    query = query.view(batch, time, heads, size).transpose(1, 2)
+    key = key.view(batch, time, kv_heads, size).transpose(1, 2)
+    value = value.view(batch, time, kv_heads, size).transpose(1, 2)
+    if model.get("qk_norm", False):
+        query = head_norm(query, weights[f"{name}.query_norm"], model["norm"]["eps"])
+        key = head_norm(key, weights[f"{name}.key_norm"], model["norm"]["eps"])
+    if model["position"]["kind"] == "rope":
+        query = rotate(query, model["position"]["base"])
+        key = rotate(key, model["position"]["base"])
+    if kv_heads != heads:
+        key = key.repeat_interleave(heads // kv_heads, dim=1)
+        value = value.repeat_interleave(heads // kv_heads, dim=1)
+    if fused:
+        result = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    else:
+        scores = query @ key.transpose(-1, -2) / math.sqrt(size)
+        future = torch.ones(time, time, dtype=torch.bool).triu(1)
+        result = scores.masked_fill(future, -math.inf).softmax(-1) @ value
+    return linear(weights, f"{name}.output", result.transpose(1, 2).reshape(batch, time, heads * size))
+
+
+ACTIVATIONS = {
+    "gelu_exact": lambda x: F.gelu(x),
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": lambda x: x.relu(),
+    "relu_squared": lambda x: x.relu().square(),
+    "silu": lambda x: F.silu(x),
+}
+GATES = {"swiglu": ACTIVATIONS["silu"], "geglu": ACTIVATIONS["gelu_tanh"]}
+
+
+def mlp(model, weights, name, x):
+    """The feed-forward part, plain or gated."""
+    settings = model["mlp"]
+    up = linear(weights, f"{name}.up", x)
+    gate = settings.get("gate", "none")
+    if gate == "none":
+        hidden = ACTIVATIONS[settings.get("activation", "gelu_exact")](up)
+    else:
+        gates, values = up.chunk(2, dim=-1)
+        hidden = GATES[gate](gates) * values
+    return linear(weights, f"{name}.down", hidden)
+
+
+def forward(model, weights, tokens, fused=False):
+    """Logits [B, T, V] of tokens [B, T]; dropout is not part of the referee."""
+    x = F.embedding(tokens, weights["embedding.tokens"])
+    kind = model["position"]["kind"]
+    if kind == "learned":
+        x = x + weights["embedding.positions"][: tokens.shape[1]]
+    elif kind == "sinusoidal":
+        x = x + sinusoids(tokens.shape[1], model["width"], x.dtype)
+    before = model["norm"].get("placement", "pre") == "pre"
+    for index in range(model["depth"]):
+        for name, part in (
+            (f"blocks.{index}.attention", lambda name, x: attention(model, weights, name, x, fused)),
+            (f"blocks.{index}.mlp", lambda name, x: mlp(model, weights, name, x)),
+        ):
+            if before:
+                x = x + part(name, normalise(model, weights, f"{name}.norm", x))
+            else:
+                x = normalise(model, weights, f"{name}.norm", x + part(name, x))
+    if before:
+        x = normalise(model, weights, "norm", x)
+    head = weights["embedding.tokens"] if model.get("tied_head", True) else weights["head.weight"]
+    return F.linear(x, head)
+
+
+def cross_entropy(logits, targets, label_smoothing=0.0, ignore_index=None):
+    """Mean loss over the targets that count. `ignore_index` is a u32; ids are int32, so 2³² − 1 reads as −1."""
+    ignored = -100 if ignore_index is None else (-1 if ignore_index == 2**32 - 1 else ignore_index)
+    return F.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]),
+        targets.reshape(-1).long(),
+        label_smoothing=label_smoothing,
+        ignore_index=ignored,
+    )
+
+
+def learning_rate_at(train, step):
+    """Learning rate of `step`, counted from 0: nanoGPT's warm-up, then a cosine or a constant."""
+    peak, low = train["learning_rate"], train.get("min_learning_rate", 0.0)
+    warmup = train.get("warmup_steps", 0)
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    decay = train.get("decay", "cosine")
+    if decay == "constant":
+        return peak
+    if decay != "cosine":
+        raise SystemExit(f"train.decay = {decay!r}: the referee knows cosine and constant")
+    share = min((step - warmup) / max(train["steps"] - warmup, 1), 1.0)
+    return low + 0.5 * (1.0 + math.cos(math.pi * share)) * (peak - low)
+
+
+def adamw(train, weights, **options):
+    """torch's AdamW over a dictionary of weights; decay on matrices and embeddings only."""
+    decayed = [weight for weight in weights.values() if weight.dim() >= 2]
+    plain = [weight for weight in weights.values() if weight.dim() < 2]
+    groups = [
+        {"params": decayed, "weight_decay": train.get("weight_decay", 0.0)},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=train["learning_rate"],
+        betas=(train.get("beta1", 0.9), train.get("beta2", 0.95)),
+        eps=train.get("eps", 1e-8),
+        **options,
+    )

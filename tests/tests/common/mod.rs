@@ -1,0 +1,121 @@
+//! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
+
+pub mod cases;
+
+use glasshouse_engine::executor::{MicroBatch, StepInput};
+use glasshouse_engine::graph::random;
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_protocol::RunConfig;
+use safetensors::SafeTensors;
+use std::collections::HashMap;
+
+/// Part of the name of the adapter that GPU tests run on: `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software one.
+pub fn adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
+
+/// Uniform numbers in [−1, 1): a pure function of the stream and the place.
+pub fn numbers(stream: u64, count: usize) -> Vec<f32> {
+    (0..count as u64)
+        .map(|at| ((random::nth(7, stream, at) >> 40) as f64 / f64::from(1u32 << 23) - 1.0) as f32)
+        .collect()
+}
+
+/// Ids below `limit`.
+pub fn ids(stream: u64, count: usize, limit: usize) -> Vec<u32> {
+    (0..count as u64).map(|at| (random::nth(11, stream, at) % limit as u64) as u32).collect()
+}
+
+/// The largest difference, relative to the largest expected entry; infinite where anything is not a number.
+pub fn deviation(got: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(got.len(), expected.len(), "lengths differ");
+    let scale = expected.iter().fold(0.0f64, |most, number| most.max(f64::from(number.abs())));
+    let apart = got.iter().zip(expected).fold(0.0f64, |most, (got, expected)| {
+        let apart = (f64::from(*got) - f64::from(*expected)).abs();
+        if apart.is_nan() { f64::INFINITY } else { most.max(apart) }
+    });
+    if apart == 0.0 { 0.0 } else { apart / scale.max(1e-30) }
+}
+
+/// A PyTorch fixture; `tests/fixtures/README.md` says what it holds.
+pub struct Fixture {
+    pub run: RunConfig,
+    floats: HashMap<String, Vec<f32>>,
+    ids: HashMap<String, Vec<u32>>,
+    /// Rows of final weights that rounding decides, by parameter.
+    undetermined: HashMap<String, std::ops::Range<usize>>,
+}
+
+impl Fixture {
+    pub fn load(name: &str) -> Self {
+        let bytes =
+            std::fs::read(glasshouse_tests::fixture(&format!("{name}.safetensors"))).expect("a fixture");
+        let (_, header) = SafeTensors::read_metadata(&bytes).expect("a header");
+        let facts: serde_json::Value =
+            serde_json::from_str(&header.metadata().as_ref().expect("metadata")["fixture"]).expect("JSON");
+        let (mut floats, mut ids) = (HashMap::new(), HashMap::new());
+        for (name, tensor) in SafeTensors::deserialize(&bytes).expect("tensors").iter() {
+            let words = tensor.data().chunks_exact(4).map(|word| [word[0], word[1], word[2], word[3]]);
+            if tensor.dtype() == safetensors::Dtype::F32 {
+                floats.insert(name.to_owned(), words.map(f32::from_le_bytes).collect());
+            } else {
+                ids.insert(name.to_owned(), words.map(u32::from_le_bytes).collect());
+            }
+        }
+        let undetermined =
+            facts["undetermined"].as_object().expect("an object").iter().map(|(name, rows)| {
+                let row = |at: usize| rows[at].as_u64().expect("a row") as usize;
+                (name.clone(), row(0)..row(1))
+            });
+        Self {
+            run: RunConfig::from_toml(facts["run_toml"].as_str().expect("the run")).expect("TOML of a run"),
+            floats,
+            ids,
+            undetermined: undetermined.collect(),
+        }
+    }
+
+    pub fn floats(&self, name: &str) -> &[f32] {
+        &self.floats[name]
+    }
+
+    pub fn ids(&self, name: &str) -> &[u32] {
+        &self.ids[name]
+    }
+
+    /// `{kind}.{parameter}` of every parameter, laid out as the arena.
+    pub fn arena(&self, kind: &str, names: &[String], layout: &ArenaLayout) -> Vec<f32> {
+        let mut arena = vec![0.0; layout.length];
+        for (number, name) in names.iter().enumerate() {
+            let start = layout.offsets[number];
+            arena[start..start + layout.counts[number]]
+                .copy_from_slice(self.floats(&format!("{kind}.{name}")));
+        }
+        arena
+    }
+
+    /// A parameter's entries without those that rounding decides.
+    pub fn determined(&self, name: &str, entries: &[f32]) -> Vec<f32> {
+        let left_out = self.undetermined.get(name).cloned().unwrap_or(0..0);
+        entries.iter().enumerate().filter(|(at, _)| !left_out.contains(at)).map(|(_, entry)| *entry).collect()
+    }
+
+    /// The steps of the fixture's training.
+    pub fn steps(&self) -> Vec<StepInput> {
+        let size = self.run.train.batch * self.run.model.context;
+        let batches = self.ids("steps.tokens").chunks(size).zip(self.ids("steps.targets").chunks(size));
+        batches
+            .enumerate()
+            .map(|(step, (tokens, targets))| StepInput {
+                step: step as u64,
+                learning_rate: self.run.train.learning_rate_at(step as u64) as f32,
+                micro_batches: vec![MicroBatch {
+                    tokens: tokens.to_vec(),
+                    targets: targets.to_vec(),
+                    seed: [0, 0],
+                }],
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! Every executor against PyTorch: logits, loss, every gradient, and ten AdamW steps of four tiny models.
+//!
+//! The bounds are relative to a tensor's largest entry. PyTorch's own float32 lies up to 5e-7 (logits), 2e-7 (loss), 2e-6
+//! (gradients) and 5e-7 (final weights) from the float64 that the fixtures hold, and another order of summation may cost a few
+//! times that. Final weights get more room than logits: a step of Adam divides a gradient by its own size, so that ten steps
+//! carry the relative error of each weight's own, perhaps tiny, gradient and no longer that of the tensor's largest.
+
+mod common;
+
+use common::{Fixture, deviation};
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::executor::{ArenaState, Data, Executor, MicroBatch, TrainingGraphs};
+use glasshouse_engine::graph::{Graph, Input, Origin, ParameterId, ValueId};
+use glasshouse_engine::model::{self, Purpose};
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::reference::{self, Device, ReferenceExecutor};
+use glasshouse_engine::{cpu, gpu};
+use pollster::block_on;
+
+const LOSS: f64 = 3e-6;
+const LOGITS: f64 = 5e-5;
+const GRADIENT: f64 = 5e-5;
+const FINAL: f64 = 1e-4;
+
+/// Who is compared with PyTorch.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Reference,
+    Cpu,
+    Gpu,
+}
+
+impl Who {
+    fn open(self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Executor {
+        let open = |name: &str| block_on(Executor::open(name, graphs, optimizer, None)).expect("a device").0;
+        match self {
+            Self::Reference => {
+                let executor = ReferenceExecutor::new(graphs, optimizer, Device::flex());
+                Executor::Reference(Box::new(executor.expect("the reference")))
+            }
+            Self::Cpu => open("cpu"),
+            Self::Gpu => open(&common::adapter()),
+        }
+    }
+
+    fn run(self, graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Data> {
+        let data = match self {
+            Self::Reference => reference::run_graph(graph, inputs, read, &Device::flex()),
+            Self::Cpu => cpu::run_graph(graph, inputs, read),
+            Self::Gpu => block_on(async {
+                let device = gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())).await?;
+                gpu::run_graph(&device, graph, inputs, read).await
+            }),
+        };
+        data.expect("a run")
+    }
+}
+
+/// What is compared, and how far it lies apart.
+struct Findings {
+    who: Who,
+    fixture: &'static str,
+    lines: Vec<(String, f64, f64)>,
+}
+
+impl Findings {
+    fn compare(&mut self, what: String, got: &[f32], expected: &[f32], bound: f64) {
+        self.lines.push((what, deviation(got, expected), bound));
+    }
+
+    fn check(self) {
+        let wrong: Vec<String> = self
+            .lines
+            .iter()
+            .filter(|(_, apart, bound)| apart > bound)
+            .map(|(what, apart, bound)| format!("{what}: {apart:.1e} > {bound:.0e}"))
+            .collect();
+        let worst = self.lines.iter().max_by(|left, right| (left.1 / left.2).total_cmp(&(right.1 / right.2)));
+        println!("{:?} {}: worst {:?}", self.who, self.fixture, worst);
+        assert!(wrong.is_empty(), "{:?} {}:\n{}", self.who, self.fixture, wrong.join("\n"));
+    }
+}
+
+fn check(name: &'static str, who: Who) {
+    let fixture = Fixture::load(name);
+    let (model, train) = (&fixture.run.model, &fixture.run.train);
+    let graphs = model::training_graphs(model, train).expect("graphs");
+    let layout = ArenaLayout::of(&graphs.train);
+    let names: Vec<String> = graphs.train.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+    let purpose = Purpose::Loss {
+        batch: train.batch,
+        time: model.context,
+        dropout: false,
+        label_smoothing: train.label_smoothing,
+        ignore_index: train.ignore_index,
+    };
+    let forward = model::build(model, purpose).expect("a model");
+    let mut inputs: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let id = forward.graph.find(Origin::Parameter(ParameterId(number as u32))).expect("a parameter");
+            (id, Data::F32(fixture.floats(&format!("initial.{name}")).to_vec()))
+        })
+        .collect();
+    for (input, name) in [(Input::Tokens, "tokens"), (Input::Targets, "targets")] {
+        let id = forward.graph.find(Origin::Input(input)).expect("an input");
+        inputs.push((id, Data::U32(fixture.ids(name).to_vec())));
+    }
+
+    let mut findings = Findings { who, fixture: name, lines: Vec::new() };
+    let read = who.run(&forward.graph, &inputs, &[forward.logits]);
+    let [Data::F32(logits)] = &read[..] else { panic!("logits are floats") };
+    findings.compare("logits".to_owned(), logits, fixture.floats("logits"), LOGITS);
+
+    let mut executor = who.open(&graphs, Optimizer::of(train));
+    let parameters = fixture.arena("initial", &names, &layout);
+    block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).expect("a state");
+    let steps = fixture.steps();
+    let (loss, gradients) = block_on(executor.gradients(&steps[0])).expect("gradients");
+    findings.compare("loss".to_owned(), &[loss], fixture.floats("loss"), LOSS);
+    let entries = |arena: &[f32], number: usize| arena[layout.range(ParameterId(number as u32))].to_vec();
+    for (number, name) in names.iter().enumerate() {
+        let expected = fixture.floats(&format!("gradient.{name}"));
+        let got = entries(&gradients, number);
+        // A part whose gradient is exactly 0 (key biases) is compared on the scale of its neighbours.
+        findings.compare(format!("gradient of {name}"), &got, expected, GRADIENT);
+    }
+    if train.label_smoothing == 0.0 {
+        let batch = MicroBatch {
+            tokens: fixture.ids("tokens").to_vec(),
+            targets: fixture.ids("targets").to_vec(),
+            seed: [0, 0],
+        };
+        let evaluated = block_on(executor.evaluate(&[batch])).expect("an evaluation");
+        findings.compare("evaluated loss".to_owned(), &[evaluated[0].0], fixture.floats("loss"), LOSS);
+    }
+    let reports = block_on(executor.train(&steps)).expect("steps");
+    let losses: Vec<f32> = reports.iter().map(|report| report.loss).collect();
+    let norms: Vec<f32> = reports.iter().map(|report| report.gradient_norm).collect();
+    findings.compare("losses of ten steps".to_owned(), &losses, fixture.floats("steps.loss"), 10.0 * LOSS);
+    findings.compare(
+        "norms of ten steps".to_owned(),
+        &norms,
+        fixture.floats("steps.gradient_norm"),
+        GRADIENT,
+    );
+    let state = block_on(executor.state()).expect("a state");
+    for (number, name) in names.iter().enumerate() {
+        let got = fixture.determined(name, &entries(&state.parameters, number));
+        let expected = fixture.determined(name, fixture.floats(&format!("final.{name}")));
+        findings.compare(format!("final {name}"), &got, &expected, FINAL);
+    }
+    findings.check();
+}
+
+/// The three of them on every fixture.
+macro_rules! fixtures {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::{Who, check};
+
+            #[test]
+            fn on_the_reference() {
+                check(stringify!($name), Who::Reference);
+            }
+
+            #[test]
+            fn on_cpu() {
+                check(stringify!($name), Who::Cpu);
+            }
+
+            #[test]
+            fn on_gpu() {
+                check(stringify!($name), Who::Gpu);
+            }
+        }
+    )*};
+}
+
+fixtures! { gpt llama post geglu }

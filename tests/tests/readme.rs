@@ -1,0 +1,55 @@
+//! The README's table of rooms names exactly the folders that there are.
+
+#![allow(clippy::expect_used, reason = "a test's helpers fail as the test does")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Folders under `folder` that hold something, hidden ones and build outputs aside, as `prefix/name/`.
+fn folders(folder: &Path, prefix: &str) -> BTreeSet<String> {
+    std::fs::read_dir(folder)
+        .expect("a folder of the repository")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_dir() && path.read_dir().is_ok_and(|mut inside| inside.next().is_some()))
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+        .filter(|name| !name.starts_with('.'))
+        .filter(|name| !["target", "dist", "node_modules", "glasshouse-project"].contains(&name.as_str()))
+        .map(|name| format!("{prefix}{name}/"))
+        .collect()
+}
+
+/// What the first column of the table under `## Rooms` names in backticks.
+fn rooms_from_readme(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .skip_while(|line| line.trim() != "## Rooms")
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| line.strip_prefix('|')?.split('|').next())
+        .flat_map(|column| column.split('`').skip(1).step_by(2))
+        .map(|name| format!("{}/", name.trim_end_matches('/')))
+        .collect()
+}
+
+#[test]
+fn the_readme_names_every_room() {
+    let repository = glasshouse_tests::repository();
+    let text = std::fs::read_to_string(repository.join("README.md")).expect("README.md can be read");
+    let named = rooms_from_readme(&text);
+    assert!(
+        !named.is_empty(),
+        "README.md needs a heading `## Rooms` and under it a table whose first column names folders: | `engine/` | … |"
+    );
+    let mut real = folders(&repository, "");
+    real.extend(folders(&repository.join("engine/src"), "engine/src/"));
+    let missing: Vec<_> = real.difference(&named).collect();
+    assert!(missing.is_empty(), "README.md's table of rooms leaves out {missing:?}");
+    // Deeper folders may be named too, as long as they are there.
+    let imagined: Vec<_> = named.iter().filter(|name| !repository.join(name).is_dir()).collect();
+    assert!(imagined.is_empty(), "README.md's table of rooms names what is not there: {imagined:?}");
+}
+
+#[test]
+fn the_table_is_read_from_its_section_alone() {
+    let text = "| `before/` | no |\n## Rooms\n| Room | What |\n|---|---|\n| `engine/` | it |\n| `shaders` | them |\n## Next\n| `after/` |";
+    assert_eq!(rooms_from_readme(text), BTreeSet::from(["engine/".to_owned(), "shaders/".to_owned()]));
+}

@@ -1,0 +1,165 @@
+//! Every kind of tokenizer against Hugging Face's Python libraries: the same ids, tokens and decoded text for the saved
+//! `tokenizer.json`, and for BPE the same merges from the same text.
+//!
+//! `GLASSHOUSE_PYTHON` names the interpreter; else it is the one that `tests/run` installs.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the whole file is a test")]
+
+use glasshouse_engine::data::stories;
+use glasshouse_engine::graph::random::nth;
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const KINDS: [TokenizerKind; 5] = [
+    TokenizerKind::Byte,
+    TokenizerKind::Char,
+    TokenizerKind::Bpe,
+    TokenizerKind::WordPiece,
+    TokenizerKind::Unigram,
+];
+
+/// Parts of the random texts: every script width, sorts of white space, contractions, and special tokens' text.
+const PARTS: &[&str] = &[
+    "a",
+    "the",
+    " fox",
+    "é",
+    "e\u{301}",
+    "漢字",
+    "あ",
+    "😀",
+    "👩\u{200d}👧",
+    "0",
+    "12",
+    "½",
+    "٣",
+    "'s",
+    "'LL",
+    "'ll",
+    "’t",
+    "\"",
+    ".",
+    ",",
+    "...",
+    "##",
+    "#",
+    "…",
+    "Ġ",
+    "_",
+    " ",
+    " ",
+    "  ",
+    "    ",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\t",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{2028}",
+    "\u{85}",
+    "\u{7}",
+    "\u{1f}",
+    "\u{feff}",
+    "\u{200b}",
+    "<|endoftext|>",
+    "<|endoftext",
+    "|>",
+    "ſ",
+    "ß",
+    "İ",
+    "Ω",
+    "𝔘",
+    "ᾳ",
+];
+
+fn python() -> PathBuf {
+    let python = std::env::var_os("GLASSHOUSE_PYTHON")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/glasshouse/venv/bin/python")));
+    match python {
+        Some(python) if python.exists() => python,
+        other => panic!("no Python at {other:?}: run tests/run, which installs it, or set GLASSHOUSE_PYTHON"),
+    }
+}
+
+fn run(arguments: &[&str]) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/compare_tokenizer.py");
+    let output = Command::new(python()).arg(script).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn texts() -> Vec<String> {
+    let mut texts: Vec<String> = (0..400)
+        .map(|number| {
+            let count = nth(1, number, 0) % 60;
+            (1..=count).map(|draw| PARTS[(nth(1, number, draw) % PARTS.len() as u64) as usize]).collect()
+        })
+        .collect();
+    texts.extend(stories::generate(9).take(20));
+    // Longer than the pieces in which texts are encoded, so that cuts are compared with the whole as well.
+    texts.push(stories::text(100_000, 3));
+    texts.push("no-space-at-all/".repeat(5000));
+    texts
+}
+
+#[test]
+fn ids_tokens_and_text_equal_hugging_faces() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = texts();
+    let texts_path = folder.path().join("texts.json");
+    std::fs::write(&texts_path, serde_json::to_vec(&texts).unwrap()).unwrap();
+    let mut documents: Vec<String> = stories::generate(1).take(300).collect();
+    documents.push(PARTS.concat());
+    documents.push("no-space-at-all/".to_owned());
+    for kind in KINDS {
+        let config = TokenizerConfig {
+            kind,
+            vocabulary: 1000,
+            min_frequency: 2,
+            special_tokens: vec!["<|user|>".to_owned()],
+        };
+        let tokenizer = Tokenizer::train(&config, &documents).unwrap();
+        let path = folder.path().join("tokenizer.json");
+        tokenizer.save(&path).unwrap();
+        let tokenizer = Tokenizer::load(&path).unwrap();
+        let theirs = run(&[path.to_str().unwrap(), texts_path.to_str().unwrap()]);
+        assert_eq!(theirs["vocabulary"], tokenizer.vocabulary_size(), "{kind:?}");
+        for (text, theirs) in texts.iter().zip(theirs["results"].as_array().unwrap()) {
+            let (ids, tokens) = tokenizer.encode_tokens(text).unwrap();
+            let shown: String = text.chars().take(200).collect();
+            assert_eq!(theirs["ids"], serde_json::json!(ids), "{kind:?} {shown:?}");
+            assert_eq!(theirs["wrapped_ids"], theirs["ids"], "{kind:?} {shown:?}");
+            assert_eq!(theirs["tokens"], serde_json::json!(tokens), "{kind:?} {shown:?}");
+            let decoded = tokenizer.decode(&ids);
+            assert_eq!(theirs["text"], decoded, "{kind:?}");
+            assert_eq!(theirs["wrapped_text"], decoded, "{kind:?}");
+            assert_eq!(&decoded, text, "{kind:?}");
+        }
+        // Any ids at all decode alike, halves of characters included.
+        println!("{kind:?}: {} texts agree with tokenizers {}", texts.len(), theirs["version"]);
+    }
+}
+
+#[test]
+fn merges_equal_hugging_faces() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = stories::text(300_000, 4) + &PARTS.concat();
+    let path = folder.path().join("text.txt");
+    std::fs::write(&path, &text).unwrap();
+    let config = TokenizerConfig {
+        kind: TokenizerKind::Bpe,
+        vocabulary: 1201,
+        min_frequency: 2,
+        special_tokens: Vec::new(),
+    };
+    let tokenizer = Tokenizer::train(&config, [&text]).unwrap();
+    let json: Value = serde_json::from_str(&tokenizer.to_json().unwrap()).unwrap();
+    let theirs = run(&["--train", "1200", "2", path.to_str().unwrap()]);
+    assert_eq!(json["model"]["merges"].as_array().unwrap().len(), theirs.as_array().unwrap().len());
+    assert_eq!(json["model"]["merges"], theirs);
+}
