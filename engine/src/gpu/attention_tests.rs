@@ -3,9 +3,7 @@
 use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
 use crate::executor::Data;
-use crate::graph::{
-    Constant, DropoutSite, Graph, Heads, Input, Op, Parameter, Start, Type, ValueId, random,
-};
+use crate::graph::{Constant, DropoutSite, Graph, Heads, Input, Op, Parameter, Start, Type, ValueId, random};
 use crate::plan::lower::Target;
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
@@ -236,7 +234,8 @@ fn weight(graph: &mut Graph, name: &str, size: usize) -> ValueId {
 #[test]
 fn head_norm_and_its_gradients() {
     let gpu = test_gpu();
-    for (rows, sizes) in [(1, heads(1, 1, 1)), (9, heads(4, 2, 5)), (131, heads(2, 1, 64)), (70_001, heads(1, 1, 2))]
+    for (rows, sizes) in
+        [(1, heads(1, 1, 1)), (9, heads(4, 2, 5)), (131, heads(2, 1, 64)), (70_001, heads(1, 1, 2))]
     {
         let (eps, size) = (1e-5f32, sizes.head_size);
         let mut graph = Graph::default();
@@ -343,7 +342,8 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
                 let cache = head / (sizes.heads / sizes.kv_heads) * positions * size;
                 let query = t * sizes.packed() + head * size;
                 let score = |j: usize| -> f64 {
-                    let products = (0..size).map(|d| f64::from(rows[query + d]) * after[0][cache + j * size + d]);
+                    let products =
+                        (0..size).map(|d| f64::from(rows[query + d]) * after[0][cache + j * size + d]);
                     products.sum::<f64>() / (size as f64).sqrt()
                 };
                 let weights: Vec<f64> = (0..=start + t).map(|j| score(j).exp()).collect();

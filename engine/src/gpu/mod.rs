@@ -7,6 +7,7 @@
 
 mod adapter;
 mod batch;
+mod decoder;
 mod device;
 mod executor;
 mod pipeline;
@@ -18,6 +19,7 @@ mod signal;
 mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
+pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;
 pub use profile::Timing;
@@ -34,6 +36,10 @@ pub(crate) fn test_gpu() -> Gpu {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod attention_tests;
+#[cfg(test)]
+mod decoder_tests;
+#[cfg(test)]
+mod kernel_tests;
+#[cfg(test)]
+mod tests;

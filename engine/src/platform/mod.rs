@@ -7,8 +7,9 @@ mod native;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, map, on_one_thread};
+pub use native::{Mapping, map};
 #[cfg(target_arch = "wasm32")]
 pub use web::{Mapping, map, on_one_thread};
 pub mod lanes;
 pub mod parallel;
+pub use web::{Mapping, map};

@@ -6,11 +6,7 @@ use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean};
 
 /// [`crate::graph::Op::CrossEntropy`]: rows, then their mean, which also goes into the report.
-pub(super) fn cross_entropy(
-    site: Site<'_>,
-    smoothing: f32,
-    ignore_index: Option<u32>,
-) -> Result<Lowering> {
+pub(super) fn cross_entropy(site: Site<'_>, smoothing: f32, ignore_index: Option<u32>) -> Result<Lowering> {
     use cross_entropy::{Arguments, Tier, kernel};
     let (rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
     let (ignoring, ignored) = ignore(ignore_index);

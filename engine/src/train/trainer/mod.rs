@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::Instant;
 
-/// Most steps in a group.
-const LARGEST_GROUP: u64 = 8;
+/// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
+const LARGEST_GROUP: u64 = 32;
 /// A group is cut so that it takes about this long: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
 /// Steps in a row without a finite gradient after which a run has diverged.
