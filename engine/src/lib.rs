@@ -1,19 +1,22 @@
 //! The Glasshouse engine: documents in, a trained, measured and exported language model out. It knows no user
 //! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
 
-pub mod data;
 pub mod cpu;
+pub mod data;
 pub mod error;
 pub mod executor;
+pub mod generate;
 pub mod gpu;
 pub mod graph;
+pub mod interchange;
 pub mod model;
 pub mod plan;
 pub mod platform;
 pub mod project;
+pub mod reference;
+pub mod selftest;
 pub mod tokenizer;
 pub mod train;
-pub mod reference;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;

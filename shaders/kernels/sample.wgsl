@@ -2,7 +2,8 @@
 //
 // engine/src/generate/sampler.rs states the rules and is held to the same answers. logits [V] come as bits, since WGSL may
 // assume that no float is infinite or undefined; draws are the host's random numbers in [0, 1), taken one after another;
-// the answer is appended to the history (a ring), whose last `context` tokens the penalty applies to.
+// the answer is appended to the history (a ring), whose last `context` tokens the penalty applies to, and written where the host
+// reads it, beside the draw's number.
 //
 // Nothing is sorted. Tokens are ranked by an integer key that orders as their logit does. top-k and top-p each keep a beginning
 // of the ranking: all keys above a threshold, and of those that equal it the first few by id. The threshold is found bit by
@@ -15,6 +16,8 @@ import package::shared::decode::{DecodeState, SampleSettings};
 const LANES: u32 = 256u;
 const BLOCK: u32 = 16u;
 const LARGEST_LOGIT: f32 = 1e30;
+// As in sampler.rs: keeps rounding out of shares that are reached exactly.
+const NUCLEUS: f32 = 0.999999;
 
 struct Arguments {
     vocabulary: u32, // V.
@@ -29,7 +32,8 @@ struct Arguments {
 @group(0) @binding(4) var<storage, read_write> keys: array<u32>;
 @group(0) @binding(5) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(6) var<storage, read_write> history: array<u32>;
-@group(0) @binding(7) var<storage, read_write> state: DecodeState;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
+@group(0) @binding(8) var<storage, read_write> state: DecodeState;
 
 var<workgroup> lane_sums: array<f32, LANES>;
 var<workgroup> block_sums: array<f32, BLOCK>;
@@ -104,7 +108,8 @@ fn mass_from(lane: u32, threshold: u32) -> f32 {
 fn sample(@builtin(local_invocation_index) lane: u32) {
     let vocabulary = arguments.vocabulary;
     let length = state.length;
-    let draw = draws[state.drawn];
+    let drawn = state.drawn;
+    let draw = draws[drawn];
     for (var id = lane; id < vocabulary; id += LANES) {
         keys[id] = key_of(bounded(logits[id]));
     }
@@ -170,7 +175,7 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
             let all = mass_from(lane, lowest);
             let limited = settings.top_k > 0u && settings.top_k < vocabulary;
             let total = select(all, above_lowest + ties * weight_of(lowest, best_key), limited);
-            let needed = settings.top_p * total;
+            let needed = NUCLEUS * settings.top_p * total;
             threshold = 0u;
             for (var bit = 0u; bit < 32u; bit++) {
                 let candidate = threshold | (0x80000000u >> bit);
@@ -240,7 +245,8 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
     workgroupBarrier();
     if lane == 0u {
         history[length % arguments.capacity] = chosen;
+        written[drawn] = chosen;
         state.length = length + 1u;
-        state.drawn += 1u;
+        state.drawn = drawn + 1u;
     }
 }

@@ -201,7 +201,10 @@ pub enum Old {
 
 /// c = factor·a·b (+ c). `panel` is memory for the packed right side.
 pub fn product(a: Matrix<'_>, b: Matrix<'_>, c: MatrixMut<'_>, factor: f32, old: Old, panel: &mut Vec<f32>) {
-    assert!(a.columns == b.rows && a.rows == c.rows && b.columns == c.columns, "sizes of a matrix product differ");
+    assert!(
+        a.columns == b.rows && a.rows == c.rows && b.columns == c.columns,
+        "sizes of a matrix product differ"
+    );
     if panel.len() < DEPTH * WIDEST {
         panel.resize(DEPTH * WIDEST, 0.0);
     }

@@ -104,15 +104,16 @@ impl CpuExecutor {
 
     /// Runs optimizer steps.
     pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
-        self.on_workers(|executor, workers| {
-            steps.iter().map(|step| executor.step(step, workers)).collect()
-        })
+        self.on_workers(|executor, workers| steps.iter().map(|step| executor.step(step, workers)).collect())
     }
 
     /// (mean loss, rows that count) of each batch, without dropout and smoothing.
     pub fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         self.on_workers(|executor, workers| {
-            batches.iter().map(|batch| executor.evaluate.batch(&mut executor.weights, workers, batch)).collect()
+            batches
+                .iter()
+                .map(|batch| executor.evaluate.batch(&mut executor.weights, workers, batch))
+                .collect()
         })
     }
 
@@ -161,7 +162,10 @@ impl CpuExecutor {
     }
 
     /// Runs `work` on the pool, beside the workers that it shares its own work with.
-    fn on_workers<R: Send>(&mut self, work: impl FnOnce(&mut Self, &Workers) -> Result<R> + Send) -> Result<R> {
+    fn on_workers<R: Send>(
+        &mut self,
+        work: impl FnOnce(&mut Self, &Workers) -> Result<R> + Send,
+    ) -> Result<R> {
         let workers = self.workers.clone();
         workers.install(|| work(self, &workers))
     }
@@ -190,7 +194,17 @@ impl CpuExecutor {
             let second = part_of(&mut self.second_moments, &range);
             let parameters = &mut self.weights.parameters[range.clone()];
             let gradients = &self.weights.gradients[range.clone()];
-            update::apply(workers, &self.optimizer, &rate, decay, scale, gradients, parameters, first, second);
+            update::apply(
+                workers,
+                &self.optimizer,
+                &rate,
+                decay,
+                scale,
+                gradients,
+                parameters,
+                first,
+                second,
+            );
         }
         Ok(StepReport { loss, gradient_norm, skipped: false })
     }

@@ -171,7 +171,8 @@ impl Program {
                     }
                 }
             }
-            let call = Call { instruction, memory: &self.memory, parameters: &weights.parameters, seed, workers };
+            let call =
+                Call { instruction, memory: &self.memory, parameters: &weights.parameters, seed, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| call.run(outputs, &mut caches));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {

@@ -130,8 +130,5 @@ fn split<P: Parts>(
     let (first, second) = parts.split(share);
     let (left, right) = scratch.split_at(half);
     let cut = rows.start + share;
-    join(
-        || split(left, rows.start..cut, first, work),
-        || split(right, cut..rows.end, second, work),
-    );
+    join(|| split(left, rows.start..cut, first, work), || split(right, cut..rows.end, second, work));
 }

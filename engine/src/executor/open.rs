@@ -4,13 +4,11 @@ use super::update::Optimizer;
 use super::{ArenaState, DeviceDescription, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
 use crate::error::Result;
-use crate::gpu::{DeviceChoice, Gpu, GpuExecutor};
+use crate::gpu::{DeviceChoice, EncodeStatistics, Gpu, GpuExecutor};
+use crate::plan::estimate::ring;
+use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
 use std::collections::BTreeMap;
-
-/// Micro-batches that a GPU executor takes in one upload: enough that tiny steps share submissions, few enough that their
-/// buffers stay small beside the model.
-const RING: usize = 8;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
@@ -55,7 +53,7 @@ impl Executor {
         };
         match gpu {
             Some(gpu) => {
-                let executor = GpuExecutor::new(&gpu, graphs, optimizer, RING).await?;
+                let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
                 let warning = gpu.warning();
                 Ok((Self::Gpu(Box::new(executor), Box::new(gpu)), warning))
             }
@@ -123,6 +121,28 @@ impl Executor {
                 description(DeviceKind::Gpu, &gpu.report().name, gpu.report().software, None)
             }
             Self::Reference(_) => description(DeviceKind::BurnWgpu, "burn-wgpu", false, None),
+        }
+    }
+
+    /// What its kernels are chosen for; the CPU executor has none and counts as a plain device.
+    pub fn target(&self) -> Target {
+        self.gpu().map_or(Target { software: false }, Gpu::target)
+    }
+
+    /// Bytes that it holds for weights, gradients, moments, activations and tables; 0 where they cannot be counted.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Cpu(executor) => executor.bytes(),
+            Self::Gpu(executor, _) => executor.bytes(),
+            Self::Reference(_) => 0,
+        }
+    }
+
+    /// Trains on one step sent to an idle GPU as one submission, and says what driving it cost; `None` elsewhere.
+    pub async fn drive(&mut self, step: &StepInput) -> Result<Option<EncodeStatistics>> {
+        match self {
+            Self::Gpu(executor, _) => executor.drive(step).await.map(Some),
+            Self::Cpu(_) | Self::Reference(_) => Ok(None),
         }
     }
 

@@ -6,8 +6,8 @@
 //!    once, however often it occurs (Keskar et al. 2019).
 //! 2. Tokens are ranked by that logit, larger first, the lower id first among equals. At temperature 0 the first one is the
 //!    answer. Otherwise a token weighs exp((logit − largest) / temperature).
-//! 3. top-k keeps the first k. top-p keeps the shortest beginning of what is left whose weight reaches p times the weight of
-//!    what is left (Holtzman et al. 2020). min-p then drops what weighs less than `min_p`, the likeliest weighing 1
+//! 3. top-k keeps the first k. top-p keeps the shortest beginning of what is left whose weight reaches p (less a millionth of
+//!    it) times the weight of what is left (Holtzman et al. 2020). min-p then drops what weighs less than `min_p`, the likeliest weighing 1
 //!    (Nguyen et al. 2024). All three keep a beginning of the ranking, and never less than its first token.
 //! 4. The kept tokens are laid side by side *in the order of their ids*, which needs no sorting: the answer is the first
 //!    whose end lies above draw × their weight together.
@@ -15,11 +15,16 @@
 //! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
 //! between two tokens, or the edge of the nucleus within rounding of p.
 
+use crate::error::{Error, Result};
 use crate::graph::random;
 use glasshouse_protocol::GenerateConfig;
 
 /// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.
 pub const LARGEST_LOGIT: f32 = 1e30;
+
+/// What is left of top-p's p: people ask for round shares, which whole numbers of equal tokens reach exactly; without the slack
+/// rounding would decide there.
+const NUCLEUS: f64 = 0.999_999;
 
 /// Purpose of the draws' stream of random numbers.
 const DRAWS: u64 = 0x5a3b_17e0;
@@ -57,6 +62,19 @@ pub fn draw(seed: u64, n: u64) -> f32 {
     (random::nth(seed, DRAWS, n) >> 40) as f32 / 16_777_216.0
 }
 
+/// What a decoder keeps of a prompt: the last `context` tokens. Refuses an empty one, and ids past the vocabulary.
+pub fn checked_prompt(prompt: &[u32], context: usize, vocabulary: usize) -> Result<&[u32]> {
+    if prompt.is_empty() {
+        return Err(Error::Refused("the prompt is empty; give at least one token to go on from".to_owned()));
+    }
+    if let Some(token) = prompt.iter().find(|token| **token as usize >= vocabulary) {
+        return Err(Error::Refused(format!(
+            "token {token} is outside the model's vocabulary of {vocabulary}"
+        )));
+    }
+    Ok(prompt.split_at(prompt.len().saturating_sub(context)).1)
+}
+
 /// A token's place in the ranking.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ranked {
@@ -90,7 +108,7 @@ pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<
     };
     if sampling.top_p < 1.0 {
         kept.sort_unstable_by(Ranked::order);
-        let needed = f64::from(sampling.top_p) * kept.iter().map(weight).sum::<f64>();
+        let needed = NUCLEUS * f64::from(sampling.top_p) * kept.iter().map(weight).sum::<f64>();
         let mut sum = 0.0;
         let count = kept.iter().position(|entry| {
             sum += weight(entry);
@@ -124,11 +142,8 @@ fn penalised(logits: &[f32], window: &[u32], penalty: f32) -> Vec<Ranked> {
     let clamped = |logit: f32| {
         if logit.is_nan() { -LARGEST_LOGIT } else { logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT) }
     };
-    let mut entries: Vec<Ranked> = logits
-        .iter()
-        .zip(0u32..)
-        .map(|(logit, id)| Ranked { logit: clamped(*logit), id })
-        .collect();
+    let mut entries: Vec<Ranked> =
+        logits.iter().zip(0u32..).map(|(logit, id)| Ranked { logit: clamped(*logit), id }).collect();
     if penalty != 1.0 {
         for token in window {
             if let (Some(entry), Some(logit)) =
@@ -180,7 +195,9 @@ mod tests {
             .into_iter()
             .enumerate()
             .filter(|(place, id)| {
-                let kept = *place == 0 || sampling.top_p >= 1.0 || before < f64::from(sampling.top_p) * total;
+                let kept = *place == 0
+                    || sampling.top_p >= 1.0
+                    || before < NUCLEUS * f64::from(sampling.top_p) * total;
                 before += weight(*id);
                 kept
             })

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod batch;
+mod decoder;
 mod device;
 mod executor;
 mod pipeline;
@@ -18,11 +19,12 @@ mod signal;
 mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
+pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;
 pub use profile::Timing;
 pub use replay::EncodeStatistics;
-pub use run::{run_graph, run_graph_seeded};
+pub use run::{run_graph, run_graph_for, run_graph_seeded};
 
 /// The software adapter that unit tests run on; it is named, since nothing picks one by itself.
 #[cfg(test)]
@@ -33,5 +35,11 @@ pub(crate) fn test_gpu() -> Gpu {
     }
 }
 
+#[cfg(test)]
+mod attention_tests;
+#[cfg(test)]
+mod decoder_tests;
+#[cfg(test)]
+mod kernel_tests;
 #[cfg(test)]
 mod tests;

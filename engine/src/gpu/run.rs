@@ -8,6 +8,7 @@ use crate::executor::Data;
 use crate::graph::{Element, Graph, Origin, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
+use crate::plan::lower::Target;
 use crate::plan::{Buffer, Plan, compile};
 
 /// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies
@@ -33,7 +34,19 @@ pub async fn run_graph_seeded(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
-    run_plan(gpu, &compile(graph.clone(), read, &gpu.target())?, inputs, read, seed).await
+    run_graph_for(gpu, graph, inputs, read, seed, gpu.target()).await
+}
+
+/// As [`run_graph_seeded`], with the kernels that another kind of device would get.
+pub async fn run_graph_for(
+    gpu: &Gpu,
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    read: &[ValueId],
+    seed: [u32; 2],
+    target: Target,
+) -> Result<Vec<Data>> {
+    run_plan(gpu, &compile(graph.clone(), read, &target)?, inputs, read, seed).await
 }
 
 /// Runs a compiled graph once.

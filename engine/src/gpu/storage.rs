@@ -119,6 +119,7 @@ fn describe(role: Role) -> String {
         Role::Bound(Buffer::Control) => "the control structure".to_owned(),
         Role::Bound(Buffer::Partials) => "the gradient norm's partial sums".to_owned(),
         Role::Bound(Buffer::Reports) => "the reports".to_owned(),
+        Role::Bound(Buffer::Decode(buffer)) => format!("generation's {buffer:?}"),
         Role::Arguments => "the kernels' arguments".to_owned(),
         Role::Readback => "the read-back".to_owned(),
     }

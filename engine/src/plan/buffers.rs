@@ -1,8 +1,8 @@
 //! Every buffer that an executor creates for a set of plans, with its size: what `estimate` adds up and what
 //! [`crate::gpu`] allocates, so that the two cannot disagree.
 //!
-//! The plans run one after another over the same parameters and share slots, inputs and the small tables of control;
-//! constants, caches and kernel arguments belong to a plan each.
+//! The plans run one after another over the same parameters and share slots, inputs, caches and the small tables of
+//! control; constants and kernel arguments belong to a plan each.
 
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::{Buffer, Dispatch, Plan};
@@ -30,6 +30,20 @@ pub enum Kind {
     Caches,
     /// Constants, inputs, schedule, reports, control, kernel arguments and what is read back.
     TablesAndStaging,
+}
+
+impl Kind {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::Gradients => "gradients",
+            Self::Moments => "moments",
+            Self::Activations => "activations",
+            Self::Caches => "caches",
+            Self::TablesAndStaging => "tables and staging",
+        }
+    }
 }
 
 /// Which buffer an allocation is.
@@ -97,6 +111,7 @@ pub fn buffers(
         all.push(shared(Buffer::Slot(slot), sizes.copied().max().unwrap_or(0), Kind::Activations));
     }
     inputs(plans, ring, &mut all);
+    caches(plans, &mut all);
     for (at, plan) in plans.iter().enumerate() {
         own(plan, at, if at == 0 { further } else { 0 }, &mut all);
     }
@@ -138,19 +153,25 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
     }));
 }
 
-/// What belongs to one plan: constants, caches, arguments.
+/// Caches, which plans that decode chunks of several sizes go on with in turn.
+fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
+    for value in plans.iter().flat_map(|plan| &plan.graph.values) {
+        if let Origin::Cache(number) = value.origin {
+            let role = Role::Bound(Buffer::Cache(number));
+            if all.iter().all(|other| other.role != role) {
+                all.push(Allocation { role, plan: None, bytes: value.ty.bytes(), kind: Kind::Caches });
+            }
+        }
+    }
+}
+
+/// What belongs to one plan: constants and arguments.
 fn own(plan: &Plan, at: usize, further_dispatches: usize, all: &mut Vec<Allocation>) {
     let mut push = |role, bytes, kind| all.push(Allocation { role, plan: Some(at), bytes, kind });
     for (number, value) in plan.graph.values.iter().enumerate() {
         let id = crate::graph::ValueId(number as u32);
-        match value.origin {
-            Origin::Constant(_) => {
-                push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), Kind::TablesAndStaging);
-            }
-            Origin::Cache(number) => {
-                push(Role::Bound(Buffer::Cache(number)), value.ty.bytes(), Kind::Caches);
-            }
-            _ => {}
+        if let Origin::Constant(_) = value.origin {
+            push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), Kind::TablesAndStaging);
         }
     }
     let dispatches = (plan.dispatches.len() + further_dispatches) as u64;

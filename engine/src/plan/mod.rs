@@ -8,10 +8,14 @@
 pub mod arena;
 pub mod buffers;
 pub mod control;
+pub mod decode;
 pub mod estimate;
 pub mod lower;
 pub mod memory;
 pub mod update;
+
+#[cfg(test)]
+mod tests;
 
 use crate::error::Result;
 use crate::graph::{Graph, Input, NodeId, Origin, ValueId};
@@ -49,6 +53,8 @@ pub enum Buffer {
     Reports,
     /// Sums of squares over pieces of the gradient, [`update::partial_bytes`] long.
     Partials,
+    /// One of generation's.
+    Decode(decode::DecodeBuffer),
 }
 
 /// A range of a buffer, bound at the kernel's next binding after the arguments.

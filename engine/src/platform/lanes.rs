@@ -135,7 +135,10 @@ mod x86 {
             #[derive(Clone, Copy)]
             pub struct $name($register);
 
-            #[allow(unsafe_code, reason = "vector instructions; the copies that use them run only where `level` found them")]
+            #[allow(
+                unsafe_code,
+                reason = "vector instructions; the copies that use them run only where `level` found them"
+            )]
             impl Lanes for $name {
                 const COUNT: usize = $count;
                 const FUSED: bool = true;

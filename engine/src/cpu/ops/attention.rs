@@ -48,7 +48,14 @@ impl Sizes {
 }
 
 /// y [B,T,H·D] and lse [B,H,T] of qkv [B,T,W].
-pub fn forward(workers: &Workers, sizes: Sizes, dropout: Dropout, qkv: &[f32], y: &mut [f32], lse: &mut [f32]) {
+pub fn forward(
+    workers: &Workers,
+    sizes: Sizes,
+    dropout: Dropout,
+    qkv: &[f32],
+    y: &mut [f32],
+    lse: &mut [f32],
+) {
     let Sizes { heads, batch, time } = sizes;
     let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
     let group = heads.heads / heads.kv_heads;
@@ -70,7 +77,14 @@ pub fn forward(workers: &Workers, sizes: Sizes, dropout: Dropout, qkv: &[f32], y
                 let end = time.min(first + TILE);
                 let rows = end - first;
                 let into = MatrixMut::new(scores, rows, end, stride);
-                product(query.rows(first..end), turned.columns(0..end), into, sizes.scale(), Old::Overwrite, panel);
+                product(
+                    query.rows(first..end),
+                    turned.columns(0..end),
+                    into,
+                    sizes.scale(),
+                    Old::Overwrite,
+                    panel,
+                );
                 softmax(scores, stride, first, end, &mut lse[first..end]);
                 if let Some((site, seed)) = dropout {
                     for row in 0..rows {
@@ -169,7 +183,14 @@ pub fn backward(
                     product(weights, dy, value_gradient.rows(0..end), 1.0, Old::Add, panel);
                     score_gradient(scores, slopes, stride, end, sizes.scale(), &delta[row..row + rows]);
                     let slopes = Matrix::new(slopes, rows, end, stride);
-                    product(slopes, key.rows(0..end), query_gradient.rows(first..end), 1.0, Old::Overwrite, panel);
+                    product(
+                        slopes,
+                        key.rows(0..end),
+                        query_gradient.rows(first..end),
+                        1.0,
+                        Old::Overwrite,
+                        panel,
+                    );
                     product(slopes.transposed(), query, key_gradient.rows(0..end), 1.0, Old::Add, panel);
                 }
             }

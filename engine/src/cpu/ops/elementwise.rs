@@ -93,7 +93,8 @@ pub fn dropout(
 
 /// y = a + b.
 pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
-    workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
+    workers
+        .rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
 }
 
 /// tanh-GELU and its derivative.

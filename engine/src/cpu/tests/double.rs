@@ -102,8 +102,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                     .flat_map(|(n, x)| {
                         (0..outer)
                             .map(|o| {
-                                let dot: f64 =
-                                    x.iter().zip(&input(1)[o * inner..]).map(|(x, w)| x * w).sum();
+                                let dot: f64 = x.iter().zip(&input(1)[o * inner..]).map(|(x, w)| x * w).sum();
                                 let bias = if bias { input(2)[o] } else { 0.0 };
                                 let residual = if residual { input(last)[n * outer + o] } else { 0.0 };
                                 dot + bias + residual
@@ -147,7 +146,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 let size = heads.head_size;
                 let mut y = vec![0.0; batch * time * heads.width()];
                 let mut lse = vec![0.0; batch * heads.heads * time];
-                let entry = |b: usize, t: usize, column: usize| input(0)[(b * time + t) * heads.packed() + column];
+                let entry =
+                    |b: usize, t: usize, column: usize| input(0)[(b * time + t) * heads.packed() + column];
                 for b in 0..batch {
                     for h in 0..heads.heads {
                         let kv = h / (heads.heads / heads.kv_heads);
@@ -156,8 +156,9 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                         for q in 0..time {
                             let scores: Vec<f64> = (0..=q)
                                 .map(|k| {
-                                    let dot: f64 =
-                                        (0..size).map(|d| entry(b, q, h * size + d) * entry(b, k, key + d)).sum();
+                                    let dot: f64 = (0..size)
+                                        .map(|d| entry(b, q, h * size + d) * entry(b, k, key + d))
+                                        .sum();
                                     dot / (size as f64).sqrt()
                                 })
                                 .collect();
@@ -171,7 +172,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                                     p *= kept(seed, site, row * time + k);
                                 }
                                 for d in 0..size {
-                                    y[(b * time + q) * heads.width() + h * size + d] += p * entry(b, k, value + d);
+                                    y[(b * time + q) * heads.width() + h * size + d] +=
+                                        p * entry(b, k, value + d);
                                 }
                             }
                         }

@@ -52,19 +52,30 @@ fn vector_functions_are_accurate() {
 
 #[test]
 fn products_of_every_layout_and_size() {
-    for [rows, depth, columns] in
-        [[1, 1, 1], [2, 3, 5], [7, 300, 33], [40, 17, 31], [64, 257, 64], [13, 8, 97], [97, 513, 1], [33, 32, 128]]
-    {
+    for [rows, depth, columns] in [
+        [1, 1, 1],
+        [2, 3, 5],
+        [7, 300, 33],
+        [40, 17, 31],
+        [64, 257, 64],
+        [13, 8, 97],
+        [97, 513, 1],
+        [33, 32, 128],
+    ] {
         let (a, b) = (numbers(1, rows * depth), numbers(2, depth * columns));
         let turn = |data: &[f32], rows: usize, columns: usize| -> Vec<f32> {
             (0..rows * columns).map(|at| data[at % rows * columns + at / rows]).collect()
         };
         let (a_turned, b_turned) = (turn(&a, rows, depth), turn(&b, depth, columns));
-        let lefts = [Matrix::new(&a, rows, depth, depth), Matrix::new(&a_turned, depth, rows, rows).transposed()];
-        let rights =
-            [Matrix::new(&b, depth, columns, columns), Matrix::new(&b_turned, columns, depth, depth).transposed()];
-        for (left, right, old) in
-            lefts.iter().flat_map(|l| rights.iter().flat_map(move |r| [(l, r, Old::Add), (l, r, Old::Overwrite)]))
+        let lefts =
+            [Matrix::new(&a, rows, depth, depth), Matrix::new(&a_turned, depth, rows, rows).transposed()];
+        let rights = [
+            Matrix::new(&b, depth, columns, columns),
+            Matrix::new(&b_turned, columns, depth, depth).transposed(),
+        ];
+        for (left, right, old) in lefts
+            .iter()
+            .flat_map(|l| rights.iter().flat_map(move |r| [(l, r, Old::Add), (l, r, Old::Overwrite)]))
         {
             let stride = columns + 3;
             let mut c = vec![0.5; rows * stride];

@@ -9,8 +9,8 @@ use crate::graph::{Input, Origin, ParameterId};
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use glasshouse_protocol::{
-    Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
-    OptimizerKind, Position, TrainConfig, model::Dropout,
+    Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, OptimizerKind,
+    Position, TrainConfig, model::Dropout,
 };
 
 /// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd sizes.
@@ -56,7 +56,8 @@ fn llama() -> ModelConfig {
 
 /// One token, one channel and so on where they can be, and every other choice of the settings.
 fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
-    let train = TrainConfig { batch: 2, label_smoothing: 0.1, ignore_index: Some(3), ..TrainConfig::default() };
+    let train =
+        TrainConfig { batch: 2, label_smoothing: 0.1, ignore_index: Some(3), ..TrainConfig::default() };
     let plain = |activation| Mlp { hidden: 11, activation, gate: Gate::None };
     let post = NormConfig { placement: NormPlacement::Post, bias: false, ..gpt().norm };
     let single = ModelConfig { context: 1, width: 1, heads: 1, kv_heads: 1, head_size: 1, depth: 1, ..gpt() };
@@ -68,10 +69,19 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
         ("relu", ModelConfig { mlp: plain(Activation::Relu), ..llama() }, train.clone()),
         (
             "squared",
-            ModelConfig { mlp: plain(Activation::ReluSquared), position: Position::Sinusoidal, width: 14, ..gpt() },
+            ModelConfig {
+                mlp: plain(Activation::ReluSquared),
+                position: Position::Sinusoidal,
+                width: 14,
+                ..gpt()
+            },
             train.clone(),
         ),
-        ("silu", ModelConfig { mlp: plain(Activation::Silu), position: Position::None, ..gpt() }, train.clone()),
+        (
+            "silu",
+            ModelConfig { mlp: plain(Activation::Silu), position: Position::None, ..gpt() },
+            train.clone(),
+        ),
         ("single", single, TrainConfig { batch: 1, ..TrainConfig::default() }),
     ]
 }
@@ -214,8 +224,7 @@ fn every_optimizer_follows_its_rule() {
         let train = TrainConfig { optimizer: kind, weight_decay: 0.1, clip: 0.5, ..TrainConfig::default() };
         let mut executor = executor(&model, &train, 2);
         let before = executor.state();
-        let step =
-            StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(&model, &train, 6)] };
+        let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(&model, &train, 6)] };
         let (_, gradient) = executor.gradients(&step).unwrap();
         let report = executor.train(std::slice::from_ref(&step)).unwrap()[0];
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32;

@@ -39,9 +39,8 @@ macro_rules! variant {
 macro_rules! arguments {
     ($module:ident, $heads:expr, $size:expr, $dropout:expr) => {{
         let (batch, time) = $size;
-        let (threshold, keep_scale) = $dropout.map_or((0, 1.0), |site: DropoutSite| {
-            (random::threshold(site.rate), 1.0 / (1.0 - site.rate))
-        });
+        let (threshold, keep_scale) = $dropout
+            .map_or((0, 1.0), |site: DropoutSite| (random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
         $module::Arguments {
             batch: batch as u32,
             time: time as u32,
@@ -69,12 +68,7 @@ fn batch_and_time(site: Site<'_>) -> (usize, usize) {
 }
 
 /// A launch with one invocation for each of `count` things.
-fn each(
-    kernel: &'static Kernel,
-    arguments: Vec<u8>,
-    bindings: Vec<Place>,
-    count: usize,
-) -> Result<Launch> {
+fn each(kernel: &'static Kernel, arguments: Vec<u8>, bindings: Vec<Place>, count: usize) -> Result<Launch> {
     Launch::new(kernel, arguments, bindings, grid(count.div_ceil(kernel.workgroup_size[0] as usize))?)
 }
 
@@ -144,10 +138,8 @@ pub(super) fn head_norm_weight_backward(site: Site<'_>, heads: Heads) -> Result<
         segments: segments as u32,
         rows_in_segment: rows_in_segment as u32,
     };
-    let last = head_norm_weight_backward::Arguments {
-        head_size: heads.head_size as u32,
-        segments: segments as u32,
-    };
+    let last =
+        head_norm_weight_backward::Arguments { head_size: heads.head_size as u32, segments: segments as u32 };
     let sums = Place::Scratch(0);
     Ok(Lowering {
         launches: vec![

@@ -1,0 +1,243 @@
+//! Generation as plans: read the prompt in chunks, write token by token over the caches, and past the context length read the
+//! last window again for every token.
+//!
+//! All three begin with `decode_feed`, which takes tokens from a history on the device, and end with `sample`, which appends one
+//! to it. So the host uploads a prompt and random numbers, replays, and reads many tokens at once.
+
+use super::buffers::{Allocation, Kind, Role, buffers};
+use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
+use crate::error::{Error, Result};
+use crate::generate::sampler::Sampling;
+use crate::graph::{Input, ValueId};
+use crate::model::{Purpose, build};
+use bytemuck::{Pod, Zeroable};
+use glasshouse_protocol::ModelConfig;
+use glasshouse_shaders::{decode_feed, sample};
+use std::rc::Rc;
+
+/// Tokens of a prompt that are read at once.
+const CHUNK: usize = 32;
+
+/// Tokens that are drawn between two uploads of random numbers, at most.
+pub const MOST_AT_ONCE: usize = 64;
+
+/// Buffers that only generation has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeBuffer {
+    /// [`DecodeState`].
+    State,
+    /// [`SampleSettings`].
+    Settings,
+    /// u32: a ring of the text's tokens, [`capacity`] of them.
+    History,
+    /// f32\[[`MOST_AT_ONCE`]\]: random numbers in [0, 1).
+    Draws,
+    /// u32\[[`MOST_AT_ONCE`]\]: the token that each of them chose.
+    Written,
+    /// u32\[V\]: the sampler's ranking keys.
+    Keys,
+    /// f32\[V\]: the sampler's weights.
+    Weights,
+}
+
+/// Where a generation stands, as the device sees it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct DecodeState {
+    /// Tokens ever put into the history.
+    pub length: u32,
+    /// Draws used up since the last upload.
+    pub drawn: u32,
+}
+
+/// [`Sampling`], as the device sees it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct SampleSettings {
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// 1 keeps all.
+    pub top_p: f32,
+    /// 0 drops none.
+    pub min_p: f32,
+    /// 1 is off.
+    pub repetition_penalty: f32,
+    /// 0 keeps all.
+    pub top_k: u32,
+    /// Unused.
+    pub padding: u32,
+}
+
+impl From<&Sampling> for SampleSettings {
+    fn from(sampling: &Sampling) -> Self {
+        Self {
+            temperature: sampling.temperature,
+            top_p: sampling.top_p,
+            min_p: sampling.min_p,
+            repetition_penalty: sampling.repetition_penalty,
+            top_k: sampling.top_k,
+            padding: 0,
+        }
+    }
+}
+
+/// Entries of the history: a window and what is written before the host looks again.
+pub fn capacity(context: usize) -> usize {
+    context + MOST_AT_ONCE
+}
+
+/// The plans of a model's generation. Each one's last dispatch is the sampler; the rest may run without it.
+#[derive(Debug)]
+pub struct DecodePlans {
+    /// Reads up to a chunk of tokens that the caches lack.
+    pub prompt: Plan,
+    /// Reads one.
+    pub step: Plan,
+    /// Reads the last window anew, past the context length.
+    pub window: Plan,
+    /// Tokens of a prompt's chunk.
+    pub chunk: usize,
+}
+
+impl DecodePlans {
+    /// Builds and lowers the graphs.
+    pub fn new(model: &ModelConfig, target: &lower::Target) -> Result<Self> {
+        let chunk = CHUNK.min(model.context);
+        Ok(Self {
+            prompt: plan(model, Purpose::Decode { chunk }, chunk, target)?,
+            step: plan(model, Purpose::Decode { chunk: 1 }, 1, target)?,
+            window: plan(model, Purpose::Window { time: model.context }, model.context, target)?,
+            chunk,
+        })
+    }
+
+    /// The plans in the order in which their buffers are numbered.
+    pub fn all(&self) -> [&Plan; 3] {
+        [&self.prompt, &self.step, &self.window]
+    }
+
+    /// Every buffer that they need.
+    pub fn allocations(&self, model: &ModelConfig) -> Vec<Allocation> {
+        let mut all = buffers(&self.all(), None, &[], 1);
+        all.extend(sampler_allocations(model.vocabulary, model.context));
+        all
+    }
+}
+
+/// The sampler's buffers.
+pub fn sampler_allocations(vocabulary: usize, context: usize) -> impl Iterator<Item = Allocation> {
+    let sizes = [
+        (DecodeBuffer::State, size_of::<DecodeState>()),
+        (DecodeBuffer::Settings, size_of::<SampleSettings>()),
+        (DecodeBuffer::History, capacity(context) * 4),
+        (DecodeBuffer::Draws, MOST_AT_ONCE * 4),
+        (DecodeBuffer::Written, MOST_AT_ONCE * 4),
+        (DecodeBuffer::Keys, vocabulary * 4),
+        (DecodeBuffer::Weights, vocabulary * 4),
+    ];
+    sizes.into_iter().map(|(buffer, bytes)| Allocation {
+        role: Role::Bound(Buffer::Decode(buffer)),
+        plan: None,
+        bytes: bytes as u64,
+        kind: Kind::TablesAndStaging,
+    })
+}
+
+fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Target) -> Result<Plan> {
+    let built = build(model, purpose)?;
+    let mut plan = compile(built.graph, &[built.logits], target)?;
+    let window = matches!(purpose, Purpose::Window { .. });
+    plan.dispatches.insert(0, feed(time, model.context, window));
+    plan.dispatches.push(sampler(&plan, built.logits, model.context)?);
+    Ok(plan)
+}
+
+fn whole(buffer: Buffer) -> Binding {
+    Binding { buffer, offset: 0, bytes: None }
+}
+
+fn feed(time: usize, context: usize, window: bool) -> Dispatch {
+    let arguments = decode_feed::Arguments {
+        time: time as u32,
+        capacity: capacity(context) as u32,
+        window: u32::from(window),
+    };
+    Dispatch {
+        kernel: decode_feed::kernel(),
+        arguments: arguments.bytes(),
+        bindings: vec![
+            whole(Buffer::Decode(DecodeBuffer::State)),
+            whole(Buffer::Decode(DecodeBuffer::History)),
+            whole(Buffer::Input(Input::Cursor)),
+            whole(Buffer::Input(Input::Tokens)),
+        ],
+        groups: [1, 1, 1],
+        node: None,
+        scope: Rc::from("feed"),
+    }
+}
+
+/// The dispatch that samples from a plan's `logits` [.., V].
+pub fn sampler(plan: &Plan, logits: ValueId, context: usize) -> Result<Dispatch> {
+    let slot = plan.placement.slot_of_value[logits.index()]
+        .ok_or_else(|| Error::Internal("the logits have no slot".to_owned()))?;
+    let ty = plan.graph.ty(logits);
+    let arguments = sample::Arguments {
+        vocabulary: ty.columns() as u32,
+        context: context as u32,
+        capacity: capacity(context) as u32,
+    };
+    let own = |buffer| whole(Buffer::Decode(buffer));
+    Ok(Dispatch {
+        kernel: sample::kernel(),
+        arguments: arguments.bytes(),
+        bindings: vec![
+            own(DecodeBuffer::Settings),
+            own(DecodeBuffer::Draws),
+            Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(ty.bytes()) },
+            own(DecodeBuffer::Keys),
+            own(DecodeBuffer::Weights),
+            own(DecodeBuffer::History),
+            own(DecodeBuffer::Written),
+            own(DecodeBuffer::State),
+        ],
+        groups: [1, 1, 1],
+        node: None,
+        scope: Rc::from("sample"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    #[test]
+    fn structures_lie_as_the_kernels_have_them() {
+        let of = |name: &str| {
+            glasshouse_shaders::STRUCTURES.iter().find(|structure| structure.name == name).unwrap()
+        };
+        let state = of("DecodeState");
+        assert_eq!(state.size as usize, size_of::<DecodeState>());
+        assert_eq!(
+            state.fields,
+            [
+                ("length", offset_of!(DecodeState, length) as u32),
+                ("drawn", offset_of!(DecodeState, drawn) as u32)
+            ]
+        );
+        let settings = of("SampleSettings");
+        assert_eq!(settings.size as usize, size_of::<SampleSettings>());
+        assert_eq!(
+            settings.fields,
+            [
+                ("temperature", offset_of!(SampleSettings, temperature) as u32),
+                ("top_p", offset_of!(SampleSettings, top_p) as u32),
+                ("min_p", offset_of!(SampleSettings, min_p) as u32),
+                ("repetition_penalty", offset_of!(SampleSettings, repetition_penalty) as u32),
+                ("top_k", offset_of!(SampleSettings, top_k) as u32),
+                ("padding", offset_of!(SampleSettings, padding) as u32)
+            ]
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Plans of the presets: how many dispatches, how many bytes, and that host and device agree on the structures between them.
+
+use super::buffers::{Kind, buffers};
+use super::control::{Control, ReportRow, ScheduleRow};
+use super::estimate::{Estimate, estimate, ring};
+use super::lower::Target;
+use super::{compile, update};
+use crate::executor::update::Optimizer;
+use crate::model::training_graphs;
+use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::presets::preset;
+use glasshouse_shaders::STRUCTURES;
+use std::mem::offset_of;
+
+const TARGETS: [Target; 2] = [Target { software: true }, Target { software: false }];
+
+/// A preset with a vocabulary and a batch small enough to plan quickly, one micro-batch a step.
+fn run(name: &str, batch: usize) -> RunConfig {
+    let mut run = preset(name).unwrap();
+    if run.model.vocabulary == 0 {
+        run.model.vocabulary = 65;
+    }
+    run.train.batch = batch;
+    run.train.accumulate = 1;
+    run
+}
+
+fn estimated(run: &RunConfig, target: Target) -> Estimate {
+    estimate(&run.model, &run.train, &target).unwrap()
+}
+
+#[test]
+fn dispatches_stay_within_the_budget() {
+    for (name, batch) in [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)] {
+        for target in TARGETS {
+            let run = run(name, batch);
+            let budget = 30 * run.model.depth + 30;
+            let dispatches = estimated(&run, target).dispatches_per_step;
+            assert!(dispatches <= budget, "{name}, {target:?}: {dispatches} dispatches, {budget} may be");
+        }
+    }
+}
+
+/// What accumulates, runs forward and backward again and again and updates once.
+#[test]
+fn micro_batches_share_an_update() {
+    let mut run = run("nanogpt-cpu", 12);
+    let once = estimated(&run, TARGETS[0]).dispatches_per_step;
+    run.train.accumulate = 3;
+    let thrice = estimated(&run, TARGETS[0]).dispatches_per_step;
+    let graphs = training_graphs(&run.model, &run.train).unwrap();
+    let each = compile(graphs.train, &[graphs.train_loss], &TARGETS[0]).unwrap().dispatches.len() + 1;
+    assert_eq!(thrice - once, 2 * each);
+}
+
+#[test]
+fn host_and_device_lay_structures_out_alike() {
+    let control = [
+        ("row", offset_of!(Control, row)),
+        ("skipped", offset_of!(Control, skipped)),
+        ("gradient_scale", offset_of!(Control, gradient_scale)),
+        ("gradient_norm", offset_of!(Control, gradient_norm)),
+    ];
+    let schedule = [
+        ("learning_rate", offset_of!(ScheduleRow, learning_rate)),
+        ("first_correction", offset_of!(ScheduleRow, first_correction)),
+        ("second_correction", offset_of!(ScheduleRow, second_correction)),
+        ("padding", offset_of!(ScheduleRow, padding)),
+        ("seed", offset_of!(ScheduleRow, seed)),
+        ("reserved", offset_of!(ScheduleRow, reserved)),
+    ];
+    let report = [
+        ("loss", offset_of!(ReportRow, loss)),
+        ("count", offset_of!(ReportRow, count)),
+        ("gradient_norm", offset_of!(ReportRow, gradient_norm)),
+        ("skipped", offset_of!(ReportRow, skipped)),
+    ];
+    let ours: [(&str, usize, &[(&str, usize)]); 3] = [
+        ("Control", size_of::<Control>(), &control),
+        ("ScheduleRow", size_of::<ScheduleRow>(), &schedule),
+        ("ReportRow", size_of::<ReportRow>(), &report),
+    ];
+    for (name, size, fields) in ours {
+        let theirs = STRUCTURES.iter().find(|structure| structure.name == name).unwrap();
+        let reflected: Vec<(&str, usize)> =
+            theirs.fields.iter().map(|(field, offset)| (*field, *offset as usize)).collect();
+        assert_eq!((theirs.size as usize, reflected.as_slice()), (size, fields), "{name}");
+    }
+}
+
+/// nanoGPT reports 10.65M for the first, without its position table; Hugging Face's GPT-2 small has 124,439,808 weights.
+#[test]
+fn parameters_are_those_of_the_published_models() {
+    let estimate = estimated(&run("nanogpt-gpu", 1), TARGETS[0]);
+    assert_eq!(estimate.parameters - 256 * 384, 10_646_784);
+    assert_eq!(estimate.parameters, estimate.parameters_by_part.values().sum::<usize>());
+    assert_eq!(estimated(&run("gpt2-124m", 1), TARGETS[0]).parameters, 124_439_808);
+}
+
+#[test]
+fn bytes_are_those_of_the_buffers() {
+    for name in ["nanogpt-cpu", "llama-tiny"] {
+        let run = run(name, 2);
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let optimizer = Optimizer::of(&run.train);
+        let train = compile(graphs.train, &[graphs.train_loss], &TARGETS[1]).unwrap();
+        let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGETS[1]).unwrap();
+        let update = update::update_dispatches(&train.arena, &optimizer, &TARGETS[1]).unwrap();
+        let all = buffers(&[&train, &evaluate], Some(&optimizer), &update, ring(1));
+        let bytes = estimated(&run, TARGETS[1]).bytes;
+        assert_eq!(bytes.total, all.iter().map(|allocation| allocation.bytes).sum::<u64>());
+        let weights = train.arena.length as u64 * 4;
+        assert_eq!(bytes.by_kind[&Kind::Weights], weights);
+        assert_eq!(bytes.by_kind[&Kind::Gradients], weights);
+        assert_eq!(bytes.by_kind[&Kind::Moments], 2 * weights);
+        assert!(bytes.by_kind[&Kind::Activations] >= bytes.peak_live);
+        assert!(bytes.by_kind[&Kind::Activations] <= 2 * bytes.peak_live);
+        let largest = all.iter().map(|allocation| allocation.bytes).max();
+        assert!(largest.is_some_and(|largest| bytes.largest_binding <= largest));
+    }
+}
+
+/// 6 FLOPs a weight of the matrices and a token, and attention on top: forward 2 products, backward 7.
+#[test]
+fn flops_follow_from_the_shapes() {
+    let run = run("nanogpt-cpu", 12);
+    let estimate = estimated(&run, TARGETS[0]);
+    let flops = estimate.flops;
+    let (depth, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
+    let matrices = depth * 12.0 * width * width + vocabulary * width;
+    let product = depth * width * (time + 1.0);
+    assert_eq!(flops.forward, 2.0 * matrices + 2.0 * product);
+    assert_eq!(flops.backward, 4.0 * matrices + 7.0 * product);
+    assert_eq!(estimate.flops_per_token, flops.forward + flops.backward);
+}
+
+/// No dispatch binds a slot for reading and for writing at once, and every binding begins where WebGPU lets it.
+#[test]
+fn bindings_are_lawful() {
+    for name in ["nanogpt-gpu", "gpt2-124m", "llama-tiny"] {
+        for target in TARGETS {
+            let run = run(name, 1);
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            let plan = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
+            let update = update::update_dispatches(&plan.arena, &Optimizer::of(&run.train), &target).unwrap();
+            for dispatch in plan.dispatches.iter().chain(&update) {
+                let kernel = dispatch.kernel;
+                assert_eq!(kernel.bindings.len(), dispatch.bindings.len() + 1, "{}", kernel.name);
+                let declared = kernel.bindings[1..].iter().zip(&dispatch.bindings);
+                let bound: Vec<_> = declared.collect();
+                for (kind, place) in &bound {
+                    assert_eq!(place.offset % 256, 0, "{}", kernel.name);
+                    let whole = place.bytes.is_none_or(|bytes| bytes % u64::from(kind.stride) == 0);
+                    assert!(whole, "{}: {} of {:?}", kernel.name, kind.name, place.bytes);
+                    let clash = bound.iter().any(|(other, with)| with.buffer == place.buffer && other.access != kind.access);
+                    assert!(!clash, "{}: {:?} is read and written", kernel.name, place.buffer);
+                }
+            }
+        }
+    }
+}

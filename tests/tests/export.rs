@@ -1,0 +1,163 @@
+//! An exported folder opens in Hugging Face's transformers, which computes the same logits and writes the same greedy text.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use glasshouse_engine::cpu;
+use glasshouse_engine::executor::Data;
+use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
+use glasshouse_engine::interchange::huggingface::{Architecture, CardFacts, Export, export};
+use glasshouse_engine::model::{Purpose, build, initial};
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::protocol::{
+    Gate, NormPlacement, Position, RunConfig, TokenizerConfig, TokenizerKind, presets,
+};
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_tests::python;
+use serde_json::Value;
+use std::path::Path;
+
+const TEXT: &str = "The quick brown fox jumps over the lazy dog. The dog sleeps; the fox runs home.\n";
+const PROMPT: &str = "The fox sleeps";
+
+/// A small model of a preset's shape, with every weight (biases too) away from its start.
+fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
+    let mut config = presets::preset(preset).unwrap();
+    config.tokenizer = TokenizerConfig {
+        kind: TokenizerKind::Bpe,
+        vocabulary: 300,
+        min_frequency: 1,
+        special_tokens: Vec::new(),
+    };
+    let tokenizer = Tokenizer::train(&config.tokenizer, [TEXT, TEXT]).unwrap();
+    let model = &mut config.model;
+    model.vocabulary = tokenizer.vocabulary_size();
+    (model.context, model.depth, model.width, model.head_size) = (32, 2, 24, 6);
+    (model.heads, model.mlp.hidden) = (4, 52);
+    model.kv_heads = if preset == "llama-tiny" { 2 } else { 4 };
+    change(&mut config);
+    let graph = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph;
+    let layout = ArenaLayout::of(&graph);
+    let mut arena = initial::parameters(&graph.parameters, &layout, 7);
+    for (at, _) in graph.parameters.iter().enumerate() {
+        for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
+            let draw = (random::nth(3, at as u64, number as u64) >> 40) as f32 / 16_777_216.0;
+            *entry = *entry * 6.0 + 0.2 * (draw - 0.5);
+        }
+    }
+    (config, tokenizer, arena)
+}
+
+fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path) {
+    let facts = CardFacts { name: "test".to_owned(), device: "cpu".to_owned(), ..CardFacts::default() };
+    export(&Export { config, tokenizer, parameters: arena, facts: &facts }, folder).unwrap();
+}
+
+/// Our logits of a prompt, [T][V].
+fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
+    let purpose = Purpose::Loss {
+        batch: 1,
+        time: ids.len(),
+        dropout: false,
+        label_smoothing: 0.0,
+        ignore_index: None,
+    };
+    let model = build(&config.model, purpose).unwrap();
+    let layout = ArenaLayout::of(&model.graph);
+    let mut inputs = Vec::new();
+    for at in 0..model.graph.parameters.len() {
+        let id = ParameterId(at as u32);
+        let value = model.graph.find(Origin::Parameter(id)).unwrap();
+        inputs.push((value, Data::F32(arena[layout.range(id)].to_vec())));
+    }
+    for input in [Input::Tokens, Input::Targets] {
+        inputs.push((model.graph.find(Origin::Input(input)).unwrap(), Data::U32(ids.to_vec())));
+    }
+    let read = cpu::run_graph(&model.graph, &inputs, &[model.logits]).unwrap();
+    let Data::F32(logits) = &read[0] else { panic!("logits are floats") };
+    logits.chunks(config.model.vocabulary).map(<[f32]>::to_vec).collect()
+}
+
+fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], architecture: Architecture) {
+    let folder = tempfile::tempdir().unwrap();
+    write(config, tokenizer, arena, folder.path());
+    let output = python("check_export.py").arg(folder.path()).args(["--prompt", PROMPT, "--max-tokens", "16"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(theirs["class"], architecture.class());
+    let ids: Vec<u32> = theirs["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
+    assert_eq!(ids, tokenizer.encode(PROMPT).unwrap());
+    assert_eq!(theirs["decoded"], PROMPT);
+
+    let logits = our_logits(config, arena, &ids);
+    let mut worst = 0.0f64;
+    for (ours, theirs) in logits.iter().zip(theirs["logits"].as_array().unwrap()) {
+        for (ours, theirs) in ours.iter().zip(theirs.as_array().unwrap()) {
+            worst = worst.max((f64::from(*ours) - theirs.as_f64().unwrap()).abs());
+        }
+    }
+    assert!(worst < 2e-4, "{architecture:?}: logits differ by {worst}");
+
+    let mut text = ids.clone();
+    for expected in theirs["greedy"].as_array().unwrap() {
+        let last = our_logits(config, arena, &text).pop().unwrap();
+        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
+        assert_eq!(best as u64, expected.as_u64().unwrap(), "{architecture:?} after {} tokens", text.len());
+        text.push(best as u32);
+    }
+}
+
+#[test]
+fn python_transformers_agrees_on_a_gpt2() {
+    let (config, tokenizer, arena) = small("gpt2-124m", |_| {});
+    check(&config, &tokenizer, &arena, Architecture::Gpt2);
+}
+
+#[test]
+fn python_transformers_agrees_on_a_gpt2_without_biases_and_with_exact_gelu() {
+    let (config, tokenizer, arena) = small("nanogpt-cpu", |config| config.model.tied_head = false);
+    check(&config, &tokenizer, &arena, Architecture::Gpt2);
+}
+
+#[test]
+fn python_transformers_agrees_on_a_llama() {
+    let (config, tokenizer, arena) = small("llama-tiny", |_| {});
+    check(&config, &tokenizer, &arena, Architecture::Llama);
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        config.model.bias = true;
+        config.model.head_size = 10;
+        config.model.mlp.gate = Gate::Geglu;
+        config.model.tied_head = false;
+    });
+    check(&config, &tokenizer, &arena, Architecture::Llama);
+}
+
+#[test]
+fn python_transformers_agrees_on_a_qwen3() {
+    let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.qk_norm = true);
+    check(&config, &tokenizer, &arena, Architecture::Qwen3);
+}
+
+#[test]
+fn a_model_that_fits_no_class_is_refused_with_the_setting() {
+    let refuse = |change: fn(&mut RunConfig), setting: &str| {
+        let (config, ..) = small("nanogpt-cpu", change);
+        let error = Architecture::of(&config.model).unwrap_err().to_string();
+        assert!(error.contains(setting), "{error}");
+    };
+    refuse(|config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
+    refuse(|config| config.model.position = Position::Sinusoidal, "model.position");
+    refuse(|config| config.model.qk_norm = true, "model.qk_norm");
+    refuse(|config| config.model.kv_heads = 2, "model.kv_heads");
+}
+
+#[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let (config, tokenizer, arena) = small("nanogpt-cpu", |_| {});
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("thesis.docx"), "irreplaceable").unwrap();
+    let facts = CardFacts::default();
+    let wanted = Export { config: &config, tokenizer: &tokenizer, parameters: &arena, facts: &facts };
+    let error = export(&wanted, folder.path()).unwrap_err().to_string();
+    assert!(error.contains("thesis.docx"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
