@@ -136,6 +136,7 @@ impl<'data> Trainer<'data> {
             best_here: false,
             actions: VecDeque::new(),
             ready: VecDeque::new(),
+            failure: None,
             over: false,
             pace,
             bad_steps: 0,

@@ -72,6 +72,7 @@ pub struct Trainer<'data> {
     best_here: bool,
     actions: VecDeque<Action>,
     ready: VecDeque<Progress>,
+    failure: Option<Error>,
     over: bool,
     pace: Pace,
     /// Steps in a row that were skipped or whose loss was not finite.
@@ -97,14 +98,23 @@ impl Trainer<'_> {
     /// # Errors
     /// The device or the disk failed, or the training diverged.
     pub async fn next(&mut self) -> Result<Progress> {
-        while self.ready.is_empty() && !self.over {
+        loop {
+            if let Some(progress) = self.ready.pop_front() {
+                return Ok(progress);
+            }
+            // What happened before an error is shown before it.
+            if let Some(error) = self.failure.take() {
+                return Err(error);
+            }
+            if self.over {
+                return Ok(Progress::Over);
+            }
             if let Err(error) = self.work().await {
                 self.over = true;
                 self.note_failure(&error);
-                return Err(error);
+                self.failure = Some(error);
             }
         }
-        Ok(self.ready.pop_front().unwrap_or(Progress::Over))
     }
 
     /// Records a sample that [`Progress::SampleDue`] asked for, and returns it as an event to show.
