@@ -10,7 +10,6 @@ mod writer;
 
 pub use writer::{Ending, Writer};
 
-use crate::cpu::CpuDecoder;
 use crate::error::Result;
 use crate::cpu::CpuDecoder;
 use crate::gpu::{Gpu, GpuDecoder};
@@ -24,53 +23,31 @@ pub enum Decoder {
     /// On the processor's cores.
     Cpu(Box<CpuDecoder>),
     /// On a device: several tokens a submission.
-<<<<<<< HEAD
     Gpu(Box<GpuDecoder>, Box<Gpu>),
-=======
-    Gpu(Box<GpuDecoder>),
-    /// On the CPU, a token at a time.
-    Cpu(Box<CpuDecoder>),
->>>>>>> refs/heads/cpu
 }
 
 impl Decoder {
     /// Begins a text after `prompt`, of which the last `context` tokens are kept. An empty prompt is refused.
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         match self {
-<<<<<<< HEAD
             Self::Cpu(decoder) => decoder.start(prompt, config),
             Self::Gpu(decoder, _) => decoder.start(prompt, config).await,
-=======
-            Self::Gpu(decoder) => decoder.start(prompt, config).await,
-            Self::Cpu(decoder) => decoder.start(prompt, config),
->>>>>>> refs/heads/cpu
         }
     }
 
     /// Exactly `count` further tokens.
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         match self {
-<<<<<<< HEAD
             Self::Cpu(decoder) => decoder.advance(count),
             Self::Gpu(decoder, _) => decoder.advance(count).await,
-=======
-            Self::Gpu(decoder) => decoder.advance(count).await,
-            Self::Cpu(decoder) => decoder.advance(count),
->>>>>>> refs/heads/cpu
         }
     }
 
     /// Tokens to ask for at once while text streams.
     fn batch(&self) -> usize {
         match self {
-<<<<<<< HEAD
             Self::Cpu(_) => 4,
             Self::Gpu(..) => 16,
-=======
-            Self::Gpu(_) => 16,
-            // Nothing is gained by waiting for more.
-            Self::Cpu(_) => 4,
->>>>>>> refs/heads/cpu
         }
     }
 }
