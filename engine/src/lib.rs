@@ -14,10 +14,9 @@ pub mod plan;
 pub mod platform;
 pub mod project;
 pub mod reference;
+pub mod selftest;
 pub mod tokenizer;
 pub mod train;
-pub mod reference;
-pub mod selftest;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;

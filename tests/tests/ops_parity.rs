@@ -7,7 +7,7 @@ use common::cases::{self, Built, Case};
 use common::{deviation, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Graph, Input, Op, Type, ValueId, gradient_from};
-use glasshouse_engine::plan::lower::Target;
+use glasshouse_engine::plan::{self, lower::Target};
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::{cpu, gpu};
 
@@ -110,39 +110,67 @@ fn forward(tested: &Tested, oracle: &Device, case: &Case, built: &Built, found: 
 }
 
 fn gradients(tested: &Tested, oracle: &Device, case: &Case, built: &Built, found: &mut Found) {
-    let (graph, output) = (&built.graph, built.outputs[0]);
-    let mut backward = graph.clone();
-    let mut inputs = built.inputs.clone();
-    let (seed, wanted) = if let Op::CrossEntropy { label_smoothing, ignore_index } = case.op {
-        // The loss begins a backward pass; it has no seed but its scale.
-        let scale = 0.25;
-        let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale };
-        let operands = [inputs[0].0, inputs[1].0, built.outputs[1], output];
-        (vec![scale, 0.0], vec![(inputs[0].0, backward.push(op, &operands).expect("a backward op")[0])])
-    } else {
-        let seed = numbers(99, graph.ty(output).count());
-        let value = backward.input(Input::Free(99), Type::f32(&graph.ty(output).shape));
-        let found =
-            gradient_from(&mut backward, &[(output, value)], &built.differentiable).expect("a gradient");
-        inputs.push((value, Data::F32(seed.clone())));
-        let gradients = found.into_iter().map(|gradient| gradient.expect("a gradient of every input"));
-        (seed, built.differentiable.iter().copied().zip(gradients).collect())
-    };
-    inputs.extend(built.token_order(&backward));
-    let (wrt, read): (Vec<ValueId>, Vec<ValueId>) = wanted.into_iter().unzip();
-    let got = tested.run(&backward, &inputs, &read);
-    let expected = floats(
-        reference::gradients_of(graph, &built.inputs, output, seed, &wrt, oracle).expect("the reference"),
+    let (mut inputs, backward) = (built.inputs.clone(), Backward::of(case, built));
+    if let Some(value) = backward.seed_value {
+        inputs.push((value, Data::F32(backward.seed.clone())));
+    }
+    inputs.extend(built.token_order(&backward.graph));
+    let got = tested.run(&backward.graph, &inputs, &backward.read);
+    let expected = reference::gradients_of(
+        &built.graph,
+        &built.inputs,
+        built.outputs[0],
+        backward.seed,
+        &backward.wrt,
+        oracle,
     );
-    for ((got, expected), id) in got.iter().zip(&expected).zip(&wrt) {
+    let expected = floats(expected.expect("the reference"));
+    for ((got, expected), id) in got.iter().zip(&expected).zip(&backward.wrt) {
         let number = built.inputs.iter().position(|(input, _)| input == id).expect("an input");
         found.push((format!("gradient of input {number}"), deviation(got, expected), true));
     }
 }
 
+/// A case's graph with the op's gradient rule appended.
+struct Backward {
+    graph: Graph,
+    /// What the output is weighted by, and the input that holds it.
+    seed: Vec<f32>,
+    seed_value: Option<ValueId>,
+    /// Inputs of the op, and their gradients.
+    wrt: Vec<ValueId>,
+    read: Vec<ValueId>,
+}
+
+impl Backward {
+    fn of(case: &Case, built: &Built) -> Self {
+        let (mut graph, output) = (built.graph.clone(), built.outputs[0]);
+        let logits = built.inputs[0].0;
+        if let Op::CrossEntropy { label_smoothing, ignore_index } = case.op {
+            // The loss begins a backward pass; it has no seed but its scale.
+            let scale = 0.25;
+            let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale };
+            let read = graph.push(op, &[logits, built.inputs[1].0, built.outputs[1], output]);
+            let (wrt, read) = (vec![logits], read.expect("a backward op"));
+            return Self { graph, seed: vec![scale, 0.0], seed_value: None, wrt, read };
+        }
+        let shape = graph.ty(output).clone();
+        let seed = graph.input(Input::Free(99), Type::f32(&shape.shape));
+        let wrt = built.differentiable.clone();
+        let read = gradient_from(&mut graph, &[(output, seed)], &wrt).expect("a gradient");
+        let read = read.into_iter().map(|gradient| gradient.expect("a gradient of every input")).collect();
+        Self { graph, seed: numbers(99, shape.count()), seed_value: Some(seed), wrt, read }
+    }
+}
+
 /// A module an op: the same cases on each executor.
 macro_rules! parity {
-    ($($op:ident: $forward:literal, $gradient:literal;)*) => {$(
+    ($($op:ident: $forward:literal, $gradient:literal;)*) => {
+        fn all_cases() -> Vec<Case> {
+            [$(cases::$op()),*].concat()
+        }
+
+        $(
         mod $op {
             use super::{Bounds, Target, Tested, cases, check};
 
@@ -163,7 +191,8 @@ macro_rules! parity {
                 check(&Tested::gpu(Target { software: false }), &cases::$op(), BOUNDS);
             }
         }
-    )*};
+        )*
+    };
 }
 
 // Exact copies and single additions are bound by a rounding; sums and functions by a few.
@@ -183,4 +212,35 @@ parity! {
     dropouts: 2e-7, 2e-7;
     add: 2e-7, 2e-7;
     cross_entropy: 5e-6, 2e-5;
+}
+
+/// Kernels that no op of a graph is lowered to: they follow the backward pass, or draw the next token, and have tests of
+/// their own beside the executor.
+const BEYOND_OPS: [&str; 6] =
+    ["advance", "decode_feed", "gradient_norm", "gradient_squares", "optimizer", "sample"];
+
+#[test]
+fn the_cases_reach_every_variant_of_every_kernel() {
+    let mut reached = std::collections::BTreeSet::new();
+    let mut reach = |graph: &Graph, read: &[ValueId]| {
+        for software in [false, true] {
+            let plan = plan::compile(graph.clone(), read, &Target { software }).expect("a plan");
+            reached.extend(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name));
+        }
+    };
+    for case in all_cases() {
+        let built = case.build();
+        reach(&built.graph, &built.outputs);
+        if has_gradient(&case.op) {
+            let backward = Backward::of(&case, &built);
+            reach(&backward.graph, &backward.read);
+        }
+    }
+    let missed: Vec<&str> = glasshouse_shaders::KERNELS
+        .iter()
+        .map(|kernel| kernel.name)
+        .filter(|name| !BEYOND_OPS.contains(&name.split(':').next().unwrap_or(name)))
+        .filter(|name| !reached.contains(name))
+        .collect();
+    assert!(missed.is_empty(), "{} of {}: {missed:#?}", missed.len(), glasshouse_shaders::KERNELS.len());
 }

@@ -14,6 +14,9 @@ use glasshouse_protocol::{Activation, Gate, NormKind};
 pub enum Feed {
     /// Floats in [−scale, scale).
     Floats(Vec<usize>, f32),
+    /// Floats that also flow past the op, whose result has a linear layer of them added: the op's input gradient is then
+    /// not the only one, and its backward kernel takes the rest along.
+    Shared(Vec<usize>),
     /// A parameter in [−1, 1).
     Weight(Vec<usize>),
     /// A parameter near 1, as a norm's scale is.
@@ -53,7 +56,7 @@ impl Case {
         self.feeds
             .iter()
             .map(|feed| match feed {
-                Feed::Floats(shape, _) | Feed::Weight(shape) => shape.iter().product(),
+                Feed::Floats(shape, _) | Feed::Shared(shape) | Feed::Weight(shape) => shape.iter().product(),
                 Feed::Scale(size) => *size,
                 _ => 0,
             })
@@ -80,6 +83,11 @@ impl Case {
                     let id = graph.input(Input::Free(number), Type::f32(shape));
                     differentiable.push(id);
                     (id, Data::F32(numbers(stream, count(shape)).iter().map(|x| x * scale).collect()))
+                }
+                Feed::Shared(shape) => {
+                    let id = graph.input(Input::Free(number), Type::f32(shape));
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
                 }
                 Feed::Weight(shape) => {
                     let id = parameter(shape);
@@ -118,7 +126,19 @@ impl Case {
             inputs.push((id, data));
         }
         let operands: Vec<ValueId> = inputs.iter().map(|(id, _)| *id).collect();
-        let outputs = graph.push(self.op, &operands).unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        let mut push = |op: Op, operands: &[ValueId]| {
+            graph.push(op, operands).unwrap_or_else(|error| panic!("{self:?}: {error}"))
+        };
+        let mut outputs = push(self.op, &operands);
+        if let Some(Feed::Shared(shape)) = self.feeds.first() {
+            let columns = graph.ty(outputs[0]).columns();
+            let shape = [columns, shape[shape.len() - 1]];
+            let weight = graph.input(Input::Free(77), Type::f32(&shape));
+            inputs.push((weight, Data::F32(numbers(77, shape[0] * shape[1]))));
+            let mut push = |op, operands: &[ValueId]| graph.push(op, operands).expect("a fitting node")[0];
+            let past = push(Op::Linear { bias: false, residual: false }, &[operands[0], weight]);
+            outputs[0] = push(Op::Add, &[outputs[0], past]);
+        }
         inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
         Built { graph, inputs, outputs, differentiable, caches }
     }
@@ -179,16 +199,30 @@ pub fn embedding_at_cursor() -> Vec<Case> {
             Feed::Cursor(start, time as u32),
         ],
     };
-    vec![case(1, 0), case(1, 6), case(7, 3)]
+    let mut wide = case(5, 2);
+    wide.feeds[1] = weight(&[11, 8]);
+    wide.feeds[2] = weight(&[7, 8]);
+    vec![case(1, 0), case(1, 6), case(7, 3), wide]
 }
 
 pub fn norm() -> Vec<Case> {
-    let sizes: [&[usize]; 8] =
-        [&[1, 1], &[3, 1], &[2, 3, 5], &[7, 64], &[5, 127], &[2, 31, 129], &[3, 1031], &[MANY, 3]];
+    let sizes: [&[usize]; 9] = [
+        &[1, 1],
+        &[3, 1],
+        &[2, 3, 5],
+        &[7, 64],
+        &[131, 64],
+        &[5, 127],
+        &[2, 31, 129],
+        &[3, 1031],
+        &[MANY, 3],
+    ];
     let mut cases = Vec::new();
     for shape in sizes {
         let width = shape[shape.len() - 1];
-        for (kind, bias) in [(NormKind::Layer, false), (NormKind::Layer, true), (NormKind::Rms, false)] {
+        for (kind, bias) in
+            [(NormKind::Layer, false), (NormKind::Layer, true), (NormKind::Rms, false), (NormKind::Rms, true)]
+        {
             // One column: LayerNorm gives 0 with a slope of 0, which is no number to be relative to.
             if width == 1 && kind == NormKind::Layer {
                 continue;
@@ -202,12 +236,14 @@ pub fn norm() -> Vec<Case> {
             cases.push(Case { op: Op::Norm { form: NormForm { kind, eps }, bias }, feeds });
         }
     }
-    let far = vec![Feed::Floats(vec![5, 67], 300.0), Feed::Scale(67)];
     for kind in [NormKind::Layer, NormKind::Rms] {
-        cases.push(Case {
-            op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false },
-            feeds: far.clone(),
-        });
+        for feeds in [
+            vec![Feed::Floats(vec![5, 67], 300.0), Feed::Scale(67)],
+            vec![Feed::Shared(vec![7, 13]), Feed::Scale(13)],
+            vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
+        ] {
+            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }, feeds });
+        }
     }
     cases
 }
@@ -240,6 +276,12 @@ pub fn linear() -> Vec<Case> {
             }
             cases.push(Case { op: Op::Linear { bias, residual }, feeds });
         }
+    }
+    for (input, output) in [(5, 7), (12, 7), (5, 8), (36, 68)] {
+        cases.push(Case {
+            op: Op::Linear { bias: false, residual: false },
+            feeds: vec![Feed::Shared(vec![3, 11, input]), weight(&[output, input])],
+        });
     }
     cases
 }
@@ -306,6 +348,7 @@ pub fn attention() -> Vec<Case> {
     cases.push(case(Heads { heads: 1, kv_heads: 1, head_size: 1 }, 1, 1, 1.0, None));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 128 }, 1, 19, 1.0, None));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 80 }, 1, 65, 1.0, None));
+    cases.push(case(Heads { heads: 4, kv_heads: 2, head_size: 48 }, 2, 37, 1.0, None));
     // Scores in the hundreds: the largest must be taken out before exp.
     cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 16 }, 1, 33, 12.0, None));
     cases.push(case(Heads { heads: 3, kv_heads: 3, head_size: 4 }, 2, 17, 1.0, Some(0.3)));
@@ -352,8 +395,13 @@ pub fn activation() -> Vec<Case> {
         Activation::ReluSquared,
         Activation::Silu,
     ] {
-        for (shape, scale) in [(vec![1], 1.0), (vec![2, 3, 5], 3.0), (vec![13, 257], 3.0), (vec![1031], 40.0)]
-        {
+        for (shape, scale) in [
+            (vec![1], 1.0),
+            (vec![2, 3, 5], 3.0),
+            (vec![7, 36], 3.0),
+            (vec![13, 257], 3.0),
+            (vec![1031], 40.0),
+        ] {
             cases.push(Case { op: Op::Activation(kind), feeds: vec![Feed::Floats(shape, scale)] });
         }
     }
@@ -367,6 +415,7 @@ pub fn gate() -> Vec<Case> {
         for (shape, scale) in [
             (vec![1, 2], 1.0),
             (vec![2, 3, 10], 3.0),
+            (vec![7, 72], 3.0),
             (vec![13, 514], 3.0),
             (vec![3, 46], 40.0),
             (vec![MANY, 6], 3.0),
@@ -379,7 +428,9 @@ pub fn gate() -> Vec<Case> {
 
 pub fn dropouts() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (shape, rate) in [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![13, 257], 0.9), (vec![VAST], 0.25)] {
+    for (shape, rate) in
+        [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
+    {
         let site = dropout(rate);
         cases.push(Case { op: Op::Dropout { site, residual: false }, feeds: vec![floats(&shape)] });
         if shape[0] < VAST {
@@ -391,7 +442,7 @@ pub fn dropouts() -> Vec<Case> {
 }
 
 pub fn add() -> Vec<Case> {
-    [vec![1], vec![2, 3, 5], vec![13, 257], vec![VAST]]
+    [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
         .map(|shape| Case { op: Op::Add, feeds: vec![floats(&shape), floats(&shape)] })
         .to_vec()
 }
