@@ -4,6 +4,7 @@
 //! fixed shares of every op ([`workers`]), vector code is chosen for the machine when it runs ([`crate::platform::lanes`]),
 //! and no result depends on how many threads there are.
 
+mod decoder;
 mod matrix;
 mod ops;
 mod program;
@@ -12,6 +13,8 @@ mod tests;
 mod update;
 mod vector;
 mod workers;
+
+pub use decoder::CpuDecoder;
 
 use crate::error::{Error, Result};
 use crate::executor::update::{Optimizer, Rate};

@@ -153,6 +153,11 @@ impl Program {
         self.memory.floats(&[], place).get(..ty.count()).unwrap_or_default()
     }
 
+    /// Hands its caches to another program over the same model.
+    pub fn give_caches(&mut self, other: &mut Self) {
+        other.memory.caches = std::mem::take(&mut self.memory.caches);
+    }
+
     /// Runs every node. `seed` is dropout's.
     pub fn run(&mut self, weights: &mut Weights, seed: [u32; 2], workers: &Workers) -> Result<()> {
         for instruction in &self.instructions {

@@ -13,6 +13,9 @@ const ROWS: usize = 8;
 /// Least multiplications that make a thread of its own worth while.
 const WORK: usize = 1 << 16;
 
+/// At most this many rows go through [`few`].
+const FEW: usize = 4;
+
 /// y = x·wᵀ (+ bias) (+ residual). x [N,I], w [O,I], y [N,O].
 pub fn forward(
     workers: &Workers,
@@ -23,6 +26,10 @@ pub fn forward(
     y: &mut [f32],
     [rows, inner, outer]: [usize; 3],
 ) {
+    if rows <= FEW {
+        few(workers, x, weight, bias, residual, y, [rows, inner, outer]);
+        return;
+    }
     let x = Matrix::new(x, rows, inner, inner);
     let weight = Matrix::new(weight, outer, inner, inner).transposed();
     shared(workers, x, weight, MatrixMut::new(y, rows, outer, outer), |mut part, at, columns| {
@@ -43,6 +50,32 @@ pub fn forward(
         }
         (part.matrix, old)
     });
+}
+
+/// [`forward`] of so few rows that packing the weights would cost more than reading them once for each.
+fn few(
+    workers: &Workers,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+    [rows, inner, outer]: [usize; 3],
+) {
+    let least = (WORK / inner).max(1);
+    for row in 0..rows {
+        let (from, to) = (row * outer, (row + 1) * outer);
+        let x = &x[row * inner..(row + 1) * inner];
+        workers.rows(outer, least, Rows::of(&mut y[from..to], 1), |range, y, _| {
+            dots(x, &weight[range.start * inner..range.end * inner], y.data);
+            if let Some(bias) = bias {
+                accumulate(&bias[range.clone()], y.data);
+            }
+            if let Some(residual) = residual {
+                accumulate(&residual[from..to][range], y.data);
+            }
+        });
+    }
 }
 
 /// dx = dy·w (+ residual). dy [N,O], w [O,I], dx [N,I].
@@ -131,6 +164,13 @@ pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f3
 }
 
 vectorised! {
+    /// y[o] = Σ x·w[o,:].
+    fn dots<L>(x: &[f32], weight: &[f32], y: &mut [f32]) {
+        for (y, weight) in y.iter_mut().zip(weight.chunks_exact(x.len())) {
+            *y = crate::cpu::vector::sum(x.len(), |at| x[at] * weight[at]);
+        }
+    }
+
     /// y = a + b.
     pub fn sum<L>(a: &[f32], b: &[f32], y: &mut [f32]) {
         for ((y, a), b) in y.iter_mut().zip(a).zip(b) {

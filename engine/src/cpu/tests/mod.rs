@@ -1,5 +1,6 @@
 //! The executor against plain loops in f64, whose finite differences check every gradient.
 
+mod decoder;
 mod double;
 mod training;
 

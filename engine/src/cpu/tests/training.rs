@@ -14,7 +14,7 @@ use glasshouse_protocol::{
 };
 
 /// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd sizes.
-fn gpt() -> ModelConfig {
+pub fn gpt() -> ModelConfig {
     ModelConfig {
         vocabulary: 23,
         context: 37,
@@ -35,7 +35,7 @@ fn gpt() -> ModelConfig {
 }
 
 /// RMSNorm, RoPE, SwiGLU, grouped queries, normed heads, a head of its own: Llama and Qwen with odd sizes.
-fn llama() -> ModelConfig {
+pub fn llama() -> ModelConfig {
     ModelConfig {
         vocabulary: 17,
         context: 35,

@@ -1,0 +1,183 @@
+//! Generation: the prompt is read in chunks into caches of keys and values, each further token is read by itself, and past the
+//! context length the last window is read anew for every token, as nanoGPT does.
+
+use super::program::{Program, Weights};
+use super::workers::Workers;
+use crate::error::{Error, Result};
+use crate::generate::sampler::{self, Sampling};
+use crate::graph::{Input, Origin, ValueId};
+use crate::model::{Purpose, build};
+use crate::plan::arena::ArenaLayout;
+use glasshouse_protocol::{GenerateConfig, ModelConfig};
+use std::sync::Arc;
+
+/// Tokens of a prompt that are read at once.
+const CHUNK: usize = 32;
+
+/// A model that writes.
+#[derive(Debug)]
+pub struct CpuDecoder {
+    workers: Arc<Workers>,
+    weights: Weights,
+    prompt: Reader,
+    step: Reader,
+    window: Reader,
+    context: usize,
+    vocabulary: usize,
+    text: Option<Text>,
+}
+
+/// A text under way.
+#[derive(Debug)]
+struct Text {
+    /// The last tokens, at most a window of them.
+    history: Vec<u32>,
+    sampling: Sampling,
+    seed: u64,
+    /// Tokens drawn so far.
+    drawn: u64,
+    /// Tokens of the history that the caches hold; they hold nothing of use once the window is full.
+    cached: usize,
+    /// The text has outgrown the window.
+    past: bool,
+}
+
+/// A graph that reads some tokens and gives the logits of what follows.
+#[derive(Debug)]
+struct Reader {
+    program: Program,
+    tokens: ValueId,
+    cursor: ValueId,
+    logits: ValueId,
+    /// Its tokens, padded to the graph's window.
+    padded: Vec<u32>,
+}
+
+impl Reader {
+    fn new(model: &ModelConfig, purpose: Purpose, time: usize) -> Result<(Self, ArenaLayout)> {
+        let built = build(model, purpose)?;
+        let input = |input| {
+            let missing = || Error::Internal(format!("a decoding graph without {input:?}"));
+            built.graph.find(Origin::Input(input)).ok_or_else(missing)
+        };
+        let reader = Self {
+            program: Program::new(&built.graph, &[built.logits]),
+            tokens: input(Input::Tokens)?,
+            cursor: input(Input::Cursor)?,
+            logits: built.logits,
+            padded: vec![0; time],
+        };
+        Ok((reader, ArenaLayout::of(&built.graph)))
+    }
+
+    /// Reads tokens that stand at `start` in their text; the logits are in the program afterwards.
+    fn read(&mut self, weights: &mut Weights, workers: &Workers, start: usize, tokens: &[u32]) -> Result<()> {
+        self.padded.fill(0);
+        self.padded[..tokens.len()].copy_from_slice(tokens);
+        self.program.set_words(self.tokens, &self.padded)?;
+        self.program.set_words(self.cursor, &[start as u32, tokens.len() as u32])?;
+        self.program.run(weights, [0, 0], workers)
+    }
+
+    fn logits(&self) -> &[f32] {
+        self.program.floats(self.logits)
+    }
+}
+
+impl CpuDecoder {
+    /// A decoder over a copy of the parameter arena, as [`ArenaLayout`] lays it out; `threads` or one a core.
+    pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
+        let chunk = CHUNK.min(model.context);
+        let (mut prompt, layout) = Reader::new(model, Purpose::Decode { chunk }, chunk)?;
+        let (mut step, _) = Reader::new(model, Purpose::Decode { chunk: 1 }, 1)?;
+        let (window, _) = Reader::new(model, Purpose::Window { time: model.context }, model.context)?;
+        if parameters.len() != layout.length {
+            return Err(Error::Refused(format!(
+                "{} weights given where the model has {}",
+                parameters.len(),
+                layout.length
+            )));
+        }
+        // One set of caches, which whoever reads next holds.
+        prompt.program.give_caches(&mut step.program);
+        Ok(Self {
+            workers: Arc::new(Workers::new(threads)?),
+            weights: Weights { parameters: parameters.to_vec(), gradients: Vec::new() },
+            prompt,
+            step,
+            window,
+            context: model.context,
+            vocabulary: model.vocabulary,
+            text: None,
+        })
+    }
+
+    /// Begins a text after `prompt`, of which the last `context` tokens are kept. An empty prompt is refused.
+    pub fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
+        self.text = None;
+        config.validate()?;
+        let history = sampler::checked_prompt(prompt, self.context, self.vocabulary)?.to_vec();
+        self.text = Some(Text {
+            history,
+            sampling: Sampling::of(config),
+            seed: config.seed,
+            drawn: 0,
+            cached: 0,
+            past: false,
+        });
+        Ok(())
+    }
+
+    /// Exactly `count` further tokens. After an error the text must be started again.
+    pub fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
+        let missing = || Error::Refused("no text has been started".to_owned());
+        let mut text = self.text.take().ok_or_else(missing)?;
+        let workers = self.workers.clone();
+        let written = workers.install(|| {
+            (0..count).map(|_| self.token(&mut text, &workers)).collect::<Result<Vec<u32>>>()
+        })?;
+        self.text = Some(text);
+        Ok(written)
+    }
+
+    /// Bytes of all memory held.
+    pub fn bytes(&self) -> u64 {
+        let programs = [&self.prompt, &self.step, &self.window].map(|reader| reader.program.bytes());
+        programs.iter().sum::<u64>() + self.weights.parameters.len() as u64 * 4 + self.workers.bytes()
+    }
+
+    /// Reads what the model has not read yet, and draws.
+    fn token(&mut self, text: &mut Text, workers: &Workers) -> Result<u32> {
+        let weights = &mut self.weights;
+        let logits = if text.past {
+            self.window.read(weights, workers, 0, &text.history)?;
+            self.window.logits()
+        } else if text.history.len() - text.cached == 1 {
+            self.step.read(weights, workers, text.cached, &text.history[text.cached..])?;
+            self.step.logits()
+        } else {
+            self.step.program.give_caches(&mut self.prompt.program);
+            let mut done = Ok(());
+            for chunk in text.history[text.cached..].chunks(self.prompt.padded.len()) {
+                done = self.prompt.read(weights, workers, text.cached, chunk);
+                if done.is_err() {
+                    break;
+                }
+                text.cached += chunk.len();
+            }
+            self.prompt.program.give_caches(&mut self.step.program);
+            done?;
+            self.prompt.logits()
+        };
+        text.cached = text.history.len();
+        let draw = sampler::draw(text.seed, text.drawn);
+        let token = sampler::sample(logits, &text.history, &text.sampling, draw);
+        text.drawn += 1;
+        if text.history.len() == self.context {
+            text.history.remove(0);
+            text.past = true;
+        }
+        text.history.push(token);
+        Ok(token)
+    }
+}
