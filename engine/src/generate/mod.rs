@@ -10,8 +10,8 @@ mod writer;
 
 pub use writer::{Ending, Writer};
 
-use crate::error::Result;
 use crate::cpu::CpuDecoder;
+use crate::error::Result;
 use crate::gpu::{Gpu, GpuDecoder};
 use glasshouse_protocol::GenerateConfig;
 use std::ops::ControlFlow;
@@ -46,6 +46,7 @@ impl Decoder {
     /// Tokens to ask for at once while text streams.
     fn batch(&self) -> usize {
         match self {
+            // Nothing is gained by waiting for more.
             Self::Cpu(_) => 4,
             Self::Gpu(..) => 16,
         }
