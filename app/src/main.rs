@@ -1,5 +1,18 @@
 //! The `glasshouse` program. The command line lives in [`glasshouse::cli`]; the window will stand beside it.
 
 fn main() -> std::process::ExitCode {
+    #[cfg(target_os = "linux")]
+    quiet_device_selection();
     glasshouse::cli::run()
+}
+
+/// Mesa's device-select layer asks the desktop which GPU it runs on; without a desktop session it prints an error on every
+/// start. We choose the adapter ourselves.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "set_var is unsafe where other threads may read the environment")]
+fn quiet_device_selection() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: the first statement of the program; no other thread exists yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
 }

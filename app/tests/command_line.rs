@@ -137,7 +137,7 @@ fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
     ] {
         let text = succeed(folder.path(), &["plan", "--preset", preset, "--batch", "1", "--set", "train.accumulate=1", "--json"]);
         let plan: Value = serde_json::from_str(&text).unwrap();
-        let counted = plan["parameters"]["total"].as_u64().or_else(|| plan["parameters"].as_u64()).unwrap();
+        let counted = plan["parameters"].as_u64().unwrap();
         assert!(parameters == 0 || counted == parameters, "{preset}: {counted}");
         assert!(plan["bytes"]["total"].as_u64().unwrap() > 16 * counted, "{text}");
         assert!(plan["dispatches_per_step"].as_u64().unwrap() <= 30 * depth + 30, "{text}");
@@ -152,7 +152,7 @@ fn tokenizers_train_encode_and_decode() {
     let folder = folder.path();
     stories(folder);
     for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
-        succeed(folder, &["tokenizer", "train", "--kind", kind, "--vocab", "400", "--data", "stories.txt", "--to", "t.json"]);
+        succeed(folder, &["tokenizer", "train", "--kind", kind, "--vocab", "700", "--data", "stories.txt", "--to", "t.json"]);
         let text = "The cat said, \"We can go home.\"";
         let line = succeed(folder, &["tokenizer", "encode", "--file", "t.json", "--text", text, "--json"]);
         let encoded: Value = serde_json::from_str(&line).unwrap();

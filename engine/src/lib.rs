@@ -14,6 +14,7 @@ pub mod plan;
 pub mod platform;
 pub mod project;
 pub mod reference;
+pub mod selftest;
 pub mod tokenizer;
 pub mod train;
 

@@ -31,10 +31,7 @@ fn gradient_norm(@builtin(local_invocation_index) local: u32) {
         let overflown = (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u;
         let skipped = overflown || broken > 0.0;
         let norm = sqrt(sum);
-        var scale = 1.0;
-        if arguments.clip > 0.0 {
-            scale = min(arguments.clip / (norm + 1e-6), 1.0);
-        }
+        let scale = select(1.0, min(arguments.clip / (norm + 1e-6), 1.0), arguments.clip > 0.0);
         control.gradient_norm = norm;
         control.skipped = select(0u, 1u, skipped);
         control.gradient_scale = select(scale, 0.0, skipped);

@@ -51,7 +51,7 @@ fn x_columns(step: u32, column: u32) -> vec4<f32> {
         x_entry(step, column), x_entry(step, column + 1u), x_entry(step, column + 2u), x_entry(step, column + 3u));
 }
 
-// The last inner steps may be fewer than four: zeros past them.
+// Zeros past the last inner step, of which the end may have fewer than four.
 fn dy_guarded(step: u32, row: u32) -> vec4<f32> {
     return select(vec4<f32>(), dy_columns(min(step, arguments.inner - 1u), row), step < arguments.inner);
 }
@@ -61,19 +61,21 @@ fn x_guarded(step: u32, column: u32) -> vec4<f32> {
 }
 
 fn left(row: u32, step: u32) -> mat4x4<f32> {
-    if step + 4u <= arguments.inner {
-        return transpose(mat4x4<f32>(
-            dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
-    }
+    return transpose(mat4x4<f32>(
+        dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
+}
+
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
+}
+
+fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(
         dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
 }
 
-fn right(column: u32, step: u32) -> mat4x4<f32> {
-    if step + 4u <= arguments.inner {
-        return mat4x4<f32>(
-            x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
-    }
+fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
         x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
 }
@@ -81,11 +83,7 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var value = product;
-        if arguments.accumulate == 1u {
-            value += dw[at];
-        }
-        dw[at] = value;
+        dw[at] = product + select(0.0, dw[at], arguments.accumulate == 1u);
     }
 }
 
@@ -122,15 +120,26 @@ fn linear_weight_backward(
     let column = tile_column + local.x * 4u;
     var blocks = Blocks();
     @if(software) {
-        for (var step = begin; step < end; step += 4u) {
+        var step = begin;
+        for (; step + 4u <= end; step += 4u) {
             multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+        }
+        // A loop and not a branch: llvmpipe runs both sides of a branch, but no turn of a loop that nobody takes.
+        for (; step < end; step += 4u) {
+            multiply(
+                &blocks,
+                left_guarded(row, step),
+                left_guarded(row + 32u, step),
+                right_guarded(column, step),
+                right_guarded(column + 32u, step),
+            );
         }
     }
     @if(workgroup) {
         let place = staged_place(index);
         for (var first = begin; first < end; first += DEPTH) {
             let step = first + place.y;
-            stage(index, left(tile_row + place.x, step), right(tile_column + place.x, step));
+            stage(index, left_guarded(tile_row + place.x, step), right_guarded(tile_column + place.x, step));
             workgroupBarrier();
             multiply_staged(&blocks, local);
             workgroupBarrier();

@@ -46,11 +46,17 @@ fn main() {
     let mut put = |name, shape: &[usize], ids: Vec<u32>| {
         tensors.insert(name, (shape.to_vec(), ids.iter().flat_map(|id| id.to_le_bytes()).collect()));
     };
-    let gather = |batches: &[Batch], of: fn(&Batch) -> &Vec<u32>| batches.iter().flat_map(|batch| of(batch).clone()).collect();
+    let gather = |batches: &[Batch], of: fn(&Batch) -> &Vec<u32>| {
+        batches.iter().flat_map(|batch| of(batch).clone()).collect()
+    };
     put("tokens", &[train.len(), rows, context], gather(&train, |batch| &batch.tokens));
     put("targets", &[train.len(), rows, context], gather(&train, |batch| &batch.targets));
     put("validation.tokens", &[evaluation.len(), rows, context], gather(&evaluation, |batch| &batch.tokens));
-    put("validation.targets", &[evaluation.len(), rows, context], gather(&evaluation, |batch| &batch.targets));
+    put(
+        "validation.targets",
+        &[evaluation.len(), rows, context],
+        gather(&evaluation, |batch| &batch.targets),
+    );
     put("validation.stream", &[length], stream);
     write(&out.join("batches.safetensors"), &tensors, Dtype::I32);
 }

@@ -9,20 +9,56 @@ mod common;
 
 use common::{Fixture, deviation};
 use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, Data, MicroBatch};
-use glasshouse_engine::graph::{Input, Origin, ParameterId};
+use glasshouse_engine::executor::{ArenaState, Data, Executor, MicroBatch, TrainingGraphs};
+use glasshouse_engine::graph::{Graph, Input, Origin, ParameterId, ValueId};
 use glasshouse_engine::model::{self, Purpose};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{self, Device, ReferenceExecutor};
+use glasshouse_engine::{cpu, gpu};
+use pollster::block_on;
 
 const LOSS: f64 = 3e-6;
 const LOGITS: f64 = 5e-5;
 const GRADIENT: f64 = 5e-5;
 const FINAL: f64 = 1e-4;
 
+/// Who is compared with PyTorch.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Reference,
+    Cpu,
+    Gpu,
+}
+
+impl Who {
+    fn open(self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Executor {
+        let open = |name: &str| block_on(Executor::open(name, graphs, optimizer, None)).expect("a device").0;
+        match self {
+            Self::Reference => {
+                let executor = ReferenceExecutor::new(graphs, optimizer, Device::flex());
+                Executor::Reference(Box::new(executor.expect("the reference")))
+            }
+            Self::Cpu => open("cpu"),
+            Self::Gpu => open(&common::adapter()),
+        }
+    }
+
+    fn run(self, graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Data> {
+        let data = match self {
+            Self::Reference => reference::run_graph(graph, inputs, read, &Device::flex()),
+            Self::Cpu => cpu::run_graph(graph, inputs, read),
+            Self::Gpu => block_on(async {
+                let device = gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())).await?;
+                gpu::run_graph(&device, graph, inputs, read).await
+            }),
+        };
+        data.expect("a run")
+    }
+}
+
 /// What is compared, and how far it lies apart.
 struct Findings {
-    device: &'static str,
+    who: Who,
     fixture: &'static str,
     lines: Vec<(String, f64, f64)>,
 }
@@ -40,12 +76,12 @@ impl Findings {
             .map(|(what, apart, bound)| format!("{what}: {apart:.1e} > {bound:.0e}"))
             .collect();
         let worst = self.lines.iter().max_by(|left, right| (left.1 / left.2).total_cmp(&(right.1 / right.2)));
-        println!("{} {}: worst {:?}", self.device, self.fixture, worst);
-        assert!(wrong.is_empty(), "{} {}:\n{}", self.device, self.fixture, wrong.join("\n"));
+        println!("{:?} {}: worst {:?}", self.who, self.fixture, worst);
+        assert!(wrong.is_empty(), "{:?} {}:\n{}", self.who, self.fixture, wrong.join("\n"));
     }
 }
 
-fn check(name: &'static str) {
+fn check(name: &'static str, who: Who) {
     let fixture = Fixture::load(name);
     let (model, train) = (&fixture.run.model, &fixture.run.train);
     let graphs = model::training_graphs(model, train).expect("graphs");
@@ -72,17 +108,16 @@ fn check(name: &'static str) {
         inputs.push((id, Data::U32(fixture.ids(name).to_vec())));
     }
 
-    let mut findings = Findings { device: "reference", fixture: name, lines: Vec::new() };
-    let device = Device::flex();
-    let read = reference::run_graph(&forward.graph, &inputs, &[forward.logits], &device).expect("a run");
+    let mut findings = Findings { who, fixture: name, lines: Vec::new() };
+    let read = who.run(&forward.graph, &inputs, &[forward.logits]);
     let [Data::F32(logits)] = &read[..] else { panic!("logits are floats") };
     findings.compare("logits".to_owned(), logits, fixture.floats("logits"), LOGITS);
 
-    let mut executor = ReferenceExecutor::new(&graphs, Optimizer::of(train), device).expect("an executor");
+    let mut executor = who.open(&graphs, Optimizer::of(train));
     let parameters = fixture.arena("initial", &names, &layout);
-    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).expect("a state");
+    block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).expect("a state");
     let steps = fixture.steps();
-    let (loss, gradients) = executor.gradients(&steps[0]).expect("gradients");
+    let (loss, gradients) = block_on(executor.gradients(&steps[0])).expect("gradients");
     findings.compare("loss".to_owned(), &[loss], fixture.floats("loss"), LOSS);
     let entries = |arena: &[f32], number: usize| arena[layout.range(ParameterId(number as u32))].to_vec();
     for (number, name) in names.iter().enumerate() {
@@ -97,15 +132,20 @@ fn check(name: &'static str) {
             targets: fixture.ids("targets").to_vec(),
             seed: [0, 0],
         };
-        let evaluated = executor.evaluate(&[batch]).expect("an evaluation");
+        let evaluated = block_on(executor.evaluate(&[batch])).expect("an evaluation");
         findings.compare("evaluated loss".to_owned(), &[evaluated[0].0], fixture.floats("loss"), LOSS);
     }
-    let reports = executor.train(&steps).expect("steps");
+    let reports = block_on(executor.train(&steps)).expect("steps");
     let losses: Vec<f32> = reports.iter().map(|report| report.loss).collect();
     let norms: Vec<f32> = reports.iter().map(|report| report.gradient_norm).collect();
     findings.compare("losses of ten steps".to_owned(), &losses, fixture.floats("steps.loss"), 10.0 * LOSS);
-    findings.compare("norms of ten steps".to_owned(), &norms, fixture.floats("steps.gradient_norm"), GRADIENT);
-    let state = executor.state().expect("a state");
+    findings.compare(
+        "norms of ten steps".to_owned(),
+        &norms,
+        fixture.floats("steps.gradient_norm"),
+        GRADIENT,
+    );
+    let state = block_on(executor.state()).expect("a state");
     for (number, name) in names.iter().enumerate() {
         let got = fixture.determined(name, &entries(&state.parameters, number));
         let expected = fixture.determined(name, fixture.floats(&format!("final.{name}")));
@@ -114,22 +154,28 @@ fn check(name: &'static str) {
     findings.check();
 }
 
-#[test]
-fn gpt() {
-    check("gpt");
+/// The three of them on every fixture.
+macro_rules! fixtures {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::{Who, check};
+
+            #[test]
+            fn on_the_reference() {
+                check(stringify!($name), Who::Reference);
+            }
+
+            #[test]
+            fn on_cpu() {
+                check(stringify!($name), Who::Cpu);
+            }
+
+            #[test]
+            fn on_gpu() {
+                check(stringify!($name), Who::Gpu);
+            }
+        }
+    )*};
 }
 
-#[test]
-fn llama() {
-    check("llama");
-}
-
-#[test]
-fn post() {
-    check("post");
-}
-
-#[test]
-fn geglu() {
-    check("geglu");
-}
+fixtures! { gpt llama post geglu }

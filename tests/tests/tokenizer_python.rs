@@ -3,6 +3,8 @@
 //!
 //! `GLASSHOUSE_PYTHON` names the interpreter; else it is the one that `tests/run` installs.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the whole file is a test")]
+
 use glasshouse_engine::data::stories;
 use glasshouse_engine::graph::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;
@@ -21,16 +23,63 @@ const KINDS: [TokenizerKind; 5] = [
 
 /// Parts of the random texts: every script width, sorts of white space, contractions, and special tokens' text.
 const PARTS: &[&str] = &[
-    "a", "the", " fox", "é", "e\u{301}", "漢字", "あ", "😀", "👩\u{200d}👧", "0", "12", "½", "٣", "'s", "'LL", "'ll", "’t",
-    "\"", ".", ",", "...", "##", "#", "…", "Ġ", "_", " ", " ", "  ", "    ", "\n", "\n\n", "\r\n", "\t", "\u{a0}",
-    "\u{3000}", "\u{2028}", "\u{85}", "\u{7}", "\u{1f}", "\u{feff}", "\u{200b}", "<|endoftext|>", "<|endoftext", "|>",
-    "ſ", "ß", "İ", "Ω", "𝔘", "ᾳ",
+    "a",
+    "the",
+    " fox",
+    "é",
+    "e\u{301}",
+    "漢字",
+    "あ",
+    "😀",
+    "👩\u{200d}👧",
+    "0",
+    "12",
+    "½",
+    "٣",
+    "'s",
+    "'LL",
+    "'ll",
+    "’t",
+    "\"",
+    ".",
+    ",",
+    "...",
+    "##",
+    "#",
+    "…",
+    "Ġ",
+    "_",
+    " ",
+    " ",
+    "  ",
+    "    ",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\t",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{2028}",
+    "\u{85}",
+    "\u{7}",
+    "\u{1f}",
+    "\u{feff}",
+    "\u{200b}",
+    "<|endoftext|>",
+    "<|endoftext",
+    "|>",
+    "ſ",
+    "ß",
+    "İ",
+    "Ω",
+    "𝔘",
+    "ᾳ",
 ];
 
 fn python() -> PathBuf {
-    let python = std::env::var_os("GLASSHOUSE_PYTHON").map(PathBuf::from).or_else(|| {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/glasshouse/venv/bin/python"))
-    });
+    let python = std::env::var_os("GLASSHOUSE_PYTHON")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/glasshouse/venv/bin/python")));
     match python {
         Some(python) if python.exists() => python,
         other => panic!("no Python at {other:?}: run tests/run, which installs it, or set GLASSHOUSE_PYTHON"),

@@ -5,7 +5,7 @@ use super::output::{bytes, count};
 use super::settings::run_config;
 use anyhow::Result;
 use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{Executor, MicroBatch, StepInput};
+use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -22,6 +22,9 @@ pub(super) fn bench(command: BenchCommand) -> Result<()> {
     }
 }
 
+/// Steps that are sent to an idle device as one submission, to time the driving alone.
+const DRIVEN: u64 = 10;
+
 /// One repeated batch of random tokens from the run's own initial weights, so that the loss must fall.
 async fn step(arguments: &BenchStepArguments) -> Result<()> {
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
@@ -33,23 +36,30 @@ async fn step(arguments: &BenchStepArguments) -> Result<()> {
         eprintln!("note: {warning}");
     }
     let layout = ArenaLayout::of(&graphs.train);
-    executor.set_parameters(&initial::parameters(&graphs.train.parameters, &layout, config.seed)).await?;
+    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     let batches = random_batches(&config);
-    let mut losses = Vec::new();
-    let mut milliseconds = Vec::new();
-    let mut driving = Vec::new();
-    for step in 0..WARM_UP + arguments.repeats.max(1) as u64 {
-        let input =
-            StepInput { step, learning_rate: config.train.learning_rate as f32, micro_batches: batches.clone() };
-        let before = executor.driving_seconds();
+    let input = |step| StepInput {
+        step,
+        learning_rate: config.train.learning_rate as f32,
+        micro_batches: batches.clone(),
+    };
+    let (mut losses, mut milliseconds) = (Vec::new(), Vec::new());
+    let repeats = arguments.repeats.max(1) as u64;
+    for step in 0..WARM_UP + repeats {
+        let input = input(step);
         let start = Instant::now();
         let reports = executor.train(std::slice::from_ref(&input)).await?;
         let elapsed = start.elapsed().as_secs_f64() * 1e3;
         losses.extend(reports.iter().map(|report| report.loss));
         if step >= WARM_UP {
             milliseconds.push(elapsed);
-            driving.push((executor.driving_seconds() - before) * 1e3);
         }
+    }
+    let mut driving = Vec::new();
+    for step in 0..DRIVEN {
+        let cost = executor.drive(&input(WARM_UP + repeats + step)).await?;
+        driving.extend(cost.map(|cost| cost.seconds * 1e6 / cost.dispatches.max(1) as f64));
     }
     report(arguments, &config, &executor, &losses, (&mut milliseconds, &mut driving))
 }
@@ -82,7 +92,7 @@ fn report(
     let tokens = (config.train.batch * config.train.accumulate * config.model.context) as f64;
     let tokens_per_s = tokens / (median / 1e3);
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
-    let flops_per_s = tokens_per_s * estimate.flops_per_token as f64;
+    let flops_per_s = tokens_per_s * estimate.flops_per_token;
     let (first, last) = (losses.first().copied().unwrap_or(f32::NAN), losses.last().copied().unwrap_or(f32::NAN));
     let peak = executor.bytes();
     if arguments.json {
@@ -93,14 +103,13 @@ fn report(
             "accumulate": config.train.accumulate,
             "context": config.model.context,
             "device": executor.describe(),
-            "threads": executor.threads(),
             "repeats": milliseconds.len(),
             "ms_per_step": median,
             "ms_fastest": fastest,
             "ms_slowest": slowest,
             "tokens_per_s": tokens_per_s,
             "flops_per_s": flops_per_s,
-            "driving_ms": driving,
+            "driving_us_per_dispatch": driving,
             "dispatches_per_step": estimate.dispatches_per_step,
             "bytes": peak,
             "loss_first": first,
@@ -111,9 +120,7 @@ fn report(
         println!("{} on {}", config.preset, executor.describe());
         println!("{median:.2} ms a step ({fastest:.2} to {slowest:.2}, {} steps)", milliseconds.len());
         println!("{} tok/s · {}FLOP/s · {}", count(tokens_per_s), count(flops_per_s), bytes(peak));
-        if driving > 0.0 {
-            println!("{driving:.3} ms of a step spent driving the GPU");
-        }
+    
         println!("loss {first:.4} to {last:.4} on one repeated batch");
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::arguments::ChatArguments;
 use super::generate::generate_config;
 use super::{trained, writing};
 use anyhow::Result;
-use glasshouse_engine::generate::Decoder;
+use glasshouse_engine::generate::{Decoder, Piece};
 use glasshouse_engine::protocol::GenerateConfig;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -44,7 +44,7 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
             _ => text.push_str(&line),
         }
         let mut output = std::io::stdout().lock();
-        let mut show = |piece: &writing::Piece<'_>| {
+        let mut show = |piece: &Piece| {
             write!(output, "{}", piece.text)?;
             output.flush()?;
             Ok(true)

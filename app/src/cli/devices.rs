@@ -1,7 +1,8 @@
 //! `glasshouse devices`: the adapters of this machine.
 
+use super::output::bytes;
 use anyhow::Result;
-use glasshouse_engine::gpu;
+use glasshouse_engine::gpu::{self, AdapterLimits};
 
 pub(super) fn devices(json: bool) -> Result<()> {
     let adapters = pollster::block_on(gpu::devices());
@@ -20,7 +21,16 @@ pub(super) fn devices(json: bool) -> Result<()> {
         println!("no GPU adapter: install a Vulkan, Metal or DirectX 12 driver to train on a GPU");
     }
     for adapter in &adapters {
-        println!("{adapter}");
+        let AdapterLimits { buffer_bytes, binding_bytes, storage_buffers, workgroup_bytes, workgroup_invocations, .. } =
+            &adapter.limits;
+        println!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver);
+        println!("  features: {}", adapter.features.join(", "));
+        println!(
+            "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers a stage",
+            bytes(*buffer_bytes),
+            bytes(*binding_bytes)
+        );
+        println!("  workgroups: {workgroup_invocations} invocations, {} of memory", bytes(u64::from(*workgroup_bytes)));
     }
     println!("cpu: {threads} threads");
     match auto {

@@ -4,7 +4,7 @@ use super::arguments::{GenerateArguments, SamplingArguments};
 use super::settings::usage;
 use super::{interrupt, trained, writing};
 use anyhow::Result;
-use glasshouse_engine::generate::Decoder;
+use glasshouse_engine::generate::{Decoder, Piece};
 use glasshouse_engine::protocol::GenerateConfig;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -47,10 +47,10 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
         std::io::stdout().flush()?;
     }
     let json = arguments.json;
-    let mut show = |piece: &writing::Piece<'_>| {
+    let mut show = |piece: &Piece| {
         let mut output = std::io::stdout().lock();
         if json {
-            let line = serde_json::json!({ "event": "tokens", "ids": piece.ids, "text": piece.text });
+            let line = serde_json::json!({ "event": "tokens", "ids": piece.tokens, "text": piece.text });
             writeln!(output, "{line}")?;
         } else {
             write!(output, "{}", piece.text)?;
@@ -64,9 +64,11 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
             "event": "done",
             "text": written.text,
             "prompt": arguments.prompt,
-            "tokens": written.tokens,
-            "tokens_per_s": written.tokens_per_second,
-            "device": decoder.describe(),
+            "tokens": written.tokens.len(),
+            "ending": written.ending,
+            "seconds": written.seconds,
+            "tokens_per_s": written.tokens_per_s,
+            "device": decoder.device_name(),
             "run": model.run.name(),
             "step": model.info.step,
         });

@@ -6,6 +6,7 @@ use super::settings::run_config;
 use anyhow::Result;
 use glasshouse_engine::plan::estimate::{Estimate, estimate};
 use glasshouse_engine::plan::lower::Target;
+use glasshouse_engine::protocol::RunConfig;
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
@@ -13,11 +14,39 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     if arguments.json {
         println!("{}", serde_json::to_string(&estimate)?);
     } else {
-        print(&config.preset, &estimate);
+        print(&config, &estimate);
     }
     Ok(())
 }
 
-fn print(preset: &str, estimate: &Estimate) {
-    println!("{preset}");
+fn print(config: &RunConfig, estimate: &Estimate) {
+    let (model, train) = (&config.model, &config.train);
+    println!(
+        "{}: {} layers of {} channels, window {}, vocabulary {}, batch {} × {}",
+        config.preset, model.depth, model.width, model.context, model.vocabulary, train.batch, train.accumulate
+    );
+    println!("\nparameters {:>24}", estimate.parameters);
+    for (part, number) in &estimate.parameters_by_part {
+        println!("  {part:<20} {number:>12}");
+    }
+    println!("\nmemory     {:>24}", bytes(estimate.bytes.total));
+    for (kind, number) in &estimate.bytes.by_kind {
+        println!("  {:<20} {:>12}", kind.name(), bytes(*number));
+    }
+    println!("  largest binding      {:>12}", bytes(estimate.bytes.largest_binding));
+    println!("  activations alive at the worst moment {}", bytes(estimate.bytes.peak_live));
+    println!("\ndispatches a step {:>17}", estimate.dispatches_per_step);
+    println!(
+        "FLOPs a token {:>21} ({} forward, {} backward)",
+        count(estimate.flops_per_token),
+        count(estimate.flops.forward),
+        count(estimate.flops.backward)
+    );
+    let tokens = train.steps as f64 * (train.batch * train.accumulate * model.context) as f64;
+    println!(
+        "whole run: {} steps, {} tokens, {}FLOP",
+        train.steps,
+        count(tokens),
+        count(tokens * estimate.flops_per_token)
+    );
 }

@@ -7,7 +7,7 @@ use super::arguments::{
 use super::settings::tokenizer_kind;
 use super::trained;
 use anyhow::{Context as _, Result};
-use glasshouse_engine::data::{self, stories};
+use glasshouse_engine::data::{self, prepare, stories};
 use glasshouse_engine::protocol::TokenizerConfig;
 use glasshouse_engine::tokenizer::{Tokenizer, Trainer};
 use std::io::{Read as _, Write as _};
@@ -33,15 +33,15 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     let mut trainer = Trainer::new(&config)?;
     let mut documents = 0u64;
     if arguments.data.is_empty() {
-        for story in stories::corpus(CORPUS_BYTES, data::CORPUS_SEED) {
-            trainer.feed(&story)?;
+        for story in stories::up_to(CORPUS_BYTES, prepare::CORPUS_SEED) {
+            trainer.feed(&story);
             documents += 1;
         }
     } else {
         let sources = data::read::find_sources(&arguments.data)?;
-        for piece in data::read::pieces(&sources) {
+        for piece in data::read::pieces(sources) {
             let piece = piece?;
-            trainer.feed(&piece.text)?;
+            trainer.feed(&piece.text);
             documents += u64::from(piece.ends_document);
         }
     }

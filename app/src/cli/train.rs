@@ -103,7 +103,7 @@ fn resumed(arguments: &TrainArguments) -> Result<Session> {
     config.device = arguments
         .device
         .clone()
-        .or_else(|| pinned.map(|device| device.choice().to_owned()))
+        .or_else(|| pinned.map(|device| device.request().to_owned()))
         .unwrap_or(config.device);
     let threads = arguments.threads.or_else(|| pinned.and_then(|device| device.threads));
     let prepared = data::prepare::open(&run.data_folder()?)?;
@@ -171,7 +171,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         "run: {} steps, {} tokens, {}FLOP, {} of memory, on {}",
         config.train.steps,
         count(tokens as f64),
-        count(estimate.flops_per_token as f64 * tokens as f64),
+        count(estimate.flops_per_token * tokens as f64),
         bytes(executor.bytes()),
         executor.describe(),
     ))

@@ -48,7 +48,9 @@ impl<'a> Batches<'a> {
     /// A split shorter than that: both lengths, and what to change.
     pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context: usize) -> Result<Self> {
         if batch == 0 || context == 0 {
-            return Err(Error::Refused(format!("a batch of {batch} windows of {context} tokens holds nothing")));
+            return Err(Error::Refused(format!(
+                "a batch of {batch} windows of {context} tokens holds nothing"
+            )));
         }
         for split in [Split::Train, Split::Validation] {
             let tokens = store.len(split);
@@ -186,7 +188,10 @@ mod tests {
     fn a_text_shorter_than_a_window_is_refused() {
         let store = store(100, 10);
         let message = Batches::new(&store, 1, 2, 16).unwrap_err().to_string();
-        assert!(message.contains("validation text has 10 tokens") && message.contains("needs 17"), "{message}");
+        assert!(
+            message.contains("validation text has 10 tokens") && message.contains("needs 17"),
+            "{message}"
+        );
         assert!(Batches::new(&store, 1, 2, 9).is_ok());
         let message = Batches::new(&store, 1, 2, 100).unwrap_err().to_string();
         assert!(message.starts_with("the training text has 100 tokens"), "{message}");

@@ -2,12 +2,16 @@
 //!
 //! The text is read twice: once to count and to train the tokenizer, once to encode. Neither pass keeps it.
 
-use super::read::{self, Piece, SourceFile};
-use super::store::{Index, Split, SplitRecord, SourceRecord, TokenStore, Writer};
-use super::stories;
+mod corpus;
+mod division;
+
+use super::read::{self, Piece};
+use super::store::{Index, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::tokenizer::{Tokenizer, Trainer};
+use corpus::Corpus;
+use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
 use std::path::{Path, PathBuf};
 
@@ -52,70 +56,6 @@ pub enum Progress {
         /// In all.
         total: u64,
     },
-}
-
-/// Where the documents come from.
-enum Corpus {
-    Files(Vec<SourceFile>),
-    Stories(u64),
-}
-
-impl Corpus {
-    fn new(config: &DataConfig) -> Result<Self> {
-        if config.paths.is_empty() {
-            Ok(Self::Stories(config.corpus_bytes))
-        } else {
-            read::find_sources(&config.paths).map(Self::Files)
-        }
-    }
-
-    fn pieces(&self) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
-        match self {
-            Self::Files(sources) => Box::new(read::pieces(sources)),
-            Self::Stories(bytes) => Box::new(
-                stories::up_to(*bytes, CORPUS_SEED).map(|text| Ok(Piece { text, ends_document: true })),
-            ),
-        }
-    }
-
-    fn records(&self) -> Vec<SourceRecord> {
-        match self {
-            Self::Files(sources) => sources
-                .iter()
-                .map(|source| SourceRecord { path: source.path.display().to_string(), bytes: source.bytes })
-                .collect(),
-            Self::Stories(bytes) => {
-                vec![SourceRecord { path: format!("embedded stories, seed {CORPUS_SEED}"), bytes: *bytes }]
-            }
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        self.records().iter().map(|record| record.bytes).sum()
-    }
-
-    /// Everything that decides the tokens. A file counts as unchanged while its length and time of change are.
-    fn recipe(&self, data: &DataConfig, tokenizer: &TokenizerConfig) -> String {
-        let sources: Vec<String> = match self {
-            Self::Files(sources) => sources
-                .iter()
-                .map(|source| {
-                    let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
-                    format!("{} ({} bytes, changed {})", path.display(), source.bytes, source.modified)
-                })
-                .collect(),
-            Self::Stories(bytes) => {
-                vec![format!("stories edition {}, {bytes} bytes, seed {CORPUS_SEED}", stories::EDITION)]
-            }
-        };
-        format!(
-            "version {}; {:?}; validation {}; {}",
-            env!("CARGO_PKG_VERSION"),
-            tokenizer,
-            data.validation,
-            sources.join("; ")
-        )
-    }
 }
 
 /// Prepares a run's text under `<project>/data/`, or finds it there.
@@ -195,7 +135,7 @@ fn scan(
     let mut told = 0;
     for piece in corpus.pieces() {
         let piece = piece?;
-        trainer.feed(&piece.text)?;
+        trainer.feed(&piece.text);
         count.documents += u64::from(piece.ends_document);
         count.characters += piece.text.chars().count() as u64;
         count.bytes += piece.text.len() as u64;
@@ -227,7 +167,12 @@ fn encode(
         corpus.pieces()
     };
     let mut division = Division::new(config.validation, count);
-    let mut queue = Queue { tokenizer, end_of_text, writer: Writer::new(folder, tokenizer.vocabulary_size()), parts: Vec::new() };
+    let mut queue = Queue {
+        tokenizer,
+        end_of_text,
+        writer: Writer::new(folder, tokenizer.vocabulary_size()),
+        parts: Vec::new(),
+    };
     let (mut waiting, mut done) = (0, 0);
     for piece in pieces {
         let piece = piece?;
@@ -258,63 +203,6 @@ fn encode(
         validation: SplitRecord::default(),
     })?;
     Ok(())
-}
-
-/// A piece that belongs to one split.
-struct Part {
-    split: Split,
-    piece: Piece,
-}
-
-/// Divides the text into training and validation.
-///
-/// Several documents: the last `⌊documents × validation⌋` of them, at least one, are held out. A single document: its
-/// first `⌊characters × (1 − validation)⌋` characters train, the rest is held out, each encoded by itself, as nanoGPT does.
-struct Division {
-    documents: u64,
-    characters: u64,
-    /// Documents that train, where there are several.
-    train_documents: Option<u64>,
-    /// Characters that train, where there is one document.
-    train_characters: u64,
-}
-
-impl Division {
-    fn new(validation: f64, count: &Count) -> Self {
-        let held_out = ((count.documents as f64 * validation) as u64).max(1);
-        Self {
-            documents: 0,
-            characters: 0,
-            train_documents: (count.documents > 1).then(|| (count.documents - held_out.min(count.documents)).max(1)),
-            train_characters: (count.characters as f64 * (1.0 - validation)) as u64,
-        }
-    }
-
-    fn divide(&mut self, piece: Piece) -> Vec<Part> {
-        let characters = piece.text.chars().count() as u64;
-        let before = self.characters;
-        self.characters += characters;
-        let document = self.documents;
-        self.documents += u64::from(piece.ends_document);
-        if let Some(train) = self.train_documents {
-            let split = if document < train { Split::Train } else { Split::Validation };
-            return vec![Part { split, piece }];
-        }
-        if self.characters <= self.train_characters {
-            return vec![Part { split: Split::Train, piece }];
-        }
-        if before >= self.train_characters {
-            return vec![Part { split: Split::Validation, piece }];
-        }
-        let inside = (self.train_characters - before) as usize;
-        let at = piece.text.char_indices().nth(inside).map_or(piece.text.len(), |(at, _)| at);
-        let mut text = piece.text;
-        let rest = text.split_off(at);
-        vec![
-            Part { split: Split::Train, piece: Piece { text, ends_document: false } },
-            Part { split: Split::Validation, piece: Piece { text: rest, ends_document: piece.ends_document } },
-        ]
-    }
 }
 
 /// Parts that wait for being encoded together.

@@ -24,7 +24,7 @@ pub struct DeviceDescription {
     pub name: String,
     /// A software adapter: right, but slow.
     pub software: bool,
-    /// Threads of the CPU executor: sums are divided among them, so their number decides the last bits.
+    /// Threads of the CPU executor. Its results do not depend on them.
     #[serde(default)]
     pub threads: Option<usize>,
     /// Kernel variants that were chosen by measurement, by kernel.
@@ -40,6 +40,11 @@ impl DeviceDescription {
             DeviceKind::Gpu => &self.name,
             DeviceKind::BurnWgpu => "burn-wgpu",
         }
+    }
+
+    /// Whether a run that was interrupted on the one goes on bit for bit on the other.
+    pub fn repeats(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.name == other.name && self.variants == other.variants
     }
 }
 

@@ -3,13 +3,12 @@
 
 mod device;
 mod open;
-mod stand_in;
 pub mod update;
 
 pub use device::{DeviceDescription, DeviceKind};
 pub use open::Executor;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Op};
 
 /// The weights and the optimizer's state, laid out as [`crate::plan::arena::ArenaLayout`] says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,6 +65,17 @@ pub struct TrainingGraphs {
     pub evaluate: Graph,
     /// The loss value of `evaluate`.
     pub evaluate_loss: crate::graph::ValueId,
+}
+
+impl TrainingGraphs {
+    /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
+    pub fn accumulate(&self) -> usize {
+        let scale = self.train.nodes.iter().find_map(|node| match node.op {
+            Op::CrossEntropyBackward { scale, .. } => Some(scale),
+            _ => None,
+        });
+        scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)
+    }
 }
 
 /// Entries of a value, fed into or read out of a graph that is run by itself (op tests, probes).

@@ -1,21 +1,37 @@
-//! Choosing a device, and one face for the three executors. An enum, for the set is closed and each is used as it is.
+//! Choosing a device, and one face for the three executors. An enum, for the set is closed and callers may want one as it is.
 
 use super::update::Optimizer;
 use super::{ArenaState, DeviceDescription, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::cpu::CpuExecutor;
 use crate::error::Result;
+use crate::gpu::{DeviceChoice, EncodeStatistics, Gpu, GpuExecutor};
+use crate::plan::estimate::ring;
+use crate::plan::lower::Target;
+use crate::reference::{Device, ReferenceExecutor};
+use std::collections::BTreeMap;
 
 /// Runs a training run's graphs on a device.
-#[derive(Debug)]
 pub enum Executor {
-    /// Temporary, until the executors land.
-    StandIn(Box<super::stand_in::StandIn>),
+    /// Our kernels on the processor's cores.
+    Cpu(Box<CpuExecutor>),
+    /// Our kernels through wgpu.
+    Gpu(Box<GpuExecutor>, Box<Gpu>),
+    /// burn's WebGPU backend with its autodiff.
+    Reference(Box<ReferenceExecutor>),
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Executor on {}", self.describe())
+    }
 }
 
 impl Executor {
     /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter there is), `burn-wgpu`, or part of
-    /// an adapter's name. The second half of the result warns of a software adapter, where one was taken.
+    /// an adapter's name. The second half of the result is a warning, where the device disappoints.
     ///
-    /// `threads` are the CPU executor's; `None` takes every core.
+    /// `threads` are the CPU executor's; `None` takes every core. Weights and moments are zero until
+    /// [`Executor::set_state`].
     ///
     /// # Errors
     /// No such device, or one that cannot hold the model.
@@ -25,49 +41,116 @@ impl Executor {
         optimizer: Optimizer,
         threads: Option<usize>,
     ) -> Result<(Self, Option<String>)> {
-        let (_, _) = (device, threads);
-        Ok((Self::StandIn(Box::new(super::stand_in::StandIn::new(graphs, optimizer))), None))
+        let gpu = match device {
+            "auto" => Gpu::open_real().await?,
+            "cpu" => None,
+            "burn-wgpu" => {
+                let executor = ReferenceExecutor::new(graphs, optimizer, Device::burn_wgpu()?)?;
+                return Ok((Self::Reference(Box::new(executor)), None));
+            }
+            "gpu" => Some(Gpu::open(&DeviceChoice::Best).await?),
+            name => Some(Gpu::open(&DeviceChoice::Named(name.to_owned())).await?),
+        };
+        match gpu {
+            Some(gpu) => {
+                let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
+                let warning = gpu.warning();
+                Ok((Self::Gpu(Box::new(executor), Box::new(gpu)), warning))
+            }
+            None => Ok((Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?)), None)),
+        }
     }
 
     /// Runs optimizer steps in order.
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         match self {
-            Self::StandIn(executor) => Ok(executor.train(steps)),
+            Self::Cpu(executor) => executor.train(steps),
+            Self::Gpu(executor, _) => executor.train(steps).await,
+            Self::Reference(executor) => executor.train(steps),
         }
     }
 
     /// (Mean loss, targets that count) of each batch, without dropout or smoothing.
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         match self {
-            Self::StandIn(executor) => Ok(executor.evaluate(batches)),
+            Self::Cpu(executor) => executor.evaluate(batches),
+            Self::Gpu(executor, _) => executor.evaluate(batches).await,
+            Self::Reference(executor) => executor.evaluate(batches),
+        }
+    }
+
+    /// A step's loss and its gradient before clipping, laid out as the arena; weights and moments stay as they are.
+    pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
+        match self {
+            Self::Cpu(executor) => executor.gradients(step),
+            Self::Gpu(executor, _) => executor.gradients(step).await,
+            Self::Reference(executor) => executor.gradients(step),
         }
     }
 
     /// The weights and the optimizer's state, read back.
     pub async fn state(&mut self) -> Result<ArenaState> {
         match self {
-            Self::StandIn(executor) => Ok(executor.state()),
+            Self::Cpu(executor) => Ok(executor.state()),
+            Self::Gpu(executor, _) => executor.state().await,
+            Self::Reference(executor) => executor.state(),
         }
     }
 
-    /// Replaces weights and optimizer state.
+    /// Replaces weights and optimizer state; moments that are missing altogether begin at zero.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         match self {
-            Self::StandIn(executor) => executor.set_state(state),
+            Self::Cpu(executor) => executor.set_state(state),
+            Self::Gpu(executor, _) => executor.set_state(state).await,
+            Self::Reference(executor) => executor.set_state(state),
         }
-        Ok(())
     }
 
     /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
+        let description = |kind, name: &str, software, threads| DeviceDescription {
+            kind,
+            name: name.to_owned(),
+            software,
+            threads,
+            variants: BTreeMap::new(),
+        };
         match self {
-            Self::StandIn(_) => DeviceDescription {
-                kind: DeviceKind::Cpu,
-                name: "stand-in".to_owned(),
-                software: false,
-                threads: Some(1),
-                variants: Default::default(),
-            },
+            Self::Cpu(executor) => description(DeviceKind::Cpu, "cpu", false, Some(executor.threads())),
+            Self::Gpu(_, gpu) => {
+                description(DeviceKind::Gpu, &gpu.report().name, gpu.report().software, None)
+            }
+            Self::Reference(_) => description(DeviceKind::BurnWgpu, "burn-wgpu", false, None),
+        }
+    }
+
+    /// What its kernels are chosen for; the CPU executor has none and counts as a plain device.
+    pub fn target(&self) -> Target {
+        self.gpu().map_or(Target { software: false }, Gpu::target)
+    }
+
+    /// Bytes that it holds for weights, gradients, moments, activations and tables; 0 where they cannot be counted.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Cpu(executor) => executor.bytes(),
+            Self::Gpu(executor, _) => executor.bytes(),
+            Self::Reference(_) => 0,
+        }
+    }
+
+    /// Trains on one step sent to an idle GPU as one submission, and says what driving it cost; `None` elsewhere.
+    pub async fn drive(&mut self, step: &StepInput) -> Result<Option<EncodeStatistics>> {
+        match self {
+            Self::Gpu(executor, _) => executor.drive(step).await.map(Some),
+            Self::Cpu(_) | Self::Reference(_) => Ok(None),
+        }
+    }
+
+    /// The open GPU, where it runs on one.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        match self {
+            Self::Gpu(_, gpu) => Some(gpu),
+            Self::Cpu(_) | Self::Reference(_) => None,
         }
     }
 }

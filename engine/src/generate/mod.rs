@@ -4,6 +4,7 @@
 //! the loop around it: it knows when to stop and times itself. [`Writer`] holds back what may become a stop string. Tokenizers stay
 //! outside: the loop takes a function from tokens to text.
 
+mod open;
 pub mod sampler;
 mod writer;
 
@@ -11,7 +12,7 @@ pub use writer::{Ending, Writer};
 
 use crate::cpu::CpuDecoder;
 use crate::error::Result;
-use crate::gpu::GpuDecoder;
+use crate::gpu::{Gpu, GpuDecoder};
 use glasshouse_protocol::GenerateConfig;
 use std::ops::ControlFlow;
 use web_time::Instant;
@@ -19,35 +20,35 @@ use web_time::Instant;
 /// A model that writes.
 #[derive(Debug)]
 pub enum Decoder {
-    /// On a device: several tokens a submission.
-    Gpu(Box<GpuDecoder>),
-    /// On the CPU, a token at a time.
+    /// On the processor's cores.
     Cpu(Box<CpuDecoder>),
+    /// On a device: several tokens a submission.
+    Gpu(Box<GpuDecoder>, Box<Gpu>),
 }
 
 impl Decoder {
     /// Begins a text after `prompt`, of which the last `context` tokens are kept. An empty prompt is refused.
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         match self {
-            Self::Gpu(decoder) => decoder.start(prompt, config).await,
             Self::Cpu(decoder) => decoder.start(prompt, config),
+            Self::Gpu(decoder, _) => decoder.start(prompt, config).await,
         }
     }
 
     /// Exactly `count` further tokens.
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         match self {
-            Self::Gpu(decoder) => decoder.advance(count).await,
             Self::Cpu(decoder) => decoder.advance(count),
+            Self::Gpu(decoder, _) => decoder.advance(count).await,
         }
     }
 
     /// Tokens to ask for at once while text streams.
     fn batch(&self) -> usize {
         match self {
-            Self::Gpu(_) => 16,
             // Nothing is gained by waiting for more.
             Self::Cpu(_) => 4,
+            Self::Gpu(..) => 16,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! From tokens to what is written: stops before a stop string, at the end of the text, or at the most tokens asked for.
 
 use glasshouse_protocol::GenerateConfig;
+use serde::Serialize;
 
 /// Why a generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// As many tokens as were asked for.
     MaxTokens,

@@ -323,7 +323,7 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         decoder.start(&[1, 2, 3], &config).await.unwrap();
         assert_eq!(decoder.advance(40).await.unwrap(), first);
 
-        let mut decoder = Decoder::Gpu(Box::new(decoder));
+        let mut decoder = Decoder::Gpu(Box::new(decoder), Box::new(gpu.clone()));
         let mut pieces = String::new();
         let spell = |token: Option<u32>| token.map(|token| format!("{token} "));
         let done = generate(&mut decoder, &[1, 2, 3], &config, None, spell, |piece| {

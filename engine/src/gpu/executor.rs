@@ -13,7 +13,6 @@ use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport, TrainingGraphs};
-use crate::graph::{Graph, Op};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
 use crate::plan::{Buffer, Plan, compile, update};
@@ -111,7 +110,7 @@ impl GpuExecutor {
             advance,
             optimizer,
             layout: train.arena,
-            accumulate: accumulate(&graphs.train),
+            accumulate: graphs.accumulate(),
             ring,
             fixed_cut: None,
             statistics: EncodeStatistics::default(),
@@ -167,7 +166,8 @@ impl GpuExecutor {
         profile(&self.gpu, &[&self.train.program, &self.update, &self.advance]).await
     }
 
-    /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost.
+    /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost: the CPU's
+    /// share alone, since an idle device makes nobody wait.
     pub async fn drive(&mut self, step: &StepInput) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
@@ -345,13 +345,4 @@ impl GpuExecutor {
 
 fn mean_loss(rows: &[ReportRow]) -> f32 {
     (rows.iter().map(|row| f64::from(row.loss)).sum::<f64>() / rows.len().max(1) as f64) as f32
-}
-
-/// How many micro-batches a step of this graph has: the loss's gradient is scaled by one over it.
-fn accumulate(graph: &Graph) -> usize {
-    let scale = graph.nodes.iter().find_map(|node| match node.op {
-        Op::CrossEntropyBackward { scale, .. } => Some(scale),
-        _ => None,
-    });
-    scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)
 }

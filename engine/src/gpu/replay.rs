@@ -51,7 +51,8 @@ impl Pacing {
 /// What it has cost the CPU to drive the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EncodeStatistics {
-    /// Seconds spent encoding and submitting.
+    /// Seconds spent encoding and submitting. A driver may hold a submission back until it has room for it: then that
+    /// wait is in here too.
     pub seconds: f64,
     /// Dispatches encoded.
     pub dispatches: u64,

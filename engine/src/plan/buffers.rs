@@ -32,6 +32,20 @@ pub enum Kind {
     TablesAndStaging,
 }
 
+impl Kind {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::Gradients => "gradients",
+            Self::Moments => "moments",
+            Self::Activations => "activations",
+            Self::Caches => "caches",
+            Self::TablesAndStaging => "tables and staging",
+        }
+    }
+}
+
 /// Which buffer an allocation is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {

@@ -28,30 +28,19 @@ pub fn ring(accumulate: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     /// How many weights there are.
-    pub parameters: Parameters,
+    pub parameters: usize,
+    /// How many of them each part has: `embedding` (tokens and positions; the head too, where it is tied), `attention` and `mlp`
+    /// (projections), `norms`, `head` (where it is separate).
+    pub parameters_by_part: BTreeMap<&'static str, usize>,
     /// Device memory.
     pub bytes: Bytes,
     /// Kernel launches of one optimizer step, all its micro-batches included.
     pub dispatches_per_step: usize,
-    /// Floating-point operations of training for one token.
-    pub flops_per_token: Flops,
-}
-
-/// Numbers of weights.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Parameters {
-    /// All of them.
-    pub total: usize,
-    /// Token and position embeddings (and the head, where it is tied).
-    pub embedding: usize,
-    /// Attention's projections, without norms.
-    pub attention: usize,
-    /// The MLPs' projections, without norms.
-    pub mlp: usize,
-    /// All norms.
-    pub norms: usize,
-    /// A separate head.
-    pub head: usize,
+    /// Floating-point operations of training for one token, forward and backward together.
+    pub flops_per_token: f64,
+    /// The same, pass by pass.
+    #[serde(rename = "flops_per_token_by_pass")]
+    pub flops: Flops,
 }
 
 /// Bytes of device memory.
@@ -75,8 +64,6 @@ pub struct Flops {
     pub forward: f64,
     /// Backward.
     pub backward: f64,
-    /// Both.
-    pub total: f64,
 }
 
 /// What training `model` as `train` says needs on `target`.
@@ -88,32 +75,33 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let update = update::update_dispatches(&training.arena, &optimizer, target)?;
     let plans = [&training, &evaluation];
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
+    let flops = flops(&training.graph, train.batch * model.context);
     Ok(Estimate {
-        parameters: parameters(&training.graph),
+        parameters: training.graph.parameter_count(),
+        parameters_by_part: parameters_by_part(&training.graph),
         bytes: bytes(&all, &training),
         dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
-        flops_per_token: flops(&training.graph, train.batch * model.context),
+        flops_per_token: flops.forward + flops.backward,
+        flops,
     })
 }
 
-fn parameters(graph: &Graph) -> Parameters {
-    let mut parts = Parameters::default();
+fn parameters_by_part(graph: &Graph) -> BTreeMap<&'static str, usize> {
+    let mut parts = BTreeMap::new();
     for parameter in &graph.parameters {
-        let count = parameter.ty.count();
-        parts.total += count;
         let name = parameter.name.as_str();
         let part = if name.contains("norm") {
-            &mut parts.norms
+            "norms"
         } else if name.starts_with("embedding.") {
-            &mut parts.embedding
+            "embedding"
         } else if name.contains(".attention.") {
-            &mut parts.attention
+            "attention"
         } else if name.contains(".mlp.") {
-            &mut parts.mlp
+            "mlp"
         } else {
-            &mut parts.head
+            "head"
         };
-        *part += count;
+        *parts.entry(part).or_insert(0) += parameter.ty.count();
     }
     parts
 }
@@ -167,8 +155,7 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
             _ => {}
         }
     }
-    let (forward, backward) = (forward / tokens as f64, backward / tokens as f64);
-    Flops { forward, backward, total: forward + backward }
+    Flops { forward: forward / tokens as f64, backward: backward / tokens as f64 }
 }
 
 /// FLOPs of one product over the causal half: 2·B·H·D·T(T + 1)/2.

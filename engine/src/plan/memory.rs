@@ -122,8 +122,7 @@ mod tests {
         for name in ["nanogpt-cpu", "llama-tiny", "gpt2-124m"] {
             let config = presets::preset(name).unwrap();
             let graphs = training_graphs(&config.model, &config.train).unwrap();
-            let scratch: Vec<Vec<u64>> =
-                (0..graphs.train.nodes.len()).map(|at| vec![4096; at % 3]).collect();
+            let scratch: Vec<Vec<u64>> = (0..graphs.train.nodes.len()).map(|at| vec![4096; at % 3]).collect();
             check(&graphs.train, &[graphs.train_loss], &scratch);
         }
     }

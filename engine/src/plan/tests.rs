@@ -31,7 +31,9 @@ fn estimated(run: &RunConfig, target: Target) -> Estimate {
 
 #[test]
 fn dispatches_stay_within_the_budget() {
-    for (name, batch) in [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)] {
+    for (name, batch) in
+        [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)]
+    {
         for target in TARGETS {
             let run = run(name, batch);
             let budget = 30 * run.model.depth + 30;
@@ -91,10 +93,10 @@ fn host_and_device_lay_structures_out_alike() {
 /// nanoGPT reports 10.65M for the first, without its position table; Hugging Face's GPT-2 small has 124,439,808 weights.
 #[test]
 fn parameters_are_those_of_the_published_models() {
-    let parts = estimated(&run("nanogpt-gpu", 1), TARGETS[0]).parameters;
-    assert_eq!(parts.total - 256 * 384, 10_646_784);
-    assert_eq!(parts.total, parts.embedding + parts.attention + parts.mlp + parts.norms + parts.head);
-    assert_eq!(estimated(&run("gpt2-124m", 1), TARGETS[0]).parameters.total, 124_439_808);
+    let estimate = estimated(&run("nanogpt-gpu", 1), TARGETS[0]);
+    assert_eq!(estimate.parameters - 256 * 384, 10_646_784);
+    assert_eq!(estimate.parameters, estimate.parameters_by_part.values().sum::<usize>());
+    assert_eq!(estimated(&run("gpt2-124m", 1), TARGETS[0]).parameters, 124_439_808);
 }
 
 #[test]
@@ -124,13 +126,14 @@ fn bytes_are_those_of_the_buffers() {
 #[test]
 fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);
-    let flops = estimated(&run, TARGETS[0]).flops_per_token;
+    let estimate = estimated(&run, TARGETS[0]);
+    let flops = estimate.flops;
     let (depth, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
     let matrices = depth * 12.0 * width * width + vocabulary * width;
     let product = depth * width * (time + 1.0);
     assert_eq!(flops.forward, 2.0 * matrices + 2.0 * product);
     assert_eq!(flops.backward, 4.0 * matrices + 7.0 * product);
-    assert_eq!(flops.total, flops.forward + flops.backward);
+    assert_eq!(estimate.flops_per_token, flops.forward + flops.backward);
 }
 
 /// No dispatch binds a slot for reading and for writing at once, and every binding begins where WebGPU lets it.
@@ -151,7 +154,9 @@ fn bindings_are_lawful() {
                     assert_eq!(place.offset % 256, 0, "{}", kernel.name);
                     let whole = place.bytes.is_none_or(|bytes| bytes % u64::from(kind.stride) == 0);
                     assert!(whole, "{}: {} of {:?}", kernel.name, kind.name, place.bytes);
-                    let clash = bound.iter().any(|(other, with)| with.buffer == place.buffer && other.access != kind.access);
+                    let clash = bound
+                        .iter()
+                        .any(|(other, with)| with.buffer == place.buffer && other.access != kind.access);
                     assert!(!clash, "{}: {:?} is read and written", kernel.name, place.buffer);
                 }
             }

@@ -1,14 +1,14 @@
 //! What differs between a desktop and a browser, under the same names: the only place of the engine with a target in its
 //! conditions.
 
+pub mod lanes;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+pub mod parallel;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, map, on_one_thread};
+pub use native::{Mapping, map};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, map, on_one_thread};
-pub mod lanes;
-pub mod parallel;
+pub use web::{Mapping, map};

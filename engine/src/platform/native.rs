@@ -28,12 +28,3 @@ pub fn map(path: &Path) -> Result<Mapping> {
     let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
     Ok(Mapping(Some(mapping)))
 }
-
-/// Runs work whose result must not depend on how many threads a library finds.
-pub fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .map_err(|error| Error::Internal(format!("no thread could be started: {error}")))?;
-    Ok(pool.install(work))
-}

@@ -19,8 +19,3 @@ impl std::ops::Deref for Mapping {
 pub fn map(path: &Path) -> Result<Mapping> {
     std::fs::read(path).map(Mapping).map_err(Error::io(path))
 }
-
-/// Runs work on the only thread there is.
-pub fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
-    Ok(work())
-}

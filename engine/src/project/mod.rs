@@ -56,7 +56,8 @@ impl Project {
     /// No such folder, a folder that is no project, or one of another version. Nothing is touched.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.exists() {
-            let reason = "there is no project here; `glasshouse train` makes one, --project names another folder";
+            let reason =
+                "there is no project here; `glasshouse train` makes one, --project names another folder";
             return Err(Error::bad_file(folder, reason));
         }
         let marker = folder.join(MARKER);
@@ -74,7 +75,8 @@ impl Project {
         }
         let version = value.get("version").and_then(serde_json::Value::as_u64);
         if version != Some(u64::from(VERSION)) {
-            let found = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+            let found =
+                version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
             let reason = format!(
                 "the project has {found} of the folder layout and this program reads version {VERSION}; use the \
                  Glasshouse that made it, or another folder with --project (nothing was changed)"
@@ -142,9 +144,7 @@ impl Project {
     /// The run of that number (`3`) or name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several).
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
-        let fits = |run: &&Run| {
-            name.parse() == Ok(run.number()) || run.name() == name || run.label() == name
-        };
+        let fits = |run: &&Run| name.parse() == Ok(run.number()) || run.name() == name || run.label() == name;
         if let Some(run) = runs.iter().rev().find(fits) {
             return Ok(run.clone());
         }
@@ -169,7 +169,9 @@ impl Project {
         loop {
             match Run::create(&runs, number, config, data) {
                 // Another program was quicker: take the number after its.
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                    number += 1
+                }
                 other => return other,
             }
         }

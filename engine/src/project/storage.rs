@@ -45,7 +45,10 @@ fn partial_path(path: &Path) -> PathBuf {
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
     let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
     if size > limit {
-        return Err(Error::bad_file(path, format!("{size} bytes are too many for this file (at most {limit})")));
+        return Err(Error::bad_file(
+            path,
+            format!("{size} bytes are too many for this file (at most {limit})"),
+        ));
     }
     let text = std::fs::read(path).map_err(Error::io(path))?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))

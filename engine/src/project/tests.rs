@@ -33,7 +33,8 @@ fn every_run_gets_a_folder_of_its_own() {
     let data = project.folder().join("data").join("abc");
     let first = project.create_run(&config(), &data).unwrap();
     let before = content(first.folder());
-    let second = project.create_run(&RunConfig { preset: "../my model".to_owned(), ..config() }, &data).unwrap();
+    let second =
+        project.create_run(&RunConfig { preset: "../my model".to_owned(), ..config() }, &data).unwrap();
     let third = project.create_run(&config(), &data).unwrap();
     assert_eq!(content(first.folder()), before);
     assert_eq!(first.name(), "1-nanogpt-cpu");

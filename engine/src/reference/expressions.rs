@@ -74,7 +74,7 @@ impl Expression<'_> {
     /// qkv [N,W], query and key scales [1,D] → [N,W], reciprocal roots [N,H+K].
     pub(super) fn head_norm(
         &self,
-        qkv: Tensor<2>,
+        qkv: &Tensor<2>,
         query: Tensor<2>,
         key: Tensor<2>,
         heads: Heads,
@@ -82,7 +82,7 @@ impl Expression<'_> {
     ) -> (Tensor<2>, Tensor<2>) {
         let (mut parts, mut roots) = (Vec::new(), Vec::new());
         for (part, scale, count) in [(0, query, heads.heads), (1, key, heads.kv_heads)] {
-            let x = self.part(&qkv, heads, part);
+            let x = self.part(qkv, heads, part);
             let rows = x.dims()[0];
             // Every head is a row of its own here.
             let x = x.reshape([rows * count, heads.head_size]);
@@ -90,14 +90,14 @@ impl Expression<'_> {
             parts.push((x * root.clone() * scale).reshape([rows, count * heads.head_size]));
             roots.push(root.reshape([rows, count]));
         }
-        parts.push(self.part(&qkv, heads, 2));
+        parts.push(self.part(qkv, heads, 2));
         (Tensor::cat(parts, 1), Tensor::cat(roots, 1))
     }
 
     /// qkv [B·T,W], table [P,D] of cosines then sines → [B·T,W].
     pub(super) fn rope(
         &self,
-        qkv: Tensor<2>,
+        qkv: &Tensor<2>,
         table: Tensor<2>,
         heads: Heads,
         time: usize,
@@ -111,20 +111,20 @@ impl Expression<'_> {
         let sine = angles.narrow(1, half, half).reshape([1, time, 1, half]);
         let sine = if inverse { -sine } else { sine };
         let turn = |part: usize, count: usize| {
-            let x = self.part(&qkv, heads, part).reshape([batch, time, count, heads.head_size]);
+            let x = self.part(qkv, heads, part).reshape([batch, time, count, heads.head_size]);
             let (low, high) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
             let turned_low = low.clone() * cosine.clone() - high.clone() * sine.clone();
             let turned_high = high * cosine.clone() + low * sine.clone();
             Tensor::cat(vec![turned_low, turned_high], 3).reshape([batch * time, count * heads.head_size])
         };
-        let turned = vec![turn(0, heads.heads), turn(1, heads.kv_heads), self.part(&qkv, heads, 2)];
+        let turned = vec![turn(0, heads.heads), turn(1, heads.kv_heads), self.part(qkv, heads, 2)];
         Tensor::cat(turned, 1)
     }
 
     /// qkv [B·T,W] → y [B·T,H·D], lse [B·H,T].
     pub(super) fn attention(
         &self,
-        qkv: Tensor<2>,
+        qkv: &Tensor<2>,
         heads: Heads,
         time: usize,
         dropout: Option<DropoutSite>,
@@ -132,7 +132,7 @@ impl Expression<'_> {
         let batch = qkv.dims()[0] / time;
         // [B,T,count·D] → [B,count,T,D].
         let split = |part: usize, count: usize| {
-            let x = self.part(&qkv, heads, part);
+            let x = self.part(qkv, heads, part);
             x.reshape([batch, time, count, heads.head_size]).swap_dims(1, 2)
         };
         let query = split(0, heads.heads);
@@ -146,7 +146,7 @@ impl Expression<'_> {
     /// qkv [T,W] with caches [K·P,D] → y [T,H·D] and the caches with the chunk's `length` rows written from `start`.
     pub(super) fn cached_attention(
         &self,
-        qkv: Tensor<2>,
+        qkv: &Tensor<2>,
         caches: Caches,
         heads: Heads,
         start: usize,
@@ -155,7 +155,7 @@ impl Expression<'_> {
         let (time, size, kv_heads) = (qkv.dims()[0], heads.head_size, heads.kv_heads);
         let positions = caches.keys.dims()[0] / kv_heads;
         let split = |part: usize, count: usize| {
-            self.part(&qkv, heads, part).reshape([time, count, size]).swap_dims(0, 1)
+            self.part(qkv, heads, part).reshape([time, count, size]).swap_dims(0, 1)
         };
         let write = |cache: Tensor<2>, part: usize| {
             let cache = cache.reshape([kv_heads, positions, size]);

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 /// An intermediate value.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "nearly all values are floats, and a box would gain nothing")]
 pub(super) enum Value {
     /// Floats, as rows and columns whatever their shape: [`crate::graph::Type::rows`] × [`crate::graph::Type::columns`].
     Floats(Tensor<2>),
@@ -168,23 +169,23 @@ impl<'run> Run<'run> {
             }
             Op::HeadNorm { heads, eps } => {
                 let (qkv, query, key) = (self.floats(next()?)?, self.floats(next()?)?, self.floats(next()?)?);
-                let (y, roots) = express.head_norm(qkv, query, key, heads, eps);
+                let (y, roots) = express.head_norm(&qkv, query, key, heads, eps);
                 vec![y, roots]
             }
             Op::Rope { heads, inverse, cursor } => {
                 let (qkv, table) = (self.floats(next()?)?, self.floats(next()?)?);
                 let start = if cursor { self.cursor(next()?)?.0 } else { 0 };
-                vec![express.rope(qkv, table, heads, shape[1], start, inverse)]
+                vec![express.rope(&qkv, table, heads, shape[1], start, inverse)]
             }
             Op::Attention { heads, dropout } => {
-                let (y, lse) = express.attention(self.floats(next()?)?, heads, shape[1], dropout);
+                let (y, lse) = express.attention(&self.floats(next()?)?, heads, shape[1], dropout);
                 vec![y, lse]
             }
             Op::CachedAttention { heads } => {
                 let (qkv, keys, values) = (self.floats(next()?)?, next()?, next()?);
                 let (start, length) = self.cursor(next()?)?;
                 let caches = express::Caches { keys: self.floats(keys)?, values: self.floats(values)? };
-                let (y, caches) = express.cached_attention(qkv, caches, heads, start, length);
+                let (y, caches) = express.cached_attention(&qkv, caches, heads, start, length);
                 self.values.insert(keys, Value::Floats(caches.keys));
                 self.values.insert(values, Value::Floats(caches.values));
                 vec![y]

@@ -21,11 +21,11 @@ pub(crate) fn alphabet() -> [char; 256] {
 }
 
 /// The way back: `table[character as usize]` for the 324 code points that the alphabet spans.
-pub(crate) struct ByteOf([Option<u8>; 0x144]);
+pub(crate) struct ByteOf(Vec<Option<u8>>);
 
 impl ByteOf {
     pub(crate) fn new() -> Self {
-        let mut table = [None; 0x144];
+        let mut table = vec![None; 0x144];
         for (byte, character) in alphabet().into_iter().enumerate() {
             if let Some(entry) = table.get_mut(character as usize) {
                 *entry = Some(byte as u8);

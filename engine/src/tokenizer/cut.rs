@@ -86,9 +86,7 @@ pub(crate) fn before_whitespace(text: &str, position: usize) -> bool {
 fn straddles(text: &str, position: usize, special: &str) -> bool {
     let bytes = text.as_bytes();
     let first = (position + 1).saturating_sub(special.len());
-    (first..position).any(|start| {
-        bytes.get(start..).is_some_and(|rest| rest.starts_with(special.as_bytes()))
-    })
+    (first..position).any(|start| bytes.get(start..).is_some_and(|rest| rest.starts_with(special.as_bytes())))
 }
 
 #[cfg(test)]

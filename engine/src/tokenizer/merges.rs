@@ -37,10 +37,8 @@ pub(super) fn train(
     let mut tokens = alphabet;
     let mut ids: HashMap<String, u32> =
         tokens.iter().enumerate().map(|(id, token)| (token.clone(), id as u32)).collect();
-    let mut words: Vec<Word> = words
-        .iter()
-        .map(|(word, count)| Word { tokens: spell(word, prefix, &ids), count: *count })
-        .collect();
+    let mut words: Vec<Word> =
+        words.iter().map(|(word, count)| Word { tokens: spell(word, prefix, &ids), count: *count }).collect();
     let mut pairs = Pairs::default();
     for (index, word) in words.iter().enumerate() {
         pairs.add(index, word);
@@ -61,7 +59,9 @@ pub(super) fn train(
         if count < min_frequency.max(1) {
             break;
         }
-        let (Some(left), Some(right)) = (tokens.get(pair.0 as usize), tokens.get(pair.1 as usize)) else { break };
+        let (Some(left), Some(right)) = (tokens.get(pair.0 as usize), tokens.get(pair.1 as usize)) else {
+            break;
+        };
         let joined = format!("{left}{}", right.strip_prefix(prefix).unwrap_or(right));
         merged.push((left.clone(), right.clone()));
         let id = *ids.entry(joined.clone()).or_insert_with(|| {
@@ -76,9 +76,7 @@ pub(super) fn train(
             pairs.add(index, word);
             grown.extend(word.tokens.windows(2).filter_map(pair_of).filter(|(a, b)| *a == id || *b == id));
         }
-        queue.extend(
-            grown.into_iter().filter_map(|pair| Some((*pairs.counts.get(&pair)?, Reverse(pair)))),
-        );
+        queue.extend(grown.into_iter().filter_map(|pair| Some((*pairs.counts.get(&pair)?, Reverse(pair)))));
     }
     Merges { tokens, pairs: merged }
 }

@@ -17,6 +17,7 @@
 
 mod bytes;
 pub mod cut;
+mod lattice;
 mod merges;
 mod shape;
 pub mod stream;
@@ -67,7 +68,7 @@ impl Tokenizer {
         let mut trainer = Trainer::new(config)?;
         let mut count = 0_u64;
         for document in documents {
-            trainer.feed(document.as_ref())?;
+            trainer.feed(document.as_ref());
             count += 1;
         }
         trainer.finish(count > 1)
@@ -89,8 +90,9 @@ impl Tokenizer {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let json: serde_json::Value = serde_json::from_slice(bytes)
-            .map_err(|error| format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?"))?;
+        let json: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
+            format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")
+        })?;
         shape::check(&json)?;
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
@@ -100,7 +102,10 @@ impl Tokenizer {
         let vocabulary = inner.get_vocab(true);
         let vocabulary_size = vocabulary.values().max().map_or(0, |last| *last as usize + 1);
         if vocabulary_size > shape::LARGEST_VOCABULARY {
-            return Err(format!("its largest token id is {}, which no model has room for", vocabulary_size - 1));
+            return Err(format!(
+                "its largest token id is {}, which no model has room for",
+                vocabulary_size - 1
+            ));
         }
         let shape = shape::recognise(&json);
         let bytes = shape.spelling.map(|spelling| {

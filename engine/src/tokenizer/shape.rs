@@ -10,7 +10,8 @@ pub(super) const GPT2_PATTERN: &str =
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 /// The same with runs of at most 32 characters: WordPiece's longest-match search takes time quadratic in a word's length.
-pub(super) const BOUNDED_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
+pub(super) const BOUNDED_PATTERN: &str =
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
 
 /// Marks a WordPiece token that continues a word. No byte is spelt with it, so that text can hold BERT's `##`.
 pub(super) const CONTINUES: &str = "…";
@@ -23,9 +24,9 @@ pub(super) const LARGEST_VOCABULARY: usize = 1 << 24;
 
 /// A `tokenizer.json` of ours. `special` tokens get the ids from `first_special` on.
 pub(super) fn assemble(
-    model: Value,
-    pre_tokenizer: Value,
-    decoder: Value,
+    model: &Value,
+    pre_tokenizer: &Value,
+    decoder: &Value,
     special: &[String],
     first_special: usize,
 ) -> Value {
@@ -66,7 +67,7 @@ pub(super) fn word_piece_decoder() -> Value {
     json!({ "type": "Sequence", "decoders": [replace, byte_level(true)] })
 }
 
-pub(super) fn bpe_model(vocabulary: Value, merges: Value) -> Value {
+pub(super) fn bpe_model(vocabulary: &Value, merges: &Value) -> Value {
     json!({
         "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
         "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
@@ -74,14 +75,14 @@ pub(super) fn bpe_model(vocabulary: Value, merges: Value) -> Value {
     })
 }
 
-pub(super) fn word_piece_model(vocabulary: Value) -> Value {
+pub(super) fn word_piece_model(vocabulary: &Value) -> Value {
     json!({
         "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": CONTINUES,
         "max_input_chars_per_word": LONGEST_WORD, "vocab": vocabulary,
     })
 }
 
-pub(super) fn unigram_model(vocabulary: Value) -> Value {
+pub(super) fn unigram_model(vocabulary: &Value) -> Value {
     json!({ "type": "Unigram", "unk_id": null, "vocab": vocabulary, "byte_fallback": false })
 }
 

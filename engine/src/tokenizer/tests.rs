@@ -30,9 +30,9 @@ fn documents() -> [String; 2] {
 
 /// Letters, marks, digits, punctuation, controls and every sort of white space.
 const ALPHABET: &[char] = &[
-    'a', 'b', 's', 't', 'l', 'é', '漢', '字', 'あ', '😀', '\u{301}', '\u{200d}', '0', '7', '½', '٣', '\'', '’', '"',
-    '.', ',', '#', '…', '_', '<', '|', '>', '-', ' ', '\n', '\r', '\t', '\u{a0}', '\u{2028}', '\u{3000}', '\u{1c}',
-    '\u{85}', '\0', '\u{feff}', 'e', 'n', 'd', 'o', 'f', 'x', 'v', 'r', 'm', 'T', 'h',
+    'a', 'b', 's', 't', 'l', 'é', '漢', '字', 'あ', '😀', '\u{301}', '\u{200d}', '0', '7', '½', '٣', '\'',
+    '’', '"', '.', ',', '#', '…', '_', '<', '|', '>', '-', ' ', '\n', '\r', '\t', '\u{a0}', '\u{2028}',
+    '\u{3000}', '\u{1c}', '\u{85}', '\0', '\u{feff}', 'e', 'n', 'd', 'o', 'f', 'x', 'v', 'r', 'm', 'T', 'h',
 ];
 
 static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
@@ -79,6 +79,19 @@ proptest! {
     }
 
     #[test]
+    fn any_ids_decode_as_the_crate_decodes_them(draws in proptest::collection::vec(0_u32..100_000, 0..40)) {
+        for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+            let ids: Vec<u32> = draws.iter().map(|draw| draw % tokenizer.vocabulary_size() as u32).collect();
+            let theirs = tokenizer.inner.decode(&ids, false).unwrap();
+            prop_assert_eq!(tokenizer.decode(&ids), theirs.as_str(), "{:?}", kind);
+            let mut stream = tokenizer.decode_stream();
+            let mut streamed: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
+            streamed.extend(stream.flush());
+            prop_assert_eq!(streamed, theirs, "{:?}", kind);
+        }
+    }
+
+    #[test]
     fn damaged_files_are_refused_or_read(position in 0_usize..100_000, byte: u8, kind in 0_usize..5) {
         let mut bytes = TOKENIZERS[kind].to_json().unwrap().into_bytes();
         let position = position % bytes.len();
@@ -120,10 +133,14 @@ fn a_trainer_fed_in_pieces_learns_the_same() {
         for document in &documents {
             let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
             for piece in cut.pieces(document, 100) {
-                trainer.feed(piece).unwrap();
+                trainer.feed(piece);
             }
         }
-        assert_eq!(trainer.finish(true).unwrap().to_json().unwrap(), tokenizer.to_json().unwrap(), "{kind:?}");
+        assert_eq!(
+            trainer.finish(true).unwrap().to_json().unwrap(),
+            tokenizer.to_json().unwrap(),
+            "{kind:?}"
+        );
     }
 }
 
@@ -157,7 +174,8 @@ fn a_single_document_needs_no_end_of_text() {
 
 #[test]
 fn special_tokens_follow_end_of_text() {
-    let config = TokenizerConfig { special_tokens: vec!["<|user|>".into()], ..config(TokenizerKind::Bpe, 300) };
+    let config =
+        TokenizerConfig { special_tokens: vec!["<|user|>".into()], ..config(TokenizerKind::Bpe, 300) };
     let tokenizer = Tokenizer::train(&config, ["the fox and the owl"]).unwrap();
     let end = tokenizer.end_of_text().unwrap();
     assert_eq!(tokenizer.id("<|user|>"), Some(end + 1));
@@ -187,7 +205,10 @@ fn foreign_and_damaged_files_say_what_is_wrong() {
         (&b"{\"version\": \"1.0\""[..], "not JSON"),
         (b"{}", "no `model`"),
         (b"{\"model\": {\"type\": \"Magic\"}}", "cannot be used|that can be used"),
-        (b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999999}, \"merges\": []}}", "id is 99999999999"),
+        (
+            b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999999}, \"merges\": []}}",
+            "id is 99999999999",
+        ),
     ] {
         let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();
         assert!(part.split('|').any(|part| message.contains(part)), "{message}");

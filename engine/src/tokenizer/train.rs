@@ -99,7 +99,7 @@ impl Trainer {
     }
 
     /// Takes a document, or a piece of one.
-    pub fn feed(&mut self, text: &str) -> Result<()> {
+    pub fn feed(&mut self, text: &str) {
         match self.config.kind {
             TokenizerKind::Byte => {}
             TokenizerKind::Char => {
@@ -120,7 +120,6 @@ impl Trainer {
                 }
             }
         }
-        Ok(())
     }
 
     /// Counts the words of the gathered text.
@@ -161,7 +160,7 @@ impl Trainer {
             TokenizerKind::Char => self.characters(&special)?,
             TokenizerKind::Bpe => self.byte_pairs(&special),
             TokenizerKind::WordPiece => self.word_pieces(&special),
-            TokenizerKind::Unigram => self.unigram(&special)?,
+            TokenizerKind::Unigram => self.unigram(&special),
         };
         let json = serde_json::to_vec(&json)
             .map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))?;
@@ -171,17 +170,25 @@ impl Trainer {
     fn byte(&self, special: &[String]) -> Value {
         let vocabulary = vocabulary(alphabet().iter().map(char::to_string));
         let level = shape::byte_level(false);
-        shape::assemble(shape::bpe_model(vocabulary, json!([])), level, shape::byte_level(true), special, 256)
+        shape::assemble(
+            &shape::bpe_model(&vocabulary, &json!([])),
+            &level,
+            &shape::byte_level(true),
+            special,
+            256,
+        )
     }
 
     fn characters(&self, special: &[String]) -> Result<Value> {
         let count = self.characters.len();
         if count == 0 {
-            return Err(Error::Refused("there is no text to take a vocabulary of characters from".to_owned()));
+            return Err(Error::Refused(
+                "there is no text to take a vocabulary of characters from".to_owned(),
+            ));
         }
         let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
-        let model = shape::bpe_model(vocabulary, json!([]));
-        Ok(shape::assemble(model, Value::Null, shape::fuse(), special, count))
+        let model = shape::bpe_model(&vocabulary, &json!([]));
+        Ok(shape::assemble(&model, &Value::Null, &shape::fuse(), special, count))
     }
 
     /// Words spelt in the byte alphabet, sorted, with their counts.
@@ -203,8 +210,8 @@ impl Trainer {
         let merges = merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency);
         let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
         let count = merges.tokens.len();
-        let model = shape::bpe_model(vocabulary(merges.tokens), Value::Array(pairs));
-        shape::assemble(model, shape::byte_level(true), shape::byte_level(true), special, count)
+        let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
+        shape::assemble(&model, &shape::byte_level(true), &shape::byte_level(true), special, count)
     }
 
     fn word_pieces(&mut self, special: &[String]) -> Value {
@@ -215,17 +222,25 @@ impl Trainer {
         let limit = self.config.vocabulary - special.len();
         let merges = merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency);
         let count = merges.tokens.len();
-        let model = shape::word_piece_model(vocabulary(merges.tokens));
-        shape::assemble(model, shape::bounded_byte_level(), shape::word_piece_decoder(), special, count)
+        let model = shape::word_piece_model(&vocabulary(merges.tokens));
+        shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)
     }
 
-    fn unigram(&mut self, special: &[String]) -> Result<Value> {
-        let mut words = self.spelt_words();
-        words.retain(|(_, count)| *count >= self.config.min_frequency);
-        let pieces = unigram::train(words, self.config.vocabulary - special.len())?;
+    fn unigram(&mut self, special: &[String]) -> Value {
+        let words: BTreeMap<Vec<u8>, u64> = std::mem::take(&mut self.words)
+            .into_iter()
+            .filter(|(_, count)| *count >= self.config.min_frequency)
+            .map(|(word, count)| (word.into_bytes(), count))
+            .collect();
+        let words: Vec<(Vec<u8>, u64)> = words.into_iter().collect();
+        let alphabet = alphabet();
+        let pieces: Vec<(String, f64)> = unigram::train(&words, self.config.vocabulary - special.len())
+            .into_iter()
+            .map(|(piece, score)| (piece.iter().map(|byte| alphabet[usize::from(*byte)]).collect(), score))
+            .collect();
         let count = pieces.len();
-        let model = shape::unigram_model(json!(pieces));
-        Ok(shape::assemble(model, shape::bounded_byte_level(), shape::byte_level(true), special, count))
+        let model = shape::unigram_model(&json!(pieces));
+        shape::assemble(&model, &shape::bounded_byte_level(), &shape::byte_level(true), special, count)
     }
 }
 

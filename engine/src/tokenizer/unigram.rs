@@ -1,73 +1,211 @@
-//! Training of Unigram vocabularies (Kudo 2018) by the `tokenizers` crate, made repeatable.
+//! Training of Unigram vocabularies (Kudo 2018), over the bytes of words.
 //!
-//! The crate's expectation step adds up floats in an order that depends on its threads, and its last step ranks the
-//! characters that no longer stand alone in the order of a hash map with random keys. So training runs on one thread
-//! over sorted words, and that last ranking is done again by code point.
+//! Our own, because the `tokenizers` crate's trainer takes as candidates only what is followed by different characters
+//! within words: whole words hardly ever are, and the embedded stories got 1.8 bytes a token there and get 3.8 here.
+//! The crate's result also depends on the order of hash maps with random keys and of threads; this one adds in the order
+//! of the words, with `libm`'s functions, so one text gives one vocabulary on every target.
 
-use super::bytes::alphabet;
-use crate::error::{Error, Result};
-use crate::platform;
-use std::collections::BTreeSet;
-use tokenizers::models::unigram::{Unigram, UnigramTrainer};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use super::lattice::Lattice;
+use std::collections::{BTreeMap, HashMap};
 
-/// How far apart the crate spaces the scores that it gives to characters which lost theirs.
-const SPACING: f64 = 0.0001;
+/// Longest piece, in bytes.
+const LONGEST_PIECE: usize = 16;
+/// Candidates come from so many of the most frequent words; rarer ones repeat their parts.
+const SEEDING_WORDS: usize = 100_000;
+/// The most candidates.
+const MOST_SEEDS: usize = 1_000_000;
+/// Rounds of expectation and maximisation between prunings.
+const ROUNDS: usize = 2;
+/// A piece expected less often than this is dropped.
+const LEAST_EXPECTED: f64 = 0.5;
 
-/// Pieces and their log-probabilities, most probable first; all 256 bytes of the alphabet are among them.
-pub(super) fn train(words: Vec<(String, u64)>, pieces: usize) -> Result<Vec<(String, f64)>> {
-    // The crate looks for pieces among spellings that occur in two entries, however often one entry counts. A frequent
-    // word enters in two halves, so that it can become a piece.
-    let sentences: Vec<(String, u32)> = words
-        .into_iter()
-        .flat_map(|(word, count)| [(word.clone(), count.div_ceil(2)), (word, count / 2)])
-        .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| (word, u32::try_from(count).unwrap_or(u32::MAX)))
-        .collect();
-    if sentences.is_empty() {
-        return Ok(alphabet().iter().map(|character| (character.to_string(), 0.0)).collect());
-    }
-    let trainer = UnigramTrainer::builder()
-        .show_progress(false)
-        .vocab_size(u32::try_from(pieces).unwrap_or(u32::MAX))
-        .initial_alphabet(ByteLevel::alphabet())
-        .build()
-        .map_err(|error| Error::Internal(format!("Unigram trainer: {error}")))?;
-    let mut model = Unigram::default();
-    platform::on_one_thread(|| trainer.do_train(sentences, &mut model))?
-        .map_err(|error| Error::Refused(format!("Unigram training failed: {error}")))?;
-    let mut trained = canonical(model.iter().cloned().collect());
-    // The crate overshoots where the vocabulary leaves room for the alphabet only.
-    let mut excess = trained.len().saturating_sub(pieces);
-    for index in (0..trained.len()).rev() {
-        if excess > 0 && trained.get(index).is_some_and(|piece| piece.0.chars().nth(1).is_some()) {
-            trained.remove(index);
-            excess -= 1;
-        }
-    }
-    Ok(trained)
+/// The model while it is trained: the 256 bytes first, then longer pieces.
+struct Model {
+    pieces: Vec<Vec<u8>>,
+    /// Log-probabilities.
+    scores: Vec<f64>,
+    words: Vec<(Lattice, f64)>,
 }
 
-/// Gives the scores below the trained ones to their characters by code point, and sorts ties by spelling.
-fn canonical(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
-    let lowest = pieces.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
-    let on_grid = |score: f64| {
-        let steps = (score - lowest) / SPACING;
-        steps < 256.5 && (steps - steps.round()).abs() < 1e-6
-    };
-    let is_replaced = |piece: &(String, f64)| piece.0.chars().nth(1).is_none() && on_grid(piece.1);
-    let mut scores: Vec<f64> = pieces.iter().filter(|piece| is_replaced(piece)).map(|piece| piece.1).collect();
-    scores.sort_by(|left, right| right.total_cmp(left));
-    let characters: BTreeSet<String> =
-        pieces.iter().filter(|piece| is_replaced(piece)).map(|piece| piece.0.clone()).collect();
-    pieces.retain(|piece| !characters.contains(&piece.0));
-    pieces.extend(characters.into_iter().zip(scores));
-    // Six decimals read back from JSON as they were written, and are more than segmentation can tell apart.
-    for piece in &mut pieces {
-        piece.1 = (piece.1 * 1e6).round() / 1e6;
+/// Pieces and their log-probabilities, most probable first: at most `size` of them, with all 256 bytes.
+pub(super) fn train(words: &[(Vec<u8>, u64)], size: usize) -> Vec<(Vec<u8>, f64)> {
+    let mut model = Model::new(words);
+    // Some more than are wanted until the end, where the least probable go.
+    let enough = (size * 11 / 10).max(257);
+    loop {
+        for _ in 0..ROUNDS {
+            model.refine();
+        }
+        let before = model.pieces.len();
+        if before <= enough {
+            break;
+        }
+        model.prune(enough.max(before * 3 / 4));
+        if model.pieces.len() == before {
+            break;
+        }
     }
-    pieces.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    pieces
+    model.finish(size)
+}
+
+impl Model {
+    fn new(words: &[(Vec<u8>, u64)]) -> Self {
+        let (pieces, weights) = seeds(words);
+        let total: f64 = weights.iter().sum();
+        let scores = weights.iter().map(|weight| libm::log(weight / total)).collect();
+        let words = {
+            let ids = ids(&pieces);
+            words
+                .iter()
+                .map(|(word, count)| {
+                    (Lattice::new(word, LONGEST_PIECE, |part| ids.get(part).copied()), *count as f64)
+                })
+                .collect()
+        };
+        Self { pieces, scores, words }
+    }
+
+    /// One round of expectation-maximisation, with the sparse prior of Liang and Klein's variational form.
+    fn refine(&mut self) {
+        let mut expected = vec![0.0; self.pieces.len()];
+        for (lattice, count) in &self.words {
+            lattice.expect(&self.scores, *count, &mut expected);
+        }
+        let keep: Vec<bool> = self
+            .pieces
+            .iter()
+            .zip(&expected)
+            .map(|(piece, expected)| piece.len() == 1 || *expected >= LEAST_EXPECTED)
+            .collect();
+        let total: f64 =
+            expected.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(expected, _)| expected).sum();
+        let normaliser = digamma(total.max(1.0));
+        self.scores = expected.iter().map(|count| digamma(count.max(LEAST_EXPECTED)) - normaliser).collect();
+        self.retain(&keep);
+    }
+
+    /// Keeps the `size` pieces whose loss would cost the text's likelihood most, estimated as SentencePiece does: each
+    /// piece's uses in the best divisions go to the pieces of its own best division.
+    fn prune(&mut self, size: usize) {
+        let mut uses = vec![0.0; self.pieces.len()];
+        for (lattice, count) in &self.words {
+            for piece in lattice.best(&self.scores, None) {
+                uses[piece as usize] += count;
+            }
+        }
+        let total: f64 = uses.iter().sum();
+        let log_total = libm::log(total);
+        let ids = ids(&self.pieces);
+        let mut losses: Vec<(f64, usize)> = Vec::new();
+        for (id, piece) in self.pieces.iter().enumerate().filter(|(_, piece)| piece.len() > 1) {
+            let used = uses[id];
+            if used == 0.0 {
+                continue;
+            }
+            let lattice = Lattice::new(piece, LONGEST_PIECE, |part| ids.get(part).copied());
+            let instead = lattice.best(&self.scores, Some(id as u32));
+            let log_total_instead = libm::log(total + used * (instead.len() as f64 - 1.0));
+            let log_instead: f64 =
+                instead.iter().map(|other| libm::log(uses[*other as usize] + used) - log_total_instead).sum();
+            losses.push((used / total * (libm::log(used) - log_total - log_instead), id));
+        }
+        losses.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
+        let mut keep: Vec<bool> = self.pieces.iter().map(|piece| piece.len() == 1).collect();
+        for (_, id) in losses.into_iter().take(size.saturating_sub(256)) {
+            keep[id] = true;
+        }
+        self.retain(&keep);
+    }
+
+    fn retain(&mut self, keep: &[bool]) {
+        let mut next = 0;
+        let renamed: Vec<Option<u32>> = keep
+            .iter()
+            .map(|keep| {
+                keep.then(|| {
+                    next += 1;
+                    next - 1
+                })
+            })
+            .collect();
+        let mut kept = keep.iter();
+        self.pieces.retain(|_| kept.next() == Some(&true));
+        let mut kept = keep.iter();
+        self.scores.retain(|_| kept.next() == Some(&true));
+        for (lattice, _) in &mut self.words {
+            lattice.rename(&renamed);
+        }
+    }
+
+    fn finish(self, size: usize) -> Vec<(Vec<u8>, f64)> {
+        // Six decimals read back from JSON as they were written, and are more than a division can tell apart.
+        let rounded = self.scores.into_iter().map(|score| (score * 1e6).round() / 1e6);
+        let mut pieces: Vec<(Vec<u8>, f64)> = self.pieces.into_iter().zip(rounded).collect();
+        let order = |left: &(Vec<u8>, f64), right: &(Vec<u8>, f64)| {
+            right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0))
+        };
+        pieces.sort_by(order);
+        let mut room = size.saturating_sub(256);
+        pieces.retain(|(piece, _)| {
+            let longer = usize::from(piece.len() > 1);
+            let fits = longer <= room;
+            room -= longer.min(room);
+            fits
+        });
+        pieces
+    }
+}
+
+fn ids(pieces: &[Vec<u8>]) -> HashMap<&[u8], u32> {
+    pieces.iter().enumerate().map(|(id, piece)| (piece.as_slice(), id as u32)).collect()
+}
+
+/// The 256 bytes and every repeated part of the frequent words, with weights: bytes by their count, longer parts by their
+/// count times their length.
+fn seeds(words: &[(Vec<u8>, u64)]) -> (Vec<Vec<u8>>, Vec<f64>) {
+    let mut bytes = [0_u64; 256];
+    let mut frequent: Vec<&(Vec<u8>, u64)> = words.iter().collect();
+    for (word, count) in words {
+        for byte in word {
+            bytes[usize::from(*byte)] += count;
+        }
+    }
+    frequent.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    frequent.truncate(SEEDING_WORDS);
+    let mut parts: BTreeMap<&[u8], u64> = BTreeMap::new();
+    for (word, count) in frequent {
+        for length in 2..=LONGEST_PIECE.min(word.len()) {
+            for part in word.windows(length) {
+                *parts.entry(part).or_default() += count;
+            }
+        }
+    }
+    let mut parts: Vec<(u64, &[u8])> = parts
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .map(|(part, count)| (count * part.len() as u64, part))
+        .collect();
+    parts.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
+    parts.truncate(MOST_SEEDS);
+    let mut pieces: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+    let mut weights: Vec<f64> = bytes.iter().map(|count| (*count).max(1) as f64).collect();
+    for (weight, part) in parts {
+        pieces.push(part.to_vec());
+        weights.push(weight as f64);
+    }
+    (pieces, weights)
+}
+
+/// The derivative of ln Γ, by recurrence and its asymptotic series (Abramowitz and Stegun 6.3.5, 6.3.18).
+fn digamma(mut x: f64) -> f64 {
+    let mut shift = 0.0;
+    while x < 6.0 {
+        shift -= 1.0 / x;
+        x += 1.0;
+    }
+    let square = 1.0 / (x * x);
+    let series = square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (1.0 / 252.0 - square / 240.0)));
+    shift + libm::log(x) - 0.5 / x - series
 }
 
 #[cfg(test)]
@@ -75,11 +213,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_of_replaced_characters_is_forgotten() {
-        let piece = |text: &str, score: f64| (text.to_owned(), score);
-        let one = canonical(vec![piece("the", -1.0), piece("x", -9.0), piece("y", -8.9999), piece("z", -8.9998)]);
-        let two = canonical(vec![piece("z", -9.0), piece("the", -1.0), piece("y", -8.9998), piece("x", -8.9999)]);
-        assert_eq!(one, two);
-        assert_eq!(one, [piece("the", -1.0), piece("x", -8.9998), piece("y", -8.9999), piece("z", -9.0)]);
+    fn digamma_is_known_at_one_and_a_half() {
+        // −γ and −γ − 2 ln 2.
+        assert!((digamma(1.0) + 0.577_215_664_901_532_9).abs() < 1e-9);
+        assert!((digamma(0.5) + 1.963_510_026_021_423_5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn frequent_words_become_pieces() {
+        let words: Vec<(Vec<u8>, u64)> =
+            [(" played", 90), (" plays", 70), (" the", 400), (" stayed", 60), (".", 200)]
+                .map(|(word, count)| (word.as_bytes().to_vec(), count))
+                .to_vec();
+        let pieces = train(&words, 261);
+        assert!(pieces.len() <= 261);
+        let longer: Vec<&[u8]> =
+            pieces.iter().map(|(piece, _)| &piece[..]).filter(|piece| piece.len() > 1).collect();
+        for word in [" the", " played", " plays", " stayed"] {
+            assert!(longer.contains(&word.as_bytes()), "{longer:?}");
+        }
+        assert!(pieces.is_sorted_by(|left, right| left.1 >= right.1));
+        assert_eq!(pieces.iter().filter(|(piece, _)| piece.len() == 1).count(), 256);
+    }
+
+    #[test]
+    fn no_words_leave_the_bytes() {
+        assert_eq!(train(&[], 300).len(), 256);
     }
 }

@@ -141,7 +141,12 @@ mod tests {
         let data = &second[12..second.len() - 4];
         assert_eq!(second[..8], (data.len() as u64).to_le_bytes());
         assert_eq!(second[second.len() - 4..], masked_crc32c(data));
-        let summary = [&[0x10, 0xac, 0x02, 0x2a, 19, 0x0a, 17, 0x0a, 10][..], b"loss/train", &[0x15], &1.5_f32.to_le_bytes()];
+        let summary = [
+            &[0x10, 0xac, 0x02, 0x2a, 19, 0x0a, 17, 0x0a, 10][..],
+            b"loss/train",
+            &[0x15],
+            &1.5_f32.to_le_bytes(),
+        ];
         assert_eq!(data[9..], summary.concat());
     }
 

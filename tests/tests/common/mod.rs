@@ -1,12 +1,19 @@
 //! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 
+pub mod cases;
+
 use glasshouse_engine::executor::{MicroBatch, StepInput};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_protocol::RunConfig;
 use safetensors::SafeTensors;
 use std::collections::HashMap;
+
+/// Part of the name of the adapter that GPU tests run on: `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software one.
+pub fn adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
 
 /// Uniform numbers in [−1, 1): a pure function of the stream and the place.
 pub fn numbers(stream: u64, count: usize) -> Vec<f32> {
@@ -42,7 +49,8 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn load(name: &str) -> Self {
-        let bytes = std::fs::read(glasshouse_tests::fixture(&format!("{name}.safetensors"))).expect("a fixture");
+        let bytes =
+            std::fs::read(glasshouse_tests::fixture(&format!("{name}.safetensors"))).expect("a fixture");
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("a header");
         let facts: serde_json::Value =
             serde_json::from_str(&header.metadata().as_ref().expect("metadata")["fixture"]).expect("JSON");
@@ -55,10 +63,11 @@ impl Fixture {
                 ids.insert(name.to_owned(), words.map(u32::from_le_bytes).collect());
             }
         }
-        let undetermined = facts["undetermined"].as_object().expect("an object").iter().map(|(name, rows)| {
-            let row = |at: usize| rows[at].as_u64().expect("a row") as usize;
-            (name.clone(), row(0)..row(1))
-        });
+        let undetermined =
+            facts["undetermined"].as_object().expect("an object").iter().map(|(name, rows)| {
+                let row = |at: usize| rows[at].as_u64().expect("a row") as usize;
+                (name.clone(), row(0)..row(1))
+            });
         Self {
             run: RunConfig::from_toml(facts["run_toml"].as_str().expect("the run")).expect("TOML of a run"),
             floats,
@@ -101,7 +110,11 @@ impl Fixture {
             .map(|(step, (tokens, targets))| StepInput {
                 step: step as u64,
                 learning_rate: self.run.train.learning_rate_at(step as u64) as f32,
-                micro_batches: vec![MicroBatch { tokens: tokens.to_vec(), targets: targets.to_vec(), seed: [0, 0] }],
+                micro_batches: vec![MicroBatch {
+                    tokens: tokens.to_vec(),
+                    targets: targets.to_vec(),
+                    seed: [0, 0],
+                }],
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! Preparation end to end, on files and on the embedded stories.
 
 use super::*;
-use crate::data::Batches;
+use crate::data::{Batches, Split, stories};
 use glasshouse_protocol::{TokenizerKind, presets};
 
 fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
@@ -33,7 +33,8 @@ fn a_single_text_is_split_as_nanogpt_splits_it() {
     let at = (characters.len() as f64 * 0.9) as usize;
     for kind in [TokenizerKind::Byte, TokenizerKind::Char, TokenizerKind::Bpe] {
         let (prepared, _) = run(&config(kind, &[&path]), folder.path()).unwrap();
-        let (train, validation) = (all(&prepared.store, Split::Train), all(&prepared.store, Split::Validation));
+        let (train, validation) =
+            (all(&prepared.store, Split::Train), all(&prepared.store, Split::Validation));
         for (tokens, part) in [(train, &characters[..at]), (validation, &characters[at..])] {
             let part: String = part.iter().collect();
             assert_eq!(tokens, prepared.tokenizer.encode(&part).unwrap(), "{kind:?}");
@@ -41,7 +42,10 @@ fn a_single_text_is_split_as_nanogpt_splits_it() {
         }
         let index = prepared.store.index().unwrap();
         assert_eq!((index.documents, index.characters), (1, characters.len() as u64));
-        assert_eq!((index.train.bytes + index.validation.bytes, index.end_of_text), (text.len() as u64, None));
+        assert_eq!(
+            (index.train.bytes + index.validation.bytes, index.end_of_text),
+            (text.len() as u64, None)
+        );
     }
 }
 
@@ -92,7 +96,8 @@ fn an_unchanged_text_is_prepared_once() {
     assert!(open(&folder).is_err());
     let (_, seen) = run(&config, &project).unwrap();
     assert!(!seen.contains(&Progress::Reused));
-    let names: Vec<_> = std::fs::read_dir(project.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(project.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("partial")), "{names:?}");
 }
 
@@ -131,7 +136,10 @@ fn tinyshakespeare_gives_nanogpts_ids() {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let path = shared.join("data/tinyshakespeare.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is absent (GLASSHOUSE_SHARED names the folder that holds data/)", path.display());
+        println!(
+            "skipped: {} is absent (GLASSHOUSE_SHARED names the folder that holds data/)",
+            path.display()
+        );
         return;
     };
     let project = tempfile::tempdir().unwrap();

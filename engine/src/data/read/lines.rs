@@ -35,7 +35,10 @@ impl<R: Read> Lines<R> {
                 return Err(self.bad(&format!("is longer than {LONGEST_LINE} bytes")));
             }
             let line = std::str::from_utf8(&bytes).map_err(|error| {
-                self.bad(&format!("is not UTF-8 at its byte {}; convert the file to UTF-8", error.valid_up_to()))
+                self.bad(&format!(
+                    "is not UTF-8 at its byte {}; convert the file to UTF-8",
+                    error.valid_up_to()
+                ))
             })?;
             // A byte order mark is no JSON.
             let line = line.trim_start_matches('\u{feff}').trim();
@@ -50,7 +53,9 @@ impl<R: Read> Lines<R> {
             };
             match text {
                 Some(serde_json::Value::String(text)) if text.trim().is_empty() => {}
-                Some(serde_json::Value::String(text)) => return Ok(Some(Piece { text, ends_document: true })),
+                Some(serde_json::Value::String(text)) => {
+                    return Ok(Some(Piece { text, ends_document: true }));
+                }
                 Some(_) => return Err(self.bad("has a field `text` that is not a string")),
                 None => return Err(self.bad("has no field `text`")),
             }

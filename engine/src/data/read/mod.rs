@@ -26,9 +26,9 @@ pub struct Piece {
 /// # Errors
 /// Names the file and what is wrong with it, with the line or byte: not UTF-8, binary, a `.jsonl` line without `text`,
 /// a named file without any text. The stream ends at the first error.
-pub fn pieces(sources: &[SourceFile]) -> impl Iterator<Item = Result<Piece>> + Send + use<> {
+pub fn pieces(sources: Vec<SourceFile>) -> impl Iterator<Item = Result<Piece>> + Send {
     let mut failed = false;
-    sources.to_vec().into_iter().flat_map(open).take_while(move |piece| {
+    sources.into_iter().flat_map(open).take_while(move |piece| {
         let goes_on = !failed;
         failed = piece.is_err();
         goes_on
@@ -64,7 +64,9 @@ fn open(source: SourceFile) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
             blank = None;
             Some(piece)
         }
-        None => blank.take().map(|path| Err(Error::bad_file(path, "the file is empty: it holds no text to learn from"))),
+        None => blank
+            .take()
+            .map(|path| Err(Error::bad_file(path, "the file is empty: it holds no text to learn from"))),
     }))
 }
 

@@ -47,7 +47,10 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<SourceFile>> {
             let before = sources.len();
             walk(path, &mut sources)?;
             if sources.len() == before {
-                return Err(Error::bad_file(path, format!("the folder holds no file to learn from ({})", known())));
+                return Err(Error::bad_file(
+                    path,
+                    format!("the folder holds no file to learn from ({})", known()),
+                ));
             }
         } else {
             let kind = kind_of(path).ok_or_else(|| Error::bad_file(path, unknown_extension(path)))?;

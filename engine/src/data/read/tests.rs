@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 fn read(path: &Path) -> Result<Vec<String>> {
-    documents(pieces(&find_sources(&[path])?)).collect()
+    documents(pieces(find_sources(&[path])?)).collect()
 }
 
 fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -35,7 +35,8 @@ fn a_plain_file_is_one_document_exactly() {
 #[test]
 fn separator_lines_divide_documents() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "<|endoftext|>\none\n\n<|endoftext|>\r\n \n<|endoftext|>\ntwo\r\n<|endoftext|>\nthree\n<|endoftext|>";
+    let text =
+        "<|endoftext|>\none\n\n<|endoftext|>\r\n \n<|endoftext|>\ntwo\r\n<|endoftext|>\nthree\n<|endoftext|>";
     let path = file(folder.path(), "a.txt", text);
     assert_eq!(read(&path).unwrap(), ["one\n", "two", "three"]);
 }
@@ -65,7 +66,10 @@ fn unusable_paths_are_named() {
     file(folder.path(), "picture.png", "x");
     let unusable = read(folder.path()).unwrap_err().to_string();
     assert!(unusable.contains("holds no file to learn from (known are .txt, .md, .jsonl)"), "{unusable}");
-    assert!(message("a.jsnl", "x").contains(".jsnl cannot be read (known are .txt, .md, .jsonl); did you mean .jsonl?"));
+    assert!(
+        message("a.jsnl", "x")
+            .contains(".jsnl cannot be read (known are .txt, .md, .jsonl); did you mean .jsonl?")
+    );
     assert!(message("plain", "x").contains("no extension"));
     assert!(message("a.txt", "").contains("empty"));
     assert!(message("a.md", " \n\n").contains("empty"));
@@ -99,7 +103,7 @@ fn a_long_document_comes_in_bounded_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let text = "Some words, and then\n\n  more words. ".repeat(60_000);
     let path = file(folder.path(), "long.txt", &text);
-    let all: Vec<Piece> = pieces(&find_sources(&[path]).unwrap()).collect::<Result<_>>().unwrap();
+    let all: Vec<Piece> = pieces(find_sources(&[path]).unwrap()).collect::<Result<_>>().unwrap();
     assert!(all.len() > 4);
     assert!(all.iter().all(|piece| piece.text.len() <= 2 * text::PIECE_BYTES));
     assert_eq!(all.iter().filter(|piece| piece.ends_document).count(), 1);

@@ -187,9 +187,9 @@ impl<R: Read> TextPieces<R> {
         if broken {
             let position = self.position + valid.len() as u64;
             let line = self.lines + lines + 1;
-            return Err(self.bad(&format!(
-                "not UTF-8 at byte {position}, in line {line}; convert the file to UTF-8"
-            )));
+            return Err(
+                self.bad(&format!("not UTF-8 at byte {position}, in line {line}; convert the file to UTF-8"))
+            );
         }
         let mut text = valid;
         if self.position == 0 {

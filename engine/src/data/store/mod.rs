@@ -134,7 +134,10 @@ impl TokenStore {
     }
 
     /// Tokens of a split.
-    #[allow(clippy::len_without_is_empty, reason = "a store has two lengths, and neither is asked for emptiness")]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a store has two lengths, and neither is asked for emptiness"
+    )]
     pub fn len(&self, split: Split) -> u64 {
         self.shards(split).last().map_or(0, |last| last.first + last.len() as u64)
     }

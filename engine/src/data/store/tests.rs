@@ -72,7 +72,10 @@ fn damage_is_found_and_named() {
         let shard = std::fs::OpenOptions::new().write(true).open(folder.join("train-00001.bin")).unwrap();
         shard.set_len(60).unwrap();
     });
-    assert!(truncated.contains("train-00001.bin: the shard holds 60 bytes where index.json says 64"), "{truncated}");
+    assert!(
+        truncated.contains("train-00001.bin: the shard holds 60 bytes where index.json says 64"),
+        "{truncated}"
+    );
     let missing = damaged(|folder| std::fs::remove_file(folder.join("validation-00000.bin")).unwrap());
     assert!(missing.contains("validation-00000.bin"), "{missing}");
     let changed = damaged(|folder| {

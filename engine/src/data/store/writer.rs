@@ -64,7 +64,8 @@ impl Writer {
                 closed => {
                     let name = format!("{}-{:05}.bin", writer.name, writer.record.shards.len());
                     let path = self.folder.join(name);
-                    let file = BufWriter::with_capacity(1 << 20, File::create(&path).map_err(Error::io(&path))?);
+                    let file =
+                        BufWriter::with_capacity(1 << 20, File::create(&path).map_err(Error::io(&path))?);
                     closed.insert(OpenShard { path, file, tokens: 0, crc32c: 0 })
                 }
             };

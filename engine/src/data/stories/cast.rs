@@ -12,12 +12,22 @@ const KINDS: &[&str] =
     &["fox", "rabbit", "bear", "mouse", "duck", "squirrel", "hedgehog", "frog", "cat", "dog", "owl", "pig"];
 
 const CHILD_HOMES: &[&str] = &[
-    "in a small house by the sea", "in a white house on a hill", "in a little town", "near a big forest",
-    "in a house with a green door", "on a farm", "next to the park",
+    "in a small house by the sea",
+    "in a white house on a hill",
+    "in a little town",
+    "near a big forest",
+    "in a house with a green door",
+    "on a farm",
+    "next to the park",
 ];
 const ANIMAL_HOMES: &[&str] = &[
-    "under an old tree", "by a quiet river", "in the green forest", "near a small pond", "on a sunny hill",
-    "at the edge of the woods", "behind a red barn",
+    "under an old tree",
+    "by a quiet river",
+    "in the green forest",
+    "near a small pond",
+    "on a sunny hill",
+    "at the edge of the woods",
+    "behind a red barn",
 ];
 
 const CHILD_ELDERS: &[&str] = &["mother", "father", "grandmother", "grandfather"];
@@ -31,8 +41,18 @@ const WEATHER: &[&str] = &["sunny", "warm", "windy", "cool", "bright", "cloudy"]
 const SEASONS: &[&str] = &["spring", "summer", "autumn"];
 
 const HOBBIES: &[&str] = &[
-    "run and jump", "sing", "draw pictures", "count the clouds", "pick flowers", "make music", "climb on rocks",
-    "look at books", "dig in the sand", "help others", "tell stories", "play in the leaves",
+    "run and jump",
+    "sing",
+    "draw pictures",
+    "count the clouds",
+    "pick flowers",
+    "make music",
+    "climb on rocks",
+    "look at books",
+    "dig in the sand",
+    "help others",
+    "tell stories",
+    "play in the leaves",
 ];
 
 struct Person {

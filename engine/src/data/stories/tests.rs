@@ -27,7 +27,7 @@ fn a_seed_is_a_corpus() {
     // The edition's text is pinned: whoever changes a story raises EDITION and this number.
     assert_eq!((EDITION, crc32c::crc32c(text(100_000, 1).as_bytes())), (1, PINNED));
 }
-const PINNED: u32 = 0;
+const PINNED: u32 = 9_675_670;
 
 #[test]
 fn every_slot_is_filled_and_every_sentence_ends() {
@@ -38,7 +38,8 @@ fn every_slot_is_filled_and_every_sentence_ends() {
         for paragraph in story.split("\n\n") {
             assert!(paragraph.ends_with(['.', '!', '"']), "{paragraph}");
             assert_eq!(paragraph.matches('"').count() % 2, 0, "{paragraph}");
-            let starts_big = paragraph.trim_start_matches('"').starts_with(|letter: char| letter.is_uppercase());
+            let starts_big =
+                paragraph.trim_start_matches('"').starts_with(|letter: char| letter.is_uppercase());
             assert!(starts_big, "{paragraph}");
         }
         for article in [" a a", " a e", " a i", " a o", " an b", " an k", " an t"] {
@@ -93,6 +94,6 @@ fn the_written_corpus_reads_back_as_its_stories() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text(300_000, 1));
     let sources = super::super::read::find_sources(&[&path]).unwrap();
     let read: Vec<String> =
-        super::super::read::documents(super::super::read::pieces(&sources)).collect::<Result<_, _>>().unwrap();
+        super::super::read::documents(super::super::read::pieces(sources)).collect::<Result<_, _>>().unwrap();
     assert_eq!(read, up_to(300_000, 1).collect::<Vec<_>>());
 }

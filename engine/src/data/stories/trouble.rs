@@ -98,13 +98,22 @@ const AFRAID: Plot = Plot {
     closings: plots::OUTSIDE,
     slots: &[
         ("fear", &["the dark", "loud thunder", "deep water", "the big dog", "high places", "the cold wind"]),
-        ("help", &[
-            "held {his} hand", "sang a soft song", "told a funny story", "stayed close to {him}",
-            "counted to ten with {him}",
-        ]),
+        (
+            "help",
+            &[
+                "held {his} hand",
+                "sang a soft song",
+                "told a funny story",
+                "stayed close to {him}",
+                "counted to ten with {him}",
+            ],
+        ),
     ],
     opening: &[
-        &["{Hero} was afraid of {fear}.", "There was one thing {he} did not like. {He} was afraid of {fear}."],
+        &[
+            "{Hero} was afraid of {fear}.",
+            "There was one thing {he} did not like. {He} was afraid of {fear}.",
+        ],
         &["{He} did not tell anyone.", "When {he} thought of it, {he} wanted to hide."],
     ],
     middle: &[
@@ -146,7 +155,10 @@ const STUCK: Plot = Plot {
         ("walk", &["to the river", "through the woods", "up the hill", "along the road", "to the pond"]),
     ],
     opening: &[
-        &["One {weather} {time}, {Hero} went for a walk {walk}.", "One {time}, {Hero} and {Friend} walked {walk}."],
+        &[
+            "One {weather} {time}, {Hero} went for a walk {walk}.",
+            "One {time}, {Hero} and {Friend} walked {walk}.",
+        ],
         &["{He} heard a small voice. \"Help! Help!\"", "Then {he} heard someone cry."],
     ],
     middle: &[
@@ -157,7 +169,10 @@ const STUCK: Plot = Plot {
             "{Hero} tried to help, but it was too hard for {him}.",
         ],
         &["So {he} called {Friend}.", "\"{Friend}, come here!\" {he} called. \"I need you!\""],
-        &["{Hero} and {Friend} pulled together. One, two, three!", "Together they pulled as hard as they could."],
+        &[
+            "{Hero} and {Friend} pulled together. One, two, three!",
+            "Together they pulled as hard as they could.",
+        ],
     ],
     ending: &[
         &["Pop! The {small} was free.", "At last the {small} was free."],
@@ -174,23 +189,41 @@ const RAIN: Plot = Plot {
     closings: plots::AT_HOME,
     slots: &[
         ("goal", &["the beach", "the park", "the lake", "the forest", "the big field"]),
-        ("game", &[
-            "made a boat out of paper", "built a house out of boxes", "painted a big picture", "baked a cake",
-            "told each other stories", "played music with pots and spoons",
-        ]),
+        (
+            "game",
+            &[
+                "made a boat out of paper",
+                "built a house out of boxes",
+                "painted a big picture",
+                "baked a cake",
+                "told each other stories",
+                "played music with pots and spoons",
+            ],
+        ),
     ],
     opening: &[
         &[
             "One {time}, {Hero} and {Friend} wanted to go to {goal}.",
             "{Hero} and {Friend} had a plan. They wanted to go to {goal}.",
         ],
-        &["They packed some bread and apples.", "They could not wait to go.", "They put on their {colour} hats."],
+        &[
+            "They packed some bread and apples.",
+            "They could not wait to go.",
+            "They put on their {colour} hats.",
+        ],
     ],
     middle: &[
-        &["But then it began to rain.", "But the sky turned gray, and rain came down.", "Then big dark clouds came, and it rained hard."],
+        &[
+            "But then it began to rain.",
+            "But the sky turned gray, and rain came down.",
+            "Then big dark clouds came, and it rained hard.",
+        ],
         &["\"Oh no,\" said {Hero}. \"Now we cannot go.\"", "\"Now our day is ruined,\" said {Hero}."],
         &["{Hero} looked out of the window and was sad.", "{He} was so sad that {he} almost cried."],
-        &["\"I have an idea,\" said {Friend}. \"We can play inside!\"", "Then {Friend} smiled. \"We can still have fun,\" {fhe} said."],
+        &[
+            "\"I have an idea,\" said {Friend}. \"We can play inside!\"",
+            "Then {Friend} smiled. \"We can still have fun,\" {fhe} said.",
+        ],
         &["So they {game}.", "They stayed inside and {game}."],
     ],
     ending: &[
@@ -221,13 +254,19 @@ const LOST_WAY: Plot = Plot {
     ],
     middle: &[
         &["Soon {he} did not know where {he} was.", "Then {he} looked around. {He} was lost."],
-        &["It was getting dark, and {Hero} was scared.", "{Hero} sat down and cried. \"I want to go home,\" {he} said."],
+        &[
+            "It was getting dark, and {Hero} was scared.",
+            "{Hero} sat down and cried. \"I want to go home,\" {he} said.",
+        ],
         &["A(n) {guide} heard {him}.", "Then a(n) {guide} came along."],
         &[
             "\"Are you lost, little one?\" asked the {guide}. \"Yes,\" said {Hero}. \"I do not know the way home.\"",
             "\"Why do you cry?\" asked the {guide}. \"I cannot find my home,\" said {Hero}.",
         ],
-        &["\"Follow {sign}, and I will walk with you,\" said the {guide}.", "\"Come with me,\" said the {guide}. \"We will follow {sign}.\""],
+        &[
+            "\"Follow {sign}, and I will walk with you,\" said the {guide}.",
+            "\"Come with me,\" said the {guide}. \"We will follow {sign}.\"",
+        ],
     ],
     ending: &[
         &["Soon {Hero} saw {his} home.", "They walked and walked until they saw a light. It was {his} home."],
@@ -248,17 +287,32 @@ const TREE: Plot = Plot {
         ("field", &["in the park", "in the field", "on the hill", "near the school", "by the river"]),
     ],
     opening: &[
-        &["One {weather} day, {Hero} played {field} with a(n) {colour} {toy}.", "One {time}, {Hero} and {Friend} played {field}. They had a(n) {colour} {toy}."],
-        &["The wind blew hard, and the {toy} flew up into a tree.", "Then the {toy} flew up, up, up, and landed in a tree."],
+        &[
+            "One {weather} day, {Hero} played {field} with a(n) {colour} {toy}.",
+            "One {time}, {Hero} and {Friend} played {field}. They had a(n) {colour} {toy}.",
+        ],
+        &[
+            "The wind blew hard, and the {toy} flew up into a tree.",
+            "Then the {toy} flew up, up, up, and landed in a tree.",
+        ],
     ],
     middle: &[
         &["{Hero} jumped, but the tree was too high.", "{Hero} tried to climb the tree, but {he} could not."],
-        &["{Friend} threw a stick, but it did not help.", "{Friend} shook the tree, but the {toy} did not fall."],
+        &[
+            "{Friend} threw a stick, but it did not help.",
+            "{Friend} shook the tree, but the {toy} did not fall.",
+        ],
         &["\"What can we do?\" asked {Hero}.", "\"We will never get it back,\" said {Hero}."],
-        &["\"We should ask for help,\" said {Friend}.", "\"Do not give up,\" said {Friend}. \"I will get help.\""],
+        &[
+            "\"We should ask for help,\" said {Friend}.",
+            "\"Do not give up,\" said {Friend}. \"I will get help.\"",
+        ],
     ],
     ending: &[
-        &["Soon {tall} helped them, and the {toy} came down.", "Then {tall} came and got the {toy} out of the tree."],
+        &[
+            "Soon {tall} helped them, and the {toy} came down.",
+            "Then {tall} came and got the {toy} out of the tree.",
+        ],
         &[
             "\"Hooray!\" they cried.",
             "{Hero} held the {toy} and laughed.",
@@ -272,13 +326,23 @@ const NOISE: Plot = Plot {
     closings: plots::AT_NIGHT,
     slots: &[
         ("sound", &["Tap, tap, tap!", "Scratch, scratch!", "Knock, knock!", "Boom, boom!"]),
-        ("cause", &[
-            "a small mouse with a nut", "a branch in the wind", "a wet kitten", "a little bird at the window",
-            "a(n) {colour} ball on the stairs",
-        ]),
+        (
+            "cause",
+            &[
+                "a small mouse with a nut",
+                "a branch in the wind",
+                "a wet kitten",
+                "a little bird at the window",
+                "a(n) {colour} ball on the stairs",
+            ],
+        ),
     ],
     opening: &[
-        &["One night, {Hero} was in bed.", "One night, {Hero} could not sleep.", "It was late, and {Hero} was going to sleep."],
+        &[
+            "One night, {Hero} was in bed.",
+            "One night, {Hero} could not sleep.",
+            "It was late, and {Hero} was going to sleep.",
+        ],
         &["Then {he} heard a noise. {sound}", "{sound} There was a strange noise."],
     ],
     middle: &[

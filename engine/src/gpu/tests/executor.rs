@@ -35,7 +35,7 @@ fn graphs() -> (TrainingGraphs, Optimizer) {
     (training_graphs(&model, &train).unwrap(), Optimizer::of(&train))
 }
 
-fn batch(number: u64) -> MicroBatch {
+pub(super) fn batch(number: u64) -> MicroBatch {
     let ids = |purpose| -> Vec<u32> {
         (0..24).map(|at| (random::nth(5, purpose, number * 24 + at) % VOCABULARY as u64) as u32).collect()
     };
@@ -59,7 +59,7 @@ fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
     }
 }
 
-async fn executor(gpu: &Gpu) -> GpuExecutor {
+pub(super) async fn executor(gpu: &Gpu) -> GpuExecutor {
     let (graphs, optimizer) = graphs();
     let mut executor = GpuExecutor::new(gpu, &graphs, optimizer, RING).await.unwrap();
     executor.set_state(&initial_state(&graphs)).await.unwrap();
@@ -114,8 +114,13 @@ fn training_lowers_the_loss_and_evaluation_leaves_weights_alone() {
                 .all(|(loss, count)| (loss - (VOCABULARY as f32).ln()).abs() < 0.1 && *count == 24.0),
             "{before:?}"
         );
-        let same = StepInput { step: 0, learning_rate: 0.01, micro_batches: batches.to_vec() };
-        let repeated: Vec<StepInput> = (0..60).map(|step| StepInput { step, ..same.clone() }).collect();
+        // The same batches again and again, under other masks of dropout each time.
+        let mut repeated = steps(60);
+        for step in &mut repeated {
+            for (batch, same) in step.micro_batches.iter_mut().zip(&batches) {
+                (batch.tokens, batch.targets) = (same.tokens.clone(), same.targets.clone());
+            }
+        }
         executor.train(&repeated).await.unwrap();
         let state = executor.state().await.unwrap();
         let after = executor.evaluate(&batches).await.unwrap();
@@ -229,5 +234,27 @@ fn profiling_names_scopes_and_kernels() {
         assert!(timings.iter().map(|timing| timing.nanoseconds).sum::<f64>() > 0.0);
         let cost = executor.drive(&step).await.unwrap();
         assert_eq!((cost.dispatches, cost.submissions), (dispatches as u64, 1));
+    });
+}
+
+#[test]
+fn micro_batches_add_up() {
+    let gpu = test_gpu();
+    block_on(async {
+        let mut executor = executor(&gpu).await;
+        let pairs = [(0, 1), (0, 0), (1, 1)];
+        let mut gradients = Vec::new();
+        for (one, other) in pairs {
+            let step =
+                StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(one), batch(other)] };
+            gradients.push(executor.gradients(&step).await.unwrap());
+        }
+        let [both, first, second] = &gradients[..] else { panic!("three were asked for") };
+        assert!((both.0 - (first.0 + second.0) / 2.0).abs() < 1e-6);
+        assert!(first.0 != second.0);
+        let largest = both.1.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
+        for ((sum, one), other) in both.1.iter().zip(&first.1).zip(&second.1) {
+            assert!((sum - (one + other) / 2.0).abs() < 1e-5 * largest, "{sum} {one} {other}");
+        }
     });
 }

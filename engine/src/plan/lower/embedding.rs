@@ -28,13 +28,16 @@ pub(super) fn embedding(site: Site<'_>, positions: bool, cursor: bool) -> Result
     if cursor {
         bindings.push(site.last_input());
     }
-    let kernel = embedding::kernel(vec4, if !positions {
-        embedding::Positions::Bare
-    } else if cursor {
-        embedding::Positions::Moved
-    } else {
-        embedding::Positions::Fixed
-    });
+    let kernel = embedding::kernel(
+        vec4,
+        if !positions {
+            embedding::Positions::Bare
+        } else if cursor {
+            embedding::Positions::Moved
+        } else {
+            embedding::Positions::Fixed
+        },
+    );
     let groups = grid((tokens.count() * entries).div_ceil(256))?;
     Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
 }

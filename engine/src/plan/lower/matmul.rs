@@ -3,7 +3,9 @@
 
 use super::{Launch, Lowering, Place, Site, grid, tall};
 use crate::error::Result;
-use glasshouse_shaders::{Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows};
+use glasshouse_shaders::{
+    Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
+};
 
 /// Outputs along a tile's side.
 const SIDE: usize = 64;
@@ -105,9 +107,8 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     };
     let kernel: &'static Kernel = kernel(tier, rows.is_multiple_of(4), columns.is_multiple_of(4));
     let groups = grid(total * slices)?;
-    let launch = |target| {
-        Launch::new(kernel, arguments.bytes(), vec![site.input(0), site.input(1), target], groups)
-    };
+    let launch =
+        |target| Launch::new(kernel, arguments.bytes(), vec![site.input(0), site.input(1), target], groups);
     if slices == 1 {
         return Ok(Lowering::one(launch(site.output(0))?));
     }

@@ -100,15 +100,20 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
     }
 }
 
+/// Iterations of all its loops together after which llvmpipe ends an invocation's loops without a word, whatever they still
+/// have to do (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, 65,535), with room for loops around loops.
+const LONGEST_LOOP: usize = 60_000;
+
 /// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group on a software adapter, else one.
 fn row_groups(target: Target, rows: usize) -> Result<[u32; 3]> {
     grid(if target.software { rows.div_ceil(64) } else { rows })
 }
 
 /// For the kernels that add up columns (`shared/columns.wgsl`): whether lanes share a column, and how many groups there
-/// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers.
+/// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers unless a column is longer than
+/// its longest loop.
 fn tall(target: Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
-    let shared = !target.software && rows > 64 && columns < 16_384;
+    let shared = if target.software { rows > LONGEST_LOOP } else { rows > 64 && columns < 16_384 };
     Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
 }
 

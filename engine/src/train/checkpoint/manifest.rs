@@ -118,7 +118,10 @@ impl Manifest {
         let manifest: Self =
             serde_json::from_str(&format!("{{{covered}")).map_err(|error| error.to_string())?;
         if manifest.format != FORMAT || manifest.version != VERSION {
-            return Err(format!("of version {} of {}, not {VERSION} of {FORMAT}", manifest.version, manifest.format));
+            return Err(format!(
+                "of version {} of {}, not {VERSION} of {FORMAT}",
+                manifest.version, manifest.format
+            ));
         }
         for entry in [Some(&manifest.latest), manifest.best.as_ref()].into_iter().flatten() {
             // Names from outside must not lead out of the folder.

@@ -110,7 +110,9 @@ impl Checkpoints {
                 self.best = Some(best);
                 None
             }
-            Err(error) => Some(format!("the best checkpoint is damaged, so the next evaluation makes a new one: {error}")),
+            Err(error) => Some(format!(
+                "the best checkpoint is damaged, so the next evaluation makes a new one: {error}"
+            )),
         }
     }
 

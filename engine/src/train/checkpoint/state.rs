@@ -51,7 +51,11 @@ pub enum Content {
 ///
 /// # Errors
 /// No checkpoint, or one of another model.
-pub fn read_state(path: &Path, parameters: &[Parameter], content: Content) -> Result<(CheckpointInfo, ArenaState)> {
+pub fn read_state(
+    path: &Path,
+    parameters: &[Parameter],
+    content: Content,
+) -> Result<(CheckpointInfo, ArenaState)> {
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
     read(path, &bytes, parameters, content)
 }
@@ -112,7 +116,11 @@ pub(super) fn write(
         // safetensors is little-endian, and so is every target.
         put(bytemuck::cast_slice(values))?;
     }
-    output.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(Error::io(path))?;
+    output
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::io(path))?;
     Ok((bytes, checksum))
 }
 
@@ -135,7 +143,8 @@ fn parse(
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let text = metadata.metadata().as_ref().and_then(|entries| entries.get(METADATA));
     let text = text.ok_or("a safetensors file, but no checkpoint of Glasshouse")?;
-    let info: CheckpointInfo = serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
+    let info: CheckpointInfo =
+        serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
     if info.arena_version != ARENA_VERSION {
         return Err(format!("version {} of the checkpoint format, not {ARENA_VERSION}", info.arena_version));
     }
@@ -153,7 +162,11 @@ fn parse(
     for (number, parameter) in parameters.iter().enumerate() {
         let start = layout.offsets[number];
         let range = start..start + layout.counts[number];
-        let arenas = [("", &mut state.parameters), (FIRST, &mut state.first_moments), (SECOND, &mut state.second_moments)];
+        let arenas = [
+            ("", &mut state.parameters),
+            (FIRST, &mut state.first_moments),
+            (SECOND, &mut state.second_moments),
+        ];
         for (prefix, arena) in arenas {
             let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
             if let Some(entries) = arena.get_mut(range.clone()).filter(|_| wanted) {
@@ -166,7 +179,8 @@ fn parse(
 
 /// Copies a tensor into its place in an arena.
 fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
-    let tensor = file.tensor(name).map_err(|_| format!("it lacks `{name}`: a checkpoint of another model"))?;
+    let tensor =
+        file.tensor(name).map_err(|_| format!("it lacks `{name}`: a checkpoint of another model"))?;
     if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
         return Err(format!(
             "`{name}` is {:?} of {:?} and the model wants F32 of {shape:?}: a checkpoint of another model",

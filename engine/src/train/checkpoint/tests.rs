@@ -87,8 +87,13 @@ fn the_latest_the_one_before_and_the_best_are_kept() {
         assert_eq!(manifests, [true, step > 1]);
     }
     let names = files(folder.path());
-    assert_eq!(names.iter().map(|name| &name[5..13]).collect::<Vec<_>>(), ["00000002", "00000005", "00000006"]);
-    let load = |which| Checkpoints::new(folder.path()).load(which, &parameters(), Content::Weights).unwrap().unwrap();
+    assert_eq!(
+        names.iter().map(|name| &name[5..13]).collect::<Vec<_>>(),
+        ["00000002", "00000005", "00000006"]
+    );
+    let load = |which| {
+        Checkpoints::new(folder.path()).load(which, &parameters(), Content::Weights).unwrap().unwrap()
+    };
     assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (6, 2));
     // Another program's saves go on where these ended, and keep the best.
     let mut resumed = Checkpoints::new(folder.path());
@@ -135,26 +140,26 @@ fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
 
 #[test]
 fn a_checkpoint_cut_anywhere_falls_back() {
-    for cut in (0..1200).step_by(37) {
+    for cut in (0..960).step_by(37) {
         falls_back("step-00000003-000003.safetensors", |bytes| {
-            assert!(bytes.len() > 1200);
+            assert!(bytes.len() >= 960);
             bytes.truncate(cut);
         });
     }
-    falls_back("step-00000003-000003.safetensors", |bytes| drop(bytes.pop()));
+    falls_back("step-00000003-000003.safetensors", |bytes| bytes.truncate(bytes.len() - 1));
     falls_back("step-00000003-000003.safetensors", |bytes| bytes.push(0));
 }
 
 #[test]
 fn a_checkpoint_with_a_changed_bit_falls_back() {
-    for at in (0..1200).step_by(29) {
+    for at in (0..960).step_by(29) {
         falls_back("step-00000003-000003.safetensors", |bytes| bytes[at] ^= 1 << (at % 8));
     }
 }
 
 #[test]
 fn a_manifest_cut_or_changed_anywhere_falls_back() {
-    for at in (0..380).step_by(7) {
+    for at in (0..380).step_by(13) {
         falls_back("manifest-a.json", |bytes| bytes.truncate(at));
         falls_back("manifest-a.json", |bytes| bytes[at] ^= 1 << (at % 8));
     }

@@ -100,7 +100,7 @@ impl<'data> Trainer<'data> {
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
         executor.set_state(&state).await?;
         let device = executor.describe();
-        if let Some(before) = record.device.as_ref().filter(|before| **before != device) {
+        if let Some(before) = record.device.as_ref().filter(|before| !before.repeats(&device)) {
             notices.push(format!(
                 "the run was trained on {before} and goes on on {device}: its losses will differ in their last digits"
             ));
@@ -136,6 +136,7 @@ impl<'data> Trainer<'data> {
             best_here: false,
             actions: VecDeque::new(),
             ready: VecDeque::new(),
+            failure: None,
             over: false,
             pace,
             bad_steps: 0,

@@ -1,13 +1,14 @@
 //! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
 
-use super::{Action, Trainer};
+use super::{Action, GROUP_SECONDS, Trainer};
 use crate::data::{Batch, Split};
 use crate::error::Result;
 use crate::executor::MicroBatch;
 use crate::train::TrainEvent;
+use web_time::Instant;
 
-/// Batches handed to the executor at once: a request to stop waits for that many.
-const CHUNK: usize = 4;
+/// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
+const LARGEST_CHUNK: f64 = 64.0;
 
 impl Trainer<'_> {
     /// Evaluates, and makes the state the best where its validation loss is the lowest. Gives up without a word where a
@@ -43,21 +44,29 @@ impl Trainer<'_> {
     async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
         let mut batches = batches.peekable();
         let (mut sum, mut count) = (0.0, 0.0);
+        let mut chunk_size = 1;
         while batches.peek().is_some() {
             if self.stop_requested() {
                 return Ok(None);
             }
             let chunk = batches
                 .by_ref()
-                .take(CHUNK)
+                .take(chunk_size)
                 .map(|batch| {
-                    batch.map(|batch| MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] })
+                    batch.map(|batch| MicroBatch {
+                        tokens: batch.tokens,
+                        targets: batch.targets,
+                        seed: [0, 0],
+                    })
                 })
                 .collect::<Result<Vec<_>>>()?;
+            let began = Instant::now();
             for (loss, rows) in self.executor.evaluate(&chunk).await? {
                 sum += f64::from(loss) * f64::from(rows);
                 count += f64::from(rows);
             }
+            let seconds = began.elapsed().as_secs_f64().max(1e-6) / chunk.len() as f64;
+            chunk_size = (GROUP_SECONDS / seconds).clamp(1.0, LARGEST_CHUNK) as usize;
         }
         Ok(Some((sum / count) as f32))
     }

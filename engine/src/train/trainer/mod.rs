@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::Instant;
 
-/// Most steps in a group.
-const LARGEST_GROUP: u64 = 8;
+/// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
+const LARGEST_GROUP: u64 = 32;
 /// A group is cut so that it takes about this long: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
 /// Steps in a row without a finite gradient after which a run has diverged.
@@ -72,6 +72,7 @@ pub struct Trainer<'data> {
     best_here: bool,
     actions: VecDeque<Action>,
     ready: VecDeque<Progress>,
+    failure: Option<Error>,
     over: bool,
     pace: Pace,
     /// Steps in a row that were skipped or whose loss was not finite.
@@ -97,14 +98,23 @@ impl Trainer<'_> {
     /// # Errors
     /// The device or the disk failed, or the training diverged.
     pub async fn next(&mut self) -> Result<Progress> {
-        while self.ready.is_empty() && !self.over {
+        loop {
+            if let Some(progress) = self.ready.pop_front() {
+                return Ok(progress);
+            }
+            // What happened before an error is shown before it.
+            if let Some(error) = self.failure.take() {
+                return Err(error);
+            }
+            if self.over {
+                return Ok(Progress::Over);
+            }
             if let Err(error) = self.work().await {
                 self.over = true;
                 self.note_failure(&error);
-                return Err(error);
+                self.failure = Some(error);
             }
         }
-        Ok(self.ready.pop_front().unwrap_or(Progress::Over))
     }
 
     /// Records a sample that [`Progress::SampleDue`] asked for, and returns it as an event to show.

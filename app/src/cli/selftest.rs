@@ -1,0 +1,16 @@
+//! `glasshouse selftest`: a device against the reference, on this machine.
+
+use super::arguments::SelftestArguments;
+use anyhow::Result;
+use glasshouse_engine::selftest;
+use std::process::ExitCode;
+
+pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
+    let report = pollster::block_on(selftest::run(&arguments.device, None))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(ExitCode::from(if report.passed() { 0 } else { 1 }))
+}

@@ -1,0 +1,65 @@
+//! Where a model writes: the same choice of devices as for training.
+
+use super::Decoder;
+use crate::cpu::CpuDecoder;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::gpu::{DeviceChoice, Gpu, GpuDecoder};
+use glasshouse_protocol::ModelConfig;
+
+impl Decoder {
+    /// Opens a device (`auto`, `cpu`, `gpu`, or part of an adapter's name, as [`Executor::open`] has it) and loads the weights,
+    /// laid out as the arena. The second half of the result is a warning, where the device disappoints.
+    ///
+    /// # Errors
+    /// No such device, or one that cannot hold the model.
+    pub async fn open(
+        device: &str,
+        model: &ModelConfig,
+        parameters: &[f32],
+    ) -> Result<(Self, Option<String>)> {
+        let gpu = match device {
+            "auto" => Gpu::open_real().await?,
+            "cpu" => None,
+            "gpu" => Some(Gpu::open(&DeviceChoice::Best).await?),
+            "burn-wgpu" => {
+                return Err(Error::Refused(
+                    "burn-wgpu trains and tests but does not write; use --device cpu or gpu".to_owned(),
+                ));
+            }
+            name => Some(Gpu::open(&DeviceChoice::Named(name.to_owned())).await?),
+        };
+        match gpu {
+            Some(gpu) => {
+                let warning = gpu.warning();
+                Ok((Self::on_gpu(gpu, model, parameters).await?, warning))
+            }
+            None => Ok((Self::on_cpu(model, parameters, None)?, None)),
+        }
+    }
+
+    /// A decoder on the device that an executor trains on, for samples during a run.
+    pub async fn beside(executor: &Executor, model: &ModelConfig, parameters: &[f32]) -> Result<Self> {
+        match executor.gpu() {
+            Some(gpu) => Self::on_gpu(gpu.clone(), model, parameters).await,
+            None => Self::on_cpu(model, parameters, executor.describe().threads),
+        }
+    }
+
+    async fn on_gpu(gpu: Gpu, model: &ModelConfig, parameters: &[f32]) -> Result<Self> {
+        let decoder = GpuDecoder::new(&gpu, model, parameters).await?;
+        Ok(Self::Gpu(Box::new(decoder), Box::new(gpu)))
+    }
+
+    fn on_cpu(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
+        Ok(Self::Cpu(Box::new(CpuDecoder::new(model, parameters, threads)?)))
+    }
+
+    /// The device's name.
+    pub fn device_name(&self) -> &str {
+        match self {
+            Self::Cpu(_) => "cpu",
+            Self::Gpu(_, gpu) => &gpu.report().name,
+        }
+    }
+}

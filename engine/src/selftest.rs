@@ -1,0 +1,291 @@
+//! Does this machine compute what it should? Trains two small models on the chosen device and on the oracle
+//! ([`crate::reference`] in f64), from the same weights on the same batches, and compares all that a device reports.
+//!
+//! A driver, a compiler or a kernel that goes wrong on one machine only shows here and in no test of ours. The two models
+//! together use every operation of training: LayerNorm, GELU, learned positions, biases and dropout in one, RMSNorm, QK-norm,
+//! rotary positions, SwiGLU, grouped queries, smoothed labels and ignored targets in the other.
+
+use crate::error::Result;
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::graph::{ParameterId, random};
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::reference::{Device, ReferenceExecutor};
+use glasshouse_protocol::model::{Dropout, Initialisation};
+use glasshouse_protocol::{
+    Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,
+};
+use serde::Serialize;
+
+/// Largest deviations that pass, relative to the largest entry of what is compared. Rounding in f32 alone gives 1e-7 to 1e-6;
+/// another order of summation a few times that.
+const LOSS: f64 = 5e-6;
+const GRADIENT: f64 = 5e-5;
+/// Adam divides a gradient by its own size, and with it the rounding of the smallest.
+const WEIGHT: f64 = 1e-4;
+
+const STEPS: u64 = 10;
+const SEED: u64 = 2026;
+const IGNORED: u32 = 0;
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Where the models were trained.
+    pub device: String,
+    /// One comparison each.
+    pub rows: Vec<Row>,
+}
+
+/// The worst of one kind of number in one model.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Which model.
+    pub model: &'static str,
+    /// What was compared; where there are many, which was the worst.
+    pub what: String,
+    /// Largest difference from the oracle, relative to the oracle's largest entry; infinite where a number is none.
+    pub deviation: f64,
+    /// The largest that passes.
+    pub bound: f64,
+}
+
+impl Row {
+    /// Whether it lies within its bound.
+    pub fn passed(&self) -> bool {
+        self.deviation <= self.bound
+    }
+}
+
+impl Report {
+    /// Whether everything lies within its bound.
+    pub fn passed(&self) -> bool {
+        self.rows.iter().all(Row::passed)
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            formatter,
+            "{} against the reference in f64 (deviations relative to the largest entry)",
+            self.device
+        )?;
+        let width = self.rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
+        for row in &self.rows {
+            let verdict = if row.passed() { "ok" } else { "TOO FAR" };
+            writeln!(
+                formatter,
+                "  {:<6} {:<width$}  {:>8.1e}  allowed {:>7.0e}  {verdict}",
+                row.model, row.what, row.deviation, row.bound
+            )?;
+        }
+        if self.passed() {
+            write!(formatter, "passed: this device computes what it should")
+        } else {
+            write!(
+                formatter,
+                "FAILED: do not trust runs on this device; train with --device cpu, and report this table"
+            )
+        }
+    }
+}
+
+/// Compares a device, named as for [`Executor::open`], with the oracle.
+///
+/// # Errors
+/// Where there is no such device, or it fails. What it computes wrongly is no error: the report says it.
+pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
+    let mut report = Report { device: String::new(), rows: Vec::new() };
+    for trial in trials()? {
+        let (mut executor, _) = Executor::open(device, &trial.graphs, trial.optimizer, threads).await?;
+        report.device = executor.describe().to_string();
+        let found = trial.observe(&mut executor).await?;
+        report.rows.extend(trial.compare(&found, &trial.oracle()?));
+    }
+    Ok(report)
+}
+
+/// A model to train, and what on.
+struct Trial {
+    name: &'static str,
+    graphs: TrainingGraphs,
+    optimizer: Optimizer,
+    start: ArenaState,
+    evaluations: Vec<MicroBatch>,
+    steps: Vec<StepInput>,
+}
+
+/// All that a device says.
+struct Observation {
+    evaluations: Vec<(f32, f32)>,
+    loss: f32,
+    gradient: Vec<f32>,
+    reports: Vec<StepReport>,
+    weights: Vec<f32>,
+}
+
+fn trials() -> Result<Vec<Trial>> {
+    // Sizes are odd on purpose: whatever is cut into tiles and vectors has a rest.
+    let gpt = ModelConfig {
+        vocabulary: 97,
+        context: 33,
+        depth: 2,
+        width: 45,
+        heads: 3,
+        kv_heads: 3,
+        head_size: 15,
+        qk_norm: false,
+        norm: NormConfig { kind: NormKind::Layer, eps: 1e-5, bias: true, placement: NormPlacement::Pre },
+        position: Position::Learned,
+        mlp: Mlp { hidden: 131, activation: Activation::GeluExact, gate: Gate::None },
+        bias: true,
+        tied_head: true,
+        dropout: Dropout { embedding: 0.1, attention: 0.1, residual: 0.1 },
+        init: Initialisation { std: 0.2, ..Initialisation::default() },
+    };
+    let llama = ModelConfig {
+        context: 40,
+        width: 64,
+        heads: 4,
+        kv_heads: 2,
+        head_size: 16,
+        qk_norm: true,
+        norm: NormConfig { kind: NormKind::Rms, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
+        position: Position::Rope { base: 10_000.0 },
+        mlp: Mlp { hidden: 88, activation: Activation::Silu, gate: Gate::Swiglu },
+        bias: false,
+        tied_head: false,
+        dropout: Dropout::default(),
+        ..gpt.clone()
+    };
+    let train = TrainConfig {
+        batch: 3,
+        accumulate: 2,
+        // Where a gradient is exactly 0, as a key's bias has it, rounding decides its sign. Far above rounding, `eps` keeps Adam
+        // from making full steps of it.
+        eps: 1e-4,
+        ..TrainConfig::default()
+    };
+    let smoothed = TrainConfig { label_smoothing: 0.1, ignore_index: Some(IGNORED), ..train.clone() };
+    Ok(vec![Trial::new("gpt", &gpt, &train)?, Trial::new("llama", &llama, &smoothed)?])
+}
+
+impl Trial {
+    fn new(name: &'static str, model: &ModelConfig, train: &TrainConfig) -> Result<Self> {
+        let graphs = training_graphs(model, train)?;
+        let layout = ArenaLayout::of(&graphs.train);
+        let parameters = initial::parameters(&graphs.train.parameters, &layout, SEED);
+        let size = train.batch * model.context;
+        let ids = |stream: u64| -> Vec<u32> {
+            let id = |at| (random::nth(SEED, stream, at) % model.vocabulary as u64) as u32;
+            (0..size as u64).map(id).collect()
+        };
+        let batch = |number: u64| MicroBatch {
+            tokens: ids(2 * number),
+            targets: ids(2 * number + 1),
+            seed: random::dropout_seed(SEED, number, 0),
+        };
+        // One whole batch; then, to see single rows of logits, batches of which one target counts.
+        let ignored = train.ignore_index.unwrap_or(u32::MAX);
+        let one_row = |number: u64| {
+            let mut batch = batch(1000 + number);
+            let row = random::nth(SEED, 3, number) as usize % size;
+            for (at, target) in batch.targets.iter_mut().enumerate() {
+                *target = if at == row { 1 + *target % (model.vocabulary as u32 - 1) } else { ignored };
+            }
+            batch
+        };
+        let accumulate = train.accumulate as u64;
+        let step = |step: u64| StepInput {
+            step,
+            learning_rate: 1e-3,
+            micro_batches: (0..accumulate).map(|micro| batch(step * accumulate + micro)).collect(),
+        };
+        Ok(Self {
+            name,
+            graphs,
+            optimizer: Optimizer::of(train),
+            start: ArenaState { parameters, ..ArenaState::default() },
+            evaluations: std::iter::once(batch(999)).chain((0..6).map(one_row)).collect(),
+            steps: (0..STEPS).map(step).collect(),
+        })
+    }
+
+    async fn observe(&self, executor: &mut Executor) -> Result<Observation> {
+        executor.set_state(&self.start).await?;
+        let evaluations = executor.evaluate(&self.evaluations).await?;
+        let (loss, gradient) = executor.gradients(&self.steps[0]).await?;
+        let reports = executor.train(&self.steps).await?;
+        let weights = executor.state().await?.parameters;
+        Ok(Observation { evaluations, loss, gradient, reports, weights })
+    }
+
+    fn oracle(&self) -> Result<Observation> {
+        let mut oracle = ReferenceExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64())?;
+        oracle.set_state(&self.start)?;
+        let evaluations = oracle.evaluate(&self.evaluations)?;
+        let (loss, gradient) = oracle.gradients(&self.steps[0])?;
+        let reports = oracle.train(&self.steps)?;
+        let weights = oracle.state()?.parameters;
+        Ok(Observation { evaluations, loss, gradient, reports, weights })
+    }
+
+    fn compare(&self, found: &Observation, oracle: &Observation) -> Vec<Row> {
+        let row = |what: &str, found: &[f32], oracle: &[f32], bound| Row {
+            model: self.name,
+            what: what.to_owned(),
+            deviation: deviation(found, oracle),
+            bound,
+        };
+        let flat = |pairs: &[(f32, f32)]| -> Vec<f32> { pairs.iter().map(|(loss, _)| *loss).collect() };
+        let counts = |pairs: &[(f32, f32)]| -> Vec<f32> { pairs.iter().map(|(_, count)| *count).collect() };
+        let losses =
+            |reports: &[StepReport]| -> Vec<f32> { reports.iter().map(|report| report.loss).collect() };
+        let norms = |reports: &[StepReport]| -> Vec<f32> {
+            reports.iter().map(|report| report.gradient_norm).collect()
+        };
+        let (evaluated, expected) = (&found.evaluations, &oracle.evaluations);
+        vec![
+            row("forward: evaluated losses", &flat(evaluated), &flat(expected), LOSS),
+            row("forward: counted targets", &counts(evaluated), &counts(expected), 0.0),
+            row("training loss", &[found.loss], &[oracle.loss], LOSS),
+            self.worst("gradient", &found.gradient, &oracle.gradient, GRADIENT),
+            row("ten steps: losses", &losses(&found.reports), &losses(&oracle.reports), 4.0 * LOSS),
+            row("ten steps: gradient norms", &norms(&found.reports), &norms(&oracle.reports), GRADIENT),
+            self.worst("after ten steps", &found.weights, &oracle.weights, WEIGHT),
+        ]
+    }
+
+    /// The parameter of an arena that lies farthest off.
+    fn worst(&self, what: &str, found: &[f32], oracle: &[f32], bound: f64) -> Row {
+        let layout = ArenaLayout::of(&self.graphs.train);
+        let parameters = self.graphs.train.parameters.iter().enumerate();
+        let each = parameters.map(|(number, parameter)| {
+            let range = layout.range(ParameterId(number as u32));
+            let pair = found.get(range.clone()).zip(oracle.get(range));
+            (parameter, pair.map_or(f64::INFINITY, |(found, oracle)| deviation(found, oracle)))
+        });
+        let (name, deviation) = each
+            .max_by(|(_, left), (_, right)| left.total_cmp(right))
+            .map_or(("nothing", f64::INFINITY), |(parameter, deviation)| {
+                (parameter.name.as_str(), deviation)
+            });
+        let count = self.graphs.train.parameters.len();
+        Row { model: self.name, what: format!("{what}: the worst of {count}, {name}"), deviation, bound }
+    }
+}
+
+/// The largest difference relative to the largest expected entry.
+fn deviation(found: &[f32], expected: &[f32]) -> f64 {
+    if found.len() != expected.len() {
+        return f64::INFINITY;
+    }
+    let scale = expected.iter().fold(0.0f64, |most, entry| most.max(f64::from(entry.abs())));
+    let apart = found.iter().zip(expected).fold(0.0f64, |most, (found, expected)| {
+        let apart = (f64::from(*found) - f64::from(*expected)).abs();
+        if apart.is_nan() { f64::INFINITY } else { most.max(apart) }
+    });
+    if apart == 0.0 { 0.0 } else { apart / scale.max(1e-30) }
+}

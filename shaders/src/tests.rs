@@ -1,0 +1,68 @@
+//! Every kernel variant as it is shipped: core WGSL within WebGPU's default limits, which every native shading language can
+//! express, described truly.
+
+use crate::{Access, KERNELS, Kernel, linear, optimizer};
+use naga::back::{hlsl, msl};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use std::collections::HashSet;
+
+fn validated(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(kernel.source).unwrap();
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+    (module, info)
+}
+
+#[test]
+fn names_are_sorted_by_file_and_unique() {
+    let files: Vec<&str> =
+        KERNELS.iter().map(|kernel| kernel.name.split(':').next().unwrap_or_default()).collect();
+    assert!(files.is_sorted());
+    let names: HashSet<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
+    assert_eq!(names.len(), KERNELS.len());
+}
+
+#[test]
+fn every_variant_can_be_written_for_metal_and_direct3d() {
+    for kernel in KERNELS {
+        let (module, info) = validated(kernel);
+        let (metal, _) =
+            msl::write_string(&module, &info, &msl::Options::default(), &msl::PipelineOptions::default())
+                .unwrap();
+        assert!(metal.contains("kernel void"), "{}", kernel.name);
+        let mut direct = String::new();
+        hlsl::Writer::new(&mut direct, &hlsl::Options::default(), &hlsl::PipelineOptions::default())
+            .write(&module, &info, None)
+            .unwrap();
+        let [x, y, z] = kernel.workgroup_size;
+        assert!(direct.contains(&format!("numthreads({x}, {y}, {z})")), "{}", kernel.name);
+    }
+}
+
+#[test]
+fn every_variant_keeps_to_the_default_limits() {
+    for kernel in KERNELS {
+        let uniform = |access| access == Access::Uniform;
+        assert!(kernel.bindings.len() <= 9, "{}", kernel.name);
+        for (at, binding) in kernel.bindings.iter().enumerate() {
+            assert_eq!(binding.binding as usize, at, "{}", kernel.name);
+            assert_eq!(uniform(binding.access), at == 0, "{}", kernel.name);
+        }
+        assert_eq!(kernel.bindings[0].stride % 16, 0, "{}", kernel.name);
+        assert!(kernel.workgroup_memory <= 16_384, "{}", kernel.name);
+        assert!(kernel.workgroup_size.iter().product::<u32>() <= 256, "{}", kernel.name);
+        for word in ["enable ", "override ", "subgroup", "@if"] {
+            assert!(!kernel.source.contains(word), "{} holds {word:?}", kernel.name);
+        }
+    }
+}
+
+/// The generated selectors count variants as the build does.
+#[test]
+fn selectors_find_their_variant() {
+    let plain = linear::kernel(linear::Tier::Software, false, false, false);
+    assert_eq!(plain.name, "linear:software");
+    let full = linear::kernel(linear::Tier::Workgroup, true, true, true);
+    assert_eq!(full.name, "linear:workgroup,vec4,bias,residual");
+    assert_eq!(linear::kernel(linear::Tier::Workgroup, false, true, false).name, "linear:workgroup,bias");
+    assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
+}

@@ -1,0 +1,100 @@
+//! Checkpoints of real runs: a damaged one falls back without a trace in the numbers, and a full disk loses nothing.
+
+mod runs;
+
+use glasshouse_engine::project::RunState;
+use glasshouse_engine::train::{Options, TrainEvent};
+use runs::{config, create, last_checkpoint, notices, project, session, session_until, store};
+use std::path::PathBuf;
+
+fn checkpoint_paths(events: &[TrainEvent]) -> Vec<PathBuf> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Checkpoint { path, .. } => Some(path.into()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_truncated_checkpoint_falls_back_and_the_run_ends_in_the_same_bits() {
+    let (_folder, project) = project();
+    let store = store();
+    let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
+    let run = create(&project, &config());
+    let first = session(&run, &store, "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+    let latest = checkpoint_paths(&first).pop().unwrap();
+    let bytes = std::fs::read(&latest).unwrap();
+    std::fs::write(&latest, &bytes[..bytes.len() / 2]).unwrap();
+    let rest = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert!(notices(&rest)[0].contains("damaged checkpoint passed over"), "{:?}", notices(&rest));
+    assert!(notices(&rest)[1].contains("of step 30 instead"), "{:?}", notices(&rest));
+    assert!(matches!(
+        rest.iter().find(|event| event.step().is_some()),
+        Some(TrainEvent::Step { step: 31, .. })
+    ));
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
+}
+
+#[test]
+fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session(&run, &store, "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+    let before = std::fs::read(run.metrics_path()).unwrap();
+    for entry in std::fs::read_dir(run.checkpoints_folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "safetensors") {
+            std::fs::write(path, "rubbish").unwrap();
+        }
+    }
+    let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
+    assert!(error.contains("no checkpoint of this run can be used"), "{error}");
+    assert_eq!(std::fs::read(run.metrics_path()).unwrap(), before);
+}
+
+/// `/dev/full` refuses every byte, as a full disk does.
+#[cfg(target_os = "linux")]
+mod full_disk {
+    use super::*;
+    use glasshouse_engine::project::storage::write_atomically;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_checkpoint_that_finds_no_room_ends_the_run_and_loses_nothing() {
+        let (_folder, project) = project();
+        let store = store();
+        let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
+        let run = create(&project, &config());
+        // The checkpoints of steps 15 and 20 are written; then the disk is full for that of step 30, the run's third.
+        let error = session_until(&run, &store, "cpu", Options::default(), |event| {
+            if event.step() == Some(25) && matches!(event, TrainEvent::Step { .. }) {
+                let path = run.checkpoints_folder().join("step-00000030-000003.safetensors");
+                symlink("/dev/full", path).unwrap();
+            }
+            false
+        })
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("step-00000030") && error.contains("free some space"), "{error}");
+        assert!(error.contains("--resume") && !error.contains('\n'), "{error}");
+        assert_eq!(run.record().unwrap().state, RunState::Failed);
+        // Whoever frees space can go on.
+        let rest = session(&run, &store, "cpu", Options::default()).unwrap();
+        assert_eq!(rest.first().and_then(TrainEvent::step), Some(21));
+        assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
+    }
+
+    #[test]
+    fn a_file_that_finds_no_room_keeps_its_old_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        write_atomically(&path, b"old").unwrap();
+        symlink("/dev/full", folder.path().join("run.json.partial")).unwrap();
+        let error = write_atomically(&path, b"new").unwrap_err().to_string();
+        assert!(error.contains("run.json") && error.contains("free some space"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,475 @@
+//! The table of op cases that the executors are checked on: size one, odd sizes, primes, sizes on and past the kernels' tiles,
+//! more than 65,535 rows or groups, and numbers far from 1.
+
+use super::{ids, numbers};
+use glasshouse_engine::executor::Data;
+use glasshouse_engine::graph::{
+    Constant, DropoutSite, Graph, Heads, Input, NormForm, Op, Origin, Parameter, Start, Type, ValueId,
+    token_order,
+};
+use glasshouse_protocol::{Activation, Gate, NormKind};
+
+/// What one input of an op is, with its shape.
+#[derive(Clone, Debug)]
+pub enum Feed {
+    /// Floats in [−scale, scale).
+    Floats(Vec<usize>, f32),
+    /// Floats that also flow past the op, whose result has a linear layer of them added: the op's input gradient is then
+    /// not the only one, and its backward kernel takes the rest along.
+    Shared(Vec<usize>),
+    /// A parameter in [−1, 1).
+    Weight(Vec<usize>),
+    /// A parameter near 1, as a norm's scale is.
+    Scale(usize),
+    /// Ids below a number.
+    Tokens(Vec<usize>, usize),
+    /// Ids below a number; every third is the ignored one, where that is given.
+    Targets(Vec<usize>, usize, Option<u32>),
+    /// Start and length.
+    Cursor(u32, u32),
+    /// Rotary angles [P, D].
+    RopeTable(usize, usize),
+    /// A cache, by number.
+    Cache(u32, Vec<usize>),
+}
+
+/// An op with its inputs.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub op: Op,
+    pub feeds: Vec<Feed>,
+}
+
+/// A case as a graph.
+pub struct Built {
+    pub graph: Graph,
+    pub inputs: Vec<(ValueId, Data)>,
+    pub outputs: Vec<ValueId>,
+    /// Inputs that have a gradient.
+    pub differentiable: Vec<ValueId>,
+    pub caches: Vec<ValueId>,
+}
+
+impl Case {
+    /// Entries of all float inputs together.
+    pub fn size(&self) -> usize {
+        self.feeds
+            .iter()
+            .map(|feed| match feed {
+                Feed::Floats(shape, _) | Feed::Shared(shape) | Feed::Weight(shape) => shape.iter().product(),
+                Feed::Scale(size) => *size,
+                _ => 0,
+            })
+            .sum()
+    }
+
+    pub fn build(&self) -> Built {
+        let mut graph = Graph::default();
+        let (mut inputs, mut differentiable, mut caches) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, feed) in self.feeds.iter().enumerate() {
+            let (number, stream) = (at as u32, at as u64);
+            let mut parameter = |shape: &[usize]| {
+                graph.parameter(Parameter {
+                    name: format!("input {at}"),
+                    ty: Type::f32(shape),
+                    decayed: false,
+                    trainable: true,
+                    start: Start::Constant(0.0),
+                })
+            };
+            let count = |shape: &[usize]| shape.iter().product::<usize>();
+            let (id, data) = match feed {
+                Feed::Floats(shape, scale) => {
+                    let id = graph.input(Input::Free(number), Type::f32(shape));
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape)).iter().map(|x| x * scale).collect()))
+                }
+                Feed::Shared(shape) => {
+                    let id = graph.input(Input::Free(number), Type::f32(shape));
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
+                }
+                Feed::Weight(shape) => {
+                    let id = parameter(shape);
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
+                }
+                Feed::Scale(size) => {
+                    let id = parameter(&[*size]);
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, *size).iter().map(|x| 1.0 + 0.3 * x).collect()))
+                }
+                Feed::Tokens(shape, limit) => (
+                    graph.input(Input::Tokens, Type::u32(shape)),
+                    Data::U32(ids(stream, count(shape), *limit)),
+                ),
+                Feed::Targets(shape, limit, ignored) => {
+                    let mut targets = ids(stream, count(shape), *limit);
+                    if let Some(ignored) = ignored {
+                        targets.iter_mut().step_by(3).for_each(|target| *target = *ignored);
+                    }
+                    (graph.input(Input::Targets, Type::u32(shape)), Data::U32(targets))
+                }
+                Feed::Cursor(start, length) => {
+                    (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
+                }
+                Feed::RopeTable(positions, size) => {
+                    let table = Constant::RopeTable { base: 100.0 };
+                    (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))
+                }
+                Feed::Cache(number, shape) => {
+                    let id = graph.cache(*number, Type::f32(shape));
+                    caches.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
+                }
+            };
+            inputs.push((id, data));
+        }
+        let operands: Vec<ValueId> = inputs.iter().map(|(id, _)| *id).collect();
+        let mut push = |op: Op, operands: &[ValueId]| {
+            graph.push(op, operands).unwrap_or_else(|error| panic!("{self:?}: {error}"))
+        };
+        let mut outputs = push(self.op, &operands);
+        if let Some(Feed::Shared(shape)) = self.feeds.first() {
+            let columns = graph.ty(outputs[0]).columns();
+            let shape = [columns, shape[shape.len() - 1]];
+            let weight = graph.input(Input::Free(77), Type::f32(&shape));
+            inputs.push((weight, Data::F32(numbers(77, shape[0] * shape[1]))));
+            let mut push = |op, operands: &[ValueId]| graph.push(op, operands).expect("a fitting node")[0];
+            let past = push(Op::Linear { bias: false, residual: false }, &[operands[0], weight]);
+            outputs[0] = push(Op::Add, &[outputs[0], past]);
+        }
+        inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
+        Built { graph, inputs, outputs, differentiable, caches }
+    }
+}
+
+impl Built {
+    /// The order of the tokens, where a backward op asks for it.
+    pub fn token_order(&self, graph: &Graph) -> Option<(ValueId, Data)> {
+        let order = graph.find(Origin::Input(Input::TokenOrder))?;
+        let tokens = graph.find(Origin::Input(Input::Tokens))?;
+        let (_, Data::U32(tokens)) = self.inputs.iter().find(|(id, _)| *id == tokens)? else { return None };
+        Some((order, Data::U32(token_order(tokens))))
+    }
+}
+
+/// Rows past which a dimension of a dispatch overflows.
+const MANY: usize = 70_001;
+/// Entries past which 65,535 groups of 256 do not suffice.
+const VAST: usize = 65_536 * 256 + 257;
+
+fn floats(shape: &[usize]) -> Feed {
+    Feed::Floats(shape.to_vec(), 1.0)
+}
+
+fn weight(shape: &[usize]) -> Feed {
+    Feed::Weight(shape.to_vec())
+}
+
+fn dropout(rate: f32) -> DropoutSite {
+    DropoutSite { rate, site: 3 }
+}
+
+pub fn embedding() -> Vec<Case> {
+    let sizes = [(1, 1, 1, 1), (2, 3, 7, 5), (3, 17, 31, 13), (2, 64, 65, 128), (7, 10_007, 257, 3)];
+    let mut cases = Vec::new();
+    for (batch, time, vocabulary, width) in sizes {
+        let tokens = || Feed::Tokens(vec![batch, time], vocabulary);
+        cases.push(Case {
+            op: Op::Embedding { positions: false, cursor: false },
+            feeds: vec![tokens(), weight(&[vocabulary, width])],
+        });
+        cases.push(Case {
+            op: Op::Embedding { positions: true, cursor: false },
+            feeds: vec![tokens(), weight(&[vocabulary, width]), weight(&[time + 2, width])],
+        });
+    }
+    cases
+}
+
+/// Embedding of a decoded chunk, which has no gradient.
+pub fn embedding_at_cursor() -> Vec<Case> {
+    let case = |time: usize, start: u32| Case {
+        op: Op::Embedding { positions: true, cursor: true },
+        feeds: vec![
+            Feed::Tokens(vec![1, time], 11),
+            weight(&[11, 5]),
+            weight(&[time + start as usize, 5]),
+            Feed::Cursor(start, time as u32),
+        ],
+    };
+    let mut wide = case(5, 2);
+    wide.feeds[1] = weight(&[11, 8]);
+    wide.feeds[2] = weight(&[7, 8]);
+    vec![case(1, 0), case(1, 6), case(7, 3), wide]
+}
+
+pub fn norm() -> Vec<Case> {
+    let sizes: [&[usize]; 9] = [
+        &[1, 1],
+        &[3, 1],
+        &[2, 3, 5],
+        &[7, 64],
+        &[131, 64],
+        &[5, 127],
+        &[2, 31, 129],
+        &[3, 1031],
+        &[MANY, 3],
+    ];
+    let mut cases = Vec::new();
+    for shape in sizes {
+        let width = shape[shape.len() - 1];
+        for (kind, bias) in
+            [(NormKind::Layer, false), (NormKind::Layer, true), (NormKind::Rms, false), (NormKind::Rms, true)]
+        {
+            // One column: LayerNorm gives 0 with a slope of 0, which is no number to be relative to.
+            if width == 1 && kind == NormKind::Layer {
+                continue;
+            }
+            let mut feeds = vec![floats(shape), Feed::Scale(width)];
+            if bias {
+                feeds.push(weight(&[width]));
+            }
+            // The spread of a narrow row may by chance be next to nothing, and its rounding then all there is to see.
+            let eps = if width <= 3 { 0.1 } else { 1e-5 };
+            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps }, bias }, feeds });
+        }
+    }
+    for kind in [NormKind::Layer, NormKind::Rms] {
+        for feeds in [
+            vec![Feed::Floats(vec![5, 67], 300.0), Feed::Scale(67)],
+            vec![Feed::Shared(vec![7, 13]), Feed::Scale(13)],
+            vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
+        ] {
+            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }, feeds });
+        }
+    }
+    cases
+}
+
+pub fn linear() -> Vec<Case> {
+    // Rows, inputs, outputs.
+    let sizes: [(&[usize], usize, usize); 11] = [
+        (&[1], 1, 1),
+        (&[1], 7, 1),
+        (&[3], 1, 5),
+        (&[2, 3], 5, 7),
+        (&[1, 1], 128, 65),
+        (&[64], 64, 64),
+        (&[5, 13], 129, 67),
+        (&[2, 64], 32, 384),
+        (&[257], 31, 8),
+        (&[2, 131], 67, 257),
+        (&[MANY], 3, 5),
+    ];
+    let mut cases = Vec::new();
+    for (rows, input, output) in sizes {
+        let shape = |columns: usize| [rows, &[columns]].concat();
+        for (bias, residual) in [(false, false), (true, false), (false, true), (true, true)] {
+            let mut feeds = vec![floats(&shape(input)), weight(&[output, input])];
+            if bias {
+                feeds.push(weight(&[output]));
+            }
+            if residual {
+                feeds.push(floats(&shape(output)));
+            }
+            cases.push(Case { op: Op::Linear { bias, residual }, feeds });
+        }
+    }
+    for (input, output) in [(5, 7), (12, 7), (5, 8), (36, 68)] {
+        cases.push(Case {
+            op: Op::Linear { bias: false, residual: false },
+            feeds: vec![Feed::Shared(vec![3, 11, input]), weight(&[output, input])],
+        });
+    }
+    cases
+}
+
+/// Multi-head, grouped-query and multi-query sizes.
+fn head_sizes() -> [Heads; 6] {
+    let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
+    [heads(1, 1, 2), heads(3, 3, 4), heads(4, 2, 6), heads(5, 1, 8), heads(2, 2, 32), heads(4, 2, 64)]
+}
+
+pub fn head_norm() -> Vec<Case> {
+    let case = |heads: Heads, rows: &[usize]| Case {
+        op: Op::HeadNorm { heads, eps: 1e-5 },
+        feeds: vec![
+            floats(&[rows, &[heads.packed()]].concat()),
+            Feed::Scale(heads.head_size),
+            Feed::Scale(heads.head_size),
+        ],
+    };
+    let mut cases: Vec<Case> = head_sizes().map(|heads| case(heads, &[2, 13])).to_vec();
+    cases.push(case(Heads { heads: 1, kv_heads: 1, head_size: 3 }, &[1, 1]));
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, &[1, MANY]));
+    cases
+}
+
+pub fn rope() -> Vec<Case> {
+    let case = |heads: Heads, batch: usize, time: usize, inverse: bool| Case {
+        op: Op::Rope { heads, inverse, cursor: false },
+        feeds: vec![floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
+    };
+    let mut cases: Vec<Case> = head_sizes().map(|heads| case(heads, 2, 13, false)).to_vec();
+    cases.push(case(head_sizes()[2], 3, 7, true));
+    cases.push(case(head_sizes()[0], 1, 1, false));
+    cases.push(case(head_sizes()[0], 7, 10_007, false));
+    cases
+}
+
+/// Rotation of a decoded chunk.
+pub fn rope_at_cursor() -> Vec<Case> {
+    let heads = head_sizes()[2];
+    let case = |time: usize, start: u32| Case {
+        op: Op::Rope { heads, inverse: false, cursor: true },
+        feeds: vec![
+            floats(&[1, time, heads.packed()]),
+            Feed::RopeTable(time + start as usize, heads.head_size),
+            Feed::Cursor(start, time as u32),
+        ],
+    };
+    vec![case(1, 0), case(1, 9), case(5, 4)]
+}
+
+pub fn attention() -> Vec<Case> {
+    let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
+        op: Op::Attention { heads, dropout: rate.map(dropout) },
+        feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
+    };
+    let mut cases = Vec::new();
+    for heads in head_sizes() {
+        cases.push(case(heads, 2, 13, 1.0, None));
+    }
+    for time in [1, 2, 31, 32, 33, 64, 67, 131] {
+        cases.push(case(Heads { heads: 3, kv_heads: 1, head_size: 5 }, 2, time, 1.0, None));
+    }
+    cases.push(case(Heads { heads: 1, kv_heads: 1, head_size: 1 }, 1, 1, 1.0, None));
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 128 }, 1, 19, 1.0, None));
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 80 }, 1, 65, 1.0, None));
+    cases.push(case(Heads { heads: 4, kv_heads: 2, head_size: 48 }, 2, 37, 1.0, None));
+    // Scores in the hundreds: the largest must be taken out before exp.
+    cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 16 }, 1, 33, 12.0, None));
+    cases.push(case(Heads { heads: 3, kv_heads: 3, head_size: 4 }, 2, 17, 1.0, Some(0.3)));
+    cases.push(case(Heads { heads: 4, kv_heads: 2, head_size: 32 }, 2, 67, 1.0, Some(0.1)));
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, 33_001, 2, 1.0, None));
+    cases
+}
+
+pub fn cached_attention() -> Vec<Case> {
+    let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
+        op: Op::CachedAttention { heads },
+        feeds: vec![
+            floats(&[1, time, heads.packed()]),
+            Feed::Cache(0, vec![heads.kv_heads, positions, heads.head_size]),
+            Feed::Cache(1, vec![heads.kv_heads, positions, heads.head_size]),
+            Feed::Cursor(start, length),
+        ],
+    };
+    let mut cases = Vec::new();
+    for heads in head_sizes() {
+        cases.push(case(heads, 1, 17, 0, 1));
+        cases.push(case(heads, 1, 17, 16, 1));
+        cases.push(case(heads, 8, 37, 5, 8));
+        cases.push(case(heads, 8, 37, 13, 3));
+    }
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 128 }, 1, 300, 271, 1));
+    cases
+}
+
+pub fn last_row() -> Vec<Case> {
+    let case = |time: usize, width: usize, start: u32, length: u32| Case {
+        op: Op::LastRow,
+        feeds: vec![floats(&[1, time, width]), Feed::Cursor(start, length)],
+    };
+    vec![case(1, 1, 0, 1), case(1, 5, 9, 1), case(7, 129, 2, 4), case(7, 129, 0, 7)]
+}
+
+pub fn activation() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for kind in [
+        Activation::GeluExact,
+        Activation::GeluTanh,
+        Activation::Relu,
+        Activation::ReluSquared,
+        Activation::Silu,
+    ] {
+        for (shape, scale) in [
+            (vec![1], 1.0),
+            (vec![2, 3, 5], 3.0),
+            (vec![7, 36], 3.0),
+            (vec![13, 257], 3.0),
+            (vec![1031], 40.0),
+        ] {
+            cases.push(Case { op: Op::Activation(kind), feeds: vec![Feed::Floats(shape, scale)] });
+        }
+    }
+    cases.push(Case { op: Op::Activation(Activation::Silu), feeds: vec![floats(&[VAST])] });
+    cases
+}
+
+pub fn gate() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for gate in [Gate::Swiglu, Gate::Geglu] {
+        for (shape, scale) in [
+            (vec![1, 2], 1.0),
+            (vec![2, 3, 10], 3.0),
+            (vec![7, 72], 3.0),
+            (vec![13, 514], 3.0),
+            (vec![3, 46], 40.0),
+            (vec![MANY, 6], 3.0),
+        ] {
+            cases.push(Case { op: Op::Gate(gate), feeds: vec![Feed::Floats(shape, scale)] });
+        }
+    }
+    cases
+}
+
+pub fn dropouts() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, rate) in
+        [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
+    {
+        let site = dropout(rate);
+        cases.push(Case { op: Op::Dropout { site, residual: false }, feeds: vec![floats(&shape)] });
+        if shape[0] < VAST {
+            let feeds = vec![floats(&shape), floats(&shape)];
+            cases.push(Case { op: Op::Dropout { site, residual: true }, feeds });
+        }
+    }
+    cases
+}
+
+pub fn add() -> Vec<Case> {
+    [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
+        .map(|shape| Case { op: Op::Add, feeds: vec![floats(&shape), floats(&shape)] })
+        .to_vec()
+}
+
+pub fn cross_entropy() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, vocabulary, scale) in [
+        (vec![1], 1, 1.0),
+        (vec![2, 3], 7, 3.0),
+        (vec![3, 17], 65, 3.0),
+        (vec![5], 1031, 3.0),
+        (vec![2], 50_257, 3.0),
+        (vec![7], 67, 90.0),
+        (vec![MANY], 3, 3.0),
+    ] {
+        for (label_smoothing, ignore_index) in
+            [(0.0, None), (0.1, None), (0.0, Some(0)), (0.2, Some(u32::MAX))]
+        {
+            let logits = [&shape[..], &[vocabulary]].concat();
+            cases.push(Case {
+                op: Op::CrossEntropy { label_smoothing, ignore_index },
+                feeds: vec![
+                    Feed::Floats(logits, scale),
+                    Feed::Targets(shape.clone(), vocabulary, ignore_index),
+                ],
+            });
+        }
+    }
+    cases
+}

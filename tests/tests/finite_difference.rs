@@ -1,0 +1,123 @@
+//! Every differentiable op against nothing but its own forward formula: central differences in f64 of the reference's forward
+//! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
+
+mod common;
+
+use common::cases::{self, Built, Case};
+use common::numbers;
+use glasshouse_engine::cpu;
+use glasshouse_engine::executor::Data;
+use glasshouse_engine::graph::{Input, Op, Type, ValueId, gradient_from};
+use glasshouse_engine::reference::{self, Device};
+
+/// Step of the differences: their error is of its square, plus 1e-16 divided by it.
+const STEP: f64 = 1e-5;
+/// Largest case: every entry of every input costs two runs.
+const ENTRIES: usize = 700;
+/// How far the autodiff in f64, read back in f32, and our f32 backward ops may lie off, relative to the largest entry.
+const AUTODIFF: f64 = 2e-7;
+const OURS: f64 = 2e-5;
+
+/// Σ output·seed.
+fn weighted(built: &Built, floats: &[(ValueId, Vec<f64>)], ids: &[(ValueId, Vec<u32>)], seed: &[f32]) -> f64 {
+    let output = reference::run_graph_in_f64(&built.graph, floats, ids, &built.outputs[..1]).expect("a run");
+    output[0].iter().zip(seed).map(|(entry, seed)| entry * f64::from(*seed)).sum()
+}
+
+fn differences(built: &Built, seed: &[f32]) -> Vec<Vec<f64>> {
+    let (mut floats, mut ids) = (Vec::new(), Vec::new());
+    for (id, data) in &built.inputs {
+        match data {
+            Data::F32(numbers) => {
+                floats.push((*id, numbers.iter().map(|number| f64::from(*number)).collect()))
+            }
+            Data::U32(numbers) => ids.push((*id, numbers.clone())),
+        }
+    }
+    let mut all: Vec<Vec<f64>> = Vec::new();
+    for wrt in &built.differentiable {
+        let at = floats.iter().position(|(id, _): &(ValueId, Vec<f64>)| id == wrt).expect("an input");
+        let mut slopes = Vec::new();
+        for entry in 0..floats[at].1.len() {
+            let before = floats[at].1[entry];
+            let mut side = |step: f64| {
+                floats[at].1[entry] = before + step;
+                weighted(built, &floats, &ids, seed)
+            };
+            let slope = (side(STEP) - side(-STEP)) / (2.0 * STEP);
+            floats[at].1[entry] = before;
+            slopes.push(slope);
+        }
+        all.push(slopes);
+    }
+    all
+}
+
+fn ours(case: &Case, built: &Built, seed: &[f32]) -> Vec<Vec<f32>> {
+    let (mut graph, mut inputs) = (built.graph.clone(), built.inputs.clone());
+    let read = if let Op::CrossEntropy { label_smoothing, ignore_index } = case.op {
+        let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: seed[0] };
+        let operands = [inputs[0].0, inputs[1].0, built.outputs[1], built.outputs[0]];
+        graph.push(op, &operands).expect("a backward op")
+    } else {
+        let shape = graph.ty(built.outputs[0]).shape.clone();
+        let value = graph.input(Input::Free(99), Type::f32(&shape));
+        inputs.push((value, Data::F32(seed.to_vec())));
+        let found = gradient_from(&mut graph, &[(built.outputs[0], value)], &built.differentiable);
+        found.expect("a gradient").into_iter().map(|gradient| gradient.expect("of every input")).collect()
+    };
+    inputs.extend(built.token_order(&graph));
+    let read = cpu::run_graph(&graph, &inputs, &read).expect("a run on the CPU");
+    floats(read)
+}
+
+fn floats(data: Vec<Data>) -> Vec<Vec<f32>> {
+    let float = |data| match data {
+        Data::F32(numbers) => numbers,
+        Data::U32(_) => panic!("gradients are floats"),
+    };
+    data.into_iter().map(float).collect()
+}
+
+fn deviation(got: &[f32], expected: &[f64]) -> f64 {
+    let scale = expected.iter().fold(1e-30f64, |most, number| most.max(number.abs()));
+    let apart = got.iter().zip(expected).map(|(got, expected)| (f64::from(*got) - expected).abs());
+    apart.fold(0.0, |most, apart| if apart.is_nan() { f64::INFINITY } else { f64::max(most, apart) }) / scale
+}
+
+fn check(cases: &[Case]) {
+    let small: Vec<&Case> = cases.iter().filter(|case| case.size() <= ENTRIES).collect();
+    assert!(!small.is_empty(), "no case is small enough");
+    for case in small {
+        let built = case.build();
+        let count = built.graph.ty(built.outputs[0]).count();
+        // Of a loss only the mean is differentiable, not the number of rows.
+        let seed =
+            if matches!(case.op, Op::CrossEntropy { .. }) { vec![0.5, 0.0] } else { numbers(99, count) };
+        let expected = differences(&built, &seed);
+        let (output, wrt) = (built.outputs[0], &built.differentiable);
+        let device = Device::flex_in_f64();
+        let autodiff =
+            reference::gradients_of(&built.graph, &built.inputs, output, seed.clone(), wrt, &device);
+        for (who, gradients, bound) in [
+            ("autodiff", floats(autodiff.expect("the reference")), AUTODIFF),
+            ("our backward ops", ours(case, &built, &seed), OURS),
+        ] {
+            for (at, (got, expected)) in gradients.iter().zip(&expected).enumerate() {
+                let apart = deviation(got, expected);
+                assert!(apart <= bound, "{who}: {case:?}, input {at}: {apart:.1e} > {bound:.0e}");
+            }
+        }
+    }
+}
+
+macro_rules! differences {
+    ($($op:ident)*) => {$(
+        #[test]
+        fn $op() {
+            check(&cases::$op());
+        }
+    )*};
+}
+
+differences! { embedding norm linear head_norm rope attention activation gate dropouts add cross_entropy }

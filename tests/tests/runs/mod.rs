@@ -1,0 +1,181 @@
+//! What the tests of training share: a tiny model, a text that it can learn, and sessions of a run.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
+
+use glasshouse_engine::data::{Batches, TokenStore};
+use glasshouse_engine::executor::Executor;
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::graph::random;
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
+use glasshouse_engine::{Result, model};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{ModelConfig, RunConfig, TrainConfig, presets};
+
+pub const VOCABULARY: usize = 23;
+
+/// Sixty steps of a model with dropout, two micro-batches a step, evaluations every 20 steps, checkpoints every 15.
+pub fn config() -> RunConfig {
+    let preset = presets::preset("nanogpt-cpu").expect("a preset");
+    RunConfig {
+        model: ModelConfig {
+            vocabulary: VOCABULARY,
+            context: 16,
+            depth: 2,
+            width: 16,
+            heads: 2,
+            kv_heads: 2,
+            head_size: 8,
+            mlp: glasshouse_protocol::model::Mlp { hidden: 32, ..preset.model.mlp },
+            dropout: Dropout::everywhere(0.1),
+            ..preset.model
+        },
+        train: TrainConfig {
+            steps: 60,
+            batch: 4,
+            accumulate: 2,
+            learning_rate: 1e-2,
+            warmup_steps: 5,
+            eval_interval: 20,
+            eval_batches: 3,
+            checkpoint_interval: 15,
+            sample_interval: 25,
+            sample_prompt: "once".to_owned(),
+            sample_tokens: 7,
+            ..preset.train
+        },
+        ..preset
+    }
+}
+
+/// Tokens of which each but every fifth follows from the one before.
+pub fn store() -> TokenStore {
+    let tokens = |stream: u64, count: u64| {
+        let mut last = 0;
+        (0..count)
+            .map(|at| {
+                let draw = random::nth(3, stream, at);
+                last = if draw % 5 == 0 { (draw >> 32) as u32 } else { last * 7 + 3 } % VOCABULARY as u32;
+                last
+            })
+            .collect()
+    };
+    TokenStore::in_memory(tokens(0, 4000), tokens(1, 700))
+}
+
+/// A project in a temporary folder, gone with the guard.
+pub fn project() -> (tempfile::TempDir, Project) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = Project::open_or_create(&folder.path().join("project")).expect("a project");
+    (folder, project)
+}
+
+pub fn create(project: &Project, config: &RunConfig) -> Run {
+    project.create_run(config, &project.folder().join("data")).expect("a run")
+}
+
+/// Opens a trainer, hands it to `body`.
+pub fn with_trainer<R>(
+    run: &Run,
+    store: &TokenStore,
+    device: &str,
+    options: Options,
+    body: impl FnOnce(&mut Trainer<'_>) -> R,
+) -> Result<R> {
+    pollster::block_on(async {
+        let config = run.config()?;
+        let graphs = model::training_graphs(&config.model, &config.train)?;
+        let batches = Batches::new(store, config.seed, config.train.batch, config.model.context)?;
+        let (executor, _) = Executor::open(device, &graphs, Optimizer::of(&config.train), Some(2)).await?;
+        let began = run.metrics_path().exists();
+        let mut trainer = if began {
+            Trainer::resume(run.clone(), &graphs, batches, executor, options).await?
+        } else {
+            Trainer::start(run.clone(), &graphs, batches, executor, options).await?
+        };
+        Ok(body(&mut trainer))
+    })
+}
+
+/// Trains until the session is over or `enough` says so, which is how a program dies: nothing is saved then.
+pub fn session_until(
+    run: &Run,
+    store: &TokenStore,
+    device: &str,
+    options: Options,
+    mut enough: impl FnMut(&TrainEvent) -> bool,
+) -> Result<Vec<TrainEvent>> {
+    with_trainer(run, store, device, options, |trainer| {
+        let mut events = Vec::new();
+        loop {
+            match pollster::block_on(trainer.next())? {
+                Progress::Event(event) => {
+                    let over = enough(&event);
+                    events.push(event);
+                    if over {
+                        return Ok(events);
+                    }
+                }
+                Progress::SampleDue(request) => {
+                    let text = format!("{} and {} tokens", request.prompt, request.tokens);
+                    events.push(trainer.sample_written(text)?);
+                }
+                Progress::Over => return Ok(events),
+            }
+        }
+    })?
+}
+
+/// Trains until the session is over.
+pub fn session(run: &Run, store: &TokenStore, device: &str, options: Options) -> Result<Vec<TrainEvent>> {
+    session_until(run, store, device, options, |_| false)
+}
+
+/// The events without what two equal runs may differ in: speed and places. JSON's reader is a bit less exact than its writer,
+/// so the learning rate, the only double, is rounded.
+pub fn numbers(events: &[TrainEvent]) -> Vec<TrainEvent> {
+    events
+        .iter()
+        .filter(|event| !matches!(event, TrainEvent::Notice { .. } | TrainEvent::Done { .. }))
+        .cloned()
+        .map(|mut event| {
+            match &mut event {
+                TrainEvent::Step { lr, tokens_per_s, .. } => {
+                    *lr = f64::from(*lr as f32);
+                    *tokens_per_s = 0.0;
+                }
+                TrainEvent::Checkpoint { path, .. } => path.clear(),
+                _ => {}
+            }
+            event
+        })
+        .collect()
+}
+
+pub fn notices(events: &[TrainEvent]) -> Vec<&str> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Notice { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Bytes of a run's latest checkpoint, which its last checkpoint event names.
+pub fn last_checkpoint(events: &[TrainEvent]) -> Vec<u8> {
+    let path = events.iter().rev().find_map(|event| match event {
+        TrainEvent::Checkpoint { path, .. } => Some(path),
+        _ => None,
+    });
+    std::fs::read(path.expect("a checkpoint")).expect("its file")
+}
+
+/// Steps of the evaluations, samples and checkpoints.
+pub fn steps_of(events: &[TrainEvent], wanted: fn(&TrainEvent) -> bool) -> Vec<u64> {
+    events.iter().filter(|event| wanted(event)).filter_map(TrainEvent::step).collect()
+}
+
+/// The software or real adapter that GPU tests run on.
+pub fn test_adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}

@@ -1,0 +1,40 @@
+//! The self-test passes on the executors, and fails where an executor computes something else.
+
+use glasshouse_engine::selftest::{self, Report, Row};
+
+fn passes(device: &str) {
+    let report = pollster::block_on(selftest::run(device, None)).expect("a device");
+    println!("{report}");
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.rows.len(), 14, "seven comparisons of two models");
+    // Two computations that agree to the last bit in everything are one computation.
+    assert!(report.rows.iter().any(|row| row.deviation > 0.0), "the device was compared with itself");
+}
+
+#[test]
+fn cpu() {
+    passes("cpu");
+}
+
+#[test]
+fn gpu() {
+    passes(&std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned()));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_an_error() {
+    let error = pollster::block_on(selftest::run("no such adapter", None)).expect_err("no device");
+    assert!(error.to_string().contains("no such adapter"), "{error}");
+}
+
+#[test]
+fn one_deviation_fails_the_report_and_is_named() {
+    let row = |deviation| Row { model: "gpt", what: "gradient".to_owned(), deviation, bound: 5e-5 };
+    let good = Report { device: "a device".to_owned(), rows: vec![row(1e-6)] };
+    assert!(good.passed() && good.to_string().contains("passed"));
+    for deviation in [1e-4, f64::INFINITY, f64::NAN] {
+        let bad = Report { rows: vec![row(1e-6), row(deviation)], ..good.clone() };
+        assert!(!bad.passed());
+        assert!(bad.to_string().contains("FAILED") && bad.to_string().contains("TOO FAR"));
+    }
+}

@@ -1,0 +1,335 @@
+//! The training loop from start to end: what is due when, equal bits from equal seeds, interruptions that leave no trace in
+//! the numbers, and divergence.
+
+mod runs;
+
+use glasshouse_engine::data::{Batches, Split, TokenStore};
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
+use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::project::RunState;
+use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
+use glasshouse_engine::train::{Options, TrainEvent, metrics};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Decay, RunConfig, TrainConfig};
+use pollster::block_on;
+use runs::{
+    config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[test]
+fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    let events = session(&run, &store(), "cpu", Options::default()).unwrap();
+    let steps = steps_of(&events, |event| matches!(event, TrainEvent::Step { .. }));
+    assert_eq!(steps, (1..=60).collect::<Vec<_>>());
+    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Eval { .. })), [0, 20, 40, 60]);
+    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Sample { .. })), [25, 50, 60]);
+    // Every best evaluation saves, too.
+    let best = steps_of(&events, |event| matches!(event, TrainEvent::Eval { best: true, .. }));
+    let mut saved: Vec<u64> = best.iter().copied().chain([15, 30, 45, 60]).collect();
+    saved.sort_unstable();
+    saved.dedup();
+    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Checkpoint { .. })), saved);
+    let losses: Vec<f32> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        (losses[0] - (runs::VOCABULARY as f32).ln()).abs() < 0.1 && losses[3] < losses[0] - 0.5,
+        "{losses:?}"
+    );
+    let lowest = losses[1..].iter().copied().fold(f32::INFINITY, f32::min);
+    match events.last() {
+        Some(TrainEvent::Done {
+            step: 60, finished: true, val_loss, best_val_loss, tokens_per_s, ..
+        }) => {
+            assert_eq!((*val_loss, *best_val_loss), (Some(losses[3]), Some(lowest)));
+            assert!(*tokens_per_s > 0.0);
+        }
+        other => panic!("{other:?}"),
+    }
+    let record = run.record().unwrap();
+    assert_eq!((record.state, record.step, record.best_val_loss), (RunState::Finished, 60, Some(lowest)));
+    assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&events));
+    let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
+    let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
+    assert_eq!(best.unwrap().unwrap().info.val_loss, Some(lowest));
+}
+
+#[test]
+fn equal_seeds_give_equal_bits_and_others_do_not() {
+    let (_folder, project) = project();
+    let train = |config: &RunConfig| {
+        let events = session(&create(&project, config), &store(), "cpu", Options::default()).unwrap();
+        (numbers(&events), last_checkpoint(&events))
+    };
+    let first = train(&config());
+    assert_eq!(first, train(&config()));
+    assert_ne!(first.0, train(&RunConfig { seed: 2, ..config() }).0);
+}
+
+/// Sixty steps without and with interruptions give the same numbers and the same final state, to the bit.
+fn interruptions_leave_no_trace(device: &str) {
+    let (_folder, project) = project();
+    let store = store();
+    let straight = session(&create(&project, &config()), &store, device, Options::default()).unwrap();
+    let run = create(&project, &config());
+    // Between an evaluation and a checkpoint, as `--stop-after 33` has it.
+    let options = Options { stop_after: Some(33), ..Options::default() };
+    let first = session(&run, &store, device, options).unwrap();
+    assert!(
+        matches!(first.last(), Some(TrainEvent::Done { step: 33, finished: false, .. })),
+        "{:?}",
+        first.last()
+    );
+    assert_eq!(run.record().unwrap().state, RunState::Stopped);
+    // Then a program that dies seven steps on, so that those are done twice.
+    let second =
+        session_until(&run, &store, device, Options::default(), |event| event.step() == Some(40)).unwrap();
+    assert_eq!(second.first().and_then(TrainEvent::step), Some(34));
+    assert_eq!(run.record().unwrap().state, RunState::Running);
+    let third = session(&run, &store, device, Options::default()).unwrap();
+    assert_eq!(notices(&third), [""; 0]);
+    let without_saves = |events: &[TrainEvent]| {
+        let mut events = numbers(events);
+        events.retain(|event| !matches!(event, TrainEvent::Checkpoint { .. }));
+        events
+    };
+    let recorded = metrics::read(&run.metrics_path()).unwrap();
+    assert_eq!(without_saves(&recorded), without_saves(&straight));
+    assert_eq!(last_checkpoint(&third), last_checkpoint(&straight));
+    let again = session(&run, &store, device, Options::default()).unwrap();
+    assert!(matches!(again[..], [TrainEvent::Done { step: 60, finished: true, .. }]), "{again:?}");
+}
+
+#[test]
+fn interruptions_leave_no_trace_on_the_cpu() {
+    interruptions_leave_no_trace("cpu");
+}
+
+#[test]
+fn interruptions_leave_no_trace_on_the_gpu() {
+    interruptions_leave_no_trace(&runs::test_adapter());
+}
+
+#[test]
+fn a_request_to_stop_saves_and_what_was_due_is_done_on_resuming() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = Options { stop: stop.clone(), ..Options::default() };
+    // Step 20 has an evaluation due; the request comes before it.
+    let events = session_until(&run, &store, "cpu", options, |event| {
+        if event.step() == Some(20) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        false
+    })
+    .unwrap();
+    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Eval { .. })), [0]);
+    assert!(matches!(events[events.len() - 2], TrainEvent::Checkpoint { step: 20, .. }), "{events:?}");
+    assert!(matches!(events.last(), Some(TrainEvent::Done { step: 20, finished: false, .. })));
+    let rest = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert!(matches!(rest.first(), Some(TrainEvent::Eval { step: 20, .. })), "{:?}", rest.first());
+}
+
+#[test]
+fn resuming_a_run_that_died_before_its_first_checkpoint_begins_again() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session_until(&run, &store, "cpu", Options::default(), |event| event.step() == Some(4)).unwrap();
+    let events = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert!(notices(&events)[0].contains("begins at step 0"), "{:?}", notices(&events));
+    let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
+    assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
+    assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&straight));
+}
+
+#[test]
+fn a_changed_configuration_is_noticed_on_resuming() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session(&run, &store, "cpu", Options { stop_after: Some(10), ..Options::default() }).unwrap();
+    let mut changed = run.config().unwrap();
+    changed.train.steps = 20;
+    run.save_config(&changed).unwrap();
+    let events = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert!(notices(&events)[0].contains("run.toml was changed"), "{:?}", notices(&events));
+    assert!(matches!(events.last(), Some(TrainEvent::Done { step: 20, finished: true, .. })));
+}
+
+#[test]
+fn one_window_is_learnt_by_heart() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.model.dropout = Dropout::default();
+    config.train = TrainConfig { steps: 150, eval_interval: 150, sample_interval: 0, ..config.train };
+    let window: Vec<u32> = (0..17).map(|at| at * at * 5 % runs::VOCABULARY as u32).collect();
+    let store = TokenStore::in_memory(window.clone(), window);
+    let events = session(&create(&project, &config), &store, "cpu", Options::default()).unwrap();
+    let last = events.iter().rev().find_map(|event| match event {
+        TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
+        _ => None,
+    });
+    assert!(last.unwrap() < 0.05, "{last:?}");
+}
+
+#[test]
+fn accumulated_micro_batches_are_one_large_batch() {
+    let mut config = config();
+    config.model.dropout = Dropout::default();
+    let store = store();
+    let final_weights = |batch: usize, accumulate: usize| {
+        let train = TrainConfig { batch, accumulate, ..config.train.clone() };
+        let graphs = training_graphs(&config.model, &train).unwrap();
+        let layout = ArenaLayout::of(&graphs.train);
+        let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+        // The same eight windows a step, cut differently.
+        let batches = Batches::new(&store, 1, 8, config.model.context).unwrap();
+        let size = batch * config.model.context;
+        let steps: Vec<StepInput> = (0..5)
+            .map(|step| {
+                let all = batches.train(step, 0).unwrap();
+                let micro_batches =
+                    all.tokens.chunks(size).zip(all.targets.chunks(size)).map(|(tokens, targets)| {
+                        MicroBatch { tokens: tokens.to_vec(), targets: targets.to_vec(), seed: [0, 0] }
+                    });
+                StepInput { step, learning_rate: 1e-3, micro_batches: micro_batches.collect() }
+            })
+            .collect();
+        block_on(async {
+            let optimizer = Optimizer::of(&train);
+            let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, None).await.unwrap();
+            executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+            let reports = executor.train(&steps).await.unwrap();
+            (reports, executor.state().await.unwrap().parameters)
+        })
+    };
+    let (reports, weights) = final_weights(8, 1);
+    let (accumulated_reports, accumulated) = final_weights(2, 4);
+    for (one, other) in reports.iter().zip(&accumulated_reports) {
+        assert!((one.loss - other.loss).abs() < 2e-6 * one.loss, "{one:?} {other:?}");
+        assert!(
+            (one.gradient_norm - other.gradient_norm).abs() < 1e-4 * one.gradient_norm,
+            "{one:?} {other:?}"
+        );
+    }
+    // Adam divides a gradient by its size, so entries of tiny gradients carry their own rounding; a step moves 1e-3.
+    let apart = weights.iter().zip(&accumulated).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-4, "{apart}");
+}
+
+#[test]
+fn the_whole_validation_split_can_be_evaluated() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    let options = Options { evaluate_whole_split: true, stop_after: Some(1), ..Options::default() };
+    let events = session(&run, &store, "cpu", options).unwrap();
+    let Some(TrainEvent::Eval { step: 0, val_loss, .. }) = events.first() else {
+        panic!("{:?}", events.first())
+    };
+    let config = config();
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    let layout = ArenaLayout::of(&graphs.train);
+    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    let batches = Batches::new(&store, config.seed, config.train.batch, config.model.context).unwrap();
+    let (mut sum, mut count) = (0.0, 0.0);
+    block_on(async {
+        let optimizer = Optimizer::of(&config.train);
+        let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, None).await.unwrap();
+        executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+        for batch in batches.full(Split::Validation) {
+            let batch = batch.unwrap();
+            let micro_batch = MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] };
+            for (loss, rows) in executor.evaluate(&[micro_batch]).await.unwrap() {
+                sum += f64::from(loss) * f64::from(rows);
+                count += f64::from(rows);
+            }
+        }
+    });
+    assert_eq!(count, 699.0);
+    assert!((f64::from(*val_loss) - sum / count).abs() < 1e-6, "{val_loss} {}", sum / count);
+    // A resumed run keeps to it.
+    assert!(run.record().unwrap().evaluate_whole_split);
+}
+
+#[test]
+fn a_diverged_run_says_so_and_keeps_its_checkpoint() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train =
+        TrainConfig { learning_rate: 1e30, min_learning_rate: 0.0, warmup_steps: 0, ..config.train };
+    let run = create(&project, &config);
+    let mut shown = Vec::new();
+    let error = session_until(&run, &store(), "cpu", Options::default(), |event| {
+        shown.push(event.clone());
+        false
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("training diverged") && error.contains("train.learning_rate"), "{error}");
+    assert!(notices(&shown)[0].contains("not finite"), "{:?}", notices(&shown));
+    let record = run.record().unwrap();
+    assert_eq!((record.state, record.error), (RunState::Failed, Some(error)));
+}
+
+#[test]
+fn a_run_begins_once() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session(&run, &store, "cpu", Options { stop_after: Some(1), ..Options::default() }).unwrap();
+    std::fs::remove_file(run.metrics_path()).unwrap();
+    let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
+    assert!(error.contains("this run began before"), "{error}");
+}
+
+/// nanoGPT's `get_lr` with its shakespeare-char settings (learning_rate 1e-3, min_lr 1e-4, warmup_iters 100, lr_decay_iters
+/// 2000), computed by Python's math module.
+#[test]
+fn the_cosine_is_nanogpts() {
+    let train = TrainConfig::default();
+    for (step, expected) in [
+        (0, 9.900990099009901e-06),
+        (50, 0.000504950495049505),
+        (99, 0.0009900990099009901),
+        (100, 0.001),
+        (101, 0.0009999993848585915),
+        (1050, 0.00055),
+        (1999, 0.00010000061514140841),
+        (2000, 0.0001),
+        (5000, 0.0001),
+    ] {
+        let rate = train.learning_rate_at(step);
+        assert!((rate - expected).abs() < 1e-12, "{step}: {rate} {expected}");
+    }
+}
+
+#[test]
+fn the_other_schedules_have_their_shapes() {
+    let at = |decay, decay_steps| {
+        let train = TrainConfig {
+            steps: 100,
+            learning_rate: 1.0,
+            min_learning_rate: 0.2,
+            warmup_steps: 9,
+            decay,
+            decay_steps,
+            ..TrainConfig::default()
+        };
+        [0, 4, 8, 9, 49, 80, 90, 95, 99, 100, 500]
+            .map(|step| (train.learning_rate_at(step) * 1e4).round() / 1e4)
+    };
+    assert_eq!(at(Decay::Constant, 0), [0.1, 0.5, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+    let linear = [0.1, 0.5, 0.9, 1.0, 0.6484, 0.3758, 0.2879, 0.244, 0.2088, 0.2, 0.2];
+    assert_eq!(at(Decay::Linear, 0), linear);
+    assert_eq!(at(Decay::WarmupStableDecay, 0), [0.1, 0.5, 0.9, 1.0, 1.0, 1.0, 1.0, 0.6, 0.28, 0.2, 0.2]);
+    assert_eq!(at(Decay::WarmupStableDecay, 20), [0.1, 0.5, 0.9, 1.0, 1.0, 1.0, 0.6, 0.4, 0.24, 0.2, 0.2]);
+}
