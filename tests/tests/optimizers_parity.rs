@@ -1,5 +1,6 @@
 //! Every update rule on every executor against the oracle: weights and both moments after a few accumulated, clipped steps,
 //! the state carried from one executor into another, and the step that must be skipped.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
 mod common;
 
