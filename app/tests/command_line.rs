@@ -152,7 +152,7 @@ fn tokenizers_train_encode_and_decode() {
     let folder = folder.path();
     stories(folder);
     for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
-        succeed(folder, &["tokenizer", "train", "--kind", kind, "--vocab", "400", "--data", "stories.txt", "--to", "t.json"]);
+        succeed(folder, &["tokenizer", "train", "--kind", kind, "--vocab", "700", "--data", "stories.txt", "--to", "t.json"]);
         let text = "The cat said, \"We can go home.\"";
         let line = succeed(folder, &["tokenizer", "encode", "--file", "t.json", "--text", text, "--json"]);
         let encoded: Value = serde_json::from_str(&line).unwrap();

@@ -100,31 +100,39 @@ fn camel(name: &str) -> String {
 
 /// Enumerations of the choices, and the function that finds a variant.
 fn selector(text: &mut String, file: &KernelFile) {
-    let (mut parameters, mut index) = (Vec::new(), "0".to_owned());
+    let (mut parameters, mut terms) = (Vec::new(), Vec::new());
+    // Variants from one value of an axis to its next.
+    let mut stride = file.variants.len();
     for axis in &file.axes {
-        match axis {
+        let value = match axis {
             Axis::Switch(name) => {
                 parameters.push(format!("{name}: bool"));
-                index = format!("({index}) * 2 + usize::from({name})");
+                stride /= 2;
+                format!("usize::from({name})")
             }
             Axis::Choice(name, choices) => {
-                let ty = camel(name);
-                let _ = writeln!(text, "    /// Which `{name}` the variant is built for.");
-                let _ = writeln!(text, "    #[derive(Clone, Copy, Debug, PartialEq, Eq)]");
-                let _ = writeln!(text, "    pub enum {ty} {{");
-                for choice in choices {
-                    let _ =
-                        writeln!(text, "        /// `{choice}` in the source.\n        {},", camel(choice));
-                }
-                let _ = writeln!(text, "    }}\n");
-                parameters.push(format!("{name}: {ty}"));
-                index = format!("({index}) * {} + {name} as usize", choices.len());
+                choice(text, name, choices);
+                parameters.push(format!("{name}: {}", camel(name)));
+                stride /= choices.len();
+                format!("{name} as usize")
             }
-        }
+        };
+        terms.push(if stride == 1 { value } else { format!("{value} * {stride}") });
     }
+    let index = if terms.is_empty() { "0".to_owned() } else { terms.join(" + ") };
     let _ = writeln!(text, "    /// The variant with these features.");
     let _ = writeln!(text, "    pub fn kernel({}) -> &'static Kernel {{", parameters.join(", "));
     let _ = writeln!(text, "        &VARIANTS[{index}]\n    }}\n");
+}
+
+fn choice(text: &mut String, name: &str, choices: &[String]) {
+    let _ = writeln!(text, "    /// Which `{name}` the variant is built for.");
+    let _ = writeln!(text, "    #[derive(Clone, Copy, Debug, PartialEq, Eq)]");
+    let _ = writeln!(text, "    pub enum {} {{", camel(name));
+    for choice in choices {
+        let _ = writeln!(text, "        /// `{choice}` in the source.\n        {},", camel(choice));
+    }
+    let _ = writeln!(text, "    }}\n");
 }
 
 fn descriptor(text: &mut String, name: &str, variant: &Variant, source: &str) {

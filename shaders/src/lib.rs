@@ -10,3 +10,6 @@ mod kernel;
 pub use kernel::{Access, Kernel, KernelBinding, Structure};
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
+
+#[cfg(test)]
+mod tests;

@@ -81,13 +81,7 @@ impl Case {
     }
 }
 
-fn run(
-    gpu: &Gpu,
-    target: Target,
-    graph: &Graph,
-    fed: &[(ValueId, Data)],
-    read: &[ValueId],
-) -> Vec<Vec<f32>> {
+fn run(gpu: &Gpu, target: Target, graph: &Graph, fed: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Vec<f32>> {
     let results = pollster::block_on(run_graph_for(gpu, graph, fed, read, SEED, target)).unwrap();
     let floats = |data| match data {
         Data::F32(entries) => entries,
@@ -146,7 +140,8 @@ fn linear_layers() {
                 |k, column| floats[1][column * inner + k],
                 |row, column| {
                     let shift = if bias { f64::from(floats[2][column]) } else { 0.0 };
-                    let stream = floats.last().map_or(0.0, |r| f64::from(r[(row * columns + column) % r.len()]));
+                    let stream =
+                        floats.last().map_or(0.0, |r| f64::from(r[(row * columns + column) % r.len()]));
                     shift + if residual { stream } else { 0.0 }
                 },
             );
@@ -249,11 +244,7 @@ fn norms_and_their_gradients() {
         let form = NormForm { kind, eps };
         for (rows, columns) in [(1, 2), (3, 7), (65, 20), (131, 257), (2, 768), (200, 8)] {
             for flag in [false, true] {
-                let floats = [
-                    noise(rows * columns, 0),
-                    noise(columns, 1),
-                    noise(rows * columns, 2),
-                ];
+                let floats = [noise(rows * columns, 0), noise(columns, 1), noise(rows * columns, 2)];
                 let [y, statistics, dx, dw, db] = normed(kind, f64::from(eps), (rows, columns), &floats);
                 let mut case = Case::default();
                 case.noise(&[rows, columns]);
@@ -358,8 +349,7 @@ fn activations_and_gates() {
             let value = case.graph.input(Input::Free(0), Type::f32(&[count]));
             case.fed.push((value, Data::F32(x.clone())));
             case.noise(&[count]);
-            let truth =
-                both.iter().zip(&case.floats[0]).map(|(both, dy)| both.1 * f64::from(*dy)).collect();
+            let truth = both.iter().zip(&case.floats[0]).map(|(both, dy)| both.1 * f64::from(*dy)).collect();
             case.check(&gpu, Op::ActivationBackward(kind), &[], &[truth], 1e-5);
         }
     }
@@ -407,7 +397,8 @@ fn dropout_draws_the_host_s_mask() {
             let truth: Vec<f64> = (0..count)
                 .map(|at| {
                     let stream = if residual { f64::from(case.floats[1][at]) } else { 0.0 };
-                    stream + if kept(at) { f64::from(case.floats[0][at]) / f64::from(1.0f32 - 0.3) } else { 0.0 }
+                    stream
+                        + if kept(at) { f64::from(case.floats[0][at]) / f64::from(1.0f32 - 0.3) } else { 0.0 }
                 })
                 .collect();
             assert!((600..800).contains(&(0..count).filter(|at| kept(*at)).count()));
@@ -487,7 +478,9 @@ fn cross_entropy_and_its_gradient() {
             let mut case = Case::default();
             case.noise(&[rows, vocabulary]);
             case.ids(Input::Targets, &[rows], goals.clone());
-            for (number, (shape, entries)) in [(vec![rows, 2], &pairs), (vec![2], &loss)].into_iter().enumerate() {
+            for (number, (shape, entries)) in
+                [(vec![rows, 2], &pairs), (vec![2], &loss)].into_iter().enumerate()
+            {
                 let value = case.graph.input(Input::Free(7 + number as u32), Type::f32(&shape));
                 case.fed.push((value, Data::F32(entries.iter().map(|entry| *entry as f32).collect())));
             }

@@ -31,7 +31,9 @@ fn estimated(run: &RunConfig, target: Target) -> Estimate {
 
 #[test]
 fn dispatches_stay_within_the_budget() {
-    for (name, batch) in [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)] {
+    for (name, batch) in
+        [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)]
+    {
         for target in TARGETS {
             let run = run(name, batch);
             let budget = 30 * run.model.depth + 30;
@@ -152,7 +154,9 @@ fn bindings_are_lawful() {
                     assert_eq!(place.offset % 256, 0, "{}", kernel.name);
                     let whole = place.bytes.is_none_or(|bytes| bytes % u64::from(kind.stride) == 0);
                     assert!(whole, "{}: {} of {:?}", kernel.name, kind.name, place.bytes);
-                    let clash = bound.iter().any(|(other, with)| with.buffer == place.buffer && other.access != kind.access);
+                    let clash = bound
+                        .iter()
+                        .any(|(other, with)| with.buffer == place.buffer && other.access != kind.access);
                     assert!(!clash, "{}: {:?} is read and written", kernel.name, place.buffer);
                 }
             }

@@ -1,7 +1,7 @@
 //! Every kernel variant as it is shipped: core WGSL within WebGPU's default limits, which every native shading language can
 //! express, described truly.
 
-use glasshouse_shaders::{Access, KERNELS, Kernel, linear, optimizer};
+use crate::{Access, KERNELS, Kernel, linear, optimizer};
 use naga::back::{hlsl, msl};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::HashSet;
