@@ -82,9 +82,9 @@ impl std::fmt::Display for Report {
             )?;
         }
         if self.passed() {
-            write!(formatter, "passed: this device computes what it should")
+            writeln!(formatter, "passed: this device computes what it should")
         } else {
-            write!(
+            writeln!(
                 formatter,
                 "FAILED: do not trust runs on this device; train with --device cpu, and report this table"
             )

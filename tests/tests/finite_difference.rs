@@ -1,5 +1,6 @@
 //! Every differentiable op against nothing but its own forward formula: central differences in f64 of the reference's forward
 //! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
 mod common;
 
@@ -29,7 +30,7 @@ fn differences(built: &Built, seed: &[f32]) -> Vec<Vec<f64>> {
     for (id, data) in &built.inputs {
         match data {
             Data::F32(numbers) => {
-                floats.push((*id, numbers.iter().map(|number| f64::from(*number)).collect()))
+                floats.push((*id, numbers.iter().map(|number| f64::from(*number)).collect()));
             }
             Data::U32(numbers) => ids.push((*id, numbers.clone())),
         }

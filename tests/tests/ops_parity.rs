@@ -1,5 +1,6 @@
 //! Every op on every executor against the reference in f64: forward values, and the gradients of all inputs, for which the
 //! op's own gradient rule and backward ops run.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
 mod common;
 
@@ -21,13 +22,13 @@ struct Bounds {
 enum Tested {
     Cpu,
     /// With the kernels for a software adapter, or with those for hardware.
-    Gpu(gpu::Gpu, Target),
+    Gpu(Box<gpu::Gpu>, Target),
 }
 
 impl Tested {
     fn gpu(target: Target) -> Self {
         let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())));
-        Self::Gpu(device.expect("the tests' adapter"), target)
+        Self::Gpu(Box::new(device.expect("the tests' adapter")), target)
     }
 
     fn run(&self, graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Vec<f32>> {

@@ -1,0 +1,145 @@
+//! Models of every kind that the configuration allows, drawn at random: loss and every gradient on each executor against the
+//! oracle. Single ops agree (`ops_parity.rs`); here they meet in graphs that no preset and no fixture has.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
+
+mod common;
+
+use common::{deviation, ids};
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
+use glasshouse_engine::graph::{ParameterId, random};
+use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::reference::{Device, ReferenceExecutor};
+use glasshouse_protocol::model::{Dropout, Initialisation};
+use glasshouse_protocol::{
+    Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,
+};
+use pollster::block_on;
+
+const MODELS: u64 = 24;
+const LOSS: f64 = 5e-6;
+const GRADIENT: f64 = 5e-5;
+
+/// Draws one after the other.
+struct Draw {
+    model: u64,
+    number: u64,
+}
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.number += 1;
+        (random::nth(41, self.model, self.number) % limit as u64) as usize
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+fn model(draw: &mut Draw) -> ModelConfig {
+    let kv_heads = 1 + draw.below(3);
+    let norm = NormConfig {
+        kind: draw.of(&[NormKind::Layer, NormKind::Rms]),
+        eps: 1e-5,
+        bias: draw.of(&[false, true]),
+        placement: draw.of(&[NormPlacement::Pre, NormPlacement::Post]),
+    };
+    let rates = |draw: &mut Draw| draw.of(&[0.0, 0.0, 0.1, 0.4]);
+    ModelConfig {
+        vocabulary: 2 + draw.below(70),
+        context: 1 + draw.below(70),
+        depth: 1 + draw.below(2),
+        // Two channels or fewer leave a LayerNorm nothing but signs.
+        width: 2 * (2 + draw.below(30)),
+        heads: kv_heads * (1 + draw.below(3)),
+        kv_heads,
+        head_size: 2 * (1 + draw.below(20)),
+        qk_norm: draw.of(&[false, true]),
+        norm: NormConfig { bias: norm.bias && norm.kind == NormKind::Layer, ..norm },
+        position: draw.of(&[
+            Position::Learned,
+            Position::Sinusoidal,
+            Position::Rope { base: 10_000.0 },
+            Position::None,
+        ]),
+        mlp: Mlp {
+            hidden: 1 + draw.below(90),
+            activation: draw.of(&[
+                Activation::GeluExact,
+                Activation::GeluTanh,
+                Activation::Relu,
+                Activation::ReluSquared,
+                Activation::Silu,
+            ]),
+            gate: draw.of(&[Gate::None, Gate::None, Gate::Swiglu, Gate::Geglu]),
+        },
+        bias: draw.of(&[false, true]),
+        tied_head: draw.of(&[false, true]),
+        dropout: Dropout { embedding: rates(draw), attention: rates(draw), residual: rates(draw) },
+        init: Initialisation { std: 0.3, ..Initialisation::default() },
+    }
+}
+
+fn check(device: &str) {
+    let mut wrong = Vec::new();
+    for number in 0..MODELS {
+        let mut draw = Draw { model: number, number: 0 };
+        let model = model(&mut draw);
+        let train = TrainConfig {
+            batch: 1 + draw.below(4),
+            accumulate: 1 + draw.below(2),
+            label_smoothing: draw.of(&[0.0, 0.0, 0.15]),
+            ignore_index: draw.of(&[None, None, Some(1)]),
+            ..TrainConfig::default()
+        };
+        let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
+        let layout = ArenaLayout::of(&graphs.train);
+        let parameters = initial::parameters(&graphs.train.parameters, &layout, number);
+        let state = ArenaState { parameters, ..ArenaState::default() };
+        let size = train.batch * model.context;
+        let micro = |at: u64| MicroBatch {
+            tokens: ids(2 * at, size, model.vocabulary),
+            targets: ids(2 * at + 1, size, model.vocabulary),
+            seed: random::dropout_seed(3, number, at),
+        };
+        let step = StepInput {
+            step: 0,
+            learning_rate: 0.0,
+            micro_batches: (0..train.accumulate as u64).map(micro).collect(),
+        };
+        let optimizer = Optimizer::of(&train);
+        let mut oracle =
+            ReferenceExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");
+        oracle.set_state(&state).expect("a state");
+        let (loss, gradients) = oracle.gradients(&step).expect("gradients");
+        let mut executor = block_on(Executor::open(device, &graphs, optimizer, None)).expect("a device").0;
+        block_on(executor.set_state(&state)).expect("a state");
+        let (got_loss, got) = block_on(executor.gradients(&step)).expect("gradients");
+        let mut found = vec![("loss".to_owned(), deviation(&[got_loss], &[loss]), LOSS)];
+        // On the scale of the largest of all: a part may have a gradient of exactly 0.
+        let largest = gradients.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
+        for (at, parameter) in graphs.train.parameters.iter().enumerate() {
+            let range = layout.range(ParameterId(at as u32));
+            let scale = |arena: &[f32]| [&arena[range.clone()], &[largest * 0.01]].concat();
+            found.push((parameter.name.clone(), deviation(&scale(&got), &scale(&gradients)), GRADIENT));
+        }
+        for (what, apart, bound) in found {
+            if apart > bound {
+                wrong.push(format!("model {number}, {what}: {apart:.1e} > {bound:.0e}; {model:?} {train:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}: {} lie too far off:\n{}", device, wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn on_cpu() {
+    check("cpu");
+}
+
+#[test]
+fn on_gpu() {
+    check(&common::adapter());
+}
