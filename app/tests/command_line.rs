@@ -60,7 +60,8 @@ fn fail(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     let output = glasshouse(folder, arguments);
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    let line = message.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("{message}"));
+    let line =
+        message.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("{message}"));
     for part in parts {
         assert!(line.contains(part), "{part:?} is not in {line:?}");
     }
@@ -68,7 +69,9 @@ fn fail(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
 }
 
 fn json_lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect()
 }
 
 fn events<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
@@ -81,7 +84,8 @@ fn stories(folder: &Path) {
 }
 
 fn train(folder: &Path, project: &str, more: &[&str]) -> String {
-    let mut arguments = vec!["train", "--data", "stories.txt", "--project", project, "--device", "cpu", "--json"];
+    let mut arguments =
+        vec!["train", "--data", "stories.txt", "--project", project, "--device", "cpu", "--json"];
     arguments.extend_from_slice(SMALL);
     arguments.extend_from_slice(more);
     succeed(folder, &arguments)
@@ -91,7 +95,11 @@ fn losses(lines: &[Value]) -> Vec<(u64, f64, f64)> {
     events(lines, "step")
         .iter()
         .map(|line| {
-            (line["step"].as_u64().unwrap(), line["loss"].as_f64().unwrap(), line["grad_norm"].as_f64().unwrap())
+            (
+                line["step"].as_u64().unwrap(),
+                line["loss"].as_f64().unwrap(),
+                line["grad_norm"].as_f64().unwrap(),
+            )
         })
         .collect()
 }
@@ -100,7 +108,9 @@ fn losses(lines: &[Value]) -> Vec<(u64, f64, f64)> {
 fn help_names_every_subcommand() {
     let folder = tempfile::tempdir().unwrap();
     let text = succeed(folder.path(), &["--help"]);
-    for name in ["train", "generate", "chat", "plan", "devices", "selftest", "corpus", "tokenizer", "export", "bench"] {
+    for name in
+        ["train", "generate", "chat", "plan", "devices", "selftest", "corpus", "tokenizer", "export", "bench"]
+    {
         assert!(text.contains(name), "{name}");
     }
     assert!(succeed(folder.path(), &["completions", "bash"]).contains("glasshouse"));
@@ -135,7 +145,10 @@ fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
         ("gpt2-124m", 12, 124_439_808),
         ("llama-tiny", 6, 0),
     ] {
-        let text = succeed(folder.path(), &["plan", "--preset", preset, "--batch", "1", "--set", "train.accumulate=1", "--json"]);
+        let text = succeed(
+            folder.path(),
+            &["plan", "--preset", preset, "--batch", "1", "--set", "train.accumulate=1", "--json"],
+        );
         let plan: Value = serde_json::from_str(&text).unwrap();
         let counted = plan["parameters"].as_u64().unwrap();
         assert!(parameters == 0 || counted == parameters, "{preset}: {counted}");
@@ -152,7 +165,21 @@ fn tokenizers_train_encode_and_decode() {
     let folder = folder.path();
     stories(folder);
     for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
-        succeed(folder, &["tokenizer", "train", "--kind", kind, "--vocab", "700", "--data", "stories.txt", "--to", "t.json"]);
+        succeed(
+            folder,
+            &[
+                "tokenizer",
+                "train",
+                "--kind",
+                kind,
+                "--vocab",
+                "700",
+                "--data",
+                "stories.txt",
+                "--to",
+                "t.json",
+            ],
+        );
         let text = "The cat said, \"We can go home.\"";
         let line = succeed(folder, &["tokenizer", "encode", "--file", "t.json", "--text", text, "--json"]);
         let encoded: Value = serde_json::from_str(&line).unwrap();
@@ -181,31 +208,65 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
         assert!(line["train_loss"].is_f64() && line["val_loss"].is_f64(), "{line}");
     }
     assert_eq!(events(&whole, "done").len(), 1);
-    assert!(whole.iter().all(|line| line["event"] != "step" || line["lr"].is_f64() && line["tokens_per_s"].is_f64()));
+    assert!(
+        whole
+            .iter()
+            .all(|line| line["event"] != "step" || line["lr"].is_f64() && line["tokens_per_s"].is_f64())
+    );
 
     train(folder, "whole", &["--steps", "20", "--seed", "5"]);
     let runs: Vec<_> = std::fs::read_dir(folder.join("whole/runs")).unwrap().collect();
     assert_eq!(runs.len(), 2);
     fail(folder, &["train", "--project", "whole", "--resume", "--seed", "3"], 2, &["--resume"]);
 
-    let text = succeed(folder, &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"]);
+    let text = succeed(
+        folder,
+        &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"],
+    );
     let lines = json_lines(&text);
     let done = events(&lines, "done");
     assert_eq!(done.len(), 1);
     let pieces: String = events(&lines, "tokens").iter().map(|line| line["text"].as_str().unwrap()).collect();
     assert_eq!(done[0]["text"], pieces.as_str());
     assert!(done[0]["tokens_per_s"].as_f64().unwrap() > 0.0);
-    let again = succeed(folder, &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"]);
+    let again = succeed(
+        folder,
+        &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"],
+    );
     assert_eq!(events(&json_lines(&again), "done")[0]["text"], done[0]["text"]);
     let greedy = |seed: &str| {
-        succeed(folder, &["generate", "--project", "whole", "--prompt", "One", "--greedy", "--max-tokens", "20", "--seed", seed])
+        succeed(
+            folder,
+            &[
+                "generate",
+                "--project",
+                "whole",
+                "--prompt",
+                "One",
+                "--greedy",
+                "--max-tokens",
+                "20",
+                "--seed",
+                seed,
+            ],
+        )
     };
     assert_eq!(greedy("1"), greedy("2"));
-    let stopped = succeed(folder, &["generate", "--project", "whole", "--prompt", "One day", "--stop", " ", "--max-tokens", "60"]);
+    let stopped = succeed(
+        folder,
+        &["generate", "--project", "whole", "--prompt", "One day", "--stop", " ", "--max-tokens", "60"],
+    );
     assert!(!stopped.trim_start_matches("One day").trim_end().contains(' '), "{stopped:?}");
 
     succeed(folder, &["export", "--project", "whole", "--run", "1", "--to", "exported"]);
-    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "README.md"] {
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+        "README.md",
+    ] {
         assert!(folder.join("exported").join(file).is_file(), "{file}");
     }
 }
@@ -216,7 +277,13 @@ fn a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so() {
     let folder = folder.path();
     stories(folder);
     train(folder, "project", &["--steps", "40", "--set", "train.checkpoint_interval=10"]);
-    let checkpoints = std::fs::read_dir(folder.join("project/runs")).unwrap().next().unwrap().unwrap().path().join("checkpoints");
+    let checkpoints = std::fs::read_dir(folder.join("project/runs"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("checkpoints");
     let mut files: Vec<_> = std::fs::read_dir(checkpoints)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -226,7 +293,20 @@ fn a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so() {
     let newest = files.last().unwrap();
     let bytes = std::fs::read(newest).unwrap();
     std::fs::write(newest, &bytes[..bytes.len() / 2]).unwrap();
-    let output = glasshouse(folder, &["generate", "--project", "project", "--prompt", "One", "--checkpoint", "latest", "--max-tokens", "5"]);
+    let output = glasshouse(
+        folder,
+        &[
+            "generate",
+            "--project",
+            "project",
+            "--prompt",
+            "One",
+            "--checkpoint",
+            "latest",
+            "--max-tokens",
+            "5",
+        ],
+    );
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).contains("damaged"), "{}", stderr(&output));
 }

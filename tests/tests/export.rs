@@ -54,13 +54,8 @@ fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path
 
 /// Our logits of a prompt, [T][V].
 fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
-    let purpose = Purpose::Loss {
-        batch: 1,
-        time: ids.len(),
-        dropout: false,
-        label_smoothing: 0.0,
-        ignore_index: None,
-    };
+    let purpose =
+        Purpose::Loss { batch: 1, time: ids.len(), dropout: false, label_smoothing: 0.0, ignore_index: None };
     let model = build(&config.model, purpose).unwrap();
     let layout = ArenaLayout::of(&model.graph);
     let mut inputs = Vec::new();
@@ -80,11 +75,16 @@ fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
 fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], architecture: Architecture) {
     let folder = tempfile::tempdir().unwrap();
     write(config, tokenizer, arena, folder.path());
-    let output = python("check_export.py").arg(folder.path()).args(["--prompt", PROMPT, "--max-tokens", "16"]).output().unwrap();
+    let output = python("check_export.py")
+        .arg(folder.path())
+        .args(["--prompt", PROMPT, "--max-tokens", "16"])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(theirs["class"], architecture.class());
-    let ids: Vec<u32> = theirs["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
+    let ids: Vec<u32> =
+        theirs["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
     assert_eq!(ids, tokenizer.encode(PROMPT).unwrap());
     assert_eq!(theirs["decoded"], PROMPT);
 

@@ -75,7 +75,11 @@ fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             let rows = |from: usize| {
                 ids.chunks(context + 1).flat_map(|row| row[from..from + context].to_vec()).collect()
             };
-            MicroBatch { tokens: rows(0), targets: rows(1), seed: random::dropout_seed(config.seed, 0, micro_batch) }
+            MicroBatch {
+                tokens: rows(0),
+                targets: rows(1),
+                seed: random::dropout_seed(config.seed, 0, micro_batch),
+            }
         })
         .collect()
 }
@@ -93,7 +97,8 @@ fn report(
     let tokens_per_s = tokens / (median / 1e3);
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
     let flops_per_s = tokens_per_s * estimate.flops_per_token;
-    let (first, last) = (losses.first().copied().unwrap_or(f32::NAN), losses.last().copied().unwrap_or(f32::NAN));
+    let (first, last) =
+        (losses.first().copied().unwrap_or(f32::NAN), losses.last().copied().unwrap_or(f32::NAN));
     let peak = executor.bytes();
     if arguments.json {
         let line = serde_json::json!({
@@ -120,7 +125,7 @@ fn report(
         println!("{} on {}", config.preset, executor.describe());
         println!("{median:.2} ms a step ({fastest:.2} to {slowest:.2}, {} steps)", milliseconds.len());
         println!("{} tok/s · {}FLOP/s · {}", count(tokens_per_s), count(flops_per_s), bytes(peak));
-    
+
         println!("loss {first:.4} to {last:.4} on one repeated batch");
     }
     Ok(())

@@ -21,8 +21,14 @@ pub(super) fn devices(json: bool) -> Result<()> {
         println!("no GPU adapter: install a Vulkan, Metal or DirectX 12 driver to train on a GPU");
     }
     for adapter in &adapters {
-        let AdapterLimits { buffer_bytes, binding_bytes, storage_buffers, workgroup_bytes, workgroup_invocations, .. } =
-            &adapter.limits;
+        let AdapterLimits {
+            buffer_bytes,
+            binding_bytes,
+            storage_buffers,
+            workgroup_bytes,
+            workgroup_invocations,
+            ..
+        } = &adapter.limits;
         println!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver);
         println!("  features: {}", adapter.features.join(", "));
         println!(
@@ -30,7 +36,10 @@ pub(super) fn devices(json: bool) -> Result<()> {
             bytes(*buffer_bytes),
             bytes(*binding_bytes)
         );
-        println!("  workgroups: {workgroup_invocations} invocations, {} of memory", bytes(u64::from(*workgroup_bytes)));
+        println!(
+            "  workgroups: {workgroup_invocations} invocations, {} of memory",
+            bytes(u64::from(*workgroup_bytes))
+        );
     }
     println!("cpu: {threads} threads");
     match auto {

@@ -11,7 +11,9 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let index = model.prepared.store.index();
     let facts = CardFacts {
         name: format!("{} ({})", project_name(arguments), model.run.name()),
-        sources: index.map(|index| index.sources.iter().map(|source| source.path.clone()).collect()).unwrap_or_default(),
+        sources: index
+            .map(|index| index.sources.iter().map(|source| source.path.clone()).collect())
+            .unwrap_or_default(),
         train_tokens: index.map_or(0, |index| index.train.tokens),
         validation_tokens: index.map_or(0, |index| index.validation.tokens),
         step: model.info.step,
@@ -31,7 +33,10 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     for file in files {
         println!("{}", file.display());
     }
-    println!("open it with transformers: AutoModelForCausalLM.from_pretrained({:?})", arguments.to.display().to_string());
+    println!(
+        "open it with transformers: AutoModelForCausalLM.from_pretrained({:?})",
+        arguments.to.display().to_string()
+    );
     Ok(())
 }
 

@@ -14,8 +14,8 @@ mod plan;
 mod selftest;
 mod settings;
 mod tokenizer;
-mod trained;
 mod train;
+mod trained;
 mod writing;
 
 use arguments::{Arguments, Command};

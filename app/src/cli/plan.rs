@@ -23,7 +23,13 @@ fn print(config: &RunConfig, estimate: &Estimate) {
     let (model, train) = (&config.model, &config.train);
     println!(
         "{}: {} layers of {} channels, window {}, vocabulary {}, batch {} × {}",
-        config.preset, model.depth, model.width, model.context, model.vocabulary, train.batch, train.accumulate
+        config.preset,
+        model.depth,
+        model.width,
+        model.context,
+        model.vocabulary,
+        train.batch,
+        train.accumulate
     );
     println!("\nparameters {:>24}", estimate.parameters);
     for (part, number) in &estimate.parameters_by_part {

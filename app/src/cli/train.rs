@@ -158,7 +158,8 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         ))?;
     }
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
-    let tokens = config.train.steps * (config.train.batch * config.train.accumulate * config.model.context) as u64;
+    let tokens =
+        config.train.steps * (config.train.batch * config.train.accumulate * config.model.context) as u64;
     output.say(&format!(
         "model: {}, {} parameters, {} layers of {} channels, window {}",
         config.preset,
@@ -206,7 +207,8 @@ async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &Sample
     let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
     let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
     let written =
-        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut |_| Ok(true)).await?;
+        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut |_| Ok(true))
+            .await?;
     Ok(format!("{}{}", request.prompt, written.text))
 }
 
@@ -223,7 +225,9 @@ fn what_next(arguments: &TrainArguments, finished: bool) {
         println!("Try next:");
         println!("  glasshouse generate{project} --prompt \"Once\"     let it write");
         println!("  glasshouse chat{project}                        write turn by turn");
-        println!("  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens");
+        println!(
+            "  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens"
+        );
         println!("  glasshouse train --data my-text.txt --project my   train on your own text");
         println!("(`glasshouse` is `cargo run --release --` from the source folder.)");
     } else {

@@ -28,15 +28,16 @@ pub(super) async fn write(
         None => stream.flush(),
     };
     let mut failure = None;
-    let generated = generate(decoder, &ids, config, tokenizer.end_of_text(), decode, |piece| match show(piece) {
-        Ok(true) => ControlFlow::Continue(()),
-        Ok(false) => ControlFlow::Break(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
-    })
-    .await?;
+    let generated =
+        generate(decoder, &ids, config, tokenizer.end_of_text(), decode, |piece| match show(piece) {
+            Ok(true) => ControlFlow::Continue(()),
+            Ok(false) => ControlFlow::Break(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        })
+        .await?;
     match failure {
         Some(error) => Err(error),
         None => Ok(generated),

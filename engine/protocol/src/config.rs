@@ -294,12 +294,7 @@ impl GenerateConfig {
         require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
         let finite = self.temperature.is_finite() && self.temperature >= 0.0;
         require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
-        require(
-            self.top_p > 0.0 && self.top_p <= 1.0,
-            "top_p",
-            self.top_p,
-            "lie above 0 and be at most 1",
-        )?;
+        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "lie above 0 and be at most 1")?;
         require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "lie between 0 and 1")?;
         require(
             self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
@@ -426,9 +421,7 @@ impl RunConfig {
         }
         // A whole number for a field of fractions is what people write.
         let value = match (table.get(last), parsed) {
-            (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => {
-                toml::Value::Float(number as f64)
-            }
+            (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => toml::Value::Float(number as f64),
             (_, parsed) => parsed,
         };
         table.insert(last.to_owned(), value);

@@ -10,8 +10,7 @@ pub mod names;
 pub mod presets;
 
 pub use config::{
-    DataConfig, Decay, GenerateConfig, OptimizerKind, RunConfig, TokenizerConfig, TokenizerKind,
-    TrainConfig,
+    DataConfig, Decay, GenerateConfig, OptimizerKind, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig,
 };
 pub use model::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,

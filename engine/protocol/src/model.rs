@@ -232,12 +232,7 @@ impl ModelConfig {
                     self.head_size,
                     "be even with rotary positions: channels turn in pairs",
                 )?;
-                require(
-                    base.is_finite() && base > 1.0,
-                    "model.position.base",
-                    base,
-                    "be a number above 1",
-                )?;
+                require(base.is_finite() && base > 1.0, "model.position.base", base, "be a number above 1")?;
             }
             Position::Sinusoidal => require(
                 self.width.is_multiple_of(2),

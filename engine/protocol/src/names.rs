@@ -21,12 +21,10 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
 
 /// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`" (variants likewise).
 pub fn with_suggestion(message: &str) -> String {
-    let Some(start) = message.find("unknown field `").or_else(|| message.find("unknown variant `"))
-    else {
+    let Some(start) = message.find("unknown field `").or_else(|| message.find("unknown variant `")) else {
         return message.trim_end().to_owned();
     };
-    let quoted: Vec<&str> =
-        message.get(start..).unwrap_or_default().split('`').skip(1).step_by(2).collect();
+    let quoted: Vec<&str> = message.get(start..).unwrap_or_default().split('`').skip(1).step_by(2).collect();
     let suggestion = quoted
         .split_first()
         .and_then(|(name, known)| nearest(name, known.iter().copied()))

@@ -6,7 +6,10 @@ use crate::{DataConfig, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, 
 
 /// Every preset: name and one line about it.
 pub const PRESETS: &[(&str, &str)] = &[
-    ("first-stories", "the argument-free run: little stories from the embedded corpus in about two minutes on two cores"),
+    (
+        "first-stories",
+        "the argument-free run: little stories from the embedded corpus in about two minutes on two cores",
+    ),
     ("nanogpt-cpu", "nanoGPT's shakespeare-char on a laptop: 4 layers, 128 channels, validation loss 1.88"),
     ("nanogpt-gpu", "nanoGPT's shakespeare-char on a GPU: 6 layers, 384 channels, validation loss 1.4697"),
     ("gpt2-124m", "GPT-2 small's shape: 12 layers, 768 channels, window 1024"),
@@ -185,10 +188,7 @@ fn llama_tiny() -> RunConfig {
 fn stories_260k() -> RunConfig {
     run(
         tokenizer(TokenizerKind::Bpe, 512),
-        ModelConfig {
-            dropout: Dropout::everywhere(0.05),
-            ..llama(512, 512, 5, (8, 4), 64, 172)
-        },
+        ModelConfig { dropout: Dropout::everywhere(0.05), ..llama(512, 512, 5, (8, 4), 64, 172) },
         TrainConfig {
             steps: 100_000,
             batch: 128,

@@ -51,7 +51,10 @@ impl Architecture {
                     return Ok(Self::Llama);
                 }
                 if model.bias {
-                    return refuse("model.bias = true", "Qwen3, which has query and key norms, has no MLP biases");
+                    return refuse(
+                        "model.bias = true",
+                        "Qwen3, which has query and key norms, has no MLP biases",
+                    );
                 }
                 Ok(Self::Qwen3)
             }

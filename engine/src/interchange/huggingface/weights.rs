@@ -31,8 +31,7 @@ impl Source<'_> {
     fn take(&self, name: &str) -> Result<Tensor> {
         let missing = || Error::Internal(format!("the model has no parameter {name}"));
         let at = *self.by_name.get(name).ok_or_else(missing)?;
-        let entries =
-            self.arena.get(self.layout.range(ParameterId(at as u32))).ok_or_else(missing)?.to_vec();
+        let entries = self.arena.get(self.layout.range(ParameterId(at as u32))).ok_or_else(missing)?.to_vec();
         Ok(Tensor { shape: self.parameters[at].ty.shape.clone(), entries })
     }
 
@@ -61,20 +60,12 @@ impl Source<'_> {
 /// [out, in] as [in, out]: GPT-2's layers are stored as `Conv1D`.
 fn transposed(tensor: &Tensor) -> Tensor {
     let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
-    let entries =
-        (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
-    Tensor {
-        shape: vec![columns, rows],
-        entries: entries.map(|at| tensor.entries[at]).collect(),
-    }
+    let entries = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
+    Tensor { shape: vec![columns, rows], entries: entries.map(|at| tensor.entries[at]).collect() }
 }
 
 /// `model.safetensors`, whole.
-pub(super) fn safetensors(
-    model: &ModelConfig,
-    architecture: Architecture,
-    arena: &[f32],
-) -> Result<Vec<u8>> {
+pub(super) fn safetensors(model: &ModelConfig, architecture: Architecture, arena: &[f32]) -> Result<Vec<u8>> {
     let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
     let layout = ArenaLayout::of_parameters(&parameters);
     let by_name = parameters.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
