@@ -1,5 +1,7 @@
 //! Checkpoints of real runs: a damaged one falls back without a trace in the numbers, and a full disk loses nothing.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod runs;
 
 use glasshouse_engine::project::RunState;

@@ -1,5 +1,7 @@
 //! Our event files, read by TensorBoard itself.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod runs;
 
 use glasshouse_engine::train::{Options, TrainEvent, metrics};

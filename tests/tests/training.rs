@@ -1,6 +1,8 @@
 //! The training loop from start to end: what is due when, equal bits from equal seeds, interruptions that leave no trace in
 //! the numbers, and divergence.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod runs;
 
 use glasshouse_engine::data::{Batches, Split, TokenStore};

@@ -77,7 +77,8 @@ fn host_and_device_lay_structures_out_alike() {
         ("gradient_norm", offset_of!(ReportRow, gradient_norm)),
         ("skipped", offset_of!(ReportRow, skipped)),
     ];
-    let ours: [(&str, usize, &[(&str, usize)]); 3] = [
+    type Structure<'a> = (&'a str, usize, &'a [(&'a str, usize)]);
+    let ours: [Structure<'_>; 3] = [
         ("Control", size_of::<Control>(), &control),
         ("ScheduleRow", size_of::<ScheduleRow>(), &schedule),
         ("ReportRow", size_of::<ReportRow>(), &report),

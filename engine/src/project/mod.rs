@@ -170,7 +170,7 @@ impl Project {
             match Run::create(&runs, number, config, data) {
                 // Another program was quicker: take the number after its.
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
-                    number += 1
+                    number += 1;
                 }
                 other => return other,
             }

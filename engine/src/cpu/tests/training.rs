@@ -236,10 +236,9 @@ fn every_optimizer_follows_its_rule() {
         assert!(scale < 1.0, "the gradient is clipped");
         let layout = ArenaLayout::of(&training_graphs(&model, &train).unwrap().train);
         let after = executor.state();
-        for at in 0..layout.trained_end {
+        for (at, slope) in gradient.iter().enumerate().take(layout.trained_end) {
             let decay = if at < layout.decayed_end { 0.1 } else { 0.0 };
-            let wanted =
-                entry(&optimizer, &rate, decay, before.parameters[at], gradient[at] * scale, 0.0, 0.0).0;
+            let wanted = entry(&optimizer, &rate, decay, before.parameters[at], slope * scale, 0.0, 0.0).0;
             let got = after.parameters[at];
             assert!((got - wanted).abs() < 1e-6, "{kind:?} at {at}: {got} for {wanted}");
         }
