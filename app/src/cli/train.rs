@@ -175,7 +175,11 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         count(estimate.flops_per_token * tokens as f64),
         bytes(executor.bytes()),
         executor.describe(),
-    ))
+    ))?;
+    if executor.gpu().is_some() {
+        output.say("the first steps may take a while: the driver compiles the kernels")?;
+    }
+    Ok(())
 }
 
 /// Trains to the end or the stop, showing what happens; returns whether all steps are done.

@@ -90,19 +90,19 @@ fn llama(
 
 fn first_stories() -> RunConfig {
     run(
-        tokenizer(TokenizerKind::Bpe, 768),
-        llama(768, 128, 4, (4, 2), 128, 352),
+        tokenizer(TokenizerKind::Bpe, 1024),
+        llama(1024, 128, 4, (4, 2), 128, 352),
         TrainConfig {
-            steps: 1200,
+            steps: 2400,
             batch: 12,
             learning_rate: 2e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 60,
             beta2: 0.99,
-            eval_interval: 200,
+            eval_interval: 400,
             eval_batches: 8,
-            checkpoint_interval: 200,
-            sample_interval: 200,
+            checkpoint_interval: 400,
+            sample_interval: 400,
             sample_prompt: "One day".to_owned(),
             sample_tokens: 96,
             ..TrainConfig::default()

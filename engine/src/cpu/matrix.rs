@@ -1,7 +1,7 @@
 //! Matrix products in f32 on strided views.
 //!
-//! Why not a library: the `gemm` crate as burn builds it (256-bit registers) reaches 63 to 102 GFLOP/s on one core of a
-//! Zen 5 EPYC for the products of small models, these loops 130 to 245 with 512-bit ones. The left side is read in place,
+//! Why not a library: the `gemm` crate as burn builds it (256-bit registers) reaches 63 to 103 GFLOP/s on one core of a
+//! Zen 5 EPYC for the products of small models, these loops 104 to 245 with 512-bit ones. The left side is read in place,
 //! the right side is packed a panel at a time where that pays, and every sum runs over k in one order whatever the cut
 //! between threads is, so that the bits do not depend on them.
 //!
