@@ -6,7 +6,7 @@ mod corpus;
 mod division;
 
 use super::read::{self, Piece};
-use super::store::{Index, SplitRecord, TokenStore, Writer};
+use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::tokenizer::{Tokenizer, Trainer};
@@ -91,14 +91,32 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
 /// # Errors
 /// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by.
 pub fn open(folder: &Path) -> Result<Prepared> {
-    let path = folder.join(TOKENIZER_FILE);
-    let tokenizer = Tokenizer::load(&path)?;
+    let tokenizer = open_tokenizer(folder)?;
     let store = TokenStore::open(folder)?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
-        return Err(Error::bad_file(path, "the tokens beside it were made by another tokenizer"));
+        return Err(Error::bad_file(
+            folder.join(TOKENIZER_FILE),
+            "the tokens beside it were made by another tokenizer",
+        ));
     }
     Ok(Prepared { tokenizer, store, folder: folder.to_owned() })
+}
+
+/// The tokenizer in a prepared folder, for work that needs no tokens: they may be missing or damaged.
+///
+/// # Errors
+/// `tokenizer.json` is missing or damaged.
+pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
+    Tokenizer::load(&folder.join(TOKENIZER_FILE))
+}
+
+/// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.
+///
+/// # Errors
+/// `index.json` is missing or damaged.
+pub fn index(folder: &Path) -> Result<Index> {
+    Index::read(&folder.join(INDEX_FILE))
 }
 
 /// An earlier preparation by the same recipe, if it is whole.

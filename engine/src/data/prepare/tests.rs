@@ -120,6 +120,20 @@ fn a_failed_preparation_leaves_nothing_behind() {
 }
 
 #[test]
+fn tokenizer_and_index_open_without_the_tokens() {
+    let project = tempfile::tempdir().unwrap();
+    let (prepared, _) = run(&config(TokenizerKind::Byte, &[]), project.path()).unwrap();
+    let wanted = prepared.store.index().unwrap();
+    std::fs::remove_file(prepared.folder.join("train-00000.bin")).unwrap();
+    assert!(open(&prepared.folder).is_err());
+    assert_eq!(index(&prepared.folder).unwrap(), *wanted);
+    let tokenizer = open_tokenizer(&prepared.folder).unwrap();
+    assert_eq!(tokenizer.to_json().unwrap(), prepared.tokenizer.to_json().unwrap());
+    std::fs::remove_file(prepared.folder.join(TOKENIZER_FILE)).unwrap();
+    assert!(open_tokenizer(&prepared.folder).unwrap_err().to_string().contains(TOKENIZER_FILE));
+}
+
+#[test]
 fn tokens_of_another_tokenizer_are_refused() {
     let project = tempfile::tempdir().unwrap();
     let (prepared, _) = run(&config(TokenizerKind::Byte, &[]), project.path()).unwrap();

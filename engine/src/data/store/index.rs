@@ -73,7 +73,7 @@ pub struct ShardRecord {
 
 impl Index {
     /// Reads and checks an index.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(in crate::data) fn read(path: &Path) -> Result<Self> {
         let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
         if length > LARGEST_INDEX {
             return Err(Error::bad_file(path, format!("{length} bytes is too long for an index")));
