@@ -264,6 +264,25 @@ fn the_whole_validation_split_can_be_evaluated() {
 }
 
 #[test]
+fn the_whole_split_is_evaluated_with_an_ignored_id() {
+    let (_folder, project) = project();
+    let evaluation = |ignore_index| {
+        let mut config = config();
+        config.train.ignore_index = ignore_index;
+        let options = Options { evaluate_whole_split: true, stop_after: Some(1), ..Options::default() };
+        let events = session(&create(&project, &config), &store(), "cpu", options).unwrap();
+        match events.first() {
+            Some(TrainEvent::Eval { step: 0, val_loss, .. }) => *val_loss,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = evaluation(None);
+    assert_eq!(evaluation(Some(u32::MAX)), all);
+    let without_five = evaluation(Some(5));
+    assert!(without_five.is_finite() && without_five != all, "{without_five} {all}");
+}
+
+#[test]
 fn a_diverged_run_says_so_and_keeps_its_checkpoint() {
     let (_folder, project) = project();
     let mut config = config();

@@ -1,7 +1,7 @@
 //! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
 
 use super::{Action, GROUP_SECONDS, Trainer};
-use crate::data::{Batch, Split};
+use crate::data::{Batch, IGNORED, Split};
 use crate::error::Result;
 use crate::executor::MicroBatch;
 use crate::train::TrainEvent;
@@ -42,6 +42,8 @@ impl Trainer<'_> {
 
     /// Mean loss over the targets that count; `None` where a stop came first.
     async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
+        // The graph passes over one id, which the configuration may name.
+        let ignored = self.config.train.ignore_index.unwrap_or(IGNORED);
         let mut batches = batches.peekable();
         let (mut sum, mut count) = (0.0, 0.0);
         let mut chunk_size = 1;
@@ -53,10 +55,13 @@ impl Trainer<'_> {
                 .by_ref()
                 .take(chunk_size)
                 .map(|batch| {
-                    batch.map(|batch| MicroBatch {
-                        tokens: batch.tokens,
-                        targets: batch.targets,
-                        seed: [0, 0],
+                    batch.map(|mut batch| {
+                        for target in &mut batch.targets {
+                            if *target == IGNORED {
+                                *target = ignored;
+                            }
+                        }
+                        MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }
                     })
                 })
                 .collect::<Result<Vec<_>>>()?;
