@@ -10,7 +10,7 @@ use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::project::RunState;
+use glasshouse_engine::project::{Run, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::train::{Options, TrainEvent, metrics};
 use glasshouse_protocol::model::Dropout;
@@ -141,6 +141,64 @@ fn a_request_to_stop_saves_and_what_was_due_is_done_on_resuming() {
     assert!(matches!(events.last(), Some(TrainEvent::Done { step: 20, finished: false, .. })));
     let rest = session(&run, &store, "cpu", Options::default()).unwrap();
     assert!(matches!(rest.first(), Some(TrainEvent::Eval { step: 20, .. })), "{:?}", rest.first());
+}
+
+/// Whether the best checkpoint is that of step 20, whose evaluation was interrupted in one of two ways.
+fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    // Saved at step 20 before the evaluation that is due there.
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = Options { stop: stop.clone(), ..Options::default() };
+    session_until(&run, &store(), "cpu", options, |event| {
+        stop.fetch_or(event.step() == Some(20), Ordering::Relaxed);
+        false
+    })
+    .unwrap();
+    let events = interrupt(&run);
+    let best = steps_of(&events, |event| matches!(event, TrainEvent::Eval { best: true, .. }));
+    assert_eq!(best, [20]);
+    session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
+    let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
+    let loaded = Checkpoints::new(run.checkpoints_folder())
+        .load(Which::Best, parameters, Content::Weights)
+        .unwrap()
+        .unwrap();
+    assert_eq!(loaded.info.step, 20);
+    assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
+    assert!(loaded.info.val_loss.is_some());
+}
+
+#[test]
+fn a_stop_right_after_an_evaluation_keeps_the_best() {
+    best_after(|run| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let options = Options { stop: stop.clone(), ..Options::default() };
+        let events = session_until(run, &store(), "cpu", options, |event| {
+            stop.fetch_or(matches!(event, TrainEvent::Eval { .. }), Ordering::Relaxed);
+            false
+        })
+        .unwrap();
+        assert!(matches!(
+            events[..],
+            [
+                TrainEvent::Eval { step: 20, .. },
+                TrainEvent::Checkpoint { step: 20, best: true, .. },
+                TrainEvent::Done { .. }
+            ]
+        ));
+        events
+    });
+}
+
+#[test]
+fn a_death_right_after_an_evaluation_keeps_the_best() {
+    best_after(|run| {
+        session_until(run, &store(), "cpu", Options::default(), |event| {
+            matches!(event, TrainEvent::Eval { .. })
+        })
+        .unwrap()
+    });
 }
 
 #[test]

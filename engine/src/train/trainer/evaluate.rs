@@ -24,6 +24,16 @@ impl Trainer<'_> {
         };
         let Some(val_loss) = val_loss else { return Ok(()) };
         self.evaluated = Some((self.step, train_loss, val_loss));
+        let best = self.take_if_best(val_loss);
+        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best })?;
+        self.metrics.flush()?;
+        let scalars = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
+        self.tensorboard.scalars(self.step, &scalars)?;
+        self.tensorboard.flush()
+    }
+
+    /// Makes the current state the best, to be saved next, where this validation loss of it is the lowest.
+    pub(super) fn take_if_best(&mut self, val_loss: f32) -> bool {
         // The untrained model is nobody's best.
         let best = self.step > 0 && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
         if best {
@@ -33,11 +43,7 @@ impl Trainer<'_> {
                 self.actions.push_front(Action::Save);
             }
         }
-        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best })?;
-        self.metrics.flush()?;
-        let scalars = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
-        self.tensorboard.scalars(self.step, &scalars)?;
-        self.tensorboard.flush()
+        best
     }
 
     /// Mean loss over the targets that count; `None` where a stop came first.

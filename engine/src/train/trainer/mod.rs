@@ -68,7 +68,7 @@ pub struct Trainer<'data> {
     /// Training and validation loss, and the step they belong to.
     evaluated: Option<(u64, f32, f32)>,
     best: Option<f32>,
-    /// The state at the current step is the best so far.
+    /// The state at the current step is the best so far, and no checkpoint holds it as such yet.
     best_here: bool,
     actions: VecDeque<Action>,
     ready: VecDeque<Progress>,
@@ -186,7 +186,7 @@ impl Trainer<'_> {
     }
 
     fn finish_next(&mut self) {
-        if self.saved != Some(self.step) {
+        if self.saved != Some(self.step) || self.best_here {
             self.actions.push_back(Action::Save);
         }
         self.actions.push_back(Action::Finish);
@@ -327,11 +327,8 @@ impl Trainer<'_> {
         };
         let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
         self.saved = Some(self.step);
-        self.emit(TrainEvent::Checkpoint {
-            step: self.step,
-            path: path.display().to_string(),
-            best: self.best_here,
-        })?;
+        let best = std::mem::take(&mut self.best_here);
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;
         self.metrics.flush()?;
         self.tensorboard.flush()?;
         self.save_record(RunState::Running)
