@@ -97,6 +97,7 @@ impl<'data> Trainer<'data> {
         } else {
             (MetricsWriter::create(&run.metrics_path())?, Resumed::default())
         };
+        notices.extend(resumed.notice);
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
         executor.set_state(&state).await?;
         let device = executor.describe();
