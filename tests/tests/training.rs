@@ -12,12 +12,13 @@ use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Run, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::train::{Options, TrainEvent, metrics};
+use glasshouse_engine::train::{Options, Progress, TrainEvent, metrics};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, RunConfig, TrainConfig};
 use pollster::block_on;
 use runs::{
     config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
+    with_trainer,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -211,6 +212,35 @@ fn resuming_a_run_that_died_before_its_first_checkpoint_begins_again() {
     let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
     assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&straight));
+}
+
+#[test]
+fn a_sample_that_fails_ends_nothing() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    let finished = with_trainer(&run, &store(), "cpu", Options::default(), |trainer| {
+        loop {
+            match block_on(trainer.next()).unwrap() {
+                Progress::SampleDue(request) => {
+                    let text = format!("no sample at step {}: the prompt is empty", request.step);
+                    assert_eq!(
+                        trainer.sample_failed("the prompt is empty").unwrap(),
+                        TrainEvent::Notice { text }
+                    );
+                }
+                Progress::Event(TrainEvent::Done { finished, .. }) => break finished,
+                Progress::Event(_) => {}
+                Progress::Over => panic!("no Done came"),
+            }
+        }
+    });
+    assert!(finished.unwrap());
+    assert_eq!(run.record().unwrap().state, RunState::Finished);
+    let recorded = metrics::read(&run.metrics_path()).unwrap();
+    assert_eq!(notices(&recorded).len(), 3);
+    // The notices cost a later session nothing of what was recorded.
+    session(&run, &store(), "cpu", Options::default()).unwrap();
+    assert_eq!(metrics::read(&run.metrics_path()).unwrap()[..recorded.len()], recorded);
 }
 
 #[test]

@@ -125,6 +125,15 @@ impl Trainer<'_> {
         Ok(event)
     }
 
+    /// Records that the sample which [`Progress::SampleDue`] asked for could not be written, and why in one line. The
+    /// training goes on without it; the returned notice is to be shown.
+    pub fn sample_failed(&mut self, reason: &str) -> Result<TrainEvent> {
+        let event = TrainEvent::Notice { text: format!("no sample at step {}: {reason}", self.step) };
+        self.metrics.write(&event)?;
+        self.metrics.flush()?;
+        Ok(event)
+    }
+
     /// The executor with the current weights, to write a sample with.
     pub fn executor(&mut self) -> &mut Executor {
         &mut self.executor
@@ -307,7 +316,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Puts out a notice; metrics hold numbers only.
+    /// Puts out a notice, which concerns this session alone and is not recorded.
     fn notice(&mut self, text: String) {
         self.ready.push_back(Progress::Event(TrainEvent::Notice { text }));
     }
