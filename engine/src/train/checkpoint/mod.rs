@@ -15,7 +15,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
-use crate::project::storage;
+use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};
 
