@@ -240,8 +240,7 @@ impl Trainer<'_> {
         if reports.len() != inputs.len() {
             return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
         }
-        let train = &self.config.train;
-        let tokens = count * (train.batch * train.accumulate * self.config.model.context) as u64;
+        let tokens = count * self.tokens_per_step();
         self.pace.step_seconds = Some(seconds / count as f64);
         self.pace.tokens += tokens;
         self.pace.training_seconds += seconds;
@@ -284,6 +283,11 @@ impl Trainer<'_> {
         Ok(StepInput { step, learning_rate: self.config.train.learning_rate_at(step) as f32, micro_batches })
     }
 
+    fn tokens_per_step(&self) -> u64 {
+        let train = &self.config.train;
+        train.batch as u64 * train.accumulate as u64 * self.config.model.context as u64
+    }
+
     fn watch_divergence(&mut self, bad: bool) -> Result<()> {
         if !bad {
             self.bad_steps = 0;
@@ -324,13 +328,11 @@ impl Trainer<'_> {
 
     async fn save(&mut self) -> Result<()> {
         let state = self.executor.state().await?;
-        let train = &self.config.train;
-        let tokens = (train.batch * train.accumulate * self.config.model.context) as u64;
         let info = CheckpointInfo {
             arena_version: ARENA_VERSION,
             step: self.step,
             seed: self.config.seed,
-            tokens_seen: self.step * tokens,
+            tokens_seen: self.step * self.tokens_per_step(),
             config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
