@@ -111,7 +111,7 @@ pub struct TrainArguments {
     /// Stop, saved, after this many steps in all; the schedule stays that of --steps
     #[arg(long, value_name = "N")]
     pub stop_after: Option<u64>,
-    /// How the last evaluation is done: some batches, or the full split
+    /// What an evaluation reads of the validation split: some batches of it, or all of it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub eval: EvaluationArgument,
     /// One JSON object a line instead of text
@@ -119,13 +119,13 @@ pub struct TrainArguments {
     pub json: bool,
 }
 
-/// How much text the last evaluation reads.
+/// How much of the validation split an evaluation reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum EvaluationArgument {
-    /// `train.eval_batches` batches of each split
+    /// `train.eval_batches` batches, drawn once and the same in every evaluation
     #[default]
     Batches,
-    /// Besides, the whole validation split
+    /// The whole split in consecutive windows, each token once; kept when the run is resumed
     Full,
 }
 

@@ -120,13 +120,13 @@ fn report(
             "loss_first": first,
             "loss_last": last,
         });
-        println!("{line}");
+        say!("{line}")?;
     } else {
-        println!("{} on {}", config.preset, executor.describe());
-        println!("{median:.2} ms a step ({fastest:.2} to {slowest:.2}, {} steps)", milliseconds.len());
-        println!("{} tok/s · {}FLOP/s · {}", count(tokens_per_s), count(flops_per_s), bytes(peak));
+        say!("{} on {}", config.preset, executor.describe())?;
+        say!("{median:.2} ms a step ({fastest:.2} to {slowest:.2}, {} steps)", milliseconds.len())?;
+        say!("{} tok/s · {}FLOP/s · {}", count(tokens_per_s), count(flops_per_s), bytes(peak))?;
 
-        println!("loss {first:.4} to {last:.4} on one repeated batch");
+        say!("loss {first:.4} to {last:.4} on one repeated batch")?;
     }
     Ok(())
 }

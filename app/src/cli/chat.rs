@@ -15,7 +15,7 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
 async fn run(arguments: &ChatArguments) -> Result<()> {
     let mut config = generate_config(&arguments.sampling)?;
     let model = trained::load(&arguments.model)?;
-    let tokenizer = &model.prepared.tokenizer;
+    let tokenizer = &model.tokenizer;
     let (mut decoder, warning) =
         Decoder::open(&arguments.device, &model.config.model, &model.parameters).await?;
     if let Some(warning) = warning {

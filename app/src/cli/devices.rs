@@ -14,11 +14,11 @@ pub(super) fn devices(json: bool) -> Result<()> {
             "cpu_threads": threads,
             "auto": auto.map_or("cpu", |adapter| adapter.name.as_str()),
         });
-        println!("{report}");
+        say!("{report}")?;
         return Ok(());
     }
     if adapters.is_empty() {
-        println!("no GPU adapter: install a Vulkan, Metal or DirectX 12 driver to train on a GPU");
+        say!("no GPU adapter: install a Vulkan, Metal or DirectX 12 driver to train on a GPU")?;
     }
     for adapter in &adapters {
         let AdapterLimits {
@@ -29,19 +29,19 @@ pub(super) fn devices(json: bool) -> Result<()> {
             workgroup_invocations,
             ..
         } = &adapter.limits;
-        println!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver);
-        println!("  features: {}", adapter.features.join(", "));
-        println!(
+        say!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver)?;
+        say!("  features: {}", adapter.features.join(", "))?;
+        say!(
             "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers a stage",
             bytes(*buffer_bytes),
             bytes(*binding_bytes)
-        );
-        println!(
+        )?;
+        say!(
             "  workgroups: {workgroup_invocations} invocations, {} of memory",
             bytes(u64::from(*workgroup_bytes))
-        );
+        )?;
     }
-    println!("cpu: {threads} threads");
+    say!("cpu: {threads} threads")?;
     match auto {
         Some(adapter) => println!("--device auto takes {}", adapter.name),
         None => println!("--device auto takes the CPU: there is no real GPU here"),

@@ -3,12 +3,15 @@
 use super::arguments::ExportArguments;
 use super::trained;
 use anyhow::Result;
+use glasshouse_engine::data::prepare;
 use glasshouse_engine::interchange::huggingface::{CardFacts, Export, export as write};
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let model = trained::load(&arguments.model)?;
     let record = model.run.record()?;
-    let index = model.prepared.store.index();
+    // The card can do without: a model whose text was thrown away is still a model.
+    let index = prepare::index(&model.run.data_folder()?).ok();
+    let index = index.as_ref();
     let facts = CardFacts {
         name: format!("{} ({})", project_name(arguments), model.run.name()),
         sources: index
@@ -24,19 +27,19 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let files = write(
         &Export {
             config: &model.config,
-            tokenizer: &model.prepared.tokenizer,
+            tokenizer: &model.tokenizer,
             parameters: &model.parameters,
             facts: &facts,
         },
         &arguments.to,
     )?;
     for file in files {
-        println!("{}", file.display());
+        say!("{}", file.display())?;
     }
-    println!(
+    say!(
         "open it with transformers: AutoModelForCausalLM.from_pretrained({:?})",
         arguments.to.display().to_string()
-    );
+    )?;
     Ok(())
 }
 

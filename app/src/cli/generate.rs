@@ -32,7 +32,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
 async fn run(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     let model = trained::load(&arguments.model)?;
-    let tokenizer = &model.prepared.tokenizer;
+    let tokenizer = &model.tokenizer;
     for character in tokenizer.unknown_characters(&arguments.prompt) {
         eprintln!("note: {character:?} is not in the model's vocabulary and is left out");
     }
@@ -43,8 +43,9 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
     }
     let stop = interrupt::flag("stopping; press Ctrl-C again to stop at once")?;
     if !arguments.json {
-        print!("{}", arguments.prompt.trim_start_matches('\n'));
-        std::io::stdout().flush()?;
+        let mut output = std::io::stdout();
+        write!(output, "{}", arguments.prompt.trim_start_matches('\n'))?;
+        output.flush()?;
     }
     let json = arguments.json;
     let mut show = |piece: &Piece| {
@@ -72,9 +73,9 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
             "run": model.run.name(),
             "step": model.info.step,
         });
-        println!("{line}");
+        say!("{line}")?;
     } else {
-        println!();
+        say!("")?;
     }
     Ok(())
 }

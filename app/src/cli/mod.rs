@@ -1,6 +1,13 @@
 //! The headless command line. Each subcommand is a file; [`arguments`] says what can be typed, [`settings`] turns it into a
 //! run's configuration, [`output`] prints progress as a bar, as plain lines or as JSON.
 
+/// A line on standard output, as an error instead of a panic where its reader has gone.
+macro_rules! say {
+    ($($argument:tt)*) => {
+        std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($argument)*)))
+    };
+}
+
 pub mod arguments;
 mod bench;
 mod chat;
@@ -21,6 +28,7 @@ mod writing;
 use arguments::{Arguments, Command};
 use clap::{CommandFactory as _, Parser as _};
 use settings::Usage;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Runs what was typed. Exit codes: 0 done, 1 failed, 2 bad usage.
@@ -49,7 +57,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => export::export(&arguments).map(done),
         Command::Bench(arguments) => bench::bench(arguments.command).map(done),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "glasshouse", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "glasshouse", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -12,16 +12,16 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
     let estimate = estimate(&config.model, &config.train, &Target { software: false })?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&estimate)?);
+        say!("{}", serde_json::to_string(&estimate)?)?;
     } else {
-        print(&config, &estimate);
+        print(&config, &estimate)?;
     }
     Ok(())
 }
 
-fn print(config: &RunConfig, estimate: &Estimate) {
+fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
-    println!(
+    say!(
         "{}: {} layers of {} channels, window {}, vocabulary {}, batch {} × {}",
         config.preset,
         model.depth,
@@ -30,29 +30,30 @@ fn print(config: &RunConfig, estimate: &Estimate) {
         model.vocabulary,
         train.batch,
         train.accumulate
-    );
-    println!("\nparameters {:>24}", estimate.parameters);
+    )?;
+    say!("\nparameters {:>24}", estimate.parameters)?;
     for (part, number) in &estimate.parameters_by_part {
-        println!("  {part:<20} {number:>12}");
+        say!("  {part:<20} {number:>12}")?;
     }
-    println!("\nmemory     {:>24}", bytes(estimate.bytes.total));
+    say!("\nmemory     {:>24}", bytes(estimate.bytes.total))?;
     for (kind, number) in &estimate.bytes.by_kind {
-        println!("  {:<20} {:>12}", kind.name(), bytes(*number));
+        say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
     }
-    println!("  largest binding      {:>12}", bytes(estimate.bytes.largest_binding));
-    println!("  activations alive at the worst moment {}", bytes(estimate.bytes.peak_live));
-    println!("\ndispatches a step {:>17}", estimate.dispatches_per_step);
-    println!(
+    say!("  largest binding      {:>12}", bytes(estimate.bytes.largest_binding))?;
+    say!("  activations alive at the worst moment {}", bytes(estimate.bytes.peak_live))?;
+    say!("\ndispatches a step {:>17}", estimate.dispatches_per_step)?;
+    say!(
         "FLOPs a token {:>21} ({} forward, {} backward)",
         count(estimate.flops_per_token),
         count(estimate.flops.forward),
         count(estimate.flops.backward)
-    );
+    )?;
     let tokens = train.steps as f64 * (train.batch * train.accumulate * model.context) as f64;
-    println!(
+    say!(
         "whole run: {} steps, {} tokens, {}FLOP",
         train.steps,
         count(tokens),
         count(tokens * estimate.flops_per_token)
-    );
+    )?;
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
     let report = pollster::block_on(selftest::run(&arguments.device, None))?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?)?;
     } else {
         print!("{report}");
     }

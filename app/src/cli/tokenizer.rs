@@ -47,7 +47,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     }
     let tokenizer = trainer.finish(documents > 1)?;
     tokenizer.save(&arguments.to)?;
-    println!("{}: {} entries", arguments.to.display(), tokenizer.vocabulary_size());
+    say!("{}: {} entries", arguments.to.display(), tokenizer.vocabulary_size())?;
     Ok(())
 }
 
@@ -92,9 +92,9 @@ fn decode(arguments: &TokenizerDecodeArguments) -> Result<()> {
     }
     let text = tokenizer.decode(&arguments.ids);
     if arguments.json {
-        println!("{}", serde_json::json!({ "text": text }));
+        say!("{}", serde_json::json!({ "text": text }))?;
     } else {
-        println!("{text}");
+        say!("{text}")?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ async fn run(arguments: TrainArguments) -> Result<ExitCode> {
     };
     let finished = follow(trainer, output, &session.prepared).await?;
     if !arguments.json {
-        what_next(&arguments, finished);
+        what_next(&arguments, finished)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -195,8 +195,11 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
                 output.event(&event)?;
             }
             Progress::SampleDue(request) => {
-                let text = sample(&mut trainer, prepared, &request).await?;
-                let event = trainer.sample_written(text)?;
+                // A sample is for looking at: a model that cannot write one can still be trained.
+                let event = match sample(&mut trainer, prepared, &request).await {
+                    Ok(text) => trainer.sample_written(text)?,
+                    Err(error) => trainer.sample_written(format!("(no sample: {error:#})"))?,
+                };
                 output.event(&event)?;
             }
             Progress::Over => return Ok(finished),
@@ -217,24 +220,31 @@ async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &Sample
 }
 
 /// Where everything is, and what to try.
-fn what_next(arguments: &TrainArguments, finished: bool) {
+fn what_next(arguments: &TrainArguments, finished: bool) -> Result<()> {
     let default = Path::new(super::arguments::DEFAULT_PROJECT);
     let project = if arguments.project == default {
         String::new()
     } else {
-        format!(" --project {}", arguments.project.display())
+        format!(" --project {}", quoted(&arguments.project))
     };
-    println!("\nThe project is in {}.", arguments.project.display());
+    say!("\nThe project is in {}.", arguments.project.display())?;
     if finished {
-        println!("Try next:");
-        println!("  glasshouse generate{project} --prompt \"Once\"     let it write");
-        println!("  glasshouse chat{project}                        write turn by turn");
-        println!(
+        say!("Try next:")?;
+        say!("  glasshouse generate{project} --prompt \"Once\"     let it write")?;
+        say!("  glasshouse chat{project}                        write turn by turn")?;
+        say!(
             "  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens"
-        );
-        println!("  glasshouse train --data my-text.txt --project my   train on your own text");
-        println!("(`glasshouse` is `cargo run --release --` from the source folder.)");
+        )?;
+        say!("  glasshouse train --data my-text.txt --project my   train on your own text")?;
+        say!("(`glasshouse` is `cargo run --release --` from the source folder.)")?;
     } else {
-        println!("Go on with: glasshouse train{project} --resume");
+        say!("Go on with: glasshouse train{project} --resume")?;
     }
+    Ok(())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
 }

@@ -17,8 +17,8 @@ pub(super) struct Trained {
     pub(super) run: Run,
     /// The run's settings.
     pub(super) config: RunConfig,
-    /// The run's tokenizer and tokens.
-    pub(super) prepared: prepare::Prepared,
+    /// The run's tokenizer.
+    pub(super) tokenizer: Tokenizer,
     /// Weights, as the arena lays them out.
     pub(super) parameters: Vec<f32>,
     /// Where the run stood.
@@ -50,8 +50,8 @@ pub(super) fn load(arguments: &ModelArguments) -> Result<Trained> {
         file => read_state(Path::new(file), &parameters, Content::Weights)
             .context("--checkpoint takes best, latest, or a checkpoint's path")?,
     };
-    let prepared = prepare::open(&run.data_folder()?)?;
-    Ok(Trained { run, config, prepared, parameters: state.parameters, info })
+    let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
+    Ok(Trained { run, config, tokenizer, parameters: state.parameters, info })
 }
 
 fn from_list(
@@ -71,5 +71,5 @@ fn from_list(
 /// The tokenizer of a project's latest run.
 pub(super) fn tokenizer_of_project(project: &Path) -> Result<Tokenizer> {
     let run = find_run(project, None)?;
-    Ok(prepare::open(&run.data_folder()?)?.tokenizer)
+    Ok(prepare::open_tokenizer(&run.data_folder()?)?)
 }

@@ -1,0 +1,122 @@
+//! nanoGPT's published run on the CPU, as the README's table gives it, and PyTorch beside it on identical batches from identical
+//! weights.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use glasshouse_engine::data::{self, Batches, Prepared, Split};
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
+use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_tests::{python, shared};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// The preset on tinyshakespeare, prepared in `folder`.
+fn shakespeare(folder: &Path) -> (RunConfig, Prepared) {
+    let mut config = presets::preset("nanogpt-cpu").unwrap();
+    config.data.paths = vec![shared("data/tinyshakespeare.txt").display().to_string()];
+    let prepared = data::prepare(&config, folder, &mut |_| {}).unwrap();
+    config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+    (config, prepared)
+}
+
+/// A training session by hand: an executor with the run's initial weights, and the run's own batches.
+struct Session<'data> {
+    config: &'data RunConfig,
+    executor: Executor,
+    batches: Batches<'data>,
+}
+
+impl<'data> Session<'data> {
+    fn open(device: &str, config: &'data RunConfig, prepared: &'data Prepared) -> Self {
+        let graphs = training_graphs(&config.model, &config.train).unwrap();
+        let optimizer = Optimizer::of(&config.train);
+        let (mut executor, _) =
+            pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
+        let layout = ArenaLayout::of(&graphs.train);
+        let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+        pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
+        let (batch, context) = (config.train.batch, config.model.context);
+        let batches = Batches::new(&prepared.store, config.seed, batch, context).unwrap();
+        Self { config, executor, batches }
+    }
+
+    /// Losses of the first `steps` steps.
+    fn train(&mut self, steps: u64) -> Vec<f32> {
+        let inputs: Vec<StepInput> = (0..steps)
+            .map(|step| {
+                let batch = self.batches.train(step, 0).unwrap();
+                StepInput {
+                    step,
+                    learning_rate: self.config.train.learning_rate_at(step) as f32,
+                    micro_batches: vec![MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }],
+                }
+            })
+            .collect();
+        let reports = pollster::block_on(self.executor.train(&inputs)).unwrap();
+        reports.iter().map(|report| report.loss).collect()
+    }
+
+    /// Mean loss over nanoGPT's 20 batches of the validation split.
+    fn validate(&mut self) -> f32 {
+        let batches: Vec<MicroBatch> = (0..20)
+            .map(|index| {
+                let batch = self.batches.evaluation(Split::Validation, index).unwrap();
+                MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }
+            })
+            .collect();
+        let losses = pollster::block_on(self.executor.evaluate(&batches)).unwrap();
+        losses.iter().map(|(loss, _)| loss).sum::<f32>() / losses.len() as f32
+    }
+}
+
+#[test]
+fn slow_nanogpt_on_the_cpu_reaches_the_published_validation_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, prepared) = shakespeare(folder.path());
+    assert_eq!(config.model.vocabulary, 65);
+    let mut session = Session::open("cpu", &config, &prepared);
+    let losses = session.train(config.train.steps);
+    assert!((losses[0] - 65f32.ln()).abs() < 0.1, "{}", losses[0]);
+    let validation = session.validate();
+    assert!(validation <= 1.88, "{validation}");
+}
+
+/// The steps that PyTorch is asked for; step by step both must agree, so the end of a longer run follows.
+const STEPS: u64 = 60;
+
+#[test]
+fn slow_python_pytorch_has_the_same_losses_on_identical_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let referee = folder.path().join("referee");
+    let text = shared("data/tinyshakespeare.txt");
+    let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    example.args(["run", "--release", "--quiet", "-p", "glasshouse-tests", "--example", "referee", "--", "nanogpt-cpu"]);
+    let status = example.arg(&text).arg(&referee).status().unwrap();
+    assert!(status.success());
+    let output = python("train_nanogpt.py")
+        .args(["run.toml", "weights.safetensors", "batches.safetensors"].map(|name| referee.join(name)))
+        .args(["--steps", &STEPS.to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let theirs: Vec<f32> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["event"] == "step")
+        .map(|line| line["loss"].as_f64().unwrap() as f32)
+        .collect();
+    assert_eq!(theirs.len() as u64, STEPS);
+    let (config, prepared) = shakespeare(folder.path());
+    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    for device in ["cpu", adapter.as_str()] {
+        let ours = Session::open(device, &config, &prepared).train(STEPS);
+        for (step, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert!((ours - theirs).abs() < 2e-3, "{device}, step {step}: {ours} for {theirs}");
+        }
+    }
+}
