@@ -15,6 +15,7 @@ pub mod platform;
 pub mod project;
 pub mod reference;
 pub mod selftest;
+pub mod storage;
 pub mod tokenizer;
 pub mod train;
 

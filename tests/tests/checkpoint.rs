@@ -60,7 +60,7 @@ fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
 #[cfg(target_os = "linux")]
 mod full_disk {
     use super::*;
-    use glasshouse_engine::project::storage::write_atomically;
+    use glasshouse_engine::storage::write_atomically;
     use std::os::unix::fs::symlink;
 
     #[test]

@@ -10,14 +10,15 @@ use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::project::RunState;
+use glasshouse_engine::project::{Run, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::train::{Options, TrainEvent, metrics};
+use glasshouse_engine::train::{Options, Progress, TrainEvent, metrics};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, RunConfig, TrainConfig};
 use pollster::block_on;
 use runs::{
     config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
+    with_trainer,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,6 +144,64 @@ fn a_request_to_stop_saves_and_what_was_due_is_done_on_resuming() {
     assert!(matches!(rest.first(), Some(TrainEvent::Eval { step: 20, .. })), "{:?}", rest.first());
 }
 
+/// Whether the best checkpoint is that of step 20, whose evaluation was interrupted in one of two ways.
+fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    // Saved at step 20 before the evaluation that is due there.
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = Options { stop: stop.clone(), ..Options::default() };
+    session_until(&run, &store(), "cpu", options, |event| {
+        stop.fetch_or(event.step() == Some(20), Ordering::Relaxed);
+        false
+    })
+    .unwrap();
+    let events = interrupt(&run);
+    let best = steps_of(&events, |event| matches!(event, TrainEvent::Eval { best: true, .. }));
+    assert_eq!(best, [20]);
+    session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
+    let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
+    let loaded = Checkpoints::new(run.checkpoints_folder())
+        .load(Which::Best, parameters, Content::Weights)
+        .unwrap()
+        .unwrap();
+    assert_eq!(loaded.info.step, 20);
+    assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
+    assert!(loaded.info.val_loss.is_some());
+}
+
+#[test]
+fn a_stop_right_after_an_evaluation_keeps_the_best() {
+    best_after(|run| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let options = Options { stop: stop.clone(), ..Options::default() };
+        let events = session_until(run, &store(), "cpu", options, |event| {
+            stop.fetch_or(matches!(event, TrainEvent::Eval { .. }), Ordering::Relaxed);
+            false
+        })
+        .unwrap();
+        assert!(matches!(
+            events[..],
+            [
+                TrainEvent::Eval { step: 20, .. },
+                TrainEvent::Checkpoint { step: 20, best: true, .. },
+                TrainEvent::Done { .. }
+            ]
+        ));
+        events
+    });
+}
+
+#[test]
+fn a_death_right_after_an_evaluation_keeps_the_best() {
+    best_after(|run| {
+        session_until(run, &store(), "cpu", Options::default(), |event| {
+            matches!(event, TrainEvent::Eval { .. })
+        })
+        .unwrap()
+    });
+}
+
 #[test]
 fn resuming_a_run_that_died_before_its_first_checkpoint_begins_again() {
     let (_folder, project) = project();
@@ -153,6 +212,35 @@ fn resuming_a_run_that_died_before_its_first_checkpoint_begins_again() {
     let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
     assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&straight));
+}
+
+#[test]
+fn a_sample_that_fails_ends_nothing() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    let finished = with_trainer(&run, &store(), "cpu", Options::default(), |trainer| {
+        loop {
+            match block_on(trainer.next()).unwrap() {
+                Progress::SampleDue(request) => {
+                    let text = format!("no sample at step {}: the prompt is empty", request.step);
+                    assert_eq!(
+                        trainer.sample_failed("the prompt is empty").unwrap(),
+                        TrainEvent::Notice { text }
+                    );
+                }
+                Progress::Event(TrainEvent::Done { finished, .. }) => break finished,
+                Progress::Event(_) => {}
+                Progress::Over => panic!("no Done came"),
+            }
+        }
+    });
+    assert!(finished.unwrap());
+    assert_eq!(run.record().unwrap().state, RunState::Finished);
+    let recorded = metrics::read(&run.metrics_path()).unwrap();
+    assert_eq!(notices(&recorded).len(), 3);
+    // The notices cost a later session nothing of what was recorded.
+    session(&run, &store(), "cpu", Options::default()).unwrap();
+    assert_eq!(metrics::read(&run.metrics_path()).unwrap()[..recorded.len()], recorded);
 }
 
 #[test]
@@ -261,6 +349,25 @@ fn the_whole_validation_split_can_be_evaluated() {
     assert!((f64::from(*val_loss) - sum / count).abs() < 1e-6, "{val_loss} {}", sum / count);
     // A resumed run keeps to it.
     assert!(run.record().unwrap().evaluate_whole_split);
+}
+
+#[test]
+fn the_whole_split_is_evaluated_with_an_ignored_id() {
+    let (_folder, project) = project();
+    let evaluation = |ignore_index| {
+        let mut config = config();
+        config.train.ignore_index = ignore_index;
+        let options = Options { evaluate_whole_split: true, stop_after: Some(1), ..Options::default() };
+        let events = session(&create(&project, &config), &store(), "cpu", options).unwrap();
+        match events.first() {
+            Some(TrainEvent::Eval { step: 0, val_loss, .. }) => *val_loss,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = evaluation(None);
+    assert_eq!(evaluation(Some(u32::MAX)), all);
+    let without_five = evaluation(Some(5));
+    assert!(without_five.is_finite() && without_five != all, "{without_five} {all}");
 }
 
 #[test]

@@ -312,6 +312,7 @@ impl TrainConfig {
         require(self.batch >= 1, "train.batch", self.batch, "be at least 1")?;
         require(self.batch <= 1 << 16, "train.batch", self.batch, "be at most 65536")?;
         require(self.accumulate >= 1, "train.accumulate", self.accumulate, "be at least 1")?;
+        require(self.accumulate <= 1 << 16, "train.accumulate", self.accumulate, "be at most 65536")?;
         require(
             self.learning_rate.is_finite() && self.learning_rate > 0.0,
             "train.learning_rate",
@@ -327,7 +328,7 @@ impl TrainConfig {
         for (field, value) in [("train.beta1", self.beta1), ("train.beta2", self.beta2)] {
             require((0.0..1.0).contains(&value), field, value, "be at least 0 and below 1")?;
         }
-        require(self.eps > 0.0, "train.eps", self.eps, "be above 0")?;
+        require(self.eps.is_finite() && self.eps > 0.0, "train.eps", self.eps, "be a number above 0")?;
         require(
             self.weight_decay.is_finite() && self.weight_decay >= 0.0,
             "train.weight_decay",
@@ -352,6 +353,12 @@ impl TrainConfig {
             "train.eval_batches",
             self.eval_batches,
             "be at least 1 when train.eval_interval is not 0",
+        )?;
+        require(
+            self.sample_interval == 0 || self.sample_tokens >= 1,
+            "train.sample_tokens",
+            self.sample_tokens,
+            "be at least 1 when train.sample_interval is not 0",
         )?;
         require(
             self.decay_steps <= self.steps,
@@ -389,9 +396,18 @@ impl TrainConfig {
 }
 
 impl RunConfig {
-    /// Reads a run's TOML text. A misspelt field is named with the nearest that exists.
+    /// Reads a run's TOML text.
+    ///
+    /// # Errors
+    /// One line that names the text's line; a misspelt field is named with the nearest that exists.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| names::with_suggestion(&error.to_string()))
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let reason = one_line(&error);
+            match error.span().and_then(|span| text.get(..span.start)) {
+                Some(before) => format!("line {}: {reason}", before.matches('\n').count() + 1),
+                None => reason,
+            }
+        })
     }
 
     /// The run as TOML text.
@@ -400,6 +416,9 @@ impl RunConfig {
     }
 
     /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
+    ///
+    /// # Errors
+    /// One line: a path that leads nowhere, with the nearest that exists, or a value of another kind.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (path, value) = assignment
             .split_once('=')
@@ -425,9 +444,9 @@ impl RunConfig {
             (_, parsed) => parsed,
         };
         table.insert(last.to_owned(), value);
-        *self = root.try_into().map_err(|error: toml::de::Error| {
-            format!("{path}: {}", names::with_suggestion(error.message()))
-        })?;
+        *self = root
+            .try_into()
+            .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
         Ok(())
     }
 
@@ -450,5 +469,72 @@ impl RunConfig {
             )?;
         }
         Ok(())
+    }
+}
+
+/// An error of TOML without the excerpt of its text, with a suggestion where a name is misspelt.
+fn one_line(error: &toml::de::Error) -> String {
+    let message: Vec<&str> = error.message().lines().map(str::trim).collect();
+    names::with_suggestion(&message.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::presets;
+
+    #[test]
+    fn an_error_of_toml_is_one_line_that_names_it() {
+        let run = presets::preset("nanogpt-cpu").unwrap();
+        let text = run.to_toml().unwrap();
+        let number = |part: &str| text.lines().position(|line| line.starts_with(part)).unwrap() + 1;
+        for (from, to, wanted) in [
+            ("eval_interval = ", "eval_intervall = ", "did you mean `eval_interval`?"),
+            ("batch = ", "batch = -", "expected usize"),
+            ("learning_rate = ", "learning_rate = x", ""),
+        ] {
+            let damaged = text.replacen(&format!("\n{from}"), &format!("\n{to}"), 1);
+            let reason = crate::RunConfig::from_toml(&damaged).unwrap_err();
+            assert!(reason.starts_with(&format!("line {}: ", number(from))), "{reason}");
+            assert!(reason.contains(wanted) && !reason.contains('\n'), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_wrongly_is_refused_by_name_in_one_line() {
+        for (assignment, wanted) in [
+            ("train.eval_intervall=5", "did you mean `eval_interval`?"),
+            ("trane.steps=5", "did you mean `train`?"),
+            ("train.steps=many", "train.steps: "),
+            ("train.decay=cosin", "did you mean `cosine`?"),
+        ] {
+            let reason = presets::preset("nanogpt-cpu").unwrap().set(assignment).unwrap_err();
+            assert!(reason.contains(wanted) && !reason.contains('\n'), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_or_out_of_range_is_refused_by_name() {
+        let fractions =
+            ["learning_rate", "min_learning_rate", "beta1", "beta2", "eps", "weight_decay", "clip"];
+        let cases = fractions
+            .iter()
+            .chain(&["label_smoothing"])
+            .flat_map(|field| ["nan", "inf", "-inf"].map(|value| format!("train.{field} = {value}")));
+        let others = ["data.validation = nan", "model.norm.eps = nan", "model.init.std = nan"];
+        let counts = ["train.accumulate = 65537", "train.sample_tokens = 0"];
+        for assignment in cases.chain(others.iter().chain(&counts).map(ToString::to_string)) {
+            let mut run = presets::preset("nanogpt-cpu").unwrap();
+            run.model.vocabulary = 65;
+            run.train.sample_interval = 10;
+            run.validate().unwrap();
+            run.set(&assignment).unwrap();
+            let reason = run.validate().unwrap_err();
+            assert_eq!(Some(reason.field.as_str()), assignment.split(" = ").next(), "{assignment}: {reason}");
+        }
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.model.vocabulary = 65;
+        run.set("train.sample_interval = 0").unwrap();
+        run.set("train.sample_tokens = 0").unwrap();
+        run.validate().unwrap();
     }
 }

@@ -185,11 +185,6 @@ impl Default for Initialisation {
 }
 
 impl ModelConfig {
-    /// Columns of the packed query, key and value projection: (H + 2K)·D.
-    pub fn qkv_width(&self) -> usize {
-        (self.heads + 2 * self.kv_heads) * self.head_size
-    }
-
     /// Checks every rule; the first broken one is named. `vocabulary` must be known by now.
     pub fn validate(&self) -> Result<(), Invalid> {
         let sizes = [

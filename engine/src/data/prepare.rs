@@ -4,6 +4,7 @@
 
 mod corpus;
 mod division;
+mod staging;
 
 use super::read::{self, Piece};
 use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
@@ -13,6 +14,7 @@ use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
 use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
+use staging::Staging;
 use std::path::{Path, PathBuf};
 
 /// Name of the tokenizer's file beside the shards.
@@ -79,19 +81,38 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
     let (count, trainer) = scan(&corpus, &config.tokenizer, progress)?;
     progress(Progress::Training);
     let tokenizer = trainer.finish(count.documents > 1)?;
-    tokenizer.save(&staging.path.join(TOKENIZER_FILE))?;
-    encode(&corpus, &config.data, &count, &tokenizer, recipe, &staging.path, progress)?;
+    tokenizer.save(&staging.folder().join(TOKENIZER_FILE))?;
+    encode(&corpus, &config.data, &count, &tokenizer, recipe, staging.folder(), progress)?;
     staging.publish(&folder)?;
     let store = TokenStore::open(&folder)?;
     Ok(Prepared { tokenizer, store, folder })
 }
 
+/// What makes a damaged folder whole: the same settings name the same folder, and what is not whole is made anew.
+const REMEDY: &str = "`glasshouse train --config <the run's run.toml> --stop-after 1` prepares the text anew in this \
+                      place, if the text is unchanged; then name the run by --run as before";
+
+/// Adds to an error of a prepared folder what to do about it.
+fn with_remedy(error: Error) -> Error {
+    match error {
+        Error::BadFile { path, reason } => Error::bad_file(path, format!("{reason}; {REMEDY}")),
+        Error::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::bad_file(path, format!("missing from the prepared text; {REMEDY}"))
+        }
+        other => other,
+    }
+}
+
 /// Opens what an earlier preparation left in a folder.
 ///
 /// # Errors
-/// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by.
+/// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by, and what to do then.
 pub fn open(folder: &Path) -> Result<Prepared> {
-    let tokenizer = open_tokenizer(folder)?;
+    open_whole(folder).map_err(with_remedy)
+}
+
+fn open_whole(folder: &Path) -> Result<Prepared> {
+    let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
     let store = TokenStore::open(folder)?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
@@ -108,7 +129,7 @@ pub fn open(folder: &Path) -> Result<Prepared> {
 /// # Errors
 /// `tokenizer.json` is missing or damaged.
 pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
-    Tokenizer::load(&folder.join(TOKENIZER_FILE))
+    Tokenizer::load(&folder.join(TOKENIZER_FILE)).map_err(with_remedy)
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.
@@ -116,7 +137,7 @@ pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
 /// # Errors
 /// `index.json` is missing or damaged.
 pub fn index(folder: &Path) -> Result<Index> {
-    Index::read(&folder.join(INDEX_FILE))
+    Index::read(&folder.join(INDEX_FILE)).map_err(with_remedy)
 }
 
 /// An earlier preparation by the same recipe, if it is whole.
@@ -240,37 +261,6 @@ impl Queue<'_> {
             self.writer.append(part.split, &tokens, part.piece.text.len() as u64)?;
         }
         Ok(())
-    }
-}
-
-/// A folder under a temporary name, removed unless it is published.
-struct Staging {
-    path: PathBuf,
-}
-
-impl Staging {
-    fn new(data: &Path) -> Result<Self> {
-        let path = data.join(format!(".partial-{}", std::process::id()));
-        if path.exists() {
-            std::fs::remove_dir_all(&path).map_err(Error::io(&path))?;
-        }
-        std::fs::create_dir_all(&path).map_err(Error::io(&path))?;
-        Ok(Self { path })
-    }
-
-    /// Gives the folder its final name; a damaged one of that name makes room.
-    fn publish(self, folder: &Path) -> Result<()> {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(Error::io(folder))?;
-        }
-        std::fs::rename(&self.path, folder).map_err(Error::io(folder))
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        // After publishing there is nothing of this name; after an error its removal is a courtesy.
-        std::fs::remove_dir_all(&self.path).ok();
     }
 }
 

@@ -80,14 +80,14 @@ impl Type {
         Self { shape: shape.to_vec(), element: Element::U32 }
     }
 
-    /// Number of entries.
+    /// Number of entries; the largest number there is where that is not enough, so that no limit takes it for a small one.
     pub fn count(&self) -> usize {
-        self.shape.iter().product()
+        product(&self.shape)
     }
 
     /// Size in bytes.
     pub fn bytes(&self) -> u64 {
-        self.count() as u64 * 4
+        (self.count() as u64).saturating_mul(4)
     }
 
     /// Size of the last dimension; 1 for a scalar.
@@ -97,7 +97,16 @@ impl Type {
 
     /// Product of all dimensions but the last.
     pub fn rows(&self) -> usize {
-        self.shape.split_last().map_or(1, |(_, leading)| leading.iter().product())
+        self.shape.split_last().map_or(1, |(_, leading)| product(leading))
+    }
+}
+
+fn product(sizes: &[usize]) -> usize {
+    // A size of 0 counts wherever it stands.
+    if sizes.contains(&0) {
+        0
+    } else {
+        sizes.iter().fold(1, |product: usize, size| product.saturating_mul(*size))
     }
 }
 

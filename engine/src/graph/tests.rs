@@ -105,3 +105,14 @@ fn token_order_lists_runs_in_order_of_position() {
     let order = token_order(&[3, 1, 3, 0, 1, 3]);
     assert_eq!(order, [3, 1, 4, 0, 2, 5, 1, 2, 0, 3, 0, 0]);
 }
+
+#[test]
+fn a_value_too_large_to_count_has_the_largest_count() {
+    let large = Type::f32(&[1 << (usize::BITS - 2), 8, 3]);
+    assert_eq!((large.count(), large.rows(), large.bytes()), (usize::MAX, usize::MAX, u64::MAX));
+    assert_eq!(Type::f32(&[usize::MAX, 2, 0]).count(), 0);
+    assert_eq!(
+        (Type::f32(&[2, 3, 4]).count(), Type::f32(&[2, 3, 4]).rows(), Type::f32(&[]).count()),
+        (24, 6, 1)
+    );
+}

@@ -14,12 +14,12 @@
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
 mod run;
-pub mod storage;
 
 pub use run::{Run, RunLock, RunRecord, RunState};
 
 use crate::error::{Error, Result};
 use crate::protocol::{RunConfig, names};
+use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,10 @@
 //! One run's folder: what it is called, what was asked for, and how it fares.
 
-use super::{LARGEST_RECORD, storage};
+use super::LARGEST_RECORD;
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::protocol::RunConfig;
+use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};

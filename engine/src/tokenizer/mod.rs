@@ -25,6 +25,7 @@ pub mod train;
 mod unigram;
 
 use crate::error::{Error, Result};
+use crate::storage;
 use cut::{Cut, Rule};
 use std::path::Path;
 pub use stream::DecodeStream;
@@ -129,9 +130,7 @@ impl Tokenizer {
 
     /// Writes `tokenizer.json`; a file of that name is replaced at once or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let partial = path.with_extension("json.partial");
-        std::fs::write(&partial, self.to_json()?).map_err(Error::io(&partial))?;
-        std::fs::rename(&partial, path).map_err(Error::io(path))
+        storage::write_atomically(path, self.to_json()?.as_bytes())
     }
 
     /// The text of `tokenizer.json`: the same for the same tokenizer, to the byte.

@@ -19,7 +19,7 @@ pub(super) const CONTINUES: &str = "…";
 /// Characters in a WordPiece word: 32 of at most 4 bytes and a space fit.
 const LONGEST_WORD: usize = 256;
 
-/// More ids than any model has; a foreign file's largest id sizes a table.
+/// More ids than any model has.
 pub(super) const LARGEST_VOCABULARY: usize = 1 << 24;
 
 /// A `tokenizer.json` of ours. `special` tokens get the ids from `first_special` on.
@@ -126,10 +126,19 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     if model["type"] != "WordPiece" && !prefix.is_empty() {
         return Err(format!("its model joins subwords by the prefix `{prefix}`, which is not supported"));
     }
-    let ids = model["vocab"].as_object().into_iter().flatten().map(|(_, id)| id);
-    let added = json["added_tokens"].as_array().into_iter().flatten().map(|token| &token["id"]);
-    match ids.chain(added).find(|id| id.as_u64().is_none_or(|id| id >= LARGEST_VOCABULARY as u64)) {
-        Some(id) => Err(format!("a token's id is {id}, where a number below {LARGEST_VOCABULARY} belongs")),
+    let vocabulary = &model["vocab"];
+    let ids = vocabulary.as_object().into_iter().flatten().map(|(_, id)| id);
+    let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
+    // The largest id sizes a table, so the file's own length must bound it. Published vocabularies have gaps, short ones.
+    let entries = vocabulary.as_object().map_or(0, serde_json::Map::len)
+        + vocabulary.as_array().map_or(0, Vec::len)
+        + added.len();
+    let bound = (2 * entries + 1024).min(LARGEST_VOCABULARY) as u64;
+    let mut ids = ids.chain(added.iter().map(|token| &token["id"]));
+    match ids.find(|id| id.as_u64().is_none_or(|id| id >= bound)) {
+        Some(id) => Err(format!(
+            "a token's id is {id}, where a number below {bound} belongs in a vocabulary of {entries} entries"
+        )),
         None => Ok(()),
     }
 }

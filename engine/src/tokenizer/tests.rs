@@ -209,6 +209,14 @@ fn foreign_and_damaged_files_say_what_is_wrong() {
             b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999999}, \"merges\": []}}",
             "id is 99999999999",
         ),
+        (
+            b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 16777215}, \"merges\": []}}",
+            "id is 16777215, where a number below 1026 belongs",
+        ),
+        (
+            b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, \"added_tokens\": [{\"id\": 1028}]}",
+            "id is 1028, where a number below 1028 belongs",
+        ),
     ] {
         let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();
         assert!(part.split('|').any(|part| message.contains(part)), "{message}");

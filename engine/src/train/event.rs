@@ -112,7 +112,8 @@ pub struct SampleRequest {
 pub enum Progress {
     /// Show it; it is recorded already.
     Event(TrainEvent),
-    /// Write a sample and call [`Trainer::sample_written`](super::Trainer::sample_written), or go on without one.
+    /// Write a sample and call [`Trainer::sample_written`](super::Trainer::sample_written), or
+    /// [`Trainer::sample_failed`](super::Trainer::sample_failed) where that cannot be done; or go on without one.
     SampleDue(SampleRequest),
     /// Nothing is left to do; a [`TrainEvent::Done`] came before.
     Over,

@@ -20,6 +20,8 @@ pub struct Resumed {
     pub last_evaluation: Option<(u64, f32, f32)>,
     /// There was a sample at that very step.
     pub sampled: bool,
+    /// What to say about lines that are damaged.
+    pub notice: Option<String>,
 }
 
 impl MetricsWriter {
@@ -33,7 +35,7 @@ impl MetricsWriter {
     }
 
     /// Opens the file to go on after `step`: whatever happened later is cut off, and so is a line that a crash left unfinished.
-    /// A file that is missing is begun.
+    /// A damaged line among the others stays as it is and is told of. A file that is missing is begun.
     pub fn resume(path: &Path, step: u64) -> Result<(Self, Resumed)> {
         let file = OpenOptions::new()
             .read(true)
@@ -44,13 +46,24 @@ impl MetricsWriter {
             .map_err(Error::io(path))?;
         let mut input = BufReader::new(file);
         let (mut kept, mut resumed) = (0, Resumed::default());
-        let mut line = Vec::new();
-        loop {
+        let (mut at, mut line) = (0, Vec::new());
+        // Numbers of damaged lines: those before an event that is kept, and those after the last such event.
+        let (mut damaged, mut waiting) = (Vec::new(), Vec::new());
+        for number in 1_u64.. {
             line.clear();
-            let bytes = input.read_until(b'\n', &mut line).map_err(Error::io(path))?;
-            let event = whole_event(&line).filter(|event| event.step().is_some_and(|at| at <= step));
-            let Some(event) = event else { break };
-            kept += bytes as u64;
+            at += input.read_until(b'\n', &mut line).map_err(Error::io(path))? as u64;
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            let Some(event) = whole_event(&line) else {
+                waiting.push(number);
+                continue;
+            };
+            if event.step().is_some_and(|at| at > step) {
+                break;
+            }
+            kept = at;
+            damaged.append(&mut waiting);
             match event {
                 TrainEvent::Eval { step: at, train_loss, val_loss, .. } => {
                     resumed.last_evaluation = Some((at, train_loss, val_loss));
@@ -59,6 +72,13 @@ impl MetricsWriter {
                 _ => {}
             }
         }
+        resumed.notice = damaged.first().map(|first| {
+            let path = path.display();
+            match damaged.len() {
+                1 => format!("{path}: line {first} is damaged and passed over"),
+                count => format!("{path}: {count} lines from line {first} on are damaged and passed over"),
+            }
+        });
         let mut file = input.into_inner();
         file.set_len(kept).map_err(Error::io(path))?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
@@ -137,7 +157,7 @@ mod tests {
         writer.flush().unwrap();
         assert!(MetricsWriter::create(&path).is_err());
         let (mut writer, resumed) = MetricsWriter::resume(&path, 2).unwrap();
-        assert_eq!(resumed, Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true });
+        assert_eq!(resumed, Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true, notice: None });
         writer.write(&eval(2)).unwrap();
         writer.flush().unwrap();
         let events = read(&path).unwrap();
@@ -145,6 +165,31 @@ mod tests {
         assert!(matches!(events[2], TrainEvent::Step { loss, .. } if loss.is_nan()));
         assert_eq!((&events[3], &events[4]), (&sample, &eval(2)));
         assert_eq!(MetricsWriter::resume(&path, 2).unwrap().1.last_evaluation, Some((2, 1.25, 0.1)));
+    }
+
+    #[test]
+    fn a_damaged_line_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        let notice = TrainEvent::Notice { text: "no sample at step 2: why".to_owned() };
+        for event in [&step(1, 0.1), &step(2, 0.2), &notice, &eval(3), &step(4, 0.4), &step(5, 0.5)] {
+            writer.write(event).unwrap();
+        }
+        drop(writer);
+        let good = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<&str> = good.lines().collect();
+        (lines[1], lines[4]) = ("{\"event\":", "\u{0}");
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let (_, resumed) = MetricsWriter::resume(&path, 4).unwrap();
+        assert_eq!(resumed.last_evaluation, Some((3, 1.25, 0.1)));
+        let said = resumed.notice.unwrap();
+        assert!(said.ends_with("line 2 is damaged and passed over"), "{said}");
+        // What came after the last event kept is cut, damaged or not.
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), lines[..4].join("\n") + "\n");
+        let (_, resumed) = MetricsWriter::resume(&path, 1).unwrap();
+        assert_eq!(resumed, Resumed::default());
+        assert_eq!(read(&path).unwrap(), [step(1, 0.1)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! little-endian (TensorFlow's `record_writer.h`; fields as numbered in `event.proto` and `summary.proto`).
 
 use crate::error::{Error, Result};
-use crate::project::storage;
+use crate::storage;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};

@@ -54,7 +54,8 @@ pub fn store() -> TokenStore {
         (0..count)
             .map(|at| {
                 let draw = random::nth(3, stream, at);
-                last = if draw.is_multiple_of(5) { (draw >> 32) as u32 } else { last * 7 + 3 } % VOCABULARY as u32;
+                last = if draw.is_multiple_of(5) { (draw >> 32) as u32 } else { last * 7 + 3 }
+                    % VOCABULARY as u32;
                 last
             })
             .collect()

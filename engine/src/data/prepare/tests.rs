@@ -93,9 +93,15 @@ fn an_unchanged_text_is_prepared_once() {
     // A damaged folder is made anew.
     let folder = run(&config, &project).unwrap().0.folder;
     std::fs::write(folder.join("train-00000.bin"), b"x").unwrap();
-    assert!(open(&folder).is_err());
-    let (_, seen) = run(&config, &project).unwrap();
+    let message = open(&folder).unwrap_err().to_string();
+    assert!(message.contains("train-00000.bin") && message.contains("prepares the text anew"), "{message}");
+    let (again, seen) = run(&config, &project).unwrap();
     assert!(!seen.contains(&Progress::Reused));
+    assert_eq!(again.folder, folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let message = open(&folder).unwrap_err().to_string();
+    assert!(message.contains("missing from the prepared text") && !message.contains('\n'), "{message}");
+    assert_eq!(run(&config, &project).unwrap().0.folder, folder);
     let names: Vec<_> =
         std::fs::read_dir(project.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("partial")), "{names:?}");

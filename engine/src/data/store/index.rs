@@ -1,6 +1,7 @@
 //! `index.json`: what a folder of shards holds and what it was made from.
 
 use crate::error::{Error, Result};
+use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -80,8 +81,8 @@ impl Index {
         }
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let index: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::bad_file(path, format!("the index is damaged: {error}; {ADVICE}")))?;
-        index.check().map_err(|reason| Error::bad_file(path, format!("{reason}; {ADVICE}")))?;
+            .map_err(|error| Error::bad_file(path, format!("the index is damaged: {error}")))?;
+        index.check().map_err(|reason| Error::bad_file(path, reason))?;
         Ok(index)
     }
 
@@ -112,8 +113,6 @@ impl Index {
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let json = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::Internal(format!("index to JSON: {error}")))?;
-        std::fs::write(path, json).map_err(Error::io(path))
+        storage::write_atomically(path, &json)
     }
 }
-
-const ADVICE: &str = "delete its folder and run again to prepare the text anew";

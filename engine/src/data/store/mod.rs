@@ -98,11 +98,7 @@ impl TokenStore {
                 if mapping.len() as u64 != expected {
                     return Err(Error::bad_file(
                         path,
-                        format!(
-                            "the shard holds {} bytes where {INDEX_FILE} says {expected}; delete its folder and run \
-                             again to prepare the text anew",
-                            mapping.len()
-                        ),
+                        format!("the shard holds {} bytes where {INDEX_FILE} says {expected}", mapping.len()),
                     ));
                 }
                 let tokens =
@@ -174,8 +170,7 @@ impl TokenStore {
             if checksum != record.crc32c {
                 return Err(Error::bad_file(
                     path,
-                    "the shard's checksum differs from the index's: the file was changed; delete its folder and run \
-                     again to prepare the text anew",
+                    "the shard's checksum differs from the index's: the file was changed",
                 ));
             }
         }

@@ -1,7 +1,7 @@
 //! The list of a run's valid checkpoints, with checksums.
 
 use crate::error::{Error, Result};
-use crate::project::storage;
+use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

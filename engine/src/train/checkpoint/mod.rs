@@ -15,7 +15,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
-use crate::project::storage;
+use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};
 
@@ -137,17 +137,18 @@ impl Checkpoints {
         };
         let file = format!("step-{:08}-{sequence:06}.safetensors", info.step);
         let path = self.folder.join(&file);
-        let (bytes, crc32c) = state::write(&path, info, parameters, state).inspect_err(|_| {
-            // A file that no manifest names only takes space, which may be what is lacking.
+        // A file that no manifest names only takes space, which may be what is lacking.
+        let remove = |_: &Error| {
             std::fs::remove_file(&path).ok();
-        })?;
+        };
+        let (bytes, crc32c) = state::write(&path, info, parameters, state).inspect_err(remove)?;
         storage::sync_folder_of(&path);
         let latest = Entry { file, bytes, crc32c, step: info.step, val_loss: info.val_loss };
         let best = if best { Some(latest.clone()) } else { self.best.clone() };
-        Manifest::new(sequence, latest, best.clone()).write(&self.folder, slot)?;
+        Manifest::new(sequence, latest, best.clone()).write(&self.folder, slot).inspect_err(remove)?;
         self.trusted = Some(slot);
         self.best = best;
-        self.sweep()?;
+        self.sweep();
         Ok(path)
     }
 
@@ -164,18 +165,18 @@ impl Checkpoints {
         manifests
     }
 
-    /// Removes checkpoint files that neither manifest names.
-    fn sweep(&self) -> Result<()> {
+    /// Removes checkpoint files that neither manifest names. What cannot be removed only takes space, and the next save
+    /// tries again.
+    fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
-        for entry in std::fs::read_dir(&self.folder).map_err(Error::io(&self.folder))? {
-            let path = entry.map_err(Error::io(&self.folder))?.path();
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
-                std::fs::remove_file(&path).map_err(Error::io(&path))?;
+                std::fs::remove_file(&path).ok();
             }
         }
-        Ok(())
     }
 
     /// Their folder.

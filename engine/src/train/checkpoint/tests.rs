@@ -105,6 +105,34 @@ fn the_latest_the_one_before_and_the_best_are_kept() {
 }
 
 #[test]
+fn a_rest_that_cannot_be_removed_costs_no_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let rest = folder.path().join("step-00000000-000000.safetensors");
+    // No file: it cannot be removed as one.
+    std::fs::create_dir(&rest).unwrap();
+    save(&mut Checkpoints::new(folder.path()), 1, false);
+    assert!(rest.exists());
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 1);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_written_leaves_no_state_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    // A folder where the second manifest's temporary file should go.
+    let obstacle = folder.path().join("manifest-b.json.partial");
+    std::fs::create_dir(&obstacle).unwrap();
+    let before = files(folder.path());
+    assert!(checkpoints.save(&info(2), &parameters(), &state(2.0), true).is_err());
+    assert_eq!(files(folder.path()), before);
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 1);
+    std::fs::remove_dir(&obstacle).unwrap();
+    save(&mut checkpoints, 2, false);
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
+}
+
+#[test]
 fn without_an_evaluation_the_latest_serves_as_best() {
     let folder = tempfile::tempdir().unwrap();
     save(&mut Checkpoints::new(folder.path()), 4, false);

@@ -97,6 +97,7 @@ impl<'data> Trainer<'data> {
         } else {
             (MetricsWriter::create(&run.metrics_path())?, Resumed::default())
         };
+        notices.extend(resumed.notice);
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
         executor.set_state(&state).await?;
         let device = executor.describe();
@@ -146,7 +147,12 @@ impl<'data> Trainer<'data> {
             trainer.notice(notice);
         }
         trainer.save_record(RunState::Running)?;
-        trainer.plan_actions(evaluated.is_some_and(|(at, ..)| at == step), resumed.sampled);
+        let evaluated_here = evaluated.filter(|(at, ..)| *at == step);
+        trainer.plan_actions(evaluated_here.is_some(), resumed.sampled);
+        if let Some((_, _, val_loss)) = evaluated_here {
+            // The last session may have died between an evaluation and the checkpoint of what it found best.
+            trainer.take_if_best(val_loss);
+        }
         Ok(trainer)
     }
 }

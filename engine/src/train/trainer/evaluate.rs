@@ -1,7 +1,7 @@
 //! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
 
 use super::{Action, GROUP_SECONDS, Trainer};
-use crate::data::{Batch, Split};
+use crate::data::{Batch, IGNORED, Split};
 use crate::error::Result;
 use crate::executor::MicroBatch;
 use crate::train::TrainEvent;
@@ -24,6 +24,16 @@ impl Trainer<'_> {
         };
         let Some(val_loss) = val_loss else { return Ok(()) };
         self.evaluated = Some((self.step, train_loss, val_loss));
+        let best = self.take_if_best(val_loss);
+        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best })?;
+        self.metrics.flush()?;
+        let scalars = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
+        self.tensorboard.scalars(self.step, &scalars)?;
+        self.tensorboard.flush()
+    }
+
+    /// Makes the current state the best, to be saved next, where this validation loss of it is the lowest.
+    pub(super) fn take_if_best(&mut self, val_loss: f32) -> bool {
         // The untrained model is nobody's best.
         let best = self.step > 0 && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
         if best {
@@ -33,15 +43,13 @@ impl Trainer<'_> {
                 self.actions.push_front(Action::Save);
             }
         }
-        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best })?;
-        self.metrics.flush()?;
-        let scalars = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
-        self.tensorboard.scalars(self.step, &scalars)?;
-        self.tensorboard.flush()
+        best
     }
 
     /// Mean loss over the targets that count; `None` where a stop came first.
     async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
+        // The graph passes over one id, which the configuration may name.
+        let ignored = self.config.train.ignore_index.unwrap_or(IGNORED);
         let mut batches = batches.peekable();
         let (mut sum, mut count) = (0.0, 0.0);
         let mut chunk_size = 1;
@@ -53,10 +61,13 @@ impl Trainer<'_> {
                 .by_ref()
                 .take(chunk_size)
                 .map(|batch| {
-                    batch.map(|batch| MicroBatch {
-                        tokens: batch.tokens,
-                        targets: batch.targets,
-                        seed: [0, 0],
+                    batch.map(|mut batch| {
+                        for target in &mut batch.targets {
+                            if *target == IGNORED {
+                                *target = ignored;
+                            }
+                        }
+                        MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }
                     })
                 })
                 .collect::<Result<Vec<_>>>()?;

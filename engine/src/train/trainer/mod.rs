@@ -13,8 +13,9 @@ use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
-use crate::project::{Run, RunLock, RunRecord, RunState, storage};
+use crate::project::{Run, RunLock, RunRecord, RunState};
 use crate::protocol::RunConfig;
+use crate::storage;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +69,7 @@ pub struct Trainer<'data> {
     /// Training and validation loss, and the step they belong to.
     evaluated: Option<(u64, f32, f32)>,
     best: Option<f32>,
-    /// The state at the current step is the best so far.
+    /// The state at the current step is the best so far, and no checkpoint holds it as such yet.
     best_here: bool,
     actions: VecDeque<Action>,
     ready: VecDeque<Progress>,
@@ -120,6 +121,15 @@ impl Trainer<'_> {
     /// Records a sample that [`Progress::SampleDue`] asked for, and returns it as an event to show.
     pub fn sample_written(&mut self, text: String) -> Result<TrainEvent> {
         let event = TrainEvent::Sample { step: self.step, text };
+        self.metrics.write(&event)?;
+        self.metrics.flush()?;
+        Ok(event)
+    }
+
+    /// Records that the sample which [`Progress::SampleDue`] asked for could not be written, and why in one line. The
+    /// training goes on without it; the returned notice is to be shown.
+    pub fn sample_failed(&mut self, reason: &str) -> Result<TrainEvent> {
+        let event = TrainEvent::Notice { text: format!("no sample at step {}: {reason}", self.step) };
         self.metrics.write(&event)?;
         self.metrics.flush()?;
         Ok(event)
@@ -186,7 +196,7 @@ impl Trainer<'_> {
     }
 
     fn finish_next(&mut self) {
-        if self.saved != Some(self.step) {
+        if self.saved != Some(self.step) || self.best_here {
             self.actions.push_back(Action::Save);
         }
         self.actions.push_back(Action::Finish);
@@ -230,8 +240,7 @@ impl Trainer<'_> {
         if reports.len() != inputs.len() {
             return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
         }
-        let train = &self.config.train;
-        let tokens = count * (train.batch * train.accumulate * self.config.model.context) as u64;
+        let tokens = count * self.tokens_per_step();
         self.pace.step_seconds = Some(seconds / count as f64);
         self.pace.tokens += tokens;
         self.pace.training_seconds += seconds;
@@ -274,6 +283,11 @@ impl Trainer<'_> {
         Ok(StepInput { step, learning_rate: self.config.train.learning_rate_at(step) as f32, micro_batches })
     }
 
+    fn tokens_per_step(&self) -> u64 {
+        let train = &self.config.train;
+        train.batch as u64 * train.accumulate as u64 * self.config.model.context as u64
+    }
+
     fn watch_divergence(&mut self, bad: bool) -> Result<()> {
         if !bad {
             self.bad_steps = 0;
@@ -307,31 +321,26 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Puts out a notice; metrics hold numbers only.
+    /// Puts out a notice, which concerns this session alone and is not recorded.
     fn notice(&mut self, text: String) {
         self.ready.push_back(Progress::Event(TrainEvent::Notice { text }));
     }
 
     async fn save(&mut self) -> Result<()> {
         let state = self.executor.state().await?;
-        let train = &self.config.train;
-        let tokens = (train.batch * train.accumulate * self.config.model.context) as u64;
         let info = CheckpointInfo {
             arena_version: ARENA_VERSION,
             step: self.step,
             seed: self.config.seed,
-            tokens_seen: self.step * tokens,
+            tokens_seen: self.step * self.tokens_per_step(),
             config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
         };
         let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
         self.saved = Some(self.step);
-        self.emit(TrainEvent::Checkpoint {
-            step: self.step,
-            path: path.display().to_string(),
-            best: self.best_here,
-        })?;
+        let best = std::mem::take(&mut self.best_here);
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;
         self.metrics.flush()?;
         self.tensorboard.flush()?;
         self.save_record(RunState::Running)

@@ -15,12 +15,11 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         file.write_all(content)?;
         file.sync_all()
     });
-    if let Err(error) = written {
+    if let Err(error) = written.and_then(|()| std::fs::rename(&partial, path)) {
         // What is left of it only takes space.
         std::fs::remove_file(&partial).ok();
         return Err(Error::io(path)(error));
     }
-    std::fs::rename(&partial, path).map_err(Error::io(path))?;
     sync_folder_of(path);
     Ok(())
 }
@@ -79,5 +78,14 @@ mod tests {
         std::fs::create_dir(partial_path(&path)).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_by_a_folder_leaves_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        std::fs::create_dir(&path).unwrap();
+        assert!(write_atomically(&path, b"new").is_err());
+        assert!(!partial_path(&path).exists());
     }
 }
