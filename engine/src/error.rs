@@ -6,12 +6,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("{}: {source}{}", path.display(), advice_for_io(source))]
+    #[error("{}: {cause}{}", path.display(), advice_for_io(cause))]
     Io {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why. Not named `source`: the message says it already.
+        cause: std::io::Error,
     },
     /// Text, a tokenizer or a project file that cannot be used.
     #[error("{}: {reason}", path.display())]
@@ -56,7 +56,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 fn advice_for_io(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::StorageFull => {
-            "; free some space and run again with --resume: finished checkpoints are safe"
+            "; free some space and try again: what was finished before is safe"
         }
         std::io::ErrorKind::PermissionDenied => {
             "; check the permissions, or choose another place with --project"
@@ -69,7 +69,7 @@ impl Error {
     /// Wraps an I/O error with the path it happened at.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { path, source }
+        move |cause| Self::Io { path, cause }
     }
 
     /// A file that cannot be used, and why.

@@ -1,22 +1,9 @@
-//! Writes what PyTorch needs to train the same run on identical batches from identical weights
-//! (`tests/python/train_nanogpt.py` reads it), for the README's reproduction table:
+//! Writes what PyTorch needs to train the same run, for the README's reproduction table:
 //!
 //! ```sh
 //! cargo run --release -p glasshouse-tests --example referee -- nanogpt-cpu TEXT OUT
 //! ```
-//!
-//! OUT gets `run.toml`, `weights.safetensors` (initial weights by name) and `batches.safetensors` (tokens and targets of every
-//! step, of nanoGPT's 20 evaluation batches, and the whole validation split). `glasshouse train` with the same preset, seed and
-//! text draws the same.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a developer's tool: a panic names the place")]
-
-use glasshouse_engine::data::{self, Batch, Batches, Split};
-use glasshouse_engine::model::{initial, training_graphs};
-use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::protocol::{RunConfig, presets};
-use safetensors::tensor::{Dtype, TensorView};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 fn main() {
@@ -25,58 +12,5 @@ fn main() {
         eprintln!("usage: referee PRESET TEXT OUT");
         std::process::exit(2);
     };
-    let out = Path::new(out);
-    std::fs::create_dir_all(out).unwrap();
-    let mut config = presets::preset(preset).expect("a preset");
-    config.data.paths = vec![text.clone()];
-    let prepared = data::prepare(&config, out, &mut |_| {}).expect("text");
-    config.model.vocabulary = prepared.tokenizer.vocabulary_size();
-    std::fs::write(out.join("run.toml"), config.to_toml().unwrap()).unwrap();
-    weights(&config, &out.join("weights.safetensors"));
-    let store = &prepared.store;
-    let batches = Batches::new(store, config.seed, config.train.batch, config.model.context).unwrap();
-    let train: Vec<Batch> = (0..config.train.steps).map(|step| batches.train(step, 0).unwrap()).collect();
-    let evaluation: Vec<Batch> = (0..config.train.eval_batches as u64)
-        .map(|index| batches.evaluation(Split::Validation, index).unwrap())
-        .collect();
-    let length = store.len(Split::Validation) as usize;
-    let stream = store.read(Split::Validation, 0, length).unwrap();
-    let (rows, context) = (config.train.batch, config.model.context);
-    let mut tensors: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
-    let mut put = |name, shape: &[usize], ids: Vec<u32>| {
-        tensors.insert(name, (shape.to_vec(), ids.iter().flat_map(|id| id.to_le_bytes()).collect()));
-    };
-    let gather = |batches: &[Batch], of: fn(&Batch) -> &Vec<u32>| {
-        batches.iter().flat_map(|batch| of(batch).clone()).collect()
-    };
-    put("tokens", &[train.len(), rows, context], gather(&train, |batch| &batch.tokens));
-    put("targets", &[train.len(), rows, context], gather(&train, |batch| &batch.targets));
-    put("validation.tokens", &[evaluation.len(), rows, context], gather(&evaluation, |batch| &batch.tokens));
-    put(
-        "validation.targets",
-        &[evaluation.len(), rows, context],
-        gather(&evaluation, |batch| &batch.targets),
-    );
-    put("validation.stream", &[length], stream);
-    write(&out.join("batches.safetensors"), &tensors, Dtype::I32);
-}
-
-fn weights(config: &RunConfig, path: &Path) {
-    let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let layout = ArenaLayout::of(&graph);
-    let arena = initial::parameters(&graph.parameters, &layout, config.seed);
-    let mut tensors = BTreeMap::new();
-    for (at, parameter) in graph.parameters.iter().enumerate() {
-        let entries = &arena[layout.offsets[at]..layout.offsets[at] + layout.counts[at]];
-        let bytes = entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
-        tensors.insert(parameter.name.as_str(), (parameter.ty.shape.clone(), bytes));
-    }
-    write(path, &tensors, Dtype::F32);
-}
-
-fn write(path: &Path, tensors: &BTreeMap<&str, (Vec<usize>, Vec<u8>)>, dtype: Dtype) {
-    let views = tensors
-        .iter()
-        .map(|(name, (shape, bytes))| (*name, TensorView::new(dtype, shape.clone(), bytes).unwrap()));
-    safetensors::serialize_to_file(views, None, path).unwrap();
+    glasshouse_tests::referee::write(preset, Path::new(text), Path::new(out));
 }

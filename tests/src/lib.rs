@@ -1,6 +1,10 @@
 //! Integration tests of the workspace live in `tests/*.rs` beside this crate; here is where they find their surroundings.
 //! `tests/run` sets the variables; without it, the same defaults hold.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic names the place")]
+
+pub mod referee;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

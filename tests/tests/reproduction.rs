@@ -12,7 +12,6 @@ use glasshouse_engine::protocol::{RunConfig, presets};
 use glasshouse_tests::{python, shared};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 
 /// The preset on tinyshakespeare, prepared in `folder`.
 fn shakespeare(folder: &Path) -> (RunConfig, Prepared) {
@@ -92,11 +91,7 @@ const STEPS: u64 = 60;
 fn slow_python_pytorch_has_the_same_losses_on_identical_batches() {
     let folder = tempfile::tempdir().unwrap();
     let referee = folder.path().join("referee");
-    let text = shared("data/tinyshakespeare.txt");
-    let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    example.args(["run", "--release", "--quiet", "-p", "glasshouse-tests", "--example", "referee", "--", "nanogpt-cpu"]);
-    let status = example.arg(&text).arg(&referee).status().unwrap();
-    assert!(status.success());
+    glasshouse_tests::referee::write("nanogpt-cpu", &shared("data/tinyshakespeare.txt"), &referee);
     let output = python("train_nanogpt.py")
         .args(["run.toml", "weights.safetensors", "batches.safetensors"].map(|name| referee.join(name)))
         .args(["--steps", &STEPS.to_string()])

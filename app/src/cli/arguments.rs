@@ -136,7 +136,7 @@ pub struct SamplingArguments {
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub max_tokens: usize,
     /// Divides the logits; lower is safer, 0 always takes the likeliest
-    #[arg(long, value_name = "X", default_value_t = 0.8)]
+    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
     pub temperature: f32,
     /// Always take the likeliest token (the same as --temperature 0)
     #[arg(long)]
@@ -145,13 +145,13 @@ pub struct SamplingArguments {
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub top_k: usize,
     /// Draw among the likeliest tokens that reach this probability together; 1 is all
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     pub top_p: f32,
     /// Leave out tokens less likely than this share of the likeliest
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
     pub min_p: f32,
     /// Above 1, tokens of the window become less likely
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -2,7 +2,7 @@
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::output::{bytes, count};
-use super::settings::run_config;
+use super::settings::{checked_device, run_config};
 use anyhow::Result;
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
@@ -31,7 +31,7 @@ async fn step(arguments: &BenchStepArguments) -> Result<()> {
     let graphs = training_graphs(&config.model, &config.train)?;
     let optimizer = Optimizer::of(&config.train);
     let (mut executor, warning) =
-        Executor::open(&arguments.device, &graphs, optimizer, arguments.threads).await?;
+        Executor::open(checked_device(&arguments.device)?, &graphs, optimizer, arguments.threads).await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }

@@ -3,6 +3,7 @@
 use super::arguments::ChatArguments;
 use super::generate::generate_config;
 use super::{trained, writing};
+use super::settings::checked_device;
 use anyhow::Result;
 use glasshouse_engine::generate::{Decoder, Piece};
 use glasshouse_engine::protocol::GenerateConfig;
@@ -17,7 +18,7 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
     let model = trained::load(&arguments.model)?;
     let tokenizer = &model.tokenizer;
     let (mut decoder, warning) =
-        Decoder::open(&arguments.device, &model.config.model, &model.parameters).await?;
+        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters).await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }

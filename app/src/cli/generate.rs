@@ -1,7 +1,7 @@
 //! `glasshouse generate`: one text from a trained model.
 
 use super::arguments::{GenerateArguments, SamplingArguments};
-use super::settings::usage;
+use super::settings::{checked_device, usage};
 use super::{interrupt, trained, writing};
 use anyhow::Result;
 use glasshouse_engine::generate::{Decoder, Piece};
@@ -21,7 +21,10 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         seed: arguments.seed,
         stop: arguments.stop.clone(),
     };
-    config.validate().map_err(|invalid| usage(format!("--{invalid}")))?;
+    config.validate().map_err(|mut invalid| {
+        invalid.field = format!("--{}", invalid.field.replace('_', "-"));
+        usage(invalid.to_string())
+    })?;
     Ok(config)
 }
 
@@ -37,7 +40,7 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
         eprintln!("note: {character:?} is not in the model's vocabulary and is left out");
     }
     let (mut decoder, warning) =
-        Decoder::open(&arguments.device, &model.config.model, &model.parameters).await?;
+        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters).await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }

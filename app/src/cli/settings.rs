@@ -39,9 +39,12 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
         config.model.vocabulary = vocabulary;
     }
     if let Some(steps) = arguments.steps {
-        // The warm-up keeps its place in a run cut short.
         config.train.steps = steps;
         config.train.decay_steps = config.train.decay_steps.min(steps);
+        if config.train.warmup_steps >= steps {
+            // A run that ends before its warm-up would never reach its learning rate.
+            config.train.warmup_steps = steps / 10;
+        }
     }
     if let Some(batch) = arguments.batch {
         config.train.batch = batch;
@@ -59,6 +62,14 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
 fn config_file(file: &Path) -> Result<RunConfig> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
+}
+
+/// Refuses a device that would match every adapter.
+pub fn checked_device(device: &str) -> Result<&str> {
+    if device.trim().is_empty() {
+        return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
+    }
+    Ok(device)
 }
 
 /// The tokenizer kind of that name, or an error that suggests the nearest.

@@ -2,7 +2,7 @@
 
 use super::arguments::{EvaluationArgument, TrainArguments};
 use super::output::{Output, bytes, count};
-use super::settings::{run_config, usage};
+use super::settings::{checked_device, run_config, usage};
 use super::{interrupt, trained, writing};
 use anyhow::Result;
 use glasshouse_engine::data::{self, Batches, Prepared};
@@ -21,7 +21,13 @@ use std::process::ExitCode;
 const FIRST: &str = "first-stories";
 
 pub(super) fn train(arguments: TrainArguments) -> Result<ExitCode> {
-    pollster::block_on(run(arguments))
+    let json = arguments.json;
+    let result = pollster::block_on(run(arguments));
+    if let (true, Err(error)) = (json, &result) {
+        // A reader of the stream learns its end from the stream.
+        say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") }))?;
+    }
+    result
 }
 
 async fn run(arguments: TrainArguments) -> Result<ExitCode> {
@@ -117,7 +123,7 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
         config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
     }
     if let Some(device) = &arguments.device {
-        config.device.clone_from(device);
+        checked_device(device)?.clone_into(&mut config.device);
     }
     let project = Project::open_or_create(&arguments.project)?;
     let prepared = prepare(&config, project.folder(), arguments.json)?;
@@ -198,7 +204,7 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
                 // A sample is for looking at: a model that cannot write one can still be trained.
                 let event = match sample(&mut trainer, prepared, &request).await {
                     Ok(text) => trainer.sample_written(text)?,
-                    Err(error) => trainer.sample_written(format!("(no sample: {error:#})"))?,
+                    Err(error) => trainer.sample_failed(&format!("{error:#}"))?,
                 };
                 output.event(&event)?;
             }

@@ -96,7 +96,7 @@ const REMEDY: &str = "`glasshouse train --config <the run's run.toml> --stop-aft
 fn with_remedy(error: Error) -> Error {
     match error {
         Error::BadFile { path, reason } => Error::bad_file(path, format!("{reason}; {REMEDY}")),
-        Error::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+        Error::Io { path, cause } if cause.kind() == std::io::ErrorKind::NotFound => {
             Error::bad_file(path, format!("missing from the prepared text; {REMEDY}"))
         }
         other => other,
@@ -161,6 +161,8 @@ struct Count {
     documents: u64,
     characters: u64,
     bytes: u64,
+    /// Characters of each document.
+    lengths: Vec<u64>,
 }
 
 fn scan(
@@ -169,14 +171,20 @@ fn scan(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Count, Trainer)> {
     let mut trainer = Trainer::new(config)?;
-    let mut count = Count { documents: 0, characters: 0, bytes: 0 };
+    let mut count = Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new() };
+    let mut length = 0;
     let total = corpus.bytes();
     let mut told = 0;
     for piece in corpus.pieces() {
         let piece = piece?;
         trainer.feed(&piece.text);
-        count.documents += u64::from(piece.ends_document);
-        count.characters += piece.text.chars().count() as u64;
+        let characters = piece.text.chars().count() as u64;
+        length += characters;
+        if piece.ends_document {
+            count.documents += 1;
+            count.lengths.push(std::mem::take(&mut length));
+        }
+        count.characters += characters;
         count.bytes += piece.text.len() as u64;
         if count.bytes - told >= ENCODE_BYTES as u64 {
             told = count.bytes;

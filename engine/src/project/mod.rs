@@ -169,7 +169,7 @@ impl Project {
         loop {
             match Run::create(&runs, number, config, data) {
                 // Another program was quicker: take the number after its.
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
                     number += 1;
                 }
                 other => return other,

@@ -12,26 +12,25 @@ pub(super) struct Part {
 
 /// Divides the text into training and validation.
 ///
-/// Several documents: the last `⌊documents × validation⌋` of them, at least one, are held out. A single document: its
-/// first `⌊characters × (1 − validation)⌋` characters train, the rest is held out, each encoded by itself, as nanoGPT does.
+/// Several documents: the last ones whose characters together come nearest to the share `validation` are held out. A single
+/// document, or a few of such unequal lengths that no number of whole ones comes near the share: the first
+/// `⌊characters × (1 − validation)⌋` characters train, the rest is held out, each encoded by itself, as nanoGPT does.
 pub(super) struct Division {
     /// Seen so far, as the characters are.
     pub documents: u64,
     pub characters: u64,
-    /// Documents that train, where there are several.
+    /// Documents that train, where whole ones are held out.
     train_documents: Option<u64>,
-    /// Characters that train, where there is one document.
+    /// Characters that train, where the split falls inside a document.
     train_characters: u64,
 }
 
 impl Division {
     pub(super) fn new(validation: f64, count: &Count) -> Self {
-        let held_out = ((count.documents as f64 * validation) as u64).max(1);
         Self {
             documents: 0,
             characters: 0,
-            train_documents: (count.documents > 1)
-                .then(|| (count.documents - held_out.min(count.documents)).max(1)),
+            train_documents: whole_documents(&count.lengths, count.characters as f64 * validation),
             train_characters: (count.characters as f64 * (1.0 - validation)) as u64,
         }
     }
@@ -64,5 +63,43 @@ impl Division {
                 piece: Piece { text: rest, ends_document: piece.ends_document },
             },
         ]
+    }
+}
+
+/// How many documents train when the last ones are held out whole and hold about `wanted` characters; `None` where the
+/// nearest number of them misses that by more than half.
+fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u64> {
+    let mut held_out = 0;
+    let mut nearest: Option<(f64, usize)> = None;
+    // At least one document trains.
+    for (documents, length) in lengths.iter().skip(1).rev().enumerate() {
+        held_out += length;
+        let miss = (held_out as f64 - wanted).abs();
+        if nearest.is_some_and(|(least, _)| miss >= least) {
+            break;
+        }
+        nearest = Some((miss, documents + 1));
+    }
+    let (miss, documents) = nearest?;
+    (miss <= wanted / 2.0).then_some((lengths.len() - documents) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_documents;
+
+    #[test]
+    fn documents_are_held_out_by_their_characters() {
+        assert_eq!(whole_documents(&[10; 100], 100.0), Some(90));
+        assert_eq!(whole_documents(&[500, 300, 90, 110], 100.0), Some(3));
+        assert_eq!(whole_documents(&[10; 10], 10.0), Some(9));
+    }
+
+    #[test]
+    fn documents_too_unequal_are_split_inside() {
+        assert_eq!(whole_documents(&[1_000, 1_000_000], 100_100.0), None);
+        assert_eq!(whole_documents(&[1_000_000, 10], 100_001.0), None);
+        assert_eq!(whole_documents(&[1_000], 100.0), None);
+        assert_eq!(whole_documents(&[50, 50], 10.0), None);
     }
 }

@@ -17,7 +17,7 @@ use expand::Picker;
 use std::io::Write;
 
 /// Rises with every change of the text that a seed gives.
-pub const EDITION: u32 = 1;
+pub const EDITION: u32 = 2;
 
 /// What the draws of stories are named by.
 const STORIES: u64 = 0x73_746f_7279;
@@ -63,16 +63,16 @@ fn story(key: u64) -> String {
     for (slot, choices) in plot.slots {
         slots.push((slot, picker.pick(choices).to_string()));
     }
-    let habits = picker.pick(&[plots::FRIENDS, plots::HABITS]);
-    let mut paragraph = |beats: &[&[&str]]| -> String {
-        let sentences: Vec<&str> = beats.iter().map(|choices| picker.pick(choices)).collect();
-        expand::expand(&sentences.join(" "), &slots)
+    let mut pick = |beats: &[&[&str]]| -> String {
+        beats.iter().map(|choices| picker.pick(choices)).collect::<Vec<&str>>().join(" ")
     };
-    let about = if plot.strangers { plots::HABITS } else { habits };
-    let opening = [paragraph(&[plots::OPENINGS, about]), paragraph(plot.opening)].join(" ");
-    let middle = paragraph(plot.middle);
-    let ending = [paragraph(plot.ending), paragraph(&[plot.closings])].join(" ");
-    format!("{opening}\n\n{middle}\n\n{ending}")
+    let parts = [pick(plot.opening), pick(plot.middle), pick(plot.ending), pick(&[plot.closings])];
+    // Nobody turns up who has not been introduced, unless the two meet in the story.
+    let friend_comes = parts.iter().any(|part| part.contains("{Friend}"));
+    let about = if friend_comes && !plot.strangers { plots::FRIENDS } else { plots::HABITS };
+    let introduction = pick(&[plots::OPENINGS, about]);
+    let [opening, middle, ending, closing] = &parts;
+    expand::expand(&format!("{introduction} {opening}\n\n{middle}\n\n{ending} {closing}"), &slots)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn a_seed_is_a_corpus() {
     assert_eq!(first, generate(1).take(20).collect::<Vec<_>>());
     assert_ne!(first, generate(2).take(20).collect::<Vec<_>>());
     // The edition's text is pinned: whoever changes a story raises EDITION and this number.
-    assert_eq!((EDITION, crc32c::crc32c(text(100_000, 1).as_bytes())), (1, PINNED));
+    assert_eq!((EDITION, crc32c::crc32c(text(100_000, 1).as_bytes())), (2, PINNED));
 }
 const PINNED: u32 = 9_675_670;
 

@@ -82,7 +82,7 @@ impl Architecture {
             "architectures": [self.class()],
             "vocab_size": model.vocabulary,
             "tie_word_embeddings": model.tied_head,
-            "initializer_range": model.init.std,
+            "initializer_range": shortest(model.init.std),
             "bos_token_id": end_of_text,
             "eos_token_id": end_of_text,
             "dtype": "float32",
@@ -97,10 +97,10 @@ impl Architecture {
                 "n_head": model.heads,
                 "n_inner": model.mlp.hidden,
                 "activation_function": activation(model.mlp.activation),
-                "layer_norm_epsilon": model.norm.eps,
-                "embd_pdrop": model.dropout.embedding,
-                "attn_pdrop": model.dropout.attention,
-                "resid_pdrop": model.dropout.residual,
+                "layer_norm_epsilon": shortest(model.norm.eps),
+                "embd_pdrop": shortest(model.dropout.embedding),
+                "attn_pdrop": shortest(model.dropout.attention),
+                "resid_pdrop": shortest(model.dropout.residual),
             }),
             Self::Llama | Self::Qwen3 => {
                 let base = match model.position {
@@ -117,12 +117,12 @@ impl Architecture {
                     "head_dim": model.head_size,
                     "intermediate_size": model.mlp.hidden,
                     "hidden_act": if model.mlp.gate == Gate::Swiglu { "silu" } else { "gelu_pytorch_tanh" },
-                    "rms_norm_eps": model.norm.eps,
+                    "rms_norm_eps": shortest(model.norm.eps),
                     "rope_theta": base,
                     "rope_parameters": { "rope_type": "default", "rope_theta": base },
                     "attention_bias": model.bias,
                     "mlp_bias": model.bias,
-                    "attention_dropout": model.dropout.attention,
+                    "attention_dropout": shortest(model.dropout.attention),
                 })
             }
         };
@@ -135,6 +135,11 @@ fn merge(mut left: Value, right: Value) -> Value {
         left.extend(right);
     }
     left
+}
+
+/// The decimal that a person wrote, not the nearest binary fraction with all its digits.
+fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
 /// The activation's name in `transformers`.

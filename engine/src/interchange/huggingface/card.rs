@@ -48,10 +48,10 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
          ## Data\n\n\
          * Source: {sources}\n\
          * Tokens: {train_tokens} to train on, {validation_tokens} held out\n\
-         * Tokenizer: {tokenizer:?}, {vocabulary} entries\n\n\
+         * Tokenizer: {tokenizer}, {vocabulary} entries\n\n\
          ## Training\n\n\
          * Step {step} of {steps}, {seen} tokens seen, batch {batch} × {accumulate} windows of {context}\n\
-         * {optimizer:?}, learning rate {rate} to {low} ({decay:?}), weight decay {weight_decay}, clip {clip}\n\
+         * {optimizer}, learning rate {rate} to {low} ({decay}), weight decay {weight_decay}, clip {clip}\n\
          * Seed {seed}, on {device}\n\n\
          ## Result\n\n\
          * Validation loss: {loss}\n\n\
@@ -66,21 +66,29 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
         version = env!("CARGO_PKG_VERSION"),
         train_tokens = facts.train_tokens,
         validation_tokens = facts.validation_tokens,
-        tokenizer = config.tokenizer.kind,
+        tokenizer = word(&config.tokenizer.kind),
         vocabulary = model.vocabulary,
         step = facts.step,
         steps = train.steps,
         batch = train.batch,
         accumulate = train.accumulate,
         context = model.context,
-        optimizer = train.optimizer,
+        optimizer = word(&train.optimizer),
         rate = train.learning_rate,
         low = train.min_learning_rate,
-        decay = train.decay,
+        decay = word(&train.decay),
         weight_decay = train.weight_decay,
         clip = train.clip,
         seed = config.seed,
         device = facts.device,
         settings = config.to_toml().unwrap_or_default(),
     )
+}
+
+/// A setting's word, as the run's TOML spells it.
+fn word(setting: &impl serde::Serialize) -> String {
+    match serde_json::to_value(setting) {
+        Ok(serde_json::Value::String(word)) => word.replace('_', " "),
+        _ => String::new(),
+    }
 }
