@@ -45,6 +45,16 @@ pub enum Error {
         /// A setting that would fit.
         advice: String,
     },
+    /// The device has no memory left for what is needed; how much it had is not told.
+    #[error("{what} needs {needed} bytes, and the device has no memory left for it; {advice}")]
+    OutOfMemory {
+        /// What found no place.
+        what: String,
+        /// Bytes needed.
+        needed: u64,
+        /// What may help.
+        advice: String,
+    },
     /// A fault of ours: an invariant that should hold does not.
     #[error("internal error: {0}; please report it")]
     Internal(String),

@@ -11,7 +11,7 @@ pub mod graph;
 pub mod interchange;
 pub mod model;
 pub mod plan;
-pub mod platform;
+pub(crate) mod platform;
 pub mod project;
 pub mod reference;
 pub mod selftest;

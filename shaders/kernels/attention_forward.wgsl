@@ -1,5 +1,5 @@
 // Causal grouped-query attention: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any
+// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any
 //
 //   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -10,7 +10,8 @@
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
 // so that all its invocations read the same key at the same time: from workgroup memory where it is fast, and straight from the
 // buffer on software adapters, where barriers cost more than loads. The loop bounds are the workgroup's, its masks the row's.
-// `size` is D as a constant, which lets the compiler keep a row in registers; `any` takes every D up to 256, scalar by scalar.
+// `size` is D as a constant, which lets the compiler keep a row in registers; `any4` takes every D up to 256 that divides by
+// four, `any` the others, scalar by scalar.
 
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
@@ -26,11 +27,12 @@ import package::shared::random::random_bits;
 @if(d48) const SIZE: u32 = 12u;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
+@if(any4) const SIZE: u32 = 64u;
 @if(any) const SIZE: u32 = 256u;
 @if(d8 || d16 || d32) const STAGED: u32 = 32u;
 @if(d48 || d64) const STAGED: u32 = 16u;
 @if(d128) const STAGED: u32 = 8u;
-@if(any) const STAGED: u32 = 4u;
+@if(any4 || any) const STAGED: u32 = 4u;
 @if(tiled) const ROWS: u32 = 64u;
 @else const ROWS: u32 = 8u;
 
@@ -61,7 +63,8 @@ struct Arguments {
 
 fn entries() -> u32 {
     @if(any) return arguments.head_size;
-    @else return SIZE;
+    @if(any4) return arguments.head_size / 4u;
+    @if(!any && !any4) return SIZE;
 }
 
 fn horizontal_sum(x: Entry) -> f32 {

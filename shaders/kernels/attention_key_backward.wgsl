@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to keys and values.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any
+// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
@@ -23,11 +23,12 @@ import package::shared::random::random_bits;
 @if(d48) const SIZE: u32 = 12u;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
+@if(any4) const SIZE: u32 = 64u;
 @if(any) const SIZE: u32 = 256u;
 @if(d8 || d16 || d32) const STAGED: u32 = 32u;
 @if(d48 || d64) const STAGED: u32 = 16u;
 @if(d128) const STAGED: u32 = 8u;
-@if(any) const STAGED: u32 = 4u;
+@if(any4 || any) const STAGED: u32 = 4u;
 @if(tiled) const ROWS: u32 = 64u;
 @else const ROWS: u32 = 8u;
 
@@ -58,7 +59,8 @@ struct Arguments {
 
 fn entries() -> u32 {
     @if(any) return arguments.head_size;
-    @else return SIZE;
+    @if(any4) return arguments.head_size / 4u;
+    @if(!any && !any4) return SIZE;
 }
 
 fn horizontal_sum(x: Entry) -> f32 {

@@ -2,12 +2,14 @@
 //! context length the last window is read anew for every token, as nanoGPT does.
 
 use super::program::{Program, Weights};
+use super::room::Room;
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::generate::sampler::{self, Sampling};
 use crate::graph::{Input, Origin, ValueId};
-use crate::model::{Purpose, build};
+use crate::model::{Model, Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::platform;
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use std::sync::Arc;
 
@@ -54,20 +56,19 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(model: &ModelConfig, purpose: Purpose, time: usize) -> Result<(Self, ArenaLayout)> {
-        let built = build(model, purpose)?;
+    /// A reader of `time` tokens at once.
+    fn new(built: &Model, time: usize) -> Result<Self> {
         let input = |input| {
             let missing = || Error::Internal(format!("a decoding graph without {input:?}"));
             built.graph.find(Origin::Input(input)).ok_or_else(missing)
         };
-        let reader = Self {
+        Ok(Self {
             program: Program::new(&built.graph, &[built.logits]),
             tokens: input(Input::Tokens)?,
             cursor: input(Input::Cursor)?,
             logits: built.logits,
             padded: vec![0; time],
-        };
-        Ok((reader, ArenaLayout::of(&built.graph)))
+        })
     }
 
     /// Reads tokens that stand at `start` in their text; the logits are in the program afterwards.
@@ -86,11 +87,31 @@ impl Reader {
 
 impl CpuDecoder {
     /// A decoder over a copy of the parameter arena, as [`ArenaLayout`] lays it out; `threads` or one a core.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
+        Self::within(platform::available_memory(), model, parameters, threads)
+    }
+
+    /// [`Self::new`] with so many bytes of memory.
+    fn within(
+        available: Option<u64>,
+        model: &ModelConfig,
+        parameters: &[f32],
+        threads: Option<usize>,
+    ) -> Result<Self> {
         let chunk = CHUNK.min(model.context);
-        let (mut prompt, layout) = Reader::new(model, Purpose::Decode { chunk }, chunk)?;
-        let (mut step, _) = Reader::new(model, Purpose::Decode { chunk: 1 }, 1)?;
-        let (window, _) = Reader::new(model, Purpose::Window { time: model.context }, model.context)?;
+        let prompt = build(model, Purpose::Decode { chunk })?;
+        let step = build(model, Purpose::Decode { chunk: 1 })?;
+        let window = build(model, Purpose::Window { time: model.context })?;
+        let layout = ArenaLayout::of(&prompt.graph);
+        let programs = [&prompt, &step, &window].map(|built| Program::needed(&built.graph, &[built.logits]));
+        let arenas = parameters.len() as u64 * 4;
+        Room { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
+        let mut prompt = Reader::new(&prompt, chunk)?;
+        let mut step = Reader::new(&step, 1)?;
+        let window = Reader::new(&window, model.context)?;
         if parameters.len() != layout.length {
             return Err(Error::Refused(format!(
                 "{} weights given where the model has {}",
@@ -178,5 +199,20 @@ impl CpuDecoder {
         }
         text.history.push(token);
         Ok(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::training::llama;
+
+    #[test]
+    fn a_model_larger_than_the_memory_is_refused() {
+        let model = llama();
+        let length = ArenaLayout::of(&build(&model, Purpose::Decode { chunk: 1 }).unwrap().graph).length;
+        let refused = CpuDecoder::within(Some(4 * length as u64), &model, &vec![0.0; length], Some(1));
+        assert!(matches!(refused, Err(Error::TooLarge { .. })));
+        assert!(CpuDecoder::within(Some(1 << 30), &model, &vec![0.0; length], Some(1)).is_ok());
     }
 }

@@ -8,6 +8,7 @@ mod decoder;
 mod matrix;
 mod ops;
 mod program;
+mod room;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -21,7 +22,9 @@ use crate::executor::update::{Optimizer, Rate};
 use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
 use crate::plan::arena::ArenaLayout;
+use crate::platform;
 use program::{Program, Weights};
+use room::Room;
 use std::sync::Arc;
 use workers::Workers;
 
@@ -73,8 +76,22 @@ impl Run {
 
 impl CpuExecutor {
     /// An executor with all weights and moments at zero until [`Self::set_state`]; `threads` or one a core.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
+        Self::within(platform::available_memory(), graphs, optimizer, threads)
+    }
+
+    /// [`Self::new`] with so many bytes of memory.
+    fn within(
+        available: Option<u64>,
+        graphs: &TrainingGraphs,
+        optimizer: Optimizer,
+        threads: Option<usize>,
+    ) -> Result<Self> {
         let layout = ArenaLayout::of(&graphs.train);
+        room(graphs, &optimizer, &layout).check(available)?;
         let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
@@ -210,6 +227,18 @@ impl CpuExecutor {
             );
         }
         Ok(StepReport { loss, gradient_norm, skipped: false })
+    }
+}
+
+/// What an executor allocates. The little that its threads keep for themselves comes on top.
+fn room(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> Room {
+    let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
+    let tokens = graphs.train.find(Origin::Input(Input::Tokens));
+    Room {
+        arenas: 4 * (layout.length + layout.trained_end * (1 + moments)) as u64,
+        programs: Program::needed(&graphs.train, &[graphs.train_loss])
+            + Program::needed(&graphs.evaluate, &[graphs.evaluate_loss]),
+        batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
     }
 }
 

@@ -98,6 +98,13 @@ impl Program {
         Self { instructions: instructions.collect(), values, memory }
     }
 
+    /// What [`Self::bytes`] will be, before anything is allocated.
+    pub fn needed(graph: &Graph, keep: &[ValueId]) -> u64 {
+        let own = |origin| matches!(origin, Origin::Constant(_) | Origin::Cache(_) | Origin::Input(_));
+        let fixed = graph.values.iter().filter(|value| own(value.origin)).map(|value| value.ty.bytes());
+        memory::place(graph, keep, &[]).slots.iter().sum::<u64>() + fixed.sum::<u64>()
+    }
+
     /// Bytes of everything but the weights.
     pub fn bytes(&self) -> u64 {
         let Memory { slots, fixed, caches, words } = &self.memory;

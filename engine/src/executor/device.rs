@@ -13,6 +13,20 @@ pub enum DeviceKind {
     Gpu,
     /// burn's own WebGPU backend with its autodiff.
     BurnWgpu,
+    /// burn's own CPU backend with its autodiff.
+    BurnFlex,
+}
+
+impl DeviceKind {
+    /// The word that asks for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+            Self::BurnWgpu => "burn-wgpu",
+            Self::BurnFlex => "burn-flex",
+        }
+    }
 }
 
 /// A device, and what must be the same for a resumed run to repeat the same bits.
@@ -27,7 +41,8 @@ pub struct DeviceDescription {
     /// Threads of the CPU executor. Its results do not depend on them.
     #[serde(default)]
     pub threads: Option<usize>,
-    /// Kernel variants that were chosen by measurement, by kernel.
+    /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions. On a GPU
+    /// kernels are chosen by size and kind of adapter alone, so that there is nothing to add.
     #[serde(default)]
     pub variants: BTreeMap<String, String>,
 }
@@ -36,9 +51,8 @@ impl DeviceDescription {
     /// What to pass to [`Executor::open`](super::Executor::open) to get this device again.
     pub fn request(&self) -> &str {
         match self.kind {
-            DeviceKind::Cpu => "cpu",
             DeviceKind::Gpu => &self.name,
-            DeviceKind::BurnWgpu => "burn-wgpu",
+            kind => kind.word(),
         }
     }
 
@@ -52,11 +66,39 @@ impl std::fmt::Display for DeviceDescription {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.name)?;
         if let Some(threads) = self.threads {
-            write!(formatter, " ({threads} {})", if threads == 1 { "thread" } else { "threads" })?;
+            write!(formatter, " ({threads} {}", if threads == 1 { "thread" } else { "threads" })?;
+            for variant in self.variants.values() {
+                write!(formatter, ", {variant}")?;
+            }
+            formatter.write_str(")")?;
         }
         if self.software {
             formatter.write_str(" (software)")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu(vectors: &str) -> DeviceDescription {
+        DeviceDescription {
+            kind: DeviceKind::Cpu,
+            name: "cpu".to_owned(),
+            software: false,
+            threads: Some(2),
+            variants: BTreeMap::from([("vectors".to_owned(), vectors.to_owned())]),
+        }
+    }
+
+    #[test]
+    fn other_vectors_do_not_repeat_a_run_and_other_threads_do() {
+        let (wide, narrow) = (cpu("avx512"), cpu("avx2"));
+        assert!(!wide.repeats(&narrow));
+        assert!(wide.repeats(&DeviceDescription { threads: Some(7), ..wide.clone() }));
+        assert_eq!(narrow.to_string(), "cpu (2 threads, avx2)");
+        assert_eq!(narrow.request(), "cpu");
     }
 }

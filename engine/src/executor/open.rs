@@ -4,9 +4,10 @@ use super::update::Optimizer;
 use super::{ArenaState, DeviceDescription, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
 use crate::error::Result;
-use crate::gpu::{DeviceChoice, EncodeStatistics, Gpu, GpuExecutor};
+use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor};
 use crate::plan::estimate::ring;
 use crate::plan::lower::Target;
+use crate::platform::lanes;
 use crate::reference::{Device, ReferenceExecutor};
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub enum Executor {
     Cpu(Box<CpuExecutor>),
     /// Our kernels through wgpu.
     Gpu(Box<GpuExecutor>, Box<Gpu>),
-    /// burn's WebGPU backend with its autodiff.
+    /// One of burn's backends with its autodiff.
     Reference(Box<ReferenceExecutor>),
 }
 
@@ -27,8 +28,9 @@ impl std::fmt::Debug for Executor {
 }
 
 impl Executor {
-    /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter there is), `burn-wgpu`, or part of
-    /// an adapter's name. The second half of the result is a warning, where the device disappoints.
+    /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter there is), `burn-wgpu`,
+    /// `burn-flex`, or part of an adapter's name, as [`Gpu::from_request`] has it. The second half of the result is a warning,
+    /// where the device disappoints.
     ///
     /// `threads` are the CPU executor's; `None` takes every core. Weights and moments are zero until
     /// [`Executor::set_state`].
@@ -41,24 +43,24 @@ impl Executor {
         optimizer: Optimizer,
         threads: Option<usize>,
     ) -> Result<(Self, Option<String>)> {
-        let gpu = match device {
-            "auto" => Gpu::open_real().await?,
-            "cpu" => None,
-            "burn-wgpu" => {
-                let executor = ReferenceExecutor::new(graphs, optimizer, Device::burn_wgpu()?)?;
-                return Ok((Self::Reference(Box::new(executor)), None));
-            }
-            "gpu" => Some(Gpu::open(&DeviceChoice::Best).await?),
-            name => Some(Gpu::open(&DeviceChoice::Named(name.to_owned())).await?),
+        let reference = match device {
+            "burn-wgpu" => Some(Device::burn_wgpu()?),
+            "burn-flex" => Some(Device::flex()),
+            _ => None,
         };
-        match gpu {
+        if let Some(device) = reference {
+            let executor = ReferenceExecutor::new(graphs, optimizer, device)?;
+            return Ok((Self::Reference(Box::new(executor)), None));
+        }
+        let (gpu, warning) = Gpu::from_request(device).await?;
+        let executor = match gpu {
             Some(gpu) => {
                 let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
-                let warning = gpu.warning();
-                Ok((Self::Gpu(Box::new(executor), Box::new(gpu)), warning))
+                Self::Gpu(Box::new(executor), Box::new(gpu))
             }
-            None => Ok((Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?)), None)),
-        }
+            None => Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?)),
+        };
+        Ok((executor, warning))
     }
 
     /// Runs optimizer steps in order.
@@ -108,19 +110,27 @@ impl Executor {
 
     /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
-        let description = |kind, name: &str, software, threads| DeviceDescription {
+        let description = |kind, name: &str| DeviceDescription {
             kind,
             name: name.to_owned(),
-            software,
-            threads,
+            software: false,
+            threads: None,
             variants: BTreeMap::new(),
         };
         match self {
-            Self::Cpu(executor) => description(DeviceKind::Cpu, "cpu", false, Some(executor.threads())),
-            Self::Gpu(_, gpu) => {
-                description(DeviceKind::Gpu, &gpu.report().name, gpu.report().software, None)
+            Self::Cpu(executor) => DeviceDescription {
+                threads: Some(executor.threads()),
+                variants: BTreeMap::from([("vectors".to_owned(), lanes::level().name().to_owned())]),
+                ..description(DeviceKind::Cpu, "cpu")
+            },
+            Self::Gpu(_, gpu) => DeviceDescription {
+                software: gpu.report().software,
+                ..description(DeviceKind::Gpu, &gpu.report().name)
+            },
+            Self::Reference(executor) => {
+                let kind = executor.kind();
+                description(kind, kind.word())
             }
-            Self::Reference(_) => description(DeviceKind::BurnWgpu, "burn-wgpu", false, None),
         }
     }
 

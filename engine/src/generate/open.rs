@@ -4,7 +4,7 @@ use super::Decoder;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::gpu::{DeviceChoice, Gpu, GpuDecoder};
+use crate::gpu::{Gpu, GpuDecoder};
 use glasshouse_protocol::ModelConfig;
 
 impl Decoder {
@@ -18,24 +18,17 @@ impl Decoder {
         model: &ModelConfig,
         parameters: &[f32],
     ) -> Result<(Self, Option<String>)> {
-        let gpu = match device {
-            "auto" => Gpu::open_real().await?,
-            "cpu" => None,
-            "gpu" => Some(Gpu::open(&DeviceChoice::Best).await?),
-            "burn-wgpu" => {
-                return Err(Error::Refused(
-                    "burn-wgpu trains and tests but does not write; use --device cpu or gpu".to_owned(),
-                ));
-            }
-            name => Some(Gpu::open(&DeviceChoice::Named(name.to_owned())).await?),
-        };
-        match gpu {
-            Some(gpu) => {
-                let warning = gpu.warning();
-                Ok((Self::on_gpu(gpu, model, parameters).await?, warning))
-            }
-            None => Ok((Self::on_cpu(model, parameters, None)?, None)),
+        if matches!(device, "burn-wgpu" | "burn-flex") {
+            return Err(Error::Refused(format!(
+                "{device} trains and tests but does not write; use --device cpu or gpu"
+            )));
         }
+        let (gpu, warning) = Gpu::from_request(device).await?;
+        let decoder = match gpu {
+            Some(gpu) => Self::on_gpu(gpu, model, parameters).await?,
+            None => Self::on_cpu(model, parameters, None)?,
+        };
+        Ok((decoder, warning))
     }
 
     /// A decoder on the device that an executor trains on, for samples during a run.

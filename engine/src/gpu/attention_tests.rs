@@ -152,6 +152,7 @@ fn attention_and_its_gradient() {
         ((2, 19), heads(2, 2, 48)),
         ((1, 131), heads(2, 1, 64)),
         ((1, 67), heads(1, 1, 100)),
+        ((1, 21), heads(2, 1, 90)),
         ((1, 9), heads(6, 3, 128)),
         ((1, 5), heads(2, 1, 256)),
     ];
@@ -160,6 +161,32 @@ fn attention_and_its_gradient() {
         let dropout = Some(DropoutSite { rate: 0.3, site: 4 });
         check_attention(&gpu, &[SOFTWARE, TILED], size, heads, dropout);
     }
+}
+
+/// Loops that a software adapter would end early if it counted every turn of theirs: over scalars in the first, not unrolled
+/// in the second.
+#[test]
+fn attention_over_long_windows_and_wide_heads() {
+    let gpu = test_gpu();
+    check_attention(&gpu, &[SOFTWARE], (1, 400), heads(1, 1, 96), None);
+    check_attention(&gpu, &[SOFTWARE], (1, 1100), heads(2, 1, 128), None);
+}
+
+#[test]
+fn loops_beyond_a_software_adapter_are_refused() {
+    let attempt = |heads, target: Target| {
+        let mut graph = Graph::default();
+        let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
+        let y = graph.push(Op::Attention { heads, dropout: None }, &[qkv]).unwrap()[0];
+        crate::plan::compile(graph, &[y], &target)
+    };
+    let refused = attempt(heads(1, 1, 90), SOFTWARE).map(|plan| plan.dispatches.len());
+    assert!(
+        matches!(&refused, Err(crate::Error::Refused(text)) if text.contains("--device cpu")),
+        "{refused:?}"
+    );
+    assert!(attempt(heads(1, 1, 90), TILED).is_ok());
+    assert!(attempt(heads(1, 1, 64), SOFTWARE).is_ok());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::generate::sampler::{self, Sampling};
 use crate::graph::Input;
 use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MOST_AT_ONCE, SampleSettings};
+use crate::plan::estimate::work;
 use crate::plan::{Buffer, Plan};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use std::mem::offset_of;
@@ -172,7 +173,7 @@ impl Mode {
         Ok(Self {
             read: Program::new(gpu, read, storage, at, 0).await?,
             sample: Program::new(gpu, sample, storage, at, sampler).await?,
-            pacing: Pacing::default(),
+            pacing: Pacing::of(work(&plan.graph)),
         })
     }
 }

@@ -52,6 +52,23 @@ impl Gpu {
         }
     }
 
+    /// Opens what a device's word means: `auto` is the best real GPU, `gpu` the best adapter there is, `cpu` none, and anything
+    /// else part of an adapter's name. No GPU stands for the CPU. The second half is a warning where the device disappoints;
+    /// `auto` takes the CPU, with a warning, where a GPU is found that cannot be opened.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where a device that was asked for by name is missing or cannot be opened.
+    pub async fn from_request(device: &str) -> Result<(Option<Self>, Option<String>)> {
+        let gpu = match device {
+            "cpu" => None,
+            "auto" => return Ok(real_or_cpu(Self::open_real().await)),
+            "gpu" => Some(Self::open(&DeviceChoice::Best).await?),
+            name => Some(Self::open(&DeviceChoice::Named(name.to_owned())).await?),
+        };
+        let warning = gpu.as_ref().and_then(Self::warning);
+        Ok((gpu, warning))
+    }
+
     async fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<Self> {
         let limits = adapter.limits();
         let (device, queue) = adapter
@@ -235,15 +252,22 @@ impl Gpu {
             return Err(Error::Device(format!("a buffer of {size} bytes for {label} was refused: {error}")));
         }
         if memory.await.is_some() {
-            return Err(Error::TooLarge {
+            return Err(Error::OutOfMemory {
                 what: format!("a buffer for {label}"),
                 needed: size,
-                available: 0,
                 advice: "lower train.batch or model.context, or close other programs that use the device"
                     .to_owned(),
             });
         }
         Ok(buffer)
+    }
+}
+
+/// What `auto` makes of the best real GPU: one that is there and cannot be opened is no reason to stop.
+fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
+    match real {
+        Ok(gpu) => (gpu, None),
+        Err(error) => (None, Some(format!("{error}; the CPU takes its place"))),
     }
 }
 
@@ -265,5 +289,26 @@ impl Drop for Reading {
     /// Whatever became of the reading, the buffer is free for the next.
     fn drop(&mut self) {
         self.staging.unmap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_cannot_be_opened_gives_way_to_the_cpu() {
+        let (gpu, warning) = real_or_cpu(Err(Error::Device("Voodoo 2 could not be opened: gone".to_owned())));
+        assert!(gpu.is_none());
+        assert_eq!(warning.as_deref(), Some("Voodoo 2 could not be opened: gone; the CPU takes its place"));
+        let (gpu, warning) = real_or_cpu(Ok(None));
+        assert!(gpu.is_none() && warning.is_none());
+    }
+
+    #[test]
+    fn a_word_means_a_device() {
+        let (gpu, warning) = pollster::block_on(Gpu::from_request("cpu")).unwrap();
+        assert!(gpu.is_none() && warning.is_none());
+        assert!(pollster::block_on(Gpu::from_request("Voodoo 2")).is_err());
     }
 }

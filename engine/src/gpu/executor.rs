@@ -15,6 +15,7 @@ use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
+use crate::plan::estimate::work;
 use crate::plan::{Buffer, Plan, compile, update};
 use web_time::Instant;
 
@@ -56,7 +57,7 @@ impl Mode {
         Ok(Self {
             program: Program::new(gpu, &plan.dispatches, storage, at, 0).await?,
             rules: BatchRules::of(&plan.graph)?,
-            pacing: Pacing::default(),
+            pacing: Pacing::of(work(&plan.graph)),
         })
     }
 }

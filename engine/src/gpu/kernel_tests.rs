@@ -185,6 +185,26 @@ fn linear_gradients() {
     }
 }
 
+/// More rows than a software adapter's longest loop: the gradient is summed in slices.
+#[test]
+fn a_weight_gradient_over_very_many_rows() {
+    let gpu = test_gpu();
+    let (rows, columns, inner) = (270_001, 3, 2);
+    let mut case = Case::default();
+    case.noise(&[rows, columns]);
+    case.noise(&[rows, inner]);
+    let gradient = case.gradient(&[columns, inner]);
+    let floats = case.floats.clone();
+    let truth = product(
+        (columns, rows, inner),
+        |row, k| floats[0][k * columns + row],
+        |k, column| floats[1][k * inner + column],
+        |row, column| f64::from(floats[2][row * inner + column]),
+    );
+    // The sum of 270,000 terms in f32 strays by its own rounding; a lost slice would be tens of units away.
+    case.check(&gpu, Op::LinearWeightBackward, &[gradient], &[truth], 1e-3);
+}
+
 #[test]
 fn column_sums() {
     let gpu = test_gpu();

@@ -26,12 +26,16 @@ pub use profile::Timing;
 pub use replay::EncodeStatistics;
 pub use run::{run_graph, run_graph_for, run_graph_seeded};
 
-/// The software adapter that unit tests run on; it is named, since nothing picks one by itself.
+/// The adapter that unit tests run on: the one that `GLASSHOUSE_TEST_ADAPTER` names, else Mesa's software one, which nothing
+/// picks by itself.
 #[cfg(test)]
 pub(crate) fn test_gpu() -> Gpu {
-    match pollster::block_on(Gpu::open(&DeviceChoice::Named("llvmpipe".to_owned()))) {
+    let name = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    match pollster::block_on(Gpu::open(&DeviceChoice::Named(name))) {
         Ok(gpu) => gpu,
-        Err(error) => panic!("unit tests need Mesa's software Vulkan (mesa-vulkan-drivers): {error}"),
+        Err(error) => panic!(
+            "unit tests need Mesa's software Vulkan (mesa-vulkan-drivers), or GLASSHOUSE_TEST_ADAPTER: {error}"
+        ),
     }
 }
 

@@ -11,6 +11,10 @@ const INTERACTIVE_SECONDS: f64 = 0.008;
 /// What it should last otherwise: a tenth of what the strictest watchdog allows.
 const UNATTENDED_SECONDS: f64 = 0.2;
 
+/// Floating-point operations that a submission may hold as long as nothing has been measured: a tenth of a second on a GPU that
+/// does no more than fifty billion a second.
+const UNMEASURED_WORK: f64 = 5e9;
+
 /// How units fall into submissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -27,14 +31,22 @@ pub(super) struct Pacing {
     pub(super) interactive: bool,
     /// Seconds of a unit, as last measured.
     seconds: Option<f64>,
+    /// Submissions of a unit before that.
+    first: usize,
 }
 
 impl Pacing {
-    /// The cut for the next units: one submission each as long as nothing has been measured.
+    /// The pacing of units of so many floating-point operations.
+    pub(super) fn of(work: f64) -> Self {
+        Self { first: (work / UNMEASURED_WORK).ceil() as usize, ..Self::default() }
+    }
+
+    /// The cut for the next units.
     pub(super) fn cut(&self) -> Cut {
         let budget = if self.interactive { INTERACTIVE_SECONDS } else { UNATTENDED_SECONDS };
         match self.seconds {
-            None => Cut::Together(1),
+            None if self.first <= 1 => Cut::Together(1),
+            None => Cut::Apart(self.first),
             Some(seconds) if seconds <= budget => Cut::Together((budget / seconds.max(1e-6)) as usize),
             Some(seconds) => Cut::Apart((seconds / budget).ceil() as usize),
         }
@@ -181,5 +193,14 @@ mod tests {
         assert_eq!(pacing.cut(), Cut::Apart(375));
         pacing.interactive = false;
         assert_eq!(pacing.cut(), Cut::Apart(15));
+    }
+
+    #[test]
+    fn a_large_first_unit_is_split_before_anything_is_measured() {
+        assert_eq!(Pacing::of(1e9).cut(), Cut::Together(1));
+        let mut pacing = Pacing::of(3.1e11);
+        assert_eq!(pacing.cut(), Cut::Apart(62));
+        pacing.observe(0.05, 1);
+        assert_eq!(pacing.cut(), Cut::Together(4));
     }
 }

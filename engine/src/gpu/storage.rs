@@ -44,10 +44,9 @@ impl Storage {
             let label = describe(allocation.role);
             let buffer = gpu.buffer(&label, allocation.bytes, usage(allocation.role)).await;
             let buffer = buffer.map_err(|error| match error {
-                Error::TooLarge { advice, .. } => Error::TooLarge {
-                    what: "the model with its batch".to_owned(),
+                Error::OutOfMemory { advice, .. } => Error::OutOfMemory {
+                    what: format!("the model with its batch (refused at {label})"),
                     needed: total,
-                    available: created.bytes(),
                     advice,
                 },
                 other => other,

@@ -134,6 +134,12 @@ fn largest_binding(all: &[Allocation], plan: &Plan) -> u64 {
     sizes.max().unwrap_or(0)
 }
 
+/// Floating-point operations of one run of a graph.
+pub fn work(graph: &Graph) -> f64 {
+    let flops = flops(graph, 1);
+    flops.forward + flops.backward
+}
+
 fn flops(graph: &Graph, tokens: usize) -> Flops {
     let (mut forward, mut backward) = (0.0, 0.0);
     for node in &graph.nodes {

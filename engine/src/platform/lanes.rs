@@ -99,6 +99,18 @@ pub enum Level {
     Portable,
 }
 
+impl Level {
+    /// Its name in a run's record. Products rounded once and twice differ in their last digits, so both portable kinds have one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable if Portable::FUSED => "portable-fused",
+            Self::Portable => "portable",
+        }
+    }
+}
+
 /// The best instruction set of this machine; asked once, then read from a cache.
 #[inline]
 pub fn level() -> Level {

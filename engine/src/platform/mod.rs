@@ -9,6 +9,6 @@ pub mod parallel;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, map};
+pub use native::{Mapping, available_memory, map};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, map};
+pub use web::{Mapping, available_memory, map};

@@ -28,3 +28,30 @@ pub fn map(path: &Path) -> Result<Mapping> {
     let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
     Ok(Mapping(Some(mapping)))
 }
+
+/// Bytes of memory that can be had without driving other programs out; `None` where the system does not say.
+pub fn available_memory() -> Option<u64> {
+    // Only Linux has the file.
+    std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available)
+}
+
+/// The line of Linux's table that counts what can be had, page cache included, in KiB.
+fn available(table: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_memory_that_can_be_had() {
+        let table = "MemTotal:       16303428 kB\nMemFree:          204800 kB\nMemAvailable:    8000000 kB\n";
+        assert_eq!(available(table), Some(8_192_000_000));
+        for strange in ["", "MemTotal: 3 kB", "MemAvailable: many kB", "MemAvailable: 3 MB"] {
+            assert_eq!(available(strange), None, "{strange}");
+        }
+    }
+}

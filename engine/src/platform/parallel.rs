@@ -8,15 +8,25 @@ mod threads {
     use super::Result;
     use crate::error::Error;
 
+    /// More threads than this share no work that we have.
+    const MOST: usize = 256;
+
     /// Threads that wait for work.
     #[derive(Debug)]
     pub struct Pool(rayon::ThreadPool);
 
     impl Pool {
-        /// A pool of `count` threads, or of one a core.
+        /// A pool of `count` threads, or of one a core. [`Error::Refused`] outside 1 to 256.
         pub fn new(count: Option<usize>) -> Result<Self> {
+            let count = count
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from).min(MOST));
+            if !(1..=MOST).contains(&count) {
+                return Err(Error::Refused(format!(
+                    "{count} threads were asked for; 1 to {MOST} are possible"
+                )));
+            }
             rayon::ThreadPoolBuilder::new()
-                .num_threads(count.unwrap_or(0))
+                .num_threads(count)
                 .thread_name(|number| format!("cpu-{number}"))
                 .build()
                 .map(Self)

@@ -19,3 +19,8 @@ impl std::ops::Deref for Mapping {
 pub fn map(path: &Path) -> Result<Mapping> {
     std::fs::read(path).map(Mapping).map_err(Error::io(path))
 }
+
+/// Browsers do not say.
+pub fn available_memory() -> Option<u64> {
+    None
+}

@@ -2,6 +2,7 @@
 
 use super::wgpu;
 use crate::error::Result;
+use crate::executor::DeviceKind;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
 /// A burn device and the floats that it computes with.
@@ -9,17 +10,22 @@ use burn::tensor::{DType, Int, Tensor, TensorData};
 pub struct Device {
     burn: burn::tensor::Device,
     float: DType,
+    kind: DeviceKind,
 }
 
 impl Device {
     /// The CPU, in f32.
     pub fn flex() -> Self {
-        Self { burn: burn::tensor::Device::flex().autodiff(), float: DType::F32 }
+        Self::on_flex(DType::F32)
     }
 
     /// The CPU, in f64: an oracle whose own rounding does not count.
     pub fn flex_in_f64() -> Self {
-        Self { burn: burn::tensor::Device::flex().autodiff(), float: DType::F64 }
+        Self::on_flex(DType::F64)
+    }
+
+    fn on_flex(float: DType) -> Self {
+        Self { burn: burn::tensor::Device::flex().autodiff(), float, kind: DeviceKind::BurnFlex }
     }
 
     /// The adapter that burn-wgpu takes by default (its variable `CUBECL_WGPU_DEFAULT_DEVICE` names another), in f32.
@@ -27,12 +33,17 @@ impl Device {
     /// # Errors
     /// Where this build lacks the feature `burn-wgpu` or there is no adapter.
     pub fn burn_wgpu() -> Result<Self> {
-        Ok(Self { burn: wgpu::device()?.autodiff(), float: DType::F32 })
+        Ok(Self { burn: wgpu::device()?.autodiff(), float: DType::F32, kind: DeviceKind::BurnWgpu })
     }
 
     /// The same device for runs that nothing is differentiated in.
     pub fn without_autodiff(&self) -> Self {
-        Self { burn: self.burn.clone().without_autodiff(), float: self.float }
+        Self { burn: self.burn.clone().without_autodiff(), ..self.clone() }
+    }
+
+    /// Which of burn's backends it is.
+    pub fn kind(&self) -> DeviceKind {
+        self.kind
     }
 
     /// The device as burn knows it.

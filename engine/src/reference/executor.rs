@@ -4,7 +4,7 @@ use super::Device;
 use super::interpret::{Run, Value, expect_count, host};
 use crate::error::{Error, Result};
 use crate::executor::update::{Optimizer, Rate};
-use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::executor::{ArenaState, Data, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ParameterId, ValueId};
 use crate::plan::arena::ArenaLayout;
 use burn::tensor::{Tensor, TensorData};
@@ -47,6 +47,11 @@ impl ReferenceExecutor {
             ..ArenaState::default()
         })?;
         Ok(executor)
+    }
+
+    /// Which of burn's backends it runs on.
+    pub fn kind(&self) -> DeviceKind {
+        self.device.kind()
     }
 
     /// Takes optimizer steps one after the other.

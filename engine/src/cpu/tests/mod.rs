@@ -2,7 +2,7 @@
 
 mod decoder;
 mod double;
-mod training;
+pub(super) mod training;
 
 use super::matrix::{Matrix, MatrixMut, Old, product};
 use super::vector;

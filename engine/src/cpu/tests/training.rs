@@ -276,3 +276,29 @@ fn bad_input_is_refused_by_name() {
     let message = executor.set_state(&state).unwrap_err().to_string();
     assert!(message.contains("parameters: 7 floats given"), "{message}");
 }
+
+#[test]
+fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
+    let train = TrainConfig { batch: 8, ..TrainConfig::default() };
+    let make = |batch, available| {
+        let graphs = training_graphs(&gpt(), &TrainConfig { batch, ..train.clone() }).unwrap();
+        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1))
+    };
+    // What is asked for beforehand is what is held afterwards, but for the threads' own.
+    let needed = make(8, None).unwrap().bytes();
+    assert!(make(8, Some(needed)).is_ok());
+    let refused = make(8, Some(needed - 1)).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains(&format!("needs {needed} bytes")), "{refused}");
+    assert!(refused.ends_with("train.batch = 7 would fit"), "{refused}");
+    assert!(make(7, Some(needed - 1)).is_ok());
+}
+
+#[test]
+fn a_strange_number_of_threads_is_refused() {
+    let train = TrainConfig::default();
+    let graphs = training_graphs(&gpt(), &train).unwrap();
+    for threads in [0, 257, 99_999] {
+        let refused = CpuExecutor::new(&graphs, Optimizer::of(&train), Some(threads)).map(|_| ());
+        assert!(refused.is_err_and(|error| error.to_string().contains("1 to 256")), "{threads}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Attention and what surrounds it: rotary positions, the norm of heads, caches.
 
-use super::{Launch, Lowering, Place, Site, grid};
+use super::{Launch, Lowering, Place, Site, grid, within_longest_loop};
 use crate::error::Result;
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
@@ -29,6 +29,7 @@ macro_rules! variant {
             48 => $module::Size::D48,
             64 => $module::Size::D64,
             128 => $module::Size::D128,
+            size if size.is_multiple_of(4) => $module::Size::Any4,
             _ => $module::Size::Any,
         };
         $module::kernel(tier, size)
@@ -55,6 +56,24 @@ macro_rules! arguments {
         }
         .bytes()
     }};
+}
+
+/// Turns of a kernel's loop over a head's row that count towards [`super::LONGEST_LOOP`]. Where the size is a constant, the loop
+/// is unrolled and counts for none.
+fn row_turns(heads: Heads) -> usize {
+    match heads.head_size {
+        8 | 16 | 32 | 48 | 64 | 128 => 0,
+        size if size.is_multiple_of(4) => size / 4,
+        size => size,
+    }
+}
+
+/// Refuses what a software adapter would leave half done: for each of `steps` keys or queries an invocation goes through the
+/// head's row `passes` times. Both tiers have these loops, so that the other one would be no way out.
+fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
+    let turns = steps * (2 + passes * row_turns(heads));
+    let advice = "lower model.context, or choose a head size of 32, 48, 64 or 128";
+    within_longest_loop(site, turns, advice)
 }
 
 fn scale(heads: Heads) -> f32 {
@@ -163,6 +182,8 @@ pub(super) fn head_norm_weight_backward(site: Site<'_>, heads: Heads) -> Result<
 /// [`crate::graph::Op::Attention`].
 pub(super) fn attention(site: Site<'_>, heads: Heads, dropout: Option<DropoutSite>) -> Result<Lowering> {
     let (batch, time) = batch_and_time(site);
+    // Scores, rescaled sums, values.
+    within_reach(site, heads, time, 3)?;
     let kernel = variant!(attention_forward, site, heads);
     let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
     let arguments = arguments!(attention_forward, heads, (batch, time), dropout);
@@ -197,6 +218,8 @@ pub(super) fn attention_backward(
     dropout: Option<DropoutSite>,
 ) -> Result<Lowering> {
     let (batch, time) = batch_and_time(site);
+    // Scores and sums, for every query head that shares the key.
+    within_reach(site, heads, time * (heads.heads / heads.kv_heads), 2)?;
     let mut bindings = vec![Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
     bindings.extend((0..4).map(|number| site.input(number)));
     bindings.push(site.output(0));

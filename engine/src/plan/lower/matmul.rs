@@ -1,7 +1,7 @@
 //! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
 //! biases.
 
-use super::{Launch, Lowering, Place, Site, grid, tall};
+use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, grid, tall, within_longest_loop};
 use crate::error::Result;
 use glasshouse_shaders::{
     Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
@@ -18,6 +18,9 @@ const ENOUGH_TILES: usize = 48;
 
 /// Inner steps below which a slice is not worth a partial sum.
 const SHORTEST_SLICE: usize = 512;
+
+/// Inner steps that the software tier takes in a turn of its loop.
+const STEPS_IN_TURN: usize = 4;
 
 /// Tiles that cover a matrix: side by side, and in total.
 fn tiles(rows: usize, columns: usize) -> (usize, usize) {
@@ -70,6 +73,7 @@ pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering>
     use linear_input_backward::{Arguments, Tier, kernel};
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.output_type(0).columns();
+    within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
     let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = Arguments {
@@ -120,9 +124,12 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     })
 }
 
-/// Into how many slices the inner dimension is cut. A software adapter has few threads to fill.
+/// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer
+/// than its longest loop.
 fn slices(site: Site<'_>, tiles: usize, inner: usize) -> usize {
-    if site.target.software || tiles >= ENOUGH_TILES {
+    if site.target.software {
+        inner.div_ceil(LONGEST_LOOP * STEPS_IN_TURN)
+    } else if tiles >= ENOUGH_TILES {
         1
     } else {
         (2 * ENOUGH_TILES / tiles).min(inner / SHORTEST_SLICE).clamp(1, 16)

@@ -104,6 +104,17 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
 /// have to do (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, 65,535), with room for loops around loops.
 const LONGEST_LOOP: usize = 60_000;
 
+/// Refuses, on a software adapter, loops that it might end early: wrong numbers without a word are worse than none.
+fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()> {
+    if site.target.software && turns > LONGEST_LOOP {
+        return Err(crate::Error::Refused(format!(
+            "{}: a loop of {turns} turns, which a software adapter may end early; {advice}, or use --device cpu",
+            site.node.scope
+        )));
+    }
+    Ok(())
+}
+
 /// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group on a software adapter, else one.
 fn row_groups(target: Target, rows: usize) -> Result<[u32; 3]> {
     grid(if target.software { rows.div_ceil(64) } else { rows })

@@ -1,0 +1,61 @@
+//! Whether the machine has the memory that a model needs, asked before any of it is taken: a system that runs out later ends
+//! the program without a word.
+
+use crate::error::{Error, Result};
+
+/// Bytes that will be allocated.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Weights, gradients and moments.
+    pub arenas: u64,
+    /// Activations, tables, caches and inputs.
+    pub programs: u64,
+    /// Windows in a micro-batch, with which the activations grow; `None` where there is no such setting.
+    pub batch: Option<usize>,
+}
+
+impl Room {
+    /// [`Error::TooLarge`] where more is needed than `available`, with a setting that would fit. `None` is a system that does
+    /// not say what it has.
+    pub fn check(self, available: Option<u64>) -> Result<()> {
+        let needed = self.arenas.saturating_add(self.programs);
+        let Some(available) = available.filter(|available| needed > *available) else { return Ok(()) };
+        let left = u128::from(available.saturating_sub(self.arenas));
+        let advice = match self.batch {
+            None => "close other programs, or take a machine with more memory".to_owned(),
+            Some(_) if left == 0 => "lower model.width, model.depth or model.vocabulary".to_owned(),
+            Some(batch) => match batch as u128 * left / u128::from(self.programs.max(1)) {
+                0 => "lower model.context or model.vocabulary".to_owned(),
+                fitting => format!("train.batch = {fitting} would fit"),
+            },
+        };
+        let what = match self.batch {
+            Some(_) => "the model with its batch",
+            None => "the model",
+        };
+        Err(Error::TooLarge { what: what.to_owned(), needed, available, advice })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_what_would_fit() {
+        let room = Room { arenas: 1000, programs: 6400, batch: Some(64) };
+        let refusal = |room: Room, available| room.check(Some(available)).map_err(|error| error.to_string());
+        assert_eq!(
+            refusal(room, 2000),
+            Err("the model with its batch needs 7400 bytes and the device offers 2000; train.batch = 10 would fit"
+                .to_owned())
+        );
+        let ends =
+            |room, available, end: &str| refusal(room, available).is_err_and(|text| text.ends_with(end));
+        assert!(ends(room, 1050, "lower model.context or model.vocabulary"));
+        assert!(ends(room, 900, "lower model.width, model.depth or model.vocabulary"));
+        assert!(ends(Room { batch: None, ..room }, 2000, "a machine with more memory"));
+        assert_eq!(refusal(room, 7400), Ok(()));
+        assert!(room.check(None).is_ok());
+    }
+}
