@@ -33,8 +33,7 @@ impl<'data> Session<'data> {
     fn open(device: &str, config: &'data RunConfig, prepared: &'data Prepared) -> Self {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
         let optimizer = Optimizer::of(&config.train);
-        let (mut executor, _) =
-            pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
+        let (mut executor, _) = pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
@@ -51,7 +50,11 @@ impl<'data> Session<'data> {
                 StepInput {
                     step,
                     learning_rate: self.config.train.learning_rate_at(step) as f32,
-                    micro_batches: vec![MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }],
+                    micro_batches: vec![MicroBatch {
+                        tokens: batch.tokens,
+                        targets: batch.targets,
+                        seed: [0, 0],
+                    }],
                 }
             })
             .collect();

@@ -2,8 +2,8 @@
 
 use super::arguments::ChatArguments;
 use super::generate::generate_config;
-use super::{trained, writing};
 use super::settings::checked_device;
+use super::{trained, writing};
 use anyhow::Result;
 use glasshouse_engine::generate::{Decoder, Piece};
 use glasshouse_engine::protocol::GenerateConfig;

@@ -174,7 +174,7 @@ fn attention_over_long_windows_and_wide_heads() {
 
 #[test]
 fn loops_beyond_a_software_adapter_are_refused() {
-    let attempt = |heads, target: Target| {
+    let attempt = |heads: Heads, target: Target| {
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
         let y = graph.push(Op::Attention { heads, dropout: None }, &[qkv]).unwrap()[0];

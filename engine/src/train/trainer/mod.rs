@@ -113,8 +113,19 @@ impl Trainer<'_> {
             if let Err(error) = self.work().await {
                 self.over = true;
                 self.note_failure(&error);
-                self.failure = Some(error);
+                self.failure = Some(self.with_way_on(error));
             }
+        }
+    }
+
+    /// Adds to a full disk how to go on, where there is a checkpoint to go on from.
+    fn with_way_on(&self, error: Error) -> Error {
+        match (error, self.saved) {
+            (Error::Io { path, cause }, Some(step)) if cause.kind() == std::io::ErrorKind::StorageFull => {
+                let way_on = format!("{cause}; free some space, then go on from step {step} with --resume");
+                Error::bad_file(path, way_on)
+            }
+            (error, _) => error,
         }
     }
 
