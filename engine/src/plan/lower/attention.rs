@@ -58,21 +58,17 @@ macro_rules! arguments {
     }};
 }
 
-/// Turns of a kernel's loop over a head's row that count towards [`super::LONGEST_LOOP`]. Where the size is a constant, the loop
-/// is unrolled and counts for none.
+/// Turns of a kernel's loop over a head's row, four channels at a time where they divide. They count towards
+/// [`super::LONGEST_LOOP`] although their number is a constant for most sizes: llvmpipe does not unroll them.
 fn row_turns(heads: Heads) -> usize {
-    match heads.head_size {
-        8 | 16 | 32 | 48 | 64 | 128 => 0,
-        size if size.is_multiple_of(4) => size / 4,
-        size => size,
-    }
+    if heads.head_size.is_multiple_of(4) { heads.head_size / 4 } else { heads.head_size }
 }
 
 /// Refuses what a software adapter would leave half done: for each of `steps` keys or queries an invocation goes through the
 /// head's row `passes` times. Both tiers have these loops, so that the other one would be no way out.
 fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
     let turns = steps * (2 + passes * row_turns(heads));
-    let advice = "lower model.context, or choose a head size of 32, 48, 64 or 128";
+    let advice = "lower model.context, or choose a smaller head size that 4 divides";
     within_longest_loop(site, turns, advice)
 }
 
