@@ -1,5 +1,5 @@
-//! The headless command line. Each subcommand is a file; [`arguments`] says what can be typed, [`settings`] turns it into a
-//! run's configuration, [`output`] prints progress as a bar, as plain lines or as JSON.
+//! The headless command line. Each subcommand is a file; `arguments` says what can be typed, `settings` turns it into a
+//! run's configuration, `output` prints progress as a bar, as plain lines or as JSON.
 
 /// A line on standard output, as an error instead of a panic where its reader has gone.
 macro_rules! say {

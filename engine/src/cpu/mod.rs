@@ -1,7 +1,7 @@
 //! The training graph on the CPU: our own backward nodes, run one after another over plain slices.
 //!
 //! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
-//! fixed shares of every op ([`workers`]), vector code is chosen for the machine when it runs ([`crate::platform::lanes`]),
+//! fixed shares of every op (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
 //! and no result depends on how many threads there are.
 
 mod decoder;

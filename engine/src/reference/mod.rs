@@ -1,7 +1,7 @@
 //! The oracle: forward graphs as plain burn operations, differentiated by burn.
 //!
 //! It shares nothing with our executors but the graph. Each operation is one expression written the obvious way
-//! ([`expressions`]): attention stores its T×T matrix, a norm is five element-wise operations. Backward nodes are left alone,
+//! (`expressions`): attention stores its T×T matrix, a norm is five element-wise operations. Backward nodes are left alone,
 //! since burn's autodiff differentiates what the forward part did. So a mistake in a gradient rule, in a kernel or in a CPU loop
 //! shows up as a difference. It runs on any burn device: Flex in f32 or f64 (the CPU), and burn-wgpu behind the feature
 //! `burn-wgpu`, where it is also the peer that our kernels must beat.
