@@ -125,7 +125,12 @@ fn report(
         say!("{} on {}", config.preset, executor.describe())?;
         say!("{median:.2} ms a step ({fastest:.2} to {slowest:.2}, {} steps)", milliseconds.len())?;
         say!("{} tok/s · {}FLOP/s · {}", count(tokens_per_s), count(flops_per_s), bytes(peak))?;
-
+        if executor.gpu().is_some() {
+            say!(
+                "{driving:.2} µs a dispatch to encode and submit, {} dispatches",
+                estimate.dispatches_per_step
+            )?;
+        }
         say!("loss {first:.4} to {last:.4} on one repeated batch")?;
     }
     Ok(())
