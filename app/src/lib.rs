@@ -1,3 +1,21 @@
-//! The front end of Glasshouse. For now it is the headless command line.
+//! The front end of Glasshouse: the headless command line, the native window and the browser's page.
+//!
+//! Window and page are one egui application, [`app::App`]. It knows the engine only by the protocol: [`link`] carries commands
+//! out and events in, [`state`] folds the events, [`pages`] draw the state and put commands into an outbox.
 
+#[cfg(feature = "pages")]
+pub mod app;
+#[cfg(feature = "command-line")]
 pub mod cli;
+#[cfg(feature = "pages")]
+pub mod format;
+#[cfg(feature = "pages")]
+pub mod link;
+#[cfg(feature = "pages")]
+pub mod pages;
+#[cfg(feature = "pages")]
+pub mod state;
+#[cfg(feature = "pages")]
+pub mod theme;
+#[cfg(feature = "pages")]
+pub mod widgets;

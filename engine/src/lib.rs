@@ -15,6 +15,7 @@ pub(crate) mod platform;
 pub mod project;
 pub mod reference;
 pub mod selftest;
+pub mod session;
 pub mod storage;
 pub mod tokenizer;
 pub mod train;

@@ -1,20 +1,37 @@
 //! What the engine and its front ends say to each other: plain, serialisable data and nothing else.
 //!
+//! A front end sends a [`Command`] and hears [`Event`]s; [`message`] says how they travel.
+//!
 //! A run is described by one [`RunConfig`], written as TOML in the project folder. Every front end (command
 //! line, window, browser page) builds one, [`RunConfig::validate`] names what is wrong with it, and the engine
 //! does the rest.
 
+pub mod command;
 pub mod config;
+pub mod event;
+pub mod message;
 pub mod model;
 pub mod names;
 pub mod presets;
+pub mod summary;
+pub mod train_event;
 
+pub use command::{Command, VocabularyOrder, WeightSource};
 pub use config::{
     DataConfig, Decay, GenerateConfig, OptimizerKind, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig,
 };
+pub use event::{Event, TrainingState};
+pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
 };
+
+pub use summary::{
+    Candidate, CheckpointSummary, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
+    ErrorReport, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary,
+    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+};
+pub use train_event::TrainEvent;
 
 /// A configuration that breaks a rule: which field, what it holds, and the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

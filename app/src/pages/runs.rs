@@ -1,0 +1,14 @@
+//! Runs: past runs.
+
+use super::Context;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct RunsPage {}
+
+impl RunsPage {
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
+        ui.label("Runs");
+    }
+}

@@ -1,0 +1,14 @@
+//! Tokenizer: text to tokens.
+
+use super::Context;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct TokenizerPage {}
+
+impl TokenizerPage {
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
+        ui.label("Tokenizer");
+    }
+}

@@ -1,0 +1,14 @@
+//! Train: training.
+
+use super::Context;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct TrainPage {}
+
+impl TrainPage {
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
+        ui.label("Train");
+    }
+}

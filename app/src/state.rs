@@ -1,0 +1,139 @@
+//! What the front end knows: a fold over the engine's events. Nothing else changes it, so that a recorded log of events gives
+//! the same state again. What a person chose in the interface (open page, texts in fields) lives in the pages.
+
+mod documents;
+mod plan;
+mod projects;
+mod runs;
+mod tokenizer;
+mod training;
+mod writing;
+
+pub use documents::Documents;
+pub use plan::Planning;
+pub use projects::{OpenProject, Projects};
+pub use runs::{History, Runs};
+pub use tokenizer::Tokenizing;
+pub use training::{EvalPoint, Sample, StepPoint, Training};
+pub use writing::{Text, Writing};
+
+use glasshouse_protocol::{Command, DeviceSummary, ErrorReport, Event, Parcel, Report, StorageSummary};
+use std::collections::BTreeMap;
+
+/// Everything that the engine has told so far.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The engine and its device; `None` before its first word.
+    pub engine: Option<Engine>,
+    /// Devices, once they were listed.
+    pub devices: Vec<DeviceSummary>,
+    /// Projects on the shelf, and the open one.
+    pub projects: Projects,
+    /// The open project's text.
+    pub documents: Documents,
+    /// The open project's tokenizer and what was asked of it.
+    pub tokenizer: Tokenizing,
+    /// Needs and forecasts of the settings at hand.
+    pub planning: Planning,
+    /// The run in training.
+    pub training: Training,
+    /// Texts that models write.
+    pub writing: Writing,
+    /// The open project's runs.
+    pub runs: Runs,
+    /// Requests that wait for their end, and what each asked.
+    pub waiting: BTreeMap<u64, Command>,
+    /// Errors and notices, newest last; pages take away what was dismissed.
+    pub messages: Vec<Message>,
+    /// What the engine is busy with, from its last heartbeat.
+    pub busy: String,
+    /// Files that came beside events and wait for being saved by the person's browser: name and bytes.
+    pub downloads: Vec<(String, Vec<u8>)>,
+    /// The engine stopped answering or died, and why.
+    pub lost: Option<String>,
+}
+
+/// The engine, once it is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Engine {
+    /// The program's version.
+    pub app_version: String,
+    /// The chosen device.
+    pub device: DeviceSummary,
+    /// Where projects are kept.
+    pub storage: StorageSummary,
+}
+
+/// An error or a notice to show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Numbered in order of arrival.
+    pub number: u64,
+    /// What was asked, for an error that answers a request.
+    pub command: Option<Command>,
+    /// The error; a notice is one of kind `notice`.
+    pub error: ErrorReport,
+}
+
+impl State {
+    /// Notes that a request was sent.
+    pub fn sent(&mut self, id: u64, command: &Command) {
+        self.waiting.insert(id, command.clone());
+        self.writing.sent(id, command);
+        self.tokenizer.sent(command);
+        self.planning.sent(command);
+    }
+
+    /// Takes in an event.
+    pub fn apply(&mut self, parcel: Parcel<Report>) {
+        let Parcel { body: Report { request, event }, bytes } = parcel;
+        let asked = request.and_then(|id| self.waiting.get(&id).cloned());
+        self.projects.apply(&event);
+        self.documents.apply(&event);
+        self.tokenizer.apply(&event);
+        self.planning.apply(asked.as_ref(), &event);
+        self.training.apply(asked.as_ref(), &event);
+        self.writing.apply(request, &event);
+        self.runs.apply(&event);
+        match event {
+            Event::Ready { app_version, device, storage, .. } => {
+                self.engine = Some(Engine { app_version, device, storage });
+            }
+            Event::Projects { storage, .. } => {
+                if let Some(engine) = &mut self.engine {
+                    engine.storage = storage;
+                }
+            }
+            Event::Devices { devices } => self.devices = devices,
+            Event::Heartbeat { busy } => self.busy = busy,
+            Event::ProjectExported { name, .. } | Event::Exported { name, .. } => {
+                self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
+            }
+            Event::Notice { text } => self.say(None, "notice", text),
+            Event::Failed { error } => {
+                self.message(asked, error);
+                self.waiting.remove(&request.unwrap_or_default());
+            }
+            Event::Finished => {
+                self.waiting.remove(&request.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a request of this kind is under way.
+    pub fn is_waiting(&self, is: impl Fn(&Command) -> bool) -> bool {
+        self.waiting.values().any(is)
+    }
+
+    /// Shows a line of this front end's own.
+    pub fn say(&mut self, command: Option<Command>, kind: &str, message: impl Into<String>) {
+        let error = ErrorReport { kind: kind.to_owned(), message: message.into(), field: None };
+        self.message(command, error);
+    }
+
+    fn message(&mut self, command: Option<Command>, error: ErrorReport) {
+        let number = self.messages.last().map_or(1, |last| last.number + 1);
+        self.messages.push(Message { number, command, error });
+    }
+}

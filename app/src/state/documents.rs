@@ -1,0 +1,37 @@
+//! The open project's text.
+
+use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
+
+/// Documents, a page of them at a time.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// About all of them; `None` before they were listed.
+    pub overview: Option<DocumentsOverview>,
+    /// What the page was searched for.
+    pub search: String,
+    /// Documents passed over before the page.
+    pub offset: usize,
+    /// Documents found in all.
+    pub found: usize,
+    /// The page.
+    pub page: Vec<DocumentSummary>,
+    /// The document that was read last: number, text, whether it was cut.
+    pub read: Option<(u64, String, bool)>,
+}
+
+impl Documents {
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Documents { overview, search, offset, found, documents } => {
+                self.overview = Some(overview.clone());
+                self.search.clone_from(search);
+                self.offset = *offset;
+                self.found = *found;
+                self.page.clone_from(documents);
+            }
+            Event::Document { number, text, cut } => self.read = Some((*number, text.clone(), *cut)),
+            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Needs and forecasts of the settings at hand.
+
+use glasshouse_protocol::{Command, ErrorReport, Event, PlanSummary, RunConfig};
+
+/// What is known about settings before they are trained.
+#[derive(Debug, Default)]
+pub struct Planning {
+    /// The last plan, and the settings it is of.
+    pub plan: Option<(RunConfig, PlanSummary)>,
+    /// Why the last settings have no plan: a rule that they break.
+    pub refused: Option<ErrorReport>,
+    /// The last measurement.
+    pub measured: Option<Measured>,
+    /// Settings that fit the device, and what was changed for it.
+    pub fitted: Option<(RunConfig, Vec<String>)>,
+}
+
+/// How fast the device trains some settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The settings; `None` where the request is not known any more.
+    pub config: Option<RunConfig>,
+    /// Milliseconds a step.
+    pub ms_per_step: f64,
+    /// Training tokens a second.
+    pub tokens_per_s: f64,
+    /// FLOP/s reached.
+    pub flops_per_s: f64,
+    /// The device's name.
+    pub device: String,
+    /// Seconds that the whole run would take.
+    pub run_seconds: f64,
+}
+
+impl Planning {
+    pub(super) fn sent(&mut self, command: &Command) {
+        if matches!(command, Command::FitToDevice { .. }) {
+            self.fitted = None;
+        }
+    }
+
+    pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
+        match (event, asked) {
+            (Event::Planned { plan }, Some(Command::Plan { config })) => {
+                self.plan = Some(((**config).clone(), (**plan).clone()));
+                self.refused = None;
+            }
+            (Event::Failed { error }, Some(Command::Plan { .. })) => self.refused = Some(error.clone()),
+            (Event::Measured { ms_per_step, tokens_per_s, flops_per_s, device, run_seconds }, _) => {
+                let config = match asked {
+                    Some(Command::Measure { config }) => Some((**config).clone()),
+                    _ => None,
+                };
+                self.measured = Some(Measured {
+                    config,
+                    ms_per_step: *ms_per_step,
+                    tokens_per_s: *tokens_per_s,
+                    flops_per_s: *flops_per_s,
+                    device: device.clone(),
+                    run_seconds: *run_seconds,
+                });
+            }
+            (Event::Fitted { config, changes }, _) => {
+                self.fitted = Some(((**config).clone(), changes.clone()))
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The open project's tokenizer and what was asked of it.
+
+use glasshouse_protocol::{
+    Command, CompressionSummary, Event, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
+};
+
+/// The tokenizer.
+#[derive(Debug, Default)]
+pub struct Tokenizing {
+    /// About it; `None` before it was trained.
+    pub summary: Option<TokenizerSummary>,
+    /// Stage, bytes done and bytes in all of a preparation under way.
+    pub preparing: Option<(String, u64, u64)>,
+    /// The text that was cut last, its tokens, and characters that were lost.
+    pub tokens: Option<(String, Vec<TokenSummary>, String)>,
+    /// Entries found, entries passed over, the page.
+    pub vocabulary: Option<(usize, usize, Vec<VocabularyEntry>)>,
+    /// Pieces and merges of the text that was replayed last.
+    pub merges: Option<(Vec<String>, Vec<MergeStep>)>,
+    /// Other tokenizers beside this one.
+    pub compression: Vec<CompressionSummary>,
+}
+
+impl Tokenizing {
+    pub(super) fn sent(&mut self, command: &Command) {
+        if matches!(command, Command::TrainTokenizer { .. }) {
+            self.preparing = Some((String::new(), 0, 0));
+        }
+    }
+
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::ProjectOpened { tokenizer, .. } => {
+                *self = Self { summary: tokenizer.clone(), ..Self::default() };
+            }
+            Event::ProjectClosed => *self = Self::default(),
+            Event::Preparing { stage, done, total } => self.preparing = Some((stage.clone(), *done, *total)),
+            Event::TokenizerReady { tokenizer } => {
+                let same = self.summary.as_ref().is_some_and(|before| before.config == tokenizer.config);
+                if !same {
+                    *self = Self::default();
+                }
+                self.summary = Some(tokenizer.clone());
+                self.preparing = None;
+            }
+            Event::Failed { .. } | Event::TrainingBegan { .. } => self.preparing = None,
+            Event::Tokens { text, tokens, lost } => {
+                self.tokens = Some((text.clone(), tokens.clone(), lost.clone()))
+            }
+            Event::Vocabulary { found, offset, entries } => {
+                self.vocabulary = Some((*found, *offset, entries.clone()));
+            }
+            Event::MergeReplay { pieces, steps } => self.merges = Some((pieces.clone(), steps.clone())),
+            Event::Compression { rows } => self.compression.clone_from(rows),
+            _ => {}
+        }
+    }
+}

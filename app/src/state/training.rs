@@ -1,0 +1,170 @@
+//! The run in training, or the one that trained last.
+
+use glasshouse_protocol::{
+    Command, DeviceSummary, Event, ProfileEntry, RunSummary, TrainEvent, TrainingState,
+};
+
+/// Points that a curve keeps at most; then every second one is dropped.
+const MOST_POINTS: usize = 8192;
+
+/// A step on the curves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepPoint {
+    /// Steps done.
+    pub step: u64,
+    /// Training loss.
+    pub loss: f32,
+    /// Learning rate.
+    pub lr: f64,
+    /// Gradient norm before clipping.
+    pub grad_norm: f32,
+    /// Training tokens a second.
+    pub tokens_per_s: f64,
+    /// The step was skipped.
+    pub skipped: bool,
+}
+
+/// An evaluation on the curves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EvalPoint {
+    /// Steps done.
+    pub step: u64,
+    /// Loss on the training split.
+    pub train_loss: f32,
+    /// Loss on the validation split.
+    pub val_loss: f32,
+    /// Lowest so far.
+    pub best: bool,
+}
+
+/// What the model wrote at a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Steps done.
+    pub step: u64,
+    /// Prompt and continuation.
+    pub text: String,
+}
+
+/// A run.
+#[derive(Debug, Default)]
+pub struct Training {
+    /// Whether it goes on.
+    pub state: TrainingState,
+    /// The run; `None` before the first.
+    pub run: Option<RunSummary>,
+    /// The device that it is on.
+    pub device: Option<DeviceSummary>,
+    /// Steps done.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Step that this session began at.
+    pub began_at: u64,
+    /// Seconds that it was foretold to take.
+    pub foretold_seconds: Option<f64>,
+    /// The curves, thinned evenly when they grow long.
+    pub points: Vec<StepPoint>,
+    /// A point is kept every so many steps.
+    pub stride: u64,
+    /// The last step, whether or not the curves keep it.
+    pub last: Option<StepPoint>,
+    /// Evaluations.
+    pub evaluations: Vec<EvalPoint>,
+    /// Samples, oldest first.
+    pub samples: Vec<Sample>,
+    /// Notices of the run, newest last.
+    pub notices: Vec<String>,
+    /// Step of the last checkpoint.
+    pub saved: Option<u64>,
+    /// Where a step's time went, when that was asked: entries, milliseconds a step, of driving, method.
+    pub profile: Option<(Vec<ProfileEntry>, f64, f64, String)>,
+    /// Tokens a second, smoothed over about the last twenty steps.
+    pub tokens_per_s: f64,
+}
+
+impl Training {
+    pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
+        match event {
+            Event::TrainingBegan { run, device, step, foretold_seconds } => {
+                let goes_on =
+                    self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step == *step;
+                if !goes_on {
+                    *self = Self { stride: 1, ..Self::default() };
+                }
+                self.state = TrainingState::Running;
+                self.step = *step;
+                self.began_at = *step;
+                self.steps = run.steps;
+                self.foretold_seconds = *foretold_seconds;
+                self.device = Some(device.clone());
+                self.run = Some(run.clone());
+            }
+            Event::Training { events } => events.iter().for_each(|event| self.take(event)),
+            Event::TrainingState { state, step, steps } => {
+                self.state = *state;
+                self.step = *step;
+                self.steps = *steps;
+            }
+            Event::TrainingEnded { run } => {
+                self.state = TrainingState::Idle;
+                self.run = Some(run.clone());
+            }
+            Event::Failed { .. } if matches!(asked, Some(Command::Train { .. } | Command::Resume { .. })) => {
+                self.state = TrainingState::Idle;
+            }
+            Event::Profile { entries, step_ms, driving_ms, method } => {
+                self.profile = Some((entries.clone(), *step_ms, *driving_ms, method.clone()));
+            }
+            Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
+            _ => {}
+        }
+    }
+
+    /// Takes in what a run tells.
+    pub fn take(&mut self, event: &TrainEvent) {
+        match event {
+            TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {
+                let point = StepPoint {
+                    step: *step,
+                    loss: *loss,
+                    lr: *lr,
+                    grad_norm: *grad_norm,
+                    tokens_per_s: *tokens_per_s,
+                    skipped: *skipped,
+                };
+                self.step = *step;
+                self.last = Some(point);
+                let share = if self.tokens_per_s == 0.0 { 1.0 } else { 0.05 };
+                self.tokens_per_s += share * (tokens_per_s - self.tokens_per_s);
+                self.stride = self.stride.max(1);
+                if step.is_multiple_of(self.stride) || *step == 1 {
+                    self.points.push(point);
+                }
+                if self.points.len() > MOST_POINTS {
+                    self.stride *= 2;
+                    let stride = self.stride;
+                    self.points.retain(|point| point.step.is_multiple_of(stride) || point.step == 1);
+                }
+            }
+            TrainEvent::Eval { step, train_loss, val_loss, best } => self.evaluations.push(EvalPoint {
+                step: *step,
+                train_loss: *train_loss,
+                val_loss: *val_loss,
+                best: *best,
+            }),
+            TrainEvent::Sample { step, text } => {
+                self.samples.push(Sample { step: *step, text: text.clone() });
+            }
+            TrainEvent::Checkpoint { step, .. } => self.saved = Some(*step),
+            TrainEvent::Notice { text } => self.notices.push(text.clone()),
+            TrainEvent::Done { step, .. } => self.step = *step,
+        }
+    }
+
+    /// Seconds that are left at the present pace, once there is one.
+    pub fn seconds_left(&self, tokens_per_step: u64) -> Option<f64> {
+        let left = self.steps.checked_sub(self.step)? * tokens_per_step;
+        (self.tokens_per_s > 0.0).then(|| left as f64 / self.tokens_per_s)
+    }
+}

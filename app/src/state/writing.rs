@@ -1,0 +1,105 @@
+//! Texts that models write.
+
+use glasshouse_protocol::{Candidate, Command, Event, GenerateConfig, WeightSource, WrittenToken};
+use std::collections::BTreeMap;
+
+/// Texts by the number of the request that asked for them.
+#[derive(Debug, Default)]
+pub struct Writing {
+    /// The texts.
+    pub texts: BTreeMap<u64, Text>,
+    /// Distributions by the number of their request.
+    pub distributions: BTreeMap<u64, Distribution>,
+}
+
+/// One text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// Whose weights write it.
+    pub source: WeightSource,
+    /// What it begins with.
+    pub prompt: String,
+    /// How tokens are drawn.
+    pub config: GenerateConfig,
+    /// The prompt's tokens.
+    pub prompt_tokens: Vec<WrittenToken>,
+    /// Tokens written so far.
+    pub tokens: Vec<WrittenToken>,
+    /// Why it ended; `None` while it is written.
+    pub ending: Option<String>,
+    /// Tokens a second, once it has ended.
+    pub tokens_per_s: f64,
+}
+
+/// What a model thought at one place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    /// Likeliest first.
+    pub candidates: Vec<Candidate>,
+    /// Entropy in bits before any setting.
+    pub entropy_bits: f32,
+    /// Tokens left after every setting.
+    pub kept: usize,
+}
+
+/// Texts and distributions kept at most, each.
+const MOST: usize = 64;
+
+impl Writing {
+    pub(super) fn sent(&mut self, id: u64, command: &Command) {
+        if let Command::Generate { source, prompt, config } = command {
+            let text = Text {
+                source: source.clone(),
+                prompt: prompt.clone(),
+                config: config.clone(),
+                prompt_tokens: Vec::new(),
+                tokens: Vec::new(),
+                ending: None,
+                tokens_per_s: 0.0,
+            };
+            self.texts.insert(id, text);
+            if self.texts.len() > MOST {
+                self.texts.pop_first();
+            }
+        }
+    }
+
+    pub(super) fn apply(&mut self, request: Option<u64>, event: &Event) {
+        let Some(id) = request else { return };
+        match event {
+            Event::Written { tokens, prompt } => {
+                if let Some(text) = self.texts.get_mut(&id) {
+                    let list = if *prompt { &mut text.prompt_tokens } else { &mut text.tokens };
+                    list.extend(tokens.iter().cloned());
+                }
+            }
+            Event::WritingEnded { ending, tokens_per_s, .. } => {
+                if let Some(text) = self.texts.get_mut(&id) {
+                    text.ending = Some(ending.clone());
+                    text.tokens_per_s = *tokens_per_s;
+                }
+            }
+            Event::Failed { .. } => {
+                if let Some(text) = self.texts.get_mut(&id) {
+                    text.ending = Some("failed".to_owned());
+                }
+            }
+            Event::Distribution { candidates, entropy_bits, kept } => {
+                let distribution =
+                    Distribution { candidates: candidates.clone(), entropy_bits: *entropy_bits, kept: *kept };
+                self.distributions.insert(id, distribution);
+                if self.distributions.len() > MOST {
+                    self.distributions.pop_first();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Text {
+    /// The written part as one string.
+    pub fn written(&self) -> String {
+        self.tokens.iter().map(|token| token.text.as_str()).collect()
+    }
+}

@@ -1,0 +1,305 @@
+//! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
+//! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
+
+use crate::{GenerateConfig, RunConfig, TokenizerConfig};
+use serde::{Deserialize, Serialize};
+
+/// A request to the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    // ---- The session --------------------------------------------------------------------------------------------------
+    /// First of all. Answered by `Ready`.
+    Hello {
+        /// [`VERSION`](crate::message::VERSION) of the sender.
+        version: u32,
+        /// Device wish: `auto`, `cpu`, `gpu`, or part of an adapter's name.
+        device: String,
+    },
+    /// The window or tab became visible, or stopped being so: while it is, no submission exceeds about 8 ms.
+    Visible {
+        /// It can be seen.
+        visible: bool,
+    },
+    /// Lists devices. Answered by `Devices`.
+    ListDevices,
+    /// Chooses the device of what is done from now on; a run in training keeps its own. Answered by `Ready`.
+    ChooseDevice {
+        /// As in `Hello`.
+        device: String,
+    },
+
+    // ---- Projects -----------------------------------------------------------------------------------------------------
+    /// Lists projects and the room they take. Answered by `Projects`.
+    ListProjects,
+    /// Makes a project and opens it. Answered by `ProjectOpened`.
+    CreateProject {
+        /// What people call it; another project's name gets a number behind it.
+        name: String,
+    },
+    /// Opens a project. Answered by `ProjectOpened`; natively `id` may be the path of any project folder.
+    OpenProject {
+        /// Its [`ProjectSummary::id`](crate::ProjectSummary::id).
+        id: String,
+    },
+    /// Closes the open project; what trains is stopped and saved. Answered by `ProjectClosed`.
+    CloseProject,
+    /// Gives a project another name. Answered by `Projects`.
+    RenameProject {
+        /// Which.
+        id: String,
+        /// The new name.
+        name: String,
+    },
+    /// Copies a project with everything in it. Answered by `Projects`.
+    DuplicateProject {
+        /// Which.
+        id: String,
+        /// The copy's name.
+        name: String,
+    },
+    /// Deletes a project; [`Command::RestoreProject`] undoes it until the program ends or the next start. Answered by `Projects`.
+    DeleteProject {
+        /// Which.
+        id: String,
+    },
+    /// Undoes a deletion. Answered by `Projects`.
+    RestoreProject {
+        /// Which.
+        id: String,
+    },
+    /// Packs a project into one `.glasshouse` file. Answered by `ProjectExported`, natively after writing `to`, in the browser
+    /// with the file's bytes beside it.
+    ExportProject {
+        /// Which.
+        id: String,
+        /// Path to write, natively.
+        to: Option<String>,
+    },
+    /// Unpacks a `.glasshouse` file into a new project and opens it. The bytes come with the command, or from the path. Answered by
+    /// `ProjectOpened`.
+    ImportProject {
+        /// What people shall call it; `None` takes the name in the file.
+        name: Option<String>,
+        /// Path to read, natively.
+        from: Option<String>,
+    },
+
+    // ---- Documents ----------------------------------------------------------------------------------------------------
+    /// Copies files into the project's `documents` folder. Their bytes come with the command in the order of the names; natively
+    /// a name without bytes is a path of a file or folder to copy. Answered by `Documents`.
+    AddDocuments {
+        /// File names (`.txt`, `.md`, `.jsonl`), or paths.
+        names: Vec<String>,
+    },
+    /// Removes a document file; the embedded stories are used while there is none. Answered by `Documents`.
+    RemoveDocument {
+        /// Its name in the folder.
+        name: String,
+    },
+    /// Lists documents: a page of those that contain a text. Answered by `Documents`.
+    ListDocuments {
+        /// Text to look for; empty finds all.
+        search: String,
+        /// Documents to pass over.
+        offset: usize,
+        /// Documents to list at most.
+        count: usize,
+        /// Share held out for validation, to say where the split falls.
+        validation: f64,
+    },
+    /// Reads a document. Answered by `Document`.
+    ReadDocument {
+        /// Its number in the whole list, from 0.
+        number: u64,
+    },
+
+    // ---- Tokenizer ----------------------------------------------------------------------------------------------------
+    /// Trains a tokenizer on the project's text and turns the text into tokens. Answered by `Preparing`s and `TokenizerReady`.
+    TrainTokenizer {
+        /// Kind, size, special tokens.
+        tokenizer: TokenizerConfig,
+        /// Share held out for validation.
+        validation: f64,
+    },
+    /// Cuts a text into tokens with the project's tokenizer. Answered by `Tokens`.
+    Tokenize {
+        /// The text.
+        text: String,
+    },
+    /// Lists vocabulary entries. Answered by `Vocabulary`.
+    ListVocabulary {
+        /// Text that an entry must contain; empty finds all.
+        search: String,
+        /// The order.
+        order: VocabularyOrder,
+        /// Entries to pass over.
+        offset: usize,
+        /// Entries to list at most.
+        count: usize,
+    },
+    /// The merges that build a text's tokens one after another, for BPE. Answered by `MergeReplay`.
+    ReplayMerges {
+        /// The text; at most its first 400 characters.
+        text: String,
+    },
+    /// Bytes a token on the project's text under other tokenizers. Answered by `Compression`.
+    CompareTokenizers {
+        /// Those to try, beside the project's own.
+        candidates: Vec<TokenizerConfig>,
+    },
+
+    // ---- Model --------------------------------------------------------------------------------------------------------
+    /// What a run would take, without touching a device. Answered by `Planned`.
+    Plan {
+        /// The run.
+        config: Box<RunConfig>,
+    },
+    /// Trains on the device for about two seconds, on made-up tokens, to foretell the time. Answered by `Measured`.
+    Measure {
+        /// The run.
+        config: Box<RunConfig>,
+    },
+    /// Shrinks batch, window and depth until the run fits the device. Answered by `Fitted`.
+    FitToDevice {
+        /// The run.
+        config: Box<RunConfig>,
+    },
+
+    // ---- Training -----------------------------------------------------------------------------------------------------
+    /// Starts a new run of the open project. Answered by `Preparing`s, `TrainingBegan`, `Training`s, `TrainingEnded`.
+    Train {
+        /// All of it. The engine fills in the vocabulary that the text gives and, where the project has documents, their place.
+        config: Box<RunConfig>,
+        /// Stop, resumably, at this step.
+        #[serde(default)]
+        stop_after: Option<u64>,
+        /// Weights to begin with: a checkpoint of this project with the same model. `None` draws them from the seed.
+        #[serde(default)]
+        from: Option<WeightSource>,
+    },
+    /// Goes on with a run. Answered as `Train` is.
+    Resume {
+        /// The run's name; `None` takes the latest.
+        run: Option<String>,
+        /// Stop, resumably, at this step.
+        #[serde(default)]
+        stop_after: Option<u64>,
+    },
+    /// Holds training after the step in flight. Answered at once by `TrainingState`.
+    Pause,
+    /// Goes on after a pause. Answered by `TrainingState`.
+    Continue,
+    /// One step, then pause. Answered by `TrainingState`.
+    StepOnce,
+    /// Ends training after the step in flight, saved and resumable. Answered by `TrainingState`; `TrainingEnded` follows.
+    StopTraining,
+    /// Changes a run while it trains; the run's file and metrics say so. Answered by `TrainingState`.
+    ChangeTraining {
+        /// New peak learning rate; the schedule keeps its shape.
+        learning_rate: Option<f64>,
+        /// New number of steps.
+        steps: Option<u64>,
+    },
+    /// Where a step's time goes. Answered by `Profile`; the run goes on afterwards.
+    ProfileStep,
+
+    // ---- Writing ------------------------------------------------------------------------------------------------------
+    /// Writes on from a prompt. Answered by `Written`s, then `WritingEnded`. Works while training goes on.
+    Generate {
+        /// Whose weights.
+        source: WeightSource,
+        /// What the text begins with.
+        prompt: String,
+        /// How tokens are drawn.
+        config: GenerateConfig,
+    },
+    /// Ends a generation. Answered by that generation's `WritingEnded`.
+    StopWriting {
+        /// The number of its request; 0 ends all.
+        request: u64,
+    },
+    /// What the model thought at one place of a text: the distribution of the next token before and after each setting. Answered
+    /// by `Distribution`.
+    Explain {
+        /// Whose weights.
+        source: WeightSource,
+        /// The tokens before the place.
+        tokens: Vec<u32>,
+        /// The token that was written there, to find its rank.
+        chosen: Option<u32>,
+        /// How tokens are drawn.
+        config: GenerateConfig,
+        /// Likeliest tokens to list.
+        count: usize,
+    },
+
+    // ---- Runs ---------------------------------------------------------------------------------------------------------
+    /// Lists the project's runs. Answered by `Runs`.
+    ListRuns,
+    /// A run's curves and samples. Answered by `History`.
+    ReadHistory {
+        /// The run's name.
+        run: String,
+        /// Points of each curve at most; longer ones are thinned evenly.
+        points: usize,
+    },
+    /// Keeps a note with a run. Answered by `Runs`.
+    SaveNotes {
+        /// The run's name.
+        run: String,
+        /// The note.
+        notes: String,
+    },
+    /// Makes a new run that begins at a checkpoint of another, with its settings and schedule. Answered by `Runs`.
+    RestoreCheckpoint {
+        /// The run's name.
+        run: String,
+        /// The checkpoint's file name.
+        checkpoint: String,
+    },
+    /// Writes a run as a Hugging Face folder, packed as one zip in the browser. Answered by `Exported`.
+    ExportModel {
+        /// The run's name.
+        run: String,
+        /// Folder to write, natively.
+        to: Option<String>,
+    },
+    /// Times a training step and a generation. Answered by `Bench`.
+    Bench {
+        /// The run.
+        config: Box<RunConfig>,
+        /// Measured steps.
+        repeats: usize,
+    },
+}
+
+/// Whose weights write.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum WeightSource {
+    /// Those of the run in training, as they are now; where nothing trains, the latest run's best checkpoint.
+    Current,
+    /// A checkpoint.
+    Checkpoint {
+        /// The run's name.
+        run: String,
+        /// `best`, `latest`, or a file name of [`CheckpointSummary`](crate::CheckpointSummary).
+        checkpoint: String,
+    },
+}
+
+/// The order of a vocabulary table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VocabularyOrder {
+    /// By id.
+    #[default]
+    Id,
+    /// Most used first.
+    MostUsed,
+    /// Least used first: unused entries lead.
+    LeastUsed,
+    /// Longest first.
+    Longest,
+}

@@ -1,0 +1,293 @@
+//! Everything that the engine tells a front end. A front end's state is a fold over these: the same events give the same state.
+
+use crate::summary::{
+    CheckpointSummary, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
+    MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary, TokenSummary,
+    TokenizerSummary, VocabularyEntry, WrittenToken,
+};
+use crate::{RunConfig, TrainEvent};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    // ---- The session --------------------------------------------------------------------------------------------------
+    /// The engine listens.
+    Ready {
+        /// [`VERSION`](crate::message::VERSION) of the engine.
+        version: u32,
+        /// The program's version.
+        app_version: String,
+        /// The device that is used from now on.
+        device: DeviceSummary,
+        /// Where projects are kept.
+        storage: StorageSummary,
+    },
+    /// Every second or so while work is going on, also from within long steps: the engine lives. Silence of many seconds means
+    /// that its worker died or its device hangs.
+    Heartbeat {
+        /// What it is busy with, in a word; empty when idle.
+        busy: String,
+    },
+    /// A request was met in full. Its last event.
+    Finished,
+    /// A request could not be met, or (without a request) something failed by itself. A request's last event.
+    Failed {
+        /// What, what it means, and what to do.
+        error: ErrorReport,
+    },
+    /// Something to know that stops nothing.
+    Notice {
+        /// One line.
+        text: String,
+    },
+    /// Answers `ListDevices`.
+    Devices {
+        /// The CPU first, then adapters, best first.
+        devices: Vec<DeviceSummary>,
+    },
+
+    // ---- Projects -----------------------------------------------------------------------------------------------------
+    /// The projects there are.
+    Projects {
+        /// Last used first.
+        projects: Vec<ProjectSummary>,
+        /// Where they are kept.
+        storage: StorageSummary,
+    },
+    /// A project is open now.
+    ProjectOpened {
+        /// Which.
+        project: ProjectSummary,
+        /// Settings for its next run: its latest run's, or those of its first.
+        config: Box<RunConfig>,
+        /// Its tokenizer, where it has one.
+        tokenizer: Option<TokenizerSummary>,
+        /// Its runs, oldest first.
+        runs: Vec<RunSummary>,
+    },
+    /// No project is open.
+    ProjectClosed,
+    /// A project was packed; in the browser its bytes are beside this event.
+    ProjectExported {
+        /// A file name for it.
+        name: String,
+        /// The path it was written to, natively.
+        path: Option<String>,
+    },
+
+    // ---- Documents ----------------------------------------------------------------------------------------------------
+    /// A page of the project's documents.
+    Documents {
+        /// About all of them.
+        overview: DocumentsOverview,
+        /// What was searched for.
+        search: String,
+        /// Documents passed over.
+        offset: usize,
+        /// Documents that were found in all.
+        found: usize,
+        /// The page.
+        documents: Vec<DocumentSummary>,
+    },
+    /// A document's text.
+    Document {
+        /// Its number.
+        number: u64,
+        /// Its text, cut at 200,000 characters.
+        text: String,
+        /// Whether it was cut.
+        cut: bool,
+    },
+
+    // ---- Tokenizer ----------------------------------------------------------------------------------------------------
+    /// How far the text's preparation is.
+    Preparing {
+        /// `reading`, `training`, `encoding` or `reused`.
+        stage: String,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all; 0 where not known.
+        total: u64,
+    },
+    /// The project has a tokenizer, and its text is tokens.
+    TokenizerReady {
+        /// About it.
+        tokenizer: TokenizerSummary,
+    },
+    /// A text, cut.
+    Tokens {
+        /// The text.
+        text: String,
+        /// Its tokens in order.
+        tokens: Vec<TokenSummary>,
+        /// Characters that the vocabulary lacks and that are lost, each once.
+        lost: String,
+    },
+    /// A page of the vocabulary.
+    Vocabulary {
+        /// Entries found in all.
+        found: usize,
+        /// Entries passed over.
+        offset: usize,
+        /// The page.
+        entries: Vec<VocabularyEntry>,
+    },
+    /// How BPE builds the tokens of a text.
+    MergeReplay {
+        /// The pieces to begin with: a byte each.
+        pieces: Vec<String>,
+        /// Merges in the order in which they apply.
+        steps: Vec<MergeStep>,
+    },
+    /// How tokenizers compare on the project's text.
+    Compression {
+        /// A row each.
+        rows: Vec<CompressionSummary>,
+    },
+
+    // ---- Model --------------------------------------------------------------------------------------------------------
+    /// What a run would take.
+    Planned {
+        /// The needs.
+        plan: Box<PlanSummary>,
+    },
+    /// How fast this device trains.
+    Measured {
+        /// Milliseconds a step, median.
+        ms_per_step: f64,
+        /// Training tokens a second.
+        tokens_per_s: f64,
+        /// FLOP/s reached.
+        flops_per_s: f64,
+        /// The device.
+        device: String,
+        /// Seconds that the whole run would take.
+        run_seconds: f64,
+    },
+    /// Settings that fit this device.
+    Fitted {
+        /// The run.
+        config: Box<RunConfig>,
+        /// What was changed, a line each; empty where it fitted as it was.
+        changes: Vec<String>,
+    },
+
+    // ---- Training -----------------------------------------------------------------------------------------------------
+    /// A run trains.
+    TrainingBegan {
+        /// The run.
+        run: RunSummary,
+        /// The device that it is on.
+        device: DeviceSummary,
+        /// The step that it begins at.
+        step: u64,
+        /// Seconds that it was foretold to take, where that was measured.
+        foretold_seconds: Option<f64>,
+    },
+    /// What the run did since the last such event, in order: many steps come in one.
+    Training {
+        /// Steps, evaluations, samples, checkpoints, notices.
+        events: Vec<TrainEvent>,
+    },
+    /// Whether it goes on.
+    TrainingState {
+        /// Which state.
+        state: TrainingState,
+        /// Steps done.
+        step: u64,
+        /// Steps in all.
+        steps: u64,
+    },
+    /// A run ended, finished or stopped.
+    TrainingEnded {
+        /// As it stands.
+        run: RunSummary,
+    },
+    /// Where a step's time goes.
+    Profile {
+        /// Entries by scope and kernel.
+        entries: Vec<ProfileEntry>,
+        /// Milliseconds of the whole step as it usually runs.
+        step_ms: f64,
+        /// Of these, milliseconds in which the processor drove the GPU.
+        driving_ms: f64,
+        /// How it was measured, in a word: `timestamps` or `clock`.
+        method: String,
+    },
+
+    // ---- Writing ------------------------------------------------------------------------------------------------------
+    /// Tokens of a generation. The first such event holds the prompt's.
+    Written {
+        /// In order.
+        tokens: Vec<WrittenToken>,
+        /// They are the prompt's.
+        prompt: bool,
+    },
+    /// A generation is over.
+    WritingEnded {
+        /// All that was written, without the prompt.
+        text: String,
+        /// `max_tokens`, `end_of_text`, `stop_string` or `interrupted`.
+        ending: String,
+        /// Tokens a second, the reading of the prompt included.
+        tokens_per_s: f64,
+    },
+    /// What the model thought at one place.
+    Distribution {
+        /// The likeliest tokens, likeliest first, and after them the chosen one where it is not among them.
+        candidates: Vec<crate::summary::Candidate>,
+        /// Entropy in bits before any setting.
+        entropy_bits: f32,
+        /// Tokens that are left after every setting.
+        kept: usize,
+    },
+
+    // ---- Runs ---------------------------------------------------------------------------------------------------------
+    /// The project's runs.
+    Runs {
+        /// Oldest first.
+        runs: Vec<RunSummary>,
+    },
+    /// A run's past.
+    History {
+        /// Its name.
+        run: String,
+        /// Its settings.
+        config: Box<RunConfig>,
+        /// Steps (thinned), evaluations, samples, notices, in order.
+        events: Vec<TrainEvent>,
+        /// Its checkpoints, oldest first.
+        checkpoints: Vec<CheckpointSummary>,
+    },
+    /// A model was written for others to read; in the browser its zip is beside this event.
+    Exported {
+        /// A file name for it.
+        name: String,
+        /// The folder it was written to, natively.
+        path: Option<String>,
+    },
+    /// A timing.
+    Bench {
+        /// What `glasshouse bench step --json` prints.
+        report: serde_json::Value,
+    },
+}
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingState {
+    /// Nothing trains.
+    #[default]
+    Idle,
+    /// Text, tokenizer or device are being prepared.
+    Preparing,
+    /// Steps are done.
+    Running,
+    /// Held until `Continue`, `StepOnce` or `StopTraining`.
+    Paused,
+    /// The last step is being saved.
+    Stopping,
+}

@@ -1,0 +1,307 @@
+//! What events carry: short descriptions of projects, documents, tokenizers, plans, runs, devices and errors.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An error as people read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReport {
+    /// The engine's name for its kind: `invalid`, `refused`, `io`, `storage_full`, `bad_file`, `device`, `device_lost`,
+    /// `too_large`, `out_of_memory`, `internal`, `busy`.
+    pub kind: String,
+    /// What happened, and what to do about it: the engine's own sentence.
+    pub message: String,
+    /// The setting that breaks a rule, as `model.heads`; a form shows the message beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+/// A device that can train and write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceSummary {
+    /// What to pass as a device wish to get it.
+    pub request: String,
+    /// Its name, as people read it.
+    pub name: String,
+    /// `cpu`, `gpu` or `software`.
+    pub kind: String,
+    /// Driver, graphics interface and features, in one line.
+    pub details: String,
+    /// Why it was chosen, or what is missing for a better one and how to turn it on, in a sentence or two.
+    pub why: String,
+    /// Largest model memory in bytes, where the device tells.
+    pub memory: Option<u64>,
+    /// Largest buffer that a kernel sees, in bytes.
+    pub binding: Option<u64>,
+    /// It can time kernels.
+    pub timestamps: bool,
+}
+
+/// Where projects are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageSummary {
+    /// A path natively; in a browser `this browser`, or `memory` where the browser blocks storage.
+    pub place: String,
+    /// What is kept outlives the tab.
+    pub lasting: bool,
+    /// Bytes used, where that is told.
+    pub used: Option<u64>,
+    /// Bytes that there is room for in all, where that is told.
+    pub quota: Option<u64>,
+}
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectSummary {
+    /// Its folder's name, or natively the path of a folder elsewhere.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Seconds since 1970, UTC, of its last change.
+    pub updated: u64,
+    /// Bytes that it takes.
+    pub bytes: u64,
+    /// Runs in it.
+    pub runs: usize,
+    /// Lowest validation loss of its latest run.
+    pub val_loss: Option<f32>,
+    /// Training loss of its latest run over its whole length, thinned to at most 60 points.
+    pub curve: Vec<f32>,
+    /// What its latest run wrote last.
+    pub sample: String,
+    /// Deleted, and restorable.
+    #[serde(default)]
+    pub deleted: bool,
+}
+
+/// About all documents of a project.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DocumentsOverview {
+    /// The embedded stories are used: the project has no documents of its own.
+    pub embedded: bool,
+    /// The files: name and bytes.
+    pub files: Vec<(String, u64)>,
+    /// Documents in all.
+    pub documents: u64,
+    /// UTF-8 bytes of their text.
+    pub bytes: u64,
+    /// Characters.
+    pub characters: u64,
+    /// Documents and bytes of the training part.
+    pub train: (u64, u64),
+    /// Documents and bytes of the validation part.
+    pub validation: (u64, u64),
+    /// Documents by length in characters: the upper end of each class (doubling) and how many are in it.
+    pub lengths: Vec<(u64, u64)>,
+    /// Most frequent characters and how often each occurs, at most 96.
+    pub characters_by_count: Vec<(char, u64)>,
+    /// Different characters.
+    pub distinct_characters: usize,
+}
+
+/// A document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentSummary {
+    /// Its number in the whole list, from 0.
+    pub number: u64,
+    /// The file that it comes from.
+    pub file: String,
+    /// Characters.
+    pub characters: u64,
+    /// Its beginning, or the surroundings of what was searched for; at most 160 characters, in one line.
+    pub preview: String,
+    /// It is held out for validation.
+    pub validation: bool,
+}
+
+/// A project's tokenizer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenizerSummary {
+    /// How it was trained.
+    pub config: crate::TokenizerConfig,
+    /// Entries, special tokens included.
+    pub vocabulary: usize,
+    /// Tokens of the training part.
+    pub train_tokens: u64,
+    /// Tokens of the validation part.
+    pub validation_tokens: u64,
+    /// Bytes of text for one token.
+    pub bytes_per_token: f64,
+    /// Entries that the text never uses.
+    pub unused: usize,
+    /// Merges can be replayed.
+    pub merges: bool,
+}
+
+/// A token of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenSummary {
+    /// Its id.
+    pub id: u32,
+    /// Its text; bytes that are no whole character are shown as `\xE2`.
+    pub text: String,
+    /// A special token, as `<|endoftext|>`.
+    #[serde(default)]
+    pub special: bool,
+}
+
+/// An entry of the vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VocabularyEntry {
+    /// Its id.
+    pub id: u32,
+    /// Its text, as in [`TokenSummary`].
+    pub text: String,
+    /// How often the project's text uses it.
+    pub count: u64,
+    /// The two entries that it was merged from, for BPE.
+    pub parts: Option<(String, String)>,
+}
+
+/// A merge of byte-pair encoding, at every place where it applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeStep {
+    /// Its rank: merges are learnt and applied in this order.
+    pub rank: usize,
+    /// The left part.
+    pub left: String,
+    /// The right part.
+    pub right: String,
+    /// Positions, among the pieces before this step, of the left parts that it joins with their right neighbour.
+    pub at: Vec<usize>,
+}
+
+/// A tokenizer on the project's text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompressionSummary {
+    /// `byte`, `char`, `bpe 1024`.
+    pub name: String,
+    /// Entries.
+    pub vocabulary: usize,
+    /// Bytes of text for one token.
+    pub bytes_per_token: f64,
+    /// The project's own.
+    pub current: bool,
+}
+
+/// What a run takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// Weights.
+    pub parameters: u64,
+    /// Weights by part: `embedding`, `attention`, `mlp`, `norms`, `head`.
+    pub parameters_by_part: BTreeMap<String, u64>,
+    /// Each parameter of the model: its name, as `blocks.3.attention.query.weight`, and its shape.
+    pub tensors: Vec<(String, Vec<usize>)>,
+    /// Bytes by kind: `weights`, `gradients`, `moments`, `activations`, `tables`, …
+    pub bytes_by_kind: BTreeMap<String, u64>,
+    /// Their sum.
+    pub bytes: u64,
+    /// The largest buffer that a kernel sees.
+    pub largest_binding: u64,
+    /// Kernel launches a step.
+    pub dispatches_per_step: usize,
+    /// Floating-point operations of training for one token.
+    pub flops_per_token: f64,
+    /// Tokens of one optimizer step.
+    pub tokens_per_step: u64,
+    /// Share of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
+    pub flops_by_scope: BTreeMap<String, f64>,
+    /// It fits the chosen device; `None` where the device does not tell its memory.
+    pub fits: Option<bool>,
+    /// Seconds that the run would take, from the last measurement on this device scaled by FLOPs.
+    pub run_seconds: Option<f64>,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its folder's name, `3-nanogpt-cpu`.
+    pub name: String,
+    /// `created`, `running`, `stopped`, `finished` or `failed`.
+    pub state: String,
+    /// Steps done.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Weights.
+    pub parameters: u64,
+    /// Last validation loss.
+    pub val_loss: Option<f32>,
+    /// Lowest validation loss.
+    pub best_val_loss: Option<f32>,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// When it was made: seconds since 1970, UTC.
+    pub created: u64,
+    /// The device that it is pinned to.
+    pub device: String,
+    /// What ended it, where an error did.
+    pub error: Option<String>,
+    /// The person's note.
+    pub notes: String,
+    /// In a few words: preset or shape, `4 layers · 128 channels · window 64`.
+    pub shape: String,
+    /// Its checkpoints, oldest first.
+    pub checkpoints: Vec<CheckpointSummary>,
+    /// Seconds that it was foretold to take.
+    pub foretold_seconds: Option<f64>,
+}
+
+/// A checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointSummary {
+    /// Its file's name.
+    pub file: String,
+    /// Steps done.
+    pub step: u64,
+    /// Validation loss at that step, where there was an evaluation.
+    pub val_loss: Option<f32>,
+    /// The lowest so far.
+    pub best: bool,
+    /// Training can go on from it: it has the optimizer's state. Milestones hold weights alone.
+    pub resumable: bool,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Time of a kernel, or an operation of the CPU, under a scope.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileEntry {
+    /// `blocks.3.attention`, or the phase's name.
+    pub scope: String,
+    /// The kernel's or operation's name.
+    pub kernel: String,
+    /// Launches.
+    pub count: usize,
+    /// Milliseconds in all.
+    pub ms: f64,
+}
+
+/// A token of a written text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenToken {
+    /// Its id.
+    pub id: u32,
+    /// What it adds to the text; empty where a character is not whole yet.
+    pub text: String,
+}
+
+/// A token that might come next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its id.
+    pub id: u32,
+    /// Its text.
+    pub text: String,
+    /// Its place, 1 for the likeliest.
+    pub rank: usize,
+    /// Probability as the model gives it.
+    pub probability: f32,
+    /// Probability after temperature and repetition penalty.
+    pub tempered: f32,
+    /// Probability after all settings; 0 where one cut it off.
+    pub drawn: f32,
+    /// The setting that cut it off: `top_k`, `top_p` or `min_p`.
+    pub cut_by: Option<String>,
+}

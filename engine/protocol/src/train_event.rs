@@ -1,0 +1,97 @@
+//! What a run tells the world while it trains. The same objects go to `metrics.jsonl`, to `--json`'s lines and to a window.
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened. `step` is the number of optimizer steps done so far, so the first step reports 1.
+///
+/// Numbers that are not finite are written as `null` in JSON and read back as NaN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum TrainEvent {
+    /// An optimizer step.
+    Step {
+        /// Steps done, this one included.
+        step: u64,
+        /// Mean training loss over the step's micro-batches, before the update.
+        #[serde(deserialize_with = "number_or_null")]
+        loss: f32,
+        /// Learning rate that the step used.
+        lr: f64,
+        /// Global norm of the gradient before clipping.
+        #[serde(deserialize_with = "number_or_null")]
+        grad_norm: f32,
+        /// Training tokens a second, over this step's group.
+        tokens_per_s: f64,
+        /// The gradient was not finite, so the weights were left as they were.
+        skipped: bool,
+    },
+    /// An evaluation.
+    Eval {
+        /// Steps done.
+        step: u64,
+        /// Mean loss over the evaluation's batches of the training split.
+        #[serde(deserialize_with = "number_or_null")]
+        train_loss: f32,
+        /// Mean loss over its batches of the validation split, or over the whole split.
+        #[serde(deserialize_with = "number_or_null")]
+        val_loss: f32,
+        /// No earlier evaluation of the run had a lower validation loss.
+        best: bool,
+    },
+    /// Text written by the model as it is now.
+    Sample {
+        /// Steps done.
+        step: u64,
+        /// The prompt and what the model made of it.
+        text: String,
+    },
+    /// A checkpoint is on disk.
+    Checkpoint {
+        /// Steps done.
+        step: u64,
+        /// The file.
+        path: String,
+        /// It is the best so far, too.
+        best: bool,
+    },
+    /// Something to know that stops nothing.
+    Notice {
+        /// One line.
+        text: String,
+    },
+    /// The session is over.
+    Done {
+        /// Steps done.
+        step: u64,
+        /// All of the run's steps are done; else it was stopped and can be resumed.
+        finished: bool,
+        /// Training loss of the last evaluation, where there was one.
+        train_loss: Option<f32>,
+        /// Its validation loss.
+        val_loss: Option<f32>,
+        /// Lowest validation loss of the run.
+        best_val_loss: Option<f32>,
+        /// Seconds of this session, evaluations and samples included.
+        seconds: f64,
+        /// Training tokens a second over this session's steps alone.
+        tokens_per_s: f64,
+    },
+}
+
+impl TrainEvent {
+    /// Steps done when it happened; a notice has none.
+    pub fn step(&self) -> Option<u64> {
+        match self {
+            Self::Step { step, .. }
+            | Self::Eval { step, .. }
+            | Self::Sample { step, .. }
+            | Self::Checkpoint { step, .. }
+            | Self::Done { step, .. } => Some(*step),
+            Self::Notice { .. } => None,
+        }
+    }
+}
+
+fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+}
