@@ -1,6 +1,7 @@
 //! What differs between a desktop and a browser, under the same names: the only place of the engine with a target in its
 //! conditions.
 
+pub mod files;
 pub mod lanes;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
