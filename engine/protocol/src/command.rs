@@ -174,9 +174,6 @@ pub enum Command {
         /// Stop, resumably, at this step.
         #[serde(default)]
         stop_after: Option<u64>,
-        /// Weights to begin with: a checkpoint of this project with the same model. `None` draws them from the seed.
-        #[serde(default)]
-        from: Option<WeightSource>,
     },
     /// Goes on with a run. Answered as `Train` is.
     Resume {
