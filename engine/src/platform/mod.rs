@@ -10,6 +10,6 @@ pub mod parallel;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, available_memory, map};
+pub use native::{Mapping, available_memory, map, sleep, yield_now};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, available_memory, map};
+pub use web::{Mapping, available_memory, map, sleep, yield_now};
