@@ -160,6 +160,15 @@ impl CpuDecoder {
         Ok(written)
     }
 
+    /// Logits of what follows `tokens`, of which the last `context` are read. Ends the text under way.
+    pub fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.text = None;
+        let tokens = sampler::checked_prompt(tokens, self.context, self.vocabulary)?;
+        let workers = self.workers.clone();
+        workers.install(|| self.window.read(&mut self.weights, &workers, 0, tokens))?;
+        Ok(self.window.logits().to_vec())
+    }
+
     /// Bytes of all memory held.
     pub fn bytes(&self) -> u64 {
         let programs = [&self.prompt, &self.step, &self.window].map(|reader| reader.program.bytes());

@@ -26,6 +26,7 @@ use crate::platform;
 use program::{Program, Weights};
 use room::Room;
 use std::sync::Arc;
+use std::time::Duration;
 use workers::Workers;
 
 /// Trains and evaluates a model.
@@ -41,6 +42,9 @@ pub struct CpuExecutor {
     train: Run,
     evaluate: Run,
 }
+
+/// How long a batch holds the thread: whoever waits for it to listen (a request to pause) waits no longer.
+const TURN: Duration = Duration::from_millis(40);
 
 /// A program of a loss, and where its batch goes.
 #[derive(Debug)]
@@ -62,11 +66,22 @@ impl Run {
         Ok(Self { program: Program::new(graph, &[loss]), tokens, targets, loss })
     }
 
-    /// (loss, rows that count) of a batch.
-    fn batch(&mut self, weights: &mut Weights, workers: &Workers, batch: &MicroBatch) -> Result<(f32, f32)> {
+    /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
+    async fn batch(
+        &mut self,
+        weights: &mut Weights,
+        workers: &Workers,
+        batch: &MicroBatch,
+    ) -> Result<(f32, f32)> {
         self.program.set_words(self.tokens, &batch.tokens)?;
         self.program.set_words(self.targets, &batch.targets)?;
-        self.program.run(weights, batch.seed, workers)?;
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = workers.install(|| self.program.run_for(TURN, from, weights, batch.seed, workers))?;
+            if next.is_some() {
+                platform::yield_now().await;
+            }
+        }
         match self.program.floats(self.loss) {
             [loss, count] => Ok((*loss, *count)),
             _ => Err(Error::Internal("the loss is not a pair".to_owned())),
@@ -123,24 +138,32 @@ impl CpuExecutor {
     }
 
     /// Runs optimizer steps.
-    pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
-        self.on_workers(|executor, workers| steps.iter().map(|step| executor.step(step, workers)).collect())
+    pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
+        let mut reports = Vec::with_capacity(steps.len());
+        for step in steps {
+            reports.push(self.step(step).await?);
+        }
+        Ok(reports)
     }
 
     /// (mean loss, rows that count) of each batch, without dropout and smoothing.
-    pub fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
-        self.on_workers(|executor, workers| {
-            batches
-                .iter()
-                .map(|batch| executor.evaluate.batch(&mut executor.weights, workers, batch))
-                .collect()
-        })
+    pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        let mut losses = Vec::with_capacity(batches.len());
+        for batch in batches {
+            losses.push(self.evaluate.batch(&mut self.weights, &self.workers, batch).await?);
+        }
+        Ok(losses)
     }
 
     /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
-    pub fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
-        let loss = self.on_workers(|executor, workers| executor.accumulate(step, workers))?;
+    pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
+        let loss = self.accumulate(step).await?;
         Ok((loss, self.weights.gradients.clone()))
+    }
+
+    /// (scope, operation, seconds) of each node of the last micro-batch's forward and backward pass, in order.
+    pub fn timings(&self) -> impl Iterator<Item = (&str, &'static str, f64)> {
+        self.train.program.timings()
     }
 
     /// Weights and moments.
@@ -181,27 +204,24 @@ impl CpuExecutor {
         Ok(())
     }
 
-    /// Runs `work` on the pool, beside the workers that it shares its own work with.
-    fn on_workers<R: Send>(
-        &mut self,
-        work: impl FnOnce(&mut Self, &Workers) -> Result<R> + Send,
-    ) -> Result<R> {
-        let workers = self.workers.clone();
-        workers.install(|| work(self, &workers))
-    }
-
     /// Clears the gradient and runs the micro-batches; their mean loss.
-    fn accumulate(&mut self, step: &StepInput, workers: &Workers) -> Result<f32> {
+    async fn accumulate(&mut self, step: &StepInput) -> Result<f32> {
         self.weights.gradients.fill(0.0);
         let mut total = 0.0;
         for batch in &step.micro_batches {
-            total += self.train.batch(&mut self.weights, workers, batch)?.0;
+            total += self.train.batch(&mut self.weights, &self.workers, batch).await?.0;
         }
         Ok(total / step.micro_batches.len().max(1) as f32)
     }
 
-    fn step(&mut self, step: &StepInput, workers: &Workers) -> Result<StepReport> {
-        let loss = self.accumulate(step, workers)?;
+    async fn step(&mut self, step: &StepInput) -> Result<StepReport> {
+        let loss = self.accumulate(step).await?;
+        let workers = self.workers.clone();
+        workers.install(|| self.update(step, loss, &workers))
+    }
+
+    /// Clips and applies the gradient.
+    fn update(&mut self, step: &StepInput, loss: f32, workers: &Workers) -> Result<StepReport> {
         let gradient_norm = update::norm(workers, &self.weights.gradients, &mut self.partial);
         let Some(scale) = self.optimizer.gradient_scale(gradient_norm) else {
             return Ok(StepReport { loss, gradient_norm, skipped: true });

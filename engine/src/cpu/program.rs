@@ -9,6 +9,8 @@ use crate::graph::{Element, Graph, Op, Origin, Type, ValueId};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::memory;
 use std::ops::Range;
+use std::time::Duration;
+use web_time::Instant;
 
 /// What a model is trained from and into; several programs share it.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,8 @@ pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
     memory: Memory,
+    /// Seconds that each instruction took in the last run.
+    seconds: Vec<f64>,
 }
 
 impl Program {
@@ -95,7 +99,7 @@ impl Program {
             outputs: operands(&node.outputs),
             scope: node.scope.to_string(),
         });
-        Self { instructions: instructions.collect(), values, memory }
+        Self { instructions: instructions.collect(), values, memory, seconds: vec![0.0; graph.nodes.len()] }
     }
 
     /// What [`Self::bytes`] will be, before anything is allocated.
@@ -165,9 +169,32 @@ impl Program {
         other.memory.caches = std::mem::take(&mut self.memory.caches);
     }
 
+    /// (scope, operation, seconds) of each node in the last run, in order.
+    pub fn timings(&self) -> impl Iterator<Item = (&str, &'static str, f64)> {
+        let instructions = self.instructions.iter();
+        instructions
+            .zip(&self.seconds)
+            .map(|(instruction, seconds)| (instruction.scope.as_str(), instruction.op.name(), *seconds))
+    }
+
     /// Runs every node. `seed` is dropout's.
     pub fn run(&mut self, weights: &mut Weights, seed: [u32; 2], workers: &Workers) -> Result<()> {
-        for instruction in &self.instructions {
+        self.run_for(Duration::MAX, 0, weights, seed, workers).map(|_| ())
+    }
+
+    /// Runs nodes from number `from` on until about so much time has passed; returns the number to go on from, `None` after the
+    /// last.
+    pub fn run_for(
+        &mut self,
+        time: Duration,
+        from: usize,
+        weights: &mut Weights,
+        seed: [u32; 2],
+        workers: &Workers,
+    ) -> Result<Option<usize>> {
+        let begun = Instant::now();
+        let mut before = Duration::ZERO;
+        for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
             // What is written is taken out of memory while it is written; liveness keeps it apart from what is read.
             let mut slots = [Vec::new(), Vec::new()];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
@@ -200,8 +227,14 @@ impl Program {
                 }
             }
             done?;
+            let elapsed = begun.elapsed();
+            self.seconds[number] = (elapsed - before).as_secs_f64();
+            before = elapsed;
+            if elapsed >= time {
+                return Ok(Some(number + 1).filter(|next| *next < self.instructions.len()));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 }
 

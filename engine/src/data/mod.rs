@@ -9,6 +9,7 @@ pub mod prepare;
 pub mod read;
 pub mod store;
 pub mod stories;
+pub mod survey;
 
 pub use batch::{Batch, Batches, IGNORED};
 pub use prepare::{Prepared, Progress, prepare};

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
+pub(super) use division::whole_documents;
 use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
 use staging::Staging;

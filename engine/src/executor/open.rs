@@ -3,12 +3,13 @@
 use super::update::Optimizer;
 use super::{ArenaState, DeviceDescription, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor};
-use crate::plan::estimate::ring;
+use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
 use crate::platform::lanes;
 use crate::reference::{Device, ReferenceExecutor};
+use glasshouse_protocol::ProfileEntry;
 use std::collections::BTreeMap;
 
 /// Runs a training run's graphs on a device.
@@ -66,7 +67,7 @@ impl Executor {
     /// Runs optimizer steps in order.
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         match self {
-            Self::Cpu(executor) => executor.train(steps),
+            Self::Cpu(executor) => executor.train(steps).await,
             Self::Gpu(executor, _) => executor.train(steps).await,
             Self::Reference(executor) => executor.train(steps),
         }
@@ -75,7 +76,7 @@ impl Executor {
     /// (Mean loss, targets that count) of each batch, without dropout or smoothing.
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         match self {
-            Self::Cpu(executor) => executor.evaluate(batches),
+            Self::Cpu(executor) => executor.evaluate(batches).await,
             Self::Gpu(executor, _) => executor.evaluate(batches).await,
             Self::Reference(executor) => executor.evaluate(batches),
         }
@@ -84,7 +85,7 @@ impl Executor {
     /// A step's loss and its gradient before clipping, laid out as the arena; weights and moments stay as they are.
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         match self {
-            Self::Cpu(executor) => executor.gradients(step),
+            Self::Cpu(executor) => executor.gradients(step).await,
             Self::Gpu(executor, _) => executor.gradients(step).await,
             Self::Reference(executor) => executor.gradients(step),
         }
@@ -153,6 +154,54 @@ impl Executor {
         match self {
             Self::Gpu(executor, _) => executor.drive(step).await.map(Some),
             Self::Cpu(_) | Self::Reference(_) => Ok(None),
+        }
+    }
+
+    /// Where the time of a step goes, by scope and kernel or operation, and how it was measured: `timestamps` of the device, or
+    /// the `clock` around each operation. On a GPU the step is trained; on the CPU only its gradient is computed.
+    ///
+    /// # Errors
+    /// A GPU without timestamps, or one whose step has several micro-batches; burn's executors.
+    pub async fn profile(&mut self, step: &StepInput) -> Result<(Vec<ProfileEntry>, &'static str)> {
+        let mut entries: Vec<ProfileEntry> = Vec::new();
+        let mut add = |scope: &str, kernel: &str, count: usize, ms: f64| match entries
+            .iter_mut()
+            .find(|entry| entry.scope == scope && entry.kernel == kernel)
+        {
+            Some(entry) => {
+                entry.count += count;
+                entry.ms += ms;
+            }
+            None => {
+                entries.push(ProfileEntry { scope: scope.to_owned(), kernel: kernel.to_owned(), count, ms })
+            }
+        };
+        let method = match self {
+            Self::Cpu(executor) => {
+                executor.gradients(step).await?;
+                for (scope, operation, seconds) in executor.timings() {
+                    add(&part_of_scope(scope), operation, 1, seconds * 1e3);
+                }
+                "clock"
+            }
+            Self::Gpu(executor, _) => {
+                for timing in executor.profile(step).await? {
+                    let scope = part_of_scope(&timing.scope);
+                    add(&scope, timing.kernel, timing.dispatches, timing.nanoseconds / 1e6);
+                }
+                "timestamps"
+            }
+            Self::Reference(_) => {
+                return Err(Error::Refused("burn's executors keep no times; use cpu or gpu".to_owned()));
+            }
+        };
+        Ok((entries, method))
+    }
+
+    /// Whether someone looks on: then no submission to a GPU exceeds about 8 ms, so that the desktop stays smooth.
+    pub fn set_interactive(&mut self, interactive: bool) {
+        if let Self::Gpu(executor, _) = self {
+            executor.set_interactive(interactive);
         }
     }
 

@@ -77,8 +77,68 @@ pub struct Generated {
     pub tokens_per_s: f64,
 }
 
-/// Writes on from `prompt`. `decode` and `end_of_text` are [`Writer::new`]'s; `on_piece` sees each batch as it comes and may
-/// break off.
+/// A generation under way, to be carried on batch by batch between other work.
+pub struct Generation<Decode> {
+    config: GenerateConfig,
+    writer: Writer<Decode>,
+    begun: Instant,
+    /// Tokens to ask for next.
+    count: usize,
+}
+
+impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
+    /// Reads the prompt. `decode` and `end_of_text` are [`Writer::new`]'s.
+    pub async fn start(
+        decoder: &mut Decoder,
+        prompt: &[u32],
+        config: &GenerateConfig,
+        end_of_text: Option<u32>,
+        decode: Decode,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        decoder.start(prompt, config).await?;
+        let writer = Writer::new(config, end_of_text, decode);
+        // The first token comes alone, so that something is seen at once.
+        Ok(Self { config: config.clone(), writer, begun, count: 1 })
+    }
+
+    /// Whether there is nothing left to write.
+    pub fn is_over(&self) -> bool {
+        self.writer.ending().is_some()
+    }
+
+    /// The next batch of tokens, from the decoder that it was started with.
+    pub async fn next(&mut self, decoder: &mut Decoder) -> Result<Piece> {
+        let before = self.writer.tokens().len();
+        let wanted = self.count.min(self.config.max_tokens - before);
+        let mut text = String::new();
+        for token in decoder.advance(wanted).await? {
+            text.push_str(&self.writer.push(token));
+        }
+        self.count = (self.count * 2).min(decoder.batch());
+        Ok(Piece { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text })
+    }
+
+    /// Ends it where it stands; returns text that was held back as the possible start of a stop string.
+    pub fn interrupt(&mut self) -> String {
+        self.writer.finish(Ending::Interrupted)
+    }
+
+    /// All of it.
+    pub fn finish(self) -> Generated {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        Generated {
+            text: self.writer.text().to_owned(),
+            tokens: self.writer.tokens().to_vec(),
+            ending: self.writer.ending().unwrap_or(Ending::Interrupted),
+            seconds,
+            tokens_per_s: self.writer.tokens().len() as f64 / seconds.max(1e-9),
+        }
+    }
+}
+
+/// Writes on from `prompt` to the end. `decode` and `end_of_text` are [`Writer::new`]'s; `on_piece` sees each batch as it comes
+/// and may break off.
 pub async fn generate(
     decoder: &mut Decoder,
     prompt: &[u32],
@@ -87,30 +147,11 @@ pub async fn generate(
     decode: impl FnMut(Option<u32>) -> Option<String>,
     mut on_piece: impl FnMut(&Piece) -> ControlFlow<()>,
 ) -> Result<Generated> {
-    let begun = Instant::now();
-    decoder.start(prompt, config).await?;
-    let mut writer = Writer::new(config, end_of_text, decode);
-    // The first token comes alone, so that something is seen at once.
-    let mut count = 1;
-    while writer.ending().is_none() {
-        let before = writer.tokens().len();
-        let wanted = count.min(config.max_tokens - before);
-        let mut text = String::new();
-        for token in decoder.advance(wanted).await? {
-            text.push_str(&writer.push(token));
+    let mut generation = Generation::start(decoder, prompt, config, end_of_text, decode).await?;
+    while !generation.is_over() {
+        if on_piece(&generation.next(decoder).await?).is_break() {
+            generation.interrupt();
         }
-        let tokens = writer.tokens().iter().skip(before).copied().collect();
-        if on_piece(&Piece { tokens, text }).is_break() {
-            writer.finish(Ending::Interrupted);
-        }
-        count = (count * 2).min(decoder.batch());
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    Ok(Generated {
-        text: writer.text().to_owned(),
-        tokens: writer.tokens().to_vec(),
-        ending: writer.ending().unwrap_or(Ending::Interrupted),
-        seconds,
-        tokens_per_s: writer.tokens().len() as f64 / seconds.max(1e-9),
-    })
+    Ok(generation.finish())
 }

@@ -122,6 +122,71 @@ pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<
     kept.iter().map(|entry| (entry.id, weight(entry) / total)).collect()
 }
 
+/// A token that may come next, and what each setting makes of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Explained {
+    /// The token.
+    pub id: u32,
+    /// Its place by the model's own probability, from 1.
+    pub rank: usize,
+    /// Softmax of the logits as they are.
+    pub probability: f64,
+    /// Softmax after repetition penalty and temperature; at temperature 0 all on the likeliest.
+    pub tempered: f64,
+    /// What the draw goes by: 0 where a setting cut the token off.
+    pub drawn: f64,
+    /// The first setting that cut it off.
+    pub cut_by: Option<&'static str>,
+}
+
+/// Every token of the vocabulary, likeliest first, with its probability before and after each setting of [`distribution`].
+pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Explained> {
+    let softmax = |entries: &[Ranked], temperature: f64| -> Vec<f64> {
+        let largest = entries.iter().map(|entry| entry.logit).fold(-LARGEST_LOGIT, f32::max);
+        let weight = |logit: f32| libm::exp((f64::from(logit) - f64::from(largest)) / temperature);
+        let total: f64 = entries.iter().map(|entry| weight(entry.logit)).sum();
+        entries.iter().map(|entry| weight(entry.logit) / total).collect()
+    };
+    let plain = penalised(logits, &[], 1.0);
+    let probabilities = softmax(&plain, 1.0);
+    let unlimited = Sampling { top_k: 0, top_p: 1.0, min_p: 0.0, ..*sampling };
+    // What is left after each setting, in the order in which they apply.
+    let stages = [
+        ("top_k", Sampling { top_k: sampling.top_k, ..unlimited }),
+        ("top_p", Sampling { top_k: sampling.top_k, top_p: sampling.top_p, ..unlimited }),
+        ("min_p", *sampling),
+    ];
+    let by_id = |sampling: &Sampling| {
+        let mut table = vec![0.0; logits.len()];
+        for (id, probability) in distribution(logits, window, sampling) {
+            if let Some(entry) = table.get_mut(id as usize) {
+                *entry = probability;
+            }
+        }
+        table
+    };
+    let tempered = by_id(&unlimited);
+    let after: Vec<(&str, Vec<f64>)> = stages.iter().map(|(name, stage)| (*name, by_id(stage))).collect();
+    let drawn = by_id(sampling);
+    let mut order = plain;
+    order.sort_unstable_by(Ranked::order);
+    let entry = |(place, ranked): (usize, &Ranked)| {
+        let id = ranked.id as usize;
+        let at = |table: &[f64]| table.get(id).copied().unwrap_or(0.0);
+        let cut = || after.iter().find(|(_, table)| at(table) == 0.0).map(|(name, _)| *name);
+        Explained {
+            id: ranked.id,
+            rank: place + 1,
+            probability: at(&probabilities),
+            tempered: at(&tempered),
+            drawn: at(&drawn),
+            // At temperature 0 it is the temperature that leaves one token, and a weight too small for a float was cut by none.
+            cut_by: if at(&tempered) == 0.0 { None } else { cut() },
+        }
+    };
+    order.iter().enumerate().map(entry).collect()
+}
+
 /// The token that a draw in [0, 1) falls on; 0 for an empty distribution.
 pub fn choose(distribution: &[(u32, f64)], draw: f32) -> u32 {
     let mut end = 0.0;
@@ -164,6 +229,24 @@ mod tests {
 
     const PLAIN: Sampling =
         Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0 };
+
+    #[test]
+    fn an_explanation_names_the_setting_that_cut_a_token_off() {
+        let logits = [3.0, 2.0, 1.0, 0.0, -1.0];
+        let sampling = Sampling { top_k: 3, min_p: 0.3, ..PLAIN };
+        let explained = explain(&logits, &[], &sampling);
+        let cuts: Vec<_> = explained.iter().map(|entry| entry.cut_by).collect();
+        assert_eq!(cuts, [None, None, Some("min_p"), Some("top_k"), Some("top_k")]);
+        let nucleus = explain(&logits, &[], &Sampling { top_p: 0.6, ..PLAIN });
+        assert_eq!(nucleus[1].cut_by, Some("top_p"));
+        let sum = |of: fn(&Explained) -> f64| explained.iter().map(of).sum::<f64>();
+        for total in [sum(|entry| entry.probability), sum(|entry| entry.tempered), sum(|entry| entry.drawn)] {
+            assert!((total - 1.0).abs() < 1e-9);
+        }
+        let penalised = explain(&logits, &[0], &Sampling { repetition_penalty: 4.0, ..PLAIN });
+        assert_eq!((penalised[0].id, penalised[0].rank), (0, 1));
+        assert!(penalised[0].tempered < penalised[0].probability);
+    }
 
     /// The same in the plainest way: sort everything, then cut three times.
     fn sorted(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {

@@ -143,25 +143,46 @@ pub fn work(graph: &Graph) -> f64 {
 fn flops(graph: &Graph, tokens: usize) -> Flops {
     let (mut forward, mut backward) = (0.0, 0.0);
     for node in &graph.nodes {
-        let rows = graph.ty(node.inputs[0]).rows() as f64;
-        match node.op {
-            Op::Linear { .. } => {
-                forward += 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
-            }
-            Op::LinearInputBackward { .. } => {
-                backward += 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
-            }
-            Op::LinearWeightBackward => {
-                backward += 2.0 * rows * graph.ty(node.outputs[0]).count() as f64;
-            }
-            // Two products: scores, and values.
-            Op::Attention { heads, .. } => forward += 2.0 * attention(graph, node, heads),
-            // Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
-            Op::AttentionBackward { heads, .. } => backward += 7.0 * attention(graph, node, heads),
-            _ => {}
-        }
+        let (ahead, back) = node_flops(graph, node);
+        forward += ahead;
+        backward += back;
     }
     Flops { forward: forward / tokens as f64, backward: backward / tokens as f64 }
+}
+
+/// (forward, backward) floating-point operations of a node.
+fn node_flops(graph: &Graph, node: &crate::graph::Node) -> (f64, f64) {
+    let rows = graph.ty(node.inputs[0]).rows() as f64;
+    match node.op {
+        Op::Linear { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
+        Op::LinearInputBackward { .. } => (0.0, 2.0 * rows * graph.ty(node.inputs[1]).count() as f64),
+        Op::LinearWeightBackward => (0.0, 2.0 * rows * graph.ty(node.outputs[0]).count() as f64),
+        // Two products: scores, and values.
+        Op::Attention { heads, .. } => (2.0 * attention(graph, node, heads), 0.0),
+        // Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
+        Op::AttentionBackward { heads, .. } => (0.0, 7.0 * attention(graph, node, heads)),
+        _ => (0.0, 0.0),
+    }
+}
+
+/// Shares of a training step's floating-point operations by part of the model: `blocks.3.attention`, `head`, … (sum 1).
+pub fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
+    let mut scopes = BTreeMap::new();
+    for node in &graph.nodes {
+        let (forward, backward) = node_flops(graph, node);
+        if forward + backward > 0.0 {
+            *scopes.entry(part_of_scope(&node.scope.to_string())).or_insert(0.0) += forward + backward;
+        }
+    }
+    let total: f64 = scopes.values().sum();
+    scopes.values_mut().for_each(|share| *share /= total);
+    scopes
+}
+
+/// A scope down to the part of a block: `blocks.3.attention.query` belongs to `blocks.3.attention`.
+pub fn part_of_scope(scope: &str) -> String {
+    let kept = if scope.starts_with("blocks.") { 3 } else { 1 };
+    scope.split('.').take(kept).collect::<Vec<_>>().join(".")
 }
 
 /// FLOPs of one product over the causal half: 2·B·H·D·T(T + 1)/2.

@@ -10,6 +10,7 @@ pub mod buffers;
 pub mod control;
 pub mod decode;
 pub mod estimate;
+pub mod fit;
 pub mod lower;
 pub mod memory;
 pub mod update;

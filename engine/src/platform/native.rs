@@ -43,9 +43,18 @@ fn available(table: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// Lets what else waits on this thread have its turn. Natively nothing does: the engine has the thread to itself.
-pub fn yield_now() -> std::future::Ready<()> {
-    std::future::ready(())
+/// Lets what else waits on this thread have its turn: futures that are raced against the caller's.
+pub async fn yield_now() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if waited {
+            return std::task::Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }
 
 /// Waits without holding the thread, so that it can be raced against something that may come earlier. Negative and other strange

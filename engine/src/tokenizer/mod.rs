@@ -17,6 +17,7 @@
 
 mod bytes;
 pub mod cut;
+mod inspect;
 mod lattice;
 mod merges;
 mod shape;
@@ -196,7 +197,7 @@ impl Tokenizer {
     }
 
     /// Decodes token by token.
-    pub fn decode_stream(&self) -> DecodeStream<'_> {
+    pub fn decode_stream(&self) -> DecodeStream<&Self> {
         DecodeStream::new(self)
     }
 

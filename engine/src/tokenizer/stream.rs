@@ -4,8 +4,9 @@ use super::Tokenizer;
 
 /// Turns tokens into text as they are generated. All that `push` and `flush` return, joined, is what
 /// [`Tokenizer::decode`] makes of the same tokens.
-pub struct DecodeStream<'a> {
-    tokenizer: &'a Tokenizer,
+pub struct DecodeStream<T> {
+    /// The tokenizer, borrowed or shared.
+    tokenizer: T,
     /// Bytes of a character that is not complete yet.
     pending: Vec<u8>,
     /// For tokenizers whose tokens are not plain bytes: the tokens of which text may still be owed.
@@ -14,8 +15,9 @@ pub struct DecodeStream<'a> {
     prefix_index: usize,
 }
 
-impl<'a> DecodeStream<'a> {
-    pub(super) fn new(tokenizer: &'a Tokenizer) -> Self {
+impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
+    /// A stream at its beginning.
+    pub fn new(tokenizer: T) -> Self {
         Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), prefix: String::new(), prefix_index: 0 }
     }
 

@@ -12,6 +12,7 @@ use glasshouse_protocol::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, OptimizerKind,
     Position, TrainConfig, model::Dropout,
 };
+use pollster::block_on;
 
 /// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd sizes.
 pub fn gpt() -> ModelConfig {
@@ -113,7 +114,7 @@ fn losses_and_gradients_follow_finite_differences() {
         let arena = executor.state().parameters;
         let batch = batch(&model, &train, 3);
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch.clone()] };
-        let (loss, gradient) = executor.gradients(&step).unwrap();
+        let (loss, gradient) = block_on(executor.gradients(&step)).unwrap();
         let graph = &graphs.train;
         let mut values = Values::default();
         values.words.insert(graph.find(Origin::Input(Input::Tokens)).unwrap(), batch.tokens.clone());
@@ -164,7 +165,7 @@ fn threads_and_repetition_leave_the_bits_alone() {
                     micro_batches: vec![batch(&model, &train, step)],
                 })
                 .collect();
-            let reports = executor.train(&steps).unwrap();
+            let reports = block_on(executor.train(&steps)).unwrap();
             (reports, executor.state())
         };
         let wanted = run(2);
@@ -184,10 +185,10 @@ fn one_batch_is_learnt_by_heart() {
         let steps: Vec<StepInput> = (0..300)
             .map(|step| StepInput { step, learning_rate: 1e-2, micro_batches: vec![batch.clone()] })
             .collect();
-        let reports = executor.train(&steps).unwrap();
+        let reports = block_on(executor.train(&steps)).unwrap();
         let (first, last) = (reports[0].loss, reports[299].loss);
         assert!(first > 2.0 && last < 0.1, "{name}: {first} to {last}");
-        let (evaluated, count) = executor.evaluate(std::slice::from_ref(&batch)).unwrap()[0];
+        let (evaluated, count) = block_on(executor.evaluate(std::slice::from_ref(&batch))).unwrap()[0];
         assert!(evaluated <= last, "{name}: evaluated {evaluated} after {last}");
         let counted = batch.targets.iter().filter(|target| **target != 3).count();
         assert!(count as usize == counted, "{name}: {count} rows");
@@ -209,8 +210,8 @@ fn accumulation_equals_one_large_batch() {
         }
     };
     let step = |micro_batches| StepInput { step: 0, learning_rate: 1e-3, micro_batches };
-    let (loss, wanted) = executor(&model, &large, 2).gradients(&step(vec![whole.clone()])).unwrap();
-    let (mean, got) = executor(&model, &small, 2).gradients(&step(vec![half(0), half(1)])).unwrap();
+    let (loss, wanted) = block_on(executor(&model, &large, 2).gradients(&step(vec![whole.clone()]))).unwrap();
+    let (mean, got) = block_on(executor(&model, &small, 2).gradients(&step(vec![half(0), half(1)]))).unwrap();
     assert!((loss - mean).abs() < 1e-5, "{mean} for {loss}");
     for (at, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
         assert!((got - wanted).abs() < 1e-6, "entry {at}: {got} for {wanted}");
@@ -225,8 +226,8 @@ fn every_optimizer_follows_its_rule() {
         let mut executor = executor(&model, &train, 2);
         let before = executor.state();
         let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(&model, &train, 6)] };
-        let (_, gradient) = executor.gradients(&step).unwrap();
-        let report = executor.train(std::slice::from_ref(&step)).unwrap()[0];
+        let (_, gradient) = block_on(executor.gradients(&step)).unwrap();
+        let report = block_on(executor.train(std::slice::from_ref(&step))).unwrap()[0];
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32;
         assert!((report.gradient_norm - norm).abs() < 1e-5 * norm, "{} for {norm}", report.gradient_norm);
         let optimizer = Optimizer::of(&train);
@@ -256,7 +257,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     let tokens = vec![0; train.batch * model.context];
     let batch = MicroBatch { targets: tokens.clone(), tokens, seed: [1, 2] };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
-    let report = executor.train(&[step]).unwrap()[0];
+    let report = block_on(executor.train(&[step])).unwrap()[0];
     assert!(report.skipped && !report.gradient_norm.is_finite(), "{report:?}");
     let after = executor.state();
     assert!(after.parameters[1..] == state.parameters[1..] && after.first_moments == state.first_moments);
@@ -268,10 +269,10 @@ fn bad_input_is_refused_by_name() {
     let mut executor = executor(&model, &train, 1);
     let mut wrong = batch(&model, &train, 1);
     wrong.tokens[5] = 23;
-    let message = executor.evaluate(&[wrong]).unwrap_err().to_string();
+    let message = block_on(executor.evaluate(&[wrong])).unwrap_err().to_string();
     assert!(message.contains("id 23 at position 5"), "{message}");
     let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], seed: [0, 0] };
-    assert!(executor.evaluate(&[short]).is_err());
+    assert!(block_on(executor.evaluate(&[short])).is_err());
     let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
     let message = executor.set_state(&state).unwrap_err().to_string();
     assert!(message.contains("parameters: 7 floats given"), "{message}");

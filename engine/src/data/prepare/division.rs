@@ -68,7 +68,7 @@ impl Division {
 
 /// How many documents train when the last ones are held out whole and hold about `wanted` characters; `None` where the
 /// nearest number of them misses that by more than half.
-fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u64> {
+pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u64> {
     let mut held_out = 0;
     let mut nearest: Option<(f64, usize)> = None;
     // At least one document trains.

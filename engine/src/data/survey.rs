@@ -1,0 +1,263 @@
+//! A run's documents for people to look at: listed, searched, read, with lengths, characters and where the split falls.
+//!
+//! Nothing but a line a document is kept; a search or a reading streams the text again.
+
+use super::prepare::{self, CORPUS_SEED};
+use super::read::{self, SourceFile};
+use super::stories;
+use crate::error::{Error, Result};
+use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview};
+use std::collections::BTreeMap;
+
+/// Characters of a preview.
+const PREVIEW: usize = 160;
+/// Characters of a document that are shown; a whole book in one file would bring a window to its knees.
+const SHOWN: usize = 200_000;
+/// Most frequent characters that are counted out.
+const CHARACTERS: usize = 96;
+
+/// What is known of each document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    file: usize,
+    characters: u64,
+    bytes: u64,
+    preview: String,
+}
+
+/// A run's documents.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    sources: Sources,
+    entries: Vec<Entry>,
+    counts: Vec<(char, u64)>,
+}
+
+#[derive(Clone, Debug)]
+enum Sources {
+    Files(Vec<SourceFile>),
+    Stories(u64),
+}
+
+impl Sources {
+    fn names(&self) -> Vec<(String, u64)> {
+        match self {
+            Self::Files(files) => files
+                .iter()
+                .map(|file| {
+                    let name = file.path.file_name().unwrap_or_default();
+                    (name.to_string_lossy().into_owned(), file.bytes)
+                })
+                .collect(),
+            Self::Stories(bytes) => vec![("embedded stories".to_owned(), *bytes)],
+        }
+    }
+
+    /// Every document's text with the number of its file.
+    fn documents(&self) -> Box<dyn Iterator<Item = Result<(usize, String)>> + '_> {
+        match self {
+            Self::Files(files) => Box::new(files.iter().enumerate().flat_map(|(number, file)| {
+                let texts = read::documents(read::pieces(vec![file.clone()]));
+                texts.map(move |text| text.map(|text| (number, text)))
+            })),
+            Self::Stories(bytes) => Box::new(stories::up_to(*bytes, CORPUS_SEED).map(|text| Ok((0, text)))),
+        }
+    }
+}
+
+impl Survey {
+    /// Reads all documents once.
+    ///
+    /// # Errors
+    /// As a preparation has them: files that are missing, empty, binary or no UTF-8.
+    pub fn of(config: &DataConfig) -> Result<Self> {
+        let sources = if config.paths.is_empty() {
+            Sources::Stories(config.corpus_bytes)
+        } else {
+            Sources::Files(read::find_sources(&config.paths)?)
+        };
+        let (mut entries, mut counts) = (Vec::new(), BTreeMap::<char, u64>::new());
+        for document in sources.documents() {
+            let (file, text) = document?;
+            let mut characters = 0;
+            for character in text.chars() {
+                characters += 1;
+                *counts.entry(character).or_default() += 1;
+            }
+            entries.push(Entry { file, characters, bytes: text.len() as u64, preview: preview(&text, 0) });
+        }
+        let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
+        counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
+        Ok(Self { sources, entries, counts })
+    }
+
+    /// About all of them, split so that `validation` of the text is held out.
+    pub fn overview(&self, validation: f64) -> DocumentsOverview {
+        let bytes: u64 = self.entries.iter().map(|entry| entry.bytes).sum();
+        let characters: u64 = self.entries.iter().map(|entry| entry.characters).sum();
+        let (train, held_out) = match self.train_documents(validation) {
+            Some(train) => {
+                let part = |entries: &[Entry]| {
+                    (entries.len() as u64, entries.iter().map(|entry| entry.bytes).sum::<u64>())
+                };
+                let (first, last) = self.entries.split_at(train.min(self.entries.len()));
+                (part(first), part(last))
+            }
+            None => {
+                // Inside a document: both parts have a share of it.
+                let train = (bytes as f64 * (1.0 - validation)) as u64;
+                ((self.entries.len() as u64, train), (1, bytes - train))
+            }
+        };
+        let mut lengths = BTreeMap::<u64, u64>::new();
+        for entry in &self.entries {
+            *lengths.entry(entry.characters.max(1).next_power_of_two()).or_default() += 1;
+        }
+        DocumentsOverview {
+            embedded: matches!(self.sources, Sources::Stories(_)),
+            files: self.sources.names(),
+            documents: self.entries.len() as u64,
+            bytes,
+            characters,
+            train,
+            validation: held_out,
+            lengths: lengths.into_iter().collect(),
+            characters_by_count: self.counts.iter().take(CHARACTERS).copied().collect(),
+            distinct_characters: self.counts.len(),
+        }
+    }
+
+    /// How many documents train, where whole ones are held out.
+    fn train_documents(&self, validation: f64) -> Option<usize> {
+        let lengths: Vec<u64> = self.entries.iter().map(|entry| entry.characters).collect();
+        let characters: u64 = lengths.iter().sum();
+        prepare::whole_documents(&lengths, characters as f64 * validation).map(|train| train as usize)
+    }
+
+    /// (documents found, those from `offset` on, at most `count`) that contain a text, whatever the case.
+    pub fn list(
+        &self,
+        search: &str,
+        offset: usize,
+        count: usize,
+        validation: f64,
+    ) -> Result<(usize, Vec<DocumentSummary>)> {
+        let train = self.train_documents(validation).unwrap_or(usize::MAX);
+        let names = self.sources.names();
+        let summary = |number: usize, entry: &Entry, preview: String| DocumentSummary {
+            number: number as u64,
+            file: names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default(),
+            characters: entry.characters,
+            preview,
+            validation: number >= train,
+        };
+        let all = self.entries.iter().enumerate();
+        if search.is_empty() {
+            let page = all.skip(offset).take(count);
+            let page = page.map(|(number, entry)| summary(number, entry, entry.preview.clone()));
+            return Ok((self.entries.len(), page.collect()));
+        }
+        let needle = search.to_lowercase();
+        let (mut found, mut page) = (0, Vec::new());
+        for ((number, entry), document) in all.zip(self.sources.documents()) {
+            let (_, text) = document?;
+            let lower = text.to_lowercase();
+            let Some(at) = lower.find(&needle) else { continue };
+            if found >= offset && page.len() < count {
+                // Lower case may be longer or shorter in bytes; characters before the place are near enough for a preview.
+                let before = lower.get(..at).map_or(0, |before| before.chars().count());
+                page.push(summary(number, entry, preview(&text, before.saturating_sub(PREVIEW / 3))));
+            }
+            found += 1;
+        }
+        Ok((found, page))
+    }
+
+    /// (a document's text, whether it was cut).
+    ///
+    /// # Errors
+    /// There is no such document, or its file cannot be read any more.
+    pub fn read(&self, number: u64) -> Result<(String, bool)> {
+        let missing = || Error::Refused(format!("there is no document {number}"));
+        let (_, mut text) = self.sources.documents().nth(number as usize).ok_or_else(missing)??;
+        let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+        if let Some(at) = cut {
+            text.truncate(at);
+        }
+        Ok((text, cut.is_some()))
+    }
+
+    /// The first documents that together hold about so many bytes, joined.
+    pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
+        let (mut texts, mut taken) = (Vec::new(), 0);
+        for document in self.sources.documents() {
+            let (_, mut text) = document?;
+            let room = bytes - taken;
+            if text.len() > room {
+                let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+                text.truncate(end);
+            }
+            taken += text.len();
+            texts.push(text);
+            if taken + 4 > bytes {
+                break;
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// Some characters from a place on, in one line.
+fn preview(text: &str, from: usize) -> String {
+    let characters = text.chars().skip(from).take(PREVIEW);
+    let line = characters.map(|character| if character.is_whitespace() { ' ' } else { character });
+    line.collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey(folder: &std::path::Path) -> Survey {
+        let paths = vec![folder.display().to_string()];
+        Survey::of(&DataConfig { paths, ..DataConfig::default() }).unwrap()
+    }
+
+    #[test]
+    fn lists_searches_and_reads_documents_of_several_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.txt"), "The first\ntext about Owls.").unwrap();
+        std::fs::write(
+            folder.path().join("b.jsonl"),
+            "{\"text\": \"second\"}\n{\"text\": \"third, an owl too\"}\n",
+        )
+        .unwrap();
+        let survey = survey(folder.path());
+        let overview = survey.overview(0.1);
+        assert_eq!((overview.documents, overview.files.len(), overview.embedded), (3, 2, false));
+        assert_eq!(overview.lengths.iter().map(|(_, count)| count).sum::<u64>(), 3);
+        let (found, page) = survey.list("OWL", 0, 10, 0.1).unwrap();
+        assert_eq!(found, 2);
+        assert_eq!(page.iter().map(|document| document.number).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(page[0].preview, "The first text about Owls.");
+        let (found, page) = survey.list("owl", 1, 10, 0.1).unwrap();
+        assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
+        assert_eq!(survey.read(1).unwrap(), ("second".to_owned(), false));
+        assert!(survey.read(3).is_err());
+    }
+
+    #[test]
+    fn says_where_the_split_of_the_embedded_stories_falls() {
+        let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
+        let survey = Survey::of(&config).unwrap();
+        let overview = survey.overview(0.1);
+        assert!(overview.embedded);
+        let share = overview.validation.1 as f64 / overview.bytes as f64;
+        assert!((share - 0.1).abs() < 0.02, "{share}");
+        assert_eq!(overview.train.0 + overview.validation.0, overview.documents);
+        let (_, page) = survey.list("", overview.train.0 as usize - 1, 2, 0.1).unwrap();
+        assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
+        let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
+        assert!((9_990..=10_000).contains(&sample), "{sample}");
+    }
+}

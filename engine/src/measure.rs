@@ -1,0 +1,178 @@
+//! How fast a device trains: a repeated batch of made-up tokens from the run's own initial weights, so that the loss must
+//! fall. `glasshouse bench step`, the forecast of a run's time and a page's bench use it.
+
+use crate::error::Result;
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
+use crate::graph::random;
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::plan::estimate;
+use crate::platform;
+use crate::protocol::RunConfig;
+use serde::Serialize;
+use web_time::Instant;
+
+/// Steps before the clock starts: pipelines are compiled and caches filled.
+const WARM_UP: u64 = 3;
+
+/// Steps that are sent to an idle device as one submission, to time the driving alone.
+const DRIVEN: u64 = 10;
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Extent {
+    /// So many steps, and the driving of the device too.
+    Steps(u64),
+    /// About so many seconds.
+    Seconds(f64),
+}
+
+/// A measurement. Its JSON is what `glasshouse bench step --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measurement {
+    /// `step`.
+    pub bench: &'static str,
+    /// The preset's name.
+    pub config: String,
+    /// Windows in a micro-batch.
+    pub batch: usize,
+    /// Micro-batches a step.
+    pub accumulate: usize,
+    /// Tokens of a window.
+    pub context: usize,
+    /// Where it ran.
+    pub device: DeviceDescription,
+    /// Steps measured.
+    pub repeats: usize,
+    /// Milliseconds a step, median.
+    pub ms_per_step: f64,
+    /// Of the fastest step.
+    pub ms_fastest: f64,
+    /// Of the slowest step.
+    pub ms_slowest: f64,
+    /// Training tokens a second, by the median.
+    pub tokens_per_s: f64,
+    /// Floating-point operations a second, likewise.
+    pub flops_per_s: f64,
+    /// Microseconds of the processor's time to encode and submit a dispatch, median over ten steps sent to an idle device;
+    /// 0 without a GPU or where it was not measured.
+    pub driving_us_per_dispatch: f64,
+    /// Kernel launches a step.
+    pub dispatches_per_step: usize,
+    /// Bytes that the executor holds.
+    pub bytes: u64,
+    /// Loss of the first step.
+    pub loss_first: f32,
+    /// Loss of the last step.
+    pub loss_last: f32,
+}
+
+/// Measures training steps of a run on a device, as [`Executor::open`] names it. The second half is that function's warning.
+///
+/// # Errors
+/// The device is missing or cannot hold the model.
+pub async fn measure(
+    config: &RunConfig,
+    device: &str,
+    threads: Option<usize>,
+    extent: Extent,
+) -> Result<(Measurement, Option<String>)> {
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let optimizer = Optimizer::of(&config.train);
+    let (mut executor, warning) = Executor::open(device, &graphs, optimizer, threads).await?;
+    let layout = ArenaLayout::of(&graphs.train);
+    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    let batches = random_batches(config);
+    let input = |step| StepInput {
+        step,
+        learning_rate: config.train.learning_rate as f32,
+        micro_batches: batches.clone(),
+    };
+    let (mut losses, mut milliseconds) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    let mut step = 0;
+    loop {
+        let input = input(step);
+        let start = Instant::now();
+        let reports = executor.train(std::slice::from_ref(&input)).await?;
+        let elapsed = start.elapsed().as_secs_f64() * 1e3;
+        losses.extend(reports.iter().map(|report| report.loss));
+        // A slow device is timed by its first steps, warm or not.
+        let warm = match extent {
+            Extent::Steps(_) => step >= WARM_UP,
+            Extent::Seconds(seconds) => step >= 1 || begun.elapsed().as_secs_f64() > seconds,
+        };
+        if warm {
+            milliseconds.push(elapsed);
+        }
+        step += 1;
+        let enough = match extent {
+            Extent::Steps(steps) => milliseconds.len() as u64 >= steps.max(1),
+            Extent::Seconds(seconds) => !milliseconds.is_empty() && begun.elapsed().as_secs_f64() > seconds,
+        };
+        if enough {
+            break;
+        }
+        platform::yield_now().await;
+    }
+    let mut driving = Vec::new();
+    if let Extent::Steps(_) = extent {
+        for further in 0..DRIVEN {
+            let cost = executor.drive(&input(step + further)).await?;
+            driving.extend(cost.map(|cost| cost.seconds * 1e6 / cost.dispatches.max(1) as f64));
+        }
+    }
+    let (median, fastest, slowest) = spread(&mut milliseconds);
+    let tokens = (config.train.batch * config.train.accumulate * config.model.context) as f64;
+    let tokens_per_s = tokens / (median / 1e3).max(1e-9);
+    let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
+    let measurement = Measurement {
+        bench: "step",
+        config: config.preset.clone(),
+        batch: config.train.batch,
+        accumulate: config.train.accumulate,
+        context: config.model.context,
+        device: executor.describe(),
+        repeats: milliseconds.len(),
+        ms_per_step: median,
+        ms_fastest: fastest,
+        ms_slowest: slowest,
+        tokens_per_s,
+        flops_per_s: tokens_per_s * estimate.flops_per_token,
+        driving_us_per_dispatch: spread(&mut driving).0,
+        dispatches_per_step: estimate.dispatches_per_step,
+        bytes: executor.bytes(),
+        loss_first: losses.first().copied().unwrap_or(f32::NAN),
+        loss_last: losses.last().copied().unwrap_or(f32::NAN),
+    };
+    Ok((measurement, warning))
+}
+
+fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
+    let (batch, context) = (config.train.batch, config.model.context);
+    let vocabulary = config.model.vocabulary as u64;
+    (0..config.train.accumulate as u64)
+        .map(|micro_batch| {
+            let ids: Vec<u32> = (0..(batch * (context + 1)) as u64)
+                .map(|at| (random::nth(config.seed, micro_batch, at) % vocabulary) as u32)
+                .collect();
+            let rows = |from: usize| {
+                ids.chunks(context + 1).flat_map(|row| row[from..from + context].to_vec()).collect()
+            };
+            MicroBatch {
+                tokens: rows(0),
+                targets: rows(1),
+                seed: random::dropout_seed(config.seed, 0, micro_batch),
+            }
+        })
+        .collect()
+}
+
+/// Median, smallest and largest.
+fn spread(values: &mut [f64]) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or(0.0);
+    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
+}

@@ -1,0 +1,94 @@
+//! Settings that fit a device: the same model in smaller micro-batches first, then a shorter window, then fewer layers.
+
+use super::estimate::{Estimate, estimate};
+use super::lower::Target;
+use crate::error::{Error, Result};
+use glasshouse_protocol::RunConfig;
+
+/// What a device offers, as far as it tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes in all.
+    pub memory: Option<u64>,
+    /// Bytes of the largest buffer that a kernel can see.
+    pub binding: Option<u64>,
+}
+
+impl Room {
+    /// Whether a run fits; `None` where the device tells nothing.
+    pub fn holds(&self, estimate: &Estimate) -> Option<bool> {
+        let memory = self.memory.map(|memory| estimate.bytes.total <= memory);
+        let binding = self.binding.map(|binding| estimate.bytes.largest_binding <= binding);
+        match (memory, binding) {
+            (None, None) => None,
+            (memory, binding) => Some(memory.unwrap_or(true) && binding.unwrap_or(true)),
+        }
+    }
+}
+
+/// Shortest window and fewest layers that are proposed.
+const SHORTEST: usize = 32;
+
+/// The nearest settings that fit, and what was changed, a line each; the settings as they are where they fit or where the
+/// device does not tell.
+///
+/// # Errors
+/// Not even one short window of one layer fits.
+pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig, Vec<String>)> {
+    let mut fitting = config.clone();
+    loop {
+        let needs = estimate(&fitting.model, &fitting.train, target)?;
+        if room.holds(&needs) != Some(false) {
+            break;
+        }
+        let (model, train) = (&mut fitting.model, &mut fitting.train);
+        if train.batch > 1 {
+            // As many windows a step as before, where halves are whole.
+            if train.batch.is_multiple_of(2) {
+                train.accumulate *= 2;
+            }
+            train.batch /= 2;
+        } else if model.context > SHORTEST {
+            model.context = (model.context / 2).max(SHORTEST);
+        } else if model.depth > 1 {
+            model.depth /= 2;
+        } else {
+            return Err(Error::TooLarge {
+                what: "one short window through one layer".to_owned(),
+                needed: needs.bytes.total,
+                available: room.memory.or(room.binding).unwrap_or(0),
+                advice: "lower model.width or model.vocabulary".to_owned(),
+            });
+        }
+    }
+    let changes = [
+        ("train.batch", config.train.batch, fitting.train.batch),
+        ("train.accumulate", config.train.accumulate, fitting.train.accumulate),
+        ("model.context", config.model.context, fitting.model.context),
+        ("model.depth", config.model.depth, fitting.model.depth),
+    ];
+    let changed = changes.iter().filter(|(_, before, after)| before != after);
+    let lines = changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
+    Ok((fitting, lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets::preset;
+
+    #[test]
+    fn micro_batches_shrink_before_the_model_does() {
+        let config = preset("nanogpt-gpu").unwrap();
+        let target = Target { software: false };
+        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
+        let room = Room { memory: Some(whole / 3), binding: None };
+        let (fitting, changes) = fit(&config, &target, room).unwrap();
+        assert_eq!(fitting.model, config.model);
+        assert_eq!(fitting.train.batch * fitting.train.accumulate, config.train.batch);
+        assert_eq!(changes.len(), 2);
+        assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes.total <= whole / 3);
+        assert_eq!(fit(&config, &target, Room::default()).unwrap(), (config.clone(), Vec::new()));
+        assert!(fit(&config, &target, Room { memory: Some(1000), binding: None }).is_err());
+    }
+}

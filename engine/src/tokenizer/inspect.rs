@@ -1,0 +1,182 @@
+//! A tokenizer seen from inside: tokens as people read them, and the merges that build a text's tokens.
+
+use super::Tokenizer;
+use super::bytes::ByteOf;
+use crate::error::{Error, Result};
+use glasshouse_protocol::{MergeStep, TokenSummary};
+use std::collections::{BTreeMap, HashMap};
+use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
+
+/// Longest text whose merges are replayed, in characters.
+const REPLAYED: usize = 400;
+
+/// The merges of a BPE tokenizer: rank by left and right part, as `tokenizer.json` spells them.
+#[derive(Debug)]
+pub struct Merges(HashMap<(String, String), usize>);
+
+impl Tokenizer {
+    /// A token as people read it: its text, with bytes that are no whole character as `\xE2`.
+    pub fn describe(&self, id: u32) -> TokenSummary {
+        let spelled = self.token(id).unwrap_or_default();
+        let special = self.inner.get_added_vocabulary().is_special_token(&spelled);
+        let text = match self.bytes.as_ref().and_then(|table| table.get(id as usize)) {
+            Some(bytes) => escaped(bytes),
+            None => spelled,
+        };
+        TokenSummary { id, text, special }
+    }
+
+    /// Its merges; `None` for every kind but BPE, and for vocabularies without merges.
+    ///
+    /// # Errors
+    /// Its JSON is not what the `tokenizers` crate writes: a fault of ours.
+    pub fn merges(&self) -> Result<Option<Merges>> {
+        let json: serde_json::Value = serde_json::from_str(&self.to_json()?)
+            .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
+        let model = json.get("model");
+        let is_bpe =
+            model.and_then(|model| model.get("type")).and_then(serde_json::Value::as_str) == Some("BPE");
+        let Some(list) = model.and_then(|model| model.get("merges")).and_then(serde_json::Value::as_array)
+        else {
+            return Ok(None);
+        };
+        let pair = |merge: &serde_json::Value| match merge {
+            serde_json::Value::String(text) => {
+                text.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned()))
+            }
+            serde_json::Value::Array(parts) => match parts.as_slice() {
+                [left, right] => Some((left.as_str()?.to_owned(), right.as_str()?.to_owned())),
+                _ => None,
+            },
+            _ => None,
+        };
+        let ranks: HashMap<_, _> =
+            list.iter().enumerate().filter_map(|(rank, merge)| Some((pair(merge)?, rank))).collect();
+        Ok((is_bpe && !ranks.is_empty()).then_some(Merges(ranks)))
+    }
+
+    /// How byte-pair encoding builds a text's tokens: the pieces that it begins with (a byte each) and the merges in the order
+    /// of their ranks, each at every place where it applies. Only the text's first 400 characters are looked at.
+    ///
+    /// # Errors
+    /// The tokenizer has no merges.
+    pub fn replay(&self, text: &str) -> Result<(Vec<String>, Vec<MergeStep>)> {
+        let none = || Error::Refused("only a BPE tokenizer has merges to replay".to_owned());
+        let Merges(ranks) = self.merges()?.ok_or_else(none)?;
+        let text: String = text.chars().take(REPLAYED).collect();
+        let mut split = PreTokenizedString::from(text.as_str());
+        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
+            pre_tokenizer
+                .pre_tokenize(&mut split)
+                .map_err(|error| Error::Refused(format!("the tokenizer cannot split this text: {error}")))?;
+        }
+        // Pieces do not join across words; a word's number keeps them apart.
+        let mut pieces: Vec<(usize, String)> = Vec::new();
+        for (word, (spelled, ..)) in
+            split.get_splits(OffsetReferential::Original, OffsetType::Byte).into_iter().enumerate()
+        {
+            pieces.extend(spelled.chars().map(|character| (word, character.to_string())));
+        }
+        let alphabet = ByteOf::new();
+        let shown = |spelled: &str| match alphabet.bytes(spelled) {
+            Some(bytes) => escaped(&bytes),
+            None => spelled.to_owned(),
+        };
+        let first = pieces.iter().map(|(_, piece)| shown(piece)).collect();
+        let mut steps = Vec::new();
+        loop {
+            let mut places: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for (at, pair) in pieces.windows(2).enumerate() {
+                if let [(word, left), (next, right)] = pair
+                    && word == next
+                    && let Some(rank) = ranks.get(&(left.clone(), right.clone()))
+                {
+                    places.entry(*rank).or_default().push(at);
+                }
+            }
+            let Some((rank, candidates)) = places.pop_first() else { break };
+            // In a run of equal pieces the pairs overlap; the leftmost ones win.
+            let mut at = Vec::new();
+            for place in candidates {
+                if at.last().is_none_or(|last| last + 1 < place) {
+                    at.push(place);
+                }
+            }
+            let (Some((_, left)), Some((_, right))) =
+                (at.first().and_then(|at| pieces.get(*at)), at.first().and_then(|at| pieces.get(at + 1)))
+            else {
+                break;
+            };
+            steps.push(MergeStep { rank, left: shown(left), right: shown(right), at: at.clone() });
+            for place in at.iter().rev() {
+                let (_, right) = pieces.remove(place + 1);
+                if let Some((_, left)) = pieces.get_mut(*place) {
+                    left.push_str(&right);
+                }
+            }
+        }
+        Ok((first, steps))
+    }
+}
+
+impl Merges {
+    /// The two parts of each merged token, as the tokenizer spells them, by the spelling of the whole.
+    pub fn parts(&self) -> HashMap<String, (String, String)> {
+        let whole = |(left, right): &(String, String)| format!("{left}{right}");
+        self.0.keys().map(|pair| (whole(pair), pair.clone())).collect()
+    }
+}
+
+/// Bytes as text; those of no whole character as `\xE2`.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tokenizer::Tokenizer;
+    use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+
+    fn config(kind: TokenizerKind) -> TokenizerConfig {
+        TokenizerConfig { kind, vocabulary: 300, min_frequency: 2, special_tokens: Vec::new() }
+    }
+
+    #[test]
+    fn replayed_merges_end_in_the_tokens() {
+        let text = "the owl and the other owl, the aaaa owls and the café";
+        let tokenizer = Tokenizer::train(&config(TokenizerKind::Bpe), [text, text]).unwrap();
+        for text in [text, "the theatre café", "aaaaa"] {
+            let (mut pieces, steps) = tokenizer.replay(text).unwrap();
+            assert!(!steps.is_empty());
+            for step in &steps {
+                for at in step.at.iter().rev() {
+                    assert_eq!((&pieces[*at], &pieces[at + 1]), (&step.left, &step.right));
+                    let right = pieces.remove(at + 1);
+                    pieces[*at].push_str(&right);
+                }
+            }
+            let tokens: Vec<String> =
+                tokenizer.encode(text).unwrap().iter().map(|id| tokenizer.describe(*id).text).collect();
+            // Half a character is spelled out by its bytes, and whole once both halves are joined.
+            let plain = |texts: &[String]| texts.concat().replace("\\xC3\\xA9", "é");
+            assert_eq!(pieces.len(), tokens.len());
+            assert_eq!(plain(&pieces), plain(&tokens));
+        }
+    }
+
+    #[test]
+    fn tokens_are_shown_as_text_and_special_ones_as_such() {
+        let tokenizer = Tokenizer::train(&config(TokenizerKind::Byte), ["é", "b"]).unwrap();
+        assert_eq!(tokenizer.describe(0xC3).text, "\\xC3");
+        assert_eq!(tokenizer.describe(u32::from(b'b')).text, "b");
+        assert!(tokenizer.describe(tokenizer.end_of_text().unwrap()).special);
+        assert!(tokenizer.replay("b").is_err());
+    }
+}
