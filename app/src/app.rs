@@ -1,41 +1,73 @@
 //! The application: the frame around the pages, and the flow of a frame: events in, state folded, page drawn, commands out.
+//!
+//! Words of the interface stand where they are drawn, but for each page's prose, which is in a `text` module at its end: that is what
+//! a translation begins with.
 
-use crate::link::{Link, Outbox};
+mod asks;
+mod frame;
+mod incoming;
+mod keys;
+mod messages;
+mod preferences;
+mod record;
+mod top_bar;
+
+pub use asks::{Asks, Capture, Toast};
+pub use incoming::ACCEPTED;
+pub use keys::SHORTCUTS;
+pub use preferences::Preferences;
+pub use record::Recorder;
+
+use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
 use crate::pages::{data, home, model, runs, settings, tokenizer, train, write};
 use crate::state::State;
-use crate::theme;
-use glasshouse_protocol::{RunConfig, presets};
-use serde::{Deserialize, Serialize};
+use crate::theme::{self, Palette};
+use glasshouse_protocol::message::LogMessage;
+use glasshouse_protocol::{Command, RunConfig, message, presets};
+use std::sync::mpsc;
 
-/// What a person prefers; remembered across starts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Preferences {
-    /// `dark`, `light` or `system`.
-    pub theme: String,
-    /// Scale of everything, 1 as designed.
-    pub scale: f32,
-    /// Device wish.
-    pub device: String,
-    /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
-    pub folds: std::collections::BTreeMap<String, bool>,
-}
-
-impl Default for Preferences {
-    fn default() -> Self {
-        Self { theme: "system".to_owned(), scale: 1.0, device: "auto".to_owned(), folds: Default::default() }
-    }
+/// How an application begins.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// The sample project as a `.glasshouse` file; opened where the shelf is empty.
+    pub sample: Option<Vec<u8>>,
+    /// Page to open.
+    pub page: Option<PageName>,
+    /// Project to open: its id, or natively its folder.
+    pub project: Option<String>,
+    /// Preset of the first draft.
+    pub preset: Option<String>,
+    /// Its seed.
+    pub seed: Option<u64>,
+    /// Hide the rail, for use inside another page.
+    pub embed: bool,
+    /// Where messages are recorded.
+    pub record: Option<Recorder>,
 }
 
 /// The application.
+#[derive(Debug)]
 pub struct App {
     state: State,
     link: Link,
     outbox: Outbox,
     page: PageName,
     draft: RunConfig,
+    /// Opening of the project whose settings the draft took over.
+    taken: u64,
+    /// What the last plan was asked for.
+    planned: Option<PlanKey>,
+    /// Projects were listed, and one was opened where there was one.
+    settled: bool,
+    /// The window could be seen in the last frame.
+    visible: bool,
     preferences: Preferences,
+    /// Preferences as they were kept last.
+    kept: Preferences,
+    start: Start,
+    asks: Asks,
+    answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     home: home::HomePage,
     data: data::DataPage,
     tokenizer: tokenizer::TokenizerPage,
@@ -46,19 +78,38 @@ pub struct App {
     settings: settings::SettingsPage,
 }
 
+/// What a plan depends on.
+#[derive(Clone, Debug, PartialEq)]
+struct PlanKey {
+    draft: RunConfig,
+    device: String,
+    vocabulary: Option<usize>,
+    ms_per_step: Option<f64>,
+}
+
 impl App {
-    /// An application on a link, with what the person preferred last time.
+    /// An application on a link, with what the person preferred last time. The caller has installed the theme's fonts.
     ///
     /// # Errors
-    /// The preset that a fresh draft begins with is missing: a fault of ours.
-    pub fn new(link: Link, preferences: Preferences) -> Result<Self, String> {
-        Ok(Self {
+    /// A preset that does not exist.
+    pub fn new(link: Link, preferences: Preferences, start: Start) -> Result<Self, String> {
+        let mut draft = presets::preset(start.preset.as_deref().unwrap_or("first-stories"))?;
+        draft.seed = start.seed.unwrap_or(draft.seed);
+        let mut app = Self {
             state: State::default(),
             link,
             outbox: Outbox::default(),
-            page: PageName::default(),
-            draft: presets::preset("first-stories")?,
+            page: start.page.unwrap_or_default(),
+            draft,
+            taken: 0,
+            planned: None,
+            settled: false,
+            visible: true,
+            kept: preferences.clone(),
             preferences,
+            start,
+            asks: Asks::default(),
+            answers: mpsc::channel(),
             home: Default::default(),
             data: Default::default(),
             tokenizer: Default::default(),
@@ -67,26 +118,138 @@ impl App {
             write: Default::default(),
             runs: Default::default(),
             settings: Default::default(),
-        })
+        };
+        app.greet();
+        Ok(app)
     }
 
-    /// Takes in what the engine told since the last frame.
+    /// The first words to an engine.
+    fn greet(&mut self) {
+        self.settled = false;
+        self.planned = None;
+        let device = self.preferences.device.clone();
+        self.outbox.send(Command::Hello { version: message::VERSION, device });
+        self.outbox.send(Command::ListProjects);
+        self.send();
+    }
+
+    /// What the engine has told.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The way to the engine.
+    pub fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Opens a page.
+    pub fn open(&mut self, page: PageName) {
+        self.page = page;
+    }
+
+    /// What the person prefers, to be changed.
+    pub fn preferences(&mut self) -> &mut Preferences {
+        &mut self.preferences
+    }
+
+    /// Takes in what the engine told since the last frame, and does what follows from it by itself.
     pub fn receive(&mut self) {
         while let Some(report) = self.link.receive() {
+            if let Some(recorder) = &mut self.start.record {
+                recorder.write(LogMessage::Report(report.body.clone()));
+            }
             self.state.apply(report);
+        }
+        if self.state.lost.is_none() {
+            self.state.lost = self.link.lost();
+        }
+        self.settle();
+        self.take_over_draft();
+        self.plan();
+        self.send();
+    }
+
+    /// Opens what was open last time, else the latest project, else the sample.
+    fn settle(&mut self) {
+        if self.settled || !self.state.projects.listed {
+            return;
+        }
+        self.settled = true;
+        if self.state.projects.open.is_some() {
+            return;
+        }
+        let alive = || self.state.projects.list.iter().filter(|project| !project.deleted);
+        let last = alive().find(|project| Some(&project.id) == self.preferences.project.as_ref());
+        let id = self.start.project.take().or_else(|| Some(last.or_else(|| alive().next())?.id.clone()));
+        match (id, self.start.sample.take()) {
+            (Some(id), _) => {
+                self.outbox.send(Command::OpenProject { id });
+            }
+            (None, Some(sample)) => {
+                self.outbox.send_with(Command::ImportProject { name: None, from: None }, vec![sample]);
+            }
+            (None, None) => {}
         }
     }
 
-    /// Draws the open page and sends what it asked for.
+    /// A project that was opened brings the settings of its next run.
+    fn take_over_draft(&mut self) {
+        let Some(open) = &self.state.projects.open else { return };
+        if self.taken != open.opening {
+            self.taken = open.opening;
+            self.draft = open.config.clone();
+            self.preferences.project = Some(open.summary.id.clone());
+            if let Some(preset) = self.start.preset.take().and_then(|name| presets::preset(&name).ok()) {
+                self.draft = preset;
+                self.draft.seed = self.start.seed.unwrap_or(self.draft.seed);
+            }
+        }
+    }
+
+    /// Keeps the plan up to date with the draft: one question at a time, the newest settings next.
+    fn plan(&mut self) {
+        let Some(engine) = &self.state.engine else { return };
+        if self.state.is_waiting(|command| matches!(command, Command::Plan { .. })) {
+            return;
+        }
+        let key = PlanKey {
+            draft: self.draft.clone(),
+            device: engine.device.name.clone(),
+            vocabulary: self.state.tokenizer.summary.as_ref().map(|summary| summary.vocabulary),
+            ms_per_step: self.state.planning.measured.as_ref().map(|measured| measured.ms_per_step),
+        };
+        if self.planned.as_ref() != Some(&key) {
+            self.planned = Some(key);
+            self.outbox.send(Command::Plan { config: Box::new(self.draft.clone()) });
+        }
+    }
+
+    /// Draws the frame and the open page, and sends what was asked for.
     pub fn ui(&mut self, ui: &mut egui::Ui) {
+        theme::apply(ui.ctx(), &self.preferences);
+        self.keys(ui.ctx());
+        self.incoming(ui.ctx());
+        if let Some(reason) = self.state.lost.clone() {
+            self.lost_ui(ui, &reason);
+        } else {
+            self.frame_ui(ui);
+        }
+        self.fulfil(ui.ctx());
+        self.send();
+        self.keep_preferences();
+    }
+
+    fn page_ui(&mut self, ui: &mut egui::Ui) {
         let mut go = None;
         let mut context = Context {
             state: &self.state,
-            palette: if ui.visuals().dark_mode { &theme::DARK } else { &theme::LIGHT },
+            palette: Palette::of(ui),
             draft: &mut self.draft,
             outbox: &mut self.outbox,
             go: &mut go,
             preferences: &mut self.preferences,
+            asks: &mut self.asks,
         };
         match self.page {
             PageName::Home => self.home.ui(ui, &mut context),
@@ -99,9 +262,40 @@ impl App {
             PageName::Settings => self.settings.ui(ui, &mut context),
         }
         self.page = go.unwrap_or(self.page);
+    }
+
+    fn send(&mut self) {
         for request in self.outbox.take() {
+            if let Some(recorder) = &mut self.start.record {
+                recorder.write(LogMessage::Request(request.body.clone()));
+            }
             self.state.sent(request.body.id, &request.body.command);
             self.link.send(request);
         }
+    }
+
+    fn keep_preferences(&mut self) {
+        if self.preferences != self.kept {
+            self.kept = self.preferences.clone();
+            // A recording has no person whose preferences these were.
+            if matches!(self.link, Link::Engine(_)) {
+                link::store_preferences(&self.kept);
+            }
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        self.watch_visibility(context);
+        self.receive();
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        Self::ui(self, ui);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
     }
 }

@@ -1,12 +1,31 @@
 //! The way to the engine: commands out, events in. Natively the engine is a thread of this process, in a browser a worker.
+//! Beside it, what else differs between the two: picking and saving files, and keeping preferences.
 
+mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod files_native;
+#[cfg(target_arch = "wasm32")]
+mod files_web;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+#[cfg(not(target_arch = "wasm32"))]
+mod preferences_native;
+#[cfg(target_arch = "wasm32")]
+mod preferences_web;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
+pub use files::{Answer, Chosen, Wish, file_name};
+#[cfg(not(target_arch = "wasm32"))]
+pub use files_native::{FOLDERS, pick, read_dropped, save};
+#[cfg(target_arch = "wasm32")]
+pub use files_web::{FOLDERS, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
+#[cfg(not(target_arch = "wasm32"))]
+pub use preferences_native::{load_preferences, shelf, store_preferences};
+#[cfg(target_arch = "wasm32")]
+pub use preferences_web::{load_preferences, store_preferences};
 #[cfg(target_arch = "wasm32")]
 pub use web::EngineLink;
 
@@ -27,6 +46,11 @@ pub enum Link {
 }
 
 impl Link {
+    /// A link to nobody, for tests: nothing is to come.
+    pub fn script() -> Self {
+        Self::Script { sent: Vec::new(), reports: Default::default() }
+    }
+
     /// Sends a command.
     pub fn send(&mut self, request: Parcel<Request>) {
         match self {
@@ -40,6 +64,25 @@ impl Link {
         match self {
             Self::Engine(engine) => engine.receive(),
             Self::Script { reports, .. } => reports.pop_front(),
+        }
+    }
+
+    /// Why the engine cannot be reached any more; `None` while it can.
+    pub fn lost(&self) -> Option<String> {
+        match self {
+            Self::Engine(engine) => engine.lost(),
+            Self::Script { .. } => None,
+        }
+    }
+
+    /// Starts a lost engine again.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn restart(&mut self) -> Result<(), String> {
+        match self {
+            Self::Engine(engine) => engine.restart(),
+            Self::Script { .. } => Ok(()),
         }
     }
 }

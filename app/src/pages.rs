@@ -9,9 +9,11 @@ pub mod tokenizer;
 pub mod train;
 pub mod write;
 
+use crate::app::Asks;
 use crate::link::Outbox;
 use crate::state::State;
 use crate::theme::Palette;
+use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::RunConfig;
 
 /// Names of the pages.
@@ -36,13 +38,75 @@ pub enum PageName {
     Settings,
 }
 
+impl PageName {
+    /// All of them, in the rail's order.
+    pub const ALL: [Self; 8] = [
+        Self::Home,
+        Self::Data,
+        Self::Tokenizer,
+        Self::Model,
+        Self::Train,
+        Self::Write,
+        Self::Runs,
+        Self::Settings,
+    ];
+
+    /// What the rail calls it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Home => "Home",
+            Self::Data => "Data",
+            Self::Tokenizer => "Tokenizer",
+            Self::Model => "Model",
+            Self::Train => "Train",
+            Self::Write => "Write",
+            Self::Runs => "Runs",
+            Self::Settings => "Settings",
+        }
+    }
+
+    /// What preferences and addresses call it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Data => "data",
+            Self::Tokenizer => "tokenizer",
+            Self::Model => "model",
+            Self::Train => "train",
+            Self::Write => "write",
+            Self::Runs => "runs",
+            Self::Settings => "settings",
+        }
+    }
+
+    /// The page of that key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|page| page.key() == key)
+    }
+
+    /// Its mark in the rail.
+    pub fn icon(self) -> MaterialIcon {
+        match self {
+            Self::Home => icons::ICON_HOME,
+            Self::Data => icons::ICON_DESCRIPTION,
+            Self::Tokenizer => icons::ICON_SEGMENT,
+            Self::Model => icons::ICON_LAYERS,
+            Self::Train => icons::ICON_MONITORING,
+            Self::Write => icons::ICON_EDIT_NOTE,
+            Self::Runs => icons::ICON_TABLE_ROWS,
+            Self::Settings => icons::ICON_SETTINGS,
+        }
+    }
+}
+
 /// What a page draws with.
 pub struct Context<'a> {
     /// The engine's state.
     pub state: &'a State,
     /// Colours of the theme in use.
     pub palette: &'a Palette,
-    /// Settings of the next run: one draft that Tokenizer, Model, Data and Train edit together.
+    /// Settings of the next run: one draft that Tokenizer, Model, Data and Train edit together. The app keeps
+    /// [`Planning::plan`](crate::state::Planning::plan) up to date with it.
     pub draft: &'a mut RunConfig,
     /// Commands to send.
     pub outbox: &'a mut Outbox,
@@ -50,4 +114,6 @@ pub struct Context<'a> {
     pub go: &'a mut Option<PageName>,
     /// What the person prefers: remembered across starts.
     pub preferences: &'a mut crate::app::Preferences,
+    /// What the page wants of the window: files picked or saved, a line with an undo.
+    pub asks: &'a mut Asks,
 }

@@ -1,1 +1,32 @@
-//! Parts that several pages draw with.
+//! Parts that the pages are made of, so that a card, a fold or a number looks and behaves alike everywhere.
+//!
+//! They know the theme and the person's preferences and nothing of the engine's state, beyond the summaries that the protocol
+//! defines. A function that draws takes the [`egui::Ui`] first.
+
+mod banner;
+mod bars;
+mod buttons;
+mod curves;
+mod field;
+mod fold;
+mod glossary;
+mod layout;
+mod panels;
+mod sparkline;
+mod stat;
+mod table;
+mod term;
+
+pub use banner::{advice, banner, hint_line};
+pub use bars::{Part, memory_bar, progress_bar};
+pub use buttons::{hero, icon_button, plain, primary, quiet, segmented, tab};
+pub use curves::{Curve, CurvePlot, smoothed};
+pub use field::{field, field_error};
+pub use fold::{fold, is_open, what_is_this};
+pub use glossary::{GLOSSARY, Term};
+pub use layout::{card, card_with, columns_fit, is_narrow, page, prose, quiet_text, raised, section};
+pub use panels::{Failed, empty, failed, working};
+pub use sparkline::sparkline;
+pub use stat::{Stat, stat, stat_row};
+pub use table::{Align, Column, Table, csv};
+pub use term::{explain, term};

@@ -2,13 +2,21 @@
 
 use glasshouse_engine::session;
 use glasshouse_protocol::{Parcel, Report, Request};
+use std::sync::Arc;
 
 /// The thread's two ends. Dropping it ends the session: what trains is saved first.
-#[derive(Debug)]
 pub struct EngineLink {
+    options: session::Options,
+    wake: Arc<dyn Fn() + Send + Sync>,
     requests: async_channel::Sender<Parcel<Request>>,
     reports: async_channel::Receiver<Parcel<Report>>,
     thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for EngineLink {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("EngineLink").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl EngineLink {
@@ -16,18 +24,28 @@ impl EngineLink {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(options: session::Options, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        options: session::Options,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        Self::with_wake(options, Arc::new(wake))
+    }
+
+    fn with_wake(options: session::Options, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Self> {
         let (requests, inbox) = async_channel::unbounded();
         let (outbox, reports) = async_channel::unbounded();
+        let (set_up, waker) = (options.clone(), wake.clone());
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            // Also when the session panics: the window must look again to see that its engine is gone.
+            let _last_word = CallOnDrop(waker.clone());
             let tell = move |report| {
                 // A closed window hears nothing any more, and that is no error.
                 outbox.try_send(report).ok();
-                wake();
+                waker();
             };
-            pollster::block_on(session::run(options, inbox, tell));
+            pollster::block_on(session::run(set_up, inbox, tell));
         })?;
-        Ok(Self { requests, reports, thread: Some(thread) })
+        Ok(Self { options, wake, requests, reports, thread: Some(thread) })
     }
 
     pub(super) fn send(&mut self, request: Parcel<Request>) {
@@ -38,9 +56,23 @@ impl EngineLink {
         self.reports.try_recv().ok()
     }
 
-    /// Whether the engine's thread is still there.
-    pub fn is_alive(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    pub(super) fn lost(&self) -> Option<String> {
+        let ended = self.thread.as_ref().is_none_or(std::thread::JoinHandle::is_finished);
+        ended.then(|| "The engine's thread ended without being asked to.".to_owned())
+    }
+
+    pub(super) fn restart(&mut self) -> Result<(), String> {
+        let fresh = Self::with_wake(self.options.clone(), self.wake.clone());
+        *self = fresh.map_err(|error| format!("the engine does not start: {error}"))?;
+        Ok(())
+    }
+}
+
+struct CallOnDrop(Arc<dyn Fn() + Send + Sync>);
+
+impl Drop for CallOnDrop {
+    fn drop(&mut self) {
+        self.0();
     }
 }
 

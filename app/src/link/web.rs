@@ -12,4 +12,12 @@ impl EngineLink {
     pub(super) fn receive(&mut self) -> Option<Parcel<Report>> {
         None
     }
+
+    pub(super) fn lost(&self) -> Option<String> {
+        None
+    }
+
+    pub(super) fn restart(&mut self) -> Result<(), String> {
+        Err("reload the page to start the engine again".to_owned())
+    }
 }

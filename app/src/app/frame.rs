@@ -1,0 +1,237 @@
+//! The frame: a rail of pages at the left, a bar at the bottom where it is narrow, and between them the top bar, messages, the page.
+
+use super::App;
+use crate::pages::PageName;
+use crate::theme::{self, Palette, space};
+use crate::widgets;
+use egui::{
+    Align2, CentralPanel, FontId, Frame, Margin, Panel, Rect, Response, RichText, Role, Sense, Stroke, Ui,
+    Vec2, WidgetInfo, pos2,
+};
+use egui_material_icons::icons;
+use glasshouse_protocol::TrainingState;
+
+/// Width of the rail with its words.
+const RAIL: f32 = 184.0;
+/// Width of the rail of icons alone.
+const SLIM_RAIL: f32 = 60.0;
+
+/// What a page's dot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dot {
+    /// Something runs there.
+    Running,
+    /// Something there needs the person.
+    Attention,
+}
+
+impl App {
+    pub(super) fn frame_ui(&mut self, ui: &mut Ui) {
+        let width = ui.ctx().content_rect().width();
+        let palette = Palette::of(ui);
+        if !self.start.embed {
+            if width < theme::NARROW_WIDTH {
+                let frame = Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(4, 4));
+                Panel::bottom("bar").frame(frame).show_separator_line(false).show(ui, |ui| self.bar_ui(ui));
+            } else {
+                let slim = width < theme::MEDIUM_WIDTH;
+                let size = if slim { SLIM_RAIL } else { RAIL };
+                let frame = Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(8, 12));
+                let panel = Panel::left("rail").exact_size(size).resizable(false).show_separator_line(false);
+                panel.frame(frame).show(ui, |ui| self.rail_ui(ui, slim));
+            }
+        }
+        CentralPanel::default().frame(Frame::new().fill(palette.ground)).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            if width < theme::NARROW_WIDTH {
+                ui.spacing_mut().interact_size.y = theme::TOUCH;
+            }
+            self.top_bar_ui(ui);
+            self.messages_ui(ui);
+            ui.spacing_mut().item_spacing.y = space::SMALL;
+            self.page_ui(ui);
+        });
+        self.toast_ui(ui.ctx());
+        self.drop_ui(ui.ctx());
+    }
+
+    fn rail_ui(&mut self, ui: &mut Ui, slim: bool) {
+        let palette = Palette::of(ui);
+        ui.spacing_mut().item_spacing.y = 2.0;
+        self.project_ui(ui, slim);
+        ui.add_space(space::MEDIUM);
+        for page in PageName::ALL {
+            if page == PageName::Settings {
+                let left = ui.available_height() - 44.0;
+                ui.add_space(left.max(0.0));
+            }
+            let size = Vec2::new(ui.available_width(), 36.0);
+            let response = self.entry_ui(ui, page, size, |ui, rect, colour| {
+                let font = FontId::new(20.0, page.icon().font_family());
+                let place = match slim {
+                    true => rect.center(),
+                    false => pos2(rect.left() + 20.0, rect.center().y),
+                };
+                ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
+                if !slim {
+                    let font = egui::TextStyle::Body.resolve(ui.style());
+                    let chosen = Palette::of(ui);
+                    let words = if colour == chosen.quiet { chosen.quiet } else { chosen.text };
+                    let place = pos2(rect.left() + 42.0, rect.center().y);
+                    ui.painter().text(place, Align2::LEFT_CENTER, page.title(), font, words);
+                }
+            });
+            if let Some(dot) = self.dot(page) {
+                let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
+                let rect = response.rect;
+                let place = match slim {
+                    true => rect.right_top() + Vec2::new(-9.0, 9.0),
+                    false => rect.right_center() - Vec2::new(14.0, 0.0),
+                };
+                ui.painter().circle_filled(place, 3.5, colour);
+            }
+            if slim {
+                response.on_hover_text(page.title());
+            }
+        }
+    }
+
+    /// The mark of the house, and the open project's name.
+    fn project_ui(&mut self, ui: &mut Ui, slim: bool) {
+        let palette = Palette::of(ui);
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 40.0), Sense::click());
+        let centre = if slim { rect.center() } else { pos2(rect.left() + 20.0, rect.center().y) };
+        let size = 9.0;
+        let corners = [Vec2::DOWN, Vec2::RIGHT, Vec2::UP, Vec2::LEFT];
+        let diamond = corners.iter().map(|corner| centre + *corner * size).collect();
+        let stroke = Stroke::new(2.0, palette.accent);
+        ui.painter().add(egui::Shape::closed_line(diamond, stroke));
+        ui.painter().circle_filled(centre, 2.5, palette.accent);
+        let open = self.state.projects.open.as_ref();
+        let name = open.map_or("Glasshouse", |open| open.summary.name.as_str());
+        if !slim {
+            let font = theme::strong().resolve(ui.style());
+            let mut job = egui::text::LayoutJob::simple_singleline(name.to_owned(), font, palette.text);
+            job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 48.0);
+            let galley = ui.painter().layout_job(job);
+            let place = pos2(rect.left() + 42.0, rect.center().y - galley.size().y / 2.0);
+            ui.painter().galley(place, galley, palette.text);
+        }
+        focus_ring(ui, &response);
+        let label = format!("Project {name}");
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
+        if response.on_hover_text(name).clicked() {
+            self.page = PageName::Home;
+        }
+    }
+
+    fn bar_ui(&mut self, ui: &mut Ui) {
+        let palette = Palette::of(ui);
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            let width = ui.available_width() / PageName::ALL.len() as f32;
+            for page in PageName::ALL {
+                let response = self.entry_ui(ui, page, Vec2::new(width, 44.0), |ui, rect, colour| {
+                    let font = FontId::new(22.0, page.icon().font_family());
+                    let place = rect.center();
+                    ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
+                });
+                if let Some(dot) = self.dot(page) {
+                    let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
+                    ui.painter().circle_filled(response.rect.center() + Vec2::new(12.0, -12.0), 3.5, colour);
+                }
+            }
+        });
+    }
+
+    /// A page's entry in rail or bar.
+    fn entry_ui(
+        &mut self,
+        ui: &mut Ui,
+        page: PageName,
+        size: Vec2,
+        draw: impl FnOnce(&mut Ui, Rect, egui::Color32),
+    ) -> Response {
+        let palette = Palette::of(ui);
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+        let open = self.page == page;
+        if open {
+            ui.painter().rect_filled(rect, f32::from(theme::CONTROL_CORNER) + 2.0, palette.chosen());
+        } else if response.hovered() {
+            ui.painter().rect_filled(rect, f32::from(theme::CONTROL_CORNER) + 2.0, palette.raised);
+        }
+        focus_ring(ui, &response);
+        draw(ui, rect, if open { palette.accent } else { palette.quiet });
+        response.widget_info(|| WidgetInfo::selected(Role::Tab, true, open, page.title()));
+        if response.clicked() {
+            self.page = page;
+        }
+        response
+    }
+
+    fn dot(&self, page: PageName) -> Option<Dot> {
+        let state = &self.state;
+        match page {
+            PageName::Train if state.training.state != TrainingState::Idle => Some(Dot::Running),
+            PageName::Train => {
+                let failed = state.training.run.as_ref().is_some_and(|run| run.error.is_some());
+                failed.then_some(Dot::Attention)
+            }
+            PageName::Tokenizer => state.tokenizer.preparing.is_some().then_some(Dot::Running),
+            PageName::Write => {
+                let writes = state.writing.texts.values().any(|text| text.ending.is_none());
+                writes.then_some(Dot::Running)
+            }
+            _ => None,
+        }
+    }
+
+    /// What happens to files that hover over the window.
+    fn drop_ui(&self, context: &egui::Context) {
+        if context.input(|input| input.raw.hovered_files.is_empty()) {
+            return;
+        }
+        let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
+        let painter = context.layer_painter(layer);
+        let palette = if context.theme() == egui::Theme::Dark { &theme::DARK } else { &theme::LIGHT };
+        let rect = context.content_rect();
+        painter.rect_filled(rect, 0.0, palette.ground.gamma_multiply(0.85));
+        let inner = rect.shrink(space::SECTION);
+        let stroke = Stroke::new(2.0, palette.accent);
+        let corners = [
+            inner.left_top(),
+            inner.right_top(),
+            inner.right_bottom(),
+            inner.left_bottom(),
+            inner.left_top(),
+        ];
+        painter.extend(egui::Shape::dashed_line(&corners, stroke, 8.0, 6.0));
+        let text = match self.page {
+            PageName::Home => "Drop texts to begin a project with them, or a .glasshouse file to open it",
+            _ => "Drop texts to add them to this project, or a .glasshouse file to open it",
+        };
+        let style = context.global_style();
+        let font = theme::section().resolve(&style);
+        painter.text(rect.center(), Align2::CENTER_CENTER, text, font, palette.text);
+    }
+
+    /// The page's title, and the question mark that brings its explanation back.
+    pub(super) fn page_title_ui(&mut self, ui: &mut Ui) {
+        let style = if widgets::is_narrow(ui) { theme::section() } else { theme::title() };
+        ui.label(RichText::new(self.page.title()).text_style(style));
+        let name = format!("what:{}", self.page.key());
+        if !widgets::is_open(&self.preferences, &name, true)
+            && widgets::icon_button(ui, icons::ICON_HELP, "What is this?").clicked()
+        {
+            self.preferences.folds.insert(name, true);
+        }
+    }
+}
+
+fn focus_ring(ui: &Ui, response: &Response) {
+    if response.has_focus() {
+        let ring = Stroke::new(1.5, Palette::of(ui).accent);
+        let corner = f32::from(theme::CONTROL_CORNER) + 2.0;
+        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
+    }
+}

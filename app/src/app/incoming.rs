@@ -1,0 +1,152 @@
+//! Files in and out: what was dropped or picked becomes commands, what the engine or a page made becomes files.
+
+use super::App;
+use crate::link::{self, Answer, Chosen, Wish};
+use crate::pages::PageName;
+use egui::Context;
+use glasshouse_protocol::Command;
+use std::path::Path;
+
+/// What can be dropped or picked.
+pub const ACCEPTED: &str =
+    "Glasshouse takes texts (.txt, .md, .jsonl), folders of them, and its own projects (.glasshouse).";
+
+impl App {
+    /// Takes in what was dropped on the window, and what was picked since the last frame.
+    pub(super) fn incoming(&mut self, context: &Context) {
+        let dropped = context.input(|input| input.raw.dropped_files.clone());
+        if !dropped.is_empty() {
+            link::read_dropped(&dropped, context, &self.answers.0);
+        }
+        while let Ok(answer) = self.answers.1.try_recv() {
+            self.answer(answer);
+        }
+    }
+
+    /// Sees to what the pages asked for.
+    pub(super) fn fulfil(&mut self, context: &Context) {
+        if let Some(wish) = self.asks.wish.take() {
+            link::pick(wish, context, &self.answers.0);
+        }
+        for (name, bytes) in self.state.downloads.drain(..).chain(self.asks.save.take()) {
+            link::save(&name, bytes, context, &self.answers.0);
+        }
+        if let Some(capture) = self.asks.capture.take() {
+            let (answers, waker) = (self.answers.0.clone(), context.clone());
+            context.request_screenshot(move |image| {
+                let points = waker.pixels_per_point();
+                match png(&image, capture.rect, points) {
+                    Ok(bytes) => link::save(&capture.name, bytes, &waker, &answers),
+                    Err(reason) => {
+                        answers.send(Answer { wish: Wish::Saved, files: Err(reason) }).ok();
+                    }
+                }
+            });
+            context.request_repaint();
+        }
+        let put_away = std::mem::take(&mut self.asks.dismissed);
+        self.state.messages.retain(|message| !put_away.contains(&message.number));
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let files = match answer.files {
+            Ok(files) => files,
+            Err(reason) => return self.state.say(None, "io", reason),
+        };
+        let first = files.first().map(|file| file.name.clone());
+        match answer.wish {
+            Wish::ExportProject { id, .. } => {
+                self.outbox.send(Command::ExportProject { id, to: first });
+            }
+            Wish::ExportModel { run } => {
+                let to = first.map(|folder| Path::new(&folder).join(&run).display().to_string());
+                self.outbox.send(Command::ExportModel { run, to });
+            }
+            Wish::OpenProjectFolder => {
+                if let Some(id) = first {
+                    self.outbox.send(Command::OpenProject { id });
+                }
+            }
+            Wish::Saved => {
+                if let Some(name) = first {
+                    self.asks.tell(format!("Saved as {name}"));
+                }
+            }
+            Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::Dropped => self.take_in(files),
+        }
+    }
+
+    /// Texts go to the open project, or from Home to a new one; a project is unpacked.
+    fn take_in(&mut self, files: Vec<Chosen>) {
+        let (mut texts, mut refused) = (Vec::new(), None);
+        for file in files {
+            match kind(&file) {
+                Kind::Project => {
+                    let (from, bytes) = match file.bytes {
+                        Some(bytes) => (None, vec![bytes]),
+                        None => (Some(file.name), Vec::new()),
+                    };
+                    self.outbox.send_with(Command::ImportProject { name: None, from }, bytes);
+                    self.page = PageName::Home;
+                }
+                Kind::Text => texts.push(file),
+                Kind::Other => refused = Some(file.name),
+            }
+        }
+        if let Some(name) = refused {
+            let name = Path::new(&name).file_name().map_or(name.clone(), |name| name.display().to_string());
+            self.state.say(None, "refused", format!("{name} was not taken. {ACCEPTED}"));
+        }
+        let Some(first) = texts.first() else { return };
+        if self.page == PageName::Home || self.state.projects.open.is_none() {
+            let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
+            self.outbox.send(Command::CreateProject { name: name.unwrap_or_else(|| "My texts".to_owned()) });
+        }
+        self.page = PageName::Data;
+        let (mut names, mut bytes) = (Vec::new(), Vec::new());
+        for text in texts {
+            names.push(text.name);
+            bytes.extend(text.bytes);
+        }
+        self.outbox.send_with(Command::AddDocuments { names }, bytes);
+    }
+}
+
+enum Kind {
+    Text,
+    Project,
+    Other,
+}
+
+/// What a file is, by its ending; a folder natively counts as texts.
+fn kind(file: &Chosen) -> Kind {
+    let path = Path::new(&file.name);
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("txt" | "md" | "jsonl") => Kind::Text,
+        Some("glasshouse") => Kind::Project,
+        _ if file.bytes.is_none() && path.is_dir() => Kind::Text,
+        _ => Kind::Other,
+    }
+}
+
+/// A part of a picture of the window as PNG.
+fn png(image: &egui::ColorImage, rect: egui::Rect, pixels_per_point: f32) -> Result<Vec<u8>, String> {
+    let whole =
+        egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(image.width() as f32, image.height() as f32));
+    let rect = rect.intersect(whole * (1.0 / pixels_per_point));
+    if !rect.is_positive() {
+        return Err("that part of the window is out of sight: scroll to it and try again".to_owned());
+    }
+    let part = image.region(&rect, Some(pixels_per_point));
+    let [width, height] = part.size;
+    let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    let pixels: Vec<u8> = part.pixels.iter().flat_map(egui::Color32::to_array).collect();
+    let picture = image::RgbaImage::from_raw(size(width), size(height), pixels)
+        .ok_or_else(|| "the picture has another size than its pixels".to_owned())?;
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|error| format!("the picture could not be written: {error}"))?;
+    Ok(bytes.into_inner())
+}

@@ -1,0 +1,64 @@
+//! The keyboard: a number opens a page, P pauses. Everything else is reached with Tab and pressed with Space or Enter.
+
+use super::App;
+use crate::pages::PageName;
+use egui::{Context, Key, KeyboardShortcut, Modifiers};
+use glasshouse_protocol::{Command, TrainingState};
+
+/// Keys, and what they do; Settings lists them.
+pub const SHORTCUTS: [(&str, &str); 6] = [
+    ("1 … 8, or Ctrl + 1 … 8", "Open a page, in the order of the rail"),
+    ("Tab, Shift + Tab", "Go to the next or the last control"),
+    ("Space, Enter", "Press the control"),
+    ("Arrow keys", "Change a slider, move in a text"),
+    ("P", "Pause training, or continue"),
+    ("Ctrl + plus, Ctrl + minus, Ctrl + 0", "Larger text, smaller text, text as designed"),
+];
+
+const NUMBERS: [Key; 8] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8];
+
+impl App {
+    pub(super) fn keys(&mut self, context: &Context) {
+        context.options_mut(|options| options.zoom_with_keyboard = false);
+        let writing = context.text_edit_focused();
+        for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
+            let pressed = context.input_mut(|input| {
+                input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))
+                    || (!writing && input.consume_key(Modifiers::NONE, key))
+            });
+            if pressed {
+                self.page = page;
+            }
+        }
+        if !writing && context.input_mut(|input| input.consume_key(Modifiers::NONE, Key::P)) {
+            match self.state.training.state {
+                TrainingState::Running => self.outbox.send(Command::Pause),
+                TrainingState::Paused => self.outbox.send(Command::Continue),
+                _ => 0,
+            };
+        }
+        let steps: [(Key, f32); 3] = [(Key::Plus, 0.1), (Key::Equals, 0.1), (Key::Minus, -0.1)];
+        for (key, step) in steps {
+            let shortcut = KeyboardShortcut::new(Modifiers::COMMAND, key);
+            if context.input_mut(|input| input.consume_shortcut(&shortcut)) {
+                self.preferences.scale =
+                    ((self.preferences.scale + step).clamp(0.8, 1.6) * 10.0).round() / 10.0;
+            }
+        }
+        let as_designed = KeyboardShortcut::new(Modifiers::COMMAND, Key::Num0);
+        if context.input_mut(|input| input.consume_shortcut(&as_designed)) {
+            self.preferences.scale = 1.0;
+        }
+    }
+
+    /// Tells the engine whether the window can be seen: while it can, no submission may hold up the desktop.
+    pub(super) fn watch_visibility(&mut self, context: &Context) {
+        let visible = context.input(|input| input.viewport().visible()).unwrap_or(true);
+        if visible != self.visible {
+            self.visible = visible;
+            self.outbox.send(Command::Visible { visible });
+            self.send();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the app says by itself: errors and notices above the page, a line with an undo below it, and the page of a lost engine.
+
+use super::App;
+use crate::theme::{self, Palette, space};
+use crate::widgets;
+use egui::{Align2, Frame, Margin, RichText, Ui, Vec2};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, ErrorReport};
+use std::time::Duration;
+
+/// Messages that stand above a page at most.
+const SHOWN: usize = 2;
+/// Seconds that a line with an undo stays.
+const TOAST_SECONDS: f64 = 10.0;
+
+impl App {
+    /// Errors and notices, the newest first.
+    pub(super) fn messages_ui(&mut self, ui: &mut Ui) {
+        if self.state.messages.is_empty() {
+            return;
+        }
+        let side = if widgets::is_narrow(ui) { 16 } else { 28 };
+        let mut dismissed = Vec::new();
+        Frame::new().inner_margin(Margin { left: side, right: side, top: 0, bottom: 8 }).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            for message in self.state.messages.iter().rev().take(SHOWN) {
+                ui.push_id(message.number, |ui| {
+                    if widgets::banner(ui, &message.error) {
+                        dismissed.push(message.number);
+                    }
+                });
+            }
+            let more = self.state.messages.len().saturating_sub(SHOWN);
+            if more > 0 && widgets::quiet(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
+                dismissed.extend(self.state.messages.iter().map(|message| message.number));
+            }
+        });
+        self.asks.dismissed.extend(dismissed);
+    }
+
+    /// The line that says what was done, and undoes it.
+    pub(super) fn toast_ui(&mut self, context: &egui::Context) {
+        let Some(toast) = &mut self.asks.toast else { return };
+        let now = context.input(|input| input.time);
+        let shown_at = *toast.shown_at.get_or_insert(now);
+        let left = shown_at + TOAST_SECONDS - now;
+        if left <= 0.0 {
+            self.asks.toast = None;
+            return;
+        }
+        context.request_repaint_after(Duration::from_secs_f64(left));
+        let mut undo = None;
+        let mut gone = false;
+        let narrow = context.content_rect().width() < theme::NARROW_WIDTH;
+        let offset = Vec2::new(0.0, if narrow { -72.0 } else { -space::SECTION });
+        egui::Area::new(egui::Id::unique("toast")).anchor(Align2::CENTER_BOTTOM, offset).show(
+            context,
+            |ui| {
+                let palette = Palette::of(ui);
+                Frame::new()
+                    .fill(palette.text)
+                    .corner_radius(theme::CARD_CORNER)
+                    .inner_margin(Margin::symmetric(14, 6))
+                    .show(ui, |ui| {
+                        ui.horizontal(|ui| {
+                            ui.label(RichText::new(&toast.text).color(palette.ground));
+                            if !toast.undo.is_empty() {
+                                let accent = if palette.dark { &theme::LIGHT } else { &theme::DARK }.accent;
+                                let words = RichText::new("Undo").text_style(theme::strong()).color(accent);
+                                let button =
+                                    ui.add(egui::Button::new(words).fill(egui::Color32::TRANSPARENT));
+                                if button.clicked() {
+                                    undo = Some(std::mem::take(&mut toast.undo));
+                                }
+                            }
+                            let close = icons::ICON_CLOSE.rich_text().color(palette.ground);
+                            let button = ui.add(egui::Button::new(close).fill(egui::Color32::TRANSPARENT));
+                            let name = || egui::WidgetInfo::labeled(egui::Role::Button, true, "Close");
+                            button.widget_info(name);
+                            gone = button.clicked();
+                        });
+                    });
+            },
+        );
+        if let Some(commands) = undo {
+            commands.into_iter().for_each(|command| {
+                self.outbox.send(command);
+            });
+            gone = true;
+        }
+        if gone {
+            self.asks.toast = None;
+        }
+    }
+
+    /// The page of an engine that is gone: what happened, what is safe, what to do.
+    pub(super) fn lost_ui(&mut self, ui: &mut Ui, reason: &str) {
+        Frame::new().fill(Palette::of(ui).ground).inner_margin(Margin::same(24)).show(ui, |ui| {
+            ui.set_min_size(ui.available_size());
+            ui.vertical_centered(|ui| {
+                ui.set_max_width(ui.available_width().min(theme::PROSE + 80.0));
+                ui.add_space(space::PAGE);
+                widgets::section(ui, "The engine stopped");
+                ui.add_space(space::SMALL);
+                let error =
+                    ErrorReport { kind: "internal".to_owned(), message: reason.to_owned(), field: None };
+                match widgets::failed(ui, &error, Some("Start the engine again")) {
+                    widgets::Failed::Acted => self.restart(),
+                    widgets::Failed::Dismissed | widgets::Failed::Waits => {}
+                }
+                ui.add_space(space::SMALL);
+                if widgets::plain(ui, icons::ICON_CONTENT_COPY, "Copy report").clicked() {
+                    ui.ctx().copy_text(self.report(reason));
+                    self.asks.tell("Copied");
+                }
+            });
+        });
+        self.toast_ui(ui.ctx());
+    }
+
+    /// What a report of a fault should hold, and nothing of the person's text.
+    fn report(&self, reason: &str) -> String {
+        let engine = self.state.engine.as_ref();
+        let device = engine.map_or("not known", |engine| engine.device.details.as_str());
+        let waiting: Vec<String> =
+            self.state.waiting.values().map(|command| command_name(command).to_owned()).collect();
+        format!(
+            "Glasshouse {}\n{reason}\ndevice: {device}\nbusy with: {}\nwaiting: {}\n",
+            env!("CARGO_PKG_VERSION"),
+            self.state.busy,
+            waiting.join(", "),
+        )
+    }
+
+    fn restart(&mut self) {
+        match self.link.restart() {
+            Ok(()) => {
+                self.state = Default::default();
+                self.taken = 0;
+                self.greet();
+            }
+            Err(reason) => self.state.lost = Some(reason),
+        }
+    }
+}
+
+/// A command's name without what it carries.
+fn command_name(command: &Command) -> String {
+    let value = serde_json::to_value(command).ok();
+    let name = value.as_ref().and_then(|value| value.get("command")?.as_str());
+    name.unwrap_or("a command").to_owned()
+}

@@ -1,0 +1,48 @@
+//! What a person prefers; remembered across starts.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a person prefers. Fields that are not known are passed over, so that another version's file is read too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    /// `dark`, `light` or `system`.
+    pub theme: String,
+    /// Scale of everything, 1 as designed.
+    pub scale: f32,
+    /// Device wish.
+    pub device: String,
+    /// The project that was open last.
+    pub project: Option<String>,
+    /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
+    pub folds: BTreeMap<String, bool>,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            theme: "system".to_owned(),
+            scale: 1.0,
+            device: "auto".to_owned(),
+            project: None,
+            folds: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preferences_survive_json_and_other_versions() {
+        let mut preferences = Preferences { scale: 1.25, ..Preferences::default() };
+        preferences.folds.insert("what:train".to_owned(), false);
+        let text = serde_json::to_string(&preferences).unwrap();
+        assert_eq!(serde_json::from_str::<Preferences>(&text).unwrap(), preferences);
+        let other = r#"{"theme": "light", "something_new": 3}"#;
+        let read: Preferences = serde_json::from_str(other).unwrap();
+        assert_eq!((read.theme.as_str(), read.scale), ("light", 1.0));
+    }
+}

@@ -1,0 +1,148 @@
+//! The top bar: page, model, device, and the run with its progress. Pause is always on screen.
+
+use super::App;
+use crate::format;
+use crate::pages::PageName;
+use crate::theme::{self, Palette, space};
+use crate::widgets;
+use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, TrainingState};
+
+impl App {
+    pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
+        let narrow = widgets::is_narrow(ui);
+        let side = if narrow { 16 } else { 28 };
+        let margin = Margin { left: side, right: side, top: 10, bottom: 6 };
+        Frame::new().inner_margin(margin).show(ui, |ui| {
+            let size = Vec2::new(ui.available_width(), 40.0);
+            ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+                ui.set_min_size(size);
+                ui.spacing_mut().item_spacing.x = space::SMALL;
+                self.page_title_ui(ui);
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    self.run_chip_ui(ui, narrow);
+                    self.device_chip_ui(ui, narrow);
+                    if !narrow {
+                        self.model_line_ui(ui);
+                    }
+                });
+            });
+        });
+    }
+
+    /// The model in a few words.
+    fn model_line_ui(&self, ui: &mut Ui) {
+        let training = self.state.training.state != TrainingState::Idle;
+        let line = match &self.state.training.run {
+            Some(run) if training => format!("{} · {}", run.shape, format::count(run.parameters)),
+            _ => {
+                let shape = format::shape(&self.draft.model);
+                match &self.state.planning.plan {
+                    Some((config, plan)) if config.model == self.draft.model => {
+                        format!("{shape} · {}", format::count(plan.parameters))
+                    }
+                    _ => shape,
+                }
+            }
+        };
+        let quiet = Palette::of(ui).quiet;
+        let label = Label::new(RichText::new(&line).color(quiet)).truncate();
+        ui.add(label).on_hover_text(line);
+    }
+
+    /// The device; a press says why it was chosen.
+    fn device_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
+        let Some(engine) = &self.state.engine else {
+            let quiet = Palette::of(ui).quiet;
+            ui.label(RichText::new("Starting the engine").color(quiet));
+            return;
+        };
+        let device = &engine.device;
+        let kind = match device.kind.as_str() {
+            "cpu" => "CPU",
+            "software" => "Software",
+            _ => "GPU",
+        };
+        let name = short(&device.name, 28);
+        let response = if narrow {
+            widgets::icon_button(ui, icons::ICON_MEMORY, &format!("Device: {}", device.name))
+        } else {
+            let words = if device.kind == "cpu" { kind.to_owned() } else { format!("{kind} {name}") };
+            widgets::plain(ui, icons::ICON_MEMORY, &words)
+        };
+        let label = format!("Device: {}", device.name);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
+        let mut settings = false;
+        Popup::menu(&response).width(320.0).show(|ui| {
+            ui.set_max_width(320.0);
+            ui.spacing_mut().item_spacing.y = space::SMALL;
+            let quiet = Palette::of(ui).quiet;
+            ui.label(RichText::new(&device.name).text_style(theme::strong()));
+            ui.add(Label::new(&device.why).wrap());
+            ui.add(Label::new(RichText::new(&device.details).color(quiet)).wrap());
+            if let Some(memory) = device.memory {
+                ui.label(RichText::new(format!("{} for a model", format::bytes(memory))).color(quiet));
+            }
+            settings = widgets::plain(ui, None, "Choose another device").clicked();
+        });
+        if settings {
+            self.page = PageName::Settings;
+        }
+    }
+
+    /// The run: how far, and a button that pauses it or goes on.
+    fn run_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
+        let training = &self.state.training;
+        let (icon, name, command) = match training.state {
+            TrainingState::Idle => return,
+            TrainingState::Running => (icons::ICON_PAUSE, "Pause", Some(Command::Pause)),
+            TrainingState::Paused => (icons::ICON_PLAY_ARROW, "Continue", Some(Command::Continue)),
+            TrainingState::Preparing => (icons::ICON_PROGRESS_ACTIVITY, "Preparing", None),
+            TrainingState::Stopping => (icons::ICON_PROGRESS_ACTIVITY, "Stopping", None),
+        };
+        let share = training.step as f32 / training.steps.max(1) as f32;
+        let words = match training.state {
+            TrainingState::Preparing => "preparing".to_owned(),
+            TrainingState::Stopping => "saving".to_owned(),
+            _ if narrow => format!("{:.0} %", share * 100.0),
+            _ => format!("{} / {}", format::whole(training.step), format::whole(training.steps)),
+        };
+        let palette = Palette::of(ui);
+        let mut pressed = false;
+        let mut go = false;
+        let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2);
+        frame.inner_margin(Margin { left: 4, right: 12, top: 2, bottom: 2 }).show(ui, |ui| {
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.spacing_mut().interact_size.y = theme::CONTROL;
+                match &command {
+                    Some(_) => pressed = widgets::icon_button(ui, icon, name).clicked(),
+                    None => {
+                        ui.label(icon.rich_text().size(18.0).color(palette.quiet));
+                    }
+                }
+                if !narrow {
+                    widgets::progress_bar(ui, share, 72.0);
+                }
+                let label = Label::new(words).sense(egui::Sense::click());
+                go = ui.add(label).on_hover_text("Go to Train").clicked();
+            });
+        });
+        if go {
+            self.page = PageName::Train;
+        }
+        if let Some(command) = command.filter(|_| pressed) {
+            self.outbox.send(command);
+        }
+    }
+}
+
+/// At most so many letters of a name.
+fn short(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    let mut text: String = name.chars().take(most - 1).collect();
+    text.push('…');
+    text
+}

@@ -1,0 +1,93 @@
+//! Durations, and times of day in the person's own zone.
+
+use super::NOTHING;
+use chrono::{DateTime, Datelike as _, Local, Utc};
+
+/// Seconds as `0.4 s`, `42 s`, `2 min 10 s`, `3 h 5 min`, `2 d 4 h`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return NOTHING.to_owned();
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    let seconds = seconds.round() as u64;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// Seconds since 1970 now, UTC.
+pub fn now() -> u64 {
+    web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// How long ago a time was: `just now`, `5 min ago`, `yesterday`, `3 days ago`, then its date.
+pub fn ago(time: u64, now: u64) -> String {
+    let seconds = now.saturating_sub(time);
+    match seconds {
+        0..60 => "just now".to_owned(),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..7200 => "an hour ago".to_owned(),
+        7200..86_400 => format!("{} hours ago", seconds / 3600),
+        86_400..172_800 => "yesterday".to_owned(),
+        172_800..604_800 => format!("{} days ago", seconds / 86_400),
+        _ => local(time).map_or_else(|| NOTHING.to_owned(), |time| time.format("%-d %b %Y").to_string()),
+    }
+}
+
+/// A time of day in the local zone: `14:05`.
+pub fn clock(time: u64) -> String {
+    local(time).map_or_else(|| NOTHING.to_owned(), |time| time.format("%H:%M").to_string())
+}
+
+/// A date and time in the local zone: `12 Nov, 14:05`, with the year where it is not this one.
+pub fn date_time(time: u64) -> String {
+    let Some(time) = local(time) else { return NOTHING.to_owned() };
+    let this_year = local(now()).is_some_and(|now| now.year() == time.year());
+    time.format(if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y, %H:%M" }).to_string()
+}
+
+fn local(time: u64) -> Option<DateTime<Local>> {
+    DateTime::<Utc>::from_timestamp(i64::try_from(time).ok()?, 0).map(|time| time.with_timezone(&Local))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let cases = [
+            (0.42, "0.4 s"),
+            (9.96, "10 s"),
+            (59.4, "59 s"),
+            (59.6, "1 min 0 s"),
+            (130.0, "2 min 10 s"),
+            (11_100.0, "3 h 5 min"),
+            (187_200.0, "2 d 4 h"),
+            (f64::NAN, NOTHING),
+            (-1.0, NOTHING),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_past_is_told_in_words_and_then_by_date() {
+        let now = 1_700_000_000;
+        assert_eq!(ago(now, now), "just now");
+        assert_eq!(ago(now + 5, now), "just now");
+        assert_eq!(ago(now - 300, now), "5 min ago");
+        assert_eq!(ago(now - 90_000, now), "yesterday");
+        assert_eq!(ago(now - 3 * 86_400, now), "3 days ago");
+        assert!(ago(now - 30 * 86_400, now).ends_with(" Oct 2023"));
+        assert_eq!(date_time(u64::MAX), NOTHING);
+        assert_eq!(clock(now).len(), 5);
+    }
+}

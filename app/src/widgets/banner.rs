@@ -1,0 +1,118 @@
+//! Messages: an error with what it means for the person's work and what to do, or a notice.
+
+use super::buttons::icon_button;
+use crate::theme::{CARD_CORNER, Palette, mix};
+use egui::{Frame, Margin, RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::ErrorReport;
+
+/// What an error of a kind means for the person's work, and what to do about it.
+pub fn advice(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "notice" => ("", ""),
+        "invalid" => ("Nothing was started.", "Change the setting that is named and try again."),
+        "refused" => ("Nothing was changed.", "Do what the message names first, then try again."),
+        "io" => (
+            "Every step up to the last checkpoint is safe.",
+            "Check that the folder exists and can be written, then try again.",
+        ),
+        "storage_full" => (
+            "Nothing that was saved is lost.",
+            "Free some room, or delete a project on Home, then resume the run.",
+        ),
+        "bad_file" => (
+            "Your projects are as they were.",
+            "Glasshouse reads .txt, .md and .jsonl texts and .glasshouse projects; try another copy of the file.",
+        ),
+        "device" => ("Your projects are as they were.", "Choose another device under Settings."),
+        "device_lost" => (
+            "Every step up to the last checkpoint is safe.",
+            "Resume the run; if it happens again, choose the CPU under Settings.",
+        ),
+        "too_large" => (
+            "Nothing was started.",
+            "Make the model, the batch or the window smaller: Model has a button that fits them to the device.",
+        ),
+        "out_of_memory" => (
+            "Every step up to the last checkpoint is safe.",
+            "Close other programs, or make the batch smaller, then resume the run.",
+        ),
+        "busy" => ("What runs goes on.", "Wait for it to end, or stop it first."),
+        _ => (
+            "Every step up to the last checkpoint is safe.",
+            "This is a fault of ours: please report it with the message.",
+        ),
+    }
+}
+
+/// A message that can be put away. Whether it was.
+pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
+    let palette = Palette::of(ui);
+    let notice = error.kind == "notice";
+    let (icon, colour) = match notice {
+        true => (icons::ICON_INFO, palette.accent),
+        false => (icons::ICON_ERROR, palette.failure),
+    };
+    Frame::new()
+        .fill(mix(palette.panel, colour, 0.10))
+        .corner_radius(CARD_CORNER)
+        .inner_margin(Margin::symmetric(12, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            let (_, dismissed) = egui::Sides::new().shrink_left().wrap().show(
+                ui,
+                |ui| {
+                    ui.label(icon.rich_text().size(18.0).color(colour));
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.y = 2.0;
+                        ui.add(egui::Label::new(&error.message).wrap().selectable(true));
+                        if !notice {
+                            let (safe, next) = advice(&error.kind);
+                            let text = RichText::new(format!("{safe} {next}")).color(palette.quiet);
+                            ui.add(egui::Label::new(text).wrap());
+                        }
+                    });
+                },
+                |ui| icon_button(ui, icons::ICON_CLOSE, "Dismiss").clicked(),
+            );
+            dismissed
+        })
+        .inner
+}
+
+/// A line with a warning's mark: something to heed that stops nothing.
+pub fn hint_line(ui: &mut Ui, text: &str) {
+    let palette = Palette::of(ui);
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.warning));
+        ui.add(egui::Label::new(RichText::new(text).color(palette.warning)).wrap());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_named_error_says_what_is_safe_and_what_to_do() {
+        let unknown = advice("something else");
+        for kind in [
+            "invalid",
+            "refused",
+            "io",
+            "storage_full",
+            "bad_file",
+            "device",
+            "device_lost",
+            "too_large",
+            "out_of_memory",
+            "busy",
+        ] {
+            let (safe, next) = advice(kind);
+            assert_ne!((safe, next), unknown, "{kind}");
+            assert!(safe.ends_with('.') && next.ends_with('.'), "{kind}");
+        }
+        assert!(unknown.1.contains("report"));
+    }
+}

@@ -1,0 +1,178 @@
+//! Buttons: one that is the thing to do, plain ones, quiet ones, icons. Each has a name that assistive technology reads.
+
+use crate::theme::{self, CONTROL, Palette, mix, space};
+use egui::{Button, Color32, Response, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui_material_icons::MaterialIcon;
+
+/// How a button is filled at rest and under the pointer, and its text's colour.
+struct Tone {
+    rest: Color32,
+    lit: Color32,
+    text: Color32,
+}
+
+/// The one thing to do in its part of a page.
+pub fn primary(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
+    let palette = Palette::of(ui);
+    let lit = mix(palette.accent, palette.text, 0.14);
+    let tone = Tone { rest: palette.accent, lit, text: palette.on_accent };
+    toned(ui, icon.into(), text, &tone, theme::strong())
+}
+
+/// Something else that can be done.
+pub fn plain(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
+    let palette = Palette::of(ui);
+    let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };
+    toned(ui, icon.into(), text, &tone, egui::TextStyle::Button)
+}
+
+/// Something that stands back until the pointer is on it.
+pub fn quiet(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
+    let palette = Palette::of(ui);
+    let tone = Tone { rest: Color32::TRANSPARENT, lit: palette.lit(), text: palette.quiet };
+    toned(ui, icon.into(), text, &tone, egui::TextStyle::Button)
+}
+
+fn toned(
+    ui: &mut Ui,
+    icon: Option<MaterialIcon>,
+    text: &str,
+    tone: &Tone,
+    style: egui::TextStyle,
+) -> Response {
+    ui.scope(|ui| {
+        let ring = Stroke::new(2.0, mix(tone.lit, Palette::of(ui).text, 0.6));
+        let widgets = &mut ui.visuals_mut().widgets;
+        for (look, fill) in [
+            (&mut widgets.inactive, tone.rest),
+            (&mut widgets.hovered, tone.lit),
+            (&mut widgets.active, tone.lit),
+        ] {
+            look.weak_bg_fill = fill;
+            look.fg_stroke.color = tone.text;
+        }
+        widgets.active.bg_stroke = ring;
+        ui.spacing_mut().icon_spacing = 6.0;
+        let words = RichText::new(text).text_style(style).color(tone.text);
+        let button = match icon {
+            Some(icon) => Button::new((icon.rich_text().size(17.0).color(tone.text), words)),
+            None => Button::new(words),
+        };
+        let response = ui.add(button.min_size(Vec2::new(0.0, CONTROL)));
+        named(ui, &response, text);
+        response
+    })
+    .inner
+}
+
+/// A button of an icon alone; its name is read out, and shown under the pointer.
+pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
+    ui.scope(|ui| {
+        let palette = Palette::of(ui);
+        let widgets = &mut ui.visuals_mut().widgets;
+        widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
+        widgets.inactive.fg_stroke.color = palette.quiet;
+        ui.spacing_mut().button_padding = Vec2::splat(5.0);
+        let side = ui.spacing().interact_size.y;
+        let response = ui.add(Button::new(icon.rich_text().size(18.0)).min_size(Vec2::splat(side)));
+        named(ui, &response, name);
+        response.on_hover_text(name)
+    })
+    .inner
+}
+
+fn named(ui: &Ui, response: &Response, name: &str) {
+    let enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
+}
+
+/// The large action of a page: an icon, a line and what it means.
+pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Response {
+    let palette = Palette::of(ui);
+    let width = ui.available_width().min(theme::PROSE);
+    let padding = space::LARGE;
+    let mark = 28.0;
+    let inner = width - 2.0 * padding - mark - space::MEDIUM;
+    let big = theme::section().resolve(ui.style());
+    let small = egui::TextStyle::Body.resolve(ui.style());
+    let words = ui.painter().layout(text.to_owned(), big, palette.on_accent, inner);
+    let below = mix(palette.accent, palette.on_accent, 0.86);
+    let means = ui.painter().layout(detail.to_owned(), small, below, inner);
+    let height = words.size().y + space::TIGHT + means.size().y + 2.0 * padding;
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
+    let lit = response.hovered() || response.has_focus();
+    let fill = if lit { mix(palette.accent, palette.text, 0.12) } else { palette.accent };
+    let painter = ui.painter();
+    painter.rect_filled(rect, f32::from(theme::CARD_CORNER), fill);
+    if response.has_focus() {
+        let ring = Stroke::new(2.0, palette.text);
+        painter.rect_stroke(rect, f32::from(theme::CARD_CORNER), ring, egui::StrokeKind::Outside);
+    }
+    let place = egui::pos2(rect.left() + padding + mark / 2.0, rect.center().y);
+    let font = egui::FontId::new(mark, icon.font_family());
+    painter.text(place, egui::Align2::CENTER_CENTER, icon.codepoint, font, palette.on_accent);
+    let left = rect.left() + padding + mark + space::MEDIUM;
+    let second = rect.top() + padding + words.size().y + space::TIGHT;
+    painter.galley(egui::pos2(left, rect.top() + padding), words, palette.on_accent);
+    painter.galley(egui::pos2(left, second), means, below);
+    named(ui, &response, text);
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// A choice of a few, side by side. Whether it changed.
+pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, value: &mut T, choices: &[(T, &str)]) -> bool {
+    let palette = Palette::of(ui);
+    let mut changed = false;
+    egui::Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2).inner_margin(2).show(
+        ui,
+        |ui| {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 2.0;
+                for (choice, text) in choices {
+                    let chosen = *value == *choice;
+                    if segment(ui, palette, chosen, text).clicked() && !chosen {
+                        *value = choice.clone();
+                        changed = true;
+                    }
+                }
+            });
+        },
+    );
+    changed
+}
+
+fn segment(ui: &mut Ui, palette: &Palette, chosen: bool, text: &str) -> Response {
+    ui.scope(|ui| {
+        let fill = if chosen { palette.panel } else { Color32::TRANSPARENT };
+        let colour = if chosen { palette.text } else { palette.quiet };
+        let widgets = &mut ui.visuals_mut().widgets;
+        widgets.inactive.weak_bg_fill = fill;
+        widgets.hovered.weak_bg_fill = if chosen { fill } else { palette.lit() };
+        let response = ui.add(Button::new(RichText::new(text).color(colour)).min_size(Vec2::new(0.0, 24.0)));
+        let enabled = ui.is_enabled();
+        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, chosen, text));
+        response
+    })
+    .inner
+}
+
+/// A tab: words that the accent underlines where they are chosen.
+pub fn tab(ui: &mut Ui, chosen: bool, text: &str) -> Response {
+    let palette = Palette::of(ui);
+    let response = ui
+        .scope(|ui| {
+            ui.visuals_mut().widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
+            ui.spacing_mut().button_padding.x = space::SMALL;
+            let colour = if chosen { palette.text } else { palette.quiet };
+            let style = if chosen { theme::strong() } else { egui::TextStyle::Button };
+            ui.add(Button::new(RichText::new(text).text_style(style).color(colour)))
+        })
+        .inner;
+    if chosen {
+        let line = response.rect.x_range().shrink(space::SMALL);
+        ui.painter().hline(line, response.rect.bottom(), Stroke::new(2.0, palette.accent));
+    }
+    let enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::selected(Role::Tab, enabled, chosen, text));
+    response
+}

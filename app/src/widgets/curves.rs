@@ -1,0 +1,184 @@
+//! Curves over steps: zoom by pinching or with Ctrl and the wheel, pan by dragging, a double click sees all again.
+//!
+//! A curve of thousands of points is thinned to what the width can show before it reaches the plot, keeping each bucket's lowest and
+//! highest point, so that spikes stay and a frame costs the same after an hour as after a minute.
+
+use crate::format;
+use crate::theme::{self, Palette};
+use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
+use egui_plot::{AxisHints, HoverPosition, Line, LineStyle, Plot, PlotPoints, Points};
+
+/// A curve.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// Its name in the legend; empty for one that stands behind another.
+    pub name: String,
+    /// Its colour.
+    pub colour: Color32,
+    /// Step and value, by step.
+    pub points: Vec<[f64; 2]>,
+    /// Width of its line in points.
+    pub width: f32,
+    /// It is dashed: told apart by more than its colour.
+    pub dashed: bool,
+    /// Its points are marked, for curves of few.
+    pub marks: bool,
+}
+
+/// A plot of curves.
+#[derive(Clone, Copy)]
+pub struct CurvePlot<'a> {
+    /// What egui tells it from others by; a new one sees all of its curves again.
+    pub id: &'a str,
+    /// What the values are, for the pointer's label.
+    pub value: &'a str,
+    /// Height in points.
+    pub height: f32,
+    /// Values stand on a logarithmic scale; those not above 0 are left out.
+    pub log: bool,
+    /// How a value is written.
+    pub write: fn(f64) -> String,
+}
+
+impl CurvePlot<'_> {
+    /// Draws curves, and answers where.
+    pub fn ui(&self, ui: &mut Ui, curves: &[Curve]) -> Rect {
+        let palette = Palette::of(ui);
+        let font = theme::caption().resolve(ui.style());
+        let most = (ui.available_width() * 1.5).max(64.0) as usize;
+        let (write, value, log) = (self.write, self.value.to_owned(), self.log);
+        let axis =
+            |axis: AxisHints<'static>| axis.tick_label_font(font.clone()).tick_label_color(palette.quiet);
+        let steps = axis(AxisHints::new_x().formatter(|mark, _| step_label(mark.value)));
+        let values = axis(
+            AxisHints::new_y()
+                .min_thickness(52.0)
+                .formatter(move |mark, _| write(if log { 10_f64.powf(mark.value) } else { mark.value })),
+        );
+        let plot = Plot::new(self.id)
+            .height(self.height)
+            .show_background(false)
+            .show_axes(true)
+            .grid_color(theme::mix(palette.hairline, palette.quiet, 0.3))
+            .cursor_color(palette.hairline)
+            .set_margin_fraction(Vec2::new(0.01, 0.08))
+            .allow_scroll(false)
+            .allow_axis_zoom_drag(false)
+            .custom_x_axes(vec![steps])
+            .custom_y_axes(vec![values])
+            .label_formatter(move |hover| {
+                let HoverPosition::NearDataPoint { plot_name, position, .. } = hover else { return None };
+                let shown = write(if log { 10_f64.powf(position.y) } else { position.y });
+                let name = if plot_name.is_empty() { value.as_str() } else { plot_name };
+                Some(format!("{name} {shown}\nstep {}", step_label(position.x.round())))
+            });
+        let scaled = |points: &[[f64; 2]]| -> Vec<[f64; 2]> {
+            let usable = points.iter().filter(|[_, y]| y.is_finite() && (!log || *y > 0.0));
+            let all: Vec<[f64; 2]> = usable.map(|[x, y]| [*x, if log { y.log10() } else { *y }]).collect();
+            thinned(&all, most)
+        };
+        let shown = plot.show(ui, |plot| {
+            for curve in curves {
+                let points = scaled(&curve.points);
+                let style = if curve.dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
+                if curve.marks {
+                    let marks = Points::new(curve.name.clone(), PlotPoints::new(points.clone()));
+                    plot.points(marks.color(curve.colour).radius(2.5).id(("marks", &curve.name)));
+                }
+                let line = Line::new(curve.name.clone(), PlotPoints::new(points));
+                let line = line.color(curve.colour).width(curve.width).style(style);
+                plot.line(line.allow_hover(!curve.name.is_empty()));
+            }
+        });
+        shown.response.rect
+    }
+
+    /// The names of curves beside their marks.
+    pub fn legend_ui(ui: &mut Ui, curves: &[Curve]) {
+        let quiet = Palette::of(ui).quiet;
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            for curve in curves.iter().filter(|curve| !curve.name.is_empty()) {
+                let (rect, _) = ui.allocate_exact_size(Vec2::new(18.0, 12.0), Sense::hover());
+                let ends = [rect.left_center(), rect.right_center()];
+                let stroke = Stroke::new(2.5, curve.colour);
+                if curve.dashed {
+                    ui.painter().extend(egui::Shape::dashed_line(&ends, stroke, 4.0, 3.0));
+                } else {
+                    ui.painter().line_segment(ends, stroke);
+                }
+                if curve.marks {
+                    ui.painter().circle_filled(pos2(rect.center().x, rect.center().y), 3.0, curve.colour);
+                }
+                ui.label(RichText::new(&curve.name).text_style(theme::caption()).color(quiet));
+                ui.add_space(8.0);
+            }
+        });
+    }
+}
+
+fn step_label(step: f64) -> String {
+    if step < 0.0 || step.fract() != 0.0 { String::new() } else { format::whole(step as u64) }
+}
+
+/// At most about `most` points of a curve: the lowest and the highest of each of evenly many buckets.
+fn thinned(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
+    if points.len() <= most.max(4) {
+        return points.to_vec();
+    }
+    let bucket = points.len().div_ceil(most.max(4) / 2);
+    let mut kept = Vec::with_capacity(most + 2);
+    for part in points.chunks(bucket) {
+        let by_value = |a: &&[f64; 2], b: &&[f64; 2]| a[1].total_cmp(&b[1]);
+        let (Some(low), Some(high)) = (part.iter().min_by(by_value), part.iter().max_by(by_value)) else {
+            continue;
+        };
+        let (first, second) = if low[0] <= high[0] { (low, high) } else { (high, low) };
+        kept.push(*first);
+        if first != second {
+            kept.push(*second);
+        }
+    }
+    kept
+}
+
+/// A curve's running mean: each value counts `1 - weight`, what came before `weight`; evened out at the beginning as Adam's means
+/// are, so that the curve starts where the values do.
+pub fn smoothed(points: &[[f64; 2]], weight: f64) -> Vec<[f64; 2]> {
+    let weight = weight.clamp(0.0, 0.999);
+    let (mut mean, mut sum) = (0.0, 0.0);
+    let usable = points.iter().filter(|[_, y]| y.is_finite());
+    usable
+        .map(|[x, y]| {
+            mean = weight * mean + (1.0 - weight) * y;
+            sum = weight * sum + (1.0 - weight);
+            [*x, mean / sum]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_spikes_and_order() {
+        let mut points: Vec<[f64; 2]> = (0..10_000).map(|step| [f64::from(step), 1.0]).collect();
+        points[4_321][1] = 9.0;
+        points[7_000][1] = -9.0;
+        let thin = thinned(&points, 500);
+        assert!(thin.len() <= 502, "{}", thin.len());
+        assert!(thin.contains(&[4_321.0, 9.0]) && thin.contains(&[7_000.0, -9.0]));
+        assert!(thin.windows(2).all(|pair| pair[0][0] < pair[1][0]));
+        assert_eq!(thinned(&points[..100], 500), points[..100]);
+    }
+
+    #[test]
+    fn smoothing_begins_at_the_first_value_and_settles_at_a_constant() {
+        let points: Vec<[f64; 2]> = (0..50).map(|step| [f64::from(step), 3.0]).collect();
+        assert!(smoothed(&points, 0.9).iter().all(|[_, y]| (y - 3.0).abs() < 1e-9));
+        let rough = [[0.0, 4.0], [1.0, f64::NAN], [2.0, 0.0]];
+        assert_eq!(smoothed(&rough, 0.0), [[0.0, 4.0], [2.0, 0.0]]);
+        assert_eq!(smoothed(&rough, 0.5)[0], [0.0, 4.0]);
+    }
+}

@@ -1,0 +1,46 @@
+//! A setting: its name with an explanation, its control, and the rule that it breaks beside it.
+
+use crate::theme::{self, Palette};
+use egui::{Label, RichText, Ui, Vec2};
+use egui_material_icons::icons;
+use glasshouse_protocol::ErrorReport;
+
+/// Room for a setting's name, in points.
+const NAME: f32 = 148.0;
+
+/// A row of a form. `path` is the setting's dotted path, as `train.steps`: where it is the one that `refused` names, the rule stands
+/// below.
+pub fn field<R>(
+    ui: &mut Ui,
+    name: &str,
+    path: &str,
+    refused: Option<&ErrorReport>,
+    control: impl FnOnce(&mut Ui) -> R,
+) -> R {
+    let shown = ui.horizontal(|ui| {
+        let height = ui.spacing().interact_size.y;
+        ui.allocate_ui_with_layout(
+            Vec2::new(NAME, height),
+            egui::Layout::left_to_right(egui::Align::Center),
+            |ui| {
+                ui.set_min_width(NAME);
+                super::term(ui, name, Some(Palette::of(ui).quiet));
+            },
+        );
+        control(ui)
+    });
+    field_error(ui, path, refused);
+    shown.inner
+}
+
+/// The rule that a setting breaks, where `refused` names it.
+pub fn field_error(ui: &mut Ui, path: &str, refused: Option<&ErrorReport>) {
+    let Some(error) = refused.filter(|error| error.field.as_deref() == Some(path)) else { return };
+    let palette = Palette::of(ui);
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(icons::ICON_ERROR.rich_text().size(15.0).color(palette.failure));
+        let text = RichText::new(&error.message).color(palette.failure).text_style(theme::caption());
+        ui.add(Label::new(text).wrap());
+    });
+}

@@ -1,0 +1,105 @@
+//! Folds, whose state is remembered with the preferences, and each page's "what is this?".
+
+use super::layout::prose;
+use crate::app::Preferences;
+use crate::theme::{self, CONTROL, Palette, space};
+use egui::{Align2, FontId, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
+use egui_material_icons::icons;
+
+/// Whether a fold is open.
+pub fn is_open(preferences: &Preferences, name: &str, unless_chosen: bool) -> bool {
+    preferences.folds.get(name).copied().unwrap_or(unless_chosen)
+}
+
+/// A head that opens and shuts what is below it. `name` is what the preferences remember it by; `note` stands at the right of the
+/// head. Answers what the contents answer where they are open.
+pub fn fold<R>(
+    ui: &mut Ui,
+    preferences: &mut Preferences,
+    name: &str,
+    (title, note): (&str, &str),
+    open_at_first: bool,
+    contents: impl FnOnce(&mut Ui, &mut Preferences) -> R,
+) -> Option<R> {
+    let mut open = is_open(preferences, name, open_at_first);
+    let palette = Palette::of(ui);
+    let height = ui.spacing().interact_size.y.max(CONTROL);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::click());
+    if response.clicked() {
+        open = !open;
+        preferences.folds.insert(name.to_owned(), open);
+    }
+    let painter = ui.painter_at(rect.expand(2.0));
+    let colour = if response.hovered() { palette.accent } else { palette.text };
+    let icon = if open { icons::ICON_EXPAND_MORE } else { icons::ICON_CHEVRON_RIGHT };
+    let mark = FontId::new(18.0, icon.font_family());
+    painter.text(
+        pos2(rect.left() + 9.0, rect.center().y),
+        Align2::CENTER_CENTER,
+        icon.codepoint,
+        mark,
+        colour,
+    );
+    let font = theme::strong().resolve(ui.style());
+    let left = pos2(rect.left() + 24.0, rect.center().y);
+    let words = painter.text(left, Align2::LEFT_CENTER, title, font, colour);
+    if !note.is_empty() {
+        let font = TextStyle::Body.resolve(ui.style());
+        let room = (rect.right() - words.right() - space::MEDIUM).max(0.0);
+        let mut job = egui::text::LayoutJob::simple_singleline(note.to_owned(), font, palette.quiet);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(room);
+        let galley = painter.layout_job(job);
+        let place = pos2(rect.right() - galley.size().x, rect.center().y - galley.size().y / 2.0);
+        painter.galley(place, galley, palette.quiet);
+    }
+    if response.has_focus() {
+        let ring = Stroke::new(1.5, palette.accent);
+        let corner = f32::from(theme::CONTROL_CORNER);
+        painter.rect_stroke(rect, corner, ring, egui::StrokeKind::Inside);
+    }
+    let enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, enabled, open, title));
+    response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    open.then(|| {
+        ui.push_id(name, |ui| {
+            let shown = contents(ui, preferences);
+            ui.add_space(space::SMALL);
+            shown
+        })
+        .inner
+    })
+}
+
+/// A page's paragraph on what it is for. It can be hidden; the question mark in the top bar brings it back.
+pub fn what_is_this(ui: &mut Ui, preferences: &mut Preferences, page: &str, text: &str) {
+    let name = format!("what:{page}");
+    if !is_open(preferences, &name, true) {
+        return;
+    }
+    let palette = Palette::of(ui);
+    ui.horizontal_top(|ui| {
+        let width = (ui.available_width() - 64.0).min(theme::PROSE + 120.0);
+        ui.allocate_ui(Vec2::new(width, 0.0), |ui| {
+            ui.visuals_mut().override_text_color = Some(palette.quiet);
+            ui.set_width(width);
+            prose_wide(ui, text);
+        });
+        let hide = ui.add(
+            egui::Button::new(RichText::new("Hide").color(palette.quiet).text_style(theme::caption()))
+                .fill(egui::Color32::TRANSPARENT),
+        );
+        hide.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Hide the explanation"));
+        if hide.clicked() {
+            preferences.folds.insert(name, false);
+        }
+    });
+    ui.add_space(space::MEDIUM);
+}
+
+fn prose_wide(ui: &mut Ui, text: &str) {
+    if super::is_narrow(ui) {
+        ui.add(egui::Label::new(text).wrap());
+    } else {
+        prose(ui, text);
+    }
+}

@@ -1,0 +1,390 @@
+//! Words of the field, each explained in a sentence, with its formula and where to read more.
+
+/// An explained word.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// The word, as pages write it, in lower case.
+    pub term: &'static str,
+    /// Other ways in which pages write it.
+    pub also: &'static [&'static str],
+    /// What it means, in a sentence or two.
+    pub meaning: &'static str,
+    /// Its formula; may be empty.
+    pub formula: &'static str,
+    /// Where to read more.
+    pub more: &'static str,
+}
+
+impl Term {
+    /// Whether a page's words are this term, in whatever case.
+    pub fn names(&self, text: &str) -> bool {
+        text.eq_ignore_ascii_case(self.term) || self.also.iter().any(|also| text.eq_ignore_ascii_case(also))
+    }
+}
+
+const fn entry(
+    term: &'static str,
+    also: &'static [&'static str],
+    meaning: &'static str,
+    formula: &'static str,
+    more: &'static str,
+) -> Term {
+    Term { term, also, meaning, formula, more }
+}
+
+/// Every explained word.
+pub const GLOSSARY: &[Term] = &[
+    entry(
+        "loss",
+        &["training loss"],
+        "How surprised the model is by the next token on average. Lower is better; 0 would be certainty.",
+        "loss = −mean(ln p(next token))",
+        "Goodfellow, Bengio and Courville, Deep Learning, §6.2",
+    ),
+    entry(
+        "validation loss",
+        &["validation", "best validation loss"],
+        "The loss on text that the model never trains on: it tells learning from memorising.",
+        "loss over the held-out part",
+        "Goodfellow, Bengio and Courville, Deep Learning, §5.3",
+    ),
+    entry(
+        "perplexity",
+        &[],
+        "Between how many equally likely tokens the model hesitates on average.",
+        "perplexity = exp(loss)",
+        "Jurafsky and Martin, Speech and Language Processing, §3.3",
+    ),
+    entry(
+        "learning rate",
+        &["peak learning rate"],
+        "How far each step moves the weights. Too small is slow, too large diverges.",
+        "θ ← θ − η · update",
+        "Goodfellow, Bengio and Courville, Deep Learning, §8.3",
+    ),
+    entry(
+        "lowest learning rate",
+        &["min learning rate"],
+        "What the learning rate has come down to at the end.",
+        "",
+        "Loshchilov and Hutter 2017, SGDR",
+    ),
+    entry(
+        "warm-up",
+        &["warm-up steps", "warmup"],
+        "Steps at the beginning in which the learning rate rises from nearly nothing, while the optimizer gets its bearings.",
+        "η·(step + 1) / (warm-up + 1)",
+        "Goyal et al. 2017, Accurate, Large Minibatch SGD",
+    ),
+    entry(
+        "schedule",
+        &["decay"],
+        "How the learning rate falls after warm-up.",
+        "cosine: η_low + ½(1 + cos πx)(η − η_low)",
+        "Loshchilov and Hutter 2017, SGDR",
+    ),
+    entry(
+        "gradient norm",
+        &[],
+        "The length of the gradient over all weights. A sudden jump is the first sign of trouble.",
+        "‖g‖₂ = √Σ gᵢ²",
+        "Pascanu, Mikolov and Bengio 2013",
+    ),
+    entry(
+        "clipping",
+        &["clip", "gradient clipping"],
+        "A gradient longer than this is shortened to it, so that one odd batch cannot throw the weights far. 0 switches it off.",
+        "g ← g · min(1, c / ‖g‖)",
+        "Pascanu, Mikolov and Bengio 2013",
+    ),
+    entry(
+        "weight decay",
+        &[],
+        "Each step pulls the weights a little towards zero, which keeps them from growing without need.",
+        "θ ← θ − η·λ·θ",
+        "Loshchilov and Hutter 2019, Decoupled Weight Decay",
+    ),
+    entry(
+        "batch",
+        &["batch size", "windows a batch"],
+        "How many windows of text a step looks at side by side. More give a steadier gradient and take more memory.",
+        "tokens a step = batch × window × accumulation",
+        "McCandlish et al. 2018, An Empirical Model of Large-Batch Training",
+    ),
+    entry(
+        "accumulation",
+        &["accumulate", "gradient accumulation"],
+        "Batches whose gradients are added up before the weights move: a large batch in the memory of a small one.",
+        "g = mean of the batches' gradients",
+        "Ott et al. 2018, Scaling Neural Machine Translation",
+    ),
+    entry(
+        "steps",
+        &["step"],
+        "A step looks at one batch and moves the weights once.",
+        "",
+        "Goodfellow, Bengio and Courville, Deep Learning, §8.1",
+    ),
+    entry(
+        "tokens a second",
+        &["speed"],
+        "Training tokens that the device works through in a second.",
+        "tokens a step / seconds a step",
+        "",
+    ),
+    entry(
+        "token",
+        &["tokens"],
+        "A piece of text that the model reads and writes as one: a byte, a character, or a frequent run of them.",
+        "",
+        "Sennrich, Haddow and Birch 2016",
+    ),
+    entry(
+        "tokenizer",
+        &[],
+        "The rule that cuts text into tokens and puts tokens together again.",
+        "",
+        "Sennrich, Haddow and Birch 2016",
+    ),
+    entry(
+        "vocabulary",
+        &["vocabulary size"],
+        "All tokens that the model knows.",
+        "V entries",
+        "Sennrich, Haddow and Birch 2016",
+    ),
+    entry(
+        "bytes a token",
+        &["compression"],
+        "How much text one token stands for. More means shorter sequences and faster training.",
+        "bytes of text / tokens",
+        "Gage 1994, A New Algorithm for Data Compression",
+    ),
+    entry(
+        "window",
+        &["context", "context length"],
+        "How many tokens the model sees at once; what lies before is forgotten.",
+        "T tokens",
+        "Vaswani et al. 2017, Attention Is All You Need",
+    ),
+    entry(
+        "parameters",
+        &["weights", "parameter"],
+        "The numbers that training adjusts. They are the model.",
+        "",
+        "Vaswani et al. 2017, Attention Is All You Need",
+    ),
+    entry(
+        "layers",
+        &["depth", "blocks"],
+        "Blocks of attention and feed-forward that a token passes through one after another.",
+        "x ← x + attention(x); x ← x + mlp(x)",
+        "Vaswani et al. 2017, Attention Is All You Need",
+    ),
+    entry(
+        "channels",
+        &["width"],
+        "Numbers that stand for a token inside the model.",
+        "C",
+        "Vaswani et al. 2017, Attention Is All You Need",
+    ),
+    entry(
+        "heads",
+        &["attention heads"],
+        "Attention looks in several ways at once; each way is a head.",
+        "head size D = C / H",
+        "Vaswani et al. 2017, §3.2.2",
+    ),
+    entry(
+        "key-value heads",
+        &["kv heads", "grouped queries"],
+        "Heads that share keys and values, which saves memory while writing.",
+        "H / K queries share a key",
+        "Ainslie et al. 2023, GQA",
+    ),
+    entry(
+        "attention",
+        &[],
+        "How a token gathers what it needs from the tokens before it.",
+        "softmax(QKᵀ / √D) V",
+        "Vaswani et al. 2017, §3.2",
+    ),
+    entry(
+        "mlp",
+        &["feed-forward", "hidden size"],
+        "The part of a block that works on each token by itself.",
+        "W₂ · f(W₁ x)",
+        "Vaswani et al. 2017, §3.3",
+    ),
+    entry(
+        "embedding",
+        &[],
+        "A table that gives each token its first numbers.",
+        "x = E[token]",
+        "Bengio et al. 2003",
+    ),
+    entry(
+        "norm",
+        &["normalisation", "rmsnorm", "layernorm"],
+        "Brings the numbers of a token to one scale before each part of a block.",
+        "x / √mean(x²) · γ",
+        "Zhang and Sennrich 2019; Ba, Kiros and Hinton 2016",
+    ),
+    entry(
+        "rope",
+        &["rotary positions", "positions"],
+        "Turns queries and keys by an angle that grows with their place, so that attention knows distances.",
+        "angle = place · base^(−2i/D)",
+        "Su et al. 2021, RoFormer",
+    ),
+    entry(
+        "dropout",
+        &[],
+        "While training, some numbers are set to zero at random, so that the model relies on no single one.",
+        "x · mask / (1 − p)",
+        "Srivastava et al. 2014",
+    ),
+    entry(
+        "optimizer",
+        &["adamw", "adam"],
+        "The rule that turns gradients into steps. AdamW gives every weight a pace of its own.",
+        "m / (√v + ε), and decay beside it",
+        "Loshchilov and Hutter 2019",
+    ),
+    entry(
+        "beta 1",
+        &["beta1"],
+        "How long the running mean of the gradient remembers.",
+        "m ← β₁m + (1 − β₁)g",
+        "Kingma and Ba 2015, Adam",
+    ),
+    entry(
+        "beta 2",
+        &["beta2"],
+        "How long the running mean of the squared gradient remembers.",
+        "v ← β₂v + (1 − β₂)g²",
+        "Kingma and Ba 2015, Adam",
+    ),
+    entry(
+        "label smoothing",
+        &[],
+        "Asks for a little less than certainty, which keeps the model from being too sure.",
+        "target = (1 − s)·one-hot + s / V",
+        "Szegedy et al. 2016",
+    ),
+    entry(
+        "seed",
+        &[],
+        "The number that all chance comes from. The same seed, device and build give the same bits.",
+        "",
+        "Salmon et al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3",
+    ),
+    entry(
+        "checkpoint",
+        &["checkpoints", "checkpoint every"],
+        "All weights and the optimizer's state on disk. A run goes on from it as if it had never stopped.",
+        "",
+        "",
+    ),
+    entry(
+        "evaluation",
+        &["evaluate every", "evaluation batches"],
+        "Now and then the loss is measured on text held out from training.",
+        "",
+        "Goodfellow, Bengio and Courville, Deep Learning, §5.3",
+    ),
+    entry(
+        "temperature",
+        &[],
+        "Below 1 the model keeps to what is likely, above 1 it dares more; 0 always takes the likeliest token.",
+        "softmax(logits / temperature)",
+        "Ackley, Hinton and Sejnowski 1985",
+    ),
+    entry(
+        "top-k",
+        &["top k"],
+        "Only the k likeliest tokens may be drawn. 0 keeps all.",
+        "",
+        "Fan, Lewis and Dauphin 2018",
+    ),
+    entry(
+        "top-p",
+        &["top p", "nucleus"],
+        "Only the smallest set of likeliest tokens that together reach p may be drawn. 1 keeps all.",
+        "Σ p ≥ p",
+        "Holtzman et al. 2020",
+    ),
+    entry(
+        "min-p",
+        &["min p"],
+        "Tokens less likely than this share of the likeliest may not be drawn. 0 keeps all.",
+        "p ≥ min-p · max p",
+        "Nguyen et al. 2024",
+    ),
+    entry(
+        "repetition penalty",
+        &[],
+        "Makes tokens that were written lately less likely. 1 is off.",
+        "",
+        "Keskar et al. 2019, CTRL",
+    ),
+    entry(
+        "entropy",
+        &[],
+        "How undecided the model was, in bits: 0 is certainty, 3 is a choice among eight.",
+        "−Σ p · log₂ p",
+        "Shannon 1948",
+    ),
+    entry(
+        "gradients",
+        &["gradient"],
+        "For every weight, how much the loss would change if it did.",
+        "∂ loss / ∂ θ",
+        "Rumelhart, Hinton and Williams 1986",
+    ),
+    entry(
+        "moments",
+        &["optimizer state"],
+        "Two running means that the optimizer keeps for every weight.",
+        "m and v",
+        "Kingma and Ba 2015, Adam",
+    ),
+    entry(
+        "activations",
+        &[],
+        "What the forward pass keeps for the backward pass; it grows with batch and window.",
+        "",
+        "Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost",
+    ),
+    entry(
+        "driving",
+        &["processor driving the gpu"],
+        "Time in which the processor tells the GPU what to do, instead of the GPU computing.",
+        "",
+        "",
+    ),
+    entry(
+        "FLOPs",
+        &["flop/s", "flops a token"],
+        "Additions and multiplications that the work takes.",
+        "about 6 · parameters a token",
+        "Kaplan et al. 2020, appendix B",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_explained_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in GLOSSARY {
+            for name in entry.also.iter().chain([&entry.term]) {
+                assert!(seen.insert(name.to_lowercase()), "{name} is explained twice");
+            }
+            assert!(entry.meaning.ends_with('.'), "{}", entry.term);
+            assert!(entry.names(&entry.term.to_uppercase()));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Where things stand: a page's margins and its scrolling, cards, sections, prose.
+
+use crate::theme::{self, CARD_CORNER, Palette, space};
+use egui::{Frame, Margin, Response, RichText, ScrollArea, Ui};
+
+/// Widest that a page's contents grow, in points.
+const PAGE_WIDTH: f32 = 1240.0;
+
+/// Whether there is room for one column only.
+pub fn is_narrow(ui: &Ui) -> bool {
+    ui.ctx().content_rect().width() < theme::NARROW_WIDTH
+}
+
+/// A page's contents: margins, a readable width, and scrolling where they are long.
+pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let side = if is_narrow(ui) { 16 } else { 28 };
+    ScrollArea::vertical()
+        .id_salt(name)
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            let margin = Margin { left: side, right: side, top: 8, bottom: 32 };
+            Frame::new().inner_margin(margin).show(ui, |ui| {
+                ui.set_width(ui.available_width().min(PAGE_WIDTH));
+                contents(ui)
+            })
+        })
+        .inner
+        .inner
+}
+
+/// A card: what belongs together, on the panel's tone.
+pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    card_with(ui, Palette::of(ui).panel, contents).0
+}
+
+/// A card of another tone; also answers where it is.
+pub fn card_with<R>(ui: &mut Ui, fill: egui::Color32, contents: impl FnOnce(&mut Ui) -> R) -> (R, Response) {
+    let shown = Frame::new()
+        .fill(fill)
+        .corner_radius(CARD_CORNER)
+        .inner_margin(Margin::same(space::LARGE as i8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            contents(ui)
+        });
+    (shown.inner, shown.response)
+}
+
+/// A part that stands out of a card.
+pub fn raised<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    Frame::new()
+        .fill(Palette::of(ui).raised)
+        .corner_radius(CARD_CORNER)
+        .inner_margin(Margin::symmetric(12, 10))
+        .show(ui, contents)
+        .inner
+}
+
+/// A section's head.
+pub fn section(ui: &mut Ui, text: &str) -> Response {
+    ui.label(RichText::new(text).text_style(theme::section()))
+}
+
+/// Prose, at most 72 characters wide.
+pub fn prose(ui: &mut Ui, text: &str) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(theme::PROSE));
+        ui.add(egui::Label::new(text).wrap());
+    });
+}
+
+/// A line that stands back.
+pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
+    let quiet = Palette::of(ui).quiet;
+    ui.add(egui::Label::new(RichText::new(text).color(quiet)).wrap())
+}
+
+/// How many columns of at least a width fit beside each other, and how wide each is then.
+pub fn columns_fit(available: f32, least: f32, gap: f32) -> (usize, f32) {
+    let count = (((available + gap) / (least + gap)).floor() as usize).max(1);
+    (count, (available - gap * (count - 1) as f32) / count as f32)
+}

@@ -1,0 +1,74 @@
+//! The three states that every page has beside its usual one: empty, working, failed.
+
+use super::buttons::{plain, primary};
+use super::layout::{card, prose, quiet_text};
+use super::{advice, progress_bar};
+use crate::theme::{self, Palette, space};
+use egui::{RichText, Ui};
+use egui_material_icons::{MaterialIcon, icons};
+use glasshouse_protocol::ErrorReport;
+
+/// What would be here, and the one button that gets there. Whether it was pressed.
+pub fn empty(ui: &mut Ui, icon: MaterialIcon, title: &str, text: &str, button: &str) -> bool {
+    let palette = Palette::of(ui);
+    ui.add_space(space::PAGE);
+    ui.vertical_centered(|ui| {
+        ui.set_max_width(ui.available_width().min(theme::PROSE));
+        ui.label(icon.rich_text().size(44.0).color(theme::mix(palette.quiet, palette.accent, 0.5)));
+        ui.label(RichText::new(title).text_style(theme::section()));
+        ui.label(RichText::new(text).color(palette.quiet));
+        ui.add_space(space::SMALL);
+        !button.is_empty() && primary(ui, None, button).clicked()
+    })
+    .inner
+}
+
+/// What is being done, how far, and a way to end it where there is one. Whether that was pressed.
+pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>) -> bool {
+    card(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(icons::ICON_PROGRESS_ACTIVITY.rich_text().size(18.0).color(Palette::of(ui).accent));
+            ui.add(egui::Label::new(text).wrap());
+        });
+        if let Some(share) = share {
+            progress_bar(ui, share, ui.available_width());
+        }
+        cancel.is_some_and(|cancel| plain(ui, icons::ICON_STOP, cancel).clicked())
+    })
+}
+
+/// What a person did about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// Nothing yet.
+    Waits,
+    /// Pressed the button.
+    Acted,
+    /// Put it away.
+    Dismissed,
+}
+
+/// What happened, what is safe, what to do.
+pub fn failed(ui: &mut Ui, error: &ErrorReport, action: Option<&str>) -> Failed {
+    card(ui, |ui| {
+        let palette = Palette::of(ui);
+        let (safe, next) = advice(&error.kind);
+        ui.horizontal(|ui| {
+            ui.label(icons::ICON_ERROR.rich_text().size(20.0).color(palette.failure));
+            ui.label(RichText::new("This did not work").text_style(theme::strong()));
+        });
+        prose(ui, &error.message);
+        quiet_text(ui, safe);
+        quiet_text(ui, next);
+        ui.horizontal(|ui| {
+            let acted = action.is_some_and(|action| primary(ui, None, action).clicked());
+            let dismissed = plain(ui, None, "Dismiss").clicked();
+            match (acted, dismissed) {
+                (true, _) => Failed::Acted,
+                (_, true) => Failed::Dismissed,
+                _ => Failed::Waits,
+            }
+        })
+        .inner
+    })
+}

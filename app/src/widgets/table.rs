@@ -1,0 +1,173 @@
+//! Tables: a head that sorts, rows of one height, figures to the right; and the same rows as CSV.
+
+use crate::theme::{self, Palette};
+use egui::{Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo, pos2};
+
+/// Where a column's contents stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Align {
+    /// Text.
+    #[default]
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column<'a> {
+    /// Its head; empty where a column needs none.
+    pub title: &'a str,
+    /// Its width in points.
+    pub width: f32,
+    /// Where its contents stand.
+    pub align: Align,
+}
+
+/// A table of given columns. Rows are added one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    /// From left to right.
+    pub columns: &'a [Column<'a>],
+    /// Height of a row in points.
+    pub row: f32,
+}
+
+/// Between columns, in points.
+const GAP: f32 = 16.0;
+
+impl Table<'_> {
+    /// Width of all columns.
+    pub fn width(&self) -> f32 {
+        let sum: f32 = self.columns.iter().map(|column| column.width).sum();
+        sum + GAP * (self.columns.len().saturating_sub(1)) as f32
+    }
+
+    /// The head. `sorted` is the column in charge, and whether it falls. Answers the column whose head was pressed.
+    pub fn head_ui(&self, ui: &mut Ui, sorted: Option<(usize, bool)>) -> Option<usize> {
+        let palette = Palette::of(ui);
+        let mut pressed = None;
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
+        for (place, (column, cell)) in self.cells(rect).enumerate() {
+            if column.title.is_empty() {
+                continue;
+            }
+            let response = ui.interact(cell, ui.scope_id().with(("head", place)), Sense::click());
+            let mine = sorted.filter(|(by, _)| *by == place);
+            let colour = if mine.is_some() || response.hovered() { palette.text } else { palette.quiet };
+            let mark = match mine {
+                Some((_, true)) => " ↓",
+                Some((_, false)) => " ↑",
+                None => "",
+            };
+            let font = theme::quiet_strong().resolve(ui.style());
+            let (at, anchor) = anchor(column, cell);
+            ui.painter().text(at, anchor, format!("{}{mark}", column.title), font, colour);
+            if response.has_focus() {
+                ui.painter().hline(cell.x_range(), cell.bottom(), Stroke::new(2.0, palette.accent));
+            }
+            response.widget_info(|| {
+                WidgetInfo::labeled(Role::ColumnHeader, true, format!("Sort by {}", column.title))
+            });
+            if response.clicked() {
+                pressed = Some(place);
+            }
+        }
+        let line = Stroke::new(1.0, palette.hairline);
+        ui.painter().hline(rect.x_range(), rect.bottom(), line);
+        pressed
+    }
+
+    /// A row; `cell` draws each column's contents. The row as a whole can be pressed.
+    pub fn row_ui(
+        &self,
+        ui: &mut Ui,
+        name: &str,
+        chosen: bool,
+        mut cell: impl FnMut(&mut Ui, usize),
+    ) -> Response {
+        let palette = Palette::of(ui);
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(self.width(), self.row), Sense::click());
+        let lit = rect.expand2(Vec2::new(8.0, 0.0));
+        if chosen {
+            ui.painter().rect_filled(lit, 4.0, palette.chosen());
+        } else if response.hovered() {
+            ui.painter().rect_filled(lit, 4.0, palette.raised);
+        }
+        if response.has_focus() {
+            let ring = Stroke::new(1.5, palette.accent);
+            ui.painter().rect_stroke(lit, 4.0, ring, egui::StrokeKind::Inside);
+        }
+        response.widget_info(|| WidgetInfo::selected(Role::Row, true, chosen, name));
+        for (place, (column, cell_rect)) in self.cells(rect).enumerate() {
+            let layout = match column.align {
+                Align::Left => egui::Layout::left_to_right(egui::Align::Center),
+                Align::Right => egui::Layout::right_to_left(egui::Align::Center),
+            };
+            let builder = UiBuilder::new().id_salt(("cell", name, place)).max_rect(cell_rect).layout(layout);
+            let mut inside = ui.new_child(builder);
+            inside.set_clip_rect(cell_rect.expand(2.0).intersect(ui.clip_rect()));
+            inside.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
+            cell(&mut inside, place);
+        }
+        response
+    }
+
+    fn cells(&self, rect: Rect) -> impl Iterator<Item = (&Column<'_>, Rect)> {
+        let mut left = rect.left();
+        self.columns.iter().map(move |column| {
+            let size = Vec2::new(column.width, rect.height());
+            let cell = Rect::from_min_size(pos2(left, rect.top()), size);
+            left += column.width + GAP;
+            (column, cell)
+        })
+    }
+}
+
+fn anchor(column: &Column<'_>, cell: Rect) -> (egui::Pos2, egui::Align2) {
+    match column.align {
+        Align::Left => (cell.left_center(), egui::Align2::LEFT_CENTER),
+        Align::Right => (cell.right_center(), egui::Align2::RIGHT_CENTER),
+    }
+}
+
+/// Rows as CSV (RFC 4180): the head first; a cell is quoted where it must be.
+pub fn csv<Row: AsRef<[String]>>(head: &[&str], rows: impl IntoIterator<Item = Row>) -> String {
+    let quoted = |cell: &str| {
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.to_owned()
+        }
+    };
+    let mut text: String = head.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
+    for row in rows {
+        text.push('\n');
+        let cells: Vec<String> = row.as_ref().iter().map(|cell| quoted(cell)).collect();
+        text.push_str(&cells.join(","));
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_quotes_what_must_be_quoted() {
+        let rows = [vec!["a, b".to_owned(), "1".to_owned()], vec!["said \"so\"".to_owned(), "2".to_owned()]];
+        assert_eq!(csv(&["name", "value"], rows), "name,value\n\"a, b\",1\n\"said \"\"so\"\"\",2\n");
+    }
+
+    #[test]
+    fn columns_stand_beside_each_other_with_a_gap() {
+        let column = |width| Column { title: "x", width, align: Align::Left };
+        let columns = [column(40.0), column(60.0)];
+        let table = Table { columns: &columns, row: 28.0 };
+        assert_eq!(table.width(), 40.0 + 60.0 + GAP);
+        let rect = Rect::from_min_size(pos2(10.0, 0.0), Vec2::new(table.width(), 28.0));
+        let lefts: Vec<f32> = table.cells(rect).map(|(_, cell)| cell.left()).collect();
+        assert_eq!(lefts, [10.0, 10.0 + 40.0 + GAP]);
+    }
+}

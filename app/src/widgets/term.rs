@@ -1,0 +1,37 @@
+//! A term that the pointer explains: one sentence, a formula, where to read more.
+
+use super::glossary::GLOSSARY;
+use crate::theme::{self, Palette};
+use egui::{Color32, Label, Response, RichText, Sense, Ui};
+
+/// A term with its explanation under the pointer, dotted below where there is one. What is no term stays plain text.
+pub fn term(ui: &mut Ui, text: &str, colour: Option<Color32>) -> Response {
+    let colour = colour.unwrap_or(ui.visuals().text_color());
+    let words = RichText::new(text).color(colour);
+    let Some(_) = GLOSSARY.iter().find(|entry| entry.names(text)) else {
+        return ui.add(Label::new(words));
+    };
+    let response = ui.add(Label::new(words).sense(Sense::hover()));
+    let line = response.rect;
+    let dots = egui::Stroke::new(1.0, theme::mix(Palette::of(ui).hairline, colour, 0.4));
+    let ends = [line.left_bottom(), line.right_bottom()];
+    ui.painter().extend(egui::Shape::dotted_line(&ends, dots.color, 3.0, 0.6));
+    explain(response, text)
+}
+
+/// Puts a term's explanation under the pointer of something else.
+pub fn explain(response: Response, text: &str) -> Response {
+    let Some(entry) = GLOSSARY.iter().find(|entry| entry.names(text)) else { return response };
+    response.on_hover_ui(|ui| {
+        ui.set_max_width(320.0);
+        let palette = Palette::of(ui);
+        ui.label(RichText::new(entry.term).text_style(theme::strong()));
+        ui.label(entry.meaning);
+        if !entry.formula.is_empty() {
+            ui.label(RichText::new(entry.formula).monospace().color(palette.accent));
+        }
+        if !entry.more.is_empty() {
+            ui.label(RichText::new(entry.more).text_style(theme::caption()).color(palette.quiet));
+        }
+    })
+}
