@@ -55,6 +55,9 @@ pub enum Error {
         /// What may help.
         advice: String,
     },
+    /// It must wait for something that is under way.
+    #[error("{0}")]
+    Busy(String),
     /// A fault of ours: an invariant that should hold does not.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -85,5 +88,28 @@ impl Error {
     /// A file that cannot be used, and why.
     pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), reason: reason.into() }
+    }
+}
+
+impl From<&Error> for glasshouse_protocol::ErrorReport {
+    fn from(error: &Error) -> Self {
+        let kind = match error {
+            Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull => "storage_full",
+            Error::Io { .. } => "io",
+            Error::BadFile { .. } => "bad_file",
+            Error::Invalid(_) => "invalid",
+            Error::Refused(_) | Error::Graph(_) => "refused",
+            Error::Device(reason) if reason.contains("was lost") => "device_lost",
+            Error::Device(_) => "device",
+            Error::TooLarge { .. } => "too_large",
+            Error::OutOfMemory { .. } => "out_of_memory",
+            Error::Busy(_) => "busy",
+            Error::Internal(_) => "internal",
+        };
+        let field = match error {
+            Error::Invalid(invalid) => Some(invalid.field.clone()),
+            _ => None,
+        };
+        Self { kind: kind.to_owned(), message: error.to_string(), field }
     }
 }

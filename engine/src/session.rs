@@ -1,22 +1,307 @@
 //! The one async loop between a front end's commands, the executors and events: a thread natively, a Web Worker in a browser.
+//!
+//! ```text
+//! requests ─► inbox ─► serve ──────────────► answers
+//!                        │ Train, Resume
+//!                        ▼
+//!                      training ─► follow: a group of steps ─► served requests ─► a few tokens of each text ─► again
+//! ```
+//!
+//! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
+//! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
+//! pause or stop is seen within the step, since an executor gives others their turn inside it.
 
-use crate::protocol::{Parcel, Report, Request};
+mod device;
+mod documents;
+mod inbox;
+mod outlet;
+mod planning;
+mod projects;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod training;
+mod writing;
+
+use crate::error::{Error, Result};
+use crate::platform;
+use crate::project::shelf::Shelf;
+use crate::protocol::{Command, Event, Parcel, Report, Request, message};
+use device::ChosenDevice;
+use inbox::Inbox;
+use outlet::Outlet;
+use planning::Pace;
+use projects::OpenProject;
 use std::path::PathBuf;
+use training::{Job, Live};
+use writing::Desk;
 
 /// How a session is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Folder of all projects.
     pub shelf: PathBuf,
-    /// A project folder to open at once.
-    pub project: Option<PathBuf>,
+    /// Device wish until `Hello` brings another: `auto`, `cpu`, `gpu`, or part of an adapter's name.
+    pub device: String,
+    /// Threads of the CPU executor; all cores where `None`.
+    pub threads: Option<usize>,
 }
 
-/// Serves requests until their channel closes; then what trains is saved.
+/// What a session knows between requests.
+struct Session<Tell> {
+    options: Options,
+    outlet: Outlet<Tell>,
+    inbox: Inbox,
+    shelf: Shelf,
+    device: ChosenDevice,
+    project: Option<OpenProject>,
+    desk: Desk,
+    pace: Option<Pace>,
+    visible: bool,
+    /// A project that could not be opened lasting: said once.
+    storage: crate::protocol::StorageSummary,
+}
+
+/// What is to be done after a request was served.
+enum After {
+    /// Nothing.
+    Nothing,
+    /// Train.
+    Train(Job),
+}
+
+/// Serves requests until their channel closes; what trains then is stopped and saved. `tell` hears every event, in order.
 pub async fn run(
-    _options: Options,
-    inbox: async_channel::Receiver<Parcel<Request>>,
-    _tell: impl Fn(Parcel<Report>),
+    options: Options,
+    requests: async_channel::Receiver<Parcel<Request>>,
+    tell: impl Fn(Parcel<Report>),
 ) {
-    while inbox.recv().await.is_ok() {}
+    let outlet = Outlet::new(tell);
+    let opened = async {
+        let storage = platform::storage::open(&options.shelf).await?;
+        Ok::<_, Error>((Shelf::open(&options.shelf)?, storage))
+    };
+    let (shelf, storage) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => {
+            outlet.failed(None, &error);
+            return;
+        }
+    };
+    let device = ChosenDevice::unknown(&options.device);
+    let mut session = Session {
+        options,
+        outlet,
+        inbox: Inbox::new(requests),
+        shelf,
+        device,
+        project: None,
+        desk: Desk::default(),
+        pace: None,
+        visible: true,
+        storage,
+    };
+    session.serve_all().await;
+}
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    async fn serve_all(&mut self) {
+        loop {
+            let request = match self.inbox.try_next() {
+                Some(request) => request,
+                None if self.inbox.is_closed() => break,
+                None if self.desk.is_idle() => {
+                    self.keep_files().await;
+                    match self.inbox.next().await {
+                        Some(request) => request,
+                        None => break,
+                    }
+                }
+                None => {
+                    self.carry_on_writing().await;
+                    platform::yield_now().await;
+                    continue;
+                }
+            };
+            let mut after = self.serve(request, None).await;
+            while let After::Train(job) = after {
+                after = After::Nothing;
+                self.train(job).await;
+            }
+        }
+        self.keep_files().await;
+    }
+
+    /// Serves one request. `live` is the run in training, where one is.
+    async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
+        let Parcel { body: Request { id, command }, bytes } = parcel;
+        self.outlet.begin(id, &command);
+        match self.answer(id, command, bytes, live).await {
+            Ok(Answer::Done) => self.outlet.finished(id),
+            Ok(Answer::Later) => {}
+            Ok(Answer::Train(job)) => return After::Train(job),
+            Err(error) => self.outlet.failed(Some(id), &error),
+        }
+        After::Nothing
+    }
+
+    async fn answer(
+        &mut self,
+        id: u64,
+        command: Command,
+        bytes: Vec<Vec<u8>>,
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<Answer> {
+        match command {
+            Command::Hello { version, device } => {
+                if version != message::VERSION {
+                    return Err(Error::Refused(format!(
+                        "the page speaks version {version} and the engine {}; load the page again",
+                        message::VERSION
+                    )));
+                }
+                self.choose_device(id, &device).await?;
+            }
+            Command::Visible { visible } => {
+                self.visible = visible;
+                if let Some(live) = &mut live {
+                    live.trainer.executor().set_interactive(visible);
+                }
+            }
+            Command::ListDevices => self.list_devices(id).await,
+            Command::ChooseDevice { device } => self.choose_device(id, &device).await?,
+
+            Command::ListProjects => self.list_projects(id).await?,
+            Command::CreateProject { name } => {
+                idle(&live)?;
+                self.create_project(id, &name).await?;
+            }
+            Command::OpenProject { id: project } => {
+                idle(&live)?;
+                self.open_project(id, &project).await?;
+            }
+            Command::CloseProject => {
+                idle(&live)?;
+                self.close_project();
+                self.outlet.answer(id, Event::ProjectClosed);
+            }
+            Command::RenameProject { id: project, name } => {
+                self.shelf.rename(&project, &name)?;
+                self.list_projects(id).await?;
+            }
+            Command::DuplicateProject { id: project, name } => {
+                self.duplicate_project(id, &project, &name).await?
+            }
+            Command::DeleteProject { id: project } => {
+                if self.is_open(&project) {
+                    idle(&live)?;
+                    self.close_project();
+                    self.outlet.answer(id, Event::ProjectClosed);
+                }
+                self.shelf.delete(&project)?;
+                self.list_projects(id).await?;
+            }
+            Command::RestoreProject { id: project } => {
+                self.shelf.restore(&project)?;
+                self.list_projects(id).await?;
+            }
+            Command::ExportProject { id: project, to } => self.export_project(id, &project, to).await?,
+            Command::ImportProject { name, from } => {
+                idle(&live)?;
+                self.import_project(id, name.as_deref(), from, bytes).await?;
+            }
+
+            Command::AddDocuments { names } => self.add_documents(id, &names, bytes)?,
+            Command::RemoveDocument { name } => self.remove_document(id, &name)?,
+            Command::ListDocuments { search, offset, count, validation } => {
+                self.list_documents(id, &search, offset, count, validation)?;
+            }
+            Command::ReadDocument { number } => self.read_document(id, number)?,
+
+            Command::TrainTokenizer { tokenizer, validation } => {
+                self.train_tokenizer(id, tokenizer, validation)?;
+            }
+            Command::Tokenize { text } => self.tokenize(id, text)?,
+            Command::ListVocabulary { search, order, offset, count } => {
+                self.list_vocabulary(id, &search, order, offset, count)?;
+            }
+            Command::ReplayMerges { text } => self.replay_merges(id, &text)?,
+            Command::CompareTokenizers { candidates } => self.compare_tokenizers(id, &candidates).await?,
+
+            Command::Plan { config } => self.plan(id, &config)?,
+            Command::Measure { config } => {
+                idle(&live)?;
+                self.measure(id, &config).await?;
+            }
+            Command::FitToDevice { config } => self.fit_to_device(id, &config)?,
+            Command::Bench { config, repeats } => {
+                idle(&live)?;
+                self.bench(id, &config, repeats).await?;
+            }
+
+            Command::Train { config, stop_after } => {
+                idle(&live)?;
+                return Ok(Answer::Train(Job::start(id, *config, stop_after)));
+            }
+            Command::Resume { run, stop_after } => {
+                idle(&live)?;
+                return Ok(Answer::Train(Job::resume(id, run, stop_after)));
+            }
+            Command::Pause
+            | Command::Continue
+            | Command::StepOnce
+            | Command::StopTraining
+            | Command::ChangeTraining { .. }
+            | Command::ProfileStep => {
+                let missing = || Error::Refused("no run is training".to_owned());
+                let live = live.ok_or_else(missing)?;
+                self.steer(id, &command, live).await?;
+            }
+
+            Command::Generate { source, prompt, config } => {
+                self.begin_writing(id, &source, &prompt, &config, live).await?;
+                return Ok(Answer::Later);
+            }
+            Command::StopWriting { request } => self.stop_writing(request),
+            Command::Explain { source, tokens, chosen, config, count } => {
+                let place = writing::Place { tokens: &tokens, chosen, count };
+                self.explain(id, &source, &place, &config, live).await?;
+            }
+
+            Command::ListRuns => self.list_runs(id)?,
+            Command::ReadHistory { run, points } => self.read_history(id, &run, points)?,
+            Command::SaveNotes { run, notes } => self.save_notes(id, &run, &notes)?,
+            Command::RestoreCheckpoint { run, checkpoint } => {
+                self.restore_checkpoint(id, &run, &checkpoint)?
+            }
+            Command::ExportModel { run, to } => self.export_model(id, &run, to)?,
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Makes files lasting, where that is not the file system's business (in a browser); a failure is told and ends nothing.
+    async fn keep_files(&mut self) {
+        if let Err(error) = platform::storage::flush().await {
+            self.outlet.failed(None, &error);
+        }
+    }
+}
+
+/// How a request was answered.
+enum Answer {
+    /// In full.
+    Done,
+    /// Events will follow.
+    Later,
+    /// By training, which comes next.
+    Train(Job),
+}
+
+/// Refuses what cannot be done while a run trains.
+fn idle(live: &Option<Live<'_, '_>>) -> Result<()> {
+    match live {
+        None => Ok(()),
+        Some(_) => Err(Error::Busy("a run is training; stop it first".to_owned())),
+    }
 }

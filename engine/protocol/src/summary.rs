@@ -72,6 +72,9 @@ pub struct ProjectSummary {
     /// Deleted, and restorable.
     #[serde(default)]
     pub deleted: bool,
+    /// What is wrong with it, where it cannot be opened.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// About all documents of a project.

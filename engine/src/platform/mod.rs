@@ -6,10 +6,11 @@ pub mod lanes;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod parallel;
+pub mod storage;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, available_memory, map, sleep, yield_now};
+pub use native::{Mapping, WITHOUT_GPU, available_memory, map, sleep, threads, yield_now};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, available_memory, map, sleep, yield_now};
+pub use web::{Mapping, WITHOUT_GPU, available_memory, map, sleep, threads, yield_now};

@@ -43,6 +43,15 @@ fn available(table: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
+/// What to do for a GPU where none is found.
+pub const WITHOUT_GPU: &str =
+    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings";
+
+/// Threads that a computation may use.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Lets what else waits on this thread have its turn: futures that are raced against the caller's.
 pub async fn yield_now() {
     let mut waited = false;

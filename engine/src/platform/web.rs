@@ -62,3 +62,12 @@ pub async fn sleep(seconds: f64) {
     });
     JsFuture::from(time).await.ok();
 }
+
+/// What to do for a GPU where none is found.
+pub const WITHOUT_GPU: &str = "this browser offers no WebGPU, so the processor does the work. Chrome and Edge have it from 113 on (chrome://gpu \
+     says why it is off), Safari from 26, Firefox from 141 (about:config, dom.webgpu.enabled)";
+
+/// Threads that a computation may use: a module without shared memory has one.
+pub fn threads() -> usize {
+    1
+}

@@ -13,11 +13,16 @@
 //!
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
+pub mod archive;
 mod run;
+pub mod shelf;
+mod trained;
 
 pub use run::{Run, RunLock, RunRecord, RunState};
+pub use trained::{Trained, parameters_of};
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use crate::protocol::{RunConfig, names};
 use crate::storage;
 use serde::{Deserialize, Serialize};
@@ -41,6 +46,9 @@ struct Marker {
     created: u64,
     /// The program's version that made it.
     app_version: String,
+    /// What people call it; its folder's name where nobody chose one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 /// An open project folder.
@@ -103,6 +111,7 @@ impl Project {
                 version: VERSION,
                 created: storage::unix_seconds() as u64,
                 app_version: env!("CARGO_PKG_VERSION").to_owned(),
+                name: None,
             };
             storage::write_json(&folder.join(MARKER), &marker)?;
         }
@@ -112,6 +121,28 @@ impl Project {
     /// The project's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    fn marker(&self) -> Result<Marker> {
+        storage::read_json(&self.folder.join(MARKER), LARGEST_RECORD)
+    }
+
+    /// What people call it: the name that was given, or its folder's.
+    pub fn name(&self) -> String {
+        let given = self.marker().ok().and_then(|marker| marker.name);
+        let folder = || self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        given.unwrap_or_else(folder)
+    }
+
+    /// Gives it a name.
+    pub fn set_name(&self, name: &str) -> Result<()> {
+        let marker = Marker { name: Some(name.to_owned()), ..self.marker()? };
+        storage::write_json(&self.folder.join(MARKER), &marker)
+    }
+
+    /// When it was made: seconds since 1970, UTC.
+    pub fn created(&self) -> Result<u64> {
+        self.marker().map(|marker| marker.created)
     }
 
     /// Every run, by number.
@@ -154,6 +185,29 @@ impl Project {
         let known: Vec<String> = runs.iter().map(Run::name).collect();
         let reason = names::unknown("run", name, known.iter().map(String::as_str));
         Err(Error::bad_file(&self.folder, reason))
+    }
+
+    /// Makes a new run that goes on from a checkpoint of another, whose settings, text and metrics up to there it takes over.
+    ///
+    /// # Errors
+    /// The run has no such checkpoint, or one that holds weights alone, from which training cannot go on.
+    pub fn restore(&self, from: &Run, checkpoint: &str) -> Result<Run> {
+        let listed = from.summary()?.checkpoints.into_iter().find(|known| known.file == checkpoint);
+        let missing = || Error::bad_file(from.folder(), format!("it has no checkpoint {checkpoint:?}"));
+        let entry = listed.ok_or_else(missing)?;
+        if !entry.resumable {
+            return Err(Error::Refused(format!(
+                "{checkpoint} holds the weights alone, without the optimizer's state: it can write, and training cannot go on \
+                 from it; choose a checkpoint"
+            )));
+        }
+        let config = from.config()?;
+        let run = self.create_run(&config, &from.data_folder()?)?;
+        let copied = from.copy_checkpoint_to(&run, checkpoint, &config);
+        if copied.is_err() {
+            files::remove_dir_all(run.folder()).ok();
+        }
+        copied.map(|()| run)
     }
 
     /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that

@@ -1,10 +1,13 @@
 //! One run's folder: what it is called, what was asked for, and how it fares.
 
-use super::LARGEST_RECORD;
+use super::{LARGEST_RECORD, parameters_of};
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
-use crate::protocol::RunConfig;
+use crate::executor::update::Optimizer;
+use crate::platform::files;
+use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
+use crate::train::checkpoint::{Checkpoints, Content, read_state};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -71,6 +74,12 @@ pub struct RunRecord {
     /// What ended it, where an error did.
     #[serde(default)]
     pub error: Option<String>,
+    /// The person's note.
+    #[serde(default)]
+    pub notes: String,
+    /// Seconds that it was foretold to take, where that was measured before it began.
+    #[serde(default)]
+    pub foretold_seconds: Option<f64>,
 }
 
 /// Held while a program trains a run, so that no second one does; the operating system drops it with the program.
@@ -117,6 +126,8 @@ impl Run {
             best_val_loss: None,
             seconds: 0.0,
             error: None,
+            notes: String::new(),
+            foretold_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.
         self.save_config(config)
@@ -135,6 +146,13 @@ impl Run {
     /// The folder's name, `3-nanogpt-cpu`.
     pub fn name(&self) -> String {
         self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The project folder's own name.
+    pub fn project_name(&self) -> String {
+        let project = self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder);
+        let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
+        whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
     /// The name without its number.
@@ -181,6 +199,80 @@ impl Run {
     /// Replaces the record.
     pub fn save_record(&self, record: &RunRecord) -> Result<()> {
         storage::write_json(&self.folder.join(RECORD), record)
+    }
+
+    /// Keeps a person's note.
+    pub fn save_notes(&self, notes: &str) -> Result<()> {
+        self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
+    }
+
+    /// Keeps how long it was foretold to take.
+    pub fn save_foretold_seconds(&self, foretold_seconds: Option<f64>) -> Result<()> {
+        self.save_record(&RunRecord { foretold_seconds, ..self.record()? })
+    }
+
+    /// The run as front ends show it.
+    pub fn summary(&self) -> Result<RunSummary> {
+        let (config, record) = (self.config()?, self.record()?);
+        let state = match record.state {
+            RunState::Created => "created",
+            RunState::Running => "running",
+            RunState::Stopped => "stopped",
+            RunState::Finished => "finished",
+            RunState::Failed => "failed",
+        };
+        let model = &config.model;
+        Ok(RunSummary {
+            name: self.name(),
+            state: state.to_owned(),
+            step: record.step,
+            steps: config.train.steps,
+            parameters: record.parameters,
+            val_loss: record.val_loss,
+            best_val_loss: record.best_val_loss,
+            seconds: record.seconds,
+            created: record.created,
+            device: record.device.map(|device| device.to_string()).unwrap_or_default(),
+            error: record.error,
+            notes: record.notes,
+            shape: format!("{} layers · {} channels · window {}", model.depth, model.width, model.context),
+            checkpoints: Checkpoints::new(self.checkpoints_folder()).list(),
+            foretold_seconds: record.foretold_seconds,
+        })
+    }
+
+    /// Gives another run of the same settings a checkpoint of this one and its metrics, to go on from.
+    pub(super) fn copy_checkpoint_to(&self, other: &Self, file: &str, config: &RunConfig) -> Result<()> {
+        let parameters = parameters_of(config)?;
+        let path = self.checkpoints_folder().join(file);
+        let (mut info, state) = read_state(&path, &parameters, Content::WeightsAndMoments)?;
+        info.config_crc32c = other.config_crc32c()?;
+        Checkpoints::new(other.checkpoints_folder()).save(&info, &parameters, &state, false)?;
+        if files::exists(&self.metrics_path()) {
+            files::copy(self.metrics_path(), other.metrics_path()).map_err(Error::io(self.metrics_path()))?;
+        }
+        let record = self.record()?;
+        other.save_record(&RunRecord {
+            state: RunState::Stopped,
+            step: info.step,
+            device: record.device,
+            parameters: record.parameters,
+            evaluate_whole_split: record.evaluate_whole_split,
+            val_loss: info.val_loss,
+            best_val_loss: info.best_val_loss,
+            notes: format!("from step {} of {}", info.step, self.name()),
+            ..other.record()?
+        })
+    }
+
+    /// About how many bytes a session of it writes: three checkpoints (the latest, the one before, the best) and a line of
+    /// metrics for every step.
+    pub fn bytes_to_write(&self) -> Result<u64> {
+        let config = self.config()?;
+        let parameters: usize = parameters_of(&config)?.iter().map(|parameter| parameter.ty.count()).sum();
+        let optimizer = Optimizer::of(&config.train);
+        let moments = u64::from(optimizer.first_moments()) + u64::from(optimizer.second_moments());
+        Ok(3 * 4 * parameters as u64 * (1 + moments) + 200 * config.train.steps)
     }
 
     /// Where its tokens and tokenizer are.

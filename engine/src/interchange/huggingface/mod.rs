@@ -11,7 +11,9 @@ mod weights;
 pub use architecture::Architecture;
 pub use card::CardFacts;
 
+use crate::data::prepare;
 use crate::error::{Error, Result};
+use crate::project::{Trained, parameters_of};
 use crate::tokenizer::Tokenizer;
 use glasshouse_protocol::RunConfig;
 use serde_json::{Value, json};
@@ -33,7 +35,7 @@ pub struct Export<'run> {
 /// Writes the folder and returns the names of its files. The folder is made; one that holds other files is refused.
 pub fn export(export: &Export<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     let architecture = Architecture::of(&export.config.model)?;
-    prepare(folder)?;
+    make_room(folder)?;
     let weights = weights::safetensors(&export.config.model, architecture, export.parameters)?;
     let end_of_text = export.tokenizer.end_of_text();
     let files: [(&str, Vec<u8>); 5] = [
@@ -55,6 +57,28 @@ pub fn export(export: &Export<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
+/// Exports a project's model with what its run and text say for the model card.
+pub fn export_trained(model: &Trained, folder: &Path) -> Result<Vec<PathBuf>> {
+    let record = model.run.record()?;
+    // The card can do without: a model whose text was thrown away is still a model.
+    let index = prepare::index(&model.run.data_folder()?).ok();
+    let index = index.as_ref();
+    let facts = CardFacts {
+        name: format!("{} ({})", model.run.project_name(), model.run.name()),
+        sources: index
+            .map(|index| index.sources.iter().map(|source| source.path.clone()).collect())
+            .unwrap_or_default(),
+        train_tokens: index.map_or(0, |index| index.train.tokens),
+        validation_tokens: index.map_or(0, |index| index.validation.tokens),
+        step: model.info.step,
+        validation_loss: model.info.val_loss,
+        device: record.device.map_or_else(|| "an unrecorded device".to_owned(), |device| device.to_string()),
+        parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
+    };
+    let Trained { config, tokenizer, parameters, .. } = model;
+    export(&Export { config, tokenizer, parameters, facts: &facts }, folder)
+}
+
 /// Names that an export writes; a folder may hold these and nothing else.
 const NAMES: [&str; 6] = [
     "config.json",
@@ -65,7 +89,7 @@ const NAMES: [&str; 6] = [
     "tokenizer.json",
 ];
 
-fn prepare(folder: &Path) -> Result<()> {
+fn make_room(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
         let name = entry.map_err(Error::io(folder))?.file_name();

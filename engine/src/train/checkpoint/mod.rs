@@ -15,6 +15,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
+use crate::protocol::CheckpointSummary;
 use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};
@@ -98,6 +99,29 @@ impl Checkpoints {
         }
         let reason = format!("no checkpoint of this run can be used. {}", notices.join(". "));
         Err(Error::bad_file(&self.folder, reason))
+    }
+
+    /// The checkpoints that can be loaded by now, oldest first.
+    pub fn list(&self) -> Vec<CheckpointSummary> {
+        let mut list: Vec<CheckpointSummary> = Vec::new();
+        let manifests = self.manifests(&mut Vec::new());
+        let newest_best = manifests.first().and_then(|(_, manifest)| manifest.best.as_ref());
+        for (_, manifest) in &manifests {
+            for entry in [Some(&manifest.latest), manifest.best.as_ref()].into_iter().flatten() {
+                if list.iter().all(|known| known.file != entry.file) {
+                    list.push(CheckpointSummary {
+                        file: entry.file.clone(),
+                        step: entry.step,
+                        val_loss: entry.val_loss,
+                        best: newest_best.is_some_and(|best| best.file == entry.file),
+                        resumable: true,
+                        bytes: entry.bytes,
+                    });
+                }
+            }
+        }
+        list.sort_by_key(|checkpoint| checkpoint.step);
+        list
     }
 
     /// Keeps the best checkpoint of the manifest that [`Checkpoints::load`] used, if its file is whole. To be called once

@@ -140,6 +140,8 @@ impl<'data> Trainer<'data> {
             failure: None,
             over: false,
             pace,
+            group_seconds: super::GROUP_SECONDS,
+            largest_group: super::LARGEST_GROUP,
             bad_steps: 0,
             _lock: lock,
         };

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
-use crate::protocol::RunConfig;
+use crate::protocol::{Event, RunConfig};
 use crate::storage;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use web_time::Instant;
 
 /// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
 const LARGEST_GROUP: u64 = 32;
-/// A group is cut so that it takes about this long: a request to stop waits for one group.
+/// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
 /// Steps in a row without a finite gradient after which a run has diverged.
 const DIVERGED_AFTER: u32 = 10;
@@ -76,6 +76,10 @@ pub struct Trainer<'data> {
     failure: Option<Error>,
     over: bool,
     pace: Pace,
+    /// Seconds that a group of steps may take.
+    group_seconds: f64,
+    /// Steps that a group may have.
+    largest_group: u64,
     /// Steps in a row that were skipped or whose loss was not finite.
     bad_steps: u32,
     _lock: RunLock,
@@ -149,6 +153,76 @@ impl Trainer<'_> {
     /// The executor with the current weights, to write a sample with.
     pub fn executor(&mut self) -> &mut Executor {
         &mut self.executor
+    }
+
+    /// Groups of steps are cut to about so many seconds. No number depends on it.
+    pub fn set_group_seconds(&mut self, seconds: f64) {
+        self.group_seconds = seconds;
+    }
+
+    /// Groups have at most so many steps: one, for a person who goes step by step.
+    pub fn limit_group(&mut self, steps: Option<u64>) {
+        self.largest_group = steps.unwrap_or(LARGEST_GROUP);
+    }
+
+    /// Whether [`Trainer::next`] has something to say without doing work.
+    pub fn has_news(&self) -> bool {
+        !self.ready.is_empty() || self.failure.is_some()
+    }
+
+    /// Changes the peak learning rate or the number of steps from the next step on; the schedule keeps its shape. The run's
+    /// file and metrics keep it, so that a resumed run does the same. Returns what to show.
+    ///
+    /// # Errors
+    /// The changed settings break a rule, or there are fewer steps than were done; nothing is changed then.
+    pub fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
+        let mut config = self.config.clone();
+        let mut changes = Vec::new();
+        if let Some(learning_rate) = learning_rate {
+            // The floor keeps its share of the peak, so that the whole curve is scaled.
+            let share = config.train.min_learning_rate / config.train.learning_rate;
+            changes.push(format!("learning rate {} to {learning_rate}", config.train.learning_rate));
+            config.train.learning_rate = learning_rate;
+            config.train.min_learning_rate = learning_rate * share;
+        }
+        if let Some(steps) = steps {
+            if steps <= self.step {
+                return Err(Error::Refused(format!(
+                    "{} steps are done already; stop the run, or give more",
+                    self.step
+                )));
+            }
+            changes.push(format!("steps {} to {steps}", config.train.steps));
+            config.train.steps = steps;
+        }
+        config.validate()?;
+        self.run.save_config(&config)?;
+        self.config = config;
+        self.config_crc32c = self.run.config_crc32c()?;
+        let text = format!("changed at step {}: {}", self.step, changes.join(", "));
+        let event = TrainEvent::Notice { text };
+        self.metrics.write(&event)?;
+        self.metrics.flush()?;
+        Ok(event)
+    }
+
+    /// Where the time of a step goes. The weights are as before.
+    ///
+    /// # Errors
+    /// The device keeps no times.
+    pub async fn profile(&mut self) -> Result<Event> {
+        let input = self.step_input(self.step)?;
+        // A profiled step on a GPU trains: it is undone.
+        let state = self.executor.state().await?;
+        let (entries, method) = self.executor.profile(&input).await?;
+        let driving = self.executor.drive(&input).await?;
+        self.executor.set_state(&state).await?;
+        Ok(Event::Profile {
+            entries,
+            step_ms: self.pace.step_seconds.unwrap_or(0.0) * 1e3,
+            driving_ms: driving.map_or(0.0, |cost| cost.seconds * 1e3),
+            method: method.to_owned(),
+        })
     }
 
     /// Optimizer steps done.
@@ -240,8 +314,8 @@ impl Trainer<'_> {
     }
 
     async fn train_group(&mut self) -> Result<()> {
-        let fitting = self.pace.step_seconds.map_or(1, |seconds| (GROUP_SECONDS / seconds) as u64);
-        let count = self.steps_to_boundary().min(fitting.clamp(1, LARGEST_GROUP));
+        let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group_seconds / seconds) as u64);
+        let count = self.steps_to_boundary().min(fitting.clamp(1, self.largest_group));
         let inputs =
             (self.step..self.step + count).map(|step| self.step_input(step)).collect::<Result<Vec<_>>>()?;
         let began = Instant::now();

@@ -1,0 +1,67 @@
+//! A trained model in a project: a run's settings, tokenizer and the weights of one of its checkpoints.
+
+use super::Run;
+use crate::data::prepare;
+use crate::error::{Error, Result};
+use crate::graph::Parameter;
+use crate::model::{Purpose, build};
+use crate::platform::files;
+use crate::protocol::RunConfig;
+use crate::tokenizer::Tokenizer;
+use crate::train::checkpoint::{CheckpointInfo, Checkpoints, Content, Which, read_state};
+use std::path::Path;
+
+/// A model that can write.
+#[derive(Debug)]
+pub struct Trained {
+    /// The run it comes from.
+    pub run: Run,
+    /// The run's settings.
+    pub config: RunConfig,
+    /// The run's tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Weights, as the arena lays them out.
+    pub parameters: Vec<f32>,
+    /// Where the run stood.
+    pub info: CheckpointInfo,
+    /// What was damaged and passed over, a line each.
+    pub notices: Vec<String>,
+}
+
+impl Trained {
+    /// Loads a checkpoint of a run: `best`, `latest`, a file's name among the run's checkpoints, or a path.
+    ///
+    /// # Errors
+    /// The run has no checkpoint, or the one that is named cannot be read or belongs to another model.
+    pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
+        let config = run.config()?;
+        let parameters = parameters_of(&config)?;
+        let (info, state, notices) = match checkpoint {
+            "best" | "latest" => {
+                let which = if checkpoint == "best" { Which::Best } else { Which::Latest };
+                let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+                let loaded = checkpoints.load(which, &parameters, Content::Weights)?.ok_or_else(|| {
+                    Error::Refused(format!("run {} has no checkpoint yet; train it first", run.name()))
+                })?;
+                (loaded.info, loaded.state, loaded.notices)
+            }
+            name => {
+                let listed = run.checkpoints_folder().join(name);
+                let path = if files::exists(&listed) { listed.as_path() } else { Path::new(name) };
+                if !files::exists(path) {
+                    let reason = "there is no such checkpoint; name best, latest, or a checkpoint's file";
+                    return Err(Error::bad_file(path, reason));
+                }
+                let (info, state) = read_state(path, &parameters, Content::Weights)?;
+                (info, state, Vec::new())
+            }
+        };
+        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
+        Ok(Self { run, config, tokenizer, parameters: state.parameters, info, notices })
+    }
+}
+
+/// The parameters of a run's model, in their order.
+pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
+    Ok(build(&config.model, Purpose::Window { time: 1 })?.graph.parameters)
+}

@@ -1,0 +1,131 @@
+//! The device of what is done from now on, and the reasons for it.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::gpu::{self, AdapterReport};
+use crate::plan::fit::Room;
+use crate::plan::lower::Target;
+use crate::platform;
+use crate::protocol::{DeviceSummary, Event, Parcel, Report, message};
+
+/// The chosen device.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ChosenDevice {
+    /// What [`crate::executor::Executor::open`] is asked for.
+    pub(super) request: String,
+    /// As people read it.
+    pub(super) summary: DeviceSummary,
+}
+
+impl ChosenDevice {
+    /// A wish that was not looked into yet.
+    pub(super) fn unknown(request: &str) -> Self {
+        Self { request: request.to_owned(), summary: cpu(String::new()) }
+    }
+
+    /// What kernels are chosen for.
+    pub(super) fn target(&self) -> Target {
+        Target { software: self.summary.kind == "software" }
+    }
+
+    /// What it offers, as far as it tells.
+    pub(super) fn room(&self) -> Room {
+        Room { memory: self.summary.memory, binding: self.summary.binding }
+    }
+}
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    pub(super) async fn list_devices(&mut self, id: u64) {
+        let adapters = gpu::devices().await;
+        let mut devices = vec![cpu(cpu_reason(&adapters))];
+        devices.extend(adapters.iter().map(|adapter| described(adapter, String::new())));
+        self.outlet.answer(id, Event::Devices { devices });
+    }
+
+    pub(super) async fn choose_device(&mut self, id: u64, wish: &str) -> Result<()> {
+        let adapters = gpu::devices().await;
+        let summary = match wish {
+            "auto" => match adapters.first().filter(|adapter| !adapter.software) {
+                Some(adapter) => {
+                    described(adapter, "chosen because it is a GPU, the fastest here".to_owned())
+                }
+                None => cpu(cpu_reason(&adapters)),
+            },
+            "cpu" => cpu("chosen by you".to_owned()),
+            "gpu" => match adapters.first() {
+                Some(adapter) => described(adapter, "the best adapter there is, asked for by you".to_owned()),
+                None => return Err(Error::Device(cpu_reason(&adapters))),
+            },
+            name => {
+                let wanted = name.to_lowercase();
+                let named = |adapter: &&AdapterReport| adapter.name.to_lowercase().contains(&wanted);
+                match adapters.iter().find(named) {
+                    Some(adapter) => described(adapter, "chosen by you".to_owned()),
+                    None => {
+                        let reason = format!("no adapter is called {name:?}; choose another in Settings");
+                        return Err(Error::Device(reason));
+                    }
+                }
+            }
+        };
+        let request = if summary.kind == "cpu" { "cpu".to_owned() } else { summary.request.clone() };
+        self.device = ChosenDevice { request, summary };
+        self.desk.forget_decoders();
+        self.outlet.answer(
+            id,
+            Event::Ready {
+                version: message::VERSION,
+                app_version: env!("CARGO_PKG_VERSION").to_owned(),
+                device: self.device.summary.clone(),
+                storage: self.storage.clone(),
+            },
+        );
+        Ok(())
+    }
+}
+
+/// Why it is the CPU, and how to get something faster.
+fn cpu_reason(adapters: &[AdapterReport]) -> String {
+    match adapters.first() {
+        Some(adapter) if adapter.software => format!(
+            "the only graphics adapter here, {}, is a program on the processor, and our own CPU code is many times as fast",
+            named(adapter)
+        ),
+        Some(_) => "the processor, beside the GPU".to_owned(),
+        None => platform::WITHOUT_GPU.to_owned(),
+    }
+}
+
+fn cpu(why: String) -> DeviceSummary {
+    let threads = platform::threads();
+    DeviceSummary {
+        request: "cpu".to_owned(),
+        name: "CPU".to_owned(),
+        kind: "cpu".to_owned(),
+        details: format!("{threads} {}", if threads == 1 { "thread" } else { "threads" }),
+        why,
+        memory: platform::available_memory(),
+        binding: None,
+        timestamps: true,
+    }
+}
+
+fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
+    let details = [adapter.backend.as_str(), adapter.driver.as_str(), &adapter.features.join(", ")];
+    let details: Vec<&str> = details.into_iter().filter(|text| !text.is_empty()).collect();
+    DeviceSummary {
+        // A browser's adapter has no name to ask for; there is one.
+        request: if adapter.name.is_empty() { "gpu".to_owned() } else { adapter.name.clone() },
+        name: named(adapter).to_owned(),
+        kind: if adapter.software { "software" } else { "gpu" }.to_owned(),
+        details: details.join(" · "),
+        why,
+        memory: None,
+        binding: Some(adapter.limits.binding_bytes.min(adapter.limits.buffer_bytes)),
+        timestamps: adapter.features.contains(&"timestamp-query"),
+    }
+}
+
+fn named(adapter: &AdapterReport) -> &str {
+    if adapter.name.is_empty() { "this browser's GPU" } else { &adapter.name }
+}

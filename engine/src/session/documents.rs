@@ -1,0 +1,153 @@
+//! The open project's text: files copied into its `documents` folder, or the embedded stories.
+
+use super::Session;
+use crate::data::survey::Survey;
+use crate::error::{Error, Result};
+use crate::platform::files;
+use crate::protocol::{DataConfig, Event, Parcel, Report};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Documents that answer a change of files.
+const PAGE: usize = 50;
+/// Endings that are text.
+const KINDS: [&str; 4] = ["txt", "md", "jsonl", "text"];
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    pub(super) fn add_documents(&mut self, id: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<()> {
+        let folder = self.opened()?.documents_folder();
+        files::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        if bytes.is_empty() {
+            for name in names {
+                copy_in(Path::new(name), &folder)?;
+            }
+        } else {
+            if names.len() != bytes.len() {
+                return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
+            }
+            for (name, content) in names.iter().zip(bytes) {
+                let path = free_place(&folder, Path::new(name))?;
+                files::write(&path, content).map_err(Error::io(&path))?;
+            }
+        }
+        self.documents_changed(id)
+    }
+
+    pub(super) fn remove_document(&mut self, id: u64, name: &str) -> Result<()> {
+        let folder = self.opened()?.documents_folder();
+        let path = folder.join(file_name(Path::new(name))?);
+        files::remove_file(&path).map_err(Error::io(&path))?;
+        self.documents_changed(id)
+    }
+
+    fn documents_changed(&mut self, id: u64) -> Result<()> {
+        let project = self.opened()?;
+        project.survey = None;
+        let validation = project.config.data.validation;
+        self.list_documents(id, "", 0, PAGE, validation)
+    }
+
+    pub(super) fn list_documents(
+        &mut self,
+        id: u64,
+        search: &str,
+        offset: usize,
+        count: usize,
+        validation: f64,
+    ) -> Result<()> {
+        let survey = self.survey()?;
+        let (found, documents) = survey.list(search, offset, count, validation)?;
+        let overview = survey.overview(validation);
+        let search = search.to_owned();
+        self.outlet.answer(id, Event::Documents { overview, search, offset, found, documents });
+        Ok(())
+    }
+
+    pub(super) fn read_document(&mut self, id: u64, number: u64) -> Result<()> {
+        let (text, cut) = self.survey()?.read(number)?;
+        self.outlet.answer(id, Event::Document { number, text, cut });
+        Ok(())
+    }
+
+    /// What is known of the project's documents, read once.
+    pub(super) fn survey(&mut self) -> Result<&Survey> {
+        let data = self.data_config()?;
+        let project = self.opened()?;
+        if project.survey.as_ref().is_none_or(|(of, _)| *of != data) {
+            project.survey = Some((data.clone(), Survey::of(&data)?));
+        }
+        match &project.survey {
+            Some((_, survey)) => Ok(survey),
+            None => Err(Error::Internal("a survey that was just made".to_owned())),
+        }
+    }
+
+    /// Where the project's text comes from: its own documents, or what its latest run was given on a command line, or the
+    /// embedded stories.
+    pub(super) fn data_config(&mut self) -> Result<DataConfig> {
+        let project = self.opened()?;
+        let folder = project.documents_folder();
+        let own = !list(&folder).is_empty();
+        let given = &project.config.data;
+        let paths = if own {
+            vec![folder.display().to_string()]
+        } else if given.paths.iter().all(|path| files::exists(Path::new(path)) && Path::new(path) != folder) {
+            given.paths.clone()
+        } else {
+            Vec::new()
+        };
+        Ok(DataConfig { paths, ..given.clone() })
+    }
+}
+
+/// The text files in a folder.
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| is_text(path)).collect()
+}
+
+fn is_text(path: &Path) -> bool {
+    let kind = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
+    KINDS.contains(&kind.as_str())
+}
+
+/// Copies a file, or every text in a folder.
+fn copy_in(from: &Path, folder: &Path) -> Result<()> {
+    if files::is_dir(from) {
+        let texts = list(from);
+        if texts.is_empty() {
+            return Err(Error::bad_file(from, "the folder holds no .txt, .md or .jsonl file"));
+        }
+        return texts.iter().try_for_each(|path| copy_in(path, folder));
+    }
+    let to = free_place(folder, from)?;
+    files::copy(from, &to).map_err(Error::io(from))?;
+    Ok(())
+}
+
+/// A path's last name, for files that stay inside a folder.
+fn file_name(path: &Path) -> Result<&OsStr> {
+    let refused = || Error::bad_file(path, "this is no file name");
+    path.file_name().ok_or_else(refused)
+}
+
+/// A place for a text file in the folder: its own name, or with a number behind it where that is taken.
+fn free_place(folder: &Path, name: &Path) -> Result<PathBuf> {
+    let name = Path::new(file_name(name)?);
+    if !is_text(name) {
+        return Err(Error::bad_file(
+            name,
+            "only .txt, .md and .jsonl files are read; save it as one of them first",
+        ));
+    }
+    let plain = folder.join(name);
+    if !files::exists(&plain) {
+        return Ok(plain);
+    }
+    let stem = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let kind = name.extension().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered = (2..).map(|number| folder.join(format!("{stem} {number}.{kind}")));
+    let free = |path: &PathBuf| !files::exists(path);
+    numbered.take(10_000).find(free).ok_or_else(|| Error::bad_file(name, "too many files of this name"))
+}

@@ -1,0 +1,107 @@
+//! Needs, forecasts and measurements of runs that were not trained yet.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::measure::{Extent, Measurement, measure};
+use crate::model::training_graphs;
+use crate::plan::estimate::{estimate, flops_by_scope};
+use crate::plan::fit::fit;
+use crate::protocol::{Event, Parcel, PlanSummary, Report, RunConfig};
+
+/// Seconds of a measurement.
+const MEASURED: f64 = 2.0;
+
+/// How fast a device was found to be.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pace {
+    device: String,
+    flops_per_s: f64,
+}
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    pub(super) fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+        config.validate()?;
+        let needs = estimate(&config.model, &config.train, &self.device.target())?;
+        let graph = training_graphs(&config.model, &config.train)?.train;
+        let names = graph.parameters.iter();
+        let plan = PlanSummary {
+            parameters: needs.parameters as u64,
+            parameters_by_part: needs
+                .parameters_by_part
+                .iter()
+                .map(|(part, count)| ((*part).to_owned(), *count as u64))
+                .collect(),
+            tensors: names.map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone())).collect(),
+            bytes_by_kind: needs
+                .bytes
+                .by_kind
+                .iter()
+                .map(|(kind, bytes)| (kind.name().to_owned(), *bytes))
+                .collect(),
+            bytes: needs.bytes.total,
+            largest_binding: needs.bytes.largest_binding,
+            dispatches_per_step: needs.dispatches_per_step,
+            flops_per_token: needs.flops_per_token,
+            tokens_per_step: tokens_per_step(config),
+            flops_by_scope: flops_by_scope(&graph),
+            fits: self.device.room().holds(&needs),
+            run_seconds: self.foretold_seconds(config),
+        };
+        self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
+        Ok(())
+    }
+
+    /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations.
+    pub(super) fn foretold_seconds(&self, config: &RunConfig) -> Option<f64> {
+        let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
+        let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
+        let tokens = (config.train.steps * tokens_per_step(config)) as f64;
+        Some(tokens * needs.flops_per_token / pace.flops_per_s.max(1.0))
+    }
+
+    pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+        let measured = self.measured(config, Extent::Seconds(MEASURED)).await?;
+        self.pace =
+            Some(Pace { device: self.device.summary.name.clone(), flops_per_s: measured.flops_per_s });
+        let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
+        self.outlet.answer(
+            id,
+            Event::Measured {
+                ms_per_step: measured.ms_per_step,
+                tokens_per_s: measured.tokens_per_s,
+                flops_per_s: measured.flops_per_s,
+                device: self.device.summary.name.clone(),
+                run_seconds,
+            },
+        );
+        Ok(())
+    }
+
+    pub(super) async fn bench(&mut self, id: u64, config: &RunConfig, repeats: usize) -> Result<()> {
+        let measured = self.measured(config, Extent::Steps(repeats as u64)).await?;
+        let report = serde_json::to_value(&measured).map_err(|error| Error::Internal(error.to_string()))?;
+        self.outlet.answer(id, Event::Bench { report });
+        Ok(())
+    }
+
+    async fn measured(&mut self, config: &RunConfig, extent: Extent) -> Result<Measurement> {
+        config.validate()?;
+        let (measured, warning) = measure(config, &self.device.request, self.options.threads, extent).await?;
+        if let Some(warning) = warning {
+            self.outlet.notice(warning);
+        }
+        Ok(measured)
+    }
+
+    pub(super) fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+        config.validate()?;
+        let (config, changes) = fit(config, &self.device.target(), self.device.room())?;
+        self.outlet.answer(id, Event::Fitted { config: Box::new(config), changes });
+        Ok(())
+    }
+}
+
+/// Training tokens of one optimizer step.
+pub(super) fn tokens_per_step(config: &RunConfig) -> u64 {
+    (config.train.batch * config.train.accumulate * config.model.context) as u64
+}

@@ -1,0 +1,167 @@
+//! The shelf of projects, and the open one.
+
+use super::Session;
+use crate::data::{self, Prepared, survey::Survey};
+use crate::error::{Error, Result};
+use crate::platform::{self, files};
+use crate::project::{Project, archive, shelf};
+use crate::protocol::{DataConfig, Event, Parcel, ProjectSummary, Report, RunConfig, presets};
+use std::path::{Path, PathBuf};
+
+/// Longest `.glasshouse` file that is taken in.
+const LARGEST_ARCHIVE: u64 = 4 << 30;
+
+/// The open project.
+pub(super) struct OpenProject {
+    pub(super) id: String,
+    pub(super) project: Project,
+    /// Settings of its next run.
+    pub(super) config: RunConfig,
+    /// Documents, and the settings that they were read by.
+    pub(super) survey: Option<(DataConfig, Survey)>,
+    /// Tokenizer and tokens.
+    pub(super) prepared: Option<Prepared>,
+    /// How often the text uses each token of the vocabulary, once it was counted.
+    pub(super) counts: Option<Vec<u64>>,
+    /// Tells other tabs and programs that the project is taken.
+    _lock: platform::storage::ProjectLock,
+}
+
+impl OpenProject {
+    pub(super) fn documents_folder(&self) -> PathBuf {
+        self.project.folder().join("documents")
+    }
+}
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    /// The open project.
+    pub(super) fn opened(&mut self) -> Result<&mut OpenProject> {
+        let none = || Error::Refused("no project is open; open one on Home, or make one".to_owned());
+        self.project.as_mut().ok_or_else(none)
+    }
+
+    pub(super) fn is_open(&self, id: &str) -> bool {
+        self.project.as_ref().is_some_and(|open| open.id == id)
+    }
+
+    pub(super) async fn list_projects(&mut self, id: u64) -> Result<()> {
+        self.storage = platform::storage::summary(&self.options.shelf).await;
+        let projects = self.shelf.list()?;
+        self.outlet.answer(id, Event::Projects { projects, storage: self.storage.clone() });
+        Ok(())
+    }
+
+    pub(super) async fn create_project(&mut self, id: u64, name: &str) -> Result<()> {
+        let project = self.shelf.create(name)?;
+        self.open_project(id, &project).await?;
+        self.list_projects(id).await
+    }
+
+    pub(super) fn close_project(&mut self) {
+        self.project = None;
+        self.desk.clear();
+    }
+
+    /// Opens a project of the shelf, or natively any project folder.
+    pub(super) async fn open_project(&mut self, id: u64, project: &str) -> Result<()> {
+        let folder = match self.shelf.path_of(project) {
+            Ok(folder) => folder,
+            Err(error) => {
+                let elsewhere = PathBuf::from(project);
+                if !elsewhere.is_absolute() || !files::is_dir(&elsewhere) {
+                    return Err(error);
+                }
+                elsewhere
+            }
+        };
+        platform::storage::load(&folder).await?;
+        let opened = Project::open(&folder)?;
+        if !self.is_open(project) {
+            let lock = platform::storage::lock_project(&folder).await?;
+            self.close_project();
+            let config = match opened.runs()?.last() {
+                Some(run) => run.config()?,
+                None => first_config()?,
+            };
+            let prepared =
+                opened.runs()?.last().and_then(|run| data::prepare::open(&run.data_folder().ok()?).ok());
+            self.project = Some(OpenProject {
+                id: project.to_owned(),
+                project: opened,
+                config,
+                survey: None,
+                prepared,
+                counts: None,
+                _lock: lock,
+            });
+        }
+        self.tell_opened(id, &folder)
+    }
+
+    fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
+        let tokenizer = self.tokenizer_summary()?;
+        let open = self.opened()?;
+        let runs =
+            open.project.runs()?.iter().map(crate::project::Run::summary).collect::<Result<Vec<_>>>()?;
+        let project: ProjectSummary = shelf::summary(&open.id, folder);
+        let config = Box::new(open.config.clone());
+        self.outlet.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });
+        Ok(())
+    }
+
+    pub(super) async fn duplicate_project(&mut self, id: u64, project: &str, name: &str) -> Result<()> {
+        platform::storage::load(&self.shelf.path_of(project)?).await?;
+        self.shelf.duplicate(project, name)?;
+        self.list_projects(id).await
+    }
+
+    pub(super) async fn export_project(&mut self, id: u64, project: &str, to: Option<String>) -> Result<()> {
+        let folder = match &self.project {
+            Some(open) if open.id == project => open.project.folder().to_owned(),
+            _ => self.shelf.path_of(project)?,
+        };
+        platform::storage::load(&folder).await?;
+        let bytes = archive::pack(&folder)?;
+        let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
+        match &to {
+            Some(path) => {
+                crate::storage::write_atomically(Path::new(path), &bytes)?;
+                self.outlet.answer(id, Event::ProjectExported { name, path: to });
+            }
+            None => self.outlet.answer_with(id, Event::ProjectExported { name, path: None }, vec![bytes]),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn import_project(
+        &mut self,
+        id: u64,
+        name: Option<&str>,
+        from: Option<String>,
+        bytes: Vec<Vec<u8>>,
+    ) -> Result<()> {
+        let content = match (from, bytes.into_iter().next()) {
+            (Some(path), _) => {
+                let path = Path::new(&path);
+                let size = files::metadata(path).map_err(Error::io(path))?.len();
+                if size > LARGEST_ARCHIVE {
+                    return Err(Error::bad_file(
+                        path,
+                        format!("{size} bytes are too many for a project file"),
+                    ));
+                }
+                files::read(path).map_err(Error::io(path))?
+            }
+            (None, Some(content)) => content,
+            (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
+        };
+        let project = self.shelf.import(&content, name)?;
+        self.open_project(id, &project).await?;
+        self.list_projects(id).await
+    }
+}
+
+/// Settings of a project's first run.
+fn first_config() -> Result<RunConfig> {
+    presets::preset("first-stories").map_err(Error::Internal)
+}

@@ -1,0 +1,214 @@
+//! The open project's tokenizer: trained, tried on texts, its vocabulary listed and compared.
+
+use super::Session;
+use crate::data::{self, Prepared, Progress, Split};
+use crate::error::{Error, Result};
+use crate::platform;
+use crate::protocol::{
+    CompressionSummary, Event, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
+    TokenizerSummary, VocabularyEntry, VocabularyOrder,
+};
+use crate::tokenizer::Tokenizer;
+use std::collections::HashMap;
+
+/// Longest text that is cut into tokens for looking at, in characters.
+const LOOKED_AT: usize = 5_000;
+/// Bytes of the project's text on which tokenizers are compared.
+const COMPARED: usize = 400_000;
+/// Tokens that are counted at a time.
+const COUNTED: usize = 1 << 16;
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    pub(super) fn train_tokenizer(
+        &mut self,
+        id: u64,
+        tokenizer: TokenizerConfig,
+        validation: f64,
+    ) -> Result<()> {
+        let mut config = self.opened()?.config.clone();
+        config.data = self.data_config()?;
+        config.data.validation = validation;
+        config.tokenizer = tokenizer;
+        let prepared = self.prepare(id, &config)?;
+        let project = self.opened()?;
+        config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+        project.config = config;
+        project.prepared = Some(prepared);
+        project.counts = None;
+        let summary = self.tokenizer_summary()?;
+        let missing = || Error::Internal("a tokenizer that was just trained".to_owned());
+        self.outlet.answer(id, Event::TokenizerReady { tokenizer: summary.ok_or_else(missing)? });
+        Ok(())
+    }
+
+    /// Prepares a run's text in the open project and says how far it is.
+    pub(super) fn prepare(&mut self, id: u64, config: &crate::protocol::RunConfig) -> Result<Prepared> {
+        let folder = self.opened()?.project.folder().to_owned();
+        let outlet = &mut self.outlet;
+        let mut told = None;
+        data::prepare(config, &folder, &mut |progress| {
+            let (stage, done, total) = match progress {
+                Progress::Reused => ("reused", 0, 0),
+                Progress::Reading { bytes, total } => ("reading", bytes, total),
+                Progress::Training => ("training", 0, 0),
+                Progress::Encoding { bytes, total } => ("encoding", bytes, total),
+            };
+            // A hundred per stage are as good as ten thousand.
+            let share = (stage, done * 100 / total.max(1));
+            if told != Some(share) {
+                told = Some(share);
+                outlet.answer(id, Event::Preparing { stage: stage.to_owned(), done, total });
+            }
+            outlet.beat("preparing the text");
+        })
+    }
+
+    fn prepared(&mut self) -> Result<&Prepared> {
+        let none =
+            || Error::Refused("the project has no tokenizer yet; train one on the Tokenizer page".to_owned());
+        self.opened()?.prepared.as_ref().ok_or_else(none)
+    }
+
+    /// How often the text uses each token, counted once.
+    fn counts(&mut self) -> Result<Vec<u64>> {
+        if let Some(counts) = &self.opened()?.counts {
+            return Ok(counts.clone());
+        }
+        let Prepared { tokenizer, store, .. } = self.prepared()?;
+        let mut counts = vec![0; tokenizer.vocabulary_size()];
+        for split in [Split::Train, Split::Validation] {
+            let length = store.len(split);
+            let mut at = 0;
+            while at < length {
+                let count = COUNTED.min((length - at) as usize);
+                for token in store.read(split, at, count)? {
+                    if let Some(entry) = counts.get_mut(token as usize) {
+                        *entry += 1;
+                    }
+                }
+                at += count as u64;
+            }
+        }
+        self.opened()?.counts = Some(counts.clone());
+        Ok(counts)
+    }
+
+    /// About the project's tokenizer; `None` before it has one.
+    pub(super) fn tokenizer_summary(&mut self) -> Result<Option<TokenizerSummary>> {
+        if self.opened()?.prepared.is_none() {
+            return Ok(None);
+        }
+        let unused = self.counts()?.iter().filter(|count| **count == 0).count();
+        let config = self.opened()?.config.tokenizer.clone();
+        let Prepared { tokenizer, store, .. } = self.prepared()?;
+        let (train_tokens, validation_tokens) = (store.len(Split::Train), store.len(Split::Validation));
+        let bytes = store.index().map_or(0, |index| index.bytes);
+        Ok(Some(TokenizerSummary {
+            config,
+            vocabulary: tokenizer.vocabulary_size(),
+            train_tokens,
+            validation_tokens,
+            bytes_per_token: bytes as f64 / (train_tokens + validation_tokens).max(1) as f64,
+            unused,
+            merges: tokenizer.merges()?.is_some(),
+        }))
+    }
+
+    pub(super) fn tokenize(&mut self, id: u64, text: String) -> Result<()> {
+        let Prepared { tokenizer, .. } = self.prepared()?;
+        let looked_at: String = text.chars().take(LOOKED_AT).collect();
+        let tokens = tokenizer.encode(&looked_at)?.iter().map(|token| tokenizer.describe(*token)).collect();
+        let lost = tokenizer.unknown_characters(&looked_at).into_iter().collect();
+        self.outlet.answer(id, Event::Tokens { text, tokens, lost });
+        Ok(())
+    }
+
+    pub(super) fn list_vocabulary(
+        &mut self,
+        id: u64,
+        search: &str,
+        order: VocabularyOrder,
+        offset: usize,
+        count: usize,
+    ) -> Result<()> {
+        let counts = self.counts()?;
+        let Prepared { tokenizer, .. } = self.prepared()?;
+        let needle = search.to_lowercase();
+        let mut found: Vec<TokenSummary> = (0..tokenizer.vocabulary_size() as u32)
+            .map(|token| tokenizer.describe(token))
+            .filter(|token| needle.is_empty() || token.text.to_lowercase().contains(&needle))
+            .collect();
+        let uses = |token: &TokenSummary| counts.get(token.id as usize).copied().unwrap_or(0);
+        match order {
+            VocabularyOrder::Id => {}
+            VocabularyOrder::MostUsed => found.sort_by_key(|token| std::cmp::Reverse(uses(token))),
+            VocabularyOrder::LeastUsed => found.sort_by_key(uses),
+            VocabularyOrder::Longest => {
+                found.sort_by_key(|token| std::cmp::Reverse(token.text.chars().count()));
+            }
+        }
+        let parts = match tokenizer.merges()? {
+            Some(merges) => merges.parts(),
+            None => HashMap::new(),
+        };
+        let shown = |spelled: &str| match tokenizer.id(spelled) {
+            Some(id) => tokenizer.describe(id).text,
+            None => spelled.to_owned(),
+        };
+        let entry = |token: &TokenSummary| VocabularyEntry {
+            id: token.id,
+            text: token.text.clone(),
+            count: uses(token),
+            parts: tokenizer
+                .token(token.id)
+                .and_then(|spelled| parts.get(&spelled))
+                .map(|(left, right)| (shown(left), shown(right))),
+        };
+        let entries = found.iter().skip(offset).take(count).map(entry).collect();
+        self.outlet.answer(id, Event::Vocabulary { found: found.len(), offset, entries });
+        Ok(())
+    }
+
+    pub(super) fn replay_merges(&mut self, id: u64, text: &str) -> Result<()> {
+        let (pieces, steps) = self.prepared()?.tokenizer.replay(text)?;
+        self.outlet.answer(id, Event::MergeReplay { pieces, steps });
+        Ok(())
+    }
+
+    pub(super) async fn compare_tokenizers(&mut self, id: u64, candidates: &[TokenizerConfig]) -> Result<()> {
+        let texts = self.survey()?.sample(COMPARED)?;
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let row = |tokenizer: &Tokenizer, config: &TokenizerConfig, current| {
+            let tokens: usize = tokenizer.encode_many(&texts)?.iter().map(Vec::len).sum();
+            Ok::<_, Error>(CompressionSummary {
+                name: name_of(config),
+                vocabulary: tokenizer.vocabulary_size(),
+                bytes_per_token: bytes as f64 / tokens.max(1) as f64,
+                current,
+            })
+        };
+        let mut rows = Vec::new();
+        let own = self.opened()?.config.tokenizer.clone();
+        if let Ok(Prepared { tokenizer, .. }) = self.prepared() {
+            rows.push(row(tokenizer, &own, true)?);
+        }
+        for config in candidates {
+            rows.push(row(&Tokenizer::train(config, &texts)?, config, false)?);
+            self.outlet.beat("");
+            platform::yield_now().await;
+        }
+        self.outlet.answer(id, Event::Compression { rows });
+        Ok(())
+    }
+}
+
+fn name_of(config: &TokenizerConfig) -> String {
+    match config.kind {
+        TokenizerKind::Byte => "byte".to_owned(),
+        TokenizerKind::Char => "char".to_owned(),
+        TokenizerKind::Bpe => format!("bpe {}", config.vocabulary),
+        TokenizerKind::WordPiece => format!("wordpiece {}", config.vocabulary),
+        TokenizerKind::Unigram => format!("unigram {}", config.vocabulary),
+    }
+}

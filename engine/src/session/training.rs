@@ -1,0 +1,373 @@
+//! A run in training: groups of steps, and everything else between them.
+
+use super::{After, Session};
+use crate::data::{self, Batches, Prepared};
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::executor::update::Optimizer;
+use crate::generate::Decoder;
+use crate::model::training_graphs;
+use crate::platform;
+use crate::project::Run;
+use crate::protocol::{
+    Command, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunSummary, TrainEvent, TrainingState,
+};
+use crate::train::{Options, Progress, SampleRequest, Trainer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use web_time::{Duration, Instant};
+
+/// Steps are told of this often: a screen shows no more.
+const TOLD: Duration = Duration::from_millis(40);
+/// Seconds of a group of steps, between which requests are served.
+const GROUP: f64 = 0.05;
+
+/// What is to be trained.
+pub(super) struct Job {
+    id: u64,
+    what: What,
+    stop_after: Option<u64>,
+}
+
+enum What {
+    Start(Box<RunConfig>),
+    Resume(Option<String>),
+}
+
+impl Job {
+    pub(super) fn start(id: u64, config: RunConfig, stop_after: Option<u64>) -> Self {
+        Self { id, what: What::Start(Box::new(config)), stop_after }
+    }
+
+    pub(super) fn resume(id: u64, run: Option<String>, stop_after: Option<u64>) -> Self {
+        Self { id, what: What::Resume(run), stop_after }
+    }
+}
+
+/// The run in training, for whoever serves a request meanwhile.
+pub(super) struct Live<'live, 'data> {
+    pub(super) trainer: &'live mut Trainer<'data>,
+    pub(super) control: &'live mut Control,
+}
+
+/// What was asked of the run.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    /// Hold after the step in flight.
+    paused: bool,
+    /// One more step, paused or not.
+    single: bool,
+    /// Finish and save; the trainer sees it too.
+    stop: Arc<AtomicBool>,
+}
+
+impl Control {
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn state(&self) -> TrainingState {
+        match (self.stopping(), self.paused) {
+            (true, _) => TrainingState::Stopping,
+            (false, true) => TrainingState::Paused,
+            (false, false) => TrainingState::Running,
+        }
+    }
+}
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    /// Trains a run to its end or to a stop.
+    pub(super) async fn train(&mut self, job: Job) {
+        let id = job.id;
+        let trained = self.prepare_and_follow(job).await;
+        self.keep_files().await;
+        match trained {
+            Ok(run) => {
+                self.outlet.answer(id, Event::TrainingEnded { run });
+                self.outlet.finished(id);
+            }
+            Err(error) => {
+                self.outlet.failed(Some(id), &error);
+                self.say_state(TrainingState::Idle, 0, 0);
+            }
+        }
+    }
+
+    fn say_state(&self, state: TrainingState, step: u64, steps: u64) {
+        self.outlet.say(Event::TrainingState { state, step, steps });
+    }
+
+    async fn prepare_and_follow(&mut self, job: Job) -> Result<RunSummary> {
+        self.opened()?;
+        self.say_state(TrainingState::Preparing, 0, 0);
+        let resuming = matches!(job.what, What::Resume(_));
+        let (config, prepared, run) = match job.what {
+            What::Start(config) => {
+                let mut config = *config;
+                config.data = DataOf { own: self.data_config()?, wish: &config }.merged();
+                let prepared = self.prepare(job.id, &config)?;
+                config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+                config.device.clone_from(&self.device.request);
+                config.validate()?;
+                (config, prepared, None)
+            }
+            What::Resume(name) => {
+                let run = match name {
+                    Some(name) => self.run_named(&name)?,
+                    None => self.opened()?.project.latest_run()?,
+                };
+                (run.config()?, data::prepare::open(&run.data_folder()?)?, Some(run))
+            }
+        };
+        self.adopt(&config, &prepared, run.as_ref())?;
+        let foretold = match &run {
+            Some(run) => run.record()?.foretold_seconds,
+            None => self.foretold_seconds(&config),
+        };
+        let graphs = training_graphs(&config.model, &config.train)?;
+        let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
+        let device = self.device.request.clone();
+        let threads = self.options.threads;
+        let (mut executor, warning) =
+            Executor::open(&device, &graphs, Optimizer::of(&config.train), threads).await?;
+        if let Some(warning) = warning {
+            self.outlet.notice(warning);
+        }
+        executor.set_interactive(self.visible);
+        let run = match run {
+            Some(run) => run,
+            None => {
+                let run = self.opened()?.project.create_run(&config, &prepared.folder)?;
+                run.save_foretold_seconds(foretold)?;
+                run
+            }
+        };
+        self.warn_of_full_storage(&run).await?;
+        let mut control = Control::default();
+        let options =
+            Options { stop_after: job.stop_after, stop: control.stop.clone(), ..Options::default() };
+        let mut trainer = if resuming {
+            Trainer::resume(run, &graphs, batches, executor, options).await?
+        } else {
+            Trainer::start(run, &graphs, batches, executor, options).await?
+        };
+        trainer.set_group_seconds(GROUP);
+        let began = Event::TrainingBegan {
+            run: trainer.run().summary()?,
+            device: self.device.summary.clone(),
+            step: trainer.step(),
+            foretold_seconds: foretold,
+        };
+        self.outlet.answer(job.id, began);
+        self.follow(job.id, &mut trainer, &mut control, &prepared).await?;
+        trainer.run().summary()
+    }
+
+    /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.
+    fn adopt(&mut self, config: &RunConfig, prepared: &Prepared, run: Option<&Run>) -> Result<()> {
+        let again = data::prepare::open(&prepared.folder)?;
+        let project = self.opened()?;
+        project.prepared = Some(again);
+        project.counts = None;
+        if run.is_none() {
+            project.config = config.clone();
+        }
+        Ok(())
+    }
+
+    /// Says beforehand when the room for checkpoints will not do.
+    async fn warn_of_full_storage(&mut self, run: &Run) -> Result<()> {
+        let needed = run.bytes_to_write()?;
+        let available = platform::storage::available(run.folder()).await;
+        if let Some(available) = available.filter(|available| *available < needed) {
+            self.outlet.notice(format!(
+                "the run will write about {needed} bytes and there is room for {available}: free some space before its \
+                 first checkpoint"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Steps, events and requests in turn.
+    async fn follow(
+        &mut self,
+        id: u64,
+        trainer: &mut Trainer<'_>,
+        control: &mut Control,
+        prepared: &Prepared,
+    ) -> Result<()> {
+        let mut told = Told { events: Vec::new(), last: Instant::now() };
+        loop {
+            while let Some(request) = self.inbox.try_next() {
+                told.tell(id, &self.outlet);
+                let live = Live { trainer: &mut *trainer, control: &mut *control };
+                if let After::Train(_) = self.serve(request, Some(live)).await {
+                    return Err(Error::Internal("a second run while one trains".to_owned()));
+                }
+            }
+            if self.inbox.is_closed() {
+                control.stop.store(true, Ordering::Relaxed);
+            }
+            if control.paused && !control.single && !control.stopping() && !trainer.has_news() {
+                told.tell(id, &self.outlet);
+                self.wait_paused().await;
+                continue;
+            }
+            trainer.limit_group(if control.single { Some(1) } else { None });
+            let steps = trainer.config().train.steps;
+            let step = trainer.step();
+            let progress = {
+                let Self { inbox, outlet, .. } = self;
+                let next = trainer.next();
+                inbox.meanwhile(next, |request| urgent(request, control, outlet, (step, steps))).await?
+            };
+            match progress {
+                Progress::Event(event) => {
+                    if let TrainEvent::Step { .. } = event {
+                        control.single = false;
+                    }
+                    let rare = !matches!(event, TrainEvent::Step { .. });
+                    let lasting = matches!(event, TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. });
+                    told.events.push(event);
+                    if rare || told.last.elapsed() >= TOLD {
+                        told.tell(id, &self.outlet);
+                    }
+                    if lasting {
+                        self.keep_files().await;
+                    }
+                }
+                Progress::SampleDue(request) => {
+                    let event = match self.sample(trainer, prepared, &request).await {
+                        Ok(text) => trainer.sample_written(text)?,
+                        Err(error) => trainer.sample_failed(&error.to_string())?,
+                    };
+                    told.events.push(event);
+                    told.tell(id, &self.outlet);
+                }
+                Progress::Over => break,
+            }
+            if !trainer.has_news() {
+                self.carry_on_writing().await;
+                self.outlet.beat("training");
+                platform::yield_now().await;
+            }
+        }
+        told.tell(id, &self.outlet);
+        Ok(())
+    }
+
+    /// While a run is held, texts are carried on; else the next request is waited for.
+    async fn wait_paused(&mut self) {
+        if self.desk.is_idle() {
+            if let Some(request) = self.inbox.next().await {
+                self.inbox.put_back(request);
+            }
+        } else {
+            self.carry_on_writing().await;
+            platform::yield_now().await;
+        }
+    }
+
+    /// Writes a sample with the weights as they are, on the device that trains.
+    async fn sample(
+        &mut self,
+        trainer: &mut Trainer<'_>,
+        prepared: &Prepared,
+        request: &SampleRequest,
+    ) -> Result<String> {
+        let model = trainer.config().model.clone();
+        let parameters = trainer.executor().state().await?.parameters;
+        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
+        let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
+        let mut generation =
+            super::writing::begin(&mut decoder, &prepared.tokenizer, &request.prompt, &config).await?;
+        while !generation.is_over() {
+            generation.next(&mut decoder).await?;
+            self.outlet.beat("writing a sample");
+            platform::yield_now().await;
+        }
+        Ok(format!("{}{}", request.prompt, generation.finish().text))
+    }
+
+    /// Pause, go on, one step, stop, changes and profiles.
+    pub(super) async fn steer(&mut self, id: u64, command: &Command, live: Live<'_, '_>) -> Result<()> {
+        let Live { trainer, control } = live;
+        match command {
+            Command::Pause => control.paused = true,
+            Command::Continue => {
+                control.paused = false;
+                control.single = false;
+            }
+            Command::StepOnce => {
+                control.paused = true;
+                control.single = true;
+            }
+            Command::StopTraining => control.stop.store(true, Ordering::Relaxed),
+            Command::ChangeTraining { learning_rate, steps } => {
+                let event = trainer.change(*learning_rate, *steps)?;
+                self.outlet.answer(id, Event::Training { events: vec![event] });
+            }
+            Command::ProfileStep => {
+                let profile = trainer.profile().await?;
+                self.outlet.answer(id, profile);
+            }
+            _ => return Err(Error::Internal("not a command for a run".to_owned())),
+        }
+        let steps = trainer.config().train.steps;
+        self.outlet.answer(id, Event::TrainingState { state: control.state(), step: trainer.step(), steps });
+        Ok(())
+    }
+}
+
+/// What is answered in the midst of a step: requests to hold and to end. Everything else waits for its end.
+fn urgent<Tell: Fn(Parcel<Report>)>(
+    request: Option<Parcel<Request>>,
+    control: &mut Control,
+    outlet: &super::Outlet<Tell>,
+    (step, steps): (u64, u64),
+) -> Option<Parcel<Request>> {
+    let Some(request) = request else {
+        control.stop.store(true, Ordering::Relaxed);
+        return None;
+    };
+    match request.body.command {
+        Command::Pause => control.paused = true,
+        Command::StopTraining => control.stop.store(true, Ordering::Relaxed),
+        _ => return Some(request),
+    }
+    let id = request.body.id;
+    outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
+    outlet.finished(id);
+    None
+}
+
+/// Events of a run that wait to be told together.
+struct Told {
+    events: Vec<TrainEvent>,
+    last: Instant,
+}
+
+impl Told {
+    fn tell<Tell: Fn(Parcel<Report>)>(&mut self, id: u64, outlet: &super::Outlet<Tell>) {
+        if !self.events.is_empty() {
+            outlet.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
+        }
+        self.last = Instant::now();
+    }
+}
+
+/// The project's text with what the run wishes of it.
+struct DataOf<'run> {
+    own: crate::protocol::DataConfig,
+    wish: &'run RunConfig,
+}
+
+impl DataOf<'_> {
+    fn merged(self) -> crate::protocol::DataConfig {
+        crate::protocol::DataConfig {
+            validation: self.wish.data.validation,
+            corpus_bytes: self.wish.data.corpus_bytes,
+            ..self.own
+        }
+    }
+}

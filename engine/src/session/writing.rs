@@ -1,0 +1,316 @@
+//! Texts under way: each is carried on by a few tokens at a time, between other work.
+
+use super::Session;
+use super::training::Live;
+use crate::cpu::CpuDecoder;
+use crate::error::{Error, Result};
+use crate::generate::sampler::{self, Explained, Sampling};
+use crate::generate::{Decoder, Ending, Generation};
+use crate::project::Trained;
+use crate::protocol::{
+    Candidate, Event, GenerateConfig, ModelConfig, Parcel, Report, WeightSource, WrittenToken,
+};
+use crate::tokenizer::{DecodeStream, Tokenizer};
+use std::sync::Arc;
+
+/// Models kept in memory between requests.
+const KEPT: usize = 3;
+/// Texts that are written at once.
+const TEXTS: usize = 8;
+
+/// Decodes a text's tokens.
+type Decode = Box<dyn FnMut(Option<u32>) -> Option<String>>;
+
+/// What weights are called: run, checkpoint, step.
+type Key = (String, String, u64);
+
+/// A model in memory.
+#[derive(Clone)]
+struct Model {
+    key: Key,
+    config: ModelConfig,
+    tokenizer: Arc<Tokenizer>,
+    parameters: Arc<Vec<f32>>,
+}
+
+/// A text under way.
+struct Text {
+    id: u64,
+    key: Key,
+    decoder: Decoder,
+    generation: Generation<Decode>,
+    tokenizer: Arc<Tokenizer>,
+    /// Shows each token by itself.
+    stream: DecodeStream<Arc<Tokenizer>>,
+}
+
+/// Texts, and what they are written with.
+#[derive(Default)]
+pub(super) struct Desk {
+    texts: Vec<Text>,
+    models: Vec<Model>,
+    /// Decoders whose text is done, for the next one of the same weights.
+    decoders: Vec<(Key, Decoder)>,
+    explainer: Option<(Key, CpuDecoder)>,
+}
+
+impl Desk {
+    /// No text is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// Forgets everything: another project is open.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Forgets decoders: another device is chosen.
+    pub(super) fn forget_decoders(&mut self) {
+        self.decoders.clear();
+    }
+}
+
+/// A place of a text that is to be explained.
+pub(super) struct Place<'text> {
+    pub(super) tokens: &'text [u32],
+    pub(super) chosen: Option<u32>,
+    pub(super) count: usize,
+}
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    pub(super) async fn begin_writing(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        prompt: &str,
+        config: &GenerateConfig,
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        if self.desk.texts.len() >= TEXTS {
+            return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
+        }
+        let model = self.weights(source, live.as_mut()).await?;
+        let mut decoder = match self.desk.decoders.iter().position(|(key, _)| *key == model.key) {
+            Some(at) => self.desk.decoders.swap_remove(at).1,
+            None => match live {
+                Some(live) => {
+                    Decoder::beside(live.trainer.executor(), &model.config, &model.parameters).await?
+                }
+                None => {
+                    let opened = Decoder::open(&self.device.request, &model.config, &model.parameters);
+                    opened.await?.0
+                }
+            },
+        };
+        let tokenizer = model.tokenizer.clone();
+        let ids = prompt_tokens(&tokenizer, prompt)?;
+        let mut decoding = DecodeStream::new(tokenizer.clone());
+        let decode: Decode = Box::new(move |token| match token {
+            Some(token) => decoding.push(token),
+            None => decoding.flush(),
+        });
+        let generation =
+            Generation::start(&mut decoder, &ids, config, tokenizer.end_of_text(), decode).await?;
+        let mut stream = DecodeStream::new(tokenizer.clone());
+        let tokens = written(&mut stream, &tokenizer, &ids);
+        self.outlet.answer(id, Event::Written { tokens, prompt: true });
+        self.desk.texts.push(Text { id, key: model.key, decoder, generation, tokenizer, stream });
+        Ok(())
+    }
+
+    /// A few tokens of each text.
+    pub(super) async fn carry_on_writing(&mut self) {
+        let mut texts = std::mem::take(&mut self.desk.texts);
+        for mut text in texts.drain(..) {
+            match text.generation.next(&mut text.decoder).await {
+                Ok(piece) => {
+                    if !piece.tokens.is_empty() {
+                        let tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens);
+                        self.outlet.answer(text.id, Event::Written { tokens, prompt: false });
+                    }
+                    if text.generation.is_over() {
+                        self.end_text(text);
+                    } else {
+                        self.desk.texts.push(text);
+                    }
+                }
+                Err(error) => self.outlet.failed(Some(text.id), &error),
+            }
+        }
+    }
+
+    pub(super) fn stop_writing(&mut self, request: u64) {
+        let texts = std::mem::take(&mut self.desk.texts);
+        for mut text in texts {
+            if request == 0 || text.id == request {
+                text.generation.interrupt();
+                self.end_text(text);
+            } else {
+                self.desk.texts.push(text);
+            }
+        }
+    }
+
+    fn end_text(&mut self, text: Text) {
+        let generated = text.generation.finish();
+        let ending = match generated.ending {
+            Ending::MaxTokens => "max_tokens",
+            Ending::StopString => "stop_string",
+            Ending::EndOfText => "end_of_text",
+            Ending::Interrupted => "interrupted",
+        };
+        let ended = Event::WritingEnded {
+            text: generated.text,
+            ending: ending.to_owned(),
+            tokens_per_s: generated.tokens_per_s,
+        };
+        self.outlet.answer(text.id, ended);
+        self.outlet.finished(text.id);
+        self.desk.decoders.push((text.key, text.decoder));
+        if self.desk.decoders.len() > KEPT {
+            self.desk.decoders.remove(0);
+        }
+    }
+
+    pub(super) async fn explain(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        place: &Place<'_>,
+        config: &GenerateConfig,
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        config.validate()?;
+        let model = self.weights(source, live.as_mut()).await?;
+        // Logits stay on a device; one window is soon read again here.
+        let mut explainer = match self.desk.explainer.take() {
+            Some((key, explainer)) if key == model.key => explainer,
+            _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads)?,
+        };
+        let logits = explainer.logits(place.tokens)?;
+        self.desk.explainer = Some((model.key.clone(), explainer));
+        let window = place.tokens.iter().rev().take(model.config.context).copied().collect::<Vec<_>>();
+        let explained = sampler::explain(&logits, &window, &Sampling::of(config));
+        let entropy: f64 = explained
+            .iter()
+            .filter(|entry| entry.probability > 0.0)
+            .map(|entry| -entry.probability * libm::log2(entry.probability))
+            .sum();
+        let kept = explained.iter().filter(|entry| entry.drawn > 0.0).count();
+        let listed = |entry: &&Explained| entry.rank <= place.count || Some(entry.id) == place.chosen;
+        let candidates = explained.iter().filter(listed).map(|entry| Candidate {
+            id: entry.id,
+            text: model.tokenizer.describe(entry.id).text,
+            rank: entry.rank,
+            probability: entry.probability as f32,
+            tempered: entry.tempered as f32,
+            drawn: entry.drawn as f32,
+            cut_by: entry.cut_by.map(str::to_owned),
+        });
+        let candidates = candidates.collect();
+        self.outlet.answer(id, Event::Distribution { candidates, entropy_bits: entropy as f32, kept });
+        Ok(())
+    }
+
+    /// The weights that a source means.
+    async fn weights(&mut self, source: &WeightSource, live: Option<&mut Live<'_, '_>>) -> Result<Model> {
+        if let (WeightSource::Current, Some(live)) = (source, live) {
+            let trainer = &mut *live.trainer;
+            let key = (trainer.run().name(), "current".to_owned(), trainer.step());
+            if let Some(known) = self.desk.models.iter().find(|model| model.key == key) {
+                return Ok(known.clone());
+            }
+            let parameters = Arc::new(trainer.executor().state().await?.parameters);
+            let config = trainer.config().model.clone();
+            let tokenizer = crate::data::prepare::open_tokenizer(&trainer.run().data_folder()?)?;
+            return Ok(self.keep(Model { key, config, tokenizer: Arc::new(tokenizer), parameters }));
+        }
+        let (run, checkpoint) = match source {
+            WeightSource::Current => (self.latest_written()?, "best"),
+            WeightSource::Checkpoint { run, checkpoint } => (self.run_named(run)?, checkpoint.as_str()),
+        };
+        // `best` and `latest` mean other weights as a run goes on.
+        let step = run.record()?.step;
+        let key = (run.name(), checkpoint.to_owned(), step);
+        if let Some(known) = self.desk.models.iter().find(|model| model.key == key) {
+            return Ok(known.clone());
+        }
+        let trained = Trained::load(run, checkpoint)?;
+        for notice in trained.notices {
+            self.outlet.notice(notice);
+        }
+        Ok(self.keep(Model {
+            key,
+            config: trained.config.model,
+            tokenizer: Arc::new(trained.tokenizer),
+            parameters: Arc::new(trained.parameters),
+        }))
+    }
+
+    /// The latest run that has a checkpoint.
+    fn latest_written(&mut self) -> Result<crate::project::Run> {
+        let runs = self.opened()?.project.runs()?;
+        let has_checkpoint =
+            |run: &crate::project::Run| run.summary().is_ok_and(|summary| !summary.checkpoints.is_empty());
+        let none = || Error::Refused("no run has a checkpoint yet; train one first".to_owned());
+        runs.into_iter().rev().find(has_checkpoint).ok_or_else(none)
+    }
+
+    fn keep(&mut self, model: Model) -> Model {
+        self.desk.models.push(model.clone());
+        if self.desk.models.len() > KEPT {
+            self.desk.models.remove(0);
+        }
+        model
+    }
+}
+
+/// A generation that borrows its tokenizer, for whoever writes one text at a time.
+pub(super) async fn begin<'text>(
+    decoder: &mut Decoder,
+    tokenizer: &'text Tokenizer,
+    prompt: &str,
+    config: &GenerateConfig,
+) -> Result<Generation<impl FnMut(Option<u32>) -> Option<String> + 'text>> {
+    let ids = prompt_tokens(tokenizer, prompt)?;
+    let mut stream = tokenizer.decode_stream();
+    let decode = move |token: Option<u32>| match token {
+        Some(token) => stream.push(token),
+        None => stream.flush(),
+    };
+    Generation::start(decoder, &ids, config, tokenizer.end_of_text(), decode).await
+}
+
+/// The prompt's tokens; an empty one begins where a document begins.
+fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
+    let mut ids = tokenizer.encode(prompt)?;
+    if ids.is_empty() {
+        let empty = || {
+            let lost: String = tokenizer.unknown_characters(prompt).into_iter().collect();
+            Error::Refused(if lost.is_empty() {
+                "the prompt is empty; write a few letters for the model to go on from".to_owned()
+            } else {
+                format!("the vocabulary has none of the prompt's characters ({lost}); write others")
+            })
+        };
+        ids.push(tokenizer.end_of_text().ok_or_else(empty)?);
+    }
+    Ok(ids)
+}
+
+fn written(
+    stream: &mut DecodeStream<Arc<Tokenizer>>,
+    tokenizer: &Tokenizer,
+    ids: &[u32],
+) -> Vec<WrittenToken> {
+    let token = |id: &u32| WrittenToken {
+        id: *id,
+        text: if tokenizer.describe(*id).special {
+            String::new()
+        } else {
+            stream.push(*id).unwrap_or_default()
+        },
+    };
+    ids.iter().map(token).collect()
+}
