@@ -4,8 +4,8 @@ use super::arguments::{BenchCommand, BenchStepArguments};
 use super::output::{bytes, count};
 use super::settings::{checked_device, run_config, usage};
 use anyhow::Result;
-use glasshouse_engine::measure::{Extent, Measurement, measure};
 use glasshouse_engine::executor::DeviceKind;
+use glasshouse_engine::measure::{Extent, Measurement, measure};
 
 pub(super) fn bench(command: BenchCommand) -> Result<()> {
     match command {

@@ -18,6 +18,7 @@ mod run;
 pub use run::{Run, RunLock, RunRecord, RunState};
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use crate::protocol::{RunConfig, names};
 use crate::storage;
 use serde::{Deserialize, Serialize};
@@ -55,13 +56,13 @@ impl Project {
     /// # Errors
     /// No such folder, a folder that is no project, or one of another version. Nothing is touched.
     pub fn open(folder: &Path) -> Result<Self> {
-        if !folder.exists() {
+        if !files::exists(folder) {
             let reason =
                 "there is no project here; `glasshouse train` makes one, --project names another folder";
             return Err(Error::bad_file(folder, reason));
         }
         let marker = folder.join(MARKER);
-        if !marker.exists() {
+        if !files::exists(&marker) {
             let reason = format!(
                 "this folder is no Glasshouse project (it has no {MARKER}); choose another with --project"
             );
@@ -91,13 +92,13 @@ impl Project {
     /// # Errors
     /// As [`Project::open`]; a folder that holds something else is not made a project.
     pub fn open_or_create(folder: &Path) -> Result<Self> {
-        let empty = match std::fs::read_dir(folder) {
+        let empty = match files::read_dir(folder) {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return Err(Error::io(folder)(error)),
         };
         if empty {
-            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            files::create_dir_all(folder).map_err(Error::io(folder))?;
             let marker = Marker {
                 format: FORMAT.to_owned(),
                 version: VERSION,
@@ -117,7 +118,7 @@ impl Project {
     /// Every run, by number.
     pub fn runs(&self) -> Result<Vec<Run>> {
         let folder = self.folder.join(RUNS);
-        let entries = match std::fs::read_dir(&folder) {
+        let entries = match files::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::io(folder)(error)),
@@ -164,7 +165,7 @@ impl Project {
             Error::Internal(format!("{} lies outside the project {}", data.display(), self.folder.display()))
         })?;
         let runs = self.folder.join(RUNS);
-        std::fs::create_dir_all(&runs).map_err(Error::io(&runs))?;
+        files::create_dir_all(&runs).map_err(Error::io(&runs))?;
         let mut number = self.runs()?.last().map_or(1, |run| run.number() + 1);
         loop {
             match Run::create(&runs, number, config, data) {

@@ -3,10 +3,11 @@
 use super::LARGEST_RECORD;
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
+use crate::platform::files;
+use crate::platform::files::File;
 use crate::protocol::RunConfig;
 use crate::storage;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "run.toml";
@@ -84,17 +85,17 @@ impl Run {
     pub(super) fn at(folder: PathBuf) -> Option<Self> {
         let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
         let number = number.parse().ok()?;
-        folder.join(CONFIG).is_file().then_some(Self { folder, number })
+        files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
     }
 
     /// Makes the folder and both records.
     pub(super) fn create(runs: &Path, number: u64, config: &RunConfig, data: &Path) -> Result<Self> {
         let folder = runs.join(format!("{number}-{}", label_from_preset(&config.preset)));
-        std::fs::create_dir(&folder).map_err(Error::io(&folder))?;
+        files::create_dir(&folder).map_err(Error::io(&folder))?;
         let run = Self { folder, number };
         if let Err(error) = run.write_records(config, data) {
             // A run without its records is none; what is left of it only takes space.
-            std::fs::remove_dir_all(&run.folder).ok();
+            files::remove_dir_all(&run.folder).ok();
             return Err(error);
         }
         Ok(run)
@@ -155,11 +156,11 @@ impl Run {
 
     fn config_text(&self) -> Result<String> {
         let path = self.folder.join(CONFIG);
-        let size = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
+        let size = files::metadata(&path).map_err(Error::io(&path))?.len();
         if size > LARGEST_RECORD {
             return Err(Error::bad_file(path, format!("{size} bytes are too many for a configuration")));
         }
-        std::fs::read_to_string(&path).map_err(Error::io(path))
+        files::read_to_string(&path).map_err(Error::io(path))
     }
 
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
@@ -226,12 +227,12 @@ impl Run {
         let file = File::create(&path).map_err(Error::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(RunLock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(Error::bad_file(
+            Err(files::TryLockError::WouldBlock) => Err(Error::bad_file(
                 &self.folder,
                 "another program is training this run; wait for it, or start a new run without --resume",
             )),
             // A file system without locks (some network drives): go on without.
-            Err(std::fs::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
+            Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
         }
     }
 }

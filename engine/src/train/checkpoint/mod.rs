@@ -15,6 +15,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
+use crate::platform::files;
 use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};
@@ -127,7 +128,7 @@ impl Checkpoints {
         state: &ArenaState,
         best: bool,
     ) -> Result<PathBuf> {
-        std::fs::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        files::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
         let manifests = self.manifests(&mut Vec::new());
         let newest = manifests.first();
         let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
@@ -139,7 +140,7 @@ impl Checkpoints {
         let path = self.folder.join(&file);
         // A file that no manifest names only takes space, which may be what is lacking.
         let remove = |_: &Error| {
-            std::fs::remove_file(&path).ok();
+            files::remove_file(&path).ok();
         };
         let (bytes, crc32c) = state::write(&path, info, parameters, state).inspect_err(remove)?;
         storage::sync_folder_of(&path);
@@ -170,11 +171,11 @@ impl Checkpoints {
     fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        let Ok(entries) = files::read_dir(&self.folder) else { return };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
-                std::fs::remove_file(&path).ok();
+                files::remove_file(&path).ok();
             }
         }
     }

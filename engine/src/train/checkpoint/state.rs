@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
+use crate::platform::files;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ pub fn read_state(
     parameters: &[Parameter],
     content: Content,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let bytes = files::read(path).map_err(Error::io(path))?;
     read(path, &bytes, parameters, content)
 }
 
@@ -102,7 +103,7 @@ pub(super) fn write(
     let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
     // The data begins on eight bytes, as safetensors itself writes it.
     header.resize(header.len().next_multiple_of(8), b' ');
-    let file = std::fs::File::create(path).map_err(Error::io(path))?;
+    let file = files::File::create(path).map_err(Error::io(path))?;
     let mut output = std::io::BufWriter::with_capacity(1 << 20, file);
     let (mut bytes, mut checksum) = (0, 0);
     let mut put = |part: &[u8]| {
