@@ -72,6 +72,9 @@ pub struct ProjectSummary {
     /// Deleted, and restorable.
     #[serde(default)]
     pub deleted: bool,
+    /// Why it cannot be opened, where it is damaged or of another version; what could not be read is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// About all documents of a project.

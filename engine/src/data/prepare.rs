@@ -116,6 +116,8 @@ pub fn open(folder: &Path) -> Result<Prepared> {
 fn open_whole(folder: &Path) -> Result<Prepared> {
     let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
     let store = TokenStore::open(folder)?;
+    // As fast as the shards can be read, and training is slower than that.
+    store.verify(folder)?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(

@@ -4,25 +4,24 @@
 pub mod files;
 pub mod lanes;
 #[cfg(any(target_arch = "wasm32", test))]
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "natively it stands here for its tests alone"))]
 mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
-#[cfg(not(target_arch = "wasm32"))]
-mod native_storage;
 pub mod parallel;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native_storage.rs"]
+pub mod storage;
+#[cfg(target_arch = "wasm32")]
+#[path = "web_storage/mod.rs"]
+pub mod storage;
 #[cfg(target_arch = "wasm32")]
 mod web;
-#[cfg(target_arch = "wasm32")]
-mod web_storage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Mapping, available_memory, map, process_number, sleep, yield_now};
-#[cfg(not(target_arch = "wasm32"))]
-pub use native_storage as storage;
 #[cfg(target_arch = "wasm32")]
 pub use web::{Mapping, available_memory, map, process_number, sleep, yield_now};
-#[cfg(target_arch = "wasm32")]
-pub use web_storage as storage;
 
 use crate::error::Error;
 use std::path::Path;

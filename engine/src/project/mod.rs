@@ -15,6 +15,7 @@
 
 mod run;
 
+pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord, RunState};
 
 use crate::error::{Error, Result};

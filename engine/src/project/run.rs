@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::platform::files;
 use crate::platform::files::File;
-use crate::protocol::RunConfig;
+use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
+use crate::train::checkpoint::Checkpoints;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,19 @@ pub enum RunState {
     Finished,
     /// An error ended it; it can be resumed from its last checkpoint.
     Failed,
+}
+
+impl RunState {
+    /// As in `run.json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// `run.json`.
@@ -72,6 +86,12 @@ pub struct RunRecord {
     /// What ended it, where an error did.
     #[serde(default)]
     pub error: Option<String>,
+    /// The person's note.
+    #[serde(default)]
+    pub notes: String,
+    /// Seconds that the whole run was foretold to take.
+    #[serde(default)]
+    pub foretold_seconds: Option<f64>,
 }
 
 /// Held while a program trains a run, so that no second one does; the operating system drops it with the program.
@@ -118,6 +138,8 @@ impl Run {
             best_val_loss: None,
             seconds: 0.0,
             error: None,
+            notes: String::new(),
+            foretold_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.
         self.save_config(config)
@@ -184,6 +206,42 @@ impl Run {
         storage::write_json(&self.folder.join(RECORD), record)
     }
 
+    /// Keeps a note with the run; one in training keeps it, too.
+    pub fn set_notes(&self, notes: &str) -> Result<()> {
+        self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
+    }
+
+    /// Keeps what the run was foretold to take.
+    pub fn set_foretold_seconds(&self, seconds: f64) -> Result<()> {
+        self.save_record(&RunRecord { foretold_seconds: Some(seconds), ..self.record()? })
+    }
+
+    /// The run as people see it in a list.
+    ///
+    /// # Errors
+    /// Its records cannot be read.
+    pub fn summary(&self) -> Result<RunSummary> {
+        let (config, record) = (self.config()?, self.record()?);
+        let model = &config.model;
+        Ok(RunSummary {
+            name: self.name(),
+            state: record.state.word().to_owned(),
+            step: record.step,
+            steps: config.train.steps,
+            parameters: record.parameters,
+            val_loss: record.val_loss,
+            best_val_loss: record.best_val_loss,
+            seconds: record.seconds,
+            created: record.created,
+            device: record.device.map(|device| device.to_string()).unwrap_or_default(),
+            error: record.error,
+            notes: record.notes,
+            shape: format!("{} layers · {} channels · window {}", model.depth, model.width, model.context),
+            checkpoints: Checkpoints::new(self.checkpoints_folder()).list(),
+            foretold_seconds: record.foretold_seconds,
+        })
+    }
+
     /// Where its tokens and tokenizer are.
     ///
     /// # Errors
@@ -235,6 +293,11 @@ impl Run {
             Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
         }
     }
+}
+
+/// What [`Run::config_crc32c`] will be once a configuration is saved.
+pub(crate) fn crc32c_of(config: &RunConfig) -> Result<u32> {
+    config.to_toml().map(|text| crc32c::crc32c(text.as_bytes())).map_err(Error::Internal)
 }
 
 /// A preset's name as a folder's name; a run described by a file has none.

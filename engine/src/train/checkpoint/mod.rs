@@ -5,8 +5,10 @@
 //! whatever a crash or a full disk leaves behind, the newest manifest that checks out names whole files, and the one before
 //! it names the state before. (Alternating, because a browser's private file system has no atomic rename.)
 //!
-//! Kept are the latest state, the one before it, and the one with the lowest validation loss.
+//! Kept are the latest state, the one before it, and the one with the lowest validation loss. Milestones, weights alone in
+//! half precision, are files that no manifest names and nothing removes.
 
+mod list;
 mod manifest;
 mod state;
 
