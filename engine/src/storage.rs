@@ -1,7 +1,8 @@
 //! Writing files so that a crash, a full disk or a lost plug leaves the old file or the new one, never half of one.
 
 use crate::error::{Error, Result};
-use std::fs::File;
+use crate::platform::files;
+use crate::platform::files::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,9 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         file.write_all(content)?;
         file.sync_all()
     });
-    if let Err(error) = written.and_then(|()| std::fs::rename(&partial, path)) {
+    if let Err(error) = written.and_then(|()| files::rename(&partial, path)) {
         // What is left of it only takes space.
-        std::fs::remove_file(&partial).ok();
+        files::remove_file(&partial).ok();
         return Err(Error::io(path)(error));
     }
     sync_folder_of(path);
@@ -42,14 +43,14 @@ fn partial_path(path: &Path) -> PathBuf {
 /// # Errors
 /// The file cannot be read, is longer than `limit` bytes, or is not the JSON that is expected.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
-    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    let size = files::metadata(path).map_err(Error::io(path))?.len();
     if size > limit {
         return Err(Error::bad_file(
             path,
             format!("{size} bytes are too many for this file (at most {limit})"),
         ));
     }
-    let text = std::fs::read(path).map_err(Error::io(path))?;
+    let text = files::read(path).map_err(Error::io(path))?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
 }
 

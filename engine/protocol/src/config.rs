@@ -180,6 +180,13 @@ pub struct TrainConfig {
     /// Steps between checkpoints of the latest state; one more at the end.
     #[serde(default = "default_eval_interval")]
     pub checkpoint_interval: u64,
+    /// Seconds after which the latest state is saved whatever the step; 0 switches that off. It changes no number of the run.
+    #[serde(default = "default_checkpoint_seconds")]
+    pub checkpoint_seconds: u64,
+    /// Steps between milestones, weights in half precision that are kept for good, the untrained ones and the last among them;
+    /// 0 switches them off.
+    #[serde(default)]
+    pub milestone_interval: u64,
     /// Steps between printed samples; 0 switches them off.
     #[serde(default)]
     pub sample_interval: u64,
@@ -218,6 +225,9 @@ fn default_eval_interval() -> u64 {
 fn default_eval_batches() -> usize {
     20
 }
+fn default_checkpoint_seconds() -> u64 {
+    120
+}
 fn default_sample_tokens() -> usize {
     120
 }
@@ -244,6 +254,8 @@ impl Default for TrainConfig {
             eval_interval: default_eval_interval(),
             eval_batches: default_eval_batches(),
             checkpoint_interval: default_eval_interval(),
+            checkpoint_seconds: default_checkpoint_seconds(),
+            milestone_interval: 0,
             sample_interval: 0,
             sample_prompt: String::new(),
             sample_tokens: default_sample_tokens(),

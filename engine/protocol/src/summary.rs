@@ -72,8 +72,8 @@ pub struct ProjectSummary {
     /// Deleted, and restorable.
     #[serde(default)]
     pub deleted: bool,
-    /// What is wrong with it, where it cannot be opened.
-    #[serde(default)]
+    /// Why it cannot be opened, where it is damaged or of another version; what could not be read is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 

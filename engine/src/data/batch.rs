@@ -126,11 +126,6 @@ impl<'a> Batches<'a> {
             Ok(batch)
         })
     }
-
-    /// Batches that [`Batches::full`] yields.
-    pub fn full_count(&self, split: Split) -> u64 {
-        (self.store.len(split) - 1).div_ceil(self.context as u64).div_ceil(self.batch as u64)
-    }
 }
 
 #[cfg(test)]
@@ -219,7 +214,7 @@ mod tests {
                 yielded += 1;
             }
             prop_assert_eq!(counted, (1..length).collect::<Vec<_>>());
-            prop_assert_eq!(yielded, batches.full_count(Split::Train));
+            prop_assert_eq!(yielded, (length as usize - 1).div_ceil(context).div_ceil(batch));
         }
     }
 }

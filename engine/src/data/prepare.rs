@@ -10,6 +10,7 @@ use super::read::{self, Piece};
 use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
+use crate::platform::files;
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
 pub(super) use division::whole_documents;
@@ -77,7 +78,7 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
         progress(Progress::Reused);
         return Ok(prepared);
     }
-    std::fs::create_dir_all(&data).map_err(Error::io(&data))?;
+    files::create_dir_all(&data).map_err(Error::io(&data))?;
     let staging = Staging::new(&data)?;
     let (count, trainer) = scan(&corpus, &config.tokenizer, progress)?;
     progress(Progress::Training);
@@ -115,6 +116,8 @@ pub fn open(folder: &Path) -> Result<Prepared> {
 fn open_whole(folder: &Path) -> Result<Prepared> {
     let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
     let store = TokenStore::open(folder)?;
+    // As fast as the shards can be read, and training is slower than that.
+    store.verify(folder)?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(

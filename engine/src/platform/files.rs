@@ -1,25 +1,36 @@
-//! Files by the names of `std::fs`. The engine reads and writes through this module alone.
+//! Files by the names of `std::fs`. The engine reads and writes through this module alone: natively it is `std::fs`, in a
+//! browser the files in memory that `storage` loads and stores.
 
+#[cfg(target_arch = "wasm32")]
+pub use super::memory_files::{
+    DirEntry, File, OpenOptions, TryLockError, copy, create_dir, create_dir_all, metadata, read, read_dir,
+    read_to_string, remove_dir_all, remove_file, rename, write,
+};
 #[cfg(not(target_arch = "wasm32"))]
 pub use std::fs::{
-    DirEntry, File, Metadata, OpenOptions, TryLockError, copy, create_dir, create_dir_all, metadata, read,
-    read_dir, read_to_string, remove_dir_all, remove_file, rename, write,
+    DirEntry, File, OpenOptions, TryLockError, copy, create_dir, create_dir_all, metadata, read, read_dir,
+    read_to_string, remove_dir_all, remove_file, rename, write,
 };
 
+/// What is known of a file or folder without reading it.
+#[cfg(target_arch = "wasm32")]
+pub use super::memory_files::Metadata;
 #[cfg(not(target_arch = "wasm32"))]
-mod queries {
-    use std::path::Path;
+pub use std::fs::Metadata;
 
-    /// Whether there is a file or folder.
-    pub fn exists(path: &Path) -> bool {
-        path.exists()
-    }
+use std::path::Path;
 
-    /// Whether there is a folder.
-    pub fn is_dir(path: &Path) -> bool {
-        path.is_dir()
-    }
+/// Something stands there that can be looked at.
+pub fn exists(path: &Path) -> bool {
+    metadata(path).is_ok()
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use queries::{exists, is_dir};
+/// A file stands there.
+pub fn is_file(path: &Path) -> bool {
+    metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// A folder stands there.
+pub fn is_dir(path: &Path) -> bool {
+    metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}

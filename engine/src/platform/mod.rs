@@ -3,14 +3,37 @@
 
 pub mod files;
 pub mod lanes;
+#[cfg(any(target_arch = "wasm32", test))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "natively it stands here for its tests alone")
+)]
+mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod parallel;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native_storage.rs"]
+pub mod storage;
+#[cfg(target_arch = "wasm32")]
+#[path = "web_storage/mod.rs"]
 pub mod storage;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, WITHOUT_GPU, available_memory, map, sleep, threads, yield_now};
+pub use native::{Mapping, WITHOUT_GPU, available_memory, map, process_number, sleep, threads, yield_now};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, WITHOUT_GPU, available_memory, map, sleep, threads, yield_now};
+pub use web::{Mapping, WITHOUT_GPU, available_memory, map, process_number, sleep, threads, yield_now};
+
+use crate::error::Error;
+use std::path::Path;
+
+/// The file in a project's folder that a front end holds while it has the project open.
+pub const PROJECT_LOCK: &str = ".lock";
+
+/// What the second front end that opens a project is told.
+fn project_is_open(folder: &Path) -> Error {
+    let reason = "this project is open in another window or tab; close it there, or open another project";
+    Error::bad_file(folder, reason)
+}

@@ -30,6 +30,11 @@ pub fn map(path: &Path) -> Result<Mapping> {
     Ok(Mapping(Some(mapping)))
 }
 
+/// A number that no other running program on this machine has.
+pub fn process_number() -> u32 {
+    std::process::id()
+}
+
 /// Bytes of memory that can be had without driving other programs out; `None` where the system does not say.
 pub fn available_memory() -> Option<u64> {
     // Only Linux has the file.

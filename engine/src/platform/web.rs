@@ -1,15 +1,17 @@
 //! Browsers: WebAssembly without threads.
 
+use super::memory_files;
 use crate::error::{Error, Result};
 use js_sys::{Function, Promise};
 use std::path::Path;
+use std::sync::Arc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 
-/// A file's bytes, loaded whole: browsers map no files.
+/// A file's bytes, shared with the file in memory.
 #[derive(Debug)]
-pub struct Mapping(Vec<u8>);
+pub struct Mapping(Arc<Vec<u8>>);
 
 impl std::ops::Deref for Mapping {
     type Target = [u8];
@@ -19,9 +21,14 @@ impl std::ops::Deref for Mapping {
     }
 }
 
-/// Loads a file.
+/// Shares a file's bytes; nothing is copied.
 pub fn map(path: &Path) -> Result<Mapping> {
-    std::fs::read(path).map(Mapping).map_err(Error::io(path))
+    memory_files::share(path).map(Mapping).map_err(Error::io(path))
+}
+
+/// A tab has its files in memory to itself.
+pub fn process_number() -> u32 {
+    0
 }
 
 /// Browsers do not say.

@@ -18,6 +18,7 @@ mod run;
 pub mod shelf;
 mod trained;
 
+pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord, RunState};
 pub use trained::{Trained, parameters_of};
 
@@ -63,13 +64,13 @@ impl Project {
     /// # Errors
     /// No such folder, a folder that is no project, or one of another version. Nothing is touched.
     pub fn open(folder: &Path) -> Result<Self> {
-        if !folder.exists() {
+        if !files::exists(folder) {
             let reason =
                 "there is no project here; `glasshouse train` makes one, --project names another folder";
             return Err(Error::bad_file(folder, reason));
         }
         let marker = folder.join(MARKER);
-        if !marker.exists() {
+        if !files::exists(&marker) {
             let reason = format!(
                 "this folder is no Glasshouse project (it has no {MARKER}); choose another with --project"
             );
@@ -99,13 +100,13 @@ impl Project {
     /// # Errors
     /// As [`Project::open`]; a folder that holds something else is not made a project.
     pub fn open_or_create(folder: &Path) -> Result<Self> {
-        let empty = match std::fs::read_dir(folder) {
+        let empty = match files::read_dir(folder) {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return Err(Error::io(folder)(error)),
         };
         if empty {
-            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            files::create_dir_all(folder).map_err(Error::io(folder))?;
             let marker = Marker {
                 format: FORMAT.to_owned(),
                 version: VERSION,
@@ -148,7 +149,7 @@ impl Project {
     /// Every run, by number.
     pub fn runs(&self) -> Result<Vec<Run>> {
         let folder = self.folder.join(RUNS);
-        let entries = match std::fs::read_dir(&folder) {
+        let entries = match files::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::io(folder)(error)),
@@ -187,29 +188,6 @@ impl Project {
         Err(Error::bad_file(&self.folder, reason))
     }
 
-    /// Makes a new run that goes on from a checkpoint of another, whose settings, text and metrics up to there it takes over.
-    ///
-    /// # Errors
-    /// The run has no such checkpoint, or one that holds weights alone, from which training cannot go on.
-    pub fn restore(&self, from: &Run, checkpoint: &str) -> Result<Run> {
-        let listed = from.summary()?.checkpoints.into_iter().find(|known| known.file == checkpoint);
-        let missing = || Error::bad_file(from.folder(), format!("it has no checkpoint {checkpoint:?}"));
-        let entry = listed.ok_or_else(missing)?;
-        if !entry.resumable {
-            return Err(Error::Refused(format!(
-                "{checkpoint} holds the weights alone, without the optimizer's state: it can write, and training cannot go on \
-                 from it; choose a checkpoint"
-            )));
-        }
-        let config = from.config()?;
-        let run = self.create_run(&config, &from.data_folder()?)?;
-        let copied = from.copy_checkpoint_to(&run, checkpoint, &config);
-        if copied.is_err() {
-            files::remove_dir_all(run.folder()).ok();
-        }
-        copied.map(|()| run)
-    }
-
     /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that
     /// [`crate::data::prepare`] returned; it must lie in the project.
     pub fn create_run(&self, config: &RunConfig, data: &Path) -> Result<Run> {
@@ -218,7 +196,7 @@ impl Project {
             Error::Internal(format!("{} lies outside the project {}", data.display(), self.folder.display()))
         })?;
         let runs = self.folder.join(RUNS);
-        std::fs::create_dir_all(&runs).map_err(Error::io(&runs))?;
+        files::create_dir_all(&runs).map_err(Error::io(&runs))?;
         let mut number = self.runs()?.last().map_or(1, |run| run.number() + 1);
         loop {
             match Run::create(&runs, number, config, data) {

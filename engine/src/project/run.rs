@@ -5,11 +5,11 @@ use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::executor::update::Optimizer;
 use crate::platform::files;
+use crate::platform::files::File;
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
-use crate::train::checkpoint::{Checkpoints, Content, read_state};
+use crate::train::checkpoint::Checkpoints;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "run.toml";
@@ -37,6 +37,19 @@ pub enum RunState {
     Finished,
     /// An error ended it; it can be resumed from its last checkpoint.
     Failed,
+}
+
+impl RunState {
+    /// As in `run.json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// `run.json`.
@@ -77,7 +90,7 @@ pub struct RunRecord {
     /// The person's note.
     #[serde(default)]
     pub notes: String,
-    /// Seconds that it was foretold to take, where that was measured before it began.
+    /// Seconds that the whole run was foretold to take.
     #[serde(default)]
     pub foretold_seconds: Option<f64>,
 }
@@ -93,17 +106,17 @@ impl Run {
     pub(super) fn at(folder: PathBuf) -> Option<Self> {
         let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
         let number = number.parse().ok()?;
-        folder.join(CONFIG).is_file().then_some(Self { folder, number })
+        files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
     }
 
     /// Makes the folder and both records.
     pub(super) fn create(runs: &Path, number: u64, config: &RunConfig, data: &Path) -> Result<Self> {
         let folder = runs.join(format!("{number}-{}", label_from_preset(&config.preset)));
-        std::fs::create_dir(&folder).map_err(Error::io(&folder))?;
+        files::create_dir(&folder).map_err(Error::io(&folder))?;
         let run = Self { folder, number };
         if let Err(error) = run.write_records(config, data) {
             // A run without its records is none; what is left of it only takes space.
-            std::fs::remove_dir_all(&run.folder).ok();
+            files::remove_dir_all(&run.folder).ok();
             return Err(error);
         }
         Ok(run)
@@ -173,11 +186,11 @@ impl Run {
 
     fn config_text(&self) -> Result<String> {
         let path = self.folder.join(CONFIG);
-        let size = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
+        let size = files::metadata(&path).map_err(Error::io(&path))?.len();
         if size > LARGEST_RECORD {
             return Err(Error::bad_file(path, format!("{size} bytes are too many for a configuration")));
         }
-        std::fs::read_to_string(&path).map_err(Error::io(path))
+        files::read_to_string(&path).map_err(Error::io(path))
     }
 
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
@@ -201,30 +214,26 @@ impl Run {
         storage::write_json(&self.folder.join(RECORD), record)
     }
 
-    /// Keeps a person's note.
-    pub fn save_notes(&self, notes: &str) -> Result<()> {
+    /// Keeps a note with the run; one in training keeps it, too.
+    pub fn set_notes(&self, notes: &str) -> Result<()> {
         self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
     }
 
-    /// Keeps how long it was foretold to take.
-    pub fn save_foretold_seconds(&self, foretold_seconds: Option<f64>) -> Result<()> {
-        self.save_record(&RunRecord { foretold_seconds, ..self.record()? })
+    /// Keeps what the run was foretold to take.
+    pub fn set_foretold_seconds(&self, seconds: f64) -> Result<()> {
+        self.save_record(&RunRecord { foretold_seconds: Some(seconds), ..self.record()? })
     }
 
-    /// The run as front ends show it.
+    /// The run as people see it in a list.
+    ///
+    /// # Errors
+    /// Its records cannot be read.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
-        let state = match record.state {
-            RunState::Created => "created",
-            RunState::Running => "running",
-            RunState::Stopped => "stopped",
-            RunState::Finished => "finished",
-            RunState::Failed => "failed",
-        };
         let model = &config.model;
         Ok(RunSummary {
             name: self.name(),
-            state: state.to_owned(),
+            state: record.state.word().to_owned(),
             step: record.step,
             steps: config.train.steps,
             parameters: record.parameters,
@@ -238,30 +247,6 @@ impl Run {
             shape: format!("{} layers · {} channels · window {}", model.depth, model.width, model.context),
             checkpoints: Checkpoints::new(self.checkpoints_folder()).list(),
             foretold_seconds: record.foretold_seconds,
-        })
-    }
-
-    /// Gives another run of the same settings a checkpoint of this one and its metrics, to go on from.
-    pub(super) fn copy_checkpoint_to(&self, other: &Self, file: &str, config: &RunConfig) -> Result<()> {
-        let parameters = parameters_of(config)?;
-        let path = self.checkpoints_folder().join(file);
-        let (mut info, state) = read_state(&path, &parameters, Content::WeightsAndMoments)?;
-        info.config_crc32c = other.config_crc32c()?;
-        Checkpoints::new(other.checkpoints_folder()).save(&info, &parameters, &state, false)?;
-        if files::exists(&self.metrics_path()) {
-            files::copy(self.metrics_path(), other.metrics_path()).map_err(Error::io(self.metrics_path()))?;
-        }
-        let record = self.record()?;
-        other.save_record(&RunRecord {
-            state: RunState::Stopped,
-            step: info.step,
-            device: record.device,
-            parameters: record.parameters,
-            evaluate_whole_split: record.evaluate_whole_split,
-            val_loss: info.val_loss,
-            best_val_loss: info.best_val_loss,
-            notes: format!("from step {} of {}", info.step, self.name()),
-            ..other.record()?
         })
     }
 
@@ -318,14 +303,19 @@ impl Run {
         let file = File::create(&path).map_err(Error::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(RunLock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(Error::bad_file(
+            Err(files::TryLockError::WouldBlock) => Err(Error::bad_file(
                 &self.folder,
                 "another program is training this run; wait for it, or start a new run without --resume",
             )),
             // A file system without locks (some network drives): go on without.
-            Err(std::fs::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
+            Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
         }
     }
+}
+
+/// What [`Run::config_crc32c`] will be once a configuration is saved.
+pub(crate) fn crc32c_of(config: &RunConfig) -> Result<u32> {
+    config.to_toml().map(|text| crc32c::crc32c(text.as_bytes())).map_err(Error::Internal)
 }
 
 /// A preset's name as a folder's name; a run described by a file has none.

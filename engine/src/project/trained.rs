@@ -8,7 +8,7 @@ use crate::model::{Purpose, build};
 use crate::platform::files;
 use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
-use crate::train::checkpoint::{CheckpointInfo, Checkpoints, Content, Which, read_state};
+use crate::train::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
 use std::path::Path;
 
 /// A model that can write.
@@ -36,25 +36,20 @@ impl Trained {
     pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
         let config = run.config()?;
         let parameters = parameters_of(&config)?;
-        let (info, state, notices) = match checkpoint {
-            "best" | "latest" => {
-                let which = if checkpoint == "best" { Which::Best } else { Which::Latest };
-                let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-                let loaded = checkpoints.load(which, &parameters, Content::Weights)?.ok_or_else(|| {
-                    Error::Refused(format!("run {} has no checkpoint yet; train it first", run.name()))
-                })?;
-                (loaded.info, loaded.state, loaded.notices)
+        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let named = matches!(checkpoint, "best" | "latest")
+            || checkpoints.list().iter().any(|known| known.file == checkpoint);
+        let (info, state, notices) = if named {
+            let loaded = checkpoints.load_named(checkpoint, &parameters, Content::Weights)?;
+            (loaded.info, loaded.state, loaded.notices)
+        } else {
+            let path = Path::new(checkpoint);
+            if !files::is_file(path) {
+                let reason = "there is no such checkpoint; name best, latest, or a checkpoint's file";
+                return Err(Error::bad_file(path, reason));
             }
-            name => {
-                let listed = run.checkpoints_folder().join(name);
-                let path = if files::exists(&listed) { listed.as_path() } else { Path::new(name) };
-                if !files::exists(path) {
-                    let reason = "there is no such checkpoint; name best, latest, or a checkpoint's file";
-                    return Err(Error::bad_file(path, reason));
-                }
-                let (info, state) = read_state(path, &parameters, Content::Weights)?;
-                (info, state, Vec::new())
-            }
+            let (info, state) = read_state(path, &parameters, Content::Weights)?;
+            (info, state, Vec::new())
         };
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
         Ok(Self { run, config, tokenizer, parameters: state.parameters, info, notices })

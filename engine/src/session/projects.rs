@@ -58,7 +58,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     pub(super) fn close_project(&mut self) {
-        self.project = None;
+        if let Some(open) = self.project.take() {
+            platform::storage::unload(open.project.folder());
+        }
         self.desk.clear();
     }
 

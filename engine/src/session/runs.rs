@@ -35,7 +35,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     pub(super) fn save_notes(&mut self, id: u64, name: &str, notes: &str) -> Result<()> {
-        self.run_named(name)?.save_notes(notes)?;
+        self.run_named(name)?.set_notes(notes)?;
         self.list_runs(id)
     }
 
@@ -56,8 +56,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             None => {
                 // A folder of its own that is gone again once it is packed.
                 let folder = run.folder().join("export");
-                let packed =
-                    Trained::load(run, "best").and_then(|model| huggingface::export_trained(&model, &folder)).and_then(|_| archive::pack_folder(&folder));
+                let packed = Trained::load(run, "best")
+                    .and_then(|model| huggingface::export_trained(&model, &folder))
+                    .and_then(|_| archive::pack_folder(&folder));
                 files::remove_dir_all(&folder).ok();
                 let event = Event::Exported { name: format!("{place}.zip"), path: None };
                 self.outlet.answer_with(id, event, vec![packed?]);

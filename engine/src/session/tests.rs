@@ -1,1 +1,284 @@
-//! Sessions end to end.
+//! Sessions end to end, on the CPU: requests in, events out.
+
+use super::{Options, run};
+use crate::protocol::{
+    Command, Event, GenerateConfig, Parcel, Report, Request, RunConfig, TrainEvent, TrainingState,
+    WeightSource, message, presets,
+};
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+/// A front end that sends the next command when the one before has ended, unless told to send at an event.
+struct Script {
+    requests: async_channel::Sender<Parcel<Request>>,
+    /// What is left to send, and which event sets it off; `None` waits for the end of the command before.
+    steps: Vec<(Option<Trigger>, Command)>,
+    sent: u64,
+    heard: Vec<Report>,
+}
+
+type Trigger = fn(&Event) -> bool;
+
+impl Script {
+    fn hear(&mut self, report: &Report) {
+        self.heard.push(report.clone());
+        let ended = matches!(report.event, Event::Finished | Event::Failed { .. })
+            && report.request == Some(self.sent);
+        let due = match self.steps.first() {
+            Some((Some(trigger), _)) => trigger(&report.event),
+            Some((None, _)) => ended,
+            None => {
+                if ended {
+                    self.requests.close();
+                }
+                false
+            }
+        };
+        if due {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let (_, command) = self.steps.remove(0);
+        self.sent += 1;
+        let request = Request { id: self.sent, command };
+        self.requests.try_send(Parcel::plain(request)).unwrap();
+    }
+}
+
+/// Plays commands against a session on a shelf and returns all that was heard.
+fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
+    let (requests, inbox) = async_channel::unbounded();
+    let hello = Command::Hello { version: message::VERSION, device: "cpu".to_owned() };
+    let mut all = vec![(None, hello)];
+    all.extend(steps);
+    let script = Rc::new(RefCell::new(Script { requests, steps: all, sent: 0, heard: Vec::new() }));
+    script.borrow_mut().send();
+    let ear = script.clone();
+    let options = Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), threads: Some(2) };
+    pollster::block_on(run(options, inbox, move |report| {
+        // Every event travels as text.
+        let text = serde_json::to_string(&report.body).unwrap();
+        let same: Report = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&same).unwrap(), text);
+        ear.borrow_mut().hear(&same);
+    }));
+    let heard = script.borrow().heard.clone();
+    assert!(script.borrow().steps.is_empty(), "not everything was sent: {heard:#?}");
+    heard
+}
+
+fn after(command: Command) -> (Option<Trigger>, Command) {
+    (None, command)
+}
+
+fn tiny(steps: u64) -> RunConfig {
+    let mut config = presets::preset("first-stories").unwrap();
+    config.data.corpus_bytes = 60_000;
+    config.tokenizer.vocabulary = 300;
+    config.model.context = 16;
+    config.model.depth = 1;
+    config.model.width = 32;
+    config.model.heads = 2;
+    config.model.kv_heads = 1;
+    config.model.head_size = 16;
+    config.model.mlp.hidden = 48;
+    config.train.steps = steps;
+    config.train.batch = 4;
+    config.train.warmup_steps = 2;
+    config.train.eval_interval = 10;
+    config.train.eval_batches = 2;
+    config.train.checkpoint_interval = 10;
+    config.train.sample_interval = 10;
+    config.train.sample_tokens = 8;
+    config
+}
+
+fn losses(heard: &[Report]) -> Vec<(u64, f32)> {
+    let events = heard.iter().filter_map(|report| match &report.event {
+        Event::Training { events } => Some(events),
+        _ => None,
+    });
+    let step = |event: &TrainEvent| match event {
+        TrainEvent::Step { step, loss, .. } => Some((*step, *loss)),
+        _ => None,
+    };
+    events.flatten().filter_map(step).collect()
+}
+
+fn failures(heard: &[Report]) -> Vec<String> {
+    let failed = heard.iter().filter_map(|report| match &report.event {
+        Event::Failed { error } => Some(error.message.clone()),
+        _ => None,
+    });
+    failed.collect()
+}
+
+fn train(config: RunConfig, stop_after: Option<u64>) -> Command {
+    Command::Train { config: Box::new(config), stop_after }
+}
+
+fn generate(prompt: &str) -> Command {
+    Command::Generate {
+        source: WeightSource::Current,
+        prompt: prompt.to_owned(),
+        config: GenerateConfig { max_tokens: 12, ..GenerateConfig::default() },
+    }
+}
+
+#[test]
+fn a_project_is_made_trained_written_with_and_found_again() {
+    let shelf = tempfile::tempdir().unwrap();
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "Owls".to_owned() }),
+            after(Command::ListDocuments { search: "the".to_owned(), offset: 0, count: 3, validation: 0.1 }),
+            after(Command::Plan { config: Box::new(tiny(20)) }),
+            after(Command::FitToDevice { config: Box::new(tiny(20)) }),
+            after(train(tiny(20), None)),
+            after(Command::Tokenize { text: "The owl".to_owned() }),
+            after(Command::ReplayMerges { text: "The owl".to_owned() }),
+            after(Command::ListVocabulary {
+                search: String::new(),
+                order: crate::protocol::VocabularyOrder::LeastUsed,
+                offset: 0,
+                count: 5,
+            }),
+            after(generate("The")),
+            after(Command::ListRuns),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    assert_eq!(losses(&heard).len(), 20);
+    let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
+    has(
+        |event| matches!(event, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded),
+    );
+    has(|event| matches!(event, Event::Planned { plan } if plan.parameters > 10_000 && plan.bytes > 100_000));
+    has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
+    has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
+    has(|event| matches!(event, Event::MergeReplay { steps, .. } if !steps.is_empty()));
+    has(|event| matches!(event, Event::Vocabulary { entries, .. } if entries.len() == 5));
+    has(|event| matches!(event, Event::WritingEnded { text, .. } if !text.is_empty()));
+    has(
+        |event| matches!(event, Event::Runs { runs } if runs[0].state == "finished" && !runs[0].checkpoints.is_empty()),
+    );
+
+    // The next session finds it, and explains what it wrote.
+    let source =
+        WeightSource::Checkpoint { run: "1-first-stories".to_owned(), checkpoint: "latest".to_owned() };
+    let explain = Command::Explain {
+        source,
+        tokens: vec![5, 6, 7],
+        chosen: Some(9),
+        config: GenerateConfig { top_k: 4, ..GenerateConfig::default() },
+        count: 10,
+    };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::ListProjects),
+            after(Command::OpenProject { id: "owls".to_owned() }),
+            after(explain),
+            after(Command::ReadHistory { run: "1".to_owned(), points: 5 }),
+            after(Command::ExportProject { id: "owls".to_owned(), to: None }),
+            after(Command::DeleteProject { id: "owls".to_owned() }),
+            after(Command::RestoreProject { id: "owls".to_owned() }),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
+    has(|event| matches!(event, Event::ProjectOpened { tokenizer: Some(_), runs, .. } if runs.len() == 1));
+    has(|event| matches!(event, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10));
+    has(
+        |event| matches!(event, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted)),
+    );
+    has(|event| matches!(event, Event::History { events, .. } if events.len() < 20));
+}
+
+#[test]
+fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
+    let shelf = tempfile::tempdir().unwrap();
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(100_000), None)),
+            (Some(|event| matches!(event, Event::Training { .. })), Command::Pause),
+            (
+                Some(|event| matches!(event, Event::TrainingState { state: TrainingState::Paused, .. })),
+                Command::StepOnce,
+            ),
+            after(generate("A")),
+            (Some(|event| matches!(event, Event::WritingEnded { .. })), Command::Continue),
+            after(generate("B")),
+            (
+                Some(|event| matches!(event, Event::WritingEnded { .. })),
+                Command::ChangeTraining { learning_rate: Some(5e-4), steps: None },
+            ),
+            after(Command::ProfileStep),
+            after(Command::OpenProject { id: "p".to_owned() }),
+            after(Command::StopTraining),
+        ],
+    );
+    let failed = failures(&heard);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].contains("is training"), "{failed:?}");
+    let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
+    has(
+        |event| matches!(event, Event::Profile { entries, .. } if entries.iter().any(|entry| entry.ms > 0.0)),
+    );
+    has(|event| matches!(event, Event::TrainingEnded { run } if run.state == "stopped" && run.step > 0));
+    // Held, a run does the one step that was asked for and no more.
+    let at = |wanted: fn(&Event) -> bool| heard.iter().position(|report| wanted(&report.event)).unwrap();
+    let stepped =
+        heard.iter().position(|report| report.request == Some(5) && report.event == Event::Finished).unwrap();
+    let continued = at(|event| matches!(event, Event::TrainingState { state: TrainingState::Running, .. }));
+    assert!(stepped < continued);
+    assert_eq!(losses(&heard[stepped..continued]).len(), 1);
+}
+
+#[test]
+fn a_stopped_run_goes_on_with_the_losses_of_an_uninterrupted_one() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let create = || after(Command::CreateProject { name: "p".to_owned() });
+    let whole = losses(&play(one.path(), vec![create(), after(train(tiny(30), None))]));
+    let mut parts = losses(&play(two.path(), vec![create(), after(train(tiny(30), Some(13)))]));
+    let open = Command::OpenProject { id: "p".to_owned() };
+    let resume = Command::Resume { run: None, stop_after: None };
+    parts.extend(losses(&play(two.path(), vec![after(open), after(resume)])));
+    assert_eq!(whole.len(), 30);
+    assert_eq!(parts, whole);
+}
+
+#[test]
+fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut impossible = tiny(10);
+    impossible.model.heads = 3;
+    impossible.model.kv_heads = 2;
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(train(tiny(10), None)),
+            after(Command::Pause),
+            after(Command::OpenProject { id: "../../etc".to_owned() }),
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(impossible, None)),
+            after(Command::Tokenize { text: "x".to_owned() }),
+            after(Command::AddDocuments { names: vec!["/nowhere/at/all.txt".to_owned()] }),
+            after(Command::AddDocuments { names: vec!["/etc/passwd".to_owned()] }),
+            after(Command::ImportProject { name: None, from: None }),
+            after(generate("x")),
+            after(train(tiny(10), None)),
+        ],
+    );
+    let failed = failures(&heard);
+    assert_eq!(failed.len(), 9, "{failed:#?}");
+    assert!(failed[3].contains("model.heads"), "{failed:#?}");
+    assert!(failed[6].contains(".txt"), "{failed:#?}");
+    assert_eq!(losses(&heard).len(), 10);
+}

@@ -138,7 +138,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Some(run) => run,
             None => {
                 let run = self.opened()?.project.create_run(&config, &prepared.folder)?;
-                run.save_foretold_seconds(foretold)?;
+                if let Some(seconds) = foretold {
+                    run.set_foretold_seconds(seconds)?;
+                }
                 run
             }
         };
@@ -213,7 +215,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.wait_paused().await;
                 continue;
             }
-            trainer.limit_group(if control.single { Some(1) } else { None });
+            trainer.set_group_steps(if control.single { 1 } else { u64::MAX });
             let steps = trainer.config().train.steps;
             let step = trainer.step();
             let progress = {
@@ -304,7 +306,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
             Command::StopTraining => control.stop.store(true, Ordering::Relaxed),
             Command::ChangeTraining { learning_rate, steps } => {
-                let event = trainer.change(*learning_rate, *steps)?;
+                let event = trainer.change(*learning_rate, *steps).await?;
                 self.outlet.answer(id, Event::Training { events: vec![event] });
             }
             Command::ProfileStep => {

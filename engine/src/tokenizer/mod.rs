@@ -26,6 +26,7 @@ pub mod train;
 mod unigram;
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use crate::storage;
 use cut::{Cut, Rule};
 use std::path::Path;
@@ -78,11 +79,11 @@ impl Tokenizer {
 
     /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands.
     pub fn load(path: &Path) -> Result<Self> {
-        let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        let size = files::metadata(path).map_err(Error::io(path))?.len();
         if size > LARGEST_FILE {
             return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
         }
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = files::read(path).map_err(Error::io(path))?;
         Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))
     }
 

@@ -2,7 +2,7 @@
 
 use super::TrainEvent;
 use crate::error::{Error, Result};
-use std::fs::{File, OpenOptions};
+use crate::platform::files::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 

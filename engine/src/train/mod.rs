@@ -6,6 +6,7 @@
 pub mod checkpoint;
 mod event;
 pub mod metrics;
+mod restore;
 pub mod tensorboard;
 mod trainer;
 

@@ -5,8 +5,9 @@
 //! little-endian (TensorFlow's `record_writer.h`; fields as numbered in `event.proto` and `summary.proto`).
 
 use crate::error::{Error, Result};
+use crate::platform::files;
+use crate::platform::files::{File, OpenOptions};
 use crate::storage;
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ impl TensorboardWriter {
     /// Begins a new event file in a folder, which is made where it is missing. A resumed run says after which step it goes
     /// on, and readers drop what older files hold beyond.
     pub fn open(folder: &Path, resumed_after: Option<u64>) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        files::create_dir_all(folder).map_err(Error::io(folder))?;
         let now = storage::unix_seconds();
         let path = next_path(folder, now as u64)?;
         let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(Error::io(&path))?;
@@ -65,7 +66,7 @@ impl TensorboardWriter {
 /// The name after all that exist: readers take a folder's files in the order of their names.
 fn next_path(folder: &Path, now: u64) -> Result<PathBuf> {
     let (mut latest, mut count) = (now, 0);
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+    for entry in files::read_dir(folder).map_err(Error::io(folder))? {
         let name = entry.map_err(Error::io(folder))?.file_name();
         let mut parts = name.to_str().unwrap_or_default().split('.').skip(3);
         if let Some(Ok(seconds)) = parts.next().map(str::parse) {

@@ -2,8 +2,9 @@
 //! left.
 
 use crate::error::{Error, Result};
+use crate::platform::files::{File, TryLockError};
+use crate::platform::{self, files};
 use crate::storage;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = ".partial-";
@@ -23,7 +24,7 @@ impl Staging {
     /// Makes the folder in `data`, and removes those of programs that died.
     pub(super) fn new(data: &Path) -> Result<Self> {
         sweep(data);
-        let path = data.join(format!("{PREFIX}{}", std::process::id()));
+        let path = data.join(format!("{PREFIX}{}", platform::process_number()));
         let lock_path = lock_path(&path);
         let lock = File::create(&lock_path).map_err(Error::io(&lock_path))?;
         if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -31,10 +32,10 @@ impl Staging {
             return Err(Error::bad_file(path, reason));
         }
         let staging = Self { path, lock_path, _lock: lock };
-        if staging.path.exists() {
-            std::fs::remove_dir_all(&staging.path).map_err(Error::io(&staging.path))?;
+        if files::exists(&staging.path) {
+            files::remove_dir_all(&staging.path).map_err(Error::io(&staging.path))?;
         }
-        std::fs::create_dir_all(&staging.path).map_err(Error::io(&staging.path))?;
+        files::create_dir_all(&staging.path).map_err(Error::io(&staging.path))?;
         Ok(staging)
     }
 
@@ -45,10 +46,10 @@ impl Staging {
 
     /// Gives the folder its final name; a damaged one of that name makes room. Its files must be durable by now.
     pub(super) fn publish(self, folder: &Path) -> Result<()> {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(Error::io(folder))?;
+        if files::exists(folder) {
+            files::remove_dir_all(folder).map_err(Error::io(folder))?;
         }
-        std::fs::rename(&self.path, folder).map_err(Error::io(folder))?;
+        files::rename(&self.path, folder).map_err(Error::io(folder))?;
         storage::sync_folder_of(folder);
         Ok(())
     }
@@ -57,8 +58,8 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // After publishing there is nothing of this name; after an error its removal is a courtesy.
-        std::fs::remove_dir_all(&self.path).ok();
-        std::fs::remove_file(&self.lock_path).ok();
+        files::remove_dir_all(&self.path).ok();
+        files::remove_file(&self.lock_path).ok();
     }
 }
 
@@ -70,10 +71,10 @@ fn lock_path(folder: &Path) -> PathBuf {
 
 /// Removes what programs that died while preparing left behind. What cannot be removed only takes space.
 fn sweep(data: &Path) {
-    let Ok(entries) = std::fs::read_dir(data) else { return };
+    let Ok(entries) = files::read_dir(data) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        if !ours || !path.is_dir() {
+        if !ours || !files::is_dir(&path) {
             continue;
         }
         let lock_path = lock_path(&path);
@@ -82,8 +83,8 @@ fn sweep(data: &Path) {
             Err(error) => error.kind() == std::io::ErrorKind::NotFound,
         };
         if dead {
-            std::fs::remove_dir_all(&path).ok();
-            std::fs::remove_file(&lock_path).ok();
+            files::remove_dir_all(&path).ok();
+            files::remove_file(&lock_path).ok();
         }
     }
 }

@@ -8,6 +8,7 @@ mod source;
 mod text;
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use lines::Lines;
 pub use source::{SourceFile, SourceKind, find_sources};
 use text::TextPieces;
@@ -48,7 +49,7 @@ pub fn documents(pieces: impl Iterator<Item = Result<Piece>>) -> impl Iterator<I
 }
 
 fn open(source: SourceFile) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
-    let file = match std::fs::File::open(&source.path) {
+    let file = match files::File::open(&source.path) {
         Ok(file) => file,
         Err(error) => return Box::new(std::iter::once(Err(Error::io(&source.path)(error)))),
     };

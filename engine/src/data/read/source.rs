@@ -1,9 +1,10 @@
 //! Which files the given paths mean.
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use glasshouse_protocol::names;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use web_time::UNIX_EPOCH;
 
 /// Extensions that are read, and how.
 const KNOWN: &[(&str, SourceKind)] =
@@ -42,7 +43,7 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<SourceFile>> {
     let mut sources = Vec::new();
     for path in paths {
         let path = path.as_ref();
-        let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
+        let metadata = files::metadata(path).map_err(Error::io(path))?;
         if metadata.is_dir() {
             let before = sources.len();
             walk(path, &mut sources)?;
@@ -61,10 +62,10 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<SourceFile>> {
 }
 
 fn walk(folder: &Path, sources: &mut Vec<SourceFile>) -> Result<()> {
-    let mut entries = std::fs::read_dir(folder)
+    let mut entries = files::read_dir(folder)
         .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
         .map_err(Error::io(folder))?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
+    entries.sort_by_key(files::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -73,7 +74,7 @@ fn walk(folder: &Path, sources: &mut Vec<SourceFile>) -> Result<()> {
         if entry.file_type().map_err(Error::io(&path))?.is_dir() {
             walk(&path, sources)?;
         } else if let Some(kind) = kind_of(&path) {
-            let metadata = std::fs::metadata(&path).map_err(Error::io(&path))?;
+            let metadata = files::metadata(&path).map_err(Error::io(&path))?;
             if metadata.is_file() && metadata.len() > 0 {
                 sources.push(source(path, kind, &metadata, false));
             }
@@ -82,7 +83,7 @@ fn walk(folder: &Path, sources: &mut Vec<SourceFile>) -> Result<()> {
     Ok(())
 }
 
-fn source(path: PathBuf, kind: SourceKind, metadata: &std::fs::Metadata, named: bool) -> SourceFile {
+fn source(path: PathBuf, kind: SourceKind, metadata: &files::Metadata, named: bool) -> SourceFile {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     SourceFile {
         path,

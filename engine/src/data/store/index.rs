@@ -1,6 +1,7 @@
 //! `index.json`: what a folder of shards holds and what it was made from.
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -75,11 +76,11 @@ pub struct ShardRecord {
 impl Index {
     /// Reads and checks an index.
     pub(in crate::data) fn read(path: &Path) -> Result<Self> {
-        let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        let length = files::metadata(path).map_err(Error::io(path))?.len();
         if length > LARGEST_INDEX {
             return Err(Error::bad_file(path, format!("{length} bytes is too long for an index")));
         }
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = files::read(path).map_err(Error::io(path))?;
         let index: Self = serde_json::from_slice(&bytes)
             .map_err(|error| Error::bad_file(path, format!("the index is damaged: {error}")))?;
         index.check().map_err(|reason| Error::bad_file(path, reason))?;

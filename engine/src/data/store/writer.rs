@@ -3,7 +3,7 @@
 use super::index::{FORMAT, Index, ShardRecord, SplitRecord};
 use super::{INDEX_FILE, Split};
 use crate::error::{Error, Result};
-use std::fs::File;
+use crate::platform::files::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 

@@ -13,6 +13,7 @@ pub use card::CardFacts;
 
 use crate::data::prepare;
 use crate::error::{Error, Result};
+use crate::platform::files;
 use crate::project::{Trained, parameters_of};
 use crate::tokenizer::Tokenizer;
 use glasshouse_protocol::RunConfig;
@@ -48,7 +49,7 @@ pub fn export(export: &Export<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(Error::io(&path))?;
+        files::write(&path, bytes).map_err(Error::io(&path))?;
         written.push(path);
     }
     let path = folder.join("tokenizer.json");
@@ -90,8 +91,8 @@ const NAMES: [&str; 6] = [
 ];
 
 fn make_room(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+    files::create_dir_all(folder).map_err(Error::io(folder))?;
+    for entry in files::read_dir(folder).map_err(Error::io(folder))? {
         let name = entry.map_err(Error::io(folder))?.file_name();
         if !NAMES.iter().any(|known| name == *known) {
             return Err(Error::bad_file(

@@ -1,6 +1,7 @@
 //! The list of a run's valid checkpoints, with checksums.
 
 use crate::error::{Error, Result};
+use crate::platform::files;
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -50,11 +51,11 @@ pub(super) struct Entry {
 impl Entry {
     /// The file's bytes, checked.
     pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>> {
-        let found = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        let found = files::metadata(path).map_err(Error::io(path))?.len();
         if found != self.bytes {
             return Err(Error::bad_file(path, format!("{found} bytes long instead of {}", self.bytes)));
         }
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = files::read(path).map_err(Error::io(path))?;
         if crc32c::crc32c(&bytes) != self.crc32c {
             return Err(Error::bad_file(path, "its bytes are not those that were written (checksum)"));
         }
@@ -93,10 +94,10 @@ impl Manifest {
     /// `None` where the file does not exist.
     pub(super) fn read(folder: &Path, slot: Slot) -> Result<Option<Self>> {
         let path = slot.path(folder);
-        match std::fs::metadata(&path) {
+        match files::metadata(&path) {
             Ok(metadata) if metadata.len() > LARGEST => Err(Error::bad_file(path, "too long")),
             Ok(_) => {
-                let text = std::fs::read(&path).map_err(Error::io(&path))?;
+                let text = files::read(&path).map_err(Error::io(&path))?;
                 Self::parse(&text).map(Some).map_err(|reason| Error::bad_file(path, reason))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -5,8 +5,10 @@
 //! whatever a crash or a full disk leaves behind, the newest manifest that checks out names whole files, and the one before
 //! it names the state before. (Alternating, because a browser's private file system has no atomic rename.)
 //!
-//! Kept are the latest state, the one before it, and the one with the lowest validation loss.
+//! Kept are the latest state, the one before it, and the one with the lowest validation loss. Milestones, weights alone in
+//! half precision, are files that no manifest names and nothing removes.
 
+mod list;
 mod manifest;
 mod state;
 
@@ -15,7 +17,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
-use crate::protocol::CheckpointSummary;
+use crate::platform::files;
 use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};
@@ -101,29 +103,6 @@ impl Checkpoints {
         Err(Error::bad_file(&self.folder, reason))
     }
 
-    /// The checkpoints that can be loaded by now, oldest first.
-    pub fn list(&self) -> Vec<CheckpointSummary> {
-        let mut list: Vec<CheckpointSummary> = Vec::new();
-        let manifests = self.manifests(&mut Vec::new());
-        let newest_best = manifests.first().and_then(|(_, manifest)| manifest.best.as_ref());
-        for (_, manifest) in &manifests {
-            for entry in [Some(&manifest.latest), manifest.best.as_ref()].into_iter().flatten() {
-                if list.iter().all(|known| known.file != entry.file) {
-                    list.push(CheckpointSummary {
-                        file: entry.file.clone(),
-                        step: entry.step,
-                        val_loss: entry.val_loss,
-                        best: newest_best.is_some_and(|best| best.file == entry.file),
-                        resumable: true,
-                        bytes: entry.bytes,
-                    });
-                }
-            }
-        }
-        list.sort_by_key(|checkpoint| checkpoint.step);
-        list
-    }
-
     /// Keeps the best checkpoint of the manifest that [`Checkpoints::load`] used, if its file is whole. To be called once
     /// before a resumed run saves. Returns a notice where the best one is lost.
     pub fn keep_best(&mut self) -> Option<String> {
@@ -151,7 +130,7 @@ impl Checkpoints {
         state: &ArenaState,
         best: bool,
     ) -> Result<PathBuf> {
-        std::fs::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        files::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
         let manifests = self.manifests(&mut Vec::new());
         let newest = manifests.first();
         let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
@@ -163,7 +142,7 @@ impl Checkpoints {
         let path = self.folder.join(&file);
         // A file that no manifest names only takes space, which may be what is lacking.
         let remove = |_: &Error| {
-            std::fs::remove_file(&path).ok();
+            files::remove_file(&path).ok();
         };
         let (bytes, crc32c) = state::write(&path, info, parameters, state).inspect_err(remove)?;
         storage::sync_folder_of(&path);
@@ -194,11 +173,11 @@ impl Checkpoints {
     fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        let Ok(entries) = files::read_dir(&self.folder) else { return };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
-                std::fs::remove_file(&path).ok();
+                files::remove_file(&path).ok();
             }
         }
     }

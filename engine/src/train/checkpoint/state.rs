@@ -5,10 +5,12 @@ use crate::error::{Error, Result};
 use crate::executor::ArenaState;
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
+use crate::platform::files;
+use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
@@ -56,7 +58,7 @@ pub fn read_state(
     parameters: &[Parameter],
     content: Content,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let bytes = files::read(path).map_err(Error::io(path))?;
     read(path, &bytes, parameters, content)
 }
 
@@ -80,6 +82,33 @@ fn tensors<'a>(
         })
 }
 
+/// How a file holds numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Precision {
+    Full,
+    Half,
+}
+
+impl Precision {
+    /// Half, unless a weight is beyond its range.
+    pub(super) fn of_weights(weights: &[f32]) -> Self {
+        let fits = |weight: &f32| !weight.is_finite() || weight.abs() <= f16::MAX.to_f32();
+        if weights.iter().all(fits) { Self::Half } else { Self::Full }
+    }
+}
+
+/// Writes weights alone and makes them durable.
+pub(super) fn write_weights(
+    path: &Path,
+    info: &CheckpointInfo,
+    parameters: &[Parameter],
+    weights: &[f32],
+    precision: Precision,
+) -> Result<(u64, u32)> {
+    let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
+    write_as(path, info, parameters, &state, precision)
+}
+
 /// Writes the file and makes it durable. Returns its length and checksum.
 pub(super) fn write(
     path: &Path,
@@ -87,14 +116,28 @@ pub(super) fn write(
     parameters: &[Parameter],
     state: &ArenaState,
 ) -> Result<(u64, u32)> {
+    write_as(path, info, parameters, state, Precision::Full)
+}
+
+fn write_as(
+    path: &Path,
+    info: &CheckpointInfo,
+    parameters: &[Parameter],
+    state: &ArenaState,
+    precision: Precision,
+) -> Result<(u64, u32)> {
+    let (dtype, width) = match precision {
+        Precision::Full => (Dtype::F32, 4),
+        Precision::Half => (Dtype::F16, 2),
+    };
     let internal = |error: String| Error::Internal(format!("checkpoint header: {error}"));
     let text = serde_json::to_string(info).map_err(|error| internal(error.to_string()))?;
     let mut end = 0;
     let infos = tensors(parameters, state)
         .map(|(name, shape, values)| {
             let start = end;
-            end += size_of_val(values);
-            (name, TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (start, end) })
+            end += values.len() * width;
+            (name, TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) })
         })
         .collect();
     let metadata = Metadata::new(Some(HashMap::from([(METADATA.to_owned(), text)])), infos)
@@ -102,7 +145,7 @@ pub(super) fn write(
     let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
     // The data begins on eight bytes, as safetensors itself writes it.
     header.resize(header.len().next_multiple_of(8), b' ');
-    let file = std::fs::File::create(path).map_err(Error::io(path))?;
+    let file = files::File::create(path).map_err(Error::io(path))?;
     let mut output = std::io::BufWriter::with_capacity(1 << 20, file);
     let (mut bytes, mut checksum) = (0, 0);
     let mut put = |part: &[u8]| {
@@ -113,8 +156,15 @@ pub(super) fn write(
     put(&(header.len() as u64).to_le_bytes())?;
     put(&header)?;
     for (_, _, values) in tensors(parameters, state) {
-        // safetensors is little-endian, and so is every target.
-        put(bytemuck::cast_slice(values))?;
+        match precision {
+            // safetensors is little-endian, and so is every target.
+            Precision::Full => put(bytemuck::cast_slice(values))?,
+            Precision::Half => {
+                let halves: Vec<u8> =
+                    values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
+                put(&halves)?;
+            }
+        }
     }
     output
         .into_inner()
@@ -134,6 +184,46 @@ pub(super) fn read(
     parse(bytes, parameters, content).map_err(|reason| Error::bad_file(path, reason))
 }
 
+/// What a file says of the run, without reading its tensors.
+pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
+    let mut file = files::File::open(path).map_err(Error::io(path))?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(Error::io(path))?;
+    let length = u64::from_le_bytes(length);
+    if length > LARGEST_HEADER {
+        return Err(Error::bad_file(
+            path,
+            format!("a header of {length} bytes is too long for a checkpoint's"),
+        ));
+    }
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
+    let header: Header = serde_json::from_slice(&header)
+        .map_err(|error| Error::bad_file(path, format!("no whole safetensors file: {error}")))?;
+    info(&header.metadata).map_err(|reason| Error::bad_file(path, reason))
+}
+
+/// Longest header of which [`read_info`] looks at the metadata.
+const LARGEST_HEADER: u64 = 16 << 20;
+
+/// What of a safetensors header is not about tensors.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__")]
+    metadata: Option<HashMap<String, String>>,
+}
+
+fn info(metadata: &Option<HashMap<String, String>>) -> Result<CheckpointInfo, String> {
+    let text = metadata.as_ref().and_then(|entries| entries.get(METADATA));
+    let text = text.ok_or("a safetensors file, but no checkpoint of Glasshouse")?;
+    let info: CheckpointInfo =
+        serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
+    if info.arena_version != ARENA_VERSION {
+        return Err(format!("version {} of the checkpoint format, not {ARENA_VERSION}", info.arena_version));
+    }
+    Ok(info)
+}
+
 fn parse(
     bytes: &[u8],
     parameters: &[Parameter],
@@ -141,13 +231,7 @@ fn parse(
 ) -> Result<(CheckpointInfo, ArenaState), String> {
     let damaged = |error: safetensors::SafeTensorError| format!("no whole safetensors file: {error}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let text = metadata.metadata().as_ref().and_then(|entries| entries.get(METADATA));
-    let text = text.ok_or("a safetensors file, but no checkpoint of Glasshouse")?;
-    let info: CheckpointInfo =
-        serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
-    if info.arena_version != ARENA_VERSION {
-        return Err(format!("version {} of the checkpoint format, not {ARENA_VERSION}", info.arena_version));
-    }
+    let info = info(metadata.metadata())?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layout = ArenaLayout::of_parameters(parameters);
     let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
@@ -181,15 +265,22 @@ fn parse(
 fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
     let tensor =
         file.tensor(name).map_err(|_| format!("it lacks `{name}`: a checkpoint of another model"))?;
-    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+    let half = tensor.dtype() == Dtype::F16;
+    if !(half || tensor.dtype() == Dtype::F32) || tensor.shape() != shape {
         return Err(format!(
             "`{name}` is {:?} of {:?} and the model wants F32 of {shape:?}: a checkpoint of another model",
             tensor.dtype(),
             tensor.shape()
         ));
     }
-    for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<4>().0) {
-        *entry = f32::from_le_bytes(*bytes);
+    if half {
+        for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<2>().0) {
+            *entry = f16::from_le_bytes(*bytes).to_f32();
+        }
+    } else {
+        for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<4>().0) {
+            *entry = f32::from_le_bytes(*bytes);
+        }
     }
     Ok(())
 }

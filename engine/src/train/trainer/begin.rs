@@ -1,9 +1,9 @@
 //! How a session of a run begins: with initial weights, or where the last one left off.
 
-use super::{Options, Pace, Trainer};
+use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Pace, Trainer};
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
+use crate::executor::update;
 use crate::executor::{ArenaState, Executor, TrainingGraphs};
 use crate::model::initial;
 use crate::plan::arena::ArenaLayout;
@@ -117,6 +117,8 @@ impl<'data> Trainer<'data> {
             tokens: 0,
             training_seconds: 0.0,
             earlier_seconds: record.seconds,
+            saved: Instant::now(),
+            saving_seconds: 0.0,
         };
         let mut trainer = Self {
             run,
@@ -140,8 +142,7 @@ impl<'data> Trainer<'data> {
             failure: None,
             over: false,
             pace,
-            group_seconds: super::GROUP_SECONDS,
-            largest_group: super::LARGEST_GROUP,
+            group: Group { seconds: GROUP_SECONDS, steps: LARGEST_GROUP },
             bad_steps: 0,
             _lock: lock,
         };
@@ -161,12 +162,10 @@ impl<'data> Trainer<'data> {
 
 /// The weights that the seed gives, and moments of zero.
 fn initial_state(config: &RunConfig, graphs: &TrainingGraphs) -> ArenaState {
+    let parameters = &graphs.train.parameters;
     let layout = ArenaLayout::of(&graphs.train);
-    let optimizer = Optimizer::of(&config.train);
-    let zeros = |wanted: bool| if wanted { vec![0.0; layout.trained_end] } else { Vec::new() };
     ArenaState {
-        parameters: initial::parameters(&graphs.train.parameters, &layout, config.seed),
-        first_moments: zeros(optimizer.first_moments()),
-        second_moments: zeros(optimizer.second_moments()),
+        parameters: initial::parameters(parameters, &layout, config.seed),
+        ..update::zero_moments(&config.train, parameters)
     }
 }

@@ -3,6 +3,7 @@
 //! alone, so a resumed run does what the uninterrupted one would have done.
 
 mod begin;
+mod change;
 mod evaluate;
 
 use super::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
@@ -25,6 +26,8 @@ use web_time::Instant;
 const LARGEST_GROUP: u64 = 32;
 /// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
+/// Saving by time takes at most this share of the time.
+const SAVING_SHARE: f64 = 0.05;
 /// Steps in a row without a finite gradient after which a run has diverged.
 const DIVERGED_AFTER: u32 = 10;
 
@@ -44,6 +47,7 @@ pub struct Options {
 enum Action {
     Evaluate,
     Save,
+    Milestone,
     Sample,
     Finish,
 }
@@ -76,13 +80,17 @@ pub struct Trainer<'data> {
     failure: Option<Error>,
     over: bool,
     pace: Pace,
-    /// Seconds that a group of steps may take.
-    group_seconds: f64,
-    /// Steps that a group may have.
-    largest_group: u64,
+    group: Group,
     /// Steps in a row that were skipped or whose loss was not finite.
     bad_steps: u32,
     _lock: RunLock,
+}
+
+/// How much is done at a time, which changes no number.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    seconds: f64,
+    steps: u64,
 }
 
 /// How fast the session goes.
@@ -95,6 +103,9 @@ struct Pace {
     training_seconds: f64,
     /// Seconds of the run's earlier sessions.
     earlier_seconds: f64,
+    /// When the latest checkpoint of this session was done, or its beginning, and how many seconds that save took.
+    saved: Instant,
+    saving_seconds: f64,
 }
 
 impl Trainer<'_> {
@@ -150,60 +161,24 @@ impl Trainer<'_> {
         Ok(event)
     }
 
+    /// A group of steps takes about so many seconds at most (0.2 before this is called): what [`Trainer::next`] does at once.
+    pub fn set_group_seconds(&mut self, seconds: f64) {
+        self.group.seconds = seconds.max(0.0);
+    }
+
+    /// A group has so many steps at most: 1 lets a person see step by step.
+    pub fn set_group_steps(&mut self, steps: u64) {
+        self.group.steps = steps.clamp(1, LARGEST_GROUP);
+    }
+
     /// The executor with the current weights, to write a sample with.
     pub fn executor(&mut self) -> &mut Executor {
         &mut self.executor
     }
 
-    /// Groups of steps are cut to about so many seconds. No number depends on it.
-    pub fn set_group_seconds(&mut self, seconds: f64) {
-        self.group_seconds = seconds;
-    }
-
-    /// Groups have at most so many steps: one, for a person who goes step by step.
-    pub fn limit_group(&mut self, steps: Option<u64>) {
-        self.largest_group = steps.unwrap_or(LARGEST_GROUP);
-    }
-
     /// Whether [`Trainer::next`] has something to say without doing work.
     pub fn has_news(&self) -> bool {
         !self.ready.is_empty() || self.failure.is_some()
-    }
-
-    /// Changes the peak learning rate or the number of steps from the next step on; the schedule keeps its shape. The run's
-    /// file and metrics keep it, so that a resumed run does the same. Returns what to show.
-    ///
-    /// # Errors
-    /// The changed settings break a rule, or there are fewer steps than were done; nothing is changed then.
-    pub fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
-        let mut config = self.config.clone();
-        let mut changes = Vec::new();
-        if let Some(learning_rate) = learning_rate {
-            // The floor keeps its share of the peak, so that the whole curve is scaled.
-            let share = config.train.min_learning_rate / config.train.learning_rate;
-            changes.push(format!("learning rate {} to {learning_rate}", config.train.learning_rate));
-            config.train.learning_rate = learning_rate;
-            config.train.min_learning_rate = learning_rate * share;
-        }
-        if let Some(steps) = steps {
-            if steps <= self.step {
-                return Err(Error::Refused(format!(
-                    "{} steps are done already; stop the run, or give more",
-                    self.step
-                )));
-            }
-            changes.push(format!("steps {} to {steps}", config.train.steps));
-            config.train.steps = steps;
-        }
-        config.validate()?;
-        self.run.save_config(&config)?;
-        self.config = config;
-        self.config_crc32c = self.run.config_crc32c()?;
-        let text = format!("changed at step {}: {}", self.step, changes.join(", "));
-        let event = TrainEvent::Notice { text };
-        self.metrics.write(&event)?;
-        self.metrics.flush()?;
-        Ok(event)
     }
 
     /// Where the time of a step goes. The weights are as before.
@@ -249,6 +224,7 @@ impl Trainer<'_> {
         match self.actions.pop_front() {
             Some(Action::Evaluate) => self.evaluate().await,
             Some(Action::Save) => self.save().await,
+            Some(Action::Milestone) => self.save_milestone().await,
             Some(Action::Sample) => {
                 self.ready.push_back(Progress::SampleDue(SampleRequest {
                     step: self.step,
@@ -265,6 +241,7 @@ impl Trainer<'_> {
             None => {
                 self.train_group().await?;
                 self.plan_actions(false, false);
+                self.plan_save_by_time();
                 Ok(())
             }
         }
@@ -298,15 +275,30 @@ impl Trainer<'_> {
         if step > 0 && (due(train.checkpoint_interval) || end) && self.saved != Some(step) {
             self.actions.push_back(Action::Save);
         }
+        if due(train.milestone_interval) && !self.checkpoints.has_milestone(step) {
+            self.actions.push_back(Action::Milestone);
+        }
         if step > 0 && due(train.sample_interval) && !sampled {
             self.actions.push_back(Action::Sample);
+        }
+    }
+
+    /// Saves where the clock says so. A state that is slow to save is saved less often than asked for.
+    fn plan_save_by_time(&mut self) {
+        let wanted = self.config.train.checkpoint_seconds as f64;
+        let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
+        let due = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        if due && self.saved != Some(self.step) && !self.actions.contains(&Action::Save) {
+            self.actions.push_back(Action::Save);
         }
     }
 
     /// Steps until something is due.
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
-        let boundaries = [train.eval_interval, train.checkpoint_interval, train.sample_interval]
+        let intervals =
+            [train.eval_interval, train.checkpoint_interval, train.milestone_interval, train.sample_interval];
+        let boundaries = intervals
             .into_iter()
             .filter(|interval| *interval > 0)
             .map(|interval| interval - self.step % interval);
@@ -314,8 +306,8 @@ impl Trainer<'_> {
     }
 
     async fn train_group(&mut self) -> Result<()> {
-        let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group_seconds / seconds) as u64);
-        let count = self.steps_to_boundary().min(fitting.clamp(1, self.largest_group));
+        let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group.seconds / seconds) as u64);
+        let count = self.steps_to_boundary().min(fitting.clamp(1, self.group.steps));
         let inputs =
             (self.step..self.step + count).map(|step| self.step_input(step)).collect::<Result<Vec<_>>>()?;
         let began = Instant::now();
@@ -411,9 +403,9 @@ impl Trainer<'_> {
         self.ready.push_back(Progress::Event(TrainEvent::Notice { text }));
     }
 
-    async fn save(&mut self) -> Result<()> {
-        let state = self.executor.state().await?;
-        let info = CheckpointInfo {
+    /// What a checkpoint of this moment says of the run.
+    fn checkpoint_info(&self) -> CheckpointInfo {
+        CheckpointInfo {
             arena_version: ARENA_VERSION,
             step: self.step,
             seed: self.config.seed,
@@ -421,13 +413,28 @@ impl Trainer<'_> {
             config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
-        };
+        }
+    }
+
+    async fn save_milestone(&mut self) -> Result<()> {
+        let state = self.executor.state().await?;
+        let path = self.checkpoints.save_milestone(&self.checkpoint_info(), &self.parameters, &state)?;
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best: false })?;
+        self.metrics.flush()
+    }
+
+    async fn save(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let state = self.executor.state().await?;
+        let info = self.checkpoint_info();
         let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
         self.saved = Some(self.step);
         let best = std::mem::take(&mut self.best_here);
         self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;
         self.metrics.flush()?;
         self.tensorboard.flush()?;
+        self.pace.saving_seconds = began.elapsed().as_secs_f64();
+        self.pace.saved = Instant::now();
         self.save_record(RunState::Running)
     }
 
@@ -450,6 +457,11 @@ impl Trainer<'_> {
     }
 
     fn save_record(&mut self, state: RunState) -> Result<()> {
+        // What people keep with the run may have changed meanwhile, and is not the trainer's.
+        if let Ok(kept) = self.run.record() {
+            self.record.notes = kept.notes;
+            self.record.foretold_seconds = kept.foretold_seconds;
+        }
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;
         self.record.step = self.step;

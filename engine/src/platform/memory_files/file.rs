@@ -1,0 +1,323 @@
+//! A file's content, and the handles that read and write it.
+
+use super::{Entry, disk, error, key};
+use std::fs::TryLockError;
+use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use web_time::SystemTime;
+
+/// A file, whatever its name and whether it still has one.
+#[derive(Debug)]
+pub(super) struct Node(Mutex<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub content: Content,
+    /// Number of the content's last change among those of all files.
+    pub change: u64,
+    pub modified: SystemTime,
+    /// Bytes at the front that are as they were when the file was last stored.
+    pub kept: u64,
+    /// Likewise, since the content was last shared with a plan of storing it.
+    pub planned: u64,
+    locked: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Loaded(Arc<Vec<u8>>),
+    /// So many bytes that are in the lasting storage alone.
+    Stored(u64),
+}
+
+impl Node {
+    pub(super) fn new(content: Content, change: u64, modified: SystemTime) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Inner { content, change, modified, kept: 0, planned: 0, locked: false })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.lock().len()
+    }
+
+    pub(super) fn modified(&self) -> SystemTime {
+        self.lock().modified
+    }
+
+    pub(super) fn share(&self) -> Result<Arc<Vec<u8>>> {
+        match &self.lock().content {
+            Content::Loaded(bytes) => Ok(bytes.clone()),
+            Content::Stored(_) => Err(not_loaded()),
+        }
+    }
+}
+
+fn not_loaded() -> Error {
+    Error::other("its content is not loaded from the browser's storage; open its project first")
+}
+
+impl Inner {
+    pub(super) fn len(&self) -> u64 {
+        match &self.content {
+            Content::Loaded(bytes) => bytes.len() as u64,
+            Content::Stored(length) => *length,
+        }
+    }
+
+    /// The bytes, to be changed from `from` on.
+    fn change(&mut self, from: u64, number: u64) -> Result<&mut Vec<u8>> {
+        match &mut self.content {
+            Content::Stored(_) => Err(not_loaded()),
+            Content::Loaded(bytes) => {
+                self.change = number;
+                self.modified = SystemTime::now();
+                self.kept = self.kept.min(from);
+                self.planned = self.planned.min(from);
+                // Whoever shares the old bytes keeps them.
+                Ok(Arc::make_mut(bytes))
+            }
+        }
+    }
+
+    fn set_len(&mut self, length: u64, number: u64) -> Result<()> {
+        if length == 0 {
+            // The old bytes are not needed, so they need neither be loaded nor copied where they are shared.
+            self.content = Content::Loaded(Arc::default());
+        }
+        let bytes = self.change(length, number)?;
+        grow(bytes, length)?;
+        bytes.truncate(length as usize);
+        Ok(())
+    }
+
+    fn write(&mut self, at: u64, part: &[u8], number: u64) -> Result<()> {
+        let bytes = self.change(at, number)?;
+        let end = at.checked_add(part.len() as u64).ok_or(ErrorKind::FileTooLarge)?;
+        grow(bytes, at)?;
+        let at = at as usize;
+        let inside = part.len().min(bytes.len() - at);
+        let (over, beyond) = part.split_at(inside);
+        reserve(bytes, end)?;
+        if let Some(place) = bytes.get_mut(at..at + inside) {
+            place.copy_from_slice(over);
+        }
+        bytes.extend_from_slice(beyond);
+        Ok(())
+    }
+}
+
+/// Zeros up to a length, as a file has where nothing was written.
+fn grow(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
+    if length > bytes.len() as u64 {
+        reserve(bytes, length)?;
+        bytes.resize(length as usize, 0);
+    }
+    Ok(())
+}
+
+/// Memory for a length. No memory is what a full disk is elsewhere.
+fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
+    let length = usize::try_from(length).map_err(|_| ErrorKind::StorageFull)?;
+    bytes.try_reserve(length.saturating_sub(bytes.len())).map_err(|_| ErrorKind::StorageFull.into())
+}
+
+/// How a file is opened, as `std::fs::OpenOptions` has it.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    read: bool,
+    write: bool,
+    append: bool,
+    truncate: bool,
+    create: bool,
+    create_new: bool,
+}
+
+/// The setter of a field.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident),*) => {
+        $($(#[$doc])*
+        pub fn $name(&mut self, wanted: bool) -> &mut Self {
+            self.$name = wanted;
+            self
+        })*
+    };
+}
+
+impl OpenOptions {
+    /// Nothing is wanted yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// It can be read.
+        read,
+        /// It can be written.
+        write,
+        /// Every write goes to its end.
+        append,
+        /// It is emptied.
+        truncate,
+        /// It is made where it is missing.
+        create,
+        /// It is made, and must not exist.
+        create_new
+    }
+
+    /// Opens a file.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
+        let key = key(path.as_ref());
+        let writes = self.write || self.append;
+        if (self.create || self.create_new || self.truncate) && !writes {
+            return error(ErrorKind::InvalidInput);
+        }
+        let mut disk = disk();
+        let node = match disk.find(&key)? {
+            Some(_) if self.create_new => return error(ErrorKind::AlreadyExists),
+            Some(Entry::Folder) => return error(ErrorKind::IsADirectory),
+            Some(Entry::File(node)) => {
+                if self.truncate && node.len() > 0 {
+                    let change = disk.next_change();
+                    node.lock().set_len(0, change)?;
+                }
+                node
+            }
+            None if self.create || self.create_new => {
+                let change = disk.next_change();
+                let node = Node::new(Content::Loaded(Arc::default()), change, SystemTime::now());
+                disk.entries.insert(key, Entry::File(node.clone()));
+                node
+            }
+            None => return error(ErrorKind::NotFound),
+        };
+        Ok(File {
+            node,
+            reads: self.read,
+            writes,
+            append: self.append,
+            position: 0,
+            locks: Mutex::new(false),
+        })
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct File {
+    node: Arc<Node>,
+    reads: bool,
+    writes: bool,
+    append: bool,
+    position: u64,
+    /// This handle holds the file's lock.
+    locks: Mutex<bool>,
+}
+
+impl File {
+    /// Opens a file to be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        OpenOptions::new().read(true).open(path)
+    }
+
+    /// Makes a file, or empties it, to be written.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    }
+
+    /// Cuts the file, or fills it up with zeros.
+    pub fn set_len(&self, length: u64) -> Result<()> {
+        self.may_write()?;
+        let change = disk().next_change();
+        self.node.lock().set_len(length, change)
+    }
+
+    /// Nothing is to be done: what is lasting is another's work. Room for growth is given back.
+    pub fn sync_all(&self) -> Result<()> {
+        if let Content::Loaded(bytes) = &mut self.node.lock().content
+            && let Some(bytes) = Arc::get_mut(bytes)
+        {
+            bytes.shrink_to_fit();
+        }
+        Ok(())
+    }
+
+    /// What is known of the file.
+    pub fn metadata(&self) -> Result<super::Metadata> {
+        Ok(super::Metadata::of(&Entry::File(self.node.clone())))
+    }
+
+    /// Takes the file's lock until the handle is dropped.
+    pub fn try_lock(&self) -> std::result::Result<(), TryLockError> {
+        let mut held = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.node.lock();
+        if inner.locked && !*held {
+            return Err(TryLockError::WouldBlock);
+        }
+        inner.locked = true;
+        *held = true;
+        Ok(())
+    }
+
+    fn may_write(&self) -> Result<()> {
+        if self.writes { Ok(()) } else { error(ErrorKind::PermissionDenied) }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if *self.locks.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            self.node.lock().locked = false;
+        }
+    }
+}
+
+impl Read for File {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if !self.reads {
+            return error(ErrorKind::PermissionDenied);
+        }
+        let bytes = self.node.share()?;
+        let rest = usize::try_from(self.position).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Write for File {
+    fn write(&mut self, part: &[u8]) -> Result<usize> {
+        self.may_write()?;
+        if part.is_empty() {
+            return Ok(0);
+        }
+        let change = disk().next_change();
+        let mut inner = self.node.lock();
+        let at = if self.append { inner.len() } else { self.position };
+        inner.write(at, part, change)?;
+        self.position = at + part.len() as u64;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for File {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        let (from, offset) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::End(offset) => (self.node.len(), offset),
+            SeekFrom::Current(offset) => (self.position, offset),
+        };
+        self.position = from.checked_add_signed(offset).ok_or(ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}

@@ -1,0 +1,54 @@
+//! Web Locks (`navigator.locks`), by reflection: web-sys has them behind a compiler flag.
+//!
+//! A lock is held for as long as a promise is pending that its callback returned; ours is resolved when the guard is dropped.
+
+use js_sys::{Function, Object, Promise, Reflect};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+/// Held while this tab has a project open. The browser drops it with the tab.
+#[derive(Debug)]
+pub struct ProjectLock {
+    /// Ends the promise that holds the lock; `None` where the browser has no locks.
+    release: Option<Function>,
+}
+
+impl Drop for ProjectLock {
+    fn drop(&mut self) {
+        if let Some(release) = &self.release {
+            release.call0(&JsValue::UNDEFINED).ok();
+        }
+    }
+}
+
+/// Takes a lock by its name: waits for it, or gives up where it is not free and `at_once` is wanted. `None` where another has it.
+/// A browser without locks lets everyone pass.
+pub(super) async fn hold(name: &str, at_once: bool) -> Option<ProjectLock> {
+    match request(name, at_once).await {
+        Ok(lock) => lock,
+        Err(_) => Some(ProjectLock { release: None }),
+    }
+}
+
+async fn request(name: &str, at_once: bool) -> Result<Option<ProjectLock>, JsValue> {
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into())?;
+    let locks = Reflect::get(&navigator, &"locks".into())?;
+    let request: Function = Reflect::get(&locks, &"request".into())?.dyn_into()?;
+    let options = Object::new();
+    Reflect::set(&options, &"ifAvailable".into(), &at_once.into())?;
+    let (mut release, mut answer) = (None, None);
+    let held = Promise::new(&mut |resolve, _| release = Some(resolve));
+    let granted = Promise::new(&mut |resolve, _| answer = Some(resolve));
+    let (Some(release), Some(answer)) = (release, answer) else { return Err(JsValue::UNDEFINED) };
+    let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
+        let is_ours = !lock.is_null() && !lock.is_undefined();
+        answer.call1(&JsValue::UNDEFINED, &is_ours.into()).ok();
+        if is_ours { held.into() } else { JsValue::UNDEFINED }
+    });
+    let ended: Promise = request.call3(&locks, &name.into(), &options, &callback)?.dyn_into()?;
+    // A refusal of the whole request shows in its own promise alone.
+    let first = Promise::race(&js_sys::Array::of2(&granted, &ended));
+    let is_ours = JsFuture::from(first).await?.as_bool() == Some(true);
+    Ok(is_ours.then_some(ProjectLock { release: Some(release) }))
+}

@@ -1,0 +1,163 @@
+//! Lasting storage in a browser: the origin-private file system (OPFS), in a folder of ours.
+//!
+//! The engine works on files in memory, which answer at once; [`flush`] then brings the OPFS to what they are, in an order
+//! that leaves every project usable wherever a tab dies (`memory_files::lasting` says why). At the start all names and
+//! sizes are read, and the content of the small records that the list of projects is made from. The rest of a project,
+//! tokens and checkpoints above all, is loaded when it is opened and may be dropped when it is closed: what a browser's
+//! page keeps in memory should be one project's, not every project's.
+//!
+//! Where a browser has no OPFS or blocks it (private windows, blocked cookies, no secure context), everything works in memory and
+//! [`StorageSummary`] says that it does not last. Whether a browser may drop what is stored when its disk runs short can be asked
+//! of a page alone (`navigator.storage.persist()`), not from here.
+
+mod locks;
+mod opfs;
+
+use super::memory_files::{self as files, lasting};
+use crate::error::{Error, Result};
+use crate::protocol::StorageSummary;
+use std::cell::RefCell;
+use std::path::Path;
+use wasm_bindgen::JsValue;
+use web_time::SystemTime;
+
+pub use locks::ProjectLock;
+
+/// Our folder in the origin's file system, which other programs of the origin may share.
+const FOLDER: &str = "glasshouse";
+/// The name of the lock under which one tab at a time changes the storage.
+const WRITING: &str = "glasshouse-storage";
+/// What the list of projects reads.
+const RECORDS: [&str; 4] = ["project.json", "run.json", "run.toml", "metrics.jsonl"];
+
+thread_local! {
+    /// Our folder, where there is one. A worker is one thread, and its storage one storage.
+    static STORAGE: RefCell<Option<opfs::Folder>> = const { RefCell::new(None) };
+}
+
+fn storage() -> Option<opfs::Folder> {
+    STORAGE.with_borrow(Clone::clone)
+}
+
+/// An error of the browser, as one of files.
+fn io(path: &Path) -> impl FnOnce(JsValue) -> Error {
+    move |error| Error::io(path)(opfs::io_error(&error))
+}
+
+/// Finds the browser's storage, mends what a dead tab left half written, and takes in its names and the small records.
+///
+/// # Errors
+/// Files can be listed and yet not be read. A storage that is missing or blocked is no error.
+pub async fn open(shelf: &Path) -> Result<StorageSummary> {
+    if let Ok(folder) = opfs::Folder::open(FOLDER).await {
+        let _writing = locks::hold(WRITING, false).await;
+        mend(&folder).await.map_err(io(shelf))?;
+        let mut folders = vec![std::path::PathBuf::new()];
+        while let Some(path) = folders.pop() {
+            for found in folder.list(&path).await.map_err(io(&path))? {
+                match found.file {
+                    None => {
+                        lasting::adopt_folder(&found.path);
+                        folders.push(found.path);
+                    }
+                    Some((length, modified)) => lasting::adopt_file(&found.path, length, modified),
+                }
+            }
+        }
+        STORAGE.set(Some(folder));
+        fetch(Path::new(""), |name| RECORDS.contains(&name)).await?;
+    }
+    files::create_dir_all(shelf).map_err(Error::io(shelf))?;
+    Ok(summary(shelf).await)
+}
+
+/// Ends the replacement of a file that a dead tab began.
+async fn mend(folder: &opfs::Folder) -> Result<(), JsValue> {
+    let path = Path::new(lasting::REPLACING);
+    let Ok(waiting) = folder.read(path).await else { return Ok(()) };
+    if let Some(step) = lasting::replacement(&waiting) {
+        folder.perform(&step).await?;
+    }
+    folder.perform(&lasting::Step::RemoveFile(path.to_owned())).await
+}
+
+/// Brings the contents of a folder's files into memory.
+///
+/// # Errors
+/// The browser cannot read one, or another tab changed it.
+pub async fn load(folder: &Path) -> Result<()> {
+    fetch(folder, |_| true).await
+}
+
+async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    let Some(storage) = storage() else { return Ok(()) };
+    for file in lasting::absent(folder) {
+        if !wanted(file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()) {
+            continue;
+        }
+        let bytes = storage.read(&file.path).await.map_err(io(&file.path))?;
+        if bytes.len() as u64 != file.length {
+            let reason = "another tab changed it meanwhile; load this page again";
+            return Err(Error::bad_file(&file.path, reason));
+        }
+        file.fill(bytes);
+    }
+    Ok(())
+}
+
+/// Gives back the memory that a folder's files took, as far as they are stored. The small records stay.
+pub fn unload(folder: &Path) {
+    if storage().is_some() {
+        let record = |path: &Path| RECORDS.iter().any(|name| path.ends_with(name));
+        lasting::unload(folder, |path| !record(path));
+    }
+}
+
+/// Makes what was written lasting: brings the storage to what the files in memory are.
+///
+/// # Errors
+/// A full storage ([`std::io::ErrorKind::StorageFull`]) or another refusal. What is not stored yet stays in memory, and the next
+/// call tries again; what was stored is usable.
+pub async fn flush() -> Result<()> {
+    let Some(storage) = storage() else { return Ok(()) };
+    let _writing = locks::hold(WRITING, false).await;
+    for work in lasting::plan() {
+        for step in &work.steps {
+            storage.perform(step).await.map_err(io(work.path()))?;
+        }
+        let modified = match work.file() {
+            Some(path) => storage.modified(path).await.ok(),
+            None => None,
+        };
+        lasting::finished(work, modified);
+    }
+    Ok(())
+}
+
+/// Where projects are kept, and what the browser says of used and free room.
+pub async fn summary(_shelf: &Path) -> StorageSummary {
+    let lasting = storage().is_some();
+    let (used, quota) = if lasting { opfs::estimate().await } else { (None, None) };
+    let place = if lasting { "this browser" } else { "memory" };
+    StorageSummary { place: place.to_owned(), lasting, used, quota }
+}
+
+/// Bytes that can still be stored, where the browser says.
+pub async fn available(_path: &Path) -> Option<u64> {
+    let (used, quota) = opfs::estimate().await;
+    Some(quota?.saturating_sub(used?))
+}
+
+/// Takes a project for this tab until the lock is dropped.
+///
+/// # Errors
+/// Another tab has it.
+pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
+    let name = format!("glasshouse-project:{}", folder.display());
+    locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))
+}
+
+/// A time that JavaScript gave, in milliseconds since 1970.
+fn time_from_milliseconds(milliseconds: f64) -> SystemTime {
+    web_time::UNIX_EPOCH + std::time::Duration::from_millis(milliseconds.max(0.0) as u64)
+}

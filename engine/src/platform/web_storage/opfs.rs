@@ -1,0 +1,211 @@
+//! The browser's origin-private file system: promises in, files out.
+
+use super::super::memory_files::lasting::Step;
+use super::time_from_milliseconds;
+use js_sys::{Function, Promise, Reflect, Uint8Array};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
+    FileSystemGetFileOptions, FileSystemHandle, FileSystemHandleKind, FileSystemReadWriteOptions,
+    FileSystemRemoveOptions, FileSystemSyncAccessHandle, StorageEstimate, StorageManager,
+};
+use web_time::SystemTime;
+
+type Result<T> = std::result::Result<T, JsValue>;
+
+/// Bytes handed to the browser at a time.
+const CHUNK: usize = 16 << 20;
+
+/// A folder that all paths are below.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(FileSystemDirectoryHandle);
+
+/// A name in a folder.
+pub(super) struct Found {
+    pub path: PathBuf,
+    /// Length and time of change; `None` for a folder.
+    pub file: Option<(u64, SystemTime)>,
+}
+
+async fn settled<T: wasm_bindgen::JsCast>(promise: Promise) -> Result<T> {
+    JsFuture::from(promise).await?.dyn_into()
+}
+
+/// `navigator.storage`; an error where the browser has none, as outside of secure contexts.
+fn manager() -> Result<StorageManager> {
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into())?;
+    let manager = Reflect::get(&navigator, &"storage".into())?;
+    // A call of what is missing would end the program rather than be an error.
+    Reflect::get(&manager, &"getDirectory".into())?.dyn_into::<Function>()?;
+    Ok(manager.unchecked_into())
+}
+
+/// Bytes used and bytes that there is room for in all, where the browser says.
+pub(super) async fn estimate() -> (Option<u64>, Option<u64>) {
+    let Ok(promise) = manager().and_then(|manager| manager.estimate()) else { return (None, None) };
+    let Ok(estimate) = JsFuture::from(promise).await else { return (None, None) };
+    let estimate: StorageEstimate = estimate.unchecked_into();
+    let bytes = |number: Option<f64>| number.filter(|number| *number >= 0.0).map(|number| number as u64);
+    (bytes(estimate.get_usage()), bytes(estimate.get_quota()))
+}
+
+/// An error of the browser by its name, as one of files.
+pub(super) fn io_error(error: &JsValue) -> Error {
+    let text = |field: &str| Reflect::get(error, &field.into()).ok().and_then(|text| text.as_string());
+    let message = text("message").unwrap_or_else(|| format!("{error:?}"));
+    let kind = match text("name").as_deref() {
+        Some("QuotaExceededError") => ErrorKind::StorageFull,
+        Some("NotFoundError") => ErrorKind::NotFound,
+        Some("NoModificationAllowedError") => ErrorKind::ResourceBusy,
+        Some("SecurityError" | "NotAllowedError") => ErrorKind::PermissionDenied,
+        _ => return Error::other(message),
+    };
+    Error::new(kind, message)
+}
+
+/// What the browser throws when a write was cut short: it says so by a count alone.
+fn full() -> JsValue {
+    let error = js_sys::Error::new("the browser's storage for this site is full");
+    error.set_name("QuotaExceededError");
+    error.into()
+}
+
+/// What is missing is removed.
+fn unless_missing(error: JsValue) -> Result<()> {
+    if io_error(&error).kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+impl Folder {
+    /// Our folder, made where it is missing.
+    pub(super) async fn open(name: &str) -> Result<Self> {
+        let root: FileSystemDirectoryHandle = settled(manager()?.get_directory()).await?;
+        let folder = Self(child_folder(&root, name, true).await?);
+        // Some browsers have the folder and yet no way to write in it from here.
+        let probe = folder.file(Path::new(".probe"), true).await?;
+        Reflect::get(&probe, &"createSyncAccessHandle".into())?.dyn_into::<Function>()?;
+        folder.remove(Path::new(".probe")).await?;
+        Ok(folder)
+    }
+
+    /// The folder that a path's file is in, and the file's name.
+    async fn parent<'path>(&self, path: &'path Path) -> Result<(FileSystemDirectoryHandle, &'path str)> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Ok((self.folder(path.parent().unwrap_or(Path::new(""))).await?, name))
+    }
+
+    async fn folder(&self, path: &Path) -> Result<FileSystemDirectoryHandle> {
+        let mut folder = self.0.clone();
+        for part in path.iter() {
+            folder = child_folder(&folder, &part.to_string_lossy(), false).await?;
+        }
+        Ok(folder)
+    }
+
+    async fn file(&self, path: &Path, create: bool) -> Result<FileSystemFileHandle> {
+        let (folder, name) = self.parent(path).await?;
+        let options = FileSystemGetFileOptions::new();
+        options.set_create(create);
+        settled(folder.get_file_handle_with_options(name, &options)).await
+    }
+
+    async fn blob(&self, path: &Path) -> Result<File> {
+        settled(self.file(path, false).await?.get_file()).await
+    }
+
+    /// A file's time of change.
+    pub(super) async fn modified(&self, path: &Path) -> Result<SystemTime> {
+        Ok(time_from_milliseconds(self.blob(path).await?.last_modified()))
+    }
+
+    /// A file's content.
+    pub(super) async fn read(&self, path: &Path) -> Result<Vec<u8>> {
+        let bytes = JsFuture::from(self.blob(path).await?.array_buffer()).await?;
+        Ok(Uint8Array::new(&bytes).to_vec())
+    }
+
+    /// The names in a folder.
+    pub(super) async fn list(&self, path: &Path) -> Result<Vec<Found>> {
+        let values = self.folder(path).await?.values();
+        let mut found = Vec::new();
+        loop {
+            let next = JsFuture::from(values.next()?).await?;
+            if Reflect::get(&next, &"done".into())?.as_bool() != Some(false) {
+                return Ok(found);
+            }
+            let handle: FileSystemHandle = Reflect::get(&next, &"value".into())?.unchecked_into();
+            let path = path.join(handle.name());
+            let file = if handle.kind() == FileSystemHandleKind::File {
+                let file: File = settled(handle.unchecked_into::<FileSystemFileHandle>().get_file()).await?;
+                Some((file.size() as u64, time_from_milliseconds(file.last_modified())))
+            } else {
+                None
+            };
+            found.push(Found { path, file });
+        }
+    }
+
+    /// Does one step of storing.
+    pub(super) async fn perform(&self, step: &Step) -> Result<()> {
+        match step {
+            Step::MakeFolder(path) => {
+                let (parent, name) = self.parent(path).await?;
+                child_folder(&parent, name, true).await.map(|_| ())
+            }
+            Step::Write { path, from, content } => self.write(path, *from, content).await,
+            Step::Copy { from, to } => {
+                let bytes = self.read(from).await?;
+                self.write(to, 0, &bytes).await
+            }
+            Step::RemoveFile(path) | Step::RemoveFolder(path) => self.remove(path).await,
+        }
+    }
+
+    async fn write(&self, path: &Path, from: u64, content: &[u8]) -> Result<()> {
+        let file = self.file(path, true).await?;
+        let access: FileSystemSyncAccessHandle = settled(file.create_sync_access_handle()).await?;
+        let written = write_tail(&access, from, content);
+        access.close();
+        written
+    }
+
+    async fn remove(&self, path: &Path) -> Result<()> {
+        let (folder, name) = match self.parent(path).await {
+            Ok(found) => found,
+            Err(error) => return unless_missing(error),
+        };
+        let options = FileSystemRemoveOptions::new();
+        options.set_recursive(true);
+        let removed = JsFuture::from(folder.remove_entry_with_options(name, &options)).await;
+        removed.map(|_| ()).or_else(unless_missing)
+    }
+}
+
+async fn child_folder(
+    folder: &FileSystemDirectoryHandle,
+    name: &str,
+    create: bool,
+) -> Result<FileSystemDirectoryHandle> {
+    let options = FileSystemGetDirectoryOptions::new();
+    options.set_create(create);
+    settled(folder.get_directory_handle_with_options(name, &options)).await
+}
+
+/// Writes `content` from `from` on, and ends the file with it.
+fn write_tail(access: &FileSystemSyncAccessHandle, from: u64, content: &[u8]) -> Result<()> {
+    access.truncate_with_f64(from as f64)?;
+    let options = FileSystemReadWriteOptions::new();
+    let mut at = from as usize;
+    while let Some(rest) = content.get(at..).filter(|rest| !rest.is_empty()) {
+        let chunk = rest.get(..CHUNK).unwrap_or(rest);
+        options.set_at(at as f64);
+        let written = access.write_with_u8_array_and_options(chunk, &options)? as usize;
+        if written == 0 {
+            return Err(full());
+        }
+        at += written;
+    }
+    access.flush()
+}

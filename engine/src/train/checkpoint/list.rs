@@ -1,0 +1,148 @@
+//! What checkpoints there are, milestones, and loading one by its file's name.
+
+use super::manifest::Entry;
+use super::state::{self, Precision};
+use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
+use crate::error::{Error, Result};
+use crate::executor::ArenaState;
+use crate::graph::Parameter;
+use crate::platform::files;
+use crate::protocol::CheckpointSummary;
+use std::path::PathBuf;
+
+const MILESTONE: &str = "milestone-";
+const EXTENSION: &str = ".safetensors";
+
+fn milestone_name(step: u64) -> String {
+    format!("{MILESTONE}{step:08}{EXTENSION}")
+}
+
+/// The step of a milestone's file.
+fn milestone_step(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(MILESTONE)?.strip_suffix(EXTENSION)?;
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+impl Checkpoints {
+    /// Every checkpoint and milestone, by steps; of one step the milestone first. Files that are missing or cut are left out,
+    /// and so is what cannot be read.
+    pub fn list(&self) -> Vec<CheckpointSummary> {
+        let manifests = self.manifests(&mut Vec::new());
+        let best =
+            manifests.first().and_then(|(_, manifest)| manifest.best.as_ref()).map(|entry| &entry.file);
+        let mut found: Vec<CheckpointSummary> = Vec::new();
+        let entries =
+            manifests.iter().flat_map(|(_, manifest)| [Some(&manifest.latest), manifest.best.as_ref()]);
+        for entry in entries.flatten() {
+            let is_whole = files::metadata(self.folder.join(&entry.file))
+                .is_ok_and(|metadata| metadata.len() == entry.bytes);
+            if is_whole && !found.iter().any(|summary| summary.file == entry.file) {
+                found.push(CheckpointSummary {
+                    file: entry.file.clone(),
+                    step: entry.step,
+                    val_loss: entry.val_loss,
+                    best: best == Some(&entry.file),
+                    resumable: true,
+                    bytes: entry.bytes,
+                });
+            }
+        }
+        found.extend(self.milestones());
+        found.sort_by(|one, other| (one.step, &one.file).cmp(&(other.step, &other.file)));
+        found
+    }
+
+    fn milestones(&self) -> Vec<CheckpointSummary> {
+        let Ok(entries) = files::read_dir(&self.folder) else { return Vec::new() };
+        let summary = |name: String| {
+            let step = milestone_step(&name)?;
+            let path = self.folder.join(&name);
+            let bytes = files::metadata(&path).ok()?.len();
+            let info = state::read_info(&path).ok()?;
+            Some(CheckpointSummary {
+                file: name,
+                step,
+                val_loss: info.val_loss,
+                best: false,
+                resumable: false,
+                bytes,
+            })
+        };
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter_map(summary).collect()
+    }
+
+    /// Whether a step's milestone is kept.
+    pub fn has_milestone(&self, step: u64) -> bool {
+        files::is_file(&self.folder.join(milestone_name(step)))
+    }
+
+    /// Keeps the weights of this moment for good, in half precision; in full precision where one of them is beyond its range.
+    /// Returns the path.
+    ///
+    /// # Errors
+    /// The file system refuses; there is no milestone of this step then.
+    pub fn save_milestone(
+        &self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        state: &ArenaState,
+    ) -> Result<PathBuf> {
+        files::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        let path = self.folder.join(milestone_name(info.step));
+        let partial = path.with_extension("partial");
+        let precision = Precision::of_weights(&state.parameters);
+        let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
+            .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
+        if let Err(error) = written {
+            // What is left of it only takes space.
+            files::remove_file(&partial).ok();
+            return Err(error);
+        }
+        crate::storage::sync_folder_of(&path);
+        Ok(path)
+    }
+
+    /// Reads the checkpoint of a name: `best`, `latest`, or a file of [`Checkpoints::list`].
+    ///
+    /// # Errors
+    /// There is none of that name, it is damaged, of another model, or a milestone of which moments are wanted.
+    pub fn load_named(&mut self, name: &str, parameters: &[Parameter], content: Content) -> Result<Loaded> {
+        let which = match name {
+            "latest" => Some(Which::Latest),
+            "best" => Some(Which::Best),
+            _ => None,
+        };
+        if let Some(which) = which {
+            return self.load(which, parameters, content)?.ok_or_else(|| {
+                Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first")
+            });
+        }
+        let path = self.folder.join(name);
+        let is_milestone = milestone_step(name).is_some();
+        if is_milestone && content == Content::WeightsAndMoments {
+            let reason =
+                "a milestone holds weights alone, and training cannot go on from it in the same bits";
+            return Err(Error::bad_file(path, reason));
+        }
+        let bytes = if is_milestone {
+            files::read(&path).map_err(Error::io(&path))?
+        } else {
+            self.entry(name)?.read(&path)?
+        };
+        let (info, state) = state::read(&path, &bytes, parameters, content)?;
+        Ok(Loaded { info, state, path, notices: Vec::new() })
+    }
+
+    /// What a manifest says of a file.
+    fn entry(&self, name: &str) -> Result<Entry> {
+        let manifests = self.manifests(&mut Vec::new());
+        let mut entries =
+            manifests.into_iter().flat_map(|(_, manifest)| [Some(manifest.latest), manifest.best]).flatten();
+        entries.find(|entry| entry.file == name).ok_or_else(|| {
+            let known: Vec<String> = self.list().into_iter().map(|summary| summary.file).collect();
+            let reason =
+                crate::protocol::names::unknown("checkpoint", name, known.iter().map(String::as_str));
+            Error::bad_file(&self.folder, reason)
+        })
+    }
+}

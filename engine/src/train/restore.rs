@@ -1,0 +1,62 @@
+//! New runs that begin where another one stood.
+
+use super::checkpoint::{Checkpoints, Content, Loaded};
+use super::metrics::MetricsWriter;
+use crate::error::{Error, Result};
+use crate::executor::update;
+use crate::model::{self, Purpose};
+use crate::platform::files;
+use crate::project::{Project, Run, RunRecord, RunState};
+
+impl Project {
+    /// A new run that begins at a checkpoint of another one, with its settings and its data; `checkpoint` is a file of
+    /// [`Checkpoints::list`], `best` or `latest`. [`crate::train::Trainer::resume`] goes on with it.
+    ///
+    /// From a checkpoint with moments it goes on at that step, in the bits in which the first run did, and has its curves up to
+    /// there. A milestone holds weights alone: from one the new run begins at step 0 of its schedule, with moments of zero.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, it is damaged, or the file system refuses; then there is no new run.
+    pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<Run> {
+        let (config, record) = (run.config()?, run.record()?);
+        let parameters = model::build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
+        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let is_resumable =
+            !checkpoints.list().iter().any(|summary| summary.file == checkpoint && !summary.resumable);
+        let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
+        let Loaded { mut info, mut state, .. } = checkpoints.load_named(checkpoint, &parameters, content)?;
+        if !is_resumable {
+            let zeros = update::zero_moments(&config.train, &parameters);
+            (state.first_moments, state.second_moments) = (zeros.first_moments, zeros.second_moments);
+            (info.step, info.tokens_seen, info.best_val_loss) = (0, 0, None);
+        }
+        let restored = self.create_run(&config, &run.data_folder()?)?;
+        let filled = || {
+            let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
+            let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
+            checkpoints.save(&info, &parameters, &state, is_best)?;
+            if is_resumable && files::is_file(&run.metrics_path()) {
+                files::copy(run.metrics_path(), restored.metrics_path())
+                    .map_err(Error::io(restored.metrics_path()))?;
+                MetricsWriter::resume(&restored.metrics_path(), info.step)?;
+            }
+            restored.save_record(&RunRecord {
+                state: RunState::Stopped,
+                step: info.step,
+                evaluate_whole_split: record.evaluate_whole_split,
+                device: record.device.clone(),
+                parameters: record.parameters,
+                val_loss: info.val_loss,
+                best_val_loss: info.best_val_loss,
+                notes: format!("from {checkpoint} of {}", run.name()),
+                ..restored.record()?
+            })
+        };
+        if let Err(error) = filled() {
+            // Half a run is none; what is left of it only takes space.
+            files::remove_dir_all(restored.folder()).ok();
+            return Err(error);
+        }
+        Ok(restored)
+    }
+}

@@ -1,0 +1,77 @@
+//! Settings that may change while a run trains: the learning rate and the number of steps.
+
+use super::{Action, Trainer};
+use crate::error::{Error, Result};
+use crate::protocol::RunConfig;
+use crate::train::TrainEvent;
+
+impl Trainer<'_> {
+    /// Changes the peak learning rate, the number of steps, or both, from the next step on. The schedule keeps its shape: its
+    /// lowest rate changes by the same factor, and a last phase longer than the whole run is cut.
+    ///
+    /// The state is saved first, under the new settings, and then the settings: whoever resumes begins at or after the change
+    /// and repeats the same bits. The returned notice is recorded and to be shown.
+    ///
+    /// # Errors
+    /// A setting that breaks a rule, steps that are done already, a run that is over, or a full disk; nothing is changed then.
+    pub async fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
+        if self.over {
+            let reason = "this run is not in training any more; start or resume one to change it";
+            return Err(Error::Refused(reason.to_owned()));
+        }
+        let changed = changed(&self.config, learning_rate, steps);
+        changed.validate()?;
+        if changed.train.steps <= self.step {
+            let done = self.step;
+            return Err(Error::Refused(format!(
+                "{done} steps are done already; train.steps must be more, or stop the training"
+            )));
+        }
+        let text = self.text_of_change(&changed);
+        let crc32c = crate::project::crc32c_of(&changed)?;
+        let before = std::mem::replace(&mut self.config_crc32c, crc32c);
+        if let Err(error) = self.save().await.and_then(|()| self.run.save_config(&changed)) {
+            self.config_crc32c = before;
+            return Err(error);
+        }
+        self.config = changed;
+        self.actions.retain(|action| *action != Action::Save);
+        if !self.stop_requested() {
+            // With more steps the end is not here any more.
+            self.actions.retain(|action| *action != Action::Finish);
+        }
+        let event = TrainEvent::Notice { text };
+        self.metrics.write(&event)?;
+        self.metrics.flush()?;
+        Ok(event)
+    }
+
+    fn text_of_change(&self, changed: &RunConfig) -> String {
+        let (before, after) = (&self.config.train, &changed.train);
+        let mut parts = Vec::new();
+        if before.learning_rate != after.learning_rate {
+            parts.push(format!("learning rate {} instead of {}", after.learning_rate, before.learning_rate));
+        }
+        if before.steps != after.steps {
+            parts.push(format!("{} steps instead of {}", after.steps, before.steps));
+        }
+        let parts =
+            if parts.is_empty() { "the settings are as they were".to_owned() } else { parts.join(", ") };
+        format!("from step {} on: {parts}", self.step + 1)
+    }
+}
+
+fn changed(config: &RunConfig, learning_rate: Option<f64>, steps: Option<u64>) -> RunConfig {
+    let mut changed = config.clone();
+    let train = &mut changed.train;
+    if let Some(rate) = learning_rate {
+        // Rounding must not lift the lowest rate above the highest.
+        train.min_learning_rate = (train.min_learning_rate / train.learning_rate * rate).min(rate);
+        train.learning_rate = rate;
+    }
+    if let Some(steps) = steps {
+        train.steps = steps;
+        train.decay_steps = train.decay_steps.min(steps);
+    }
+    changed
+}
