@@ -3,6 +3,7 @@
 //! Words of the interface stand where they are drawn, but for each page's prose, which is in a `text` module at its end: that is what
 //! a translation begins with.
 
+mod address;
 mod asks;
 mod frame;
 mod incoming;
@@ -10,8 +11,10 @@ mod keys;
 mod messages;
 mod preferences;
 mod record;
+mod scripting;
 mod top_bar;
 
+pub use address::Address;
 pub use asks::{Asks, Capture, Toast};
 pub use incoming::ACCEPTED;
 pub use keys::SHORTCUTS;
@@ -40,6 +43,8 @@ pub struct Start {
     pub preset: Option<String>,
     /// Its seed.
     pub seed: Option<u64>,
+    /// Device wish for this visit, instead of the preferred one.
+    pub device: Option<String>,
     /// Hide the rail, for use inside another page.
     pub embed: bool,
     /// Where messages are recorded.
@@ -127,7 +132,7 @@ impl App {
     fn greet(&mut self) {
         self.settled = false;
         self.planned = None;
-        let device = self.preferences.device.clone();
+        let device = self.start.device.as_ref().unwrap_or(&self.preferences.device).clone();
         self.outbox.send(Command::Hello { version: message::VERSION, device });
         self.outbox.send(Command::ListProjects);
         self.send();

@@ -27,7 +27,7 @@ pub use preferences_native::{load_preferences, shelf, store_preferences};
 #[cfg(target_arch = "wasm32")]
 pub use preferences_web::{load_preferences, store_preferences};
 #[cfg(target_arch = "wasm32")]
-pub use web::EngineLink;
+pub use web::{EngineLink, web_start};
 
 use glasshouse_protocol::{Command, Parcel, Report, Request};
 

@@ -1,5 +1,12 @@
 //! The `glasshouse` program. The command line lives in [`glasshouse::cli`]; the window will stand beside it.
 
+/// In a browser the boot script has laid out what the page needs.
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    glasshouse::link::web_start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
     #[cfg(target_os = "linux")]
     quiet_device_selection();

@@ -28,12 +28,18 @@ const FLAGS = [
 
 const PAGE = "<!doctype html><meta charset=utf-8><title>Glasshouse tests</title>";
 
-/** Opens an empty page at http://localhost, hands it to `work`, and closes everything whatever happens. */
-export async function withPage(work) {
+/** Starts Chromium; without `webgpu` its graphics adapter stays hidden. */
+export async function launch({ webgpu = true } = {}) {
   const executablePath = PLACES.find((place) => place && existsSync(place));
   if (!executablePath) {
     throw new Error("no Chromium found; install one or name it in GLASSHOUSE_CHROMIUM");
   }
+  const args = webgpu ? FLAGS : [...FLAGS.filter((flag) => !flag.includes("webgpu")), "--disable-features=WebGPU"];
+  return chromium.launch({ executablePath, headless: true, args });
+}
+
+/** Opens an empty page at http://localhost, hands it to `work`, and closes everything whatever happens. */
+export async function withPage(work) {
   const server = createServer((_, response) => {
     response.writeHead(200, { "content-type": "text/html" });
     response.end(PAGE);
@@ -41,7 +47,7 @@ export async function withPage(work) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   let browser;
   try {
-    browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+    browser = await launch();
     const page = await browser.newPage();
     await page.goto(`http://localhost:${server.address().port}/`);
     return await work(page, browser.version());

@@ -1,22 +1,19 @@
-//! Preferences in a browser: its local storage. Where that is blocked, preferences last as long as the tab.
+//! Preferences in a browser: a text of the page's local storage, or this visit's memory where storage is blocked.
 
+use super::web::boot;
 use crate::app::Preferences;
 
-const KEY: &str = "glasshouse preferences";
-
-fn storage() -> Option<web_sys::Storage> {
-    web_sys::window()?.local_storage().ok().flatten()
-}
+/// Name under which they are kept.
+const NAME: &str = "glasshouse.preferences";
 
 /// What the person preferred last time; what cannot be read counts as no preference.
 pub fn load_preferences() -> Preferences {
-    let text = storage().and_then(|storage| storage.get_item(KEY).ok().flatten()).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    boot().recall(NAME).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// Keeps preferences.
 pub fn store_preferences(preferences: &Preferences) {
-    if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(preferences)) {
-        storage.set_item(KEY, &text).ok();
+    if let Ok(text) = serde_json::to_string(preferences) {
+        boot().keep(NAME, &text);
     }
 }

@@ -1,16 +1,94 @@
-//! The engine in a Web Worker.
+//! The engine in a Web Worker, and the page around the application. The boot script (`web/boot.js`) starts the worker while this
+//! module is still on its way, and lays out what is needed here as `glasshouseBoot`.
 
-use glasshouse_protocol::{Parcel, Report, Request};
+mod boot;
+mod page;
+
+pub(super) use boot::boot;
+pub use page::web_start;
+
+use boot::Boot;
+use glasshouse_protocol::{ErrorReport, Event, Parcel, Report, Request};
+use js_sys::{Array, Uint8Array};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use wasm_bindgen::prelude::Closure;
 
 /// The worker's two ends.
 #[derive(Debug)]
-pub struct EngineLink {}
+pub struct EngineLink {
+    boot: Boot,
+    heard: Rc<RefCell<Heard>>,
+    // The boot script calls them for as long as the link lives.
+    _hear: Closure<dyn FnMut(String, Array)>,
+    _lose: Closure<dyn FnMut(String)>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    reports: VecDeque<(String, Array)>,
+    lost: Option<String>,
+}
 
 impl EngineLink {
-    pub(super) fn send(&mut self, _request: Parcel<Request>) {}
+    /// Listens to the worker that the boot script started; `wake` is called when something has come.
+    pub fn start(wake: impl Fn() + Clone + 'static) -> Self {
+        let heard = Rc::new(RefCell::new(Heard::default()));
+        let hear = {
+            let (heard, wake) = (Rc::clone(&heard), wake.clone());
+            Closure::new(move |text, files| {
+                heard.borrow_mut().reports.push_back((text, files));
+                wake();
+            })
+        };
+        let lose = {
+            let heard = Rc::clone(&heard);
+            Closure::new(move |why| {
+                heard.borrow_mut().lost = Some(why);
+                wake();
+            })
+        };
+        let boot = boot();
+        boot.listen(&hear, &lose);
+        Self { boot, heard, _hear: hear, _lose: lose }
+    }
+
+    pub(super) fn send(&mut self, request: Parcel<Request>) {
+        let Parcel { body, bytes } = request;
+        let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
+        match serde_json::to_string(&body) {
+            Ok(text) => self.boot.send(&text, &files),
+            Err(error) => self.boot.panicked(&format!("a request could not be written: {error}")),
+        }
+    }
 
     pub(super) fn receive(&mut self) -> Option<Parcel<Report>> {
-        None
+        let (text, files) = self.heard.borrow_mut().reports.pop_front()?;
+        let body = serde_json::from_str(&text).unwrap_or_else(|error| {
+            let message = format!(
+                "A message of the engine could not be read ({error}). Page and engine may be of different versions: reload."
+            );
+            Report {
+                request: None,
+                event: Event::Failed {
+                    error: ErrorReport { kind: "internal".to_owned(), message, field: None },
+                },
+            }
+        });
+        let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
+        Some(Parcel { body, bytes })
+    }
+
+    pub(super) fn lost(&self) -> Option<String> {
+        self.heard.borrow().lost.clone()
+    }
+
+    pub(super) fn restart(&mut self) -> Result<(), String> {
+        *self.heard.borrow_mut() = Heard::default();
+        // Where the worker does not start, the boot script says so by `lose`.
+        self.boot.restart();
+        Ok(())
     }
 
     pub(super) fn lost(&self) -> Option<String> {

@@ -88,12 +88,74 @@ impl Lanes for Portable {
     }
 }
 
+/// WebAssembly's 128-bit registers. Products are rounded before they are added: only relaxed SIMD could fuse them, and it
+/// leaves open whether it does.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm {
+    use super::Lanes;
+    use std::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128, v128_load, v128_store};
+
+    /// Four floats.
+    #[derive(Clone, Copy)]
+    pub struct Simd128(v128);
+
+    impl Lanes for Simd128 {
+        const COUNT: usize = 4;
+        const FUSED: bool = false;
+        const TILE_ROWS: usize = 4;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Self(f32x4_splat(value))
+        }
+
+        #[inline(always)]
+        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller vouches for four readable floats; the read needs no alignment.
+            Self(unsafe { v128_load(from.cast()) })
+        }
+
+        #[inline(always)]
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller vouches for four writable floats; the write needs no alignment.
+            unsafe { v128_store(to.cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn mul_add(self, factor: Self, term: Self) -> Self {
+            Self(f32x4_add(f32x4_mul(self.0, factor.0), term.0))
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Self(f32x4_add(self.0, other.0))
+        }
+
+        #[inline(always)]
+        fn mul(self, other: Self) -> Self {
+            Self(f32x4_mul(self.0, other.0))
+        }
+    }
+}
+
+/// What the target always has: the registers that functions are compiled for where nothing better is detected.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use wasm::Simd128 as Baseline;
+
+/// What the target always has: the registers that functions are compiled for where nothing better is detected.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+pub use Portable as Baseline;
+
 /// Instruction sets that [`vectorised!`] knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// 512-bit registers (x86-64-v4).
+    #[cfg(target_arch = "x86_64")]
     Avx512,
     /// 256-bit registers with fused products (x86-64-v3).
+    #[cfg(target_arch = "x86_64")]
     Avx2,
     /// What the target always has.
     Portable,
@@ -103,8 +165,11 @@ impl Level {
     /// Its name in a run's record. Products rounded once and twice differ in their last digits, so both portable kinds have one.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            Self::Portable if cfg!(target_feature = "simd128") => "simd128",
             Self::Portable if Portable::FUSED => "portable-fused",
             Self::Portable => "portable",
         }
@@ -256,7 +321,7 @@ macro_rules! vectorised {
                     $crate::platform::lanes::Level::Portable => {}
                 }
             }
-            body::<$crate::platform::lanes::Portable>($($argument),*)
+            body::<$crate::platform::lanes::Baseline>($($argument),*)
         }
     )*};
 }

@@ -1,1 +1,165 @@
 //! The engine in a dedicated Web Worker.
+//!
+//! `worker.js` makes one [`Engine`], hands it the messages of the page and posts what it says. Messages are the protocol's JSON;
+//! whole files go beside it as `Uint8Array`s, whose memory the browser hands over instead of copying it.
+
+use glasshouse_engine::session;
+use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
+use js_sys::{Array, Function, Uint8Array};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
+
+/// Folder of all projects in the browser's private files.
+const SHELF: &str = "/projects";
+
+#[wasm_bindgen]
+extern "C" {
+    /// Posts the last words of a panicking engine; `worker.js` defines it.
+    #[wasm_bindgen(js_name = enginePanicked)]
+    fn engine_panicked(report: &str);
+}
+
+/// The engine's one session.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Engine {
+    requests: async_channel::Sender<Parcel<Request>>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Starts the session. `tell(text, files)` is called with every report: its JSON, and an array of `Uint8Array`s whose buffers
+    /// can be transferred.
+    #[wasm_bindgen(constructor)]
+    pub fn new(tell: Function) -> Self {
+        std::panic::set_hook(Box::new(|panic| {
+            console_error_panic_hook::hook(panic);
+            engine_panicked(&format!("glasshouse {}: {panic}", env!("CARGO_PKG_VERSION")));
+        }));
+        let (requests, inbox) = async_channel::unbounded();
+        wasm_bindgen_futures::spawn_local(async move {
+            let options = session::Options { shelf: SHELF.into(), ..Default::default() };
+            session::run(options, inbox, move |report| post(&tell, report)).await;
+        });
+        Self { requests }
+    }
+
+    /// Takes in a request: its JSON, and the `Uint8Array`s that belong to it.
+    ///
+    /// # Errors
+    /// The text is no request; a page of another version sent it.
+    pub fn receive(&self, text: &str, files: &Array) -> Result<(), JsError> {
+        let body: Request = serde_json::from_str(text)?;
+        let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
+        // A session that has ended takes no more requests; the page learns of its end by other ways.
+        self.requests.try_send(Parcel { body, bytes }).ok();
+        Ok(())
+    }
+}
+
+fn post(tell: &Function, report: Parcel<Report>) {
+    let Parcel { body, bytes } = report;
+    let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
+    drop(bytes);
+    match serde_json::to_string(&body) {
+        Ok(text) => drop(tell.call2(&JsValue::NULL, &text.into(), &files)),
+        Err(error) => engine_panicked(&format!("a report could not be written: {error}")),
+    }
+}
+
+/// What a script says of a run that it wants.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wish {
+    preset: Option<String>,
+    depth: Option<usize>,
+    config: Map<String, Value>,
+    steps: Option<u64>,
+    seed: Option<u64>,
+    train: Map<String, Value>,
+}
+
+/// A run's whole settings as JSON: those of `preset` or `depth` (or of the first stories), with the fields of `config` put in
+/// their places, and then `steps`, `seed` and the fields of `train`.
+///
+/// # Errors
+/// A sentence that names what is wrong.
+#[wasm_bindgen]
+pub fn configure(wish: &str) -> Result<String, JsError> {
+    configured(wish).map_err(|problem| JsError::new(&problem))
+}
+
+fn configured(wish: &str) -> Result<String, String> {
+    let wish: Wish = serde_json::from_str(wish).map_err(|error| error.to_string())?;
+    let begin = match (&wish.preset, wish.depth) {
+        (Some(_), Some(_)) => return Err("preset and depth both decide the model: leave one out".to_owned()),
+        (Some(name), None) => presets::preset(name)?,
+        (None, Some(depth)) => presets::from_depth(depth)?,
+        (None, None) => presets::preset("first-stories")?,
+    };
+    let mut config = serde_json::to_value(begin).map_err(|error| error.to_string())?;
+    merge(&mut config, Value::Object(wish.config));
+    merge(&mut config, Value::Object(Map::from_iter([("train".to_owned(), Value::Object(wish.train))])));
+    let mut config: RunConfig = serde_json::from_value(config).map_err(|error| format!("config: {error}"))?;
+    if let Some(steps) = wish.steps {
+        config.train.steps = steps;
+        config.train.decay_steps = config.train.decay_steps.min(steps);
+        if config.train.warmup_steps >= steps {
+            config.train.warmup_steps = steps / 10;
+        }
+    }
+    config.seed = wish.seed.unwrap_or(config.seed);
+    serde_json::to_string(&config).map_err(|error| error.to_string())
+}
+
+/// Puts `fields` into `config`, object by object.
+fn merge(config: &mut Value, fields: Value) {
+    match (config, fields) {
+        (Value::Object(config), Value::Object(fields)) => {
+            for (name, value) in fields {
+                merge(config.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (config, fields) => *config = fields,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(wish: &str) -> Result<RunConfig, String> {
+        configured(wish).map(|text| serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn a_wish_is_put_into_a_preset() {
+        let wish = r#"{"preset":"nanogpt-cpu","steps":50,"seed":7,"config":{"model":{"depth":2},"train":{"batch":3}},
+            "train":{"eval_interval":10}}"#;
+        let found = config(wish).unwrap();
+        let preset = presets::preset("nanogpt-cpu").unwrap();
+        assert_eq!((found.seed, found.train.steps, found.train.warmup_steps), (7, 50, 5));
+        assert_eq!((found.model.depth, found.train.batch, found.train.eval_interval), (2, 3, 10));
+        assert_eq!((found.model.width, found.tokenizer), (preset.model.width, preset.tokenizer));
+    }
+
+    #[test]
+    fn without_a_wish_it_is_the_first_stories() {
+        assert_eq!(config("{}").unwrap(), presets::preset("first-stories").unwrap());
+        assert_eq!(config(r#"{"depth":3}"#).unwrap(), presets::from_depth(3).unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (wish, word) in [
+            (r#"{"preset":"nanogpt-cpi"}"#, "nanogpt-cpu"),
+            (r#"{"preset":"nanogpt-cpu","depth":3}"#, "both"),
+            (r#"{"config":{"model":{"widht":3}}}"#, "widht"),
+            (r#"{"seeed":3}"#, "seeed"),
+        ] {
+            let problem = config(wish).unwrap_err();
+            assert!(problem.contains(word), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`. A browser's page reads it from its own address.
+
+use super::{App, Start};
+use crate::pages::PageName;
+use glasshouse_protocol::presets;
+
+/// What an address asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The page to begin with.
+    pub page: Option<PageName>,
+    /// The preset that the draft begins with.
+    pub preset: Option<String>,
+    /// The draft's seed.
+    pub seed: Option<u64>,
+    /// Device wish, instead of the preferred one.
+    pub device: Option<String>,
+    /// Part of another page: the rail is left out.
+    pub embedded: bool,
+    /// What it asks for and cannot have, a line each.
+    pub problems: Vec<String>,
+}
+
+impl Address {
+    /// Reads it with a function that gives a parameter's value.
+    pub fn read(parameter: impl Fn(&str) -> Option<String>) -> Self {
+        let mut address = Self {
+            device: parameter("device"),
+            embedded: parameter("embed").is_some_and(|embed| embed != "0"),
+            ..Self::default()
+        };
+        if let Some(word) = parameter("page") {
+            address.page = PageName::from_key(&word);
+            if address.page.is_none() {
+                let known = PageName::ALL.map(PageName::key);
+                address
+                    .problems
+                    .push(format!("The address asks for the page {word:?}; there are {}.", known.join(", ")));
+            }
+        }
+        if let Some(name) = parameter("preset") {
+            match presets::preset(&name) {
+                Ok(_) => address.preset = Some(name),
+                Err(problem) => address.problems.push(format!("The address asks for a preset: {problem}.")),
+            }
+        }
+        if let Some(seed) = parameter("seed") {
+            address.seed = seed.parse().ok();
+            if address.seed.is_none() {
+                address
+                    .problems
+                    .push(format!("The address has the seed {seed:?}; a seed is a whole number."));
+            }
+        }
+        address
+    }
+}
+
+impl From<Address> for Start {
+    fn from(address: Address) -> Self {
+        let Address { page, preset, seed, device, embedded, problems: _ } = address;
+        Self { page, preset, seed, device, embed: embedded, ..Self::default() }
+    }
+}
+
+impl App {
+    /// Does what an address asks for while the application runs: its page, preset and seed.
+    pub fn follow(&mut self, address: &Address) {
+        self.page = address.page.unwrap_or(self.page);
+        if let Some(config) = address.preset.as_ref().and_then(|name| presets::preset(name).ok()) {
+            self.draft = config;
+        }
+        self.draft.seed = address.seed.unwrap_or(self.draft.seed);
+        self.complain(&address.problems);
+    }
+
+    /// Shows what an address asks for and cannot have.
+    pub fn complain(&mut self, problems: &[String]) {
+        for problem in problems {
+            self.state.say(None, "invalid", problem.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Preferences;
+    use crate::link::Link;
+
+    fn read(pairs: &[(&str, &str)]) -> Address {
+        Address::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn an_address_opens_a_page_with_a_preset_and_a_seed() {
+        let address = read(&[
+            ("page", "train"),
+            ("preset", "nanogpt-cpu"),
+            ("seed", "7"),
+            ("embed", "1"),
+            ("device", "gpu"),
+        ]);
+        assert_eq!(address.problems, Vec::<String>::new());
+        assert!(address.embedded);
+        assert_eq!(address.device.as_deref(), Some("gpu"));
+        let app = App::new(Link::script(), Preferences::default(), address.clone().into()).unwrap();
+        assert!(app.start.embed);
+        assert_eq!(app.page, PageName::Train);
+        assert_eq!(app.draft.seed, 7);
+        let mut app = App::new(Link::script(), Preferences::default(), Start::default()).unwrap();
+        app.follow(&address);
+        assert_eq!(app.page, PageName::Train);
+        assert_eq!(app.draft.seed, 7);
+        assert_eq!(app.draft.model, presets::preset("nanogpt-cpu").unwrap().model);
+        assert!(app.state.messages.is_empty());
+    }
+
+    #[test]
+    fn what_an_address_cannot_have_is_said() {
+        let address = read(&[("page", "kitchen"), ("preset", "gpt-9"), ("seed", "-1"), ("embed", "0")]);
+        assert_eq!(address.problems.len(), 3);
+        assert!(!address.embedded);
+        let mut app = App::new(Link::script(), Preferences::default(), Start::default()).unwrap();
+        app.follow(&address);
+        assert_eq!(app.state.messages.len(), 3);
+        assert!(app.state.messages[0].error.message.contains("tokenizer"));
+    }
+
+    #[test]
+    fn an_empty_address_changes_nothing() {
+        assert_eq!(read(&[]), Address::default());
+    }
+}

@@ -1,0 +1,33 @@
+//! What a script beside the application may see and do: a browser page's `window.glasshouse`, and the tests that drive it.
+
+use super::App;
+use serde_json::{Value, json};
+
+impl App {
+    /// The state in short: what page is open, which device computes, what trains and how far it is.
+    pub fn summary(&self) -> Value {
+        let state = &self.state;
+        let training = &state.training;
+        json!({
+            "page": self.page.key(),
+            "device": state.engine.as_ref().map(|engine| &engine.device),
+            "storage": state.engine.as_ref().map(|engine| &engine.storage),
+            "projects": state.projects.list,
+            "project": state.projects.open.as_ref().map(|open| &open.summary),
+            "training": {
+                "state": training.state,
+                "run": training.run.as_ref().map(|run| &run.name),
+                "step": training.step,
+                "steps": training.steps,
+                "loss": training.last.map(|last| last.loss),
+                "saved": training.saved,
+                "val_loss": training.evaluations.last().map(|evaluation| evaluation.val_loss),
+                "sample": training.samples.last().map(|sample| &sample.text),
+            },
+            "waiting": state.waiting.len(),
+            "messages": state.messages.iter().map(|message| &message.error).collect::<Vec<_>>(),
+            "busy": state.busy,
+            "lost": state.lost,
+        })
+    }
+}

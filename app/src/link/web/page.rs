@@ -1,0 +1,93 @@
+//! The application on a page's canvas.
+
+use super::EngineLink;
+use super::boot::boot;
+use crate::app::{Address, App};
+use crate::link::{Link, load_preferences};
+use crate::theme;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::UrlSearchParams;
+
+/// The application as eframe keeps it for a page's script to reach.
+struct OnCanvas(App);
+
+impl OnCanvas {
+    fn new(creation: &eframe::CreationContext<'_>) -> Result<Self, String> {
+        let context = creation.egui_ctx.clone();
+        theme::install_fonts(&context);
+        let link = EngineLink::start(move || context.request_repaint());
+        let address = address(&boot().query());
+        let problems = address.problems.clone();
+        let mut app = App::new(Link::Engine(link), load_preferences(), address.into())?;
+        app.complain(&problems);
+        Ok(Self(app))
+    }
+}
+
+fn address(query: &str) -> Address {
+    let query = UrlSearchParams::new_with_str(query).ok();
+    Address::read(|name| query.as_ref()?.get(name))
+}
+
+impl eframe::App for OnCanvas {
+    fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {
+        eframe::App::logic(&mut self.0, context, frame);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        eframe::App::ui(&mut self.0, ui, frame);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        self.0.clear_color(visuals)
+    }
+
+    fn as_any_mut(&mut self) -> Option<&mut dyn std::any::Any> {
+        Some(self)
+    }
+}
+
+/// What the page's script can ask of the application.
+#[wasm_bindgen]
+pub struct Page {
+    runner: eframe::WebRunner,
+}
+
+#[wasm_bindgen]
+impl Page {
+    /// The application's state in short, as JSON; nothing while a frame is drawn or after a panic.
+    pub fn state(&self) -> Option<String> {
+        Some(self.runner.app_mut::<OnCanvas>()?.0.summary().to_string())
+    }
+
+    /// Follows an address' query, `?page=write`, while the application runs.
+    pub fn follow(&self, query: &str) {
+        if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
+            page.0.follow(&address(query));
+        }
+    }
+}
+
+/// Puts the application on the canvas that the boot script made.
+pub fn web_start() {
+    // eframe's own hook calls this one after it has noted the panic, and then stops drawing.
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        boot().panicked(&format!("page {}: {panic}", env!("CARGO_PKG_VERSION")));
+    }));
+    wasm_bindgen_futures::spawn_local(async {
+        let boot = boot();
+        let runner = eframe::WebRunner::new();
+        let started = runner
+            .start(
+                boot.canvas(),
+                eframe::WebOptions::default(),
+                Box::new(|creation| Ok(Box::new(OnCanvas::new(creation)?))),
+            )
+            .await;
+        match started {
+            Ok(()) => boot.opened(Page { runner }),
+            Err(error) => boot.failed(&error.as_string().unwrap_or_else(|| format!("{error:?}"))),
+        }
+    });
+}

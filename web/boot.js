@@ -1,0 +1,245 @@
+// Starts the app in a tab: the engine's worker at once, the page's module beside it, and what a browser asks for around them:
+// a report when something dies, visibility, files, preferences, work without a network.
+//
+// For scripts and tests there is `window.glasshouse`:
+//   state()              what the app shows, in short (page, device, projects, training, messages); null before it draws
+//   send(command, files) a protocol command as an object, `{ command: "list_projects" }`; resolves to the events that answer it,
+//                        rejects with an error that has `kind` and `message`; files are Uint8Arrays, whose memory moves away
+//   follow(query)        what the page's address can ask for: "?page=train&preset=nanogpt-cpu&seed=1"
+//   ready                resolves when the app draws and the engine has said what it runs on
+//   engine               the link to the worker (engine-link.js)
+//   build                names this build; "development" where it has no service worker
+
+import { compile, EngineLink } from "./engine-link.js";
+import init from "./page.js";
+
+/** Filled in by web/build. */
+const BUILD = "development";
+
+/** Requests of scripts are numbered from here, those of the app from 1. */
+const SCRIPTED = 2 ** 40;
+
+const element = (id) => document.getElementById(id);
+const engine = new EngineLink({ firstId: SCRIPTED });
+let page = null;
+let device = "no device yet";
+let opened;
+const drawn = new Promise((resolve) => (opened = resolve));
+let spoken;
+const answered = new Promise((resolve) => (spoken = resolve));
+
+globalThis.glasshouse = {
+  state: () => JSON.parse(page?.state() ?? "null"),
+  send: (command, files = []) => engine.request(command, { files }),
+  follow: (query) => page?.follow(query),
+  ready: Promise.all([drawn, answered]),
+  engine,
+  build: BUILD,
+};
+
+/** Texts that local storage would keep, where it is blocked. */
+const memory = new Map();
+
+// What the page's module needs; app/src/link/web/boot.rs has the same names.
+globalThis.glasshouseBoot = {
+  canvas: element("canvas"),
+  query: location.search,
+  listen(hear, lose) {
+    engine.listen((text, files) => {
+      if (text.includes('"event":"ready"')) meet(JSON.parse(text).event);
+      hear(text, files);
+    });
+    engine.whenLost(({ message }) => lose(message));
+  },
+  send: (request, files) => engine.send(request, files),
+  restart: () => engine.restart(),
+  opened(handle) {
+    page = handle;
+    element("cover").hidden = true;
+    element("canvas").focus();
+    opened();
+  },
+  failed: (why) => refuse("Glasshouse could not draw its page", [`The browser says: ${why}`], why),
+  panicked: died,
+  saveFile(name, bytes) {
+    const anchor = document.createElement("a");
+    anchor.href = URL.createObjectURL(new Blob([bytes]));
+    anchor.download = name;
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
+  },
+  pickFiles(accept, several) {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "file", accept, multiple: several });
+    return new Promise((resolve, reject) => {
+      input.addEventListener("cancel", () => resolve([]));
+      input.addEventListener("change", () => {
+        const read = async (file) => [file.name, new Uint8Array(await file.arrayBuffer())];
+        Promise.all([...input.files].map(read)).then(resolve, reject);
+      });
+      input.click();
+    });
+  },
+  recall(name) {
+    try {
+      return localStorage.getItem(name) ?? undefined;
+    } catch {
+      return memory.get(name);
+    }
+  },
+  keep(name, text) {
+    try {
+      localStorage.setItem(name, text);
+    } catch {
+      memory.set(name, text);
+    }
+  },
+};
+
+/** The engine's first word: what it runs on. */
+function meet(ready) {
+  device = `${ready.device.name} (${ready.device.kind}), storage: ${ready.storage.place}`;
+  spoken(ready);
+}
+
+// ---- When something dies ------------------------------------------------------------------------------------------------
+
+/** A text that helps to find the fault: nothing of the person's own is in it. */
+function report(what) {
+  return [
+    `Glasshouse ${BUILD}`,
+    `${navigator.userAgent}`,
+    `device: ${device}`,
+    `page: ${innerWidth}×${innerHeight} at ${devicePixelRatio}, WebGPU ${navigator.gpu ? "there" : "missing"}`,
+    `time: ${new Date().toISOString()}`,
+    "",
+    what,
+  ].join("\n");
+}
+
+async function copy(text, button, field) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    // Without permission for the clipboard the text is selected, for the keyboard to copy.
+    getSelection().selectAllChildren(field);
+    button.textContent = "Selected: press Ctrl+C";
+  }
+}
+
+/** A page over the page, with a way on and a report to copy. */
+function refuse(title, texts, what) {
+  const box = globalThis.glasshouseRefuse(title, texts);
+  const field = document.createElement("pre");
+  field.textContent = report(what);
+  const again = document.createElement("button");
+  again.className = "first";
+  again.textContent = "Start again";
+  again.addEventListener("click", () => location.reload());
+  const copying = document.createElement("button");
+  copying.textContent = "Copy report";
+  copying.addEventListener("click", () => copy(field.textContent, copying, field));
+  box.append(again, " ", copying, field);
+  again.focus();
+}
+
+function died(what) {
+  refuse(
+    "The page stopped",
+    [
+      "The page met a fault and cannot go on. Your project is safe: everything up to its last checkpoint is kept, and training goes on from there.",
+      "Start again, and please tell us with the report below, so that it does not happen twice.",
+    ],
+    what,
+  );
+}
+
+// Once the app draws, it says so itself and starts another worker.
+engine.whenLost(({ message }) => {
+  if (!page) refuse("The engine could not be started", [message], message);
+});
+
+// ---- Around the app -------------------------------------------------------------------------------------------------------
+
+function say(text, action, act) {
+  const bar = element("bar");
+  bar.replaceChildren(text);
+  if (action) {
+    const button = document.createElement("button");
+    button.textContent = action;
+    button.addEventListener("click", act);
+    bar.append(button);
+  }
+  bar.hidden = false;
+}
+
+/** While nobody looks, the engine need not keep the machine responsive. */
+function tellVisibility() {
+  const visible = document.visibilityState === "visible";
+  engine.request({ command: "visible", visible }).catch(() => {});
+}
+
+/** Opens a project by its address, once: the page's own address forgets it, so that loading again makes no second copy. */
+async function importProject() {
+  const here = new URL(location.href);
+  const address = here.searchParams.get("project");
+  if (!address) return;
+  here.searchParams.delete("project");
+  try {
+    const response = await fetch(new URL(address, here));
+    if (!response.ok) throw new Error(`its server answers ${response.status}`);
+    const file = new Uint8Array(await response.arrayBuffer());
+    await engine.request({ command: "import_project", name: null, from: null }, { files: [file] });
+    history.replaceState(null, "", here);
+  } catch (error) {
+    say(`The project at ${address} could not be opened: ${error.message}`, "Close", () => (element("bar").hidden = true));
+  }
+}
+
+/** After the first visit everything works without a network; a newer version waits until the person wants it. */
+async function workOffline() {
+  const { serviceWorker } = navigator;
+  if (BUILD === "development" || !serviceWorker) return;
+  let reloading = false;
+  const first = !serviceWorker.controller;
+  serviceWorker.addEventListener("controllerchange", () => {
+    if (first) return;
+    if (reloading) location.reload();
+    else say("Another tab took a new version of Glasshouse into use.", "Reload", () => location.reload());
+  });
+  const offer = (waiting) =>
+    say("A new version of Glasshouse is ready.", "Reload", () => {
+      reloading = true;
+      waiting.postMessage("take over");
+    });
+  const registration = await serviceWorker.register("service-worker.js");
+  if (registration.waiting && serviceWorker.controller) offer(registration.waiting);
+  registration.addEventListener("updatefound", () => {
+    const coming = registration.installing;
+    coming?.addEventListener("statechange", () => {
+      if (coming.state === "installed" && serviceWorker.controller) offer(coming);
+    });
+  });
+}
+
+async function boot() {
+  engine.start();
+  const megabytes = (bytes) => `Glasshouse is loading: ${(bytes / 1e6).toFixed(1)} MB`;
+  const module = await compile(new URL("page_bg.wasm", import.meta.url), (bytes) => {
+    element("progress").textContent = megabytes(bytes);
+  });
+  await init({ module_or_path: module });
+  document.addEventListener("visibilitychange", tellVisibility);
+  await globalThis.glasshouse.ready;
+  tellVisibility();
+  await importProject();
+}
+
+boot().catch((error) => {
+  // A panic has been reported by its own way already.
+  if (element("notice").hidden) {
+    refuse("Glasshouse could not be loaded", ["A part of it did not arrive or did not start."], String(error?.stack ?? error));
+  }
+});
+workOffline().catch((error) => console.warn(`Glasshouse will need a network: ${error.message}`));

@@ -1,0 +1,64 @@
+// Completes a build: names it by its content, tells the boot script and the service worker, and prints what a visitor loads.
+//
+//   node finish.mjs FOLDER LIMIT     fails where the page or the engine is larger than LIMIT bytes after brotli
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+const [folder, limit] = process.argv.slice(2);
+
+/** What a tab and the JavaScript API need without a network; examples and types are for people. */
+const NEEDED = /^(index\.html|manifest\.webmanifest|icons\/.*|.*\.js|.*\.wasm)$/;
+/** The service worker is fetched by the browser itself, and cannot hold its own digest. */
+const LEFT_OUT = "service-worker.js";
+
+const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)).split(sep).join("/"))
+  .filter((name) => NEEDED.test(name) && name !== LEFT_OUT)
+  .sort();
+const read = (name) => readFileSync(join(folder, name));
+const digest = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** Replaces a line that must be there. */
+function fill(name, line, replacement) {
+  const text = read(name).toString();
+  if (!text.includes(line)) throw new Error(`${name} has no line ${JSON.stringify(line)}`);
+  writeFileSync(join(folder, name), text.replace(line, () => replacement));
+}
+
+const whole = createHash("sha256");
+for (const name of [...names, LEFT_OUT]) whole.update(`${name}\0${digest(read(name))}\0`);
+const build = whole.digest("hex").slice(0, 16);
+
+const line = 'const BUILD = "development";';
+fill("boot.js", line, `const BUILD = "${build}";`);
+fill(LEFT_OUT, line, `const BUILD = "${build}";`);
+const files = Object.fromEntries(names.map((name) => [name, digest(read(name))]));
+fill(LEFT_OUT, "const FILES = {};", `const FILES = ${JSON.stringify(files, null, 2)};`);
+
+const parts = {
+  page: ["index.html", "boot.js", "engine-link.js", "page.js", "page_bg.wasm"],
+  engine: ["worker.js", "engine.js", "engine_bg.wasm"],
+};
+const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);
+console.log(`build ${build}`);
+console.log(`${"".padEnd(18)}${"raw".padStart(9)}${"gzip".padStart(9)}${"brotli".padStart(9)}`);
+let tooLarge = false;
+for (const [part, members] of Object.entries(parts)) {
+  const sum = [0, 0, 0];
+  for (const name of members) {
+    const bytes = read(name);
+    const sizes = [bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+    sizes.forEach((size, at) => (sum[at] += size));
+    if (sizes[0] > 100_000) console.log(`  ${name.padEnd(16)}${sizes.map(kilobytes).join("")}`);
+  }
+  console.log(`${part.padEnd(18)}${sum.map(kilobytes).join("")}`);
+  if (sum[2] > Number(limit)) {
+    console.error(`the ${part} is larger than ${kilobytes(Number(limit)).trim()} after brotli`);
+    tooLarge = true;
+  }
+}
+process.exitCode = tooLarge ? 1 : 0;

@@ -1,0 +1,209 @@
+/** Types of glasshouse.js. Losses are mean natural-log cross-entropies a token; `null` where a number was not finite. */
+
+export type ErrorKind =
+  | "invalid" | "refused" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
+  | "internal" | "busy"
+  /** The engine itself is gone: its worker panicked, was ended, or answers no more. */
+  | "lost";
+
+export class GlasshouseError extends Error {
+  readonly kind: ErrorKind;
+  /** The setting that breaks a rule, as `model.heads`. */
+  readonly field?: string;
+}
+
+export interface Device {
+  /** What to pass as `device` to get it. */
+  request: string;
+  name: string;
+  kind: "cpu" | "gpu" | "software";
+  details: string;
+  /** Why it was chosen, or what is missing for a better one and how to turn it on. */
+  why: string;
+  /** Bytes; `null` where the device does not tell. */
+  memory: number | null;
+  binding: number | null;
+  timestamps: boolean;
+}
+
+export interface Storage {
+  /** `this browser`, or `memory` where the browser blocks storage. */
+  place: string;
+  /** What is kept outlives the tab. */
+  lasting: boolean;
+  used: number | null;
+  quota: number | null;
+}
+
+export interface CreateOptions {
+  /** `auto` (a real GPU, else the CPU), `cpu`, `gpu`, or part of an adapter's name. Default `auto`. */
+  device?: string;
+  /** What the project of the runs is called; opened where it exists. Default `JavaScript`. */
+  project?: string;
+  /** Where worker.js and the engine lie. Default: beside glasshouse.js. */
+  base?: string | URL;
+}
+
+/** Which model, and how it is trained: a preset, a depth, or neither for the first stories; `config` overrides single fields. */
+export interface RunOptions {
+  preset?: "first-stories" | "nanogpt-cpu" | "nanogpt-gpu" | "gpt2-124m" | "llama-tiny" | "stories-260k" | "stories-15m";
+  /** One dial: layers; width, heads and batch follow. */
+  depth?: number;
+  /** Fields of a run's settings, as `run.toml` has them: `{ model: { depth: 2 }, train: { batch: 8 } }`. */
+  config?: Record<string, unknown>;
+  /** Optimizer steps. */
+  steps?: number;
+  seed?: number;
+  /** Steps between evaluations; 0 for none. */
+  evalInterval?: number;
+  /** Steps between samples; 0 for none. */
+  sampleInterval?: number;
+  samplePrompt?: string;
+}
+
+export interface Step {
+  /** Steps done, this one included. */
+  step: number;
+  loss: number | null;
+  lr: number;
+  gradNorm: number | null;
+  tokensPerS: number;
+  skipped: boolean;
+}
+
+export interface Evaluation {
+  step: number;
+  trainLoss: number | null;
+  valLoss: number | null;
+  best: boolean;
+}
+
+export interface Sample {
+  step: number;
+  text: string;
+}
+
+export interface Preparing {
+  stage: "reading" | "training" | "encoding" | "reused";
+  done: number;
+  total: number;
+}
+
+export interface FollowOptions {
+  onPreparing?: (progress: Preparing) => void;
+  onStep?: (step: Step) => void;
+  onEval?: (evaluation: Evaluation) => void;
+  onSample?: (sample: Sample) => void;
+  /** Raised: the run is stopped and saved, and the promise resolves. */
+  signal?: AbortSignal;
+}
+
+export interface TrainOptions extends RunOptions, FollowOptions {
+  /** The text to learn. */
+  text?: string;
+  /** Files to learn: `.txt`, `.md` or `.jsonl`. */
+  files?: Iterable<File | { name: string; text: string } | { name: string; bytes: Uint8Array }>;
+}
+
+export interface Run {
+  name: string;
+  state: "created" | "running" | "stopped" | "finished" | "failed";
+  step: number;
+  steps: number;
+  parameters: number;
+  valLoss: number | null;
+  bestValLoss: number | null;
+  seconds: number;
+  created: number;
+  device: string;
+  error: string | null;
+  notes: string;
+  shape: string;
+  checkpoints: {
+    file: string;
+    step: number;
+    valLoss: number | null;
+    best: boolean;
+    resumable: boolean;
+    bytes: number;
+  }[];
+  foretoldSeconds: number | null;
+}
+
+export interface TrainResult extends Run {
+  /** The last step's training loss; `null` where no step was done. */
+  loss: number | null;
+  /** All steps are done; else the run was stopped and `resume()` goes on with it. */
+  finished: boolean;
+}
+
+export interface GenerateOptions {
+  prompt?: string;
+  /** Default 200. */
+  maxTokens?: number;
+  /** 0 takes the likeliest token always. Default 0.8. */
+  temperature?: number;
+  /** 0 keeps all. */
+  topK?: number;
+  /** 1 keeps all. */
+  topP?: number;
+  /** 0 drops none. */
+  minP?: number;
+  /** 1 is off. */
+  repetitionPenalty?: number;
+  seed?: number;
+  /** Texts that end the writing. */
+  stop?: string | string[];
+  onToken?: (token: { id: number; text: string }) => void;
+  /** Raised: the promise resolves with what was written so far, `ending` being `interrupted`. */
+  signal?: AbortSignal;
+  /** A run's checkpoint instead of the weights as they are now. */
+  run?: string;
+  /** `best`, `latest` or a file's name, with `run`. Default `best`. */
+  checkpoint?: string;
+}
+
+export interface Generated {
+  /** What was written, without the prompt. */
+  text: string;
+  ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted";
+  tokensPerSecond: number;
+}
+
+export interface Plan {
+  parameters: number;
+  parametersByPart: Record<string, number>;
+  bytes: number;
+  bytesByKind: Record<string, number>;
+  largestBinding: number;
+  dispatchesPerStep: number;
+  flopsPerToken: number;
+  tokensPerStep: number;
+  fits: boolean | null;
+  runSeconds: number | null;
+  [more: string]: unknown;
+}
+
+export class Glasshouse {
+  private constructor();
+  /** Starts an engine in a worker. */
+  static create(options?: CreateOptions): Promise<Glasshouse>;
+  readonly device: Device;
+  readonly storage: Storage;
+  devices(): Promise<Device[]>;
+  chooseDevice(device: string): Promise<Device>;
+  plan(options?: RunOptions): Promise<Plan>;
+  train(options?: TrainOptions): Promise<TrainResult>;
+  pause(): Promise<void>;
+  /** Goes on after `pause()`; where nothing trains, with the named or latest run, and resolves when it is over. */
+  resume(options?: FollowOptions & { run?: string }): Promise<TrainResult | undefined>;
+  abort(): Promise<void>;
+  generate(options?: GenerateOptions): Promise<Generated>;
+  runs(): Promise<Run[]>;
+  /** A `.glasshouse` file, which the desktop program opens too. */
+  save(): Promise<Uint8Array>;
+  load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
+  /** Milliseconds, tokens and FLOPs of a training step, as `glasshouse bench step --json` prints them. */
+  bench(options?: RunOptions & { repeats?: number }): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,267 @@
+// Glasshouse from JavaScript: trains small language models and writes with them, in a worker of this page.
+//
+//   import { Glasshouse } from "./glasshouse.js";
+//   const lab = await Glasshouse.create({ device: "auto" });
+//   await lab.train({ preset: "nanogpt-cpu", text, steps: 300, onStep: ({ step, loss }) => console.log(step, loss) });
+//   const { text: story } = await lab.generate({ prompt: "Once", maxTokens: 200 });
+//
+// The files beside it (engine-link.js, worker.js, engine.js, engine_bg.wasm) belong to it. glasshouse.d.ts says every option.
+
+import { EngineLink, GlasshouseError } from "./engine-link.js";
+
+export { GlasshouseError };
+
+/** The protocol's version that this file speaks. */
+const VERSION = 1;
+
+/** From the protocol's names to JavaScript's: `val_loss` to `valLoss`, in keys alone. */
+function camel(value) {
+  if (Array.isArray(value)) return value.map(camel);
+  if (value === null || typeof value !== "object") return value;
+  const name = (key) => key.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), camel(inner)]));
+}
+
+/** The last event of a kind among those that answered a request. */
+const last = (events, kind) => events.findLast(({ event }) => event === kind);
+
+/** Names and bytes of what a person gave: a text, Files, or objects with a name and a text or bytes. */
+async function documents({ text, files }) {
+  const given = [...(files ?? [])];
+  if (text !== undefined) given.push({ name: "text.txt", text });
+  const encoder = new TextEncoder();
+  return Promise.all(
+    given.map(async (file) => {
+      if (typeof file.name !== "string") throw new GlasshouseError("invalid", "each of files needs a name", "files");
+      if (file instanceof Blob) return [file.name, new Uint8Array(await file.arrayBuffer())];
+      if (typeof file.text === "string") return [file.name, encoder.encode(file.text)];
+      if (file.bytes instanceof Uint8Array) return [file.name, file.bytes.slice()];
+      throw new GlasshouseError("invalid", `${file.name} needs a text, or bytes in a Uint8Array`, "files");
+    }),
+  );
+}
+
+/** Calls `stop` once when a signal is raised; the result undoes it. */
+function onAbort(signal, stop) {
+  if (!signal) return () => {};
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  return () => signal.removeEventListener("abort", stop);
+}
+
+export class Glasshouse {
+  #link;
+  #projectName;
+  #project = null;
+  #training = null;
+  #paused = false;
+
+  /** The device in use: `request`, `name`, `kind` ("cpu", "gpu", "software"), `why`, … */
+  device;
+  /** Where projects are kept: `place` ("memory" where the browser blocks storage) and `lasting`. */
+  storage;
+
+  /**
+   * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` names what runs are kept in,
+   * over visits where storage lasts; `base` is where the files of the engine lie, unless beside this one.
+   */
+  static async create({ device = "auto", project = "JavaScript", base } = {}) {
+    const lab = new Glasshouse();
+    lab.#projectName = project;
+    lab.#link = new EngineLink(base === undefined ? {} : { base: new URL(base, globalThis.location?.href) });
+    lab.#link.start();
+    try {
+      const events = await lab.#link.request({ command: "hello", version: VERSION, device });
+      lab.#take(last(events, "ready"));
+    } catch (error) {
+      lab.close();
+      throw error;
+    }
+    return lab;
+  }
+
+  #take(ready) {
+    if (!ready) return;
+    this.device = camel(ready.device);
+    this.storage = camel(ready.storage);
+  }
+
+  /** The devices there are, the CPU first. */
+  async devices() {
+    const events = await this.#link.request({ command: "list_devices" });
+    return camel(last(events, "devices").devices);
+  }
+
+  /** Uses another device from now on. */
+  async chooseDevice(device) {
+    this.#take(last(await this.#link.request({ command: "choose_device", device }), "ready"));
+    return this.device;
+  }
+
+  /** Opens the lab's project, or makes it. */
+  async #open() {
+    if (this.#project) return this.#project;
+    const listed = last(await this.#link.request({ command: "list_projects" }), "projects").projects;
+    const known = listed.find(({ name, deleted }) => name === this.#projectName && !deleted);
+    const command = known
+      ? { command: "open_project", id: known.id }
+      : { command: "create_project", name: this.#projectName };
+    return (this.#project = last(await this.#link.request(command), "project_opened").project);
+  }
+
+  /** A whole run's settings of a preset, a depth or settings of one's own, with what is asked for besides. */
+  async #config({ preset, depth, config, steps, seed, evalInterval, sampleInterval, samplePrompt }) {
+    const train = { eval_interval: evalInterval, sample_interval: sampleInterval, sample_prompt: samplePrompt };
+    return this.#link.configure({ preset, depth, config, steps, seed, train });
+  }
+
+  /** What a run would take: parameters, bytes by kind, FLOPs, whether it fits. */
+  async plan(options = {}) {
+    const config = await this.#config(options);
+    return camel(last(await this.#link.request({ command: "plan", config }), "planned").plan);
+  }
+
+  /**
+   * Trains a new run on `text` or `files` (which replace the project's documents), or without them on what the project has:
+   * at first the embedded stories. Resolves when it is over, after `abort()` too.
+   */
+  async train(options = {}) {
+    this.#refuseSecond();
+    const config = await this.#config(options);
+    const given = await documents(options);
+    await this.#open();
+    if (given.length > 0) await this.#replaceDocuments(given);
+    return this.#follow({ command: "train", config }, options);
+  }
+
+  async #replaceDocuments(given) {
+    const list = { command: "list_documents", search: "", offset: 0, count: 0, validation: 0.1 };
+    const { overview } = last(await this.#link.request(list), "documents");
+    for (const [name] of overview.files) await this.#link.request({ command: "remove_document", name });
+    const names = given.map(([name]) => name);
+    await this.#link.request({ command: "add_documents", names }, { files: given.map(([, bytes]) => bytes) });
+  }
+
+  #refuseSecond() {
+    if (this.#training) throw new GlasshouseError("busy", "a run trains already; abort it or wait for it");
+  }
+
+  async #follow(command, { onStep, onEval, onSample, onPreparing, signal } = {}) {
+    this.#refuseSecond();
+    let loss = null;
+    const tell = { step: onStep, eval: onEval, sample: onSample };
+    const onEvent = (event) => {
+      if (event.event === "preparing") onPreparing?.(camel(event));
+      if (event.event !== "training") return;
+      for (const happened of event.events) {
+        if (happened.event === "step") loss = happened.loss;
+        tell[happened.event]?.(camel(happened));
+      }
+    };
+    this.#paused = false;
+    this.#training = this.#link.request(command, { onEvent });
+    const forget = onAbort(signal, () => this.abort().catch(() => {}));
+    try {
+      const { run } = last(await this.#training, "training_ended");
+      return { ...camel(run), loss, finished: run.state === "finished" };
+    } finally {
+      forget();
+      this.#training = null;
+    }
+  }
+
+  /** Holds training after the step in flight. */
+  async pause() {
+    await this.#link.request({ command: "pause" });
+    this.#paused = this.#training !== null;
+  }
+
+  /** Goes on after `pause()`; where nothing trains, goes on with the latest run and resolves when it is over, as `train` does. */
+  async resume(options = {}) {
+    if (!this.#training) {
+      await this.#open();
+      return this.#follow({ command: "resume", run: options.run ?? null }, options);
+    }
+    if (this.#paused) await this.#link.request({ command: "continue" });
+    this.#paused = false;
+    return undefined;
+  }
+
+  /** Ends training after the step in flight; the run is saved and can be resumed. Resolves when that is done. */
+  async abort() {
+    const training = this.#training;
+    if (!training) return;
+    await this.#link.request({ command: "stop_training" });
+    await training.catch(() => {});
+  }
+
+  /** Writes on from a prompt with the weights as they are now, also while training goes on. */
+  async generate(options = {}) {
+    const { prompt = "", onToken, signal, run, checkpoint } = options;
+    await this.#open();
+    const names = { maxTokens: "max_tokens", temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p",
+      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop" };
+    const config = {};
+    for (const [name, theirs] of Object.entries(names)) if (options[name] !== undefined) config[theirs] = options[name];
+    if (typeof config.stop === "string") config.stop = [config.stop];
+    const source = run === undefined ? { of: "current" } : { of: "checkpoint", run, checkpoint: checkpoint ?? "best" };
+    const onEvent = (event) => {
+      if (event.event === "written" && !event.prompt) event.tokens.forEach((token) => onToken?.(token));
+    };
+    let forget = () => {};
+    const sent = (request) => {
+      forget = onAbort(signal, () => this.#link.request({ command: "stop_writing", request }).catch(() => {}));
+    };
+    try {
+      const events = await this.#link.request({ command: "generate", source, prompt, config }, { onEvent, sent });
+      const { text, ending, tokens_per_s: tokensPerSecond } = last(events, "writing_ended");
+      return { text, ending, tokensPerSecond };
+    } finally {
+      forget();
+    }
+  }
+
+  /** The project's runs, oldest first. */
+  async runs() {
+    await this.#open();
+    return camel(last(await this.#link.request({ command: "list_runs" }), "runs").runs);
+  }
+
+  /** The project as a `.glasshouse` file's bytes: the program on a desktop opens it, too. */
+  async save() {
+    const { id } = await this.#open();
+    const events = await this.#link.request({ command: "export_project", id, to: null });
+    return last(events, "project_exported").files[0];
+  }
+
+  /** Opens a `.glasshouse` file, given as bytes or by its address, as the lab's project. */
+  async load(source) {
+    this.#refuseSecond();
+    let bytes = source;
+    if (typeof source === "string" || source instanceof URL) {
+      const response = await fetch(source);
+      if (!response.ok) throw new GlasshouseError("io", `${source}: the server answers ${response.status}`);
+      bytes = await response.arrayBuffer();
+    }
+    const file = new Uint8Array(bytes).slice();
+    const events = await this.#link.request({ command: "import_project", name: null, from: null }, { files: [file] });
+    const { project, runs } = last(events, "project_opened");
+    this.#project = project;
+    return { name: project.name, runs: camel(runs) };
+  }
+
+  /** Times a training step: milliseconds, tokens and FLOPs a second, first and last loss. */
+  async bench(options = {}) {
+    const config = await this.#config(options);
+    const command = { command: "bench", config, repeats: options.repeats ?? 10 };
+    return last(await this.#link.request(command), "bench").report;
+  }
+
+  /** Ends the engine; a run in training is stopped and saved before. */
+  async close() {
+    const link = this.#link;
+    if (this.#training && !link.lost) await this.abort().catch(() => {});
+    if (this.#project && !link.lost) await link.request({ command: "close_project" }).catch(() => {});
+    link.close();
+  }
+}

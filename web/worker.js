@@ -1,0 +1,67 @@
+// The engine's worker: starts the WebAssembly engine from a module that the page compiled, and carries messages.
+//
+// To here: { module } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
+// From here: { report, files }, { configured, id, error }, { pong }, and { panic } or { failed } as the last word.
+
+import init, { Engine, configure } from "./engine.js";
+
+/** What came before the engine was there. */
+let early = [];
+let engine = null;
+let dead = false;
+
+// The engine's panic hook calls it: afterwards its memory can be in any state, so nothing more is passed to it.
+globalThis.enginePanicked = (report) => {
+  dead = true;
+  postMessage({ panic: report });
+};
+
+function post(report, files) {
+  postMessage({ report, files }, files.map((file) => file.buffer));
+}
+
+/** A run's settings need no session: the engine's own presets, with what was asked for put in. */
+function answer({ configure: wish, id }) {
+  try {
+    postMessage({ configured: JSON.parse(configure(wish)), id });
+  } catch (error) {
+    postMessage({ configured: null, id, error: error.message ?? String(error) });
+  }
+}
+
+function receive(data) {
+  if (dead) return;
+  if (data.configure) {
+    answer(data);
+    return;
+  }
+  const { request, files } = data;
+  try {
+    engine.receive(request, files);
+  } catch (error) {
+    if (dead) return;
+    const message = `the engine does not know this request: ${error.message ?? error}`;
+    const failed = { event: "failed", error: { kind: "invalid", message } };
+    const { id } = JSON.parse(request);
+    post(JSON.stringify(Number.isInteger(id) ? { request: id, event: failed } : { event: failed }), []);
+  }
+}
+
+async function start(module) {
+  try {
+    await init({ module_or_path: module });
+    engine = new Engine(post);
+  } catch (error) {
+    postMessage({ failed: String(error?.message ?? error) });
+    return;
+  }
+  early.forEach(receive);
+  early = null;
+}
+
+addEventListener("message", ({ data }) => {
+  if (data.module) start(data.module);
+  else if (data.ping) postMessage({ pong: data.ping });
+  else if (engine) receive(data);
+  else early.push(data);
+});
