@@ -90,12 +90,4 @@ impl EngineLink {
         self.boot.restart();
         Ok(())
     }
-
-    pub(super) fn lost(&self) -> Option<String> {
-        None
-    }
-
-    pub(super) fn restart(&mut self) -> Result<(), String> {
-        Err("reload the page to start the engine again".to_owned())
-    }
 }
