@@ -38,6 +38,11 @@ fn partial_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    files::read(path).map_err(Error::io(path))
+}
+
 /// Reads a small JSON file.
 ///
 /// # Errors

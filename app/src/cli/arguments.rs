@@ -43,6 +43,10 @@ pub enum Command {
     Tokenizer(TokenizerArguments),
     /// Write a trained model as a Hugging Face folder
     Export(ExportArguments),
+    /// Pack a project into one .glasshouse file, for another machine or the browser
+    Pack(PackArguments),
+    /// Unpack a .glasshouse file into a project folder
+    Unpack(UnpackArguments),
     /// Measure this machine's speed
     Bench(BenchArguments),
     /// Print a shell's completion script
@@ -237,6 +241,28 @@ pub struct SelftestArguments {
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// `pack`.
+#[derive(Args, Debug)]
+pub struct PackArguments {
+    /// The project's folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// The file to write; the project's name with .glasshouse by default
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+/// `unpack`.
+#[derive(Args, Debug)]
+pub struct UnpackArguments {
+    /// The .glasshouse file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The folder to make; the file's name without its ending by default
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
 }
 
 /// `corpus`.

@@ -10,6 +10,7 @@ macro_rules! say {
 
 pub mod arguments;
 mod bench;
+mod carry;
 mod chat;
 mod corpus;
 mod devices;
@@ -55,6 +56,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Corpus(arguments) => corpus::corpus(&arguments).map(done),
         Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),
+        Command::Pack(arguments) => carry::pack(&arguments).map(done),
+        Command::Unpack(arguments) => carry::unpack(&arguments).map(done),
         Command::Bench(arguments) => bench::bench(arguments.command).map(done),
         Command::Completions { shell } => {
             let mut script = Vec::new();
