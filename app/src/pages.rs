@@ -9,6 +9,8 @@ pub mod tokenizer;
 pub mod train;
 pub mod write;
 
+mod parts;
+
 use crate::app::Asks;
 use crate::link::Outbox;
 use crate::state::State;

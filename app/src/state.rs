@@ -10,12 +10,12 @@ mod training;
 mod writing;
 
 pub use documents::Documents;
-pub use plan::Planning;
+pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
 pub use runs::{History, Runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
-pub use writing::{Text, Writing};
+pub use writing::{Distribution, Text, Writing};
 
 use glasshouse_protocol::{Command, DeviceSummary, ErrorReport, Event, Parcel, Report, StorageSummary};
 use std::collections::BTreeMap;

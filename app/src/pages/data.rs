@@ -1,14 +1,164 @@
-//! Data: the text.
+//! Data: the text that a model learns from. Left, documents with search; middle, one of them to read; right, what the text is
+//! made of. A bar above says how its bytes fall into training and validation.
 
-use super::Context;
+mod documents;
+mod overview;
+mod paste;
+mod reading;
+
+use super::parts::{Debounce, Room, column, failure_ui};
+use super::{Context, PageName};
+use crate::theme::space;
+use crate::widgets::{self, what_is_this};
+use egui::Ui;
+use egui_material_icons::icons;
+use glasshouse_protocol::Command;
+use overview::flow_ui;
+use paste::Paste;
+
+/// Documents listed at a time.
+pub(super) const PAGE: usize = 50;
+/// Seconds in which a removal can be undone.
+const UNDO_SECONDS: f64 = 10.0;
+
+const WHAT: &str = "A language model learns only from the text it is shown: here it is. Add stories, notes or articles of your own, read what \
+     is in them, and choose how much is held out. The held-out part is never trained on; the loss on it tells whether the model \
+     has learnt the language or only these sentences.";
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
-pub struct DataPage {}
+pub struct DataPage {
+    /// What is looked for.
+    search: String,
+    /// Documents passed over.
+    offset: usize,
+    listing: Debounce<(u64, String, usize, u64)>,
+    /// The document that is read.
+    open: Option<u64>,
+    /// Take the first (`true`) or last document of the page that is on its way.
+    turn_to: Option<bool>,
+    /// Which place of what is looked for is shown in the document.
+    place: usize,
+    /// The view has yet to be moved there.
+    move_to_place: bool,
+    /// Text to become a document.
+    paste: Option<Paste>,
+    /// A file that is going to be removed, and when.
+    removal: Option<(String, f64)>,
+    /// Files were being added or removed in the last frame.
+    changing: bool,
+    opening: u64,
+}
 
 impl DataPage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Data");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some(opening) = context.state.projects.open.as_ref().map(|open| open.opening) else {
+            widgets::page(ui, "data", |ui| {
+                what_is_this(ui, context.preferences, "data", WHAT);
+                let text = "A project keeps its text, its tokenizer and its runs together in one folder.";
+                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project") {
+                    *context.go = Some(PageName::Home);
+                }
+            });
+            return;
+        };
+        if self.opening != opening {
+            *self = Self { opening, ..Self::default() };
+        }
+        self.ask(ui, context);
+        self.paste_ui(ui, context);
+        widgets::page(ui, "data", |ui| {
+            what_is_this(ui, context.preferences, "data", WHAT);
+            failure_ui(ui, context, "data", |command| {
+                matches!(
+                    command,
+                    Command::AddDocuments { .. }
+                        | Command::RemoveDocument { .. }
+                        | Command::ListDocuments { .. }
+                        | Command::ReadDocument { .. }
+                )
+            });
+            flow_ui(ui, context);
+            let width = ui.available_width();
+            let gap = space::LARGE;
+            match Room::of(width) {
+                Room::Phone => {
+                    self.overview_ui(ui, context);
+                    self.documents_ui(ui, context, 320.0);
+                    self.reading_ui(ui, context, 420.0);
+                }
+                Room::Tablet => {
+                    let height = 420.0;
+                    ui.horizontal_top(|ui| {
+                        ui.spacing_mut().item_spacing.x = gap;
+                        let left = (width * 0.4).floor();
+                        column(ui, left, |ui| self.documents_ui(ui, context, height));
+                        column(ui, width - left - gap, |ui| self.reading_ui(ui, context, height));
+                    });
+                    self.overview_ui(ui, context);
+                }
+                Room::Desk => {
+                    // What is left of the window, so that the lists and the text scroll in themselves.
+                    let height = (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
+                    ui.horizontal_top(|ui| {
+                        ui.spacing_mut().item_spacing.x = gap;
+                        let (left, right) = (288.0, 304.0);
+                        column(ui, left, |ui| self.documents_ui(ui, context, height));
+                        column(ui, width - left - right - 2.0 * gap, |ui| self.reading_ui(ui, context, height));
+                        column(ui, right, |ui| self.overview_ui(ui, context));
+                    });
+                }
+            }
+        });
+    }
+
+    /// Carries out what can no longer be undone: called when another page is drawn, so that no removal waits unseen.
+    pub fn leave(&mut self, context: &mut Context<'_>) {
+        if let Some((name, _)) = self.removal.take() {
+            context.outbox.send(Command::RemoveDocument { name });
+        }
+    }
+
+    /// Sends what the page needs to know, and the removal whose time has come.
+    fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        let now = ui.input(|input| input.time);
+        if let Some((name, at)) = self.removal.take() {
+            if now >= at {
+                context.outbox.send(Command::RemoveDocument { name });
+            } else {
+                ui.ctx().request_repaint_after_secs((at - now) as f32);
+                self.removal = Some((name, at));
+            }
+        }
+        // The answer to a change of the files is a list of its own, which need not be the one that is looked at.
+        let changing = context.state.is_waiting(|command| {
+            matches!(command, Command::AddDocuments { .. } | Command::RemoveDocument { .. })
+        });
+        if self.changing && !changing {
+            self.listing.forget();
+        }
+        self.changing = changing;
+        let validation = context.draft.data.validation;
+        let wanted = (self.opening, self.search.trim().to_owned(), self.offset, validation.to_bits());
+        if self.listing.due(ui, &wanted) {
+            context.outbox.send(Command::ListDocuments { search: wanted.1, offset: self.offset, count: PAGE, validation });
+        }
+        let documents = &context.state.documents;
+        if let (Some(first), true) = (self.turn_to, documents.offset == self.offset) {
+            let chosen = if first { documents.page.first() } else { documents.page.last() };
+            if let Some(document) = chosen {
+                self.turn_to = None;
+                self.read(document.number, context);
+            }
+        }
+    }
+
+    /// Opens a document.
+    fn read(&mut self, number: u64, context: &mut Context<'_>) {
+        self.open = Some(number);
+        self.place = 0;
+        self.move_to_place = true;
+        context.outbox.send(Command::ReadDocument { number });
     }
 }

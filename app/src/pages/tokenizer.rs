@@ -1,14 +1,146 @@
-//! Tokenizer: text to tokens.
+//! Tokenizer: how text becomes tokens. Settings and training at the left; at the right a text of the person's own in coloured
+//! tokens, the merges that built them, the vocabulary, and what other tokenizers would make of the project's text.
 
-use super::Context;
+mod compression;
+mod replay;
+mod settings;
+mod text;
+mod vocabulary;
+
+use super::parts::{Debounce, Room, column, failure_ui};
+use super::{Context, PageName};
+use crate::theme::space;
+use crate::widgets::{self, what_is_this};
+use egui::Ui;
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, VocabularyOrder};
+
+const WHAT: &str = "A model reads numbers, so text is cut into tokens first, and each token has a number. Small tokens need long sequences; \
+     large ones need a large vocabulary. Train a tokenizer on your text, then type below to see how it cuts.";
 
 /// What a person chose on the page.
-#[derive(Debug, Default)]
-pub struct TokenizerPage {}
+#[derive(Debug)]
+pub struct TokenizerPage {
+    /// Text of the person's own.
+    text: String,
+    cutting: Debounce<(u64, u64, String)>,
+    replaying: Debounce<(u64, u64, String)>,
+    /// Merges that have been applied; beyond the last one, all.
+    step: usize,
+    /// What is looked for in the vocabulary.
+    search: String,
+    order: VocabularyOrder,
+    /// Entries passed over.
+    offset: usize,
+    listing: Debounce<(u64, u64, String, u8, usize)>,
+    /// Trainings that were seen, so that answers of an older tokenizer are asked for again.
+    trained: u64,
+    /// A training was under way in the last frame.
+    training: bool,
+    opening: u64,
+}
+
+impl Default for TokenizerPage {
+    fn default() -> Self {
+        Self {
+            text: "Once upon a time there was a little fox who loved the rain.".to_owned(),
+            cutting: Debounce::default(),
+            replaying: Debounce::default(),
+            step: usize::MAX,
+            search: String::new(),
+            order: VocabularyOrder::default(),
+            offset: 0,
+            listing: Debounce::default(),
+            trained: 0,
+            training: false,
+            opening: 0,
+        }
+    }
+}
 
 impl TokenizerPage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Tokenizer");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
+        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
+            let text = std::mem::take(&mut self.text);
+            *self = Self { opening, text, ..Self::default() };
+        }
+        widgets::page(ui, "tokenizer", |ui| {
+            what_is_this(ui, context.preferences, "tokenizer", WHAT);
+            if opening.is_none() {
+                let text = "A tokenizer is trained on a project's text and kept with it.";
+                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project") {
+                    *context.go = Some(PageName::Home);
+                }
+                return;
+            }
+            self.ask(ui, context);
+            failure_ui(ui, context, "tokenizer", |command| {
+                matches!(
+                    command,
+                    Command::TrainTokenizer { .. }
+                        | Command::Tokenize { .. }
+                        | Command::ListVocabulary { .. }
+                        | Command::ReplayMerges { .. }
+                        | Command::CompareTokenizers { .. }
+                )
+            });
+            let width = ui.available_width();
+            if Room::of(width) == Room::Phone {
+                settings::settings_ui(ui, context);
+                self.results_ui(ui, context);
+            } else {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::LARGE;
+                    let left = if Room::of(width) == Room::Desk { 320.0 } else { 260.0 };
+                    column(ui, left, |ui| settings::settings_ui(ui, context));
+                    column(ui, width - left - space::LARGE, |ui| self.results_ui(ui, context));
+                });
+            }
+        });
+    }
+
+    fn results_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if context.state.tokenizer.summary.is_none() {
+            widgets::card(ui, |ui| {
+                widgets::section(ui, "Nothing is cut yet");
+                widgets::prose(
+                    ui,
+                    "Once the tokenizer is trained, you can type a sentence here and see its tokens, replay how they were built, \
+                     and look through the whole vocabulary. Training takes seconds.",
+                );
+            });
+            return;
+        }
+        self.text_ui(ui, context);
+        self.replay_ui(ui, context);
+        compression::compression_ui(ui, context);
+        self.vocabulary_ui(ui, context);
+    }
+
+    /// Sends what the page needs to know.
+    fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        let state = context.state;
+        let training = state.tokenizer.preparing.is_some();
+        if self.training && !training {
+            self.trained += 1;
+        }
+        self.training = training;
+        let Some(summary) = state.tokenizer.summary.as_ref().filter(|_| !training) else { return };
+        let text = (self.opening, self.trained, self.text.clone());
+        if self.cutting.due(ui, &text) && !self.text.is_empty() {
+            context.outbox.send(Command::Tokenize { text: self.text.clone() });
+        }
+        if summary.merges && self.replaying.due(ui, &text) && !self.text.is_empty() {
+            self.step = usize::MAX;
+            context.outbox.send(Command::ReplayMerges { text: replay::beginning(&self.text) });
+        }
+        let search = self.search.clone();
+        let wanted = (self.opening, self.trained, search.clone(), self.order as u8, self.offset);
+        if self.listing.due(ui, &wanted) {
+            let (order, offset, count) = (self.order, self.offset, vocabulary::PAGE);
+            context.outbox.send(Command::ListVocabulary { search, order, offset, count });
+        }
     }
 }

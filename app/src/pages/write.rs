@@ -1,14 +1,196 @@
-//! Write: generation.
+//! Write: the model's text is the page. Every token can be clicked, to see what else the model had in mind, and another way can be
+//! taken from there. Two columns compare two sources or two settings with one seed.
 
-use super::Context;
+mod column;
+mod explain;
+mod settings;
+mod sources;
+mod text;
+
+use super::parts::{Room, column, failure_ui};
+use super::{Context, PageName};
+use crate::theme::{self, space};
+use crate::widgets::{self, plain, primary, what_is_this};
+use column::Column;
+use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, TrainingState};
+
+const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
+     one is drawn. Write a beginning and press Enter; then click any token to see what it was chosen from, and take another way.";
 
 /// What a person chose on the page.
-#[derive(Debug, Default)]
-pub struct WritePage {}
+#[derive(Debug)]
+pub struct WritePage {
+    prompt: String,
+    columns: [Column; 2],
+    /// The second column is shown.
+    comparing: bool,
+    /// The column whose settings are shown.
+    setting: usize,
+    opening: u64,
+}
+
+impl Default for WritePage {
+    fn default() -> Self {
+        Self {
+            prompt: "Once upon a time".to_owned(),
+            columns: Default::default(),
+            comparing: false,
+            setting: 0,
+            opening: 0,
+        }
+    }
+}
 
 impl WritePage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Write");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
+        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
+            let prompt = std::mem::take(&mut self.prompt);
+            *self = Self { opening, prompt, ..Self::default() };
+        }
+        let shown = if self.comparing { 2 } else { 1 };
+        for column in self.columns.iter_mut().take(shown) {
+            column.ask(ui, context);
+        }
+        widgets::page(ui, "write", |ui| {
+            what_is_this(ui, context.preferences, "write", WHAT);
+            if opening.is_none() {
+                let text = "A model belongs to a project. The sample project has one that can write at once.";
+                if widgets::empty(ui, icons::ICON_EDIT, "No project is open", text, "Choose a project") {
+                    *context.go = Some(PageName::Home);
+                }
+                return;
+            }
+            if !has_model(context) {
+                let text = "Train for a minute, and the model writes its first words here, while it still learns.";
+                if widgets::empty(ui, icons::ICON_EDIT, "Nothing has been trained yet", text, "Go to training") {
+                    *context.go = Some(PageName::Train);
+                }
+                return;
+            }
+            failure_ui(ui, context, "write", |command| {
+                matches!(command, Command::Generate { .. } | Command::Explain { .. })
+            });
+            let width = ui.available_width();
+            if Room::of(width) == Room::Phone {
+                self.prompt_ui(ui, context);
+                self.columns_ui(ui, context);
+                self.settings_ui(ui, context);
+            } else {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::LARGE;
+                    let right = 248.0;
+                    column(ui, width - right - space::LARGE, |ui| {
+                        self.prompt_ui(ui, context);
+                        self.columns_ui(ui, context);
+                    });
+                    column(ui, right, |ui| self.settings_ui(ui, context));
+                });
+            }
+        });
     }
+
+    fn prompt_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        widgets::card(ui, |ui| {
+            let newline = KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter);
+            let field = TextEdit::multiline(&mut self.prompt)
+                .hint_text("How does the text begin?")
+                .font(theme::emphasis())
+                .desired_rows(2)
+                .desired_width(f32::INFINITY)
+                .return_key(newline)
+                .id_salt("prompt");
+            let field = ui.add(field).accessible_name("Prompt");
+            let entered =
+                field.has_focus() && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+            ui.horizontal_wrapped(|ui| {
+                let writing = self.shown().any(|column| column.is_writing(context.state));
+                let valid = self.shown().all(|column| column.refused(&self.columns).is_none());
+                // One place for both, so that nothing jumps.
+                let pressed = if writing {
+                    if plain(ui, icons::ICON_STOP, "Stop").clicked() {
+                        self.stop(context);
+                    }
+                    false
+                } else {
+                    ui.add_enabled_ui(valid, |ui| primary(ui, icons::ICON_EDIT, "Write").clicked()).inner
+                };
+                let name = if self.comparing { "One column" } else { "Compare" };
+                if plain(ui, icons::ICON_COMPARE, name).clicked() {
+                    self.compare();
+                }
+                widgets::quiet_text(ui, "Enter writes, Shift+Enter begins a line");
+                if (pressed || entered && !writing) && valid {
+                    let prompt = self.prompt.clone();
+                    self.write(context, &prompt, None);
+                }
+            });
+        });
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().take(if self.comparing { 2 } else { 1 })
+    }
+
+    /// Opens or shuts the second column; it begins as the first is.
+    fn compare(&mut self) {
+        self.comparing = !self.comparing;
+        self.setting = usize::from(self.comparing);
+        if self.comparing {
+            let [first, second] = &mut self.columns;
+            *second = Column { source: first.source.clone(), config: first.config.clone(), stop: first.stop.clone(), ..Column::default() };
+        }
+    }
+
+    /// Writes on from a text, in one column or in all that are shown.
+    fn write(&mut self, context: &mut Context<'_>, prompt: &str, only: Option<usize>) {
+        let seed = self.columns[0].config.seed;
+        let shown = if self.comparing { 2 } else { 1 };
+        for (place, column) in self.columns.iter_mut().enumerate().take(shown) {
+            if only.is_none_or(|only| only == place) {
+                column.write(context, prompt, seed);
+            }
+        }
+    }
+
+    fn stop(&self, context: &mut Context<'_>) {
+        for column in self.shown().filter(|column| column.is_writing(context.state)) {
+            if let Some(request) = column.request {
+                context.outbox.send(Command::StopWriting { request });
+            }
+        }
+    }
+
+    fn columns_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let width = ui.available_width();
+        let mut on = None;
+        if !self.comparing {
+            on = self.columns[0].ui(ui, context, "first").map(|prompt| (0, prompt));
+        } else if Room::of(width) == Room::Phone {
+            for (place, (column, name)) in self.columns.iter_mut().zip(["first", "second"]).enumerate() {
+                on = column.ui(ui, context, name).map(|prompt| (place, prompt)).or(on);
+            }
+        } else {
+            let half = ((width - space::LARGE) / 2.0).floor();
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::LARGE;
+                for (place, (shown, name)) in self.columns.iter_mut().zip(["first", "second"]).enumerate() {
+                    on = column(ui, half, |ui| shown.ui(ui, context, name)).map(|prompt| (place, prompt)).or(on.take());
+                }
+            });
+        }
+        if let Some((place, prompt)) = on {
+            self.write(context, &prompt, Some(place));
+        }
+    }
+}
+
+/// Whether there are weights that could write.
+fn has_model(context: &Context<'_>) -> bool {
+    let state = context.state;
+    !matches!(state.training.state, TrainingState::Idle | TrainingState::Preparing)
+        || state.runs.list.iter().any(|run| !run.checkpoints.is_empty())
 }

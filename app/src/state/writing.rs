@@ -65,6 +65,10 @@ impl Writing {
     }
 
     pub(super) fn apply(&mut self, request: Option<u64>, event: &Event) {
+        // Another project's weights have nothing to do with what was written.
+        if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
+            *self = Self::default();
+        }
         let Some(id) = request else { return };
         match event {
             Event::Written { tokens, prompt } => {

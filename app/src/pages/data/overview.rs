@@ -1,0 +1,162 @@
+//! What the text is made of: files, the split, lengths of documents, frequent characters; and the bar of its flow.
+
+use super::{DataPage, Paste, UNDO_SECONDS};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
+use crate::widgets::{self, Part, card, plain, primary, quiet_text};
+use egui::{Label, RichText, Slider, TextWrapMode, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, DocumentsOverview};
+
+/// The bar of all bytes, parted into those of training and of validation.
+pub(super) fn flow_ui(ui: &mut Ui, context: &Context<'_>) {
+    card(ui, |ui| {
+        let empty = DocumentsOverview::default();
+        let overview = context.state.documents.overview.as_ref().unwrap_or(&empty);
+        ui.horizontal_wrapped(|ui| {
+            head(ui, &format!("{} of text", format::bytes(overview.bytes)));
+            let detail = format!(
+                "{} documents · {} characters, {} different ones",
+                format::whole(overview.documents),
+                format::count(overview.characters),
+                format::whole(overview.distinct_characters as u64)
+            );
+            quiet_text(ui, detail);
+        });
+        let part = |name: &str, (documents, bytes): (u64, u64)| Part {
+            name: format!("{name}, {} documents", format::whole(documents)),
+            bytes,
+        };
+        let parts = [part("training", overview.train), part("validation", overview.validation)];
+        widgets::memory_bar(ui, &parts, None);
+    });
+}
+
+impl DataPage {
+    /// Files, split and histograms.
+    pub(super) fn overview_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        self.files_ui(ui, context);
+        self.split_ui(ui, context);
+        let palette = context.palette;
+        let Some(overview) = &context.state.documents.overview else { return };
+        card(ui, |ui| {
+            let bars: Vec<Bar> = lengths(overview, palette.series[0]);
+            titled_ui(ui, "How long documents are", "Copy lengths as CSV", || csv("characters up to", "documents", &bars));
+            bars_ui(ui, palette, "Documents by length in characters", 96.0, &bars);
+            caption(ui, "characters up to");
+        });
+        card(ui, |ui| {
+            let bars: Vec<Bar> = frequent(overview, palette.series[2]);
+            titled_ui(ui, "Most frequent characters", "Copy characters as CSV", || csv("character", "count", &bars));
+            let shown = (ui.available_width() / 12.0) as usize;
+            bars_ui(ui, palette, "Most frequent characters", 96.0, bars.get(..shown.min(bars.len())).unwrap_or_default());
+        });
+    }
+
+    fn files_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let state = context.state;
+        card(ui, |ui| {
+            head(ui, "Files");
+            match &state.documents.overview {
+                None => {
+                    quiet_text(ui, "Looking…");
+                }
+                Some(overview) if overview.embedded => {
+                    quiet_text(ui, "The embedded stories are used until you add text: little tales in simple English, enough for a first model.");
+                }
+                Some(overview) => {
+                    for (name, bytes) in &overview.files {
+                        self.file_ui(ui, context, name, *bytes);
+                    }
+                }
+            }
+            ui.horizontal_wrapped(|ui| {
+                let embedded = state.documents.overview.as_ref().is_none_or(|overview| overview.embedded);
+                let pick = if embedded { primary(ui, icons::ICON_UPLOAD_FILE, "Add files") } else { plain(ui, icons::ICON_UPLOAD_FILE, "Add files") };
+                if pick.on_hover_text("Plain text (.txt, .md), or one document a line (.jsonl). Files can also be dropped here.").clicked() {
+                    context.outbox.send(Command::AddDocuments { names: vec![] });
+                }
+                if plain(ui, icons::ICON_CONTENT_PASTE, "Paste text").clicked() {
+                    self.paste = Some(Paste::default());
+                }
+            });
+            if self.changing {
+                caption(ui, "Reading the files…");
+            }
+        });
+    }
+
+    fn file_ui(&mut self, ui: &mut Ui, context: &Context<'_>, name: &str, bytes: u64) {
+        let palette = context.palette;
+        let leaving = self.removal.as_ref().is_some_and(|(leaving, _)| leaving == name);
+        let pressed = line_ui(
+            ui,
+            |ui| {
+                let pressed = if leaving {
+                    plain(ui, icons::ICON_UNDO, "Undo").clicked()
+                } else {
+                    icon_button(ui, self.removal.is_none(), icons::ICON_DELETE, &format!("Remove {name}"))
+                };
+                caption(ui, if leaving { "removed".to_owned() } else { format::bytes(bytes) });
+                pressed
+            },
+            |ui| {
+                let text = RichText::new(name);
+                let text = if leaving { text.strikethrough().color(palette.quiet) } else { text };
+                ui.add(Label::new(text).wrap_mode(TextWrapMode::Truncate)).on_hover_text(name);
+            },
+        );
+        if pressed {
+            let now = ui.input(|input| input.time);
+            self.removal = (!leaving).then(|| (name.to_owned(), now + UNDO_SECONDS));
+        }
+    }
+
+    fn split_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        card(ui, |ui| {
+            head(ui, "Held out for validation");
+            let mut percent = context.draft.data.validation * 100.0;
+            ui.spacing_mut().slider_width = (ui.available_width() - 84.0).max(80.0);
+            let slider = Slider::new(&mut percent, 1.0..=50.0).step_by(1.0).suffix(" %");
+            if ui.add(slider).accessible_name("Share held out for validation").changed() {
+                context.draft.data.validation = (percent / 100.0).clamp(0.01, 0.5);
+            }
+            caption(ui, "The last documents are held out, or the end of a single text. A tenth is usual.");
+        });
+    }
+}
+
+/// A head with a button that copies the numbers.
+fn titled_ui(ui: &mut Ui, title: &str, copy: &str, text: impl FnOnce() -> String) {
+    let copied = line_ui(ui, |ui| icon_button(ui, true, icons::ICON_CONTENT_COPY, copy), |ui| {
+        head(ui, title);
+    });
+    if copied {
+        ui.ctx().copy_text(text());
+    }
+}
+
+fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
+    let bar = |(end, count): &(u64, u64)| Bar {
+        label: format::count(*end).replace(".00", ""),
+        value: *count as f64,
+        hover: format!("{} documents of up to {} characters", format::whole(*count), format::whole(*end)),
+        colour,
+    };
+    overview.lengths.iter().map(bar).collect()
+}
+
+fn frequent(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
+    let all = overview.characters.max(1) as f64;
+    let bar = |(letter, count): &(char, u64)| {
+        let label = visible(&letter.to_string());
+        let share = format::percent(*count as f64 / all);
+        Bar { hover: format!("{label}: {} times, {share}", format::whole(*count)), label, value: *count as f64, colour }
+    };
+    overview.characters_by_count.iter().map(bar).collect()
+}
+
+fn csv(label: &str, value: &str, bars: &[Bar]) -> String {
+    widgets::csv(&[label, value], bars.iter().map(|bar| [bar.label.clone(), bar.value.to_string()]))
+}

@@ -1,0 +1,71 @@
+//! Text that a person pastes, on its way to become a document.
+
+use super::DataPage;
+use crate::pages::Context;
+use crate::pages::parts::head;
+use crate::widgets::{plain, primary, quiet_text};
+use egui::{Modal, ScrollArea, TextEdit, Ui};
+use glasshouse_protocol::Command;
+
+/// The form.
+#[derive(Debug, Default)]
+pub(super) struct Paste {
+    /// What the file shall be called.
+    name: String,
+    /// Its text.
+    text: String,
+}
+
+impl DataPage {
+    pub(super) fn paste_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some(paste) = &mut self.paste else { return };
+        let mut close = false;
+        let shown = Modal::new(egui::Id::unique("paste text")).show(ui.ctx(), |ui| {
+            ui.set_width((ui.ctx().content_rect().width() - 64.0).min(560.0));
+            head(ui, "Add text as a document");
+            quiet_text(ui, "One document a file. To add many at once, add a file with one a line (.jsonl).");
+            ui.add(TextEdit::singleline(&mut paste.name).hint_text("Name").desired_width(f32::INFINITY))
+                .accessible_name("Name");
+            ScrollArea::vertical().max_height(280.0).show(ui, |ui| {
+                let field = TextEdit::multiline(&mut paste.text).hint_text("Paste or type text").desired_rows(12);
+                ui.add(field.desired_width(f32::INFINITY)).accessible_name("Text of the document");
+            });
+            ui.horizontal(|ui| {
+                let ready = !paste.text.trim().is_empty();
+                if ui.add_enabled_ui(ready, |ui| primary(ui, None, "Add document").clicked()).inner {
+                    let name = file_name(&paste.name);
+                    let bytes = std::mem::take(&mut paste.text).into_bytes();
+                    context.outbox.send_with(Command::AddDocuments { names: vec![name] }, vec![bytes]);
+                    close = true;
+                }
+                close |= plain(ui, None, "Cancel").clicked();
+            });
+        });
+        if close || shown.should_close() {
+            self.paste = None;
+        }
+    }
+}
+
+/// A file name made of what a person calls a text: letters, digits and dashes.
+fn file_name(name: &str) -> String {
+    let name = name.trim();
+    let name = name.strip_suffix(".txt").unwrap_or(name);
+    let kept: String =
+        name.chars().map(|letter| if letter.is_alphanumeric() || letter == '-' { letter } else { '-' }).take(60).collect();
+    let kept = kept.trim_matches('-');
+    if kept.is_empty() { "pasted.txt".to_owned() } else { format!("{kept}.txt") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn a_file_name_holds_no_path() {
+        assert_eq!(file_name("My story"), "My-story.txt");
+        assert_eq!(file_name("../../etc/passwd"), "etc-passwd.txt");
+        assert_eq!(file_name("notes.txt"), "notes.txt");
+        assert_eq!(file_name("  "), "pasted.txt");
+    }
+}

@@ -1,0 +1,147 @@
+//! The parts of the decoder: what each is, what it holds, and what it costs. Sizes are worked out here from the settings, so that
+//! they follow the pointer at once; the engine's plan says the rest (memory, FLOPs).
+
+use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummary, Position};
+
+/// A part of the decoder. Those of a block stand for all blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// Token and position embedding.
+    Embedding,
+    /// The norm beside attention.
+    AttentionNorm,
+    /// Attention with its projections.
+    Attention,
+    /// The norm beside the MLP.
+    MlpNorm,
+    /// The feed-forward part.
+    Mlp,
+    /// The norm before the head.
+    FinalNorm,
+    /// The head.
+    Head,
+}
+
+impl Part {
+    /// All, from the tokens to the logits.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Embedding,
+        Self::AttentionNorm,
+        Self::Attention,
+        Self::MlpNorm,
+        Self::Mlp,
+        Self::FinalNorm,
+        Self::Head,
+    ];
+
+    /// Its name.
+    pub(super) fn name(self, model: &ModelConfig) -> &'static str {
+        match self {
+            Self::Embedding => "Embedding",
+            Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm => match model.norm.kind {
+                NormKind::Layer => "LayerNorm",
+                NormKind::Rms => "RMSNorm",
+            },
+            Self::Attention => "Attention",
+            Self::Mlp => match model.mlp.gate {
+                Gate::None => "MLP",
+                Gate::Swiglu => "SwiGLU MLP",
+                Gate::Geglu => "GeGLU MLP",
+            },
+            Self::Head => "Head",
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub(super) fn sentence(self, model: &ModelConfig) -> &'static str {
+        match self {
+            Self::Embedding => match model.position {
+                Position::Learned => "Gives each token its first numbers, and adds numbers for its place that are learnt.",
+                Position::Sinusoidal => "Gives each token its first numbers, and adds waves that tell its place.",
+                Position::Rope { .. } => "Gives each token its first numbers; places are told by turning queries and keys.",
+                Position::None => "Gives each token its first numbers; nothing but the mask tells its place.",
+            },
+            Self::AttentionNorm | Self::MlpNorm => "Brings a token's numbers to one scale, so that deep stacks stay stable.",
+            Self::Attention => "Each token gathers what it needs from the tokens before it.",
+            Self::Mlp => match model.mlp.gate {
+                Gate::None => "Works on each token by itself: widens, bends, and narrows again.",
+                _ => "Works on each token by itself: one half opens and shuts the other like a gate.",
+            },
+            Self::FinalNorm => "The last scaling before the tokens are guessed.",
+            Self::Head if model.tied_head => "Scores every token of the vocabulary with the embedding's own matrix.",
+            Self::Head => "Scores every token of the vocabulary.",
+        }
+    }
+
+    /// Whether every block has one.
+    pub(super) fn is_in_block(self) -> bool {
+        matches!(self, Self::AttentionNorm | Self::Attention | Self::MlpNorm | Self::Mlp)
+    }
+
+    /// Parameters of one of it.
+    pub(super) fn parameters(self, model: &ModelConfig) -> u64 {
+        let size = |count: usize| count as u64;
+        let (width, hidden) = (size(model.width), size(model.mlp.hidden));
+        let bias = u64::from(model.bias);
+        let norm = width * (1 + u64::from(model.norm.bias));
+        match self {
+            Self::Embedding => {
+                let positions = if model.position == Position::Learned { size(model.context) } else { 0 };
+                (size(model.vocabulary) + positions) * width
+            }
+            Self::AttentionNorm | Self::MlpNorm => norm,
+            Self::Attention => {
+                let packed = size(model.heads + 2 * model.kv_heads) * size(model.head_size);
+                let mixed = size(model.heads * model.head_size);
+                let head_norms = if model.qk_norm { 2 * size(model.head_size) } else { 0 };
+                packed * (width + bias) + width * (mixed + bias) + head_norms
+            }
+            Self::Mlp => {
+                let up = if model.mlp.gate == Gate::None { hidden } else { 2 * hidden };
+                up * (width + bias) + width * (hidden + bias)
+            }
+            Self::FinalNorm if model.norm.placement == NormPlacement::Pre => norm,
+            Self::FinalNorm => 0,
+            Self::Head if model.tied_head => 0,
+            Self::Head => size(model.vocabulary) * width,
+        }
+    }
+
+    /// Share of a step's FLOPs of all of it; a norm's are counted with what it stands beside.
+    pub(super) fn flops(self, plan: &PlanSummary) -> Option<f64> {
+        let ends = |end: &str| -> f64 {
+            let all = plan.flops_by_scope.iter();
+            all.filter(|(scope, _)| scope.starts_with("blocks.") && scope.ends_with(end)).map(|(_, share)| share).sum()
+        };
+        let named = |name: &str| plan.flops_by_scope.get(name).copied().unwrap_or(0.0);
+        match self {
+            Self::Embedding => Some(named("embedding")),
+            Self::AttentionNorm | Self::MlpNorm => None,
+            Self::Attention => Some(ends(".attention")),
+            Self::Mlp => Some(ends(".mlp")),
+            Self::FinalNorm => Some(named("norm")),
+            Self::Head => Some(named("head") + named("loss")),
+        }
+    }
+}
+
+/// Parameters of the whole decoder.
+pub(super) fn parameters(model: &ModelConfig) -> u64 {
+    let blocks = model.depth as u64;
+    Part::ALL.iter().map(|part| part.parameters(model) * if part.is_in_block() { blocks } else { 1 }).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets;
+
+    #[test]
+    fn parameters_are_those_that_were_published() {
+        // nanoGPT's README says 0.80 M without and 10.65 M; GPT-2 small has 124,439,808.
+        let count = |name: &str| parameters(&presets::preset(name).unwrap().model);
+        assert_eq!(count("gpt2-124m"), 124_439_808);
+        assert_eq!(count("nanogpt-cpu"), 795_904 + 64 * 128);
+        assert_eq!(count("nanogpt-gpu"), 10_646_784 + 256 * 384);
+    }
+}

@@ -1,0 +1,188 @@
+//! What a run would take: memory against the device, time, work; and how earlier forecasts came true.
+
+use super::{Draft, ModelPage};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head};
+use crate::theme::{self, space};
+use crate::widgets::{Align, Column, Part, Stat, Table, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
+use egui::{RichText, ScrollArea, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, PlanSummary, RunSummary};
+
+/// The usual order of what memory is taken by; what is not named here follows.
+const KINDS: [&str; 4] = ["weights", "gradients", "moments", "activations"];
+
+impl ModelPage {
+    pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
+        self.memory_ui(ui, context, draft);
+        time_ui(ui, context, draft);
+        past_ui(ui, context);
+    }
+
+    fn memory_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
+        let state = context.state;
+        card(ui, |ui| {
+            let plan = draft.plan(context);
+            let total = plan.map_or_else(|| format::NOTHING.to_owned(), |(plan, _)| format::bytes(plan.bytes));
+            let current = plan.is_some_and(|(_, current)| current);
+            head(ui, "Memory");
+            let colour = if current { context.palette.text } else { context.palette.quiet };
+            ui.label(RichText::new(total).text_style(theme::title()).color(colour));
+            let device = state.engine.as_ref().map(|engine| &engine.device);
+            let limit = device.and_then(|device| device.memory);
+            let parts = plan.map(|(plan, _)| parts(plan)).unwrap_or_default();
+            memory_bar(ui, &parts, limit);
+            let name = device.map_or("the device", |device| device.name.as_str());
+            match (plan, limit) {
+                (Some((plan, _)), Some(limit)) => {
+                    let share = format::percent(plan.bytes as f64 / limit.max(1) as f64);
+                    caption(ui, format!("{share} of {} on {name}", format::bytes(limit)));
+                }
+                (Some(_), None) => {
+                    caption(ui, format!("{name} does not tell how much it has."));
+                }
+                (None, _) => {
+                    caption(ui, "Working it out…");
+                }
+            }
+            if let Some((plan, _)) = plan {
+                if plan.fits == Some(false) {
+                    hint_line(ui, "This does not fit the device. Make it smaller, or let it be fitted.");
+                } else if let Some(binding) = device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most) {
+                    hint_line(ui, &format!("Its largest buffer is more than the {} that a kernel sees here.", format::bytes(binding)));
+                }
+            }
+            ui.add_space(space::TIGHT);
+            self.fit_ui(ui, context, draft);
+        });
+    }
+
+    fn fit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
+        let state = context.state;
+        let fitting = state.is_waiting(|command| matches!(command, Command::FitToDevice { .. }));
+        let ready = !fitting && draft.refused.is_none();
+        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device").clicked()).inner {
+            context.outbox.send(Command::FitToDevice { config: Box::new(draft.config.clone()) });
+        }
+        let Some((fitted, changes)) = &state.planning.fitted else { return };
+        // Settings that were changed since are no longer those that were fitted.
+        if changes.is_empty() {
+            if *fitted == draft.config {
+                caption(ui, "It fits as it is.");
+            }
+            return;
+        }
+        let mut applied = fitted.clone();
+        applied.model.vocabulary = draft.config.model.vocabulary;
+        if applied == draft.config {
+            caption(ui, "Fitted. Undo stands under the dial.");
+            return;
+        }
+        quiet_text(ui, "It fits with these changes:");
+        for change in changes {
+            ui.label(format!("• {change}"));
+        }
+        if primary(ui, None, "Apply").clicked() {
+            let mut fitted = fitted.clone();
+            fitted.model.vocabulary = context.draft.model.vocabulary;
+            self.replace(context, fitted, "fitting");
+        }
+    }
+}
+
+/// Memory by kind, in the usual order.
+fn parts(plan: &PlanSummary) -> Vec<Part> {
+    let others = plan.bytes_by_kind.keys().map(String::as_str).filter(|kind| !KINDS.contains(kind));
+    let part = |kind: &str| {
+        plan.bytes_by_kind.get(kind).map(|bytes| Part { name: kind.to_owned(), bytes: *bytes })
+    };
+    KINDS.into_iter().chain(others).filter_map(part).collect()
+}
+
+fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
+    let state = context.state;
+    card(ui, |ui| {
+        let plan = draft.plan(context);
+        let measured = state.planning.measured.as_ref();
+        let exact = measured.filter(|measured| measured.config.as_ref() == Some(&draft.config));
+        let seconds = exact.map(|measured| measured.run_seconds).or(plan.and_then(|(plan, _)| plan.run_seconds));
+        head(ui, "Time of the run");
+        let current = exact.is_some() || plan.is_some_and(|(_, current)| current);
+        let colour = if current { context.palette.text } else { context.palette.quiet };
+        let text = seconds.map_or_else(|| format::NOTHING.to_owned(), format::duration);
+        ui.label(RichText::new(text).text_style(theme::title()).color(colour));
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let tokens = plan.map(|(plan, _)| plan.tokens_per_step as f64 * draft.config.train.steps as f64);
+        let row = |ui: &mut Ui, name: &str, value: Option<String>| {
+            let value = value.unwrap_or_else(|| format::NOTHING.to_owned());
+            stat_row(ui, Stat { name, value: &value, exact: "" });
+        };
+        row(ui, "Tokens of the run", tokens.map(format::quantity));
+        row(ui, "FLOPs a token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
+        let work = plan.zip(tokens).map(|((plan, _), tokens)| format!("{} FLOP", format::quantity(plan.flops_per_token * tokens)));
+        row(ui, "FLOPs", work);
+        row(ui, "Kernel launches a step", plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64)));
+        row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
+        row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
+        row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
+        ui.add_space(space::SMALL);
+        let measuring = state.is_waiting(|command| matches!(command, Command::Measure { .. }));
+        let ready = !measuring && draft.refused.is_none();
+        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure two seconds").clicked()).inner {
+            context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
+        }
+        let line = match (measuring, exact, seconds, measured) {
+            (true, ..) => "Training on made-up tokens for two seconds…".to_owned(),
+            (_, Some(measured), ..) => format!("Measured with these settings on {}.", measured.device),
+            (_, None, Some(_), Some(measured)) => format!("Scaled by FLOPs from the last measurement, on {}.", measured.device),
+            (_, None, Some(_), None) => "Scaled by FLOPs from an earlier measurement.".to_owned(),
+            _ => "Nothing was measured on this device yet.".to_owned(),
+        };
+        caption(ui, line);
+    });
+}
+
+/// Runs whose time was foretold, with what they took.
+fn past_ui(ui: &mut Ui, context: &Context<'_>) {
+    let done: Vec<(&RunSummary, f64)> = context
+        .state
+        .runs
+        .list
+        .iter()
+        .filter(|run| run.state == "finished" && run.seconds > 0.0)
+        .filter_map(|run| run.foretold_seconds.map(|foretold| (run, foretold)))
+        .collect();
+    if done.is_empty() {
+        return;
+    }
+    card(ui, |ui| {
+        head(ui, "Forecasts that came true, and by how much");
+        let room = ui.available_width();
+        let numbers = 76.0;
+        let column = |title, width, align| Column { title, width, align };
+        let columns = [
+            column("Run", (room - 2.0 * numbers - 52.0 - 48.0).max(64.0), Align::Left),
+            column("Foretold", numbers, Align::Right),
+            column("Took", numbers, Align::Right),
+            column("Off", 52.0, Align::Right),
+        ];
+        let table = Table { columns: &columns, row: 24.0 };
+        ScrollArea::horizontal().id_salt("forecasts").show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            table.head_ui(ui, None);
+            for (run, foretold) in done.iter().rev().take(6) {
+                let off = run.seconds / foretold - 1.0;
+                let cells = [
+                    run.name.clone(),
+                    format::duration(*foretold),
+                    format::duration(run.seconds),
+                    format!("{:+.0} %", off * 100.0),
+                ];
+                table.row_ui(ui, &run.name, false, |ui, place| {
+                    ui.label(cells.get(place).map_or("", String::as_str));
+                });
+            }
+        });
+    });
+}

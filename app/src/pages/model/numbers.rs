@@ -1,0 +1,62 @@
+//! Numbers of settings that are typed, dragged or stepped, each named for those who do not see it.
+
+use crate::widgets::field;
+use egui::{ComboBox, DragValue, Ui};
+use glasshouse_protocol::ErrorReport;
+use std::ops::RangeInclusive;
+
+/// Settings are drawn in a form: where it stands, and the rule that is broken.
+pub(super) struct Form<'a> {
+    /// The rule that the settings break.
+    pub(super) refused: Option<&'a ErrorReport>,
+}
+
+impl Form<'_> {
+    /// A whole number.
+    pub(super) fn whole(&self, ui: &mut Ui, name: &str, path: &str, value: &mut usize, range: RangeInclusive<usize>) {
+        // Dragging crosses a range in about the width of a screen, whatever its size.
+        let speed = (*value as f64 / 80.0).max(0.05);
+        field(ui, name, path, self.refused, |ui| {
+            let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed);
+            ui.add(drag).accessible_name(name);
+        });
+    }
+
+    /// The same for steps.
+    pub(super) fn steps(&self, ui: &mut Ui, name: &str, path: &str, value: &mut u64, range: RangeInclusive<u64>) {
+        let speed = (*value as f64 / 80.0).max(0.05);
+        field(ui, name, path, self.refused, |ui| {
+            let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed);
+            ui.add(drag).accessible_name(name);
+        });
+    }
+
+    /// A fraction.
+    pub(super) fn fraction(&self, ui: &mut Ui, name: &str, path: &str, value: &mut f32, range: RangeInclusive<f32>, speed: f64) {
+        field(ui, name, path, self.refused, |ui| {
+            let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed).max_decimals(6);
+            ui.add(drag).accessible_name(name);
+        });
+    }
+
+    /// Yes or no.
+    pub(super) fn switch(&self, ui: &mut Ui, name: &str, path: &str, value: &mut bool) {
+        field(ui, name, path, self.refused, |ui| {
+            ui.checkbox(value, "").accessible_name(name);
+        });
+    }
+
+    /// One of several.
+    pub(super) fn choice<T: PartialEq + Copy>(&self, ui: &mut Ui, name: &str, path: &str, value: &mut T, choices: &[(T, &str)]) {
+        field(ui, name, path, self.refused, |ui| {
+            let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
+            let width = ui.available_width().clamp(80.0, 180.0);
+            let list = ComboBox::new(path, "").selected_text(shown).width(width).show_ui(ui, |ui| {
+                for (choice, name) in choices {
+                    ui.selectable_value(value, *choice, *name);
+                }
+            });
+            list.response.accessible_name(name);
+        });
+    }
+}

@@ -1,0 +1,251 @@
+//! The settings of the decoder and of its batches, in groups that belong to parts of the drawing.
+
+use super::decoder::Part;
+use super::numbers::Form;
+use super::{Draft, ModelPage};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head};
+use crate::theme;
+use crate::widgets::{Stat, card, field, fold, plain, stat_row};
+use egui::{ComboBox, RichText, Slider, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::presets::{self, PRESETS};
+use glasshouse_protocol::{Activation, Gate, NormKind, NormPlacement, Position, RunConfig};
+
+/// Deepest model of the dial: beyond it a single device takes weeks.
+const DIAL: usize = 16;
+
+const POSITIONS: [&str; 4] = ["learned", "sinusoidal", "rotary", "none"];
+
+impl ModelPage {
+    /// Where a newcomer begins: a preset, or one number that decides all others.
+    pub(super) fn dial_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        card(ui, |ui| {
+            head(ui, "Begin with");
+            let mut chosen = None;
+            let name = context.draft.preset.clone();
+            let shown = if name.is_empty() { "your own settings".to_owned() } else { name.clone() };
+            field(ui, "Preset", "preset", None, |ui| {
+                let width = ui.available_width().clamp(100.0, 200.0);
+                let list = ComboBox::new("preset", "").selected_text(shown).width(width).show_ui(ui, |ui| {
+                    for (preset, sentence) in PRESETS {
+                        if ui.selectable_label(*preset == name, *preset).on_hover_text(*sentence).clicked() {
+                            chosen = presets::preset(preset).ok();
+                        }
+                    }
+                });
+                list.response.accessible_name("Preset");
+            });
+            let mut depth = context.draft.model.depth;
+            field(ui, "Depth dial", "depth dial", None, |ui| {
+                ui.spacing_mut().slider_width = (ui.available_width() - 64.0).clamp(80.0, 200.0);
+                if ui.add(Slider::new(&mut depth, 1..=DIAL)).accessible_name("Depth dial").changed() {
+                    chosen = presets::from_depth(depth).ok();
+                }
+            });
+            caption(ui, "One number sets the rest: 64 channels a layer, and about twelve tokens for each weight of the blocks.");
+            if let Some(config) = chosen {
+                let by = config.preset.clone();
+                let config = kept(context.draft, config);
+                // Dragging the dial is one change: what comes back is what was there before the drag.
+                match &self.before {
+                    Some((_, last)) if last.starts_with("depth-") && by.starts_with("depth-") => *context.draft = config,
+                    _ => self.replace(context, config, &by),
+                }
+            }
+            self.undo_ui(ui, context);
+        });
+    }
+
+    /// The way back from settings that were replaced as a whole.
+    fn undo_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some((_, by)) = &self.before else { return };
+        if plain(ui, icons::ICON_UNDO, &format!("Undo {by}")).clicked()
+            && let Some((before, _)) = self.before.take()
+        {
+            *context.draft = before;
+        }
+    }
+
+    pub(super) fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
+        let form = Form { refused: draft.refused.as_ref() };
+        if std::mem::take(&mut self.reveal)
+            && let Some(part) = self.chosen
+        {
+            context.preferences.folds.insert(group(part).to_owned(), true);
+        }
+        // A rule that is broken is never hidden in a fold.
+        if let Some(name) = draft.refused.as_ref().and_then(|error| error.field.as_deref()).and_then(group_of_field) {
+            context.preferences.folds.insert(name.to_owned(), true);
+        }
+        card(ui, |ui| {
+            let vocabulary = draft.config.model.vocabulary;
+            let shared = self.chosen.map(group);
+            for (name, title, open) in GROUPS {
+                let note = if shared == Some(name) { "the part that you pressed" } else { "" };
+                let config = &mut *context.draft;
+                fold(ui, context.preferences, name, (title, note), open, |ui, _| match name {
+                    "model size" => size_ui(ui, &form, config, vocabulary),
+                    "model attention" => attention_ui(ui, &form, config),
+                    "model mlp" => mlp_ui(ui, &form, config),
+                    "model norm" => norm_ui(ui, &form, config),
+                    "model beginning" => beginning_ui(ui, &form, config),
+                    _ => batch_ui(ui, &form, config),
+                });
+            }
+            if let Some(error) = draft.refused.as_ref().filter(|error| error.field.is_none()) {
+                ui.label(RichText::new(&error.message).color(context.palette.failure).text_style(theme::caption()));
+            }
+        });
+    }
+}
+
+/// Every group: what its fold is remembered by, its title, and whether it is open at first.
+const GROUPS: [(&str, &str, bool); 6] = [
+    ("model size", "Size", true),
+    ("model batch", "Batch and length", true),
+    ("model attention", "Attention and positions", false),
+    ("model mlp", "MLP", false),
+    ("model norm", "Norm and head", false),
+    ("model beginning", "Dropout and beginning", false),
+];
+
+/// The group in which a part's settings stand.
+fn group(part: Part) -> &'static str {
+    match part {
+        Part::Embedding => "model size",
+        Part::Attention => "model attention",
+        Part::Mlp => "model mlp",
+        Part::AttentionNorm | Part::MlpNorm | Part::FinalNorm | Part::Head => "model norm",
+    }
+}
+
+/// The group in which a setting stands, by its dotted path.
+fn group_of_field(path: &str) -> Option<&'static str> {
+    let starts = [
+        ("model.heads", "model attention"),
+        ("model.kv_heads", "model attention"),
+        ("model.head_size", "model attention"),
+        ("model.position", "model attention"),
+        ("model.mlp", "model mlp"),
+        ("model.norm", "model norm"),
+        ("model.dropout", "model beginning"),
+        ("model.init", "model beginning"),
+        ("model.", "model size"),
+        ("train.steps", "model batch"),
+        ("train.batch", "model batch"),
+        ("train.accumulate", "model batch"),
+    ];
+    starts.iter().find(|(start, _)| path.starts_with(start)).map(|(_, group)| *group)
+}
+
+/// New settings with the draft's text and device.
+fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
+    RunConfig { data: draft.data.clone(), device: draft.device.clone(), ..config }
+}
+
+fn size_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig, vocabulary: usize) {
+    let model = &mut config.model;
+    form.whole(ui, "Layers", "model.depth", &mut model.depth, 1..=1024);
+    form.whole(ui, "Channels", "model.width", &mut model.width, 1..=65_536);
+    form.whole(ui, "Window", "model.context", &mut model.context, 1..=1 << 20);
+    let value = format!("{} from the tokenizer", format::whole(vocabulary as u64));
+    stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
+}
+
+fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+    let model = &mut config.model;
+    form.whole(ui, "Heads", "model.heads", &mut model.heads, 1..=1024);
+    form.whole(ui, "Key-value heads", "model.kv_heads", &mut model.kv_heads, 1..=1024);
+    form.whole(ui, "Head size", "model.head_size", &mut model.head_size, 1..=256);
+    form.switch(ui, "Query-key norm", "model.qk_norm", &mut model.qk_norm);
+    let mut position = match model.position {
+        Position::Learned => 0,
+        Position::Sinusoidal => 1,
+        Position::Rope { .. } => 2,
+        Position::None => 3,
+    };
+    let before = position;
+    let choices: Vec<(usize, &str)> = POSITIONS.into_iter().enumerate().collect();
+    form.choice(ui, "Positions", "model.position", &mut position, &choices);
+    if position != before {
+        model.position = match position {
+            0 => Position::Learned,
+            1 => Position::Sinusoidal,
+            2 => Position::Rope { base: 10_000.0 },
+            _ => Position::None,
+        };
+    }
+    if let Position::Rope { base } = &mut model.position {
+        form.fraction(ui, "Rotary base", "model.position.base", base, 2.0..=1e7, 100.0);
+    }
+}
+
+fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+    let mlp = &mut config.model.mlp;
+    form.whole(ui, "Hidden size", "model.mlp.hidden", &mut mlp.hidden, 1..=1 << 18);
+    let gates = [(Gate::None, "none"), (Gate::Swiglu, "SwiGLU (Llama)"), (Gate::Geglu, "GeGLU (Gemma)")];
+    form.choice(ui, "Gate", "model.mlp.gate", &mut mlp.gate, &gates);
+    let activations = [
+        (Activation::GeluExact, "GELU"),
+        (Activation::GeluTanh, "GELU (tanh)"),
+        (Activation::Relu, "ReLU"),
+        (Activation::ReluSquared, "ReLU squared"),
+        (Activation::Silu, "SiLU"),
+    ];
+    // A gate brings its own.
+    ui.add_enabled_ui(mlp.gate == Gate::None, |ui| {
+        form.choice(ui, "Activation", "model.mlp.activation", &mut mlp.activation, &activations);
+    });
+    form.switch(ui, "Biases", "model.bias", &mut config.model.bias);
+}
+
+fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+    let model = &mut config.model;
+    let kinds = [(NormKind::Rms, "RMSNorm"), (NormKind::Layer, "LayerNorm")];
+    form.choice(ui, "Norm", "model.norm.kind", &mut model.norm.kind, &kinds);
+    let places = [(NormPlacement::Pre, "before each part"), (NormPlacement::Post, "after each part")];
+    form.choice(ui, "Norm placement", "model.norm.placement", &mut model.norm.placement, &places);
+    form.switch(ui, "Norm shift", "model.norm.bias", &mut model.norm.bias);
+    form.fraction(ui, "Norm epsilon", "model.norm.eps", &mut model.norm.eps, 1e-12..=0.1, 1e-6);
+    form.switch(ui, "Tied head", "model.tied_head", &mut model.tied_head);
+}
+
+fn beginning_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+    let model = &mut config.model;
+    let rates = [
+        ("Embedding dropout", "model.dropout.embedding", &mut model.dropout.embedding),
+        ("Attention dropout", "model.dropout.attention", &mut model.dropout.attention),
+        ("Residual dropout", "model.dropout.residual", &mut model.dropout.residual),
+    ];
+    for (name, path, rate) in rates {
+        form.fraction(ui, name, path, rate, 0.0..=0.99, 0.005);
+    }
+    form.fraction(ui, "Initial spread", "model.init.std", &mut model.init.std, 0.0..=1.0, 0.001);
+    form.switch(ui, "Scaled residuals", "model.init.scale_residual", &mut model.init.scale_residual);
+}
+
+fn batch_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+    let train = &mut config.train;
+    form.whole(ui, "Batch", "train.batch", &mut train.batch, 1..=65_536);
+    form.whole(ui, "Accumulation", "train.accumulate", &mut train.accumulate, 1..=65_536);
+    form.steps(ui, "Steps", "train.steps", &mut train.steps, 1..=10_000_000);
+    let tokens = train.batch * config.model.context * train.accumulate;
+    let value = format::whole(tokens as u64);
+    stat_row(ui, Stat { name: "Tokens a step", value: &value, exact: "batch × window × accumulation" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_of_the_decoder_has_a_group_that_opens() {
+        for path in ["model.depth", "model.heads", "model.norm.eps", "model.position.base", "model.mlp.hidden", "train.batch"] {
+            let name = group_of_field(path).unwrap();
+            assert!(GROUPS.iter().any(|(group, ..)| *group == name), "{path}");
+        }
+        assert_eq!(group_of_field("data.validation"), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! What the pages from text to text (Data, Tokenizer, Model, Write) share beside the widgets that every page has: waiting until a
+//! person has stopped typing, columns that become one on a narrow screen, and failures in the place where they arose.
+
+mod bars;
+mod chips;
+
+pub(super) use bars::{Bar, bars_ui, rows_ui};
+pub(super) use chips::{Chip, chips_ui, visible};
+
+use super::Context;
+use crate::theme::{self, Palette};
+use crate::widgets;
+use egui::{Align, Id, Layout, Response, RichText, Ui, Vec2};
+use egui_material_icons::MaterialIcon;
+use glasshouse_protocol::Command;
+
+/// Seconds that a value must rest before it is acted on.
+const REST: f64 = 0.25;
+
+/// Lets a value rest before it is sent, and sends each once.
+#[derive(Debug)]
+pub(super) struct Debounce<T> {
+    last: Option<(T, f64)>,
+    sent: Option<T>,
+}
+
+impl<T> Default for Debounce<T> {
+    fn default() -> Self {
+        Self { last: None, sent: None }
+    }
+}
+
+impl<T: Clone + PartialEq> Debounce<T> {
+    /// Whether the value is to be sent now: the first at once, later ones when they have rested. Asks for a frame while it waits.
+    pub(super) fn due(&mut self, ui: &Ui, value: &T) -> bool {
+        let now = ui.input(|input| input.time);
+        if self.sent.as_ref() == Some(value) {
+            self.last = None;
+            return false;
+        }
+        let since = match &self.last {
+            Some((last, since)) if last == value => *since,
+            _ => {
+                self.last = Some((value.clone(), now));
+                now
+            }
+        };
+        let left = REST - (now - since);
+        if self.sent.is_some() && left > 0.0 {
+            ui.ctx().request_repaint_after_secs(left as f32);
+            return false;
+        }
+        self.sent = Some(value.clone());
+        self.last = None;
+        true
+    }
+
+    /// Sends again what was sent last, since what it was answered with is out of date.
+    pub(super) fn forget(&mut self) {
+        self.sent = None;
+    }
+}
+
+/// The last failure of commands of a kind, in the place where they are given, until it is dismissed or they are given again.
+pub(super) fn failure_ui(ui: &mut Ui, context: &Context<'_>, place: &str, is: impl Fn(&Command) -> bool) {
+    let seen = Id::unique(("failure seen", place));
+    let last = context.state.messages.iter().rev().find(|message| message.command.as_ref().is_some_and(&is));
+    let Some(message) = last else { return };
+    if context.state.is_waiting(&is) {
+        ui.data_mut(|data| data.insert_temp(seen, message.number));
+    }
+    let dismissed = ui.data(|data| data.get_temp::<u64>(seen)).is_some_and(|number| number >= message.number);
+    if !dismissed && widgets::banner(ui, &message.error) {
+        ui.data_mut(|data| data.insert_temp(seen, message.number));
+    }
+}
+
+/// A small line that stands back.
+pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
+    let quiet = Palette::of(ui).quiet;
+    ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet)).wrap())
+}
+
+/// A head of a part of a card.
+pub(super) fn head(ui: &mut Ui, text: &str) -> Response {
+    ui.label(RichText::new(text).text_style(theme::strong()))
+}
+
+/// A line with something at its right end.
+pub(super) fn line_ui<R>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: impl FnOnce(&mut Ui)) -> R {
+    let size = Vec2::new(ui.available_width(), theme::CONTROL);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        let shown = right(ui);
+        ui.with_layout(Layout::left_to_right(Align::Center), left);
+        shown
+    })
+    .inner
+}
+
+/// A button of an icon alone that may have nothing to do now.
+pub(super) fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
+    ui.add_enabled_ui(enabled, |ui| widgets::icon_button(ui, icon, name).clicked()).inner
+}
+
+/// How many columns there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Room {
+    /// One.
+    Phone,
+    /// Two.
+    Tablet,
+    /// All.
+    Desk,
+}
+
+impl Room {
+    /// Of a page's width.
+    pub(super) fn of(width: f32) -> Self {
+        match width {
+            width if width < 560.0 => Self::Phone,
+            width if width < 980.0 => Self::Tablet,
+            _ => Self::Desk,
+        }
+    }
+}
+
+/// A column of a fixed width beside others.
+pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let layout = Layout::top_down(Align::Min);
+    ui.allocate_ui_with_layout(Vec2::new(width, 0.0), layout, |ui| {
+        ui.set_width(width);
+        contents(ui)
+    })
+    .inner
+}
+
+/// Text with every place of what was searched for lit.
+pub(super) fn lit_text(text: &str, places: &[std::ops::Range<usize>], current: Option<usize>, size: f32, palette: &Palette) -> egui::text::LayoutJob {
+    let format = |background: egui::Color32, colour: egui::Color32| egui::TextFormat {
+        background,
+        line_height: Some((size * 1.5).round()),
+        ..egui::TextFormat::simple(egui::FontId::proportional(size), colour)
+    };
+    let mut job = egui::text::LayoutJob::default();
+    let mut from = 0;
+    for (number, place) in places.iter().enumerate() {
+        job.append(text.get(from..place.start).unwrap_or_default(), 0.0, format(egui::Color32::TRANSPARENT, palette.text));
+        let (fill, colour) =
+            if current == Some(number) { (palette.accent, palette.on_accent) } else { (theme::mix(palette.panel, palette.accent, 0.3), palette.text) };
+        job.append(text.get(place.clone()).unwrap_or_default(), 0.0, format(fill, colour));
+        from = place.end;
+    }
+    job.append(text.get(from..).unwrap_or_default(), 0.0, format(egui::Color32::TRANSPARENT, palette.text));
+    job
+}
+
+/// Where a text contains another, whatever the case of the letters: ranges of bytes, in order, apart from each other.
+pub(super) fn places(text: &str, search: &str) -> Vec<std::ops::Range<usize>> {
+    let fold = |letter: char| letter.to_lowercase().next().unwrap_or(letter);
+    let wanted: Vec<char> = search.trim().chars().map(fold).collect();
+    let Some(first) = wanted.first() else { return Vec::new() };
+    let mut found: Vec<std::ops::Range<usize>> = Vec::new();
+    for (start, letter) in text.char_indices() {
+        if fold(letter) != *first || found.last().is_some_and(|last| start < last.end) {
+            continue;
+        }
+        let mut letters = text.get(start..).unwrap_or_default().char_indices();
+        let same = wanted.iter().all(|wanted| letters.next().is_some_and(|(_, letter)| fold(letter) == *wanted));
+        if same {
+            let end = letters.next().map_or(text.len(), |(after, _)| start + after);
+            found.push(start..end);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_found_whatever_the_case_and_never_overlap() {
+        assert_eq!(places("Anna and anna", "ANNA"), [0..4, 9..13]);
+        assert_eq!(places("aaaa", "aa"), [0..2, 2..4]);
+        assert_eq!(places("Ärger, ärger", "ärger"), [0..6, 8..14]);
+        assert!(places("text", "  ").is_empty());
+        assert!(places("", "a").is_empty());
+    }
+}

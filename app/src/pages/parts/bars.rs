@@ -1,0 +1,76 @@
+//! Bars: of a histogram, and of a table's rows. Painted here, because egui_plot has axes and zoom that these
+//! small ones have no room for. Every bar says its exact value on hover.
+
+use crate::theme::{self, Palette};
+use egui::accesskit::Role;
+use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+
+/// A bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Bar {
+    /// Below or before it.
+    pub(crate) label: String,
+    /// Its length.
+    pub(crate) value: f64,
+    /// The exact value in words.
+    pub(crate) hover: String,
+    /// Its colour.
+    pub(crate) colour: Color32,
+}
+
+/// Upright bars from the left to the right, with labels below where they find room.
+pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[Bar]) {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
+    if bars.is_empty() || !ui.is_rect_visible(rect) {
+        return;
+    }
+    let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let font = FontId::proportional(11.0);
+    let floor = rect.bottom() - 16.0;
+    let step = rect.width() / bars.len() as f32;
+    let width = (step - 2.0).clamp(1.0, 28.0);
+    let painter = ui.painter_at(rect);
+    painter.hline(rect.x_range(), floor, (1.0, palette.hairline));
+    let pointed = response.hover_pos().map(|at| ((at.x - rect.left()) / step) as usize);
+    let mut free_from = rect.left();
+    for (place, bar) in bars.iter().enumerate() {
+        let middle = rect.left() + step * (place as f32 + 0.5);
+        let tall = ((bar.value / most) as f32 * (floor - rect.top() - 2.0)).max(if bar.value > 0.0 { 1.0 } else { 0.0 });
+        let shape = Rect::from_min_max(pos2(middle - width / 2.0, floor - tall), pos2(middle + width / 2.0, floor));
+        let colour = if pointed == Some(place) { theme::mix(bar.colour, palette.text, 0.3) } else { bar.colour };
+        painter.rect_filled(shape, CornerRadius { nw: 2, ne: 2, sw: 0, se: 0 }, colour);
+        let galley = painter.layout_no_wrap(bar.label.clone(), font.clone(), palette.quiet);
+        let left = middle - galley.size().x / 2.0;
+        if left >= free_from && left + galley.size().x <= rect.right() + 1.0 {
+            free_from = left + galley.size().x + 4.0;
+            painter.galley(pos2(left, floor + 2.0), galley, palette.quiet);
+        }
+    }
+    if let Some(bar) = pointed.and_then(|place| bars.get(place)) {
+        response.on_hover_text_at_pointer(&bar.hover);
+    }
+}
+
+/// Rows with a name, a bar and a value.
+pub(crate) fn rows_ui(ui: &mut Ui, palette: &Palette, bars: &[(Bar, String)]) {
+    let most = bars.iter().map(|(bar, _)| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    for (bar, value) in bars {
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", bar.label, bar.hover)));
+        let painter = ui.painter_at(rect);
+        let names = (rect.width() * 0.36).clamp(72.0, 160.0);
+        let values = 72.0;
+        let font = FontId::proportional(13.0);
+        painter.text(rect.left_center(), Align2::LEFT_CENTER, &bar.label, font.clone(), palette.text);
+        painter.text(rect.right_center(), Align2::RIGHT_CENTER, value, font, palette.text);
+        let room = Rect::from_min_max(
+            pos2(rect.left() + names, rect.center().y - 5.0),
+            pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 5.0),
+        );
+        painter.rect_filled(room, 3.0, palette.raised);
+        let long = room.width() * (bar.value / most) as f32;
+        painter.rect_filled(room.with_max_x(room.left() + long), 3.0, bar.colour);
+        response.on_hover_text(&bar.hover);
+    }
+}

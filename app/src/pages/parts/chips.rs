@@ -1,0 +1,93 @@
+//! Tokens as coloured chips that wrap like words, with their ids below.
+
+use crate::theme::{self, Palette};
+use egui::accesskit::Role;
+use egui::{Color32, FontId, Pos2, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+
+/// A chip.
+#[derive(Clone, Debug)]
+pub(crate) struct Chip {
+    /// Its text, with what cannot be seen made visible.
+    pub(crate) text: String,
+    /// Below it; empty for none.
+    pub(crate) below: String,
+    /// On hover, and its name for those who do not see it.
+    pub(crate) hover: String,
+    /// Its tint, by number.
+    pub(crate) tint: usize,
+    /// It stands out.
+    pub(crate) lit: bool,
+    /// A line ends behind it.
+    pub(crate) ends_line: bool,
+}
+
+/// A token's text with blanks and line ends made visible.
+pub(crate) fn visible(text: &str) -> String {
+    let shown = |letter: char| match letter {
+        ' ' => '·',
+        '\n' => '↵',
+        '\t' => '→',
+        letter if letter.is_control() => '�',
+        letter => letter,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Draws chips; the place of one that was clicked comes back. All have one height, so that nothing jumps.
+pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
+    let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
+    let labelled = chips.iter().any(|chip| !chip.below.is_empty());
+    let tall = if labelled { 42.0 } else { 26.0 };
+    let room = ui.available_width();
+    let mut at = Pos2::ZERO;
+    let mut rects = Vec::with_capacity(chips.len());
+    for chip in chips {
+        let text = ui.painter().layout_no_wrap(chip.text.clone(), font.clone(), palette.text).size().x;
+        let below = ui.painter().layout_no_wrap(chip.below.clone(), small.clone(), palette.quiet).size().x;
+        let wide = (text + 6.0).max(below + 4.0).max(10.0).min(room);
+        if at.x > 0.0 && at.x + wide > room {
+            at = pos2(0.0, at.y + tall + 4.0);
+        }
+        rects.push(Rect::from_min_size(at, vec2(wide, tall)));
+        at.x += wide + 2.0;
+        if chip.ends_line {
+            at = pos2(0.0, at.y + tall + 4.0);
+        }
+    }
+    let height = rects.last().map_or(0.0, |last| last.bottom());
+    let (space, _) = ui.allocate_exact_size(Vec2::new(room, height), Sense::hover());
+    let mut clicked = None;
+    for (place, (chip, rect)) in chips.iter().zip(rects).enumerate() {
+        let rect = rect.translate(space.min.to_vec2());
+        if !ui.is_rect_visible(rect) {
+            continue;
+        }
+        let response = ui.interact(rect, ui.scope_id().with((salt, place)), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &chip.hover));
+        let tint = tint(palette, chip.tint);
+        let body = if labelled { rect.with_max_y(rect.top() + 26.0) } else { rect };
+        let stands_out = chip.lit || response.hovered() || response.has_focus();
+        let fill = theme::mix(palette.panel, tint, if stands_out { 0.55 } else { 0.28 });
+        ui.painter().rect_filled(body, 3.0, fill);
+        if chip.lit || response.has_focus() {
+            ui.painter().rect_stroke(body, 3.0, (1.5, palette.text), egui::StrokeKind::Inside);
+        }
+        let painter = ui.painter_at(rect);
+        painter.text(body.center(), egui::Align2::CENTER_CENTER, &chip.text, font.clone(), palette.text);
+        if labelled {
+            let at = pos2(rect.center().x, rect.bottom());
+            painter.text(at, egui::Align2::CENTER_BOTTOM, &chip.below, small.clone(), palette.quiet);
+        }
+        if response.clicked() {
+            clicked = Some(place);
+        }
+        response.on_hover_text(&chip.hover);
+    }
+    clicked
+}
+
+/// Colours that neighbours take in turn.
+fn tint(palette: &Palette, number: usize) -> Color32 {
+    let [first, second, third, fourth, ..] = palette.series;
+    [first, second, third, fourth][number % 4]
+}

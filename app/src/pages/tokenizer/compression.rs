@@ -1,0 +1,98 @@
+//! What other tokenizers would make of the project's text: bytes a token beside the project's own.
+
+use super::settings::full_name;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Bar, caption, head, icon_button, line_ui, rows_ui};
+use crate::theme;
+use crate::widgets::{card, csv, plain};
+use egui::Ui;
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, CompressionSummary, TokenizerConfig, TokenizerKind};
+
+pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let state = context.state;
+    let Some(summary) = &state.tokenizer.summary else { return };
+    let palette = context.palette;
+    card(ui, |ui| {
+        let comparing = state.is_waiting(|command| matches!(command, Command::CompareTokenizers { .. }));
+        let rows = &state.tokenizer.compression;
+        let (compare, copy) = line_ui(
+            ui,
+            |ui| {
+                let copy = icon_button(ui, !rows.is_empty(), icons::ICON_CONTENT_COPY, "Copy the comparison as CSV");
+                (ui.add_enabled_ui(!comparing, |ui| plain(ui, None, "Compare").clicked()).inner, copy)
+            },
+            |ui| {
+                head(ui, "Bytes a token");
+            },
+        );
+        if copy {
+            ui.ctx().copy_text(table_text(rows));
+        }
+        if compare {
+            context.outbox.send(Command::CompareTokenizers { candidates: alternatives(&summary.config) });
+        }
+        let own = CompressionSummary {
+            name: full_name(&summary.config),
+            vocabulary: summary.vocabulary,
+            bytes_per_token: summary.bytes_per_token,
+            current: true,
+        };
+        let rows = if rows.is_empty() { std::slice::from_ref(&own) } else { rows.as_slice() };
+        let bar = |row: &CompressionSummary| {
+            let label = if row.current { format!("{} (yours)", row.name) } else { row.name.clone() };
+            let entries = format::whole(row.vocabulary as u64);
+            let hover = format!("{:.4} bytes a token with {entries} entries", row.bytes_per_token);
+            let colour = if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
+            (Bar { label, value: row.bytes_per_token, hover, colour }, format!("{:.2}", row.bytes_per_token))
+        };
+        rows_ui(ui, palette, &rows.iter().map(bar).collect::<Vec<_>>());
+        let line = if comparing {
+            "Training the others on a part of the text…".to_owned()
+        } else {
+            let unused = format::whole(summary.unused as u64);
+            format!("More bytes a token mean shorter sequences. {unused} entries of yours are never used.")
+        };
+        caption(ui, line);
+    });
+}
+
+/// What to compare with: the simple ones, and two sizes of each trained kind.
+fn alternatives(own: &TokenizerConfig) -> Vec<TokenizerConfig> {
+    let simple = [TokenizerKind::Byte, TokenizerKind::Char].map(|kind| (kind, 0));
+    let size = if own.vocabulary == 0 { 1024 } else { own.vocabulary };
+    let trained = [
+        (TokenizerKind::Bpe, size),
+        (TokenizerKind::Bpe, size * 2),
+        (TokenizerKind::WordPiece, size),
+        (TokenizerKind::Unigram, size),
+    ];
+    simple
+        .into_iter()
+        .chain(trained)
+        .map(|(kind, vocabulary)| TokenizerConfig { kind, vocabulary, ..own.clone() })
+        .filter(|other| other.kind != own.kind || super::settings::has_size(own.kind) && other.vocabulary != own.vocabulary)
+        .collect()
+}
+
+fn table_text(rows: &[CompressionSummary]) -> String {
+    let row = |row: &CompressionSummary| {
+        [row.name.clone(), row.vocabulary.to_string(), row.bytes_per_token.to_string(), row.current.to_string()]
+    };
+    csv(&["tokenizer", "entries", "bytes a token", "current"], rows.iter().map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_is_not_compared_with_itself() {
+        let own = TokenizerConfig { kind: TokenizerKind::Bpe, vocabulary: 1024, min_frequency: 2, special_tokens: vec![] };
+        assert!(alternatives(&own).iter().all(|other| *other != own));
+        assert_eq!(alternatives(&own).len(), 5);
+        let byte = TokenizerConfig { kind: TokenizerKind::Byte, ..own };
+        assert!(alternatives(&byte).iter().all(|other| other.kind != TokenizerKind::Byte));
+    }
+}

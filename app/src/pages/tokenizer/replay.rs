@@ -1,0 +1,129 @@
+//! Byte-pair encoding, merge by merge: from single bytes to the tokens of a text, in the order in which merges were learnt.
+
+use super::TokenizerPage;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible};
+use crate::widgets::card;
+use egui::{Slider, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::MergeStep;
+
+/// Characters of a text that are replayed.
+const MOST_CHARACTERS: usize = 400;
+
+/// The part of a text that is replayed.
+pub(super) fn beginning(text: &str) -> String {
+    text.chars().take(MOST_CHARACTERS).collect()
+}
+
+/// The pieces after some merges, and which of them the last merge made.
+pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {
+    let mut pieces = pieces.to_vec();
+    let mut made = Vec::new();
+    for step in steps {
+        let mut next = Vec::with_capacity(pieces.len());
+        made.clear();
+        let mut place = 0;
+        while let Some(piece) = pieces.get(place) {
+            match pieces.get(place + 1).filter(|_| step.at.contains(&place)) {
+                Some(right) => {
+                    made.push(next.len());
+                    next.push(format!("{piece}{right}"));
+                    place += 2;
+                }
+                None => {
+                    next.push(piece.clone());
+                    place += 1;
+                }
+            }
+        }
+        pieces = next;
+    }
+    (pieces, made)
+}
+
+impl TokenizerPage {
+    pub(super) fn replay_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
+        if !context.state.tokenizer.summary.as_ref().is_some_and(|summary| summary.merges) {
+            return;
+        }
+        card(ui, |ui| {
+            head(ui, "How the tokens were built");
+            let Some((pieces, steps)) = &context.state.tokenizer.merges else {
+                caption(ui, "Replaying…");
+                return;
+            };
+            let last = steps.len();
+            self.step = self.step.min(last);
+            ui.horizontal(|ui| {
+                if icon_button(ui, self.step > 0, icons::ICON_CHEVRON_LEFT, "One merge back") {
+                    self.step -= 1;
+                }
+                ui.spacing_mut().slider_width = (ui.available_width() - 130.0).clamp(80.0, 460.0);
+                let slider = Slider::new(&mut self.step, 0..=last.max(1)).show_value(false);
+                ui.add_enabled(last > 0, slider).accessible_name("Merges applied");
+                self.step = self.step.min(last);
+                if icon_button(ui, self.step < last, icons::ICON_CHEVRON_RIGHT, "One merge on") {
+                    self.step += 1;
+                }
+                ui.label(format!("{} of {}", self.step, last));
+            });
+            let applied = steps.get(..self.step).unwrap_or_default();
+            match applied.last() {
+                None => caption(ui, "Before any merge: one piece a byte. Move the slider to join them."),
+                Some(step) => caption(
+                    ui,
+                    format!(
+                        "Merge {}, learnt as number {}: {} + {} → {}{}",
+                        self.step,
+                        format::whole(step.rank as u64 + 1),
+                        visible(&step.left),
+                        visible(&step.right),
+                        visible(&step.left),
+                        visible(&step.right)
+                    ),
+                ),
+            };
+            let (now, made) = joined(pieces, applied);
+            let chip = |(place, piece): (usize, &String)| Chip {
+                text: visible(piece),
+                below: String::new(),
+                hover: format!("piece {}", visible(piece)),
+                tint: place,
+                lit: made.contains(&place),
+                ends_line: piece.ends_with('\n'),
+            };
+            let chips: Vec<Chip> = now.iter().enumerate().map(chip).collect();
+            chips_ui(ui, context.palette, "pieces", &chips);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(rank: usize, left: &str, right: &str, at: &[usize]) -> MergeStep {
+        MergeStep { rank, left: left.to_owned(), right: right.to_owned(), at: at.to_vec() }
+    }
+
+    #[test]
+    fn pieces_join_step_by_step_at_every_place_of_a_merge() {
+        let pieces: Vec<String> = "the the".chars().map(String::from).collect();
+        let steps = [step(0, "t", "h", &[0, 4]), step(1, "th", "e", &[0, 3]), step(2, " ", "the", &[1])];
+        assert_eq!(joined(&pieces, &[]), (pieces.clone(), vec![]));
+        let (now, made) = joined(&pieces, &steps[..1]);
+        assert_eq!((now.join("|").as_str(), made), ("th|e| |th|e", vec![0, 3]));
+        let (now, made) = joined(&pieces, &steps[..2]);
+        assert_eq!((now.join("|").as_str(), made), ("the| |the", vec![0, 2]));
+        let (now, made) = joined(&pieces, &steps);
+        assert_eq!((now.join("|").as_str(), made), ("the| the", vec![1]));
+    }
+
+    #[test]
+    fn a_merge_beyond_the_end_changes_nothing() {
+        let pieces = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(joined(&pieces, &[step(0, "b", "c", &[1])]), (pieces, vec![]));
+    }
+}

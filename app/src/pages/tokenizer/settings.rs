@@ -1,0 +1,150 @@
+//! The kind of tokenizer, its settings, and its training.
+
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head};
+use crate::theme::{self, space};
+use crate::widgets::{Stat, card, field, primary, progress_bar, stat_row};
+use egui::accesskit::Role;
+use egui::{DragValue, RichText, Sense, Ui, WidgetInfo, vec2};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind};
+
+/// Every kind: its name and what it does in a sentence.
+pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
+    (TokenizerKind::Bpe, "BPE", "Joins the most frequent neighbours again and again; what GPT and Llama use."),
+    (TokenizerKind::Char, "Characters", "One token for each character that the text holds; small, and easy to follow."),
+    (TokenizerKind::Byte, "Bytes", "One token a byte; reads any text in any script, with the longest sequences."),
+    (TokenizerKind::WordPiece, "WordPiece", "Joins the pieces that belong together most; what BERT uses."),
+    (TokenizerKind::Unigram, "Unigram", "Starts with many pieces and drops those that are missed least; what T5 uses."),
+];
+
+/// A kind's name.
+pub(super) fn kind_name(kind: TokenizerKind) -> &'static str {
+    KINDS.iter().find(|(known, ..)| *known == kind).map_or("", |(_, name, _)| name)
+}
+
+/// Its name with its size, as `BPE 1,024`.
+pub(super) fn full_name(config: &TokenizerConfig) -> String {
+    let name = kind_name(config.kind);
+    if has_size(config.kind) { format!("{name} {}", format::whole(config.vocabulary as u64)) } else { name.to_owned() }
+}
+
+/// Whether a kind's vocabulary has the size that one gives it.
+pub(super) fn has_size(kind: TokenizerKind) -> bool {
+    !matches!(kind, TokenizerKind::Byte | TokenizerKind::Char)
+}
+
+pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let state = context.state;
+    card(ui, |ui| {
+        head(ui, "How text is cut");
+        ui.spacing_mut().item_spacing.y = space::TIGHT;
+        for (kind, name, sentence) in KINDS {
+            if kind_ui(ui, context.draft.tokenizer.kind == kind, name, sentence) {
+                context.draft.tokenizer.kind = kind;
+            }
+        }
+        ui.add_space(space::TIGHT);
+        // Always there, so that nothing jumps where a kind has no use for them.
+        let tokenizer = &mut context.draft.tokenizer;
+        let sized = has_size(tokenizer.kind);
+        ui.add_enabled_ui(sized, |ui| {
+            field(ui, "Vocabulary", "tokenizer.vocabulary", None, |ui| {
+                let value = DragValue::new(&mut tokenizer.vocabulary).range(260..=65_536).speed(8.0);
+                ui.add(value).accessible_name("Vocabulary size");
+            });
+            field(ui, "Minimum frequency", "tokenizer.min_frequency", None, |ui| {
+                let value = DragValue::new(&mut tokenizer.min_frequency).range(1..=1000).speed(0.1);
+                ui.add(value).accessible_name("Minimum frequency");
+            });
+        });
+        if !sized {
+            caption(ui, "The text itself decides how large this vocabulary is.");
+        }
+        ui.add_space(space::SMALL);
+        train_ui(ui, context);
+    });
+    let Some(summary) = &state.tokenizer.summary else { return };
+    card(ui, |ui| {
+        head(ui, &full_name(&summary.config));
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let row = |ui: &mut Ui, name: &str, value: &str, exact: &str| stat_row(ui, Stat { name, value, exact });
+        let whole = |count: u64| format::whole(count);
+        row(ui, "Vocabulary", &whole(summary.vocabulary as u64), "");
+        let share = summary.unused as f64 / summary.vocabulary.max(1) as f64;
+        row(ui, "Unused entries", &whole(summary.unused as u64), &format!("{} of the vocabulary", format::percent(share)));
+        row(ui, "Bytes a token", &format!("{:.2}", summary.bytes_per_token), &summary.bytes_per_token.to_string());
+        row(ui, "Training tokens", &format::count(summary.train_tokens), &whole(summary.train_tokens));
+        row(ui, "Validation tokens", &format::count(summary.validation_tokens), &whole(summary.validation_tokens));
+    });
+}
+
+/// A kind to choose. Whether it was.
+fn kind_ui(ui: &mut Ui, chosen: bool, name: &str, sentence: &str) -> bool {
+    let palette = theme::Palette::of(ui);
+    let width = ui.available_width();
+    let title = ui.painter().layout_no_wrap(name.to_owned(), theme::strong().resolve(ui.style()), palette.text);
+    let font = theme::caption().resolve(ui.style());
+    let below = ui.painter().layout(sentence.to_owned(), font, palette.quiet, width - 44.0);
+    let height = title.size().y + below.size().y + 14.0;
+    let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, name));
+    let fill = match (chosen, response.hovered() || response.has_focus()) {
+        (true, _) => palette.chosen(),
+        (false, true) => palette.lit(),
+        (false, false) => palette.panel,
+    };
+    let painter = ui.painter();
+    painter.rect_filled(rect, theme::CONTROL_CORNER, fill);
+    if response.has_focus() {
+        painter.rect_stroke(rect, theme::CONTROL_CORNER, (1.5, palette.accent), egui::StrokeKind::Inside);
+    }
+    let mark = rect.left_top() + vec2(18.0, 7.0 + title.size().y / 2.0);
+    let colour = if chosen { palette.accent } else { palette.quiet };
+    painter.circle_stroke(mark, 6.0, (1.5, colour));
+    if chosen {
+        painter.circle_filled(mark, 3.0, colour);
+    }
+    let at = rect.left_top() + vec2(34.0, 6.0);
+    let lower = at + vec2(0.0, title.size().y + 2.0);
+    painter.galley(at, title, palette.text);
+    painter.galley(lower, below, palette.quiet);
+    response.clicked()
+}
+
+fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let state = context.state;
+    if let Some((stage, done, total)) = &state.tokenizer.preparing {
+        let share = (*total > 0).then(|| *done as f32 / *total as f32);
+        let doing = match stage.as_str() {
+            "reading" => "Reading the text",
+            "training" => "Learning the vocabulary",
+            "encoding" => "Cutting the text into tokens",
+            "reused" => "Taking over what is there",
+            _ => "Starting",
+        };
+        let amount = match total {
+            0 => String::new(),
+            total => format!(" · {} of {}", format::bytes(*done), format::bytes(*total)),
+        };
+        progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
+        caption(ui, format!("{doing}{amount}"));
+        return;
+    }
+    let current = state.tokenizer.summary.as_ref().is_some_and(|summary| summary.config == context.draft.tokenizer);
+    let name = if state.tokenizer.summary.is_some() { "Train again" } else { "Train tokenizer" };
+    let pressed = ui.add_enabled_ui(!current, |ui| primary(ui, icons::ICON_PLAY_ARROW, name).clicked()).inner;
+    if pressed {
+        context.outbox.send(Command::TrainTokenizer {
+            tokenizer: context.draft.tokenizer.clone(),
+            validation: context.draft.data.validation,
+        });
+    }
+    let line = match (&state.tokenizer.summary, current) {
+        (Some(_), true) => "This is the project's tokenizer.",
+        (Some(_), false) => "A model trained with the present one cannot read tokens of another: its runs keep theirs.",
+        (None, _) => "It learns from the project's text, in seconds.",
+    };
+    ui.add(egui::Label::new(RichText::new(line).text_style(theme::caption()).color(context.palette.quiet)).wrap());
+}

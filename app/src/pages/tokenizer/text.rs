@@ -1,0 +1,93 @@
+//! A text of the person's own, cut into coloured tokens.
+
+use super::TokenizerPage;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Chip, caption, chips_ui, head, visible};
+use crate::widgets::{card, hint_line};
+use egui::{TextEdit, Ui};
+use glasshouse_protocol::TokenSummary;
+
+/// Tokens drawn at most.
+const MOST: usize = 1200;
+
+impl TokenizerPage {
+    pub(super) fn text_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
+        card(ui, |ui| {
+            head(ui, "Your text in tokens");
+            let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
+            ui.add(field.desired_width(f32::INFINITY).id_salt("text to cut")).accessible_name("Text to cut into tokens");
+            let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
+                caption(ui, "Cutting…");
+                return;
+            };
+            let bytes_per_token = text.len() as f64 / tokens.len().max(1) as f64;
+            caption(
+                ui,
+                format!(
+                    "{} tokens for {} bytes · {bytes_per_token:.2} bytes a token",
+                    format::whole(tokens.len() as u64),
+                    format::whole(text.len() as u64)
+                ),
+            );
+            let chips: Vec<Chip> = tokens.iter().take(MOST).enumerate().map(|(place, token)| chip(place, token)).collect();
+            if let Some(token) = chips_ui(ui, context.palette, "tokens", &chips).and_then(|place| tokens.get(place)) {
+                // Its row in the vocabulary.
+                self.search.clone_from(&token.text);
+                self.offset = 0;
+            }
+            if tokens.len() > MOST {
+                caption(ui, format!("and {} more", format::whole((tokens.len() - MOST) as u64)));
+            }
+            if !lost.is_empty() {
+                hint_line(ui, &format!("Not in the vocabulary, and lost: {}", visible(lost)));
+            }
+        });
+    }
+}
+
+fn chip(place: usize, token: &TokenSummary) -> Chip {
+    Chip {
+        text: visible(&token.text),
+        below: token.id.to_string(),
+        hover: format!("token {} · id {} · bytes {}", visible(&token.text), token.id, hex(token)),
+        tint: place,
+        lit: token.special,
+        ends_line: token.text.ends_with('\n'),
+    }
+}
+
+/// A token's bytes; those that are no whole character are written as `\xE2` by the engine.
+fn hex(token: &TokenSummary) -> String {
+    if token.special {
+        return "none: it stands for no text".to_owned();
+    }
+    let mut bytes = Vec::new();
+    let mut rest = token.text.as_str();
+    while let Some(letter) = rest.chars().next() {
+        let escaped = rest.strip_prefix("\\x").and_then(|after| after.get(..2)).filter(|digits| u8::from_str_radix(digits, 16).is_ok());
+        if let Some(digits) = escaped {
+            bytes.push(digits.to_owned());
+            rest = rest.get(4..).unwrap_or_default();
+        } else {
+            let mut buffer = [0; 4];
+            bytes.extend(letter.encode_utf8(&mut buffer).bytes().map(|byte| format!("{byte:02X}")));
+            rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+        }
+    }
+    bytes.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_those_of_the_text_or_the_ones_it_names() {
+        let token = |text: &str| TokenSummary { id: 7, text: text.to_owned(), special: false };
+        assert_eq!(hex(&token(" cat")), "20 63 61 74");
+        assert_eq!(hex(&token("é")), "C3 A9");
+        assert_eq!(hex(&token("a\\xE2")), "61 E2");
+        assert_eq!(hex(&token("\\x")), "5C 78");
+    }
+}

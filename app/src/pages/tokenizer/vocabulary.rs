@@ -1,0 +1,130 @@
+//! The vocabulary as a table that can be searched, sorted and copied.
+
+use super::TokenizerPage;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, icon_button, line_ui, visible};
+use crate::theme;
+use crate::widgets::{Align, Column, Table, card, csv, quiet_text};
+use egui::{ComboBox, RichText, ScrollArea, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
+
+/// Entries listed at a time.
+pub(super) const PAGE: usize = 50;
+
+const ORDERS: [(VocabularyOrder, &str); 4] = [
+    (VocabularyOrder::Id, "By id"),
+    (VocabularyOrder::MostUsed, "Most used first"),
+    (VocabularyOrder::LeastUsed, "Least used first"),
+    (VocabularyOrder::Longest, "Longest first"),
+];
+
+impl TokenizerPage {
+    pub(super) fn vocabulary_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
+        card(ui, |ui| {
+            let entries = context.state.tokenizer.vocabulary.as_ref();
+            let copied = line_ui(
+                ui,
+                |ui| icon_button(ui, entries.is_some(), icons::ICON_CONTENT_COPY, "Copy this page as CSV"),
+                |ui| {
+                    ui.label(RichText::new("Vocabulary").text_style(theme::strong()));
+                },
+            );
+            if let (true, Some((_, _, page))) = (copied, entries) {
+                ui.ctx().copy_text(table_text(page));
+            }
+            ui.horizontal_wrapped(|ui| {
+                let width = (ui.available_width() - 180.0).clamp(140.0, 320.0);
+                let field = TextEdit::singleline(&mut self.search).hint_text("Search").desired_width(width).id_salt("search entries");
+                if ui.add(field).accessible_name("Search the vocabulary").changed() {
+                    self.offset = 0;
+                }
+                let name = ORDERS.iter().find(|(order, _)| *order == self.order).map_or("", |(_, name)| name);
+                ComboBox::new("order of entries", "").selected_text(name).width(150.0).show_ui(ui, |ui| {
+                    for (order, name) in ORDERS {
+                        if ui.selectable_value(&mut self.order, order, name).clicked() {
+                            self.offset = 0;
+                        }
+                    }
+                })
+                .response
+                .accessible_name("Order of the vocabulary");
+            });
+            let Some((found, offset, page)) = entries else {
+                caption(ui, "Listing…");
+                return;
+            };
+            entries_ui(ui, page);
+            self.turning_ui(ui, *found, *offset, page.len());
+        });
+    }
+
+    fn turning_ui(&mut self, ui: &mut Ui, found: usize, offset: usize, listed: usize) {
+        ui.horizontal(|ui| {
+            if icon_button(ui, self.offset > 0, icons::ICON_CHEVRON_LEFT, "Earlier entries") {
+                self.offset = self.offset.saturating_sub(PAGE);
+            }
+            if icon_button(ui, self.offset + PAGE < found, icons::ICON_CHEVRON_RIGHT, "Later entries") {
+                self.offset += PAGE;
+            }
+            let first = if found == 0 { 0 } else { offset + 1 };
+            let whole = |number: usize| format::whole(number as u64);
+            caption(ui, format!("{}–{} of {}", whole(first), whole(offset + listed), whole(found)));
+        });
+    }
+}
+
+fn entries_ui(ui: &mut Ui, page: &[VocabularyEntry]) {
+    let quiet = theme::Palette::of(ui).quiet;
+    let room = ui.available_width();
+    // The parts go first where there is no room: they can be seen in the replay.
+    let parts = room >= 420.0;
+    let text = if parts { (room - 64.0 - 84.0 - 48.0) * 0.5 } else { room - 64.0 - 84.0 - 32.0 };
+    let column = |title, width, align| Column { title, width, align };
+    let mut columns = vec![
+        column("Id", 64.0, Align::Right),
+        column("Token", text, Align::Left),
+        column("Used", 84.0, Align::Right),
+    ];
+    if parts {
+        columns.push(column("Made of", text, Align::Left));
+    }
+    let table = Table { columns: &columns, row: 24.0 };
+    table.head_ui(ui, None);
+    ScrollArea::vertical().id_salt("entries").max_height(320.0).auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        if page.is_empty() {
+            quiet_text(ui, "Nothing found.");
+        }
+        for entry in page {
+            let name = format!("Entry {}: {}", entry.id, visible(&entry.text));
+            table.row_ui(ui, &name, false, |ui, place| {
+                match place {
+                    0 => ui.label(RichText::new(entry.id.to_string()).color(quiet)),
+                    1 => ui.label(RichText::new(visible(&entry.text)).monospace()),
+                    2 => {
+                        let text = RichText::new(format::whole(entry.count));
+                        ui.label(if entry.count == 0 { text.color(quiet) } else { text })
+                    }
+                    _ => {
+                        let text = parts_text(entry, " + ");
+                        ui.label(RichText::new(text).monospace().color(quiet))
+                    }
+                };
+            });
+        }
+    });
+}
+
+fn parts_text(entry: &VocabularyEntry, between: &str) -> String {
+    let both = |(left, right): &(String, String)| format!("{}{between}{}", visible(left), visible(right));
+    entry.parts.as_ref().map(both).unwrap_or_default()
+}
+
+fn table_text(page: &[VocabularyEntry]) -> String {
+    let row = |entry: &VocabularyEntry| {
+        [entry.id.to_string(), entry.text.clone(), entry.count.to_string(), parts_text(entry, " + ")]
+    };
+    csv(&["id", "token", "count", "made of"], page.iter().map(row))
+}
