@@ -266,6 +266,9 @@ impl App {
             PageName::Runs => self.runs.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
         }
+        if self.page != PageName::Data {
+            self.data.leave(&mut context);
+        }
         self.page = go.unwrap_or(self.page);
     }
 

@@ -111,7 +111,11 @@ impl State {
             }
             Event::Notice { text } => self.say(None, "notice", text),
             Event::Failed { error } => {
-                self.message(asked, error);
+                // A form shows the rule that its settings break beside the setting.
+                let in_form = error.field.is_some() && matches!(asked, Some(Command::Plan { .. }));
+                if !in_form {
+                    self.message(asked, error);
+                }
                 self.waiting.remove(&request.unwrap_or_default());
             }
             Event::Finished => {

@@ -6,7 +6,7 @@ mod overview;
 mod paste;
 mod reading;
 
-use super::parts::{Debounce, Room, column, failure_ui};
+use super::parts::{Debounce, Room, column};
 use super::{Context, PageName};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
@@ -70,15 +70,6 @@ impl DataPage {
         self.paste_ui(ui, context);
         widgets::page(ui, "data", |ui| {
             what_is_this(ui, context.preferences, "data", WHAT);
-            failure_ui(ui, context, "data", |command| {
-                matches!(
-                    command,
-                    Command::AddDocuments { .. }
-                        | Command::RemoveDocument { .. }
-                        | Command::ListDocuments { .. }
-                        | Command::ReadDocument { .. }
-                )
-            });
             flow_ui(ui, context);
             let width = ui.available_width();
             let gap = space::LARGE;

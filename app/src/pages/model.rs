@@ -8,12 +8,12 @@ mod numbers;
 mod settings;
 
 use super::Context;
-use super::parts::{Debounce, Room, column, failure_ui};
+use super::parts::{Room, column, take_vocabulary};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use decoder::Part;
 use egui::Ui;
-use glasshouse_protocol::{Command, ErrorReport, PlanSummary, RunConfig, TokenizerKind};
+use glasshouse_protocol::{ErrorReport, PlanSummary, RunConfig};
 
 const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embedding, a stack of equal blocks, and a head. More layers and channels \
      can learn more and take longer. Point at a part to see what it costs; press it to find its settings.";
@@ -27,20 +27,19 @@ pub struct ModelPage {
     chosen: Option<Part>,
     /// The chosen part's settings have yet to be opened.
     reveal: bool,
-    planning: Debounce<(RunConfig, String)>,
     /// The draft before it was replaced as a whole, and by what.
     before: Option<(RunConfig, String)>,
 }
 
 impl Default for ModelPage {
     fn default() -> Self {
-        Self { open: true, chosen: None, reveal: false, planning: Debounce::default(), before: None }
+        Self { open: true, chosen: None, reveal: false, before: None }
     }
 }
 
 /// The draft as it is drawn and planned.
 struct Draft {
-    /// With the vocabulary that the tokenizer gives.
+    /// A copy, since the settings change while it is drawn.
     config: RunConfig,
     /// The rule that it breaks.
     refused: Option<ErrorReport>,
@@ -49,19 +48,10 @@ struct Draft {
 impl ModelPage {
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        take_vocabulary(context);
         let draft = draft(context);
-        let device = context.state.engine.as_ref().map(|engine| engine.device.request.clone());
-        if draft.refused.is_none()
-            && let Some(device) = device
-            && self.planning.due(ui, &(draft.config.clone(), device))
-        {
-            context.outbox.send(Command::Plan { config: Box::new(draft.config.clone()) });
-        }
         widgets::page(ui, "model", |ui| {
             what_is_this(ui, context.preferences, "model", WHAT);
-            failure_ui(ui, context, "model", |command| {
-                matches!(command, Command::Measure { .. } | Command::FitToDevice { .. })
-            });
             let width = ui.available_width();
             let gap = space::LARGE;
             match Room::of(width) {
@@ -106,30 +96,17 @@ impl ModelPage {
     }
 }
 
-/// The draft with its vocabulary, checked.
+/// The draft, checked.
 fn draft(context: &Context<'_>) -> Draft {
-    let mut config = context.draft.clone();
-    let tokenizer = &config.tokenizer;
-    let trained = context.state.tokenizer.summary.as_ref().filter(|summary| summary.config == *tokenizer);
-    config.model.vocabulary = match (trained, tokenizer.kind) {
-        (Some(summary), _) => summary.vocabulary,
-        // 256 bytes and the end of a text.
-        (None, TokenizerKind::Byte) => 257,
-        // As many as the text has characters; before it was counted, as many as English prose has.
-        (None, TokenizerKind::Char) => {
-            let overview = context.state.documents.overview.as_ref();
-            overview.map_or(96, |overview| overview.distinct_characters + 1)
-        }
-        (None, _) => tokenizer.vocabulary,
-    };
+    let config = context.draft.clone();
     let refused = config.validate().err().map(|invalid| ErrorReport {
         kind: "invalid".to_owned(),
         message: invalid.to_string(),
         field: Some(invalid.field),
     });
-    // What the engine refuses beyond the rules that are checked here.
-    let refused = refused.or_else(|| context.state.planning.refused.clone());
-    Draft { config, refused }
+    // What the engine refuses beyond the rules that are checked here, as a vocabulary that a kernel cannot reach.
+    let beyond = || context.state.planning.refused.clone().filter(|error| error.kind != "invalid");
+    Draft { config, refused: refused.or_else(beyond) }
 }
 
 impl Draft {

@@ -1,5 +1,5 @@
 //! What the pages from text to text (Data, Tokenizer, Model, Write) share beside the widgets that every page has: waiting until a
-//! person has stopped typing, columns that become one on a narrow screen, and failures in the place where they arose.
+//! person has stopped typing, columns that become one on a narrow screen, and text in which something is lit.
 
 mod bars;
 mod chips;
@@ -10,9 +10,9 @@ pub(super) use chips::{Chip, chips_ui, visible};
 use super::Context;
 use crate::theme::{self, Palette};
 use crate::widgets;
-use egui::{Align, Id, Layout, Response, RichText, Ui, Vec2};
+use egui::{Align, Layout, Response, RichText, Ui, Vec2};
 use egui_material_icons::MaterialIcon;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::TokenizerKind;
 
 /// Seconds that a value must rest before it is acted on.
 const REST: f64 = 0.25;
@@ -61,18 +61,22 @@ impl<T: Clone + PartialEq> Debounce<T> {
     }
 }
 
-/// The last failure of commands of a kind, in the place where they are given, until it is dismissed or they are given again.
-pub(super) fn failure_ui(ui: &mut Ui, context: &Context<'_>, place: &str, is: impl Fn(&Command) -> bool) {
-    let seen = Id::unique(("failure seen", place));
-    let last = context.state.messages.iter().rev().find(|message| message.command.as_ref().is_some_and(&is));
-    let Some(message) = last else { return };
-    if context.state.is_waiting(&is) {
-        ui.data_mut(|data| data.insert_temp(seen, message.number));
-    }
-    let dismissed = ui.data(|data| data.get_temp::<u64>(seen)).is_some_and(|number| number >= message.number);
-    if !dismissed && widgets::banner(ui, &message.error) {
-        ui.data_mut(|data| data.insert_temp(seen, message.number));
-    }
+/// Gives the draft the vocabulary that its tokenizer will have, so that what is drawn and planned is what will be trained.
+pub(super) fn take_vocabulary(context: &mut Context<'_>) {
+    let tokenizer = &context.draft.tokenizer;
+    let trained = context.state.tokenizer.summary.as_ref().filter(|summary| summary.config == *tokenizer);
+    let vocabulary = match (trained, tokenizer.kind) {
+        (Some(summary), _) => summary.vocabulary,
+        // 256 bytes and the end of a text.
+        (None, TokenizerKind::Byte) => 257,
+        // As many as the text has characters; before they were counted, as many as there are.
+        (None, TokenizerKind::Char) => {
+            let overview = context.state.documents.overview.as_ref();
+            overview.map_or(context.draft.model.vocabulary.max(1), |overview| overview.distinct_characters + 1)
+        }
+        (None, _) => tokenizer.vocabulary,
+    };
+    context.draft.model.vocabulary = vocabulary;
 }
 
 /// A small line that stands back.

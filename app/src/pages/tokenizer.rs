@@ -7,7 +7,7 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::parts::{Debounce, Room, column, failure_ui};
+use super::parts::{Debounce, Room, column, take_vocabulary};
 use super::{Context, PageName};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
@@ -76,16 +76,7 @@ impl TokenizerPage {
                 return;
             }
             self.ask(ui, context);
-            failure_ui(ui, context, "tokenizer", |command| {
-                matches!(
-                    command,
-                    Command::TrainTokenizer { .. }
-                        | Command::Tokenize { .. }
-                        | Command::ListVocabulary { .. }
-                        | Command::ReplayMerges { .. }
-                        | Command::CompareTokenizers { .. }
-                )
-            });
+            take_vocabulary(context);
             let width = ui.available_width();
             if Room::of(width) == Room::Phone {
                 settings::settings_ui(ui, context);

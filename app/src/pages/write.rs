@@ -7,7 +7,7 @@ mod settings;
 mod sources;
 mod text;
 
-use super::parts::{Room, column, failure_ui};
+use super::parts::{Room, column};
 use super::{Context, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, plain, primary, what_is_this};
@@ -71,9 +71,6 @@ impl WritePage {
                 }
                 return;
             }
-            failure_ui(ui, context, "write", |command| {
-                matches!(command, Command::Generate { .. } | Command::Explain { .. })
-            });
             let width = ui.available_width();
             if Room::of(width) == Room::Phone {
                 self.prompt_ui(ui, context);
@@ -141,7 +138,7 @@ impl WritePage {
         self.setting = usize::from(self.comparing);
         if self.comparing {
             let [first, second] = &mut self.columns;
-            *second = Column { source: first.source.clone(), config: first.config.clone(), stop: first.stop.clone(), ..Column::default() };
+            *second = first.like();
         }
     }
 

@@ -2,12 +2,13 @@
 
 use super::{DataPage, Paste, UNDO_SECONDS};
 use crate::format;
+use crate::link::Wish;
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
 use crate::widgets::{self, Part, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DocumentsOverview};
+use glasshouse_protocol::DocumentsOverview;
 
 /// The bar of all bytes, parted into those of training and of validation.
 pub(super) fn flow_ui(ui: &mut Ui, context: &Context<'_>) {
@@ -75,7 +76,7 @@ impl DataPage {
                 let embedded = state.documents.overview.as_ref().is_none_or(|overview| overview.embedded);
                 let pick = if embedded { primary(ui, icons::ICON_UPLOAD_FILE, "Add files") } else { plain(ui, icons::ICON_UPLOAD_FILE, "Add files") };
                 if pick.on_hover_text("Plain text (.txt, .md), or one document a line (.jsonl). Files can also be dropped here.").clicked() {
-                    context.outbox.send(Command::AddDocuments { names: vec![] });
+                    context.asks.wish = Some(Wish::AddDocuments);
                 }
                 if plain(ui, icons::ICON_CONTENT_PASTE, "Paste text").clicked() {
                     self.paste = Some(Paste::default());

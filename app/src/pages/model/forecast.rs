@@ -73,9 +73,7 @@ impl ModelPage {
             }
             return;
         }
-        let mut applied = fitted.clone();
-        applied.model.vocabulary = draft.config.model.vocabulary;
-        if applied == draft.config {
+        if *fitted == draft.config {
             caption(ui, "Fitted. Undo stands under the dial.");
             return;
         }
@@ -84,9 +82,7 @@ impl ModelPage {
             ui.label(format!("• {change}"));
         }
         if primary(ui, None, "Apply").clicked() {
-            let mut fitted = fitted.clone();
-            fitted.model.vocabulary = context.draft.model.vocabulary;
-            self.replace(context, fitted, "fitting");
+            self.replace(context, fitted.clone(), "fitting");
         }
     }
 }

@@ -61,6 +61,12 @@ pub(super) fn all_tokens(text: &Text) -> impl Iterator<Item = &WrittenToken> {
 }
 
 impl Column {
+    /// An empty column with the same source and settings.
+    pub(super) fn like(&self) -> Self {
+        let (source, config, stop) = (self.source.clone(), self.config.clone(), self.stop.clone());
+        Self { source, config, stop, ..Self::default() }
+    }
+
     /// The settings with the stop strings, and in the second column with the first one's seed.
     fn settings(&self, seed: u64) -> GenerateConfig {
         let stop = self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();

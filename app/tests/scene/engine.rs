@@ -1,0 +1,373 @@
+//! Answers as an engine would give them, made up from a few sentences.
+
+use glasshouse_protocol::{
+    Candidate, CheckpointSummary, Command, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, Event,
+    MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, StorageSummary, TokenSummary, TokenizerSummary,
+    VocabularyEntry, WrittenToken, message, presets,
+};
+
+const STORY: &str = "Once upon a time there was a little fox named Mia. She lived at the edge of a quiet forest, where the rain fell \
+    softly on the leaves. One day Mia found a small red ball under an old oak tree. \"Whose ball is this?\" she asked the owl. The owl \
+    opened one eye and said, \"It belongs to the boy who lost it in spring.\" So Mia carried the ball through the tall grass.\n\nThe boy \
+    was sad, but when he saw the fox he smiled. They played until the sun went down, and from that day on they were friends.";
+
+/// What the scripted engine has.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// A project is on the shelf.
+    pub project: bool,
+    /// It has documents of its own.
+    pub documents: bool,
+    /// Its tokenizer is trained.
+    pub tokenizer: bool,
+    /// It has runs.
+    pub runs: bool,
+    /// Commands of this kind are left unanswered.
+    pub silent: fn(&Command) -> bool,
+}
+
+impl Engine {
+    pub fn empty() -> Self {
+        Self { project: false, documents: false, tokenizer: false, runs: false, silent: |_| false }
+    }
+
+    pub fn fresh() -> Self {
+        Self { project: true, ..Self::empty() }
+    }
+
+    pub fn full() -> Self {
+        Self { project: true, documents: true, tokenizer: true, runs: true, silent: |_| false }
+    }
+
+    /// The events that answer a command.
+    pub fn answer(&mut self, command: &Command) -> Vec<Event> {
+        if (self.silent)(command) {
+            return Vec::new();
+        }
+        let mut events = self.events(command);
+        events.push(Event::Finished);
+        events
+    }
+
+    fn events(&mut self, command: &Command) -> Vec<Event> {
+        match command {
+            Command::Hello { .. } | Command::ChooseDevice { .. } => vec![Event::Ready {
+                version: message::VERSION,
+                app_version: "0.1.0".to_owned(),
+                device: device(),
+                storage: storage(),
+            }],
+            Command::ListProjects => {
+                let projects = if self.project { vec![project()] } else { Vec::new() };
+                vec![Event::Projects { projects, storage: storage() }]
+            }
+            Command::OpenProject { .. } => vec![Event::ProjectOpened {
+                project: project(),
+                config: Box::new(config()),
+                tokenizer: self.tokenizer.then(tokenizer),
+                runs: if self.runs { runs() } else { Vec::new() },
+            }],
+            Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
+            Command::AddDocuments { .. } => {
+                self.documents = true;
+                vec![self.documents("", 0)]
+            }
+            Command::RemoveDocument { .. } => {
+                self.documents = false;
+                vec![self.documents("", 0)]
+            }
+            Command::ReadDocument { number } => {
+                let text = format!("{STORY}\n\n{STORY}");
+                vec![Event::Document { number: *number, text, cut: false }]
+            }
+            Command::TrainTokenizer { .. } => {
+                self.tokenizer = true;
+                vec![
+                    Event::Preparing { stage: "training".to_owned(), done: 5, total: 10 },
+                    Event::TokenizerReady { tokenizer: tokenizer() },
+                ]
+            }
+            Command::Tokenize { text } => vec![Event::Tokens { text: text.clone(), tokens: tokens(text), lost: String::new() }],
+            Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
+            Command::ReplayMerges { text } => vec![merges(text)],
+            Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
+            Command::Plan { config } => match config.validate() {
+                Ok(()) => vec![Event::Planned { plan: Box::new(plan(config)) }],
+                Err(broken) => vec![Event::Failed {
+                    error: glasshouse_protocol::ErrorReport {
+                        kind: "invalid".to_owned(),
+                        message: broken.to_string(),
+                        field: Some(broken.field),
+                    },
+                }],
+            },
+            Command::Measure { config } => vec![Event::Measured {
+                ms_per_step: 27.4,
+                tokens_per_s: 56_000.0,
+                flops_per_s: 1.9e11,
+                device: "CPU, 2 threads".to_owned(),
+                run_seconds: 0.0274 * config.train.steps as f64,
+            }],
+            Command::FitToDevice { config } => {
+                let mut config = config.clone();
+                config.train.batch = 4;
+                vec![Event::Fitted { config, changes: vec!["train.batch from 12 to 4".to_owned()] }]
+            }
+            Command::Generate { prompt, .. } => written(prompt),
+            Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
+            Command::ListRuns => vec![Event::Runs { runs: if self.runs { runs() } else { Vec::new() } }],
+            _ => Vec::new(),
+        }
+    }
+
+    fn documents(&self, search: &str, offset: usize) -> Event {
+        let all: Vec<&str> = STORY.split_inclusive(". ").cycle().take(180).collect();
+        let found: Vec<DocumentSummary> = all
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| text.to_lowercase().contains(&search.to_lowercase()))
+            .map(|(number, text)| DocumentSummary {
+                number: number as u64,
+                file: if self.documents { "forest tales.txt" } else { "stories" }.to_owned(),
+                characters: 840 + 17 * number as u64,
+                preview: text.replace('\n', " ").trim().chars().take(160).collect(),
+                validation: number >= 162,
+            })
+            .collect();
+        let overview = DocumentsOverview {
+            embedded: !self.documents,
+            files: if self.documents {
+                vec![("forest tales.txt".to_owned(), 1_830_000), ("letters-to-a-friend-2019.jsonl".to_owned(), 270_000)]
+            } else {
+                Vec::new()
+            },
+            documents: 180,
+            bytes: 2_100_000,
+            characters: 2_080_000,
+            train: (162, 1_890_000),
+            validation: (18, 210_000),
+            lengths: vec![(64, 3), (128, 11), (256, 24), (512, 51), (1024, 62), (2048, 22), (4096, 6), (8192, 1)],
+            characters_by_count: " etaonihsrdlumwycfgpb.,\"vk\nTISxjq".chars().zip((0..).map(|n: u64| 380_000 / (n + 1))).collect(),
+            distinct_characters: 71,
+        };
+        let page = found.iter().skip(offset).take(50).cloned().collect();
+        Event::Documents { overview, search: search.to_owned(), offset, found: found.len(), documents: page }
+    }
+}
+
+fn config() -> RunConfig {
+    presets::preset("first-stories").unwrap()
+}
+
+fn device() -> DeviceSummary {
+    DeviceSummary {
+        request: "cpu".to_owned(),
+        name: "CPU, 2 threads".to_owned(),
+        kind: "cpu".to_owned(),
+        details: "x86-64, AVX2".to_owned(),
+        why: "No GPU was found.".to_owned(),
+        memory: Some(2_000_000_000),
+        binding: None,
+        timestamps: true,
+    }
+}
+
+fn storage() -> StorageSummary {
+    StorageSummary { place: "Documents/Glasshouse".to_owned(), lasting: true, used: Some(40_000_000), quota: None }
+}
+
+fn project() -> ProjectSummary {
+    ProjectSummary {
+        id: "forest-tales".to_owned(),
+        name: "Forest tales".to_owned(),
+        updated: 1_790_000_000,
+        bytes: 14_000_000,
+        runs: 2,
+        val_loss: Some(2.31),
+        curve: vec![6.9, 4.0, 3.2, 2.8, 2.5, 2.4, 2.31],
+        sample: "One day Mia found a ball.".to_owned(),
+        deleted: false,
+        problem: None,
+    }
+}
+
+fn tokenizer() -> TokenizerSummary {
+    TokenizerSummary {
+        config: config().tokenizer,
+        vocabulary: 1024,
+        train_tokens: 612_334,
+        validation_tokens: 68_120,
+        bytes_per_token: 3.087,
+        unused: 13,
+        merges: true,
+    }
+}
+
+fn runs() -> Vec<RunSummary> {
+    let checkpoint = |step: u64, loss: f32, best| CheckpointSummary {
+        file: format!("step-{step}.safetensors"),
+        step,
+        val_loss: Some(loss),
+        best,
+        resumable: true,
+        bytes: 3_400_000,
+    };
+    let run = |name: &str, foretold: f64, seconds: f64| RunSummary {
+        name: name.to_owned(),
+        state: "finished".to_owned(),
+        step: 2400,
+        steps: 2400,
+        parameters: 838_784,
+        val_loss: Some(2.33),
+        best_val_loss: Some(2.31),
+        seconds,
+        created: 1_789_990_000,
+        device: "CPU, 2 threads".to_owned(),
+        error: None,
+        notes: String::new(),
+        shape: "4 layers · 128 channels · window 128".to_owned(),
+        checkpoints: vec![checkpoint(400, 3.4, false), checkpoint(1200, 2.6, false), checkpoint(2400, 2.31, true)],
+        foretold_seconds: Some(foretold),
+    };
+    vec![run("1-first-stories", 118.0, 131.0), run("2-first-stories", 126.0, 124.0)]
+}
+
+/// Words with the blank before them, and marks, each a token.
+pub fn tokens(text: &str) -> Vec<TokenSummary> {
+    let mut pieces: Vec<String> = Vec::new();
+    for letter in text.chars() {
+        let joins = letter.is_alphanumeric()
+            && pieces.last().is_some_and(|piece| piece.chars().count() < 6 && piece.chars().last().is_some_and(|last| last.is_alphanumeric() || last == ' '));
+        match pieces.last_mut() {
+            Some(piece) if joins => piece.push(letter),
+            _ => pieces.push(letter.to_string()),
+        }
+    }
+    let id = |piece: &str| piece.bytes().fold(7_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 1024);
+    pieces.into_iter().map(|text| TokenSummary { id: id(&text), text, special: false }).collect()
+}
+
+fn vocabulary(search: &str, offset: usize) -> Event {
+    let words = tokens(STORY);
+    let entry = |(place, token): (usize, &TokenSummary)| VocabularyEntry {
+        id: 257 + place as u32,
+        text: token.text.clone(),
+        count: 48_000 / (place as u64 + 1),
+        parts: (token.text.chars().count() > 1).then(|| {
+            let middle = token.text.char_indices().nth(1).map_or(0, |(at, _)| at);
+            let (left, right) = token.text.split_at(middle);
+            (left.to_owned(), right.to_owned())
+        }),
+    };
+    let found: Vec<VocabularyEntry> = words.iter().enumerate().map(entry).filter(|entry| entry.text.contains(search)).collect();
+    let entries = found.iter().skip(offset).take(50).cloned().collect();
+    Event::Vocabulary { found: found.len(), offset, entries }
+}
+
+/// Joins the first two letters of each word, then what follows, as merges would.
+fn merges(text: &str) -> Event {
+    let mut pieces: Vec<String> = text.chars().map(String::from).collect();
+    let first = pieces.clone();
+    let mut steps = Vec::new();
+    for rank in 0..24 {
+        let pair = pieces.windows(2).find(|pair| !pair[1].starts_with(' ') && pair[0].chars().count() < 5).map(|pair| (pair[0].clone(), pair[1].clone()));
+        let Some((left, right)) = pair else { break };
+        let mut at = Vec::new();
+        let mut next = Vec::new();
+        let mut place = 0;
+        while place < pieces.len() {
+            if pieces[place] == left && pieces.get(place + 1) == Some(&right) {
+                at.push(place);
+                next.push(format!("{left}{right}"));
+                place += 2;
+            } else {
+                next.push(pieces[place].clone());
+                place += 1;
+            }
+        }
+        pieces = next;
+        steps.push(MergeStep { rank: rank * 3, left, right, at });
+    }
+    Event::MergeReplay { pieces: first, steps }
+}
+
+fn compression(others: usize) -> Event {
+    let row = |name: &str, vocabulary, bytes_per_token, current| CompressionSummary {
+        name: name.to_owned(),
+        vocabulary,
+        bytes_per_token,
+        current,
+    };
+    let all = [
+        row("bpe 1024", 1024, 3.087, true),
+        row("byte", 257, 1.0, false),
+        row("char", 72, 1.01, false),
+        row("bpe 2048", 2048, 3.51, false),
+        row("wordpiece 1024", 1024, 2.94, false),
+        row("unigram 1024", 1024, 3.02, false),
+    ];
+    Event::Compression { rows: all.into_iter().take(others + 1).collect() }
+}
+
+fn plan(config: &RunConfig) -> PlanSummary {
+    let model = &config.model;
+    let weights = (model.vocabulary * model.width + model.depth * 12 * model.width * model.width) as u64;
+    let kinds = [("weights", 4 * weights), ("gradients", 4 * weights), ("moments", 8 * weights)];
+    let activations = (config.train.batch * model.context * model.width * model.depth * 60) as u64;
+    let bytes_by_kind: std::collections::BTreeMap<String, u64> = kinds
+        .into_iter()
+        .chain([("activations", activations), ("tables", 800_000)])
+        .map(|(kind, bytes)| (kind.to_owned(), bytes))
+        .collect();
+    let bytes = bytes_by_kind.values().sum();
+    let share = 0.84 / (2.0 * model.depth as f64);
+    let blocks = (0..model.depth).flat_map(|block| {
+        [(format!("blocks.{block}.attention"), share * 0.8), (format!("blocks.{block}.mlp"), share * 1.2)]
+    });
+    PlanSummary {
+        parameters: weights,
+        parameters_by_part: Default::default(),
+        tensors: Vec::new(),
+        bytes_by_kind,
+        bytes,
+        largest_binding: 4 * weights,
+        dispatches_per_step: 96,
+        flops_per_token: 6.0 * weights as f64,
+        tokens_per_step: (config.train.batch * config.train.accumulate * model.context) as u64,
+        flops_by_scope: blocks.chain([("embedding".to_owned(), 0.0), ("head".to_owned(), 0.15), ("loss".to_owned(), 0.01)]).collect(),
+        fits: Some(bytes < 2_000_000_000),
+        run_seconds: Some(131.0),
+    }
+}
+
+fn written(prompt: &str) -> Vec<Event> {
+    let token = |token: TokenSummary| WrittenToken { id: token.id, text: token.text };
+    let begin: Vec<WrittenToken> = tokens(prompt).into_iter().map(token).collect();
+    let rest = STORY.get(16..).unwrap_or_default();
+    let tokens: Vec<WrittenToken> = tokens(rest).into_iter().map(token).collect();
+    vec![
+        Event::Written { tokens: begin, prompt: true },
+        Event::Written { tokens, prompt: false },
+        Event::WritingEnded { text: rest.to_owned(), ending: "max_tokens".to_owned(), tokens_per_s: 412.0 },
+    ]
+}
+
+fn distribution(chosen: u32) -> Event {
+    let words = [" little", " girl", " fox", " boy", " tiny", " big", " small", " man", " bear", " cat"];
+    let mut left = 0.62_f32;
+    let mut candidates = Vec::new();
+    for (place, word) in words.iter().enumerate() {
+        let cut = place > 5;
+        candidates.push(Candidate {
+            id: if place == 1 { chosen } else { 5000 + place as u32 },
+            text: (*word).to_owned(),
+            rank: place + 1,
+            probability: left * 0.55,
+            tempered: left * if place == 0 { 0.68 } else { 0.5 },
+            drawn: if cut { 0.0 } else { left * if place == 0 { 0.74 } else { 0.58 } },
+            cut_by: cut.then(|| "top_p".to_owned()),
+        });
+        left *= 0.55;
+    }
+    Event::Distribution { candidates, entropy_bits: 2.84, kept: 6 }
+}

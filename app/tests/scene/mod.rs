@@ -1,0 +1,98 @@
+//! The real application on a scripted engine: every command is answered at once by made-up events, so that a test can press,
+//! type and look as a person would.
+
+#![allow(dead_code, reason = "each test file uses a part of the scene")]
+
+pub mod engine;
+
+use egui_kittest::Harness;
+use engine::Engine;
+use glasshouse::app::{App, Preferences, Start};
+use glasshouse::link::Link;
+use glasshouse::pages::PageName;
+use glasshouse::theme;
+use glasshouse_protocol::{Command, Parcel, Report, Request};
+
+/// A window with the application, and the engine that answers it.
+pub struct Scene {
+    pub harness: Harness<'static, App>,
+    pub engine: Engine,
+    answered: usize,
+}
+
+impl Scene {
+    /// A window of a size, in points, in a theme.
+    pub fn new(engine: Engine, page: PageName, size: [f32; 2], theme: &str) -> Self {
+        let preferences = Preferences { theme: theme.to_owned(), ..Preferences::default() };
+        let style = preferences.clone();
+        let app = App::new(Link::script(), preferences, Start { page: Some(page), ..Start::default() }).unwrap();
+        let draw = |ui: &mut egui::Ui, app: &mut App| {
+            app.receive();
+            app.ui(ui);
+        };
+        let harness = Harness::builder()
+            .with_size(size)
+            .with_step_dt(0.1)
+            .wgpu()
+            .with_context_setup(move |context| {
+                theme::install_fonts(context);
+                theme::apply(context, &style);
+            })
+            .build_ui_state(draw, app);
+        let mut scene = Self { harness, engine, answered: 0 };
+        scene.settle();
+        scene
+    }
+
+    /// Draws frames for a second, and answers what they ask.
+    pub fn settle(&mut self) {
+        for _ in 0..10 {
+            self.harness.step();
+            self.answer();
+        }
+        self.harness.check_accessibility();
+    }
+
+    /// One frame, answered.
+    pub fn frame(&mut self) {
+        self.harness.step();
+        self.answer();
+    }
+
+    /// Everything that was sent, in order.
+    pub fn sent(&mut self) -> Vec<Request> {
+        let Link::Script { sent, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
+        sent.iter().map(|parcel| parcel.body.clone()).collect()
+    }
+
+    /// Commands of a kind that were sent.
+    pub fn sent_of(&mut self, is: impl Fn(&Command) -> bool) -> Vec<Command> {
+        self.sent().into_iter().map(|request| request.command).filter(|command| is(command)).collect()
+    }
+
+    fn answer(&mut self) {
+        let requests = self.sent();
+        let new = requests.get(self.answered..).unwrap_or_default().to_vec();
+        self.answered = requests.len();
+        let Link::Script { reports, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
+        for request in new {
+            for event in self.engine.answer(&request.command) {
+                reports.push_back(Parcel::plain(Report { request: Some(request.id), event }));
+            }
+        }
+    }
+
+    /// Tells the application something by itself.
+    pub fn tell(&mut self, request: Option<u64>, event: glasshouse_protocol::Event) {
+        let Link::Script { reports, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
+        reports.push_back(Parcel::plain(Report { request, event }));
+    }
+
+    /// Saves a picture where the environment names a folder for pictures.
+    pub fn picture(&mut self, name: &str) {
+        let Some(folder) = std::env::var_os("GLASSHOUSE_PICTURES") else { return };
+        let image = self.harness.render().unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        image.save(std::path::Path::new(&folder).join(format!("{name}.png"))).unwrap();
+    }
+}

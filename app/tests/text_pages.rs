@@ -1,0 +1,267 @@
+//! The pages from text to text (Data, Tokenizer, Model, Write), drawn in the real application on a scripted engine.
+
+mod scene;
+
+use egui::Key;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::pages::PageName;
+use glasshouse_protocol::{Command, WeightSource};
+use scene::Scene;
+use scene::engine::{self, Engine};
+
+const WIDE: [f32; 2] = [1280.0, 860.0];
+const PHONE: [f32; 2] = [420.0, 860.0];
+const PAGES: [PageName; 4] = [PageName::Data, PageName::Tokenizer, PageName::Model, PageName::Write];
+
+fn wide(engine: Engine, page: PageName) -> Scene {
+    Scene::new(engine, page, WIDE, "dark")
+}
+
+#[test]
+fn every_page_is_drawn_with_no_project_an_empty_one_and_a_full_one() {
+    for page in PAGES {
+        for (name, engine) in [("none", Engine::empty()), ("empty", Engine::fresh()), ("full", Engine::full())] {
+            let mut scene = wide(engine, page);
+            let expected = match (page, name) {
+                (PageName::Model, _) => "Block × 4",
+                (_, "none") => "Choose a project",
+                (PageName::Data, _) => "Paste text",
+                (PageName::Tokenizer, "empty") => "Train tokenizer",
+                (PageName::Tokenizer, _) => "Train again",
+                (_, "empty") => "Go to training",
+                _ => "Write",
+            };
+            if page != PageName::Model {
+                assert!(scene.harness.query_all_by_label(expected).next().is_some(), "{page:?} with {name} project");
+            }
+            scene.picture(&format!("{}-{name}", page.key()));
+        }
+    }
+}
+
+#[test]
+fn nothing_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
+    for page in PAGES {
+        for (size, theme) in [(WIDE, "light"), (PHONE, "dark"), (PHONE, "light"), ([760.0, 860.0], "dark")] {
+            let mut scene = Scene::new(Engine::full(), page, size, theme);
+            if page == PageName::Write {
+                scene.harness.get_by_label("Write").click();
+                scene.settle();
+            }
+            scene.picture(&format!("{}-{}-{theme}", page.key(), size[0]));
+            for node in scene.harness.root().children_recursive() {
+                let rect = node.rect();
+                let inside = rect.left() >= -1.0 && rect.right() <= size[0] + 1.0;
+                assert!(inside, "{page:?} at {}: {:?} at {rect:?}", size[0], node.accesskit_node().label());
+            }
+        }
+    }
+}
+
+#[test]
+fn typing_asks_for_tokens_once_when_it_has_rested() {
+    let mut scene = wide(Engine::full(), PageName::Tokenizer);
+    let before = scene.sent_of(|command| matches!(command, Command::Tokenize { .. })).len();
+    let field = scene.harness.get_by_label("Text to cut into tokens");
+    field.focus();
+    scene.frame();
+    for letter in [" a", " b", " c"] {
+        scene.harness.get_by_label("Text to cut into tokens").type_text(letter);
+        scene.frame();
+    }
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Tokenize { .. }));
+    let [Command::Tokenize { text }] = sent.get(before..).unwrap() else { panic!("sent {sent:?}") };
+    assert!(text.contains(" a b c"), "{text}");
+}
+
+#[test]
+fn a_changed_setting_is_planned_and_a_broken_rule_stands_beside_it() {
+    let mut scene = wide(Engine::full(), PageName::Model);
+    let plans = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::Plan { .. }));
+    let before = plans(&mut scene).len();
+    scene.harness.get_by_label("Attention and positions").click();
+    scene.settle();
+    assert_eq!(plans(&mut scene).len(), before, "opening a fold changes no setting");
+    scene.harness.get_by_label("Heads").set_text_value_accesskit("3");
+    scene.settle();
+    scene.picture("model-broken");
+    assert!(scene.harness.query_by_label_contains("must be a multiple of model.kv_heads").is_some());
+    scene.harness.get_by_label("Heads").set_text_value_accesskit("8");
+    scene.settle();
+    let sent = plans(&mut scene);
+    let Some(Command::Plan { config }) = sent.last() else { panic!("a plan") };
+    assert_eq!(config.model.heads, 8);
+    assert!(scene.harness.query_by_label_contains("must be a multiple").is_none());
+}
+
+#[test]
+fn settings_that_fit_are_shown_applied_and_undone() {
+    let mut scene = wide(Engine::full(), PageName::Model);
+    scene.harness.get_by_label("Fit to my device").click();
+    scene.settle();
+    scene.harness.get_by_label("Apply").click();
+    scene.settle();
+    let batch = |scene: &mut Scene| match scene.sent_of(|command| matches!(command, Command::Plan { .. })).pop() {
+        Some(Command::Plan { config }) => config.train.batch,
+        _ => 0,
+    };
+    assert_eq!(batch(&mut scene), 4);
+    scene.harness.get_by_label("Undo fitting").click();
+    scene.settle();
+    assert_eq!(batch(&mut scene), 12);
+}
+
+#[test]
+fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
+    let mut scene = wide(Engine::full(), PageName::Write);
+    scene.harness.get_by_label("Prompt").focus();
+    scene.frame();
+    scene.harness.key_press(Key::Enter);
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
+    let [Command::Generate { source: WeightSource::Current, prompt, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(prompt, "Once upon a time");
+    scene.harness.get_by_label_contains("Text of the first column").focus();
+    scene.frame();
+    // The first arrow chooses the first written token, the second the next.
+    scene.harness.key_press(Key::ArrowRight);
+    scene.frame();
+    scene.harness.key_press(Key::ArrowRight);
+    scene.settle();
+    scene.picture("write-explained");
+    let before = engine::tokens("Once upon a time");
+    let written = engine::tokens(" there was a little fox named Mia.");
+    let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
+    let Some(Command::Explain { tokens, chosen, .. }) = sent.last() else { panic!("an explanation") };
+    let wanted: Vec<u32> = before.iter().chain(&written).take(before.len() + 1).map(|token| token.id).collect();
+    assert_eq!(tokens, &wanted);
+    assert_eq!(*chosen, Some(written[1].id));
+    // An alternative goes on from there.
+    scene.harness.get_by_label_contains("Go on with · fox".replace("· ", "·").as_str()).click();
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
+    let Some(Command::Generate { prompt, .. }) = sent.last() else { panic!("a text") };
+    assert_eq!(prompt, &format!("Once upon a time{} fox", written[0].text));
+}
+
+#[test]
+fn a_click_on_a_token_asks_about_it() {
+    let mut scene = wide(Engine::full(), PageName::Write);
+    scene.harness.get_by_label("Write").click();
+    scene.settle();
+    let text = scene.harness.get_by_label_contains("Text of the first column").rect();
+    // The first line's beginning: the prompt's first letters.
+    let at = text.left_top() + egui::vec2(60.0, 13.0);
+    scene.harness.hover_at(at);
+    scene.harness.drag_at(at);
+    scene.harness.drop_at(at);
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
+    let [Command::Explain { tokens, chosen, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let prompt = engine::tokens("Once upon a time");
+    let place = tokens.len();
+    assert!(place > 0 && place < prompt.len(), "{place}");
+    assert_eq!(*chosen, Some(prompt[place].id));
+}
+
+#[test]
+fn two_columns_write_with_one_seed() {
+    let mut scene = wide(Engine::full(), PageName::Write);
+    scene.harness.get_by_label("Compare").click();
+    scene.settle();
+    scene.harness.get_by_label("Temperature").set_value_accesskit(1.4);
+    scene.settle();
+    scene.harness.get_by_label("Write").click();
+    scene.settle();
+    scene.picture("write-compare");
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
+    let [Command::Generate { config: left, .. }, Command::Generate { config: right, .. }] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(left.seed, right.seed);
+    assert_eq!((left.temperature, right.temperature), (0.8, 1.4));
+}
+
+#[test]
+fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
+    let mut scene = wide(Engine::full(), PageName::Data);
+    let removed = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::RemoveDocument { .. })).len();
+    scene.harness.get_by_label("Remove forest tales.txt").click();
+    scene.settle();
+    scene.harness.get_by_label("Undo").click();
+    for _ in 0..12 {
+        scene.settle();
+    }
+    assert_eq!(removed(&mut scene), 0);
+    scene.harness.get_by_label("Remove forest tales.txt").click();
+    for _ in 0..12 {
+        scene.settle();
+    }
+    assert_eq!(removed(&mut scene), 1);
+    // Another page carries out at once what can no longer be seen.
+    let mut scene = wide(Engine::full(), PageName::Data);
+    scene.harness.get_by_label("Remove forest tales.txt").click();
+    scene.settle();
+    scene.harness.state_mut().open(PageName::Model);
+    scene.settle();
+    assert_eq!(removed(&mut scene), 1);
+}
+
+#[test]
+fn a_search_lists_once_lights_what_was_found_and_a_document_opens() {
+    let mut scene = wide(Engine::full(), PageName::Data);
+    scene.harness.get_by_label("Search the text").focus();
+    scene.frame();
+    for letter in ["o", "w", "l"] {
+        scene.harness.get_by_label("Search the text").type_text(letter);
+        scene.frame();
+    }
+    scene.settle();
+    let searches = scene.sent_of(|command| matches!(command, Command::ListDocuments { search, .. } if !search.is_empty()));
+    let [Command::ListDocuments { search, count: 50, .. }] = searches.as_slice() else { panic!("{searches:?}") };
+    assert_eq!(search, "owl");
+    scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click();
+    scene.settle();
+    scene.picture("data-search");
+    assert!(scene.sent_of(|command| matches!(command, Command::ReadDocument { number: 3 })).len() == 1);
+    assert!(scene.harness.query_by_label("Place 1 of 4").is_some());
+    scene.harness.get_by_label("Next place").click();
+    scene.settle();
+    assert!(scene.harness.query_by_label("Place 2 of 4").is_some());
+}
+
+#[test]
+fn pasted_text_becomes_a_document() {
+    let mut scene = wide(Engine::fresh(), PageName::Data);
+    scene.harness.get_by_label("Paste text").click();
+    scene.settle();
+    scene.harness.get_by_label("Text of the document").focus();
+    scene.frame();
+    scene.harness.get_by_label("Text of the document").type_text("A tale of mine.");
+    scene.settle();
+    scene.picture("data-paste");
+    scene.harness.get_by_label("Add document").click();
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::AddDocuments { .. }));
+    let [Command::AddDocuments { names }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(names, &["pasted.txt"]);
+}
+
+#[test]
+fn the_replay_steps_back_and_joins_again() {
+    let mut scene = wide(Engine::full(), PageName::Tokenizer);
+    let pieces = |scene: &Scene| scene.harness.get_all_by_label_contains("piece ").count();
+    let joined = pieces(&scene);
+    scene.harness.get_by_label("One merge back").click();
+    scene.settle();
+    let apart = pieces(&scene);
+    assert!(apart > joined, "{apart} and {joined}");
+    scene.harness.get_by_label("One merge on").click();
+    scene.settle();
+    assert_eq!(pieces(&scene), joined);
+    scene.harness.get_by_label("Compare").click();
+    scene.settle();
+    scene.picture("tokenizer-compared");
+    assert!(scene.harness.query_by_label_contains("wordpiece 1024").is_some());
+}
