@@ -1,14 +1,104 @@
-//! Home: projects and the first step.
+//! Home: the first step, and the projects there are.
 
-use super::Context;
+mod cards;
+mod text;
+
+use super::{Context, PageName};
+use crate::link::{self, Wish};
+use crate::theme::{self, space};
+use crate::widgets;
+use egui::{RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, presets};
+
+/// The button that makes the first model.
+pub const GROW: &str = "Grow your first model";
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
-pub struct HomePage {}
+pub struct HomePage {
+    cards: cards::Cards,
+}
 
 impl HomePage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Home");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        widgets::page(ui, "home", |ui| {
+            widgets::what_is_this(ui, context.preferences, PageName::Home.key(), text::WHAT);
+            let wide = ui.available_width() > 760.0;
+            if wide {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::SECTION;
+                    ui.vertical(|ui| {
+                        ui.set_width(theme::PROSE.min(ui.available_width() * 0.55));
+                        first_step_ui(ui, context);
+                    });
+                    ui.vertical(|ui| own_text_ui(ui, context));
+                });
+            } else {
+                first_step_ui(ui, context);
+                ui.add_space(space::SMALL);
+                own_text_ui(ui, context);
+            }
+            ui.add_space(space::PAGE);
+            self.projects_ui(ui, context);
+        });
+    }
+
+    fn projects_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if !context.state.projects.listed {
+            widgets::working(ui, text::STARTING, None, None);
+            return;
+        }
+        let any = context.state.projects.list.iter().any(|project| !project.deleted);
+        widgets::section(ui, "Projects");
+        ui.add_space(space::SMALL);
+        if any {
+            self.cards.ui(ui, context);
+        } else {
+            widgets::quiet_text(ui, text::NO_PROJECTS);
+        }
+        if let Some(engine) = context.state.engine.as_ref().filter(|engine| !engine.storage.lasting) {
+            ui.add_space(space::MEDIUM);
+            widgets::hint_line(ui, &format!("{} ({})", text::NOT_KEPT, engine.storage.place));
+        }
+    }
+}
+
+fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let ready = context.state.engine.is_some();
+    ui.add_enabled_ui(ready, |ui| {
+        if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes on this device").clicked() {
+            grow_first_model(context);
+        }
+    });
+}
+
+/// A text or a project of the person's own.
+fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    ui.label(RichText::new("Or begin with a text of yours").text_style(theme::strong()));
+    widgets::quiet_text(ui, text::DROP);
+    ui.horizontal_wrapped(|ui| {
+        if widgets::plain(ui, icons::ICON_DESCRIPTION, "Choose texts").clicked() {
+            context.asks.wish = Some(Wish::AddDocuments);
+        }
+        if link::FOLDERS && widgets::plain(ui, icons::ICON_FOLDER_OPEN, "Choose a folder").clicked() {
+            context.asks.wish = Some(Wish::AddFolder);
+        }
+        if widgets::plain(ui, icons::ICON_FILE_OPEN, "Open a project").clicked() {
+            context.asks.wish = Some(Wish::ImportProject);
+        }
+    });
+}
+
+/// Makes a project of the embedded stories, trains in it the model that is made for a first one, and goes there to watch.
+pub fn grow_first_model(context: &mut Context<'_>) {
+    match presets::preset("first-stories") {
+        Ok(config) => {
+            context.outbox.send(Command::CreateProject { name: "My first model".to_owned() });
+            context.outbox.send(Command::Train { config: Box::new(config), stop_after: None });
+            *context.go = Some(PageName::Train);
+        }
+        Err(reason) => context.asks.tell(reason),
     }
 }

@@ -1,14 +1,76 @@
-//! Runs: past runs.
+//! Runs: a table of what was trained, and what sets two of them apart.
 
-use super::Context;
+mod compare;
+mod details;
+mod list;
+mod text;
+
+use super::{Context, PageName, home};
+use crate::theme::space;
+use crate::widgets;
+use egui::Ui;
+use egui_material_icons::icons;
+use std::collections::BTreeSet;
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
-pub struct RunsPage {}
+pub struct RunsPage {
+    list: list::List,
+    /// Names of chosen runs.
+    chosen: BTreeSet<String>,
+    /// Histories that were asked for.
+    asked: BTreeSet<(String, u64)>,
+    details: details::Details,
+    compare: compare::Compare,
+    /// Opening of the project that the choices belong to.
+    opening: u64,
+}
 
 impl RunsPage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Runs");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        widgets::page(ui, "runs", |ui| {
+            widgets::what_is_this(ui, context.preferences, PageName::Runs.key(), text::WHAT);
+            if context.state.runs.list.is_empty() {
+                let (title, button) = match context.state.projects.open {
+                    Some(_) => ("No runs yet", "Go to Train"),
+                    None => ("No project is open", home::GROW),
+                };
+                if widgets::empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
+                    match context.state.projects.open {
+                        Some(_) => *context.go = Some(PageName::Train),
+                        None => home::grow_first_model(context),
+                    }
+                }
+                return;
+            }
+            let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
+            if self.opening != opening {
+                self.opening = opening;
+                self.chosen.clear();
+            }
+            let runs = &context.state.runs.list;
+            self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
+            self.list.ui(ui, context, &mut self.chosen);
+            ui.add_space(space::LARGE);
+            let chosen: Vec<_> = context
+                .state
+                .runs
+                .list
+                .iter()
+                .filter(|run| self.chosen.contains(&run.name))
+                .cloned()
+                .collect();
+            for run in &chosen {
+                super::train::want_history(context, &mut self.asked, &run.name, run.step);
+            }
+            match chosen.as_slice() {
+                [] => {
+                    widgets::quiet_text(ui, text::CHOOSE);
+                }
+                [one] => self.details.ui(ui, context, one),
+                several => self.compare.ui(ui, context, several),
+            }
+        });
     }
 }

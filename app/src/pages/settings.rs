@@ -1,14 +1,214 @@
-//! Settings: device, theme, text size.
+//! Settings: device, look, keys, storage.
 
-use super::Context;
+mod text;
+
+use super::{Context, PageName};
+use crate::app::SHORTCUTS;
+use crate::format;
+use crate::theme::{self, space};
+use crate::widgets::{self, Stat};
+use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
+use glasshouse_protocol::{Command, DeviceSummary};
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
-pub struct SettingsPage {}
+pub struct SettingsPage {
+    /// Devices were asked for.
+    listed: bool,
+}
 
 impl SettingsPage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Settings");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if !self.listed && context.state.engine.is_some() {
+            self.listed = true;
+            context.outbox.send(Command::ListDevices);
+        }
+        widgets::page(ui, "settings", |ui| {
+            widgets::what_is_this(ui, context.preferences, PageName::Settings.key(), text::WHAT);
+            let wide = ui.available_width() > 760.0;
+            if wide {
+                ui.columns(2, |columns| {
+                    columns[0].spacing_mut().item_spacing.y = space::MEDIUM;
+                    columns[1].spacing_mut().item_spacing.y = space::MEDIUM;
+                    device_ui(&mut columns[0], context);
+                    storage_ui(&mut columns[0], context);
+                    look_ui(&mut columns[1], context);
+                    keys_ui(&mut columns[1]);
+                    about_ui(&mut columns[1], context);
+                });
+            } else {
+                ui.spacing_mut().item_spacing.y = space::MEDIUM;
+                device_ui(ui, context);
+                look_ui(ui, context);
+                storage_ui(ui, context);
+                keys_ui(ui);
+                about_ui(ui, context);
+            }
+        });
     }
+}
+
+fn group(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
+    widgets::card(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = space::SMALL;
+        widgets::section(ui, title);
+        contents(ui);
+    });
+}
+
+fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    group(ui, "Device", |ui| {
+        let Some(engine) = &context.state.engine else {
+            widgets::quiet_text(ui, "The engine is starting.");
+            return;
+        };
+        let mut chosen = None;
+        let wish = context.preferences.device.clone();
+        let why = match wish.as_str() {
+            "auto" => engine.device.why.as_str(),
+            _ => text::AUTO,
+        };
+        if choice_ui(ui, wish == "auto", "Automatic", why) {
+            chosen = Some("auto".to_owned());
+        }
+        for device in &context.state.devices {
+            let detail = describe(device);
+            if choice_ui(ui, wish == device.request, &device.name, &detail) {
+                chosen = Some(device.request.clone());
+            }
+        }
+        if context.state.devices.is_empty() {
+            widgets::quiet_text(ui, "Looking for devices");
+        }
+        if let Some(device) = chosen.filter(|device| *device != wish) {
+            context.preferences.device.clone_from(&device);
+            context.outbox.send(Command::ChooseDevice { device });
+        }
+        ui.add_space(space::TIGHT);
+        widgets::quiet_text(ui, text::PRECISION);
+    });
+}
+
+fn describe(device: &DeviceSummary) -> String {
+    let kind = match device.kind.as_str() {
+        "cpu" => "Processor",
+        "software" => "Software, for tests: slower than the processor itself",
+        _ => "Graphics processor",
+    };
+    let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));
+    format!("{kind}{}\n{}", memory.unwrap_or_default(), device.details)
+}
+
+/// A choice of a list: a mark, a name, what it is. Whether it was pressed.
+fn choice_ui(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
+    let palette = theme::Palette::of(ui);
+    let width = ui.available_width();
+    let room = width - 44.0;
+    let font = theme::strong().resolve(ui.style());
+    let small = egui::TextStyle::Body.resolve(ui.style());
+    let head = ui.painter().layout(name.to_owned(), font, palette.text, room);
+    let body = ui.painter().layout(detail.to_owned(), small, palette.quiet, room);
+    let height = head.size().y + body.size().y + 22.0;
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
+    let fill = match (chosen, response.hovered()) {
+        (true, _) => palette.chosen(),
+        (false, true) => palette.raised,
+        (false, false) => palette.panel,
+    };
+    ui.painter().rect_filled(rect, f32::from(theme::CONTROL_CORNER) + 2.0, fill);
+    if response.has_focus() {
+        let ring = egui::Stroke::new(1.5, palette.accent);
+        ui.painter().rect_stroke(rect, 8.0, ring, egui::StrokeKind::Inside);
+    }
+    let centre = rect.left_top() + Vec2::new(20.0, 10.0 + head.size().y / 2.0);
+    let mark = if chosen { palette.accent } else { palette.quiet };
+    ui.painter().circle_stroke(centre, 6.5, egui::Stroke::new(1.5, mark));
+    if chosen {
+        ui.painter().circle_filled(centre, 3.5, mark);
+    }
+    let below = head.size().y + 2.0;
+    ui.painter().galley(rect.left_top() + Vec2::new(36.0, 10.0), head, palette.text);
+    ui.painter().galley(rect.left_top() + Vec2::new(36.0, 10.0 + below), body, palette.quiet);
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, name));
+    response.clicked()
+}
+
+fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    group(ui, "Look", |ui| {
+        ui.horizontal(|ui| {
+            ui.add_sized(
+                [88.0, 28.0],
+                Label::new(RichText::new("Theme").color(context.palette.quiet)).halign(egui::Align::LEFT),
+            );
+            let choices =
+                [("system".to_owned(), "System"), ("dark".to_owned(), "Dark"), ("light".to_owned(), "Light")];
+            widgets::segmented(ui, &mut context.preferences.theme, &choices);
+        });
+        ui.horizontal(|ui| {
+            let label = ui.add_sized(
+                [88.0, 28.0],
+                Label::new(RichText::new("Text size").color(context.palette.quiet)).halign(egui::Align::LEFT),
+            );
+            // Scaled when let go: a slider that scales itself while dragged runs away from the pointer.
+            let id = ui.scope_id().with("scale");
+            let kept = context.preferences.scale;
+            let mut scale = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(kept);
+            let slider = Slider::new(&mut scale, 0.8..=1.6)
+                .step_by(0.1)
+                .custom_formatter(|value, _| format!("{:.0} %", value * 100.0));
+            let response = ui.add(slider).labelled_by(label.id);
+            if response.dragged() {
+                ui.data_mut(|data| data.insert_temp(id, scale));
+            } else {
+                ui.data_mut(|data| data.remove_temp::<f32>(id));
+                context.preferences.scale = scale;
+            }
+        });
+        widgets::quiet_text(ui, text::LANGUAGE);
+    });
+}
+
+fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    group(ui, "Storage", |ui| {
+        let Some(engine) = &context.state.engine else {
+            widgets::quiet_text(ui, "The engine is starting.");
+            return;
+        };
+        let storage = &engine.storage;
+        ui.add(Label::new(&storage.place).wrap().selectable(true));
+        if let Some(used) = storage.used {
+            let value = match storage.quota {
+                Some(quota) => format!("{} of {}", format::bytes(used), format::bytes(quota)),
+                None => format::bytes(used),
+            };
+            widgets::stat_row(ui, Stat { name: "Used", value: &value, exact: &format!("{used} bytes") });
+            if let Some(quota) = storage.quota.filter(|quota| *quota > 0) {
+                widgets::progress_bar(ui, used as f32 / quota as f32, ui.available_width());
+            }
+        }
+        widgets::quiet_text(ui, if storage.lasting { text::LASTING } else { text::NOT_LASTING });
+    });
+}
+
+fn keys_ui(ui: &mut Ui) {
+    group(ui, "Keys", |ui| {
+        ui.spacing_mut().item_spacing.y = space::TIGHT;
+        let palette = theme::Palette::of(ui);
+        for (keys, meaning) in SHORTCUTS {
+            ui.add(Label::new(RichText::new(keys).text_style(theme::strong())).wrap());
+            ui.add(Label::new(RichText::new(meaning).color(palette.quiet)).wrap());
+            ui.add_space(2.0);
+        }
+    });
+}
+
+fn about_ui(ui: &mut Ui, context: &Context<'_>) {
+    group(ui, "About", |ui| {
+        let version =
+            context.state.engine.as_ref().map_or(env!("CARGO_PKG_VERSION"), |engine| &engine.app_version);
+        ui.label(format!("Glasshouse {version}"));
+        widgets::quiet_text(ui, text::ABOUT);
+        ui.hyperlink_to("Source, licence and questions", env!("CARGO_PKG_REPOSITORY"));
+    });
 }

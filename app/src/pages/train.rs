@@ -1,14 +1,248 @@
-//! Train: training.
+//! Train: the run in training, or the one that trained last, and the settings of the next.
 
-use super::Context;
+mod changes;
+mod controls;
+mod earlier;
+mod form;
+mod plots;
+mod profile;
+mod samples;
+mod text;
+
+pub use earlier::want_history;
+
+use super::{Context, PageName, home};
+use crate::format;
+use crate::state::Training;
+use crate::theme::space;
+use crate::widgets::{self, Failed};
+use egui::{Ui, Vec2};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, ErrorReport, TrainingState};
+use plots::Plots;
+use std::collections::BTreeSet;
+
+/// Width of the column of numbers and buttons, in points.
+const NUMBERS: f32 = 232.0;
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
-pub struct TrainPage {}
+pub struct TrainPage {
+    plots: Plots,
+    /// The sample that is shown beside the newest.
+    sample: Option<u64>,
+    /// New values for the run in training, before they are sent.
+    change: Option<changes::Change>,
+    /// Histories that were asked for, so that one that fails is not asked for again and again.
+    asked: BTreeSet<(String, u64)>,
+    /// The latest run as its history tells it: its name, its steps, what it comes to.
+    past: Option<(String, u64, Training)>,
+}
 
 impl TrainPage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut egui::Ui, _context: &mut Context<'_>) {
-        ui.label("Train");
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        widgets::page(ui, "train", |ui| {
+            widgets::what_is_this(ui, context.preferences, PageName::Train.key(), text::WHAT);
+            if context.state.projects.open.is_none() && context.state.training.run.is_none() {
+                let idle = "Nothing to train yet";
+                if widgets::empty(ui, icons::ICON_POTTED_PLANT, idle, text::EMPTY, home::GROW) {
+                    home::grow_first_model(context);
+                }
+                return;
+            }
+            self.refresh(context);
+            if context.state.training.state == TrainingState::Idle {
+                failure_ui(ui, context);
+            }
+            preparing_ui(ui, context);
+            let past = self.past.take();
+            let shown = match (&context.state.training.run, &past) {
+                (Some(_), _) => Some(&context.state.training),
+                (None, Some((_, _, past))) => Some(past),
+                (None, None) => None,
+            };
+            match shown {
+                Some(training) => self.run_ui(ui, context, training),
+                None => self.ready_ui(ui, context),
+            }
+            self.past = past;
+            self.folds_ui(ui, context);
+        });
     }
+
+    /// Asks for the pasts that the page shows and has not got.
+    fn refresh(&mut self, context: &mut Context<'_>) {
+        let live = &context.state.training;
+        match &live.run {
+            Some(run) if live.began_at > 0 => {
+                want_history(context, &mut self.asked, &run.name, live.began_at);
+            }
+            Some(_) => self.past = None,
+            None => {
+                let Some(run) = context.state.runs.list.last().cloned() else {
+                    self.past = None;
+                    return;
+                };
+                want_history(context, &mut self.asked, &run.name, run.step);
+                let fresh =
+                    self.past.as_ref().is_some_and(|(name, step, _)| *name == run.name && *step == run.step);
+                if let Some(history) = context.state.runs.histories.get(&run.name).filter(|_| !fresh) {
+                    self.past = Some((run.name.clone(), run.step, Training::of_history(&run, history)));
+                } else if !fresh {
+                    self.past = None;
+                }
+            }
+        }
+        for run in self.plots.overlaid.clone() {
+            want_history(context, &mut self.asked, &run, 0);
+        }
+    }
+
+    fn run_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
+        if widgets::is_narrow(ui) {
+            controls::numbers_ui(ui, context, training, &mut self.change);
+            ui.add_space(space::SMALL);
+            self.plots.ui(ui, context, training);
+            ui.add_space(space::SMALL);
+            samples::samples_ui(ui, context, training, &mut self.sample);
+        } else {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::SECTION;
+                ui.allocate_ui(Vec2::new(NUMBERS, 0.0), |ui| {
+                    ui.vertical(|ui| {
+                        ui.set_width(NUMBERS);
+                        controls::numbers_ui(ui, context, training, &mut self.change);
+                    });
+                });
+                ui.vertical(|ui| {
+                    self.plots.ui(ui, context, training);
+                    ui.add_space(space::SMALL);
+                    samples::samples_ui(ui, context, training, &mut self.sample);
+                });
+            });
+        }
+        ui.add_space(space::LARGE);
+    }
+
+    /// A project without runs: what would be trained, and the button.
+    fn ready_ui(&self, ui: &mut Ui, context: &mut Context<'_>) {
+        let waits = busy(context);
+        widgets::card(ui, |ui| {
+            widgets::section(ui, "Ready to train");
+            let plan = context.state.planning.plan.as_ref().map(|(_, plan)| plan);
+            let mut line = vec![
+                format::shape(&context.draft.model),
+                format!("{} steps", format::whole(context.draft.train.steps)),
+            ];
+            line.extend(plan.map(|plan| format!("{} parameters", format::count(plan.parameters))));
+            line.extend(
+                plan.and_then(|plan| plan.run_seconds)
+                    .map(|seconds| format!("about {} on this device", format::duration(seconds))),
+            );
+            widgets::quiet_text(ui, line.join(" · "));
+            ui.add_space(space::SMALL);
+            ui.horizontal(|ui| {
+                ui.label("Samples begin with");
+                let prompt = egui::TextEdit::singleline(&mut context.draft.train.sample_prompt)
+                    .hint_text("nothing")
+                    .desired_width(220.0);
+                ui.add(prompt).on_hover_text("The same words every time, so that samples can be compared");
+            });
+            ui.add_space(space::SMALL);
+            ui.add_enabled_ui(!waits && context.state.planning.refused.is_none(), |ui| {
+                if widgets::primary(ui, icons::ICON_PLAY_ARROW, "Train").clicked() {
+                    train(context);
+                }
+            });
+            if let Some(error) = &context.state.planning.refused {
+                widgets::hint_line(ui, &error.message);
+            }
+        });
+        ui.add_space(space::LARGE);
+    }
+
+    fn folds_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        profile::fold_ui(ui, context);
+        notices_ui(ui, context);
+        form::fold_ui(ui, context);
+    }
+}
+
+/// Starts a new run with the draft.
+pub(super) fn train(context: &mut Context<'_>) {
+    context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), stop_after: None });
+}
+
+/// Something is being trained, or about to be.
+pub(super) fn busy(context: &Context<'_>) -> bool {
+    let starts = |command: &Command| matches!(command, Command::Train { .. } | Command::Resume { .. });
+    context.state.training.state != TrainingState::Idle || context.state.is_waiting(starts)
+}
+
+/// How far the text is before the first step.
+fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let starts = |command: &Command| matches!(command, Command::Train { .. } | Command::Resume { .. });
+    let begun = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
+    if begun || !context.state.is_waiting(starts) {
+        return;
+    }
+    let (words, share) = match &context.state.tokenizer.preparing {
+        Some((stage, done, total)) => {
+            let share = (*total > 0).then(|| *done as f32 / *total as f32);
+            (text::stage(stage), share)
+        }
+        None => (text::STARTING, Some(0.0)),
+    };
+    if widgets::working(ui, words, share.or(Some(0.0)), Some("Cancel")) {
+        context.outbox.send(Command::StopTraining);
+    }
+    ui.add_space(space::MEDIUM);
+}
+
+/// Why the last run ended, where an error ended it, and the way back.
+fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let run = context.state.training.run.as_ref().or(context.state.runs.list.last());
+    let Some((run, error)) = run.and_then(|run| Some((run.clone(), run.error.clone()?))) else { return };
+    let shown = format!("put away:{}:{}", run.name, run.step);
+    if busy(context) || widgets::is_open(context.preferences, &shown, false) {
+        return;
+    }
+    let resumable = run.checkpoints.iter().any(|checkpoint| checkpoint.resumable);
+    let report = ErrorReport { kind: "failed run".to_owned(), message: error, field: None };
+    let report = context
+        .state
+        .messages
+        .iter()
+        .rev()
+        .map(|message| &message.error)
+        .find(|message| message.message == report.message)
+        .cloned()
+        .unwrap_or(ErrorReport { kind: "device_lost".to_owned(), ..report });
+    match widgets::failed(ui, &report, resumable.then_some("Resume from checkpoint")) {
+        Failed::Acted => {
+            context.outbox.send(Command::Resume { run: Some(run.name), stop_after: None });
+        }
+        Failed::Dismissed => {
+            context.preferences.folds.insert(shown, true);
+        }
+        Failed::Waits => {}
+    }
+    ui.add_space(space::MEDIUM);
+}
+
+fn notices_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let notices = &context.state.training.notices;
+    if notices.is_empty() {
+        return;
+    }
+    let count = notices.len().to_string();
+    widgets::fold(ui, context.preferences, "train:notices", ("Notices", &count), true, |ui, _| {
+        for notice in notices.iter().rev().take(20) {
+            ui.horizontal_top(|ui| {
+                ui.label(icons::ICON_INFO.rich_text().color(context.palette.quiet));
+                ui.add(egui::Label::new(notice).wrap().selectable(true));
+            });
+        }
+    });
 }

@@ -121,6 +121,17 @@ impl Training {
         }
     }
 
+    /// A run of the past, as it would stand here had it just trained.
+    pub fn of_history(run: &RunSummary, history: &super::History) -> Self {
+        let mut training = Self { stride: 1, ..Self::default() };
+        history.events.iter().for_each(|event| training.take(event));
+        training.step = run.step;
+        training.steps = run.steps;
+        training.foretold_seconds = run.foretold_seconds;
+        training.run = Some(run.clone());
+        training
+    }
+
     /// Takes in what a run tells.
     pub fn take(&mut self, event: &TrainEvent) {
         match event {

@@ -1,0 +1,178 @@
+//! Projects as cards: the loss curve in miniature, the last sentence, and what can be done with each.
+
+use super::super::{Context, PageName};
+use crate::format;
+use crate::link::Wish;
+use crate::theme::{self, CARD_CORNER, space};
+use crate::widgets;
+use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, ProjectSummary};
+
+/// Narrowest card, in points.
+const LEAST: f32 = 264.0;
+/// Height of a card, in points.
+const HEIGHT: f32 = 158.0;
+
+/// What a person does with the cards.
+#[derive(Debug, Default)]
+pub(super) struct Cards {
+    /// The project that is being renamed, and the name so far.
+    renaming: Option<(String, String)>,
+}
+
+impl Cards {
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let projects: Vec<&ProjectSummary> =
+            context.state.projects.list.iter().filter(|project| !project.deleted).collect();
+        let (columns, width) = widgets::columns_fit(ui.available_width(), LEAST, space::MEDIUM);
+        for row in projects.chunks(columns) {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = space::MEDIUM;
+                for project in row {
+                    ui.push_id(&project.id, |ui| self.card_ui(ui, context, project, width));
+                }
+            });
+            ui.add_space(space::TIGHT);
+        }
+    }
+
+    fn card_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, project: &ProjectSummary, width: f32) {
+        let palette = context.palette;
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(width, HEIGHT), Sense::click());
+        let lit = response.hovered() || response.has_focus();
+        let fill = if lit { palette.raised } else { palette.panel };
+        ui.painter().rect_filled(rect, f32::from(CARD_CORNER), fill);
+        let open = context.state.projects.open.as_ref().is_some_and(|open| open.summary.id == project.id);
+        if open || response.has_focus() {
+            let ring = egui::Stroke::new(1.5, palette.accent);
+            ui.painter().rect_stroke(rect, f32::from(CARD_CORNER), ring, egui::StrokeKind::Inside);
+        }
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", project.name)));
+        let inner = rect.shrink(space::LARGE);
+        ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+            ui.set_clip_rect(rect.intersect(ui.clip_rect()));
+            self.head_ui(ui, context, project);
+            widgets::sparkline(ui, &project.curve, Vec2::new(inner.width(), 40.0), palette.series[0]);
+            let text = match last_sentence(&project.sample) {
+                "" => "Nothing written yet".to_owned(),
+                sentence => format!("“{sentence}”"),
+            };
+            two_lines(ui, &text, inner.width(), palette.quiet);
+        });
+        foot_ui(ui, context, project, inner);
+        if response.clicked() {
+            if !open {
+                context.outbox.send(Command::OpenProject { id: project.id.clone() });
+            }
+            *context.go = Some(if project.runs > 0 { PageName::Train } else { PageName::Data });
+        }
+    }
+
+    fn head_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, project: &ProjectSummary) {
+        ui.horizontal(|ui| {
+            let room = ui.available_width() - 36.0;
+            match &mut self.renaming {
+                Some((id, name)) if *id == project.id => {
+                    let edit = ui.add(TextEdit::singleline(name).desired_width(room - 8.0));
+                    if !edit.has_focus() && !edit.lost_focus() {
+                        edit.request_focus();
+                    }
+                    if edit.lost_focus() {
+                        let kept = !ui.input(|input| input.key_pressed(egui::Key::Escape));
+                        let name = name.trim().to_owned();
+                        if kept && !name.is_empty() && name != project.name {
+                            context.outbox.send(Command::RenameProject { id: project.id.clone(), name });
+                        }
+                        self.renaming = None;
+                    }
+                }
+                _ => {
+                    let size = Vec2::new(room, ui.spacing().interact_size.y);
+                    let layout = egui::Layout::left_to_right(egui::Align::Center);
+                    ui.allocate_ui_with_layout(size, layout, |ui| {
+                        ui.set_min_width(room);
+                        let name = RichText::new(&project.name).text_style(theme::emphasis()).strong();
+                        ui.add(Label::new(name).truncate());
+                    });
+                }
+            }
+            self.menu_ui(ui, context, project);
+        });
+    }
+
+    fn menu_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, project: &ProjectSummary) {
+        let label = format!("More about {}", project.name);
+        let button = widgets::icon_button(ui, icons::ICON_MORE_VERT, &label);
+        let id = project.id.clone();
+        Popup::menu(&button).width(180.0).show(|ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            if widgets::quiet(ui, icons::ICON_EDIT, "Rename").clicked() {
+                self.renaming = Some((id.clone(), project.name.clone()));
+            }
+            if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Duplicate").clicked() {
+                let name = format!("{} copy", project.name);
+                context.outbox.send(Command::DuplicateProject { id: id.clone(), name });
+            }
+            if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Export as a file").clicked() {
+                context.asks.wish = Some(Wish::ExportProject { id: id.clone(), name: project.name.clone() });
+            }
+            if widgets::quiet(ui, icons::ICON_DELETE, "Delete").clicked() {
+                context.outbox.send(Command::DeleteProject { id: id.clone() });
+                let undo = vec![Command::RestoreProject { id: id.clone() }];
+                context.asks.tell_with_undo(format!("Deleted {}", project.name), undo);
+            }
+        });
+    }
+}
+
+/// Loss, runs and age, on the card's last line.
+fn foot_ui(ui: &Ui, context: &Context<'_>, project: &ProjectSummary, inner: Rect) {
+    let font = theme::caption().resolve(ui.style());
+    let runs = match project.runs {
+        0 => "no runs yet".to_owned(),
+        1 => "1 run".to_owned(),
+        runs => format!("{runs} runs"),
+    };
+    let left = match project.val_loss {
+        Some(loss) => format!("loss {} · {runs}", format::loss(loss)),
+        None => runs,
+    };
+    let quiet = context.palette.quiet;
+    let painter = ui.painter();
+    painter.text(inner.left_bottom(), egui::Align2::LEFT_BOTTOM, left, font.clone(), quiet);
+    let ago = format::ago(project.updated, format::now());
+    painter.text(inner.right_bottom(), egui::Align2::RIGHT_BOTTOM, ago, font, quiet);
+}
+
+/// At most two lines of a text; what is longer ends in dots.
+fn two_lines(ui: &mut Ui, text: &str, width: f32, colour: egui::Color32) {
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, colour, width);
+    job.wrap.max_rows = 2;
+    ui.add(Label::new(job));
+}
+
+/// The last whole sentence of a text; its last words where none is whole.
+fn last_sentence(text: &str) -> &str {
+    let text = text.trim();
+    let end = text.rfind(['.', '!', '?']).map_or(text.len(), |place| place + 1);
+    let whole = &text[..end];
+    let before = whole.trim_end_matches(['.', '!', '?', '"', '”']);
+    let begin = before.rfind(['.', '!', '?', '\n']).map_or(0, |place| place + 1);
+    whole[begin..].trim_matches(|letter: char| letter.is_whitespace() || letter == '"' || letter == '”')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_sentence;
+
+    #[test]
+    fn the_last_whole_sentence_is_found() {
+        assert_eq!(last_sentence("One day. Mia ran home. She was so"), "Mia ran home.");
+        assert_eq!(last_sentence("Once upon a time"), "Once upon a time");
+        assert_eq!(last_sentence("He asked: \"Why?\""), "He asked: \"Why?");
+        assert_eq!(last_sentence(""), "");
+        assert_eq!(last_sentence("Größe… ja. Schön"), "Größe… ja.");
+    }
+}

@@ -1,0 +1,193 @@
+//! Two or more runs: their curves over each other, and the settings in which they differ.
+
+use super::Context;
+use crate::format;
+use crate::theme::{self, space};
+use crate::widgets::{self, Align, Column, Curve, CurvePlot, Table};
+use egui::{Label, RichText, ScrollArea, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
+use std::collections::BTreeMap;
+
+/// What is laid over.
+#[derive(Debug, Default)]
+pub(super) struct Compare {
+    training: bool,
+    log: bool,
+}
+
+impl Compare {
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
+        self.curves_ui(ui, context, runs);
+        ui.add_space(space::MEDIUM);
+        differences_ui(ui, context, runs);
+    }
+
+    fn curves_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
+        let mut curves = Vec::new();
+        for (place, run) in runs.iter().enumerate() {
+            let Some(history) = context.state.runs.histories.get(&run.name) else { continue };
+            let points: Vec<[f64; 2]> =
+                history.events.iter().filter_map(|event| point(event, self.training)).collect();
+            let points = if self.training { widgets::smoothed(&points, 0.9) } else { points };
+            let series = context.palette.series;
+            curves.push(Curve {
+                name: run.name.clone(),
+                colour: series[place % series.len()],
+                marks: !self.training && points.len() <= 64,
+                points,
+                width: 2.0,
+                dashed: place >= series.len(),
+            });
+        }
+        let (training, log) = (&mut self.training, &mut self.log);
+        widgets::card(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = space::TIGHT;
+                if widgets::tab(ui, !*training, "Validation loss").clicked() {
+                    *training = false;
+                }
+                if widgets::tab(ui, *training, "Training loss").clicked() {
+                    *training = true;
+                }
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    ui.checkbox(log, "Log");
+                });
+            });
+            ui.add_space(space::SMALL);
+            CurvePlot::legend_ui(ui, &curves);
+            let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+            let plot = CurvePlot {
+                id: &format!("compare {} {training}", names.join(" ")),
+                value: "loss",
+                height: 280.0,
+                log: *log,
+                write: |value| format::loss(value as f32),
+            };
+            plot.ui(ui, &curves);
+        });
+    }
+}
+
+fn point(event: &TrainEvent, training: bool) -> Option<[f64; 2]> {
+    match event {
+        TrainEvent::Step { step, loss, .. } if training => Some([*step as f64, f64::from(*loss)]),
+        TrainEvent::Eval { step, val_loss, .. } if !training => Some([*step as f64, f64::from(*val_loss)]),
+        _ => None,
+    }
+}
+
+fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
+    let configs: Vec<Option<&RunConfig>> = runs
+        .iter()
+        .map(|run| context.state.runs.histories.get(&run.name).map(|history| &history.config))
+        .collect();
+    if configs.iter().any(Option::is_none) {
+        widgets::working(ui, "Reading the runs' settings", None, None);
+        return;
+    }
+    let rows = differences(&configs.into_iter().flatten().collect::<Vec<_>>());
+    let mut copied = false;
+    widgets::card(ui, |ui| {
+        egui::Sides::new().show(
+            ui,
+            |ui| ui.label(RichText::new("What sets them apart").text_style(theme::strong())),
+            |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
+        );
+        if rows.is_empty() {
+            widgets::quiet_text(ui, "Their settings are the same.");
+            return;
+        }
+        let mut columns = vec![Column { title: "Setting", width: 200.0, align: Align::Left }];
+        columns.extend(runs.iter().map(|run| Column { title: &run.name, width: 140.0, align: Align::Left }));
+        let table = Table { columns: &columns, row: 26.0 };
+        ScrollArea::horizontal().id_salt("differences").show(ui, |ui| {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                table.head_ui(ui, None);
+                for (path, values) in &rows {
+                    table.row_ui(ui, path, false, |ui, place| {
+                        let text = match place {
+                            0 => RichText::new(path).monospace().color(context.palette.quiet),
+                            _ => RichText::new(&values[place - 1]).monospace(),
+                        };
+                        ui.add(Label::new(text).truncate());
+                    });
+                }
+            });
+        });
+    });
+    if copied {
+        let mut head = vec!["setting"];
+        head.extend(runs.iter().map(|run| run.name.as_str()));
+        let lines = rows.iter().map(|(path, values)| {
+            let mut line = vec![path.clone()];
+            line.extend(values.iter().cloned());
+            line
+        });
+        ui.ctx().copy_text(widgets::csv(&head, lines));
+        context.asks.tell("Copied as CSV");
+    }
+}
+
+/// Settings in which not all configurations agree: the dotted path, and each one's value.
+fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
+    let flat: Vec<BTreeMap<String, String>> = configs
+        .iter()
+        .map(|config| {
+            let mut fields = BTreeMap::new();
+            if let Ok(value) = serde_json::to_value(config) {
+                flatten("", &value, &mut fields);
+            }
+            fields
+        })
+        .collect();
+    let mut paths: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let value = |fields: &BTreeMap<String, String>| fields.get(path).cloned().unwrap_or_default();
+            let values: Vec<String> = flat.iter().map(value).collect();
+            let same = values.windows(2).all(|pair| pair[0] == pair[1]);
+            (!same).then(|| (path.clone(), values))
+        })
+        .collect()
+}
+
+fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(&path, value, into);
+            }
+        }
+        serde_json::Value::String(text) => {
+            into.insert(path.to_owned(), text.clone());
+        }
+        other => {
+            into.insert(path.to_owned(), other.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets;
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let first = presets::preset("first-stories").unwrap();
+        let mut second = first.clone();
+        assert_eq!(differences(&[&first, &second]), []);
+        second.train.learning_rate = 0.5;
+        second.model.depth += 1;
+        let found = differences(&[&first, &second]);
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["model.depth", "train.learning_rate"]);
+        assert_eq!(found[1].1[1], "0.5");
+    }
+}

@@ -1,0 +1,189 @@
+//! The table of runs.
+
+use super::Context;
+use crate::format;
+use crate::theme::{self, space};
+use crate::widgets::{self, Align, Column, Table};
+use egui::{Label, RichText, ScrollArea, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::RunSummary;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+const fn column(title: &'static str, width: f32, align: Align) -> Column<'static> {
+    Column { title, width, align }
+}
+
+const COLUMNS: [Column<'static>; 10] = [
+    column("Run", 160.0, Align::Left),
+    column("Shape", 244.0, Align::Left),
+    column("Parameters", 76.0, Align::Right),
+    column("Steps", 104.0, Align::Right),
+    column("Validation", 72.0, Align::Right),
+    column("Best", 62.0, Align::Right),
+    column("Time", 84.0, Align::Right),
+    column("State", 74.0, Align::Left),
+    column("Device", 130.0, Align::Left),
+    column("Made", 104.0, Align::Left),
+];
+
+/// The table's order.
+#[derive(Debug)]
+pub(super) struct List {
+    by: usize,
+    falling: bool,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        // The latest first.
+        Self { by: COLUMNS.len() - 1, falling: true }
+    }
+}
+
+impl List {
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
+        let mut runs: Vec<&RunSummary> = context.state.runs.list.iter().collect();
+        runs.sort_by(|a, b| {
+            let order = compare(a, b, self.by);
+            if self.falling { order.reverse() } else { order }
+        });
+        let mut copied = false;
+        widgets::card(ui, |ui| {
+            egui::Sides::new().shrink_left().show(
+                ui,
+                |ui| widgets::quiet_text(ui, count(runs.len(), chosen.len())),
+                |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
+            );
+            ui.add_space(space::TIGHT);
+            let table = Table { columns: &COLUMNS, row: 34.0 };
+            ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 1.0;
+                    if let Some(place) = table.head_ui(ui, Some((self.by, self.falling))) {
+                        self.falling =
+                            if self.by == place { !self.falling } else { place == COLUMNS.len() - 1 };
+                        self.by = place;
+                    }
+                    for run in &runs {
+                        let mine = chosen.contains(&run.name);
+                        let row = table.row_ui(ui, &run.name, mine, |ui, place| cell_ui(ui, run, place));
+                        if row.clicked() && !chosen.remove(&run.name) {
+                            chosen.insert(run.name.clone());
+                        }
+                    }
+                });
+            });
+        });
+        if copied {
+            ui.ctx().copy_text(csv(&runs));
+            context.asks.tell("Copied as CSV");
+        }
+    }
+}
+
+fn count(runs: usize, chosen: usize) -> String {
+    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
+}
+
+fn compare(a: &RunSummary, b: &RunSummary, by: usize) -> Ordering {
+    let loss = |loss: Option<f32>| loss.unwrap_or(f32::INFINITY);
+    match by {
+        0 => a.name.cmp(&b.name),
+        1 => a.shape.cmp(&b.shape),
+        2 => a.parameters.cmp(&b.parameters),
+        3 => a.step.cmp(&b.step),
+        4 => loss(a.val_loss).total_cmp(&loss(b.val_loss)),
+        5 => loss(a.best_val_loss).total_cmp(&loss(b.best_val_loss)),
+        6 => a.seconds.total_cmp(&b.seconds),
+        7 => a.state.cmp(&b.state),
+        8 => a.device.cmp(&b.device),
+        _ => a.created.cmp(&b.created),
+    }
+}
+
+fn cells(run: &RunSummary) -> [String; 10] {
+    let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
+    [
+        run.name.clone(),
+        run.shape.clone(),
+        format::count(run.parameters),
+        format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
+        loss(run.val_loss),
+        loss(run.best_val_loss),
+        format::duration(run.seconds),
+        run.state.clone(),
+        run.device.clone(),
+        format::date_time(run.created),
+    ]
+}
+
+fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
+    let palette = theme::Palette::of(ui);
+    let text = cells(run)[place].clone();
+    match place {
+        0 => {
+            ui.add(Label::new(RichText::new(text).text_style(theme::strong())).truncate());
+            if !run.notes.trim().is_empty() {
+                let note = ui.label(icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet));
+                note.on_hover_text(&run.notes);
+            }
+        }
+        7 => {
+            let (icon, colour) = match run.state.as_str() {
+                "failed" => (icons::ICON_ERROR, palette.failure),
+                "running" => (icons::ICON_PLAY_ARROW, palette.accent),
+                "finished" => (icons::ICON_CHECK, palette.accent),
+                _ => (icons::ICON_STOP, palette.quiet),
+            };
+            ui.spacing_mut().item_spacing.x = 4.0;
+            ui.label(icon.rich_text().size(14.0).color(colour));
+            ui.label(RichText::new(text).color(palette.quiet));
+        }
+        1 | 8 | 9 => {
+            ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
+        }
+        _ => {
+            ui.label(text);
+        }
+    }
+}
+
+/// The table with exact numbers.
+fn csv(runs: &[&RunSummary]) -> String {
+    let head = [
+        "run",
+        "shape",
+        "parameters",
+        "step",
+        "steps",
+        "validation_loss",
+        "best_validation_loss",
+        "seconds",
+        "state",
+        "device",
+        "created",
+        "notes",
+        "error",
+    ];
+    let loss = |loss: Option<f32>| loss.map_or(String::new(), |loss| loss.to_string());
+    let rows = runs.iter().map(|run| {
+        vec![
+            run.name.clone(),
+            run.shape.clone(),
+            run.parameters.to_string(),
+            run.step.to_string(),
+            run.steps.to_string(),
+            loss(run.val_loss),
+            loss(run.best_val_loss),
+            format!("{:.1}", run.seconds),
+            run.state.clone(),
+            run.device.clone(),
+            run.created.to_string(),
+            run.notes.clone(),
+            run.error.clone().unwrap_or_default(),
+        ]
+    });
+    widgets::csv(&head, rows)
+}

@@ -1,0 +1,20 @@
+//! The page's prose.
+
+pub(super) const WHAT: &str = "What is chosen here holds for every project on this device. A run that was begun on a device stays with it, \
+    so that it can go on to the same bits.";
+
+pub(super) const AUTO: &str = "A real graphics processor where there is one, else the processor.";
+
+pub(super) const PRECISION: &str =
+    "Weights, gradients and sums are 32-bit floating-point numbers on every device.";
+
+pub(super) const LANGUAGE: &str =
+    "Glasshouse speaks English so far. Texts in any script can be read, trained on and written.";
+
+pub(super) const LASTING: &str = "Projects stay here until you delete them.";
+
+pub(super) const NOT_LASTING: &str =
+    "Projects are lost when this window closes: export what you want to keep.";
+
+pub(super) const ABOUT: &str = "Grows small language models from scratch, with everything in sight. Free software under the MIT or the \
+    Apache 2.0 licence. Set in Inter, under the SIL Open Font License.";

@@ -1,0 +1,48 @@
+//! Changes to a run while it trains; its file says so.
+
+use super::Context;
+use super::form::learning_rate;
+use crate::state::Training;
+use crate::widgets;
+use egui::{DragValue, Ui};
+use glasshouse_protocol::Command;
+
+/// New values, before they are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Change {
+    learning_rate: f64,
+    steps: u64,
+}
+
+pub(super) fn fold_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    training: &Training,
+    change: &mut Option<Change>,
+) {
+    let run = training.run.as_ref().map(|run| run.name.clone()).unwrap_or_default();
+    let config = context.state.runs.histories.get(&run).map_or(&*context.draft, |history| &history.config);
+    let now = Change { learning_rate: config.train.learning_rate, steps: training.steps };
+    let outbox = &mut *context.outbox;
+    let head = ("Change while it trains", "");
+    widgets::fold(ui, context.preferences, "train:change", head, false, |ui, _| {
+        let values = change.get_or_insert(now);
+        widgets::term(ui, "Peak learning rate", None);
+        ui.add(learning_rate(&mut values.learning_rate));
+        widgets::term(ui, "Steps", None);
+        ui.add(DragValue::new(&mut values.steps).range(training.step.max(1)..=100_000_000).speed(10.0));
+        let changed = *values != now;
+        let mut sent = false;
+        ui.add_enabled_ui(changed, |ui| {
+            if widgets::plain(ui, None, "Apply").clicked() {
+                let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
+                let steps = (values.steps != now.steps).then_some(values.steps);
+                outbox.send(Command::ChangeTraining { learning_rate: rate, steps });
+                sent = true;
+            }
+        });
+        if sent {
+            *change = None;
+        }
+    });
+}

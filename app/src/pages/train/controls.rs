@@ -1,0 +1,149 @@
+//! The one number that matters, the others below it, and the buttons.
+
+use super::{Context, PageName, busy, changes, train};
+use crate::format;
+use crate::state::Training;
+use crate::theme::{self, space};
+use crate::widgets::{self, Stat};
+use egui::{RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, RunSummary, TrainingState};
+
+pub(super) fn numbers_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    training: &Training,
+    change: &mut Option<changes::Change>,
+) {
+    let Some(run) = &training.run else { return };
+    ui.spacing_mut().item_spacing.y = space::TIGHT;
+    let evaluation = training.evaluations.last();
+    let (loss, name) = match (evaluation, training.last) {
+        (Some(evaluation), _) => (Some(evaluation.val_loss), "validation loss"),
+        (None, Some(step)) => (Some(step.loss), "training loss"),
+        (None, None) => (run.val_loss, "validation loss"),
+    };
+    let exact = loss.map_or_else(String::new, |loss| format!("{loss} · perplexity {:.2}", loss.exp()));
+    let shown = loss.map_or(format::NOTHING.to_owned(), format::loss);
+    let number = ui.label(RichText::new(shown).text_style(theme::number()));
+    if !exact.is_empty() {
+        number.on_hover_text(exact);
+    }
+    widgets::term(ui, name, Some(context.palette.quiet));
+    ui.add_space(space::SMALL);
+    widgets::progress_bar(ui, training.step as f32 / training.steps.max(1) as f32, ui.available_width());
+    ui.add_space(space::TIGHT);
+    let steps = format!("{} / {}", format::whole(training.step), format::whole(training.steps));
+    row(ui, "Step", &steps, "");
+    let loss = training.last.map_or(f32::NAN, |step| step.loss);
+    row(ui, "Training loss", &format::loss(loss), &format!("{loss}"));
+    let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
+    let best = if best.is_finite() { Some(best) } else { run.best_val_loss };
+    row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), "");
+    let lives = training.state != TrainingState::Idle;
+    row(ui, "Tokens a second", &speed(training), "");
+    if lives {
+        let left = tokens_per_step(context, run).and_then(|tokens| training.seconds_left(tokens));
+        row(ui, "Time left", &left.map_or(format::NOTHING.to_owned(), format::duration), "");
+    } else {
+        row(ui, "Took", &format::duration(run.seconds), &format!("{:.1} seconds of training", run.seconds));
+        if let Some(foretold) = training.foretold_seconds.or(run.foretold_seconds) {
+            row(ui, "Foretold", &format::duration(foretold), &error_of_forecast(foretold, run));
+        }
+    }
+    if let Some(device) = training.device.as_ref().map(|device| device.name.as_str()) {
+        row(ui, "Device", device, device);
+    } else if !run.device.is_empty() {
+        row(ui, "Device", &run.device, &run.device);
+    }
+    ui.add_space(space::MEDIUM);
+    buttons_ui(ui, context, training, run);
+    if matches!(training.state, TrainingState::Running | TrainingState::Paused) {
+        ui.add_space(space::SMALL);
+        changes::fold_ui(ui, context, training, change);
+    }
+}
+
+fn row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
+    widgets::stat_row(ui, Stat { name, value, exact });
+}
+
+/// Tokens a second without their unit's word, which the row's name says.
+fn speed(training: &Training) -> String {
+    if training.tokens_per_s > 0.0 {
+        format::quantity(training.tokens_per_s)
+    } else {
+        format::NOTHING.to_owned()
+    }
+}
+
+fn error_of_forecast(foretold: f64, run: &RunSummary) -> String {
+    if run.state != "finished" || run.seconds <= 0.0 {
+        return "Foretold for the whole run".to_owned();
+    }
+    let error = (foretold / run.seconds - 1.0) * 100.0;
+    format!("The forecast was {:.0} % too {}", error.abs(), if error < 0.0 { "short" } else { "long" })
+}
+
+/// Tokens of a step of a run, from its settings where they are known.
+pub(super) fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
+    let of_run = context.state.runs.histories.get(&run.name).map(|history| &history.config);
+    let config = of_run.unwrap_or(context.draft);
+    let tokens =
+        config.train.batch.checked_mul(config.train.accumulate)?.checked_mul(config.model.context)?;
+    u64::try_from(tokens).ok()
+}
+
+fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: &RunSummary) {
+    ui.spacing_mut().item_spacing.y = space::SMALL;
+    ui.horizontal_wrapped(|ui| match training.state {
+        TrainingState::Running => {
+            press(ui, context, widgets::primary, icons::ICON_PAUSE, "Pause", Command::Pause);
+            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Command::StepOnce);
+            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Command::StopTraining);
+        }
+        TrainingState::Paused => {
+            press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Continue", Command::Continue);
+            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Command::StepOnce);
+            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Command::StopTraining);
+        }
+        TrainingState::Preparing | TrainingState::Stopping => {
+            let words = match training.state {
+                TrainingState::Stopping => "Saving the last step",
+                _ => "Preparing",
+            };
+            widgets::quiet_text(ui, words);
+        }
+        TrainingState::Idle => idle_ui(ui, context, run),
+    });
+}
+
+/// What can be done with a run that has ended.
+fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    let waits = busy(context);
+    ui.add_enabled_ui(!waits, |ui| {
+        if run.step < run.steps {
+            let resume = Command::Resume { run: Some(run.name.clone()), stop_after: None };
+            press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Resume", resume);
+        } else if widgets::primary(ui, icons::ICON_EDIT_NOTE, "Write with it").clicked() {
+            *context.go = Some(PageName::Write);
+        }
+        let new = widgets::plain(ui, icons::ICON_ADD, "New run");
+        if new.on_hover_text("Train a new run with the settings below").clicked() {
+            train(context);
+        }
+    });
+}
+
+fn press(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    button: impl FnOnce(&mut Ui, egui_material_icons::MaterialIcon, &str) -> egui::Response,
+    icon: egui_material_icons::MaterialIcon,
+    name: &str,
+    command: Command,
+) {
+    if button(ui, icon, name).clicked() {
+        context.outbox.send(command);
+    }
+}

@@ -1,0 +1,129 @@
+//! Settings of the next run's training: the draft's `train` part, each with its rule beside it where it breaks one.
+
+use super::Context;
+use crate::format;
+use crate::widgets::{self, field};
+use egui::emath::Numeric;
+use egui::{ComboBox, DragValue, Ui};
+use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, RunConfig};
+use std::ops::RangeInclusive;
+
+pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
+    let draft = &mut *context.draft;
+    let note = format!(
+        "{} steps · batch {} · {}",
+        format::whole(draft.train.steps),
+        draft.train.batch,
+        format::scientific(draft.train.learning_rate)
+    );
+    let head = ("Settings of the next run", note.as_str());
+    widgets::fold(ui, context.preferences, "train:settings", head, false, |ui, _| {
+        let wide = ui.available_width() > 720.0;
+        let refused = refused.as_ref();
+        if wide {
+            ui.columns(2, |columns| {
+                pace_ui(&mut columns[0], draft, refused);
+                upkeep_ui(&mut columns[1], draft, refused);
+            });
+        } else {
+            pace_ui(ui, draft, refused);
+            upkeep_ui(ui, draft, refused);
+        }
+    });
+}
+
+/// The first rule of training that the draft breaks, before the engine has said so.
+fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
+    let invalid = draft.train.validate().err()?;
+    let (kind, message) = ("invalid".to_owned(), invalid.to_string());
+    Some(ErrorReport { kind, message, field: Some(invalid.field) })
+}
+
+/// A learning rate, written as `3.0e-4` and dragged by its size.
+pub(super) fn learning_rate(value: &mut f64) -> DragValue<'_> {
+    let speed = (*value * 0.01).max(1e-7);
+    DragValue::new(value)
+        .range(0.0..=1.0)
+        .speed(speed)
+        .custom_formatter(|value, _| format::scientific(value))
+        .custom_parser(|text| text.trim().parse().ok())
+}
+
+fn number<T: Numeric>(
+    ui: &mut Ui,
+    (name, path): (&str, &str),
+    value: &mut T,
+    range: RangeInclusive<T>,
+    refused: Option<&ErrorReport>,
+) {
+    let speed = (value.to_f64().abs() * 0.01).max(if T::INTEGRAL { 0.2 } else { 0.001 });
+    field(ui, name, path, refused, |ui| ui.add(DragValue::new(value).range(range).speed(speed)));
+}
+
+/// How long, how much at a time, and how fast.
+fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    let train = &mut draft.train;
+    number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
+    number(ui, ("Batch", "train.batch"), &mut train.batch, 0..=65_536, refused);
+    number(ui, ("Accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
+    field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
+        ui.add(learning_rate(&mut train.learning_rate));
+    });
+    field(ui, "Lowest learning rate", "train.min_learning_rate", refused, |ui| {
+        ui.add(learning_rate(&mut train.min_learning_rate));
+    });
+    number(ui, ("Warm-up", "train.warmup_steps"), &mut train.warmup_steps, 0..=1_000_000, refused);
+    field(ui, "Schedule", "train.decay", refused, |ui| {
+        let name = |decay: Decay| match decay {
+            Decay::Constant => "constant",
+            Decay::Linear => "linear",
+            Decay::Cosine => "cosine",
+            Decay::WarmupStableDecay => "warm-up, stable, decay",
+        };
+        ComboBox::from_id_salt("decay").selected_text(name(train.decay)).show_ui(ui, |ui| {
+            for decay in [Decay::Constant, Decay::Linear, Decay::Cosine, Decay::WarmupStableDecay] {
+                ui.selectable_value(&mut train.decay, decay, name(decay));
+            }
+        });
+    });
+    if train.decay == Decay::WarmupStableDecay {
+        number(ui, ("Decay over", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
+    }
+    number(ui, ("Seed", "seed"), &mut draft.seed, 0..=u64::MAX, refused);
+}
+
+/// The optimizer, and what is done beside the steps.
+fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    let train = &mut draft.train;
+    field(ui, "Optimizer", "train.optimizer", refused, |ui| {
+        let name = |kind: OptimizerKind| match kind {
+            OptimizerKind::Adamw => "AdamW",
+            OptimizerKind::Adam => "Adam",
+            OptimizerKind::Sgd => "SGD",
+            OptimizerKind::Rmsprop => "RMSProp",
+        };
+        ComboBox::from_id_salt("optimizer").selected_text(name(train.optimizer)).show_ui(ui, |ui| {
+            for kind in
+                [OptimizerKind::Adamw, OptimizerKind::Adam, OptimizerKind::Sgd, OptimizerKind::Rmsprop]
+            {
+                ui.selectable_value(&mut train.optimizer, kind, name(kind));
+            }
+        });
+    });
+    number(ui, ("Weight decay", "train.weight_decay"), &mut train.weight_decay, 0.0..=10.0, refused);
+    number(ui, ("Clipping", "train.clip"), &mut train.clip, 0.0..=1000.0, refused);
+    number(ui, ("Beta 1", "train.beta1"), &mut train.beta1, 0.0..=1.0, refused);
+    number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
+    number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
+    number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
+    number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);
+    let every = "train.checkpoint_interval";
+    number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
+    number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
+    number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);
+    field(ui, "Samples begin with", "train.sample_prompt", refused, |ui| {
+        let room = ui.available_width().min(220.0);
+        ui.add(egui::TextEdit::singleline(&mut train.sample_prompt).desired_width(room));
+    });
+}

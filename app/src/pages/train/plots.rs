@@ -1,0 +1,248 @@
+//! The curves: loss, learning rate, gradient norm, speed, with other runs laid over them.
+
+use super::Context;
+use crate::format;
+use crate::state::Training;
+use crate::theme::{self, space};
+use crate::widgets::{self, Curve, CurvePlot, smoothed};
+use egui::{Popup, Slider, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::TrainEvent;
+use std::collections::BTreeSet;
+
+/// What is plotted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tab {
+    #[default]
+    Loss,
+    LearningRate,
+    GradientNorm,
+    Speed,
+}
+
+impl Tab {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Loss, "Loss"),
+        (Self::LearningRate, "Learning rate"),
+        (Self::GradientNorm, "Gradient norm"),
+        (Self::Speed, "Tokens/s"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(tab, _)| *tab == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// What a person chose about the curves.
+#[derive(Debug)]
+pub(super) struct Plots {
+    tab: Tab,
+    log: bool,
+    smooth: f64,
+    /// Runs that are laid over.
+    pub(super) overlaid: BTreeSet<String>,
+}
+
+impl Default for Plots {
+    fn default() -> Self {
+        Self { tab: Tab::Loss, log: false, smooth: 0.9, overlaid: BTreeSet::new() }
+    }
+}
+
+impl Plots {
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
+        let curves = self.curves(context, training);
+        let narrow = widgets::is_narrow(ui);
+        let mut plotted = egui::Rect::NOTHING;
+        let (_, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+            let mut asked = None;
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = space::TIGHT;
+                for (tab, name) in Tab::ALL {
+                    let words = if narrow { name.split(' ').next_back().unwrap_or(name) } else { name };
+                    if widgets::tab(ui, self.tab == tab, words).clicked() {
+                        self.tab = tab;
+                    }
+                }
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    asked = self.more_ui(ui, context, narrow);
+                    if !narrow {
+                        self.scale_ui(ui);
+                    }
+                });
+            });
+            ui.add_space(space::SMALL);
+            CurvePlot::legend_ui(ui, &curves);
+            let run = training.run.as_ref().map_or("", |run| run.name.as_str());
+            let id = format!("{run} {}", self.tab.name());
+            let plot = CurvePlot {
+                id: &id,
+                value: self.tab.name(),
+                height: if narrow { 220.0 } else { 280.0 },
+                log: self.log,
+                write: match self.tab {
+                    Tab::Loss => |value| format::loss(value as f32),
+                    Tab::LearningRate => format::scientific,
+                    Tab::GradientNorm => |value| format!("{value:.2}"),
+                    Tab::Speed => format::quantity,
+                },
+            };
+            plotted = plot.ui(ui, &curves);
+            match asked {
+                Some(More::Csv) => {
+                    ui.ctx().copy_text(curves_csv(&curves, self.tab.name()));
+                    context.asks.tell("Copied as CSV");
+                }
+                Some(More::Png) => {
+                    let name = crate::link::file_name(&format!("{run} {}", self.tab.name()), "png");
+                    let rect = plotted.expand(space::LARGE);
+                    context.asks.capture = Some(crate::app::Capture { rect, name });
+                }
+                None => {}
+            }
+        });
+        card.on_hover_cursor(egui::CursorIcon::Default);
+    }
+
+    fn scale_ui(&mut self, ui: &mut Ui) {
+        let mut log = self.log;
+        ui.checkbox(&mut log, "Log");
+        self.log = log;
+        ui.add_space(space::SMALL);
+        let means = format!("Running mean, weight {:.2}", self.smooth);
+        let slider = Slider::new(&mut self.smooth, 0.0..=0.99).show_value(false);
+        ui.scope(|ui| {
+            ui.spacing_mut().slider_width = 88.0;
+            let response = ui.add(slider).on_hover_text(means);
+            let quiet = theme::Palette::of(ui).quiet;
+            let label = ui.label(egui::RichText::new("Smooth").color(quiet));
+            response.labelled_by(label.id);
+        });
+    }
+
+    /// What stands back behind a button: other runs, copying, saving, and where it is narrow the scales.
+    fn more_ui(&mut self, ui: &mut Ui, context: &Context<'_>, narrow: bool) -> Option<More> {
+        let button = widgets::icon_button(ui, icons::ICON_MORE_VERT, "More about these curves");
+        let mut asked = None;
+        Popup::menu(&button).width(240.0).show(|ui| {
+            if narrow {
+                self.scale_ui(ui);
+                ui.separator();
+            }
+            if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked() {
+                asked = Some(More::Csv);
+            }
+            if widgets::quiet(ui, icons::ICON_IMAGE, "Save as PNG").clicked() {
+                asked = Some(More::Png);
+            }
+            let current = context.state.training.run.as_ref().map(|run| run.name.as_str());
+            let others = context.state.runs.list.iter().filter(|run| Some(run.name.as_str()) != current);
+            let names: Vec<&String> = others.rev().take(6).map(|run| &run.name).collect();
+            if !names.is_empty() {
+                ui.separator();
+                widgets::quiet_text(ui, "Lay over");
+                for name in names {
+                    let mut chosen = self.overlaid.contains(name);
+                    if ui.checkbox(&mut chosen, name).changed() {
+                        if chosen {
+                            self.overlaid.insert(name.clone());
+                        } else {
+                            self.overlaid.remove(name);
+                        }
+                    }
+                }
+            }
+        });
+        asked
+    }
+
+    fn curves(&self, context: &Context<'_>, training: &Training) -> Vec<Curve> {
+        let palette = context.palette;
+        let value = |point: &crate::state::StepPoint| match self.tab {
+            Tab::Loss => f64::from(point.loss),
+            Tab::LearningRate => point.lr,
+            Tab::GradientNorm => f64::from(point.grad_norm),
+            Tab::Speed => point.tokens_per_s,
+        };
+        let mut points = Vec::with_capacity(training.points.len());
+        let mut evaluations = Vec::new();
+        let name = training.run.as_ref().map_or("", |run| run.name.as_str());
+        if let Some(history) = context.state.runs.histories.get(name).filter(|_| training.began_at > 0) {
+            let earlier = |event: &&TrainEvent| event.step().is_some_and(|step| step <= training.began_at);
+            points.extend(history.events.iter().filter(earlier).filter_map(|event| self.point(event)));
+            evaluations.extend(history.events.iter().filter(earlier).filter_map(evaluation));
+        }
+        points.extend(training.points.iter().map(|point| [point.step as f64, value(point)]));
+        evaluations
+            .extend(training.evaluations.iter().map(|point| [point.step as f64, f64::from(point.val_loss)]));
+        let mut curves = Vec::new();
+        let [first, second, others @ ..] = palette.series;
+        let title = if self.tab == Tab::Loss { "training" } else { self.tab.name() };
+        let even = self.tab == Tab::LearningRate || self.smooth <= 0.0;
+        if !even {
+            let faint = theme::mix(palette.panel, first, 0.38);
+            curves.push(curve(String::new(), faint, points.clone(), 1.0));
+        }
+        let main = if even { points } else { smoothed(&points, self.smooth) };
+        curves.push(curve(title.to_owned(), first, main, 2.0));
+        if self.tab == Tab::Loss {
+            let marks = evaluations.len() <= 64;
+            let validation = curve("validation".to_owned(), second, evaluations, 2.0);
+            curves.push(Curve { marks, ..validation });
+        }
+        for (place, name) in self.overlaid.iter().enumerate() {
+            let Some(history) = context.state.runs.histories.get(name) else { continue };
+            let colour = others[place % others.len()];
+            let rough: Vec<[f64; 2]> = match self.tab {
+                Tab::Loss => history.events.iter().filter_map(evaluation).collect(),
+                _ => history.events.iter().filter_map(|event| self.point(event)).collect(),
+            };
+            let smooth = self.tab != Tab::Loss && !even;
+            let points = if smooth { smoothed(&rough, self.smooth) } else { rough };
+            let title = if self.tab == Tab::Loss { format!("{name} validation") } else { name.clone() };
+            curves.push(Curve { dashed: true, ..curve(title, colour, points, 1.75) });
+        }
+        curves
+    }
+
+    fn point(&self, event: &TrainEvent) -> Option<[f64; 2]> {
+        let TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, .. } = event else { return None };
+        let value = match self.tab {
+            Tab::Loss => f64::from(*loss),
+            Tab::LearningRate => *lr,
+            Tab::GradientNorm => f64::from(*grad_norm),
+            Tab::Speed => *tokens_per_s,
+        };
+        Some([*step as f64, value])
+    }
+}
+
+#[derive(Clone, Copy)]
+enum More {
+    Csv,
+    Png,
+}
+
+fn evaluation(event: &TrainEvent) -> Option<[f64; 2]> {
+    match event {
+        TrainEvent::Eval { step, val_loss, .. } => Some([*step as f64, f64::from(*val_loss)]),
+        _ => None,
+    }
+}
+
+fn curve(name: String, colour: egui::Color32, points: Vec<[f64; 2]>, width: f32) -> Curve {
+    Curve { name, colour, points, width, dashed: false, marks: false }
+}
+
+/// Curves as rows of curve, step and value.
+fn curves_csv(curves: &[Curve], value: &str) -> String {
+    let named = |curve: &Curve| match curve.name.as_str() {
+        "" => "as measured".to_owned(),
+        name => name.to_owned(),
+    };
+    let rows = curves.iter().flat_map(|curve| {
+        let name = named(curve);
+        curve.points.iter().map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
+    });
+    widgets::csv(&["curve", "step", value], rows)
+}

@@ -1,0 +1,129 @@
+//! Where a step's time goes: by part of the model, and what of it the processor spends driving the GPU.
+
+use super::Context;
+use crate::format;
+use crate::theme::{self, space};
+use crate::widgets;
+use egui::{RichText, Sense, Ui, Vec2};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, ProfileEntry, TrainingState};
+
+/// Parts that are listed; the rest is summed up.
+const LISTED: usize = 12;
+
+pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let profile = context.state.training.profile.clone();
+    let note = profile
+        .as_ref()
+        .map_or_else(String::new, |(_, step, ..)| format!("{} a step", format::milliseconds(*step)));
+    let lives = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
+    let waits = context.state.is_waiting(|command| matches!(command, Command::ProfileStep));
+    let (outbox, palette) = (&mut *context.outbox, context.palette);
+    let head = ("Where the time goes", note.as_str());
+    widgets::fold(ui, context.preferences, "train:profile", head, false, |ui, _| {
+        match &profile {
+            Some((entries, step_ms, driving_ms, method)) => {
+                summary_ui(ui, *step_ms, *driving_ms, method);
+                ui.add_space(space::SMALL);
+                bars_ui(ui, palette, entries);
+            }
+            None if lives => {
+                widgets::quiet_text(ui, "Measures one step part by part. The run goes on afterwards.");
+            }
+            None => {
+                widgets::quiet_text(ui, "While a run trains, one of its steps can be measured part by part.");
+            }
+        }
+        ui.add_enabled_ui(lives && !waits, |ui| {
+            let words = if waits { "Measuring" } else { "Measure a step" };
+            if lives && widgets::plain(ui, icons::ICON_TIMER, words).clicked() {
+                outbox.send(Command::ProfileStep);
+            }
+        });
+    });
+}
+
+fn summary_ui(ui: &mut Ui, step_ms: f64, driving_ms: f64, method: &str) {
+    let share = (driving_ms / step_ms.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+    let how = match method {
+        "timestamps" => "measured by the device's own clock",
+        _ => "measured by the processor's clock",
+    };
+    let driving = match driving_ms > 0.0 {
+        true => format!(
+            "Of these, {} ({}) the processor drives the GPU",
+            format::milliseconds(driving_ms),
+            format::percent(share)
+        ),
+        false => "The processor computes by itself".to_owned(),
+    };
+    widgets::quiet_text(ui, format!("{} a step. {driving}, {how}.", format::milliseconds(step_ms)));
+}
+
+/// Entries of one part of the model together, the slowest first.
+fn by_scope(entries: &[ProfileEntry]) -> Vec<(String, f64, usize)> {
+    let mut parts: Vec<(String, f64, usize)> = Vec::new();
+    for entry in entries {
+        match parts.iter_mut().find(|(scope, ..)| *scope == entry.scope) {
+            Some((_, ms, count)) => {
+                *ms += entry.ms;
+                *count += entry.count;
+            }
+            None => parts.push((entry.scope.clone(), entry.ms, entry.count)),
+        }
+    }
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let rest: Vec<_> = parts.split_off(parts.len().min(LISTED));
+    if !rest.is_empty() {
+        let name = format!("{} other parts", rest.len());
+        parts.push((name, rest.iter().map(|part| part.1).sum(), rest.iter().map(|part| part.2).sum()));
+    }
+    parts
+}
+
+fn bars_ui(ui: &mut Ui, palette: &theme::Palette, entries: &[ProfileEntry]) {
+    let parts = by_scope(entries);
+    let sum: f64 = parts.iter().map(|part| part.1).sum();
+    let most = parts.iter().map(|part| part.1).fold(f64::MIN_POSITIVE, f64::max);
+    let room = (ui.available_width() - 330.0).max(60.0);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for (scope, ms, count) in parts {
+        let row = ui.horizontal(|ui| {
+            ui.allocate_ui_with_layout(
+                Vec2::new(190.0, 20.0),
+                egui::Layout::left_to_right(egui::Align::Center),
+                |ui| {
+                    ui.set_min_width(190.0);
+                    ui.add(egui::Label::new(RichText::new(&scope).monospace().size(12.0)).truncate());
+                },
+            );
+            let (rect, _) = ui.allocate_exact_size(Vec2::new(room, 10.0), Sense::hover());
+            let length = rect.width() * (ms / most) as f32;
+            let bar = egui::Rect::from_min_size(rect.min, Vec2::new(length.max(1.0), rect.height()));
+            ui.painter().rect_filled(bar, 2.0, theme::mix(palette.panel, palette.accent, 0.8));
+            ui.label(format::milliseconds(ms));
+            let share = RichText::new(format::percent(ms / sum.max(f64::MIN_POSITIVE)));
+            ui.label(share.color(palette.quiet));
+        });
+        row.response.on_hover_text(format!("{count} launches"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_summed_by_scope_and_the_rest_is_one_line() {
+        let entry = |scope: String, ms| ProfileEntry { scope, kernel: "k".to_owned(), count: 2, ms };
+        let mut entries: Vec<ProfileEntry> =
+            (0..20).map(|place| entry(format!("blocks.{place}"), f64::from(place))).collect();
+        entries.push(entry("blocks.3".to_owned(), 100.0));
+        let parts = by_scope(&entries);
+        assert_eq!(parts.len(), LISTED + 1);
+        assert_eq!(parts[0], ("blocks.3".to_owned(), 103.0, 4));
+        assert_eq!(parts[LISTED].0, "8 other parts");
+        let sum: f64 = parts.iter().map(|part| part.1).sum();
+        assert!((sum - 290.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,87 @@
+//! What the model writes as it learns: always from the same words, so that its progress can be read.
+
+use super::Context;
+use crate::format;
+use crate::state::{Sample, Training};
+use crate::theme::{self, space};
+use crate::widgets;
+use egui::{Label, RichText, Ui};
+use glasshouse_protocol::TrainingState;
+
+/// Room that a sample has at least, so that the page keeps still when a longer one comes.
+const ROOM: f32 = 124.0;
+/// Earlier samples to choose from.
+const EARLIER: usize = 8;
+
+pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chosen: &mut Option<u64>) {
+    widgets::card(ui, |ui| {
+        let Some(newest) = training.samples.last() else {
+            widgets::quiet_text(ui, empty_line(context, training));
+            return;
+        };
+        if chosen.is_some_and(|step| step == newest.step) {
+            *chosen = None;
+        }
+        let shown = training.samples.iter().find(|sample| Some(sample.step) == *chosen);
+        let lives = training.state != TrainingState::Idle;
+        ui.horizontal(|ui| {
+            let title = match (shown, lives) {
+                (Some(sample), _) => format!("Wrote at step {}", format::whole(sample.step)),
+                (None, true) => "Writes now".to_owned(),
+                (None, false) => "Wrote last".to_owned(),
+            };
+            ui.label(RichText::new(title).text_style(theme::strong()));
+            let step = shown.unwrap_or(newest).step;
+            if shown.is_none() {
+                let caption = RichText::new(format!("step {}", format::whole(step)));
+                ui.label(caption.text_style(theme::caption()).color(context.palette.quiet));
+            }
+        });
+        text_ui(ui, shown.unwrap_or(newest));
+        if training.samples.len() > 1 {
+            earlier_ui(ui, &training.samples, chosen);
+        }
+    });
+}
+
+fn text_ui(ui: &mut Ui, sample: &Sample) {
+    ui.scope(|ui| {
+        ui.set_min_height(ROOM);
+        ui.set_max_width(ui.available_width().min(theme::PROSE * 1.45));
+        ui.spacing_mut().extra_text_line_spacing = 4.0;
+        let text = RichText::new(sample.text.trim()).text_style(theme::emphasis());
+        ui.add(Label::new(text).wrap().selectable(true));
+    });
+}
+
+/// Steps of earlier samples, newest first; always among them the first of all, which shows how far the model has come.
+fn earlier_ui(ui: &mut Ui, samples: &[Sample], chosen: &mut Option<u64>) {
+    let newest = samples.len() - 1;
+    let every = newest.div_ceil(EARLIER).max(1);
+    let mut places: Vec<usize> = (0..newest).rev().step_by(every).collect();
+    if places.last().is_some_and(|place| *place != 0) {
+        places.push(0);
+    }
+    ui.add_space(space::TIGHT);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = space::TIGHT;
+        if widgets::tab(ui, chosen.is_none(), "newest").clicked() {
+            *chosen = None;
+        }
+        for place in places {
+            let step = samples[place].step;
+            if widgets::tab(ui, *chosen == Some(step), &format!("step {}", format::whole(step))).clicked() {
+                *chosen = Some(step);
+            }
+        }
+    });
+}
+
+fn empty_line(context: &Context<'_>, training: &Training) -> String {
+    let lives = training.state != TrainingState::Idle;
+    match context.draft.train.sample_interval {
+        0 => "No samples: “Sample every” in the settings is 0.".to_owned(),
+        every if lives => format!("The first sample comes at step {}.", format::whole(every)),
+        _ => "This run wrote no samples.".to_owned(),
+    }
+}

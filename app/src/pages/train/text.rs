@@ -1,0 +1,21 @@
+//! The page's prose.
+
+pub(super) const WHAT: &str = "Training shows the model a piece of your text, lets it guess each next token, and moves its weights a \
+    little so that the right guess becomes likelier. One such round is a step. The number to watch is the validation loss: how \
+    surprised the model is by text that it never trains on. While it falls, the model learns.";
+
+pub(super) const EMPTY: &str = "A model needs a text and some settings. The embedded stories and a small model are a good first pair: \
+    two minutes, and you can watch it learn to write.";
+
+pub(super) const STARTING: &str = "Preparing the text and the device";
+
+/// What is done in a stage of the preparation.
+pub(super) fn stage(stage: &str) -> &'static str {
+    match stage {
+        "reading" => "Reading the text",
+        "training" => "Training the tokenizer",
+        "encoding" => "Turning the text into tokens",
+        "reused" => "The text's tokens are at hand from last time",
+        _ => STARTING,
+    }
+}

@@ -1,0 +1,76 @@
+//! Pictures of every page in both themes and three widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
+//! Without it the same windows are laid out, which must not fail, and no picture is made.
+
+mod support;
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::App;
+use glasshouse::pages::PageName;
+use glasshouse_protocol::TrainingState;
+use std::path::PathBuf;
+
+fn picture(harness: &mut Harness<'_, App>, name: &str) {
+    let Some(folder) = std::env::var_os("GLASSHOUSE_SCREENSHOTS").map(PathBuf::from) else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    harness.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
+}
+
+fn told(theme: &str, page: PageName) -> App {
+    let mut app = support::app(theme);
+    support::full(&mut app);
+    if page != PageName::Home {
+        support::tell(&mut app, support::in_training(TrainingState::Running));
+    }
+    app.open(page);
+    app
+}
+
+#[test]
+fn every_page_in_both_themes_and_three_widths() {
+    for theme in ["dark", "light"] {
+        for page in PageName::ALL {
+            for (width, height) in [(1280.0, 820.0), (800.0, 760.0), (420.0, 820.0)] {
+                if width < 1000.0 && theme == "light" {
+                    continue;
+                }
+                let mut app = told(theme, page);
+                if page != PageName::Home {
+                    support::tell(&mut app, [support::profile()]);
+                }
+                let mut window = support::window(app, width, height);
+                if page == PageName::Runs {
+                    window.get_by_label("1-first-stories").click();
+                    window.run_steps(2);
+                    let history = support::history("1-first-stories", 1e-3);
+                    support::tell(window.state_mut(), [history]);
+                    window.run_steps(2);
+                }
+                picture(&mut window, &format!("{}-{theme}-{width}", page.key()));
+            }
+        }
+    }
+}
+
+#[test]
+fn states_beside_the_usual_one() {
+    for theme in ["dark", "light"] {
+        let mut app = support::app(theme);
+        support::tell(&mut app, [support::ready()]);
+        app.open(PageName::Train);
+        picture(&mut support::window(app, 1280.0, 820.0), &format!("train-empty-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        app.open(PageName::Runs);
+        let mut window = support::window(app, 1280.0, 1100.0);
+        for run in ["1-first-stories", "2-llama-tiny"] {
+            window.get_by_label(run).click();
+            window.run_steps(2);
+        }
+        let histories = [support::history("1-first-stories", 1e-3), support::history("2-llama-tiny", 5e-4)];
+        support::tell(window.state_mut(), histories);
+        window.run_steps(2);
+        picture(&mut window, &format!("runs-compare-{theme}"));
+    }
+}
