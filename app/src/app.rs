@@ -93,7 +93,7 @@ struct PlanKey {
 }
 
 impl App {
-    /// An application on a link, with what the person preferred last time. The caller has installed the theme's fonts.
+    /// An application on a link, with what the person preferred last time. [`theme::prepare`] comes before the first frame.
     ///
     /// # Errors
     /// A preset that does not exist.

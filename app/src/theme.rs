@@ -7,7 +7,6 @@ mod fonts;
 mod heat;
 mod style;
 
-pub use fonts::install_fonts;
 pub use heat::{magnitude, signed};
 pub use style::{apply, caption, emphasis, number, quiet_strong, section, strong, title};
 
@@ -88,6 +87,12 @@ impl Palette {
     pub fn chosen(&self) -> Color32 {
         mix(self.raised, self.accent, 0.16)
     }
+}
+
+/// Gives a context fonts and styles. Before its first frame, since a frame that has begun keeps the style that it began with.
+pub fn prepare(context: &egui::Context, preferences: &crate::app::Preferences) {
+    fonts::install_fonts(context);
+    apply(context, preferences);
 }
 
 /// The colour a share of the way from one to another.

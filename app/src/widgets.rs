@@ -19,7 +19,7 @@ mod term;
 
 pub use banner::{advice, banner, hint_line};
 pub use bars::{Part, memory_bar, progress_bar};
-pub use buttons::{hero, icon_button, plain, primary, quiet, segmented, tab};
+pub use buttons::{hero, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use curves::{Curve, CurvePlot, smoothed};
 pub use field::{field, field_error};
 pub use fold::{fold, is_open, what_is_this};

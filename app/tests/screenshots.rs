@@ -3,6 +3,7 @@
 
 mod support;
 
+use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::App;
@@ -40,7 +41,7 @@ fn every_page_in_both_themes_and_three_widths() {
                 }
                 let mut window = support::window(app, width, height);
                 if page == PageName::Runs {
-                    window.get_by_label("1-first-stories").click();
+                    window.get_by_role_and_label(Role::Row, "1-first-stories").click();
                     window.run_steps(2);
                     let history = support::history("1-first-stories", 1e-3);
                     support::tell(window.state_mut(), [history]);
@@ -65,7 +66,7 @@ fn states_beside_the_usual_one() {
         app.open(PageName::Runs);
         let mut window = support::window(app, 1280.0, 1100.0);
         for run in ["1-first-stories", "2-llama-tiny"] {
-            window.get_by_label(run).click();
+            window.get_by_role_and_label(Role::Row, run).click();
             window.run_steps(2);
         }
         let histories = [support::history("1-first-stories", 1e-3), support::history("2-llama-tiny", 5e-4)];

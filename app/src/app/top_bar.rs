@@ -113,19 +113,20 @@ impl App {
         let mut go = false;
         let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2);
         frame.inner_margin(Margin { left: 4, right: 12, top: 2, bottom: 2 }).show(ui, |ui| {
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            // From right to left, as the bar's end is laid out.
+            ui.horizontal(|ui| {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
+                let label = Label::new(words).sense(egui::Sense::click());
+                go = ui.add(label).on_hover_text("Go to Train").clicked();
+                if !narrow {
+                    widgets::progress_bar(ui, share, 72.0);
+                }
                 match &command {
                     Some(_) => pressed = widgets::icon_button(ui, icon, name).clicked(),
                     None => {
                         ui.label(icon.rich_text().size(18.0).color(palette.quiet));
                     }
                 }
-                if !narrow {
-                    widgets::progress_bar(ui, share, 72.0);
-                }
-                let label = Label::new(words).sense(egui::Sense::click());
-                go = ui.add(label).on_hover_text("Go to Train").clicked();
             });
         });
         if go {

@@ -33,7 +33,10 @@ impl HomePage {
                         ui.set_width(theme::PROSE.min(ui.available_width() * 0.55));
                         first_step_ui(ui, context);
                     });
-                    ui.vertical(|ui| own_text_ui(ui, context));
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.x = space::SMALL;
+                        own_text_ui(ui, context);
+                    });
                 });
             } else {
                 first_step_ui(ui, context);

@@ -157,7 +157,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let slider = Slider::new(&mut scale, 0.8..=1.6)
                 .step_by(0.1)
                 .custom_formatter(|value, _| format!("{:.0} %", value * 100.0));
-            let response = ui.add(slider).labelled_by(label.id);
+            let response = widgets::slider(ui, slider).labelled_by(label.id);
             if response.dragged() {
                 ui.data_mut(|data| data.insert_temp(id, scale));
             } else {

@@ -112,10 +112,12 @@ impl TrainPage {
                 ui.allocate_ui(Vec2::new(NUMBERS, 0.0), |ui| {
                     ui.vertical(|ui| {
                         ui.set_width(NUMBERS);
+                        ui.spacing_mut().item_spacing.x = space::SMALL;
                         controls::numbers_ui(ui, context, training, &mut self.change);
                     });
                 });
                 ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::SMALL;
                     self.plots.ui(ui, context, training);
                     ui.add_space(space::SMALL);
                     samples::samples_ui(ui, context, training, &mut self.sample);

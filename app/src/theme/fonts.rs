@@ -12,7 +12,7 @@ const REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.ttf");
 const STRONG: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.ttf");
 
 /// Gives a context the fonts. Once, before the first frame.
-pub fn install_fonts(context: &Context) {
+pub(super) fn install_fonts(context: &Context) {
     let mut fonts = FontDefinitions::default();
     fonts.font_data.insert("Inter".to_owned(), Arc::new(FontData::from_static(REGULAR)));
     fonts.font_data.insert("Inter SemiBold".to_owned(), Arc::new(FontData::from_static(STRONG)));

@@ -119,6 +119,15 @@ pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Respon
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 
+/// A slider with a handle of modest size.
+pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = 18.0;
+        ui.add(slider)
+    })
+    .inner
+}
+
 /// A choice of a few, side by side. Whether it changed.
 pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, value: &mut T, choices: &[(T, &str)]) -> bool {
     let palette = Palette::of(ui);

@@ -47,18 +47,23 @@ impl CurvePlot<'_> {
         let font = theme::caption().resolve(ui.style());
         let most = (ui.available_width() * 1.5).max(64.0) as usize;
         let (write, value, log) = (self.write, self.value.to_owned(), self.log);
+        let tick = |value: f64, step: f64| match value.abs().max(step) {
+            size if size >= 1000.0 => format::quantity(value),
+            size if size < 0.01 => format::scientific(value),
+            _ => format!("{value:.*}", decimals(step)),
+        };
         let axis =
-            |axis: AxisHints<'static>| axis.tick_label_font(font.clone()).tick_label_color(palette.quiet);
+            |hints: AxisHints<'static>| hints.tick_label_font(font.clone()).tick_label_color(palette.quiet);
         let steps = axis(AxisHints::new_x().formatter(|mark, _| step_label(mark.value)));
-        let values = axis(
-            AxisHints::new_y()
-                .min_thickness(52.0)
-                .formatter(move |mark, _| write(if log { 10_f64.powf(mark.value) } else { mark.value })),
-        );
+        let values = axis(AxisHints::new_y().min_thickness(46.0).formatter(move |mark, _| match log {
+            true => write(10_f64.powf(mark.value)),
+            false => tick(mark.value, mark.step_size),
+        }));
         let plot = Plot::new(self.id)
             .height(self.height)
             .show_background(false)
             .show_axes(true)
+            .show_grid([false, true])
             .grid_color(theme::mix(palette.hairline, palette.quiet, 0.3))
             .cursor_color(palette.hairline)
             .set_margin_fraction(Vec2::new(0.01, 0.08))
@@ -115,6 +120,11 @@ impl CurvePlot<'_> {
             }
         });
     }
+}
+
+/// Decimals that tell steps of an axis apart.
+fn decimals(step: f64) -> usize {
+    if step > 0.0 { (-step.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 }
 }
 
 fn step_label(step: f64) -> String {

@@ -1,6 +1,5 @@
 //! Folds, whose state is remembered with the preferences, and each page's "what is this?".
 
-use super::layout::prose;
 use crate::app::Preferences;
 use crate::theme::{self, CONTROL, Palette, space};
 use egui::{Align2, FontId, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
@@ -76,30 +75,21 @@ pub fn what_is_this(ui: &mut Ui, preferences: &mut Preferences, page: &str, text
     if !is_open(preferences, &name, true) {
         return;
     }
-    let palette = Palette::of(ui);
-    ui.horizontal_top(|ui| {
-        let width = (ui.available_width() - 64.0).min(theme::PROSE + 120.0);
-        ui.allocate_ui(Vec2::new(width, 0.0), |ui| {
-            ui.visuals_mut().override_text_color = Some(palette.quiet);
-            ui.set_width(width);
-            prose_wide(ui, text);
-        });
-        let hide = ui.add(
-            egui::Button::new(RichText::new("Hide").color(palette.quiet).text_style(theme::caption()))
-                .fill(egui::Color32::TRANSPARENT),
-        );
-        hide.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Hide the explanation"));
-        if hide.clicked() {
+    let quiet = Palette::of(ui).quiet;
+    let width = ui.available_width().min(theme::PROSE + 160.0);
+    ui.allocate_ui(Vec2::new(width, 0.0), |ui| {
+        ui.set_width(width);
+        ui.spacing_mut().extra_text_line_spacing = 3.0;
+        ui.add(egui::Label::new(RichText::new(text).color(quiet)).wrap());
+    });
+    ui.scope(|ui| {
+        ui.spacing_mut().button_padding.x = 0.0;
+        ui.spacing_mut().interact_size.y = 18.0;
+        let words = RichText::new("Hide this").text_style(theme::caption()).color(quiet).underline();
+        let hide = ui.add(egui::Button::new(words).fill(egui::Color32::TRANSPARENT).min_size(Vec2::ZERO));
+        if hide.on_hover_text("The question mark beside the title brings it back").clicked() {
             preferences.folds.insert(name, false);
         }
     });
     ui.add_space(space::MEDIUM);
-}
-
-fn prose_wide(ui: &mut Ui, text: &str) {
-    if super::is_narrow(ui) {
-        ui.add(egui::Label::new(text).wrap());
-    } else {
-        prose(ui, text);
-    }
 }

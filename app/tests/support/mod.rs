@@ -59,16 +59,26 @@ pub fn forget(app: &mut App) {
 }
 
 /// A window of a size around an application. Frames are drawn only when asked for.
-pub fn window(app: App, width: f32, height: f32) -> Harness<'static, App> {
-    let mut harness =
-        Harness::builder().with_size(egui::vec2(width, height)).with_max_steps(16).build_ui_state(
-            |ui, app: &mut App| {
+pub fn window(mut app: App, width: f32, height: f32) -> Harness<'static, App> {
+    let preferences = app.preferences().clone();
+    let builder = Harness::builder().with_size(egui::vec2(width, height)).with_max_steps(16);
+    let mut prepared = false;
+    let mut harness = builder.build_ui_state(
+        move |ui, app: &mut App| {
+            // The harness draws a frame at once, which is too early for the fonts.
+            if std::mem::replace(&mut prepared, true) {
                 app.receive();
-                app.ui(ui);
-            },
-            app,
-        );
-    theme::install_fonts(&harness.ctx);
+                // The harness draws a margin, which a window has not.
+                let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
+                let mut ui = ui.new_child(whole);
+                ui.set_clip_rect(ui.ctx().content_rect());
+                app.ui(&mut ui);
+            } else {
+                theme::prepare(ui.ctx(), &preferences);
+            }
+        },
+        app,
+    );
     harness.run_steps(3);
     harness
 }

@@ -50,16 +50,17 @@ impl Cards {
         }
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", project.name)));
         let inner = rect.shrink(space::LARGE);
-        ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
-            ui.set_clip_rect(rect.intersect(ui.clip_rect()));
-            self.head_ui(ui, context, project);
-            widgets::sparkline(ui, &project.curve, Vec2::new(inner.width(), 40.0), palette.series[0]);
-            let text = match last_sentence(&project.sample) {
-                "" => "Nothing written yet".to_owned(),
-                sentence => format!("“{sentence}”"),
-            };
-            two_lines(ui, &text, inner.width(), palette.quiet);
-        });
+        let layout = egui::Layout::top_down(egui::Align::Min);
+        let mut inside = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
+        inside.spacing_mut().item_spacing = Vec2::new(space::SMALL, space::TIGHT);
+        inside.set_clip_rect(rect.intersect(ui.clip_rect()));
+        self.head_ui(&mut inside, context, project);
+        widgets::sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), 40.0), palette.series[0]);
+        let text = match last_sentence(&project.sample) {
+            "" => "Nothing written yet".to_owned(),
+            sentence => format!("“{sentence}”"),
+        };
+        two_lines(&mut inside, &text, inner.width(), palette.quiet);
         foot_ui(ui, context, project, inner);
         if response.clicked() {
             if !open {

@@ -71,7 +71,6 @@ impl Plots {
                     }
                 });
             });
-            ui.add_space(space::SMALL);
             CurvePlot::legend_ui(ui, &curves);
             let run = training.run.as_ref().map_or("", |run| run.name.as_str());
             let id = format!("{run} {}", self.tab.name());
@@ -113,7 +112,7 @@ impl Plots {
         let slider = Slider::new(&mut self.smooth, 0.0..=0.99).show_value(false);
         ui.scope(|ui| {
             ui.spacing_mut().slider_width = 88.0;
-            let response = ui.add(slider).on_hover_text(means);
+            let response = widgets::slider(ui, slider).on_hover_text(means);
             let quiet = theme::Palette::of(ui).quiet;
             let label = ui.label(egui::RichText::new("Smooth").color(quiet));
             response.labelled_by(label.id);
