@@ -12,7 +12,7 @@ use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Run, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::train::{Options, Progress, TrainEvent, metrics};
+use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, metrics};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, RunConfig, TrainConfig};
 use pollster::block_on;
@@ -441,4 +441,256 @@ fn the_other_schedules_have_their_shapes() {
     assert_eq!(at(Decay::Linear, 0), linear);
     assert_eq!(at(Decay::WarmupStableDecay, 0), [0.1, 0.5, 0.9, 1.0, 1.0, 1.0, 1.0, 0.6, 0.28, 0.2, 0.2]);
     assert_eq!(at(Decay::WarmupStableDecay, 20), [0.1, 0.5, 0.9, 1.0, 1.0, 1.0, 0.6, 0.4, 0.24, 0.2, 0.2]);
+}
+
+#[test]
+fn a_change_in_training_is_recorded_and_resuming_after_it_repeats_the_bits() {
+    let (_folder, project) = project();
+    let store = store();
+    // The change comes after step 33, between an evaluation and a checkpoint.
+    let change_at_33 = |run: &Run, until: u64| {
+        let mut events =
+            session(run, &store, "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+        let rest = with_trainer(run, &store, "cpu", Options::default(), |trainer| {
+            let mut events = vec![block_on(trainer.change(Some(3e-3), Some(50))).unwrap()];
+            loop {
+                match block_on(trainer.next()).unwrap() {
+                    Progress::Event(event) => {
+                        let enough = event.step() == Some(until) && matches!(event, TrainEvent::Step { .. });
+                        events.push(event);
+                        if enough {
+                            return events;
+                        }
+                    }
+                    Progress::SampleDue(request) => {
+                        let text = format!("{} and {} tokens", request.prompt, request.tokens);
+                        events.push(trainer.sample_written(text).unwrap());
+                    }
+                    Progress::Over => return events,
+                }
+            }
+        });
+        events.extend(rest.unwrap());
+        events
+    };
+    let straight = create(&project, &config());
+    let events = change_at_33(&straight, u64::MAX);
+    assert!(
+        notices(&events)[0]
+            .contains("from step 34 on: learning rate 0.003 instead of 0.01, 50 steps instead of 60")
+    );
+    let rate = |events: &[TrainEvent], wanted: u64| {
+        events.iter().find_map(|event| match event {
+            TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
+            _ => None,
+        })
+    };
+    assert_eq!(rate(&events, 33), Some(config().train.learning_rate_at(32)));
+    let changed = straight.config().unwrap();
+    assert_eq!(changed.train.min_learning_rate, config().train.min_learning_rate * 0.3);
+    assert_eq!(rate(&events, 34), Some(changed.train.learning_rate_at(33)));
+    assert!(matches!(events.last(), Some(TrainEvent::Done { step: 50, finished: true, .. })));
+    let recorded = metrics::read(&straight.metrics_path()).unwrap();
+    let place = |wanted: &dyn Fn(&TrainEvent) -> bool| recorded.iter().position(wanted).unwrap();
+    let notice = place(&|event| matches!(event, TrainEvent::Notice { .. }));
+    assert!(
+        place(&|event| event.step() == Some(33)) < notice
+            && notice < place(&|event| event.step() == Some(34))
+    );
+
+    // A program that dies four steps after the change.
+    let died = create(&project, &config());
+    change_at_33(&died, 37);
+    let rest = session(&died, &store, "cpu", Options::default()).unwrap();
+    assert_eq!(notices(&rest), [""; 0]);
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&events));
+    let steps = |run: &Run| {
+        let mut events = numbers(&metrics::read(&run.metrics_path()).unwrap());
+        events.retain(|event| matches!(event, TrainEvent::Step { .. } | TrainEvent::Eval { .. }));
+        events
+    };
+    assert_eq!(steps(&died), steps(&straight));
+}
+
+#[test]
+fn a_change_that_breaks_a_rule_changes_nothing() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    with_trainer(&run, &store(), "cpu", Options { stop_after: Some(10), ..Options::default() }, |trainer| {
+        while trainer.step() < 10 {
+            block_on(trainer.next()).unwrap();
+        }
+        let message = |rate, steps, trainer: &mut Trainer<'_>| {
+            block_on(trainer.change(rate, steps)).unwrap_err().to_string()
+        };
+        assert!(message(Some(-1.0), None, trainer).contains("train.learning_rate = -1 must"));
+        assert!(message(None, Some(0), trainer).contains("train.steps = 0 must"));
+        assert!(message(None, Some(10), trainer).contains("10 steps are done already"));
+        assert_eq!((trainer.config(), run.config().unwrap()), (&config(), config()));
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_step_can_be_taken_alone_and_gives_the_same_numbers() {
+    let (_folder, project) = project();
+    let straight = session(&create(&project, &config()), &store(), "cpu", Options::default()).unwrap();
+    let run = create(&project, &config());
+    let single = with_trainer(&run, &store(), "cpu", Options::default(), |trainer| {
+        trainer.set_group_steps(1);
+        trainer.set_group_seconds(1e9);
+        let mut events = Vec::new();
+        loop {
+            let before = trainer.step();
+            match block_on(trainer.next()).unwrap() {
+                Progress::Event(event) => events.push(event),
+                Progress::SampleDue(request) => {
+                    let text = format!("{} and {} tokens", request.prompt, request.tokens);
+                    events.push(trainer.sample_written(text).unwrap());
+                }
+                Progress::Over => return events,
+            }
+            assert!(trainer.step() <= before + 1);
+        }
+    });
+    let single = single.unwrap();
+    assert_eq!(numbers(&single), numbers(&straight));
+    assert_eq!(last_checkpoint(&single), last_checkpoint(&straight));
+}
+
+#[test]
+fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train.milestone_interval = 25;
+    let run = create(&project, &config);
+    session(&run, &store(), "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+    session(&run, &store(), "cpu", Options::default()).unwrap();
+    let summary = run.summary().unwrap();
+    let steps = |resumable: bool| -> Vec<u64> {
+        let wanted = summary.checkpoints.iter().filter(|checkpoint| checkpoint.resumable == resumable);
+        wanted.map(|checkpoint| checkpoint.step).collect()
+    };
+    assert_eq!(steps(false), [0, 25, 50, 60]);
+    assert_eq!(steps(true).last(), Some(&60));
+    // Milestones change no number.
+    let without = session(&create(&project, &self::config()), &store(), "cpu", Options::default()).unwrap();
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let parameters = &graphs.train.parameters;
+    let last = checkpoints.load_named("latest", parameters, Content::WeightsAndMoments).unwrap();
+    let path = steps_path(&without);
+    let other =
+        glasshouse_engine::train::checkpoint::read_state(&path, parameters, Content::WeightsAndMoments);
+    assert_eq!(last.state, other.unwrap().1);
+    let milestone =
+        checkpoints.load_named("milestone-00000060.safetensors", parameters, Content::Weights).unwrap();
+    let apart = last.state.parameters.iter().zip(&milestone.state.parameters);
+    assert!(apart.clone().all(|(one, other)| (one - other).abs() <= 1e-3 * one.abs().max(1e-4)));
+    assert!(apart.clone().any(|(one, other)| one != other));
+}
+
+/// The file of the last checkpoint event.
+fn steps_path(events: &[TrainEvent]) -> std::path::PathBuf {
+    let path = events.iter().rev().find_map(|event| match event {
+        TrainEvent::Checkpoint { path, .. } => Some(path.into()),
+        _ => None,
+    });
+    path.unwrap()
+}
+
+#[test]
+fn a_restored_run_goes_on_in_the_bits_of_the_first() {
+    let (_folder, project) = project();
+    let store = store();
+    let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
+    let run = create(&project, &config());
+    session(&run, &store, "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+    let files = |run: &Run| -> Vec<String> {
+        run.summary().unwrap().checkpoints.into_iter().map(|checkpoint| checkpoint.file).collect()
+    };
+    let before = files(&run);
+    let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
+    let restored = project.restore(&run, of_30).unwrap();
+    assert_eq!(files(&run), before);
+    assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
+    assert!(restored.summary().unwrap().notes.contains(of_30));
+    let recorded = metrics::read(&restored.metrics_path()).unwrap();
+    assert_eq!(recorded.last().and_then(TrainEvent::step), Some(30));
+    let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
+    assert_eq!(notices(&rest), [""; 0]);
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
+    let error = project.restore(&run, "step-00000031-000009.safetensors").unwrap_err().to_string();
+    assert!(error.contains("step-00000031"), "{error}");
+    assert_eq!(project.runs().unwrap().len(), 3);
+}
+
+#[test]
+fn a_run_restored_from_a_milestone_begins_with_its_weights() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train.milestone_interval = 60;
+    let run = create(&project, &config);
+    let first = session(&run, &store(), "cpu", Options::default()).unwrap();
+    let restored = project.restore(&run, "milestone-00000060.safetensors").unwrap();
+    let options = Options { stop_after: Some(1), ..Options::default() };
+    // No metrics are there yet, so the tests' session would start rather than resume it.
+    std::fs::write(restored.metrics_path(), "").unwrap();
+    let events = session(&restored, &store(), "cpu", options).unwrap();
+    let evaluation = |events: &[TrainEvent], wanted: u64| {
+        events.iter().find_map(|event| match event {
+            TrainEvent::Eval { step, val_loss, .. } if *step == wanted => Some(*val_loss),
+            _ => None,
+        })
+    };
+    let (end, start) = (evaluation(&first, 60).unwrap(), evaluation(&events, 0).unwrap());
+    assert!((end - start).abs() < 1e-3, "{end} {start}");
+    assert_eq!(restored.record().unwrap().step, 1);
+}
+
+#[test]
+fn the_clock_saves_where_steps_do_not() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train.checkpoint_interval = 0;
+    config.train.eval_interval = 0;
+    config.train.checkpoint_seconds = 1;
+    config.train.milestone_interval = 0;
+    let run = create(&project, &config);
+    let events = with_trainer(&run, &store(), "cpu", Options::default(), |trainer| {
+        trainer.set_group_steps(1);
+        let mut events = Vec::new();
+        loop {
+            match block_on(trainer.next()).unwrap() {
+                Progress::Event(event) => {
+                    if event.step() == Some(40) {
+                        std::thread::sleep(std::time::Duration::from_millis(1100));
+                    }
+                    events.push(event);
+                }
+                Progress::SampleDue(_) => {}
+                Progress::Over => return events,
+            }
+        }
+    });
+    let saved = steps_of(&events.unwrap(), |event| matches!(event, TrainEvent::Checkpoint { .. }));
+    assert!(saved.len() >= 2 && saved.iter().any(|step| (41..60).contains(step)), "{saved:?}");
+}
+
+#[test]
+fn notes_written_during_training_stay() {
+    let (_folder, project) = project();
+    let run = create(&project, &config());
+    session_until(&run, &store(), "cpu", Options::default(), |event| {
+        if event.step() == Some(20) && matches!(event, TrainEvent::Step { .. }) {
+            run.set_notes("the one with\ndropout").unwrap();
+            run.set_foretold_seconds(12.5).unwrap();
+        }
+        false
+    })
+    .unwrap();
+    let summary = run.summary().unwrap();
+    assert_eq!((summary.notes.as_str(), summary.foretold_seconds), ("the one with\ndropout", Some(12.5)));
+    assert_eq!((summary.state.as_str(), summary.step, summary.steps), ("finished", 60, 60));
+    assert_eq!(summary.shape, "2 layers · 16 channels · window 16");
 }

@@ -8,7 +8,7 @@ pub mod lanes;
     not(target_arch = "wasm32"),
     allow(dead_code, reason = "natively it stands here for its tests alone")
 )]
-mod memory_files;
+pub mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod parallel;

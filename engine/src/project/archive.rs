@@ -1,170 +1,286 @@
-//! A project as one `.glasshouse` file: a zip of its folder, to carry it between a desktop and a browser.
+//! A project as one file, `.glasshouse`: a zip of its folder, to carry it between a desktop and a browser.
 //!
-//! Such a file may come from anyone. Nothing is written outside the folder that it is unpacked into, and its sizes are
-//! checked before anything is read.
+//! The same project gives the same bytes: entries come in the order of their names, without times. Such a file may come from
+//! anyone, so everything that it claims is checked before a byte is unpacked: how many entries, how long each and all of
+//! them, and that every name is a plain path inside the project. What is unpacked goes to a folder that gets its name only
+//! when it is whole ([`super::shelf::Shelf::import`]).
 
+use super::{LARGEST_RECORD, MARKER, Project};
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{PROJECT_LOCK, files};
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-/// Most files of a project.
-const MOST_FILES: usize = 100_000;
-/// Most bytes of all its files together.
-const MOST_BYTES: u64 = 16 << 30;
+/// The file's extension.
+pub const EXTENSION: &str = "glasshouse";
 
-/// Packs a project's folder, without locks and what a crash left unfinished.
+/// Most entries that are unpacked.
+const MOST_ENTRIES: usize = 20_000;
+/// Most bytes that they may have together: several times what one device trains.
+const MOST_BYTES: u64 = 64 << 30;
+/// An entry that claims to unpack to more than this many times its packed bytes is no honest one: deflate ends near 1032.
+const LARGEST_RATIO: u64 = 1100;
+/// Longest name.
+const LONGEST_NAME: usize = 512;
+/// Bytes unpacked at a time.
+const CHUNK: u64 = 1 << 20;
+
+/// Whether a file belongs to programs at work rather than to the project: locks, and what is not whole yet.
+fn is_transient(name: &str) -> bool {
+    name == PROJECT_LOCK
+        || name == "lock"
+        || name.starts_with(".partial")
+        || name.ends_with(".partial")
+        || name.ends_with(".lock")
+}
+
+/// The files of a project with `/` between names, sorted; links and what belongs to programs at work are left out.
+pub(super) fn names_of(folder: &Path) -> Result<Vec<String>> {
+    fn walk(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
+        for entry in files::read_dir(folder).map_err(Error::io(folder))? {
+            let entry = entry.map_err(Error::io(folder))?;
+            let path = entry.path();
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if is_transient(&name) {
+                continue;
+            }
+            let kind = entry.file_type().map_err(Error::io(&path))?;
+            if kind.is_dir() {
+                walk(&path, &format!("{prefix}{name}/"), names)?;
+            } else if kind.is_file() {
+                names.push(format!("{prefix}{name}"));
+            }
+        }
+        Ok(())
+    }
+    let mut names = Vec::new();
+    walk(folder, "", &mut names)?;
+    names.sort();
+    Ok(names)
+}
+
+/// Packs the project in a folder.
+///
+/// # Errors
+/// No project, or a file that cannot be read.
 pub fn pack(folder: &Path) -> Result<Vec<u8>> {
-    super::Project::open(folder)?;
+    Project::open(folder)?;
     pack_folder(folder)
 }
 
-/// Packs any folder. The same files give the same bytes.
-pub fn pack_folder(folder: &Path) -> Result<Vec<u8>> {
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    // Without times, so that equal projects are equal files.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default())
-        .large_file(true);
-    let failed =
-        |error: zip::result::ZipError| Error::bad_file(folder, format!("could not be packed: {error}"));
-    for path in files_below(folder)? {
-        let inside = path.strip_prefix(folder).unwrap_or(&path);
-        let names: Vec<_> = inside.iter().map(|name| name.to_string_lossy()).collect();
-        writer.start_file(names.join("/"), options).map_err(failed)?;
-        let content = files::read(&path).map_err(Error::io(&path))?;
-        writer.write_all(&content).map_err(Error::io(&path))?;
-    }
-    Ok(writer.finish().map_err(failed)?.into_inner())
-}
-
-/// Unpacks a `.glasshouse` file into a folder, which is made.
+/// Packs any folder: an exported model, say.
 ///
 /// # Errors
-/// It is no zip, is damaged, leads outside the folder, is too large, or holds no project of this version. What was
-/// written by then is the caller's to remove.
-pub fn unpack(content: &[u8], folder: &Path) -> Result<()> {
-    let damaged = |reason: String| Error::bad_file("project file", format!("{reason}; nothing was imported"));
-    let bad_zip =
-        |error: zip::result::ZipError| damaged(format!("this is no whole .glasshouse file ({error})"));
-    let mut archive = ZipArchive::new(Cursor::new(content)).map_err(bad_zip)?;
-    if archive.len() > MOST_FILES {
-        return Err(damaged(format!("it holds {} files, more than any project", archive.len())));
+/// A file that cannot be read.
+pub fn pack_folder(folder: &Path) -> Result<Vec<u8>> {
+    let contents = names_of(folder)?.into_iter().map(|name| {
+        let path = folder.join(&name);
+        let bytes = files::read(&path).map_err(Error::io(path))?;
+        Ok((name, bytes))
+    });
+    pack_files(contents)
+}
+
+fn pack_files(contents: impl Iterator<Item = Result<(String, Vec<u8>)>>) -> Result<Vec<u8>> {
+    let internal = |error: zip::result::ZipError| Error::Internal(format!("packing a project: {error}"));
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for content in contents {
+        let (name, bytes) = content?;
+        // Weights and tokens hardly shrink at higher levels, and take their time.
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(4))
+            .last_modified_time(DateTime::default())
+            .unix_permissions(0o644)
+            .large_file(bytes.len() as u64 >= u64::from(u32::MAX));
+        writer.start_file(&name, options).map_err(internal)?;
+        writer.write_all(&bytes).map_err(|error| internal(error.into()))?;
     }
-    let mut left = MOST_BYTES;
-    for number in 0..archive.len() {
-        let mut entry = archive.by_index(number).map_err(bad_zip)?;
-        if entry.is_dir() {
-            continue;
-        }
-        let name = entry.name().map_err(bad_zip)?.into_owned();
-        let place = inner_path(&name).filter(|_| !entry.is_symlink());
-        let place = place.ok_or_else(|| damaged(format!("{name:?} leads outside the project")))?;
-        if entry.size() > left {
-            return Err(damaged(format!("it unpacks to more than {MOST_BYTES} bytes")));
-        }
-        let path = folder.join(place);
-        if let Some(parent) = path.parent() {
-            files::create_dir_all(parent).map_err(Error::io(parent))?;
-        }
-        // The size that is written there may be a lie: no more than that is read.
-        let size = entry.size();
-        let mut output = files::File::create(&path).map_err(Error::io(&path))?;
-        let written = std::io::copy(&mut entry.by_ref().take(size.saturating_add(1)), &mut output);
-        let written = written.map_err(|error| damaged(format!("{name:?} is damaged ({error})")))?;
-        if written != size {
-            return Err(damaged(format!("{name:?} is not as long as it says")));
-        }
-        left -= written;
+    Ok(writer.finish().map_err(internal)?.into_inner())
+}
+
+/// A packed project that was looked through: it is safe to unpack.
+#[derive(Debug)]
+pub struct Archive<'bytes> {
+    zip: ZipArchive<Cursor<&'bytes [u8]>>,
+    /// Name and length of each entry that is a file, in the order of the file's list.
+    entries: Vec<(usize, PathBuf, u64)>,
+    name: String,
+}
+
+impl<'bytes> Archive<'bytes> {
+    /// Looks a file's bytes through.
+    ///
+    /// # Errors
+    /// One sentence: no zip, no project of ours or of another version, or a claim that is not safe to follow.
+    pub fn read(bytes: &'bytes [u8]) -> Result<Self> {
+        Self::look_through(bytes).map_err(|reason| {
+            Error::Refused(format!("this is no .{EXTENSION} file that can be opened: {reason}"))
+        })
     }
-    super::Project::open(folder).map(|_| ()).map_err(|error| match error {
-        Error::BadFile { reason, .. } => damaged(reason),
-        other => other,
+
+    fn look_through(bytes: &'bytes [u8]) -> Result<Self, String> {
+        let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+        if zip.len() > MOST_ENTRIES {
+            return Err(format!("it has {} entries, and {MOST_ENTRIES} are possible", zip.len()));
+        }
+        let (mut entries, mut sum, mut seen) = (Vec::new(), 0_u64, BTreeSet::new());
+        for number in 0..zip.len() {
+            let entry = zip.by_index_raw(number).map_err(|error| error.to_string())?;
+            let name = entry.name().map_err(|error| error.to_string())?.into_owned();
+            if entry.is_symlink() {
+                return Err(format!("`{name}` is a link, which a project never has"));
+            }
+            if entry.encrypted() {
+                return Err(format!("`{name}` is encrypted"));
+            }
+            let method = entry.compression();
+            if !matches!(method, CompressionMethod::Deflated | CompressionMethod::Stored) {
+                return Err(format!("`{name}` is packed by {method}, which is not known here"));
+            }
+            let path = safe_path(&name)?;
+            let length = entry.size();
+            sum = sum
+                .checked_add(length)
+                .filter(|sum| *sum <= MOST_BYTES)
+                .ok_or_else(|| format!("it unpacks to more than {} GiB", MOST_BYTES >> 30))?;
+            let packed = entry.compressed_size();
+            if packed > bytes.len() as u64 || length > packed.saturating_mul(LARGEST_RATIO) {
+                return Err(format!("`{name}` claims {length} bytes out of {packed}"));
+            }
+            if entry.is_dir() {
+                continue;
+            }
+            // A file system that takes small for large letters would write two entries to one place.
+            if !seen.insert(name.to_lowercase()) {
+                return Err(format!("it has `{name}` twice"));
+            }
+            let transient = path.iter().any(|part| is_transient(&part.to_string_lossy()));
+            if !transient {
+                entries.push((number, path, length));
+            }
+        }
+        let name = marker_name(&mut zip, &entries)?;
+        Ok(Self { zip, entries, name })
+    }
+
+    /// What the project is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes that it takes when it is unpacked.
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|(_, _, length)| length).sum()
+    }
+
+    /// Writes the project into a folder that does not exist yet.
+    ///
+    /// # Errors
+    /// An entry that is damaged, or the file system refuses; what is left in the folder is no project then.
+    pub fn unpack(self, folder: &Path) -> Result<()> {
+        let create = |path: &Path| {
+            files::create_dir_all(path.parent().unwrap_or(folder))?;
+            files::File::create(path)
+        };
+        self.unpack_with(folder, create, |file| file.sync_all())
+    }
+
+    fn unpack_with<F: std::io::Write>(
+        mut self,
+        folder: &Path,
+        create: impl Fn(&Path) -> std::io::Result<F>,
+        finish: impl Fn(F) -> std::io::Result<()>,
+    ) -> Result<()> {
+        for (number, name, length) in &self.entries {
+            let path = folder.join(name);
+            let mut file = create(&path).map_err(Error::io(&path))?;
+            unpack_entry(&mut self.zip, *number, *length, |part| {
+                file.write_all(part).map_err(Error::io(&path))
+            })?;
+            finish(file).map_err(Error::io(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Hands over an entry's bytes, a part at a time, as long as they are no more than it claims.
+fn unpack_entry(
+    zip: &mut ZipArchive<Cursor<&[u8]>>,
+    number: usize,
+    length: u64,
+    mut put: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let damaged = |reason: String| Error::Refused(format!("the .{EXTENSION} file is damaged: {reason}"));
+    let mut entry = zip.by_index(number).map_err(|error| damaged(error.to_string()))?;
+    let name = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
+    let mut done = 0;
+    let mut part = Vec::new();
+    loop {
+        part.clear();
+        // The checksum is compared where the entry ends, so the end is read to.
+        entry
+            .by_ref()
+            .take(CHUNK)
+            .read_to_end(&mut part)
+            .map_err(|error| damaged(format!("`{name}`: {error}")))?;
+        done += part.len() as u64;
+        if done > length || (part.is_empty() && done < length) {
+            return Err(damaged(format!("`{name}` does not hold the {length} bytes that it claims")));
+        }
+        if part.is_empty() {
+            return Ok(());
+        }
+        put(&part)?;
+    }
+}
+
+/// A name as a path inside the project.
+fn safe_path(name: &str) -> Result<PathBuf, String> {
+    let plain = |part: &str| {
+        let device_or_stream = part.contains([':', '\\']);
+        let control = part.chars().any(char::is_control);
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && !device_or_stream
+            && !control
+            && !part.ends_with(['.', ' '])
+    };
+    let parts: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').collect();
+    if name.len() > LONGEST_NAME || !parts.iter().copied().all(plain) {
+        let shown: String = name.chars().take(80).collect();
+        return Err(format!("the name {shown:?} is no plain place inside a project"));
+    }
+    Ok(parts.iter().collect())
+}
+
+/// The project's name, once its `project.json` was found to be ours.
+fn marker_name(
+    zip: &mut ZipArchive<Cursor<&[u8]>>,
+    entries: &[(usize, PathBuf, u64)],
+) -> Result<String, String> {
+    let missing = || format!("it has no {MARKER}, so it is no packed project");
+    let (number, _, length) =
+        entries.iter().find(|(_, path, _)| path == Path::new(MARKER)).ok_or_else(missing)?;
+    if *length > LARGEST_RECORD {
+        return Err(format!("its {MARKER} is too long"));
+    }
+    let mut text = Vec::new();
+    unpack_entry(zip, *number, *length, |part| {
+        text.extend_from_slice(part);
+        Ok(())
     })
-}
-
-/// A name inside the folder, without anything that leads elsewhere on any system.
-fn inner_path(name: &str) -> Option<PathBuf> {
-    if name.is_empty() || name.contains(['\\', ':', '\0']) {
-        return None;
-    }
-    let path = Path::new(name);
-    path.components().all(|part| matches!(part, Component::Normal(_))).then(|| path.to_owned())
-}
-
-/// Every file below a folder that belongs to the project, in the order of their names.
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut entries = files::read_dir(folder)
-        .map_err(Error::io(folder))?
-        .map(|entry| entry.map(|entry| entry.path()).map_err(Error::io(folder)))
-        .collect::<Result<Vec<_>>>()?;
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let passing = name == "lock" || name.ends_with(".lock") || name.contains(".partial");
-        if passing {
-            continue;
-        }
-        if files::is_dir(&path) {
-            found.extend(files_below(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
+    .map_err(|error| error.to_string())?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| format!("its {MARKER}: {error}"))?;
+    super::check_marker(&value)?;
+    let name = value.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
+    Ok(if name.is_empty() { "Imported project".to_owned() } else { name.to_owned() })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::project::Project;
-
-    fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, content) in entries {
-            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
-            writer.write_all(content).unwrap();
-        }
-        writer.finish().unwrap().into_inner()
-    }
-
-    #[test]
-    fn a_packed_project_is_unpacked_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let from = folder.path().join("from");
-        Project::open_or_create(&from).unwrap();
-        std::fs::create_dir_all(from.join("data/x")).unwrap();
-        std::fs::write(from.join("data/x/tokens.bin"), vec![7; 10_000]).unwrap();
-        std::fs::write(from.join("open.lock"), "").unwrap();
-        let packed = pack(&from).unwrap();
-        assert!(packed.len() < 5_000);
-        assert_eq!(packed, pack(&from).unwrap());
-        let to = folder.path().join("to");
-        unpack(&packed, &to).unwrap();
-        assert_eq!(std::fs::read(to.join("data/x/tokens.bin")).unwrap(), vec![7; 10_000]);
-        assert!(!to.join("open.lock").exists());
-        assert_eq!(pack(&to).unwrap(), packed);
-    }
-
-    #[test]
-    fn hostile_files_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let project = folder.path().join("p");
-        Project::open_or_create(&project).unwrap();
-        let marker = std::fs::read(project.join("project.json")).unwrap();
-        for name in ["../escape", "/etc/escape", "a/../../escape", "C:\\escape", "a\\..\\..\\escape"] {
-            let bytes = zip_of(&[("project.json", &marker), (name, b"x")]);
-            let to = folder.path().join("to");
-            let refused = unpack(&bytes, &to).unwrap_err().to_string();
-            assert!(refused.contains("outside"), "{name}: {refused}");
-            assert!(!folder.path().join("escape").exists());
-        }
-        for bytes in [&b"no zip"[..], &zip_of(&[("x", b"y")]), &pack(&project).unwrap()[..100]] {
-            assert!(unpack(bytes, &folder.path().join("other")).is_err());
-        }
-    }
-}
+mod tests;

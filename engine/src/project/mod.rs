@@ -1,7 +1,8 @@
 //! A project is a folder of open formats:
 //!
 //! ```text
-//! project.json                       what this folder is, and of which version
+//! project.json                       what this folder is, of which version, and what people call it
+//! documents/                         text that was added to it
 //! data/                              token streams and their tokenizers (crate::data)
 //! runs/<number>-<name>/
 //!     run.toml                       the resolved configuration
@@ -78,20 +79,10 @@ impl Project {
         }
         // The version is looked at before the rest, which another version may spell differently.
         let value: serde_json::Value = storage::read_json(&marker, LARGEST_RECORD)?;
-        if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
-            let reason = format!("its format is not \"{FORMAT}\"; choose another folder with --project");
-            return Err(Error::bad_file(marker, reason));
-        }
-        let version = value.get("version").and_then(serde_json::Value::as_u64);
-        if version != Some(u64::from(VERSION)) {
-            let found =
-                version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
-            let reason = format!(
-                "the project has {found} of the folder layout and this program reads version {VERSION}; use the \
-                 Glasshouse that made it, or another folder with --project (nothing was changed)"
-            );
-            return Err(Error::bad_file(marker, reason));
-        }
+        check_marker(&value).map_err(|reason| {
+            let reason = format!("{reason}, or choose another folder with --project (nothing was changed)");
+            Error::bad_file(marker, reason)
+        })?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -208,6 +199,22 @@ impl Project {
             }
         }
     }
+}
+
+/// Whether a `project.json` is of our format and version; else why not, and what to do.
+fn check_marker(value: &serde_json::Value) -> Result<(), String> {
+    if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
+        return Err(format!("its format is not \"{FORMAT}\": open what Glasshouse made"));
+    }
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    if version == Some(u64::from(VERSION)) {
+        return Ok(());
+    }
+    let found = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+    Err(format!(
+        "the project has {found} of the folder layout and this program reads version {VERSION}; use the Glasshouse that \
+         made it"
+    ))
 }
 
 #[cfg(test)]

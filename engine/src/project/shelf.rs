@@ -1,20 +1,26 @@
-//! The shelf: a folder of projects. A project's folder is named after what people call it; the name itself, whatever its
-//! letters, stands in `project.json`.
+//! The shelf: a folder of project folders.
+//!
+//! A project's folder is named once, by a plain word that every file system takes, and that is its id; what people call it
+//! may be any text and may change. What is deleted is moved into a hidden folder of the shelf, and can be restored until that
+//! is emptied, at the next start at the latest.
 
-use super::{MARKER, Project, RunRecord};
+mod summary;
+
+pub use summary::summary;
+
+use super::{Project, archive};
 use crate::error::{Error, Result};
 use crate::platform::files;
-use crate::project::archive;
-use crate::protocol::{ProjectSummary, TrainEvent};
-use crate::train::metrics;
-use std::path::{Path, PathBuf};
+use crate::protocol::ProjectSummary;
+use std::path::{Component, Path, PathBuf};
 
-/// Folder of deleted projects, which can be restored until [`Shelf::open`] is called the next time.
-const TRASH: &str = ".deleted";
-/// Points of a curve in miniature.
-const CURVE: usize = 60;
-/// Longest name of a project's folder.
-const LONGEST: usize = 48;
+const TRASH: &str = ".trash";
+/// What is being made lies under such a name until it is whole.
+const STAGING: &str = ".partial-";
+/// Most characters of a name.
+const LONGEST_NAME: usize = 120;
+/// Most characters of a folder's name.
+const LONGEST_ID: usize = 48;
 
 /// A folder of projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,303 +29,226 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Opens the shelf, made if it is missing, and empties its trash.
+    /// Opens a shelf, makes its folder where it is missing, and empties its trash.
     pub fn open(folder: &Path) -> Result<Self> {
         files::create_dir_all(folder).map_err(Error::io(folder))?;
         let shelf = Self { folder: folder.to_owned() };
-        let trash = shelf.trash();
-        if files::is_dir(&trash) {
-            files::remove_dir_all(&trash).map_err(Error::io(&trash))?;
-        }
+        shelf.empty_trash()?;
         Ok(shelf)
     }
 
-    /// Every project, the last used first; deleted ones behind them.
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Every project, last used first, and after them those that are deleted. A damaged one is listed with its problem.
+    ///
+    /// # Errors
+    /// The shelf itself cannot be read.
     pub fn list(&self) -> Result<Vec<ProjectSummary>> {
         let mut projects: Vec<ProjectSummary> =
-            projects_in(&self.folder)?.iter().map(|(id, folder)| summary(id, folder)).collect();
-        projects.sort_by_key(|project| std::cmp::Reverse(project.updated));
-        if files::is_dir(&self.trash()) {
-            for (id, folder) in projects_in(&self.trash())? {
-                projects.push(ProjectSummary { deleted: true, ..summary(&id, &folder) });
-            }
-        }
+            ids_in(&self.folder)?.iter().map(|id| summary(id, &self.folder.join(id))).collect();
+        let trash = self.folder.join(TRASH);
+        projects.extend(
+            ids_in(&trash)?.iter().map(|id| ProjectSummary { deleted: true, ..summary(id, &trash.join(id)) }),
+        );
+        projects.sort_by_key(|project| (project.deleted, std::cmp::Reverse(project.updated)));
         Ok(projects)
+    }
+
+    /// Makes a project and returns its id. Another project's name gets a number behind it.
+    ///
+    /// # Errors
+    /// The name is empty, or the file system refuses.
+    pub fn create(&self, name: &str) -> Result<String> {
+        let name = self.free_name(name, None)?;
+        self.place(&name, |staging| Project::open_or_create(staging).map(|_| ()))
     }
 
     /// The folder of a project.
     ///
     /// # Errors
-    /// There is none of that id here.
+    /// There is none of that id on the shelf.
     pub fn path_of(&self, id: &str) -> Result<PathBuf> {
-        find(&self.folder, id)
+        place_of(&self.folder, id)
     }
 
-    /// Makes an empty project and returns its id. A name that is taken gets a number behind it.
-    pub fn create(&self, name: &str) -> Result<String> {
-        let (id, name) = self.free(name)?;
-        let folder = self.folder.join(&id);
-        Project::open_or_create(&folder)?.set_name(&name)?;
+    /// Gives a project another name. Another project's name gets a number behind it.
+    pub fn rename(&self, id: &str, name: &str) -> Result<()> {
+        let project = Project::open(&self.path_of(id)?)?;
+        project.set_name(&self.free_name(name, Some(id))?)
+    }
+
+    /// Copies a project with everything in it, and returns the copy's id.
+    pub fn duplicate(&self, id: &str, name: &str) -> Result<String> {
+        let from = Project::open(&self.path_of(id)?)?;
+        let name = self.free_name(name, None)?;
+        self.place(&name, |staging| copy_folder(from.folder(), staging))
+    }
+
+    /// Unpacks a `.glasshouse` file into a new project and returns its id. `None` takes the name in the file.
+    ///
+    /// # Errors
+    /// Bytes that are no such file, or one that is not safe to unpack; then there is no new project.
+    pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
+        let opened = archive::Archive::read(bytes)?;
+        let name = self.free_name(name.unwrap_or(opened.name()), None)?;
+        self.place(&name, |staging| opened.unpack(staging))
+    }
+
+    /// Deletes a project; [`Shelf::restore`] undoes it until the trash is emptied.
+    ///
+    /// # Errors
+    /// There is none of that id on the shelf, or a program has its files open where the system refuses that.
+    pub fn delete(&self, id: &str) -> Result<()> {
+        let trash = self.folder.join(TRASH);
+        files::create_dir_all(&trash).map_err(Error::io(&trash))?;
+        self.carry(id, &self.folder, &trash)
+    }
+
+    /// Undoes a deletion. Where its name was given to another meanwhile, it gets a number behind it.
+    ///
+    /// # Errors
+    /// There is no deleted project of that id.
+    pub fn restore(&self, id: &str) -> Result<()> {
+        self.carry(id, &self.folder.join(TRASH), &self.folder)?;
+        let Ok(project) = Project::open(&self.folder.join(id)) else {
+            // It was damaged before, and is there again as it was.
+            return Ok(());
+        };
+        let (name, free) = (project.name(), self.free_name(&project.name(), Some(id))?);
+        if free == name { Ok(()) } else { project.set_name(&free) }
+    }
+
+    /// Deletes for good what was deleted.
+    pub fn empty_trash(&self) -> Result<()> {
+        let trash = self.folder.join(TRASH);
+        if files::is_dir(&trash) {
+            files::remove_dir_all(&trash).map_err(Error::io(&trash))?;
+        }
+        Ok(())
+    }
+
+    fn carry(&self, id: &str, from: &Path, to: &Path) -> Result<()> {
+        let (from, to) = (place_of(from, id)?, to.join(id));
+        if files::exists(&to) {
+            return Err(Error::bad_file(to, "a folder of this name is there already; move it away first"));
+        }
+        files::rename(&from, &to).map_err(Error::io(&from))?;
+        crate::storage::sync_folder_of(&from);
+        crate::storage::sync_folder_of(&to);
+        Ok(())
+    }
+
+    /// Lets a project be made under a temporary name, names it, and gives it its place.
+    fn place(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<String> {
+        let id = self.free_id(name);
+        let (staging, place) = (self.folder.join(format!("{STAGING}{id}")), self.folder.join(&id));
+        // What a program that died left under this name is nobody's.
+        files::remove_dir_all(&staging).ok();
+        let made = make(&staging)
+            .and_then(|()| Project::open(&staging)?.set_name(name))
+            .and_then(|()| files::rename(&staging, &place).map_err(Error::io(&place)));
+        if let Err(error) = made {
+            files::remove_dir_all(&staging).ok();
+            return Err(error);
+        }
+        crate::storage::sync_folder_of(&place);
         Ok(id)
     }
 
-    /// Unpacks a `.glasshouse` file into a new project and returns its id.
-    pub fn import(&self, content: &[u8], name: Option<&str>) -> Result<String> {
-        let staging = self.folder.join(".importing");
-        if files::is_dir(&staging) {
-            files::remove_dir_all(&staging).map_err(Error::io(&staging))?;
+    /// A name as it is shown: in one line, not too long, and no other project's.
+    fn free_name(&self, name: &str, own: Option<&str>) -> Result<String> {
+        let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name: String = name.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME).collect();
+        if name.is_empty() {
+            return Err(Error::Refused("a project needs a name; give it one".to_owned()));
         }
-        let placed = archive::unpack(content, &staging).and_then(|()| {
-            let project = Project::open(&staging)?;
-            let (id, name) = self.free(name.unwrap_or(&project.name()))?;
-            project.set_name(&name)?;
-            let folder = self.folder.join(&id);
-            files::rename(&staging, &folder).map_err(Error::io(&folder))?;
-            Ok(id)
-        });
-        if placed.is_err() {
-            // What is left of it only takes space.
-            files::remove_dir_all(&staging).ok();
-        }
-        placed
+        let taken: Vec<String> = ids_in(&self.folder)?
+            .iter()
+            .filter(|id| own != Some(id.as_str()))
+            .filter_map(|id| Some(Project::open(&self.folder.join(id)).ok()?.name()))
+            .collect();
+        let numbered =
+            std::iter::once(name.clone()).chain((2_u64..).map(|number| format!("{name} {number}")));
+        Ok(numbered.into_iter().find(|name| !taken.contains(name)).unwrap_or(name))
     }
 
-    /// Gives a project another name; its folder stays.
-    pub fn rename(&self, id: &str, name: &str) -> Result<()> {
-        Project::open(&self.path_of(id)?)?.set_name(&checked(name)?)
-    }
-
-    /// Copies a project and returns the copy's id.
-    pub fn duplicate(&self, id: &str, name: &str) -> Result<String> {
-        let from = self.path_of(id)?;
-        let (copy, name) = self.free(name)?;
-        let to = self.folder.join(&copy);
-        if let Err(error) = copy_folder(&from, &to).and_then(|()| Project::open(&to)?.set_name(&name)) {
-            files::remove_dir_all(&to).ok();
-            return Err(error);
-        }
-        Ok(copy)
-    }
-
-    /// Puts a project into the trash.
-    pub fn delete(&self, id: &str) -> Result<()> {
-        let from = self.path_of(id)?;
-        let trash = self.trash();
-        files::create_dir_all(&trash).map_err(Error::io(&trash))?;
-        let to = trash.join(id);
-        if files::is_dir(&to) {
-            // An earlier project of that name, deleted before.
-            files::remove_dir_all(&to).map_err(Error::io(&to))?;
-        }
-        files::rename(&from, &to).map_err(Error::io(&from))
-    }
-
-    /// Takes a project out of the trash. Where its place was taken meanwhile, it gets another.
-    pub fn restore(&self, id: &str) -> Result<()> {
-        let from = find(&self.trash(), id)?;
-        let name = Project::open(&from)?.name();
-        let (place, name) =
-            if files::exists(&self.folder.join(id)) { self.free(&name)? } else { (id.to_owned(), name) };
-        let to = self.folder.join(place);
-        files::rename(&from, &to).map_err(Error::io(&from))?;
-        Project::open(&to)?.set_name(&name)
-    }
-
-    fn trash(&self) -> PathBuf {
-        self.folder.join(TRASH)
-    }
-
-    /// (a folder that is free, a name that no other project has).
-    fn free(&self, name: &str) -> Result<(String, String)> {
-        let name = checked(name)?;
-        let taken: Vec<String> =
-            projects_in(&self.folder)?.iter().map(|(_, folder)| name_of(folder)).collect();
-        for number in 1_u32.. {
-            let name = if number == 1 { name.clone() } else { format!("{name} {number}") };
-            let id = id_from_name(&name);
-            if !taken.contains(&name) && !files::exists(&self.folder.join(&id)) {
-                return Ok((id, name));
-            }
-        }
-        Err(Error::Internal("more projects than numbers".to_owned()))
+    /// A folder's name for a project, taken neither on the shelf nor in the trash.
+    fn free_id(&self, name: &str) -> String {
+        let word = id_from_name(name);
+        let taken = |id: &str| {
+            files::exists(&self.folder.join(id)) || files::exists(&self.folder.join(TRASH).join(id))
+        };
+        let numbered =
+            std::iter::once(word.clone()).chain((2_u64..).map(|number| format!("{word}-{number}")));
+        numbered.into_iter().find(|id| !taken(id)).unwrap_or(word)
     }
 }
 
-/// About a project, whatever state it is in: one that is damaged says so.
-pub fn summary(id: &str, folder: &Path) -> ProjectSummary {
-    let mut summary = ProjectSummary {
-        id: id.to_owned(),
-        name: name_of(folder),
-        updated: 0,
-        bytes: bytes_in(folder),
-        runs: 0,
-        val_loss: None,
-        curve: Vec::new(),
-        sample: String::new(),
-        deleted: false,
-        problem: None,
+/// The folder of an id. Ids come from outside: only a plain name leads anywhere.
+fn place_of(folder: &Path, id: &str) -> Result<PathBuf> {
+    if is_id(id) && files::is_dir(&folder.join(id)) {
+        return Ok(folder.join(id));
+    }
+    let reason = format!("there is no project {id:?} here; it may have been deleted meanwhile");
+    Err(Error::bad_file(folder, reason))
+}
+
+/// Names of the folders in a folder, without hidden ones. A folder that is missing has none.
+fn ids_in(folder: &Path) -> Result<Vec<String>> {
+    let entries = match files::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io(folder)(error)),
     };
-    if let Err(error) = fill(&mut summary, folder) {
-        summary.problem = Some(error.to_string());
-    }
-    summary
+    let mut ids: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|id| is_id(id) && files::is_dir(&folder.join(id)))
+        .collect();
+    ids.sort();
+    Ok(ids)
 }
 
-fn fill(summary: &mut ProjectSummary, folder: &Path) -> Result<()> {
-    let project = Project::open(folder)?;
-    summary.updated = project.created()?;
-    let runs = project.runs()?;
-    summary.runs = runs.len();
-    let Some(run) = runs.last() else { return Ok(()) };
-    let RunRecord { updated, best_val_loss, .. } = run.record()?;
-    summary.updated = summary.updated.max(updated);
-    summary.val_loss = best_val_loss;
-    let path = run.metrics_path();
-    if !files::exists(&path) {
-        return Ok(());
-    }
-    let mut losses = Vec::new();
-    for event in metrics::read(&path)? {
-        match event {
-            TrainEvent::Step { loss, .. } => losses.push(loss),
-            TrainEvent::Sample { text, .. } => summary.sample = text,
-            _ => {}
-        }
-    }
-    let stride = losses.len().div_ceil(CURVE).max(1);
-    let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
-    summary.curve = losses.chunks(stride).map(mean).collect();
-    Ok(())
+/// Whether a text is the plain name of a folder on the shelf, rather than a path.
+fn is_id(id: &str) -> bool {
+    let mut parts = Path::new(id).components();
+    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == id);
+    plain && !id.starts_with('.') && !id.contains(['/', '\\'])
 }
 
-/// (id, folder) of each project in a folder.
-fn projects_in(shelf: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut projects = Vec::new();
-    for entry in files::read_dir(shelf).map_err(Error::io(shelf))? {
-        let path = entry.map_err(Error::io(shelf))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !name.starts_with('.') && files::exists(&path.join(MARKER)) {
-            projects.push((name.to_owned(), path));
-        }
-    }
-    projects.sort();
-    Ok(projects)
-}
+/// Names that Windows keeps for its devices.
+const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
 
-/// Ids come from outside: only one that is listed leads anywhere.
-fn find(shelf: &Path, id: &str) -> Result<PathBuf> {
-    let listed = projects_in(shelf)?.into_iter().find(|(known, _)| known == id);
-    listed
-        .map(|(_, folder)| folder)
-        .ok_or_else(|| Error::bad_file(shelf, format!("there is no project {id:?} here; was it deleted?")))
-}
-
-fn checked(name: &str) -> Result<String> {
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(Error::Refused("a project needs a name".to_owned()));
-    }
-    Ok(name.chars().filter(|letter| !letter.is_control()).take(120).collect())
-}
-
-/// A name as a folder's name that every file system takes.
+/// A name as a folder's name that every file system takes: small letters, digits and hyphens.
 fn id_from_name(name: &str) -> String {
-    let safe = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
-    let mut id = String::new();
-    for letter in name.chars().map(safe) {
-        if letter != '-' || !id.ends_with('-') {
-            id.push(letter);
-        }
+    let letters = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
+    let letters: String = letters.collect();
+    let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
+    let word: String = parts.join("-").chars().take(LONGEST_ID).collect();
+    let word = word.trim_matches('-');
+    let device = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if word.is_empty() || RESERVED.contains(&device) {
+        return format!("project-{word}").trim_end_matches('-').to_owned();
     }
-    let id: String = id.trim_matches('-').chars().take(LONGEST).collect();
-    if id.is_empty() {
-        // A name in another script: its letters' numbers stand for it.
-        let hash = name.bytes().fold(0, |hash, byte| crate::graph::random::split_mix(hash ^ u64::from(byte)));
-        return format!("project-{hash:08x}");
-    }
-    id
+    word.to_owned()
 }
 
-/// What people call a project; its folder's name where its own record cannot be read.
-fn name_of(folder: &Path) -> String {
-    match Project::open(folder) {
-        Ok(project) => project.name(),
-        Err(_) => folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-    }
-}
-
-fn bytes_in(folder: &Path) -> u64 {
-    let Ok(entries) = files::read_dir(folder) else { return 0 };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths
-        .map(|path| match files::is_dir(&path) {
-            true => bytes_in(&path),
-            false => files::metadata(&path).map_or(0, |metadata| metadata.len()),
-        })
-        .sum()
-}
-
+/// Copies a project's folder, but for what belongs to the programs at work on it.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     files::create_dir_all(to).map_err(Error::io(to))?;
-    for entry in files::read_dir(from).map_err(Error::io(from))? {
-        let path = entry.map_err(Error::io(from))?.path();
-        let Some(name) = path.file_name() else { continue };
-        if files::is_dir(&path) {
-            copy_folder(&path, &to.join(name))?;
-        } else if path.extension().is_none_or(|kind| kind != "lock") {
-            files::copy(&path, to.join(name)).map_err(Error::io(&path))?;
+    for name in archive::names_of(from)? {
+        let (source, target) = (from.join(&name), to.join(&name));
+        if let Some(folder) = target.parent() {
+            files::create_dir_all(folder).map_err(Error::io(folder))?;
         }
+        files::copy(&source, &target).map_err(Error::io(&source))?;
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(shelf: &Shelf) -> Vec<(String, bool)> {
-        let mut names: Vec<_> =
-            shelf.list().unwrap().into_iter().map(|project| (project.name, project.deleted)).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn projects_are_made_renamed_copied_deleted_and_restored() {
-        let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path()).unwrap();
-        let first = shelf.create("Märchen / ../Büch").unwrap();
-        assert!(!first.contains(['/', '.']));
-        let second = shelf.create("Märchen / ../Büch").unwrap();
-        assert_ne!(first, second);
-        shelf.create("日本語").unwrap();
-        shelf.rename(&second, "  Other ").unwrap();
-        let copy = shelf.duplicate(&second, "Other").unwrap();
-        assert!(names(&shelf).contains(&("Other 2".to_owned(), false)));
-        shelf.delete(&second).unwrap();
-        assert!(shelf.path_of(&second).is_err());
-        assert!(names(&shelf).contains(&("Other".to_owned(), true)));
-        // Its name is free, until it comes back.
-        shelf.rename(&copy, "Other").unwrap();
-        shelf.restore(&second).unwrap();
-        assert!(shelf.path_of(&second).is_ok());
-        shelf.delete(&second).unwrap();
-        let shelf = Shelf::open(folder.path()).unwrap();
-        assert!(shelf.restore(&second).is_err(), "the trash is emptied by the next start");
-        assert!(shelf.create("  ").is_err());
-        for hostile in ["..", "../x", "/etc", ".deleted"] {
-            assert!(shelf.path_of(hostile).is_err(), "{hostile}");
-        }
-    }
-
-    #[test]
-    fn a_damaged_project_is_listed_with_its_problem() {
-        let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path()).unwrap();
-        let id = shelf.create("whole").unwrap();
-        std::fs::write(shelf.path_of(&id).unwrap().join(MARKER), "{").unwrap();
-        let listed = shelf.list().unwrap();
-        assert_eq!(listed.len(), 1);
-        assert!(listed[0].problem.is_some());
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::TrainEvent;
 use crate::error::{Error, Result};
-use crate::platform::files::{File, OpenOptions};
+use crate::platform::files::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -124,6 +124,34 @@ pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
     Ok(events)
 }
 
+/// A run's metrics for a curve: at most `points` steps, evenly over all of them with the last, and everything else, in
+/// order. Damaged lines are passed over; a file that is missing is a run without a past.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
+    let bytes = match files::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io(path)(error)),
+    };
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    // Only the steps that are kept are read in full: the events of long runs are steps by far the most.
+    let is_step = |line: &&[u8]| line.starts_with(br#"{"event":"step""#);
+    let count = lines().filter(is_step).count();
+    // Step number n of `count` is kept where n·points/count comes to a new whole number, so the last one always is.
+    let share = |number: usize| (number * points).checked_div(count).unwrap_or(0);
+    let mut seen = 0;
+    let kept = lines().filter(|line| {
+        if !is_step(line) {
+            return true;
+        }
+        seen += 1;
+        points >= count || share(seen) > share(seen - 1)
+    });
+    Ok(kept.filter_map(whole_event).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +218,32 @@ mod tests {
         let (_, resumed) = MetricsWriter::resume(&path, 0).unwrap();
         assert_eq!(resumed, Resumed::default());
         assert_eq!(read(&path).unwrap(), []);
+    }
+
+    #[test]
+    fn a_curve_is_thinned_evenly_and_keeps_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        assert_eq!(thinned(&path, 5).unwrap(), []);
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        for number in 1..=20 {
+            writer.write(&step(number, 0.5)).unwrap();
+            if number == 10 {
+                writer.write(&eval(10)).unwrap();
+            }
+        }
+        drop(writer);
+        let steps = |points: usize| -> Vec<u64> {
+            thinned(&path, points).unwrap().iter().filter_map(TrainEvent::step).collect()
+        };
+        assert_eq!(steps(5), [4, 8, 10, 12, 16, 20]);
+        assert_eq!(steps(1), [10, 20]);
+        assert_eq!(steps(0), [10]);
+        assert_eq!(steps(20).len(), 21);
+        assert_eq!(steps(19).len(), 20);
+        let damaged = std::fs::read_to_string(&path).unwrap().replacen("\"step\":4,", "\"step\":,", 1);
+        std::fs::write(&path, damaged + "{\"event\":\"st").unwrap();
+        assert_eq!(steps(20).len(), 20);
     }
 
     #[test]

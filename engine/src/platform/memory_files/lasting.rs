@@ -6,7 +6,7 @@
 //!
 //! 1. Folders that are gone make room, unless something is to be copied out of them.
 //! 2. New files, in the order in which they were last written: a checkpoint before the manifest that names it, a run's
-//!    configuration after its record, shards before their index.
+//!    configuration after its record, shards before their index. Records are written as in 4.
 //! 3. Files that only grew (metrics): what a dead tab leaves of a tail is cut off on resuming. They come before the
 //!    manifests, so that a resumed run finds metrics up to its checkpoint.
 //! 4. Files that were replaced, again in the order of writing. Their new content first goes to a file of its own,
@@ -24,7 +24,7 @@ use web_time::SystemTime;
 
 /// Where new content waits while it replaces old: at the storage's root.
 pub const REPLACING: &str = ".replacing";
-/// What begins it: then come the path's length (u32), the checksum of all that follows it (u32), path and content.
+/// What begins it: then come the checksum of all that follows it (u32), the path's length (u32), path and content.
 const MARK: &[u8; 8] = b"GHswap1\n";
 /// Longer files are overwritten in place; none that must be whole is so long.
 const LONGEST_REPLACED: usize = 4 << 20;
@@ -161,23 +161,24 @@ pub fn plan() -> Vec<Work> {
                 let number = inner.change;
                 inner.planned = inner.len();
                 let write = |from| Step::Write { path: path.clone(), from, content: content.clone() };
+                let whole = |place: &mut Vec<(u64, Work)>, result| {
+                    let waiting = Step::Write {
+                        path: REPLACING.into(),
+                        from: 0,
+                        content: Arc::new(waiting(path, &content)),
+                    };
+                    let steps = vec![waiting, write(0), Step::RemoveFile(REPLACING.into())];
+                    place.push((number, Work { steps, result }));
+                };
+                let is_short = content.len() <= LONGEST_REPLACED;
                 match (before, same) {
+                    (None, _) if is_short && is_record(path) => whole(&mut added, result),
                     (None, _) => added.push((number, Work { steps: vec![write(0)], result })),
                     (Some(stored), Some(_)) if inner.kept > 0 || stored.length == 0 => {
                         grown.push((number, Work { steps: vec![write(inner.kept)], result }));
                     }
-                    _ if content.len() > LONGEST_REPLACED => {
-                        replaced.push((number, Work { steps: vec![write(0)], result }));
-                    }
-                    _ => {
-                        let waiting = Step::Write {
-                            path: REPLACING.into(),
-                            from: 0,
-                            content: Arc::new(waiting(path, &content)),
-                        };
-                        let steps = vec![waiting, write(0), Step::RemoveFile(REPLACING.into())];
-                        replaced.push((number, Work { steps, result }));
-                    }
+                    _ if is_short => whole(&mut replaced, result),
+                    _ => replaced.push((number, Work { steps: vec![write(0)], result })),
                 }
             }
         }
@@ -322,23 +323,28 @@ pub fn unload(folder: &Path, wanted: impl Fn(&Path) -> bool) {
     }
 }
 
+/// A file that people's work hangs on and that must be whole or absent: a project's, a run's, a manifest.
+fn is_record(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json" || extension == "toml")
+}
+
 /// A file that waits to replace another.
 fn waiting(path: &Path, content: &[u8]) -> Vec<u8> {
     let name = path.to_string_lossy();
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(name.as_bytes()), content);
-    let length = name.len() as u32;
-    [MARK, &length.to_le_bytes()[..], &checksum.to_le_bytes(), name.as_bytes(), content].concat()
+    let length = (name.len() as u32).to_le_bytes();
+    let covered = [&length[..], name.as_bytes(), content].concat();
+    [MARK, &crc32c::crc32c(&covered).to_le_bytes()[..], &covered].concat()
 }
 
 /// The step that ends a replacement which a dead tab left, from the content of [`REPLACING`]. `None` where that is not whole:
 /// then the old file is.
 pub fn replacement(waiting: &[u8]) -> Option<Step> {
     let rest = waiting.strip_prefix(MARK)?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let (checksum, rest) = rest.split_first_chunk::<4>()?;
-    if crc32c::crc32c(rest) != u32::from_le_bytes(*checksum) {
+    let (checksum, covered) = rest.split_first_chunk::<4>()?;
+    if crc32c::crc32c(covered) != u32::from_le_bytes(*checksum) {
         return None;
     }
+    let (length, rest) = covered.split_first_chunk::<4>()?;
     let (name, content) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
     let path = super::key(Path::new(std::str::from_utf8(name).ok()?));
     Some(Step::Write { path, from: 0, content: Arc::new(content.to_vec()) })

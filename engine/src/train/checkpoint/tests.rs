@@ -246,3 +246,72 @@ fn a_manifest_cannot_name_a_file_elsewhere() {
     manifest.write(folder.path(), Slot::A).unwrap();
     assert!(latest(folder.path()).unwrap_err().to_string().contains("is no checkpoint's name"));
 }
+
+fn milestone(folder: &Path, step: u64) -> PathBuf {
+    Checkpoints::new(folder).save_milestone(&info(step), &parameters(), &state(step as f32)).unwrap()
+}
+
+#[test]
+fn a_milestone_holds_the_weights_in_half_precision_and_nothing_removes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = milestone(folder.path(), 5);
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in 6..10 {
+        save(&mut checkpoints, step, false);
+    }
+    assert!(checkpoints.has_milestone(5) && !checkpoints.has_milestone(6));
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let loaded = checkpoints.load_named(name, &parameters(), Content::Weights).unwrap();
+    assert_eq!(loaded.info, info(5));
+    let wanted = state(5.0).parameters;
+    let nearest: Vec<f32> = wanted.iter().map(|weight| half::f16::from_f32(*weight).to_f32()).collect();
+    assert_eq!(loaded.state, ArenaState { parameters: nearest, ..ArenaState::default() });
+    let message =
+        checkpoints.load_named(name, &parameters(), Content::WeightsAndMoments).unwrap_err().to_string();
+    assert!(message.contains("weights alone"), "{message}");
+}
+
+#[test]
+fn a_weight_beyond_half_precision_keeps_the_milestone_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut large = state(1.0);
+    large.parameters[0] = 7e4;
+    let checkpoints = Checkpoints::new(folder.path());
+    let path = checkpoints.save_milestone(&info(1), &parameters(), &large).unwrap();
+    let (_, read) = read_state(&path, &parameters(), Content::Weights).unwrap();
+    assert_eq!(read.parameters, large.parameters);
+}
+
+#[test]
+fn the_list_names_what_can_be_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    assert_eq!(checkpoints.list(), []);
+    for step in 1..=4 {
+        save(&mut checkpoints, step, step == 1);
+    }
+    milestone(folder.path(), 3);
+    std::fs::write(folder.path().join("milestone-00000009.safetensors"), "rubbish").unwrap();
+    let facts = |checkpoints: &Checkpoints| -> Vec<(u64, bool, bool)> {
+        let list = checkpoints.list();
+        for summary in &list {
+            let loss = info(summary.step).val_loss;
+            assert_eq!(summary.val_loss, loss);
+            let length = std::fs::metadata(folder.path().join(&summary.file)).unwrap().len();
+            assert_eq!(summary.bytes, length);
+            let loaded = Checkpoints::new(folder.path())
+                .load_named(&summary.file, &parameters(), Content::Weights)
+                .unwrap();
+            assert_eq!(loaded.info.step, summary.step);
+        }
+        list.iter().map(|summary| (summary.step, summary.best, summary.resumable)).collect()
+    };
+    let all = [(1, true, true), (3, false, false), (3, false, true), (4, false, true)];
+    assert_eq!(facts(&checkpoints), all);
+    std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "cut").unwrap();
+    assert_eq!(facts(&checkpoints), all[..3]);
+    for name in ["step-00000002-000002.safetensors", "../secret", "milestone-00000007.safetensors"] {
+        let error = checkpoints.load_named(name, &parameters(), Content::Weights).unwrap_err().to_string();
+        assert!(!error.contains('\n'), "{error}");
+    }
+}

@@ -1,0 +1,80 @@
+//! A project in a list: a few records and the ends of a few files, so that a shelf of many is listed at once.
+
+use crate::error::{Error, Result};
+use crate::platform::files;
+use crate::project::{Project, Run};
+use crate::protocol::{ProjectSummary, TrainEvent};
+use crate::train::metrics;
+use std::path::Path;
+
+/// Points of the curve.
+const POINTS: usize = 60;
+/// Longer metrics are not read for a list.
+const LARGEST_METRICS: u64 = 64 << 20;
+
+/// The project in a folder; what cannot be read of it is its problem.
+pub fn summary(id: &str, folder: &Path) -> ProjectSummary {
+    let empty = ProjectSummary {
+        id: id.to_owned(),
+        name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        updated: 0,
+        bytes: bytes_of(folder),
+        runs: 0,
+        val_loss: None,
+        curve: Vec::new(),
+        sample: String::new(),
+        deleted: false,
+        problem: None,
+    };
+    let project = match Project::open(folder) {
+        Ok(project) => project,
+        Err(error) => return ProjectSummary { problem: Some(error.to_string()), ..empty },
+    };
+    let mut summary = ProjectSummary { name: project.name(), ..empty };
+    if let Err(error) = add_runs(&project, &mut summary) {
+        summary.problem = Some(error.to_string());
+    }
+    summary
+}
+
+fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
+    summary.updated = project.created()?;
+    let runs = project.runs()?;
+    summary.runs = runs.len();
+    // Of the runs that can be read the newest counts; one that cannot says so in the list of runs.
+    let records = runs.iter().filter_map(|run| Some((run, run.record().ok()?)));
+    for (_, record) in records.clone() {
+        summary.updated = summary.updated.max(record.updated).max(record.created);
+    }
+    if let Some((run, record)) = records.last() {
+        summary.val_loss = record.best_val_loss;
+        add_past(run, summary)?;
+    }
+    Ok(())
+}
+
+fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<()> {
+    let path = run.metrics_path();
+    let length = files::metadata(&path).map_or(0, |metadata| metadata.len());
+    if length > LARGEST_METRICS {
+        return Ok(());
+    }
+    for event in metrics::thinned(&path, POINTS)? {
+        match event {
+            TrainEvent::Step { loss, .. } => summary.curve.push(loss),
+            TrainEvent::Sample { text, .. } => summary.sample = text,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of all files in a folder; what cannot be looked at counts nothing.
+fn bytes_of(folder: &Path) -> u64 {
+    let Ok(entries) = files::read_dir(folder).map_err(Error::io(folder)) else { return 0 };
+    let size = |entry: files::DirEntry| -> Option<u64> {
+        let metadata = entry.metadata().ok()?;
+        Some(if metadata.is_dir() { bytes_of(&entry.path()) } else { metadata.len() })
+    };
+    entries.filter_map(|entry| size(entry.ok()?)).sum()
+}
