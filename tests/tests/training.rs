@@ -694,3 +694,24 @@ fn notes_written_during_training_stay() {
     assert_eq!((summary.state.as_str(), summary.step, summary.steps), ("finished", 60, 60));
     assert_eq!(summary.shape, "2 layers · 16 channels · window 16");
 }
+
+#[test]
+fn a_run_writes_no_more_than_was_foretold_and_not_much_less() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train.milestone_interval = 10;
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    let foretold = glasshouse_engine::plan::disk::bytes_of_run(&graphs.train.parameters, &config.train);
+    let run = create(&project, &config);
+    session(&run, &store(), "cpu", Options::default()).unwrap();
+    let folders = [run.checkpoints_folder(), run.tensorboard_folder(), run.folder().to_owned()];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let written: u64 = files
+        .map(|file| file.unwrap().metadata().unwrap())
+        .filter(|file| file.is_file())
+        .map(|file| file.len())
+        .sum();
+    // Headers of tiny checkpoints weigh as much as their weights.
+    let headers = 12 * 4096;
+    assert!(written < foretold + headers && foretold < 3 * written, "{written} {foretold}");
+}

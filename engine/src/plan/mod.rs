@@ -9,6 +9,7 @@ pub mod arena;
 pub mod buffers;
 pub mod control;
 pub mod decode;
+pub mod disk;
 pub mod estimate;
 pub mod fit;
 pub mod lower;

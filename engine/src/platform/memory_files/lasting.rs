@@ -5,13 +5,15 @@
 //! storage knows no atomic rename, and a tab may die between any two steps or in the middle of one, so their order matters:
 //!
 //! 1. Folders that are gone make room, unless something is to be copied out of them.
-//! 2. New files, in the order in which they were last written: a checkpoint before the manifest that names it, a run's
-//!    configuration after its record, shards before their index. Records are written as in 4.
+//! 2. Files that are new or were replaced, in the order in which they were last written.
 //! 3. Files that only grew (metrics): what a dead tab leaves of a tail is cut off on resuming. They come before the
 //!    manifests, so that a resumed run finds metrics up to its checkpoint.
-//! 4. Files that were replaced, again in the order of writing. Their new content first goes to a file of its own,
-//!    [`REPLACING`], with a checksum; where a tab dies while the old content is overwritten, [`replacement`] finds it there.
+//! 4. Records (`.json`, `.toml`), again in the order of writing: manifests after the checkpoints that they name, an index after
+//!    its shards, a run's configuration after its record.
 //! 5. Files that are gone: what old manifests named is still there until both manifests are new.
+//!
+//! A record, or a file that is replaced, must be the old one or the new one. The new content first goes to a file of its own,
+//! [`REPLACING`], with a checksum; where a tab dies while the place itself is written, [`replacement`] finds it there.
 //!
 //! So at any moment each of the two alternating manifests is the old one or the new one, and what either names is there.
 
@@ -117,7 +119,7 @@ pub fn plan() -> Vec<Work> {
     let disk = disk();
     let (entries, shadow) = (&disk.entries, &disk.shadow);
     let is_folder = |path: &PathBuf| matches!(entries.get(path), Some(Entry::Folder));
-    let (mut early, mut added, mut grown, mut replaced) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut early, mut contents, mut grown, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut folders, mut gone) = (Vec::new(), Vec::new());
     let mut sources = BTreeSet::new();
     for (path, entry) in entries {
@@ -153,7 +155,7 @@ pub fn plan() -> Vec<Work> {
                         if let Some((from, _)) = lies {
                             sources.insert(from.clone());
                             let step = Step::Copy { from: from.clone(), to: path.clone() };
-                            added.push((inner.change, Work { steps: vec![step], result }));
+                            contents.push((inner.change, Work { steps: vec![step], result }));
                         }
                         continue;
                     }
@@ -171,14 +173,13 @@ pub fn plan() -> Vec<Work> {
                     place.push((number, Work { steps, result }));
                 };
                 let is_short = content.len() <= LONGEST_REPLACED;
+                let place = if is_record(path) { &mut records } else { &mut contents };
                 match (before, same) {
-                    (None, _) if is_short && is_record(path) => whole(&mut added, result),
-                    (None, _) => added.push((number, Work { steps: vec![write(0)], result })),
                     (Some(stored), Some(_)) if inner.kept > 0 || stored.length == 0 => {
                         grown.push((number, Work { steps: vec![write(inner.kept)], result }));
                     }
-                    _ if is_short => whole(&mut replaced, result),
-                    _ => replaced.push((number, Work { steps: vec![write(0)], result })),
+                    (before, _) if is_short && (before.is_some() || is_record(path)) => whole(place, result),
+                    _ => place.push((number, Work { steps: vec![write(0)], result })),
                 }
             }
         }
@@ -208,7 +209,7 @@ pub fn plan() -> Vec<Work> {
     }
     let mut plan = early;
     plan.append(&mut folders);
-    for mut group in [added, grown, replaced] {
+    for mut group in [contents, grown, records] {
         group.sort_by_key(|(number, _)| *number);
         plan.extend(group.into_iter().map(|(_, work)| work));
     }
