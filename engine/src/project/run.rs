@@ -3,9 +3,8 @@
 use super::{LARGEST_RECORD, parameters_of};
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
-use crate::executor::update::Optimizer;
-use crate::platform::files;
-use crate::platform::files::File;
+use crate::plan::disk;
+use crate::platform::files::{self, File};
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
 use crate::train::checkpoint::Checkpoints;
@@ -250,14 +249,10 @@ impl Run {
         })
     }
 
-    /// About how many bytes a session of it writes: three checkpoints (the latest, the one before, the best) and a line of
-    /// metrics for every step.
+    /// Bytes that it writes at most, over all its steps.
     pub fn bytes_to_write(&self) -> Result<u64> {
         let config = self.config()?;
-        let parameters: usize = parameters_of(&config)?.iter().map(|parameter| parameter.ty.count()).sum();
-        let optimizer = Optimizer::of(&config.train);
-        let moments = u64::from(optimizer.first_moments()) + u64::from(optimizer.second_moments());
-        Ok(3 * 4 * parameters as u64 * (1 + moments) + 200 * config.train.steps)
+        Ok(disk::bytes_of_run(&parameters_of(&config)?, &config.train))
     }
 
     /// Where its tokens and tokenizer are.
