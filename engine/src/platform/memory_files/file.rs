@@ -130,7 +130,6 @@ fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
 pub struct OpenOptions {
     read: bool,
     write: bool,
-    append: bool,
     truncate: bool,
     create: bool,
     create_new: bool,
@@ -158,8 +157,6 @@ impl OpenOptions {
         read,
         /// It can be written.
         write,
-        /// Every write goes to its end.
-        append,
         /// It is emptied.
         truncate,
         /// It is made where it is missing.
@@ -171,7 +168,7 @@ impl OpenOptions {
     /// Opens a file.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         let key = key(path.as_ref());
-        let writes = self.write || self.append;
+        let writes = self.write;
         if (self.create || self.create_new || self.truncate) && !writes {
             return error(ErrorKind::InvalidInput);
         }
@@ -211,7 +208,6 @@ pub struct File {
     node: Arc<Node>,
     reads: bool,
     writes: bool,
-    append: bool,
     position: u64,
     /// This handle holds the file's lock.
     locks: Mutex<bool>,
@@ -243,11 +239,6 @@ impl File {
             bytes.shrink_to_fit();
         }
         Ok(())
-    }
-
-    /// What is known of the file.
-    pub fn metadata(&self) -> Result<super::Metadata> {
-        Ok(super::Metadata::of(&Entry::File(self.node.clone())))
     }
 
     /// Takes the file's lock until the handle is dropped.
@@ -299,7 +290,7 @@ impl Write for File {
         }
         let change = disk().next_change();
         let mut inner = self.node.lock();
-        let at = if self.append { inner.len() } else { self.position };
+        let at = self.position;
         inner.write(at, part, change)?;
         self.position = at + part.len() as u64;
         Ok(part.len())

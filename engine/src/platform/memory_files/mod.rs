@@ -227,20 +227,6 @@ pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Removes a folder that is empty.
-pub fn remove_dir(path: impl AsRef<Path>) -> Result<()> {
-    let key = key(path.as_ref());
-    let mut disk = disk();
-    match disk.get(&key)? {
-        Entry::File(_) => error(ErrorKind::NotADirectory),
-        Entry::Folder if disk.below(&key).next().is_some() => error(ErrorKind::DirectoryNotEmpty),
-        Entry::Folder => {
-            disk.entries.remove(&key);
-            Ok(())
-        }
-    }
-}
-
 /// Removes a folder with all in it.
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
     let key = key(path.as_ref());

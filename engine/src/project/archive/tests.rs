@@ -42,7 +42,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     let (folder, project) = project();
     assert_eq!(names_of(project.folder()).unwrap(), NAMES);
     let bytes = pack(project.folder()).unwrap();
-    assert_eq!(bytes, pack(project.folder()).unwrap());
+    assert!(bytes == pack(project.folder()).unwrap());
     let archive = Archive::read(&bytes).unwrap();
     assert_eq!(archive.name(), "Eulen & Käuze");
     let total: u64 =
@@ -59,12 +59,12 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     let contents =
         NAMES.iter().map(|name| Ok(((*name).to_owned(), memory_files::read(place.join(name)).unwrap())));
     let again = pack_files(contents).unwrap();
-    assert_eq!(again, bytes);
+    assert!(again == bytes);
 
     let unpacked = folder.path().join("unpacked");
     Archive::read(&again).unwrap().unpack(&unpacked).unwrap();
     assert_eq!(names_of(&unpacked).unwrap(), NAMES);
-    assert_eq!(pack(&unpacked).unwrap(), bytes);
+    assert!(pack(&unpacked).unwrap() == bytes);
 }
 
 fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {

@@ -1,0 +1,29 @@
+//! Projects that travel: packed into a file and unpacked elsewhere, a run goes on in the same bits.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod runs;
+
+use glasshouse_engine::project::shelf::Shelf;
+use glasshouse_engine::project::{Project, archive};
+use glasshouse_engine::train::Options;
+use runs::{config, create, last_checkpoint, notices, project, session, store};
+
+#[test]
+fn a_run_goes_on_in_the_same_bits_where_its_project_is_unpacked() {
+    let (folder, project) = project();
+    let store = store();
+    let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
+    let run = create(&project, &config());
+    session(&run, &store, "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+    let packed = archive::pack(project.folder()).unwrap();
+
+    let shelf = Shelf::open(&folder.path().join("elsewhere")).unwrap();
+    let id = shelf.import(&packed, Some("Elsewhere")).unwrap();
+    let there = Project::open(&shelf.path_of(&id).unwrap()).unwrap();
+    let there = there.run(&run.name()).unwrap();
+    assert_eq!(there.record().unwrap(), run.record().unwrap());
+    let rest = session(&there, &store, "cpu", Options::default()).unwrap();
+    assert_eq!(notices(&rest), [""; 0]);
+    assert!(last_checkpoint(&rest) == last_checkpoint(&straight));
+}
