@@ -20,7 +20,9 @@ fn wide(engine: Engine, page: PageName) -> Scene {
 #[test]
 fn every_page_is_drawn_with_no_project_an_empty_one_and_a_full_one() {
     for page in PAGES {
-        for (name, engine) in [("none", Engine::empty()), ("empty", Engine::fresh()), ("full", Engine::full())] {
+        for (name, engine) in
+            [("none", Engine::empty()), ("empty", Engine::fresh()), ("full", Engine::full())]
+        {
             let mut scene = wide(engine, page);
             let expected = match (page, name) {
                 (PageName::Model, _) => "Block × 4",
@@ -32,7 +34,10 @@ fn every_page_is_drawn_with_no_project_an_empty_one_and_a_full_one() {
                 _ => "Write",
             };
             if page != PageName::Model {
-                assert!(scene.harness.query_all_by_label(expected).next().is_some(), "{page:?} with {name} project");
+                assert!(
+                    scene.harness.query_all_by_label(expected).next().is_some(),
+                    "{page:?} with {name} project"
+                );
             }
             scene.picture(&format!("{}-{name}", page.key()));
         }
@@ -102,10 +107,11 @@ fn settings_that_fit_are_shown_applied_and_undone() {
     scene.settle();
     scene.harness.get_by_label("Apply").click();
     scene.settle();
-    let batch = |scene: &mut Scene| match scene.sent_of(|command| matches!(command, Command::Plan { .. })).pop() {
-        Some(Command::Plan { config }) => config.train.batch,
-        _ => 0,
-    };
+    let batch =
+        |scene: &mut Scene| match scene.sent_of(|command| matches!(command, Command::Plan { .. })).pop() {
+            Some(Command::Plan { config }) => config.train.batch,
+            _ => 0,
+        };
     assert_eq!(batch(&mut scene), 4);
     scene.harness.get_by_label("Undo fitting").click();
     scene.settle();
@@ -120,7 +126,9 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     scene.harness.key_press(Key::Enter);
     scene.settle();
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
-    let [Command::Generate { source: WeightSource::Current, prompt, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let [Command::Generate { source: WeightSource::Current, prompt, .. }] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
     assert_eq!(prompt, "Once upon a time");
     scene.harness.get_by_label_contains("Text of the first column").focus();
     scene.frame();
@@ -134,7 +142,8 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     let written = engine::tokens(" there was a little fox named Mia.");
     let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
     let Some(Command::Explain { tokens, chosen, .. }) = sent.last() else { panic!("an explanation") };
-    let wanted: Vec<u32> = before.iter().chain(&written).take(before.len() + 1).map(|token| token.id).collect();
+    let wanted: Vec<u32> =
+        before.iter().chain(&written).take(before.len() + 1).map(|token| token.id).collect();
     assert_eq!(tokens, &wanted);
     assert_eq!(*chosen, Some(written[1].id));
     // An alternative goes on from there.
@@ -176,7 +185,8 @@ fn two_columns_write_with_one_seed() {
     scene.settle();
     scene.picture("write-compare");
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
-    let [Command::Generate { config: left, .. }, Command::Generate { config: right, .. }] = sent.as_slice() else {
+    let [Command::Generate { config: left, .. }, Command::Generate { config: right, .. }] = sent.as_slice()
+    else {
         panic!("{sent:?}")
     };
     assert_eq!(left.seed, right.seed);
@@ -186,7 +196,8 @@ fn two_columns_write_with_one_seed() {
 #[test]
 fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
     let mut scene = wide(Engine::full(), PageName::Data);
-    let removed = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::RemoveDocument { .. })).len();
+    let removed =
+        |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::RemoveDocument { .. })).len();
     scene.harness.get_by_label("Remove forest tales.txt").click();
     scene.settle();
     scene.harness.get_by_label("Undo").click();
@@ -218,8 +229,11 @@ fn a_search_lists_once_lights_what_was_found_and_a_document_opens() {
         scene.frame();
     }
     scene.settle();
-    let searches = scene.sent_of(|command| matches!(command, Command::ListDocuments { search, .. } if !search.is_empty()));
-    let [Command::ListDocuments { search, count: 50, .. }] = searches.as_slice() else { panic!("{searches:?}") };
+    let searches = scene
+        .sent_of(|command| matches!(command, Command::ListDocuments { search, .. } if !search.is_empty()));
+    let [Command::ListDocuments { search, count: 50, .. }] = searches.as_slice() else {
+        panic!("{searches:?}")
+    };
     assert_eq!(search, "owl");
     scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click();
     scene.settle();

@@ -57,7 +57,8 @@ impl DataPage {
             widgets::page(ui, "data", |ui| {
                 what_is_this(ui, context.preferences, "data", WHAT);
                 let text = "A project keeps its text, its tokenizer and its runs together in one folder.";
-                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project") {
+                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project")
+                {
                     *context.go = Some(PageName::Home);
                 }
             });
@@ -91,12 +92,15 @@ impl DataPage {
                 }
                 Room::Desk => {
                     // What is left of the window, so that the lists and the text scroll in themselves.
-                    let height = (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
+                    let height =
+                        (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = gap;
                         let (left, right) = (288.0, 304.0);
                         column(ui, left, |ui| self.documents_ui(ui, context, height));
-                        column(ui, width - left - right - 2.0 * gap, |ui| self.reading_ui(ui, context, height));
+                        column(ui, width - left - right - 2.0 * gap, |ui| {
+                            self.reading_ui(ui, context, height)
+                        });
                         column(ui, right, |ui| self.overview_ui(ui, context));
                     });
                 }
@@ -133,7 +137,12 @@ impl DataPage {
         let validation = context.draft.data.validation;
         let wanted = (self.opening, self.search.trim().to_owned(), self.offset, validation.to_bits());
         if self.listing.due(ui, &wanted) {
-            context.outbox.send(Command::ListDocuments { search: wanted.1, offset: self.offset, count: PAGE, validation });
+            context.outbox.send(Command::ListDocuments {
+                search: wanted.1,
+                offset: self.offset,
+                count: PAGE,
+                validation,
+            });
         }
         let documents = &context.state.documents;
         if let (Some(first), true) = (self.turn_to, documents.offset == self.offset) {

@@ -72,7 +72,8 @@ pub(super) fn take_vocabulary(context: &mut Context<'_>) {
         // As many as the text has characters; before they were counted, as many as there are.
         (None, TokenizerKind::Char) => {
             let overview = context.state.documents.overview.as_ref();
-            overview.map_or(context.draft.model.vocabulary.max(1), |overview| overview.distinct_characters + 1)
+            overview
+                .map_or(context.draft.model.vocabulary.max(1), |overview| overview.distinct_characters + 1)
         }
         (None, _) => tokenizer.vocabulary,
     };
@@ -139,7 +140,13 @@ pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) 
 }
 
 /// Text with every place of what was searched for lit.
-pub(super) fn lit_text(text: &str, places: &[std::ops::Range<usize>], current: Option<usize>, size: f32, palette: &Palette) -> egui::text::LayoutJob {
+pub(super) fn lit_text(
+    text: &str,
+    places: &[std::ops::Range<usize>],
+    current: Option<usize>,
+    size: f32,
+    palette: &Palette,
+) -> egui::text::LayoutJob {
     let format = |background: egui::Color32, colour: egui::Color32| egui::TextFormat {
         background,
         line_height: Some((size * 1.5).round()),
@@ -148,9 +155,16 @@ pub(super) fn lit_text(text: &str, places: &[std::ops::Range<usize>], current: O
     let mut job = egui::text::LayoutJob::default();
     let mut from = 0;
     for (number, place) in places.iter().enumerate() {
-        job.append(text.get(from..place.start).unwrap_or_default(), 0.0, format(egui::Color32::TRANSPARENT, palette.text));
-        let (fill, colour) =
-            if current == Some(number) { (palette.accent, palette.on_accent) } else { (theme::mix(palette.panel, palette.accent, 0.3), palette.text) };
+        job.append(
+            text.get(from..place.start).unwrap_or_default(),
+            0.0,
+            format(egui::Color32::TRANSPARENT, palette.text),
+        );
+        let (fill, colour) = if current == Some(number) {
+            (palette.accent, palette.on_accent)
+        } else {
+            (theme::mix(palette.panel, palette.accent, 0.3), palette.text)
+        };
         job.append(text.get(place.clone()).unwrap_or_default(), 0.0, format(fill, colour));
         from = place.end;
     }
@@ -169,7 +183,8 @@ pub(super) fn places(text: &str, search: &str) -> Vec<std::ops::Range<usize>> {
             continue;
         }
         let mut letters = text.get(start..).unwrap_or_default().char_indices();
-        let same = wanted.iter().all(|wanted| letters.next().is_some_and(|(_, letter)| fold(letter) == *wanted));
+        let same =
+            wanted.iter().all(|wanted| letters.next().is_some_and(|(_, letter)| fold(letter) == *wanted));
         if same {
             let end = letters.next().map_or(text.len(), |(after, _)| start + after);
             found.push(start..end);

@@ -70,7 +70,8 @@ impl TokenizerPage {
             what_is_this(ui, context.preferences, "tokenizer", WHAT);
             if opening.is_none() {
                 let text = "A tokenizer is trained on a project's text and kept with it.";
-                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project") {
+                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project")
+                {
                     *context.go = Some(PageName::Home);
                 }
                 return;

@@ -65,8 +65,15 @@ impl WritePage {
                 return;
             }
             if !has_model(context) {
-                let text = "Train for a minute, and the model writes its first words here, while it still learns.";
-                if widgets::empty(ui, icons::ICON_EDIT, "Nothing has been trained yet", text, "Go to training") {
+                let text =
+                    "Train for a minute, and the model writes its first words here, while it still learns.";
+                if widgets::empty(
+                    ui,
+                    icons::ICON_EDIT,
+                    "Nothing has been trained yet",
+                    text,
+                    "Go to training",
+                ) {
                     *context.go = Some(PageName::Train);
                 }
                 return;
@@ -101,8 +108,8 @@ impl WritePage {
                 .return_key(newline)
                 .id_salt("prompt");
             let field = ui.add(field).accessible_name("Prompt");
-            let entered =
-                field.has_focus() && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+            let entered = field.has_focus()
+                && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
             ui.horizontal_wrapped(|ui| {
                 let writing = self.shown().any(|column| column.is_writing(context.state));
                 let valid = self.shown().all(|column| column.refused(&self.columns).is_none());
@@ -175,7 +182,9 @@ impl WritePage {
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = space::LARGE;
                 for (place, (shown, name)) in self.columns.iter_mut().zip(["first", "second"]).enumerate() {
-                    on = column(ui, half, |ui| shown.ui(ui, context, name)).map(|prompt| (place, prompt)).or(on.take());
+                    on = column(ui, half, |ui| shown.ui(ui, context, name))
+                        .map(|prompt| (place, prompt))
+                        .or(on.take());
                 }
             });
         }

@@ -1,9 +1,9 @@
 //! Answers as an engine would give them, made up from a few sentences.
 
 use glasshouse_protocol::{
-    Candidate, CheckpointSummary, Command, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, Event,
-    MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, StorageSummary, TokenSummary, TokenizerSummary,
-    VocabularyEntry, WrittenToken, message, presets,
+    Candidate, CheckpointSummary, Command, CompressionSummary, DeviceSummary, DocumentSummary,
+    DocumentsOverview, Event, MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, StorageSummary,
+    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
 };
 
 const STORY: &str = "Once upon a time there was a little fox named Mia. She lived at the edge of a quiet forest, where the rain fell \
@@ -87,7 +87,9 @@ impl Engine {
                     Event::TokenizerReady { tokenizer: tokenizer() },
                 ]
             }
-            Command::Tokenize { text } => vec![Event::Tokens { text: text.clone(), tokens: tokens(text), lost: String::new() }],
+            Command::Tokenize { text } => {
+                vec![Event::Tokens { text: text.clone(), tokens: tokens(text), lost: String::new() }]
+            }
             Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
             Command::ReplayMerges { text } => vec![merges(text)],
             Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
@@ -137,7 +139,10 @@ impl Engine {
         let overview = DocumentsOverview {
             embedded: !self.documents,
             files: if self.documents {
-                vec![("forest tales.txt".to_owned(), 1_830_000), ("letters-to-a-friend-2019.jsonl".to_owned(), 270_000)]
+                vec![
+                    ("forest tales.txt".to_owned(), 1_830_000),
+                    ("letters-to-a-friend-2019.jsonl".to_owned(), 270_000),
+                ]
             } else {
                 Vec::new()
             },
@@ -146,8 +151,20 @@ impl Engine {
             characters: 2_080_000,
             train: (162, 1_890_000),
             validation: (18, 210_000),
-            lengths: vec![(64, 3), (128, 11), (256, 24), (512, 51), (1024, 62), (2048, 22), (4096, 6), (8192, 1)],
-            characters_by_count: " etaonihsrdlumwycfgpb.,\"vk\nTISxjq".chars().zip((0..).map(|n: u64| 380_000 / (n + 1))).collect(),
+            lengths: vec![
+                (64, 3),
+                (128, 11),
+                (256, 24),
+                (512, 51),
+                (1024, 62),
+                (2048, 22),
+                (4096, 6),
+                (8192, 1),
+            ],
+            characters_by_count: " etaonihsrdlumwycfgpb.,\"vk\nTISxjq"
+                .chars()
+                .zip((0..).map(|n: u64| 380_000 / (n + 1)))
+                .collect(),
             distinct_characters: 71,
         };
         let page = found.iter().skip(offset).take(50).cloned().collect();
@@ -173,7 +190,12 @@ fn device() -> DeviceSummary {
 }
 
 fn storage() -> StorageSummary {
-    StorageSummary { place: "Documents/Glasshouse".to_owned(), lasting: true, used: Some(40_000_000), quota: None }
+    StorageSummary {
+        place: "Documents/Glasshouse".to_owned(),
+        lasting: true,
+        used: Some(40_000_000),
+        quota: None,
+    }
 }
 
 fn project() -> ProjectSummary {
@@ -226,7 +248,11 @@ fn runs() -> Vec<RunSummary> {
         error: None,
         notes: String::new(),
         shape: "4 layers · 128 channels · window 128".to_owned(),
-        checkpoints: vec![checkpoint(400, 3.4, false), checkpoint(1200, 2.6, false), checkpoint(2400, 2.31, true)],
+        checkpoints: vec![
+            checkpoint(400, 3.4, false),
+            checkpoint(1200, 2.6, false),
+            checkpoint(2400, 2.31, true),
+        ],
         foretold_seconds: Some(foretold),
     };
     vec![run("1-first-stories", 118.0, 131.0), run("2-first-stories", 126.0, 124.0)]
@@ -237,7 +263,10 @@ pub fn tokens(text: &str) -> Vec<TokenSummary> {
     let mut pieces: Vec<String> = Vec::new();
     for letter in text.chars() {
         let joins = letter.is_alphanumeric()
-            && pieces.last().is_some_and(|piece| piece.chars().count() < 6 && piece.chars().last().is_some_and(|last| last.is_alphanumeric() || last == ' '));
+            && pieces.last().is_some_and(|piece| {
+                piece.chars().count() < 6
+                    && piece.chars().last().is_some_and(|last| last.is_alphanumeric() || last == ' ')
+            });
         match pieces.last_mut() {
             Some(piece) if joins => piece.push(letter),
             _ => pieces.push(letter.to_string()),
@@ -259,7 +288,8 @@ fn vocabulary(search: &str, offset: usize) -> Event {
             (left.to_owned(), right.to_owned())
         }),
     };
-    let found: Vec<VocabularyEntry> = words.iter().enumerate().map(entry).filter(|entry| entry.text.contains(search)).collect();
+    let found: Vec<VocabularyEntry> =
+        words.iter().enumerate().map(entry).filter(|entry| entry.text.contains(search)).collect();
     let entries = found.iter().skip(offset).take(50).cloned().collect();
     Event::Vocabulary { found: found.len(), offset, entries }
 }
@@ -270,7 +300,10 @@ fn merges(text: &str) -> Event {
     let first = pieces.clone();
     let mut steps = Vec::new();
     for rank in 0..24 {
-        let pair = pieces.windows(2).find(|pair| !pair[1].starts_with(' ') && pair[0].chars().count() < 5).map(|pair| (pair[0].clone(), pair[1].clone()));
+        let pair = pieces
+            .windows(2)
+            .find(|pair| !pair[1].starts_with(' ') && pair[0].chars().count() < 5)
+            .map(|pair| (pair[0].clone(), pair[1].clone()));
         let Some((left, right)) = pair else { break };
         let mut at = Vec::new();
         let mut next = Vec::new();
@@ -334,7 +367,9 @@ fn plan(config: &RunConfig) -> PlanSummary {
         dispatches_per_step: 96,
         flops_per_token: 6.0 * weights as f64,
         tokens_per_step: (config.train.batch * config.train.accumulate * model.context) as u64,
-        flops_by_scope: blocks.chain([("embedding".to_owned(), 0.0), ("head".to_owned(), 0.15), ("loss".to_owned(), 0.01)]).collect(),
+        flops_by_scope: blocks
+            .chain([("embedding".to_owned(), 0.0), ("head".to_owned(), 0.15), ("loss".to_owned(), 0.01)])
+            .collect(),
         fits: Some(bytes < 2_000_000_000),
         run_seconds: Some(131.0),
     }

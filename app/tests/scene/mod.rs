@@ -25,7 +25,8 @@ impl Scene {
     pub fn new(engine: Engine, page: PageName, size: [f32; 2], theme: &str) -> Self {
         let preferences = Preferences { theme: theme.to_owned(), ..Preferences::default() };
         let style = preferences.clone();
-        let app = App::new(Link::script(), preferences, Start { page: Some(page), ..Start::default() }).unwrap();
+        let app =
+            App::new(Link::script(), preferences, Start { page: Some(page), ..Start::default() }).unwrap();
         let draw = |ui: &mut egui::Ui, app: &mut App| {
             app.receive();
             app.ui(ui);

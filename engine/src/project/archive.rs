@@ -102,6 +102,14 @@ fn pack_files(contents: impl Iterator<Item = Result<(String, Vec<u8>)>>) -> Resu
     Ok(writer.finish().map_err(internal)?.into_inner())
 }
 
+/// Unpacks a file into a folder that does not exist yet, or is empty.
+///
+/// # Errors
+/// As [`Archive::read`] and [`Archive::unpack`].
+pub fn unpack(bytes: &[u8], folder: &Path) -> Result<()> {
+    Archive::read(bytes)?.unpack(folder)
+}
+
 /// A packed project that was looked through: it is safe to unpack.
 #[derive(Debug)]
 pub struct Archive<'bytes> {

@@ -31,7 +31,9 @@ impl DataPage {
             let documents = &state.documents;
             let line = match &documents.overview {
                 None => "Listing documents…".to_owned(),
-                Some(_) if documents.search.is_empty() => format!("{} documents", format::whole(documents.found as u64)),
+                Some(_) if documents.search.is_empty() => {
+                    format!("{} documents", format::whole(documents.found as u64))
+                }
                 Some(overview) => format!(
                     "{} of {} documents contain it",
                     format::whole(documents.found as u64),
@@ -70,7 +72,11 @@ impl DataPage {
                 self.offset += PAGE;
             }
             let first = if found == 0 { 0 } else { self.offset + 1 };
-            let text = format!("{}–{}", format::whole(first as u64), format::whole((self.offset + PAGE).min(found) as u64));
+            let text = format!(
+                "{}–{}",
+                format::whole(first as u64),
+                format::whole((self.offset + PAGE).min(found) as u64)
+            );
             caption(ui, text);
         });
     }
@@ -100,7 +106,12 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
     let palette = context.palette;
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     response.widget_info(|| {
-        WidgetInfo::selected(Role::ListBoxOption, true, open, format!("Document {}: {}", document.number + 1, document.preview))
+        WidgetInfo::selected(
+            Role::ListBoxOption,
+            true,
+            open,
+            format!("Document {}: {}", document.number + 1, document.preview),
+        )
     });
     if ui.is_rect_visible(rect) {
         let fill = match (open, response.hovered() || response.has_focus()) {
@@ -110,7 +121,12 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
         };
         ui.painter().rect_filled(rect, theme::CONTROL_CORNER, fill);
         if response.has_focus() {
-            ui.painter().rect_stroke(rect, theme::CONTROL_CORNER, (1.5, palette.accent), egui::StrokeKind::Inside);
+            ui.painter().rect_stroke(
+                rect,
+                theme::CONTROL_CORNER,
+                (1.5, palette.accent),
+                egui::StrokeKind::Inside,
+            );
         }
         let inner = rect.shrink2(vec2(8.0, 6.0));
         let found = places(&document.preview, &context.state.documents.search);
@@ -123,7 +139,13 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
         let font = FontId::proportional(11.0);
         let mut right = inner.right();
         if document.validation {
-            let mark = below.text(inner.right_bottom(), Align2::RIGHT_BOTTOM, "held out", font.clone(), palette.series[1]);
+            let mark = below.text(
+                inner.right_bottom(),
+                Align2::RIGHT_BOTTOM,
+                "held out",
+                font.clone(),
+                palette.series[1],
+            );
             right = mark.left() - 8.0;
         }
         let job = egui::text::LayoutJob {
@@ -133,11 +155,18 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
         let galley = below.layout_job(job);
         below.galley(inner.left_bottom() - vec2(0.0, galley.size().y), galley, palette.quiet);
     }
-    if response.has_focus() && ui.input(|input| input.key_pressed(Key::ArrowDown) || input.key_pressed(Key::ArrowUp)) {
+    if response.has_focus()
+        && ui.input(|input| input.key_pressed(Key::ArrowDown) || input.key_pressed(Key::ArrowUp))
+    {
         response.scroll_to_me(None);
     }
-    response.on_hover_ui(|ui| {
-        ui.label(RichText::new(format!("Document {} · {}", format::whole(document.number + 1), document.file)));
-    })
-    .clicked()
+    response
+        .on_hover_ui(|ui| {
+            ui.label(RichText::new(format!(
+                "Document {} · {}",
+                format::whole(document.number + 1),
+                document.file
+            )));
+        })
+        .clicked()
 }

@@ -43,15 +43,25 @@ impl DataPage {
         let Some(overview) = &context.state.documents.overview else { return };
         card(ui, |ui| {
             let bars: Vec<Bar> = lengths(overview, palette.series[0]);
-            titled_ui(ui, "How long documents are", "Copy lengths as CSV", || csv("characters up to", "documents", &bars));
+            titled_ui(ui, "How long documents are", "Copy lengths as CSV", || {
+                csv("characters up to", "documents", &bars)
+            });
             bars_ui(ui, palette, "Documents by length in characters", 96.0, &bars);
             caption(ui, "characters up to");
         });
         card(ui, |ui| {
             let bars: Vec<Bar> = frequent(overview, palette.series[2]);
-            titled_ui(ui, "Most frequent characters", "Copy characters as CSV", || csv("character", "count", &bars));
+            titled_ui(ui, "Most frequent characters", "Copy characters as CSV", || {
+                csv("character", "count", &bars)
+            });
             let shown = (ui.available_width() / 12.0) as usize;
-            bars_ui(ui, palette, "Most frequent characters", 96.0, bars.get(..shown.min(bars.len())).unwrap_or_default());
+            bars_ui(
+                ui,
+                palette,
+                "Most frequent characters",
+                96.0,
+                bars.get(..shown.min(bars.len())).unwrap_or_default(),
+            );
         });
     }
 
@@ -64,7 +74,10 @@ impl DataPage {
                     quiet_text(ui, "Looking…");
                 }
                 Some(overview) if overview.embedded => {
-                    quiet_text(ui, "The embedded stories are used until you add text: little tales in simple English, enough for a first model.");
+                    quiet_text(
+                        ui,
+                        "The embedded stories are used until you add text: little tales in simple English, enough for a first model.",
+                    );
                 }
                 Some(overview) => {
                     for (name, bytes) in &overview.files {
@@ -130,9 +143,13 @@ impl DataPage {
 
 /// A head with a button that copies the numbers.
 fn titled_ui(ui: &mut Ui, title: &str, copy: &str, text: impl FnOnce() -> String) {
-    let copied = line_ui(ui, |ui| icon_button(ui, true, icons::ICON_CONTENT_COPY, copy), |ui| {
-        head(ui, title);
-    });
+    let copied = line_ui(
+        ui,
+        |ui| icon_button(ui, true, icons::ICON_CONTENT_COPY, copy),
+        |ui| {
+            head(ui, title);
+        },
+    );
     if copied {
         ui.ctx().copy_text(text());
     }
@@ -153,7 +170,12 @@ fn frequent(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
     let bar = |(letter, count): &(char, u64)| {
         let label = visible(&letter.to_string());
         let share = format::percent(*count as f64 / all);
-        Bar { hover: format!("{label}: {} times, {share}", format::whole(*count)), label, value: *count as f64, colour }
+        Bar {
+            hover: format!("{label}: {} times, {share}", format::whole(*count)),
+            label,
+            value: *count as f64,
+            colour,
+        }
     };
     overview.characters_by_count.iter().map(bar).collect()
 }

@@ -27,7 +27,8 @@ impl DataPage {
             ui.add(TextEdit::singleline(&mut paste.name).hint_text("Name").desired_width(f32::INFINITY))
                 .accessible_name("Name");
             ScrollArea::vertical().max_height(280.0).show(ui, |ui| {
-                let field = TextEdit::multiline(&mut paste.text).hint_text("Paste or type text").desired_rows(12);
+                let field =
+                    TextEdit::multiline(&mut paste.text).hint_text("Paste or type text").desired_rows(12);
                 ui.add(field.desired_width(f32::INFINITY)).accessible_name("Text of the document");
             });
             ui.horizontal(|ui| {
@@ -51,8 +52,11 @@ impl DataPage {
 fn file_name(name: &str) -> String {
     let name = name.trim();
     let name = name.strip_suffix(".txt").unwrap_or(name);
-    let kept: String =
-        name.chars().map(|letter| if letter.is_alphanumeric() || letter == '-' { letter } else { '-' }).take(60).collect();
+    let kept: String = name
+        .chars()
+        .map(|letter| if letter.is_alphanumeric() || letter == '-' { letter } else { '-' })
+        .take(60)
+        .collect();
     let kept = kept.trim_matches('-');
     if kept.is_empty() { "pasted.txt".to_owned() } else { format!("{kept}.txt") }
 }

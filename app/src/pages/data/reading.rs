@@ -68,23 +68,30 @@ impl DataPage {
                 }
             },
         );
-        ui.allocate_ui_with_layout(Vec2::new(ui.available_width(), theme::CONTROL), Layout::left_to_right(Align::Center), |ui| {
-            if found == 0 {
-                if let Some(summary) = summary {
-                    caption(ui, format!("{} · {} characters", summary.file, format::whole(summary.characters)));
+        ui.allocate_ui_with_layout(
+            Vec2::new(ui.available_width(), theme::CONTROL),
+            Layout::left_to_right(Align::Center),
+            |ui| {
+                if found == 0 {
+                    if let Some(summary) = summary {
+                        caption(
+                            ui,
+                            format!("{} · {} characters", summary.file, format::whole(summary.characters)),
+                        );
+                    }
+                    return;
                 }
-                return;
-            }
-            caption(ui, format!("Place {} of {}", self.place + 1, found));
-            if quiet(ui, None, "Previous place").clicked() {
-                self.place = (self.place + found - 1) % found;
-                self.move_to_place = true;
-            }
-            if quiet(ui, None, "Next place").clicked() {
-                self.place = (self.place + 1) % found;
-                self.move_to_place = true;
-            }
-        });
+                caption(ui, format!("Place {} of {}", self.place + 1, found));
+                if quiet(ui, None, "Previous place").clicked() {
+                    self.place = (self.place + found - 1) % found;
+                    self.move_to_place = true;
+                }
+                if quiet(ui, None, "Next place").clicked() {
+                    self.place = (self.place + 1) % found;
+                    self.move_to_place = true;
+                }
+            },
+        );
         if let Some(forward) = turn {
             self.turn(forward, context);
         }

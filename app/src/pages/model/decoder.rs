@@ -56,19 +56,29 @@ impl Part {
     pub(super) fn sentence(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => match model.position {
-                Position::Learned => "Gives each token its first numbers, and adds numbers for its place that are learnt.",
-                Position::Sinusoidal => "Gives each token its first numbers, and adds waves that tell its place.",
-                Position::Rope { .. } => "Gives each token its first numbers; places are told by turning queries and keys.",
+                Position::Learned => {
+                    "Gives each token its first numbers, and adds numbers for its place that are learnt."
+                }
+                Position::Sinusoidal => {
+                    "Gives each token its first numbers, and adds waves that tell its place."
+                }
+                Position::Rope { .. } => {
+                    "Gives each token its first numbers; places are told by turning queries and keys."
+                }
                 Position::None => "Gives each token its first numbers; nothing but the mask tells its place.",
             },
-            Self::AttentionNorm | Self::MlpNorm => "Brings a token's numbers to one scale, so that deep stacks stay stable.",
+            Self::AttentionNorm | Self::MlpNorm => {
+                "Brings a token's numbers to one scale, so that deep stacks stay stable."
+            }
             Self::Attention => "Each token gathers what it needs from the tokens before it.",
             Self::Mlp => match model.mlp.gate {
                 Gate::None => "Works on each token by itself: widens, bends, and narrows again.",
                 _ => "Works on each token by itself: one half opens and shuts the other like a gate.",
             },
             Self::FinalNorm => "The last scaling before the tokens are guessed.",
-            Self::Head if model.tied_head => "Scores every token of the vocabulary with the embedding's own matrix.",
+            Self::Head if model.tied_head => {
+                "Scores every token of the vocabulary with the embedding's own matrix."
+            }
             Self::Head => "Scores every token of the vocabulary.",
         }
     }
@@ -111,7 +121,9 @@ impl Part {
     pub(super) fn flops(self, plan: &PlanSummary) -> Option<f64> {
         let ends = |end: &str| -> f64 {
             let all = plan.flops_by_scope.iter();
-            all.filter(|(scope, _)| scope.starts_with("blocks.") && scope.ends_with(end)).map(|(_, share)| share).sum()
+            all.filter(|(scope, _)| scope.starts_with("blocks.") && scope.ends_with(end))
+                .map(|(_, share)| share)
+                .sum()
         };
         let named = |name: &str| plan.flops_by_scope.get(name).copied().unwrap_or(0.0);
         match self {

@@ -9,7 +9,10 @@ use crate::pages::parts::caption;
 use crate::theme::{self, Palette};
 use crate::widgets::{Stat, card, stat_row};
 use egui::accesskit::Role;
-use egui::{Align2, Color32, CornerRadius, FontId, Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
+};
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, RunConfig};
 
 /// Heights, in points.
@@ -74,9 +77,15 @@ fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Part
         let all = decoder::parameters(model);
         let each = part.map_or(all, |part| part.parameters(model));
         let count = if part.is_some_and(Part::is_in_block) { model.depth as u64 } else { 1 };
-        let mut row = |name: &str, value: String, exact: String| stat_row(ui, Stat { name, value: &value, exact: &exact });
+        let mut row = |name: &str, value: String, exact: String| {
+            stat_row(ui, Stat { name, value: &value, exact: &exact })
+        };
         let times = if count > 1 { format!(" × {count}") } else { String::new() };
-        row("Parameters", format!("{}{times}", format::count(each)), format!("{} in all", format::whole(each * count)));
+        row(
+            "Parameters",
+            format!("{}{times}", format::count(each)),
+            format!("{} in all", format::whole(each * count)),
+        );
         row("Bytes of weights", format::bytes(each * count * 4), "four bytes a parameter".to_owned());
         let share = match (part, plan) {
             (_, None) => format::NOTHING.to_owned(),
@@ -123,7 +132,8 @@ impl Sketch<'_, '_> {
             self.edge("B · T · C");
         }
         let vocabulary = self.model().vocabulary;
-        let head = self.part(Part::Head, &format!("C × V = {} × {vocabulary}", self.model().width), BOX, |_, _| {});
+        let head =
+            self.part(Part::Head, &format!("C × V = {} × {vocabulary}", self.model().width), BOX, |_, _| {});
         if self.model().tied_head {
             self.tie(embedding, head);
         }
@@ -157,7 +167,13 @@ impl Sketch<'_, '_> {
     /// An arrow down, with the shape of what flows.
     fn edge(&mut self, shape: &str) {
         let at = pos2(self.middle() + 8.0, self.y + EDGE / 2.0);
-        self.ui.painter().text(at, Align2::LEFT_CENTER, shape, FontId::proportional(11.0), self.palette.quiet);
+        self.ui.painter().text(
+            at,
+            Align2::LEFT_CENTER,
+            shape,
+            FontId::proportional(11.0),
+            self.palette.quiet,
+        );
         self.down(EDGE);
     }
 
@@ -185,13 +201,22 @@ impl Sketch<'_, '_> {
         for number in (1..=behind).rev() {
             let off = 4.0 * number as f32;
             let card = body.translate(vec2(off, off));
-            self.ui.painter().rect(card, 10.0, self.palette.panel, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
+            self.ui.painter().rect(
+                card,
+                10.0,
+                self.palette.panel,
+                (1.0, self.palette.hairline),
+                egui::StrokeKind::Inside,
+            );
         }
         let fill = theme::mix(self.palette.panel, self.palette.raised, 0.5);
         self.ui.painter().rect(body, 10.0, fill, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
         let times = if depth == 1 { "One block".to_owned() } else { format!("Block × {depth}") };
-        let each: u64 =
-            Part::ALL.iter().filter(|part| part.is_in_block()).map(|part| part.parameters(self.model())).sum();
+        let each: u64 = Part::ALL
+            .iter()
+            .filter(|part| part.is_in_block())
+            .map(|part| part.parameters(self.model()))
+            .sum();
         let head = Rect::from_min_size(body.min, vec2(body.width(), if *open { 28.0 } else { height }));
         let response = self.ui.interact(head, self.ui.scope_id().with("block"), Sense::click());
         let name = if *open { "Fold the block" } else { "Open the block" };
@@ -201,7 +226,11 @@ impl Sketch<'_, '_> {
         }
         let lit = response.hovered() || response.has_focus();
         let colour = if lit { self.palette.accent } else { self.palette.text };
-        let icon = if *open { egui_material_icons::icons::ICON_EXPAND_MORE } else { egui_material_icons::icons::ICON_CHEVRON_RIGHT };
+        let icon = if *open {
+            egui_material_icons::icons::ICON_EXPAND_MORE
+        } else {
+            egui_material_icons::icons::ICON_CHEVRON_RIGHT
+        };
         let at = head.left_center() + vec2(10.0, 0.0);
         let painter = self.ui.painter();
         painter.text(at, Align2::LEFT_CENTER, icon.codepoint, FontId::new(16.0, icon.font_family()), colour);
@@ -283,7 +312,11 @@ impl Sketch<'_, '_> {
         let response = self.ui.interact(rect, id, Sense::click());
         let parameters = part.parameters(self.model());
         response.widget_info(|| {
-            WidgetInfo::labeled(Role::Button, true, format!("{name}, {} parameters", format::whole(parameters)))
+            WidgetInfo::labeled(
+                Role::Button,
+                true,
+                format!("{name}, {} parameters", format::whole(parameters)),
+            )
         });
         let lit = response.hovered() || response.has_focus();
         if lit {
@@ -313,7 +346,11 @@ impl Sketch<'_, '_> {
         };
         let align = |x: egui::Align| Align2([x, if tall { egui::Align::Min } else { egui::Align::Center }]);
         let words = painter.text(title, align(egui::Align::Min), name, strong, palette.text);
-        let amount = if parameters == 0 && part == Part::Head { "shared".to_owned() } else { format::count(parameters) };
+        let amount = if parameters == 0 && part == Part::Head {
+            "shared".to_owned()
+        } else {
+            format::count(parameters)
+        };
         painter.text(numbers, align(egui::Align::Max), amount, small.clone(), palette.quiet);
         if tall {
             let below = painter.with_clip_rect(inner.with_max_x(inner.right() - 74.0));
@@ -332,7 +369,8 @@ impl Sketch<'_, '_> {
             picture(self, Rect::from_min_max(pos2(inner.right() - 68.0, inner.top() + 16.0), inner.max));
         } else if !detail.is_empty() {
             let at = pos2(words.right() + 8.0, inner.center().y);
-            let room = Rect::from_min_max(pos2(at.x, inner.top()), pos2(inner.right() - 48.0, inner.bottom()));
+            let room =
+                Rect::from_min_max(pos2(at.x, inner.top()), pos2(inner.right() - 48.0, inner.bottom()));
             painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, detail, small, palette.quiet);
         }
         self.y = rect.bottom();
@@ -346,7 +384,8 @@ impl Sketch<'_, '_> {
         let points = [from, pos2(x, from.y), pos2(x, to.y), to];
         let colour = self.palette.accent;
         self.ui.painter().extend(Shape::dashed_line(&points, Stroke::new(1.5, colour), 4.0, 3.0));
-        let text = self.ui.painter().layout_no_wrap("one matrix".to_owned(), FontId::proportional(11.0), colour);
+        let text =
+            self.ui.painter().layout_no_wrap("one matrix".to_owned(), FontId::proportional(11.0), colour);
         let size = text.size();
         let at = pos2(x + size.y + 1.0, (from.y + to.y) / 2.0 - size.x / 2.0);
         let shape = egui::epaint::TextShape::new(at, text, colour).with_angle(std::f32::consts::FRAC_PI_2);
@@ -374,7 +413,8 @@ fn heads_ui(sketch: &Sketch<'_, '_>, room: Rect) {
     let tall = ((room.height() - 4.0) / 2.0).min(12.0);
     let [query, key, ..] = sketch.palette.series;
     let row = |from: f32, to: f32, y: f32, colour: Color32| {
-        let rect = Rect::from_min_max(pos2(room.left() + from + 0.75, y), pos2(room.left() + to - 0.75, y + tall));
+        let rect =
+            Rect::from_min_max(pos2(room.left() + from + 0.75, y), pos2(room.left() + to - 0.75, y + tall));
         sketch.ui.painter().rect_filled(rect, CornerRadius::same(2), colour);
     };
     for head in 0..drawn {

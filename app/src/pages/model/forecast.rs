@@ -5,7 +5,9 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, space};
-use crate::widgets::{Align, Column, Part, Stat, Table, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
+use crate::widgets::{
+    Align, Column, Part, Stat, Table, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row,
+};
 use egui::{RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, PlanSummary, RunSummary};
@@ -24,7 +26,8 @@ impl ModelPage {
         let state = context.state;
         card(ui, |ui| {
             let plan = draft.plan(context);
-            let total = plan.map_or_else(|| format::NOTHING.to_owned(), |(plan, _)| format::bytes(plan.bytes));
+            let total =
+                plan.map_or_else(|| format::NOTHING.to_owned(), |(plan, _)| format::bytes(plan.bytes));
             let current = plan.is_some_and(|(_, current)| current);
             head(ui, "Memory");
             let colour = if current { context.palette.text } else { context.palette.quiet };
@@ -49,8 +52,16 @@ impl ModelPage {
             if let Some((plan, _)) = plan {
                 if plan.fits == Some(false) {
                     hint_line(ui, "This does not fit the device. Make it smaller, or let it be fitted.");
-                } else if let Some(binding) = device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most) {
-                    hint_line(ui, &format!("Its largest buffer is more than the {} that a kernel sees here.", format::bytes(binding)));
+                } else if let Some(binding) =
+                    device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most)
+                {
+                    hint_line(
+                        ui,
+                        &format!(
+                            "Its largest buffer is more than the {} that a kernel sees here.",
+                            format::bytes(binding)
+                        ),
+                    );
                 }
             }
             ui.add_space(space::TIGHT);
@@ -62,7 +73,10 @@ impl ModelPage {
         let state = context.state;
         let fitting = state.is_waiting(|command| matches!(command, Command::FitToDevice { .. }));
         let ready = !fitting && draft.refused.is_none();
-        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device").clicked()).inner {
+        if ui
+            .add_enabled_ui(ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device").clicked())
+            .inner
+        {
             context.outbox.send(Command::FitToDevice { config: Box::new(draft.config.clone()) });
         }
         let Some((fitted, changes)) = &state.planning.fitted else { return };
@@ -90,9 +104,8 @@ impl ModelPage {
 /// Memory by kind, in the usual order.
 fn parts(plan: &PlanSummary) -> Vec<Part> {
     let others = plan.bytes_by_kind.keys().map(String::as_str).filter(|kind| !KINDS.contains(kind));
-    let part = |kind: &str| {
-        plan.bytes_by_kind.get(kind).map(|bytes| Part { name: kind.to_owned(), bytes: *bytes })
-    };
+    let part =
+        |kind: &str| plan.bytes_by_kind.get(kind).map(|bytes| Part { name: kind.to_owned(), bytes: *bytes });
     KINDS.into_iter().chain(others).filter_map(part).collect()
 }
 
@@ -102,7 +115,8 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let plan = draft.plan(context);
         let measured = state.planning.measured.as_ref();
         let exact = measured.filter(|measured| measured.config.as_ref() == Some(&draft.config));
-        let seconds = exact.map(|measured| measured.run_seconds).or(plan.and_then(|(plan, _)| plan.run_seconds));
+        let seconds =
+            exact.map(|measured| measured.run_seconds).or(plan.and_then(|(plan, _)| plan.run_seconds));
         head(ui, "Time of the run");
         let current = exact.is_some() || plan.is_some_and(|(_, current)| current);
         let colour = if current { context.palette.text } else { context.palette.quiet };
@@ -116,22 +130,31 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         };
         row(ui, "Tokens of the run", tokens.map(format::quantity));
         row(ui, "FLOPs a token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        let work = plan.zip(tokens).map(|((plan, _), tokens)| format!("{} FLOP", format::quantity(plan.flops_per_token * tokens)));
+        let work = plan
+            .zip(tokens)
+            .map(|((plan, _), tokens)| format!("{} FLOP", format::quantity(plan.flops_per_token * tokens)));
         row(ui, "FLOPs", work);
-        row(ui, "Kernel launches a step", plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64)));
+        row(
+            ui,
+            "Kernel launches a step",
+            plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64)),
+        );
         row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
         row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
         row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
         ui.add_space(space::SMALL);
         let measuring = state.is_waiting(|command| matches!(command, Command::Measure { .. }));
         let ready = !measuring && draft.refused.is_none();
-        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure two seconds").clicked()).inner {
+        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure two seconds").clicked()).inner
+        {
             context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
         }
         let line = match (measuring, exact, seconds, measured) {
             (true, ..) => "Training on made-up tokens for two seconds…".to_owned(),
             (_, Some(measured), ..) => format!("Measured with these settings on {}.", measured.device),
-            (_, None, Some(_), Some(measured)) => format!("Scaled by FLOPs from the last measurement, on {}.", measured.device),
+            (_, None, Some(_), Some(measured)) => {
+                format!("Scaled by FLOPs from the last measurement, on {}.", measured.device)
+            }
             (_, None, Some(_), None) => "Scaled by FLOPs from an earlier measurement.".to_owned(),
             _ => "Nothing was measured on this device yet.".to_owned(),
         };

@@ -13,7 +13,14 @@ pub(super) struct Form<'a> {
 
 impl Form<'_> {
     /// A whole number.
-    pub(super) fn whole(&self, ui: &mut Ui, name: &str, path: &str, value: &mut usize, range: RangeInclusive<usize>) {
+    pub(super) fn whole(
+        &self,
+        ui: &mut Ui,
+        name: &str,
+        path: &str,
+        value: &mut usize,
+        range: RangeInclusive<usize>,
+    ) {
         // Dragging crosses a range in about the width of a screen, whatever its size.
         let speed = (*value as f64 / 80.0).max(0.05);
         field(ui, name, path, self.refused, |ui| {
@@ -23,7 +30,14 @@ impl Form<'_> {
     }
 
     /// The same for steps.
-    pub(super) fn steps(&self, ui: &mut Ui, name: &str, path: &str, value: &mut u64, range: RangeInclusive<u64>) {
+    pub(super) fn steps(
+        &self,
+        ui: &mut Ui,
+        name: &str,
+        path: &str,
+        value: &mut u64,
+        range: RangeInclusive<u64>,
+    ) {
         let speed = (*value as f64 / 80.0).max(0.05);
         field(ui, name, path, self.refused, |ui| {
             let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed);
@@ -32,9 +46,21 @@ impl Form<'_> {
     }
 
     /// A fraction.
-    pub(super) fn fraction(&self, ui: &mut Ui, name: &str, path: &str, value: &mut f32, range: RangeInclusive<f32>, speed: f64) {
+    pub(super) fn fraction(
+        &self,
+        ui: &mut Ui,
+        name: &str,
+        path: &str,
+        value: &mut f32,
+        range: RangeInclusive<f32>,
+        speed: f64,
+    ) {
         field(ui, name, path, self.refused, |ui| {
-            let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed).max_decimals(6);
+            let drag = DragValue::new(value)
+                .range(range)
+                .clamp_existing_to_range(false)
+                .speed(speed)
+                .max_decimals(6);
             ui.add(drag).accessible_name(name);
         });
     }
@@ -47,7 +73,14 @@ impl Form<'_> {
     }
 
     /// One of several.
-    pub(super) fn choice<T: PartialEq + Copy>(&self, ui: &mut Ui, name: &str, path: &str, value: &mut T, choices: &[(T, &str)]) {
+    pub(super) fn choice<T: PartialEq + Copy>(
+        &self,
+        ui: &mut Ui,
+        name: &str,
+        path: &str,
+        value: &mut T,
+        choices: &[(T, &str)],
+    ) {
         field(ui, name, path, self.refused, |ui| {
             let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
             let width = ui.available_width().clamp(80.0, 180.0);

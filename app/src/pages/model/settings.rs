@@ -44,13 +44,18 @@ impl ModelPage {
                     chosen = presets::from_depth(depth).ok();
                 }
             });
-            caption(ui, "One number sets the rest: 64 channels a layer, and about twelve tokens for each weight of the blocks.");
+            caption(
+                ui,
+                "One number sets the rest: 64 channels a layer, and about twelve tokens for each weight of the blocks.",
+            );
             if let Some(config) = chosen {
                 let by = config.preset.clone();
                 let config = kept(context.draft, config);
                 // Dragging the dial is one change: what comes back is what was there before the drag.
                 match &self.before {
-                    Some((_, last)) if last.starts_with("depth-") && by.starts_with("depth-") => *context.draft = config,
+                    Some((_, last)) if last.starts_with("depth-") && by.starts_with("depth-") => {
+                        *context.draft = config
+                    }
                     _ => self.replace(context, config, &by),
                 }
             }
@@ -76,7 +81,9 @@ impl ModelPage {
             context.preferences.folds.insert(group(part).to_owned(), true);
         }
         // A rule that is broken is never hidden in a fold.
-        if let Some(name) = draft.refused.as_ref().and_then(|error| error.field.as_deref()).and_then(group_of_field) {
+        if let Some(name) =
+            draft.refused.as_ref().and_then(|error| error.field.as_deref()).and_then(group_of_field)
+        {
             context.preferences.folds.insert(name.to_owned(), true);
         }
         card(ui, |ui| {
@@ -95,7 +102,9 @@ impl ModelPage {
                 });
             }
             if let Some(error) = draft.refused.as_ref().filter(|error| error.field.is_none()) {
-                ui.label(RichText::new(&error.message).color(context.palette.failure).text_style(theme::caption()));
+                ui.label(
+                    RichText::new(&error.message).color(context.palette.failure).text_style(theme::caption()),
+                );
             }
         });
     }
@@ -242,7 +251,14 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_decoder_has_a_group_that_opens() {
-        for path in ["model.depth", "model.heads", "model.norm.eps", "model.position.base", "model.mlp.hidden", "train.batch"] {
+        for path in [
+            "model.depth",
+            "model.heads",
+            "model.norm.eps",
+            "model.position.base",
+            "model.mlp.hidden",
+            "train.batch",
+        ] {
             let name = group_of_field(path).unwrap();
             assert!(GROUPS.iter().any(|(group, ..)| *group == name), "{path}");
         }

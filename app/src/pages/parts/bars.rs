@@ -36,9 +36,15 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
     let mut free_from = rect.left();
     for (place, bar) in bars.iter().enumerate() {
         let middle = rect.left() + step * (place as f32 + 0.5);
-        let tall = ((bar.value / most) as f32 * (floor - rect.top() - 2.0)).max(if bar.value > 0.0 { 1.0 } else { 0.0 });
-        let shape = Rect::from_min_max(pos2(middle - width / 2.0, floor - tall), pos2(middle + width / 2.0, floor));
-        let colour = if pointed == Some(place) { theme::mix(bar.colour, palette.text, 0.3) } else { bar.colour };
+        let tall = ((bar.value / most) as f32 * (floor - rect.top() - 2.0)).max(if bar.value > 0.0 {
+            1.0
+        } else {
+            0.0
+        });
+        let shape =
+            Rect::from_min_max(pos2(middle - width / 2.0, floor - tall), pos2(middle + width / 2.0, floor));
+        let colour =
+            if pointed == Some(place) { theme::mix(bar.colour, palette.text, 0.3) } else { bar.colour };
         painter.rect_filled(shape, CornerRadius { nw: 2, ne: 2, sw: 0, se: 0 }, colour);
         let galley = painter.layout_no_wrap(bar.label.clone(), font.clone(), palette.quiet);
         let left = middle - galley.size().x / 2.0;
@@ -57,7 +63,9 @@ pub(crate) fn rows_ui(ui: &mut Ui, palette: &Palette, bars: &[(Bar, String)]) {
     let most = bars.iter().map(|(bar, _)| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     for (bar, value) in bars {
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", bar.label, bar.hover)));
+        response.widget_info(|| {
+            WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", bar.label, bar.hover))
+        });
         let painter = ui.painter_at(rect);
         let names = (rect.width() * 0.36).clamp(72.0, 160.0);
         let values = 72.0;

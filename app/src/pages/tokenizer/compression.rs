@@ -20,7 +20,8 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let (compare, copy) = line_ui(
             ui,
             |ui| {
-                let copy = icon_button(ui, !rows.is_empty(), icons::ICON_CONTENT_COPY, "Copy the comparison as CSV");
+                let copy =
+                    icon_button(ui, !rows.is_empty(), icons::ICON_CONTENT_COPY, "Copy the comparison as CSV");
                 (ui.add_enabled_ui(!comparing, |ui| plain(ui, None, "Compare").clicked()).inner, copy)
             },
             |ui| {
@@ -44,7 +45,8 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let label = if row.current { format!("{} (yours)", row.name) } else { row.name.clone() };
             let entries = format::whole(row.vocabulary as u64);
             let hover = format!("{:.4} bytes a token with {entries} entries", row.bytes_per_token);
-            let colour = if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
+            let colour =
+                if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
             (Bar { label, value: row.bytes_per_token, hover, colour }, format!("{:.2}", row.bytes_per_token))
         };
         rows_ui(ui, palette, &rows.iter().map(bar).collect::<Vec<_>>());
@@ -72,13 +74,21 @@ fn alternatives(own: &TokenizerConfig) -> Vec<TokenizerConfig> {
         .into_iter()
         .chain(trained)
         .map(|(kind, vocabulary)| TokenizerConfig { kind, vocabulary, ..own.clone() })
-        .filter(|other| other.kind != own.kind || super::settings::has_size(own.kind) && other.vocabulary != own.vocabulary)
+        .filter(|other| {
+            other.kind != own.kind
+                || super::settings::has_size(own.kind) && other.vocabulary != own.vocabulary
+        })
         .collect()
 }
 
 fn table_text(rows: &[CompressionSummary]) -> String {
     let row = |row: &CompressionSummary| {
-        [row.name.clone(), row.vocabulary.to_string(), row.bytes_per_token.to_string(), row.current.to_string()]
+        [
+            row.name.clone(),
+            row.vocabulary.to_string(),
+            row.bytes_per_token.to_string(),
+            row.current.to_string(),
+        ]
     };
     csv(&["tokenizer", "entries", "bytes a token", "current"], rows.iter().map(row))
 }
@@ -89,7 +99,12 @@ mod tests {
 
     #[test]
     fn a_tokenizer_is_not_compared_with_itself() {
-        let own = TokenizerConfig { kind: TokenizerKind::Bpe, vocabulary: 1024, min_frequency: 2, special_tokens: vec![] };
+        let own = TokenizerConfig {
+            kind: TokenizerKind::Bpe,
+            vocabulary: 1024,
+            min_frequency: 2,
+            special_tokens: vec![],
+        };
         assert!(alternatives(&own).iter().all(|other| *other != own));
         assert_eq!(alternatives(&own).len(), 5);
         let byte = TokenizerConfig { kind: TokenizerKind::Byte, ..own };

@@ -12,11 +12,27 @@ use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind};
 
 /// Every kind: its name and what it does in a sentence.
 pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
-    (TokenizerKind::Bpe, "BPE", "Joins the most frequent neighbours again and again; what GPT and Llama use."),
-    (TokenizerKind::Char, "Characters", "One token for each character that the text holds; small, and easy to follow."),
-    (TokenizerKind::Byte, "Bytes", "One token a byte; reads any text in any script, with the longest sequences."),
+    (
+        TokenizerKind::Bpe,
+        "BPE",
+        "Joins the most frequent neighbours again and again; what GPT and Llama use.",
+    ),
+    (
+        TokenizerKind::Char,
+        "Characters",
+        "One token for each character that the text holds; small, and easy to follow.",
+    ),
+    (
+        TokenizerKind::Byte,
+        "Bytes",
+        "One token a byte; reads any text in any script, with the longest sequences.",
+    ),
     (TokenizerKind::WordPiece, "WordPiece", "Joins the pieces that belong together most; what BERT uses."),
-    (TokenizerKind::Unigram, "Unigram", "Starts with many pieces and drops those that are missed least; what T5 uses."),
+    (
+        TokenizerKind::Unigram,
+        "Unigram",
+        "Starts with many pieces and drops those that are missed least; what T5 uses.",
+    ),
 ];
 
 /// A kind's name.
@@ -27,7 +43,11 @@ pub(super) fn kind_name(kind: TokenizerKind) -> &'static str {
 /// Its name with its size, as `BPE 1,024`.
 pub(super) fn full_name(config: &TokenizerConfig) -> String {
     let name = kind_name(config.kind);
-    if has_size(config.kind) { format!("{name} {}", format::whole(config.vocabulary as u64)) } else { name.to_owned() }
+    if has_size(config.kind) {
+        format!("{name} {}", format::whole(config.vocabulary as u64))
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Whether a kind's vocabulary has the size that one gives it.
@@ -69,14 +89,30 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     card(ui, |ui| {
         head(ui, &full_name(&summary.config));
         ui.spacing_mut().item_spacing.y = 2.0;
-        let row = |ui: &mut Ui, name: &str, value: &str, exact: &str| stat_row(ui, Stat { name, value, exact });
+        let row =
+            |ui: &mut Ui, name: &str, value: &str, exact: &str| stat_row(ui, Stat { name, value, exact });
         let whole = |count: u64| format::whole(count);
         row(ui, "Vocabulary", &whole(summary.vocabulary as u64), "");
         let share = summary.unused as f64 / summary.vocabulary.max(1) as f64;
-        row(ui, "Unused entries", &whole(summary.unused as u64), &format!("{} of the vocabulary", format::percent(share)));
-        row(ui, "Bytes a token", &format!("{:.2}", summary.bytes_per_token), &summary.bytes_per_token.to_string());
+        row(
+            ui,
+            "Unused entries",
+            &whole(summary.unused as u64),
+            &format!("{} of the vocabulary", format::percent(share)),
+        );
+        row(
+            ui,
+            "Bytes a token",
+            &format!("{:.2}", summary.bytes_per_token),
+            &summary.bytes_per_token.to_string(),
+        );
         row(ui, "Training tokens", &format::count(summary.train_tokens), &whole(summary.train_tokens));
-        row(ui, "Validation tokens", &format::count(summary.validation_tokens), &whole(summary.validation_tokens));
+        row(
+            ui,
+            "Validation tokens",
+            &format::count(summary.validation_tokens),
+            &whole(summary.validation_tokens),
+        );
     });
 }
 
@@ -84,7 +120,8 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
 fn kind_ui(ui: &mut Ui, chosen: bool, name: &str, sentence: &str) -> bool {
     let palette = theme::Palette::of(ui);
     let width = ui.available_width();
-    let title = ui.painter().layout_no_wrap(name.to_owned(), theme::strong().resolve(ui.style()), palette.text);
+    let title =
+        ui.painter().layout_no_wrap(name.to_owned(), theme::strong().resolve(ui.style()), palette.text);
     let font = theme::caption().resolve(ui.style());
     let below = ui.painter().layout(sentence.to_owned(), font, palette.quiet, width - 44.0);
     let height = title.size().y + below.size().y + 14.0;
@@ -132,7 +169,8 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
         caption(ui, format!("{doing}{amount}"));
         return;
     }
-    let current = state.tokenizer.summary.as_ref().is_some_and(|summary| summary.config == context.draft.tokenizer);
+    let current =
+        state.tokenizer.summary.as_ref().is_some_and(|summary| summary.config == context.draft.tokenizer);
     let name = if state.tokenizer.summary.is_some() { "Train again" } else { "Train tokenizer" };
     let pressed = ui.add_enabled_ui(!current, |ui| primary(ui, icons::ICON_PLAY_ARROW, name).clicked()).inner;
     if pressed {
@@ -143,8 +181,13 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
     let line = match (&state.tokenizer.summary, current) {
         (Some(_), true) => "This is the project's tokenizer.",
-        (Some(_), false) => "A model trained with the present one cannot read tokens of another: its runs keep theirs.",
+        (Some(_), false) => {
+            "A model trained with the present one cannot read tokens of another: its runs keep theirs."
+        }
         (None, _) => "It learns from the project's text, in seconds.",
     };
-    ui.add(egui::Label::new(RichText::new(line).text_style(theme::caption()).color(context.palette.quiet)).wrap());
+    ui.add(
+        egui::Label::new(RichText::new(line).text_style(theme::caption()).color(context.palette.quiet))
+            .wrap(),
+    );
 }

@@ -16,7 +16,8 @@ impl TokenizerPage {
         card(ui, |ui| {
             head(ui, "Your text in tokens");
             let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
-            ui.add(field.desired_width(f32::INFINITY).id_salt("text to cut")).accessible_name("Text to cut into tokens");
+            ui.add(field.desired_width(f32::INFINITY).id_salt("text to cut"))
+                .accessible_name("Text to cut into tokens");
             let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
                 caption(ui, "Cutting…");
                 return;
@@ -30,8 +31,11 @@ impl TokenizerPage {
                     format::whole(text.len() as u64)
                 ),
             );
-            let chips: Vec<Chip> = tokens.iter().take(MOST).enumerate().map(|(place, token)| chip(place, token)).collect();
-            if let Some(token) = chips_ui(ui, context.palette, "tokens", &chips).and_then(|place| tokens.get(place)) {
+            let chips: Vec<Chip> =
+                tokens.iter().take(MOST).enumerate().map(|(place, token)| chip(place, token)).collect();
+            if let Some(token) =
+                chips_ui(ui, context.palette, "tokens", &chips).and_then(|place| tokens.get(place))
+            {
                 // Its row in the vocabulary.
                 self.search.clone_from(&token.text);
                 self.offset = 0;
@@ -65,7 +69,10 @@ fn hex(token: &TokenSummary) -> String {
     let mut bytes = Vec::new();
     let mut rest = token.text.as_str();
     while let Some(letter) = rest.chars().next() {
-        let escaped = rest.strip_prefix("\\x").and_then(|after| after.get(..2)).filter(|digits| u8::from_str_radix(digits, 16).is_ok());
+        let escaped = rest
+            .strip_prefix("\\x")
+            .and_then(|after| after.get(..2))
+            .filter(|digits| u8::from_str_radix(digits, 16).is_ok());
         if let Some(digits) = escaped {
             bytes.push(digits.to_owned());
             rest = rest.get(4..).unwrap_or_default();

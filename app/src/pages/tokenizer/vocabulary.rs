@@ -36,20 +36,26 @@ impl TokenizerPage {
             }
             ui.horizontal_wrapped(|ui| {
                 let width = (ui.available_width() - 180.0).clamp(140.0, 320.0);
-                let field = TextEdit::singleline(&mut self.search).hint_text("Search").desired_width(width).id_salt("search entries");
+                let field = TextEdit::singleline(&mut self.search)
+                    .hint_text("Search")
+                    .desired_width(width)
+                    .id_salt("search entries");
                 if ui.add(field).accessible_name("Search the vocabulary").changed() {
                     self.offset = 0;
                 }
                 let name = ORDERS.iter().find(|(order, _)| *order == self.order).map_or("", |(_, name)| name);
-                ComboBox::new("order of entries", "").selected_text(name).width(150.0).show_ui(ui, |ui| {
-                    for (order, name) in ORDERS {
-                        if ui.selectable_value(&mut self.order, order, name).clicked() {
-                            self.offset = 0;
+                ComboBox::new("order of entries", "")
+                    .selected_text(name)
+                    .width(150.0)
+                    .show_ui(ui, |ui| {
+                        for (order, name) in ORDERS {
+                            if ui.selectable_value(&mut self.order, order, name).clicked() {
+                                self.offset = 0;
+                            }
                         }
-                    }
-                })
-                .response
-                .accessible_name("Order of the vocabulary");
+                    })
+                    .response
+                    .accessible_name("Order of the vocabulary");
             });
             let Some((found, offset, page)) = entries else {
                 caption(ui, "Listing…");

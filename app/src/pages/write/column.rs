@@ -69,14 +69,19 @@ impl Column {
 
     /// The settings with the stop strings, and in the second column with the first one's seed.
     fn settings(&self, seed: u64) -> GenerateConfig {
-        let stop = self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();
+        let stop =
+            self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();
         GenerateConfig { seed, stop, ..self.config.clone() }
     }
 
     /// The rule that the settings break.
     pub(super) fn refused(&self, columns: &[Self; 2]) -> Option<ErrorReport> {
         let broken = self.settings(columns[0].config.seed).validate().err()?;
-        Some(ErrorReport { kind: "invalid".to_owned(), message: broken.to_string(), field: Some(broken.field) })
+        Some(ErrorReport {
+            kind: "invalid".to_owned(),
+            message: broken.to_string(),
+            field: Some(broken.field),
+        })
     }
 
     pub(super) fn is_writing(&self, state: &State) -> bool {
@@ -138,7 +143,9 @@ impl Column {
         let last = text.prompt_tokens.len() + text.tokens.len();
         let next = (first..last).find(|place| !self.entropies.contains_key(place));
         // Its own frame notes the request, before the answer is looked for.
-        self.survey = next.and_then(|place| explain(context, text, place, text.config.clone(), 1).map(|id| Some((id, place))));
+        self.survey = next.and_then(|place| {
+            explain(context, text, place, text.config.clone(), 1).map(|id| Some((id, place)))
+        });
     }
 
     /// Draws the column. What comes back is a text to write on from.
@@ -152,7 +159,12 @@ impl Column {
                 |ui| {
                     let copy = icon_button(ui, text.is_some(), icons::ICON_CONTENT_COPY, "Copy the text");
                     let ready = text.is_some_and(|text| text.ending.is_some());
-                    let survey = icon_button(ui, ready, icons::ICON_SHOW_CHART, "Show how undecided the model was at every token");
+                    let survey = icon_button(
+                        ui,
+                        ready,
+                        icons::ICON_SHOW_CHART,
+                        "Show how undecided the model was at every token",
+                    );
                     (copy, survey)
                 },
                 |ui| {
@@ -185,7 +197,11 @@ impl Column {
         let text = self.text(state)?;
         let place = self.chosen?;
         let token = all_tokens(text).nth(place)?;
-        let answered = self.answered.as_ref().filter(|(answered, _)| *answered == place).map(|(_, distribution)| distribution);
+        let answered = self
+            .answered
+            .as_ref()
+            .filter(|(answered, _)| *answered == place)
+            .map(|(_, distribution)| distribution);
         let pressed = explain_ui(ui, context.palette, token, place, answered)?;
         let before: String = all_tokens(text).take(place).map(|token| token.text.as_str()).collect();
         Some(before + &pressed)
@@ -193,7 +209,13 @@ impl Column {
 }
 
 /// Asks what the model thought at a place: the tokens before it go along. The first token has nothing before it.
-fn explain(context: &mut Context<'_>, text: &Text, place: usize, config: GenerateConfig, count: usize) -> Option<u64> {
+fn explain(
+    context: &mut Context<'_>,
+    text: &Text,
+    place: usize,
+    config: GenerateConfig,
+    count: usize,
+) -> Option<u64> {
     let (tokens, chosen) = explain::prefix(text, place)?;
     let source = text.source.clone();
     Some(context.outbox.send(Command::Explain { source, tokens, chosen: Some(chosen), config, count }))

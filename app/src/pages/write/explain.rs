@@ -34,14 +34,18 @@ pub(super) fn explain_ui(
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(visible(&token.text)).monospace().size(18.0).color(palette.accent));
             let Some(distribution) = distribution else {
-                let text = if place == 0 { "The first token has nothing before it." } else { "Asking the model…" };
+                let text =
+                    if place == 0 { "The first token has nothing before it." } else { "Asking the model…" };
                 caption(ui, text);
                 return;
             };
             let chosen = distribution.candidates.iter().find(|candidate| candidate.id == token.id);
             if let Some(chosen) = chosen {
                 let probability = format::percent(f64::from(chosen.probability));
-                ui.label(format!("{probability} likely, number {} of all", format::whole(chosen.rank as u64)));
+                ui.label(format!(
+                    "{probability} likely, number {} of all",
+                    format::whole(chosen.rank as u64)
+                ));
             }
             term(ui, "Entropy", Some(palette.quiet));
             ui.label(format!("{:.2} bits", distribution.entropy_bits));
@@ -50,7 +54,10 @@ pub(super) fn explain_ui(
         let distribution = distribution?;
         legend_ui(ui, palette);
         ui.spacing_mut().item_spacing.y = 0.0;
-        let most = distribution.candidates.iter().map(|candidate| candidate.probability.max(candidate.tempered).max(candidate.drawn));
+        let most = distribution
+            .candidates
+            .iter()
+            .map(|candidate| candidate.probability.max(candidate.tempered).max(candidate.drawn));
         let most = most.fold(f32::MIN_POSITIVE, f32::max);
         let mut pressed = None;
         for candidate in &distribution.candidates {
@@ -75,7 +82,11 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
 
 fn bars(palette: &Palette) -> [(egui::Color32, &'static str); 3] {
     let [first, second, ..] = palette.series;
-    [(first, "as the model gives it"), (second, "after temperature and penalty"), (palette.accent, "as it is drawn")]
+    [
+        (first, "as the model gives it"),
+        (second, "after temperature and penalty"),
+        (palette.accent, "as it is drawn"),
+    ]
 }
 
 /// A candidate. Whether it was pressed.
@@ -102,11 +113,17 @@ fn candidate_ui(ui: &mut Ui, palette: &Palette, candidate: &Candidate, written: 
     let small = FontId::proportional(11.0);
     let rank = pos2(inner.left(), inner.center().y);
     painter.text(rank, Align2::LEFT_CENTER, candidate.rank, small.clone(), palette.quiet);
-    let name = Rect::from_min_max(pos2(inner.left() + 26.0, inner.top()), pos2(inner.left() + names, inner.bottom()));
+    let name = Rect::from_min_max(
+        pos2(inner.left() + 26.0, inner.top()),
+        pos2(inner.left() + names, inner.bottom()),
+    );
     let text = visible(&candidate.text);
     ui.painter_at(name).text(name.left_center(), Align2::LEFT_CENTER, text, FontId::monospace(14.0), colour);
     let numbers = 92.0;
-    let room = Rect::from_min_max(pos2(inner.left() + names + 6.0, inner.top()), pos2(inner.right() - numbers, inner.bottom()));
+    let room = Rect::from_min_max(
+        pos2(inner.left() + names + 6.0, inner.top()),
+        pos2(inner.right() - numbers, inner.bottom()),
+    );
     let values = [candidate.probability, candidate.tempered, candidate.drawn];
     for (number, (value, (colour, _))) in values.into_iter().zip(bars(palette)).enumerate() {
         let top = inner.center().y - 9.0 + 6.5 * number as f32;

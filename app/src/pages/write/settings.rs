@@ -28,11 +28,12 @@ impl WritePage {
             ui.label("Weights");
             let shown = source_name(&column.source, state);
             let width = ui.available_width();
-            let list = ComboBox::new("weights", "").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
-                for (source, name) in sources(state) {
-                    ui.selectable_value(&mut column.source, source, name);
-                }
-            });
+            let list =
+                ComboBox::new("weights", "").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
+                    for (source, name) in sources(state) {
+                        ui.selectable_value(&mut column.source, source, name);
+                    }
+                });
             list.response.accessible_name("Weights");
             ui.add_space(space::TIGHT);
             ui.spacing_mut().item_spacing.y = space::TIGHT;
@@ -70,7 +71,8 @@ impl WritePage {
             }
             quiet_term(ui, "Stop strings");
             let field = TextEdit::multiline(&mut column.stop).hint_text("One a line").desired_rows(1);
-            ui.add(field.desired_width(f32::INFINITY).id_salt("stop strings")).accessible_name("Stop strings");
+            ui.add(field.desired_width(f32::INFINITY).id_salt("stop strings"))
+                .accessible_name("Stop strings");
         });
     }
 }

@@ -7,7 +7,9 @@ use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, WeightSo
 /// A source's name.
 pub(super) fn source_name(source: &WeightSource, state: &State) -> String {
     match source {
-        WeightSource::Current if state.training.state == TrainingState::Idle => "The latest run at its best".to_owned(),
+        WeightSource::Current if state.training.state == TrainingState::Idle => {
+            "The latest run at its best".to_owned()
+        }
         WeightSource::Current => format!("In training now, step {}", format::whole(state.training.step)),
         WeightSource::Checkpoint { run, checkpoint } => {
             let known = state.runs.list.iter().find(|known| known.name == *run);

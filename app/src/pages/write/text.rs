@@ -49,7 +49,10 @@ pub(super) fn text_ui(
     chosen: &mut Option<usize>,
     entropies: &BTreeMap<usize, f32>,
 ) {
-    let format = |colour| TextFormat { line_height: Some(LINE), ..TextFormat::simple(FontId::proportional(SIZE), colour) };
+    let format = |colour| TextFormat {
+        line_height: Some(LINE),
+        ..TextFormat::simple(FontId::proportional(SIZE), colour)
+    };
     let mut job = LayoutJob::default();
     job.wrap.max_width = ui.available_width().min(WIDEST);
     if text.prompt_tokens.is_empty() {
@@ -66,7 +69,11 @@ pub(super) fn text_ui(
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo {
         current_text_value: Some(galley.text().to_owned()),
-        ..WidgetInfo::labeled(Role::Button, true, format!("Text of the {name} column, tokens by the arrow keys"))
+        ..WidgetInfo::labeled(
+            Role::Button,
+            true,
+            format!("Text of the {name} column, tokens by the arrow keys"),
+        )
     });
     let ranges = ranges(text);
     let at = |position: egui::Pos2| {
@@ -94,7 +101,12 @@ pub(super) fn text_ui(
             *chosen = moved(*chosen, key, &ranges, text.prompt_tokens.len(), &line);
         }
         let ring = rect.expand(4.0);
-        ui.painter().rect_stroke(ring, theme::CONTROL_CORNER, (1.5, palette.accent), egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(
+            ring,
+            theme::CONTROL_CORNER,
+            (1.5, palette.accent),
+            egui::StrokeKind::Inside,
+        );
     }
     let mark = |place: usize, fill: egui::Color32| {
         for place in ranges.get(place).map(|range| place_rects(&galley, range)).unwrap_or_default() {
@@ -110,7 +122,10 @@ pub(super) fn text_ui(
     for (place, bits) in entropies {
         let fill = theme::magnitude(palette, 0.15 + 0.85 * bits / MOST_BITS);
         for place in ranges.get(*place).map(|range| place_rects(&galley, range)).unwrap_or_default() {
-            let strip = Rect::from_min_max(egui::pos2(place.left() + 0.5, place.bottom() - 3.0), egui::pos2(place.right() - 0.5, place.bottom()));
+            let strip = Rect::from_min_max(
+                egui::pos2(place.left() + 0.5, place.bottom() - 3.0),
+                egui::pos2(place.right() - 0.5, place.bottom()),
+            );
             ui.painter().rect_filled(strip.translate(rect.min.to_vec2()), 1.0, fill);
         }
     }
@@ -123,7 +138,11 @@ pub(super) fn text_ui(
 /// Arrow keys pressed in this frame, in order.
 fn keys(ui: &Ui) -> Vec<Key> {
     let arrow = |event: &Event| match event {
-        Event::Key { key: key @ (Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown), pressed: true, .. } => Some(*key),
+        Event::Key {
+            key: key @ (Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown),
+            pressed: true,
+            ..
+        } => Some(*key),
         _ => None,
     };
     ui.input(|input| input.events.iter().filter_map(arrow).collect())

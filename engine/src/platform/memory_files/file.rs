@@ -191,14 +191,7 @@ impl OpenOptions {
             }
             None => return error(ErrorKind::NotFound),
         };
-        Ok(File {
-            node,
-            reads: self.read,
-            writes,
-            append: self.append,
-            position: 0,
-            locks: Mutex::new(false),
-        })
+        Ok(File { node, reads: self.read, writes, position: 0, locks: Mutex::new(false) })
     }
 }
 
