@@ -1,4 +1,4 @@
-//! The `glasshouse` program. The command line lives in [`glasshouse::cli`]; the window will stand beside it.
+//! The `glasshouse` program. Natively [`glasshouse::cli`] reads what was typed; with nothing typed it opens the window.
 
 /// In a browser the boot script has laid out what the page needs.
 #[cfg(target_arch = "wasm32")]

@@ -85,7 +85,7 @@ impl Palette {
 
     /// A place that is chosen: raised with a breath of the accent.
     pub fn chosen(&self) -> Color32 {
-        mix(self.raised, self.accent, 0.16)
+        mix(self.raised, self.accent, if self.dark { 0.16 } else { 0.12 })
     }
 }
 

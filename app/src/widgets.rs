@@ -24,7 +24,7 @@ pub use curves::{Curve, CurvePlot, smoothed};
 pub use field::{field, field_error};
 pub use fold::{fold, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};
-pub use layout::{card, card_with, columns_fit, is_narrow, page, prose, quiet_text, raised, section};
+pub use layout::{card, card_with, columns_fit, halves, is_narrow, page, prose, quiet_text, raised, section};
 pub use panels::{Failed, empty, failed, working};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};

@@ -16,6 +16,7 @@ pub struct Arguments {
 }
 
 const FIRST_STEPS: &str = "First steps:
+  glasshouse                                        the window
   glasshouse train                                  a first model from the embedded stories, in about two minutes
   glasshouse generate --prompt \"One day\"            let it write
   glasshouse train --data my-text.txt --project my  a model of your own text
@@ -49,6 +50,8 @@ pub enum Command {
     Unpack(UnpackArguments),
     /// Measure this machine's speed
     Bench(BenchArguments),
+    /// Open the window, as `glasshouse` alone does
+    Window(WindowArguments),
     /// Print a shell's completion script
     Completions {
         /// The shell
@@ -376,6 +379,23 @@ pub struct ExportArguments {
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+}
+
+/// `window`.
+#[derive(Args, Debug, Default)]
+pub struct WindowArguments {
+    /// Folder of the project to open; the last one unless said
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// Page to open: home, data, tokenizer, model, train, write, runs, settings
+    #[arg(long, value_name = "NAME")]
+    pub page: Option<String>,
+    /// Folder that holds all projects; Glasshouse in the home folder unless said
+    #[arg(long, value_name = "DIR")]
+    pub shelf: Option<PathBuf>,
+    /// Write every message between window and engine to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
 }
 
 /// `bench`.

@@ -24,6 +24,11 @@ mod settings;
 mod tokenizer;
 mod train;
 mod trained;
+#[cfg(feature = "window")]
+mod window;
+#[cfg(not(feature = "window"))]
+#[path = "no_window.rs"]
+mod window;
 mod writing;
 
 use arguments::{Arguments, Command};
@@ -34,8 +39,12 @@ use std::process::ExitCode;
 
 /// Runs what was typed. Exit codes: 0 done, 1 failed, 2 bad usage.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    match dispatch(arguments.command) {
+    // Nothing typed: what a person who starts the program by its icon means.
+    let command = match std::env::args_os().len() {
+        1 if window::BUILT => Command::Window(Default::default()),
+        _ => Arguments::parse().command,
+    };
+    match dispatch(command) {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -59,6 +68,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pack(arguments) => carry::pack(&arguments).map(done),
         Command::Unpack(arguments) => carry::unpack(&arguments).map(done),
         Command::Bench(arguments) => bench::bench(arguments.command).map(done),
+        Command::Window(arguments) => window::window(&arguments).map(done),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "glasshouse", &mut script);

@@ -28,14 +28,16 @@ impl SettingsPage {
             widgets::what_is_this(ui, context.preferences, PageName::Settings.key(), text::WHAT);
             let wide = ui.available_width() > 760.0;
             if wide {
-                ui.columns(2, |columns| {
-                    columns[0].spacing_mut().item_spacing.y = space::MEDIUM;
-                    columns[1].spacing_mut().item_spacing.y = space::MEDIUM;
-                    device_ui(&mut columns[0], context);
-                    storage_ui(&mut columns[0], context);
-                    look_ui(&mut columns[1], context);
-                    keys_ui(&mut columns[1]);
-                    about_ui(&mut columns[1], context);
+                widgets::halves(ui, space::LARGE, |ui, column| {
+                    ui.spacing_mut().item_spacing.y = space::LARGE;
+                    if column == 0 {
+                        device_ui(ui, context);
+                        storage_ui(ui, context);
+                        about_ui(ui, context);
+                    } else {
+                        look_ui(ui, context);
+                        keys_ui(ui);
+                    }
                 });
             } else {
                 ui.spacing_mut().item_spacing.y = space::MEDIUM;
@@ -136,33 +138,27 @@ fn choice_ui(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
 
 fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Look", |ui| {
-        ui.horizontal(|ui| {
-            ui.add_sized(
-                [88.0, 28.0],
-                Label::new(RichText::new("Theme").color(context.palette.quiet)).halign(egui::Align::LEFT),
-            );
+        let preferences = &mut *context.preferences;
+        widgets::field(ui, "Theme", "theme", None, |ui| {
             let choices =
                 [("system".to_owned(), "System"), ("dark".to_owned(), "Dark"), ("light".to_owned(), "Light")];
-            widgets::segmented(ui, &mut context.preferences.theme, &choices);
+            widgets::segmented(ui, &mut preferences.theme, &choices);
         });
-        ui.horizontal(|ui| {
-            let label = ui.add_sized(
-                [88.0, 28.0],
-                Label::new(RichText::new("Text size").color(context.palette.quiet)).halign(egui::Align::LEFT),
-            );
+        widgets::field(ui, "Text size", "scale", None, |ui| {
             // Scaled when let go: a slider that scales itself while dragged runs away from the pointer.
             let id = ui.scope_id().with("scale");
-            let kept = context.preferences.scale;
-            let mut scale = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(kept);
+            let mut scale = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(preferences.scale);
             let slider = Slider::new(&mut scale, 0.8..=1.6)
                 .step_by(0.1)
+                .show_value(false)
                 .custom_formatter(|value, _| format!("{:.0} %", value * 100.0));
-            let response = widgets::slider(ui, slider).labelled_by(label.id);
+            let response = widgets::slider(ui, slider);
+            ui.label(format!("{:.0} %", scale * 100.0));
             if response.dragged() {
                 ui.data_mut(|data| data.insert_temp(id, scale));
             } else {
                 ui.data_mut(|data| data.remove_temp::<f32>(id));
-                context.preferences.scale = scale;
+                preferences.scale = scale;
             }
         });
         widgets::quiet_text(ui, text::LANGUAGE);
@@ -193,12 +189,16 @@ fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn keys_ui(ui: &mut Ui) {
     group(ui, "Keys", |ui| {
-        ui.spacing_mut().item_spacing.y = space::TIGHT;
         let palette = theme::Palette::of(ui);
         for (keys, meaning) in SHORTCUTS {
-            ui.add(Label::new(RichText::new(keys).text_style(theme::strong())).wrap());
-            ui.add(Label::new(RichText::new(meaning).color(palette.quiet)).wrap());
-            ui.add_space(2.0);
+            ui.horizontal_top(|ui| {
+                let room = 170.0;
+                ui.allocate_ui(Vec2::new(room, 0.0), |ui| {
+                    ui.set_width(room);
+                    ui.add(Label::new(RichText::new(keys).text_style(theme::strong())).wrap());
+                });
+                ui.add(Label::new(RichText::new(meaning).color(palette.quiet)).wrap());
+            });
         }
     });
 }

@@ -23,7 +23,7 @@ use plots::Plots;
 use std::collections::BTreeSet;
 
 /// Width of the column of numbers and buttons, in points.
-const NUMBERS: f32 = 232.0;
+const NUMBERS: f32 = 256.0;
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]

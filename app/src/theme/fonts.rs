@@ -16,7 +16,9 @@ pub(super) fn install_fonts(context: &Context) {
     let mut fonts = FontDefinitions::default();
     fonts.font_data.insert("Inter".to_owned(), Arc::new(FontData::from_static(REGULAR)));
     fonts.font_data.insert("Inter SemiBold".to_owned(), Arc::new(FontData::from_static(STRONG)));
-    let icons = egui_material_icons::font_insert();
+    let mut icons = egui_material_icons::font_insert();
+    // Centred on the letters of Inter, which stand higher than those that the icons were set for.
+    icons.data.tweak.y_offset_factor = 0.0;
     let icon_family = FontFamily::Name(egui_material_icons::FONT_FAMILY.into());
     fonts.font_data.insert(icons.name.clone(), Arc::new(icons.data));
     fonts.families.insert(icon_family, vec![icons.name]);

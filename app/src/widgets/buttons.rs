@@ -40,9 +40,14 @@ fn toned(
     tone: &Tone,
     style: egui::TextStyle,
 ) -> Response {
-    ui.scope(|ui| {
-        let ring = Stroke::new(2.0, mix(tone.lit, Palette::of(ui).text, 0.6));
-        let widgets = &mut ui.visuals_mut().widgets;
+    let ring = Stroke::new(2.0, mix(tone.lit, Palette::of(ui).text, 0.6));
+    let words = RichText::new(text).text_style(style).color(tone.text);
+    let button = match icon {
+        Some(icon) => Button::new((icon.rich_text().size(17.0).color(tone.text), words)),
+        None => Button::new(words),
+    };
+    let look = |style: &mut egui::Style| {
+        let widgets = &mut style.visuals.widgets;
         for (look, fill) in [
             (&mut widgets.inactive, tone.rest),
             (&mut widgets.hovered, tone.lit),
@@ -52,33 +57,35 @@ fn toned(
             look.fg_stroke.color = tone.text;
         }
         widgets.active.bg_stroke = ring;
-        ui.spacing_mut().icon_spacing = 6.0;
-        let words = RichText::new(text).text_style(style).color(tone.text);
-        let button = match icon {
-            Some(icon) => Button::new((icon.rich_text().size(17.0).color(tone.text), words)),
-            None => Button::new(words),
-        };
-        let response = ui.add(button.min_size(Vec2::new(0.0, CONTROL)));
-        named(ui, &response, text);
-        response
-    })
-    .inner
+        style.spacing.icon_spacing = 6.0;
+    };
+    let response = styled(ui, look, button.min_size(Vec2::new(0.0, CONTROL)));
+    named(ui, &response, text);
+    response
+}
+
+/// Adds a widget in a style of its own. A scope would do the same, but takes the widget out of the layout's wrapping.
+fn styled(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), widget: impl egui::Widget) -> Response {
+    let before = ui.style().clone();
+    look(ui.style_mut());
+    let response = ui.add(widget);
+    ui.set_style(before);
+    response
 }
 
 /// A button of an icon alone; its name is read out, and shown under the pointer.
 pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
-    ui.scope(|ui| {
-        let palette = Palette::of(ui);
-        let widgets = &mut ui.visuals_mut().widgets;
-        widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
-        widgets.inactive.fg_stroke.color = palette.quiet;
-        ui.spacing_mut().button_padding = Vec2::splat(5.0);
-        let side = ui.spacing().interact_size.y;
-        let response = ui.add(Button::new(icon.rich_text().size(18.0)).min_size(Vec2::splat(side)));
-        named(ui, &response, name);
-        response.on_hover_text(name)
-    })
-    .inner
+    let palette = Palette::of(ui);
+    let side = ui.spacing().interact_size.y;
+    let look = |style: &mut egui::Style| {
+        style.visuals.widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
+        style.visuals.widgets.inactive.fg_stroke.color = palette.quiet;
+        style.spacing.button_padding = Vec2::splat(5.0);
+    };
+    let button = Button::new(icon.rich_text().size(18.0)).min_size(Vec2::splat(side));
+    let response = styled(ui, look, button);
+    named(ui, &response, name);
+    response.on_hover_text(name)
 }
 
 fn named(ui: &Ui, response: &Response, name: &str) {
@@ -121,11 +128,7 @@ pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Respon
 
 /// A slider with a handle of modest size.
 pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
-    ui.scope(|ui| {
-        ui.spacing_mut().interact_size.y = 18.0;
-        ui.add(slider)
-    })
-    .inner
+    styled(ui, |style| style.spacing.interact_size.y = 18.0, slider)
 }
 
 /// A choice of a few, side by side. Whether it changed.
@@ -151,32 +154,29 @@ pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, value: &mut T, choices: &[(T
 }
 
 fn segment(ui: &mut Ui, palette: &Palette, chosen: bool, text: &str) -> Response {
-    ui.scope(|ui| {
-        let fill = if chosen { palette.panel } else { Color32::TRANSPARENT };
-        let colour = if chosen { palette.text } else { palette.quiet };
-        let widgets = &mut ui.visuals_mut().widgets;
-        widgets.inactive.weak_bg_fill = fill;
-        widgets.hovered.weak_bg_fill = if chosen { fill } else { palette.lit() };
-        let response = ui.add(Button::new(RichText::new(text).color(colour)).min_size(Vec2::new(0.0, 24.0)));
-        let enabled = ui.is_enabled();
-        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, chosen, text));
-        response
-    })
-    .inner
+    let fill = if chosen { palette.panel } else { Color32::TRANSPARENT };
+    let colour = if chosen { palette.text } else { palette.quiet };
+    let look = |style: &mut egui::Style| {
+        style.visuals.widgets.inactive.weak_bg_fill = fill;
+        style.visuals.widgets.hovered.weak_bg_fill = if chosen { fill } else { palette.lit() };
+    };
+    let button = Button::new(RichText::new(text).color(colour)).min_size(Vec2::new(0.0, 24.0));
+    let response = styled(ui, look, button);
+    let enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, chosen, text));
+    response
 }
 
 /// A tab: words that the accent underlines where they are chosen.
 pub fn tab(ui: &mut Ui, chosen: bool, text: &str) -> Response {
     let palette = Palette::of(ui);
-    let response = ui
-        .scope(|ui| {
-            ui.visuals_mut().widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
-            ui.spacing_mut().button_padding.x = space::SMALL;
-            let colour = if chosen { palette.text } else { palette.quiet };
-            let style = if chosen { theme::strong() } else { egui::TextStyle::Button };
-            ui.add(Button::new(RichText::new(text).text_style(style).color(colour)))
-        })
-        .inner;
+    let colour = if chosen { palette.text } else { palette.quiet };
+    let style = if chosen { theme::strong() } else { egui::TextStyle::Button };
+    let look = |style: &mut egui::Style| {
+        style.visuals.widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
+        style.spacing.button_padding.x = space::SMALL;
+    };
+    let response = styled(ui, look, Button::new(RichText::new(text).text_style(style).color(colour)));
     if chosen {
         let line = response.rect.x_range().shrink(space::SMALL);
         ui.painter().hline(line, response.rect.bottom(), Stroke::new(2.0, palette.accent));

@@ -54,7 +54,11 @@ impl CurvePlot<'_> {
         };
         let axis =
             |hints: AxisHints<'static>| hints.tick_label_font(font.clone()).tick_label_color(palette.quiet);
-        let steps = axis(AxisHints::new_x().formatter(|mark, _| step_label(mark.value)));
+        let steps = axis(
+            AxisHints::new_x()
+                .label_spacing(egui::Rangef::new(28.0, 56.0))
+                .formatter(|mark, _| step_label(mark.value)),
+        );
         let values = axis(AxisHints::new_y().min_thickness(46.0).formatter(move |mark, _| match log {
             true => write(10_f64.powf(mark.value)),
             false => tick(mark.value, mark.step_size),

@@ -75,6 +75,24 @@ pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.add(egui::Label::new(RichText::new(text).color(quiet)).wrap())
 }
 
+/// Two columns of the same width; `contents` draws column 0 and then column 1.
+pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
+    let width = ((ui.available_width() - gap) / 2.0).floor();
+    let spacing = ui.spacing().item_spacing;
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        for column in 0..2 {
+            ui.allocate_ui(egui::vec2(width, 0.0), |ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    ui.spacing_mut().item_spacing = spacing;
+                    contents(ui, column);
+                });
+            });
+        }
+    });
+}
+
 /// How many columns of at least a width fit beside each other, and how wide each is then.
 pub fn columns_fit(available: f32, least: f32, gap: f32) -> (usize, f32) {
     let count = (((available + gap) / (least + gap)).floor() as usize).max(1);

@@ -34,13 +34,15 @@ pub struct Table<'a> {
 }
 
 /// Between columns, in points.
-const GAP: f32 = 16.0;
+const GAP: f32 = 14.0;
+/// Before the first column and behind the last, in points.
+const EDGE: f32 = 8.0;
 
 impl Table<'_> {
     /// Width of all columns.
     pub fn width(&self) -> f32 {
         let sum: f32 = self.columns.iter().map(|column| column.width).sum();
-        sum + GAP * (self.columns.len().saturating_sub(1)) as f32
+        sum + GAP * (self.columns.len().saturating_sub(1)) as f32 + 2.0 * EDGE
     }
 
     /// The head. `sorted` is the column in charge, and whether it falls. Answers the column whose head was pressed.
@@ -88,15 +90,14 @@ impl Table<'_> {
     ) -> Response {
         let palette = Palette::of(ui);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(self.width(), self.row), Sense::click());
-        let lit = rect.expand2(Vec2::new(8.0, 0.0));
         if chosen {
-            ui.painter().rect_filled(lit, 4.0, palette.chosen());
+            ui.painter().rect_filled(rect, 4.0, palette.chosen());
         } else if response.hovered() {
-            ui.painter().rect_filled(lit, 4.0, palette.raised);
+            ui.painter().rect_filled(rect, 4.0, palette.raised);
         }
         if response.has_focus() {
             let ring = Stroke::new(1.5, palette.accent);
-            ui.painter().rect_stroke(lit, 4.0, ring, egui::StrokeKind::Inside);
+            ui.painter().rect_stroke(rect, 4.0, ring, egui::StrokeKind::Inside);
         }
         response.widget_info(|| WidgetInfo::selected(Role::Row, true, chosen, name));
         for (place, (column, cell_rect)) in self.cells(rect).enumerate() {
@@ -114,7 +115,7 @@ impl Table<'_> {
     }
 
     fn cells(&self, rect: Rect) -> impl Iterator<Item = (&Column<'_>, Rect)> {
-        let mut left = rect.left();
+        let mut left = rect.left() + EDGE;
         self.columns.iter().map(move |column| {
             let size = Vec2::new(column.width, rect.height());
             let cell = Rect::from_min_size(pos2(left, rect.top()), size);
@@ -165,9 +166,9 @@ mod tests {
         let column = |width| Column { title: "x", width, align: Align::Left };
         let columns = [column(40.0), column(60.0)];
         let table = Table { columns: &columns, row: 28.0 };
-        assert_eq!(table.width(), 40.0 + 60.0 + GAP);
+        assert_eq!(table.width(), 40.0 + 60.0 + GAP + 2.0 * EDGE);
         let rect = Rect::from_min_size(pos2(10.0, 0.0), Vec2::new(table.width(), 28.0));
         let lefts: Vec<f32> = table.cells(rect).map(|(_, cell)| cell.left()).collect();
-        assert_eq!(lefts, [10.0, 10.0 + 40.0 + GAP]);
+        assert_eq!(lefts, [10.0 + EDGE, 10.0 + EDGE + 40.0 + GAP]);
     }
 }

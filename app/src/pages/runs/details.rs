@@ -24,9 +24,9 @@ impl Details {
         }
         let wide = ui.available_width() > 720.0;
         if wide {
-            ui.columns(2, |columns| {
-                self.about_ui(&mut columns[0], context, run);
-                checkpoints_ui(&mut columns[1], context, run);
+            widgets::halves(ui, space::LARGE, |ui, column| match column {
+                0 => self.about_ui(ui, context, run),
+                _ => checkpoints_ui(ui, context, run),
             });
         } else {
             self.about_ui(ui, context, run);
@@ -115,7 +115,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         Column { title: "Step", width: 70.0, align: Align::Right },
         Column { title: "Validation", width: 72.0, align: Align::Right },
         Column { title: "Size", width: 62.0, align: Align::Right },
-        Column { title: "", width: 112.0, align: Align::Left },
+        Column { title: "", width: 120.0, align: Align::Left },
     ];
     let history = context.state.runs.histories.get(&run.name);
     let checkpoints = history.map_or(&run.checkpoints, |history| &history.checkpoints).clone();

@@ -14,17 +14,16 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
     Column { title, width, align }
 }
 
-const COLUMNS: [Column<'static>; 10] = [
-    column("Run", 160.0, Align::Left),
-    column("Shape", 244.0, Align::Left),
-    column("Parameters", 76.0, Align::Right),
-    column("Steps", 104.0, Align::Right),
-    column("Validation", 72.0, Align::Right),
-    column("Best", 62.0, Align::Right),
-    column("Time", 84.0, Align::Right),
-    column("State", 74.0, Align::Left),
-    column("Device", 130.0, Align::Left),
-    column("Made", 104.0, Align::Left),
+const COLUMNS: [Column<'static>; 9] = [
+    column("Run", 220.0, Align::Left),
+    column("Parameters", 68.0, Align::Right),
+    column("Steps", 90.0, Align::Right),
+    column("Validation", 64.0, Align::Right),
+    column("Best", 52.0, Align::Right),
+    column("Time", 78.0, Align::Right),
+    column("State", 78.0, Align::Left),
+    column("Device", 122.0, Align::Left),
+    column("Made", 100.0, Align::Left),
 ];
 
 /// The table's order.
@@ -56,7 +55,7 @@ impl List {
                 |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
             );
             ui.add_space(space::TIGHT);
-            let table = Table { columns: &COLUMNS, row: 34.0 };
+            let table = Table { columns: &COLUMNS, row: 46.0 };
             ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 1.0;
@@ -91,46 +90,41 @@ fn compare(a: &RunSummary, b: &RunSummary, by: usize) -> Ordering {
     let loss = |loss: Option<f32>| loss.unwrap_or(f32::INFINITY);
     match by {
         0 => a.name.cmp(&b.name),
-        1 => a.shape.cmp(&b.shape),
-        2 => a.parameters.cmp(&b.parameters),
-        3 => a.step.cmp(&b.step),
-        4 => loss(a.val_loss).total_cmp(&loss(b.val_loss)),
-        5 => loss(a.best_val_loss).total_cmp(&loss(b.best_val_loss)),
-        6 => a.seconds.total_cmp(&b.seconds),
-        7 => a.state.cmp(&b.state),
-        8 => a.device.cmp(&b.device),
+        1 => a.parameters.cmp(&b.parameters),
+        2 => a.step.cmp(&b.step),
+        3 => loss(a.val_loss).total_cmp(&loss(b.val_loss)),
+        4 => loss(a.best_val_loss).total_cmp(&loss(b.best_val_loss)),
+        5 => a.seconds.total_cmp(&b.seconds),
+        6 => a.state.cmp(&b.state),
+        7 => a.device.cmp(&b.device),
         _ => a.created.cmp(&b.created),
     }
 }
 
-fn cells(run: &RunSummary) -> [String; 10] {
-    let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
-    [
-        run.name.clone(),
-        run.shape.clone(),
-        format::count(run.parameters),
-        format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
-        loss(run.val_loss),
-        loss(run.best_val_loss),
-        format::duration(run.seconds),
-        run.state.clone(),
-        run.device.clone(),
-        format::date_time(run.created),
-    ]
-}
-
 fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
     let palette = theme::Palette::of(ui);
-    let text = cells(run)[place].clone();
+    let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
+    let quiet = |ui: &mut Ui, text: &str| {
+        ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
+    };
     match place {
-        0 => {
-            ui.add(Label::new(RichText::new(text).text_style(theme::strong())).truncate());
-            if !run.notes.trim().is_empty() {
-                let note = ui.label(icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet));
-                note.on_hover_text(&run.notes);
-            }
+        0 => name_ui(ui, run),
+        1 => {
+            ui.label(format::count(run.parameters));
         }
-        7 => {
+        2 => {
+            ui.label(format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+        }
+        3 => {
+            ui.label(loss(run.val_loss));
+        }
+        4 => {
+            ui.label(loss(run.best_val_loss));
+        }
+        5 => {
+            ui.label(format::duration(run.seconds));
+        }
+        6 => {
             let (icon, colour) = match run.state.as_str() {
                 "failed" => (icons::ICON_ERROR, palette.failure),
                 "running" => (icons::ICON_PLAY_ARROW, palette.accent),
@@ -139,15 +133,30 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
             };
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(icon.rich_text().size(14.0).color(colour));
-            ui.label(RichText::new(text).color(palette.quiet));
+            quiet(ui, &run.state);
         }
-        1 | 8 | 9 => {
-            ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
-        }
-        _ => {
-            ui.label(text);
-        }
+        7 => quiet(ui, &run.device),
+        _ => quiet(ui, &format::date_time(run.created)),
     }
+}
+
+/// Name and shape, one below the other, and the note's mark.
+fn name_ui(ui: &mut Ui, run: &RunSummary) {
+    let palette = theme::Palette::of(ui);
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 1.0;
+        ui.add_space(7.0);
+        ui.horizontal(|ui| {
+            ui.spacing_mut().interact_size.y = 15.0;
+            ui.add(Label::new(RichText::new(&run.name).text_style(theme::strong())).truncate());
+            if !run.notes.trim().is_empty() {
+                let note = ui.label(icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet));
+                note.on_hover_text(&run.notes);
+            }
+        });
+        let shape = RichText::new(&run.shape).text_style(theme::caption()).color(palette.quiet);
+        ui.add(Label::new(shape).truncate());
+    });
 }
 
 /// The table with exact numbers.

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::format;
+use crate::theme::space;
 use crate::widgets::{self, field};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
@@ -22,9 +23,9 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let wide = ui.available_width() > 720.0;
         let refused = refused.as_ref();
         if wide {
-            ui.columns(2, |columns| {
-                pace_ui(&mut columns[0], draft, refused);
-                upkeep_ui(&mut columns[1], draft, refused);
+            widgets::halves(ui, space::SECTION, |ui, column| match column {
+                0 => pace_ui(ui, draft, refused),
+                _ => upkeep_ui(ui, draft, refused),
             });
         } else {
             pace_ui(ui, draft, refused);

@@ -52,7 +52,7 @@ impl Default for Plots {
 impl Plots {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         let curves = self.curves(context, training);
-        let narrow = widgets::is_narrow(ui);
+        let narrow = ui.available_width() < 640.0;
         let mut plotted = egui::Rect::NOTHING;
         let (_, card) = widgets::card_with(ui, context.palette.panel, |ui| {
             let mut asked = None;
@@ -77,7 +77,7 @@ impl Plots {
             let plot = CurvePlot {
                 id: &id,
                 value: self.tab.name(),
-                height: if narrow { 220.0 } else { 280.0 },
+                height: if widgets::is_narrow(ui) { 220.0 } else { 280.0 },
                 log: self.log,
                 write: match self.tab {
                     Tab::Loss => |value| format::loss(value as f32),

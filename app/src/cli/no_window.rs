@@ -1,0 +1,11 @@
+//! `glasshouse window` in a program that was built without one.
+
+use super::arguments::WindowArguments;
+use anyhow::Result;
+
+/// The program has a window.
+pub(super) const BUILT: bool = false;
+
+pub(super) fn window(_: &WindowArguments) -> Result<()> {
+    anyhow::bail!("this program was built without its window; `glasshouse train` works without one")
+}

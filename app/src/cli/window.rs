@@ -1,0 +1,76 @@
+//! `glasshouse window`, and `glasshouse` alone: the application over an engine in this process.
+
+mod icon;
+
+use super::arguments::WindowArguments;
+use super::settings::usage;
+use crate::app::{App, Recorder, Start};
+use crate::link::{self, EngineLink, Link};
+use crate::pages::PageName;
+use crate::theme;
+use anyhow::{Context as _, Result, anyhow};
+use glasshouse_engine::session;
+use std::fs::File;
+use std::io::BufWriter;
+
+/// The program has a window.
+pub(super) const BUILT: bool = true;
+
+pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
+    let start = start(arguments)?;
+    let shelf = arguments.shelf.clone().unwrap_or_else(link::shelf);
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("Glasshouse")
+        .with_app_id("glasshouse")
+        .with_inner_size([1200.0, 820.0])
+        .with_min_inner_size([360.0, 480.0])
+        .with_icon(icon::icon());
+    let options = eframe::NativeOptions { viewport, ..Default::default() };
+    let made = eframe::run_native(
+        "Glasshouse",
+        options,
+        Box::new(move |creation| {
+            let preferences = link::load_preferences();
+            let context = creation.egui_ctx.clone();
+            theme::prepare(&context, &preferences);
+            let options = session::Options { shelf, ..session::Options::default() };
+            let engine = EngineLink::start(options, move || context.request_repaint())?;
+            Ok(Box::new(App::new(Link::Engine(engine), preferences, start)?))
+        }),
+    );
+    made.map_err(|error| {
+        let reason = one_line(&error.to_string());
+        anyhow!("the window does not open: {reason}; without a display, use `glasshouse train`")
+    })
+}
+
+fn start(arguments: &WindowArguments) -> Result<Start> {
+    let page = match &arguments.page {
+        Some(name) => {
+            let names: Vec<&str> = PageName::ALL.into_iter().map(PageName::key).collect();
+            let page = PageName::from_key(name);
+            Some(page.ok_or_else(|| usage(format!("no page `{name}`: there are {}", names.join(", "))))?)
+        }
+        None => None,
+    };
+    let project = match &arguments.project {
+        Some(folder) => {
+            let folder = std::path::absolute(folder).with_context(|| format!("{}", folder.display()))?;
+            anyhow::ensure!(folder.is_dir(), "{} is no folder", folder.display());
+            Some(folder.display().to_string())
+        }
+        None => None,
+    };
+    let record = match &arguments.record {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+            Some(Recorder::new(BufWriter::new(file)))
+        }
+        None => None,
+    };
+    Ok(Start { page, project, record, ..Start::default() })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
