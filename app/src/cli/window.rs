@@ -39,7 +39,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
         }),
     );
     made.map_err(|error| {
-        let reason = one_line(&error.to_string());
+        let reason = reason(&error.to_string());
         anyhow!("the window does not open: {reason}; without a display, use `glasshouse train`")
     })
 }
@@ -71,6 +71,21 @@ fn start(arguments: &WindowArguments) -> Result<Start> {
     Ok(Start { page, project, record, ..Start::default() })
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// An error's own words in one line, without the place in the window library's source that some of them begin with.
+fn reason(text: &str) -> String {
+    let behind = text.rsplit(".rs:").next().unwrap_or(text);
+    let words = behind.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ':');
+    words.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn an_error_is_told_without_its_place_in_the_source() {
+        let raw = "os error at /home/x/winit/mod.rs:765: neither A nor\n B is set.";
+        assert_eq!(reason(raw), "neither A nor B is set");
+        assert_eq!(reason("no adapter"), "no adapter");
+    }
 }

@@ -152,7 +152,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 .step_by(0.1)
                 .show_value(false)
                 .custom_formatter(|value, _| format!("{:.0} %", value * 100.0));
-            let response = widgets::slider(ui, slider);
+            let response = widgets::slider(ui, slider).accessible_name("Text size");
             ui.label(format!("{:.0} %", scale * 100.0));
             if response.dragged() {
                 ui.data_mut(|data| data.insert_temp(id, scale));

@@ -149,7 +149,9 @@ impl TrainPage {
                 let prompt = egui::TextEdit::singleline(&mut context.draft.train.sample_prompt)
                     .hint_text("nothing")
                     .desired_width(220.0);
-                ui.add(prompt).on_hover_text("The same words every time, so that samples can be compared");
+                ui.add(prompt)
+                    .accessible_name("Samples begin with")
+                    .on_hover_text("The same words every time, so that samples can be compared");
             });
             ui.add_space(space::SMALL);
             ui.add_enabled_ui(!waits && context.state.planning.refused.is_none(), |ui| {

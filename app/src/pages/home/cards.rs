@@ -75,7 +75,9 @@ impl Cards {
             let room = ui.available_width() - 36.0;
             match &mut self.renaming {
                 Some((id, name)) if *id == project.id => {
-                    let edit = ui.add(TextEdit::singleline(name).desired_width(room - 8.0));
+                    let edit = ui
+                        .add(TextEdit::singleline(name).desired_width(room - 8.0))
+                        .accessible_name("New name");
                     if !edit.has_focus() && !edit.lost_focus() {
                         edit.request_focus();
                     }

@@ -77,7 +77,7 @@ impl Details {
             .hint_text("A note about this run")
             .desired_rows(2)
             .desired_width(f32::INFINITY);
-        let edited = ui.add(field);
+        let edited = ui.add(field).accessible_name("Note");
         if edited.lost_focus() && *note != run.notes {
             context.outbox.send(Command::SaveNotes { run: run.name.clone(), notes: note.clone() });
         }

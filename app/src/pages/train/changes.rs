@@ -28,9 +28,10 @@ pub(super) fn fold_ui(
     widgets::fold(ui, context.preferences, "train:change", head, false, |ui, _| {
         let values = change.get_or_insert(now);
         widgets::term(ui, "Peak learning rate", None);
-        ui.add(learning_rate(&mut values.learning_rate));
+        ui.add(learning_rate(&mut values.learning_rate)).accessible_name("Peak learning rate");
         widgets::term(ui, "Steps", None);
-        ui.add(DragValue::new(&mut values.steps).range(training.step.max(1)..=100_000_000).speed(10.0));
+        let steps = DragValue::new(&mut values.steps).range(training.step.max(1)..=100_000_000);
+        ui.add(steps.speed(10.0)).accessible_name("Steps");
         let changed = *values != now;
         let mut sent = false;
         ui.add_enabled_ui(changed, |ui| {

@@ -59,7 +59,9 @@ fn number<T: Numeric>(
     refused: Option<&ErrorReport>,
 ) {
     let speed = (value.to_f64().abs() * 0.01).max(if T::INTEGRAL { 0.2 } else { 0.001 });
-    field(ui, name, path, refused, |ui| ui.add(DragValue::new(value).range(range).speed(speed)));
+    field(ui, name, path, refused, |ui| {
+        ui.add(DragValue::new(value).range(range).speed(speed)).accessible_name(name)
+    });
 }
 
 /// How long, how much at a time, and how fast.
@@ -69,10 +71,10 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     number(ui, ("Batch", "train.batch"), &mut train.batch, 0..=65_536, refused);
     number(ui, ("Accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
     field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
-        ui.add(learning_rate(&mut train.learning_rate));
+        ui.add(learning_rate(&mut train.learning_rate)).accessible_name("Learning rate");
     });
     field(ui, "Lowest learning rate", "train.min_learning_rate", refused, |ui| {
-        ui.add(learning_rate(&mut train.min_learning_rate));
+        ui.add(learning_rate(&mut train.min_learning_rate)).accessible_name("Lowest learning rate");
     });
     number(ui, ("Warm-up", "train.warmup_steps"), &mut train.warmup_steps, 0..=1_000_000, refused);
     field(ui, "Schedule", "train.decay", refused, |ui| {
@@ -125,6 +127,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) 
     number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);
     field(ui, "Samples begin with", "train.sample_prompt", refused, |ui| {
         let room = ui.available_width().min(220.0);
-        ui.add(egui::TextEdit::singleline(&mut train.sample_prompt).desired_width(room));
+        let prompt = egui::TextEdit::singleline(&mut train.sample_prompt).desired_width(room);
+        ui.add(prompt).accessible_name("Samples begin with");
     });
 }
