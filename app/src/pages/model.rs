@@ -23,6 +23,8 @@ const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embe
 pub struct ModelPage {
     /// The drawn block is open.
     open: bool,
+    /// The part under the pointer or the keyboard's focus.
+    pointed: Option<Part>,
     /// The part that was pressed last.
     chosen: Option<Part>,
     /// The chosen part's settings have yet to be opened.
@@ -33,7 +35,7 @@ pub struct ModelPage {
 
 impl Default for ModelPage {
     fn default() -> Self {
-        Self { open: true, chosen: None, reveal: false, before: None }
+        Self { open: true, pointed: None, chosen: None, reveal: false, before: None }
     }
 }
 

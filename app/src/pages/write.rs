@@ -126,7 +126,9 @@ impl WritePage {
                 if plain(ui, icons::ICON_COMPARE, name).clicked() {
                     self.compare();
                 }
-                widgets::quiet_text(ui, "Enter writes, Shift+Enter begins a line");
+                if Room::of(ui.ctx().content_rect().width()) == Room::Desk {
+                    widgets::quiet_text(ui, "Enter writes, Shift+Enter begins a line");
+                }
                 if (pressed || entered && !writing) && valid {
                     let prompt = self.prompt.clone();
                     self.write(context, &prompt, None);

@@ -52,8 +52,17 @@ pub fn memory_bar(ui: &mut Ui, parts: &[Part], limit: Option<u64>) {
         ui.painter().vline(line, rect.y_range().expand(3.0), Stroke::new(2.0, palette.failure));
     }
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.spacing_mut().item_spacing = Vec2::new(6.0, 2.0);
+        ui.set_row_height(18.0);
         for (place, part) in parts.iter().enumerate() {
+            // A mark, its name and its number stay on one line.
+            let font = theme::caption().resolve(ui.style());
+            let words = format!("{}{}", part.name, format::bytes(part.bytes));
+            let needed = ui.painter().layout_no_wrap(words, font, palette.quiet).size().x + 40.0;
+            if ui.available_size_before_wrap().x < needed {
+                ui.end_row();
+                ui.set_row_height(18.0);
+            }
             let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
             ui.painter().rect_filled(mark, 2.0, part_colour(palette, place));
             ui.label(RichText::new(&part.name).text_style(theme::caption()).color(palette.quiet));

@@ -6,6 +6,7 @@
 pub mod engine;
 
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 use engine::Engine;
 use glasshouse::app::{App, Preferences, Start};
 use glasshouse::link::Link;
@@ -52,6 +53,11 @@ impl Scene {
             self.answer();
         }
         self.harness.check_accessibility();
+    }
+
+    /// Presses the last thing of that name: the rail comes first, and has pages of the names of buttons.
+    pub fn press_last(&mut self, name: &str) {
+        self.harness.get_all_by_label(name).last().unwrap().click();
     }
 
     /// One frame, answered.

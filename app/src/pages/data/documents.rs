@@ -43,17 +43,22 @@ impl DataPage {
             caption(ui, line);
             let left = (height - (ui.cursor().top() - top) - 32.0 - 36.0).max(120.0);
             let mut chosen = None;
-            ScrollArea::vertical().id_salt("documents").auto_shrink(false).max_height(left).show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                if documents.overview.is_some() && documents.page.is_empty() {
-                    quiet_text(ui, "Nothing found.");
-                }
-                for document in &documents.page {
-                    if row_ui(ui, context, document, self.open == Some(document.number)) {
-                        chosen = Some(document.number);
+            ScrollArea::vertical()
+                .id_salt("documents")
+                .auto_shrink(false)
+                .min_scrolled_height(left)
+                .max_height(left)
+                .show(ui, |ui| {
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    if documents.overview.is_some() && documents.page.is_empty() {
+                        quiet_text(ui, "Nothing found.");
                     }
-                }
-            });
+                    for document in &documents.page {
+                        if row_ui(ui, context, document, self.open == Some(document.number)) {
+                            chosen = Some(document.number);
+                        }
+                    }
+                });
             if let Some(number) = chosen {
                 self.read(number, context);
             }

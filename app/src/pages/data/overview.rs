@@ -131,8 +131,8 @@ impl DataPage {
         card(ui, |ui| {
             head(ui, "Held out for validation");
             let mut percent = context.draft.data.validation * 100.0;
-            ui.spacing_mut().slider_width = (ui.available_width() - 84.0).max(80.0);
-            let slider = Slider::new(&mut percent, 1.0..=50.0).step_by(1.0).suffix(" %");
+            ui.spacing_mut().slider_width = (ui.available_width() - 92.0).max(80.0);
+            let slider = Slider::new(&mut percent, 1.0..=50.0).step_by(1.0).fixed_decimals(0).suffix(" %");
             if ui.add(slider).accessible_name("Share held out for validation").changed() {
                 context.draft.data.validation = (percent / 100.0).clamp(0.01, 0.5);
             }
@@ -157,7 +157,7 @@ fn titled_ui(ui: &mut Ui, title: &str, copy: &str, text: impl FnOnce() -> String
 
 fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
     let bar = |(end, count): &(u64, u64)| Bar {
-        label: format::count(*end).replace(".00", ""),
+        label: if *end < 1024 { end.to_string() } else { format!("{} k", end / 1024) },
         value: *count as f64,
         hover: format!("{} documents of up to {} characters", format::whole(*count), format::whole(*end)),
         colour,

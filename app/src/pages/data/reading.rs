@@ -26,7 +26,7 @@ impl DataPage {
             self.place = self.place.min(found.len().saturating_sub(1));
             self.heading_ui(ui, context, number, found.len());
             let left = (height - 32.0 - 2.0 * theme::CONTROL - 24.0).max(160.0);
-            ScrollArea::vertical().id_salt(("document", number)).auto_shrink(false).max_height(left).show(ui, |ui| {
+            ScrollArea::vertical().id_salt(("document", number)).auto_shrink(false).min_scrolled_height(left).max_height(left).show(ui, |ui| {
                 if read.is_none() {
                     quiet_text(ui, "Reading…");
                     return;

@@ -1,5 +1,5 @@
 //! The drawing of the decoder: the tokens' way from the top to the bottom, with the shapes on the edges. One block is drawn for all
-//! of them. The part under the pointer is lit, and told about below the drawing.
+//! of them. The part under the pointer is lit, and told about above the drawing.
 
 use super::decoder::{self, Part};
 use super::{Draft, ModelPage};
@@ -16,16 +16,20 @@ use egui::{
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, RunConfig};
 
 /// Heights, in points.
-const EDGE: f32 = 22.0;
-const SHORT: f32 = 14.0;
-const BOX: f32 = 34.0;
-const TALL: f32 = 62.0;
+const EDGE: f32 = 20.0;
+const SHORT: f32 = 12.0;
+const BOX: f32 = 30.0;
+const TALL: f32 = 72.0;
 const JOIN: f32 = 18.0;
 const HEAD: f32 = 26.0;
+/// What is told about a part: its name, two lines, and three numbers.
+const ABOUT: f32 = 122.0;
 
 impl ModelPage {
     pub(super) fn diagram_ui(&mut self, ui: &mut Ui, context: &Context<'_>, draft: &Draft) {
         card(ui, |ui| {
+            about_ui(ui, context, draft, self.pointed.or(self.chosen));
+            ui.add_space(theme::space::MEDIUM);
             let width = ui.available_width();
             let block = if self.open { open_height() } else { BOX + 16.0 };
             let pre = draft.config.model.norm.placement == NormPlacement::Pre;
@@ -37,6 +41,7 @@ impl ModelPage {
                 config: &draft.config,
                 left: rect.left() + 12.0,
                 right: rect.right() - 26.0,
+                middle: rect.center().x - 7.0,
                 y: rect.top(),
                 chosen: self.chosen,
                 pointed: None,
@@ -48,8 +53,11 @@ impl ModelPage {
                 self.chosen = pressed;
                 self.reveal = true;
             }
-            ui.add_space(theme::space::SMALL);
-            about_ui(ui, context, draft, pointed.or(self.chosen));
+            // It stands above the drawing, and is told of in the next frame.
+            if self.pointed != pointed {
+                self.pointed = pointed;
+                ui.ctx().request_repaint();
+            }
         });
     }
 }
@@ -66,7 +74,7 @@ fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Part
     let colour = plan.filter(|(_, current)| !current).map(|_| context.palette.quiet);
     ui.scope(|ui| {
         ui.visuals_mut().override_text_color = colour;
-        ui.set_min_height(132.0);
+        ui.set_min_height(ABOUT);
         ui.spacing_mut().item_spacing.y = 2.0;
         let (title, sentence) = match part {
             Some(part) => (part.name(model), part.sentence(model)),
@@ -104,6 +112,8 @@ struct Sketch<'a, 'u> {
     config: &'a RunConfig,
     left: f32,
     right: f32,
+    /// Where the tokens' way runs.
+    middle: f32,
     y: f32,
     chosen: Option<Part>,
     pointed: Option<Part>,
@@ -115,36 +125,32 @@ impl Sketch<'_, '_> {
         &self.config.model
     }
 
-    fn middle(&self) -> f32 {
-        (self.left + self.right) / 2.0
-    }
-
     fn decoder(&mut self, open: &mut bool) {
         let (batch, time) = (self.config.train.batch, self.model().context);
-        let stream = format!("{batch} · {time} · {}", self.model().width);
-        self.end("tokens", &format!("B · T = {batch} · {time}"));
+        let stream = format!("{batch}·{time}·{}", self.model().width);
+        self.end("tokens", &format!("B·T = {batch}·{time}"));
         let embedding = self.embedding();
-        self.edge(&format!("B · T · C = {stream}"));
+        self.edge(&format!("B·T·C = {stream}"));
         self.blocks(open);
-        self.edge("B · T · C");
+        self.edge("B·T·C");
         if self.model().norm.placement == NormPlacement::Pre {
             self.part(Part::FinalNorm, "", BOX, |_, _| {});
-            self.edge("B · T · C");
+            self.edge("B·T·C");
         }
         let vocabulary = self.model().vocabulary;
         let head =
-            self.part(Part::Head, &format!("C × V = {} × {vocabulary}", self.model().width), BOX, |_, _| {});
+            self.part(Part::Head, &format!("C×V = {}×{vocabulary}", self.model().width), BOX, |_, _| {});
         if self.model().tied_head {
             self.tie(embedding, head);
         }
-        self.edge(&format!("B · T · V = {batch} · {time} · {vocabulary}"));
+        self.edge(&format!("B·T·V = {batch}·{time}·{vocabulary}"));
         self.end("the next token", "");
     }
 
     /// What goes in or comes out.
     fn end(&mut self, text: &str, shape: &str) {
         let font = FontId::proportional(13.0);
-        let at = pos2(self.middle(), self.y + 9.0);
+        let at = pos2(self.middle, self.y + 9.0);
         let palette = self.palette;
         let words = self.ui.painter().text(at, Align2::CENTER_CENTER, text, font, palette.text);
         let small = FontId::proportional(11.0);
@@ -156,17 +162,17 @@ impl Sketch<'_, '_> {
     fn embedding(&mut self) -> Rect {
         let model = self.model();
         let positions = match model.position {
-            Position::Learned => ", learnt places",
-            Position::Sinusoidal => ", waves",
+            Position::Learned => " + T×C",
+            Position::Sinusoidal => " + waves",
             Position::Rope { .. } | Position::None => "",
         };
-        let detail = format!("V × C = {} × {}{positions}", model.vocabulary, model.width);
+        let detail = format!("V×C = {}×{}{positions}", model.vocabulary, model.width);
         self.part(Part::Embedding, &detail, BOX, |_, _| {})
     }
 
     /// An arrow down, with the shape of what flows.
     fn edge(&mut self, shape: &str) {
-        let at = pos2(self.middle() + 8.0, self.y + EDGE / 2.0);
+        let at = pos2(self.middle + 8.0, self.y + EDGE / 2.0);
         self.ui.painter().text(
             at,
             Align2::LEFT_CENTER,
@@ -179,7 +185,7 @@ impl Sketch<'_, '_> {
 
     /// An arrow down.
     fn down(&mut self, length: f32) {
-        let x = self.middle();
+        let x = self.middle;
         self.arrow(pos2(x, self.y + 1.0), pos2(x, self.y + length - 1.0));
         self.y += length;
     }
@@ -267,7 +273,7 @@ impl Sketch<'_, '_> {
                 self.part(norm, "", BOX, |_, _| {});
             }
         }
-        let x = self.middle();
+        let x = self.middle;
         let colour = theme::mix(self.palette.hairline, self.palette.quiet, 0.6);
         self.ui.painter().vline(x, self.y..=body.bottom(), (1.5, colour));
         (self.left, self.right) = outer;
@@ -276,22 +282,22 @@ impl Sketch<'_, '_> {
     fn work(&mut self, part: Part) {
         let model = self.model();
         if part == Part::Attention {
-            let kind = match model.kv_heads {
-                shared if shared == model.heads => "",
-                1 => ", one key for all",
-                _ => ", keys shared",
+            let shared = match model.kv_heads {
+                shared if shared == model.heads => "a key for each".to_owned(),
+                1 => "one key for all".to_owned(),
+                shared => format!("{shared} keys shared"),
             };
-            let detail = format!("{} heads of {}{kind}", model.heads, model.head_size);
+            let detail = format!("{} heads of {}\n{shared}", model.heads, model.head_size);
             self.part(part, &detail, TALL, heads_ui);
         } else {
-            let detail = format!("C {} → F {} → C", model.width, model.mlp.hidden);
+            let detail = format!("C {}\n→ F {} → C", model.width, model.mlp.hidden);
             self.part(part, &detail, TALL, hidden_ui);
         }
     }
 
     /// Adds what the part made to what went past it.
     fn join(&mut self, aside: f32, from: f32) {
-        let at = pos2(self.middle(), self.y + JOIN / 2.0);
+        let at = pos2(self.middle, self.y + JOIN / 2.0);
         let colour = theme::mix(self.palette.hairline, self.palette.quiet, 0.6);
         let painter = self.ui.painter();
         let end = pos2(at.x - JOIN / 2.0, at.y);
@@ -335,7 +341,7 @@ impl Sketch<'_, '_> {
         };
         let painter = self.ui.painter();
         painter.rect(rect, theme::CONTROL_CORNER, fill, stroke, egui::StrokeKind::Inside);
-        let inner = rect.shrink2(vec2(10.0, 7.0));
+        let inner = rect.shrink2(vec2(10.0, 6.0));
         let strong = theme::strong().resolve(self.ui.style());
         let small = FontId::proportional(11.0);
         let tall = height > BOX;
@@ -352,21 +358,21 @@ impl Sketch<'_, '_> {
             format::count(parameters)
         };
         painter.text(numbers, align(egui::Align::Max), amount, small.clone(), palette.quiet);
+        let side = (inner.width() * 0.36).min(68.0);
         if tall {
-            let below = painter.with_clip_rect(inner.with_max_x(inner.right() - 74.0));
-            below.text(inner.left_bottom(), Align2::LEFT_BOTTOM, detail, small.clone(), palette.quiet);
+            let below = painter.with_clip_rect(inner.with_max_x(inner.right() - side - 4.0));
             let model = self.model();
             let extra = match (part, model.position, model.qk_norm) {
-                (Part::Attention, Position::Rope { .. }, true) => "rotary positions, query-key norm",
+                (Part::Attention, Position::Rope { .. }, true) => "rotary, qk norm",
                 (Part::Attention, Position::Rope { .. }, false) => "rotary positions",
                 (Part::Attention, _, true) => "query-key norm",
                 (Part::Attention, ..) => "causal",
                 _ if model.mlp.gate == Gate::None => activation(model),
                 _ => "down(gate × up)",
             };
-            let at = pos2(inner.left(), inner.bottom() - 14.0);
-            below.text(at, Align2::LEFT_BOTTOM, extra, small, palette.quiet);
-            picture(self, Rect::from_min_max(pos2(inner.right() - 68.0, inner.top() + 16.0), inner.max));
+            let lines = format!("{detail}\n{extra}");
+            below.text(inner.left_bottom(), Align2::LEFT_BOTTOM, lines, small, palette.quiet);
+            picture(self, Rect::from_min_max(pos2(inner.right() - side, inner.top() + 20.0), inner.max));
         } else if !detail.is_empty() {
             let at = pos2(words.right() + 8.0, inner.center().y);
             let room =

@@ -5,10 +5,8 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, space};
-use crate::widgets::{
-    Align, Column, Part, Stat, Table, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row,
-};
-use egui::{RichText, ScrollArea, Ui};
+use crate::widgets::{Part, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
+use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, PlanSummary, RunSummary};
 
@@ -130,9 +128,8 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         };
         row(ui, "Tokens of the run", tokens.map(format::quantity));
         row(ui, "FLOPs a token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        let work = plan
-            .zip(tokens)
-            .map(|((plan, _), tokens)| format!("{} FLOP", format::quantity(plan.flops_per_token * tokens)));
+        let work =
+            plan.zip(tokens).map(|((plan, _), tokens)| format::quantity(plan.flops_per_token * tokens));
         row(ui, "FLOPs", work);
         row(
             ui,
@@ -176,32 +173,15 @@ fn past_ui(ui: &mut Ui, context: &Context<'_>) {
         return;
     }
     card(ui, |ui| {
-        head(ui, "Forecasts that came true, and by how much");
-        let room = ui.available_width();
-        let numbers = 76.0;
-        let column = |title, width, align| Column { title, width, align };
-        let columns = [
-            column("Run", (room - 2.0 * numbers - 52.0 - 48.0).max(64.0), Align::Left),
-            column("Foretold", numbers, Align::Right),
-            column("Took", numbers, Align::Right),
-            column("Off", 52.0, Align::Right),
-        ];
-        let table = Table { columns: &columns, row: 24.0 };
-        ScrollArea::horizontal().id_salt("forecasts").show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            table.head_ui(ui, None);
-            for (run, foretold) in done.iter().rev().take(6) {
-                let off = run.seconds / foretold - 1.0;
-                let cells = [
-                    run.name.clone(),
-                    format::duration(*foretold),
-                    format::duration(run.seconds),
-                    format!("{:+.0} %", off * 100.0),
-                ];
-                table.row_ui(ui, &run.name, false, |ui, place| {
-                    ui.label(cells.get(place).map_or("", String::as_str));
-                });
-            }
-        });
+        head(ui, "Forecasts, and how far off they were");
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for (run, foretold) in done.iter().rev().take(6) {
+            let off = format!("{:+.0} %", (run.seconds / foretold - 1.0) * 100.0);
+            let exact = format!("{:.1} s foretold, {:.1} s taken", foretold, run.seconds);
+            stat_row(ui, Stat { name: &run.name, value: &off, exact: &exact });
+            let (foretold, took) = (format::duration(*foretold), format::duration(run.seconds));
+            caption(ui, format!("foretold {foretold}, took {took}"));
+            ui.add_space(space::TIGHT);
+        }
     });
 }

@@ -84,7 +84,7 @@ impl Form<'_> {
         field(ui, name, path, self.refused, |ui| {
             let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
             let width = ui.available_width().clamp(80.0, 180.0);
-            let list = ComboBox::new(path, "").selected_text(shown).width(width).show_ui(ui, |ui| {
+            let list = ComboBox::from_id_salt(path).selected_text(shown).width(width).show_ui(ui, |ui| {
                 for (choice, name) in choices {
                     ui.selectable_value(value, *choice, *name);
                 }

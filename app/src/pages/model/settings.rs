@@ -28,18 +28,23 @@ impl ModelPage {
             let shown = if name.is_empty() { "your own settings".to_owned() } else { name.clone() };
             field(ui, "Preset", "preset", None, |ui| {
                 let width = ui.available_width().clamp(100.0, 200.0);
-                let list = ComboBox::new("preset", "").selected_text(shown).width(width).show_ui(ui, |ui| {
-                    for (preset, sentence) in PRESETS {
-                        if ui.selectable_label(*preset == name, *preset).on_hover_text(*sentence).clicked() {
-                            chosen = presets::preset(preset).ok();
+                let list =
+                    ComboBox::from_id_salt("preset").selected_text(shown).width(width).show_ui(ui, |ui| {
+                        for (preset, sentence) in PRESETS {
+                            if ui
+                                .selectable_label(*preset == name, *preset)
+                                .on_hover_text(*sentence)
+                                .clicked()
+                            {
+                                chosen = presets::preset(preset).ok();
+                            }
                         }
-                    }
-                });
+                    });
                 list.response.accessible_name("Preset");
             });
             let mut depth = context.draft.model.depth;
             field(ui, "Depth dial", "depth dial", None, |ui| {
-                ui.spacing_mut().slider_width = (ui.available_width() - 64.0).clamp(80.0, 200.0);
+                ui.spacing_mut().slider_width = (ui.available_width() - 72.0).clamp(60.0, 200.0);
                 if ui.add(Slider::new(&mut depth, 1..=DIAL)).accessible_name("Depth dial").changed() {
                     chosen = presets::from_depth(depth).ok();
                 }

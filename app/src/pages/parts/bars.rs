@@ -61,17 +61,19 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
 /// Rows with a name, a bar and a value.
 pub(crate) fn rows_ui(ui: &mut Ui, palette: &Palette, bars: &[(Bar, String)]) {
     let most = bars.iter().map(|(bar, _)| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let font = FontId::proportional(13.0);
+    let wide = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x;
+    let longest = bars.iter().map(|(bar, _)| wide(&bar.label)).fold(0.0, f32::max);
+    let names = (longest + 12.0).min(ui.available_width() * 0.5);
     for (bar, value) in bars {
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
         response.widget_info(|| {
             WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", bar.label, bar.hover))
         });
         let painter = ui.painter_at(rect);
-        let names = (rect.width() * 0.36).clamp(72.0, 160.0);
-        let values = 72.0;
-        let font = FontId::proportional(13.0);
+        let values = 56.0;
         painter.text(rect.left_center(), Align2::LEFT_CENTER, &bar.label, font.clone(), palette.text);
-        painter.text(rect.right_center(), Align2::RIGHT_CENTER, value, font, palette.text);
+        painter.text(rect.right_center(), Align2::RIGHT_CENTER, value, font.clone(), palette.text);
         let room = Rect::from_min_max(
             pos2(rect.left() + names, rect.center().y - 5.0),
             pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 5.0),

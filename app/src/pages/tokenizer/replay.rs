@@ -4,8 +4,10 @@ use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible};
+use crate::theme::{self, Palette};
 use crate::widgets::card;
-use egui::{Slider, Ui};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Align, FontId, Label, Layout, Slider, TextWrapMode, Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::MergeStep;
 
@@ -43,6 +45,35 @@ pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Ve
     (pieces, made)
 }
 
+/// The merge that was applied last, in words. One line, whatever it says.
+fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
+    let small = TextFormat::simple(theme::caption().resolve(ui.style()), palette.quiet);
+    let code = TextFormat::simple(FontId::monospace(13.0), palette.accent);
+    let mut job = LayoutJob::default();
+    match step {
+        None => job.append("Before any merge: one piece a byte. Move the slider to join them.", 0.0, small),
+        Some(step) => {
+            let (left, right) = (visible(&step.left), visible(&step.right));
+            job.append(
+                &format!("Learnt as number {}:", format::whole(step.rank as u64 + 1)),
+                0.0,
+                small.clone(),
+            );
+            for (text, format) in
+                [(&left, &code), (&"+".to_owned(), &small), (&right, &code), (&"→".to_owned(), &small)]
+            {
+                job.append(text, 6.0, format.clone());
+            }
+            job.append(&(left + &right), 6.0, code);
+        }
+    }
+    let size = vec2(ui.available_width(), 20.0);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(size.y);
+        ui.add(Label::new(job).wrap_mode(TextWrapMode::Truncate));
+    });
+}
+
 impl TokenizerPage {
     pub(super) fn replay_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
         if !context.state.tokenizer.summary.as_ref().is_some_and(|summary| summary.merges) {
@@ -70,21 +101,7 @@ impl TokenizerPage {
                 ui.label(format!("{} of {}", self.step, last));
             });
             let applied = steps.get(..self.step).unwrap_or_default();
-            match applied.last() {
-                None => caption(ui, "Before any merge: one piece a byte. Move the slider to join them."),
-                Some(step) => caption(
-                    ui,
-                    format!(
-                        "Merge {}, learnt as number {}: {} + {} → {}{}",
-                        self.step,
-                        format::whole(step.rank as u64 + 1),
-                        visible(&step.left),
-                        visible(&step.right),
-                        visible(&step.left),
-                        visible(&step.right)
-                    ),
-                ),
-            };
+            merge_ui(ui, context.palette, applied.last());
             let (now, made) = joined(pieces, applied);
             let chip = |(place, piece): (usize, &String)| Chip {
                 text: visible(piece),

@@ -44,7 +44,7 @@ impl TokenizerPage {
                     self.offset = 0;
                 }
                 let name = ORDERS.iter().find(|(order, _)| *order == self.order).map_or("", |(_, name)| name);
-                ComboBox::new("order of entries", "")
+                ComboBox::from_id_salt("order of entries")
                     .selected_text(name)
                     .width(150.0)
                     .show_ui(ui, |ui| {

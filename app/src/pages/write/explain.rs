@@ -65,7 +65,11 @@ pub(super) fn explain_ui(
                 pressed = Some(candidate.text.clone());
             }
         }
-        caption(ui, "Press a token to go on from there.");
+        ui.add_space(4.0);
+        caption(
+            ui,
+            "The model's probability, and the one that was drawn with. Press a token to go on from there.",
+        );
         pressed
     })
 }
@@ -109,7 +113,7 @@ fn candidate_ui(ui: &mut Ui, palette: &Palette, candidate: &Candidate, written: 
         (false, false) => palette.text,
     };
     let inner = rect.shrink2(vec2(8.0, 0.0));
-    let names = (inner.width() * 0.3).clamp(76.0, 150.0);
+    let names = (inner.width() * 0.3).clamp(84.0, 150.0);
     let small = FontId::proportional(11.0);
     let rank = pos2(inner.left(), inner.center().y);
     painter.text(rank, Align2::LEFT_CENTER, candidate.rank, small.clone(), palette.quiet);
@@ -119,7 +123,7 @@ fn candidate_ui(ui: &mut Ui, palette: &Palette, candidate: &Candidate, written: 
     );
     let text = visible(&candidate.text);
     ui.painter_at(name).text(name.left_center(), Align2::LEFT_CENTER, text, FontId::monospace(14.0), colour);
-    let numbers = 92.0;
+    let numbers = if inner.width() < 420.0 { 128.0 } else { 150.0 };
     let room = Rect::from_min_max(
         pos2(inner.left() + names + 6.0, inner.top()),
         pos2(inner.right() - numbers, inner.bottom()),
@@ -131,9 +135,10 @@ fn candidate_ui(ui: &mut Ui, palette: &Palette, candidate: &Candidate, written: 
         let bar = Rect::from_min_size(pos2(room.left(), top), vec2(long.max(1.0), 4.5));
         painter.rect_filled(bar, 1.5, colour);
     }
+    let given = share(candidate.probability);
     let after = match candidate.cut_by.as_deref() {
-        Some(by) => format!("cut by {}", by.replace('_', "-")),
-        None => share(candidate.drawn),
+        Some(by) => format!("{given} → cut by {}", by.replace('_', "-")),
+        None => format!("{given} → {}", share(candidate.drawn)),
     };
     let at = pos2(inner.right(), inner.center().y);
     painter.text(at, Align2::RIGHT_CENTER, after, small, if cut { palette.quiet } else { palette.text });

@@ -16,7 +16,7 @@ impl WritePage {
         let quiet = context.palette.quiet;
         card(ui, |ui| {
             if self.comparing {
-                segmented(ui, &mut self.setting, &[(0, "Left column"), (1, "Right column")]);
+                segmented(ui, &mut self.setting, &[(0, "First column"), (1, "Second")]);
             } else {
                 self.setting = 0;
             }
@@ -28,8 +28,11 @@ impl WritePage {
             ui.label("Weights");
             let shown = source_name(&column.source, state);
             let width = ui.available_width();
-            let list =
-                ComboBox::new("weights", "").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
+            let list = ComboBox::from_id_salt("weights")
+                .selected_text(shown)
+                .width(width)
+                .truncate()
+                .show_ui(ui, |ui| {
                     for (source, name) in sources(state) {
                         ui.selectable_value(&mut column.source, source, name);
                     }
@@ -37,7 +40,7 @@ impl WritePage {
             list.response.accessible_name("Weights");
             ui.add_space(space::TIGHT);
             ui.spacing_mut().item_spacing.y = space::TIGHT;
-            ui.spacing_mut().slider_width = (width - 64.0).max(80.0);
+            ui.spacing_mut().slider_width = (width - 80.0).max(80.0);
             let config = &mut column.config;
             let refused = refused.as_ref();
             let quiet_term = |ui: &mut Ui, name: &str| term(ui, name, Some(quiet));

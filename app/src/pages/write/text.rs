@@ -90,6 +90,10 @@ pub(super) fn text_ui(
             *chosen = if *chosen == Some(place) { None } else { Some(place) };
         }
     }
+    if response.gained_focus() {
+        // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+        ui.ctx().request_repaint();
+    }
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
