@@ -30,15 +30,18 @@ impl Scene {
             App::new(Link::script(), preferences, Start { page: Some(page), ..Start::default() }).unwrap();
         let draw = |ui: &mut egui::Ui, app: &mut App| {
             app.receive();
-            app.ui(ui);
+            // The harness draws a margin, which a window has not.
+            let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
+            let mut ui = ui.new_child(whole);
+            ui.set_clip_rect(ui.ctx().content_rect());
+            app.ui(&mut ui);
         };
         let harness = Harness::builder()
             .with_size(size)
             .with_step_dt(0.1)
             .wgpu()
             .with_context_setup(move |context| {
-                theme::install_fonts(context);
-                theme::apply(context, &style);
+                theme::prepare(context, &style);
             })
             .build_ui_state(draw, app);
         let mut scene = Self { harness, engine, answered: 0 };
