@@ -25,7 +25,7 @@ pub use trained::{Trained, parameters_of};
 
 use crate::error::{Error, Result};
 use crate::platform::files;
-use crate::protocol::{RunConfig, names};
+use crate::protocol::{RunConfig, RunSummary, names};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -152,6 +152,14 @@ impl Project {
         }
         runs.sort_by_key(Run::number);
         Ok(runs)
+    }
+
+    /// Every run as people see it, by number. A damaged one is listed with its error rather than failing all.
+    ///
+    /// # Errors
+    /// The project's folder cannot be read.
+    pub fn run_summaries(&self) -> Result<Vec<RunSummary>> {
+        Ok(self.runs()?.iter().map(Run::summary_or_error).collect())
     }
 
     /// The run with the highest number.

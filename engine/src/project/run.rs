@@ -223,7 +223,28 @@ impl Run {
         self.save_record(&RunRecord { foretold_seconds: Some(seconds), ..self.record()? })
     }
 
-    /// The run as people see it in a list.
+    /// The run in a list of runs: one whose records cannot be read is listed as failed, with the reason.
+    pub(super) fn summary_or_error(&self) -> RunSummary {
+        self.summary().unwrap_or_else(|error| RunSummary {
+            name: self.name(),
+            state: RunState::Failed.word().to_owned(),
+            step: 0,
+            steps: 0,
+            parameters: 0,
+            val_loss: None,
+            best_val_loss: None,
+            seconds: 0.0,
+            created: 0,
+            device: String::new(),
+            error: Some(error.to_string()),
+            notes: String::new(),
+            shape: String::new(),
+            checkpoints: Vec::new(),
+            foretold_seconds: None,
+        })
+    }
+
+    /// The run as people see it.
     ///
     /// # Errors
     /// Its records cannot be read.

@@ -111,3 +111,18 @@ fn one_program_at_a_time_trains_a_run() {
     drop(lock);
     run.lock().unwrap();
 }
+
+#[test]
+fn a_damaged_run_is_listed_with_its_error() {
+    let (_folder, project) = project();
+    let data = project.folder().join("data");
+    let runs: Vec<Run> = (0..3).map(|_| project.create_run(&config(), &data).unwrap()).collect();
+    std::fs::write(runs[1].folder().join("run.json"), "rubbish").unwrap();
+    let found = project.run_summaries().unwrap();
+    let facts: Vec<_> = found.iter().map(|run| (run.name.as_str(), run.state.as_str())).collect();
+    assert_eq!(
+        facts,
+        [("1-nanogpt-cpu", "created"), ("2-nanogpt-cpu", "failed"), ("3-nanogpt-cpu", "created")]
+    );
+    assert!(found[1].error.as_ref().unwrap().contains("run.json"));
+}

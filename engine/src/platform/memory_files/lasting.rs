@@ -8,8 +8,8 @@
 //! 2. Files that are new or were replaced, in the order in which they were last written.
 //! 3. Files that only grew (metrics): what a dead tab leaves of a tail is cut off on resuming. They come before the
 //!    manifests, so that a resumed run finds metrics up to its checkpoint.
-//! 4. Records (`.json`, `.toml`), again in the order of writing: manifests after the checkpoints that they name, an index after
-//!    its shards, a run's configuration after its record.
+//! 4. Records (`.json`, and after them `.toml`), again in the order of writing: manifests after the checkpoints that they name,
+//!    an index after its shards, a run's configuration after its record.
 //! 5. Files that are gone: what old manifests named is still there until both manifests are new.
 //!
 //! A record, or a file that is replaced, must be the old one or the new one. The new content first goes to a file of its own,
@@ -209,7 +209,10 @@ pub fn plan() -> Vec<Work> {
     }
     let mut plan = early;
     plan.append(&mut folders);
-    for mut group in [contents, grown, records] {
+    // A folder with a run.toml is a run, however often its record was written since.
+    let (settings, records): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|(_, work)| is_settings(work.path()));
+    for mut group in [contents, grown, records, settings] {
         group.sort_by_key(|(number, _)| *number);
         plan.extend(group.into_iter().map(|(_, work)| work));
     }
@@ -326,7 +329,11 @@ pub fn unload(folder: &Path, wanted: impl Fn(&Path) -> bool) {
 
 /// A file that people's work hangs on and that must be whole or absent: a project's, a run's, a manifest.
 fn is_record(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "json" || extension == "toml")
+    path.extension().is_some_and(|extension| extension == "json") || is_settings(path)
+}
+
+fn is_settings(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
 }
 
 /// A file that waits to replace another.
