@@ -41,7 +41,7 @@ fn disk() -> MutexGuard<'static, Disk> {
 }
 
 /// A path's parts below the root, `.` and `..` resolved by their text alone.
-fn key(path: &Path) -> PathBuf {
+pub fn key(path: &Path) -> PathBuf {
     let mut key = PathBuf::new();
     for part in path.components() {
         match part {

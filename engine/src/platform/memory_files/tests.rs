@@ -520,6 +520,41 @@ mod stored {
     }
 
     #[test]
+    fn what_another_tab_changed_is_taken_in_anew() {
+        let place = place();
+        let mut storage = Storage::new(usize::MAX, false);
+        for name in ["changed", "gone", "same"] {
+            write(place.join(name), name).unwrap();
+        }
+        assert_eq!(lasting::known(&place), None);
+        assert!(storage.flush(&place));
+        let mut listing = lasting::known(&place).unwrap();
+        assert_eq!(listing.len(), 3);
+        let at = |name: &str| key(&place).join(name);
+        // Another tab is at work.
+        std::fs::write(storage.folder.path().join(at("changed")), "otherwise").unwrap();
+        let time = SystemTime::now();
+        listing.insert(at("changed"), Some((9, time)));
+        listing.remove(&at("gone"));
+        listing.insert(at("folder"), None);
+        listing.insert(at("folder/new"), Some((3, time)));
+        lasting::adopt(&place, Some(&listing));
+        assert_eq!(lasting::known(&place), Some(listing));
+        let names: Vec<_> = read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["changed", "folder", "same"]);
+        for file in lasting::absent(&place) {
+            let bytes = std::fs::read(storage.folder.path().join(&file.path)).unwrap_or_default();
+            file.fill(bytes);
+        }
+        assert_eq!(read(place.join("changed")).unwrap(), b"otherwise");
+        let done = storage.done;
+        assert!(storage.flush(&place));
+        assert_eq!(storage.done, done, "nothing of this tab's was to be stored");
+        lasting::adopt(&place, None);
+        assert!(metadata(&place).is_err());
+    }
+
+    #[test]
     fn a_replacement_that_is_not_whole_is_none() {
         let place = place();
         let mut storage = Storage::new(usize::MAX, false);

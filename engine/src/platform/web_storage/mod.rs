@@ -52,18 +52,8 @@ pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     if let Ok(folder) = opfs::Folder::open(FOLDER).await {
         let _writing = locks::hold(WRITING, false).await;
         mend(&folder).await.map_err(io(shelf))?;
-        let mut folders = vec![std::path::PathBuf::new()];
-        while let Some(path) = folders.pop() {
-            for found in folder.list(&path).await.map_err(io(&path))? {
-                match found.file {
-                    None => {
-                        lasting::adopt_folder(&found.path);
-                        folders.push(found.path);
-                    }
-                    Some((length, modified)) => lasting::adopt_file(&found.path, length, modified),
-                }
-            }
-        }
+        let listing = folder.list(Path::new("")).await.map_err(io(shelf))?;
+        lasting::adopt(Path::new(""), Some(&listing));
         STORAGE.set(Some(folder));
         fetch(Path::new(""), |name| RECORDS.contains(&name)).await?;
     }
@@ -81,12 +71,30 @@ async fn mend(folder: &opfs::Folder) -> Result<(), JsValue> {
     folder.perform(&lasting::Step::RemoveFile(path.to_owned())).await
 }
 
-/// Brings the contents of a folder's files into memory.
+/// Brings the contents of a folder's files into memory, as they are in the storage: where another tab changed them since
+/// they were listed, they are listed again.
 ///
 /// # Errors
-/// The browser cannot read one, or another tab changed it.
+/// The browser cannot read one, or another tab changes it at this moment.
 pub async fn load(folder: &Path) -> Result<()> {
+    look_again(folder).await?;
     fetch(folder, |_| true).await
+}
+
+/// Lists a folder again, unless this tab has changed it and did not store that yet.
+async fn look_again(folder: &Path) -> Result<()> {
+    let folder = &files::key(folder);
+    let (Some(storage), Some(known)) = (storage(), lasting::known(folder)) else { return Ok(()) };
+    let listed = storage.list(folder).await;
+    let listing = match listed {
+        Ok(listing) => Some(listing),
+        Err(error) if opfs::io_error(&error).kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(io(folder)(error)),
+    };
+    if listing.as_ref() != Some(&known) {
+        lasting::adopt(folder, listing.as_ref());
+    }
+    Ok(())
 }
 
 async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
@@ -97,7 +105,7 @@ async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
         }
         let bytes = storage.read(&file.path).await.map_err(io(&file.path))?;
         if bytes.len() as u64 != file.length {
-            let reason = "another tab changed it meanwhile; load this page again";
+            let reason = "another tab changed it at this moment; try again";
             return Err(Error::bad_file(&file.path, reason));
         }
         file.fill(bytes);
@@ -148,13 +156,15 @@ pub async fn available(_path: &Path) -> Option<u64> {
     Some(quota?.saturating_sub(used?))
 }
 
-/// Takes a project for this tab until the lock is dropped.
+/// Takes a project for this tab until the lock is dropped, and loads it as the last tab that had it left it.
 ///
 /// # Errors
-/// Another tab has it.
+/// Another tab has it, or it cannot be read.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let name = format!("glasshouse-project:{}", folder.display());
-    locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))
+    let lock = locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))?;
+    load(folder).await?;
+    Ok(lock)
 }
 
 /// A time that JavaScript gave, in milliseconds since 1970.

@@ -1,10 +1,10 @@
 //! The browser's origin-private file system: promises in, files out.
 
-use super::super::memory_files::lasting::Step;
+use super::super::memory_files::lasting::{Listing, Step};
 use super::time_from_milliseconds;
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use std::io::{Error, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -22,13 +22,6 @@ const CHUNK: usize = 16 << 20;
 /// A folder that all paths are below.
 #[derive(Clone, Debug)]
 pub(super) struct Folder(FileSystemDirectoryHandle);
-
-/// A name in a folder.
-pub(super) struct Found {
-    pub path: PathBuf,
-    /// Length and time of change; `None` for a folder.
-    pub file: Option<(u64, SystemTime)>,
-}
 
 async fn settled<T: wasm_bindgen::JsCast>(promise: Promise) -> Result<T> {
     JsFuture::from(promise).await?.dyn_into()
@@ -56,6 +49,8 @@ pub(super) async fn estimate() -> (Option<u64>, Option<u64>) {
 pub(super) fn io_error(error: &JsValue) -> Error {
     let text = |field: &str| Reflect::get(error, &field.into()).ok().and_then(|text| text.as_string());
     let message = text("message").unwrap_or_else(|| format!("{error:?}"));
+    // Our own advice goes on after it.
+    let message = message.trim_end_matches('.').to_owned();
     let kind = match text("name").as_deref() {
         Some("QuotaExceededError") => ErrorKind::StorageFull,
         Some("NotFoundError") => ErrorKind::NotFound,
@@ -126,25 +121,31 @@ impl Folder {
         Ok(Uint8Array::new(&bytes).to_vec())
     }
 
-    /// The names in a folder.
-    pub(super) async fn list(&self, path: &Path) -> Result<Vec<Found>> {
-        let values = self.folder(path).await?.values();
-        let mut found = Vec::new();
-        loop {
-            let next = JsFuture::from(values.next()?).await?;
-            if Reflect::get(&next, &"done".into())?.as_bool() != Some(false) {
-                return Ok(found);
+    /// Everything below a folder.
+    pub(super) async fn list(&self, folder: &Path) -> Result<Listing> {
+        let mut found = Listing::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let values = self.folder(&folder).await?.values();
+            loop {
+                let next = JsFuture::from(values.next()?).await?;
+                if Reflect::get(&next, &"done".into())?.as_bool() != Some(false) {
+                    break;
+                }
+                let handle: FileSystemHandle = Reflect::get(&next, &"value".into())?.unchecked_into();
+                let path = folder.join(handle.name());
+                if handle.kind() == FileSystemHandleKind::File {
+                    let file: File =
+                        settled(handle.unchecked_into::<FileSystemFileHandle>().get_file()).await?;
+                    let modified = time_from_milliseconds(file.last_modified());
+                    found.insert(path, Some((file.size() as u64, modified)));
+                } else {
+                    folders.push(path.clone());
+                    found.insert(path, None);
+                }
             }
-            let handle: FileSystemHandle = Reflect::get(&next, &"value".into())?.unchecked_into();
-            let path = path.join(handle.name());
-            let file = if handle.kind() == FileSystemHandleKind::File {
-                let file: File = settled(handle.unchecked_into::<FileSystemFileHandle>().get_file()).await?;
-                Some((file.size() as u64, time_from_milliseconds(file.last_modified())))
-            } else {
-                None
-            };
-            found.push(Found { path, file });
         }
+        Ok(found)
     }
 
     /// Does one step of storing.

@@ -1,12 +1,13 @@
 //! The training loop. Between two boundaries (evaluation, checkpoint, sample, stop) it hands the executor short groups of
 //! steps; at a boundary it evaluates, then saves, then asks for a sample. What is due at a step is a function of the step
-//! alone, so a resumed run does what the uninterrupted one would have done.
+//! alone, so a resumed run does what the uninterrupted one would have done; the clock only adds saves, which change no number.
 
 mod begin;
 mod change;
 mod evaluate;
+mod save;
 
-use super::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
+use super::checkpoint::Checkpoints;
 use super::event::{Progress, SampleRequest, TrainEvent};
 use super::metrics::MetricsWriter;
 use super::tensorboard::TensorboardWriter;
@@ -16,7 +17,6 @@ use crate::executor::{Executor, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
 use crate::protocol::{Event, RunConfig};
-use crate::storage;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,6 @@ use web_time::Instant;
 const LARGEST_GROUP: u64 = 32;
 /// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
-/// Saving by time takes at most this share of the time.
-const SAVING_SHARE: f64 = 0.05;
 /// Steps in a row without a finite gradient after which a run has diverged.
 const DIVERGED_AFTER: u32 = 10;
 
@@ -283,16 +281,6 @@ impl Trainer<'_> {
         }
     }
 
-    /// Saves where the clock says so. A state that is slow to save is saved less often than asked for.
-    fn plan_save_by_time(&mut self) {
-        let wanted = self.config.train.checkpoint_seconds as f64;
-        let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
-        let due = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
-        if due && self.saved != Some(self.step) && !self.actions.contains(&Action::Save) {
-            self.actions.push_back(Action::Save);
-        }
-    }
-
     /// Steps until something is due.
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
@@ -403,41 +391,6 @@ impl Trainer<'_> {
         self.ready.push_back(Progress::Event(TrainEvent::Notice { text }));
     }
 
-    /// What a checkpoint of this moment says of the run.
-    fn checkpoint_info(&self) -> CheckpointInfo {
-        CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: self.step,
-            seed: self.config.seed,
-            tokens_seen: self.step * self.tokens_per_step(),
-            config_crc32c: self.config_crc32c,
-            val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
-            best_val_loss: self.best,
-        }
-    }
-
-    async fn save_milestone(&mut self) -> Result<()> {
-        let state = self.executor.state().await?;
-        let path = self.checkpoints.save_milestone(&self.checkpoint_info(), &self.parameters, &state)?;
-        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best: false })?;
-        self.metrics.flush()
-    }
-
-    async fn save(&mut self) -> Result<()> {
-        let began = Instant::now();
-        let state = self.executor.state().await?;
-        let info = self.checkpoint_info();
-        let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
-        self.saved = Some(self.step);
-        let best = std::mem::take(&mut self.best_here);
-        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;
-        self.metrics.flush()?;
-        self.tensorboard.flush()?;
-        self.pace.saving_seconds = began.elapsed().as_secs_f64();
-        self.pace.saved = Instant::now();
-        self.save_record(RunState::Running)
-    }
-
     fn finish(&mut self) -> Result<()> {
         let finished = self.step == self.config.train.steps && !self.stop_requested();
         self.save_record(if finished { RunState::Finished } else { RunState::Stopped })?;
@@ -454,21 +407,6 @@ impl Trainer<'_> {
         }));
         self.over = true;
         Ok(())
-    }
-
-    fn save_record(&mut self, state: RunState) -> Result<()> {
-        // What people keep with the run may have changed meanwhile, and is not the trainer's.
-        if let Ok(kept) = self.run.record() {
-            self.record.notes = kept.notes;
-            self.record.foretold_seconds = kept.foretold_seconds;
-        }
-        self.record.state = state;
-        self.record.updated = storage::unix_seconds() as u64;
-        self.record.step = self.step;
-        self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
-        self.record.best_val_loss = self.best;
-        self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
-        self.run.save_record(&self.record)
     }
 
     /// Notes in the run's record what ended it. On a full disk even that fails; the error itself is what counts.

@@ -1,0 +1,75 @@
+//! Saving: checkpoints by step and by time, milestones, and the run's record.
+
+use super::{Action, Trainer};
+use crate::error::Result;
+use crate::project::RunState;
+use crate::storage;
+use crate::train::TrainEvent;
+use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo};
+use web_time::Instant;
+
+/// Saving by time takes at most this share of the time.
+const SAVING_SHARE: f64 = 0.05;
+
+impl Trainer<'_> {
+    /// Saves where the clock says so. A state that is slow to save is saved less often than asked for.
+    pub(super) fn plan_save_by_time(&mut self) {
+        let wanted = self.config.train.checkpoint_seconds as f64;
+        let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
+        let due = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        if due && self.saved != Some(self.step) && !self.actions.contains(&Action::Save) {
+            self.actions.push_back(Action::Save);
+        }
+    }
+
+    /// What a checkpoint of this moment says of the run.
+    fn checkpoint_info(&self) -> CheckpointInfo {
+        CheckpointInfo {
+            arena_version: ARENA_VERSION,
+            step: self.step,
+            seed: self.config.seed,
+            tokens_seen: self.step * self.tokens_per_step(),
+            config_crc32c: self.config_crc32c,
+            val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
+            best_val_loss: self.best,
+        }
+    }
+
+    pub(super) async fn save_milestone(&mut self) -> Result<()> {
+        let state = self.executor.state().await?;
+        let path = self.checkpoints.save_milestone(&self.checkpoint_info(), &self.parameters, &state)?;
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best: false })?;
+        self.metrics.flush()
+    }
+
+    pub(super) async fn save(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let state = self.executor.state().await?;
+        let info = self.checkpoint_info();
+        let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
+        self.saved = Some(self.step);
+        let best = std::mem::take(&mut self.best_here);
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;
+        self.metrics.flush()?;
+        self.tensorboard.flush()?;
+        self.pace.saving_seconds = began.elapsed().as_secs_f64();
+        self.pace.saved = Instant::now();
+        self.save_record(RunState::Running)
+    }
+
+    /// Replaces the run's record by what is so now.
+    pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
+        // What people keep with the run may have changed meanwhile, and is not the trainer's.
+        if let Ok(kept) = self.run.record() {
+            self.record.notes = kept.notes;
+            self.record.foretold_seconds = kept.foretold_seconds;
+        }
+        self.record.state = state;
+        self.record.updated = storage::unix_seconds() as u64;
+        self.record.step = self.step;
+        self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
+        self.record.best_val_loss = self.best;
+        self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
+        self.run.save_record(&self.record)
+    }
+}
