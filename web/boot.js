@@ -58,6 +58,7 @@ globalThis.glasshouseBoot = {
     element("cover").hidden = true;
     element("canvas").focus();
     opened();
+    offerSample();
   },
   failed: (why) => refuse("Glasshouse could not draw its page", [`The browser says: ${why}`], why),
   panicked: died,
@@ -194,6 +195,16 @@ async function importProject() {
     history.replaceState(null, "", here);
   } catch (error) {
     say(`The project at ${address} could not be opened: ${error.message}`, "Close", () => (element("bar").hidden = true));
+  }
+}
+
+/** The sample project, for whoever has no project yet; the page runs without it. */
+async function offerSample() {
+  try {
+    const answer = await fetch("./sample.glasshouse");
+    if (answer.ok) page.offer_sample(new Uint8Array(await answer.arrayBuffer()));
+  } catch (error) {
+    console.warn(`the sample project did not come: ${error.message}`);
   }
 }
 

@@ -65,6 +65,8 @@ pub struct App {
     planned: Option<PlanKey>,
     /// Projects were listed, and one was opened where there was one.
     settled: bool,
+    /// There is no project yet, and no sample came.
+    wants_sample: bool,
     /// The window could be seen in the last frame.
     visible: bool,
     preferences: Preferences,
@@ -109,6 +111,7 @@ impl App {
             taken: 0,
             planned: None,
             settled: false,
+            wants_sample: false,
             visible: true,
             kept: preferences.clone(),
             preferences,
@@ -191,11 +194,24 @@ impl App {
             (Some(id), _) => {
                 self.outbox.send(Command::OpenProject { id });
             }
-            (None, Some(sample)) => {
-                self.outbox.send_with(Command::ImportProject { name: None, from: None }, vec![sample]);
-            }
-            (None, None) => {}
+            (None, Some(sample)) => self.open_sample(sample),
+            (None, None) => self.wants_sample = true,
         }
+    }
+
+    /// Hands over the sample project, which may come later than the first frame; it is opened where there is nothing else.
+    pub fn offer_sample(&mut self, file: Vec<u8>) {
+        let empty = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
+        if !self.settled {
+            self.start.sample = Some(file);
+        } else if self.wants_sample && empty {
+            self.wants_sample = false;
+            self.open_sample(file);
+        }
+    }
+
+    fn open_sample(&mut self, file: Vec<u8>) {
+        self.outbox.send_with(Command::ImportProject { name: None, from: None }, vec![file]);
     }
 
     /// A project that was opened brings the settings of its next run.

@@ -13,6 +13,9 @@ use glasshouse_engine::session;
 use std::fs::File;
 use std::io::BufWriter;
 
+/// The sample project; `assets/make-sample` made it.
+const SAMPLE: &[u8] = include_bytes!("../../assets/sample.glasshouse");
+
 /// The program has a window.
 pub(super) const BUILT: bool = true;
 
@@ -68,7 +71,7 @@ fn start(arguments: &WindowArguments) -> Result<Start> {
         }
         None => None,
     };
-    Ok(Start { page, project, record, ..Start::default() })
+    Ok(Start { page, project, record, sample: Some(SAMPLE.to_vec()), ..Start::default() })
 }
 
 /// An error's own words in one line, without the place in the window library's source that some of them begin with.

@@ -103,7 +103,7 @@ impl Project {
                 version: VERSION,
                 created: storage::unix_seconds() as u64,
                 app_version: env!("CARGO_PKG_VERSION").to_owned(),
-                name: None,
+                name: folder.file_name().map(|name| name.to_string_lossy().into_owned()),
             };
             storage::write_json(&folder.join(MARKER), &marker)?;
         }

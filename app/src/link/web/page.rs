@@ -60,6 +60,13 @@ impl Page {
         Some(self.runner.app_mut::<OnCanvas>()?.0.summary().to_string())
     }
 
+    /// Hands over the sample project, as a `.glasshouse` file.
+    pub fn offer_sample(&self, file: Vec<u8>) {
+        if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
+            page.0.offer_sample(file);
+        }
+    }
+
     /// Follows an address' query, `?page=write`, while the application runs.
     pub fn follow(&self, query: &str) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {

@@ -17,4 +17,4 @@ pub(super) const NOT_LASTING: &str =
     "Projects are lost when this window closes: export what you want to keep.";
 
 pub(super) const ABOUT: &str = "Grows small language models from scratch, with everything in sight. Free software under the MIT or the \
-    Apache 2.0 licence. Set in Inter, under the SIL Open Font License.";
+    Apache 2.0 licence. Set in Noto Sans, under the SIL Open Font License.";
