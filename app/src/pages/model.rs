@@ -31,11 +31,12 @@ pub struct ModelPage {
     reveal: bool,
     /// The draft before it was replaced as a whole, and by what.
     before: Option<(RunConfig, String)>,
+    opening: u64,
 }
 
 impl Default for ModelPage {
     fn default() -> Self {
-        Self { open: true, pointed: None, chosen: None, reveal: false, before: None }
+        Self { open: true, pointed: None, chosen: None, reveal: false, before: None, opening: 0 }
     }
 }
 
@@ -50,6 +51,11 @@ struct Draft {
 impl ModelPage {
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
+        if self.opening != opening {
+            // Another project's settings are no way back.
+            *self = Self { opening, open: self.open, ..Self::default() };
+        }
         take_vocabulary(context);
         let draft = draft(context);
         widgets::page(ui, "model", |ui| {

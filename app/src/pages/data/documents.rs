@@ -134,8 +134,9 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
             );
         }
         let inner = rect.shrink2(vec2(8.0, 6.0));
-        let found = places(&document.preview, &context.state.documents.search);
-        let mut job = lit_text(&document.preview, &found, None, 13.0, palette);
+        let preview = around(&document.preview, &context.state.documents.search);
+        let found = places(&preview, &context.state.documents.search);
+        let mut job = lit_text(&preview, &found, None, 13.0, palette);
         job.wrap = egui::text::TextWrapping::truncate_at_width(inner.width());
         let galley = ui.painter().layout_job(job);
         ui.painter_at(inner).galley(inner.min, galley, palette.text);
@@ -174,4 +175,28 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
             )));
         })
         .clicked()
+}
+
+/// A preview from a few words before what was searched for, so that it is seen in a narrow row.
+fn around(preview: &str, search: &str) -> String {
+    /// Letters before it.
+    const BEFORE: usize = 14;
+    let place = places(preview, search).first().map_or(0, |place| place.start);
+    let before = preview.get(..place).unwrap_or_default();
+    let Some((from, _)) = before.char_indices().rev().nth(BEFORE) else { return preview.to_owned() };
+    // A whole word begins it.
+    let from = before.get(from..).and_then(|rest| rest.find(' ')).map_or(from, |blank| from + blank + 1);
+    format!("…{}", preview.get(from..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::around;
+
+    #[test]
+    fn a_preview_begins_shortly_before_what_was_found() {
+        assert_eq!(around("a dragon flew by", "dragon"), "a dragon flew by");
+        assert_eq!(around("she went to the river, where a dragon flew by", "dragon"), "…where a dragon flew by");
+        assert_eq!(around("no such word in it", "dragon"), "no such word in it");
+    }
 }
