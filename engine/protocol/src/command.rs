@@ -167,7 +167,7 @@ pub enum Command {
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// Starts a new run of the open project. Answered by `Preparing`s, `TrainingBegan`, `Training`s, `TrainingEnded`.
+    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady`, `TrainingBegan`, `Training`s, `TrainingEnded`.
     Train {
         /// All of it. The engine fills in the vocabulary that the text gives and, where the project has documents, their place.
         config: Box<RunConfig>,

@@ -120,6 +120,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
         };
         self.adopt(&config, &prepared, run.as_ref())?;
+        if let Some(tokenizer) = self.tokenizer_summary()? {
+            self.outlet.answer(job.id, Event::TokenizerReady { tokenizer });
+        }
         let foretold = match &run {
             Some(run) => run.record()?.foretold_seconds,
             None => self.foretold_seconds(&config),

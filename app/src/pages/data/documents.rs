@@ -196,7 +196,10 @@ mod tests {
     #[test]
     fn a_preview_begins_shortly_before_what_was_found() {
         assert_eq!(around("a dragon flew by", "dragon"), "a dragon flew by");
-        assert_eq!(around("she went to the river, where a dragon flew by", "dragon"), "…where a dragon flew by");
+        assert_eq!(
+            around("she went to the river, where a dragon flew by", "dragon"),
+            "…where a dragon flew by"
+        );
         assert_eq!(around("no such word in it", "dragon"), "no such word in it");
     }
 }

@@ -8,7 +8,7 @@ use crate::theme::{self, space};
 use crate::widgets::{Part, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, PlanSummary, RunSummary};
+use glasshouse_protocol::{Command, PlanSummary, RunSummary, TrainingState};
 
 /// The usual order of what memory is taken by; what is not named here follows.
 const KINDS: [&str; 4] = ["weights", "gradients", "moments", "activations"];
@@ -141,12 +141,14 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
         ui.add_space(space::SMALL);
         let measuring = state.is_waiting(|command| matches!(command, Command::Measure { .. }));
-        let ready = !measuring && draft.refused.is_none();
+        let training = state.training.state != TrainingState::Idle;
+        let ready = !measuring && !training && draft.refused.is_none();
         if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure two seconds").clicked()).inner
         {
             context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
         }
         let line = match (measuring, exact, seconds, measured) {
+            _ if training => "A run is training; the device can be measured when it has ended.".to_owned(),
             (true, ..) => "Training on made-up tokens for two seconds…".to_owned(),
             (_, Some(measured), ..) => format!("Measured with these settings on {}.", measured.device),
             (_, None, Some(_), Some(measured)) => {

@@ -132,7 +132,10 @@ fn candidate_ui(ui: &mut Ui, palette: &Palette, candidate: &Candidate, written: 
     for (number, (value, (colour, _))) in values.into_iter().zip(bars(palette)).enumerate() {
         let top = inner.center().y - 9.0 + 6.5 * number as f32;
         let long = (value / most).clamp(0.0, 1.0) * room.width();
-        let bar = Rect::from_min_size(pos2(room.left(), top), vec2(if long < 0.4 { 0.0 } else { long.max(1.0) }, 4.5));
+        let bar = Rect::from_min_size(
+            pos2(room.left(), top),
+            vec2(if long < 0.4 { 0.0 } else { long.max(1.0) }, 4.5),
+        );
         painter.rect_filled(bar, 1.5, colour);
     }
     let given = share(candidate.probability);
