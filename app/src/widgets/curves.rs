@@ -6,7 +6,7 @@
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
-use egui_plot::{AxisHints, HoverPosition, Line, LineStyle, Plot, PlotPoints, Points};
+use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoints, Points};
 
 /// A curve.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl CurvePlot<'_> {
             |hints: AxisHints<'static>| hints.tick_label_font(font.clone()).tick_label_color(palette.quiet);
         let steps = axis(
             AxisHints::new_x()
-                .label_spacing(egui::Rangef::new(28.0, 56.0))
+                .label_spacing(egui::Rangef::new(24.0, 48.0))
                 .formatter(|mark, _| step_label(mark.value)),
         );
         let values = axis(AxisHints::new_y().min_thickness(46.0).formatter(move |mark, _| match log {
@@ -68,6 +68,8 @@ impl CurvePlot<'_> {
             .show_background(false)
             .show_axes(true)
             .show_grid([false, true])
+            .x_grid_spacer(|input| marks(&input, 76.0))
+            .y_grid_spacer(|input| marks(&input, 44.0))
             .grid_color(theme::mix(palette.hairline, palette.quiet, 0.3))
             .cursor_color(palette.hairline)
             .set_margin_fraction(Vec2::new(0.01, 0.08))
@@ -124,6 +126,25 @@ impl CurvePlot<'_> {
             }
         });
     }
+}
+
+/// Marks of an axis at a round distance, at least `apart` points from each other.
+fn marks(input: &GridInput, apart: f64) -> Vec<GridMark> {
+    // The least step that egui_plot names is eight points wide.
+    let step = round_step(input.base_step_size * apart / 8.0);
+    let (low, high) = input.bounds;
+    if !step.is_finite() || step <= 0.0 || !(high - low).is_finite() || (high - low) / step > 1e3 {
+        return Vec::new();
+    }
+    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    (first..=last).map(|at| GridMark { value: at as f64 * step, step_size: step }).collect()
+}
+
+/// The least of 1, 2, 5, 10, 20, 50 … and their tenths that is not below a length.
+fn round_step(length: f64) -> f64 {
+    let power = 10_f64.powf(length.log10().floor());
+    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= length * 0.999);
+    power * factor.unwrap_or(10.0)
 }
 
 /// Decimals that tell steps of an axis apart.
@@ -185,6 +206,17 @@ mod tests {
         assert!(thin.contains(&[4_321.0, 9.0]) && thin.contains(&[7_000.0, -9.0]));
         assert!(thin.windows(2).all(|pair| pair[0][0] < pair[1][0]));
         assert_eq!(thinned(&points[..100], 500), points[..100]);
+    }
+
+    #[test]
+    fn marks_stand_at_round_distances() {
+        for (length, step) in [(1.0, 1.0), (1.2, 2.0), (3.0, 5.0), (7.0, 10.0), (0.03, 0.05), (140.0, 200.0)]
+        {
+            assert!((round_step(length) - step).abs() < 1e-9 * step, "{length}: {}", round_step(length));
+        }
+        let input = GridInput { bounds: (-3.0, 1210.0), base_step_size: 20.0 };
+        let values: Vec<f64> = marks(&input, 76.0).iter().map(|mark| mark.value).collect();
+        assert_eq!(values, [0.0, 200.0, 400.0, 600.0, 800.0, 1000.0, 1200.0]);
     }
 
     #[test]

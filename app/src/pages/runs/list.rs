@@ -143,20 +143,27 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
 /// Name and shape, one below the other, and the note's mark.
 fn name_ui(ui: &mut Ui, run: &RunSummary) {
     let palette = theme::Palette::of(ui);
-    ui.vertical(|ui| {
-        ui.spacing_mut().item_spacing.y = 1.0;
-        ui.add_space(7.0);
-        ui.horizontal(|ui| {
-            ui.spacing_mut().interact_size.y = 15.0;
-            ui.add(Label::new(RichText::new(&run.name).text_style(theme::strong())).truncate());
-            if !run.notes.trim().is_empty() {
-                let note = ui.label(icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet));
-                note.on_hover_text(&run.notes);
-            }
-        });
-        let shape = RichText::new(&run.shape).text_style(theme::caption()).color(palette.quiet);
-        ui.add(Label::new(shape).truncate());
-    });
+    let cell = ui.max_rect();
+    let line = |text: &str, style: egui::TextStyle, colour| {
+        let font = style.resolve(ui.style());
+        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - 24.0);
+        ui.painter().layout_job(job)
+    };
+    let name = line(&run.name, theme::strong(), palette.text);
+    let shape = line(&run.shape, theme::caption(), palette.quiet);
+    let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
+    let note = egui::Rect::from_min_size(
+        egui::pos2(cell.left() + name.size().x + 6.0, top),
+        egui::Vec2::splat(name.size().y),
+    );
+    let below = top + name.size().y + 2.0;
+    ui.painter().galley(egui::pos2(cell.left(), top), name, palette.text);
+    ui.painter().galley(egui::pos2(cell.left(), below), shape, palette.quiet);
+    if !run.notes.trim().is_empty() {
+        let mark = icons::ICON_NOTES.rich_text().size(14.0).color(palette.quiet);
+        ui.put(note, Label::new(mark)).on_hover_text(&run.notes);
+    }
 }
 
 /// The table with exact numbers.

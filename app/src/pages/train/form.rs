@@ -84,11 +84,12 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
             Decay::Cosine => "cosine",
             Decay::WarmupStableDecay => "warm-up, stable, decay",
         };
-        ComboBox::from_id_salt("decay").selected_text(name(train.decay)).show_ui(ui, |ui| {
+        let chosen = ComboBox::from_id_salt("decay").selected_text(name(train.decay)).show_ui(ui, |ui| {
             for decay in [Decay::Constant, Decay::Linear, Decay::Cosine, Decay::WarmupStableDecay] {
                 ui.selectable_value(&mut train.decay, decay, name(decay));
             }
         });
+        chosen.response.accessible_name("Schedule");
     });
     if train.decay == Decay::WarmupStableDecay {
         number(ui, ("Decay over", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
@@ -106,13 +107,15 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) 
             OptimizerKind::Sgd => "SGD",
             OptimizerKind::Rmsprop => "RMSProp",
         };
-        ComboBox::from_id_salt("optimizer").selected_text(name(train.optimizer)).show_ui(ui, |ui| {
-            for kind in
-                [OptimizerKind::Adamw, OptimizerKind::Adam, OptimizerKind::Sgd, OptimizerKind::Rmsprop]
-            {
-                ui.selectable_value(&mut train.optimizer, kind, name(kind));
-            }
-        });
+        let chosen =
+            ComboBox::from_id_salt("optimizer").selected_text(name(train.optimizer)).show_ui(ui, |ui| {
+                for kind in
+                    [OptimizerKind::Adamw, OptimizerKind::Adam, OptimizerKind::Sgd, OptimizerKind::Rmsprop]
+                {
+                    ui.selectable_value(&mut train.optimizer, kind, name(kind));
+                }
+            });
+        chosen.response.accessible_name("Optimizer");
     });
     number(ui, ("Weight decay", "train.weight_decay"), &mut train.weight_decay, 0.0..=10.0, refused);
     number(ui, ("Clipping", "train.clip"), &mut train.clip, 0.0..=1000.0, refused);

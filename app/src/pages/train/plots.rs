@@ -53,13 +53,14 @@ impl Plots {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         let curves = self.curves(context, training);
         let narrow = ui.available_width() < 640.0;
+        let slim = ui.available_width() < 400.0;
         let mut plotted = egui::Rect::NOTHING;
         let (_, card) = widgets::card_with(ui, context.palette.panel, |ui| {
             let mut asked = None;
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
                 for (tab, name) in Tab::ALL {
-                    let words = if narrow { name.split(' ').next_back().unwrap_or(name) } else { name };
+                    let words = if slim { name.split(' ').next_back().unwrap_or(name) } else { name };
                     if widgets::tab(ui, self.tab == tab, words).clicked() {
                         self.tab = tab;
                     }

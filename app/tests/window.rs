@@ -1,0 +1,361 @@
+//! The real application over a scripted engine: what it sends, what it shows, and what a frame costs.
+
+mod support;
+
+use egui::{Key, Modifiers, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::{App, Recorder, Start};
+use glasshouse::pages::PageName;
+use glasshouse::state::State;
+use glasshouse_protocol::message::LogLine;
+use glasshouse_protocol::{Command, ErrorReport, Event, TrainingState};
+use support::{answer, forget, full, in_training, sent, tell, window};
+
+fn press(window: &mut Harness<'_, App>, button: &str) {
+    let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();
+    assert!(found, "no button {button}");
+    let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();
+    nodes.last().unwrap().click();
+    drop(nodes);
+    window.run_steps(3);
+}
+
+fn is_chosen(node: &egui_kittest::Node<'_>) -> bool {
+    node.accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)
+}
+
+fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
+    sent(window.state_mut()).pop()
+}
+
+#[test]
+fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
+    for page in PageName::ALL {
+        let mut untold = support::app("dark");
+        untold.open(page);
+        window(untold, 1000.0, 700.0);
+
+        let mut none = support::app("light");
+        let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
+        tell(&mut none, [support::ready(), no_projects]);
+        none.open(page);
+        window(none, 1000.0, 700.0);
+
+        let mut empty = support::app("dark");
+        tell(
+            &mut empty,
+            [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])],
+        );
+        empty.open(page);
+        window(empty, 700.0, 700.0);
+
+        let mut with_runs = support::app("light");
+        full(&mut with_runs);
+        tell(&mut with_runs, in_training(TrainingState::Paused));
+        with_runs.open(page);
+        let opened = window(with_runs, 420.0, 700.0);
+        let entry = opened.get_by_role_and_label(Role::Tab, page.title());
+        assert!(is_chosen(&entry), "{page:?} is not open");
+    }
+}
+
+#[test]
+fn the_first_step_makes_a_project_and_trains_in_it() {
+    let mut app = support::app("dark");
+    let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
+    tell(&mut app, [support::ready(), no_projects]);
+    let mut window = window(app, 1200.0, 800.0);
+    forget(window.state_mut());
+    press(&mut window, "Grow your first model");
+    let sent = sent(window.state_mut());
+    assert!(matches!(&sent[0], Command::CreateProject { name } if name == "My first model"), "{sent:?}");
+    assert!(
+        matches!(&sent[1], Command::Train { config, .. } if config.preset == "first-stories"),
+        "{sent:?}"
+    );
+    let train = window.get_by_role_and_label(Role::Tab, "Train");
+    assert!(is_chosen(&train));
+}
+
+#[test]
+fn start_pause_step_and_continue_send_their_commands() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    app.open(PageName::Train);
+    let mut window = window(app, 1200.0, 800.0);
+    forget(window.state_mut());
+    press(&mut window, "Train");
+    assert!(matches!(last_sent(&mut window), Some(Command::Train { .. })));
+    tell(window.state_mut(), in_training(TrainingState::Running));
+    window.run_steps(2);
+    press(&mut window, "Pause");
+    assert_eq!(last_sent(&mut window), Some(Command::Pause));
+    let paused = Event::TrainingState { state: TrainingState::Paused, step: 1201, steps: 2000 };
+    tell(window.state_mut(), [paused]);
+    window.run_steps(2);
+    press(&mut window, "Step");
+    assert_eq!(last_sent(&mut window), Some(Command::StepOnce));
+    press(&mut window, "Continue");
+    assert_eq!(last_sent(&mut window), Some(Command::Continue));
+    window.key_press(Key::P);
+    window.run_steps(2);
+    assert_eq!(last_sent(&mut window), Some(Command::Continue), "P continues what is paused");
+    press(&mut window, "Stop");
+    assert_eq!(last_sent(&mut window), Some(Command::StopTraining));
+    let stopped = Event::TrainingEnded { run: support::run("3-llama-tiny", "stopped", 1201, 2000) };
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::Train { .. }),
+        [stopped, Event::Finished],
+    );
+    window.run_steps(2);
+    press(&mut window, "Resume");
+    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), stop_after: None };
+    assert_eq!(last_sent(&mut window), Some(resume));
+}
+
+#[test]
+fn pause_is_on_screen_on_every_page_and_width() {
+    for page in PageName::ALL {
+        for width in [1280.0, 800.0, 420.0] {
+            let mut app = support::app("dark");
+            full(&mut app);
+            tell(&mut app, in_training(TrainingState::Running));
+            app.open(page);
+            let window = window(app, width, 800.0);
+            let mut pauses = window.query_all_by_role_and_label(Role::Button, "Pause");
+            let seen = pauses.any(|pause| {
+                let rect = pause.rect();
+                rect.left() >= 0.0 && rect.right() <= width && rect.top() >= 0.0 && rect.bottom() <= 100.0
+            });
+            assert!(seen, "no Pause in the top bar of {page:?} at {width}");
+        }
+    }
+}
+
+#[test]
+fn numbers_open_pages_unless_a_text_is_written() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    let mut window = window(app, 1200.0, 800.0);
+    window.key_press(Key::Num5);
+    window.run_steps(2);
+    let is_open =
+        |window: &Harness<'_, App>, page: &str| is_chosen(&window.get_by_role_and_label(Role::Tab, page));
+    assert!(is_open(&window, "Train"));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num8);
+    window.run_steps(2);
+    assert!(is_open(&window, "Settings"));
+    window.key_press(Key::Num7);
+    window.run_steps(2);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
+    window.run_steps(2);
+    window.get_by_label("Note").focus();
+    window.run_steps(2);
+    window.key_press(Key::Num1);
+    window.run_steps(2);
+    assert!(is_open(&window, "Runs"), "a digit in a note opened a page");
+}
+
+#[test]
+fn a_control_is_reached_with_tab_and_pressed_with_the_keyboard() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects()]);
+    let mut window = window(app, 1200.0, 800.0);
+    forget(window.state_mut());
+    for _ in 0..60 {
+        window.key_press(Key::Tab);
+        window.run_steps(1);
+        let focused =
+            window.query_by(|node| node.is_focused() && node.label().as_deref() == Some("Open Recipes"));
+        if focused.is_some() {
+            break;
+        }
+    }
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    let opens = |command: &Command| matches!(command, Command::OpenProject { id } if id == "recipes");
+    assert!(sent(window.state_mut()).iter().any(opens), "Tab and Enter did not open the project");
+}
+
+#[test]
+fn a_deleted_project_can_be_had_back() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects()]);
+    let mut window = window(app, 1200.0, 800.0);
+    press(&mut window, "More about Recipes");
+    press(&mut window, "Delete");
+    assert_eq!(last_sent(&mut window), Some(Command::DeleteProject { id: "recipes".to_owned() }));
+    press(&mut window, "Undo");
+    assert_eq!(last_sent(&mut window), Some(Command::RestoreProject { id: "recipes".to_owned() }));
+    assert!(window.query_by_label("Undo").is_none());
+}
+
+#[test]
+fn every_named_error_is_shown_with_its_advice_and_can_be_put_away() {
+    for kind in [
+        "invalid",
+        "refused",
+        "io",
+        "storage_full",
+        "bad_file",
+        "device",
+        "device_lost",
+        "too_large",
+        "out_of_memory",
+        "internal",
+        "busy",
+    ] {
+        let mut app = support::app("light");
+        tell(&mut app, [support::ready(), support::projects()]);
+        let message = format!("something of kind {kind} happened");
+        let error = ErrorReport { kind: kind.to_owned(), message: message.clone(), field: None };
+        tell(&mut app, [Event::Failed { error }]);
+        let mut window = window(app, 900.0, 700.0);
+        assert!(window.query_by_label(&message).is_some(), "{kind} is not shown");
+        let (safe, next) = glasshouse::widgets::advice(kind);
+        assert!(window.query_by_label(&format!("{safe} {next}")).is_some(), "{kind} comes without advice");
+        press(&mut window, "Dismiss");
+        assert!(window.query_by_label(&message).is_none(), "{kind} cannot be put away");
+    }
+}
+
+#[test]
+fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    app.preferences().folds.insert("train:settings".to_owned(), true);
+    app.open(PageName::Train);
+    let mut window = window(app, 1200.0, 1400.0);
+    let rule = "train.batch = 0 must be at least 1";
+    let error = ErrorReport {
+        kind: "invalid".to_owned(),
+        message: rule.to_owned(),
+        field: Some("train.batch".to_owned()),
+    };
+    answer(window.state_mut(), |command| matches!(command, Command::Plan { .. }), [Event::Failed { error }]);
+    window.run_steps(2);
+    assert!(window.state().state().messages.is_empty());
+    let field = window.get_by_label(rule).rect();
+    let batch = window.get_all_by_label("Batch").next().unwrap().rect();
+    assert!((field.top() - batch.bottom()).abs() < 40.0, "{field:?} is far from {batch:?}");
+}
+
+#[test]
+fn a_run_that_failed_offers_its_checkpoint() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Running));
+    let mut failed = support::run("3-llama-tiny", "failed", 1200, 2000);
+    failed.error = Some("the device was lost".to_owned());
+    tell(&mut app, [Event::TrainingEnded { run: failed }]);
+    app.open(PageName::Train);
+    let mut window = window(app, 1200.0, 900.0);
+    press(&mut window, "Resume from checkpoint");
+    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), stop_after: None };
+    assert_eq!(last_sent(&mut window), Some(resume));
+}
+
+#[test]
+fn the_sample_opens_where_the_shelf_is_empty_and_only_there() {
+    let start = || Start { sample: Some(vec![80, 75]), ..Start::default() };
+    let mut app = support::app_with("dark", start());
+    let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
+    tell(&mut app, [support::ready(), no_projects]);
+    let imports = |command: &Command| matches!(command, Command::ImportProject { .. });
+    assert_eq!(sent(&mut app).iter().filter(|command| imports(command)).count(), 1);
+
+    let mut app = support::app_with("dark", start());
+    tell(&mut app, [support::ready(), support::projects()]);
+    let sent = sent(&mut app);
+    assert!(!sent.iter().any(imports));
+    assert!(sent.iter().any(|command| matches!(command, Command::OpenProject { id } if id == "first")));
+}
+
+#[test]
+fn two_runs_are_compared_by_what_sets_them_apart() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    app.open(PageName::Runs);
+    let mut window = window(app, 1280.0, 1200.0);
+    for run in ["1-first-stories", "2-llama-tiny"] {
+        window.get_by_role_and_label(Role::Row, run).click();
+        window.run_steps(2);
+    }
+    let asked = |command: &Command| matches!(command, Command::ReadHistory { .. });
+    assert_eq!(sent(window.state_mut()).iter().filter(|command| asked(command)).count(), 2);
+    let histories = [support::history("1-first-stories", 1e-3), support::history("2-llama-tiny", 5e-4)];
+    tell(window.state_mut(), histories);
+    window.run_steps(2);
+    window.get_by_role_and_label(Role::Row, "train.learning_rate");
+    assert!(window.query_by_role_and_label(Role::Row, "train.batch").is_none());
+}
+
+#[test]
+fn a_recorded_session_gives_the_same_state_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session.jsonl");
+    let record = Some(Recorder::new(std::fs::File::create(&path).unwrap()));
+    let mut app = support::app_with("dark", Start { record, ..Start::default() });
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Paused));
+    tell(&mut app, [support::profile(), Event::Notice { text: "a notice".to_owned() }]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<LogLine> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 10, "{} lines", lines.len());
+    let again = State::replay(lines);
+    assert_alike(&format!("{again:?}"), &format!("{:?}", app.state()));
+}
+
+/// The same words, and numbers that differ by no more than the last digit that JSON may lose.
+fn assert_alike(left: &str, right: &str) {
+    let parts = |text: &str| -> Vec<String> {
+        text.split([' ', ',', '(', ')', '[', ']', '{', '}']).map(str::to_owned).collect()
+    };
+    let (left, right) = (parts(left), parts(right));
+    assert_eq!(left.len(), right.len());
+    for (left, right) in left.iter().zip(&right) {
+        let close = match (left.parse::<f64>(), right.parse::<f64>()) {
+            (Ok(left), Ok(right)) => (left - right).abs() <= 1e-6 * left.abs().max(right.abs()),
+            _ => left == right,
+        };
+        assert!(close, "{left} and {right}");
+    }
+}
+
+/// Points in all curves of a long run; a frame must not cost more for them.
+#[test]
+fn a_frame_of_a_long_run_draws_no_more_than_one_of_a_short_run() {
+    let vertices = |steps: u64| {
+        let mut app = support::app("dark");
+        full(&mut app);
+        tell(&mut app, in_training(TrainingState::Running));
+        tell(&mut app, [Event::Training { events: support::steps(1201, steps, steps) }]);
+        app.open(PageName::Train);
+        let mut window = window(app, 1280.0, 820.0);
+        let mut milliseconds = Vec::new();
+        let mut count = 0;
+        for _ in 0..60 {
+            let start = std::time::Instant::now();
+            window.step();
+            let output = window.output();
+            let meshes = window.ctx.tessellate(output.shapes.clone(), output.pixels_per_point);
+            milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
+            count = meshes
+                .iter()
+                .map(|mesh| match &mesh.primitive {
+                    egui::epaint::Primitive::Mesh(mesh) => mesh.vertices.len(),
+                    egui::epaint::Primitive::Callback(_) => 0,
+                })
+                .sum::<usize>();
+        }
+        milliseconds.sort_by(f64::total_cmp);
+        let p95 = milliseconds[milliseconds.len() * 95 / 100];
+        println!("{steps} steps: {count} vertices, update and tessellation p95 {p95:.2} ms");
+        count
+    };
+    let (short, long) = (vertices(2000), vertices(200_000));
+    assert!(long < 60_000, "{long} vertices");
+    assert!(long < 2 * short, "{short} vertices for a short run, {long} for a long one");
+}
