@@ -160,7 +160,10 @@ impl TrainPage {
                 }
             });
             if let Some(error) = &context.state.planning.refused {
-                widgets::hint_line(ui, &error.message);
+                let here = error.field.as_ref().is_some_and(|field| field.starts_with("train."));
+                if !(here && widgets::is_open(context.preferences, form::FOLD, false)) {
+                    widgets::hint_line(ui, &error.message);
+                }
             }
         });
         ui.add_space(space::LARGE);

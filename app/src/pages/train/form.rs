@@ -9,6 +9,9 @@ use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, RunConfig};
 use std::ops::RangeInclusive;
 
+/// What preferences remember the form's fold by.
+pub(super) const FOLD: &str = "train:settings";
+
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
     let draft = &mut *context.draft;
@@ -19,7 +22,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         format::scientific(draft.train.learning_rate)
     );
     let head = ("Settings of the next run", note.as_str());
-    widgets::fold(ui, context.preferences, "train:settings", head, false, |ui, _| {
+    widgets::fold(ui, context.preferences, FOLD, head, false, |ui, _| {
         let wide = ui.available_width() > 720.0;
         let refused = refused.as_ref();
         if wide {
