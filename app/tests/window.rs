@@ -70,10 +70,7 @@ fn the_first_step_makes_a_project_and_trains_in_it() {
     press(&mut window, "Grow your first model");
     let sent = sent(window.state_mut());
     assert!(matches!(&sent[0], Command::CreateProject { name } if name == "My first model"), "{sent:?}");
-    assert!(
-        matches!(&sent[1], Command::Train { config, .. } if config.preset == "first-stories"),
-        "{sent:?}"
-    );
+    assert!(matches!(&sent[1], Command::TrainFirst { seconds } if *seconds > 60.0), "{sent:?}");
     let train = window.get_by_role_and_label(Role::Tab, "Train");
     assert!(is_chosen(&train));
 }

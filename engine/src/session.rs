@@ -244,6 +244,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 idle(&live)?;
                 return Ok(Answer::Train(Job::start(id, *config, stop_after)));
             }
+            Command::TrainFirst { seconds } => {
+                idle(&live)?;
+                self.opened()?;
+                let config = self.first_config(seconds).await?;
+                return Ok(Answer::Train(Job::start(id, config, None)));
+            }
             Command::Resume { run, stop_after } => {
                 idle(&live)?;
                 return Ok(Answer::Train(Job::resume(id, run, stop_after)));

@@ -9,7 +9,7 @@ use crate::theme::{self, space};
 use crate::widgets;
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, presets};
+use glasshouse_protocol::Command;
 
 /// The button that makes the first model.
 pub const GROW: &str = "Grow your first model";
@@ -68,6 +68,9 @@ impl HomePage {
     }
 }
 
+/// How long a first model may take.
+const FIRST_SECONDS: f64 = 120.0;
+
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let ready = context.state.engine.is_some();
     ui.add_enabled_ui(ready, |ui| {
@@ -96,12 +99,7 @@ fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 /// Makes a project of the embedded stories, trains in it the model that is made for a first one, and goes there to watch.
 pub fn grow_first_model(context: &mut Context<'_>) {
-    match presets::preset("first-stories") {
-        Ok(config) => {
-            context.outbox.send(Command::CreateProject { name: "My first model".to_owned() });
-            context.outbox.send(Command::Train { config: Box::new(config), stop_after: None });
-            *context.go = Some(PageName::Train);
-        }
-        Err(reason) => context.asks.tell(reason),
-    }
+    context.outbox.send(Command::CreateProject { name: "My first model".to_owned() });
+    context.outbox.send(Command::TrainFirst { seconds: FIRST_SECONDS });
+    *context.go = Some(PageName::Train);
 }

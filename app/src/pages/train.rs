@@ -183,13 +183,17 @@ pub(super) fn train(context: &mut Context<'_>) {
 
 /// Something is being trained, or about to be.
 pub(super) fn busy(context: &Context<'_>) -> bool {
-    let starts = |command: &Command| matches!(command, Command::Train { .. } | Command::Resume { .. });
+    let starts = |command: &Command| {
+        matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
+    };
     context.state.training.state != TrainingState::Idle || context.state.is_waiting(starts)
 }
 
 /// How far the text is before the first step.
 fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let starts = |command: &Command| matches!(command, Command::Train { .. } | Command::Resume { .. });
+    let starts = |command: &Command| {
+        matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
+    };
     let begun = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
     if begun || !context.state.is_waiting(starts) {
         return;

@@ -110,7 +110,12 @@ impl Training {
                 self.state = TrainingState::Idle;
                 self.run = Some(run.clone());
             }
-            Event::Failed { .. } if matches!(asked, Some(Command::Train { .. } | Command::Resume { .. })) => {
+            Event::Failed { .. }
+                if matches!(
+                    asked,
+                    Some(Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
+                ) =>
+            {
                 self.state = TrainingState::Idle;
             }
             Event::Profile { entries, step_ms, driving_ms, method } => {

@@ -175,6 +175,12 @@ pub enum Command {
         #[serde(default)]
         stop_after: Option<u64>,
     },
+    /// Starts a run on the embedded stories that is made to end after about so long on the chosen device: the device is measured for
+    /// a moment, and size and steps are chosen by what it can do. Answered as `Train` is.
+    TrainFirst {
+        /// Seconds of training.
+        seconds: f64,
+    },
     /// Goes on with a run. Answered as `Train` is.
     Resume {
         /// The run's name; `None` takes the latest.

