@@ -98,6 +98,24 @@ pub fn adopt(folder: &Path, listing: Option<&Listing>) {
     }
 }
 
+/// Forgets what below a folder is not in the storage after all, since another tab removed it: what is in memory is stored again by the next
+/// plan, and what was in the storage alone is lost.
+pub fn reconcile(folder: &Path, listing: &Listing) {
+    let folder = super::key(folder);
+    let is_there = |path: &Path| !path.starts_with(&folder) || listing.contains_key(path);
+    let mut disk = disk();
+    disk.shadow.folders.retain(|path| is_there(path));
+    disk.shadow.files.retain(|path, _| is_there(path));
+    let super::Disk { entries, shadow, .. } = &mut *disk;
+    entries.retain(|_, entry| match entry {
+        Entry::Folder => true,
+        Entry::File(node) => {
+            let is_loaded = matches!(node.lock().content, Content::Loaded(_));
+            is_loaded || shadow.files.values().any(|stored| Arc::ptr_eq(&stored.node, node))
+        }
+    });
+}
+
 /// A file whose content is in the storage alone.
 #[derive(Debug)]
 pub struct Absent {

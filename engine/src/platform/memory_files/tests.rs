@@ -556,6 +556,30 @@ mod stored {
     }
 
     #[test]
+    fn what_another_tab_removed_comes_back_as_far_as_it_is_in_memory() {
+        let place = place();
+        let mut storage = Storage::new(usize::MAX, false);
+        create_dir(place.join("folder")).unwrap();
+        for name in ["here", "folder/here", "folder/stored", "stored"] {
+            write(place.join(name), name).unwrap();
+        }
+        assert!(storage.flush(&place));
+        lasting::unload(&place, |path| path.ends_with("stored"));
+        let root = storage.folder.path().to_owned();
+        std::fs::remove_dir_all(root.join(key(&place)).join("folder")).unwrap();
+        let mut listing = lasting::Listing::new();
+        listing.insert(key(&place), None);
+        for name in ["here", "stored"] {
+            listing.insert(key(&place).join(name), Some((name.len() as u64, SystemTime::now())));
+        }
+        lasting::reconcile(&place, &listing);
+        assert!(storage.flush(&place));
+        let names: Vec<_> = storage.files(&place).into_keys().collect();
+        assert_eq!(names, ["folder/here", "here", "stored"].map(PathBuf::from));
+        assert_eq!(metadata(place.join("folder/stored")).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
     fn a_replacement_that_is_not_whole_is_none() {
         let place = place();
         let mut storage = Storage::new(usize::MAX, false);

@@ -129,6 +129,18 @@ pub fn unload(folder: &Path) {
 pub async fn flush() -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     let _writing = locks::hold(WRITING, false).await;
+    match store(&storage).await {
+        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
+            // Another tab removed what this one works in; what is here in memory comes back.
+            let listing = storage.list(Path::new("")).await.map_err(io(Path::new("/")))?;
+            lasting::reconcile(Path::new(""), &listing);
+            store(&storage).await
+        }
+        other => other,
+    }
+}
+
+async fn store(storage: &opfs::Folder) -> Result<()> {
     for work in lasting::plan() {
         for step in &work.steps {
             storage.perform(step).await.map_err(io(work.path()))?;
