@@ -93,7 +93,7 @@ impl Folder {
 
     async fn folder(&self, path: &Path) -> Result<FileSystemDirectoryHandle> {
         let mut folder = self.0.clone();
-        for part in path.iter() {
+        for part in path {
             folder = child_folder(&folder, &part.to_string_lossy(), false).await?;
         }
         Ok(folder)

@@ -42,8 +42,8 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     let runs = project.runs()?;
     summary.runs = runs.len();
     // Of the runs that can be read the newest counts; one that cannot says so in the list of runs.
-    let records = runs.iter().filter_map(|run| Some((run, run.record().ok()?)));
-    for (_, record) in records.clone() {
+    let records: Vec<_> = runs.iter().filter_map(|run| Some((run, run.record().ok()?))).collect();
+    for (_, record) in &records {
         summary.updated = summary.updated.max(record.updated).max(record.created);
     }
     if let Some((run, record)) = records.last() {
