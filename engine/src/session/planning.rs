@@ -95,7 +95,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?;
             let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
             if steps >= FEWEST {
-                set_steps(&mut large, steps.min(large.train.steps));
+                let most = large.train.steps;
+                set_steps(&mut large, steps.min(most));
                 self.remember_pace(speed.flops_per_s);
                 return Ok(large);
             }
