@@ -42,7 +42,7 @@ pub enum Command {
         /// Its [`ProjectSummary::id`](crate::ProjectSummary::id).
         id: String,
     },
-    /// Closes the open project; what trains is stopped and saved. Answered by `ProjectClosed`.
+    /// Closes the open project. Refused, as opening another one is, while a run trains. Answered by `ProjectClosed`.
     CloseProject,
     /// Gives a project another name. Answered by `Projects`.
     RenameProject {
