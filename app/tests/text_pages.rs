@@ -3,7 +3,7 @@
 mod scene;
 
 use egui::{Key, accesskit::Role};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, WeightSource};
 use scene::Scene;
@@ -54,12 +54,7 @@ fn nothing_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
                 scene.settle();
             }
             scene.picture(&format!("{}-{}-{theme}", page.key(), size[0]));
-            for node in scene.harness.root().children_recursive() {
-                let node = node.accesskit_node();
-                let Some(place) = node.bounding_box() else { continue };
-                let inside = place.x0 >= -1.0 && place.x1 <= f64::from(size[0]) + 1.0;
-                assert!(inside, "{page:?} at {}: {:?} {:?} at {place:?}", size[0], node.role(), node.label());
-            }
+            scene.check_edges(size[0]);
         }
     }
 }
@@ -279,4 +274,48 @@ fn the_replay_steps_back_and_joins_again() {
     scene.settle();
     scene.picture("tokenizer-compared");
     assert!(scene.harness.query_by_label_contains("wordpiece 1024").is_some());
+}
+
+#[test]
+fn every_token_is_looked_into_one_after_another() {
+    let mut scene = wide(Engine::full(), PageName::Write);
+    scene.press_last("Write");
+    scene.settle();
+    scene.harness.get_by_label("Show how undecided the model was at every token").click();
+    for _ in 0..40 {
+        scene.settle();
+    }
+    scene.picture("write-entropy");
+    let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
+    let lengths: Vec<usize> = sent
+        .iter()
+        .map(|command| match command {
+            Command::Explain { tokens, count: 1, .. } => tokens.len(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let first = engine::tokens("Once upon a time").len();
+    assert!(lengths.len() > 100, "{}", lengths.len());
+    assert!(lengths.iter().enumerate().all(|(place, length)| *length == first + place), "{lengths:?}");
+}
+
+#[test]
+fn the_whole_of_each_page_fits_a_phone() {
+    for page in PAGES {
+        let mut scene = Scene::new(Engine::full(), page, [420.0, 3000.0], "light");
+        if page == PageName::Write {
+            scene.press_last("Write");
+            scene.settle();
+            scene.harness.get_by_label_contains("Text of the first column").focus();
+            scene.settle();
+            scene.harness.key_press(Key::ArrowRight);
+            scene.settle();
+        }
+        if page == PageName::Tokenizer {
+            scene.press_last("Compare");
+            scene.settle();
+        }
+        scene.picture(&format!("{}-whole", page.key()));
+        scene.check_edges(420.0);
+    }
 }

@@ -2,6 +2,7 @@
 //! made of. A bar above says how its bytes fall into training and validation.
 
 mod documents;
+mod leaves;
 mod overview;
 mod paste;
 mod reading;
@@ -13,6 +14,7 @@ use crate::widgets::{self, what_is_this};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
+use leaves::Leaves;
 use overview::flow_ui;
 use paste::Paste;
 
@@ -37,6 +39,7 @@ pub struct DataPage {
     open: Option<u64>,
     /// Take the first (`true`) or last document of the page that is on its way.
     turn_to: Option<bool>,
+    leaves: Leaves,
     /// Which place of what is looked for is shown in the document.
     place: usize,
     /// The view has yet to be moved there.
@@ -76,9 +79,12 @@ impl DataPage {
             let gap = space::LARGE;
             match Room::of(width) {
                 Room::Phone => {
-                    self.overview_ui(ui, context);
-                    self.documents_ui(ui, context, 320.0);
-                    self.reading_ui(ui, context, 420.0);
+                    self.files_and_split_ui(ui, context);
+                    self.documents_ui(ui, context, 360.0);
+                    if self.open.is_some() {
+                        self.reading_ui(ui, context, 480.0);
+                    }
+                    overview::histograms_ui(ui, context);
                 }
                 Room::Tablet => {
                     let height = 420.0;

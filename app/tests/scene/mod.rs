@@ -6,7 +6,7 @@
 pub mod engine;
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use engine::Engine;
 use glasshouse::app::{App, Preferences, Start};
 use glasshouse::link::Link;
@@ -89,6 +89,16 @@ impl Scene {
             for event in self.engine.answer(&request.command) {
                 reports.push_back(Parcel::plain(Report { request: Some(request.id), event }));
             }
+        }
+    }
+
+    /// Nothing that has a name stands beyond the window's sides.
+    pub fn check_edges(&self, width: f32) {
+        for node in self.harness.root().children_recursive() {
+            let node = node.accesskit_node();
+            let Some(place) = node.bounding_box() else { continue };
+            let inside = place.x0 >= -1.0 && place.x1 <= f64::from(width) + 1.0;
+            assert!(inside, "{:?} {:?} stands at {place:?}", node.role(), node.label());
         }
     }
 

@@ -37,32 +37,13 @@ pub(super) fn flow_ui(ui: &mut Ui, context: &Context<'_>) {
 impl DataPage {
     /// Files, split and histograms.
     pub(super) fn overview_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        self.files_and_split_ui(ui, context);
+        histograms_ui(ui, context);
+    }
+
+    pub(super) fn files_and_split_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.files_ui(ui, context);
         self.split_ui(ui, context);
-        let palette = context.palette;
-        let Some(overview) = &context.state.documents.overview else { return };
-        card(ui, |ui| {
-            let bars: Vec<Bar> = lengths(overview, palette.series[0]);
-            titled_ui(ui, "How long documents are", "Copy lengths as CSV", || {
-                csv("characters up to", "documents", &bars)
-            });
-            bars_ui(ui, palette, "Documents by length in characters", 96.0, &bars);
-            caption(ui, "characters up to");
-        });
-        card(ui, |ui| {
-            let bars: Vec<Bar> = frequent(overview, palette.series[2]);
-            titled_ui(ui, "Most frequent characters", "Copy characters as CSV", || {
-                csv("character", "count", &bars)
-            });
-            let shown = (ui.available_width() / 12.0) as usize;
-            bars_ui(
-                ui,
-                palette,
-                "Most frequent characters",
-                96.0,
-                bars.get(..shown.min(bars.len())).unwrap_or_default(),
-            );
-        });
     }
 
     fn files_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -139,6 +120,34 @@ impl DataPage {
             caption(ui, "The last documents are held out, or the end of a single text. A tenth is usual.");
         });
     }
+}
+
+/// How long the documents are, and which characters they are made of.
+pub(super) fn histograms_ui(ui: &mut Ui, context: &Context<'_>) {
+    let palette = context.palette;
+    let Some(overview) = &context.state.documents.overview else { return };
+    card(ui, |ui| {
+        let bars: Vec<Bar> = lengths(overview, palette.series[0]);
+        titled_ui(ui, "How long documents are", "Copy lengths as CSV", || {
+            csv("characters up to", "documents", &bars)
+        });
+        bars_ui(ui, palette, "Documents by length in characters", 96.0, &bars);
+        caption(ui, "characters up to");
+    });
+    card(ui, |ui| {
+        let bars: Vec<Bar> = frequent(overview, palette.series[2]);
+        titled_ui(ui, "Most frequent characters", "Copy characters as CSV", || {
+            csv("character", "count", &bars)
+        });
+        let shown = (ui.available_width() / 12.0) as usize;
+        bars_ui(
+            ui,
+            palette,
+            "Most frequent characters",
+            96.0,
+            bars.get(..shown.min(bars.len())).unwrap_or_default(),
+        );
+    });
 }
 
 /// A head with a button that copies the numbers.

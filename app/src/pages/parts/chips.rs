@@ -25,9 +25,9 @@ pub(crate) struct Chip {
 pub(crate) fn visible(text: &str) -> String {
     let shown = |letter: char| match letter {
         ' ' => '·',
-        '\n' => '↵',
+        '\n' => '¶',
         '\t' => '→',
-        letter if letter.is_control() => '�',
+        letter if letter.is_control() => '•',
         letter => letter,
     };
     text.chars().map(shown).collect()
@@ -41,9 +41,19 @@ pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip
     let room = ui.available_width();
     let mut at = Pos2::ZERO;
     let mut rects = Vec::with_capacity(chips.len());
+    let letter = ui.painter().layout_no_wrap("m".to_owned(), font.clone(), palette.text).size().x;
+    let digit = ui.painter().layout_no_wrap("0".to_owned(), small.clone(), palette.text).size().x;
+    // Letters of a monospaced font need no layout to be measured; those of other scripts do.
+    let width = |text: &str, font: &FontId, each: f32| {
+        if text.chars().all(|letter| letter.is_ascii() || "·¶→".contains(letter)) {
+            text.chars().count() as f32 * each
+        } else {
+            ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x
+        }
+    };
     for chip in chips {
-        let text = ui.painter().layout_no_wrap(chip.text.clone(), font.clone(), palette.text).size().x;
-        let below = ui.painter().layout_no_wrap(chip.below.clone(), small.clone(), palette.quiet).size().x;
+        let text = width(&chip.text, &font, letter);
+        let below = width(&chip.below, &small, digit);
         let wide = (text + 6.0).max(below + 4.0).max(10.0).min(room);
         if at.x > 0.0 && at.x + wide > room {
             at = pos2(0.0, at.y + tall + 4.0);

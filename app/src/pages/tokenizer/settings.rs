@@ -8,7 +8,7 @@ use crate::widgets::{Stat, card, field, primary, progress_bar, stat_row};
 use egui::accesskit::Role;
 use egui::{DragValue, RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind};
+use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
 
 /// Every kind: its name and what it does in a sentence.
 pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
@@ -172,7 +172,10 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let current =
         state.tokenizer.summary.as_ref().is_some_and(|summary| summary.config == context.draft.tokenizer);
     let name = if state.tokenizer.summary.is_some() { "Train again" } else { "Train tokenizer" };
-    let pressed = ui.add_enabled_ui(!current, |ui| primary(ui, icons::ICON_PLAY_ARROW, name).clicked()).inner;
+    let training = state.training.state != TrainingState::Idle;
+    let pressed = ui
+        .add_enabled_ui(!current && !training, |ui| primary(ui, icons::ICON_PLAY_ARROW, name).clicked())
+        .inner;
     if pressed {
         context.outbox.send(Command::TrainTokenizer {
             tokenizer: context.draft.tokenizer.clone(),
@@ -180,6 +183,9 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
         });
     }
     let line = match (&state.tokenizer.summary, current) {
+        (_, false) if training => {
+            "A run is training with the present one; this can be trained when it has ended."
+        }
         (Some(_), true) => "This is the project's tokenizer.",
         (Some(_), false) => {
             "A model trained with the present one cannot read tokens of another: its runs keep theirs."

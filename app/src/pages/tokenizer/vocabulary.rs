@@ -83,7 +83,8 @@ impl TokenizerPage {
 
 fn entries_ui(ui: &mut Ui, page: &[VocabularyEntry]) {
     let quiet = theme::Palette::of(ui).quiet;
-    let room = ui.available_width();
+    // A row reaches a little beyond its columns.
+    let room = ui.available_width() - 16.0;
     // The parts go first where there is no room: they can be seen in the replay.
     let parts = room >= 420.0;
     let text = if parts { (room - 64.0 - 84.0 - 48.0) * 0.5 } else { room - 64.0 - 84.0 - 32.0 };

@@ -10,7 +10,7 @@ use crate::state::{Distribution, State, Text};
 use crate::widgets::{card, quiet_text};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorReport, GenerateConfig, WeightSource, WrittenToken};
+use glasshouse_protocol::{Command, ErrorReport, GenerateConfig, TrainingState, WeightSource, WrittenToken};
 use std::collections::BTreeMap;
 
 /// Likeliest tokens that are listed.
@@ -25,6 +25,8 @@ pub(super) struct Column {
     pub(super) stop: String,
     /// The request whose text is shown.
     pub(super) request: Option<u64>,
+    /// The step at which the weights in training were asked to write; they move on while the text stays.
+    step: Option<u64>,
     /// The token that is looked into, among the prompt's and the written ones.
     pub(super) chosen: Option<usize>,
     explaining: Debounce<(u64, usize, GenerateConfig)>,
@@ -45,6 +47,7 @@ impl Default for Column {
             config: GenerateConfig::default(),
             stop: String::new(),
             request: None,
+            step: None,
             chosen: None,
             explaining: Debounce::default(),
             explained: None,
@@ -96,6 +99,9 @@ impl Column {
         let config = self.settings(seed);
         let command = Command::Generate { source: self.source.clone(), prompt: prompt.to_owned(), config };
         self.request = Some(context.outbox.send(command));
+        let training = &context.state.training;
+        let live = self.source == WeightSource::Current && training.state != TrainingState::Idle;
+        self.step = live.then_some(training.step);
         self.chosen = None;
         self.explained = None;
         self.answered = None;
@@ -153,7 +159,11 @@ impl Column {
         let state = context.state;
         card(ui, |ui| {
             let text = self.text(state);
-            let title = source_name(text.map_or(&self.source, |text| &text.source), state);
+            let title = match (text, self.step) {
+                (Some(_), Some(step)) => format!("In training, as of step {}", format::whole(step)),
+                (Some(text), None) => source_name(&text.source, state),
+                (None, _) => source_name(&self.source, state),
+            };
             let (copy, survey) = line_ui(
                 ui,
                 |ui| {
@@ -202,7 +212,8 @@ impl Column {
             .as_ref()
             .filter(|(answered, _)| *answered == place)
             .map(|(_, distribution)| distribution);
-        let pressed = explain_ui(ui, context.palette, token, place, answered)?;
+        let moved_on = self.step.is_some_and(|step| step != state.training.step);
+        let pressed = explain_ui(ui, context.palette, token, place, answered, moved_on)?;
         let before: String = all_tokens(text).take(place).map(|token| token.text.as_str()).collect();
         Some(before + &pressed)
     }

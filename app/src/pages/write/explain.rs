@@ -28,6 +28,7 @@ pub(super) fn explain_ui(
     token: &WrittenToken,
     place: usize,
     distribution: Option<&Distribution>,
+    moved_on: bool,
 ) -> Option<String> {
     card(ui, |ui| {
         ui.set_min_height(ROW * 10.0 + 70.0);
@@ -70,6 +71,12 @@ pub(super) fn explain_ui(
             ui,
             "The model's probability, and the one that was drawn with. Press a token to go on from there.",
         );
+        if moved_on {
+            caption(
+                ui,
+                "The weights have moved on since this was written: this is how the model sees it now.",
+            );
+        }
         pressed
     })
 }
@@ -77,6 +84,12 @@ pub(super) fn explain_ui(
 fn legend_ui(ui: &mut Ui, palette: &Palette) {
     ui.horizontal_wrapped(|ui| {
         for (colour, name) in bars(palette) {
+            // A mark and its words stay on one line.
+            let font = theme::caption().resolve(ui.style());
+            let needed = ui.painter().layout_no_wrap(name.to_owned(), font, palette.quiet).size().x + 32.0;
+            if ui.available_size_before_wrap().x < needed {
+                ui.end_row();
+            }
             let (mark, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
             ui.painter().rect_filled(Rect::from_center_size(mark.center(), vec2(10.0, 4.0)), 1.0, colour);
             caption(ui, name);

@@ -174,7 +174,8 @@ fn moved(
 
 /// Where letters stand, a rectangle a line.
 fn place_rects(galley: &Galley, letters: &Range<usize>) -> Vec<Rect> {
-    let from = galley.pos_from_cursor(CCursor { prefer_next_row: true, ..CCursor::new(letters.start) });
+    let start = CCursor { prefer_next_row: true, ..CCursor::new(letters.start) };
+    let from = galley.pos_from_cursor(start);
     let to = galley.pos_from_cursor(CCursor::new(letters.end));
     if letters.is_empty() {
         return Vec::new();
@@ -182,7 +183,8 @@ fn place_rects(galley: &Galley, letters: &Range<usize>) -> Vec<Rect> {
     if (from.top() - to.top()).abs() < 1.0 {
         return vec![Rect::from_min_max(from.left_top(), egui::pos2(to.left(), to.bottom()))];
     }
-    let end = egui::pos2(galley.size().x.max(from.left() + 4.0), from.bottom());
+    let row = galley.pos_from_cursor(galley.cursor_end_of_row(&start)).left();
+    let end = egui::pos2(row.max(from.left() + 4.0), from.bottom());
     let mut places = vec![Rect::from_min_max(from.left_top(), end)];
     if to.left() > 0.5 {
         places.push(Rect::from_min_max(egui::pos2(0.0, to.top()), egui::pos2(to.left(), to.bottom())));

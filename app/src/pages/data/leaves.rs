@@ -1,0 +1,106 @@
+//! A long document, cut into leaves that are drawn one at a time: a frame must not grow with the document. The cuts and the places
+//! of what is looked for are worked out once.
+
+use crate::pages::parts::places;
+use std::ops::Range;
+
+/// Bytes of a leaf at most.
+const LEAF: usize = 16_000;
+
+/// A document's leaves.
+#[derive(Debug, Default)]
+pub(super) struct Leaves {
+    /// What they are of: the document's number, its length, and what is looked for.
+    of: Option<(u64, usize, String)>,
+    /// Bytes of each leaf; they follow each other without a gap.
+    pub(super) leaves: Vec<Range<usize>>,
+    /// Bytes of each place of what is looked for, in order.
+    pub(super) places: Vec<Range<usize>>,
+    /// The leaf that is read.
+    pub(super) open: usize,
+}
+
+impl Leaves {
+    /// Takes up a document, where it or the search is another than before.
+    pub(super) fn take(&mut self, number: u64, text: &str, search: &str) {
+        let of = (number, text.len(), search.to_owned());
+        if self.of.as_ref() != Some(&of) {
+            let open =
+                if self.of.as_ref().is_some_and(|(before, ..)| *before == number) { self.open } else { 0 };
+            *self = Self { leaves: leaves(text), places: places(text, search), open, of: Some(of) };
+        }
+        self.open = self.open.min(self.leaves.len().saturating_sub(1));
+    }
+
+    /// Opens the leaf on which a place begins.
+    pub(super) fn open_place(&mut self, place: usize) {
+        if let Some(place) = self.places.get(place)
+            && let Some(leaf) = self.leaves.iter().position(|leaf| leaf.contains(&place.start))
+        {
+            self.open = leaf;
+        }
+    }
+
+    /// The open leaf's bytes, and within it the places of what is looked for, with the number of the first.
+    pub(super) fn read(&self) -> (Range<usize>, usize, Vec<Range<usize>>) {
+        let leaf = self.leaves.get(self.open).cloned().unwrap_or_default();
+        let first = self.places.partition_point(|place| place.start < leaf.start);
+        let here = self.places.iter().skip(first).take_while(|place| place.start < leaf.end);
+        let here = here.map(|place| place.start - leaf.start..place.end.min(leaf.end) - leaf.start).collect();
+        (leaf, first, here)
+    }
+}
+
+/// Cuts a text at the last line's end, else the last blank, else the last letter that fits.
+fn leaves(text: &str) -> Vec<Range<usize>> {
+    let mut leaves = Vec::new();
+    let mut from = 0;
+    while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+        let fits = rest.floor_char_boundary(LEAF);
+        let whole = rest.get(..fits).unwrap_or_default();
+        let end = if fits == rest.len() {
+            fits
+        } else {
+            whole.rfind('\n').or_else(|| whole.rfind(' ')).map_or(fits, |at| at + 1)
+        };
+        leaves.push(from..from + end);
+        from += end;
+    }
+    leaves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_hold_the_whole_text_and_places_know_theirs() {
+        for text in
+            ["ä".repeat(LEAF), "one owl and another\n".repeat(3000), "word ".repeat(9000), String::new()]
+        {
+            let mut leaves = Leaves::default();
+            leaves.take(1, &text, "owl");
+            let joined: String = leaves.leaves.iter().map(|leaf| &text[leaf.clone()]).collect();
+            assert_eq!(joined, text);
+            assert!(leaves.leaves.iter().all(|leaf| leaf.len() <= LEAF));
+            for place in 0..leaves.places.len() {
+                leaves.open_place(place);
+                let (leaf, first, here) = leaves.read();
+                let inside = here.get(place - first).unwrap().clone();
+                assert_eq!(&text[leaf][inside], "owl");
+            }
+        }
+    }
+
+    #[test]
+    fn another_search_keeps_the_leaf_and_another_document_begins_anew() {
+        let text = "one owl and another\n".repeat(3000);
+        let mut leaves = Leaves::default();
+        leaves.take(1, &text, "");
+        leaves.open = 2;
+        leaves.take(1, &text, "owl");
+        assert_eq!(leaves.open, 2);
+        leaves.take(2, &text, "owl");
+        assert_eq!(leaves.open, 0);
+    }
+}
