@@ -105,7 +105,7 @@ impl DataPage {
                         let (left, right) = (288.0, 304.0);
                         column(ui, left, |ui| self.documents_ui(ui, context, height));
                         column(ui, width - left - right - 2.0 * gap, |ui| {
-                            self.reading_ui(ui, context, height)
+                            self.reading_ui(ui, context, height);
                         });
                         column(ui, right, |ui| self.overview_ui(ui, context));
                     });

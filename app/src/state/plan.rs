@@ -61,7 +61,7 @@ impl Planning {
                 });
             }
             (Event::Fitted { config, changes }, _) => {
-                self.fitted = Some(((**config).clone(), changes.clone()))
+                self.fitted = Some(((**config).clone(), changes.clone()));
             }
             _ => {}
         }

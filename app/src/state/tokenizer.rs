@@ -45,7 +45,7 @@ impl Tokenizing {
             }
             Event::Failed { .. } | Event::TrainingBegan { .. } => self.preparing = None,
             Event::Tokens { text, tokens, lost } => {
-                self.tokens = Some((text.clone(), tokens.clone(), lost.clone()))
+                self.tokens = Some((text.clone(), tokens.clone(), lost.clone()));
             }
             Event::Vocabulary { found, offset, entries } => {
                 self.vocabulary = Some((*found, *offset, entries.clone()));

@@ -1,7 +1,12 @@
 //! The real application on a scripted engine: every command is answered at once by made-up events, so that a test can press,
 //! type and look as a person would.
 
-#![allow(dead_code, reason = "each test file uses a part of the scene")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "for tests, each of which uses a part of the scene"
+)]
 
 pub mod engine;
 

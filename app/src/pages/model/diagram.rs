@@ -86,7 +86,7 @@ fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Part
         let each = part.map_or(all, |part| part.parameters(model));
         let count = if part.is_some_and(Part::is_in_block) { model.depth as u64 } else { 1 };
         let mut row = |name: &str, value: String, exact: String| {
-            stat_row(ui, Stat { name, value: &value, exact: &exact })
+            stat_row(ui, Stat { name, value: &value, exact: &exact });
         };
         let times = if count > 1 { format!(" × {count}") } else { String::new() };
         row(

@@ -59,7 +59,7 @@ impl ModelPage {
                 // Dragging the dial is one change: what comes back is what was there before the drag.
                 match &self.before {
                     Some((_, last)) if last.starts_with("depth-") && by.starts_with("depth-") => {
-                        *context.draft = config
+                        *context.draft = config;
                     }
                     _ => self.replace(context, config, &by),
                 }

@@ -64,7 +64,7 @@ pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip
             at = pos2(0.0, at.y + tall + 4.0);
         }
     }
-    let height = rects.last().map_or(0.0, |last| last.bottom());
+    let height = rects.last().map_or(0.0, egui::Rect::bottom);
     let (space, _) = ui.allocate_exact_size(Vec2::new(room, height), Sense::hover());
     let mut clicked = None;
     for (place, (chip, rect)) in chips.iter().zip(rects).enumerate() {
