@@ -187,6 +187,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.outlet.answer(id, Event::ProjectClosed);
             }
             Command::RenameProject { id: project, name } => {
+                let _lock = self.lock_if_shut(&project).await?;
                 self.shelf.rename(&project, &name)?;
                 self.list_projects(id).await?;
             }
@@ -199,6 +200,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                     self.close_project();
                     self.outlet.answer(id, Event::ProjectClosed);
                 }
+                let lock = self.lock_if_shut(&project).await?;
+                // Another window that has it open would lose it under its hands; a lock that we hold goes with the folder.
+                drop(lock);
                 self.shelf.delete(&project)?;
                 self.list_projects(id).await?;
             }

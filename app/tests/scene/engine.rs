@@ -319,7 +319,8 @@ fn merges(text: &str) -> Event {
             }
         }
         pieces = next;
-        steps.push(MergeStep { rank: rank * 3, left, right, at });
+        let whole = format!("{left}{right}");
+        steps.push(MergeStep { rank: rank * 3, left, right, whole, at });
     }
     Event::MergeReplay { pieces: first, steps }
 }

@@ -170,6 +170,8 @@ pub struct MergeStep {
     pub left: String,
     /// The right part.
     pub right: String,
+    /// Both joined: bytes that were no whole character by themselves may be one now.
+    pub whole: String,
     /// Positions, among the pieces before this step, of the left parts that it joins with their right neighbour.
     pub at: Vec<usize>,
 }

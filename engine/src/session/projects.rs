@@ -44,6 +44,14 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.project.as_ref().is_some_and(|open| open.id == id)
     }
 
+    /// Makes sure that no other window or tab has a project open that is not open here.
+    pub(super) async fn lock_if_shut(&self, id: &str) -> Result<Option<platform::storage::ProjectLock>> {
+        if self.is_open(id) {
+            return Ok(None);
+        }
+        platform::storage::lock_project(&self.shelf.path_of(id)?).await.map(Some)
+    }
+
     pub(super) async fn list_projects(&mut self, id: u64) -> Result<()> {
         self.storage = platform::storage::summary(&self.options.shelf).await;
         let projects = self.shelf.list()?;
@@ -81,8 +89,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         if !self.is_open(project) {
             let lock = platform::storage::lock_project(&folder).await?;
             self.close_project();
-            let config = match opened.runs()?.last() {
-                Some(run) => run.config()?,
+            // A damaged run is no reason to keep the others shut.
+            let config = match opened.runs()?.iter().rev().find_map(|run| run.config().ok()) {
+                Some(config) => config,
                 None => first_config()?,
             };
             let prepared =
@@ -103,8 +112,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
         let tokenizer = self.tokenizer_summary()?;
         let open = self.opened()?;
-        let runs =
-            open.project.runs()?.iter().map(crate::project::Run::summary).collect::<Result<Vec<_>>>()?;
+        let runs = open.project.run_summaries()?;
         let project: ProjectSummary = shelf::summary(&open.id, folder);
         let config = Box::new(open.config.clone());
         self.outlet.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::interchange::huggingface;
 use crate::platform::files;
 use crate::project::{Run, Trained, archive};
-use crate::protocol::{Event, Parcel, Report, TrainEvent};
+use crate::protocol::{Event, Parcel, Report};
 use crate::train::metrics;
 use std::path::Path;
 
@@ -15,19 +15,17 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     pub(super) fn list_runs(&mut self, id: u64) -> Result<()> {
-        let runs = self.opened()?.project.runs()?.iter().map(Run::summary).collect::<Result<Vec<_>>>()?;
+        let runs = self.opened()?.project.run_summaries()?;
         self.outlet.answer(id, Event::Runs { runs });
         Ok(())
     }
 
     pub(super) fn read_history(&mut self, id: u64, name: &str, points: usize) -> Result<()> {
         let run = self.run_named(name)?;
-        let path = run.metrics_path();
-        let events = if files::exists(&path) { metrics::read(&path)? } else { Vec::new() };
         let history = Event::History {
             run: run.name(),
             config: Box::new(run.config()?),
-            events: thinned(events, points),
+            events: metrics::thinned(&run.metrics_path(), points)?,
             checkpoints: run.summary()?.checkpoints,
         };
         self.outlet.answer(id, history);
@@ -65,44 +63,5 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
         }
         Ok(())
-    }
-}
-
-/// Everything but steps, and of these at most so many, evenly; the last one always.
-fn thinned(events: Vec<TrainEvent>, points: usize) -> Vec<TrainEvent> {
-    let steps = events.iter().filter(|event| matches!(event, TrainEvent::Step { .. })).count();
-    let stride = steps.div_ceil(points.max(1)).max(1);
-    let mut number = 0;
-    let kept = events.into_iter().filter(|event| {
-        if !matches!(event, TrainEvent::Step { .. }) {
-            return true;
-        }
-        number += 1;
-        (number - 1) % stride == 0 || number == steps
-    });
-    kept.collect()
-}
-
-#[cfg(test)]
-mod unit {
-    use super::*;
-
-    #[test]
-    fn long_curves_are_thinned_and_keep_their_end() {
-        let step = |step| TrainEvent::Step {
-            step,
-            loss: 1.0,
-            lr: 0.1,
-            grad_norm: 1.0,
-            tokens_per_s: 1.0,
-            skipped: false,
-        };
-        let mut events: Vec<TrainEvent> = (1..=1001).map(step).collect();
-        events.insert(500, TrainEvent::Notice { text: "here".to_owned() });
-        let kept = thinned(events.clone(), 100);
-        assert!(kept.len() <= 103, "{}", kept.len());
-        assert_eq!(kept.last(), events.last());
-        assert!(kept.contains(&TrainEvent::Notice { text: "here".to_owned() }));
-        assert_eq!(thinned(events.clone(), 5000), events);
     }
 }

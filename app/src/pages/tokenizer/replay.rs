@@ -29,9 +29,9 @@ pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Ve
         let mut place = 0;
         while let Some(piece) = pieces.get(place) {
             match pieces.get(place + 1).filter(|_| step.at.contains(&place)) {
-                Some(right) => {
+                Some(_) => {
                     made.push(next.len());
-                    next.push(format!("{piece}{right}"));
+                    next.push(step.whole.clone());
                     place += 2;
                 }
                 None => {
@@ -122,7 +122,8 @@ mod tests {
     use super::*;
 
     fn step(rank: usize, left: &str, right: &str, at: &[usize]) -> MergeStep {
-        MergeStep { rank, left: left.to_owned(), right: right.to_owned(), at: at.to_vec() }
+        let whole = format!("{left}{right}");
+        MergeStep { rank, left: left.to_owned(), right: right.to_owned(), whole, at: at.to_vec() }
     }
 
     #[test]
