@@ -319,3 +319,28 @@ fn the_whole_of_each_page_fits_a_phone() {
         scene.check_edges(420.0);
     }
 }
+
+#[test]
+fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
+    let mut scene = wide(Engine::full(), PageName::Tokenizer);
+    let asked =
+        |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::Tokenize { .. })).len();
+    let before = asked(&mut scene);
+    scene.harness.get_by_label("Characters").click();
+    scene.settle();
+    // Training and its end come within one frame.
+    scene.harness.get_by_label("Train again").click();
+    scene.settle();
+    assert_eq!(asked(&mut scene), before + 1);
+    scene.harness.state_mut().open(PageName::Data);
+    scene.settle();
+    scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click();
+    scene.settle();
+    assert!(scene.harness.query_by_label("Document 4").is_some());
+    scene.harness.get_by_label("Remove forest tales.txt").click();
+    for _ in 0..12 {
+        scene.settle();
+    }
+    assert!(scene.harness.query_by_label("Document 4").is_none());
+    assert!(scene.harness.query_by_label_contains("embedded stories are used").is_some());
+}

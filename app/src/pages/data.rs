@@ -48,8 +48,8 @@ pub struct DataPage {
     paste: Option<Paste>,
     /// A file that is going to be removed, and when.
     removal: Option<(String, f64)>,
-    /// Files were being added or removed in the last frame.
-    changing: bool,
+    /// Changes of the files that were seen.
+    changes: u64,
     opening: u64,
 }
 
@@ -132,14 +132,14 @@ impl DataPage {
                 self.removal = Some((name, at));
             }
         }
-        // The answer to a change of the files is a list of its own, which need not be the one that is looked at.
-        let changing = context.state.is_waiting(|command| {
-            matches!(command, Command::AddDocuments { .. } | Command::RemoveDocument { .. })
-        });
-        if self.changing && !changing {
+        // The answer to a change of the files is a list of its own, which need not be the one that is looked at, and the
+        // documents have other numbers.
+        let changes = context.state.documents.changes;
+        if self.changes != changes {
+            self.changes = changes;
+            self.open = None;
             self.listing.forget();
         }
-        self.changing = changing;
         let validation = context.draft.data.validation;
         let wanted = (self.opening, self.search.trim().to_owned(), self.offset, validation.to_bits());
         if self.listing.due(ui, &wanted) {

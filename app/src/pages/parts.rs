@@ -5,7 +5,7 @@ mod bars;
 mod chips;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
-pub(super) use chips::{Chip, chips_ui, visible};
+pub(super) use chips::{Chip, bytes_of, chips_ui, visible, whole};
 
 use super::Context;
 use crate::theme::{self, Palette};

@@ -25,18 +25,14 @@ pub struct TokenizerPage {
     text: String,
     cutting: Debounce<(u64, u64, String)>,
     replaying: Debounce<(u64, u64, String)>,
-    /// Merges that have been applied; beyond the last one, all.
-    step: usize,
+    /// Merges that have been applied; `None` for all.
+    step: Option<usize>,
     /// What is looked for in the vocabulary.
     search: String,
     order: VocabularyOrder,
     /// Entries passed over.
     offset: usize,
     listing: Debounce<(u64, u64, String, u8, usize)>,
-    /// Trainings that were seen, so that answers of an older tokenizer are asked for again.
-    trained: u64,
-    /// A training was under way in the last frame.
-    training: bool,
     opening: u64,
 }
 
@@ -46,13 +42,11 @@ impl Default for TokenizerPage {
             text: "Once upon a time there was a little fox who loved the rain.".to_owned(),
             cutting: Debounce::default(),
             replaying: Debounce::default(),
-            step: usize::MAX,
+            step: None,
             search: String::new(),
             order: VocabularyOrder::default(),
             offset: 0,
             listing: Debounce::default(),
-            trained: 0,
-            training: false,
             opening: 0,
         }
     }
@@ -114,22 +108,20 @@ impl TokenizerPage {
     /// Sends what the page needs to know.
     fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let state = context.state;
-        let training = state.tokenizer.preparing.is_some();
-        if self.training && !training {
-            self.trained += 1;
-        }
-        self.training = training;
-        let Some(summary) = state.tokenizer.summary.as_ref().filter(|_| !training) else { return };
-        let text = (self.opening, self.trained, self.text.clone());
+        // Answers of an older tokenizer are asked for again.
+        let trained = state.tokenizer.trained;
+        let preparing = state.tokenizer.preparing.is_some();
+        let Some(summary) = state.tokenizer.summary.as_ref().filter(|_| !preparing) else { return };
+        let text = (self.opening, trained, self.text.clone());
         if self.cutting.due(ui, &text) && !self.text.is_empty() {
             context.outbox.send(Command::Tokenize { text: self.text.clone() });
         }
         if summary.merges && self.replaying.due(ui, &text) && !self.text.is_empty() {
-            self.step = usize::MAX;
+            self.step = None;
             context.outbox.send(Command::ReplayMerges { text: replay::beginning(&self.text) });
         }
         let search = self.search.clone();
-        let wanted = (self.opening, self.trained, search.clone(), self.order as u8, self.offset);
+        let wanted = (self.opening, trained, search.clone(), self.order as u8, self.offset);
         if self.listing.due(ui, &wanted) {
             let (order, offset, count) = (self.order, self.offset, vocabulary::PAGE);
             context.outbox.send(Command::ListVocabulary { search, order, offset, count });

@@ -17,12 +17,18 @@ pub struct Documents {
     pub page: Vec<DocumentSummary>,
     /// The document that was read last: number, text, whether it was cut.
     pub read: Option<(u64, String, bool)>,
+    /// Counts changes of the files, since which the documents' numbers mean others.
+    pub changes: u64,
 }
 
 impl Documents {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::Documents { overview, search, offset, found, documents } => {
+                if self.overview.as_ref().is_some_and(|before| before.files != overview.files) {
+                    self.changes += 1;
+                    self.read = None;
+                }
                 self.overview = Some(overview.clone());
                 self.search.clone_from(search);
                 self.offset = *offset;

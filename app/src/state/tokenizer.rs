@@ -19,6 +19,8 @@ pub struct Tokenizing {
     pub merges: Option<(Vec<String>, Vec<MergeStep>)>,
     /// Other tokenizers beside this one.
     pub compression: Vec<CompressionSummary>,
+    /// Counts trainings, since which other answers hold.
+    pub trained: u64,
 }
 
 impl Tokenizing {
@@ -37,9 +39,11 @@ impl Tokenizing {
             Event::Preparing { stage, done, total } => self.preparing = Some((stage.clone(), *done, *total)),
             Event::TokenizerReady { tokenizer } => {
                 let same = self.summary.as_ref().is_some_and(|before| before.config == tokenizer.config);
+                let trained = self.trained + 1;
                 if !same {
                     *self = Self::default();
                 }
+                self.trained = trained;
                 self.summary = Some(tokenizer.clone());
                 self.preparing = None;
             }

@@ -80,11 +80,13 @@ impl Engine {
                 let text = format!("{STORY}\n\n{STORY}");
                 vec![Event::Document { number: *number, text, cut: false }]
             }
-            Command::TrainTokenizer { .. } => {
+            Command::TrainTokenizer { tokenizer: wanted, .. } => {
                 self.tokenizer = true;
                 vec![
                     Event::Preparing { stage: "training".to_owned(), done: 5, total: 10 },
-                    Event::TokenizerReady { tokenizer: tokenizer() },
+                    Event::TokenizerReady {
+                        tokenizer: TokenizerSummary { config: wanted.clone(), ..tokenizer() },
+                    },
                 ]
             }
             Command::Tokenize { text } => {

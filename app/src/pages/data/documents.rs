@@ -1,5 +1,6 @@
 //! The list of documents, with search.
 
+use super::overview::counted;
 use super::{DataPage, PAGE};
 use crate::format;
 use crate::pages::Context;
@@ -31,14 +32,14 @@ impl DataPage {
             let documents = &state.documents;
             let line = match &documents.overview {
                 None => "Listing documents…".to_owned(),
-                Some(_) if documents.search.is_empty() => {
-                    format!("{} documents", format::whole(documents.found as u64))
+                Some(_) if documents.search.is_empty() => counted(documents.found as u64),
+                Some(overview) => {
+                    format!(
+                        "{} of {} hold it",
+                        format::whole(documents.found as u64),
+                        counted(overview.documents)
+                    )
                 }
-                Some(overview) => format!(
-                    "{} of {} documents contain it",
-                    format::whole(documents.found as u64),
-                    format::whole(overview.documents)
-                ),
             };
             caption(ui, line);
             let left = (height - (ui.cursor().top() - top) - 32.0 - 36.0).max(120.0);

@@ -1,14 +1,20 @@
 //! What the text is made of: files, the split, lengths of documents, frequent characters; and the bar of its flow.
 
 use super::{DataPage, Paste, UNDO_SECONDS};
+use crate::app::Capture;
 use crate::format;
-use crate::link::Wish;
+use crate::link::{Wish, file_name};
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
 use crate::widgets::{self, Part, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::DocumentsOverview;
+use glasshouse_protocol::{Command, DocumentsOverview};
+
+/// `1 document`, `1,200 documents`.
+pub(super) fn counted(documents: u64) -> String {
+    if documents == 1 { "1 document".to_owned() } else { format!("{} documents", format::whole(documents)) }
+}
 
 /// The bar of all bytes, parted into those of training and of validation.
 pub(super) fn flow_ui(ui: &mut Ui, context: &Context<'_>) {
@@ -18,15 +24,15 @@ pub(super) fn flow_ui(ui: &mut Ui, context: &Context<'_>) {
         ui.horizontal_wrapped(|ui| {
             head(ui, &format!("{} of text", format::bytes(overview.bytes)));
             let detail = format!(
-                "{} documents · {} characters, {} different ones",
-                format::whole(overview.documents),
+                "{} · {} characters, {} different ones",
+                counted(overview.documents),
                 format::count(overview.characters),
                 format::whole(overview.distinct_characters as u64)
             );
             quiet_text(ui, detail);
         });
         let part = |name: &str, (documents, bytes): (u64, u64)| Part {
-            name: format!("{name}, {} documents", format::whole(documents)),
+            name: format!("{name}, {}", counted(documents)),
             bytes,
         };
         let parts = [part("training", overview.train), part("validation", overview.validation)];
@@ -76,7 +82,10 @@ impl DataPage {
                     self.paste = Some(Paste::default());
                 }
             });
-            if self.changing {
+            let changing = state.is_waiting(|command| {
+                matches!(command, Command::AddDocuments { .. } | Command::RemoveDocument { .. })
+            });
+            if changing {
                 caption(ui, "Reading the files…");
             }
         });
@@ -123,44 +132,51 @@ impl DataPage {
 }
 
 /// How long the documents are, and which characters they are made of.
-pub(super) fn histograms_ui(ui: &mut Ui, context: &Context<'_>) {
+pub(super) fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let palette = context.palette;
     let Some(overview) = &context.state.documents.overview else { return };
-    card(ui, |ui| {
-        let bars: Vec<Bar> = lengths(overview, palette.series[0]);
-        titled_ui(ui, "How long documents are", "Copy lengths as CSV", || {
-            csv("characters up to", "documents", &bars)
-        });
-        bars_ui(ui, palette, "Documents by length in characters", 96.0, &bars);
-        caption(ui, "characters up to");
+    let bars = lengths(overview, palette.series[0]);
+    let name = ["How long documents are", "characters up to", "documents"];
+    histogram_ui(ui, context, name, &bars, |ui| {
+        bars_ui(ui, palette, name[0], 96.0, &bars);
+        caption(ui, name[1]);
     });
-    card(ui, |ui| {
-        let bars: Vec<Bar> = frequent(overview, palette.series[2]);
-        titled_ui(ui, "Most frequent characters", "Copy characters as CSV", || {
-            csv("character", "count", &bars)
-        });
+    let bars = frequent(overview, palette.series[2]);
+    let name = ["Most frequent characters", "character", "count"];
+    histogram_ui(ui, context, name, &bars, |ui| {
         let shown = (ui.available_width() / 12.0) as usize;
-        bars_ui(
-            ui,
-            palette,
-            "Most frequent characters",
-            96.0,
-            bars.get(..shown.min(bars.len())).unwrap_or_default(),
-        );
+        bars_ui(ui, palette, name[0], 96.0, bars.get(..shown.min(bars.len())).unwrap_or_default());
     });
 }
 
-/// A head with a button that copies the numbers.
-fn titled_ui(ui: &mut Ui, title: &str, copy: &str, text: impl FnOnce() -> String) {
-    let copied = line_ui(
-        ui,
-        |ui| icon_button(ui, true, icons::ICON_CONTENT_COPY, copy),
-        |ui| {
-            head(ui, title);
-        },
-    );
-    if copied {
-        ui.ctx().copy_text(text());
+/// A card with a head (title, and the two columns of its numbers), and buttons that copy the numbers and save a picture.
+fn histogram_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    [title, label, value]: [&str; 3],
+    bars: &[Bar],
+    draw: impl FnOnce(&mut Ui),
+) {
+    let ((copy, save), card) = widgets::card_with(ui, context.palette.panel, |ui| {
+        let pressed = line_ui(
+            ui,
+            |ui| {
+                let copy = icon_button(ui, true, icons::ICON_CONTENT_COPY, &format!("Copy as CSV: {title}"));
+                (copy, icon_button(ui, true, icons::ICON_IMAGE, &format!("Save as PNG: {title}")))
+            },
+            |ui| {
+                head(ui, title);
+            },
+        );
+        draw(ui);
+        pressed
+    });
+    if copy {
+        ui.ctx().copy_text(csv(label, value, bars));
+        context.asks.tell("Copied as CSV");
+    }
+    if save {
+        context.asks.capture = Some(Capture { rect: card.rect, name: file_name(title, "png") });
     }
 }
 
@@ -168,7 +184,7 @@ fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
     let bar = |(end, count): &(u64, u64)| Bar {
         label: if *end < 1024 { end.to_string() } else { format!("{} k", end / 1024) },
         value: *count as f64,
-        hover: format!("{} documents of up to {} characters", format::whole(*count), format::whole(*end)),
+        hover: format!("{} of up to {} characters", counted(*count), format::whole(*end)),
         colour,
     };
     overview.lengths.iter().map(bar).collect()

@@ -33,6 +33,28 @@ pub(crate) fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// The bytes of a token's text, in which those that are no whole character are written as `\xE2`.
+pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let digits = rest.strip_prefix("\\x").and_then(|after| after.get(..2));
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = rest.get(4..).unwrap_or_default();
+        } else {
+            bytes.extend(letter.encode_utf8(&mut [0; 4]).bytes());
+            rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+        }
+    }
+    bytes
+}
+
+/// A piece of a text as its characters, once its bytes make whole ones.
+pub(crate) fn whole(piece: &str) -> String {
+    String::from_utf8(bytes_of(piece)).unwrap_or_else(|_| piece.to_owned())
+}
+
 /// Draws chips; the place of one that was clicked comes back. All have one height, so that nothing jumps.
 pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
     let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
@@ -100,4 +122,17 @@ pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip
 fn tint(palette: &Palette, number: usize) -> Color32 {
     let [first, second, third, fourth, ..] = palette.series;
     [first, second, third, fourth][number % 4]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn bytes_that_make_a_character_are_shown_as_it() {
+        assert_eq!(whole("t\\xC3\\xA9"), "té");
+        assert_eq!(whole("\\xC3"), "\\xC3");
+        assert_eq!(whole("\\x"), "\\x");
+        assert_eq!(whole("plain"), "plain");
+    }
 }

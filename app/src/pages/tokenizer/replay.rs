@@ -3,7 +3,7 @@
 use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible};
+use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible, whole};
 use crate::theme::{self, Palette};
 use crate::widgets::card;
 use egui::text::{LayoutJob, TextFormat};
@@ -53,7 +53,8 @@ fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
     match step {
         None => job.append("Before any merge: one piece a byte. Move the slider to join them.", 0.0, small),
         Some(step) => {
-            let (left, right) = (visible(&step.left), visible(&step.right));
+            let (left, right) = (visible(&whole(&step.left)), visible(&whole(&step.right)));
+            let both = visible(&whole(&format!("{}{}", step.left, step.right)));
             job.append(
                 &format!("Learnt as number {}:", format::whole(step.rank as u64 + 1)),
                 0.0,
@@ -64,7 +65,7 @@ fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
             {
                 job.append(text, 6.0, format.clone());
             }
-            job.append(&(left + &right), 6.0, code);
+            job.append(&both, 6.0, code);
         }
     }
     let size = vec2(ui.available_width(), 20.0);
@@ -86,27 +87,28 @@ impl TokenizerPage {
                 return;
             };
             let last = steps.len();
-            self.step = self.step.min(last);
+            let mut step = self.step.unwrap_or(last).min(last);
             ui.horizontal(|ui| {
-                if icon_button(ui, self.step > 0, icons::ICON_CHEVRON_LEFT, "One merge back") {
-                    self.step -= 1;
+                if icon_button(ui, step > 0, icons::ICON_CHEVRON_LEFT, "One merge back") {
+                    step -= 1;
                 }
                 ui.spacing_mut().slider_width = (ui.available_width() - 130.0).clamp(80.0, 460.0);
-                let slider = Slider::new(&mut self.step, 0..=last.max(1)).show_value(false);
+                let slider = Slider::new(&mut step, 0..=last.max(1)).show_value(false);
                 ui.add_enabled(last > 0, slider).accessible_name("Merges applied");
-                self.step = self.step.min(last);
-                if icon_button(ui, self.step < last, icons::ICON_CHEVRON_RIGHT, "One merge on") {
-                    self.step += 1;
+                step = step.min(last);
+                if icon_button(ui, step < last, icons::ICON_CHEVRON_RIGHT, "One merge on") {
+                    step += 1;
                 }
-                ui.label(format!("{} of {}", self.step, last));
+                ui.label(format!("{step} of {last}"));
             });
-            let applied = steps.get(..self.step).unwrap_or_default();
+            self.step = (step < last).then_some(step);
+            let applied = steps.get(..step).unwrap_or_default();
             merge_ui(ui, context.palette, applied.last());
             let (now, made) = joined(pieces, applied);
             let chip = |(place, piece): (usize, &String)| Chip {
-                text: visible(piece),
+                text: visible(&whole(piece)),
                 below: String::new(),
-                hover: format!("piece {}", visible(piece)),
+                hover: format!("piece {}", visible(&whole(piece))),
                 tint: place,
                 lit: made.contains(&place),
                 ends_line: piece.ends_with('\n'),

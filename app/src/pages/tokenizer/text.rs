@@ -3,7 +3,7 @@
 use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Chip, caption, chips_ui, head, visible};
+use crate::pages::parts::{Chip, bytes_of, caption, chips_ui, head, visible};
 use crate::widgets::{card, hint_line};
 use egui::{TextEdit, Ui};
 use glasshouse_protocol::TokenSummary;
@@ -61,28 +61,12 @@ fn chip(place: usize, token: &TokenSummary) -> Chip {
     }
 }
 
-/// A token's bytes; those that are no whole character are written as `\xE2` by the engine.
+/// A token's bytes.
 fn hex(token: &TokenSummary) -> String {
     if token.special {
         return "none: it stands for no text".to_owned();
     }
-    let mut bytes = Vec::new();
-    let mut rest = token.text.as_str();
-    while let Some(letter) = rest.chars().next() {
-        let escaped = rest
-            .strip_prefix("\\x")
-            .and_then(|after| after.get(..2))
-            .filter(|digits| u8::from_str_radix(digits, 16).is_ok());
-        if let Some(digits) = escaped {
-            bytes.push(digits.to_owned());
-            rest = rest.get(4..).unwrap_or_default();
-        } else {
-            let mut buffer = [0; 4];
-            bytes.extend(letter.encode_utf8(&mut buffer).bytes().map(|byte| format!("{byte:02X}")));
-            rest = rest.get(letter.len_utf8()..).unwrap_or_default();
-        }
-    }
-    bytes.join(" ")
+    bytes_of(&token.text).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
