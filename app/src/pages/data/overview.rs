@@ -123,7 +123,7 @@ impl DataPage {
             let mut percent = context.draft.data.validation * 100.0;
             ui.spacing_mut().slider_width = (ui.available_width() - 92.0).max(80.0);
             let slider = Slider::new(&mut percent, 1.0..=50.0).step_by(1.0).fixed_decimals(0).suffix(" %");
-            if ui.add(slider).accessible_name("Share held out for validation").changed() {
+            if widgets::slider(ui, slider).accessible_name("Share held out for validation").changed() {
                 context.draft.data.validation = (percent / 100.0).clamp(0.01, 0.5);
             }
             caption(ui, "The last documents are held out, or the end of a single text. A tenth is usual.");

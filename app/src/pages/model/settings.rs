@@ -7,7 +7,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme;
-use crate::widgets::{Stat, card, field, fold, plain, stat_row};
+use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row};
 use egui::{ComboBox, RichText, Slider, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
@@ -45,7 +45,8 @@ impl ModelPage {
             let mut depth = context.draft.model.depth;
             field(ui, "Depth dial", "depth dial", None, |ui| {
                 ui.spacing_mut().slider_width = (ui.available_width() - 72.0).clamp(60.0, 200.0);
-                if ui.add(Slider::new(&mut depth, 1..=DIAL)).accessible_name("Depth dial").changed() {
+                let dial = Slider::new(&mut depth, 1..=DIAL);
+                if slider(ui, dial).accessible_name("Depth dial").changed() {
                     chosen = presets::from_depth(depth).ok();
                 }
             });

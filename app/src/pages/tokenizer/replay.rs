@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible, whole};
 use crate::theme::{self, Palette};
-use crate::widgets::card;
+use crate::widgets::{self, card};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, FontId, Label, Layout, Slider, TextWrapMode, Ui, vec2};
 use egui_material_icons::icons;
@@ -94,7 +94,9 @@ impl TokenizerPage {
                 }
                 ui.spacing_mut().slider_width = (ui.available_width() - 130.0).clamp(80.0, 460.0);
                 let slider = Slider::new(&mut step, 0..=last.max(1)).show_value(false);
-                ui.add_enabled(last > 0, slider).accessible_name("Merges applied");
+                ui.add_enabled_ui(last > 0, |ui| {
+                    widgets::slider(ui, slider).accessible_name("Merges applied")
+                });
                 step = step.min(last);
                 if icon_button(ui, step < last, icons::ICON_CHEVRON_RIGHT, "One merge on") {
                     step += 1;

@@ -5,7 +5,7 @@ use super::sources::{source_name, sources};
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button};
 use crate::theme::space;
-use crate::widgets::{card, field_error, segmented, term};
+use crate::widgets::{card, field_error, segmented, slider, term};
 use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
@@ -51,8 +51,8 @@ impl WritePage {
                 ("Repetition penalty", "repetition_penalty", &mut config.repetition_penalty, 0.8..=2.0),
             ] {
                 quiet_term(ui, name);
-                let slider = Slider::new(value, range).fixed_decimals(2).step_by(0.01);
-                ui.add(slider).accessible_name(name);
+                let value = Slider::new(value, range).fixed_decimals(2).step_by(0.01);
+                slider(ui, value).accessible_name(name);
                 field_error(ui, path, refused);
             }
             number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
