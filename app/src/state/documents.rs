@@ -41,3 +41,28 @@ impl Documents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::DocumentsOverview;
+
+    fn listed(files: &[&str]) -> Event {
+        let files = files.iter().map(|name| ((*name).to_owned(), 1)).collect();
+        let overview = DocumentsOverview { files, ..DocumentsOverview::default() };
+        Event::Documents { overview, search: String::new(), offset: 0, found: 0, documents: Vec::new() }
+    }
+
+    #[test]
+    fn a_document_is_forgotten_when_the_files_change_and_not_when_they_are_listed_again() {
+        let mut documents = Documents::default();
+        documents.apply(&listed(&["a.txt"]));
+        documents.apply(&Event::Document { number: 3, text: "text".to_owned(), cut: false });
+        documents.apply(&listed(&["a.txt"]));
+        assert_eq!((documents.changes, documents.read.is_some()), (0, true));
+        documents.apply(&listed(&["a.txt", "b.txt"]));
+        assert_eq!((documents.changes, documents.read.is_some()), (1, false));
+        documents.apply(&Event::ProjectClosed);
+        assert!(documents.overview.is_none());
+    }
+}

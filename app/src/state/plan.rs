@@ -67,3 +67,33 @@ impl Planning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets;
+
+    #[test]
+    fn a_plan_belongs_to_the_settings_that_were_asked_about() {
+        let config = presets::preset("llama-tiny").unwrap();
+        let asked = Command::Plan { config: Box::new(config.clone()) };
+        let mut planning = Planning::default();
+        let error =
+            ErrorReport { kind: "too_large".to_owned(), message: "too large".to_owned(), field: None };
+        planning.apply(Some(&asked), &Event::Failed { error: error.clone() });
+        assert_eq!(planning.refused, Some(error.clone()));
+        // What fails otherwise says nothing about the settings.
+        planning.refused = None;
+        planning.apply(Some(&Command::ListRuns), &Event::Failed { error });
+        assert_eq!(planning.refused, None);
+        let measured = Event::Measured {
+            ms_per_step: 1.0,
+            tokens_per_s: 2.0,
+            flops_per_s: 3.0,
+            device: "CPU".to_owned(),
+            run_seconds: 4.0,
+        };
+        planning.apply(Some(&Command::Measure { config: Box::new(config.clone()) }), &measured);
+        assert_eq!(planning.measured.and_then(|measured| measured.config), Some(config));
+    }
+}

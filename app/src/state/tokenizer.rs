@@ -60,3 +60,35 @@ impl Tokenizing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+
+    fn ready(kind: TokenizerKind) -> Event {
+        let config = TokenizerConfig { kind, vocabulary: 300, min_frequency: 2, special_tokens: Vec::new() };
+        let tokenizer = TokenizerSummary {
+            config,
+            vocabulary: 300,
+            train_tokens: 10,
+            validation_tokens: 1,
+            bytes_per_token: 2.0,
+            unused: 0,
+            merges: true,
+        };
+        Event::TokenizerReady { tokenizer }
+    }
+
+    #[test]
+    fn answers_of_another_tokenizer_are_forgotten() {
+        let mut state = Tokenizing::default();
+        state.apply(&ready(TokenizerKind::Bpe));
+        let tokens = Event::Tokens { text: "a".to_owned(), tokens: Vec::new(), lost: String::new() };
+        state.apply(&tokens);
+        state.apply(&ready(TokenizerKind::Bpe));
+        assert_eq!((state.trained, state.tokens.is_some()), (2, true));
+        state.apply(&ready(TokenizerKind::Char));
+        assert_eq!((state.trained, state.tokens.is_some()), (3, false));
+    }
+}

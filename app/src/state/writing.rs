@@ -107,3 +107,33 @@ impl Text {
         self.tokens.iter().map(|token| token.text.as_str()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_find_their_text_and_another_project_forgets_them() {
+        let mut writing = Writing::default();
+        let command = |prompt: &str| Command::Generate {
+            source: WeightSource::Current,
+            prompt: prompt.to_owned(),
+            config: GenerateConfig::default(),
+        };
+        writing.sent(4, &command("one"));
+        writing.sent(5, &command("two"));
+        let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
+        let written = |text: &str, prompt| Event::Written { tokens: vec![token(text)], prompt };
+        writing.apply(Some(4), &written("one", true));
+        writing.apply(Some(5), &written(" b", false));
+        writing.apply(Some(4), &written(" a", false));
+        let ended =
+            Event::WritingEnded { text: " a".to_owned(), ending: "max_tokens".to_owned(), tokens_per_s: 9.0 };
+        writing.apply(Some(4), &ended);
+        let (one, two) = (&writing.texts[&4], &writing.texts[&5]);
+        assert_eq!((one.written().as_str(), one.prompt_tokens.len(), one.ending.is_some()), (" a", 1, true));
+        assert_eq!((two.written().as_str(), two.ending.is_some()), (" b", false));
+        writing.apply(None, &Event::ProjectClosed);
+        assert!(writing.texts.is_empty());
+    }
+}
