@@ -5,7 +5,7 @@ mod bars;
 mod chips;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
-pub(super) use chips::{Chip, bytes_of, chips_ui, visible, whole};
+pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 
 use super::Context;
 use crate::theme::{self, Palette};

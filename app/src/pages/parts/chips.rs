@@ -50,11 +50,6 @@ pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A piece of a text as its characters, once its bytes make whole ones.
-pub(crate) fn whole(piece: &str) -> String {
-    String::from_utf8(bytes_of(piece)).unwrap_or_else(|_| piece.to_owned())
-}
-
 /// Draws chips; the place of one that was clicked comes back. All have one height, so that nothing jumps.
 pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
     let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
@@ -122,17 +117,4 @@ pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip
 fn tint(palette: &Palette, number: usize) -> Color32 {
     let [first, second, third, fourth, ..] = palette.series;
     [first, second, third, fourth][number % 4]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::whole;
-
-    #[test]
-    fn bytes_that_make_a_character_are_shown_as_it() {
-        assert_eq!(whole("t\\xC3\\xA9"), "té");
-        assert_eq!(whole("\\xC3"), "\\xC3");
-        assert_eq!(whole("\\x"), "\\x");
-        assert_eq!(whole("plain"), "plain");
-    }
 }

@@ -3,7 +3,7 @@
 use super::TokenizerPage;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible, whole};
+use crate::pages::parts::{Chip, caption, chips_ui, head, icon_button, visible};
 use crate::theme::{self, Palette};
 use crate::widgets::{self, card};
 use egui::text::{LayoutJob, TextFormat};
@@ -24,23 +24,19 @@ pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Ve
     let mut pieces = pieces.to_vec();
     let mut made = Vec::new();
     for step in steps {
-        let mut next = Vec::with_capacity(pieces.len());
-        made.clear();
-        let mut place = 0;
-        while let Some(piece) = pieces.get(place) {
-            match pieces.get(place + 1).filter(|_| step.at.contains(&place)) {
-                Some(_) => {
-                    made.push(next.len());
-                    next.push(step.whole.clone());
-                    place += 2;
-                }
-                None => {
-                    next.push(piece.clone());
-                    place += 1;
-                }
+        let mut places: Vec<usize> =
+            step.at.iter().copied().filter(|place| place + 1 < pieces.len()).collect();
+        places.sort_unstable();
+        places.dedup();
+        // From the end, so that the places before stay where they are.
+        for place in places.iter().rev() {
+            if place + 1 < pieces.len() {
+                pieces.remove(place + 1);
+                pieces[*place].clone_from(&step.whole);
             }
         }
-        pieces = next;
+        // Each join before a place moves it back by one.
+        made = places.iter().enumerate().map(|(before, place)| place.saturating_sub(before)).collect();
     }
     (pieces, made)
 }
@@ -53,8 +49,8 @@ fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
     match step {
         None => job.append("Before any merge: one piece a byte. Move the slider to join them.", 0.0, small),
         Some(step) => {
-            let (left, right) = (visible(&whole(&step.left)), visible(&whole(&step.right)));
-            let both = visible(&whole(&format!("{}{}", step.left, step.right)));
+            let (left, right) = (visible(&step.left), visible(&step.right));
+            let both = visible(&step.whole);
             job.append(
                 &format!("Learnt as number {}:", format::whole(step.rank as u64 + 1)),
                 0.0,
@@ -108,9 +104,9 @@ impl TokenizerPage {
             merge_ui(ui, context.palette, applied.last());
             let (now, made) = joined(pieces, applied);
             let chip = |(place, piece): (usize, &String)| Chip {
-                text: visible(&whole(piece)),
+                text: visible(piece),
                 below: String::new(),
-                hover: format!("piece {}", visible(&whole(piece))),
+                hover: format!("piece {}", visible(piece)),
                 tint: place,
                 lit: made.contains(&place),
                 ends_line: piece.ends_with('\n'),
