@@ -165,7 +165,7 @@ impl App {
     pub fn receive(&mut self) {
         while let Some(report) = self.link.receive() {
             if let Some(recorder) = &mut self.start.record {
-                recorder.write(LogMessage::Report(report.body.clone()));
+                recorder.write(LogMessage::Report(Box::new(report.body.clone())));
             }
             self.state.apply(report);
         }

@@ -132,7 +132,7 @@ impl State {
         for line in lines {
             match line.message {
                 LogMessage::Request(request) => state.sent(request.id, &request.command),
-                LogMessage::Report(report) => state.apply(Parcel::plain(report)),
+                LogMessage::Report(report) => state.apply(Parcel::plain(*report)),
             }
         }
         state

@@ -192,7 +192,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.list_projects(id).await?;
             }
             Command::DuplicateProject { id: project, name } => {
-                self.duplicate_project(id, &project, &name).await?
+                self.duplicate_project(id, &project, &name).await?;
             }
             Command::DeleteProject { id: project } => {
                 if self.is_open(&project) {
@@ -283,7 +283,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::ReadHistory { run, points } => self.read_history(id, &run, points)?,
             Command::SaveNotes { run, notes } => self.save_notes(id, &run, &notes)?,
             Command::RestoreCheckpoint { run, checkpoint } => {
-                self.restore_checkpoint(id, &run, &checkpoint)?
+                self.restore_checkpoint(id, &run, &checkpoint)?;
             }
             Command::ExportModel { run, to } => self.export_model(id, &run, to)?,
         }

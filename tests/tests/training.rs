@@ -708,7 +708,7 @@ fn a_run_writes_no_more_than_was_foretold_and_not_much_less() {
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
     let written: u64 = files
         .map(|file| file.unwrap().metadata().unwrap())
-        .filter(|file| file.is_file())
+        .filter(std::fs::Metadata::is_file)
         .map(|file| file.len())
         .sum();
     // Headers of tiny checkpoints weigh as much as their weights.

@@ -58,5 +58,5 @@ pub enum LogMessage {
     /// To the engine.
     Request(Request),
     /// From the engine.
-    Report(Report),
+    Report(Box<Report>),
 }

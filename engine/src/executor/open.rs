@@ -173,7 +173,7 @@ impl Executor {
                 entry.ms += ms;
             }
             None => {
-                entries.push(ProfileEntry { scope: scope.to_owned(), kernel: kernel.to_owned(), count, ms })
+                entries.push(ProfileEntry { scope: scope.to_owned(), kernel: kernel.to_owned(), count, ms });
             }
         };
         let method = match self {

@@ -171,7 +171,7 @@ pub fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
     for node in &graph.nodes {
         let (forward, backward) = node_flops(graph, node);
         if forward + backward > 0.0 {
-            *scopes.entry(part_of_scope(&node.scope.to_string())).or_insert(0.0) += forward + backward;
+            *scopes.entry(part_of_scope(node.scope.as_ref())).or_insert(0.0) += forward + backward;
         }
     }
     let total: f64 = scopes.values().sum();

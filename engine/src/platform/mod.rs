@@ -22,9 +22,9 @@ pub mod storage;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, WITHOUT_GPU, available_memory, map, process_number, sleep, threads, yield_now};
+pub use native::{Mapping, WITHOUT_GPU, available_memory, map, process_number, threads, yield_now};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, WITHOUT_GPU, available_memory, map, process_number, sleep, threads, yield_now};
+pub use web::{Mapping, WITHOUT_GPU, available_memory, map, process_number, threads, yield_now};
 
 use crate::error::Error;
 use std::path::Path;

@@ -60,7 +60,7 @@ extern "C" {
 }
 
 /// Waits. Negative and other strange times pass at once, as browsers have it.
-pub async fn sleep(seconds: f64) {
+async fn sleep(seconds: f64) {
     // Browsers keep the time in 32 bits of milliseconds and take a longer one for none.
     let milliseconds =
         if seconds.is_finite() { (seconds * 1000.0).clamp(0.0, f64::from(i32::MAX)) } else { 0.0 };
