@@ -96,6 +96,12 @@ impl State {
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, &event);
         self.runs.apply(&event);
+        if let Event::TrainingBegan { .. } | Event::History { .. } = &event {
+            let name = self.training.run.as_ref().map(|run| &run.name);
+            if let Some(history) = name.and_then(|name| self.runs.histories.get(name)) {
+                self.training.lead_with(history);
+            }
+        }
         match event {
             Event::Ready { app_version, device, storage, .. } => {
                 self.engine = Some(Engine { app_version, device, storage });

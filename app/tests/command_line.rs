@@ -108,12 +108,44 @@ fn losses(lines: &[Value]) -> Vec<(u64, f64, f64)> {
 fn help_names_every_subcommand() {
     let folder = tempfile::tempdir().unwrap();
     let text = succeed(folder.path(), &["--help"]);
-    for name in
-        ["train", "generate", "chat", "plan", "devices", "selftest", "corpus", "tokenizer", "export", "bench"]
-    {
+    for name in [
+        "train",
+        "generate",
+        "chat",
+        "plan",
+        "devices",
+        "selftest",
+        "corpus",
+        "tokenizer",
+        "export",
+        "bench",
+        "window",
+    ] {
         assert!(text.contains(name), "{name}");
     }
     assert!(succeed(folder.path(), &["completions", "bash"]).contains("glasshouse"));
+}
+
+#[test]
+fn a_window_that_cannot_open_is_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fail(folder.path(), &["window", "--page", "tarin"], 2, &["no page `tarin`", "train"]);
+    fail(folder.path(), &["window", "--project", "nowhere"], 1, &["nowhere is no folder"]);
+    // Elsewhere there is always a display.
+    if std::env::consts::OS == "linux" {
+        for arguments in [&["window"][..], &[]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+            command.current_dir(folder.path()).args(arguments);
+            for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
+                command.env_remove(name);
+            }
+            let output = command.output().unwrap();
+            let message = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{message}");
+            assert!(message.starts_with("error: the window does not open"), "{message}");
+            assert!(message.contains("glasshouse train") && message.lines().count() == 1, "{message}");
+        }
+    }
 }
 
 #[test]

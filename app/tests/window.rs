@@ -176,6 +176,61 @@ fn a_control_is_reached_with_tab_and_pressed_with_the_keyboard() {
     assert!(sent(window.state_mut()).iter().any(opens), "Tab and Enter did not open the project");
 }
 
+/// A file that was dropped, as the window's system hands it over.
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+fn drop_file(window: &mut Harness<'_, App>, path: &str) {
+    window.input_mut().dropped_files = vec![std::sync::Arc::new(Dropped(path.into()))];
+    window.run_steps(3);
+}
+
+#[test]
+fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects()]);
+    let mut window = window(app, 1200.0, 800.0);
+    forget(window.state_mut());
+    drop_file(&mut window, "/photos/cat.jpg");
+    assert_eq!(sent(window.state_mut()), []);
+    let sentence = format!("cat.jpg was not taken. {}", glasshouse::app::ACCEPTED);
+    assert!(window.query_by_label(&sentence).is_some());
+
+    drop_file(&mut window, "/texts/Letters.txt");
+    let commands = sent(window.state_mut());
+    assert!(matches!(&commands[0], Command::CreateProject { name } if name == "Letters"), "{commands:?}");
+    let names = vec!["/texts/Letters.txt".to_owned()];
+    assert_eq!(commands[1], Command::AddDocuments { names });
+
+    forget(window.state_mut());
+    drop_file(&mut window, "/texts/old.glasshouse");
+    let from = Some("/texts/old.glasshouse".to_owned());
+    assert_eq!(sent(window.state_mut())[0], Command::ImportProject { name: None, from });
+}
+
+#[test]
+fn nothing_is_drawn_again_while_nothing_happens() {
+    for page in PageName::ALL {
+        let mut app = support::app("dark");
+        full(&mut app);
+        tell(&mut app, in_training(TrainingState::Running));
+        app.open(page);
+        let mut window = window(app, 1200.0, 800.0);
+        let frames = window.run_ok();
+        assert!(frames.is_some_and(|frames| frames <= 4), "{page:?} asks for frame after frame: {frames:?}");
+    }
+}
+
 #[test]
 fn a_deleted_project_can_be_had_back() {
     let mut app = support::app("dark");
@@ -252,6 +307,38 @@ fn a_run_that_failed_offers_its_checkpoint() {
     press(&mut window, "Resume from checkpoint");
     let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), stop_after: None };
     assert_eq!(last_sent(&mut window), Some(resume));
+}
+
+#[test]
+fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
+    let resumed = || {
+        let mut app = support::app("dark");
+        full(&mut app);
+        let run = support::run("2-llama-tiny", "running", 900, 2000);
+        let began =
+            Event::TrainingBegan { run, device: support::device(), step: 900, foretold_seconds: None };
+        (app, [began, Event::Training { events: support::steps(901, 950, 2000) }])
+    };
+    let steps =
+        |app: &App| -> Vec<u64> { app.state().training.points.iter().map(|point| point.step).collect() };
+    let history = || support::history("2-llama-tiny", 1e-3);
+
+    let (mut before, session) = resumed();
+    tell(&mut before, [history()]);
+    tell(&mut before, session);
+    let (mut after, session) = resumed();
+    tell(&mut after, session);
+    after.open(PageName::Train);
+    let mut after = window(after, 1200.0, 800.0);
+    let reads = Command::ReadHistory { run: "2-llama-tiny".to_owned(), points: 2000 };
+    assert!(sent(after.state_mut()).contains(&reads), "the past was not asked for");
+    tell(after.state_mut(), [history(), history()]);
+
+    let all: Vec<u64> = (1..=950).collect();
+    assert_eq!(steps(&before), all);
+    assert_eq!(steps(after.state()), all);
+    let samples = |app: &App| app.state().training.samples.len();
+    assert_eq!((samples(&before), samples(after.state())), (4, 4));
 }
 
 #[test]

@@ -116,8 +116,18 @@ impl App {
             // From right to left, as the bar's end is laid out.
             ui.horizontal(|ui| {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
-                let label = Label::new(words).sense(egui::Sense::click());
-                go = ui.add(label).on_hover_text("Go to Train").clicked();
+                // Room for the last step's number, so that the bar keeps still.
+                let most = format::whole(training.steps);
+                let font = egui::TextStyle::Body.resolve(ui.style());
+                let widest = if narrow { "100 %".to_owned() } else { format!("{most} / {most}") };
+                let galley = ui.painter().layout_no_wrap(widest, font, palette.text);
+                let size = Vec2::new(galley.size().x, theme::CONTROL);
+                let layout = Layout::right_to_left(Align::Center);
+                ui.allocate_ui_with_layout(size, layout, |ui| {
+                    ui.set_min_width(size.x);
+                    let label = Label::new(words).sense(egui::Sense::click());
+                    go = ui.add(label).on_hover_text("Go to Train").clicked();
+                });
                 if !narrow {
                     widgets::progress_bar(ui, share, 72.0);
                 }

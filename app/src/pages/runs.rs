@@ -62,7 +62,7 @@ impl RunsPage {
                 .cloned()
                 .collect();
             for run in &chosen {
-                super::train::want_history(context, &mut self.asked, &run.name, run.step);
+                super::train::want_history(context, &mut self.asked, &run.name);
             }
             match chosen.as_slice() {
                 [] => {

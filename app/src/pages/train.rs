@@ -75,8 +75,8 @@ impl TrainPage {
     fn refresh(&mut self, context: &mut Context<'_>) {
         let live = &context.state.training;
         match &live.run {
-            Some(run) if live.began_at > 0 => {
-                want_history(context, &mut self.asked, &run.name, live.began_at);
+            Some(run) if !live.whole => {
+                want_history(context, &mut self.asked, &run.name);
             }
             Some(_) => self.past = None,
             None => {
@@ -84,7 +84,7 @@ impl TrainPage {
                     self.past = None;
                     return;
                 };
-                want_history(context, &mut self.asked, &run.name, run.step);
+                want_history(context, &mut self.asked, &run.name);
                 let fresh =
                     self.past.as_ref().is_some_and(|(name, step, _)| *name == run.name && *step == run.step);
                 if let Some(history) = context.state.runs.histories.get(&run.name).filter(|_| !fresh) {
@@ -95,7 +95,7 @@ impl TrainPage {
             }
         }
         for run in self.plots.overlaid.clone() {
-            want_history(context, &mut self.asked, &run, 0);
+            want_history(context, &mut self.asked, &run);
         }
     }
 

@@ -10,6 +10,8 @@ pub struct Runs {
     pub list: Vec<RunSummary>,
     /// Pasts that were read, by the run's name.
     pub histories: BTreeMap<String, History>,
+    /// Counts how often pasts became out of date, so that pages know when to ask again.
+    pub revision: u64,
 }
 
 /// A run's past.
@@ -26,16 +28,21 @@ pub struct History {
 impl Runs {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
-            Event::ProjectOpened { runs, .. } => *self = Self { list: runs.clone(), ..Self::default() },
-            Event::ProjectClosed => *self = Self::default(),
+            Event::ProjectOpened { runs, .. } => {
+                *self = Self { list: runs.clone(), revision: self.revision + 1, ..Self::default() };
+            }
+            Event::ProjectClosed => *self = Self { revision: self.revision + 1, ..Self::default() },
             Event::Runs { runs } => self.list.clone_from(runs),
             Event::TrainingBegan { run, .. } | Event::TrainingEnded { run } => {
                 match self.list.iter_mut().find(|known| known.name == run.name) {
                     Some(known) => *known = run.clone(),
                     None => self.list.push(run.clone()),
                 }
-                // What was read of it is out of date.
-                self.histories.remove(&run.name);
+                // What was read of it holds up to the step that it goes on from, and is out of date when it ends.
+                if matches!(event, Event::TrainingEnded { .. }) {
+                    self.histories.remove(&run.name);
+                    self.revision += 1;
+                }
             }
             Event::History { run, config, events, checkpoints } => {
                 let history = History {

@@ -61,6 +61,8 @@ pub struct Training {
     pub steps: u64,
     /// Step that this session began at.
     pub began_at: u64,
+    /// What came before that step is here too.
+    pub whole: bool,
     /// Seconds that it was foretold to take.
     pub foretold_seconds: Option<f64>,
     /// The curves, thinned evenly when they grow long.
@@ -90,7 +92,7 @@ impl Training {
                 let goes_on =
                     self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step == *step;
                 if !goes_on {
-                    *self = Self { stride: 1, ..Self::default() };
+                    *self = Self { stride: 1, whole: *step == 0, ..Self::default() };
                 }
                 self.state = TrainingState::Running;
                 self.step = *step;
@@ -128,13 +130,27 @@ impl Training {
 
     /// A run of the past, as it would stand here had it just trained.
     pub fn of_history(run: &RunSummary, history: &super::History) -> Self {
-        let mut training = Self { stride: 1, ..Self::default() };
+        let mut training = Self { stride: 1, whole: true, ..Self::default() };
         history.events.iter().for_each(|event| training.take(event));
         training.step = run.step;
         training.steps = run.steps;
         training.foretold_seconds = run.foretold_seconds;
         training.run = Some(run.clone());
         training
+    }
+
+    /// Puts what a run's history holds before this session in front of it, once.
+    pub(super) fn lead_with(&mut self, history: &super::History) {
+        if self.whole {
+            return;
+        }
+        let mut past = Self { stride: 1, ..Self::default() };
+        let before = |event: &&TrainEvent| event.step().is_some_and(|step| step <= self.began_at);
+        history.events.iter().filter(before).for_each(|event| past.take(event));
+        self.points.splice(0..0, past.points);
+        self.evaluations.splice(0..0, past.evaluations);
+        self.samples.splice(0..0, past.samples);
+        self.whole = true;
     }
 
     /// Takes in what a run tells.

@@ -12,7 +12,7 @@ use glasshouse_protocol::{Command, ProjectSummary};
 /// Narrowest card, in points.
 const LEAST: f32 = 264.0;
 /// Height of a card, in points.
-const HEIGHT: f32 = 158.0;
+const HEIGHT: f32 = 172.0;
 
 /// What a person does with the cards.
 #[derive(Debug, Default)]
@@ -56,11 +56,12 @@ impl Cards {
         inside.set_clip_rect(rect.intersect(ui.clip_rect()));
         self.head_ui(&mut inside, context, project);
         widgets::sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), 40.0), palette.series[0]);
-        let text = match last_sentence(&project.sample) {
-            "" => "Nothing written yet".to_owned(),
-            sentence => format!("“{sentence}”"),
+        let (text, colour) = match (&project.problem, last_sentence(&project.sample)) {
+            (Some(problem), _) => (format!("Cannot be opened: {problem}"), palette.warning),
+            (None, "") => ("Nothing written yet".to_owned(), palette.quiet),
+            (None, sentence) => (format!("“{sentence}”"), palette.quiet),
         };
-        two_lines(&mut inside, &text, inner.width(), palette.quiet);
+        two_lines(&mut inside, &text, inner.width(), colour);
         foot_ui(ui, context, project, inner);
         if response.clicked() {
             if !open {

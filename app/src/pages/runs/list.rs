@@ -6,7 +6,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::RunSummary;
+use glasshouse_protocol::{RunSummary, TrainingState};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -15,15 +15,15 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
 }
 
 const COLUMNS: [Column<'static>; 9] = [
-    column("Run", 220.0, Align::Left),
-    column("Parameters", 68.0, Align::Right),
-    column("Steps", 90.0, Align::Right),
+    column("Run", 190.0, Align::Left),
+    column("Parameters", 70.0, Align::Right),
+    column("Steps", 92.0, Align::Right),
     column("Validation", 64.0, Align::Right),
     column("Best", 52.0, Align::Right),
-    column("Time", 78.0, Align::Right),
+    column("Time", 76.0, Align::Right),
     column("State", 78.0, Align::Left),
-    column("Device", 122.0, Align::Left),
-    column("Made", 100.0, Align::Left),
+    column("Device", 92.0, Align::Left),
+    column("Made", 84.0, Align::Left),
 ];
 
 /// The table's order.
@@ -42,7 +42,8 @@ impl Default for List {
 
 impl List {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
-        let mut runs: Vec<&RunSummary> = context.state.runs.list.iter().collect();
+        let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
+        let mut runs: Vec<&RunSummary> = lively.iter().collect();
         runs.sort_by(|a, b| {
             let order = compare(a, b, self.by);
             if self.falling { order.reverse() } else { order }
@@ -79,6 +80,21 @@ impl List {
             context.asks.tell("Copied as CSV");
         }
     }
+}
+
+/// A run as it is now: the one in training has come further than its summary says.
+fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
+    let training = &context.state.training;
+    let mut run = run.clone();
+    let same = training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
+    if same && training.state != TrainingState::Idle {
+        run.step = training.step;
+        run.val_loss = training.evaluations.last().map(|point| point.val_loss).or(run.val_loss);
+        let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
+        let best = best.min(run.best_val_loss.unwrap_or(f32::INFINITY));
+        run.best_val_loss = best.is_finite().then_some(best);
+    }
+    run
 }
 
 fn count(runs: usize, chosen: usize) -> String {

@@ -29,7 +29,14 @@ pub(super) fn numbers_ui(
     if !exact.is_empty() {
         number.on_hover_text(exact);
     }
-    widgets::term(ui, name, Some(context.palette.quiet));
+    ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 18.0;
+        widgets::term(ui, name, Some(context.palette.quiet));
+        if let Some(evaluation) = evaluation.filter(|evaluation| evaluation.step < training.step) {
+            let at = format!("at step {}", format::whole(evaluation.step));
+            ui.label(RichText::new(at).color(context.palette.quiet));
+        }
+    });
     ui.add_space(space::SMALL);
     widgets::progress_bar(ui, training.step as f32 / training.steps.max(1) as f32, ui.available_width());
     ui.add_space(space::TIGHT);

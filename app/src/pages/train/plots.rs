@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::format;
-use crate::state::Training;
+use crate::state::{EvalPoint, StepPoint, Training};
 use crate::theme::{self, space};
 use crate::widgets::{self, Curve, CurvePlot, smoothed};
 use egui::{Popup, Slider, Ui};
@@ -21,15 +21,16 @@ enum Tab {
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str); 4] = [
-        (Self::Loss, "Loss"),
-        (Self::LearningRate, "Learning rate"),
-        (Self::GradientNorm, "Gradient norm"),
-        (Self::Speed, "Tokens/s"),
+    /// Each with its name, and a shorter one for narrow windows.
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Loss, "Loss", "Loss"),
+        (Self::LearningRate, "Learning rate", "Rate"),
+        (Self::GradientNorm, "Gradient norm", "Gradient"),
+        (Self::Speed, "Tokens/s", "Speed"),
     ];
 
     fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(tab, _)| *tab == self).map_or("", |(_, name)| name)
+        Self::ALL.into_iter().find(|(tab, ..)| *tab == self).map_or("", |(_, name, _)| name)
     }
 }
 
@@ -54,13 +55,13 @@ impl Plots {
         let curves = self.curves(context, training);
         let narrow = ui.available_width() < 640.0;
         let slim = ui.available_width() < 400.0;
-        let mut plotted = egui::Rect::NOTHING;
-        let (_, card) = widgets::card_with(ui, context.palette.panel, |ui| {
+        let run = training.run.as_ref().map_or("", |run| run.name.as_str());
+        let (asked, card) = widgets::card_with(ui, context.palette.panel, |ui| {
             let mut asked = None;
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
-                for (tab, name) in Tab::ALL {
-                    let words = if slim { name.split(' ').next_back().unwrap_or(name) } else { name };
+                for (tab, name, short) in Tab::ALL {
+                    let words = if slim { short } else { name };
                     if widgets::tab(ui, self.tab == tab, words).clicked() {
                         self.tab = tab;
                     }
@@ -73,7 +74,6 @@ impl Plots {
                 });
             });
             CurvePlot::legend_ui(ui, &curves);
-            let run = training.run.as_ref().map_or("", |run| run.name.as_str());
             let id = format!("{run} {}", self.tab.name());
             let plot = CurvePlot {
                 id: &id,
@@ -87,21 +87,20 @@ impl Plots {
                     Tab::Speed => format::quantity,
                 },
             };
-            plotted = plot.ui(ui, &curves);
-            match asked {
-                Some(More::Csv) => {
-                    ui.ctx().copy_text(curves_csv(&curves, self.tab.name()));
-                    context.asks.tell("Copied as CSV");
-                }
-                Some(More::Png) => {
-                    let name = crate::link::file_name(&format!("{run} {}", self.tab.name()), "png");
-                    let rect = plotted.expand(space::LARGE);
-                    context.asks.capture = Some(crate::app::Capture { rect, name });
-                }
-                None => {}
-            }
+            plot.ui(ui, &curves);
+            asked
         });
-        card.on_hover_cursor(egui::CursorIcon::Default);
+        match asked {
+            Some(More::Csv) => {
+                ui.ctx().copy_text(curves_csv(&curves, self.tab.name()));
+                context.asks.tell("Copied as CSV");
+            }
+            Some(More::Png) => {
+                let name = crate::link::file_name(&format!("{run} {}", self.tab.name()), "png");
+                context.asks.capture = Some(crate::app::Capture { rect: card.rect, name });
+            }
+            None => {}
+        }
     }
 
     fn scale_ui(&mut self, ui: &mut Ui) {
@@ -158,23 +157,16 @@ impl Plots {
 
     fn curves(&self, context: &Context<'_>, training: &Training) -> Vec<Curve> {
         let palette = context.palette;
-        let value = |point: &crate::state::StepPoint| match self.tab {
+        let value = |point: &StepPoint| match self.tab {
             Tab::Loss => f64::from(point.loss),
             Tab::LearningRate => point.lr,
             Tab::GradientNorm => f64::from(point.grad_norm),
             Tab::Speed => point.tokens_per_s,
         };
-        let mut points = Vec::with_capacity(training.points.len());
-        let mut evaluations = Vec::new();
-        let name = training.run.as_ref().map_or("", |run| run.name.as_str());
-        if let Some(history) = context.state.runs.histories.get(name).filter(|_| training.began_at > 0) {
-            let earlier = |event: &&TrainEvent| event.step().is_some_and(|step| step <= training.began_at);
-            points.extend(history.events.iter().filter(earlier).filter_map(|event| self.point(event)));
-            evaluations.extend(history.events.iter().filter(earlier).filter_map(evaluation));
-        }
-        points.extend(training.points.iter().map(|point| [point.step as f64, value(point)]));
-        evaluations
-            .extend(training.evaluations.iter().map(|point| [point.step as f64, f64::from(point.val_loss)]));
+        let points: Vec<[f64; 2]> =
+            training.points.iter().map(|point| [point.step as f64, value(point)]).collect();
+        let validation = |point: &EvalPoint| [point.step as f64, f64::from(point.val_loss)];
+        let evaluations: Vec<[f64; 2]> = training.evaluations.iter().map(validation).collect();
         let mut curves = Vec::new();
         let [first, second, others @ ..] = palette.series;
         let title = if self.tab == Tab::Loss { "training" } else { self.tab.name() };
@@ -183,7 +175,7 @@ impl Plots {
             let faint = theme::mix(palette.panel, first, 0.38);
             curves.push(curve(String::new(), faint, points.clone(), 1.0));
         }
-        let main = if even { points } else { smoothed(&points, self.smooth) };
+        let main = if even { points } else { smoothed(&points, self.weight(points.len())) };
         curves.push(curve(title.to_owned(), first, main, 2.0));
         if self.tab == Tab::Loss {
             let marks = evaluations.len() <= 64;
@@ -198,11 +190,16 @@ impl Plots {
                 _ => history.events.iter().filter_map(|event| self.point(event)).collect(),
             };
             let smooth = self.tab != Tab::Loss && !even;
-            let points = if smooth { smoothed(&rough, self.smooth) } else { rough };
+            let points = if smooth { smoothed(&rough, self.weight(rough.len())) } else { rough };
             let title = if self.tab == Tab::Loss { format!("{name} validation") } else { name.clone() };
             curves.push(Curve { dashed: true, ..curve(title, colour, points, 1.75) });
         }
         curves
+    }
+
+    /// The running mean's weight for so many points: a young curve is not drawn far behind its points.
+    fn weight(&self, points: usize) -> f64 {
+        self.smooth.min(1.0 - 1.0 / (1.0 + points as f64 / 40.0))
     }
 
     fn point(&self, event: &TrainEvent) -> Option<[f64; 2]> {
