@@ -18,7 +18,10 @@ impl OnCanvas {
         let link = EngineLink::start(move || context.request_repaint());
         let address = address(&boot().query());
         let problems = address.problems.clone();
-        let mut app = App::new(Link::Engine(link), load_preferences(), address.into())?;
+        let preferences = load_preferences();
+        // The first frame is drawn with the styles that there are before it.
+        theme::apply(&creation.egui_ctx, &preferences);
+        let mut app = App::new(Link::Engine(link), preferences, address.into())?;
         app.complain(&problems);
         Ok(Self(app))
     }
