@@ -14,13 +14,11 @@ struct OnCanvas(App);
 impl OnCanvas {
     fn new(creation: &eframe::CreationContext<'_>) -> Result<Self, String> {
         let context = creation.egui_ctx.clone();
-        theme::install_fonts(&context);
         let link = EngineLink::start(move || context.request_repaint());
         let address = address(&boot().query());
         let problems = address.problems.clone();
         let preferences = load_preferences();
-        // The first frame is drawn with the styles that there are before it.
-        theme::apply(&creation.egui_ctx, &preferences);
+        theme::prepare(&creation.egui_ctx, &preferences);
         let mut app = App::new(Link::Engine(link), preferences, address.into())?;
         app.complain(&problems);
         Ok(Self(app))
