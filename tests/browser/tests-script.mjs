@@ -148,5 +148,5 @@ export async function the_example_trains_and_writes(site) {
   await page.fill("#text", "It was a dark and stormy night. ".repeat(300));
   await page.click("#train");
   await page.getByText(/^Trained 15 steps/).waitFor({ timeout: 180_000 });
-  await page.waitForFunction(() => document.getElementById("story").textContent.length > 10);
+  await page.waitForFunction(() => document.getElementById("story").textContent.length > 20);
 }
