@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use std::path::Path;
-use std::time::Duration;
 
 /// A file's bytes, read only, paged in by the operating system as they are touched.
 #[derive(Debug)]
@@ -49,8 +48,10 @@ fn available(table: &str) -> Option<u64> {
 }
 
 /// What to do for a GPU where none is found.
-pub const WITHOUT_GPU: &str =
-    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings";
+pub fn without_gpu() -> String {
+    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings"
+        .to_owned()
+}
 
 /// Threads that a computation may use.
 pub fn threads() -> usize {
@@ -71,38 +72,9 @@ pub async fn yield_now() {
     .await;
 }
 
-/// Waits without holding the thread, so that it can be raced against something that may come earlier. Negative and other strange
-/// times pass at once.
-pub async fn sleep(seconds: f64) {
-    let Ok(time) = Duration::try_from_secs_f64(seconds) else { return };
-    let (done, woken) = async_channel::bounded::<()>(1);
-    let started = std::thread::Builder::new().name("timer".to_owned()).spawn(move || {
-        std::thread::sleep(time);
-        drop(done);
-    });
-    match started {
-        // The channel closes when the time is over; nothing is ever sent.
-        Ok(_) => drop(woken.recv().await),
-        Err(_) => std::thread::sleep(time),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sleeps_as_long_as_it_was_told() {
-        let began = std::time::Instant::now();
-        pollster::block_on(async {
-            yield_now().await;
-            for strange in [f64::NAN, -1.0, f64::INFINITY] {
-                sleep(strange).await;
-            }
-            sleep(0.02).await;
-        });
-        assert!(began.elapsed() >= Duration::from_millis(20));
-    }
 
     #[test]
     fn reads_the_memory_that_can_be_had() {
