@@ -65,8 +65,8 @@ export class Site {
     await Promise.all(this.#profiles.splice(0).map((context) => context.close()));
   }
 
-  /** A tab whose app draws and whose engine has answered. */
-  async tab(context, query = "") {
+  /** A tab whose app draws and whose engine has answered; a project is open in it, on a first visit the sample. */
+  async tab(context, query = "", { project = true } = {}) {
     const page = await context.newPage();
     page.problems = [];
     page.on("console", (message) => {
@@ -75,6 +75,7 @@ export class Site {
     page.on("pageerror", (error) => page.problems.push(String(error)));
     await page.goto(this.address + query);
     await ready(page);
+    if (project) await until(page, ({ project }) => project, "a project to be open");
     return page;
   }
 

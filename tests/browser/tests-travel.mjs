@@ -23,7 +23,7 @@ async function inFolder(work) {
 async function packed(page) {
   await send(page, { command: "create_project", name: "Traveller" });
   await send(page, { command: "train", config: await tiny(page, 30), stop_after: 10 });
-  const { project } = await until(page, ({ project }) => project?.runs > 0 || project, "the project");
+  const { project } = await until(page, ({ project }) => project?.name === "Traveller", "the project");
   const text = await page.evaluate(async (id) => {
     const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
     const [file] = events.findLast(({ event }) => event === "project_exported").files;
