@@ -58,7 +58,6 @@ globalThis.glasshouseBoot = {
     element("cover").hidden = true;
     element("canvas").focus();
     opened();
-    offerSample();
   },
   failed: (why) => refuse("Glasshouse could not draw its page", [`The browser says: ${why}`], why),
   panicked: died,
@@ -181,28 +180,34 @@ function tellVisibility() {
   engine.request({ command: "visible", visible }).catch(() => {});
 }
 
+/** Fetches a project's file. */
+async function file(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`its server answers ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 /** Opens a project by its address, once: the page's own address forgets it, so that loading again makes no second copy. */
-async function importProject() {
+async function importProject(address) {
   const here = new URL(location.href);
-  const address = here.searchParams.get("project");
-  if (!address) return;
   here.searchParams.delete("project");
   try {
-    const response = await fetch(new URL(address, here));
-    if (!response.ok) throw new Error(`its server answers ${response.status}`);
-    const file = new Uint8Array(await response.arrayBuffer());
-    await engine.request({ command: "import_project", name: null, from: null }, { files: [file] });
+    const files = [await file(new URL(address, here))];
+    await engine.request({ command: "import_project", name: null, from: null }, { files });
     history.replaceState(null, "", here);
+    return true;
   } catch (error) {
     say(`The project at ${address} could not be opened: ${error.message}`, "Close", () => (element("bar").hidden = true));
+    return false;
   }
 }
 
 /** The sample project, for whoever has no project yet; the page runs without it. */
 async function offerSample() {
+  const events = await engine.request({ command: "list_projects" });
+  if (events.find(({ event }) => event === "projects").projects.length > 0) return;
   try {
-    const answer = await fetch("./sample.glasshouse");
-    if (answer.ok) page.offer_sample(new Uint8Array(await answer.arrayBuffer()));
+    page.offer_sample(await file("sample.glasshouse"));
   } catch (error) {
     console.warn(`the sample project did not come: ${error.message}`);
   }
@@ -244,7 +249,8 @@ async function boot() {
   document.addEventListener("visibilitychange", tellVisibility);
   await globalThis.glasshouse.ready;
   tellVisibility();
-  await importProject();
+  const address = new URLSearchParams(location.search).get("project");
+  if (!(address && (await importProject(address)))) await offerSample();
 }
 
 boot().catch((error) => {

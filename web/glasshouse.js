@@ -137,7 +137,8 @@ export class Glasshouse {
   async #replaceDocuments(given) {
     const list = { command: "list_documents", search: "", offset: 0, count: 0, validation: 0.1 };
     const { overview } = last(await this.#link.request(list), "documents");
-    for (const [name] of overview.files) await this.#link.request({ command: "remove_document", name });
+    const old = overview.embedded ? [] : overview.files;
+    for (const [name] of old) await this.#link.request({ command: "remove_document", name });
     const names = given.map(([name]) => name);
     await this.#link.request({ command: "add_documents", names }, { files: given.map(([, bytes]) => bytes) });
   }

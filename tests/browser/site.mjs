@@ -15,9 +15,10 @@ const TYPES = {
   ".png": "image/png",
 };
 
-/** Serves a folder at http://localhost; resolves to the server and its address. */
-async function serve(folder) {
+/** Serves what `where` names at http://localhost; resolves to the server and its address. */
+async function serve(where) {
   const server = createServer((request, response) => {
+    const folder = where();
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const file = join(folder, normalize(path), path.endsWith("/") ? "index.html" : "");
     let size;
@@ -41,9 +42,12 @@ async function serve(folder) {
 
 /** Tests that share one server and one Chromium, each in a profile of its own. */
 export class Site {
+  #profiles = [];
+
   static async open(folder, options) {
     const site = new Site();
-    Object.assign(site, await serve(folder));
+    site.folder = folder;
+    Object.assign(site, await serve(() => site.folder));
     site.browser = await launch(options);
     return site;
   }
@@ -52,11 +56,17 @@ export class Site {
   async profile(options = {}) {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     context.setDefaultTimeout(60_000);
+    this.#profiles.push(context);
     return context;
   }
 
-  /** A tab whose app draws and whose engine has answered. */
-  async tab(context, query = "") {
+  /** Closes every profile: each test begins as a first visit. */
+  async closeProfiles() {
+    await Promise.all(this.#profiles.splice(0).map((context) => context.close()));
+  }
+
+  /** A tab whose app draws and whose engine has answered; a project is open in it, on a first visit the sample. */
+  async tab(context, query = "", { project = true } = {}) {
     const page = await context.newPage();
     page.problems = [];
     page.on("console", (message) => {
@@ -65,6 +75,7 @@ export class Site {
     page.on("pageerror", (error) => page.problems.push(String(error)));
     await page.goto(this.address + query);
     await ready(page);
+    if (project) await until(page, ({ project }) => project, "a project to be open");
     return page;
   }
 
@@ -80,6 +91,23 @@ export async function ready(page) {
   await page.evaluate(async () => {
     await globalThis.glasshouse.ready;
   });
+}
+
+/** A run's settings: a decoder so small that a step takes milliseconds, on a little of the embedded corpus. */
+export function tiny(page, steps, more = {}) {
+  const config = {
+    data: { corpus_bytes: 60_000 },
+    model: { depth: 1, width: 32, heads: 2, kv_heads: 2, context: 32 },
+    train: { batch: 4, eval_batches: 2, eval_interval: 10, checkpoint_interval: 10, ...more },
+  };
+  const wish = { preset: "nanogpt-cpu", steps, seed: 5, config };
+  return page.evaluate((wish) => globalThis.glasshouse.engine.configure(wish), wish);
+}
+
+/** The losses of the steps in a training's events, by step. */
+export function losses(events) {
+  const happened = events.filter(({ event }) => event === "training").flatMap(({ events }) => events);
+  return Object.fromEntries(happened.filter(({ event }) => event === "step").map(({ step, loss }) => [step, loss]));
 }
 
 /** Sends a protocol command from a tab; resolves to the events that answer it, without their files. */

@@ -42,7 +42,9 @@ pub fn tanh<L: Lanes>(x: f32) -> f32 {
 /// it over all t that matter, and one exponential serves Φ and φ both.
 #[inline(always)]
 pub fn normal<L: Lanes>(x: f32) -> (f32, f32) {
-    let t = (x.abs() * std::f32::consts::FRAC_1_SQRT_2).min(12.0);
+    let t = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    // A comparison, for `min` is a call in WebAssembly.
+    let t = if t < 12.0 { t } else { 12.0 };
     let bell = exp::<L>(-0.5 * x * x);
     let u = (t - 1.5) / (t + 1.5);
     let mut p = 1.700_838_2e-4;

@@ -20,11 +20,13 @@ pub mod storage;
 pub mod storage;
 #[cfg(target_arch = "wasm32")]
 mod web;
+#[cfg(any(target_arch = "wasm32", test))]
+mod webgpu_advice;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Mapping, WITHOUT_GPU, available_memory, map, process_number, threads, yield_now};
+pub use native::{Mapping, available_memory, map, process_number, threads, without_gpu, yield_now};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, WITHOUT_GPU, available_memory, map, process_number, threads, yield_now};
+pub use web::{Mapping, available_memory, map, process_number, threads, without_gpu, yield_now};
 
 use crate::error::Error;
 use std::path::Path;

@@ -48,8 +48,10 @@ fn available(table: &str) -> Option<u64> {
 }
 
 /// What to do for a GPU where none is found.
-pub const WITHOUT_GPU: &str =
-    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings";
+pub fn without_gpu() -> String {
+    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings"
+        .to_owned()
+}
 
 /// Threads that a computation may use.
 pub fn threads() -> usize {

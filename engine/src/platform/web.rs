@@ -2,11 +2,10 @@
 
 use super::memory_files;
 use crate::error::{Error, Result};
-use js_sys::{Function, Promise};
+use js_sys::{Promise, Reflect};
 use std::path::Path;
 use std::sync::Arc;
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 
 /// A file's bytes, shared with the file in memory.
@@ -39,9 +38,8 @@ pub fn available_memory() -> Option<u64> {
 /// Lets the worker's waiting messages have their turn. A message to ourselves comes behind those that wait already; a promise
 /// would come before them, and browsers stretch repeated timers to four milliseconds.
 pub async fn yield_now() {
-    let Ok(channel) = web_sys::MessageChannel::new() else {
-        return sleep(0.0).await;
-    };
+    // Every worker has channels; without one the others wait until the engine is done.
+    let Ok(channel) = web_sys::MessageChannel::new() else { return };
     let turn = Promise::new(&mut |resolve, _| {
         channel.port1().set_onmessage(Some(&resolve));
         if channel.port2().post_message(&JsValue::NULL).is_err() {
@@ -52,27 +50,17 @@ pub async fn yield_now() {
     channel.port1().close();
 }
 
-#[wasm_bindgen]
-extern "C" {
-    /// Of a window, a worker and Node alike.
-    #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(callback: &Function, milliseconds: f64) -> JsValue;
-}
-
-/// Waits. Negative and other strange times pass at once, as browsers have it.
-async fn sleep(seconds: f64) {
-    // Browsers keep the time in 32 bits of milliseconds and take a longer one for none.
-    let milliseconds =
-        if seconds.is_finite() { (seconds * 1000.0).clamp(0.0, f64::from(i32::MAX)) } else { 0.0 };
-    let time = Promise::new(&mut |resolve, _| {
-        set_timeout(&resolve, milliseconds);
-    });
-    JsFuture::from(time).await.ok();
-}
-
 /// What to do for a GPU where none is found.
-pub const WITHOUT_GPU: &str = "this browser offers no WebGPU, so the processor does the work. Chrome and Edge have it from 113 on (chrome://gpu \
-     says why it is off), Safari from 26, Firefox from 141 (about:config, dom.webgpu.enabled)";
+pub fn without_gpu() -> String {
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let worker = js_sys::global();
+    let navigator = get(&worker, "navigator");
+    let agent = get(&navigator, "userAgent").as_string().unwrap_or_default();
+    // Node and other places without the word are nobody's web page.
+    let secure = get(&worker, "isSecureContext").as_bool().unwrap_or(true);
+    let offered = !get(&navigator, "gpu").is_undefined();
+    super::webgpu_advice::advice(&agent, secure, offered)
+}
 
 /// Threads that a computation may use: a module without shared memory has one.
 pub fn threads() -> usize {

@@ -92,7 +92,7 @@ fn cpu_reason(adapters: &[AdapterReport]) -> String {
             named(adapter)
         ),
         Some(_) => "the processor, beside the GPU".to_owned(),
-        None => platform::WITHOUT_GPU.to_owned(),
+        None => platform::without_gpu(),
     }
 }
 

@@ -14,11 +14,12 @@ struct OnCanvas(App);
 impl OnCanvas {
     fn new(creation: &eframe::CreationContext<'_>) -> Result<Self, String> {
         let context = creation.egui_ctx.clone();
-        theme::install_fonts(&context);
         let link = EngineLink::start(move || context.request_repaint());
         let address = address(&boot().query());
         let problems = address.problems.clone();
-        let mut app = App::new(Link::Engine(link), load_preferences(), address.into())?;
+        let preferences = load_preferences();
+        theme::prepare(&creation.egui_ctx, &preferences);
+        let mut app = App::new(Link::Engine(link), preferences, address.into())?;
         app.complain(&problems);
         Ok(Self(app))
     }

@@ -1,0 +1,81 @@
+//! How WebGPU is turned on in each browser: what a person reads where the processor has to do the work.
+
+/// What is missing and what to do, for a browser that calls itself `agent`. `secure`: the page came by https or from this
+/// machine; `offered`: the browser has the interface, but gives no adapter.
+pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
+    const PROCESSOR: &str = "so the processor does the work";
+    if !secure {
+        return format!(
+            "browsers give WebGPU only to pages that come by https or from this machine, {PROCESSOR}: open the page by its https address"
+        );
+    }
+    let missing = if offered {
+        format!("this browser has WebGPU but gives no graphics adapter, {PROCESSOR}")
+    } else {
+        format!("this browser offers no WebGPU, {PROCESSOR}")
+    };
+    let phone = agent.contains("Mobile") || agent.contains("Android");
+    // Edge and Opera call themselves Chrome too, and everyone calls itself Safari.
+    let remedy = if agent.contains("Firefox/") {
+        if phone {
+            "Firefox has it in its Nightly version: about:config, dom.webgpu.enabled"
+        } else {
+            "Firefox has it from 141 on Windows and 145 on macOS; elsewhere set dom.webgpu.enabled to true in about:config and start the browser again"
+        }
+    } else if agent.contains("Edg/") {
+        "in Edge, switch on \"Use graphics acceleration when available\" in Settings, System, and start it again; edge://gpu says what is off"
+    } else if agent.contains("Chrome/") && phone {
+        "Chrome has it from 121 on Android 12 and newer; chrome://gpu says what is off"
+    } else if agent.contains("Chrome/") && agent.contains("Linux") {
+        "in Chrome on Linux, switch on chrome://flags/#enable-unsafe-webgpu and chrome://flags/#enable-vulkan and start it again; chrome://gpu says what is off"
+    } else if agent.contains("Chrome/") {
+        "in Chrome, switch on \"Use graphics acceleration when available\" in Settings, System, and start it again; chrome://gpu says what is off"
+    } else if agent.contains("Safari/") {
+        "Safari has it from 26 on; in older ones it is in Settings, Advanced, Feature Flags, WebGPU"
+    } else {
+        "Chrome and Edge have it from 113, Safari from 26, Firefox from 141"
+    };
+    format!("{missing}; {remedy}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::advice;
+
+    #[test]
+    fn each_browser_gets_its_own_line() {
+        let cases = [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "about:config"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+                "enable-vulkan",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+                "chrome://gpu",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+                "edge://gpu",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 11; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+                "Android 12",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15",
+                "Feature Flags",
+            ),
+            ("Servo/1.0", "Safari from 26"),
+        ];
+        for (agent, words) in cases {
+            let line = advice(agent, true, false);
+            assert!(
+                line.starts_with("this browser offers no WebGPU") && line.contains(words),
+                "{agent}: {line}"
+            );
+        }
+        assert!(advice("", true, true).contains("gives no graphics adapter"));
+        assert!(advice("", false, false).contains("https"));
+    }
+}

@@ -1,0 +1,152 @@
+// The JavaScript API, on a page of its own beside the app, and the example page.
+
+import assert from "node:assert/strict";
+
+/** A page of the site's origin without the app, for scripts. */
+async function plain(site, options) {
+  const context = await site.profile({ serviceWorkers: "block", ...options });
+  await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
+  const page = await context.newPage();
+  await page.goto(`${site.address}plain`);
+  await page.evaluate(async (address) => {
+    globalThis.Glasshouse = (await import(`${address}glasshouse.js`)).Glasshouse;
+    globalThis.tiny = {
+      preset: "nanogpt-cpu",
+      config: {
+        model: { depth: 1, width: 32, heads: 2, kv_heads: 2, context: 32 },
+        train: { batch: 4, eval_batches: 2 },
+      },
+      text: "The quick brown fox jumps over the lazy dog. ".repeat(400),
+      seed: 3,
+    };
+  }, site.address);
+  return page;
+}
+
+export async function the_script_trains_writes_saves_and_loads(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const lab = await Glasshouse.create({ device: "cpu" });
+    const devices = await lab.devices();
+    const plan = await lab.plan(tiny);
+    const steps = [];
+    const evaluations = [];
+    const run = await lab.train({
+      ...tiny,
+      steps: 40,
+      evalInterval: 20,
+      onStep: (step) => steps.push(step),
+      onEval: (evaluation) => evaluations.push(evaluation),
+    });
+    const tokens = [];
+    const options = { prompt: "The", maxTokens: 30, temperature: 0, seed: 1 };
+    const first = await lab.generate({ ...options, onToken: ({ text }) => tokens.push(text) });
+    const bytes = await lab.save();
+    await lab.close();
+    const other = await Glasshouse.create({ device: "cpu", project: "Another" });
+    const loaded = await other.load(bytes);
+    const second = await other.generate(options);
+    const bench = await other.bench({ ...tiny, text: undefined, repeats: 2 });
+    await other.close();
+    const storage = lab.storage.lasting;
+    return { devices, plan, steps, evaluations, run, tokens, first, loaded, second, bench, storage };
+  });
+  assert.equal(result.devices[0].kind, "cpu");
+  assert(result.plan.parameters > 10_000);
+  assert.deepEqual(result.steps.map(({ step }) => step), Array.from({ length: 40 }, (_, at) => at + 1));
+  assert(result.steps.at(-1).loss < result.steps[0].loss - 0.5, "the loss falls");
+  assert.equal(result.run.finished, true);
+  assert.equal(result.run.loss, result.steps.at(-1).loss);
+  assert(result.evaluations.length >= 2 && Number.isFinite(result.evaluations[0].valLoss));
+  assert.equal(result.tokens.join(""), result.first.text);
+  assert.equal(result.first.ending, "max_tokens");
+  assert.equal(result.loaded.runs.length, 1);
+  assert.equal(result.second.text, result.first.text);
+  assert(result.bench.ms_per_step > 0);
+  assert.equal(result.storage, true);
+}
+
+export async function the_script_pauses_aborts_and_resumes(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const lab = await Glasshouse.create({ device: "cpu" });
+    let last = 0;
+    const reached = (step) =>
+      new Promise((resolve) => {
+        const look = setInterval(() => {
+          if (last < step) return;
+          clearInterval(look);
+          resolve();
+        }, 10);
+      });
+    const onStep = ({ step }) => (last = step);
+    const training = lab.train({ ...tiny, steps: 100_000, evalInterval: 0, onStep });
+    await reached(3);
+    const second = await lab.train(tiny).catch(({ kind }) => kind);
+    await lab.pause();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const held = last;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const still = last;
+    await lab.resume();
+    await reached(held + 3);
+    await lab.abort();
+    const run = await training;
+    const control = new AbortController();
+    const again = lab.resume({ onStep, signal: control.signal });
+    await reached(run.step + 3);
+    control.abort();
+    const resumed = await again;
+    const stop = new AbortController();
+    const writing = lab.generate({ prompt: "The", maxTokens: 100_000, signal: stop.signal, onToken: () => stop.abort() });
+    const { ending } = await writing;
+    await lab.close();
+    return { second, held, still, run, resumed, ending };
+  });
+  assert.equal(result.second, "busy");
+  assert.equal(result.still, result.held);
+  assert.equal(result.run.state, "stopped");
+  assert(!result.run.finished && result.run.step > result.held);
+  assert(result.resumed.step > result.run.step);
+  assert.equal(result.resumed.name, result.run.name);
+  assert.equal(result.ending, "interrupted");
+}
+
+export async function the_script_names_what_is_wrong(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const caught = async (work) => {
+      try {
+        await work();
+      } catch ({ name, kind, message, field }) {
+        return { name, kind, message, field };
+      }
+      return null;
+    };
+    const lab = await Glasshouse.create({ device: "cpu" });
+    const problems = [
+      await caught(() => lab.train({ preset: "nanogpt-cpi" })),
+      await caught(() => lab.train({ ...tiny, config: { model: { heads: 3 } } })),
+      await caught(() => lab.generate({ prompt: "The", topP: 0 })),
+      await caught(() => lab.load(new Uint8Array([1, 2, 3]))),
+      await caught(() => lab.chooseDevice("Voodoo 2")),
+    ];
+    await lab.close();
+    return problems;
+  });
+  for (const problem of result) assert.equal(problem?.name, "GlasshouseError");
+  assert.match(result[0].message, /nanogpt-cpu/);
+  assert.match(result[1].message, /heads/);
+  assert.equal(result[3].kind, "bad_file");
+  assert.match(result[4].message, /Voodoo/);
+}
+
+export async function the_example_trains_and_writes(site) {
+  const page = await (await site.profile()).newPage();
+  await page.goto(`${site.address}examples/plain.html?steps=15`);
+  await page.getByText(/^Ready on /).waitFor();
+  await page.fill("#text", "It was a dark and stormy night. ".repeat(300));
+  await page.click("#train");
+  await page.getByText(/^Trained 15 steps/).waitFor({ timeout: 180_000 });
+  await page.waitForFunction(() => document.getElementById("story").textContent.length > 20);
+}

@@ -1,0 +1,83 @@
+// A project travels as a `.glasshouse` file between the browser and the native program, and comes by an address.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { event, losses, send, tiny, until } from "./site.mjs";
+
+/** Runs the native program; returns what it prints. */
+const run = (program, folder, ...words) => execFileSync(program, words, { cwd: folder, encoding: "utf8", stdio: "pipe" });
+
+async function inFolder(work) {
+  const folder = mkdtempSync(join(tmpdir(), "glasshouse-"));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Trains a little in a tab and returns the project as a file. */
+async function packed(page) {
+  await send(page, { command: "create_project", name: "Traveller" });
+  await send(page, { command: "train", config: await tiny(page, 30), stop_after: 10 });
+  const { project } = await until(page, ({ project }) => project?.name === "Traveller", "the project");
+  const text = await page.evaluate(async (id) => {
+    const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
+    const [file] = events.findLast(({ event }) => event === "project_exported").files;
+    return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));
+  }, project.id);
+  return Buffer.from(text, "base64");
+}
+
+export function a_browsers_project_goes_on_in_the_native_program(site, program) {
+  return inFolder(async (folder) => {
+    const page = await site.tab(await site.profile());
+    writeFileSync(join(folder, "traveller.glasshouse"), await packed(page));
+    run(program, folder, "unpack", "traveller.glasshouse", "--project", "here");
+    const lines = run(program, folder, "train", "--resume", "--project", "here", "--device", "cpu", "--json");
+    const steps = lines.split("\n").filter((line) => line.includes('"event":"step"')).map((line) => JSON.parse(line).step);
+    assert.deepEqual([steps[0], steps.at(-1)], [11, 30]);
+  });
+}
+
+export function a_native_project_goes_on_in_the_browser(site, program) {
+  return inFolder(async (folder) => {
+    const model = ["depth=1", "width=32", "heads=2", "kv_heads=2", "context=32"].flatMap((set) => ["--set", `model.${set}`]);
+    const rest = ["--steps", "20", "--batch", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "8", "--device", "cpu"];
+    run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
+    run(program, folder, "pack", "--project", "native", "--to", "native.glasshouse");
+    const file = readFileSync(join(folder, "native.glasshouse")).toString("base64");
+
+    const page = await site.tab(await site.profile());
+    const opened = await page.evaluate(async (text) => {
+      const file = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      return globalThis.glasshouse.send({ command: "import_project", name: "From afar", from: null }, [file]);
+    }, file);
+    assert.equal(event(opened, "project_opened").project.name, "From afar");
+    assert.equal(event(opened, "project_opened").runs[0].step, 8);
+    const steps = Object.keys(losses(await send(page, { command: "resume", run: null }))).map(Number);
+    assert.deepEqual([steps[0], steps.at(-1)], [9, 20]);
+  });
+}
+
+export async function an_address_opens_a_project_once(site) {
+  const first = await site.tab(await site.profile());
+  const file = await packed(first);
+  const context = await site.profile({ serviceWorkers: "block" });
+  await context.route("**/given.glasshouse", (route) => route.fulfill({ body: file }));
+  const page = await site.tab(context, "?project=given.glasshouse&page=runs");
+  const state = await until(page, ({ project }) => project?.name === "Traveller", "the project of the address");
+  assert.equal(state.page, "runs");
+  await page.waitForFunction(() => !location.search.includes("project="));
+  assert.match(page.url(), /\?page=runs$/);
+}
+
+export async function an_address_that_leads_nowhere_is_said(site) {
+  const page = await site.tab(await site.profile(), "?project=nothing.glasshouse&page=kitchen");
+  await page.getByText("nothing.glasshouse could not be opened: its server answers 404").waitFor();
+  const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
+  assert.match(messages[0].message, /kitchen/);
+}
