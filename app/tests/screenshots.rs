@@ -1,6 +1,8 @@
 //! Pictures of every page in both themes and three widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
 //! Without it the same windows are laid out, which must not fail, and no picture is made.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod support;
 
 use egui::Role;

@@ -1,5 +1,7 @@
 //! The pages from text to text (Data, Tokenizer, Model, Write), drawn in the real application on a scripted engine.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod scene;
 
 use egui::{Key, accesskit::Role};

@@ -1,5 +1,7 @@
 //! The real application over a scripted engine: what it sends, what it shows, and what a frame costs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod support;
 
 use egui::{Key, Modifiers, Role};
