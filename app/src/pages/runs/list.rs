@@ -56,7 +56,11 @@ impl List {
                 |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
             );
             ui.add_space(space::TIGHT);
-            let table = Table { columns: &COLUMNS, row: 46.0 };
+            // What room is left goes to the name.
+            let mut columns = COLUMNS;
+            let left = ui.available_width() - Table { columns: &COLUMNS, row: 46.0 }.width();
+            columns[0].width += left.clamp(0.0, 160.0);
+            let table = Table { columns: &columns, row: 46.0 };
             ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 1.0;
@@ -163,7 +167,7 @@ fn name_ui(ui: &mut Ui, run: &RunSummary) {
     let line = |text: &str, style: egui::TextStyle, colour| {
         let font = style.resolve(ui.style());
         let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - 24.0);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - 4.0);
         ui.painter().layout_job(job)
     };
     let name = line(&run.name, theme::strong(), palette.text);
