@@ -346,3 +346,15 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
     assert!(scene.harness.query_by_label("Document 4").is_none());
     assert!(scene.harness.query_by_label_contains("embedded stories are used").is_some());
 }
+
+#[test]
+fn every_preset_is_drawn_within_the_edges() {
+    for (preset, _) in glasshouse_protocol::presets::PRESETS {
+        for (size, theme) in [(WIDE, "light"), (PHONE, "dark")] {
+            let mut scene = Scene::with_preset(Engine::full(), PageName::Model, size, theme, Some(preset));
+            scene.picture(&format!("preset-{preset}-{}", size[0]));
+            scene.check_edges(size[0]);
+            assert!(scene.harness.query_by_label_contains("Embedding, ").is_some());
+        }
+    }
+}

@@ -29,10 +29,25 @@ pub struct Scene {
 impl Scene {
     /// A window of a size, in points, in a theme.
     pub fn new(engine: Engine, page: PageName, size: [f32; 2], theme: &str) -> Self {
+        Self::with_preset(engine, page, size, theme, None)
+    }
+
+    /// The same with a preset as the draft.
+    pub fn with_preset(
+        engine: Engine,
+        page: PageName,
+        size: [f32; 2],
+        theme: &str,
+        preset: Option<&str>,
+    ) -> Self {
         let preferences = Preferences { theme: theme.to_owned(), ..Preferences::default() };
         let style = preferences.clone();
-        let app =
-            App::new(Link::script(), preferences, Start { page: Some(page), ..Start::default() }).unwrap();
+        let app = App::new(
+            Link::script(),
+            preferences,
+            Start { page: Some(page), preset: preset.map(str::to_owned), ..Start::default() },
+        )
+        .unwrap();
         let draw = |ui: &mut egui::Ui, app: &mut App| {
             app.receive();
             // The harness draws a margin, which a window has not.

@@ -3,7 +3,7 @@
 use super::{DataPage, Paste, UNDO_SECONDS};
 use crate::app::Capture;
 use crate::format;
-use crate::link::{Wish, file_name};
+use crate::link::{FOLDERS, Wish, file_name};
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
 use crate::widgets::{self, Part, card, plain, primary, quiet_text};
@@ -77,6 +77,9 @@ impl DataPage {
                 let pick = if embedded { primary(ui, icons::ICON_UPLOAD_FILE, "Add files") } else { plain(ui, icons::ICON_UPLOAD_FILE, "Add files") };
                 if pick.on_hover_text("Plain text (.txt, .md), or one document a line (.jsonl). Files can also be dropped here.").clicked() {
                     context.asks.wish = Some(Wish::AddDocuments);
+                }
+                if FOLDERS && plain(ui, icons::ICON_FOLDER_OPEN, "Add a folder").clicked() {
+                    context.asks.wish = Some(Wish::AddFolder);
                 }
                 if plain(ui, icons::ICON_CONTENT_PASTE, "Paste text").clicked() {
                     self.paste = Some(Paste::default());

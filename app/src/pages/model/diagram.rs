@@ -377,7 +377,12 @@ impl Sketch<'_, '_> {
             let at = pos2(words.right() + 8.0, inner.center().y);
             let room =
                 Rect::from_min_max(pos2(at.x, inner.top()), pos2(inner.right() - 48.0, inner.bottom()));
-            painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, detail, small, palette.quiet);
+            // Where there is no room for the formula, its numbers will do.
+            let wide =
+                |text: &str| painter.layout_no_wrap(text.to_owned(), small.clone(), palette.quiet).size().x;
+            let short = detail.split_once("= ").map_or(detail, |(_, numbers)| numbers);
+            let detail = if wide(detail) > room.width() { short } else { detail };
+            painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, detail, small.clone(), palette.quiet);
         }
         self.y = rect.bottom();
         rect

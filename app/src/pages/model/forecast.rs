@@ -128,8 +128,10 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         };
         row(ui, "Tokens of the run", tokens.map(format::quantity));
         row(ui, "FLOPs a token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        let work =
-            plan.zip(tokens).map(|((plan, _), tokens)| format::quantity(plan.flops_per_token * tokens));
+        // A word for each thousand ends at the peta.
+        let amount =
+            |flops: f64| if flops < 1e18 { format::quantity(flops) } else { format::scientific(flops) };
+        let work = plan.zip(tokens).map(|((plan, _), tokens)| amount(plan.flops_per_token * tokens));
         row(ui, "FLOPs", work);
         row(
             ui,
