@@ -1,6 +1,8 @@
 //! Model: the decoder of the next run, drawn as it is, beside the settings that shape it; what it takes of the device's memory and
 //! time; and how earlier forecasts came true.
 
+mod about;
+mod boxes;
 mod decoder;
 mod diagram;
 mod forecast;

@@ -1,0 +1,52 @@
+//! What is told about the part of the drawing under the pointer: its name, what it does, and what it costs.
+
+use super::Draft;
+use super::decoder::{self, Part};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::caption;
+use crate::theme;
+use crate::widgets::{Stat, stat_row};
+use egui::{RichText, Ui};
+
+/// Its height, in points: a name, two lines, and three numbers.
+const ABOUT: f32 = 122.0;
+
+/// A part in words and numbers; the whole decoder where none is pointed at. Always as tall, so that nothing moves.
+pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Part>) {
+    let model = &draft.config.model;
+    let plan = draft.plan(context);
+    let colour = plan.filter(|(_, current)| !current).map(|_| context.palette.quiet);
+    ui.scope(|ui| {
+        ui.visuals_mut().override_text_color = colour;
+        ui.set_min_height(ABOUT);
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let (title, sentence) = match part {
+            Some(part) => (part.name(model), part.sentence(model)),
+            None => ("The decoder", "Point at a part, or move to it with the tab key."),
+        };
+        ui.label(RichText::new(title).text_style(theme::strong()));
+        caption(ui, sentence);
+        let all = decoder::parameters(model);
+        let each = part.map_or(all, |part| part.parameters(model));
+        let count = if part.is_some_and(Part::is_in_block) { model.depth as u64 } else { 1 };
+        let mut row = |name: &str, value: String, exact: String| {
+            stat_row(ui, Stat { name, value: &value, exact: &exact });
+        };
+        let times = if count > 1 { format!(" × {count}") } else { String::new() };
+        row(
+            "Parameters",
+            format!("{}{times}", format::count(each)),
+            format!("{} in all", format::whole(each * count)),
+        );
+        row("Bytes of weights", format::bytes(each * count * 4), "four bytes a parameter".to_owned());
+        let share = match (part, plan) {
+            (_, None) => format::NOTHING.to_owned(),
+            (None, Some((plan, _))) => format!("{} a token", format::quantity(plan.flops_per_token)),
+            (Some(part), Some((plan, _))) => {
+                part.flops(plan).map_or_else(|| "with the part beside it".to_owned(), format::percent)
+            }
+        };
+        row(if part.is_some() { "Share of the work" } else { "FLOPs" }, share, String::new());
+    });
+}
