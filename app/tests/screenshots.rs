@@ -10,7 +10,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
-use glasshouse_protocol::TrainingState;
+use glasshouse_protocol::{ErrorReport, Event, TrainingState};
 use std::path::PathBuf;
 
 fn picture(harness: &mut Harness<'_, App>, name: &str) {
@@ -62,6 +62,37 @@ fn states_beside_the_usual_one() {
         support::tell(&mut app, [support::ready()]);
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-empty-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        let mut failed = support::run("3-llama-tiny", "failed", 1200, 2000);
+        let message = "The graphics device was lost after step 1200.".to_owned();
+        failed.error = Some(message.clone());
+        support::tell(&mut app, support::in_training(TrainingState::Running));
+        let error = ErrorReport { kind: "device_lost".to_owned(), message, field: None };
+        support::tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
+        app.open(PageName::Train);
+        picture(&mut support::window(app, 1280.0, 820.0), &format!("train-failed-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        app.preferences().folds.insert("train:settings".to_owned(), true);
+        app.preferences().folds.insert("train:profile".to_owned(), true);
+        app.preferences().folds.insert("what:train".to_owned(), false);
+        support::tell(&mut app, support::in_training(TrainingState::Paused));
+        support::tell(&mut app, [support::profile()]);
+        app.open(PageName::Train);
+        picture(&mut support::window(app, 1280.0, 1640.0), &format!("train-folds-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        let mut window = support::window(app, 1280.0, 820.0);
+        window.get_by_label("More about Recipes").click();
+        window.run_steps(3);
+        picture(&mut window, &format!("home-menu-{theme}"));
+        window.get_by_label("Delete").click();
+        window.run_steps(3);
+        picture(&mut window, &format!("home-undo-{theme}"));
 
         let mut app = support::app(theme);
         support::full(&mut app);

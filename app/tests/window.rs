@@ -303,9 +303,15 @@ fn a_run_that_failed_offers_its_checkpoint() {
     tell(&mut app, in_training(TrainingState::Running));
     let mut failed = support::run("3-llama-tiny", "failed", 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
-    tell(&mut app, [Event::TrainingEnded { run: failed }]);
+    let error = ErrorReport {
+        kind: "device_lost".to_owned(),
+        message: "the device was lost".to_owned(),
+        field: None,
+    };
+    tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 900.0);
+    assert!(window.query_all_by_label("the device was lost").count() == 1, "the failure is told twice");
     press(&mut window, "Resume from checkpoint");
     let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), stop_after: None };
     assert_eq!(last_sent(&mut window), Some(resume));

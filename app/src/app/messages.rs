@@ -1,11 +1,13 @@
 //! What the app says by itself: errors and notices above the page, a line with an undo below it, and the page of a lost engine.
 
 use super::App;
+use crate::pages::PageName;
+use crate::state::Message;
 use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align2, Frame, Margin, RichText, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorReport};
+use glasshouse_protocol::Command;
 use std::time::Duration;
 
 /// Messages that stand above a page at most.
@@ -16,23 +18,28 @@ const TOAST_SECONDS: f64 = 10.0;
 impl App {
     /// Errors and notices, the newest first.
     pub(super) fn messages_ui(&mut self, ui: &mut Ui) {
-        if self.state.messages.is_empty() {
+        // Train shows by itself what ended its run, with the way back.
+        let run = self.state.training.run.as_ref().filter(|_| self.page == PageName::Train);
+        let ended_by = run.and_then(|run| run.error.as_ref());
+        let messages: Vec<&Message> =
+            self.state.messages.iter().filter(|message| Some(&message.error.message) != ended_by).collect();
+        if messages.is_empty() {
             return;
         }
         let side = if widgets::is_narrow(ui) { 16 } else { 28 };
         let mut dismissed = Vec::new();
         Frame::new().inner_margin(Margin { left: side, right: side, top: 0, bottom: 8 }).show(ui, |ui| {
             ui.set_width(ui.available_width());
-            for message in self.state.messages.iter().rev().take(SHOWN) {
+            for message in messages.iter().rev().take(SHOWN) {
                 ui.push_id(message.number, |ui| {
                     if widgets::banner(ui, &message.error) {
                         dismissed.push(message.number);
                     }
                 });
             }
-            let more = self.state.messages.len().saturating_sub(SHOWN);
+            let more = messages.len().saturating_sub(SHOWN);
             if more > 0 && widgets::quiet(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
-                dismissed.extend(self.state.messages.iter().map(|message| message.number));
+                dismissed.extend(messages.iter().map(|message| message.number));
             }
         });
         self.asks.dismissed.extend(dismissed);
@@ -102,11 +109,13 @@ impl App {
                 ui.add_space(space::PAGE);
                 widgets::section(ui, "The engine stopped");
                 ui.add_space(space::SMALL);
-                let error =
-                    ErrorReport { kind: "internal".to_owned(), message: reason.to_owned(), field: None };
-                match widgets::failed(ui, &error, Some("Start the engine again")) {
-                    widgets::Failed::Acted => self.restart(),
-                    widgets::Failed::Dismissed | widgets::Failed::Waits => {}
+                let (safe, next) = widgets::advice("engine_lost");
+                widgets::prose(ui, reason);
+                widgets::quiet_text(ui, safe);
+                widgets::quiet_text(ui, next);
+                ui.add_space(space::SMALL);
+                if widgets::primary(ui, None, "Start the engine again").clicked() {
+                    self.restart();
                 }
                 ui.add_space(space::SMALL);
                 if widgets::plain(ui, icons::ICON_CONTENT_COPY, "Copy report").clicked() {

@@ -23,7 +23,7 @@ use plots::Plots;
 use std::collections::BTreeSet;
 
 /// Width of the column of numbers and buttons, in points.
-const NUMBERS: f32 = 256.0;
+const NUMBERS: f32 = 276.0;
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
@@ -235,6 +235,8 @@ fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
             context.outbox.send(Command::Resume { run: Some(run.name), stop_after: None });
         }
         Failed::Dismissed => {
+            let told = context.state.messages.iter().filter(|message| message.error == report);
+            context.asks.dismissed.extend(told.map(|message| message.number));
             context.preferences.folds.insert(shown, true);
         }
         Failed::Waits => {}

@@ -37,6 +37,10 @@ pub fn advice(kind: &str) -> (&'static str, &'static str) {
             "Every step up to the last checkpoint is safe.",
             "Close other programs, or make the batch smaller, then resume the run.",
         ),
+        "engine_lost" => (
+            "Every step up to the last checkpoint is safe.",
+            "Start the engine again, then resume the run; if it happens again, please send us the report.",
+        ),
         "busy" => ("What runs goes on.", "Wait for it to end, or stop it first."),
         _ => (
             "Every step up to the last checkpoint is safe.",
