@@ -23,6 +23,8 @@ const element = (id) => document.getElementById(id);
 const engine = new EngineLink({ firstId: SCRIPTED });
 let page = null;
 let device = "no device yet";
+/** Scripts whose fonts were asked for. */
+const fonts = new Set();
 let opened;
 const drawn = new Promise((resolve) => (opened = resolve));
 let spoken;
@@ -79,6 +81,16 @@ globalThis.glasshouseBoot = {
       });
       input.click();
     });
+  },
+  wantFont(script) {
+    if (fonts.has(script)) return;
+    fonts.add(script);
+    fetch(`./fonts/${script}.ttf`)
+      .then(async (answer) => {
+        if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+        page.add_font(script, new Uint8Array(await answer.arrayBuffer()));
+      })
+      .catch((error) => console.warn(`the ${script} font did not come: ${error.message}`));
   },
   recall(name) {
     try {

@@ -9,6 +9,7 @@ const FILES = {};
 
 const PREFIX = "glasshouse-";
 const CACHE = PREFIX + BUILD;
+const FONTS = "fonts";
 
 const address = (name) => new URL(name, registration.scope).href;
 
@@ -34,6 +35,16 @@ async function install() {
   }
 }
 
+/** Fonts never change under a name; each is kept from its first use on. */
+async function font(request) {
+  const cache = await caches.open(FONTS);
+  const kept = await cache.match(request);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok) await cache.put(request, response.clone());
+  return response;
+}
+
 async function removeOthers() {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
@@ -50,6 +61,10 @@ addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || !url.href.startsWith(registration.scope)) return;
   const name = url.href.slice(registration.scope.length).split(/[?#]/)[0] || "index.html";
+  if (name.startsWith("fonts/")) {
+    event.respondWith(font(request));
+    return;
+  }
   if (!(name in FILES)) return;
   const kept = caches.open(CACHE).then((cache) => cache.match(address(name)));
   // A browser short of room may have thrown the files away.

@@ -7,6 +7,7 @@ mod fonts;
 mod heat;
 mod style;
 
+pub use fonts::strong_family;
 pub use heat::{magnitude, signed};
 pub use style::{apply, caption, emphasis, number, quiet_strong, section, strong, title};
 

@@ -63,9 +63,10 @@ async fn run(arguments: TrainArguments) -> Result<ExitCode> {
     } else {
         Trainer::start(run, &graphs, batches, executor, options).await?
     };
+    let prompt = prompt_to_try(&session.config, &session.prepared);
     let finished = follow(trainer, output, &session.prepared).await?;
     if !arguments.json {
-        what_next(&arguments, finished)?;
+        what_next(&arguments, &prompt, finished)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -125,10 +126,18 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
     if let Some(device) = &arguments.device {
         checked_device(device)?.clone_into(&mut config.device);
     }
+    let is_new = !arguments.project.exists();
     let project = Project::open_or_create(&arguments.project)?;
-    let prepared = prepare(&config, project.folder(), arguments.json)?;
-    config.model.vocabulary = prepared.tokenizer.vocabulary_size();
-    config.validate()?;
+    let prepared = prepare(&config, project.folder(), arguments.json).and_then(|prepared| {
+        config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+        config.validate()?;
+        Ok(prepared)
+    });
+    if prepared.is_err() && is_new {
+        // A folder that a slip of the keyboard made; nothing of use is in it.
+        std::fs::remove_dir_all(project.folder()).ok();
+    }
+    let prepared = prepared?;
     Ok(Session { config, prepared, run: None, threads: arguments.threads })
 }
 
@@ -225,8 +234,16 @@ async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &Sample
     Ok(format!("{}{}", request.prompt, written.text))
 }
 
+/// The beginning of the run's samples, or a letter that the vocabulary has.
+fn prompt_to_try(config: &RunConfig, prepared: &Prepared) -> String {
+    let known =
+        |text: &&str| !text.trim().is_empty() && prepared.tokenizer.unknown_characters(text).is_empty();
+    let of_run = config.train.sample_prompt.trim();
+    [of_run, "Once", "The", "a"].into_iter().find(known).unwrap_or_default().to_owned()
+}
+
 /// Where everything is, and what to try.
-fn what_next(arguments: &TrainArguments, finished: bool) -> Result<()> {
+fn what_next(arguments: &TrainArguments, prompt: &str, finished: bool) -> Result<()> {
     let default = Path::new(super::arguments::DEFAULT_PROJECT);
     let project = if arguments.project == default {
         String::new()
@@ -236,7 +253,7 @@ fn what_next(arguments: &TrainArguments, finished: bool) -> Result<()> {
     say!("\nThe project is in {}.", arguments.project.display())?;
     if finished {
         say!("Try next:")?;
-        say!("  glasshouse generate{project} --prompt \"Once\"     let it write")?;
+        say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;
         say!("  glasshouse chat{project}                        write turn by turn")?;
         say!(
             "  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens"

@@ -2,6 +2,7 @@
 //! module is still on its way, and lays out what is needed here as `glasshouseBoot`.
 
 mod boot;
+mod fonts;
 mod page;
 
 pub(super) use boot::boot;

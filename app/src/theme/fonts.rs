@@ -6,7 +6,12 @@ use egui::{Context, FontFamily};
 use std::sync::Arc;
 
 /// Family of headings and of what stands out.
-pub(super) const SEMI_BOLD: &str = "semi-bold";
+const SEMI_BOLD: &str = "semi-bold";
+
+/// The family of headings and of what stands out.
+pub fn strong_family() -> FontFamily {
+    FontFamily::Name(SEMI_BOLD.into())
+}
 
 /// Gives a context the fonts. Once, before the first frame.
 pub(super) fn install_fonts(context: &Context) {
@@ -22,7 +27,7 @@ pub(super) fn install_fonts(context: &Context) {
     let fallbacks = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
     let led_by =
         |first: &str| std::iter::once(first.to_owned()).chain(fallbacks.iter().cloned()).collect::<Vec<_>>();
-    fonts.families.insert(FontFamily::Name(SEMI_BOLD.into()), led_by("Noto Sans Bold"));
+    fonts.families.insert(strong_family(), led_by("Noto Sans Bold"));
     fonts.families.insert(FontFamily::Proportional, led_by("Noto Sans"));
     context.set_fonts(fonts);
 }

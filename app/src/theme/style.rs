@@ -1,6 +1,6 @@
 //! egui's style, made of a palette: type scale, spacing, corners, and widgets that differ by tone instead of by frames.
 
-use super::fonts::SEMI_BOLD;
+use super::fonts::strong_family;
 use super::{CARD_CORNER, CONTROL, CONTROL_CORNER, DARK, LIGHT, Palette, mix, space};
 use crate::app::Preferences;
 use egui::epaint::Shadow;
@@ -69,7 +69,7 @@ pub fn apply(context: &Context, preferences: &Preferences) {
 
 /// The style of a palette.
 fn style(palette: &Palette) -> Style {
-    let strong = FontFamily::Name(SEMI_BOLD.into());
+    let strong = strong_family();
     let mut style = Style {
         text_styles: [
             (caption(), FontId::new(11.0, FontFamily::Proportional)),

@@ -313,7 +313,8 @@ impl GenerateConfig {
             "repetition_penalty",
             self.repetition_penalty,
             "be a number above 0",
-        )
+        )?;
+        require(self.stop.iter().all(|stop| !stop.is_empty()), "stop", "\"\"", "hold at least one character")
     }
 }
 

@@ -53,6 +53,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = pickFiles)]
     pub fn pick_files(this: &Boot, accept: &str, several: bool) -> Promise;
 
+    /// Fetches the font of a script, once; `Page::add_font` gets it.
+    #[wasm_bindgen(method, js_name = wantFont)]
+    pub fn want_font(this: &Boot, script: &str);
+
     /// What is kept under a name; nothing where storage is blocked.
     #[wasm_bindgen(method)]
     pub fn recall(this: &Boot, name: &str) -> Option<String>;

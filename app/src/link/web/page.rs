@@ -9,7 +9,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::UrlSearchParams;
 
 /// The application as eframe keeps it for a page's script to reach.
-struct OnCanvas(App);
+struct OnCanvas {
+    app: App,
+    context: egui::Context,
+}
 
 impl OnCanvas {
     fn new(creation: &eframe::CreationContext<'_>) -> Result<Self, String> {
@@ -19,9 +22,10 @@ impl OnCanvas {
         let problems = address.problems.clone();
         let preferences = load_preferences();
         theme::prepare(&creation.egui_ctx, &preferences);
+        super::fonts::fetch_on_demand(&creation.egui_ctx);
         let mut app = App::new(Link::Engine(link), preferences, address.into())?;
         app.complain(&problems);
-        Ok(Self(app))
+        Ok(Self { app, context: creation.egui_ctx.clone() })
     }
 }
 
@@ -32,15 +36,15 @@ fn address(query: &str) -> Address {
 
 impl eframe::App for OnCanvas {
     fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {
-        eframe::App::logic(&mut self.0, context, frame);
+        eframe::App::logic(&mut self.app, context, frame);
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        eframe::App::ui(&mut self.0, ui, frame);
+        eframe::App::ui(&mut self.app, ui, frame);
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        self.0.clear_color(visuals)
+        self.app.clear_color(visuals)
     }
 
     fn as_any_mut(&mut self) -> Option<&mut dyn std::any::Any> {
@@ -58,20 +62,29 @@ pub struct Page {
 impl Page {
     /// The application's state in short, as JSON; nothing while a frame is drawn or after a panic.
     pub fn state(&self) -> Option<String> {
-        Some(self.runner.app_mut::<OnCanvas>()?.0.summary().to_string())
+        Some(self.runner.app_mut::<OnCanvas>()?.app.summary().to_string())
     }
 
     /// Hands over the sample project, as a `.glasshouse` file.
     pub fn offer_sample(&self, file: Vec<u8>) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
-            page.0.offer_sample(file);
+            page.app.offer_sample(file);
+            page.context.request_repaint();
+        }
+    }
+
+    /// Hands over the font of a script that the application lacked.
+    pub fn add_font(&self, script: &str, font: Vec<u8>) {
+        if let Some(page) = self.runner.app_mut::<OnCanvas>() {
+            super::fonts::add(&page.context, script, font);
         }
     }
 
     /// Follows an address' query, `?page=write`, while the application runs.
     pub fn follow(&self, query: &str) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
-            page.0.follow(&address(query));
+            page.app.follow(&address(query));
+            page.context.request_repaint();
         }
     }
 }
