@@ -142,12 +142,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 }
 
-/// Gives a run another length, with evaluations and samples at a fifth of it each.
+/// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, and a sample and
+/// a checkpoint at every tenth.
 fn set_steps(config: &mut RunConfig, steps: u64) {
-    let fifth = (steps / 5).max(1);
+    let tenth = (steps / 10).max(1);
     config.train.steps = steps;
-    (config.train.eval_interval, config.train.checkpoint_interval, config.train.sample_interval) =
-        (fifth, fifth, fifth);
+    config.train.eval_interval = (steps / 20).max(1);
+    (config.train.checkpoint_interval, config.train.sample_interval) = (tenth, tenth);
 }
 
 /// Training tokens of one optimizer step.

@@ -119,7 +119,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 (run.config()?, data::prepare::open(&run.data_folder()?)?, Some(run))
             }
         };
-        self.adopt(&config, &prepared, run.as_ref())?;
+        self.adopt(&config, &prepared)?;
         if let Some(tokenizer) = self.tokenizer_summary()? {
             self.outlet.answer(job.id, Event::TokenizerReady { tokenizer });
         }
@@ -169,14 +169,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.
-    fn adopt(&mut self, config: &RunConfig, prepared: &Prepared, run: Option<&Run>) -> Result<()> {
+    fn adopt(&mut self, config: &RunConfig, prepared: &Prepared) -> Result<()> {
         let again = data::prepare::open(&prepared.folder)?;
         let project = self.opened()?;
         project.prepared = Some(again);
         project.counts = None;
-        if run.is_none() {
-            project.config = config.clone();
-        }
+        project.config = config.clone();
         Ok(())
     }
 
