@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { losses, ready, send, tiny, until } from "./site.mjs";
+import { event, losses, ready, send, tiny, until } from "./site.mjs";
 
 /** Waits until the service worker has a whole version. */
 const installed = (page) => page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
@@ -118,8 +118,10 @@ export async function a_killed_worker_is_told_and_the_project_is_intact(site) {
   await ready(page);
   const { project } = await until(page, ({ project }) => project?.name === "Survivor", "the project to be open again");
   assert.equal(project.runs, 1);
-  const first = Number(Object.keys(losses(await send(page, { command: "resume", run: null, stop_after: training.saved + 15 })))[0]);
-  assert(first > training.saved, `it goes on at step ${first}, after the checkpoint of step ${training.saved}`);
+  const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  assert(run.step >= training.saved, `the checkpoint of step ${training.saved} is there: ${run.step}`);
+  const steps = Object.keys(losses(await send(page, { command: "resume", run: null, stop_after: run.step + 3 })));
+  assert.deepEqual(steps.map(Number), [run.step + 1, run.step + 2, run.step + 3]);
 }
 
 export async function a_panic_of_the_page_shows_a_report(site) {

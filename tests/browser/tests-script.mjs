@@ -137,7 +137,7 @@ export async function the_script_names_what_is_wrong(site) {
   for (const problem of result) assert.equal(problem?.name, "GlasshouseError");
   assert.match(result[0].message, /nanogpt-cpu/);
   assert.match(result[1].message, /heads/);
-  assert.equal(result[3].kind, "bad_file");
+  assert.equal(result[3].kind, "refused");
   assert.match(result[4].message, /Voodoo/);
 }
 
