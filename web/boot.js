@@ -90,7 +90,10 @@ globalThis.glasshouseBoot = {
         if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
         page.add_font(script, new Uint8Array(await answer.arrayBuffer()));
       })
-      .catch((error) => console.warn(`the ${script} font did not come: ${error.message}`));
+      .catch((error) => {
+        console.warn(`the ${script} font did not come: ${error.message}`);
+        fonts.delete(script);
+      });
   },
   recall(name) {
     try {
@@ -271,4 +274,8 @@ boot().catch((error) => {
     refuse("Glasshouse could not be loaded", ["A part of it did not arrive or did not start."], String(error?.stack ?? error));
   }
 });
-workOffline().catch((error) => console.warn(`Glasshouse will need a network: ${error.message}`));
+// The page comes first; what it needs without a network is fetched when it stands.
+globalThis.glasshouse.ready
+  .then(() => navigator.storage?.persist?.())
+  .then(workOffline)
+  .catch((error) => console.warn(`Glasshouse will need a network: ${error.message}`));

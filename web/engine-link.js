@@ -154,8 +154,6 @@ export class EngineLink {
     if (this.lost) return;
     this.lost = { kind, message };
     this.close();
-    for (const { reject } of this.#waiting.values()) reject(new GlasshouseError("lost", message));
-    this.#waiting.clear();
     this.#onLost.forEach((tell) => tell(this.lost));
   }
 
@@ -193,6 +191,10 @@ export class EngineLink {
   /** A run's whole settings: of `preset`, `depth` or `config`, with `steps`, `seed` and fields of `train` put in. */
   configure(wish) {
     return new Promise((resolve, reject) => {
+      if (this.lost) {
+        reject(new GlasshouseError("lost", this.lost.message));
+        return;
+      }
       const id = this.#next++;
       this.#waiting.set(id, { resolve, reject, events: [] });
       this.#worker?.postMessage({ configure: JSON.stringify(wish), id });
@@ -212,6 +214,10 @@ export class EngineLink {
     clearInterval(this.#timer);
     this.#worker?.terminate();
     this.#worker = null;
+    for (const { reject } of this.#waiting.values()) {
+      reject(new GlasshouseError("lost", this.lost?.message ?? "The engine was closed."));
+    }
+    this.#waiting.clear();
   }
 
   /** Ends the worker as a crash would, for tests: nobody is told. */

@@ -59,6 +59,8 @@ struct Session<Tell> {
     desk: Desk,
     pace: Option<Pace>,
     visible: bool,
+    /// The run that trains, or that failed last.
+    current: Option<crate::project::Run>,
     /// A project that could not be opened lasting: said once.
     storage: crate::protocol::StorageSummary,
 }
@@ -100,6 +102,7 @@ pub async fn run(
         desk: Desk::default(),
         pace: None,
         visible: true,
+        current: None,
         storage,
     };
     session.serve_all().await;
@@ -161,7 +164,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                         message::VERSION
                     )));
                 }
-                self.choose_device(id, &device).await?;
+                if let Err(error) = self.choose_device(id, &device).await {
+                    // A device that was there last time may be gone: that is no reason to stand still.
+                    self.outlet.notice(format!("{error}. Taking the best there is instead"));
+                    self.choose_device(id, "auto").await?;
+                }
             }
             Command::Visible { visible } => {
                 self.visible = visible;
@@ -175,7 +182,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::ListProjects => self.list_projects(id).await?,
             Command::CreateProject { name } => {
                 idle(&live)?;
-                self.create_project(id, &name).await?;
+                self.create_project(id, &name, None).await?;
             }
             Command::OpenProject { id: project } => {
                 idle(&live)?;
@@ -216,7 +223,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.import_project(id, name.as_deref(), from, bytes).await?;
             }
 
-            Command::AddDocuments { names } => self.add_documents(id, &names, bytes)?,
+            Command::AddDocuments { names } => {
+                // A run's text stays what it is while it trains.
+                idle(&live)?;
+                self.add_documents(id, &names, bytes)?;
+            }
             Command::RemoveDocument { name } => self.remove_document(id, &name)?,
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation)?;
@@ -248,10 +259,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 idle(&live)?;
                 return Ok(Answer::Train(Job::start(id, *config, stop_after)));
             }
-            Command::TrainFirst { seconds } => {
+            Command::TrainFirst { project, seconds } => {
                 idle(&live)?;
-                self.opened()?;
                 let config = self.first_config(seconds).await?;
+                self.create_project(id, &project, Some(&config)).await?;
                 return Ok(Answer::Train(Job::start(id, config, None)));
             }
             Command::Resume { run, stop_after } => {

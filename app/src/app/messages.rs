@@ -144,7 +144,9 @@ impl App {
     fn restart(&mut self) {
         match self.link.restart() {
             Ok(()) => {
+                let openings = self.state.projects.openings;
                 self.state = Default::default();
+                self.state.projects.openings = openings;
                 self.taken = 0;
                 self.greet();
             }

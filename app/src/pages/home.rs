@@ -99,7 +99,7 @@ fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 /// Makes a project of the embedded stories, trains in it the model that is made for a first one, and goes there to watch.
 pub fn grow_first_model(context: &mut Context<'_>) {
-    context.outbox.send(Command::CreateProject { name: "My first model".to_owned() });
-    context.outbox.send(Command::TrainFirst { seconds: FIRST_SECONDS });
+    let project = "My first model".to_owned();
+    context.outbox.send(Command::TrainFirst { project, seconds: FIRST_SECONDS });
     *context.go = Some(PageName::Train);
 }

@@ -48,6 +48,7 @@ impl RunsPage {
             if self.opening != opening {
                 self.opening = opening;
                 self.chosen.clear();
+                self.details = Default::default();
             }
             let runs = &context.state.runs.list;
             self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));

@@ -11,6 +11,8 @@ pub struct Projects {
     pub listed: bool,
     /// The open one.
     pub open: Option<OpenProject>,
+    /// Openings so far; it outlives a restart of the engine, so that pages see each as a new one.
+    pub openings: u64,
 }
 
 /// The open project.
@@ -37,9 +39,12 @@ impl Projects {
                 }
             }
             Event::ProjectOpened { project, config, .. } => {
-                let opening = self.open.as_ref().map_or(1, |open| open.opening + 1);
-                self.open =
-                    Some(OpenProject { summary: project.clone(), config: (**config).clone(), opening });
+                self.openings += 1;
+                self.open = Some(OpenProject {
+                    summary: project.clone(),
+                    config: (**config).clone(),
+                    opening: self.openings,
+                });
             }
             Event::ProjectClosed => self.open = None,
             _ => {}

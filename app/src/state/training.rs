@@ -103,6 +103,11 @@ impl Training {
                 self.run = Some(run.clone());
             }
             Event::Training { events } => events.iter().for_each(|event| self.take(event)),
+            Event::TrainingState {
+                state: state @ (TrainingState::Idle | TrainingState::Preparing), ..
+            } => {
+                self.state = *state;
+            }
             Event::TrainingState { state, step, steps } => {
                 self.state = *state;
                 self.step = *step;

@@ -175,9 +175,12 @@ pub enum Command {
         #[serde(default)]
         stop_after: Option<u64>,
     },
-    /// Starts a run on the embedded stories that is made to end after about so long on the chosen device: the device is measured for
-    /// a moment, and size and steps are chosen by what it can do. Answered as `Train` is.
+    /// Makes a project, opens it, and starts a run on the embedded stories in it that is made to end after about so long on the chosen
+    /// device: the device is measured for a moment, and size and steps are chosen by what it can do. Answered by `ProjectOpened`
+    /// and as `Train` is.
     TrainFirst {
+        /// What people call the project.
+        project: String,
         /// Seconds of training.
         seconds: f64,
     },

@@ -53,6 +53,11 @@ pub fn without_gpu() -> String {
         .to_owned()
 }
 
+/// What a project's id ends with, so that two that are made at once differ: folders of one file system do by themselves.
+pub fn id_suffix() -> String {
+    String::new()
+}
+
 /// Threads that a computation may use.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

@@ -62,6 +62,11 @@ pub fn without_gpu() -> String {
     super::webgpu_advice::advice(&agent, secure, offered)
 }
 
+/// What a project's id ends with: another tab may have made a project of the same name that this one has not seen.
+pub fn id_suffix() -> String {
+    format!("-{:05x}", (js_sys::Math::random() * f64::from(0x10_0000)) as u32)
+}
+
 /// Threads that a computation may use: a module without shared memory has one.
 pub fn threads() -> usize {
     1

@@ -224,7 +224,7 @@ impl Run {
     }
 
     /// The run in a list of runs: one whose records cannot be read is listed as failed, with the reason.
-    pub(super) fn summary_or_error(&self) -> RunSummary {
+    pub(crate) fn summary_or_error(&self) -> RunSummary {
         self.summary().unwrap_or_else(|error| RunSummary {
             name: self.name(),
             state: RunState::Failed.word().to_owned(),

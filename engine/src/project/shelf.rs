@@ -10,7 +10,7 @@ pub use summary::summary;
 
 use super::{Project, archive};
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{self, files};
 use crate::protocol::ProjectSummary;
 use std::path::{Component, Path, PathBuf};
 
@@ -177,7 +177,7 @@ impl Shelf {
 
     /// A folder's name for a project, taken neither on the shelf nor in the trash.
     fn free_id(&self, name: &str) -> String {
-        let word = id_from_name(name);
+        let word = format!("{}{}", id_from_name(name), platform::id_suffix());
         let taken = |id: &str| {
             files::exists(&self.folder.join(id)) || files::exists(&self.folder.join(TRASH).join(id))
         };

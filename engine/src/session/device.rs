@@ -68,7 +68,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 }
             }
         };
-        let request = if summary.kind == "cpu" { "cpu".to_owned() } else { summary.request.clone() };
+        let request = match (summary.kind.as_str(), wish) {
+            ("cpu", _) => "cpu".to_owned(),
+            // So that a GPU which cannot be opened after all gives way to the CPU.
+            (_, "auto") => wish.to_owned(),
+            _ => summary.request.clone(),
+        };
         self.device = ChosenDevice { request, summary };
         self.desk.forget_decoders();
         self.outlet.answer(

@@ -85,19 +85,25 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Where the project's text comes from: its own documents, or what its latest run was given on a command line, or the
     /// embedded stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
+        let shelf = self.options.shelf.clone();
         let project = self.opened()?;
         let folder = project.documents_folder();
         let own = !list(&folder).is_empty();
         let given = &project.config.data;
         let paths = if own {
             vec![folder.display().to_string()]
-        } else if given.paths.iter().all(|path| files::exists(Path::new(path)) && Path::new(path) != folder) {
+        } else if given.paths.iter().all(|path| is_elsewhere(Path::new(path), &shelf)) {
             given.paths.clone()
         } else {
             Vec::new()
         };
         Ok(DataConfig { paths, ..given.clone() })
     }
+}
+
+/// A text that a command line named, and not the folder of a project: a copy reads its own or none.
+fn is_elsewhere(path: &Path, shelf: &Path) -> bool {
+    files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents")
 }
 
 /// The text files in a folder.

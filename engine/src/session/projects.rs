@@ -59,13 +59,27 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Ok(())
     }
 
-    pub(super) async fn create_project(&mut self, id: u64, name: &str) -> Result<()> {
+    /// Makes a project and opens it, with settings for its first run.
+    pub(super) async fn create_project(
+        &mut self,
+        id: u64,
+        name: &str,
+        config: Option<&RunConfig>,
+    ) -> Result<()> {
         let project = self.shelf.create(name)?;
         self.open_project(id, &project).await?;
+        if let Some(config) = config {
+            let open = self.opened()?;
+            open.config = config.clone();
+            let folder = open.project.folder().to_owned();
+            self.tell_opened(id, &folder)?;
+        }
         self.list_projects(id).await
     }
 
     pub(super) fn close_project(&mut self) {
+        // Whoever waits for a text learns that it ends here.
+        self.stop_writing(0);
         if let Some(open) = self.project.take() {
             platform::storage::unload(open.project.folder());
         }
@@ -110,7 +124,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
-        let tokenizer = self.tokenizer_summary()?;
+        // Damaged tokens are no reason to keep runs and documents shut.
+        let tokenizer = self.tokenizer_summary().unwrap_or_else(|error| {
+            self.outlet.notice(error.to_string());
+            None
+        });
         let open = self.opened()?;
         let runs = open.project.run_summaries()?;
         let project: ProjectSummary = shelf::summary(&open.id, folder);

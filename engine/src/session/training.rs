@@ -79,6 +79,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Trains a run to its end or to a stop.
     pub(super) async fn train(&mut self, job: Job) {
         let id = job.id;
+        self.current = None;
         let trained = self.prepare_and_follow(job).await;
         self.keep_files().await;
         match trained {
@@ -87,6 +88,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.outlet.finished(id);
             }
             Err(error) => {
+                // A run that was under way is shown as it stands: failed, with what it can be resumed from.
+                if let Some(run) = self.current.take() {
+                    self.outlet.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
+                }
                 self.outlet.failed(Some(id), &error);
                 self.say_state(TrainingState::Idle, 0, 0);
             }
@@ -129,10 +134,21 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         };
         let graphs = training_graphs(&config.model, &config.train)?;
         let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
-        let device = self.device.request.clone();
+        let optimizer = Optimizer::of(&config.train);
         let threads = self.options.threads;
-        let (mut executor, warning) =
-            Executor::open(&device, &graphs, Optimizer::of(&config.train), threads).await?;
+        // A run goes on where it began, bit for bit, as long as that device is there.
+        let pinned = match &run {
+            Some(run) => run.record()?.device.map(|device| device.request().to_owned()),
+            None => None,
+        };
+        let on_pinned = match &pinned {
+            Some(device) => Executor::open(device, &graphs, optimizer, threads).await.ok(),
+            None => None,
+        };
+        let (mut executor, warning) = match on_pinned {
+            Some(opened) => opened,
+            None => Executor::open(&self.device.request, &graphs, optimizer, threads).await?,
+        };
         if let Some(warning) = warning {
             self.outlet.notice(warning);
         }
@@ -147,6 +163,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 run
             }
         };
+        self.current = Some(run.clone());
         self.warn_of_full_storage(&run).await?;
         let mut control = Control::default();
         let options =
@@ -199,6 +216,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         control: &mut Control,
         prepared: &Prepared,
     ) -> Result<()> {
+        // The project and its text outlive a tab that is closed before the first checkpoint.
+        self.keep_files().await;
         let mut told = Told { events: Vec::new(), last: Instant::now() };
         loop {
             while let Some(request) = self.inbox.try_next() {
@@ -262,6 +281,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// While a run is held, texts are carried on; else the next request is waited for.
     async fn wait_paused(&mut self) {
         if self.desk.is_idle() {
+            self.keep_files().await;
             if let Some(request) = self.inbox.next().await {
                 self.inbox.put_back(request);
             }
@@ -335,6 +355,8 @@ fn urgent<Tell: Fn(Parcel<Report>)>(
     };
     match request.body.command {
         Command::Pause => control.paused = true,
+        Command::Continue => (control.paused, control.single) = (false, false),
+        Command::StepOnce => (control.paused, control.single) = (true, true),
         Command::StopTraining => control.stop.store(true, Ordering::Relaxed),
         _ => return Some(request),
     }
