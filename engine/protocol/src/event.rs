@@ -24,8 +24,7 @@ pub enum Event {
         /// Where projects are kept.
         storage: StorageSummary,
     },
-    /// Every second or so while work is going on, also from within long steps: the engine lives. Silence of many seconds means
-    /// that its worker died or its device hangs.
+    /// Every second or so while work is going on, between its pieces: the engine lives. A browser's page pings its worker besides.
     Heartbeat {
         /// What it is busy with, in a word; empty when idle.
         busy: String,

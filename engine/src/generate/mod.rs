@@ -43,6 +43,13 @@ impl Decoder {
         }
     }
 
+    /// Whether someone looks on: then no submission to a GPU exceeds about 8 ms.
+    pub fn set_interactive(&mut self, interactive: bool) {
+        if let Self::Gpu(decoder, _) = self {
+            decoder.set_interactive(interactive);
+        }
+    }
+
     /// Tokens to ask for at once while text streams.
     fn batch(&self) -> usize {
         match self {

@@ -301,6 +301,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let model = trainer.config().model.clone();
         let parameters = trainer.executor().state().await?.parameters;
         let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
+        decoder.set_interactive(self.visible);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
         let mut generation =
             super::writing::begin(&mut decoder, &prepared.tokenizer, &request.prompt, &config).await?;

@@ -103,6 +103,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 }
             },
         };
+        decoder.set_interactive(self.visible);
         let tokenizer = model.tokenizer.clone();
         let ids = prompt_tokens(&tokenizer, prompt)?;
         let mut decoding = DecodeStream::new(tokenizer.clone());
