@@ -61,7 +61,7 @@ struct Session<Tell> {
     visible: bool,
     /// The run that trains, or that failed last.
     current: Option<crate::project::Run>,
-    /// A project that could not be opened lasting: said once.
+    /// Where projects are kept, as last seen.
     storage: crate::protocol::StorageSummary,
 }
 
@@ -127,9 +127,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                     continue;
                 }
             };
-            let mut after = self.serve(request, None).await;
-            while let After::Train(job) = after {
-                after = After::Nothing;
+            if let After::Train(job) = self.serve(request, None).await {
                 self.train(job).await;
             }
         }
@@ -139,7 +137,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Serves one request. `live` is the run in training, where one is.
     async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
         let Parcel { body: Request { id, command }, bytes } = parcel;
-        self.outlet.begin(id, &command);
+        self.outlet.begin(&command);
         match self.answer(id, command, bytes, live).await {
             Ok(Answer::Done) => self.outlet.finished(id),
             Ok(Answer::Later) => {}

@@ -14,13 +14,9 @@ pub(super) async fn write(
     config: &GenerateConfig,
     show: &mut dyn FnMut(&Piece) -> Result<bool>,
 ) -> Result<Generated> {
-    let mut ids = tokenizer.encode(prompt)?;
+    let ids = tokenizer.encode_prompt(prompt)?;
     if ids.is_empty() {
-        // A model that separates documents knows how one begins; another needs something to go on.
-        match tokenizer.end_of_text() {
-            Some(id) => ids.push(id),
-            None => bail!("the prompt has no tokens; write one with --prompt"),
-        }
+        bail!("the prompt has no tokens; write one with --prompt");
     }
     let mut stream = tokenizer.decode_stream();
     let decode = |token: Option<u32>| match token {

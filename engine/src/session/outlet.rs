@@ -20,7 +20,7 @@ impl<Tell: Fn(Parcel<Report>)> Outlet<Tell> {
     }
 
     /// Notes what is being done.
-    pub(super) fn begin(&mut self, _request: u64, command: &Command) {
+    pub(super) fn begin(&mut self, command: &Command) {
         self.busy = match command {
             Command::TrainTokenizer { .. } | Command::CompareTokenizers { .. } => "training a tokenizer",
             Command::Measure { .. } | Command::Bench { .. } => "measuring",

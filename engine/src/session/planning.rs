@@ -54,7 +54,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             tokens_per_step: tokens_per_step(config),
             flops_by_scope: flops_by_scope(&graph),
             fits: self.device.room().holds(&needs),
-            run_seconds: self.foretold_seconds(config),
+            run_seconds: self.seconds_of(config, needs.flops_per_token),
         };
         self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
         Ok(())
@@ -62,10 +62,14 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations.
     pub(super) fn foretold_seconds(&self, config: &RunConfig) -> Option<f64> {
-        let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
         let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
+        self.seconds_of(config, needs.flops_per_token)
+    }
+
+    fn seconds_of(&self, config: &RunConfig, flops_per_token: f64) -> Option<f64> {
+        let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
         let tokens = (config.train.steps * tokens_per_step(config)) as f64;
-        Some(tokens * needs.flops_per_token / pace.flops_per_s.max(1.0))
+        Some(tokens * flops_per_token / pace.flops_per_s.max(1.0))
     }
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {

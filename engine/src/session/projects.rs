@@ -7,6 +7,7 @@ use crate::platform::{self, files};
 use crate::project::{Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, Parcel, ProjectSummary, Report, RunConfig, presets};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Longest `.glasshouse` file that is taken in.
 const LARGEST_ARCHIVE: u64 = 4 << 30;
@@ -20,7 +21,7 @@ pub(super) struct OpenProject {
     /// Documents, and the settings that they were read by.
     pub(super) survey: Option<(DataConfig, Survey)>,
     /// Tokenizer and tokens.
-    pub(super) prepared: Option<Prepared>,
+    pub(super) prepared: Option<Arc<Prepared>>,
     /// How often the text uses each token of the vocabulary, once it was counted.
     pub(super) counts: Option<Vec<u64>>,
     /// Tells other tabs and programs that the project is taken.
@@ -115,7 +116,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 project: opened,
                 config,
                 survey: None,
-                prepared,
+                prepared: prepared.map(Arc::new),
                 counts: None,
                 _lock: lock,
             });

@@ -10,6 +10,7 @@ use crate::protocol::{
 };
 use crate::tokenizer::Tokenizer;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Longest text that is cut into tokens for looking at, in characters.
 const LOOKED_AT: usize = 5_000;
@@ -33,7 +34,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let project = self.opened()?;
         config.model.vocabulary = prepared.tokenizer.vocabulary_size();
         project.config = config;
-        project.prepared = Some(prepared);
+        project.prepared = Some(Arc::new(prepared));
         project.counts = None;
         let summary = self.tokenizer_summary()?;
         let missing = || Error::Internal("a tokenizer that was just trained".to_owned());
@@ -66,7 +67,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     fn prepared(&mut self) -> Result<&Prepared> {
         let none =
             || Error::Refused("the project has no tokenizer yet; train one on the Tokenizer page".to_owned());
-        self.opened()?.prepared.as_ref().ok_or_else(none)
+        self.opened()?.prepared.as_deref().ok_or_else(none)
     }
 
     /// How often the text uses each token, counted once.

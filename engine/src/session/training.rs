@@ -10,7 +10,8 @@ use crate::model::training_graphs;
 use crate::platform;
 use crate::project::Run;
 use crate::protocol::{
-    Command, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunSummary, TrainEvent, TrainingState,
+    Command, DataConfig, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunSummary, TrainEvent,
+    TrainingState,
 };
 use crate::train::{Options, Progress, SampleRequest, Trainer};
 use std::sync::Arc;
@@ -66,6 +67,18 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Does what a command to hold, go on or end says; false for any other command.
+    fn obeys(&mut self, command: &Command) -> bool {
+        match command {
+            Command::Pause => self.paused = true,
+            Command::Continue => (self.paused, self.single) = (false, false),
+            Command::StepOnce => (self.paused, self.single) = (true, true),
+            Command::StopTraining => self.stop.store(true, Ordering::Relaxed),
+            _ => return false,
+        }
+        true
+    }
+
     fn state(&self) -> TrainingState {
         match (self.stopping(), self.paused) {
             (true, _) => TrainingState::Stopping,
@@ -109,8 +122,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let (config, prepared, run) = match job.what {
             What::Start(config) => {
                 let mut config = *config;
-                config.data = DataOf { own: self.data_config()?, wish: &config }.merged();
-                let prepared = self.prepare(job.id, &config)?;
+                config.data = DataConfig {
+                    validation: config.data.validation,
+                    corpus_bytes: config.data.corpus_bytes,
+                    ..self.data_config()?
+                };
+                let prepared = Arc::new(self.prepare(job.id, &config)?);
                 config.model.vocabulary = prepared.tokenizer.vocabulary_size();
                 config.device.clone_from(&self.device.request);
                 config.validate()?;
@@ -121,7 +138,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                     Some(name) => self.run_named(&name)?,
                     None => self.opened()?.project.latest_run()?,
                 };
-                (run.config()?, data::prepare::open(&run.data_folder()?)?, Some(run))
+                let folder = run.data_folder()?;
+                let known = self.opened()?.prepared.clone().filter(|prepared| prepared.folder == folder);
+                let prepared = match known {
+                    Some(prepared) => prepared,
+                    None => Arc::new(data::prepare::open(&folder)?),
+                };
+                (run.config()?, prepared, Some(run))
             }
         };
         self.adopt(&config, &prepared)?;
@@ -186,11 +209,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.
-    fn adopt(&mut self, config: &RunConfig, prepared: &Prepared) -> Result<()> {
-        let again = data::prepare::open(&prepared.folder)?;
+    fn adopt(&mut self, config: &RunConfig, prepared: &Arc<Prepared>) -> Result<()> {
         let project = self.opened()?;
-        project.prepared = Some(again);
-        project.counts = None;
+        if project.prepared.as_ref().is_none_or(|before| before.folder != prepared.folder) {
+            project.counts = None;
+        }
+        project.prepared = Some(prepared.clone());
         project.config = config.clone();
         Ok(())
     }
@@ -316,26 +340,18 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Pause, go on, one step, stop, changes and profiles.
     pub(super) async fn steer(&mut self, id: u64, command: &Command, live: Live<'_, '_>) -> Result<()> {
         let Live { trainer, control } = live;
-        match command {
-            Command::Pause => control.paused = true,
-            Command::Continue => {
-                control.paused = false;
-                control.single = false;
+        if !control.obeys(command) {
+            match command {
+                Command::ChangeTraining { learning_rate, steps } => {
+                    let event = trainer.change(*learning_rate, *steps).await?;
+                    self.outlet.answer(id, Event::Training { events: vec![event] });
+                }
+                Command::ProfileStep => {
+                    let profile = trainer.profile().await?;
+                    self.outlet.answer(id, profile);
+                }
+                _ => return Err(Error::Internal("not a command for a run".to_owned())),
             }
-            Command::StepOnce => {
-                control.paused = true;
-                control.single = true;
-            }
-            Command::StopTraining => control.stop.store(true, Ordering::Relaxed),
-            Command::ChangeTraining { learning_rate, steps } => {
-                let event = trainer.change(*learning_rate, *steps).await?;
-                self.outlet.answer(id, Event::Training { events: vec![event] });
-            }
-            Command::ProfileStep => {
-                let profile = trainer.profile().await?;
-                self.outlet.answer(id, profile);
-            }
-            _ => return Err(Error::Internal("not a command for a run".to_owned())),
         }
         let steps = trainer.config().train.steps;
         self.outlet.answer(id, Event::TrainingState { state: control.state(), step: trainer.step(), steps });
@@ -343,7 +359,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 }
 
-/// What is answered in the midst of a step: requests to hold and to end. Everything else waits for its end.
+/// What is answered in the midst of a step: requests to hold, to go on and to end. Everything else waits for its end.
 fn urgent<Tell: Fn(Parcel<Report>)>(
     request: Option<Parcel<Request>>,
     control: &mut Control,
@@ -354,12 +370,8 @@ fn urgent<Tell: Fn(Parcel<Report>)>(
         control.stop.store(true, Ordering::Relaxed);
         return None;
     };
-    match request.body.command {
-        Command::Pause => control.paused = true,
-        Command::Continue => (control.paused, control.single) = (false, false),
-        Command::StepOnce => (control.paused, control.single) = (true, true),
-        Command::StopTraining => control.stop.store(true, Ordering::Relaxed),
-        _ => return Some(request),
+    if !control.obeys(&request.body.command) {
+        return Some(request);
     }
     let id = request.body.id;
     outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
@@ -379,21 +391,5 @@ impl Told {
             outlet.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
         }
         self.last = Instant::now();
-    }
-}
-
-/// The project's text with what the run wishes of it.
-struct DataOf<'run> {
-    own: crate::protocol::DataConfig,
-    wish: &'run RunConfig,
-}
-
-impl DataOf<'_> {
-    fn merged(self) -> crate::protocol::DataConfig {
-        crate::protocol::DataConfig {
-            validation: self.wish.data.validation,
-            corpus_bytes: self.wish.data.corpus_bytes,
-            ..self.own
-        }
     }
 }

@@ -283,21 +283,18 @@ pub(super) async fn begin<'text>(
     Generation::start(decoder, &ids, config, tokenizer.end_of_text(), decode).await
 }
 
-/// The prompt's tokens; an empty one begins where a document begins.
+/// The prompt's tokens, or why there are none.
 fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
-    let mut ids = tokenizer.encode(prompt)?;
-    if ids.is_empty() {
-        let empty = || {
-            let lost: String = tokenizer.unknown_characters(prompt).into_iter().collect();
-            Error::Refused(if lost.is_empty() {
-                "the prompt is empty; write a few letters for the model to go on from".to_owned()
-            } else {
-                format!("the vocabulary has none of the prompt's characters ({lost}); write others")
-            })
-        };
-        ids.push(tokenizer.end_of_text().ok_or_else(empty)?);
+    let ids = tokenizer.encode_prompt(prompt)?;
+    if !ids.is_empty() {
+        return Ok(ids);
     }
-    Ok(ids)
+    let lost: String = tokenizer.unknown_characters(prompt).into_iter().collect();
+    Err(Error::Refused(if lost.is_empty() {
+        "the prompt is empty; write a few letters for the model to go on from".to_owned()
+    } else {
+        format!("the vocabulary has none of the prompt's characters ({lost}); write others")
+    }))
 }
 
 fn written(

@@ -145,6 +145,16 @@ impl Tokenizer {
         Ok(self.encode_many(&[text])?.pop().unwrap_or_default())
     }
 
+    /// A prompt's tokens: an empty one begins where a document begins, as far as the vocabulary separates documents. Nothing
+    /// where it does not, or has none of the prompt's characters.
+    pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
+        let mut ids = self.encode(prompt)?;
+        if ids.is_empty() {
+            ids.extend(self.end_of_text);
+        }
+        Ok(ids)
+    }
+
     /// The tokens of each text, on all cores.
     pub fn encode_many(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>> {
         let pieces: Vec<(usize, &str)> = texts
