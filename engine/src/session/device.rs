@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::error::{Error, Result};
+use crate::executor::{DeviceDescription, DeviceKind};
 use crate::gpu::{self, AdapterReport};
 use crate::plan::fit::Room;
 use crate::plan::lower::Target;
@@ -112,6 +113,25 @@ fn cpu(why: String) -> DeviceSummary {
         memory: platform::available_memory(),
         binding: None,
         timestamps: true,
+    }
+}
+
+/// The device of a run that goes on where it began, where that is not the chosen one.
+pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
+    let kind = match (description.kind, description.software) {
+        (DeviceKind::Gpu, false) => "gpu",
+        (DeviceKind::Gpu, true) => "software",
+        _ => "cpu",
+    };
+    DeviceSummary {
+        request: description.request().to_owned(),
+        name: if kind == "cpu" { "CPU".to_owned() } else { description.name.clone() },
+        kind: kind.to_owned(),
+        details: description.to_string(),
+        why: "this run began on it and goes on bit for bit".to_owned(),
+        memory: None,
+        binding: None,
+        timestamps: kind == "cpu",
     }
 }
 

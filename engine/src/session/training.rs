@@ -1,6 +1,6 @@
 //! A run in training: groups of steps, and everything else between them.
 
-use super::{After, Session};
+use super::{After, Session, device};
 use crate::data::{self, Batches, Prepared};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
@@ -168,10 +168,15 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Some(device) => Executor::open(device, &graphs, optimizer, threads).await.ok(),
             None => None,
         };
+        let is_pinned = on_pinned.is_some();
         let (mut executor, warning) = match on_pinned {
             Some(opened) => opened,
             None => Executor::open(&self.device.request, &graphs, optimizer, threads).await?,
         };
+        let chosen = self.device.summary.clone();
+        let description = executor.describe();
+        let is_chosen = !is_pinned || description.request() == chosen.request;
+        let device = if is_chosen { chosen } else { device::of_run(&description) };
         if let Some(warning) = warning {
             self.outlet.notice(warning);
         }
@@ -199,7 +204,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         trainer.set_group_seconds(GROUP);
         let began = Event::TrainingBegan {
             run: trainer.run().summary()?,
-            device: self.device.summary.clone(),
+            device,
             step: trainer.step(),
             foretold_seconds: foretold,
         };
