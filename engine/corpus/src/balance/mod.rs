@@ -1,0 +1,1 @@
+//! What a corpus is made of, and in which shares it is trained on.

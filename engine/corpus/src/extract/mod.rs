@@ -1,0 +1,1 @@
+//! Prose from what is not plain text: web pages and wikitext.

@@ -1,0 +1,115 @@
+//! The file system that documents come from and results go to.
+
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// A file opened for reading.
+pub trait Input: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Input for T {}
+
+/// What stands at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A folder.
+    Folder,
+    /// A file of so many bytes.
+    File(u64),
+    /// Neither: a socket, a device, a link that leads nowhere.
+    Other,
+}
+
+/// A file system: the operating system's, or a browser's files in memory.
+pub trait Files: Sync {
+    /// What stands there; links are followed.
+    ///
+    /// # Errors
+    /// Nothing stands there, or it may not be looked at.
+    fn place(&self, path: &Path) -> io::Result<Place>;
+
+    /// Whether it is a symbolic link.
+    fn is_link(&self, path: &Path) -> bool;
+
+    /// The paths in a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// It is no folder or may not be read.
+    fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Input>>;
+
+    /// Makes or empties a file for writing; the folder around it exists.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>>;
+
+    /// Makes a folder and those around it.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames a file within its folder; a file of that name is replaced.
+    ///
+    /// # Errors
+    /// It cannot be done.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// It cannot be done.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// The operating system's files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemFiles;
+
+impl Files for SystemFiles {
+    fn place(&self, path: &Path) -> io::Result<Place> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(if metadata.is_dir() {
+            Place::Folder
+        } else if metadata.is_file() {
+            Place::File(metadata.len())
+        } else {
+            Place::Other
+        })
+    }
+
+    fn is_link(&self, path: &Path) -> bool {
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink())
+    }
+
+    fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+        let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(std::fs::File::open(path)?))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
+        Ok(Box::new(std::fs::File::create(path)?))
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+}

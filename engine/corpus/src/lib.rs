@@ -1,0 +1,28 @@
+//! The data bench: raw documents in, clean text out, and for everything that was taken away the rule that took it.
+//!
+//! ```text
+//! files ─ read ─► Document ─ extract ─ repair ─ rules ─ personal ─ duplicates ─ balance ─► kept.jsonl
+//!                                       │        │         │           │           │
+//!                                       └────────┴─────────┴───────────┴───────────┴────► dropped.jsonl, report
+//! ```
+//!
+//! A crate of its own, so that it builds and is tested in seconds without the executors, and because nothing in it knows
+//! of models. It reads through [`Files`] alone: the operating system's natively, files in memory in a browser.
+//! Everything is a pure function of recipe and input: the number of cores never changes a byte of the output.
+
+pub mod balance;
+pub mod catalogue;
+pub mod document;
+pub mod duplicates;
+pub mod error;
+pub mod extract;
+pub mod files;
+pub mod personal;
+pub mod read;
+pub mod repair;
+pub mod report;
+pub mod rules;
+
+pub use document::{Document, Kind};
+pub use error::{Error, Result};
+pub use files::{Files, SystemFiles};

@@ -1,0 +1,1 @@
+//! Personal data and secrets: found, counted, and replaced before anything is written.

@@ -1,0 +1,1 @@
+//! Repair of text: Unicode, mis-decoded bytes, control characters, white space.
