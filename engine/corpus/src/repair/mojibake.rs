@@ -1,0 +1,201 @@
+//! UTF-8 that was read as Latin-1 or Windows-1252: `Ã©` for `é`, `â€™` for `’`, `ä¸­` for `中`.
+//!
+//! A sequence is decoded anew where its characters, written as Windows-1252 bytes (Latin-1 where that has none, as the WHATWG
+//! decoder does), are one character of UTF-8, and where nobody would have written it: that is what [`is_implausible`] judges by
+//! the kinds of its characters, after the observation of ftfy (Speer 2019) that mojibake mixes accented capitals with symbols.
+//! Sequences that could be meant (`É”` ends a quotation) are decoded only in texts that hold several of the other sort.
+
+/// How many sequences that nobody writes a text must hold before those that somebody might are taken for mojibake too.
+const EVIDENCE: usize = 2;
+
+/// How often a text can have been misread by accident. One that asks for more was made to cost time, and stays as it is.
+const DEPTH: usize = 12;
+
+/// Decodes what is mojibake, however often it was misread, adding the number of characters made to `count`; `None` where
+/// there is none.
+pub(super) fn decode(text: &str, count: &mut u64) -> Option<String> {
+    let mut made = 0;
+    let mut result = decode_once(text, &mut made)?;
+    for _ in 1..DEPTH {
+        let Some(better) = decode_once(&result, &mut made) else {
+            *count += made;
+            return Some(result);
+        };
+        result = better;
+    }
+    None
+}
+
+/// Decodes what was misread last.
+fn decode_once(text: &str, count: &mut u64) -> Option<String> {
+    let mut certain = 0;
+    let mut likely = 0;
+    for found in Sequences::new(text) {
+        if found.implausible {
+            certain += 1;
+        } else {
+            likely += 1;
+        }
+    }
+    if certain == 0 {
+        return None;
+    }
+    let all = certain >= EVIDENCE;
+    let mut result = String::with_capacity(text.len());
+    let mut copied = 0;
+    for found in Sequences::new(text).filter(|found| all || found.implausible) {
+        result.push_str(text.get(copied..found.start)?);
+        result.push(found.character);
+        copied = found.end;
+    }
+    result.push_str(text.get(copied..)?);
+    *count += certain as u64 + if all { likely } else { 0 };
+    Some(result)
+}
+
+/// A run of characters whose bytes are one character of UTF-8.
+struct Sequence {
+    /// Where it starts in the text, in bytes.
+    start: usize,
+    /// Where it ends.
+    end: usize,
+    /// What it should have been.
+    character: char,
+    /// Whether nobody would have written it so.
+    implausible: bool,
+}
+
+/// All sequences of a text, from left to right.
+struct Sequences<'a> {
+    text: &'a str,
+    position: usize,
+    /// Where the last sequence ended, and how many followed one another without a gap up to there.
+    chain: (usize, usize),
+}
+
+impl<'a> Sequences<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, position: 0, chain: (usize::MAX, 0) }
+    }
+
+    /// The sequence that starts at a byte, if one does.
+    fn sequence_at(&self, start: usize) -> Option<Sequence> {
+        let mut characters = self.text.get(start..)?.chars();
+        let lead = characters.next()?;
+        let length = match byte_of(lead)? {
+            0xC2..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0..=0xF4 => 4,
+            _ => return None,
+        };
+        let mut bytes = [byte_of(lead)?, 0, 0, 0];
+        let mut end = start + lead.len_utf8();
+        let mut strange = false;
+        for slot in bytes.get_mut(1..length)? {
+            let character = characters.next()?;
+            *slot = byte_of(character)?;
+            end += character.len_utf8();
+            strange |= !is_punctuation(character);
+        }
+        let character = std::str::from_utf8(bytes.get(..length)?).ok()?.chars().next()?;
+        if matches!(character, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..) {
+            return None;
+        }
+        let before = self.text.get(..start)?.chars().next_back();
+        let second = self.text.get(start + lead.len_utf8()..)?.chars().next()?;
+        let implausible = is_implausible(before, second, character, strange);
+        Some(Sequence { start, end, character, implausible })
+    }
+
+    /// How many sequences follow one another from here without a gap, counted up to three.
+    fn followers(&self, mut position: usize) -> usize {
+        let mut count = 0;
+        while count < 3 {
+            let Some(next) = self.sequence_at(position) else { break };
+            position = next.end;
+            count += 1;
+        }
+        count
+    }
+}
+
+impl Iterator for Sequences<'_> {
+    type Item = Sequence;
+
+    fn next(&mut self) -> Option<Sequence> {
+        let bytes = self.text.as_bytes();
+        loop {
+            // The characters that can lead, `Â` to `ô`, are all written with this first byte.
+            let start = self.position + memchr::memchr(0xC3, bytes.get(self.position..)?)?;
+            self.position = start + 2;
+            if !bytes.get(start + 1).is_some_and(|byte| (0x82..=0xB4).contains(byte)) {
+                continue;
+            }
+            let Some(mut found) = self.sequence_at(start) else { continue };
+            self.position = found.end;
+            // Three in a row, as in `Ð¿Ñ€Ð¸` or `ä¸­æ–‡å­—`, are no accident whatever they decode to.
+            let run = if self.chain.0 == start { self.chain.1 + 1 } else { 1 };
+            self.chain = (found.end, run);
+            found.implausible = found.implausible || run >= 3 || run + self.followers(found.end) >= 3;
+            return Some(found);
+        }
+    }
+}
+
+/// Whether nobody would write this sequence: the character before it, its second character, what it decodes to, and whether
+/// it holds a character that is not everyday punctuation.
+fn is_implausible(before: Option<char>, second: char, decoded: char, strange: bool) -> bool {
+    match decoded {
+        // `Â` and `Ã` before a symbol. After a capital they may end a word in capitals that a mark follows: `MAÇÃ®`.
+        '\u{80}'..='\u{FF}' => {
+            let marked = matches!(second, '®' | '©' | '™' | '²' | '³' | '¹' | 'º' | 'ª');
+            strange && !(marked && before.is_some_and(char::is_uppercase))
+        }
+        // Punctuation, currency, letterlike and other signs: `â€”`, `â‚¬`, `â„¢`, and a byte order mark.
+        '\u{2000}'..='\u{2BFF}' | '\u{FEFF}' => strange,
+        // Emoji and their kin: `ðŸ˜€`.
+        '\u{1F000}'..='\u{1FAFF}' => strange,
+        _ => false,
+    }
+}
+
+/// Whether a character that Windows-1252 has in its upper half stands beside words in ordinary text, so that a capital letter
+/// before it proves nothing.
+fn is_punctuation(character: char) -> bool {
+    matches!(character, '‘' | '’' | '“' | '”' | '‚' | '„' | '‹' | '›' | '«' | '»' | '–' | '—' | '…' | '·' | '\u{A0}')
+}
+
+/// The byte that stands for a character in Windows-1252, or in Latin-1 where that leaves the byte open; from 0x80 on.
+fn byte_of(character: char) -> Option<u8> {
+    Some(match character {
+        '\u{80}'..='\u{FF}' => u8::try_from(u32::from(character)).ok()?,
+        '€' => 0x80,
+        '‚' => 0x82,
+        'ƒ' => 0x83,
+        '„' => 0x84,
+        '…' => 0x85,
+        '†' => 0x86,
+        '‡' => 0x87,
+        'ˆ' => 0x88,
+        '‰' => 0x89,
+        'Š' => 0x8A,
+        '‹' => 0x8B,
+        'Œ' => 0x8C,
+        'Ž' => 0x8E,
+        '‘' => 0x91,
+        '’' => 0x92,
+        '“' => 0x93,
+        '”' => 0x94,
+        '•' => 0x95,
+        '–' => 0x96,
+        '—' => 0x97,
+        '˜' => 0x98,
+        '™' => 0x99,
+        'š' => 0x9A,
+        '›' => 0x9B,
+        'œ' => 0x9C,
+        'ž' => 0x9E,
+        'Ÿ' => 0x9F,
+        _ => return None,
+    })
+}

@@ -1,0 +1,202 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn repaired(text: &str) -> String {
+    repair(text, &Settings::default()).0.into_owned()
+}
+
+/// Reads a text's UTF-8 as Windows-1252, with Latin-1 where that leaves a byte open: how mojibake is made.
+fn misread(text: &str) -> String {
+    encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned()
+}
+
+/// The same, as Latin-1.
+fn misread_as_latin(text: &str) -> String {
+    text.bytes().map(char::from).collect()
+}
+
+#[test]
+fn text_in_order_is_borrowed() {
+    for text in ["", "One line.", "Two\n\nparagraphs of text.", "Ein Gruß aus Köln.", "Привет, мир.", "日本語"] {
+        let (result, counts) = repair(text, &Settings::default());
+        assert!(matches!(result, Cow::Borrowed(_)), "{text}");
+        assert_eq!(result, text);
+        assert_eq!(counts.characters, text.chars().count() as u64);
+    }
+}
+
+#[test]
+fn mojibake_of_many_languages_is_read_again() {
+    let texts = [
+        "The café’s menu — “crème brûlée” — costs €9.50…",
+        "Größe, Straße, Übermut und „Anführung“.",
+        "Zażółć gęślą jaźń, a pan łyknął łódź.",
+        "Příliš žluťoučký kůň úpěl ďábelské ódy.",
+        "Съешь же ещё этих мягких французских булок.",
+        "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.",
+        "我能吞下玻璃而不伤身体。",
+        "いろはにほへと ちりぬるを",
+        "A smile 😀 and a rocket 🚀.",
+        "5 µm, ½ cup, 20 °C ± 2 °C, © 2024",
+    ];
+    for text in texts {
+        let expected = repaired(text);
+        assert_eq!(repaired(&misread(text)), expected);
+        assert_eq!(repaired(&misread_as_latin(text)), expected);
+        assert_eq!(repaired(&misread(&misread(text))), expected);
+        assert!(repair(&misread(text), &Settings::default()).1.mojibake > 0);
+    }
+}
+
+#[test]
+fn what_somebody_may_have_written_stays() {
+    let texts = [
+        "Er sagte: „Das macht Spaß“, und ging.",
+        "Au CAFÉ” — non, au « CAFÉ».",
+        "“café”—which is French",
+        "NESCAFÉ® and CAFÉ™ are marks",
+        "an area of 5 Å², a volume of 7 Å³",
+        "IRMÃ e MAÇÃ” em maiúsculas; SÃO PAULO",
+        "À côté, À… là-bas",
+        "¿Qué? ¡Olé! «Sí»",
+    ];
+    for text in texts {
+        assert_eq!(repair(text, &Settings::default()).1.mojibake, 0, "{text}");
+    }
+}
+
+#[test]
+fn ambiguous_sequences_follow_the_evidence() {
+    assert_eq!(repaired("SpaÃŸ mit Ã¼blen Ã–l"), "Spaß mit üblen Öl");
+    assert_eq!(repaired("Ã–l"), "Ã–l");
+}
+
+#[test]
+fn controls_and_invisible_characters_go() {
+    let (text, counts) = repair("\u{FEFF}a\0b\u{200B}c\u{AD}d\u{202E}e\u{7F}f\u{9A}g\u{FFFE}", &Settings::default());
+    assert_eq!(text, "abcdefg");
+    assert_eq!((counts.controls, counts.invisible), (4, 4));
+}
+
+#[test]
+fn joiners_stay_where_they_join() {
+    assert_eq!(repaired("می\u{200C}خواهم"), "می\u{200C}خواهم");
+    assert_eq!(repaired("👩\u{200D}🔬"), "👩\u{200D}🔬");
+    assert_eq!(repaired("wa\u{200D}ter \u{200C}mark"), "water mark");
+}
+
+#[test]
+fn lines_and_spaces() {
+    let (text, counts) = repair("\r\n\n  a  b\u{A0}\u{3000}c \t\r\n\r\n\r\nd\rd\u{2028}\te\t\tf\n\n ", &Settings::default());
+    assert_eq!(text, "  a b c\n\nd\nd\n\te f");
+    assert_eq!(counts.line_endings, 6);
+}
+
+#[test]
+fn each_rule_can_be_switched_off() {
+    let text = "Ã© Ã© e\u{301}\0\u{200B} \u{A0}x \r\n\n\n\n\ty";
+    let none = Settings {
+        mojibake: false,
+        compose: false,
+        controls: false,
+        invisible: false,
+        line_endings: false,
+        line_ends: false,
+        blank_lines: false,
+        spaces: false,
+    };
+    assert_eq!(repair(text, &none).0, text);
+    let cases = [
+        (Settings { mojibake: true, ..none.clone() }, "é é e\u{301}\0\u{200B} \u{A0}x \r\n\n\n\n\ty"),
+        (Settings { compose: true, ..none.clone() }, "Ã© Ã© é\0\u{200B} \u{A0}x \r\n\n\n\n\ty"),
+        (Settings { controls: true, ..none.clone() }, "Ã© Ã© e\u{301}\u{200B} \u{A0}x \r\n\n\n\n\ty"),
+        (Settings { invisible: true, ..none.clone() }, "Ã© Ã© e\u{301}\0 \u{A0}x \r\n\n\n\n\ty"),
+        (Settings { line_endings: true, ..none.clone() }, "Ã© Ã© e\u{301}\0\u{200B} \u{A0}x \n\n\n\n\ty"),
+        (Settings { spaces: true, ..none.clone() }, "Ã© Ã© e\u{301}\0\u{200B} x \r\n\n\n\n\ty"),
+    ];
+    for (settings, expected) in cases {
+        assert_eq!(repair(text, &settings).0, expected, "{settings:?}");
+    }
+    let lines = "a  \n\n\n\nb";
+    assert_eq!(repair(lines, &Settings { line_ends: true, ..none.clone() }).0, "a\n\n\n\nb");
+    assert_eq!(repair(lines, &Settings { blank_lines: true, ..none.clone() }).0, "a  \n\nb");
+}
+
+#[test]
+fn code_keeps_its_spaces() {
+    let code = "let a  = 1;   // Ã© Ã©\r\n\r\n\r\n\tlet b = \"\u{202E}\";\n";
+    let (text, _) = repair(code, &Settings::default().for_code());
+    assert_eq!(text, "let a  = 1;   // Ã© Ã©\n\n\n\tlet b = \"\";\n");
+}
+
+#[test]
+fn text_made_to_need_endless_rounds_is_left_alone() {
+    // Each decoding brings out the last half of the next, as deep as the text is long.
+    let deep = |levels: usize| format!("{}â‚¬{}", "ââ".repeat(levels), "š¬".repeat(levels));
+    assert_eq!(repaired(&deep(2)), "€");
+    for text in [deep(200_000), format!("{}©", "Â".repeat(500_000))] {
+        assert_eq!(repaired(&text), text);
+    }
+    // Here each round's white space and invisible characters hold the next one back.
+    let mut text = "‹".to_owned();
+    for _ in 0..50 {
+        text = format!("â€Ââ€{text}¹");
+    }
+    let once = repaired(&text);
+    assert_eq!(repaired(&once), once);
+}
+
+#[test]
+fn replacement_characters_are_counted() {
+    let (_, counts) = repair("a\u{FFFD}b\u{FFFD}", &Settings::default());
+    assert_eq!(counts.replacements, 2);
+    assert!((counts.replacement_share() - 0.5).abs() < 1e-12);
+}
+
+fn messy() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => "[a-zA-Z ,.]{0,6}",
+        3 => prop::sample::select(vec![
+            "\r", "\n", "\r\n", " ", "\t", "\u{A0}", "\u{AD}", "\u{200B}", "\u{200D}", "\u{200C}", "\u{FEFF}", "\0", "\u{85}",
+            "\u{80}", "\u{99}", "Ã", "Â", "â", "€", "™", "©", "ð", "Ÿ", "˜", "e\u{301}", "\u{303}", "A", "É", "”", "\u{2028}", "Å",
+            "¿", "ï", "»", "👩", "ی",
+        ]).prop_map(str::to_owned),
+        2 => "\\PC{0,4}".prop_map(|text| misread(&text)),
+        1 => "\\PC{0,3}".prop_map(|text| misread(&misread_as_latin(&text))),
+        1 => any::<char>().prop_map(|character| character.to_string()),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn repairing_twice_is_repairing_once(text in messy(), switches in any::<u8>()) {
+        let on = |bit: u8| switches & (1 << bit) == 0;
+        let settings = Settings {
+            mojibake: on(0),
+            compose: on(1),
+            controls: on(2),
+            invisible: on(3),
+            line_endings: on(4),
+            line_ends: on(5),
+            blank_lines: on(6),
+            spaces: on(7),
+        };
+        let once = repair(&text, &settings).0.into_owned();
+        let (twice, counts) = repair(&once, &settings);
+        prop_assert_eq!(&*twice, once.as_str());
+        prop_assert_eq!(counts.mojibake + counts.controls + counts.invisible + counts.composed, 0);
+    }
+
+    #[test]
+    fn repaired_text_is_in_order(text in messy()) {
+        let result = repaired(&text);
+        let gone = ['\r', '\0', '\u{AD}', '\u{200B}', '\u{85}', '\u{A0}'];
+        prop_assert!(!result.contains(gone));
+        prop_assert!(!result.contains("\n\n\n") && !result.contains(" \n"));
+        prop_assert!(unicode_normalization::is_nfc(&result));
+    }
+}

@@ -1,0 +1,214 @@
+//! Control and invisible characters, line endings and white space, in one pass over the text.
+
+use super::{Counts, Settings};
+
+/// What a character is to this pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Ordinary,
+    Space,
+    LineEnd,
+    Control,
+    Invisible,
+    /// Joins letters in some scripts and people in emoji; invisible elsewhere.
+    Joiner,
+}
+
+/// Tidies a text; `None` where it is in order.
+pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
+    if is_tidy(text.as_bytes()) {
+        return None;
+    }
+    let mut pass = Pass {
+        settings,
+        counts: Counts::default(),
+        result: String::with_capacity(text.len()),
+        space: String::new(),
+        lines: 0,
+        removed: 0,
+        line_is_empty: true,
+    };
+    pass.run(text);
+    if pass.result == text {
+        return None;
+    }
+    let done = pass.counts;
+    counts.add(&done);
+    counts.white_space += pass.removed as u64;
+    Some(pass.result)
+}
+
+/// Whether there is certainly nothing to do: ASCII letters and punctuation, single spaces, at most one blank line.
+/// Characters outside ASCII are let through where their first bytes hold nothing that this pass touches.
+fn is_tidy(bytes: &[u8]) -> bool {
+    // Both before the text and after it there is something like a blank line: white space there is untidy.
+    let mut before = b'\n';
+    let mut blank = 2;
+    for &byte in bytes {
+        match byte {
+            b'\n' => {
+                blank += 1;
+                if before == b' ' || blank > 2 {
+                    return false;
+                }
+            }
+            b' ' => {
+                if before == b' ' || before == b'\n' {
+                    return false;
+                }
+            }
+            0..=0x1F | 0x7F => return false,
+            // Latin-1's controls and no-break space, Arabic and Mongolian marks, general punctuation and spaces, private and
+            // special code points, tags. General punctuation holds dashes and quotation marks too: those texts take the pass.
+            0xC2 | 0xD8 | 0xE1 | 0xE2 | 0xE3 | 0xEF | 0xF0..=0xF4 => return false,
+            _ => blank = 0,
+        }
+        before = byte;
+    }
+    bytes.is_empty() || !matches!(before, b' ' | b'\n')
+}
+
+struct Pass<'a> {
+    settings: &'a Settings,
+    counts: Counts,
+    result: String,
+    /// White space since the last character of the line, to be written once it is known what follows.
+    space: String,
+    /// Line ends since the last character, to be written likewise.
+    lines: usize,
+    /// Bytes of white space left out.
+    removed: usize,
+    /// Whether the line has no character yet, so that white space indents.
+    line_is_empty: bool,
+}
+
+impl Pass<'_> {
+    fn run(&mut self, text: &str) {
+        let mut rest = text;
+        let mut before = None;
+        loop {
+            let plain = rest.bytes().position(|byte| !(0x21..=0x7E).contains(&byte)).unwrap_or(rest.len());
+            let (word, tail) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+            if !word.is_empty() {
+                self.write(word);
+                before = word.chars().next_back();
+            }
+            let mut characters = tail.chars();
+            let Some(character) = characters.next() else { break };
+            rest = characters.as_str();
+            match class(character) {
+                Class::Space => self.space(character),
+                Class::LineEnd => rest = self.line_end(character, rest),
+                Class::Control if self.settings.controls => {
+                    self.counts.controls += 1;
+                    continue;
+                }
+                Class::Invisible if self.settings.invisible => {
+                    self.counts.invisible += 1;
+                    continue;
+                }
+                Class::Joiner if self.settings.invisible && !joins(before, rest.chars().next()) => {
+                    self.counts.invisible += 1;
+                    continue;
+                }
+                _ => self.write(character.encode_utf8(&mut [0; 4])),
+            }
+            before = Some(character);
+        }
+        let (blank_lines, line_ends) = (self.settings.blank_lines, self.settings.line_ends);
+        if blank_lines {
+            self.removed += self.lines;
+            self.lines = 0;
+        }
+        if line_ends {
+            self.removed += self.space.len();
+            self.space.clear();
+        }
+        if self.lines > 0 || !self.space.is_empty() {
+            self.flush();
+        }
+    }
+
+    fn space(&mut self, character: char) {
+        if self.settings.spaces && character != '\t' {
+            self.space.push(' ');
+            self.removed += character.len_utf8() - 1;
+        } else {
+            self.space.push(character);
+        }
+    }
+
+    /// Takes a line ending; gives back what follows it.
+    fn line_end<'t>(&mut self, character: char, rest: &'t str) -> &'t str {
+        if character != '\n' && !self.settings.line_endings {
+            // As it is: an ordinary character, with a line feed that may belong to it left for the next turn.
+            self.write(character.encode_utf8(&mut [0; 4]));
+            return rest;
+        }
+        let rest = if character == '\r' { rest.strip_prefix('\n').unwrap_or(rest) } else { rest };
+        self.counts.line_endings += u64::from(character != '\n');
+        if self.settings.line_ends {
+            self.removed += self.space.len();
+            self.space.clear();
+        } else if !self.space.is_empty() {
+            self.flush();
+        }
+        self.lines += 1;
+        self.line_is_empty = true;
+        rest
+    }
+
+    /// Writes the line ends and white space that were held back.
+    fn flush(&mut self) {
+        if self.lines > 0 {
+            let kept = match (self.settings.blank_lines, self.result.is_empty()) {
+                (false, _) => self.lines,
+                (true, true) => 0,
+                (true, false) => self.lines.min(2),
+            };
+            self.removed += self.lines - kept;
+            self.result.extend(std::iter::repeat_n('\n', kept));
+            self.lines = 0;
+        }
+        if !self.space.is_empty() {
+            if self.settings.spaces && !self.line_is_empty {
+                self.result.push(' ');
+                self.removed += self.space.len() - 1;
+            } else {
+                self.result.push_str(&self.space);
+            }
+            self.space.clear();
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.lines > 0 || !self.space.is_empty() {
+            self.flush();
+        }
+        self.result.push_str(text);
+        self.line_is_empty = false;
+    }
+}
+
+/// Whether a joiner between these joins anything: letters of scripts that use it, and emoji, are outside ASCII.
+fn joins(before: Option<char>, after: Option<char>) -> bool {
+    let joinable = |character: Option<char>| {
+        character.is_some_and(|character| !character.is_ascii() && class(character) == Class::Ordinary)
+    };
+    joinable(before) && joinable(after)
+}
+
+fn class(character: char) -> Class {
+    match character {
+        ' '..='~' if character != ' ' => Class::Ordinary,
+        ' ' | '\t' => Class::Space,
+        '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Class::LineEnd,
+        '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{FDD0}'..='\u{FDEF}' | '\u{FFF9}'..='\u{FFFB}' => Class::Control,
+        '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => Class::Space,
+        '\u{200C}' | '\u{200D}' => Class::Joiner,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' => Class::Invisible,
+        '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}' => Class::Invisible,
+        _ if u32::from(character) & 0xFFFE == 0xFFFE => Class::Control,
+        _ => Class::Ordinary,
+    }
+}
