@@ -162,7 +162,23 @@ fn is_implausible(before: Option<char>, second: char, decoded: char, strange: bo
 /// Whether a character that Windows-1252 has in its upper half stands beside words in ordinary text, so that a capital letter
 /// before it proves nothing.
 fn is_punctuation(character: char) -> bool {
-    matches!(character, '‘' | '’' | '“' | '”' | '‚' | '„' | '‹' | '›' | '«' | '»' | '–' | '—' | '…' | '·' | '\u{A0}')
+    matches!(
+        character,
+        '‘' | '’'
+            | '“'
+            | '”'
+            | '‚'
+            | '„'
+            | '‹'
+            | '›'
+            | '«'
+            | '»'
+            | '–'
+            | '—'
+            | '…'
+            | '·'
+            | '\u{A0}'
+    )
 }
 
 /// The byte that stands for a character in Windows-1252, or in Latin-1 where that leaves the byte open; from 0x80 on.

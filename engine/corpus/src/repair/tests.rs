@@ -18,7 +18,9 @@ fn misread_as_latin(text: &str) -> String {
 
 #[test]
 fn text_in_order_is_borrowed() {
-    for text in ["", "One line.", "Two\n\nparagraphs of text.", "Ein Gruß aus Köln.", "Привет, мир.", "日本語"] {
+    for text in
+        ["", "One line.", "Two\n\nparagraphs of text.", "Ein Gruß aus Köln.", "Привет, мир.", "日本語"]
+    {
         let (result, counts) = repair(text, &Settings::default());
         assert!(matches!(result, Cow::Borrowed(_)), "{text}");
         assert_eq!(result, text);
@@ -74,7 +76,8 @@ fn ambiguous_sequences_follow_the_evidence() {
 
 #[test]
 fn controls_and_invisible_characters_go() {
-    let (text, counts) = repair("\u{FEFF}a\0b\u{200B}c\u{AD}d\u{202E}e\u{7F}f\u{9A}g\u{FFFE}", &Settings::default());
+    let (text, counts) =
+        repair("\u{FEFF}a\0b\u{200B}c\u{AD}d\u{202E}e\u{7F}f\u{9A}g\u{FFFE}", &Settings::default());
     assert_eq!(text, "abcdefg");
     assert_eq!((counts.controls, counts.invisible), (4, 4));
 }
@@ -88,7 +91,8 @@ fn joiners_stay_where_they_join() {
 
 #[test]
 fn lines_and_spaces() {
-    let (text, counts) = repair("\r\n\n  a  b\u{A0}\u{3000}c \t\r\n\r\n\r\nd\rd\u{2028}\te\t\tf\n\n ", &Settings::default());
+    let (text, counts) =
+        repair("\r\n\n  a  b\u{A0}\u{3000}c \t\r\n\r\n\r\nd\rd\u{2028}\te\t\tf\n\n ", &Settings::default());
     assert_eq!(text, "  a b c\n\nd\nd\n\te f");
     assert_eq!(counts.line_endings, 6);
 }
