@@ -1,0 +1,98 @@
+//! Numbers as people read them: `1.23 M`, `4.1 GB`, `12.5 %`.
+
+/// Three significant figures.
+fn three(value: f64) -> String {
+    match value.abs() {
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// How many: `812`, `1.23 M`, `124 M`.
+pub(crate) fn count(value: u64) -> String {
+    const UNITS: [&str; 5] = [" k", " M", " B", " T", " P"];
+    if value < 1000 {
+        return value.to_string();
+    }
+    let mut scaled = value as f64 / 1000.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    // 999.5 would read `1000`.
+    while scaled >= 999.5 {
+        let Some(next) = units.next() else { break };
+        scaled /= 1000.0;
+        unit = Some(next);
+    }
+    format!("{}{}", three(scaled), unit.unwrap_or(&""))
+}
+
+/// A whole number in full: `1,200`.
+pub(crate) fn whole(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes: `812 B`, `4.1 MB`, `124 GB`, in powers of 1000.
+pub(crate) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if value < 1000 {
+        return format!("{value} B");
+    }
+    let mut scaled = value as f64 / 1000.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while scaled >= 999.5 {
+        let Some(next) = units.next() else { break };
+        scaled /= 1000.0;
+        unit = Some(next);
+    }
+    let figures = if scaled < 99.95 { format!("{scaled:.1}") } else { format!("{scaled:.0}") };
+    format!("{figures} {}", unit.unwrap_or(&"PB"))
+}
+
+/// A share of one, as per cent: `12.5 %`, `0.04 %`, `0 %`; a share that is small reads as small, never as nothing.
+pub(crate) fn share(part: f64) -> String {
+    let cent = part * 100.0;
+    match cent {
+        _ if !cent.is_finite() => "–".to_owned(),
+        _ if cent == 0.0 => "0 %".to_owned(),
+        _ if cent.abs() < 0.01 => "< 0.01 %".to_owned(),
+        _ if cent.abs() < 0.995 => format!("{cent:.2} %"),
+        // What is not all does not read as all.
+        _ if cent < 100.0 && cent >= 99.95 => "> 99.9 %".to_owned(),
+        _ if cent >= 99.95 => format!("{cent:.0} %"),
+        _ => format!("{cent:.1} %"),
+    }
+}
+
+/// A part of a whole; nothing of nothing is nothing.
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Another number: `1.88`.
+pub(crate) fn number(value: f64) -> String {
+    if !value.is_finite() {
+        "–".to_owned()
+    } else if value != 0.0 && value.abs() < 0.01 {
+        format!("{value:.1e}")
+    } else if value.abs() >= 1000.0 {
+        let figures = count(value.abs().round() as u64);
+        if value < 0.0 { format!("-{figures}") } else { figures }
+    } else {
+        three(value)
+    }
+}
+
+/// `1 document`, `2 documents`: the number in full, with the word for it.
+pub(crate) fn of(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", whole(value), if value == 1 { one } else { many })
+}

@@ -1,0 +1,348 @@
+//! Recorders: what stands beside each stage while documents stream by. Each is bounded, and two of them merge to what one would
+//! have recorded.
+
+use std::collections::BTreeMap;
+
+use super::sample::{Chosen, cut};
+use super::{
+    About, Amount, Cluster, ClusterSize, Counter, Duplicates, Example, PersonalClass, PersonalSample, Sample,
+    Stage, TroubleEntry, Troubles, Victim,
+};
+
+/// Victims, changed documents and samples that a report shows of each stage.
+pub const SHOWN: usize = 5;
+/// Troubles that a report lists; more are counted.
+const TROUBLES_LISTED: usize = 1000;
+/// Duplicate groups that a report shows of each way to find them.
+const CLUSTERS_SHOWN: usize = 12;
+/// Members that a report shows of each group.
+const MEMBERS_SHOWN: usize = 6;
+/// Bytes of an id, a source, a reason or a masked value that a report shows: all come from outside.
+const NAME_BYTES: usize = 300;
+/// Bytes of a changed document that a report shows, around its first change.
+const EXAMPLE_BYTES: usize = 1200;
+/// Bytes before the first change that are shown with it.
+const EXAMPLE_LEAD: usize = 160;
+
+/// Counts what one stage did.
+#[derive(Clone, Debug)]
+pub struct StageRecorder {
+    stage: Stage,
+    counters: BTreeMap<String, u64>,
+    victims: Chosen<Victim>,
+    changes: Chosen<Example>,
+}
+
+impl StageRecorder {
+    /// For a stage that is this.
+    pub fn new(about: About) -> Self {
+        Self {
+            stage: Stage { about, ..Stage::default() },
+            counters: BTreeMap::new(),
+            victims: Chosen::new(SHOWN),
+            changes: Chosen::new(SHOWN),
+        }
+    }
+
+    /// The stage's name.
+    pub fn name(&self) -> &str {
+        &self.stage.about.name
+    }
+
+    /// A document reached the stage. Not to be called where the pipeline sets [`Stage::before`] in one go (see
+    /// [`chain`](Self::chain)).
+    pub fn reach(&mut self, amount: Amount) {
+        self.stage.before.add(amount);
+    }
+
+    /// The document was taken away. `excerpt` is its beginning, masked; it is looked at only if this victim is among those shown.
+    pub fn drop(
+        &mut self,
+        id: &str,
+        source: &str,
+        amount: Amount,
+        reason: &str,
+        excerpt: impl FnOnce() -> String,
+    ) {
+        self.stage.removed.add(amount);
+        self.victims.offer(&self.stage.about.name, id, || Victim {
+            id: cut(id, NAME_BYTES),
+            source: cut(source, NAME_BYTES),
+            words: amount.words,
+            bytes: amount.bytes,
+            reason: cut(reason, NAME_BYTES),
+            excerpt: excerpt(),
+        });
+    }
+
+    /// The document was changed. `texts` gives it masked, as it was and as it is; only asked if this one is among those shown.
+    pub fn edit(
+        &mut self,
+        id: &str,
+        source: &str,
+        before: Amount,
+        after: Amount,
+        texts: impl FnOnce() -> (String, String),
+    ) {
+        self.stage.edited.before.add(before);
+        self.stage.edited.after.add(after);
+        self.changes.offer(&self.stage.about.name, id, || {
+            let (before, after) = texts();
+            let (before, after) = around_first_change(&before, &after);
+            Example { id: cut(id, NAME_BYTES), source: cut(source, NAME_BYTES), before, after }
+        });
+    }
+
+    /// Adds to a counter of this name. Names come from the program, so there are few.
+    pub fn count(&mut self, name: &str, times: u64) {
+        if times == 0 {
+            return;
+        }
+        if let Some(count) = self.counters.get_mut(name) {
+            *count = count.saturating_add(times);
+        } else {
+            self.counters.insert(name.to_owned(), times);
+        }
+    }
+
+    /// Takes what another recorder of the same stage saw.
+    pub fn merge(&mut self, other: Self) {
+        self.stage.before.add(other.stage.before);
+        self.stage.removed.add(other.stage.removed);
+        self.stage.edited.before.add(other.stage.edited.before);
+        self.stage.edited.after.add(other.stage.edited.after);
+        for (name, count) in other.counters {
+            self.count(&name, count);
+        }
+        self.victims.merge(other.victims);
+        self.changes.merge(other.changes);
+    }
+
+    /// What the stage did.
+    pub fn finish(self) -> Stage {
+        Stage {
+            counters: self.counters.into_iter().map(|(name, count)| Counter { name, count }).collect(),
+            victims: self.victims.into_items(),
+            changes: self.changes.into_items(),
+            ..self.stage
+        }
+    }
+
+    /// What stages did that stand one after the other, where only what went into the first is known.
+    pub fn chain(raw: Amount, recorders: impl IntoIterator<Item = Self>) -> Vec<Stage> {
+        let mut before = raw;
+        let stages = recorders.into_iter().map(|recorder| {
+            let stage = Stage { before, ..recorder.finish() };
+            before = stage.after();
+            stage
+        });
+        stages.collect()
+    }
+}
+
+/// The part of both texts around the first difference, at most [`EXAMPLE_BYTES`] of each.
+fn around_first_change(before: &str, after: &str) -> (String, String) {
+    let same = before.bytes().zip(after.bytes()).take_while(|(old, new)| old == new).count();
+    let start = before.floor_char_boundary(same.saturating_sub(EXAMPLE_LEAD));
+    // What precedes is the same in both, so a boundary of one is a boundary of the other; and a word is not cut in two.
+    let lead = before.get(start..same.min(before.len())).unwrap_or_default();
+    let word = if start == 0 { 0 } else { lead.find(char::is_whitespace).map_or(0, |space| space + 1) };
+    let start = start + word;
+    let part = |text: &str| {
+        let text = text.get(start..).unwrap_or(text);
+        let dots = if start == 0 { "" } else { "… " };
+        format!("{dots}{}", cut(text, EXAMPLE_BYTES))
+    };
+    (part(before), part(after))
+}
+
+/// Counts personal data by class.
+#[derive(Clone, Debug, Default)]
+pub struct PersonalRecorder {
+    classes: BTreeMap<String, PersonalCounts>,
+}
+
+#[derive(Clone, Debug)]
+struct PersonalCounts {
+    treatment: String,
+    found: u64,
+    documents: u64,
+    samples: Chosen<PersonalSample>,
+}
+
+impl PersonalRecorder {
+    /// A document held personal data of a class so many times; `masked` gives one place with what stands around, masked, and is only
+    /// asked if it is among those shown.
+    pub fn find(
+        &mut self,
+        class: &str,
+        treatment: &str,
+        id: &str,
+        times: u64,
+        masked: impl FnOnce() -> String,
+    ) {
+        if times == 0 {
+            return;
+        }
+        if !self.classes.contains_key(class) {
+            self.classes.insert(
+                class.to_owned(),
+                PersonalCounts {
+                    treatment: treatment.to_owned(),
+                    found: 0,
+                    documents: 0,
+                    samples: Chosen::new(SHOWN),
+                },
+            );
+        }
+        if let Some(counts) = self.classes.get_mut(class) {
+            counts.found = counts.found.saturating_add(times);
+            counts.documents = counts.documents.saturating_add(1);
+            counts.samples.offer(class, id, || PersonalSample {
+                id: cut(id, NAME_BYTES),
+                masked: cut(&masked(), NAME_BYTES),
+            });
+        }
+    }
+
+    /// Takes what another recorder saw.
+    pub fn merge(&mut self, other: Self) {
+        for (class, theirs) in other.classes {
+            if let Some(counts) = self.classes.get_mut(&class) {
+                counts.found = counts.found.saturating_add(theirs.found);
+                counts.documents = counts.documents.saturating_add(theirs.documents);
+                counts.samples.merge(theirs.samples);
+            } else {
+                self.classes.insert(class, theirs);
+            }
+        }
+    }
+
+    /// What was found.
+    pub fn finish(self) -> Vec<PersonalClass> {
+        let classes = self.classes.into_iter().map(|(class, counts)| PersonalClass {
+            class,
+            treatment: counts.treatment,
+            found: counts.found,
+            documents: counts.documents,
+            samples: counts.samples.into_items(),
+        });
+        classes.collect()
+    }
+}
+
+/// Counts groups of documents that say the same, and keeps the largest.
+#[derive(Clone, Debug)]
+pub struct DuplicateRecorder {
+    found: Duplicates,
+    sizes: BTreeMap<u64, u64>,
+}
+
+impl DuplicateRecorder {
+    /// For groups found by the stage of this name, with a title and a method for people, and the memory that a signature takes.
+    pub fn new(name: &str, title: &str, method: &str, bytes_a_document: Option<u64>) -> Self {
+        Self {
+            found: Duplicates {
+                name: name.to_owned(),
+                title: title.to_owned(),
+                method: method.to_owned(),
+                bytes_a_document,
+                ..Duplicates::default()
+            },
+            sizes: BTreeMap::new(),
+        }
+    }
+
+    /// A group of so many documents. `show` gives it in full and is only asked if it is among the largest so far; of groups of one size
+    /// the first ones stay, so groups are to be handed over in the order of their kept members.
+    pub fn cluster(&mut self, size: u64, show: impl FnOnce() -> Cluster) {
+        if size < 2 {
+            return;
+        }
+        self.found.clusters += 1;
+        self.found.documents = self.found.documents.saturating_add(size);
+        *self.sizes.entry(size).or_default() += 1;
+        let place = self.found.largest.partition_point(|other| other.size >= size);
+        if place < CLUSTERS_SHOWN {
+            let mut cluster = show();
+            cluster.size = size;
+            cluster.members.truncate(MEMBERS_SHOWN);
+            for member in &mut cluster.members {
+                member.id = cut(&member.id, NAME_BYTES);
+                member.source = cut(&member.source, NAME_BYTES);
+            }
+            self.found.largest.insert(place, cluster);
+            self.found.largest.truncate(CLUSTERS_SHOWN);
+        }
+    }
+
+    /// What was found.
+    pub fn finish(self) -> Duplicates {
+        let sizes = self.sizes.into_iter().map(|(size, clusters)| ClusterSize { size, clusters }).collect();
+        Duplicates { sizes, ..self.found }
+    }
+}
+
+/// Keeps a few of the documents that were kept.
+#[derive(Clone, Debug)]
+pub struct SampleRecorder {
+    chosen: Chosen<Sample>,
+}
+
+impl Default for SampleRecorder {
+    fn default() -> Self {
+        Self { chosen: Chosen::new(SHOWN) }
+    }
+}
+
+impl SampleRecorder {
+    /// A document was kept; `excerpt` gives its beginning, masked, and is only asked if it is among those shown.
+    pub fn keep(&mut self, id: &str, source: &str, amount: Amount, excerpt: impl FnOnce() -> String) {
+        self.chosen.offer("kept", id, || Sample {
+            id: cut(id, NAME_BYTES),
+            source: cut(source, NAME_BYTES),
+            amount,
+            excerpt: excerpt(),
+        });
+    }
+
+    /// Takes what another recorder saw.
+    pub fn merge(&mut self, other: Self) {
+        self.chosen.merge(other.chosen);
+    }
+
+    /// The chosen ones.
+    pub fn finish(self) -> Vec<Sample> {
+        self.chosen.into_items()
+    }
+}
+
+/// Lists troubles, in the order in which they are handed over.
+#[derive(Clone, Debug, Default)]
+pub struct TroubleRecorder {
+    troubles: Troubles,
+}
+
+impl TroubleRecorder {
+    /// Something could not be read.
+    pub fn add(&mut self, place: &str, reason: &str) {
+        self.troubles.count += 1;
+        if self.troubles.listed.len() < TROUBLES_LISTED {
+            self.troubles
+                .listed
+                .push(TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) });
+        }
+    }
+
+    /// Takes what another recorder saw after this one.
+    pub fn merge(&mut self, other: Self) {
+        let room = TROUBLES_LISTED.saturating_sub(self.troubles.listed.len());
+        self.troubles.count += other.troubles.count;
+        self.troubles.listed.extend(other.troubles.listed.into_iter().take(room));
+    }
+
+    /// What was listed.
+    pub fn finish(self) -> Troubles {
+        self.troubles
+    }
+}

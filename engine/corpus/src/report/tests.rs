@@ -1,0 +1,174 @@
+//! Tests of the account: recorders that merge, and a report that survives its own JSON.
+
+use super::*;
+
+fn about(name: &str) -> About {
+    About { name: name.to_owned(), title: name.to_owned(), ..About::default() }
+}
+
+fn amount(bytes: u64) -> Amount {
+    Amount { documents: 1, bytes, words: bytes / 5 }
+}
+
+#[test]
+fn words_are_runs_of_what_is_not_white_space() {
+    assert_eq!(words(""), 0);
+    assert_eq!(words("  one two\tthree\u{b}four\n"), 4);
+    assert_eq!(words("eins\u{a0}zwei\u{2003}drei \u{fc}"), 4);
+}
+
+#[test]
+fn recorders_choose_the_same_victims_however_the_documents_were_shared_out() {
+    let ids: Vec<String> = (0..200).map(|number| format!("page-{number}")).collect();
+    let record = |ids: &[String]| {
+        let mut recorder = StageRecorder::new(about("gopher.word_count"));
+        for id in ids {
+            recorder.reach(amount(100));
+            recorder.drop(id, "web", amount(100), "20 words, at least 50 asked", || format!("text of {id}"));
+            recorder.count("lines", 2);
+        }
+        recorder
+    };
+    let whole = record(&ids).finish();
+    assert_eq!(whole.victims.len(), 5);
+    assert_eq!(whole.removed, Amount { documents: 200, bytes: 20_000, words: 4_000 });
+    let (left, right) = ids.split_at(67);
+    let mut first = record(right);
+    first.merge(record(left));
+    assert_eq!(first.finish(), whole);
+    let mut reversed = ids.clone();
+    reversed.reverse();
+    assert_eq!(record(&reversed).finish(), whole);
+    let other = {
+        let mut recorder = StageRecorder::new(about("c4.curly_bracket"));
+        for id in &ids {
+            recorder.drop(id, "web", amount(100), "a bracket", String::new);
+        }
+        recorder.finish()
+    };
+    let names = |stage: &Stage| stage.victims.iter().map(|victim| victim.id.clone()).collect::<Vec<_>>();
+    assert_ne!(names(&whole), names(&other), "each stage shows documents of its own");
+}
+
+#[test]
+fn an_excerpt_is_made_only_for_who_is_shown() {
+    let mut recorder = StageRecorder::new(about("rule"));
+    let mut made = 0;
+    for number in 0..10_000 {
+        recorder.drop(&format!("{number}"), "web", amount(10), "reason", || {
+            made += 1;
+            String::new()
+        });
+    }
+    assert!(made < 200, "{made} excerpts for five victims");
+}
+
+#[test]
+fn a_change_is_shown_around_its_first_difference() {
+    let head = "the same words over and over ".repeat(100);
+    let mut recorder = StageRecorder::new(about("c4.lines"));
+    let (before, after) = (format!("{head}old end"), format!("{head}new end"));
+    recorder.edit("a", "web", Amount::of(&before), Amount::of(&after), || (before.clone(), after.clone()));
+    let stage = recorder.finish();
+    let example = stage.changes.first().expect("one change");
+    assert!(
+        example.before.starts_with("… ") && example.before.ends_with("old end") && example.before.len() < 200,
+        "{example:?}"
+    );
+    assert!(example.after.ends_with("new end"), "{example:?}");
+    assert_eq!(stage.edited.before.documents, 1);
+}
+
+#[test]
+fn stages_in_a_row_hand_on_what_is_left() {
+    let mut first = StageRecorder::new(about("first"));
+    first.drop("a", "web", Amount { documents: 1, bytes: 30, words: 6 }, "short", String::new);
+    let mut second = StageRecorder::new(about("second"));
+    let (before, after) =
+        (Amount { documents: 1, bytes: 50, words: 10 }, Amount { documents: 1, bytes: 60, words: 9 });
+    second.edit("b", "web", before, after, || ("x".to_owned(), "y".to_owned()));
+    let stages = StageRecorder::chain(Amount { documents: 3, bytes: 100, words: 20 }, [first, second]);
+    let befores: Vec<_> = stages.iter().map(|stage| stage.before.bytes).collect();
+    assert_eq!(befores, [100, 70]);
+    assert_eq!(stages[1].after(), Amount { documents: 2, bytes: 80, words: 13 });
+}
+
+#[test]
+fn the_largest_duplicate_groups_are_shown_and_all_are_counted() {
+    let mut recorder = DuplicateRecorder::new("duplicates.near", "Near copies", "MinHash", Some(512));
+    for size in 2..40_u64 {
+        recorder.cluster(size, || Cluster {
+            members: (0..size)
+                .map(|number| Member { id: format!("{size}-{number}"), ..Member::default() })
+                .collect(),
+            ..Cluster::default()
+        });
+    }
+    let found = recorder.finish();
+    assert_eq!((found.clusters, found.documents), (38, (2..40).sum()));
+    let sizes: Vec<u64> = found.largest.iter().map(|cluster| cluster.size).collect();
+    assert_eq!(sizes, (28..40).rev().collect::<Vec<_>>());
+    assert!(found.largest.iter().all(|cluster| cluster.members.len() <= 6));
+}
+
+#[test]
+fn troubles_are_all_counted_and_the_first_ones_listed() {
+    let record = |range: std::ops::Range<u32>| {
+        let mut recorder = TroubleRecorder::default();
+        range.for_each(|number| recorder.add(&format!("file-{number}"), "broken"));
+        recorder
+    };
+    let mut first = record(0..700);
+    first.merge(record(700..1500));
+    let troubles = first.finish();
+    assert_eq!(troubles, record(0..1500).finish());
+    assert_eq!((troubles.count, troubles.listed.len()), (1500, 1000));
+}
+
+#[test]
+fn personal_data_is_counted_by_class() {
+    let record = |ids: std::ops::Range<u32>| {
+        let mut recorder = PersonalRecorder::default();
+        for id in ids {
+            recorder.find("email", "replaced", &id.to_string(), 2, || format!("write to {id}•••"));
+            recorder.find("phone", "replaced", &id.to_string(), u64::from(id % 2), || "call •••".to_owned());
+        }
+        recorder
+    };
+    let mut first = record(0..10);
+    first.merge(record(10..31));
+    let found = first.finish();
+    assert_eq!(found, record(0..31).finish());
+    let counts: Vec<_> = found
+        .iter()
+        .map(|class| (class.class.as_str(), class.found, class.documents, class.samples.len()))
+        .collect();
+    assert_eq!(counts, [("email", 62, 31, 5), ("phone", 15, 15, 5)]);
+}
+
+#[test]
+fn a_report_survives_its_own_json_and_a_later_one_is_refused() {
+    let mut report = Report::default();
+    report.tables.push(Table {
+        key: "source".to_owned(),
+        columns: vec![
+            Column::new("Source", Unit::Text),
+            Column::new("Kept", Unit::Count),
+            Column::new("Share", Unit::Share),
+        ],
+        rows: vec![
+            vec!["web".into(), 5_u64.into(), 1.0.into()],
+            vec!["5".into(), 0_u64.into(), Cell::Nothing],
+        ],
+        ..Table::default()
+    });
+    let mut recorder = StageRecorder::new(about("rule"));
+    recorder.drop("a", "web", amount(10), "reason", String::new);
+    report.stages = StageRecorder::chain(amount(100), [recorder]);
+    let text = report.to_json().expect("report");
+    assert_eq!(Report::from_json(&text), Ok(report));
+    let later = text.replacen("\"format\": 1", "\"format\": 2", 1);
+    let refusal = Report::from_json(&later).expect_err("later");
+    assert!(refusal.contains("format 2"), "{refusal}");
+    assert!(Report::from_json("[1").is_err());
+}
