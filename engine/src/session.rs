@@ -11,6 +11,7 @@
 //! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
 //! pause or stop is seen within the step, since an executor gives others their turn inside it.
 
+mod cleaning;
 mod device;
 mod documents;
 mod inbox;
@@ -231,6 +232,20 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.list_documents(id, &search, offset, count, validation)?;
             }
             Command::ReadDocument { number } => self.read_document(id, number)?,
+            command @ (Command::ShowRecipe
+            | Command::ChooseRecipe { .. }
+            | Command::SetRecipe { .. }
+            | Command::SwitchStage { .. }
+            | Command::SetThreshold { .. }
+            | Command::SetPersonal { .. }
+            | Command::SetMixture { .. }
+            | Command::JudgeSample { .. }
+            | Command::CompareDocument { .. }
+            | Command::Clean
+            | Command::StopCleaning
+            | Command::ListDropped { .. }
+            | Command::ForgetCleaning
+            | Command::ExportReport { .. }) => self.clean(id, command).await?,
 
             Command::TrainTokenizer { tokenizer, validation } => {
                 self.train_tokenizer(id, tokenizer, validation)?;

@@ -23,8 +23,16 @@ pub enum Kind {
     Conversation,
 }
 
-/// A document, from the reader to the output.
-#[derive(Clone, Debug, Default, PartialEq)]
+impl Kind {
+    /// Whether it is plain text, which goes without saying.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
+}
+
+/// A document, from the reader to the output, and a line of `kept.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Document {
     /// Where it was found, and which it is there: `pages/a.html`, `crawl.warc.gz#12`, `table.csv#3` (counted from 1). Unique in a corpus
     /// and the same each time.
@@ -33,21 +41,29 @@ pub struct Document {
     /// person named, else the file's name.
     pub source: String,
     /// Under which licence, where the record, its catalogue entry or the recipe says; SPDX names where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
     /// Language where the record says, or as identified: ISO 639-3, as in `eng`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// Genre where the record says, or by its folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub genre: Option<String>,
     /// Date as the record says it, as in `2024-05-01`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// Where it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Title where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// How the text is written.
+    #[serde(skip_serializing_if = "Kind::is_plain")]
     pub kind: Kind,
     /// The text: as read, later as extracted, repaired and edited by rules.
     pub text: String,
     /// The record itself where later stages need more than text (`messages`, `prompt`/`chosen`/`rejected`, …).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Map<String, Value>>,
 }

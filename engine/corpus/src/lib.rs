@@ -17,6 +17,7 @@ pub mod duplicates;
 pub mod error;
 pub mod extract;
 pub mod files;
+pub mod output;
 pub mod personal;
 pub mod read;
 pub mod repair;

@@ -3,6 +3,7 @@
 
 use crate::{GenerateConfig, RunConfig, TokenizerConfig};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A request to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +113,81 @@ pub enum Command {
     ReadDocument {
         /// Its number in the whole list, from 0.
         number: u64,
+    },
+
+    // ---- Cleaning -----------------------------------------------------------------------------------------------------
+    /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` where the project's documents were cleaned.
+    ShowRecipe,
+    /// Begins anew from a published recipe: `fineweb`, `gopher`, `c4` or `light`. Answered by `Recipe`.
+    ChooseRecipe {
+        /// Its name.
+        name: String,
+    },
+    /// Replaces the project's recipe. Answered by `Recipe`.
+    SetRecipe {
+        /// The whole recipe as TOML.
+        toml: String,
+    },
+    /// Switches a stage of the recipe on or off. Answered by `Recipe`.
+    SwitchStage {
+        /// [`StageCard::name`](crate::cleaning::StageCard::name).
+        stage: String,
+        /// Whether it works from now on.
+        on: bool,
+    },
+    /// Sets a number of a stage. Answered by `Recipe`.
+    SetThreshold {
+        /// The stage.
+        stage: String,
+        /// The number's name.
+        threshold: String,
+        /// Its new value.
+        value: f64,
+    },
+    /// Sets what is done with a class of personal data. Answered by `Recipe`.
+    SetPersonal {
+        /// The class.
+        class: String,
+        /// `keep`, `replace`, `mask` or `drop`.
+        action: String,
+    },
+    /// Sets the mixture of sources. Answered by `Recipe`.
+    SetMixture {
+        /// Weights by source.
+        weights: BTreeMap<String, f64>,
+        /// Temperature, at least 1.
+        temperature: f64,
+    },
+    /// Judges a sample of the raw documents by the recipe, without writing anything. Answered by `SampleJudged`.
+    JudgeSample {
+        /// Documents to judge at most.
+        documents: usize,
+    },
+    /// Compares a raw document with what the recipe makes of it. Answered by `DocumentCompared`.
+    CompareDocument {
+        /// Its id.
+        id: String,
+    },
+    /// Cleans the project's documents by its recipe; what is kept is what tokenizer and runs read from then on. Answered by
+    /// `Cleaning`s and `Cleaned`.
+    Clean,
+    /// Stops a cleaning; the result of the one before stays.
+    StopCleaning,
+    /// Lists documents that the last cleaning dropped. Answered by `Dropped`.
+    ListDropped {
+        /// The stage that dropped them; `None` for all.
+        stage: Option<String>,
+        /// Documents to pass over.
+        offset: usize,
+        /// Documents to list at most.
+        count: usize,
+    },
+    /// Goes back to the raw documents; the cleaned ones are removed. Answered by `Documents`.
+    ForgetCleaning,
+    /// Gives the last cleaning's report as a page. Answered by `ReportPage` with its bytes beside it, natively after writing `to`.
+    ExportReport {
+        /// Path to write, natively.
+        to: Option<String>,
     },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 use crate::{Invalid, ModelConfig, names, require};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything that decides a run; saved with it as `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,13 +44,18 @@ pub struct DataConfig {
     pub paths: Vec<String>,
     /// Bytes of the embedded corpus, where it is used.
     pub corpus_bytes: u64,
-    /// Share of the text held out for validation: the last documents, or the end of a single text.
+    /// Share of the text held out for validation: the last documents, or the end of a single text. A cleaned folder says
+    /// itself which documents are held out.
     pub validation: f64,
+    /// Share of training windows that begin in each source of a cleaned folder, as `{ web = 0.7, books = 0.3 }`; the shares
+    /// are scaled to add up to 1. Empty: what the folder's own mixture says, else anywhere in the text alike.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mixture: BTreeMap<String, f64>,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { paths: Vec::new(), corpus_bytes: 2_000_000, validation: 0.1 }
+        Self { paths: Vec::new(), corpus_bytes: 2_000_000, validation: 0.1, mixture: BTreeMap::new() }
     }
 }
 
@@ -471,6 +477,13 @@ impl RunConfig {
             self.data.validation,
             "lie between 0 and 1",
         )?;
+        for (source, share) in &self.data.mixture {
+            let field = format!("data.mixture.{source}");
+            require(share.is_finite() && *share >= 0.0, &field, share, "be a number of at least 0")?;
+        }
+        let shares: f64 = self.data.mixture.values().sum();
+        let weighed = self.data.mixture.is_empty() || shares > 0.0;
+        require(weighed, "data.mixture", shares, "add up to more than 0")?;
         self.model.validate()?;
         self.train.validate()?;
         if let Some(id) = self.train.ignore_index {

@@ -1,5 +1,7 @@
 //! Everything that the engine tells a front end. A front end's state is a fold over these: the same events give the same state.
 
+use crate::cleaning::report::Report as CleaningReport;
+use crate::cleaning::{ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
 use crate::summary::{
     CheckpointSummary, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
     MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary, TokenSummary,
@@ -98,6 +100,57 @@ pub enum Event {
         text: String,
         /// Whether it was cut.
         cut: bool,
+    },
+
+    // ---- Cleaning -----------------------------------------------------------------------------------------------------
+    /// The project's recipe.
+    Recipe {
+        /// As it is now.
+        recipe: RecipeSummary,
+    },
+    /// What the recipe makes of a sample.
+    SampleJudged {
+        /// Stage by stage and document by document.
+        judgement: SampleJudgement,
+    },
+    /// A raw document beside what the recipe makes of it.
+    DocumentCompared {
+        /// By stretches of text.
+        document: ComparedDocument,
+    },
+    /// How far a cleaning is.
+    Cleaning {
+        /// `reading`, `comparing` (near duplicates), `judging` (gibberish) or `writing`.
+        phase: String,
+        /// Done so far: bytes while reading, else documents.
+        done: u64,
+        /// In all.
+        total: u64,
+        /// Documents read so far.
+        documents: u64,
+        /// Documents kept so far.
+        kept: u64,
+    },
+    /// The project's documents are cleaned.
+    Cleaned {
+        /// The whole account.
+        report: Box<CleaningReport>,
+    },
+    /// Documents that the last cleaning dropped.
+    Dropped {
+        /// The stage that was asked for.
+        stage: Option<String>,
+        /// Documents passed over.
+        offset: usize,
+        /// Documents found in all.
+        found: usize,
+        /// A page of them.
+        documents: Vec<DroppedDocument>,
+    },
+    /// The report as a page of HTML, with its bytes beside it or written to the path.
+    ReportPage {
+        /// Where it was written, natively.
+        path: Option<String>,
     },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------

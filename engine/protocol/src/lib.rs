@@ -6,6 +6,7 @@
 //! line, window, browser page) builds one, [`RunConfig::validate`] names what is wrong with it, and the engine
 //! does the rest.
 
+pub mod cleaning;
 pub mod command;
 pub mod config;
 pub mod event;

@@ -1,22 +1,5 @@
 //! A few documents out of many: always the same few, whoever saw them and in whatever order.
 
-use serde::{Deserialize, Serialize};
-
-use super::Amount;
-
-/// A document that was kept.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Its id.
-    pub id: String,
-    /// Its source.
-    pub source: String,
-    /// How large it is.
-    pub amount: Amount,
-    /// Its beginning, personal data masked.
-    pub excerpt: String,
-}
-
 /// Bytes of text that an excerpt shows at most.
 pub const EXCERPT_BYTES: usize = 400;
 

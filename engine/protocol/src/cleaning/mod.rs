@@ -1,0 +1,168 @@
+//! The data bench as a front end sees it: a recipe as cards, a sample judged by them, and what a cleaning kept and dropped.
+
+pub mod report;
+pub mod table;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A recipe, ready to be shown and changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecipeSummary {
+    /// Its name: a published one's, or the person's own.
+    pub name: String,
+    /// The whole recipe as TOML.
+    pub toml: String,
+    /// Every stage in the order in which it works.
+    pub cards: Vec<StageCard>,
+    /// What is done with each class of personal data.
+    pub personal: Vec<PersonalCard>,
+    /// Weight of each source in the mixture; a source that is missing has 1.
+    pub weights: BTreeMap<String, f64>,
+    /// Temperature of the mixture: 1 draws sources by their lengths, higher ones more evenly.
+    pub temperature: f64,
+    /// Share of documents held out for validation.
+    pub validation: f64,
+}
+
+/// A stage of a recipe that can be switched and set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageCard {
+    /// Its name in recipes, as in `gopher-word-count`.
+    pub name: String,
+    /// The heading under which it is shown, as in `Quality rules`.
+    pub group: String,
+    /// What people read, as in `Word count`.
+    pub title: String,
+    /// What it takes away and why, in a sentence or two for a learner.
+    pub sentence: String,
+    /// The paper or project that its thresholds come from; empty where there is none.
+    pub paper: String,
+    /// Whether it works.
+    pub on: bool,
+    /// Its numbers.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// A number of a stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// Its name in recipes.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+    /// What it means, in a few words.
+    pub meaning: String,
+}
+
+/// What is done with a class of personal data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PersonalCard {
+    /// Its name in recipes, as in `email`.
+    pub class: String,
+    /// What people read.
+    pub title: String,
+    /// `keep`, `replace`, `mask` or `drop`.
+    pub action: String,
+}
+
+/// What a recipe makes of a sample of the raw documents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SampleJudgement {
+    /// Documents looked at.
+    pub documents: usize,
+    /// Documents that all stages keep.
+    pub kept: usize,
+    /// What each stage did, in order; stages that are off too: what they would drop of all documents.
+    pub stages: Vec<SampleStage>,
+    /// The documents.
+    pub judged: Vec<JudgedDocument>,
+}
+
+/// A stage's part in a sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SampleStage {
+    /// Its name.
+    pub name: String,
+    /// Documents that it dropped, of those that came to it.
+    pub dropped: usize,
+    /// Documents that it would drop, were it the only one.
+    pub alone: usize,
+    /// Documents that it changed.
+    pub edited: usize,
+}
+
+/// A document of a sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct JudgedDocument {
+    /// Its id.
+    pub id: String,
+    /// Its source.
+    pub source: String,
+    /// The stage that dropped it, and why; `None` where it is kept.
+    pub dropped: Option<(String, String)>,
+    /// Its beginning, masked.
+    pub excerpt: String,
+}
+
+/// A document before and after, with every stage's verdict.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComparedDocument {
+    /// Its id.
+    pub id: String,
+    /// Its text by stretches.
+    pub changes: Vec<TextChange>,
+    /// What each stage says of it, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The text was too long to be shown whole.
+    pub cut: bool,
+}
+
+/// A stretch of text and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextChange {
+    /// What became of it.
+    pub fate: TextFate,
+    /// The stretch.
+    pub text: String,
+}
+
+/// What became of a stretch of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextFate {
+    /// It stayed.
+    Same,
+    /// It was taken away.
+    Removed,
+    /// It was put in.
+    Added,
+}
+
+/// What a stage says of a document.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The stage.
+    pub stage: String,
+    /// `keeps`, `edits` or `drops`.
+    pub verdict: String,
+    /// Why, where it drops.
+    pub reason: String,
+    /// Whether the stage works in this recipe.
+    pub on: bool,
+}
+
+/// A document that was dropped, as `dropped.jsonl` has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DroppedDocument {
+    /// Its id.
+    pub id: String,
+    /// Its source.
+    pub source: String,
+    /// The stage that dropped it.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// Its beginning, masked.
+    pub excerpt: String,
+}
