@@ -134,8 +134,8 @@ impl<'text> Changes<'text> {
                             if follows
                                 && range.len() <= 2
                                 && blank(range)
-                                && !old.is_empty()
-                                && !new.is_empty() =>
+                                && old.start < old.end
+                                && new.start < new.end =>
                         {
                             old.end += range.len();
                             new.end += range.len();

@@ -23,4 +23,6 @@ pub use glasshouse_protocol::cleaning::report::*;
 pub use glasshouse_protocol::cleaning::table::{Cell, Column, Table, Unit};
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod tests;

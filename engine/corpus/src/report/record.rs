@@ -27,7 +27,7 @@ const EXAMPLE_LEAD: usize = 160;
 /// Counts what one stage did.
 #[derive(Clone, Debug)]
 pub struct StageRecorder {
-    stage: Stage,
+    pub(super) stage: Stage,
     counters: BTreeMap<String, u64>,
     victims: Chosen<Victim>,
     changes: Chosen<Example>,

@@ -1,0 +1,196 @@
+//! Tests of the page: hostile texts, no reference to a network, and something said of everything counted.
+
+use super::super::{About, Cell, Column, StageRecorder, Table, Unit, demo};
+use super::*;
+
+/// Markup, quotes, control characters and a right-to-left override.
+const HOSTILE: &str =
+    "</pre><script>alert(1)</script><img src=x onerror=\"alert('2')\">&amp;\u{0}\u{1b}[31m\u{202e}gnp.exe";
+
+/// Elements of a page as tag names with their attributes, as a browser's tokeniser would cut them; texts between are left out.
+fn tags(page: &str) -> Vec<&str> {
+    let body = page.split_once("</head>").expect("head").1;
+    let body = body.rsplit_once("<script>").expect("script").0;
+    body.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn hostile_texts_stay_texts_wherever_they_stand() {
+    let mut report = demo::report();
+    let hostile = || HOSTILE.to_owned();
+    report.version = hostile();
+    report.recipe.name = hostile();
+    report.recipe.toml = hostile();
+    for input in &mut report.inputs {
+        (input.path, input.format) = (hostile(), hostile());
+    }
+    for stage in &mut report.stages {
+        stage.about = About {
+            name: hostile(),
+            title: hostile(),
+            sentence: hostile(),
+            threshold: hostile(),
+            paper: hostile(),
+            group: stage.about.group,
+        };
+        stage.counters.iter_mut().for_each(|counter| counter.name = hostile());
+        for victim in &mut stage.victims {
+            (victim.id, victim.source, victim.reason, victim.excerpt) =
+                (hostile(), hostile(), hostile(), hostile());
+        }
+        for change in &mut stage.changes {
+            (change.id, change.source, change.before, change.after) =
+                (hostile(), hostile(), hostile(), format!("{HOSTILE} more"));
+        }
+    }
+    for class in &mut report.personal {
+        (class.class, class.treatment) = (hostile(), hostile());
+        for sample in &mut class.samples {
+            (sample.id, sample.masked) = (hostile(), hostile());
+        }
+    }
+    for found in &mut report.duplicates {
+        (found.title, found.method) = (hostile(), hostile());
+        for cluster in &mut found.largest {
+            cluster.reason = hostile();
+            for member in &mut cluster.members {
+                (member.id, member.source, member.excerpt) = (hostile(), hostile(), hostile());
+            }
+        }
+    }
+    for table in &mut report.tables {
+        (table.title, table.note) = (hostile(), hostile());
+        table.columns.iter_mut().for_each(|column| column.title = hostile());
+        for cell in table.rows.iter_mut().flatten() {
+            if matches!(cell, Cell::Text(_)) {
+                *cell = Cell::Text(hostile());
+            }
+        }
+    }
+    for sample in &mut report.samples {
+        (sample.id, sample.source, sample.excerpt) = (hostile(), hostile(), hostile());
+    }
+    for trouble in &mut report.troubles.listed {
+        (trouble.place, trouble.reason) = (hostile(), hostile());
+    }
+    let page = page(&report);
+    assert_eq!(page.matches("<script").count(), 1, "the page's own and no other");
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    for tag in tags(&page) {
+        assert!(!tag.starts_with("img") && !tag.contains("onerror"), "{tag}");
+    }
+    assert!(!page.chars().any(|letter| matches!(letter, '\0' | '\u{1b}' | '\u{202e}')));
+}
+
+#[test]
+fn every_tag_is_closed() {
+    let page = page(&demo::report());
+    let mut open: Vec<&str> = Vec::new();
+    for tag in tags(&page) {
+        let name = tag.split([' ', '/']).find(|part| !part.is_empty()).unwrap_or_default();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "</{name}> closes what is open");
+        } else if !tag.ends_with('/') && !matches!(name, "br") {
+            open.push(name);
+        }
+    }
+    // Cut out with what stands before the body and after its footer.
+    assert_eq!(open, ["body"], "left open");
+}
+
+#[test]
+fn nothing_is_asked_of_a_network() {
+    let page = page(&demo::report());
+    assert!(page.contains("default-src 'none'"));
+    for word in
+        ["http:", "https:", "//", "url(", "@import", "src=", "@font-face", "fetch(", "XMLHttp", "import("]
+    {
+        assert!(!page.contains(word), "the page contains {word}");
+    }
+    let links: Vec<&str> =
+        page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
+    assert!(links.len() > 5, "the parts are linked");
+    for link in links {
+        let anchor = link.strip_prefix('#').map(|anchor| format!("id=\"{anchor}\""));
+        assert!(
+            link == "data:," || anchor.is_some_and(|anchor| page.contains(&anchor)),
+            "{link} leads nowhere"
+        );
+    }
+}
+
+#[test]
+fn the_page_says_what_was_counted() {
+    let report = demo::report();
+    let page = page(&report);
+    for stage in &report.stages {
+        assert!(page.contains(&escape(&stage.about.title).to_string()), "{}", stage.about.title);
+        if stage.acted() && stage.removed.documents > 0 {
+            assert!(
+                page.contains(&format!("−{}", number::whole(stage.removed.documents))),
+                "{}",
+                stage.about.title
+            );
+        }
+    }
+    for text in [
+        "deu at 0.98",
+        "top 2-gram 0.41",
+        "31 documents",
+        "98.0 % alike",
+        "j•••@e••••••.org",
+        "<del>Read more",
+        "8.12 k",
+        "62.1 MB",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    keep(&report, &page);
+}
+
+#[test]
+fn an_empty_report_is_a_page_too() {
+    let page = page(&Report::default());
+    assert!(page.contains("Nothing was read"));
+    assert!(!page.contains("NaN") && !page.contains("inf"));
+}
+
+#[test]
+fn long_tables_and_lists_are_cut_and_say_so() {
+    let mut report = demo::report();
+    report.tables.push(Table {
+        title: "Long".to_owned(),
+        columns: vec![Column::new("Name", Unit::Text), Column::new("Count", Unit::Count)],
+        rows: (0..1040_u64).map(|number| vec![format!("row-{number}").into(), number.into()]).collect(),
+        ..Table::default()
+    });
+    report.inputs = vec![report.inputs[0].clone(); 4000];
+    let page = page(&report);
+    assert!(page.contains("And 1,000 more rows") && page.contains("And 3,940 more files"));
+    assert!(page.contains("row-39<") && !page.contains("row-40<"));
+}
+
+#[test]
+fn texts_of_any_length_and_script_are_written() {
+    let mut recorder = StageRecorder::new(About::default());
+    let before = "word ".repeat(100_000);
+    recorder.edit("a", "b", super::super::Amount::of(&before), super::super::Amount::of("x"), || {
+        (before.clone(), "x".to_owned())
+    });
+    let report = Report {
+        stages: StageRecorder::chain(super::super::Amount::of(&before), [recorder]),
+        ..Report::default()
+    };
+    assert!(page(&report).len() < 100_000);
+    assert_eq!(escape("a\u{7}b\tc\nd").to_string(), "a\u{fffd}b\tc\nd");
+    assert_eq!(escape("ζωή & 生活").to_string(), "ζωή &amp; 生活");
+}
+
+/// Leaves page and report in the folder that `GLASSHOUSE_REPORT_FOLDER` names, for eyes.
+fn keep(report: &Report, page: &str) {
+    if let Some(folder) = std::env::var_os("GLASSHOUSE_REPORT_FOLDER") {
+        let folder = std::path::Path::new(&folder);
+        std::fs::write(folder.join("report.html"), page).expect("page");
+        std::fs::write(folder.join("report.json"), report.to_json().expect("report")).expect("report");
+    }
+}
