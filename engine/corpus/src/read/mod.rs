@@ -1,4 +1,38 @@
 //! Documents from files of many formats, as a stream: whatever a file's size, only the document at hand is in memory.
+//!
+//! [`find`] walks what a person named and says of every file how it will be read, or why it will not; [`open`] reads one
+//! of them. Nothing that is wrong with one file or record ends the work: it becomes a [`Trouble`], and the rest goes on.
+//!
+//! ```text
+//! file ─ counted ─ unpacked (gzip, zstd, bzip2; growth bounded) ─ UTF-16 turned to UTF-8 ─ the format's reader ─► Item
+//! ```
+//!
+//! Every reader keeps to the same rules for files from outside: a length that a file states is never allocated before as
+//! many bytes were seen, a line or record longer than the limit is passed over without being held, nesting is counted
+//! rather than recursed into, and after a bad record the reader finds the next one.
+
+mod code;
+mod decode;
+mod fields;
+mod find;
+mod format;
+mod html;
+mod json;
+mod json_lines;
+mod lines;
+mod markdown;
+mod open;
+mod record;
+mod settings;
+mod shapes;
+mod table;
+mod text;
+mod unpack;
+
+pub use find::{Found, Source, find};
+pub use format::{Format, Packing};
+pub use open::open;
+pub use settings::{Limits, Missing, Settings};
 
 use crate::document::Document;
 
@@ -13,3 +47,6 @@ pub struct Trouble {
 
 /// What a reader yields.
 pub type Item = std::result::Result<Document, Trouble>;
+
+#[cfg(test)]
+mod tests;

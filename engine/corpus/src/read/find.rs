@@ -1,0 +1,253 @@
+//! The files behind what a person named: walked without recursion, in the order of names, each with what it will be read as.
+
+use super::fields;
+use super::format::{self, Format, Packing, Signature};
+use super::settings::Settings;
+use super::{Trouble, open};
+use crate::files::{Files, Place};
+use rustc_hash::FxHashSet;
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read};
+use std::path::{Component, Path, PathBuf};
+
+/// First bytes of a file that are looked at.
+const HEAD: u64 = 1024;
+
+/// A file that will be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What its documents are named after: its path below what the person named, with `/` between folders. Unique among
+    /// the sources that were found together.
+    pub name: String,
+    /// How documents stand in it.
+    pub format: Format,
+    /// What it is packed with.
+    pub packing: Packing,
+    /// Its size in bytes, as it lies there.
+    pub size: u64,
+    /// What its documents are counted under where they do not say it themselves: the first folder below what the person
+    /// named. Directly in there, pages, PDFs, Markdown and code count under the named folder and any other file under its own
+    /// name without endings: a page is one of many, a text or table is a corpus.
+    pub mixture: String,
+    /// The genre that a folder's name says, as in `news`.
+    pub genre: Option<String>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Files that will be read, in order.
+    pub sources: Vec<Source>,
+    /// Files and folders that will not be, each with the reason.
+    pub troubles: Vec<Trouble>,
+}
+
+/// A place still to be looked at.
+struct Visit {
+    path: PathBuf,
+    /// The named path that it was found below, by its position among them.
+    root: usize,
+    depth: usize,
+}
+
+/// Finds the files behind files and folders.
+///
+/// Folders are walked in the order of names. Hidden files are passed over. A link to a folder is followed where the person named it
+/// and listed otherwise, which no loop survives.
+pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found {
+    let mut found = Found::default();
+    let mut seen = FxHashSet::default();
+    let mut names = FxHashSet::default();
+    for (root, named) in paths.iter().enumerate() {
+        let mut visits = vec![Visit { path: named.clone(), root, depth: 0 }];
+        while let Some(visit) = visits.pop() {
+            if !seen.insert(visit.path.clone()) {
+                continue;
+            }
+            match look(files, &visit, named, settings, &mut names) {
+                Ok(Looked::Source(source)) => found.sources.push(source),
+                Ok(Looked::Folder(entries)) => {
+                    let visit = |path| Visit { path, root: visit.root, depth: visit.depth + 1 };
+                    visits.extend(entries.into_iter().rev().map(visit));
+                }
+                Ok(Looked::Nothing) => {}
+                Err(reason) => {
+                    found.troubles.push(Trouble { place: visit.path.display().to_string(), reason });
+                }
+            }
+        }
+    }
+    found
+}
+
+enum Looked {
+    Source(Source),
+    Folder(Vec<PathBuf>),
+    Nothing,
+}
+
+fn look(
+    files: &dyn Files,
+    visit: &Visit,
+    named: &Path,
+    settings: &Settings,
+    names: &mut FxHashSet<String>,
+) -> Result<Looked, String> {
+    let path = &visit.path;
+    let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let below = visit.depth > 0;
+    if below && file_name.starts_with('.') {
+        return Ok(Looked::Nothing);
+    }
+    let link = below && files.is_link(path);
+    let place = files.place(path).map_err(|error| match error.kind() {
+        _ if link => "is a link that leads nowhere; mend or remove it".to_owned(),
+        ErrorKind::NotFound if below => "vanished while the folder was read; run again".to_owned(),
+        ErrorKind::NotFound => "is not there; check the path".to_owned(),
+        _ => format!("cannot be looked at: {error}"),
+    })?;
+    let size = match place {
+        Place::Folder if link => {
+            return Err("is a link to a folder, which is not followed; name it to have it read".to_owned());
+        }
+        Place::Folder if visit.depth > settings.limits.depth => {
+            return Err(format!(
+                "lies more than {} folders deep and is not read; name it to have it read",
+                settings.limits.depth
+            ));
+        }
+        Place::Folder => {
+            return files.entries(path).map(Looked::Folder).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => "vanished while the folder was read; run again".to_owned(),
+                _ => format!("cannot be listed: {error}"),
+            });
+        }
+        Place::Other => return Err("is neither a file nor a folder".to_owned()),
+        Place::File(0) => return Err("is empty".to_owned()),
+        Place::File(size) => size,
+    };
+    let name = format::named(&file_name)?;
+    let head = head(files, path)?;
+    let (format, packing) = decide(&name, &file_name, &head)?;
+    if let Format::Code(language) = &format
+        && !settings.reads_code(language)
+    {
+        return Err(format!(
+            "is source code ({language}), which the recipe does not read; allow it in read.code_languages"
+        ));
+    }
+    let folders = folders_below(named, path);
+    let root = below.then(|| named.file_name()).flatten();
+    let mixture = mixture(root.map(OsStr::to_string_lossy), &folders, &format, &name.stem);
+    let display = display(path, visit, &folders, &file_name, names);
+    Ok(Looked::Source(Source {
+        path: path.clone(),
+        name: display,
+        packing,
+        size,
+        mixture,
+        genre: fields::genre_of_folders(&folders).or_else(|| genre_of_format(&format)),
+        format,
+    }))
+}
+
+fn head(files: &dyn Files, path: &Path) -> Result<Vec<u8>, String> {
+    let mut head = Vec::new();
+    let file = files.open(path).map_err(|error| open::cannot(&error))?;
+    file.take(HEAD).read_to_end(&mut head).map_err(|error| open::cannot(&error))?;
+    Ok(head)
+}
+
+/// Weighs what the name says against what the first bytes say.
+fn decide(name: &format::Named, file_name: &str, head: &[u8]) -> Result<(Format, Packing), String> {
+    let signature = format::signature(head);
+    let packing = match (&signature, name.packing) {
+        // Saved pages and tables are often packed without saying so in their name.
+        (Some(Signature::Packed(found)), Packing::Plain) => *found,
+        (Some(Signature::Packed(found)), named) if *found == named => named,
+        (_, Packing::Plain) => Packing::Plain,
+        (_, named) => {
+            return Err(format!(
+                "is named as packed with {} but its first bytes are not; rename or mend it",
+                named.name()
+            ));
+        }
+    };
+    if let Some(Signature::Refused(what)) = &signature {
+        return Err(format!("is {what}"));
+    }
+    let told = match signature {
+        Some(Signature::Is(format)) => Some(format),
+        _ => None,
+    };
+    match (&name.format, told) {
+        (Some(format), _) => Ok((format.clone(), packing)),
+        (None, Some(told)) => Ok((told, packing)),
+        (None, None) => Err(unknown(file_name)),
+    }
+}
+
+fn unknown(file_name: &str) -> String {
+    match file_name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && !ending.is_empty() => {
+            format!("is of a kind that cannot be read (.{ending}; {})", format::known())
+        }
+        _ => format!("has no ending that says how to read it ({})", format::known()),
+    }
+}
+
+/// The folders between what was named and the file.
+fn folders_below(named: &Path, path: &Path) -> Vec<String> {
+    let below = path.parent().and_then(|parent| parent.strip_prefix(named).ok());
+    let names = below.into_iter().flat_map(Path::components);
+    names.map(|name| name.as_os_str().to_string_lossy().into_owned()).collect()
+}
+
+fn mixture(root: Option<Cow<'_, str>>, folders: &[String], format: &Format, stem: &str) -> String {
+    let pages = matches!(format, Format::Html | Format::Markdown | Format::Code(_));
+    let root = root.filter(|_| pages);
+    plain(folders.first().map(String::as_str).or(root.as_deref()).unwrap_or(stem))
+}
+
+fn genre_of_format(format: &Format) -> Option<String> {
+    matches!(format, Format::Code(_)).then(|| "code".to_owned())
+}
+
+/// The name that documents get: the path below what was named; where two named places hold the same, with the folders in front.
+fn display(
+    path: &Path,
+    visit: &Visit,
+    folders: &[String],
+    file_name: &str,
+    names: &mut FxHashSet<String>,
+) -> String {
+    let mut name = folders.iter().map(|folder| plain(folder) + "/").collect::<String>() + &plain(file_name);
+    let outer: Vec<_> = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    let mut outer = outer.iter().rev().skip(folders.len() + 1);
+    while names.contains(&name) {
+        match outer.next() {
+            Some(folder) => name = format!("{}/{name}", plain(&folder.as_os_str().to_string_lossy())),
+            None => name = format!("{}:{name}", visit.root + 1),
+        }
+    }
+    names.insert(name.clone());
+    name
+}
+
+/// A file's name as part of an id: `#` stands before a record's number there, and control characters have no place in it.
+fn plain(name: &str) -> String {
+    if !name.contains(|letter: char| letter == '#' || letter.is_control()) {
+        return name.to_owned();
+    }
+    let escaped = |letter: char| {
+        if letter == '#' || letter.is_control() {
+            format!("%{:02X}", u32::from(letter))
+        } else {
+            letter.to_string()
+        }
+    };
+    name.chars().map(escaped).collect()
+}

@@ -1,0 +1,303 @@
+//! What kind of file it is, told by its name's ending and checked against its first bytes.
+
+use serde::{Deserialize, Serialize};
+
+/// How documents stand in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Plain text, where a line `<|endoftext|>` stands between documents.
+    Text,
+    /// Markdown, with or without front matter.
+    Markdown,
+    /// A web page.
+    Html,
+    /// One JSON value: records in an array, one record, or arrays by field.
+    Json,
+    /// A JSON record a line.
+    JsonLines,
+    /// A table with a delimiter between values.
+    Csv,
+    /// A table with tabs between values.
+    Tsv,
+    /// Source code in a language of this name.
+    Code(String),
+}
+
+/// What a file is packed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Packing {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// gzip, of one or more members.
+    Gzip,
+    /// Zstandard, of one or more frames.
+    Zstandard,
+    /// bzip2, of one or more streams, as Wikipedia's dumps.
+    Bzip2,
+}
+
+impl Packing {
+    /// Its name, for messages.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "nothing",
+            Self::Gzip => "gzip",
+            Self::Zstandard => "Zstandard",
+            Self::Bzip2 => "bzip2",
+        }
+    }
+}
+
+/// Endings of formats other than source code.
+const FORMATS: &[(&str, Format)] = &[
+    ("txt", Format::Text),
+    ("text", Format::Text),
+    ("log", Format::Text),
+    ("rst", Format::Text),
+    ("md", Format::Markdown),
+    ("markdown", Format::Markdown),
+    ("mdx", Format::Markdown),
+    ("html", Format::Html),
+    ("htm", Format::Html),
+    ("xhtml", Format::Html),
+    ("json", Format::Json),
+    ("jsonl", Format::JsonLines),
+    ("ndjson", Format::JsonLines),
+    ("csv", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("tab", Format::Tsv),
+];
+
+/// Endings of source code, with the language's name as The Stack and GitHub's linguist spell it, in lower case.
+const LANGUAGES: &[(&str, &str)] = &[
+    ("ada", "ada"),
+    ("asm", "assembly"),
+    ("bash", "shell"),
+    ("c", "c"),
+    ("cc", "c++"),
+    ("clj", "clojure"),
+    ("cmake", "cmake"),
+    ("cpp", "c++"),
+    ("cs", "c#"),
+    ("css", "css"),
+    ("cu", "cuda"),
+    ("cxx", "c++"),
+    ("dart", "dart"),
+    ("el", "emacs-lisp"),
+    ("erl", "erlang"),
+    ("ex", "elixir"),
+    ("exs", "elixir"),
+    ("f90", "fortran"),
+    ("fs", "f#"),
+    ("go", "go"),
+    ("gradle", "groovy"),
+    ("groovy", "groovy"),
+    ("h", "c"),
+    ("hpp", "c++"),
+    ("hs", "haskell"),
+    ("ini", "ini"),
+    ("java", "java"),
+    ("jl", "julia"),
+    ("js", "javascript"),
+    ("jsx", "javascript"),
+    ("kt", "kotlin"),
+    ("kts", "kotlin"),
+    ("less", "less"),
+    ("lisp", "common-lisp"),
+    ("lua", "lua"),
+    ("m", "objective-c"),
+    ("mjs", "javascript"),
+    ("ml", "ocaml"),
+    ("mli", "ocaml"),
+    ("nim", "nim"),
+    ("nix", "nix"),
+    ("pas", "pascal"),
+    ("php", "php"),
+    ("pl", "perl"),
+    ("pm", "perl"),
+    ("proto", "protocol-buffer"),
+    ("ps1", "powershell"),
+    ("py", "python"),
+    ("pyi", "python"),
+    ("r", "r"),
+    ("rb", "ruby"),
+    ("rkt", "racket"),
+    ("rs", "rust"),
+    ("sass", "sass"),
+    ("scala", "scala"),
+    ("scm", "scheme"),
+    ("scss", "scss"),
+    ("sh", "shell"),
+    ("sol", "solidity"),
+    ("sql", "sql"),
+    ("sv", "systemverilog"),
+    ("swift", "swift"),
+    ("tcl", "tcl"),
+    ("tex", "tex"),
+    ("toml", "toml"),
+    ("ts", "typescript"),
+    ("tsx", "typescript"),
+    ("v", "verilog"),
+    ("vb", "visual-basic"),
+    ("vhd", "vhdl"),
+    ("vim", "vim-script"),
+    ("vue", "vue"),
+    ("wat", "webassembly"),
+    ("wgsl", "wgsl"),
+    ("yaml", "yaml"),
+    ("yml", "yaml"),
+    ("zig", "zig"),
+    ("zsh", "shell"),
+];
+
+/// Endings of packings.
+const PACKINGS: &[(&str, Packing)] = &[
+    ("gz", Packing::Gzip),
+    ("gzip", Packing::Gzip),
+    ("zst", Packing::Zstandard),
+    ("zstd", Packing::Zstandard),
+    ("bz2", Packing::Bzip2),
+];
+
+/// Endings of files that are refused, with what to do instead.
+const REFUSED: &[(&str, &str)] = &[
+    ("zip", "an archive; unpack it and name its folder"),
+    ("7z", "an archive; unpack it and name its folder"),
+    ("rar", "an archive; unpack it and name its folder"),
+    ("tar", "an archive; unpack it and name its folder"),
+    ("tgz", "an archive; unpack it and name its folder"),
+    ("xz", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
+    ("br", "packed with Brotli; unpack it, or pack it with gzip or Zstandard"),
+    ("lz4", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
+    ("doc", "a word processor's file; export it as PDF, HTML or text"),
+    ("docx", "a word processor's file; export it as PDF, HTML or text"),
+    ("odt", "a word processor's file; export it as PDF, HTML or text"),
+    ("rtf", "a word processor's file; export it as PDF, HTML or text"),
+    ("epub", "an electronic book; convert it to HTML or text"),
+    ("mobi", "an electronic book; convert it to HTML or text"),
+    ("xls", "a spreadsheet; export it as CSV"),
+    ("xlsx", "a spreadsheet; export it as CSV"),
+    ("ods", "a spreadsheet; export it as CSV"),
+    ("mht", "a web archive of a browser; save the page as HTML"),
+    ("mhtml", "a web archive of a browser; save the page as HTML"),
+    ("ipynb", "a notebook; export it as Markdown"),
+    ("arrow", "an Arrow file; save it as Parquet"),
+    ("feather", "an Arrow file; save it as Parquet"),
+    ("pickle", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
+    ("pkl", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
+];
+
+/// What a file's name says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    /// The format, where the ending before the packing is known.
+    pub format: Option<Format>,
+    /// The packing.
+    pub packing: Packing,
+    /// The name without the endings that were understood.
+    pub stem: String,
+}
+
+/// Reads the endings of a name.
+///
+/// # Errors
+/// The kind of file is known and refused: says what it is and what to do.
+pub(super) fn named(name: &str) -> Result<Named, String> {
+    let mut stem = name;
+    let mut packing = Packing::Plain;
+    if let Some((rest, ending)) = split(stem)
+        && let Some((_, found)) = PACKINGS.iter().find(|(known, _)| *known == ending)
+    {
+        packing = *found;
+        stem = rest;
+    }
+    let Some((rest, ending)) = split(stem) else {
+        return Ok(Named { format: None, packing, stem: stem.to_owned() });
+    };
+    if let Some((_, what)) = REFUSED.iter().find(|(known, _)| *known == ending) {
+        return Err(format!("a file ending in .{ending} is {what}"));
+    }
+    let format = FORMATS.iter().find(|(known, _)| *known == ending).map(|(_, format)| format.clone());
+    let language = || LANGUAGES.iter().find(|(known, _)| *known == ending);
+    let format = format.or_else(|| language().map(|(_, name)| Format::Code((*name).to_owned())));
+    let stem = if format.is_some() { rest } else { stem };
+    Ok(Named { format, packing, stem: stem.to_owned() })
+}
+
+/// The ending of a name in lower case, and what stands before it.
+fn split(name: &str) -> Option<(&str, String)> {
+    let (stem, ending) = name.rsplit_once('.')?;
+    (!stem.is_empty() && !ending.is_empty()).then(|| (stem, ending.to_ascii_lowercase()))
+}
+
+/// The endings that are understood, for messages.
+pub(super) fn known() -> String {
+    let names: Vec<String> = FORMATS.iter().map(|(name, _)| format!(".{name}")).collect();
+    format!("known are {}, those of source code, and .gz, .zst and .bz2 behind any of them", names.join(", "))
+}
+
+/// What a file's first bytes say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Signature {
+    /// It is packed.
+    Packed(Packing),
+    /// It is of this format for certain.
+    Is(Format),
+    /// It is of a kind that cannot be read: what it is and what to do.
+    Refused(&'static str),
+}
+
+/// First bytes of formats that are not text, and of what is refused.
+const REFUSED_SIGNATURES: &[(&[u8], &str)] = &[
+    (b"PK\x03\x04", "a zip archive (or an office document); unpack or export it"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it and name its folder"),
+    (b"Rar!\x1a\x07", "a RAR archive; unpack it and name its folder"),
+    (b"\xfd7zXZ\0", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
+    (b"\x04\x22\x4d\x18", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"\0asm", "a program"),
+    (b"SQLite format 3\0", "a database; export its table as CSV"),
+    (b"ARROW1", "an Arrow file; save it as Parquet"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a word processor's file; export it as PDF, HTML or text"),
+    (b"{\\rtf", "a word processor's file; export it as PDF, HTML or text"),
+];
+
+/// Reads a file's first bytes; a few hundred are enough.
+pub(super) fn signature(head: &[u8]) -> Option<Signature> {
+    if head.starts_with(&[0x1f, 0x8b]) {
+        return Some(Signature::Packed(Packing::Gzip));
+    }
+    let magic = head.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes));
+    if magic.is_some_and(|magic| magic == 0xfd2f_b528 || magic & 0xffff_fff0 == 0x184d_2a50) {
+        return Some(Signature::Packed(Packing::Zstandard));
+    }
+    // A level digit and the block's or the end's mark: three letters alone also start words.
+    let block = head.get(4..10);
+    if head.starts_with(b"BZh")
+        && head.get(3).is_some_and(u8::is_ascii_digit)
+        && (block == Some(b"1AY&SY") || block == Some(b"\x17\x72\x45\x38\x50\x90"))
+    {
+        return Some(Signature::Packed(Packing::Bzip2));
+    }
+    if let Some((_, what)) = REFUSED_SIGNATURES.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(Signature::Refused(what));
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return Some(Signature::Refused("a tar archive; unpack it and name its folder"));
+    }
+    page(head).then_some(Signature::Is(Format::Html))
+}
+
+/// Whether the bytes start as a web page does.
+fn page(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let starts = |mark: &[u8]| head.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+    starts(b"<!doctype html") || starts(b"<html")
+}

@@ -1,0 +1,30 @@
+//! Web pages: decoded as a browser would, and handed on raw; what is content in them is told later.
+
+use super::Trouble;
+use super::decode;
+use super::record::Context;
+use crate::document::{Document, Kind};
+
+/// Bytes of a page in which browsers note where they saved it from.
+const NOTE: usize = 4096;
+
+/// A page as a document.
+pub(super) fn page(context: &Context, bytes: Vec<u8>) -> Result<Document, Trouble> {
+    let text = decode::page(bytes, None).map_err(|reason| context.trouble(None, reason))?;
+    let address = saved_from(&text);
+    Ok(Document { address, ..context.document(None, Kind::Html, text) })
+}
+
+/// The address in `<!-- saved from url=(0023)https://example.org/ -->`, which browsers write, or in the note of SingleFile.
+fn saved_from(text: &str) -> Option<String> {
+    let mut end = NOTE.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let head = text.get(..end)?;
+    let browser = || head.split_once("saved from url=(")?.1.split_once(')').map(|(_, address)| address);
+    let single_file = || Some(head.split_once("Page saved with SingleFile")?.1.split_once("url:")?.1);
+    let address = browser().or_else(single_file)?.split_whitespace().next()?;
+    let address = address.trim_end_matches("-->");
+    (address.starts_with("http://") || address.starts_with("https://")).then(|| address.to_owned())
+}

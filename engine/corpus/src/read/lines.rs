@@ -1,0 +1,105 @@
+//! Lines of a stream, none of them held beyond a limit.
+
+use super::unpack::Stream;
+use std::io::{self, BufRead};
+
+/// What came of the next line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// It is in the buffer, without its end.
+    Whole,
+    /// It is longer than the limit; its rest is passed over when the next line is asked for.
+    TooLong,
+    /// The stream is at its end.
+    End,
+}
+
+/// A stream read by lines.
+pub(super) struct Lines {
+    stream: Stream,
+    limit: usize,
+    /// Whether the stream stands within a line that was too long.
+    within: bool,
+    /// Lines that were begun.
+    pub(super) number: u64,
+}
+
+impl Lines {
+    /// Reads a stream by lines of at most so many bytes.
+    pub(super) fn new(stream: Stream, limit: usize) -> Self {
+        Self { stream, limit, within: false, number: 0 }
+    }
+
+    /// Puts the next line into the buffer.
+    ///
+    /// A line beyond the limit is reported at once, before its end is looked for: it may not have any.
+    pub(super) fn next(&mut self, line: &mut Vec<u8>) -> io::Result<Line> {
+        line.clear();
+        while self.within {
+            let chunk = fill(&mut self.stream)?;
+            let end = memchr::memchr(b'\n', chunk);
+            self.within = end.is_none() && !chunk.is_empty();
+            let used = end.map_or(chunk.len(), |end| end + 1);
+            self.stream.consume(used);
+        }
+        let mut begun = false;
+        loop {
+            let chunk = fill(&mut self.stream)?;
+            if chunk.is_empty() {
+                return Ok(if begun { Line::Whole } else { Line::End });
+            }
+            if !begun {
+                begun = true;
+                self.number += 1;
+            }
+            let end = memchr::memchr(b'\n', chunk);
+            let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
+            if line.len() + part.len() > self.limit {
+                line.clear();
+                let used = end.map_or(chunk.len(), |end| end + 1);
+                self.within = end.is_none();
+                self.stream.consume(used);
+                return Ok(Line::TooLong);
+            }
+            line.extend_from_slice(part);
+            let used = part.len() + usize::from(end.is_some());
+            self.stream.consume(used);
+            if end.is_some() {
+                if line.last() == Some(&b'\r') {
+                    line.pop();
+                }
+                return Ok(Line::Whole);
+            }
+        }
+    }
+}
+
+/// The bytes at hand, read on where there are none; a read that was interrupted is made again.
+pub(super) fn fill<R: BufRead + ?Sized>(stream: &mut R) -> io::Result<&[u8]> {
+    loop {
+        match stream.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(_) => break,
+        }
+    }
+    // What is at hand is handed out again without reading; asked twice, since a borrow cannot leave the loop.
+    stream.fill_buf()
+}
+
+/// Reads a stream to its end; none where it holds more than the limit.
+pub(super) fn whole<R: BufRead + ?Sized>(stream: &mut R, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    loop {
+        let chunk = fill(stream)?;
+        if chunk.is_empty() {
+            return Ok(Some(content));
+        }
+        if content.len() + chunk.len() > limit {
+            return Ok(None);
+        }
+        content.extend_from_slice(chunk);
+        let used = chunk.len();
+        stream.consume(used);
+    }
+}

@@ -1,0 +1,81 @@
+//! The front matter that static sites put above a Markdown page: its plain lines are understood, and it is taken off.
+
+use super::fields;
+use crate::document::Document;
+
+/// Bytes within which front matter ends; beyond, what looks like its first line is a rule in the text.
+const LONGEST: usize = 64 << 10;
+
+/// Takes the front matter off a document: what stands between two lines of `---` (YAML) or `+++` (TOML) at its start, where every
+/// line in between has the look of it. Its nested parts are not read.
+pub(super) fn take_front_matter(document: &mut Document) {
+    let Some((front, end)) = front_matter(&document.text) else { return };
+    let mut taken = Document::default();
+    for line in front.lines() {
+        let Some((key, value)) = line.split_once([':', '=']) else { continue };
+        let value = unquoted(value);
+        let text = || fields::short(value).map(str::to_owned);
+        match key {
+            _ if key.starts_with([' ', '\t', '#', '-']) => {}
+            _ => match key.trim().to_ascii_lowercase().as_str() {
+                "title" => taken.title = text(),
+                "date" => taken.date = fields::date(value),
+                "licence" | "license" => taken.licence = fields::licence(value),
+                "language" | "lang" => taken.language = fields::language(value),
+                "url" | "address" => taken.address = text().filter(|url| url.contains("://")),
+                "genre" => taken.genre = text(),
+                "source" => taken.source = text().unwrap_or_default(),
+                _ => {}
+            },
+        }
+    }
+    let text = document.text.get(end..).unwrap_or_default().trim_start_matches(['\n', '\r']).to_owned();
+    document.text = text;
+    document.title = taken.title;
+    document.date = taken.date;
+    document.licence = taken.licence;
+    document.language = taken.language;
+    document.address = taken.address;
+    document.genre = taken.genre.or_else(|| document.genre.take());
+    if !taken.source.is_empty() {
+        document.source = taken.source;
+    }
+}
+
+/// The front matter, and where the text behind it starts.
+fn front_matter(text: &str) -> Option<(&str, usize)> {
+    let mark = ["---", "+++"].into_iter().find(|mark| text.starts_with(*mark))?;
+    let start = text.find('\n')? + 1;
+    if text.get(..start)?.trim_end() != mark {
+        return None;
+    }
+    let mut at = start;
+    for line in text.get(start..)?.split_inclusive('\n') {
+        if at > LONGEST {
+            return None;
+        }
+        let next = at + line.len();
+        let line = line.trim_end();
+        if line == mark || (mark == "---" && line == "...") {
+            return Some((text.get(start..at)?, next));
+        }
+        let pair = line.contains(if mark == "---" { ':' } else { '=' });
+        let nested = line.is_empty() || line.starts_with([' ', '\t', '-', '#', '[', ']']);
+        if !pair && !nested {
+            return None;
+        }
+        at = next;
+    }
+    None
+}
+
+/// A value without the quotes around it.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    for quote in ['"', '\''] {
+        if let Some(inner) = value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            return inner;
+        }
+    }
+    value
+}

@@ -1,0 +1,239 @@
+//! A record of named values as a document, whatever file it stood in.
+
+use super::Trouble;
+use super::fields;
+use super::find::Source;
+use super::settings::{Missing, Settings, bytes};
+use super::shapes;
+use crate::document::{Document, Kind};
+use serde_json::{Map, Value};
+
+/// Words that tables write for a value that is missing, as pandas reads them.
+const MISSING: &[&str] = &["NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "#N/A"];
+
+/// Field names in a message; more are counted.
+const NAMES: usize = 8;
+
+/// A file being read, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) source: Source,
+    pub(super) settings: Settings,
+}
+
+impl Context {
+    /// The id of a document: the file's name, with the record's number where it holds several.
+    pub(super) fn id(&self, number: Option<u64>) -> String {
+        match number {
+            Some(number) => format!("{}#{number}", self.source.name),
+            None => self.source.name.clone(),
+        }
+    }
+
+    /// Something wrong with a record, or with the file.
+    pub(super) fn trouble(&self, number: Option<u64>, reason: impl Into<String>) -> Trouble {
+        let path = self.source.path.display();
+        let place = number.map_or_else(|| path.to_string(), |number| format!("{path}#{number}"));
+        // Names of fields and files are in here, and they hold what they like.
+        let plain = |text: String| {
+            if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
+        };
+        Trouble { place: plain(place), reason: plain(reason.into()) }
+    }
+
+    /// A record or document beyond the limit of this name.
+    pub(super) fn too_long(&self, number: Option<u64>, what: &str, limit: &str, value: usize) -> Trouble {
+        let value = bytes(value as u64);
+        self.trouble(
+            number,
+            format!(
+                "{what} is longer than {value} and is passed over; cut it up, or raise read.limits.{limit}"
+            ),
+        )
+    }
+
+    /// A document with what the file says of all of its documents.
+    pub(super) fn document(&self, number: Option<u64>, kind: Kind, text: String) -> Document {
+        Document {
+            id: self.id(number),
+            source: self.source.mixture.clone(),
+            genre: self.source.genre.clone(),
+            kind,
+            text,
+            ..Document::default()
+        }
+    }
+
+    /// A JSON value as a document; none where its text is missing and that is to be passed over.
+    pub(super) fn value(&self, number: Option<u64>, value: Value) -> Result<Option<Document>, Trouble> {
+        match value {
+            Value::Object(record) => self.record(number, record),
+            Value::String(text) => self.checked(number, text),
+            other => {
+                let name = match other {
+                    Value::Null => "null",
+                    Value::Array(_) => "an array",
+                    Value::Bool(_) => "a truth value",
+                    _ => "a number",
+                };
+                Err(self
+                    .trouble(number, format!("is {name}, not a record; each record is an object in {{}}")))
+            }
+        }
+    }
+
+    fn checked(&self, number: Option<u64>, text: String) -> Result<Option<Document>, Trouble> {
+        if text.trim().is_empty() {
+            return self
+                .absent(number, "the text")
+                .map(|fill| fill.map(|text| self.document(number, Kind::Plain, text.to_owned())));
+        }
+        self.fits(number, &text)?;
+        Ok(Some(self.document(number, Kind::Plain, text)))
+    }
+
+    fn fits(&self, number: Option<u64>, text: &str) -> Result<(), Trouble> {
+        let limit = self.settings.limits.document;
+        if text.len() > limit {
+            return Err(self.too_long(number, "its text", "document", limit));
+        }
+        Ok(())
+    }
+
+    /// What stands in for a missing value; none to pass the record over.
+    fn absent(&self, number: Option<u64>, what: &str) -> Result<Option<&str>, Trouble> {
+        match &self.settings.missing {
+            Missing::Drop => Ok(None),
+            Missing::Fill(text) => Ok(Some(text)),
+            Missing::Report => Err(self.trouble(number, format!("{what} is missing or empty"))),
+        }
+    }
+
+    /// A record as a document; none where its text is missing and that is to be passed over.
+    pub(super) fn record(
+        &self,
+        number: Option<u64>,
+        mut record: Map<String, Value>,
+    ) -> Result<Option<Document>, Trouble> {
+        let settings = &self.settings;
+        let mut document = self.document(number, Kind::Plain, String::new());
+        let named = settings.text_field.is_some() || !settings.text_fields.is_empty();
+        if !named && let Some(text) = shapes::text(&record, &settings.join) {
+            let text = text.map_err(|reason| self.trouble(number, reason))?;
+            if text.trim().is_empty() {
+                return match self.absent(number, "the conversation") {
+                    Err(trouble) => Err(trouble),
+                    // A conversation has no place for a text that stands in.
+                    Ok(_) => Ok(None),
+                };
+            }
+            document.text = text;
+            document.kind = Kind::Conversation;
+            describe(&mut document, &record);
+            document.record = Some(record);
+        } else {
+            let one = [settings.text_field.as_deref().unwrap_or("text")];
+            let several: Vec<&str> = settings.text_fields.iter().map(String::as_str).collect();
+            let names = if several.is_empty() { one.as_slice() } else { &several };
+            for (position, name) in names.iter().enumerate() {
+                let Some(text) = self.field(number, &mut record, name)? else { return Ok(None) };
+                if position > 0 {
+                    document.text.push_str(&settings.join);
+                }
+                if document.text.is_empty() {
+                    document.text = text;
+                } else {
+                    document.text.push_str(&text);
+                }
+            }
+            describe(&mut document, &record);
+        }
+        self.fits(number, &document.text)?;
+        Ok(Some(document))
+    }
+
+    /// Takes a field's text out of a record.
+    fn field(
+        &self,
+        number: Option<u64>,
+        record: &mut Map<String, Value>,
+        name: &str,
+    ) -> Result<Option<String>, Trouble> {
+        let text = match record.get_mut(name) {
+            Some(Value::String(text)) => std::mem::take(text),
+            Some(Value::Null) => String::new(),
+            Some(Value::Number(value)) => value.to_string(),
+            Some(Value::Array(values)) if values.iter().all(Value::is_string) => {
+                let parts: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
+                parts.join(&self.settings.join)
+            }
+            Some(_) => return Err(self.trouble(number, format!("the field `{name}` is not a string"))),
+            None if self.settings.missing == Missing::Report => {
+                return Err(self.trouble(number, self.without(record, name)));
+            }
+            None => String::new(),
+        };
+        if text.trim().is_empty() || MISSING.contains(&text.trim()) {
+            let fill = self.absent(number, &format!("the field `{name}`"))?;
+            return Ok(fill.map(str::to_owned));
+        }
+        Ok(Some(text))
+    }
+
+    fn without(&self, record: &Map<String, Value>, name: &str) -> String {
+        let names: Vec<String> = record
+            .keys()
+            .take(NAMES)
+            .map(|key| format!("`{}`", key.chars().take(40).collect::<String>()))
+            .collect();
+        let more = record.len().saturating_sub(NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if names.is_empty() {
+            return format!("has no field `{name}`: it is empty");
+        }
+        format!(
+            "has no field `{name}` (it has {}{more}); name the field in read.text_field",
+            names.join(", ")
+        )
+    }
+}
+
+/// The value of the first of these fields that holds a short text or a number, also inside `metadata` or `meta`.
+fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    let short = |value: &Value| match value {
+        Value::String(text) => fields::short(text).map(str::to_owned),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let inside = ["metadata", "meta"].iter().filter_map(|name| record.get(*name)?.as_object());
+    let mut places = std::iter::once(record).chain(inside);
+    places.find_map(|place| names.iter().find_map(|name| short(place.get(*name)?)))
+}
+
+/// Takes over what a record says of itself.
+fn describe(document: &mut Document, record: &Map<String, Value>) {
+    if let Some(source) = named(record, &["source"]) {
+        document.source = source;
+    }
+    if let Some(genre) = named(record, &["genre"]) {
+        document.genre = Some(genre);
+    }
+    if let Some(own) = named(record, &["id"]) {
+        document.id = format!("{}:{own}", document.id);
+    }
+    document.licence = named(record, &["licence", "license"]).and_then(|value| fields::licence(&value));
+    document.language = named(record, &["language", "lang"]).and_then(|value| fields::language(&value));
+    document.date = named(record, &["date", "created", "timestamp"]).and_then(|value| fields::date(&value));
+    document.title = named(record, &["title"]);
+    let address = ["url", "uri", "address"];
+    let places = [Some(record), record.get("metadata").and_then(Value::as_object)];
+    let mut places = places.into_iter().flatten();
+    let address =
+        places.find_map(|place| address.iter().find_map(|name| place.get(*name)?.as_str()).map(str::trim));
+    document.address = address
+        .filter(|address| address.len() <= LONGEST_ADDRESS && address.contains("://"))
+        .map(str::to_owned);
+}
+
+/// Bytes of an address that is kept; browsers take about as many.
+const LONGEST_ADDRESS: usize = 2048;

@@ -1,0 +1,288 @@
+//! CSV and TSV: a record a row, with the columns that the header names.
+//!
+//! Rows are cut by `csv-core`, which leaves the buffers to us: a quote that is never closed makes a row of the rest of the
+//! file, and no more of it than the limit may be held.
+
+use super::Item;
+use super::decode;
+use super::format::Format;
+use super::lines::fill;
+use super::open;
+use super::record::Context;
+use super::unpack::Stream;
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use serde_json::{Map, Value};
+use std::io::{self, BufRead};
+
+/// Columns that a table may have.
+const MOST_COLUMNS: usize = 4096;
+
+/// Delimiters that are looked for in a `.csv` file, the likeliest first.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// The documents of a table.
+pub(super) struct Table {
+    context: Context,
+    stream: Stream,
+    reader: Reader,
+    row: Vec<u8>,
+    ends: Vec<usize>,
+    /// Names of the columns; none before the first row.
+    header: Option<Vec<String>>,
+    number: u64,
+    /// Whether the reader stands within a row that was too long.
+    within: bool,
+    done: bool,
+}
+
+/// What came of the next row.
+enum Row {
+    /// Its bytes and the ends of its fields are in the buffers: so many of each.
+    Whole(usize, usize),
+    TooLong,
+    End,
+}
+
+impl Table {
+    /// Reads a stream, whose first bytes say the delimiter and whether quotes are meant.
+    pub(super) fn new(context: Context, mut stream: Stream) -> Self {
+        let head = fill(&mut stream).unwrap_or_default();
+        let tabs = context.source.format == Format::Tsv;
+        let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
+        let delimiter = named.unwrap_or_else(|| if tabs { b'\t' } else { likeliest(head) });
+        // Tables with tabs are written with and without quotes; where quotes tear rows apart they are letters.
+        let quotes = delimiter != b'\t' || even(head, delimiter, true) >= even(head, delimiter, false);
+        let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
+        Self {
+            context,
+            stream,
+            reader,
+            row: vec![0; 4 << 10],
+            ends: vec![0; 64],
+            header: None,
+            number: 0,
+            within: false,
+            done: false,
+        }
+    }
+
+    fn read(&mut self) -> io::Result<Row> {
+        let limit = self.context.settings.limits.record;
+        let mut length = 0;
+        let mut fields = 0;
+        loop {
+            let chunk = fill(&mut self.stream)?;
+            let output = self.row.get_mut(length..).unwrap_or_default();
+            let ends = self.ends.get_mut(fields..).unwrap_or_default();
+            let (result, used, written, ended) = self.reader.read_record(chunk, output, ends);
+            self.stream.consume(used);
+            length += written;
+            fields += ended;
+            if self.within {
+                // The row's rest goes nowhere.
+                (length, fields) = (0, 0);
+            }
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull if self.within => {}
+                ReadRecordResult::OutputFull if self.row.len() < limit => {
+                    self.row.resize((self.row.len() * 2).min(limit), 0);
+                }
+                ReadRecordResult::OutputEndsFull if self.ends.len() < MOST_COLUMNS => {
+                    self.ends.resize(self.ends.len() * 2, 0);
+                }
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    self.within = true;
+                    return Ok(Row::TooLong);
+                }
+                ReadRecordResult::Record if self.within => self.within = false,
+                ReadRecordResult::Record => return Ok(Row::Whole(length, fields)),
+                ReadRecordResult::End => return Ok(Row::End),
+            }
+        }
+    }
+
+    fn step(&mut self) -> Option<Item> {
+        let line = self.reader.line();
+        let number = Some(self.number + 1);
+        let (length, fields) = match self.read() {
+            Err(error) => return self.end(open::broken_off(&error)),
+            Ok(Row::End) => {
+                self.done = true;
+                return None;
+            }
+            Ok(Row::TooLong) => {
+                if self.header.is_none() {
+                    return self.end("its first row is no header: it is too long".to_owned());
+                }
+                self.number += 1;
+                let limit = self.context.settings.limits.record;
+                let what = "the row (perhaps by a quote that is never closed, or too many columns)";
+                return Some(Err(self.context.too_long(number, what, "record", limit)));
+            }
+            Ok(Row::Whole(length, fields)) => (length, fields),
+        };
+        let row = self.row.get(..length).unwrap_or_default();
+        let ends = self.ends.get(..fields).unwrap_or_default();
+        let Some(header) = &self.header else {
+            return match names(row, ends, self.context.settings.header) {
+                Err(reason) => self.end(reason),
+                Ok(names) => self.begin(names, length, fields),
+            };
+        };
+        self.number += 1;
+        if fields != header.len() {
+            let reason = format!(
+                "row {} (line {line}) has {fields} values where {} are expected; mend it, or quote values that hold the delimiter",
+                self.number,
+                header.len()
+            );
+            return Some(Err(self.context.trouble(number, reason)));
+        }
+        self.document(length, fields)
+    }
+
+    /// Takes the columns' names over, and looks for those that hold the text.
+    fn begin(&mut self, names: Vec<String>, length: usize, fields: usize) -> Option<Item> {
+        let settings = &self.context.settings;
+        let named: Vec<&String> = settings.text_field.iter().chain(&settings.text_fields).collect();
+        if let Some(missing) = named.iter().find(|name| !names.contains(*name)) {
+            let reason = format!(
+                "has no column `{missing}` (its columns are {}); correct read.text_field",
+                list(&names)
+            );
+            return self.end(reason);
+        }
+        if !settings.header && named.is_empty() {
+            let reason =
+                "has no header, by read.header: name its column of text, as in read.text_field = \"1\"";
+            return self.end(reason.to_owned());
+        }
+        let shaped = |fields: &[&str]| fields.iter().all(|field| names.iter().any(|name| name == field));
+        let shapes: [&[&str]; 4] =
+            [&["chosen", "rejected"], &["prompt", "completion"], &["instruction", "output"], &["text"]];
+        if named.is_empty() && !shapes.into_iter().any(shaped) {
+            let reason = format!(
+                "has no column `text` (its columns are {}); name the column of text in read.text_field",
+                list(&names)
+            );
+            return self.end(reason);
+        }
+        let first_row_counts = !settings.header;
+        self.header = Some(names);
+        if first_row_counts {
+            self.number += 1;
+            return self.document(length, fields);
+        }
+        None
+    }
+
+    /// The row in the buffers as a document; none where its text is missing and that is passed over.
+    fn document(&self, length: usize, fields: usize) -> Option<Item> {
+        let number = Some(self.number);
+        let row = self.row.get(..length).unwrap_or_default();
+        let ends = self.ends.get(..fields).unwrap_or_default();
+        let mut record = Map::new();
+        for (name, value) in self.header.iter().flatten().zip(values(row, ends)) {
+            match decode::part(value) {
+                Ok(value) => record.insert(name.clone(), Value::String(value.into_owned())),
+                Err(reason) => {
+                    return Some(Err(self.context.trouble(number, format!("the column `{name}` {reason}"))));
+                }
+            };
+        }
+        self.context.record(number, record).transpose()
+    }
+
+    fn end(&mut self, reason: String) -> Option<Item> {
+        self.done = true;
+        Some(Err(self.context.trouble(None, reason)))
+    }
+}
+
+impl Iterator for Table {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        while !self.done {
+            if let Some(item) = self.step() {
+                return Some(item);
+            }
+        }
+        None
+    }
+}
+
+/// The values of a row.
+fn values<'row>(row: &'row [u8], ends: &'row [usize]) -> impl Iterator<Item = &'row [u8]> {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(ends).map(|(start, end)| row.get(start..*end).unwrap_or_default())
+}
+
+/// The names of the columns, by the header or by their number.
+fn names(row: &[u8], ends: &[usize], header: bool) -> Result<Vec<String>, String> {
+    if !header {
+        return Ok((1..=ends.len()).map(|number| number.to_string()).collect());
+    }
+    let mut names: Vec<String> = Vec::new();
+    for value in values(row, ends) {
+        let name = decode::part(value).map_err(|reason| format!("its header {reason}"))?;
+        let name = name.trim().to_owned();
+        if !name.is_empty() && names.contains(&name) {
+            return Err(format!("has two columns named `{name}`; rename one of them"));
+        }
+        // An index without a name, as pandas writes it.
+        names.push(if name.is_empty() { format!("column {}", names.len() + 1) } else { name });
+    }
+    Ok(names)
+}
+
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(12)
+        .map(|name| format!("`{}`", name.chars().take(40).collect::<String>()))
+        .collect();
+    let more = names.len().saturating_sub(shown.len());
+    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+}
+
+/// The delimiter that stands most often in the first line, outside of quotes.
+fn likeliest(head: &[u8]) -> u8 {
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut quoted = false;
+    for byte in head {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => break,
+            _ if quoted => {}
+            byte => {
+                for (count, _) in counts.iter_mut().zip(DELIMITERS).filter(|(_, known)| known == byte) {
+                    *count += 1;
+                }
+            }
+        }
+    }
+    let most = counts.iter().max().copied().unwrap_or_default();
+    counts.iter().zip(DELIMITERS).find(|(count, _)| **count == most).map_or(b',', |(_, delimiter)| delimiter)
+}
+
+/// Rows in a file's first bytes that have as many values as the first.
+fn even(head: &[u8], delimiter: u8, quotes: bool) -> usize {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
+    let mut output = vec![0; head.len()];
+    let mut ends = vec![0; MOST_COLUMNS];
+    let mut rest = head;
+    let mut first = None;
+    let mut even = 0;
+    while !rest.is_empty() {
+        let (result, used, _, fields) = reader.read_record(rest, &mut output, &mut ends);
+        rest = rest.get(used..).unwrap_or_default();
+        match result {
+            ReadRecordResult::Record => even += usize::from(*first.get_or_insert(fields) == fields),
+            // The last row may go on beyond what was read.
+            _ => break,
+        }
+    }
+    even
+}

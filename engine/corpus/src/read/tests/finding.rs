@@ -1,0 +1,191 @@
+//! Which files are found, and what is said of those that are not.
+
+use super::*;
+use crate::document::Kind;
+
+fn system(paths: &[PathBuf]) -> Found {
+    find(&SystemFiles, paths, &Settings::default())
+}
+
+fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+#[test]
+fn folders_are_walked_in_the_order_of_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("raw");
+    for name in
+        ["b.txt", "news/2024/c.jsonl", "news/a.html", ".hidden/x.txt", "code/main.rs", "a.md", "page.html"]
+    {
+        write(&root, name, "{}");
+    }
+    write(&root, ".hidden.txt", "x");
+    let found = system(&[root]);
+    assert_eq!(found.troubles, []);
+    let seen: Vec<(&str, &str, Option<&str>)> = found
+        .sources
+        .iter()
+        .map(|source| (source.name.as_str(), source.mixture.as_str(), source.genre.as_deref()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("a.md", "raw", None),
+            ("b.txt", "b", None),
+            ("code/main.rs", "code", Some("code")),
+            ("news/2024/c.jsonl", "news", Some("news")),
+            ("news/a.html", "news", Some("news")),
+            ("page.html", "raw", None),
+        ]
+    );
+    assert_eq!(found.sources[2].format, Format::Code("rust".into()));
+    assert_eq!(found.sources[2].size, 2);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "archive.zip", "PK\x03\x04");
+    write(root, "book.docx", "PK\x03\x04");
+    write(root, "empty.txt", "");
+    write(root, "lies.txt", b"PK\x03\x04rest");
+    write(root, "picture.png", b"\x89PNG");
+    write(root, "README", "no ending");
+    write(root, "spam.csv.gz", "not gzip");
+    write(root, "what.qqq", "x");
+    let found = system(&[root.to_owned(), root.join("absent.txt")]);
+    assert_eq!(found.sources, []);
+    let reasons: Vec<String> = found
+        .troubles
+        .iter()
+        .map(|trouble| {
+            let name = Path::new(&trouble.place).file_name().unwrap().to_string_lossy().into_owned();
+            format!("{name} {}", trouble.reason)
+        })
+        .collect();
+    let expected = [
+        "README has no ending that says how to read it",
+        "archive.zip a file ending in .zip is an archive; unpack it",
+        "book.docx a file ending in .docx is a word processor's file; export it",
+        "empty.txt is empty",
+        "lies.txt is a zip archive",
+        "picture.png is a picture",
+        "spam.csv.gz is named as packed with gzip but its first bytes are not",
+        "what.qqq is of a kind that cannot be read (.qqq",
+        "absent.txt is not there; check the path",
+    ];
+    assert_eq!(reasons.len(), expected.len(), "{reasons:?}");
+    for (reason, expected) in reasons.iter().zip(expected) {
+        assert!(reason.starts_with(expected), "{reason}");
+    }
+}
+
+#[test]
+fn names_stay_unique_whatever_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a/x.txt", "b/x.txt", "c/b/x.txt", "odd#1.txt"] {
+        write(folder.path(), name, "text");
+    }
+    let paths: Vec<PathBuf> =
+        ["a", "b/x.txt", "c/b", "a/x.txt", "odd#1.txt"].iter().map(|name| folder.path().join(name)).collect();
+    let names: Vec<String> = system(&paths).sources.into_iter().map(|source| source.name).collect();
+    assert_eq!(names, ["x.txt", "b/x.txt", "c/b/x.txt", "odd%231.txt"]);
+}
+
+#[test]
+fn a_web_page_without_an_ending_is_told_by_its_first_bytes() {
+    let memory = Memory::default().with("site/index", "\u{feff} <!DOCTYPE HTML><html><p>x</html>");
+    let found = find(&memory, &["site".into()], &Settings::default());
+    assert_eq!(found.sources[0].format, Format::Html);
+    assert_eq!((found.sources[0].mixture.as_str(), found.troubles.len()), ("site", 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn loops_of_links_are_named_and_not_followed() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    write(&root, "inner/a.txt", "text");
+    symlink(&root, root.join("inner/loop")).unwrap();
+    symlink(root.join("inner/self"), root.join("inner/self")).unwrap();
+    symlink(root.join("inner/a.txt"), root.join("link.txt")).unwrap();
+    symlink(root.join("nowhere"), root.join("dangling.txt")).unwrap();
+    symlink(&root, folder.path().join("named")).unwrap();
+    let found = system(&[folder.path().join("named")]);
+    let names: Vec<&str> = found.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["inner/a.txt", "link.txt"]);
+    let reasons: Vec<(bool, bool, bool)> = found
+        .troubles
+        .iter()
+        .map(|trouble| {
+            (
+                trouble.place.ends_with("dangling.txt") && trouble.reason.contains("leads nowhere"),
+                trouble.place.ends_with("loop") && trouble.reason.contains("not followed; name it"),
+                trouble.place.ends_with("self") && trouble.reason.contains("leads nowhere"),
+            )
+        })
+        .collect();
+    assert_eq!(reasons, [(true, false, false), (false, true, false), (false, false, true)]);
+}
+
+/// A file system in which every folder holds another, as a mount bound inside itself does.
+struct Endless;
+
+impl Files for Endless {
+    fn place(&self, path: &Path) -> io::Result<Place> {
+        Ok(if path.ends_with("a.txt") { Place::File(1) } else { Place::Folder })
+    }
+
+    fn is_link(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(vec![folder.join("a.txt"), folder.join("b")])
+    }
+
+    fn open(&self, _: &Path) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(Cursor::new(b"x".to_vec())))
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Box<dyn Write + Send>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn create_folder(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[test]
+fn folders_without_end_are_given_up_by_depth() {
+    let found = find(&Endless, &["root".into()], &Settings::default());
+    assert_eq!(found.sources.len(), 65);
+    assert_eq!(found.troubles.len(), 1);
+    assert!(found.troubles[0].reason.contains("more than 64 folders deep"), "{:?}", found.troubles);
+}
+
+#[test]
+fn code_is_read_by_language_or_not_at_all() {
+    let memory = Memory::default().with("a.rs", "fn a() {}").with("b.py", "b = 1");
+    let settings = Settings { code_languages: vec!["python".into()], ..Settings::default() };
+    let (documents, troubles) = read_all(&memory, &settings);
+    assert_eq!(documents[0].kind, Kind::Code("python".into()));
+    assert_eq!((documents.len(), troubles.len()), (1, 1));
+    assert!(troubles[0].reason.contains("source code (rust)"));
+    let (documents, _) = read_all(&memory, &Settings { code: false, ..Settings::default() });
+    assert_eq!(documents, []);
+}

@@ -1,0 +1,234 @@
+//! Good input of every format.
+
+use super::*;
+use crate::document::Kind;
+use serde_json::json;
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn plain_text_is_one_document_or_several() {
+    assert_eq!(
+        texts("a.TXT", "\u{feff}One.\r\n\n <|endoftext|> x\n"),
+        pairs(&[("a.TXT", "One.\r\n\n <|endoftext|> x\n")])
+    );
+    let several =
+        "<|endoftext|>\none\n\n<|endoftext|>\r\n \n<|endoftext|>\ntwo\r\n<|endoftext|>\nthree\n<|endoftext|>";
+    assert_eq!(
+        texts("b.txt", several),
+        pairs(&[("b.txt#1", "one\n"), ("b.txt#2", "two"), ("b.txt#3", "three")])
+    );
+}
+
+#[test]
+fn utf_16_and_windows_1252_are_decoded() {
+    let wide: Vec<u8> =
+        std::iter::once(0xfeff).chain("Grüße, 漢字 🦀\n".encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert_eq!(texts("a.txt", &wide), pairs(&[("a.txt", "Grüße, 漢字 🦀\n")]));
+    let big: Vec<u8> = std::iter::once(0xfeff)
+        .chain("{\"text\": \"één\"}\n".repeat(9000).encode_utf16())
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let read = texts("b.jsonl", &big);
+    assert_eq!((read.len(), read[8999].1.as_str()), (9000, "één"));
+    let french =
+        b"Le caf\xe9 est \xe0 c\xf4t\xe9 de l\x92\xe9glise, o\xf9 l'on f\xeate No\xebl avec bonheur.";
+    assert_eq!(
+        texts("c.txt", french),
+        pairs(&[("c.txt", "Le café est à côté de l’église, où l'on fête Noël avec bonheur.")])
+    );
+}
+
+#[test]
+fn front_matter_is_understood_and_taken_off() {
+    let text = "---\ntitle: \"A day: out\"\ndate: 2024-05-01T10:00\ntags:\n  - a\nlicense: CC BY 4.0\nlang: en\n---\n\n# Head\n";
+    let document = read("a.md", text).remove(0);
+    assert_eq!(document.text, "# Head\n");
+    assert_eq!(document.kind, Kind::Markdown);
+    assert_eq!(document.title.as_deref(), Some("A day: out"));
+    assert_eq!(document.date.as_deref(), Some("2024-05-01"));
+    assert_eq!(document.licence.as_deref(), Some("CC-BY-4.0"));
+    assert_eq!(document.language.as_deref(), Some("eng"));
+    let document = read("a.md", "+++\ntitle = 'T'\n+++\nx").remove(0);
+    assert_eq!((document.title.as_deref(), document.text.as_str()), (Some("T"), "x"));
+    for rule in ["---\nA line\n---\nrest", "---\n", "---", "--- \nkey: value\n"] {
+        assert_eq!(read("a.md", rule).remove(0).text, rule);
+    }
+}
+
+#[test]
+fn pages_are_decoded_as_they_declare() {
+    let page = |head: &str, body: &[u8]| {
+        let mut bytes = format!("<html><head>{head}</head><body>").into_bytes();
+        bytes.extend_from_slice(body);
+        let document = read("a.html", &bytes).remove(0);
+        assert_eq!(document.kind, Kind::Html);
+        document.text.split_once("<body>").unwrap().1.to_owned()
+    };
+    assert_eq!(page("", "Grüße".as_bytes()), "Grüße");
+    assert_eq!(page("<meta charset=windows-1251>", b"\xcf\xf0\xe8\xe2\xe5\xf2"), "Привет");
+    let older = "<META http-equiv='Content-Type' content='text/html; charset=Shift_JIS'>";
+    assert_eq!(page(older, b"\x93\xfa\x96{"), "日本");
+    assert_eq!(page("<meta charset=\"iso-8859-1\">", "déjà".as_bytes()), "déjà");
+    let saved = "<!-- saved from url=(0023)https://example.org/a b -->";
+    let document = read("b.htm", format!("<html>{saved}x")).remove(0);
+    assert_eq!(document.address.as_deref(), Some("https://example.org/a"));
+}
+
+#[test]
+fn json_lines_carry_what_they_say_of_themselves() {
+    let line = json!({"text": "Body", "source": "books", "license": "MIT License", "lang": "de", "date": "2020-01-02T00:00:00Z",
+        "url": "https://example.org/x", "title": "T", "genre": "fiction", "id": 17, "other": [1, {"a": null}]});
+    let document = read("a.jsonl", format!("\n{line}\n")).remove(0);
+    assert_eq!(
+        document,
+        Document {
+            id: "a.jsonl#2:17".into(),
+            source: "books".into(),
+            licence: Some("MIT".into()),
+            language: Some("deu".into()),
+            genre: Some("fiction".into()),
+            date: Some("2020-01-02".into()),
+            address: Some("https://example.org/x".into()),
+            title: Some("T".into()),
+            kind: Kind::Plain,
+            text: "Body".into(),
+            record: None,
+        }
+    );
+    let nested = json!({"text": "x", "metadata": {"url": "http://a.b", "language": "French"}});
+    let document = read("b.jsonl", nested.to_string()).remove(0);
+    assert_eq!(document.address.as_deref(), Some("http://a.b"));
+    assert_eq!(document.language.as_deref(), Some("fra"));
+    assert_eq!(document.source, "b");
+}
+
+#[test]
+fn conversations_are_known_by_their_fields() {
+    let shapes = [
+        (
+            json!({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [{"type": "text", "text": "Yo"}]}]}),
+            "Hi\n\nYo",
+        ),
+        (
+            json!({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}], "text": "no"}),
+            "Hi\n\nYo",
+        ),
+        (json!({"prompt": "P", "chosen": "C", "rejected": "R"}), "P\n\nC\n\nR"),
+        (
+            json!({"chosen": [{"role": "user", "content": "P"}], "rejected": [{"role": "user", "content": "R"}]}),
+            "P\n\nR",
+        ),
+        (json!({"prompt": "P", "completion": "C"}), "P\n\nC"),
+        (json!({"instruction": "I", "input": "", "output": "O", "text": "no"}), "I\n\nO"),
+    ];
+    for (record, text) in shapes {
+        let document = read("a.jsonl", record.to_string()).remove(0);
+        assert_eq!((document.text.as_str(), &document.kind), (text, &Kind::Conversation));
+        assert_eq!(document.record.as_ref(), record.as_object());
+    }
+    // A field that the person names is the text, whatever else is there.
+    let settings = Settings { text_field: Some("text".into()), ..Settings::default() };
+    let record = json!({"messages": [], "text": "Body"}).to_string();
+    let document = read_with("a.jsonl", record, &settings).remove(0);
+    assert_eq!((document.text.as_str(), document.kind), ("Body", Kind::Plain));
+}
+
+#[test]
+fn json_files_hold_records_in_many_ways() {
+    let array = "[{\"text\": \"a]\\\"\"}, {\"text\": \"b\"},\n \"c\"]\n";
+    assert_eq!(texts("a.json", array), pairs(&[("a.json#1", "a]\""), ("a.json#2", "b"), ("a.json#3", "c")]));
+    assert_eq!(texts("a.json", "{\"text\": \"alone\"}"), pairs(&[("a.json", "alone")]));
+    let lines = "{\"text\": \"a\"}\n{\n \"text\": \"b\"}\n";
+    assert_eq!(texts("a.json", lines), pairs(&[("a.json#1", "a"), ("a.json#2", "b")]));
+    let columns = json!({"text": ["a", "b"], "title": ["A", "B"]});
+    let documents = read("a.json", columns.to_string());
+    assert_eq!(documents[1].id, "a.json#2");
+    assert_eq!((documents[1].text.as_str(), documents[1].title.as_deref()), ("b", Some("B")));
+    let pandas = json!({"text": {"0": "a", "1": "b"}});
+    assert_eq!(texts("a.json", pandas.to_string()), pairs(&[("a.json#1", "a"), ("a.json#2", "b")]));
+    let wrapped = json!({"version": 1, "data": [{"text": "a"}, {"text": "b"}]});
+    assert_eq!(texts("a.json", wrapped.to_string()), pairs(&[("a.json#1", "a"), ("a.json#2", "b")]));
+    let chat = json!({"messages": [{"role": "user", "content": "Hi"}]});
+    assert_eq!(texts("a.json", chat.to_string()), pairs(&[("a.json", "Hi")]));
+}
+
+#[test]
+fn tables_are_read_by_their_header() {
+    let table = "id,text,license\n7,\"One, \"\"two\"\"\nthree\",CC0\n8,four,\n";
+    let documents = read("t.csv", table);
+    assert_eq!(documents[0].id, "t.csv#1:7");
+    assert_eq!(documents[0].text, "One, \"two\"\nthree");
+    assert_eq!(documents[0].licence.as_deref(), Some("CC0-1.0"));
+    assert_eq!((documents[1].text.as_str(), documents[1].licence.as_deref()), ("four", None));
+    for (name, table) in [
+        ("a.csv", "text;b\r\nx,y;1\r\n"),
+        ("b.tsv", "text\tb\nx,y\t1\n"),
+        ("c.csv", "text|b\nx,y|1"),
+        ("d.csv", "\u{feff}text\tb\nx,y\t1"),
+    ] {
+        assert_eq!(read(name, table)[0].text, "x,y", "{name}");
+    }
+    // Stray quotes in a table with tabs are letters; quotes that hold a tab are quotes.
+    assert_eq!(read("e.tsv", "text\tb\n\"x\t1\ny\t2\nz\t3\n")[0].text, "\"x");
+    assert_eq!(read("f.tsv", "text\tb\n\"x\ty\"\t1\n")[0].text, "x\ty");
+}
+
+#[test]
+fn columns_are_chosen_joined_and_filled() {
+    let settings = Settings {
+        text_fields: vec!["title".into(), "body".into()],
+        missing: Missing::Fill("none".into()),
+        ..Settings::default()
+    };
+    let documents = read_with("t.csv", "title,body\nA,x\nB,NA\n", &settings);
+    assert_eq!(documents[0].text, "A\n\nx");
+    assert_eq!(documents[1].text, "B\n\nnone");
+    let settings = Settings { missing: Missing::Drop, ..settings };
+    assert_eq!(read_with("t.csv", "title,body\nA,x\nB,\n", &settings).len(), 1);
+    let settings = Settings { text_field: Some("2".into()), header: false, ..Settings::default() };
+    let documents = read_with("spam.tsv", "ham\tHello\nspam\tBuy\n", &settings);
+    assert_eq!(
+        (documents.len(), documents[0].text.as_str(), documents[1].id.as_str()),
+        (2, "Hello", "spam.tsv#2")
+    );
+    let alpaca = read("t.csv", "instruction,output\nAsk,Answer\n").remove(0);
+    assert_eq!((alpaca.text.as_str(), alpaca.kind), ("Ask\n\nAnswer", Kind::Conversation));
+}
+
+#[test]
+fn source_code_knows_its_language_and_licence() {
+    let document = read("src/a.c", "/* SPDX-License-Identifier: GPL-2.0-only */\nint main;\n").remove(0);
+    assert_eq!(document.kind, Kind::Code("c".into()));
+    assert_eq!(document.licence.as_deref(), Some("GPL-2.0-only"));
+    assert_eq!(document.genre.as_deref(), Some("code"));
+    let document = read("b.py", "# SPDX-License-Identifier: MIT OR Apache-2.0\n").remove(0);
+    assert_eq!(document.licence.as_deref(), Some("MIT OR Apache-2.0"));
+    assert_eq!(read("c.py", "x = 1\n").remove(0).licence, None);
+}
+
+#[test]
+fn packed_files_are_read_as_what_is_in_them() {
+    let line = "{\"text\": \"packed\"}\n";
+    for (name, content) in [
+        ("a.jsonl.gz", gzip(line)),
+        ("a.jsonl.zst", zstandard(line)),
+        ("a.jsonl.bz2", bzip2(line)),
+        // Named as what it holds, as servers leave it.
+        ("a.jsonl", gzip(line)),
+    ] {
+        let id = format!("{name}#1");
+        assert_eq!(texts(name, content), pairs(&[(&id, "packed")]));
+    }
+    let mut members = gzip(line);
+    members.extend(gzip(line));
+    assert_eq!(texts("b.jsonl.gz", members).len(), 2);
+    let mut frames = zstandard(line);
+    frames.extend([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+    frames.extend(zstandard(line));
+    assert_eq!(texts("b.jsonl.zst", frames).len(), 2);
+    assert_eq!(texts("t.csv.gz", gzip("text\nx\n")).len(), 1);
+    assert_eq!(read("p.html.gz", gzip("<p>x"))[0].kind, Kind::Html);
+}

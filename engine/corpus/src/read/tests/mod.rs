@@ -1,0 +1,169 @@
+//! Every format with good input, and every kind of bad input, which must end in a sentence and not end the rest.
+
+mod finding;
+mod formats;
+mod hostile;
+mod properties;
+
+use super::*;
+use crate::files::{Files, Input, Place, SystemFiles};
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a stream yields, and what happens to it: a stand-in for files that cannot lie on a disk.
+type Make = Box<dyn Fn() -> io::Result<Box<dyn Input>> + Sync>;
+
+/// Files in memory.
+#[derive(Default)]
+pub(super) struct Memory {
+    files: BTreeMap<PathBuf, (u64, Make)>,
+}
+
+impl Memory {
+    pub(super) fn with(mut self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        let content = Arc::new(content.as_ref().to_vec());
+        let size = content.len() as u64;
+        let open: Make = Box::new(move || Ok(Box::new(Cursor::new(content.to_vec()))));
+        self.files.insert(path.into(), (size, open));
+        self
+    }
+
+    pub(super) fn with_stream(mut self, path: &str, size: u64, make: Make) -> Self {
+        self.files.insert(path.into(), (size, make));
+        self
+    }
+}
+
+impl Files for Memory {
+    fn place(&self, path: &Path) -> io::Result<Place> {
+        match self.files.get(path) {
+            Some((size, _)) => Ok(Place::File(*size)),
+            None if self.files.keys().any(|file| file.starts_with(path)) => Ok(Place::Folder),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn is_link(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let below = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok());
+        let mut entries: Vec<PathBuf> =
+            below.filter_map(|file| Some(folder.join(file.components().next()?))).collect();
+        entries.dedup();
+        Ok(entries)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
+        self.files.get(path).ok_or(io::ErrorKind::NotFound)?.1()
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Box<dyn Write + Send>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn create_folder(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A stream without seeking.
+pub(super) struct Stream<R>(pub(super) R);
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<R> Seek for Stream<R> {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Documents and troubles of all files in memory, in order, with progress checked.
+pub(super) fn read_all(memory: &Memory, settings: &Settings) -> (Vec<Document>, Vec<Trouble>) {
+    settings.validate().unwrap();
+    let roots: Vec<PathBuf> = memory.files.keys().cloned().collect();
+    let found = find(memory, &roots, settings);
+    let mut documents = Vec::new();
+    let mut troubles = found.troubles;
+    let progress = Arc::new(AtomicU64::new(0));
+    let mut size = 0;
+    for source in &found.sources {
+        size += source.size;
+        for item in open(memory, source, settings, &progress) {
+            match item {
+                Ok(document) => documents.push(document),
+                Err(trouble) => troubles.push(trouble),
+            }
+        }
+        assert_eq!(progress.load(Ordering::Relaxed), size);
+    }
+    for trouble in &troubles {
+        assert!(!trouble.reason.contains('\n') && !trouble.reason.is_empty(), "{trouble:?}");
+    }
+    (documents, troubles)
+}
+
+/// The documents of one file that has no trouble.
+pub(super) fn read(name: &str, content: impl AsRef<[u8]>) -> Vec<Document> {
+    read_with(name, content, &Settings::default())
+}
+
+pub(super) fn read_with(name: &str, content: impl AsRef<[u8]>, settings: &Settings) -> Vec<Document> {
+    let (documents, troubles) = read_all(&Memory::default().with(name, content), settings);
+    assert_eq!(troubles, []);
+    documents
+}
+
+/// The texts and ids of one file that has no trouble.
+pub(super) fn texts(name: &str, content: impl AsRef<[u8]>) -> Vec<(String, String)> {
+    read(name, content).into_iter().map(|document| (document.id, document.text)).collect()
+}
+
+/// What is wrong with one file, as `place: reason`, and the texts that were read all the same.
+pub(super) fn wrong(
+    name: &str,
+    content: impl AsRef<[u8]>,
+    settings: &Settings,
+) -> (Vec<String>, Vec<String>) {
+    let (documents, troubles) = read_all(&Memory::default().with(name, content), settings);
+    let troubles = troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.reason)).collect();
+    (troubles, documents.into_iter().map(|document| document.text).collect())
+}
+
+/// Limits small enough to meet in a test.
+pub(super) fn small() -> Settings {
+    let limits = Limits { document: 4 << 10, record: 8 << 10, expansion_free: 1 << 20, ..Limits::default() };
+    Settings { limits, ..Settings::default() }
+}
+
+pub(super) fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(content.as_ref()).unwrap();
+    packed.finish().unwrap()
+}
+
+pub(super) fn zstandard(content: impl AsRef<[u8]>) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(content.as_ref(), ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+pub(super) fn bzip2(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    packed.write_all(content.as_ref()).unwrap();
+    packed.finish().unwrap()
+}
