@@ -1,0 +1,168 @@
+//! The keys of a corpus, and who meets whom.
+
+use rayon::prelude::*;
+
+use super::cluster::{Decision, Families};
+use super::compare::Comparer;
+use super::{Keep, Keys, Settings};
+use crate::{Error, Result};
+
+/// Documents whose keys are held together: memory grows in steps of this many, and never doubles.
+const PART: usize = 4096;
+/// Documents of a bucket that others in it are compared with. A bucket in which more than this many are all unlike each other
+/// is made of pages that share their boilerplate; comparing each with each would take time by the square.
+const REPRESENTATIVES: usize = 16;
+
+/// The keys of a corpus, in the order of its documents.
+#[derive(Clone, Debug)]
+pub struct Index {
+    settings: Settings,
+    /// For each document its keys, then its words; zero words for one that meets nobody.
+    parts: Vec<Vec<u32>>,
+    documents: u32,
+}
+
+impl Index {
+    /// An empty index.
+    ///
+    /// # Errors
+    /// The settings break a rule.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        settings.validate()?;
+        Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0 })
+    }
+
+    /// Adds the next document; returns its number, counted from 0. A document without keys has a number and no copies.
+    ///
+    /// # Errors
+    /// There are too many documents, or the keys were made with other settings.
+    pub fn push(&mut self, keys: Option<&Keys>) -> Result<u32> {
+        let bands = self.settings.bands as usize;
+        let document = self.documents;
+        if document == u32::MAX {
+            return Err(Error::Refused(
+                "the corpus has more than 4,294,967,295 documents: clean it in parts".into(),
+            ));
+        }
+        if keys.is_some_and(|keys| keys.bands.len() != bands) {
+            return Err(Error::Refused("these keys were made with other settings of duplicates.near".into()));
+        }
+        let width = bands + 1;
+        if self.parts.last().is_none_or(|part| part.len() == PART * width) {
+            self.parts.push(Vec::with_capacity(PART * width));
+        }
+        if let Some(part) = self.parts.last_mut() {
+            match keys {
+                Some(keys) => {
+                    part.extend_from_slice(&keys.bands);
+                    part.push(keys.words);
+                }
+                None => part.resize(part.len() + width, 0),
+            }
+        }
+        self.documents += 1;
+        Ok(document)
+    }
+
+    /// How many documents there are.
+    pub fn documents(&self) -> u32 {
+        self.documents
+    }
+
+    /// How many bytes the keys take.
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many words a document has.
+    pub fn words(&self, document: u32) -> u32 {
+        let width = self.settings.bands as usize + 1;
+        let part = self.parts.get(document as usize / PART);
+        part.and_then(|part| part.get(document as usize % PART * width + width - 1)).copied().unwrap_or(0)
+    }
+
+    /// Every document that has words, with its key in a band, as `key << 32 | document`, sorted.
+    fn band(&self, band: usize, entries: &mut Vec<u64>) {
+        let width = self.settings.bands as usize + 1;
+        entries.clear();
+        entries.reserve_exact(self.documents as usize);
+        for (part_number, part) in self.parts.iter().enumerate() {
+            for (at, row) in part.chunks_exact(width).enumerate() {
+                if let (Some(&key), Some(&words)) = (row.get(band), row.last())
+                    && words > 0
+                {
+                    entries.push(u64::from(key) << 32 | (part_number * PART + at) as u64);
+                }
+            }
+        }
+        entries.par_sort_unstable();
+    }
+
+    /// Decides which documents are copies of which: see [the module](super). `load` gives the text of a document by its number,
+    /// as it was when its keys were made; each is asked for about once, and about 100 MB of what was read are remembered.
+    /// The result is the same whatever the number of threads.
+    ///
+    /// # Errors
+    /// Whatever `load` meets.
+    pub fn decide(&self, load: &mut dyn FnMut(u32) -> Result<String>) -> Result<Decision> {
+        let mut families = Families::new(self.documents);
+        let mut comparer = Comparer::new(self.settings.shingle_words, load);
+        let mut entries = Vec::new();
+        let mut members = Vec::new();
+        let mut uncompared = 0;
+        for band in 0..self.settings.bands as usize {
+            self.band(band, &mut entries);
+            for bucket in entries.chunk_by(|one, other| one >> 32 == other >> 32) {
+                if bucket.len() > 1 {
+                    members.clear();
+                    members.extend(bucket.iter().map(|&entry| entry as u32));
+                    self.sort_by_preference(&mut members);
+                    uncompared += self.join(&members, &mut families, &mut comparer)?;
+                }
+            }
+        }
+        drop(entries);
+        super::cluster::decide(self, &mut families, &mut comparer, uncompared)
+    }
+
+    /// Puts the documents to be kept rather than others first.
+    pub(super) fn sort_by_preference(&self, documents: &mut [u32]) {
+        match self.settings.keep {
+            Keep::First => documents.sort_unstable(),
+            Keep::Longest => {
+                documents.sort_by_cached_key(|&document| (std::cmp::Reverse(self.words(document)), document));
+            }
+        }
+    }
+
+    /// Joins those of a bucket that are alike. Each is compared only with the first of each family in the bucket, so that a
+    /// thousand copies take a thousand comparisons; one that a family already has takes none. Returns how many were left
+    /// uncompared with some, since the bucket had too many families.
+    fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<u64> {
+        let mut representatives: Vec<u32> = Vec::new();
+        let mut uncompared = 0;
+        'members: for &member in members {
+            let family = families.of(member);
+            if representatives.iter().any(|&one| families.of(one) == family) {
+                continue;
+            }
+            for &one in &representatives {
+                if comparer.similarity(one, member)? >= self.settings.threshold {
+                    families.join(one, member);
+                    continue 'members;
+                }
+            }
+            if representatives.len() < REPRESENTATIVES {
+                representatives.push(member);
+            } else {
+                uncompared += 1;
+            }
+        }
+        Ok(uncompared)
+    }
+}

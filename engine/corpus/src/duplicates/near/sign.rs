@@ -1,0 +1,204 @@
+//! MinHash: from the words of a document to the keys of its bands.
+//!
+//! Each shingle costs one rolling hash (a polynomial in its words' hashes) and then a multiplication, an addition and a
+//! minimum on 32 bits for each permutation. Values run in blocks of shingles against lanes of permutations, so that minima
+//! stay in registers and the compiler turns the lanes into vectors; which width is chosen when the program runs.
+//! `a·x + b` modulo 2³² with odd `a` is a true permutation of 32 bits: minima collide only where shingles do, and no modulus
+//! has to be taken (Bohman, Cooper and Frieze 2000, *Min-wise independent linear permutations*).
+
+use super::super::words::{FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
+use super::Settings;
+
+/// The keys of a document's bands, and how many words it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    pub(super) bands: Box<[u32]>,
+    pub(super) words: u32,
+}
+
+impl Keys {
+    /// One key for each band.
+    pub fn bands(&self) -> &[u32] {
+        &self.bands
+    }
+
+    /// How many words were counted; at most 2³² − 1.
+    pub fn words(&self) -> u32 {
+        self.words
+    }
+}
+
+/// Permutations worked on together: as many as fit the registers with 256-bit vectors.
+const LANES: usize = 32;
+/// Shingles worked on together: 4 KB, well within the nearest cache.
+const BLOCK: usize = 1024;
+/// The most words in a shingle.
+pub(super) const LARGEST_SHINGLE: usize = 32;
+
+/// What is the same for all documents: the permutations.
+#[derive(Clone, Debug)]
+pub(crate) struct Signer {
+    factors: Vec<[u32; LANES]>,
+    offsets: Vec<[u32; LANES]>,
+    bands: usize,
+    rows: usize,
+    shingle_words: usize,
+    vectors: pulp::Arch,
+}
+
+impl Signer {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let groups = (settings.permutations as usize).div_ceil(LANES);
+        // SplitMix64 from a fixed start: the same permutations on every machine.
+        let mut state = 0x0123_4567_89AB_CDEF_u64;
+        let mut next = || {
+            state = state.wrapping_add(FIRST_FACTOR);
+            let mut value = (state ^ (state >> 30)).wrapping_mul(SECOND_FACTOR);
+            value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((value ^ (value >> 31)) >> 32) as u32
+        };
+        let mut lanes = |odd: u32| -> Vec<[u32; LANES]> {
+            (0..groups).map(|_| std::array::from_fn(|_| next() | odd)).collect()
+        };
+        Self {
+            factors: lanes(1),
+            offsets: lanes(0),
+            bands: settings.bands as usize,
+            rows: settings.rows as usize,
+            shingle_words: settings.shingle_words as usize,
+            vectors: pulp::Arch::new(),
+        }
+    }
+
+    /// A signature in the making.
+    pub(crate) fn begin(&self) -> Signature<'_> {
+        Signature {
+            signer: self,
+            minima: vec![[u32::MAX; LANES]; self.factors.len()],
+            shingles: Shingles::new(self.shingle_words),
+            block: [0; BLOCK],
+            filled: 0,
+        }
+    }
+
+    /// Lowers the minima to those of more shingles.
+    fn lower(&self, minima: &mut [[u32; LANES]], shingles: &[u32]) {
+        self.vectors.dispatch(|| {
+            for ((minima, factors), offsets) in minima.iter_mut().zip(&self.factors).zip(&self.offsets) {
+                let mut least = *minima;
+                for &shingle in shingles {
+                    for ((least, &factor), &offset) in least.iter_mut().zip(factors).zip(offsets) {
+                        *least = (*least).min(factor.wrapping_mul(shingle).wrapping_add(offset));
+                    }
+                }
+                *minima = least;
+            }
+        });
+    }
+
+    /// The keys of bands: a hash of each band's minima.
+    fn keys(&self, minima: &[[u32; LANES]], words: u32) -> Keys {
+        let minima = minima.as_flattened();
+        let key = |band: &[u32]| {
+            let folded = band.iter().fold(SECOND_FACTOR, |hash, &value| {
+                mixed(hash ^ u64::from(value), FIRST_FACTOR).rotate_left(31)
+            });
+            (mixed(folded, SECOND_FACTOR) >> 32) as u32
+        };
+        Keys { bands: minima.chunks_exact(self.rows).take(self.bands).map(key).collect(), words }
+    }
+}
+
+/// Hashes of runs of words, rolled from word to word.
+#[derive(Clone, Debug)]
+pub(super) struct Shingles {
+    recent: [u64; LARGEST_SHINGLE],
+    words: usize,
+    length: usize,
+    rolled: u64,
+    /// What the factor has grown to when a word leaves.
+    leaving: u64,
+}
+
+/// The polynomial's variable: odd, so that it can be divided out of nothing.
+const VARIABLE: u64 = 0xD134_2543_DE82_EF95;
+
+impl Shingles {
+    pub(super) fn new(length: usize) -> Self {
+        let length = length.clamp(1, LARGEST_SHINGLE);
+        let leaving = (0..length).fold(1_u64, |power, _| power.wrapping_mul(VARIABLE));
+        Self { recent: [0; LARGEST_SHINGLE], words: 0, length, rolled: 0, leaving }
+    }
+
+    /// Takes a word; the hash of the shingle that ends with it, once there are enough words.
+    #[inline(always)]
+    pub(super) fn take(&mut self, word: u64) -> Option<u64> {
+        let left = self.words.checked_sub(self.length).map_or(0, |at| self.recent[at % LARGEST_SHINGLE]);
+        self.recent[self.words % LARGEST_SHINGLE] = word;
+        self.words += 1;
+        self.rolled = self
+            .rolled
+            .wrapping_mul(VARIABLE)
+            .wrapping_add(word)
+            .wrapping_sub(left.wrapping_mul(self.leaving));
+        (self.words >= self.length).then(|| mixed(self.rolled ^ SECOND_FACTOR, FIRST_FACTOR))
+    }
+
+    /// The hash of all words where there are fewer than a shingle has, so that short documents can meet too.
+    pub(super) fn short(&self) -> Option<u64> {
+        (self.words > 0 && self.words < self.length).then(|| mixed(self.rolled ^ FIRST_FACTOR, SECOND_FACTOR))
+    }
+}
+
+/// A document's minima while its words come in.
+pub(crate) struct Signature<'a> {
+    signer: &'a Signer,
+    minima: Vec<[u32; LANES]>,
+    shingles: Shingles,
+    block: [u32; BLOCK],
+    filled: usize,
+}
+
+impl Signature<'_> {
+    #[inline(always)]
+    fn add(&mut self, shingle: u64) {
+        if let Some(place) = self.block.get_mut(self.filled) {
+            *place = (shingle >> 32) as u32;
+            self.filled += 1;
+        }
+        if self.filled == BLOCK {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.signer.lower(&mut self.minima, self.block.get(..self.filled).unwrap_or_default());
+        self.filled = 0;
+    }
+
+    /// The keys; none for a document without words, which is nobody's copy.
+    pub(crate) fn finish(mut self) -> Option<Keys> {
+        if let Some(shingle) = self.shingles.short() {
+            self.add(shingle);
+        }
+        self.flush();
+        let words = u32::try_from(self.shingles.words).unwrap_or(u32::MAX);
+        (words > 0).then(|| self.signer.keys(&self.minima, words))
+    }
+
+    /// The minima themselves, one for each permutation.
+    #[cfg(test)]
+    pub(super) fn minima(mut self) -> Vec<u32> {
+        self.flush();
+        self.minima.as_flattened().to_vec()
+    }
+}
+
+impl Visitor for Signature<'_> {
+    #[inline(always)]
+    fn word(&mut self, hash: u64) {
+        if let Some(shingle) = self.shingles.take(hash) {
+            self.add(shingle);
+        }
+    }
+}

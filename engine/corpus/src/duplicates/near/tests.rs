@@ -1,0 +1,348 @@
+//! Planted copies of known similarity: what is found, what is not, and at what cost.
+
+use std::collections::BTreeSet;
+
+use super::compare::Set;
+use super::*;
+use crate::duplicates::words;
+
+/// A seeded stream of numbers (SplitMix64).
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut value = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        value ^ (value >> 31)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn words(&mut self, count: usize) -> Vec<String> {
+        (0..count).map(|_| format!("w{}", self.below(30_000))).collect()
+    }
+
+    /// The same words with so many places changed.
+    fn edited(&mut self, words: &[String], places: usize) -> Vec<String> {
+        let mut words = words.to_vec();
+        for _ in 0..places {
+            let at = self.below(words.len() as u64) as usize;
+            words[at] = format!("x{}", self.below(1_000_000));
+        }
+        words
+    }
+}
+
+/// Similarity by strings and a tree: nothing of the code under test.
+fn similarity_of(one: &str, other: &str, length: usize) -> f64 {
+    let shingles = |text: &str| -> BTreeSet<String> {
+        let words: Vec<&str> = text.split(' ').collect();
+        words.windows(length).map(|window| window.join(" ")).collect()
+    };
+    let (one, other) = (shingles(one), shingles(other));
+    one.intersection(&other).count() as f64 / one.union(&other).count() as f64
+}
+
+fn keys(signer: &Signer, text: &str) -> Option<Keys> {
+    let mut signature = signer.begin();
+    words::scan(text, &mut signature);
+    signature.finish()
+}
+
+fn index_of(settings: &Settings, texts: &[String]) -> Index {
+    let signer = Signer::new(settings);
+    let mut index = Index::new(settings).unwrap();
+    for text in texts {
+        index.push(keys(&signer, text).as_ref()).unwrap();
+    }
+    index
+}
+
+fn decide(settings: &Settings, texts: &[String]) -> Decision {
+    index_of(settings, texts).decide(&mut |document| Ok(texts[document as usize].clone())).unwrap()
+}
+
+#[test]
+fn true_similarity_is_the_similarity_of_strings() {
+    let mut random = Random(1);
+    for places in [0, 1, 3, 10, 40] {
+        let words = random.words(300);
+        let (one, other) = (words.join(" "), random.edited(&words, places).join(" "));
+        let measured = Set::of(&one, 5).similarity(&Set::of(&other, 5));
+        assert_eq!(measured, similarity_of(&one, &other, 5), "{places} places");
+    }
+    assert_eq!(Set::of("two words", 5).similarity(&Set::of("Two words!", 5)), 1.0);
+    assert_eq!(Set::of("", 5).similarity(&Set::of("", 5)), 0.0);
+}
+
+#[test]
+fn a_thinned_set_keeps_the_similarity() {
+    let mut random = Random(2);
+    let words = random.words(60_000);
+    let (one, other) = (words.join(" "), random.edited(&words, 1500).join(" "));
+    let whole = Set::of(&one, 5).similarity(&Set::of(&other, 5));
+    let thinned = Set::at_most(&one, 5, 4096).similarity(&Set::at_most(&other, 5, 8192));
+    // About 3000 of the union are left: a deviation of √(s(1 − s)/3000) ≈ 0.007.
+    assert!((whole - thinned).abs() < 0.021, "{whole} {thinned}");
+    assert_ne!(whole, thinned);
+}
+
+#[test]
+fn minhash_estimates_without_bias() {
+    let settings = Settings::default();
+    let signer = Signer::new(&settings);
+    let minima = |text: &str| {
+        let mut signature = signer.begin();
+        words::scan(text, &mut signature);
+        signature.minima()
+    };
+    let mut random = Random(3);
+    let (mut deviation, mut variance, mut outside) = (0.0, 0.0, 0);
+    let pairs = 400;
+    for pair in 0..pairs {
+        let words = random.words(200 + pair);
+        let (one, other) = (words.join(" "), random.edited(&words, 1 + pair % 25).join(" "));
+        let truth = similarity_of(&one, &other, 5);
+        let (first, second) = (minima(&one), minima(&other));
+        let agreeing = first.iter().zip(&second).filter(|(one, other)| one == other).count();
+        let estimate = agreeing as f64 / first.len() as f64;
+        let expected = truth * (1.0 - truth) / first.len() as f64;
+        deviation += estimate - truth;
+        variance += expected;
+        outside += usize::from((estimate - truth).abs() > 3.0 * expected.sqrt());
+    }
+    assert!(deviation.abs() < 3.0 * variance.sqrt(), "mean off by {} sigma", deviation / variance.sqrt());
+    // Three deviations hold 99.7 % of a normal distribution; the binomial's tails are a little heavier.
+    assert!(outside <= 8, "{outside} of {pairs} estimates lie beyond three deviations");
+}
+
+#[test]
+fn documents_meet_as_often_as_the_curve_says() {
+    let settings = Settings::default();
+    let signer = Signer::new(&settings);
+    let mut random = Random(4);
+    let (mut met, mut expected, mut variance) = (0.0, 0.0, 0.0);
+    for pair in 0..1500 {
+        let words = random.words(250);
+        let (one, other) = (words.join(" "), random.edited(&words, 4 + pair % 16).join(" "));
+        let probability = settings.probability_of_meeting(similarity_of(&one, &other, 5));
+        let (first, second) = (keys(&signer, &one).unwrap(), keys(&signer, &other).unwrap());
+        met += f64::from(u8::from(first.bands().iter().zip(second.bands()).any(|(one, other)| one == other)));
+        expected += probability;
+        variance += probability * (1.0 - probability);
+    }
+    let away = (met - expected) / f64::sqrt(variance);
+    assert!(away.abs() < 3.0, "{met} met, {expected} expected: {away} deviations");
+    assert!((300.0..1200.0).contains(&met), "the test covers the curve's slope: {met}");
+}
+
+#[test]
+fn the_curve_is_the_documented_one() {
+    let settings = Settings::default();
+    for (similarity, probability) in
+        [(0.5, 0.061), (0.7, 0.613), (0.8, 0.947), (0.85, 0.994), (1.0, 1.0), (0.0, 0.0)]
+    {
+        assert!((settings.probability_of_meeting(similarity) - probability).abs() < 0.0006, "{similarity}");
+    }
+    let fineweb = Settings { bands: 14, ..Settings::default() };
+    assert!((fineweb.probability_of_meeting(0.75) - 0.772).abs() < 0.0006);
+}
+
+/// Originals, each with copies of many similarities, shuffled; with the true similarity of each copy to its original.
+fn planted(seed: u64, originals: usize) -> (Vec<String>, Vec<(usize, usize, f64)>) {
+    let mut random = Random(seed);
+    let mut texts: Vec<(usize, Option<usize>, String)> = Vec::new();
+    for original in 0..originals {
+        let length = 100 + random.below(400) as usize;
+        let words = random.words(length);
+        texts.push((original, None, words.join(" ")));
+        if original % 2 == 0 {
+            let places = random.below(length as u64 / 12) as usize;
+            texts.push((original, Some(original), random.edited(&words, places).join(" ")));
+        }
+    }
+    for at in (1..texts.len()).rev() {
+        texts.swap(at, random.below(at as u64 + 1) as usize);
+    }
+    let mut truth = Vec::new();
+    for (at, (original, copy, text)) in texts.iter().enumerate() {
+        if copy.is_some()
+            && let Some(other) =
+                texts.iter().position(|(number, copy, _)| number == original && copy.is_none())
+        {
+            truth.push((at.min(other), at.max(other), similarity_of(text, &texts[other].2, 5)));
+        }
+    }
+    (texts.into_iter().map(|(_, _, text)| text).collect(), truth)
+}
+
+#[test]
+fn planted_copies_are_found_with_stated_precision_and_recall() {
+    let settings = Settings::default();
+    let (texts, truth) = planted(5, 1600);
+    let decision = decide(&settings, &texts);
+    let dropped: BTreeSet<usize> = decision.dropped.iter().map(|dropped| dropped.document as usize).collect();
+    // Precision 1: everything dropped is truly as similar to what is kept.
+    for one in &decision.dropped {
+        let similarity = similarity_of(&texts[one.document as usize], &texts[one.kept as usize], 5);
+        assert_eq!(one.similarity, similarity);
+        assert!(similarity >= 0.8);
+        assert!(!dropped.contains(&(one.kept as usize)));
+    }
+    let above: Vec<_> = truth.iter().filter(|(_, _, similarity)| *similarity >= 0.85).collect();
+    let found = above.iter().filter(|(_, later, _)| dropped.contains(later)).count();
+    let recall = found as f64 / above.len() as f64;
+    assert!(above.len() > 150, "{}", above.len());
+    assert!(recall >= 0.98, "recall {recall} of {}", above.len());
+    let below =
+        truth.iter().filter(|(_, later, similarity)| *similarity < 0.8 && dropped.contains(later)).count();
+    assert_eq!(below, 0);
+    assert!(truth.iter().filter(|(_, _, similarity)| *similarity < 0.8).count() > 100);
+    assert_eq!(decision.uncompared, 0);
+}
+
+#[test]
+fn ten_thousand_copies_take_ten_thousand_comparisons() {
+    let mut random = Random(6);
+    let text = random.words(60).join(" ");
+    let texts = vec![text; 10_000];
+    let decision = decide(&Settings::default(), &texts);
+    assert_eq!(decision.dropped.len(), 9_999);
+    assert!(decision.dropped.iter().all(|dropped| dropped.kept == 0 && dropped.similarity == 1.0));
+    assert_eq!(decision.comparisons, 9_999);
+    assert_eq!(decision.loads, 10_000);
+}
+
+#[test]
+fn unlike_pages_that_meet_at_one_key_take_no_square_of_comparisons() {
+    // Settings under which almost everything meets everything: pages of one frame with little of their own.
+    let settings = Settings { permutations: 4, bands: 4, rows: 1, ..Settings::default() };
+    let mut random = Random(7);
+    let frame = random.words(100).join(" ");
+    let texts: Vec<String> = (0..2000).map(|_| format!("{frame} {}", random.words(80).join(" "))).collect();
+    let decision = decide(&settings, &texts);
+    assert!(decision.dropped.is_empty());
+    assert!(decision.uncompared > 0);
+    assert!(decision.comparisons <= 2000 * 4 * 16, "{}", decision.comparisons);
+}
+
+#[test]
+fn a_chain_is_not_dropped_whole() {
+    // Each is a copy of its neighbour; the ends share little.
+    let mut random = Random(8);
+    let words = random.words(2000);
+    let texts: Vec<String> = (0..12).map(|at| words[at * 40..at * 40 + 600].join(" ")).collect();
+    let decision = decide(&Settings::default(), &texts);
+    assert!(!decision.dropped.is_empty());
+    for dropped in &decision.dropped {
+        assert!(similarity_of(&texts[dropped.document as usize], &texts[dropped.kept as usize], 5) >= 0.8);
+    }
+    let kept = texts.len() - decision.dropped.len();
+    assert!(kept >= 5, "{kept} of 12 kept");
+}
+
+#[test]
+fn threads_change_nothing() {
+    let settings = Settings::default();
+    let (texts, _) = planted(9, 500);
+    let one = decide(&settings, &texts);
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let again = pool.install(|| {
+            use rayon::prelude::*;
+            let signer = Signer::new(&settings);
+            let mut index = Index::new(&settings).unwrap();
+            for batch in texts.chunks(37 * threads) {
+                let marks: Vec<_> = batch.par_iter().map(|text| keys(&signer, text)).collect();
+                marks.iter().for_each(|keys| {
+                    index.push(keys.as_ref()).unwrap();
+                });
+            }
+            index.decide(&mut |document| Ok(texts[document as usize].clone())).unwrap()
+        });
+        assert_eq!(one, again);
+    }
+}
+
+#[test]
+fn the_preferred_copy_is_kept_and_said_why() {
+    let mut random = Random(10);
+    let words = random.words(400);
+    let other = random.words(300).join(" ");
+    let texts = vec![words[..380].join(" "), other, words.join(" "), words[..390].join(" ")];
+    let first = decide(&Settings::default(), &texts);
+    assert_eq!(first.dropped.iter().map(|one| one.document).collect::<Vec<_>>(), [2, 3]);
+
+    let settings = Settings { keep: Keep::Longest, ..Settings::default() };
+    let index = index_of(&settings, &texts);
+    let longest = index.decide(&mut |document| Ok(texts[document as usize].clone())).unwrap();
+    assert_eq!(
+        longest.dropped.iter().map(|one| (one.document, one.kept)).collect::<Vec<_>>(),
+        [(0, 2), (3, 2)]
+    );
+    assert!(longest.dropped(1).is_none());
+    let reason = longest.reason(longest.dropped(0).unwrap(), "page");
+    assert_eq!(reason, "similarity 0.949 to page, a copy from 0.80");
+
+    let limits = Limits { clusters: 5, copies: 1, excerpt: 4 };
+    let mut show =
+        |document: u32| Ok(Shown { id: format!("d{document}"), text: texts[document as usize].clone() });
+    let records = longest.records(&index, limits, &mut show).unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].kept.id, "d2");
+    assert_eq!(records[0].why, "the longest of 3 copies, with 400 words");
+    assert_eq!((records[0].count, records[0].copies.len()), (2, 1));
+    assert_eq!(records[0].copies[0].id, "d0");
+    assert_eq!(records[0].copies[0].excerpt.len(), 4);
+    assert!(serde_json::to_string(&records).unwrap().contains("\"similarity\":1.0"));
+}
+
+#[test]
+fn documents_without_words_are_nobodys_copies() {
+    let texts = vec![String::new(), "---".into(), String::new(), "one two".into(), "One, two.".into()];
+    let decision = decide(&Settings::default(), &texts);
+    assert_eq!(decision.dropped.iter().map(|one| (one.document, one.kept)).collect::<Vec<_>>(), [(4, 3)]);
+}
+
+#[test]
+fn bytes_are_as_stated() {
+    let settings = Settings::default();
+    let signer = Signer::new(&settings);
+    let mut index = Index::new(&settings).unwrap();
+    let keys = keys(&signer, "a b c d e f").unwrap();
+    for _ in 0..40_000 {
+        index.push(Some(&keys)).unwrap();
+    }
+    assert_eq!(settings.bytes_per_document(), 68);
+    let each = index.bytes() as f64 / 40_000.0;
+    assert!((68.0..76.0).contains(&each), "{each}");
+}
+
+#[test]
+fn an_error_of_loading_is_passed_on() {
+    let texts = vec!["a b c d e f g".to_string(); 2];
+    let index = index_of(&Settings::default(), &texts);
+    let mut load = |_| Err(Error::Refused("gone".into()));
+    assert_eq!(index.decide(&mut load).unwrap_err().to_string(), "gone");
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let refused = |settings: Settings| settings.validate().unwrap_err().to_string();
+    let default = Settings::default();
+    assert!(
+        refused(Settings { bands: 17, ..default.clone() })
+            .contains("17 × 8 = 136: at most permutations, 128")
+    );
+    assert!(refused(Settings { rows: 0, ..default.clone() }).contains("rows is 0"));
+    assert!(refused(Settings { shingle_words: 33, ..default.clone() }).contains("from 1 to 32"));
+    assert!(refused(Settings { threshold: f64::NAN, ..default.clone() }).contains("NaN"));
+    let keys = Signer::new(&Settings { bands: 2, ..default.clone() });
+    let keys = super::tests::keys(&keys, "a b").unwrap();
+    assert!(
+        Index::new(&default).unwrap().push(Some(&keys)).unwrap_err().to_string().contains("other settings")
+    );
+}

@@ -1,0 +1,266 @@
+//! Paragraphs that stood in an earlier document: notices, menus, licences and stories that many pages repeat.
+//!
+//! The idea is CCNet's (Wenzek et al. 2020, *CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data*): each
+//! paragraph is hashed by its words, and taken out where the hash was seen before. Here the first document keeps it, a
+//! document may repeat itself (that is for the repetition rules to judge), and short paragraphs are left alone,
+//! since greetings and headings are no one's copy.
+
+use serde::{Deserialize, Serialize};
+
+use super::table::Table;
+use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
+use crate::rules::Outcome;
+use crate::{Error, Result};
+
+/// What a paragraph is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A line, as in CCNet: right for extracted web text, where a paragraph is a line. Lines of hard-wrapped text are too short
+    /// to be touched.
+    #[default]
+    Line,
+    /// Lines up to an empty one: right for hard-wrapped text.
+    Block,
+}
+
+/// The recipe's table `[duplicates.paragraphs]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Whether repeated paragraphs are taken out. Off unless asked for: it edits documents, and quotations go with the notices.
+    pub enabled: bool,
+    /// What a paragraph is: `line` or `block`.
+    pub unit: Unit,
+    /// Fewest words of a paragraph that is taken out. A hard-wrapped line of 72 characters holds about twelve words; consent
+    /// and copyright notices have more than fifteen.
+    pub minimum_words: u32,
+    /// Most memory for what is remembered, about 11 bytes a paragraph: 128 MB hold twelve million. Once full, what was seen so
+    /// far goes on being taken out, and nothing more is remembered; the report counts it.
+    pub memory_megabytes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { enabled: false, unit: Unit::Line, minimum_words: 15, memory_megabytes: 128 }
+    }
+}
+
+impl Settings {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the field, its value and the rule it breaks.
+    pub fn validate(&self) -> Result<()> {
+        for (field, value, most) in [
+            ("minimum_words", self.minimum_words, 10_000),
+            ("memory_megabytes", self.memory_megabytes, 65_536),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(Error::Invalid(format!(
+                    "duplicates.paragraphs.{field} is {value}: choose from 1 to {most}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The paragraphs of a text that are long enough; pure, so that it can be called on any thread.
+    pub fn paragraphs(&self, text: &str) -> Vec<Paragraph> {
+        let mut found: Vec<Paragraph> = Vec::new();
+        let mut close = |start: usize, end: usize, next: usize| {
+            let (mut hash, mut count) = (SECOND_FACTOR, 0_u32);
+            words::scan(text.get(start..end).unwrap_or_default(), &mut |word: u64| {
+                hash = mixed(hash ^ word, FIRST_FACTOR).rotate_left(27);
+                count = count.saturating_add(1);
+            });
+            if count >= self.minimum_words {
+                found.push(Paragraph { start, end: next, hash: mixed(hash, SECOND_FACTOR).max(1) });
+            }
+        };
+        let mut open: Option<(usize, usize)> = None;
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            let next = at + line.len();
+            let blank = line.trim_ascii().is_empty();
+            let goes_on = self.unit == Unit::Block && open.is_some_and(|(_, end)| end == at);
+            if !blank {
+                if goes_on {
+                    open = open.map(|(start, _)| (start, next));
+                } else {
+                    if let Some((start, end)) = open {
+                        close(start, end, at);
+                    }
+                    open = Some((at, next));
+                }
+            }
+            at = next;
+        }
+        if let Some((start, end)) = open {
+            close(start, end, at);
+        }
+        found
+    }
+}
+
+/// A paragraph of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paragraph {
+    /// Where it begins, in bytes.
+    pub start: usize,
+    /// Where the next paragraph begins: what parts them goes with it.
+    pub end: usize,
+    hash: u64,
+}
+
+/// The paragraphs seen so far: between 9.6 and 12.2 bytes each, up to the settings' limit.
+#[derive(Clone, Debug)]
+pub struct Index {
+    seen: Table<u64>,
+    most_bytes: usize,
+    forgotten: u64,
+    removed: u64,
+}
+
+impl Index {
+    /// An empty index.
+    ///
+    /// # Errors
+    /// The settings break a rule.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        settings.validate()?;
+        let most_bytes = usize::try_from(u64::from(settings.memory_megabytes) << 20).unwrap_or(usize::MAX);
+        Ok(Self { seen: Table::new(), most_bytes, forgotten: 0, removed: 0 })
+    }
+
+    /// Takes out of the next document what earlier ones had, and remembers the rest. `paragraphs` are those of the same text.
+    /// Documents must come in the order of the corpus.
+    pub fn filter(&mut self, text: &str, paragraphs: &[Paragraph]) -> Outcome {
+        let mut kept = String::new();
+        let mut copied = 0;
+        let mut repeated = 0_usize;
+        for paragraph in paragraphs {
+            if self.seen.get(paragraph.hash as u8, &paragraph.hash).is_some() {
+                kept.push_str(text.get(copied..paragraph.start).unwrap_or_default());
+                copied = paragraph.end;
+                repeated += 1;
+            }
+        }
+        for paragraph in paragraphs {
+            // A shard that grows adds a quarter of itself: at most a thousandth of the whole.
+            if self.seen.bytes() < self.most_bytes - self.most_bytes / 512 {
+                self.seen.get_or_insert(paragraph.hash as u8, paragraph.hash);
+            } else if self.seen.get(paragraph.hash as u8, &paragraph.hash).is_none() {
+                self.forgotten += 1;
+            }
+        }
+        self.removed += repeated as u64;
+        if repeated == 0 {
+            return Outcome::Kept;
+        }
+        kept.push_str(text.get(copied..).unwrap_or_default());
+        kept.truncate(kept.trim_end().len());
+        if kept.is_empty() {
+            return Outcome::Dropped(format!(
+                "all of its paragraphs of so many words, {repeated}, stand in earlier documents, and there is no other text"
+            ));
+        }
+        Outcome::Edited(kept)
+    }
+
+    /// How many different paragraphs are remembered.
+    pub fn remembered(&self) -> u64 {
+        self.seen.length() as u64
+    }
+
+    /// How many could not be, since the memory was full.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// How many were taken out.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.seen.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTICE: &str =
+        "We use cookies to improve your experience; by going on you agree to our use of them all.";
+
+    fn settings() -> Settings {
+        Settings { enabled: true, ..Settings::default() }
+    }
+
+    fn filter(index: &mut Index, settings: &Settings, text: &str) -> Outcome {
+        index.filter(text, &settings.paragraphs(text))
+    }
+
+    #[test]
+    fn what_an_earlier_document_had_goes() {
+        let settings = settings();
+        let mut index = Index::new(&settings).unwrap();
+        let first = format!("One story.\n\n{NOTICE}\n\n{NOTICE}\n\nIts end.");
+        assert_eq!(filter(&mut index, &settings, &first), Outcome::Kept, "a document may repeat itself");
+        let second = format!("Another story.\n\n{}\n\nIts end.\n", NOTICE.to_uppercase());
+        assert_eq!(
+            filter(&mut index, &settings, &second),
+            Outcome::Edited("Another story.\n\nIts end.\n".trim().into())
+        );
+        let third = format!("A third.\n{NOTICE}");
+        assert_eq!(filter(&mut index, &settings, &third), Outcome::Edited("A third.".into()));
+        assert!(matches!(filter(&mut index, &settings, NOTICE), Outcome::Dropped(_)));
+        assert_eq!((index.removed(), index.remembered(), index.forgotten()), (3, 1, 0));
+    }
+
+    #[test]
+    fn short_paragraphs_stay() {
+        let settings = settings();
+        let mut index = Index::new(&settings).unwrap();
+        for _ in 0..3 {
+            assert_eq!(filter(&mut index, &settings, "Chapter One\n\nThe end."), Outcome::Kept);
+        }
+    }
+
+    #[test]
+    fn blocks_join_wrapped_lines() {
+        let settings = Settings { unit: Unit::Block, ..settings() };
+        let wrapped = NOTICE.replacen(" your", "\nyour", 1);
+        let text = format!("Title\n\n{wrapped}\n  \nThe end");
+        let found = settings.paragraphs(&text);
+        assert_eq!(found.len(), 1);
+        assert_eq!(&text[found[0].start..found[0].end], format!("{wrapped}\n  \n"));
+        let mut index = Index::new(&settings).unwrap();
+        assert_eq!(filter(&mut index, &settings, &text), Outcome::Kept);
+        assert_eq!(filter(&mut index, &settings, &text), Outcome::Edited("Title\n\nThe end".into()));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_was_seen_still_goes() {
+        let settings = Settings { memory_megabytes: 1, minimum_words: 1, ..settings() };
+        let mut index = Index::new(&settings).unwrap();
+        for number in 0..200_000 {
+            filter(&mut index, &settings, &format!("paragraph {number}"));
+        }
+        assert!(index.bytes() <= 1 << 20, "{}", index.bytes());
+        assert!(index.remembered() > 80_000, "{}", index.remembered());
+        assert_eq!(index.remembered() + index.forgotten(), 200_000);
+        assert!(
+            matches!(filter(&mut index, &settings, "new\nParagraph 17!"), Outcome::Edited(text) if text == "new")
+        );
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let settings = Settings { minimum_words: 0, ..settings() };
+        assert!(Index::new(&settings).unwrap_err().to_string().contains("minimum_words is 0"));
+    }
+}
