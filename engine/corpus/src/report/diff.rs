@@ -33,6 +33,8 @@ pub enum Fate {
 const BUDGET: u64 = 12_000_000;
 /// Pieces in both texts together up to which Myers' algorithm stays within the budget even where nothing is alike.
 const PIECES: usize = 3_400;
+/// Bytes that a change is moved on at most to where a line begins.
+const LINE_BYTES: usize = 2_000;
 /// Lines that the walk over very long texts looks ahead.
 const LOOK_AHEAD: usize = 64;
 
@@ -48,6 +50,7 @@ pub fn words<'text>(before: &'text str, after: &'text str) -> Vec<Change<'text>>
         by_lines(&mut changes, old.clone(), new, &mut budget);
     }
     changes.same(old.end..before.len());
+    changes.slide();
     changes.tidy()
 }
 
@@ -108,6 +111,37 @@ impl<'text> Changes<'text> {
         self.push(Fate::Added, new);
     }
 
+    /// Moves what was only taken away or only added to where whole lines go, if the same change can be told so: of `one⏎two⏎` without
+    /// `two`, the end `two⏎` goes and not `⏎two`.
+    fn slide(&mut self) {
+        let mut list: Vec<(Fate, Range<usize>)> = Vec::with_capacity(self.list.len() + 1);
+        let mut parts = std::mem::take(&mut self.list).into_iter().peekable();
+        while let Some((fate, range)) = parts.next() {
+            let alone = fate != Fate::Same && list.last().is_none_or(|(last, _)| *last == Fate::Same);
+            let text = if fate == Fate::Added { self.after } else { self.before };
+            match parts.peek_mut() {
+                Some((Fate::Same, next)) if alone => {
+                    let forward = line_distance(text, &range).filter(|step| *step > 0 && *step <= next.len());
+                    let Some(step) = forward else {
+                        list.push((fate, range));
+                        continue;
+                    };
+                    match list.last_mut() {
+                        Some((_, last)) => last.end += step,
+                        None if fate == Fate::Removed => {
+                            list.push((Fate::Same, range.start..range.start + step))
+                        }
+                        None => list.push((Fate::Same, next.start..next.start + step)),
+                    }
+                    list.push((fate, range.start + step..range.end + step));
+                    next.start += step;
+                }
+                _ => list.push((fate, range)),
+            }
+        }
+        self.list = list;
+    }
+
     /// Joins changes that only white space parts, and puts what was removed before what was added.
     fn tidy(self) -> Vec<Change<'text>> {
         let Self { before, after, list } = self;
@@ -140,6 +174,7 @@ impl<'text> Changes<'text> {
                             old.end += range.len();
                             new.end += range.len();
                         }
+                        _ if range.start >= range.end => {}
                         _ => {
                             flush(&mut run, &mut result);
                             let text = before.get(range.clone()).unwrap_or_default();
@@ -162,6 +197,18 @@ impl<'text> Changes<'text> {
         flush(&mut run, &mut result);
         result
     }
+}
+
+/// How far a stretch can be moved on in its text, staying the same, until whole lines are what it covers.
+fn line_distance(text: &str, range: &Range<usize>) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let begins = |place: usize| place == 0 || bytes.get(place - 1) == Some(&b'\n');
+    if begins(range.start) && begins(range.end) {
+        return Some(0);
+    }
+    let (inside, behind) = (bytes.get(range.start..)?, bytes.get(range.end..)?);
+    let mut steps = inside.iter().zip(behind).take(LINE_BYTES).take_while(|(old, new)| old == new);
+    steps.position(|(byte, _)| *byte == b'\n').map(|place| place + 1)
 }
 
 /// Compares two stretches by words where the budget allows, and says whether it did.
@@ -280,10 +327,16 @@ fn pieces(
     Some(found)
 }
 
-/// Bytes of the word, or of the white space, that a text begins with.
+/// Bytes of the word that a text begins with, of its white space, or of one of the signs that stand around a word.
 fn word_end(text: &str) -> usize {
-    let blank = text.starts_with(char::is_whitespace);
-    text.find(|letter: char| letter.is_whitespace() != blank).unwrap_or(text.len())
+    if text.starts_with(char::is_whitespace) {
+        return text.find(|letter: char| !letter.is_whitespace()).unwrap_or(text.len());
+    }
+    if text.starts_with(|letter: char| letter.is_ascii_punctuation()) {
+        return 1;
+    }
+    let word = text.find(char::is_whitespace).and_then(|end| text.get(..end)).unwrap_or(text);
+    word.trim_end_matches(|letter: char| letter.is_ascii_punctuation()).len()
 }
 
 /// Bytes of the line that a text begins with, its line break included.
@@ -301,3 +354,6 @@ fn stretch(pieces: &[Range<usize>], range: Range<usize>, end: usize) -> Range<us
     let stop = range.end.checked_sub(1).filter(|last| *last >= range.start).and_then(|last| pieces.get(last));
     start..stop.map_or(start, |piece| piece.end)
 }
+
+#[cfg(test)]
+mod tests;

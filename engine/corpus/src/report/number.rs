@@ -1,5 +1,7 @@
 //! Numbers as people read them: `1.23 M`, `4.1 GB`, `12.5 %`.
 
+use super::{Cell, Unit};
+
 /// Three significant figures.
 fn three(value: f64) -> String {
     match value.abs() {
@@ -95,4 +97,19 @@ pub(crate) fn number(value: f64) -> String {
 /// `1 document`, `2 documents`: the number in full, with the word for it.
 pub(crate) fn of(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", whole(value), if value == 1 { one } else { many })
+}
+
+/// A cell as people read it in a column of this unit.
+pub(crate) fn cell(cell: &Cell, unit: Unit) -> String {
+    match (cell, unit) {
+        (Cell::Nothing, _) => "–".to_owned(),
+        (Cell::Text(text), _) => text.clone(),
+        (Cell::Whole(value), Unit::Count) => count(*value),
+        (Cell::Whole(value), Unit::Bytes) => bytes(*value),
+        (Cell::Whole(value), Unit::Text) => whole(*value),
+        (Cell::Whole(value), Unit::Share) => share(*value as f64),
+        (Cell::Real(value), Unit::Share) => share(*value),
+        (Cell::Whole(value), Unit::Number) => number(*value as f64),
+        (Cell::Real(value), _) => number(*value),
+    }
 }

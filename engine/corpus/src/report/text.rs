@@ -1,8 +1,314 @@
-//! The account in a terminal.
+//! The account in a terminal: plain lines of at most a hundred columns, without colours, so that it can be redirected and searched.
+//!
+//! Texts from outside lose their control characters: a document must not move the reader's cursor or colour the screen.
 
-use super::Report;
+use std::fmt::{self, Write as _};
 
-/// The last words of a cleaning.
+use super::{Report, Stage, Table, Unit, number};
+
+/// Columns that a line takes at most, texts from outside being cut.
+const WIDTH: usize = 100;
+/// Columns that the title of a stage or row takes at most.
+const TITLE: usize = 34;
+/// Rows that a table shows.
+const ROWS: usize = 12;
+/// Troubles that are listed.
+const TROUBLES: usize = 5;
+/// Columns that the longest bar of a histogram takes.
+const BAR: usize = 40;
+
+/// The last words of a cleaning: what every stage took, what was found of copies and personal data, and what is left.
 pub fn summary(report: &Report) -> String {
-    format!("{} documents kept of {}\n", report.kept.documents, report.raw.documents)
+    let mut lines = Lines(String::new());
+    head(&mut lines, report);
+    stages(&mut lines, report);
+    findings(&mut lines, report);
+    troubles(&mut lines, report);
+    lines.0
 }
+
+/// All that can be said in a terminal: the [`summary`] with the tables, a histogram of lengths and samples.
+pub fn details(report: &Report) -> String {
+    let mut lines = Lines(String::new());
+    head(&mut lines, report);
+    stages(&mut lines, report);
+    findings(&mut lines, report);
+    for table in &report.tables {
+        grid(&mut lines, table);
+    }
+    if let Some(table) = report.table("length") {
+        histogram(&mut lines, table);
+    }
+    samples(&mut lines, report);
+    troubles(&mut lines, report);
+    lines.0
+}
+
+/// What went in and what came out.
+fn head(lines: &mut Lines, report: &Report) {
+    lines.put(format_args!(
+        "{} of {} kept ({}) with the recipe {}",
+        number::whole(report.kept.documents),
+        number::of(report.raw.documents, "document", "documents"),
+        number::share(number::ratio(report.kept.documents, report.raw.documents)),
+        plain(&report.recipe.name, 40),
+    ));
+    lines.put(format_args!(
+        "{} of {} of text, {} of {} words, from {}",
+        number::bytes(report.kept.bytes),
+        number::bytes(report.raw.bytes),
+        number::count(report.kept.words),
+        number::count(report.raw.words),
+        number::of(report.inputs.len() as u64, "file", "files"),
+    ));
+}
+
+/// A line a stage that did something.
+fn stages(lines: &mut Lines, report: &Report) {
+    let acted: Vec<&Stage> = report.stages.iter().filter(|stage| stage.acted()).collect();
+    if acted.is_empty() {
+        return;
+    }
+    lines.put(format_args!(
+        "\n{:TITLE$}{:>12}{:>14}{:>12}{:>12}",
+        "Step", "took away", "of what came", "changed", "text"
+    ));
+    for stage in acted {
+        let after = stage.after().bytes;
+        let text = match after.cmp(&stage.before.bytes) {
+            std::cmp::Ordering::Less => format!("-{}", number::bytes(stage.before.bytes - after)),
+            std::cmp::Ordering::Equal => String::new(),
+            std::cmp::Ordering::Greater => format!("+{}", number::bytes(after - stage.before.bytes)),
+        };
+        let removed = stage.removed.documents;
+        let share = if removed == 0 {
+            String::new()
+        } else {
+            number::share(number::ratio(removed, stage.before.documents))
+        };
+        lines.put(format_args!(
+            "{}{:>12}{share:>14}{:>12}{text:>12}",
+            padded(&stage.about.title, TITLE),
+            some(removed),
+            some(stage.edited.before.documents),
+        ));
+    }
+    let idle = report.stages.iter().filter(|stage| !stage.acted()).count();
+    if idle > 0 {
+        lines.put(format_args!(
+            "{} found nothing to take",
+            number::of(idle as u64, "further step", "further steps")
+        ));
+    }
+}
+
+/// A count, or nothing where there is none: what counts stands out.
+fn some(count: u64) -> String {
+    if count == 0 { String::new() } else { number::whole(count) }
+}
+
+/// Copies and personal data.
+fn findings(lines: &mut Lines, report: &Report) {
+    if !report.duplicates.is_empty() || !report.personal.is_empty() {
+        lines.put(format_args!(""));
+    }
+    for found in &report.duplicates {
+        lines.put(format_args!(
+            "{}: {} of {} in all",
+            plain(&found.title, TITLE),
+            number::of(found.clusters, "group", "groups"),
+            number::of(found.documents, "document", "documents"),
+        ));
+    }
+    for class in &report.personal {
+        lines.put(format_args!(
+            "Personal data, {}: {} in {}, {}",
+            plain(&class.class.replace('_', " "), TITLE),
+            number::whole(class.found),
+            number::of(class.documents, "document", "documents"),
+            plain(&class.treatment, 40),
+        ));
+    }
+}
+
+/// A table, the first column to the left and numbers to the right.
+fn grid(lines: &mut Lines, table: &Table) {
+    if table.columns.is_empty() || table.rows.is_empty() {
+        return;
+    }
+    lines.put(format_args!("\n{}", plain(&table.title, WIDTH)));
+    let cells: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .take(ROWS)
+        .map(|row| {
+            table
+                .columns
+                .iter()
+                .zip(row)
+                .map(|(column, cell)| plain(&number::cell(cell, column.unit), TITLE))
+                .collect()
+        })
+        .collect();
+    let titles: Vec<String> = table.columns.iter().map(|column| plain(&column.title, TITLE)).collect();
+    let widths: Vec<usize> = titles
+        .iter()
+        .enumerate()
+        .map(|(place, title)| {
+            cells
+                .iter()
+                .filter_map(|row| row.get(place))
+                .chain([title])
+                .map(|text| text.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    for row in std::iter::once(&titles).chain(&cells) {
+        let mut line = String::new();
+        for ((text, width), column) in row.iter().zip(&widths).zip(&table.columns) {
+            let gap = " ".repeat(width.saturating_sub(text.chars().count()));
+            line.push_str("  ");
+            if column.unit == Unit::Text {
+                line.push_str(text);
+                line.push_str(&gap);
+            } else {
+                line.push_str(&gap);
+                line.push_str(text);
+            }
+        }
+        lines.put(format_args!("{}", line.trim_end()));
+    }
+    if let Some(rest) = table.rows.len().checked_sub(ROWS).filter(|rest| *rest > 0) {
+        lines.put(format_args!("  and {}", number::of(rest as u64, "more row", "more rows")));
+    }
+}
+
+/// Lengths as bars: what was taken away as dots, what was kept as hash signs.
+fn histogram(lines: &mut Lines, table: &Table) {
+    let counts: Vec<usize> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.unit == Unit::Count)
+        .map(|(place, _)| place)
+        .collect();
+    let [raw, kept] = counts.get(..2).unwrap_or_default() else { return };
+    let value =
+        |row: &[super::Cell], place: usize| row.get(place).and_then(super::Cell::number).unwrap_or(0.0);
+    let most = table.rows.iter().map(|row| value(row, *raw).max(value(row, *kept))).fold(0.0, f64::max);
+    if most <= 0.0 {
+        return;
+    }
+    lines.put(format_args!("\nLengths: # kept, . taken away"));
+    for row in &table.rows {
+        let columns = |place: usize| (value(row, place) / most * BAR as f64).round() as usize;
+        let (all, stayed) = (columns(*raw), columns(*kept));
+        let name = row.first().map(|cell| number::cell(cell, Unit::Text)).unwrap_or_default();
+        lines.put(format_args!(
+            "{:>18}  {}{}",
+            plain(&name, 18),
+            "#".repeat(stayed),
+            ".".repeat(all.saturating_sub(stayed))
+        ));
+    }
+}
+
+/// A few documents that were kept, and one that each stage took away.
+fn samples(lines: &mut Lines, report: &Report) {
+    if !report.samples.is_empty() {
+        lines.put(format_args!("\nKept, for example"));
+    }
+    for sample in &report.samples {
+        lines.put(format_args!(
+            "  {} ({})",
+            plain(&sample.id, 70),
+            number::of(sample.amount.words, "word", "words")
+        ));
+        lines.put(format_args!("    {}", plain(&sample.excerpt, WIDTH - 4)));
+    }
+    let victims: Vec<_> = report
+        .stages
+        .iter()
+        .filter_map(|stage| stage.victims.first().map(|victim| (stage, victim)))
+        .collect();
+    if !victims.is_empty() {
+        lines.put(format_args!("\nTaken away, for example"));
+    }
+    for (stage, victim) in victims {
+        lines.put(format_args!("  {}: {}", plain(&stage.about.title, TITLE), plain(&victim.id, 60)));
+        lines.put(format_args!("    {}", plain(&victim.reason, WIDTH - 4)));
+        lines.put(format_args!("    {}", plain(&victim.excerpt, WIDTH - 4)));
+    }
+}
+
+/// What could not be read.
+fn troubles(lines: &mut Lines, report: &Report) {
+    if report.troubles.count == 0 {
+        return;
+    }
+    lines.put(format_args!(
+        "\n{} could not be read, or not whole:",
+        number::of(report.troubles.count, "file or record", "files or records")
+    ));
+    for trouble in report.troubles.listed.iter().take(TROUBLES) {
+        lines.put(format_args!("  {}: {}", plain(&trouble.place, 60), plain(&trouble.reason, 2 * WIDTH)));
+    }
+    if report.troubles.count > TROUBLES as u64 {
+        lines.put(format_args!(
+            "  and {} more, in report.json",
+            number::whole(report.troubles.count - TROUBLES as u64)
+        ));
+    }
+}
+
+/// Lines being written.
+struct Lines(String);
+
+impl Lines {
+    fn put(&mut self, line: fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        self.0.write_fmt(line).ok();
+        self.0.push('\n');
+    }
+}
+
+/// A text on one line of at most so many letters: white space is a space, and what would steer the terminal or turn round its
+/// neighbours is left out.
+fn plain(text: &str, limit: usize) -> String {
+    let mut line = String::new();
+    let mut letters = 0;
+    let mut space = false;
+    for letter in text.chars() {
+        if letter.is_whitespace() {
+            space = !line.is_empty();
+            continue;
+        }
+        if letter.is_control()
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+        {
+            continue;
+        }
+        if letters + usize::from(space) + 1 >= limit {
+            line.push('…');
+            break;
+        }
+        if std::mem::take(&mut space) {
+            line.push(' ');
+            letters += 1;
+        }
+        line.push(letter);
+        letters += 1;
+    }
+    line
+}
+
+/// A text cut or filled up to so many letters, the last one a space.
+fn padded(text: &str, width: usize) -> String {
+    let text = plain(text, width);
+    let gap = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(gap))
+}
+
+#[cfg(test)]
+mod tests;

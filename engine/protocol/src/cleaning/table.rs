@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::number;
-
 /// Rows under named columns; the first column names the row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
@@ -74,21 +72,6 @@ impl Cell {
             Self::Whole(value) => Some(*value as f64),
             Self::Real(value) => Some(*value).filter(|value| value.is_finite()),
             Self::Text(_) | Self::Nothing => None,
-        }
-    }
-
-    /// As people read it in a column of this unit.
-    pub(crate) fn write(&self, unit: Unit) -> String {
-        match (self, unit) {
-            (Self::Nothing, _) => "–".to_owned(),
-            (Self::Text(text), _) => text.clone(),
-            (Self::Whole(value), Unit::Count) => number::count(*value),
-            (Self::Whole(value), Unit::Bytes) => number::bytes(*value),
-            (Self::Whole(value), Unit::Text) => number::whole(*value),
-            (Self::Whole(value), Unit::Share) => number::share(*value as f64),
-            (Self::Real(value), Unit::Share) => number::share(*value),
-            (Self::Whole(value), Unit::Number) => number::number(*value as f64),
-            (Self::Real(value), _) => number::number(*value),
         }
     }
 }

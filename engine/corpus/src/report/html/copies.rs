@@ -1,10 +1,13 @@
 //! Personal data by class, and documents that say the same.
 
 use super::super::{Cluster, ClusterSize, Duplicates, Report, number};
-use super::{Page, escape};
+use super::{Page, escape, stages};
 
 /// Columns that the histogram of group sizes has at most; the last one holds all larger groups.
 const COLUMNS: usize = 12;
+
+/// Groups that go to paper; the others can be looked at on the screen.
+const PRINTED: usize = 3;
 
 /// Personal data by class.
 pub(super) fn personal(page: &mut Page, report: &Report) {
@@ -28,13 +31,17 @@ pub(super) fn personal(page: &mut Page, report: &Report) {
     page.raw("</tbody></table></div>");
     for class in report.personal.iter().filter(|class| !class.samples.is_empty()) {
         page.put(format_args!(
-            "<details><summary>Masked samples: {}</summary>",
+            "<details><summary>Masked samples: {}</summary><div class=\"text\">",
             escape(&class.class.replace('_', " "))
         ));
         for sample in &class.samples {
-            page.text(&sample.id, "", "", &sample.masked);
+            page.put(format_args!(
+                "<p class=\"sample\"><bdi class=\"mono\">{}</bdi><bdi>{}</bdi></p>",
+                escape(&sample.id),
+                escape(&sample.masked)
+            ));
         }
-        page.raw("</details>");
+        page.raw("</div></details>");
     }
     page.raw("</section>\n");
 }
@@ -79,7 +86,7 @@ fn group(page: &mut Page, found: &Duplicates) {
     page.raw("</div>");
     histogram(page, &found.sizes);
     for (place, cluster) in found.largest.iter().enumerate() {
-        members(page, cluster, place == 0);
+        members(page, cluster, place);
     }
     page.raw("</div>");
 }
@@ -117,10 +124,12 @@ width=\"10\" height=\"{tall:.1}\"/></svg>{label}</div>",
     );
 }
 
-fn members(page: &mut Page, cluster: &Cluster, first: bool) {
+/// A group with the kept document in full, and the others by what they have otherwise.
+fn members(page: &mut Page, cluster: &Cluster, place: usize) {
     page.put(format_args!(
-        "<details{}><summary>{}{}</summary>",
-        if first { " open" } else { "" },
+        "<details{}{}><summary>{}{}</summary>",
+        if place == 0 { " open" } else { "" },
+        if place < PRINTED { "" } else { " class=\"later\"" },
         number::of(cluster.size, "document", "documents"),
         if cluster.reason.is_empty() {
             String::new()
@@ -128,15 +137,26 @@ fn members(page: &mut Page, cluster: &Cluster, first: bool) {
             format!("; kept: {}", escape(&cluster.reason))
         },
     ));
+    let kept = cluster.members.iter().find(|member| member.kept).map(|member| member.excerpt.as_str());
     for member in &cluster.members {
-        let mut about = format!("{} · {}", escape(&member.source), number::of(member.words, "word", "words"));
-        if let Some(similarity) = member.similarity.filter(|_| !member.kept) {
-            about.push_str(&format!(" · {} alike", number::share(similarity)));
+        let likeness = member
+            .similarity
+            .filter(|_| !member.kept)
+            .map(|share| format!(" · {} alike", number::share(share)));
+        page.put(format_args!(
+            "<div class=\"text\"><div class=\"text-head\"><bdi>{}</bdi><span>{} · {}{}</span>{}</div>",
+            escape(&member.id),
+            escape(&member.source),
+            number::of(member.words, "word", "words"),
+            likeness.unwrap_or_default(),
+            if member.kept { "<span class=\"tag\">kept</span>" } else { "" },
+        ));
+        match kept {
+            Some(kept) if member.excerpt == kept && !member.kept => {}
+            Some(kept) => stages::changed(page, kept, &member.excerpt),
+            None => stages::changed(page, &member.excerpt, &member.excerpt),
         }
-        if member.kept {
-            about.push_str(" <span class=\"tag\">kept</span>");
-        }
-        page.text(&member.id, &about, "", &member.excerpt);
+        page.raw("</div>");
     }
     let rest = cluster.size.saturating_sub(cluster.members.len() as u64);
     if rest > 0 && !cluster.members.is_empty() {

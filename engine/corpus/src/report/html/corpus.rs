@@ -34,7 +34,7 @@ pub(super) fn samples(page: &mut Page, report: &Report) {
 
 /// A table, with a thin bar under each number that says how much of the most it is.
 fn grid(page: &mut Page, table: &Table) {
-    page.put(format_args!("<h3>{}</h3>", escape(&table.title)));
+    page.put(format_args!("<div class=\"whole\"><h3>{}</h3>", escape(&table.title)));
     if !table.note.is_empty() {
         page.put(format_args!("<p class=\"note\">{}</p>", escape(&table.note)));
     }
@@ -52,7 +52,7 @@ fn grid(page: &mut Page, table: &Table) {
             {
                 page.put(format_args!(" title=\"{}\"", number::whole(*value)));
             }
-            page.put(format_args!(">{}", escape(&cell.write(column.unit))));
+            page.put(format_args!(">{}", escape(&number::cell(cell, column.unit))));
             if let (Some(value), Some(most)) = (cell.number(), most(table, column.unit)) {
                 page.put(format_args!(
                     "<svg viewBox=\"0 0 100 3\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect class=\"fill-bar\" x=\"{:.1}\" y=\"0\" width=\"{:.1}\" \
@@ -67,7 +67,7 @@ height=\"3\"/></svg>",
     }
     page.raw("</tbody></table>");
     page.more(table.rows.len() as u64, ROWS_SHOWN, "more rows");
-    page.raw("</div>");
+    page.raw("</div></div>");
 }
 
 fn class(unit: Unit) -> &'static str {

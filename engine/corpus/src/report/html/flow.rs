@@ -43,6 +43,20 @@ pub(super) fn fill(group: Group) -> &'static str {
     }
 }
 
+/// The class that gives a card the colour of its group.
+pub(super) fn edge(group: Group) -> &'static str {
+    match group {
+        Group::Reading => "edge-reading",
+        Group::Extraction => "edge-extraction",
+        Group::Repair => "edge-repair",
+        Group::Rules => "edge-rules",
+        Group::Duplicates => "edge-duplicates",
+        Group::Contamination => "edge-contamination",
+        Group::Personal => "edge-personal",
+        Group::Balance => "edge-balance",
+    }
+}
+
 /// Bytes that a stage took away: of documents that it dropped, and out of those that it changed. A stage that makes texts longer took
 /// nothing.
 fn loss(stage: &Stage) -> u64 {
@@ -145,12 +159,12 @@ fn steps(page: &mut Page, report: &Report) {
     let scale = |bytes: u64| 1000.0 * number::ratio(bytes, largest);
     page.raw("<table class=\"fall\" aria-label=\"What was left after each step\"><tbody>");
     row(page, "Raw", &[("fill-left", 0.0, scale(report.raw.bytes))], &number::bytes(report.raw.bytes));
-    for stage in report.stages.iter().filter(|stage| loss(stage) > 0) {
+    for (place, stage) in report.stages.iter().enumerate().filter(|(_, stage)| loss(stage) > 0) {
         let left = scale(stage.after().bytes);
         let width = (scale(stage.before.bytes) - left).max(1.0);
         row(
             page,
-            &stage.about.title,
+            &format!("<a href=\"#stage-{place}\">{}</a>", escape(&stage.about.title)),
             &[("fill-left", 0.0, left), (fill(stage.about.group), left.min(999.0), width)],
             &format!("−{}", number::bytes(loss(stage))),
         );
@@ -159,10 +173,10 @@ fn steps(page: &mut Page, report: &Report) {
     page.raw("</tbody></table>");
 }
 
+/// A row under a title that is markup.
 fn row(page: &mut Page, title: &str, bars: &[(&str, f64, f64)], value: &str) {
     page.put(format_args!(
-        "<tr><td>{}</td><td><svg viewBox=\"0 0 1000 14\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
-        escape(title)
+        "<tr><td>{title}</td><td><svg viewBox=\"0 0 1000 14\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
     ));
     for (class, left, width) in bars {
         page.put(format_args!(

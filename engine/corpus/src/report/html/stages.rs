@@ -14,12 +14,16 @@ pub(super) fn section(page: &mut Page, report: &Report) {
 Shown with each are a few of the documents that it met, chosen by chance and always the same ones.</p>",
     );
     let mut group = None;
-    for stage in report.stages.iter().filter(|stage| stage.acted() || !stage.counters.is_empty()) {
+    // One example stands open, so that a reader sees what the folded ones hold.
+    let open = report.stages.iter().position(|stage| !stage.changes.is_empty());
+    for (place, stage) in
+        report.stages.iter().enumerate().filter(|(_, stage)| stage.acted() || !stage.counters.is_empty())
+    {
         if group != Some(stage.about.group) {
             group = Some(stage.about.group);
             page.put(format_args!("<h3>{}</h3>", flow::title(stage.about.group)));
         }
-        card(page, stage);
+        card(page, stage, place, open == Some(place));
     }
     let idle: Vec<&Stage> =
         report.stages.iter().filter(|stage| !stage.acted() && stage.counters.is_empty()).collect();
@@ -37,12 +41,12 @@ Shown with each are a few of the documents that it met, chosen by chance and alw
     page.raw("</section>\n");
 }
 
-fn card(page: &mut Page, stage: &Stage) {
+fn card(page: &mut Page, stage: &Stage, place: usize, open: bool) {
     let about = &stage.about;
     page.put(format_args!(
-        "<article class=\"card stage\"><div class=\"stage-head\"><span class=\"swatch {}\" style=\"margin:0\"></span><h4>{}</h4>\
+        "<article class=\"card stage {}\" id=\"stage-{place}\"><div class=\"stage-head\"><h4>{}</h4>\
 <bdi class=\"mono\">{}</bdi></div>",
-        flow::fill(about.group),
+        flow::edge(about.group),
         escape(&about.title),
         escape(&about.name),
     ));
@@ -81,7 +85,8 @@ fn card(page: &mut Page, stage: &Stage) {
     }
     if !stage.changes.is_empty() {
         page.put(format_args!(
-            "<details><summary>{} that it changed, before and after</summary>",
+            "<details{}><summary>{} that it changed, before and after</summary>",
+            if open { " open" } else { "" },
             some(stage.changes.len() as u64, stage.edited.before.documents)
         ));
         stage.changes.iter().for_each(|change| example(page, change));
@@ -133,18 +138,25 @@ fn effect(page: &mut Page, stage: &Stage) {
 /// A changed document with what was taken struck through and what was put in underlined.
 fn example(page: &mut Page, example: &Example) {
     page.put(format_args!(
-        "<div class=\"text\"><div class=\"text-head\"><bdi>{}</bdi><span>{}</span></div><div class=\"body\" dir=\"auto\">",
+        "<div class=\"text\"><div class=\"text-head\"><bdi>{}</bdi><span>{}</span></div>",
         escape(&example.id),
         escape(&example.source)
     ));
-    for change in diff::words(&example.before, &example.after) {
+    changed(page, &example.before, &example.after);
+    page.raw("</div>");
+}
+
+/// A text as it was and as it is, in one.
+pub(super) fn changed(page: &mut Page, before: &str, after: &str) {
+    page.raw("<div class=\"body\" dir=\"auto\">");
+    for change in diff::words(before, after) {
         match change.fate {
             Fate::Same => page.put(format_args!("{}", escape(change.text))),
             Fate::Removed => page.put(format_args!("<del>{}</del>", visible(change.text))),
             Fate::Added => page.put(format_args!("<ins>{}</ins>", visible(change.text))),
         }
     }
-    page.raw("</div></div>");
+    page.raw("</div>");
 }
 
 /// A change that is only white space would be nothing to see: line breaks and spaces get a sign.
