@@ -1,1 +1,100 @@
-//! Prose from what is not plain text: web pages and wikitext.
+//! Prose from what is not plain text: web pages and wikitext. And the one step that readies a document for the rules, whatever it
+//! was written in.
+
+pub mod html;
+pub mod wikitext;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, Kind};
+use crate::error::Result;
+use crate::repair;
+
+/// How text is made of documents that are not plain text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// For web pages.
+    pub html: html::Settings,
+}
+
+impl Settings {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// Names the field, its value and the rule that it breaks.
+    pub fn validate(&self) -> Result<()> {
+        self.html.validate()
+    }
+}
+
+/// What was done to a document's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// Bytes of the text as it was read.
+    pub bytes_before: u64,
+    /// Bytes of the text now.
+    pub bytes_after: u64,
+    /// Web pages without main content, of which all visible text was taken.
+    pub fallbacks: u64,
+    /// What repair changed.
+    pub repaired: repair::Counts,
+}
+
+impl Prepared {
+    /// Adds what was done to another document.
+    pub fn add(&mut self, other: &Self) {
+        self.bytes_before += other.bytes_before;
+        self.bytes_after += other.bytes_after;
+        self.fallbacks += other.fallbacks;
+        self.repaired.add(&other.repaired);
+    }
+}
+
+/// Makes clean text of a document as it was read, in place, by its kind. Title, language, date and licence are filled in from
+/// the page where they are not known.
+///
+/// # Errors
+/// One sentence on why the text cannot be made: the page is too large.
+pub fn prepare(
+    document: &mut Document,
+    extract: &Settings,
+    repair: &repair::Settings,
+) -> std::result::Result<Prepared, String> {
+    let mut prepared = Prepared { bytes_before: document.text.len() as u64, ..Prepared::default() };
+    match document.kind {
+        Kind::Html => {
+            let page = html::page(&document.text, &extract.html)?;
+            prepared.fallbacks = u64::from(page.fallback);
+            document.text = page.text;
+            document.title = document.title.take().or(page.title);
+            document.language = document.language.take().or(page.language);
+            document.date = document.date.take().or(page.date);
+            document.licence = document.licence.take().or(page.licence);
+        }
+        Kind::Wikitext => document.text = wikitext::prose(&document.text),
+        Kind::Plain | Kind::Markdown | Kind::Code(_) | Kind::Conversation => {}
+    }
+    let for_code;
+    let settings = if matches!(document.kind, Kind::Code(_)) {
+        for_code = repair.for_code();
+        &for_code
+    } else {
+        repair
+    };
+    let (text, counts) = repair::repair(&document.text, settings);
+    prepared.repaired = counts;
+    if let std::borrow::Cow::Owned(text) = text {
+        document.text = text;
+    }
+    if let Some(title) = &mut document.title
+        && let (std::borrow::Cow::Owned(better), _) = repair::repair(title, repair)
+    {
+        *title = better;
+    }
+    prepared.bytes_after = document.text.len() as u64;
+    Ok(prepared)
+}

@@ -1,0 +1,257 @@
+//! What a page says of itself: title, language, date, licence.
+
+use serde_json::Value;
+
+use super::entities;
+use super::sift::Observer;
+use super::tags::Tag;
+use super::tokens::Attributes;
+
+/// Characters of a title, and bytes of a licence's address, that are kept.
+const TITLE: usize = 500;
+const ADDRESS: usize = 300;
+/// Bytes of JSON-LD that are read, in all of a page.
+const LINKED_DATA: usize = 1 << 20;
+
+/// Where something was found, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Said in so many words for machines.
+    Stated,
+    /// Said for people.
+    Shown,
+    /// Found on the page, perhaps of a part of it.
+    Found,
+}
+
+/// A value and where it was found.
+type Ranked = Option<(Rank, String)>;
+
+/// What a page says of itself, so far.
+#[derive(Default)]
+pub(super) struct Metadata {
+    title: Ranked,
+    language: Ranked,
+    date: Ranked,
+    licence: Ranked,
+    /// Whether Creative Commons licences are linked that differ.
+    licences_differ: bool,
+    linked_data: usize,
+}
+
+impl Metadata {
+    pub(super) fn title(&self) -> Option<String> {
+        self.title.as_ref().map(|(_, title)| title.clone())
+    }
+
+    pub(super) fn language(&self) -> Option<String> {
+        self.language.as_ref().map(|(_, language)| language.clone())
+    }
+
+    pub(super) fn date(&self) -> Option<String> {
+        self.date.as_ref().map(|(_, date)| date.clone())
+    }
+
+    pub(super) fn licence(&self) -> Option<String> {
+        self.licence
+            .as_ref()
+            .filter(|(rank, _)| *rank < Rank::Found || !self.licences_differ)
+            .map(|(_, licence)| licence.clone())
+    }
+
+    fn meta(&mut self, attributes: Attributes<'_>) {
+        let mut name = None;
+        let mut content = None;
+        for (key, value) in attributes {
+            match key {
+                "name" | "property" | "itemprop" | "http-equiv" if name.is_none() => {
+                    name = Some(value.to_ascii_lowercase());
+                }
+                "content" => content = Some(value),
+                _ => {}
+            }
+        }
+        let (Some(name), Some(content)) = (name, content) else { return };
+        match name.as_str() {
+            "og:title" | "dc.title" | "dcterms.title" | "citation_title" => {
+                offer(&mut self.title, Rank::Stated, title_of(content));
+            }
+            "og:locale" | "content-language" | "dc.language" | "dcterms.language" | "inlanguage" => {
+                offer(&mut self.language, Rank::Shown, language_of(content));
+            }
+            "article:published_time"
+            | "datepublished"
+            | "citation_publication_date"
+            | "citation_date"
+            | "dc.date"
+            | "date"
+            | "dcterms.created"
+            | "dcterms.issued"
+            | "dc.date.issued"
+            | "parsely-pub-date"
+            | "pubdate" => {
+                offer(&mut self.date, Rank::Stated, date_of(content));
+            }
+            "dc.rights" | "dcterms.license" | "dcterms.rights" | "license" | "licence" => {
+                offer(&mut self.licence, Rank::Stated, licence_of(content));
+            }
+            _ => {}
+        }
+    }
+
+    fn link(&mut self, attributes: Attributes<'_>) {
+        let mut address = "";
+        let mut is_licence = false;
+        for (key, value) in attributes {
+            match key {
+                "href" => address = value,
+                "rel" => {
+                    is_licence |=
+                        value.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("license"));
+                }
+                _ => {}
+            }
+        }
+        if is_licence {
+            offer(&mut self.licence, Rank::Shown, licence_of(address));
+        } else if let Some(licence) = creative_commons(address) {
+            self.licences_differ |= self.licence.as_ref().is_some_and(|(_, known)| *known != licence);
+            offer(&mut self.licence, Rank::Found, Some(licence));
+        }
+    }
+
+    /// Reads JSON-LD: the outermost objects and those of a `@graph`.
+    fn linked_data(&mut self, content: &str) {
+        self.linked_data += content.len();
+        if self.linked_data > LINKED_DATA {
+            return;
+        }
+        let Ok(value) = serde_json::from_str::<Value>(content.trim()) else { return };
+        let objects = |value: &Value| match value {
+            Value::Array(values) => values.clone(),
+            other => vec![other.clone()],
+        };
+        for object in objects(&value) {
+            let parts = object.get("@graph").map(objects).unwrap_or_default();
+            for object in std::iter::once(&object).chain(&parts) {
+                let field = |name: &str| object.get(name).and_then(Value::as_str);
+                offer(&mut self.date, Rank::Stated, field("datePublished").and_then(date_of));
+                offer(&mut self.licence, Rank::Stated, field("license").and_then(licence_of));
+                offer(&mut self.title, Rank::Found, field("headline").and_then(title_of));
+                offer(&mut self.language, Rank::Shown, field("inLanguage").and_then(language_of));
+            }
+        }
+    }
+}
+
+impl Observer for Metadata {
+    fn open(&mut self, tag: Tag, attributes: Attributes<'_>) {
+        match tag {
+            Tag::Html => {
+                let language = attributes.value("lang");
+                offer(&mut self.language, Rank::Stated, language.as_deref().and_then(language_of));
+            }
+            Tag::Meta => self.meta(attributes),
+            Tag::Link | Tag::A => self.link(attributes),
+            Tag::Time if self.date.is_none() => {
+                offer(&mut self.date, Rank::Found, attributes.value("datetime").as_deref().and_then(date_of));
+            }
+            _ => {}
+        }
+    }
+
+    fn raw(&mut self, name: &str, attributes: Attributes<'_>, content: &str) {
+        if name.eq_ignore_ascii_case("title") {
+            offer(&mut self.title, Rank::Shown, title_of(content));
+        } else if name.eq_ignore_ascii_case("script")
+            && attributes
+                .into_iter()
+                .any(|(name, value)| name == "type" && value.eq_ignore_ascii_case("application/ld+json"))
+        {
+            self.linked_data(content);
+        }
+    }
+}
+
+/// Keeps a value where none of its rank or better is known.
+fn offer(place: &mut Ranked, rank: Rank, value: Option<String>) {
+    if let Some(value) = value
+        && place.as_ref().is_none_or(|(known, _)| rank < *known)
+    {
+        *place = Some((rank, value));
+    }
+}
+
+/// A title: decoded, on one line.
+fn title_of(text: &str) -> Option<String> {
+    // Each character is written with at most 40 bytes as a reference.
+    let text = text.get(..TITLE * 40).unwrap_or(text);
+    let decoded = entities::decoded(text);
+    let words = decoded.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title: String = words.chars().take(TITLE).collect();
+    (!title.is_empty()).then_some(title)
+}
+
+/// A date as `2024-05-01` from any of the ways that ISO 8601 writes it, with what follows left out.
+fn date_of(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digits = |from: usize, to: usize| {
+        let part = text.get(from..to)?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u32>().ok())?
+    };
+    let (year, month, day) = if text.get(4..5).is_some_and(|mark| mark == "-" || mark == "/") {
+        (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?)
+    } else {
+        (digits(0, 4)?, digits(4, 6)?, digits(6, 8)?)
+    };
+    let known = (1000..3000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    known.then(|| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+/// A licence as its SPDX name where its address tells it, else as it stands.
+fn licence_of(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > ADDRESS {
+        return None;
+    }
+    creative_commons(text).or_else(|| Some(entities::decoded(text)))
+}
+
+/// The SPDX name of the Creative Commons licence at an address.
+fn creative_commons(address: &str) -> Option<String> {
+    let (_, path) = address.split_once("creativecommons.org/")?;
+    let mut parts = path.split(['/', '?', '#']);
+    let sort = parts.next()?;
+    let (name, version) = (parts.next()?, parts.next()?);
+    let versioned = version.len() <= 4 && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let plain = !name.is_empty()
+        && name.len() <= 12
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    match (sort, name) {
+        _ if !versioned || version.is_empty() || !plain => None,
+        ("licenses", _) => Some(format!("CC-{}-{version}", name.to_ascii_uppercase())),
+        ("publicdomain", "zero") => Some(format!("CC0-{version}")),
+        ("publicdomain", "mark") => Some(format!("CC-PDM-{version}")),
+        _ => None,
+    }
+}
+
+/// The languages of the web by their names in ISO 639-1 and 639-3.
+const LANGUAGES: &str = "af afr am amh ar ara az aze be bel bg bul bn ben bs bos ca cat cs ces cy cym da dan de deu el ell en eng eo epo \
+    es spa et est eu eus fa fas fi fin fr fra ga gle gl glg gu guj ha hau he heb hi hin hr hrv hu hun hy hye id ind is isl it ita ja jpn \
+    jv jav ka kat kk kaz km khm kn kan ko kor ku kur ky kir la lat lb ltz lo lao lt lit lv lav mg mlg mk mkd ml mal mn mon mr mar ms msa \
+    mt mlt my mya nb nob ne nep nl nld nn nno no nor or ori pa pan pl pol ps pus pt por ro ron ru rus sd snd si sin sk slk sl slv so som \
+    sn sna sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie xh xho yi \
+    yid yo yor zh cmn zu zul ak aka";
+
+/// A language's ISO 639-3 name from a tag such as `en-US`.
+fn language_of(tag: &str) -> Option<String> {
+    let primary = tag.trim().split(['-', '_', ',', ' ']).next()?.to_ascii_lowercase();
+    let mut names = LANGUAGES.split_ascii_whitespace();
+    while let (Some(short), Some(long)) = (names.next(), names.next()) {
+        if short == primary || long == primary {
+            return Some(long.to_owned());
+        }
+    }
+    None
+}

@@ -1,0 +1,143 @@
+//! Text from web pages: the main content, without navigation, scripts, banners and advertisements; headings, lists, tables,
+//! quotations and code kept in the manner of Markdown.
+//!
+//! ```text
+//! page ─ tokens ─► sift ─┬─► tree ─ Readability ─► writer ─► text      main content
+//!                        └───────────────────────► writer ─► text      all visible text
+//! ```
+
+pub(super) mod entities;
+mod metadata;
+mod sift;
+mod tags;
+mod tokens;
+mod tree;
+mod writer;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What is taken of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The main content, as Readability finds it.
+    #[default]
+    MainContent,
+    /// All visible text, navigation and all.
+    AllText,
+}
+
+/// How text is made of pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What is taken of a page.
+    pub mode: Mode,
+    /// Main content of fewer bytes than this is held for a mistake, and all visible text is taken instead where there is more.
+    pub shortest_main_content: usize,
+    /// Bytes of the largest page that is read. Common Crawl cuts pages at 1 MiB (5 MiB since 2025).
+    pub largest_page: usize,
+    /// Elements of the largest page that main content is looked for in; of a larger one all visible text is taken.
+    pub most_elements: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::MainContent,
+            shortest_main_content: 100,
+            largest_page: 16 << 20,
+            most_elements: 50_000,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A limit is zero, or too large for memory to be bounded.
+    pub fn validate(&self) -> Result<()> {
+        // Positions in the tree's text are of 32 bits.
+        const MOST: usize = 1 << 30;
+        for (name, value) in [("largest_page", self.largest_page), ("most_elements", self.most_elements)] {
+            if value == 0 || value > MOST {
+                return Err(Error::Invalid(format!(
+                    "extract.html.{name} is {value}; it must lie from 1 to {MOST}."
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a page holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Its title.
+    pub title: Option<String>,
+    /// Its text.
+    pub text: String,
+    /// Its language where it says so: ISO 639-3, as in `eng`.
+    pub language: Option<String>,
+    /// When it was published: `2024-05-01`.
+    pub date: Option<String>,
+    /// Under which licence, where it links one: SPDX names for Creative Commons, else the address.
+    pub licence: Option<String>,
+    /// Whether all visible text was taken because no main content was found.
+    pub fallback: bool,
+}
+
+/// Takes the text of a page.
+///
+/// # Errors
+/// The page is larger than the settings allow.
+pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {
+    if html.len() > settings.largest_page {
+        return Err(format!(
+            "the page has {} bytes, more than the {} that extract.html.largest_page allows",
+            html.len(),
+            settings.largest_page
+        ));
+    }
+    let mut metadata = metadata::Metadata::default();
+    let mut main = None;
+    if settings.mode == Mode::MainContent
+        && let Some(mut builder) = tree::Builder::new(settings.most_elements)
+    {
+        sift::sift(html, false, &mut builder, &mut metadata);
+        main = Some(builder.main_content().unwrap_or_default());
+    }
+    let mut fallback = false;
+    let text = match main {
+        Some(main) if main.len() >= settings.shortest_main_content => main,
+        Some(main) => {
+            let all = all_text(html, &mut metadata::Metadata::default());
+            fallback = all.len() > main.len();
+            if fallback { all } else { main }
+        }
+        None => all_text(html, &mut metadata),
+    };
+    Ok(Page {
+        title: metadata.title(),
+        text,
+        language: metadata.language(),
+        date: metadata.date(),
+        licence: metadata.licence(),
+        fallback,
+    })
+}
+
+/// All visible text of a page.
+fn all_text(html: &str, metadata: &mut metadata::Metadata) -> String {
+    let mut writer = writer::Writer::default();
+    sift::sift(html, true, &mut writer, metadata);
+    writer.finish()
+}

@@ -1,0 +1,225 @@
+use super::{Mode, Page, Settings, page};
+
+fn all_text(html: &str) -> String {
+    page(html, &Settings { mode: Mode::AllText, ..Settings::default() }).unwrap().text
+}
+
+fn main_content(html: &str) -> Page {
+    page(html, &Settings::default()).unwrap()
+}
+
+/// A page as sites make them: an article among a menu, a banner, advertisements, comments and a footer.
+pub(super) fn article(body: &str) -> String {
+    format!(
+        r##"<!DOCTYPE html>
+<html lang="en-GB"><head><meta charset="utf-8"><title>How tides work &ndash; The Harbour Post</title>
+<meta property="og:title" content="How tides work">
+<meta property="article:published_time" content="2023-11-05T08:30:00+00:00">
+<link rel="stylesheet" href="/site.css"><style>body {{ margin: 0 }} p > a {{ color: red }}</style>
+<script>if (1 < 2 && 3 > 2) {{ document.write("<p>written by a script</p>"); }}</script>
+<script type="application/ld+json">{{"@context": "https://schema.org", "@type": "NewsArticle", "headline": "Tides"}}</script>
+</head><body class="single cookie-consent-active">
+<div id="cookie-banner" class="cookie-notice"><p>We use cookies to make this site better. <button>Accept all</button> <a href="/privacy">Learn more</a></p></div>
+<header class="site-header"><a href="/">The Harbour Post</a>
+<nav><ul><li><a href="/news">News</a></li><li><a href="/sport">Sport</a></li><li><a href="/weather">Weather</a></li></ul></nav></header>
+<div class="layout"><div class="sidebar"><h3>Most read</h3><ul><li><a href="/1">Ten lighthouses to see</a></li><li><a href="/2">Fish prices fall</a></li></ul></div>
+<article class="content"><h1>How tides work</h1>
+{body}
+<div class="ad-break"><p>Advertisement: buy boots now!</p></div>
+<p style="display: none">Hidden words for search engines.</p>
+</article></div>
+<div class="comments" id="comments"><h3>Comments</h3><p>First!!! says somebody who read nothing of it.</p></div>
+<footer class="footer"><p>Copyright 2023 The Harbour Post. <a href="/terms">Terms</a> <a href="/contact">Contact</a></p>
+<a rel="license" href="https://creativecommons.org/licenses/by-sa/4.0/"><img src="cc.png" alt="licence"></a></footer>
+<script src="/track.js"></script><noscript><img src="/pixel.gif">Please enable JavaScript.</noscript>
+</body></html>"##
+    )
+}
+
+const PARAGRAPHS: &str = "<p>The sea rises and falls twice a day, and it does so because the Moon pulls harder at the side of the \
+    Earth that faces it, and less at the side that is turned away.</p>\n<p>The Sun does the same, with <em>less than half</em> \
+    the strength, and when both pull in one line, as at new and full moon, the tides are highest: these are spring tides, and \
+    between them, when they pull crosswise, come the <a href=\"/neap\">neap tides</a>.</p>";
+
+#[test]
+fn the_main_content_and_nothing_else() {
+    let found = main_content(&article(PARAGRAPHS));
+    assert!(!found.fallback);
+    assert!(found.text.contains("The sea rises and falls twice a day"), "{}", found.text);
+    assert!(found.text.contains("with less than half the strength"), "{}", found.text);
+    assert!(
+        found.text.contains("come the neap tides.") && found.text.contains("turned away.\n\nThe Sun"),
+        "{}",
+        found.text
+    );
+    let gone = [
+        "cookies",
+        "Accept",
+        "Sport",
+        "Most read",
+        "lighthouses",
+        "Advertisement",
+        "Hidden words",
+        "First!!!",
+        "Copyright",
+        "Terms",
+        "script",
+        "margin",
+        "JavaScript",
+        "NewsArticle",
+    ];
+    for gone in gone {
+        assert!(!found.text.contains(gone), "{gone} in:\n{}", found.text);
+    }
+}
+
+#[test]
+fn what_the_page_says_of_itself() {
+    let found = main_content(&article(PARAGRAPHS));
+    assert_eq!(found.title.as_deref(), Some("How tides work"));
+    assert_eq!(found.language.as_deref(), Some("eng"));
+    assert_eq!(found.date.as_deref(), Some("2023-11-05"));
+    assert_eq!(found.licence.as_deref(), Some("CC-BY-SA-4.0"));
+    let bare = main_content("<title> A &amp; B\n </title><p>Text</p>");
+    assert_eq!(bare.title.as_deref(), Some("A & B"));
+    assert_eq!((bare.language, bare.date, bare.licence), (None, None, None));
+}
+
+#[test]
+fn metadata_from_many_places() {
+    let data = r#"<script type="application/ld+json">{"@graph": [{"@type": "WebSite"}, {"@type": "Article",
+        "datePublished": "2021-02-03", "license": "https://creativecommons.org/publicdomain/zero/1.0/", "inLanguage": "de-DE"}]}</script>"#;
+    let found = main_content(data);
+    assert_eq!(found.date.as_deref(), Some("2021-02-03"));
+    assert_eq!(found.licence.as_deref(), Some("CC0-1.0"));
+    assert_eq!(found.language.as_deref(), Some("deu"));
+    let links = |first: &str, second: &str| {
+        main_content(&format!(
+            "<a href='https://creativecommons.org/licenses/{first}'>x</a><a href='//creativecommons.org/licenses/{second}'>y</a>"
+        ))
+    };
+    assert_eq!(links("by/3.0/deed.en", "by/3.0").licence.as_deref(), Some("CC-BY-3.0"));
+    assert_eq!(links("by/3.0/", "by-nc/4.0/").licence, None);
+    assert_eq!(
+        main_content("<time datetime='2019-08-07 10:00'>x</time>").date.as_deref(),
+        Some("2019-08-07")
+    );
+    assert_eq!(main_content("<meta name=date content=20190807>").date.as_deref(), Some("2019-08-07"));
+    assert_eq!(main_content("<meta name=date content='2019-13-07'>").date, None);
+    assert_eq!(main_content("<html lang='tlh'>").language, None);
+    assert_eq!(
+        main_content("<link rel=license href='https://www.gnu.org/licenses/fdl-1.3.html'>")
+            .licence
+            .as_deref(),
+        Some("https://www.gnu.org/licenses/fdl-1.3.html")
+    );
+}
+
+/// Every structure that is kept, as its text should read.
+const STRUCTURES: &str = r#"<h2>A list</h2>
+<ul><li>first <b>item</b></li><li>second<ul><li>nested</li><li>again<ol start=3><li>three<li>four</ol></li></ul></li><li><p>third</p><p>and more of it</p></li></ul>
+<h3>A table</h3>
+<table><thead><tr><th>Port</th><th>High</th><th>Low</th></tr></thead><tbody><tr><td>Dover</td><td><p>6.8 m</p></td><td>0.8 m</td></tr>
+<tr><td>Brest</td><td></td><td>1.1 m</td></tr></tbody></table>
+<blockquote><p>Time and tide</p><p>wait for none.</p><blockquote>So it is said.</blockquote></blockquote>
+<pre><code class="language-rust">
+fn main() {
+    let tide = 1 &lt; 2; // ``
+}
+</code></pre>
+<p>Call <code>main()</code>, he said:<br><q>not now</q>. Entities: caf&eacute; &#8212; &#x2019; &#150; &amp;amp; &copy2024 &notanentity; AT&T.</p>
+<dl><dt>neap</dt><dd>low range</dd><dt>spring</dt><dd><p>high range</p></dd></dl>"#;
+
+const STRUCTURES_AS_TEXT: &str = "## A list\n\n- first item\n- second\n  - nested\n  - again\n    3. three\n    4. four\n- third\n\n  and more of \
+    it\n\n### A table\n\nPort | High | Low\nDover | 6.8 m | 0.8 m\nBrest | | 1.1 m\n\n> Time and tide\n\n> wait for none.\n\n> > So it is \
+    said.\n\n```rust\nfn main() {\n    let tide = 1 < 2; // ``\n}\n```\n\nCall `main()`, he said:\n\"not now\". Entities: café — ’ – &amp; \
+    ©2024 ¬anentity; AT&T.\n\nneap\n: low range\nspring\n: high range";
+
+#[test]
+fn structure_is_kept_as_plain_text() {
+    assert_eq!(all_text(STRUCTURES), STRUCTURES_AS_TEXT);
+}
+
+#[test]
+fn structure_survives_the_choice_of_main_content() {
+    let found = main_content(&article(&format!("{PARAGRAPHS}{STRUCTURES}{PARAGRAPHS}")));
+    assert!(found.text.starts_with("# How tides work\n\n"), "{}", found.text);
+    assert!(found.text.contains(STRUCTURES_AS_TEXT), "{}", found.text);
+}
+
+#[test]
+fn all_text_leaves_out_only_what_is_not_seen() {
+    let text = all_text(&article(PARAGRAPHS));
+    for kept in ["Sport", "Most read", "The sea rises", "First!!!", "Copyright", "Learn more"] {
+        assert!(text.contains(kept), "{kept}");
+    }
+    for gone in ["margin", "written by a script", "Hidden words", "pixel", "Accept all"] {
+        assert!(!text.contains(gone), "{gone}");
+    }
+}
+
+#[test]
+fn without_main_content_all_visible_text_is_taken() {
+    let found = main_content("<nav><ul><li><a href=/a>Alpha</a><li><a href=/b>Beta</a></ul></nav>");
+    assert!(found.fallback);
+    assert_eq!(found.text, "- Alpha\n- Beta");
+    let crowded = Settings { most_elements: 10, ..Settings::default() };
+    let found = page(&article(PARAGRAPHS), &crowded).unwrap();
+    assert!(found.fallback && found.text.contains("Sport"));
+}
+
+#[test]
+fn tags_that_authors_leave_out() {
+    assert_eq!(all_text("<p>one<p>two<ul><li>a<li>b</ul>three"), "one\n\ntwo\n\n- a\n- b\n\nthree");
+    assert_eq!(all_text("<table><tr><td>a<td>b<tr><td>c<td>d</table>"), "a | b\nc | d");
+    assert_eq!(all_text("<p hidden>gone<p>here"), "here");
+    assert_eq!(all_text("<div><span hidden>gone</div>here"), "here");
+    assert_eq!(all_text("a</p>b</b></div>c"), "abc");
+    assert_eq!(all_text("1 < 2 and <3 > 2"), "1 < 2 and <3 > 2");
+    assert_eq!(all_text("a<br/>b<BR>c<hr>d"), "a\nb\nc\n\nd");
+    assert_eq!(all_text("<a title='1 > 0' href=x>link</a><!-- <p>no --> text<![CDATA[x]]>"), "link text");
+    assert_eq!(all_text("<P STYLE='Display : None'>gone</P><P CLASS=x>here</P>"), "here");
+    assert_eq!(all_text("wo<b>rd</b>s<sup class=reference>[1]</sup> H<sub>2</sub>O"), "words H2O");
+}
+
+#[test]
+fn languages_come_in_pairs() {
+    assert_eq!(main_content("<html lang=zul>").language.as_deref(), Some("zul"));
+    assert_eq!(main_content("<html lang=ak>").language.as_deref(), Some("aka"));
+    assert_eq!(main_content("<html lang=zh-Hans>").language.as_deref(), Some("cmn"));
+}
+
+#[test]
+fn limits_are_checked() {
+    assert!(Settings::default().validate().is_ok());
+    let error = Settings { most_elements: 0, ..Settings::default() }.validate().unwrap_err();
+    assert!(error.to_string().contains("most_elements is 0"));
+}
+
+/// Not a test but a measurement: `cargo test --release -p glasshouse-corpus html_throughput -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints how fast pages are read"]
+fn html_throughput() {
+    // As much markup to a word as news sites have: scripts, styles and attributes around a dozen paragraphs.
+    let clutter = "<div class=\"card teaser teaser--small\" data-id=\"12\"><a class=\"card__link\" href=\"/some/where/else.html\">\
+        <span class=\"card__title\">Something else</span></a></div><script>window.queue=window.queue||[];queue.push({\"a\":1});</script>"
+        .repeat(60);
+    let body = format!("{PARAGRAPHS}{STRUCTURES}").repeat(6);
+    let html = article(&format!("{body}</article><aside class=related>{clutter}</aside><article>"));
+    for mode in [Mode::MainContent, Mode::AllText] {
+        let settings = Settings { mode, ..Settings::default() };
+        let started = std::time::Instant::now();
+        let mut bytes = 0;
+        let mut text = 0;
+        while started.elapsed().as_secs() < 2 {
+            text += page(&html, &settings).unwrap().text.len();
+            bytes += html.len();
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        println!(
+            "{mode:?}: {:.1} MB/s of pages, {:.1} MB/s of text",
+            bytes as f64 / 1e6 / seconds,
+            text as f64 / 1e6 / seconds
+        );
+    }
+}

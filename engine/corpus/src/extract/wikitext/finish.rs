@@ -1,0 +1,98 @@
+//! What taking things out leaves behind: empty brackets, spaces before full stops, empty lines, headings over nothing.
+
+use super::TAKEN;
+use crate::extract::html::entities;
+
+/// Tidies the scanner's text, line by line.
+pub(super) fn finish(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    // Headings that wait for text below them, with their levels.
+    let mut headings: Vec<(usize, String)> = Vec::new();
+    let mut blank = false;
+    let mut code = false;
+    let mut line = String::new();
+    for raw in text.lines() {
+        if raw == "```" {
+            code = !code;
+        }
+        line.clear();
+        if code {
+            line.extend(raw.chars().filter(|&character| character != TAKEN));
+        } else {
+            close_gaps(raw, &mut line);
+        }
+        let content = line.trim_end();
+        if content.is_empty() {
+            // A line of which nothing is left is none; one that was blank before parts paragraphs.
+            blank |= raw.is_empty() || raw.contains(TAKEN);
+            continue;
+        }
+        let level = content.bytes().take_while(|&byte| byte == b'#').count();
+        if !code && (1..=6).contains(&level) && content.as_bytes().get(level) == Some(&b' ') {
+            // One of the same level or above takes the place of those that stayed empty.
+            headings.retain(|(above, _)| *above < level);
+            headings.push((level, content.to_owned()));
+            blank = true;
+            continue;
+        }
+        if matches!(content, "-" | "#") {
+            continue;
+        }
+        for (_, heading) in headings.drain(..) {
+            begin(&mut result, true);
+            push(&mut result, &heading);
+            blank = true;
+        }
+        begin(&mut result, blank);
+        push(&mut result, content);
+        blank = false;
+    }
+    result
+}
+
+fn begin(result: &mut String, blank: bool) {
+    if !result.is_empty() {
+        result.push_str(if blank { "\n\n" } else { "\n" });
+    }
+}
+
+fn push(result: &mut String, text: &str) {
+    entities::decode(text, |piece| result.push_str(piece));
+}
+
+/// Writes a line without the marks of what was taken out, and without the brackets and spaces that this leaves empty.
+fn close_gaps(raw: &str, line: &mut String) {
+    if !raw.contains(TAKEN) {
+        line.push_str(raw);
+        return;
+    }
+    let mut rest = raw;
+    while let Some(at) = rest.find(['(', TAKEN]) {
+        let (before, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        line.push_str(before);
+        if let Some(after) = found.strip_prefix(TAKEN) {
+            let gap = line.is_empty() || line.ends_with([' ', '(']);
+            rest = if gap { after.trim_start_matches(' ') } else { after };
+            if line.ends_with(' ') && rest.starts_with(['.', ',', ';', ':', ')']) {
+                line.pop();
+            }
+            continue;
+        }
+        let inside = found.get(1..).unwrap_or_default();
+        let after = inside.trim_start_matches([' ', ',', ';', TAKEN]);
+        let skipped = inside.get(..inside.len() - after.len()).unwrap_or_default();
+        if !skipped.contains(TAKEN) {
+            line.push('(');
+            rest = inside;
+        } else if let Some(after) = after.strip_prefix(')') {
+            while line.ends_with(' ') {
+                line.pop();
+            }
+            rest = after;
+        } else {
+            line.push('(');
+            rest = after;
+        }
+    }
+    line.push_str(rest);
+}

@@ -1,0 +1,463 @@
+//! Prose from MediaWiki's wikitext: templates, tables, references, files, categories and tags gone, links by their labels, headings
+//! and lists kept in the manner of Markdown.
+//!
+//! Own code: the parsers on crates.io for wikitext are unmaintained, and one that is true to MediaWiki would have to expand
+//! templates, which only a wiki can. This is one pass over the text with a bounded stack of what is open; what is never closed
+//! stays as text, as MediaWiki does it.
+
+mod finish;
+mod links;
+
+#[cfg(test)]
+mod tests;
+
+use memchr::{memchr, memmem};
+
+/// How deep links and templates are kept apart; deeper ones are part of what they stand in.
+const DEPTH: usize = 64;
+
+/// Stands where something was taken out, until [`finish`] has looked at what that left behind.
+const TAKEN: char = '\u{1}';
+
+/// Elements that go with all that they hold.
+const GONE: [&str; 16] = [
+    "ref",
+    "gallery",
+    "timeline",
+    "score",
+    "imagemap",
+    "hiero",
+    "chem",
+    "ce",
+    "templatedata",
+    "inputbox",
+    "graph",
+    "mapframe",
+    "maplink",
+    "references",
+    "templatestyles",
+    "indicator",
+];
+/// Elements whose content is no wikitext and is kept: as it is, as a formula, as code.
+const KEPT: [&str; 5] = ["nowiki", "math", "pre", "syntaxhighlight", "source"];
+
+/// Reduces wikitext to prose. A redirect has none.
+#[must_use]
+pub fn prose(wikitext: &str) -> String {
+    if is_redirect(wikitext) {
+        return String::new();
+    }
+    let mut scanner = Scanner {
+        text: wikitext,
+        bytes: wikitext.as_bytes(),
+        position: 0,
+        result: String::with_capacity(wikitext.len() / 2),
+        open: Vec::new(),
+        deeper: 0,
+        heading_end: None,
+        numbers: Vec::new(),
+        next_greater: 0,
+        unclosed: [false; GONE.len() + KEPT.len()],
+    };
+    scanner.run();
+    finish::finish(&scanner.result)
+}
+
+/// Whether a page only leads to another. In most languages the word is some other than `REDIRECT`, but one word it is.
+fn is_redirect(text: &str) -> bool {
+    let Some(rest) = text.trim_start().strip_prefix('#') else { return false };
+    let line = rest.lines().next().unwrap_or_default();
+    let Some((word, target)) = line.split_once("[[") else { return false };
+    let word = word.trim().trim_end_matches(':').trim_end();
+    let known = [
+        "redirect",
+        "weiterleitung",
+        "redirection",
+        "redirección",
+        "redirecionamento",
+        "rinvia",
+        "перенаправление",
+    ];
+    target.contains("]]") && known.contains(&word.to_lowercase().as_str())
+}
+
+/// What is open, and where what was written since begins.
+struct Open {
+    kind: Kind,
+    start: usize,
+    /// Where the first `|` of a link was written.
+    label: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Template,
+    Parameter,
+    Table,
+    Link,
+    External,
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    position: usize,
+    result: String,
+    open: Vec<Open>,
+    /// Templates and links open beyond the depth.
+    deeper: usize,
+    /// Where the `=` after a heading begin and end.
+    heading_end: Option<(usize, usize)>,
+    /// The last number at each level of a numbered list.
+    numbers: Vec<u32>,
+    /// The first `>` at or after any position asked about so far.
+    next_greater: usize,
+    /// Elements of which no end tag follows: looked for once.
+    unclosed: [bool; GONE.len() + KEPT.len()],
+}
+
+impl<'a> Scanner<'a> {
+    fn run(&mut self) {
+        let mut line_starts = true;
+        while self.position < self.bytes.len() {
+            if line_starts {
+                self.line_start();
+                line_starts = false;
+                continue;
+            }
+            if let Some((start, end)) = self.heading_end
+                && self.position >= start
+            {
+                self.heading_end = None;
+                self.position = self.position.max(end);
+                continue;
+            }
+            let stop = self.heading_end.map_or(self.bytes.len(), |(start, _)| start);
+            let rest = self.text.get(self.position..stop).unwrap_or_default();
+            let plain = rest.bytes().position(|byte| b"<[]{}'|_\n".contains(&byte)).unwrap_or(rest.len());
+            self.result.push_str(rest.get(..plain).unwrap_or_default());
+            self.position += plain;
+            let Some(&special) = rest.as_bytes().get(plain) else {
+                // Only at a position within a character, which none of the above leads to, would nothing have moved.
+                if plain == 0 && self.heading_end.is_none() {
+                    return;
+                }
+                continue;
+            };
+            match special {
+                b'\n' => {
+                    self.result.push('\n');
+                    self.position += 1;
+                    line_starts = true;
+                }
+                b'<' => self.tag(),
+                b'[' => self.bracket(),
+                b']' => self.closing_brackets(),
+                b'{' => self.braces(),
+                b'}' => self.closing_braces(),
+                b'\'' => self.apostrophes(),
+                b'|' => {
+                    if let Some(open) = self.open.last_mut()
+                        && open.kind == Kind::Link
+                        && open.label.is_none()
+                    {
+                        open.label = Some(self.result.len());
+                    }
+                    self.literal(1);
+                }
+                _ => self.magic_word(),
+            }
+        }
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.position..).unwrap_or_default()
+    }
+
+    /// How often a byte stands here in a row.
+    fn run_of(&self, byte: u8) -> usize {
+        self.rest().bytes().take_while(|&found| found == byte).count()
+    }
+
+    /// Writes so many bytes as they are.
+    fn literal(&mut self, count: usize) {
+        self.result.push_str(self.rest().get(..count).unwrap_or_default());
+        self.position += count;
+    }
+
+    fn push(&mut self, kind: Kind) {
+        if self.open.len() < DEPTH {
+            self.open.push(Open { kind, start: self.result.len(), label: None });
+        } else {
+            self.deeper += 1;
+        }
+    }
+
+    /// Takes out what was written since.
+    fn take_out(&mut self, start: usize) {
+        self.result.truncate(start);
+        if !self.result.ends_with(TAKEN) {
+            self.result.push(TAKEN);
+        }
+    }
+
+    fn line_start(&mut self) {
+        let rest = self.rest();
+        let trimmed = rest.trim_start_matches([' ', '\t', ':']);
+        if trimmed.starts_with("{|") {
+            self.position += rest.len() - trimmed.len() + 2;
+            self.push(Kind::Table);
+            return;
+        }
+        let inside = self.open.last().map(|open| open.kind);
+        if trimmed.starts_with("|}") && inside == Some(Kind::Table) {
+            self.position += rest.len() - trimmed.len() + 2;
+            if let Some(open) = self.open.pop() {
+                self.take_out(open.start);
+            }
+            return;
+        }
+        if inside.is_some() {
+            return;
+        }
+        let mark = rest.bytes().take_while(|byte| b"*#:;".contains(byte)).count();
+        if mark > 0 {
+            self.item(mark);
+            return;
+        }
+        self.numbers.clear();
+        if rest.starts_with('=') {
+            self.heading();
+        } else if rest.starts_with("----") {
+            self.position += self.run_of(b'-');
+        }
+    }
+
+    /// A heading: `== History ==`.
+    fn heading(&mut self) {
+        let line = self.rest();
+        let line = line.get(..memchr(b'\n', line.as_bytes()).unwrap_or(line.len())).unwrap_or_default();
+        // A comment may follow it.
+        let body =
+            memmem::find(line.as_bytes(), b"<!--").and_then(|at| line.get(..at)).unwrap_or(line).trim_end();
+        let before = self.run_of(b'=');
+        let after = body.len() - body.trim_end_matches('=').len();
+        let level = before.min(after).min(6);
+        if level == 0 || body.len() < 2 * level + 1 {
+            self.literal(before);
+            return;
+        }
+        let end = self.position + body.len();
+        self.heading_end = Some((end - level, end));
+        self.position += level;
+        self.result.push_str("#".repeat(level).as_str());
+        self.result.push(' ');
+        self.position += self.rest().len() - self.rest().trim_start_matches(' ').len();
+    }
+
+    /// An item of a list, by its marks: `*`, `**`, `#`, `:`, `;`.
+    fn item(&mut self, mark: usize) {
+        let marks = self.rest().as_bytes().get(..mark).unwrap_or_default();
+        let last = marks.last().copied();
+        self.position += mark;
+        self.position += self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
+        let level = mark.min(8);
+        if matches!(last, Some(b'*' | b'#')) {
+            self.result.extend(std::iter::repeat_n("  ", level - 1));
+        }
+        self.numbers.resize(level, 0);
+        match last {
+            Some(b'*') => {
+                self.numbers.clear();
+                self.result.push_str("- ");
+            }
+            Some(b'#') => {
+                if let Some(number) = self.numbers.last_mut() {
+                    *number = number.saturating_add(1);
+                    let number = *number;
+                    self.result.push_str(&number.to_string());
+                    self.result.push_str(". ");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A tag, a comment, or a `<` that is neither.
+    fn tag(&mut self) {
+        let rest = self.rest();
+        if rest.starts_with("<!--") {
+            self.position += memmem::find(rest.as_bytes(), b"-->").map_or(rest.len(), |at| at + 3);
+            return;
+        }
+        let inside = rest.get(1..).unwrap_or_default();
+        let name = inside.strip_prefix('/').unwrap_or(inside);
+        let length = name.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let end = self.tag_end();
+        let (Some(end), true) = (end, (1..=20).contains(&length)) else {
+            self.literal(1);
+            return;
+        };
+        let tag = self.text.get(self.position..end).unwrap_or_default();
+        if tag.get(1..).is_none_or(|tag| tag.contains('<')) {
+            self.literal(1);
+            return;
+        }
+        let name = name.get(..length).unwrap_or_default().to_ascii_lowercase();
+        self.position = end + 1;
+        if inside.starts_with('/') || tag.ends_with('/') {
+            if GONE.contains(&name.as_str()) {
+                self.take_out(self.result.len());
+            } else if name == "br" {
+                self.result.push('\n');
+            }
+            return;
+        }
+        if let Some(index) = GONE.iter().position(|gone| *gone == name) {
+            if self.content(index, &name).is_some() {
+                self.take_out(self.result.len());
+            }
+        } else if let Some(index) = KEPT.iter().position(|kept| *kept == name) {
+            let Some(content) = self.content(GONE.len() + index, &name) else { return };
+            match name.as_str() {
+                "nowiki" => self.result.push_str(content),
+                "math" => self.result.extend(["$", content.trim(), "$"]),
+                _ => self.result.extend(["\n```\n", content.trim_matches('\n').trim_end(), "\n```\n"]),
+            }
+        } else if matches!(name.as_str(), "br" | "p" | "hr") {
+            self.result.push('\n');
+        }
+    }
+
+    /// Where the next `>` stands.
+    fn tag_end(&mut self) -> Option<usize> {
+        if self.next_greater < self.position {
+            let found = self.bytes.get(self.position..).and_then(|rest| memchr(b'>', rest));
+            self.next_greater = found.map_or(self.bytes.len(), |at| self.position + at);
+        }
+        (self.next_greater < self.bytes.len()).then_some(self.next_greater)
+    }
+
+    /// Takes what stands before an end tag, and the end tag.
+    fn content(&mut self, index: usize, name: &str) -> Option<&'a str> {
+        let unclosed = self.unclosed.get_mut(index)?;
+        if *unclosed {
+            return None;
+        }
+        let rest = self.text.get(self.position..)?;
+        let mut from = 0;
+        while let Some(at) = rest.as_bytes().get(from..).and_then(|rest| memmem::find(rest, b"</")) {
+            let start = from + at + 2;
+            let found = rest.as_bytes().get(start..start + name.len());
+            if found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
+                let tail = rest.get(start..)?;
+                self.position += start + memchr(b'>', tail.as_bytes()).map_or(tail.len(), |at| at + 1);
+                return rest.get(..start - 2);
+            }
+            from = start;
+        }
+        *unclosed = true;
+        None
+    }
+
+    fn bracket(&mut self) {
+        let rest = self.rest();
+        if rest.starts_with("[[") {
+            self.position += 2;
+            self.push(Kind::Link);
+            return;
+        }
+        let inside = rest.get(1..).unwrap_or_default();
+        let starts = ["http://", "https://", "//", "ftp://", "mailto:", "news:", "irc:"];
+        if starts
+            .iter()
+            .any(|start| inside.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start)))
+        {
+            let address = inside.bytes().position(|byte| b" \t\n]<".contains(&byte)).unwrap_or(inside.len());
+            self.position += 1 + address;
+            self.position += self.run_of(b' ');
+            self.push(Kind::External);
+            return;
+        }
+        self.literal(1);
+    }
+
+    fn closing_brackets(&mut self) {
+        let two = self.rest().starts_with("]]");
+        match self.open.last().map(|open| open.kind) {
+            _ if two && self.deeper > 0 => {
+                self.deeper -= 1;
+                self.position += 2;
+            }
+            Some(Kind::Link) if two => {
+                self.position += 2;
+                if let Some(open) = self.open.pop() {
+                    links::close(&mut self.result, open.start, open.label);
+                }
+            }
+            Some(Kind::External) => {
+                self.position += 1;
+                self.open.pop();
+            }
+            _ => self.literal(if two { 2 } else { 1 }),
+        }
+    }
+
+    fn braces(&mut self) {
+        let mut count = self.run_of(b'{');
+        if count == 1 {
+            self.literal(1);
+            return;
+        }
+        self.position += count;
+        while count >= 2 {
+            let kind = if count == 3 { Kind::Parameter } else { Kind::Template };
+            self.push(kind);
+            count -= if kind == Kind::Parameter { 3 } else { 2 };
+        }
+    }
+
+    fn closing_braces(&mut self) {
+        let mut count = self.run_of(b'}');
+        while count >= 2 {
+            if self.deeper > 0 {
+                self.deeper -= 1;
+                self.position += 2;
+                count -= 2;
+                continue;
+            }
+            let nearest =
+                self.open.iter().rposition(|open| matches!(open.kind, Kind::Template | Kind::Parameter));
+            let Some(open) = nearest.and_then(|index| self.open.drain(index..).next()) else { break };
+            let width = if open.kind == Kind::Parameter { count.min(3) } else { 2 };
+            self.position += width;
+            count -= width;
+            self.take_out(open.start);
+        }
+        self.literal(count);
+    }
+
+    /// Bold and italic, after the rule by which MediaWiki counts apostrophes.
+    fn apostrophes(&mut self) {
+        let count = self.run_of(b'\'');
+        let kept = match count {
+            2 | 3 | 5 => 0,
+            1 | 4 => 1,
+            _ => count - 5,
+        };
+        self.position += count - kept;
+        self.literal(kept);
+    }
+
+    /// `__NOTOC__` and its like.
+    fn magic_word(&mut self) {
+        let rest = self.rest();
+        let word = rest.strip_prefix("__").unwrap_or_default();
+        let length = word.bytes().take_while(u8::is_ascii_uppercase).take(40).count();
+        if length > 2 && word.get(length..).is_some_and(|tail| tail.starts_with("__")) {
+            self.position += length + 4;
+        } else {
+            self.literal(1);
+        }
+    }
+}
