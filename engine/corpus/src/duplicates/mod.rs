@@ -5,9 +5,11 @@
 //!                                 └────► near::Index (in order): keys only … end of corpus … decide: near copies go
 //! ```
 
+pub mod contamination;
 pub mod exact;
 pub mod near;
 pub mod paragraphs;
+mod shingles;
 mod table;
 mod words;
 

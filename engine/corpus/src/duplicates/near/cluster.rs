@@ -143,7 +143,7 @@ pub(super) fn decide(
     comparer: &mut Comparer<'_>,
     mut uncompared: u64,
 ) -> Result<Decision> {
-    let threshold = index.settings().threshold;
+    let threshold = index.settings().similarity;
     let mut dropped = Vec::new();
     let mut members = Vec::new();
     let mut kept = Vec::new();

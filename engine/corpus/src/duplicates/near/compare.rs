@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use super::super::shingles::Shingles;
 use super::super::words;
-use super::sign::Shingles;
 use crate::Result;
 
 /// The most shingles held of one document, 8 MB. Beyond, every second one is left out by its hash, and of those every second

@@ -152,7 +152,7 @@ impl Index {
                 continue;
             }
             for &one in &representatives {
-                if comparer.similarity(one, member)? >= self.settings.threshold {
+                if comparer.similarity(one, member)? >= self.settings.similarity {
                     families.join(one, member);
                     continue 'members;
                 }

@@ -74,7 +74,7 @@ pub struct Settings {
     /// Smallest true Jaccard similarity of a copy: 0.8 of all shingles in either document are in both, the value of Lee et al.
     /// (2022) and Gopher (Rae et al. 2021). FineWeb's bands stand near 0.75, unverified.
     /// With shingles of five words, one word in forty changed brings a document down to about 0.8.
-    pub threshold: f64,
+    pub similarity: f64,
     /// Which copy is kept: `first` or `longest`.
     pub keep: Keep,
 }
@@ -87,7 +87,7 @@ impl Default for Settings {
             bands: 16,
             rows: 8,
             shingle_words: 5,
-            threshold: 0.8,
+            similarity: 0.8,
             keep: Keep::First,
         }
     }
@@ -118,10 +118,10 @@ impl Settings {
                 self.permutations
             )));
         }
-        if !(0.1..=1.0).contains(&self.threshold) {
+        if !(0.1..=1.0).contains(&self.similarity) {
             return Err(Error::Invalid(format!(
-                "duplicates.near.threshold is {}: choose a similarity from 0.1 to 1",
-                self.threshold
+                "duplicates.near.similarity is {}: choose a similarity from 0.1 to 1",
+                self.similarity
             )));
         }
         Ok(())

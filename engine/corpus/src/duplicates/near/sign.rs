@@ -6,6 +6,7 @@
 //! `a·x + b` modulo 2³² with odd `a` is a true permutation of 32 bits: minima collide only where shingles do, and no modulus
 //! has to be taken (Bohman, Cooper and Frieze 2000, *Min-wise independent linear permutations*).
 
+use super::super::shingles::Shingles;
 use super::super::words::{FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use super::Settings;
 
@@ -32,9 +33,6 @@ impl Keys {
 const LANES: usize = 32;
 /// Shingles worked on together: 4 KB, well within the nearest cache.
 const BLOCK: usize = 1024;
-/// The most words in a shingle.
-pub(super) const LARGEST_SHINGLE: usize = 32;
-
 /// What is the same for all documents: the permutations.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
@@ -109,47 +107,6 @@ impl Signer {
     }
 }
 
-/// Hashes of runs of words, rolled from word to word.
-#[derive(Clone, Debug)]
-pub(super) struct Shingles {
-    recent: [u64; LARGEST_SHINGLE],
-    words: usize,
-    length: usize,
-    rolled: u64,
-    /// What the factor has grown to when a word leaves.
-    leaving: u64,
-}
-
-/// The polynomial's variable: odd, so that it can be divided out of nothing.
-const VARIABLE: u64 = 0xD134_2543_DE82_EF95;
-
-impl Shingles {
-    pub(super) fn new(length: usize) -> Self {
-        let length = length.clamp(1, LARGEST_SHINGLE);
-        let leaving = (0..length).fold(1_u64, |power, _| power.wrapping_mul(VARIABLE));
-        Self { recent: [0; LARGEST_SHINGLE], words: 0, length, rolled: 0, leaving }
-    }
-
-    /// Takes a word; the hash of the shingle that ends with it, once there are enough words.
-    #[inline(always)]
-    pub(super) fn take(&mut self, word: u64) -> Option<u64> {
-        let left = self.words.checked_sub(self.length).map_or(0, |at| self.recent[at % LARGEST_SHINGLE]);
-        self.recent[self.words % LARGEST_SHINGLE] = word;
-        self.words += 1;
-        self.rolled = self
-            .rolled
-            .wrapping_mul(VARIABLE)
-            .wrapping_add(word)
-            .wrapping_sub(left.wrapping_mul(self.leaving));
-        (self.words >= self.length).then(|| mixed(self.rolled ^ SECOND_FACTOR, FIRST_FACTOR))
-    }
-
-    /// The hash of all words where there are fewer than a shingle has, so that short documents can meet too.
-    pub(super) fn short(&self) -> Option<u64> {
-        (self.words > 0 && self.words < self.length).then(|| mixed(self.rolled ^ FIRST_FACTOR, SECOND_FACTOR))
-    }
-}
-
 /// A document's minima while its words come in.
 pub(crate) struct Signature<'a> {
     signer: &'a Signer,
@@ -182,7 +139,7 @@ impl Signature<'_> {
             self.add(shingle);
         }
         self.flush();
-        let words = u32::try_from(self.shingles.words).unwrap_or(u32::MAX);
+        let words = u32::try_from(self.shingles.words()).unwrap_or(u32::MAX);
         (words > 0).then(|| self.signer.keys(&self.minima, words))
     }
 

@@ -339,7 +339,7 @@ fn settings_out_of_range_are_named() {
     );
     assert!(refused(Settings { rows: 0, ..default.clone() }).contains("rows is 0"));
     assert!(refused(Settings { shingle_words: 33, ..default.clone() }).contains("from 1 to 32"));
-    assert!(refused(Settings { threshold: f64::NAN, ..default.clone() }).contains("NaN"));
+    assert!(refused(Settings { similarity: f64::NAN, ..default.clone() }).contains("NaN"));
     let keys = Signer::new(&Settings { bands: 2, ..default.clone() });
     let keys = super::tests::keys(&keys, "a b").unwrap();
     assert!(

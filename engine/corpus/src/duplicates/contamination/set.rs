@@ -1,0 +1,265 @@
+//! The runs of words of all items, and which of them a document has.
+
+use rustc_hash::FxHashMap;
+
+use super::super::shingles::Shingles;
+use super::super::words;
+use super::{Action, Settings};
+
+/// The most different runs held, about half a gigabyte: evaluation sets have a hundredth of it.
+pub(super) const MOST_RUNS: usize = 1 << 24;
+/// Finds in a document after which those found twice are put together.
+const FINDS: usize = 1 << 16;
+
+/// Items that models are measured on.
+#[derive(Clone, Debug)]
+pub struct Set {
+    settings: Settings,
+    items: Vec<Item>,
+    runs: FxHashMap<u64, Holder>,
+    /// Further items of runs that several have.
+    more: Vec<Link>,
+    /// How many items have runs of so many words, for each number of words: short items have runs of their own length.
+    lengths: Vec<u32>,
+    most_runs: usize,
+    left_out: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Item {
+    id: String,
+    /// How many different runs it has that count.
+    runs: u32,
+}
+
+/// The items that have a run.
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    item: u32,
+    more: u32,
+}
+
+/// Another of them.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    item: u32,
+    more: u32,
+}
+
+/// No further items.
+const NONE: u32 = u32::MAX;
+/// So many items that the run does not count.
+const COMMON: u32 = u32::MAX - 1;
+
+/// What a document has of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overlap {
+    /// The item, as in `questions.jsonl#17`.
+    pub item: String,
+    /// How many different runs of it stand in the document.
+    pub runs: u32,
+    /// Of how many.
+    pub item_runs: u32,
+    /// How many runs the document has.
+    pub document_runs: u64,
+}
+
+impl Overlap {
+    /// Share of the item's runs that stand in the document.
+    pub fn item_share(&self) -> f64 {
+        f64::from(self.runs) / f64::from(self.item_runs.max(1))
+    }
+
+    /// Share of the document's runs that stand in the item.
+    pub fn document_share(&self) -> f64 {
+        f64::from(self.runs) / self.document_runs.max(1) as f64
+    }
+}
+
+impl std::fmt::Display for Overlap {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { item, runs, item_runs, .. } = self;
+        let (of_item, of_document) = (100.0 * self.item_share(), 100.0 * self.document_share());
+        write!(
+            formatter,
+            "has {runs} of the {item_runs} runs of words of {item}: {of_item:.0} % of it, {of_document:.0} % of the document"
+        )
+    }
+}
+
+impl Set {
+    /// A set without items.
+    pub fn empty(settings: &Settings) -> Self {
+        Self {
+            settings: settings.clone(),
+            items: Vec::new(),
+            runs: FxHashMap::default(),
+            more: Vec::new(),
+            lengths: vec![0; settings.words as usize + 1],
+            most_runs: MOST_RUNS,
+            left_out: 0,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_room_for(settings: &Settings, most_runs: usize) -> Self {
+        Self { most_runs, ..Self::empty(settings) }
+    }
+
+    /// How many items there are.
+    pub fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// How many items were left out: they have too few words, or the set is full.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Whether it holds as many runs as it may; what is added to it now is left out.
+    pub fn is_full(&self) -> bool {
+        self.runs.len() >= self.most_runs
+    }
+
+    /// How many different runs are held.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Adds an item.
+    pub fn add(&mut self, id: &str, text: &str) {
+        let most = self.settings.words as usize;
+        let mut count = 0_usize;
+        words::scan(text, &mut |_: u64| count += 1);
+        let number = self.items.len() as u32;
+        if count < self.settings.smallest_item_words as usize || self.is_full() || number >= COMMON {
+            self.left_out += 1;
+            return;
+        }
+        let length = count.min(most);
+        let mut shingles = Shingles::new(length);
+        let mut hashes = Vec::new();
+        words::scan(text, &mut |word: u64| hashes.extend(shingles.take(word)));
+        hashes.sort_unstable();
+        hashes.dedup();
+        self.items.push(Item { id: id.to_owned(), runs: 0 });
+        for hash in hashes {
+            self.add_run(hash, number);
+        }
+        if let Some(items) = self.lengths.get_mut(length) {
+            *items += 1;
+        }
+    }
+
+    /// Adds a run to an item.
+    fn add_run(&mut self, hash: u64, item: u32) {
+        let Some(holder) = self.runs.get_mut(&hash) else {
+            self.runs.insert(hash, Holder { item, more: NONE });
+            self.count(item, 1);
+            return;
+        };
+        if holder.more == COMMON {
+            return;
+        }
+        let (first, more) = (holder.item, holder.more);
+        let others: Vec<u32> = Links { links: &self.more, at: more }.collect();
+        if others.len() + 2 > self.settings.common_items as usize {
+            holder.more = COMMON;
+            self.count(first, -1);
+            for other in others {
+                self.count(other, -1);
+            }
+        } else if let Ok(at) = u32::try_from(self.more.len()) {
+            holder.more = at;
+            self.more.push(Link { item, more });
+            self.count(item, 1);
+        }
+    }
+
+    fn count(&mut self, item: u32, change: i32) {
+        if let Some(item) = self.items.get_mut(item as usize) {
+            item.runs = item.runs.saturating_add_signed(change);
+        }
+    }
+
+    /// The item that a document has most of, by share and then by number of runs; none where it has not a single run of any.
+    pub fn find(&self, text: &str) -> Option<Overlap> {
+        if self.runs.is_empty() {
+            return None;
+        }
+        let in_use = self.lengths.iter().enumerate().filter(|(_, items)| **items > 0);
+        let mut shingles: Vec<Shingles> = in_use.map(|(length, _)| Shingles::new(length)).collect();
+        let mut found: Vec<(u32, u64)> = Vec::new();
+        let mut room = FINDS;
+        let mut count = 0_u64;
+        words::scan(text, &mut |word: u64| {
+            count += 1;
+            for shingles in &mut shingles {
+                if let Some(hash) = shingles.take(word)
+                    && let Some(holder) = self.runs.get(&hash)
+                    && holder.more != COMMON
+                {
+                    found.push((holder.item, hash));
+                    found.extend(Links { links: &self.more, at: holder.more }.map(|item| (item, hash)));
+                }
+            }
+            if found.len() > room {
+                found.sort_unstable();
+                found.dedup();
+                room = FINDS.max(2 * found.len());
+            }
+        });
+        found.sort_unstable();
+        found.dedup();
+        let document_runs = (count + 1).saturating_sub(u64::from(self.settings.words)).max(1);
+        let mut best: Option<(f64, &Item, u32)> = None;
+        for group in found.chunk_by(|one, other| one.0 == other.0) {
+            let Some(item) = group.first().and_then(|(item, _)| self.items.get(*item as usize)) else {
+                continue;
+            };
+            let runs = u32::try_from(group.len()).unwrap_or(u32::MAX);
+            let share = f64::from(runs) / (f64::from(item.runs.max(1))).min(document_runs as f64);
+            if best.is_none_or(|(most, _, most_runs)| (share, runs) > (most, most_runs)) {
+                best = Some((share, item, runs));
+            }
+        }
+        best.map(|(_, item, runs)| Overlap {
+            item: item.id.clone(),
+            runs,
+            item_runs: item.runs,
+            document_runs,
+        })
+    }
+
+    /// Whether an overlap is as large as the settings ask.
+    pub fn is_contaminated(&self, overlap: &Overlap) -> bool {
+        overlap.runs >= self.settings.runs
+            && overlap.item_share().max(overlap.document_share()) >= self.settings.share
+    }
+
+    /// The overlap for which a document is dropped; none where it stays, also since overlaps are only to be reported
+    /// (see [`Set::find`]).
+    pub fn check(&self, text: &str) -> Option<Overlap> {
+        if self.settings.action == Action::Report {
+            return None;
+        }
+        self.find(text).filter(|overlap| self.is_contaminated(overlap))
+    }
+}
+
+/// Items along a chain.
+struct Links<'a> {
+    links: &'a [Link],
+    at: u32,
+}
+
+impl Iterator for Links<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        // Neither NONE nor COMMON is the number of a link.
+        let link = self.links.get(self.at as usize)?;
+        self.at = link.more;
+        Some(link.item)
+    }
+}

@@ -1,0 +1,53 @@
+//! Runs of words, each as one hash that rolls from word to word: a polynomial in the hashes of the words, so that a run costs
+//! two multiplications whatever its length.
+
+use super::words::{FIRST_FACTOR, SECOND_FACTOR, mixed};
+
+/// The most words in a run.
+const LARGEST_SHINGLE: usize = 32;
+
+/// Hashes of runs of words, rolled from word to word.
+#[derive(Clone, Debug)]
+pub(super) struct Shingles {
+    recent: [u64; LARGEST_SHINGLE],
+    words: usize,
+    length: usize,
+    rolled: u64,
+    /// What the factor has grown to when a word leaves.
+    leaving: u64,
+}
+
+/// The polynomial's variable: odd, so that it can be divided out of nothing.
+const VARIABLE: u64 = 0xD134_2543_DE82_EF95;
+
+impl Shingles {
+    pub(super) fn new(length: usize) -> Self {
+        let length = length.clamp(1, LARGEST_SHINGLE);
+        let leaving = (0..length).fold(1_u64, |power, _| power.wrapping_mul(VARIABLE));
+        Self { recent: [0; LARGEST_SHINGLE], words: 0, length, rolled: 0, leaving }
+    }
+
+    /// Takes a word; the hash of the shingle that ends with it, once there are enough words.
+    #[inline(always)]
+    pub(super) fn take(&mut self, word: u64) -> Option<u64> {
+        let left = self.words.checked_sub(self.length).map_or(0, |at| self.recent[at % LARGEST_SHINGLE]);
+        self.recent[self.words % LARGEST_SHINGLE] = word;
+        self.words += 1;
+        self.rolled = self
+            .rolled
+            .wrapping_mul(VARIABLE)
+            .wrapping_add(word)
+            .wrapping_sub(left.wrapping_mul(self.leaving));
+        (self.words >= self.length).then(|| mixed(self.rolled ^ SECOND_FACTOR, FIRST_FACTOR))
+    }
+
+    /// How many words were taken.
+    pub(super) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The hash of all words where there are fewer than a shingle has, so that short documents can meet too.
+    pub(super) fn short(&self) -> Option<u64> {
+        (self.words > 0 && self.words < self.length).then(|| mixed(self.rolled ^ FIRST_FACTOR, SECOND_FACTOR))
+    }
+}
