@@ -1,0 +1,405 @@
+//! Finds personal data in a text and takes it out.
+
+use super::address::{self, Dotted};
+use super::bytes::before;
+use super::lists::Lists;
+use super::number::{Group, Number};
+use super::replacement::{MASK, Placeholders, is_stand_in, push_mask, stand_ins};
+use super::secret::{self, Prefixes};
+use super::{Action, Class, Counts, Finding, Settings, email, payment, phone};
+use crate::error::{Error, Result};
+use crate::files::Files;
+use aho_corasick::AhoCorasick;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What was taken out is looked through again, since words beside it may now read differently; after so many rounds a text is
+/// taken for made to outwit the search, and dropped.
+const ROUNDS: usize = 8;
+/// Bytes of text around a finding in a sample.
+const SAMPLE_MARGIN: usize = 48;
+/// Bytes past its end that an excerpt is searched, so that what lies across its end is known.
+const EXCERPT_MARGIN: usize = 1024;
+
+/// Finds and removes personal data as settings say. Immutable: one serves all threads.
+#[derive(Debug)]
+pub struct Detector {
+    settings: Settings,
+    prefixes: Prefixes,
+    lists: Lists,
+    /// What this detector itself puts into texts.
+    own: AhoCorasick,
+}
+
+/// A finding as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// What was found.
+    pub class: Class,
+    /// A line of text around it, all personal data in it masked.
+    pub excerpt: String,
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The new text; nothing if it stays as it is or is dropped.
+    pub text: Option<String>,
+    /// What was found.
+    pub counts: Counts,
+    /// The class for which the document is to be dropped.
+    pub dropped: Option<Class>,
+    /// The first finding of each class, masked.
+    pub samples: Vec<Sample>,
+}
+
+/// What became of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppliedRecord {
+    /// The new record; nothing if it stays as it is or is dropped.
+    pub record: Option<Map<String, Value>>,
+    /// What was found.
+    pub counts: Counts,
+    /// The class for which the document is to be dropped.
+    pub dropped: Option<Class>,
+}
+
+/// What a byte may begin or lie in.
+#[derive(Clone, Copy)]
+enum Trigger {
+    Nothing,
+    Email,
+    Digit,
+    Colon,
+    Equals,
+}
+
+/// Triggers by byte.
+const TRIGGERS: [Trigger; 256] = {
+    let mut triggers = [Trigger::Nothing; 256];
+    triggers[b'@' as usize] = Trigger::Email;
+    triggers[b':' as usize] = Trigger::Colon;
+    triggers[b'=' as usize] = Trigger::Equals;
+    let mut digit = b'0';
+    while digit <= b'9' {
+        triggers[digit as usize] = Trigger::Digit;
+        digit += 1;
+    }
+    triggers
+};
+
+impl Detector {
+    /// Prepares to search; the files that settings name are read through `files`.
+    ///
+    /// # Errors
+    /// A setting, list or pattern that cannot be used, or a file that cannot be read.
+    pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
+        settings.validate()?;
+        let mask = MASK.to_string();
+        let own = AhoCorasick::new(stand_ins(settings.style).into_iter().chain([mask.as_str()]));
+        Ok(Self {
+            settings: settings.clone(),
+            prefixes: Prefixes::new()?,
+            lists: Lists::new(settings, files)?,
+            own: own.map_err(|cause| Error::Refused(format!("placeholders cannot be searched: {cause}")))?,
+        })
+    }
+
+    /// All personal data in a text, of classes that are kept too, in order and without overlap. Where findings overlap, they are
+    /// one, of the class of the longest; of classes with the same length the first in [`Class::ALL`].
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        united(self.scan(text))
+    }
+
+    /// Does with a text what settings say.
+    pub fn apply(&self, text: &str) -> Applied {
+        let mut applied = Applied::default();
+        if !self.settings.enabled {
+            return applied;
+        }
+        let found = self.scan(text);
+        if found.is_empty() {
+            return applied;
+        }
+        let (kept, acted): (Vec<_>, Vec<_>) =
+            found.iter().copied().partition(|finding| self.settings.action(finding.class) == Action::Keep);
+        let mut acted = united(acted);
+        // Kept ones count where nothing else claims their place.
+        let mut overlapped = acted.iter().peekable();
+        for finding in united(kept) {
+            while overlapped.next_if(|acted| acted.end <= finding.start).is_some() {}
+            if overlapped.peek().is_none_or(|acted| acted.start >= finding.end) {
+                *applied.counts.entry(finding.class).or_default() += 1;
+            }
+        }
+        applied.samples = self.samples(text, &united(found));
+
+        let mut placeholders = Placeholders::new(self.settings.style);
+        for _ in 0..ROUNDS {
+            if acted.is_empty() {
+                return applied;
+            }
+            for finding in &acted {
+                *applied.counts.entry(finding.class).or_default() += 1;
+            }
+            let dropped = acted.iter().map(|finding| finding.class);
+            applied.dropped = dropped.filter(|class| self.settings.action(*class) == Action::Drop).min();
+            if applied.dropped.is_some() {
+                applied.text = None;
+                return applied;
+            }
+            let source = applied.text.as_deref().unwrap_or(text);
+            let rewritten =
+                rewrite(source, &acted, |class, hidden, output| match self.settings.action(class) {
+                    Action::Mask => push_mask(class, hidden, output),
+                    _ => output.push_str(placeholders.next(class)),
+                });
+            acted = self.scan(&rewritten);
+            acted.retain(|finding| self.settings.action(finding.class) != Action::Keep);
+            acted = united(acted);
+            applied.text = Some(rewritten);
+        }
+        if let Some(finding) = acted.first() {
+            applied.dropped = Some(finding.class);
+            applied.text = None;
+        }
+        applied
+    }
+
+    /// Does with every text in a record what settings say; the names of its fields stay.
+    pub fn apply_record(&self, record: &Map<String, Value>) -> AppliedRecord {
+        let mut applied = AppliedRecord::default();
+        let mut changed = record.clone();
+        let mut any = false;
+        let mut open: Vec<&mut Value> = changed.values_mut().collect();
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => {
+                    let Applied { text: new, counts, dropped, .. } = self.apply(text);
+                    for (class, count) in counts {
+                        *applied.counts.entry(class).or_default() += count;
+                    }
+                    applied.dropped = [applied.dropped, dropped].into_iter().flatten().min();
+                    if let Some(new) = new {
+                        *text = new;
+                        any = true;
+                    }
+                }
+                Value::Array(values) => open.extend(values),
+                Value::Object(fields) => open.extend(fields.values_mut()),
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        if any && applied.dropped.is_none() {
+            applied.record = Some(changed);
+        }
+        applied
+    }
+
+    /// A text with all personal data masked, whatever settings say becomes of it: for what is shown to people.
+    pub fn mask(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for _ in 0..ROUNDS {
+            let found = self.find(&masked);
+            if found.is_empty() {
+                return masked;
+            }
+            masked = rewrite(&masked, &found, push_mask);
+        }
+        if self.find(&masked).is_empty() { masked } else { MASK.to_string() }
+    }
+
+    /// The beginning of a text, of about so many characters, masked; it ends with `…` where the text goes on. Only the beginning is
+    /// searched, whatever the text's length.
+    pub fn excerpt(&self, text: &str, characters: usize) -> String {
+        // What the excerpt shows ends at this byte, before what is searched: a finding across either end is masked whole or not shown.
+        let end = text.char_indices().nth(characters).map_or(text.len(), |(index, _)| index);
+        let searched = text.get(..boundary(text, end.saturating_add(EXCERPT_MARGIN))).unwrap_or_default();
+        let shown = self.scan(searched);
+        let mut shown = united(shown);
+        shown.retain(|finding| finding.start < end);
+        let end = shown.last().map_or(end, |last| end.max(last.end));
+        let masked = self.mask(&rewrite(searched.get(..end).unwrap_or_default(), &shown, push_mask));
+        if end < text.len() { format!("{}…", masked.trim_end()) } else { masked }
+    }
+
+    /// A line around the first finding of each class.
+    fn samples(&self, text: &str, found: &[Finding]) -> Vec<Sample> {
+        let mut samples: Vec<Sample> = Vec::new();
+        for (index, finding) in found.iter().enumerate() {
+            if samples.iter().any(|sample| sample.class == finding.class) {
+                continue;
+            }
+            let mut start = boundary(text, finding.start.saturating_sub(SAMPLE_MARGIN));
+            let mut end = boundary(text, finding.end.saturating_add(SAMPLE_MARGIN));
+            // Half words go.
+            if start > 0 {
+                let space = text.get(start..finding.start).and_then(|head| head.find(char::is_whitespace));
+                start = space.map_or(finding.start, |space| start + space);
+            }
+            if end < text.len() {
+                let space = text.get(finding.end..end).and_then(|tail| tail.rfind(char::is_whitespace));
+                end = space.map_or(finding.end, |space| finding.end + space);
+            }
+            // Neighbours that lie across the line's ends are shown whole, that is, masked.
+            let mut first = index;
+            while let Some(neighbour) =
+                first.checked_sub(1).and_then(|index| found.get(index)).filter(|one| one.end > start)
+            {
+                start = start.min(neighbour.start);
+                first -= 1;
+            }
+            let mut past = index + 1;
+            while let Some(neighbour) = found.get(past).filter(|one| one.start < end) {
+                end = end.max(neighbour.end);
+                past += 1;
+            }
+            let shifted = found.get(first..past).unwrap_or_default().iter();
+            let shifted: Vec<_> = shifted
+                .map(|one| Finding { start: one.start - start, end: one.end - start, ..*one })
+                .collect();
+            let line = rewrite(text.get(start..end).unwrap_or_default(), &shifted, push_mask);
+            let line = self.mask(&line).replace(char::is_control, " ");
+            samples.push(Sample { class: finding.class, excerpt: line.trim().to_owned() });
+        }
+        samples
+    }
+
+    /// All findings, in no order and overlapping.
+    fn scan(&self, text: &str) -> Vec<Finding> {
+        let bytes = text.as_bytes();
+        let mut findings = Vec::new();
+        let mut past_number = 0;
+        let mut past_colon = 0;
+        for (index, byte) in bytes.iter().enumerate() {
+            match TRIGGERS[usize::from(*byte)] {
+                Trigger::Nothing => {}
+                Trigger::Email => findings.extend(email::find(text, index)),
+                Trigger::Equals => findings.extend(secret::find_assigned(bytes, index)),
+                Trigger::Colon => {
+                    if index >= past_colon {
+                        let (found, past) = address::find_v6(bytes, index, self.settings.private_addresses);
+                        findings.extend(found);
+                        past_colon = past;
+                    }
+                    findings.extend(secret::find_assigned(bytes, index));
+                }
+                Trigger::Digit => {
+                    let previous = before(bytes, index);
+                    if index >= past_number && !previous.is_ascii_digit() {
+                        if previous.is_ascii_alphabetic() {
+                            findings.extend(payment::find_iban(bytes, index));
+                        } else {
+                            past_number = self.scan_number(bytes, index, &mut findings);
+                        }
+                    }
+                }
+            }
+        }
+        self.prefixes.find(bytes, &mut findings);
+        findings.retain(|finding| !is_stand_in(self.settings.style, text, finding));
+        if !self.lists.is_empty() {
+            let mut listed = Vec::new();
+            self.lists.find(text, &mut listed);
+            self.spare_own(text, listed, &mut findings);
+        }
+        findings
+    }
+
+    /// Looks at the number that begins at `start`; returns before which byte no other number is to be looked for.
+    fn scan_number(&self, bytes: &[u8], start: usize, findings: &mut Vec<Finding>) -> usize {
+        match address::find_v4(bytes, start, self.settings.private_addresses) {
+            Dotted::Found(finding) => {
+                findings.push(finding);
+                return finding.end;
+            }
+            Dotted::Skip(end) => return end,
+            Dotted::Nothing => {}
+        }
+        let number = Number::read(bytes, start);
+        // The shortest telephone number has seven digits.
+        if number.groups().iter().map(Group::len).sum::<usize>() < 7 {
+            return start;
+        }
+        let found = payment::find_card(bytes, &number).or_else(|| phone::find(bytes, &number));
+        findings.extend(found);
+        found.map_or(start, |finding| finding.end)
+    }
+
+    /// Adds what was found by lists and patterns, less what this detector itself put in: else a pattern such as `.+` would find its
+    /// own placeholder for ever.
+    fn spare_own(&self, text: &str, mut listed: Vec<Finding>, findings: &mut Vec<Finding>) {
+        if listed.is_empty() {
+            return;
+        }
+        listed.sort_by_key(|finding| (finding.start, finding.end, finding.class));
+        let own: Vec<_> = self.own.find_iter(text).map(|found| (found.start(), found.end())).collect();
+        let mut first = 0;
+        for finding in listed {
+            while own.get(first).is_some_and(|(_, end)| *end <= finding.start) {
+                first += 1;
+            }
+            let mut start = finding.start;
+            let inside =
+                own.get(first..).unwrap_or_default().iter().take_while(|(begin, _)| *begin < finding.end);
+            let gaps = inside.copied().chain([(finding.end, finding.end)]);
+            for (begin, end) in gaps {
+                let part = text.get(start..begin.max(start)).unwrap_or_default();
+                let blank = part.len() - part.trim_start().len();
+                let part = part.trim();
+                if !part.is_empty() {
+                    let start = start + blank;
+                    findings.push(Finding { start, end: start + part.len(), ..finding });
+                }
+                start = start.max(end);
+            }
+        }
+    }
+}
+
+/// Sorts findings and makes one of those that overlap.
+fn united(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| (finding.start, finding.end, finding.class));
+    let mut united: Vec<Finding> = Vec::with_capacity(findings.len());
+    // The length and class that the last one's class comes from.
+    let mut decisive = (0, Class::Identifier);
+    for finding in findings {
+        let length = finding.end - finding.start;
+        match united.last_mut().filter(|last| finding.start < last.end) {
+            Some(last) => {
+                last.end = last.end.max(finding.end);
+                if length > decisive.0 || (length == decisive.0 && finding.class < decisive.1) {
+                    decisive = (length, finding.class);
+                    last.class = finding.class;
+                }
+            }
+            None => {
+                decisive = (length, finding.class);
+                united.push(finding);
+            }
+        }
+    }
+    united
+}
+
+/// The text with something else in the place of each finding; findings are in order and apart.
+fn rewrite(text: &str, findings: &[Finding], mut push: impl FnMut(Class, &str, &mut String)) -> String {
+    let mut output = String::with_capacity(text.len());
+    let mut past = 0;
+    for finding in findings {
+        output.push_str(text.get(past..finding.start).unwrap_or_default());
+        push(finding.class, text.get(finding.start..finding.end).unwrap_or_default(), &mut output);
+        past = finding.end;
+    }
+    output.push_str(text.get(past..).unwrap_or_default());
+    output
+}
+
+/// The nearest place at or before `index` where a character begins.
+fn boundary(text: &str, index: usize) -> usize {
+    let mut index = index.min(text.len());
+    while !text.is_char_boundary(index) {
+        index -= 1;
+    }
+    index
+}

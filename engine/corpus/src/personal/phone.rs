@@ -1,0 +1,151 @@
+//! Telephone numbers. No check digit tells them from other numbers, so their shape does, and the words before them: international
+//! ones by `+` and a country's code, North American ones by 3-3-4, others by a leading zero and their groups, and any by a word
+//! such as `call` before them.
+
+use super::bytes::{at, before, between};
+use super::context::{Hint, hint};
+use super::number::{
+    Group, Joint, Number, digits, follows_number, is_open_after, is_open_before, precedes_number,
+};
+use super::{Class, Finding};
+
+/// A telephone number that begins at the first of a number's groups.
+pub(super) fn find(bytes: &[u8], number: &Number) -> Option<Finding> {
+    let first = number.groups().first()?;
+    let mut start = first.start;
+    let end = if before(bytes, start) == b'+' {
+        start -= 1;
+        // `f(x)+44` and `++44` are sums.
+        let added = matches!(before(bytes, start), b'+' | b')' | b']') || !is_open_before(bytes, start);
+        if added { None } else { international(bytes, number, 0) }
+    } else if is_open_before(bytes, start) {
+        let hint = hint(bytes, start);
+        let called = hint == Some(Hint::Phone);
+        let grouped = number.groups().len() > 1;
+        if matches!(hint, Some(Hint::Other | Hint::Card | Hint::Version)) {
+            None
+        } else if between(bytes, start, first.end).starts_with(b"00") {
+            let alone = (called || grouped) && !follows_number(bytes, start);
+            if alone { international(bytes, number, 2) } else { None }
+        } else {
+            north_american(bytes, number)
+                .or_else(|| national(bytes, number))
+                .or_else(|| if called { announced(bytes, number) } else { None })
+        }
+    } else {
+        None
+    }?;
+    // The bracket before an area code goes with it.
+    if before(bytes, start) == b'(' && between(bytes, start, end).contains(&b')') {
+        start -= 1;
+        start -= usize::from(before(bytes, start) == b'+');
+    }
+    Some(Finding { class: Class::Phone, start, end })
+}
+
+/// The end of the longest run of groups, within limits of digits, that `accept` takes.
+fn longest(
+    bytes: &[u8],
+    number: &Number,
+    limits: std::ops::RangeInclusive<usize>,
+    accept: impl Fn(&[Group], usize) -> bool,
+) -> Option<usize> {
+    (1..=number.groups().len()).rev().find_map(|count| {
+        let (groups, length) = number.prefix(count)?;
+        let end = groups.last()?.end;
+        (limits.contains(&length) && is_open_after(bytes, end) && accept(groups, length)).then_some(end)
+    })
+}
+
+/// A number with a country's code after `skip` digits of access code.
+fn international(bytes: &[u8], number: &Number, skip: usize) -> Option<usize> {
+    let mut code = digits(bytes, number.groups()).skip(skip);
+    let code = [code.next()?, code.next()?, code.next()?];
+    if !is_country(code) {
+        return None;
+    }
+    longest(bytes, number, 8 + skip..=15 + skip, |groups, length| {
+        let length = length - skip;
+        // Thirteen digits in groups hold every country's numbers; more are a neighbour's. North America has eleven.
+        let fits = match code {
+            [1, ..] => length == 11,
+            _ => length <= 13 || groups.len() <= 2,
+        };
+        let decimal = groups.len() == 2 && groups.get(1).is_some_and(|group| group.joint == Joint::Dot);
+        fits && !decimal
+    })
+}
+
+/// Whether a country or service has a code that begins so (ITU-T E.164).
+fn is_country(code: [u8; 3]) -> bool {
+    match code {
+        [1 | 3..=7 | 9, ..] => true,
+        [2, second, _] => second != 8,
+        [8, 0, third] => matches!(third, 0 | 8),
+        [8, second, _] => !matches!(second, 3 | 9),
+        _ => false,
+    }
+}
+
+/// Three digits, three and four, as in North America, with or without a 1 before.
+fn north_american(bytes: &[u8], number: &Number) -> Option<usize> {
+    let groups = number.groups();
+    let prefixed = groups.first().is_some_and(|first| between(bytes, first.start, first.end) == b"1");
+    let [area, exchange, line, ..] = groups.get(usize::from(prefixed)..)? else { return None };
+    let shape = [area.len(), exchange.len(), line.len()] == [3, 3, 4]
+        && (b'2'..=b'9').contains(&at(bytes, area.start));
+    if !shape || !is_open_after(bytes, line.end) {
+        return None;
+    }
+    // With dots only where all are dots: 234.567 and 8901 are amounts.
+    let dotted = [exchange, line].iter().filter(|group| group.joint == Joint::Dot).count();
+    // Three groups in a row of more such groups are a table.
+    let columns = exchange.joint == Joint::Space && line.joint == Joint::Space;
+    let begin = groups.first().map_or(area.start, |first| first.start);
+    let lonely = !follows_number(bytes, begin) && !precedes_number(bytes, line.end);
+    (dotted != 1 && (!columns || lonely)).then_some(line.end)
+}
+
+/// A number as dialled within a country: a zero, then nine to twelve digits in groups.
+fn national(bytes: &[u8], number: &Number) -> Option<usize> {
+    let first = number.groups().first()?;
+    let leading = at(bytes, first.start) == b'0' && (b'1'..=b'9').contains(&at(bytes, first.start + 1));
+    if !leading || !(2..=6).contains(&first.len()) || follows_number(bytes, first.start) {
+        return None;
+    }
+    longest(bytes, number, 9..=12, |groups, length| {
+        let rest = groups.get(1..).unwrap_or_default();
+        let pairs = groups.len() == 5 && length == 10 && groups.iter().all(|group| group.len() == 2);
+        let shape = pairs || (groups.iter().any(|group| group.len() > 2) && (1..=4).contains(&rest.len()));
+        let end = groups.last().map_or(0, |group| group.end);
+        let alone = !precedes_number(bytes, end);
+        shape && alone && rest.iter().all(|group| group.len() > 1) && !is_dated(bytes, groups)
+    })
+}
+
+/// After a word such as `call`: seven to fifteen digits in any groups that make no date.
+fn announced(bytes: &[u8], number: &Number) -> Option<usize> {
+    longest(bytes, number, 7..=15, |groups, _| {
+        let tail = groups.get(1..).unwrap_or_default();
+        let columns = groups.iter().filter(|group| group.len() == 1).count() > 1;
+        let decimal = groups.len() == 2 && tail.iter().any(|group| group.joint == Joint::Dot);
+        !columns && !decimal && !is_dated(bytes, groups)
+    })
+}
+
+/// Whether a date stands among the groups: a year of this or the last century tightly joined to another
+/// or to a neighbour of at most two digits.
+fn is_dated(bytes: &[u8], groups: &[Group]) -> bool {
+    let is_year = |group: &Group| {
+        let digits = between(bytes, group.start, group.end);
+        group.len() == 4 && (digits.starts_with(b"19") || digits.starts_with(b"20"))
+    };
+    groups.windows(2).any(|pair| match pair {
+        [left, right] => {
+            let tight = matches!(right.joint, Joint::Dash | Joint::Dot | Joint::Slash);
+            let beside = |group: &Group| group.len() <= 2 || is_year(group);
+            tight && ((is_year(left) && beside(right)) || (is_year(right) && beside(left)))
+        }
+        _ => false,
+    })
+}

@@ -1,0 +1,118 @@
+//! What stands in the place of personal data, and how such places are known again, so that nothing is replaced twice.
+
+use super::bytes::between;
+use super::{Class, Finding, Style};
+
+/// Stands for a character that is not shown.
+pub const MASK: char = '•';
+
+/// FineWeb's stand-ins for e-mail addresses.
+pub const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
+
+/// FineWeb's stand-ins for IP addresses: drawn at random, and silent when its authors asked.
+pub const FINEWEB_ADDRESSES: [&str; 6] =
+    ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
+
+/// A mask is at most so many characters, however long what it hides.
+const LONGEST_MASK: usize = 64;
+
+/// Hands out placeholders; stand-ins take turns.
+#[derive(Debug, Default)]
+pub(super) struct Placeholders {
+    style: Style,
+    emails: usize,
+    addresses: usize,
+}
+
+impl Placeholders {
+    /// For one document.
+    pub fn new(style: Style) -> Self {
+        Self { style, ..Self::default() }
+    }
+
+    /// The next placeholder of a class.
+    pub fn next(&mut self, class: Class) -> &'static str {
+        let (list, turn): (&[&'static str], _) = match (self.style, class) {
+            (Style::Fineweb, Class::Email) => (&FINEWEB_EMAILS, &mut self.emails),
+            (Style::Fineweb, Class::IpAddress) => (&FINEWEB_ADDRESSES, &mut self.addresses),
+            _ => return class.placeholder(),
+        };
+        let stand_in = list.get(*turn % list.len()).copied().unwrap_or_else(|| class.placeholder());
+        *turn += 1;
+        stand_in
+    }
+}
+
+/// Whether it is one of a style's stand-ins, which are no finding.
+pub(super) fn is_stand_in(style: Style, text: &str, finding: &Finding) -> bool {
+    let list: &[&str] = match (style, finding.class) {
+        (Style::Fineweb, Class::Email) => &FINEWEB_EMAILS,
+        (Style::Fineweb, Class::IpAddress) => &FINEWEB_ADDRESSES,
+        _ => return false,
+    };
+    list.iter().any(|stand_in| stand_in.as_bytes() == between(text.as_bytes(), finding.start, finding.end))
+}
+
+/// All that a style may put into a text.
+pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
+    let mut all: Vec<&str> = Class::ALL.iter().map(|class| class.placeholder()).collect();
+    if style == Style::Fineweb {
+        all.extend(FINEWEB_EMAILS);
+        all.extend(FINEWEB_ADDRESSES);
+    }
+    all
+}
+
+/// Appends the shape of personal data without its characters.
+pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
+    let several = hidden.chars().nth(1).is_some();
+    let first = hidden.chars().next().filter(|character| several && character.is_alphanumeric());
+    match class {
+        // Even its length says something of a password.
+        Class::Secret => output.extend([MASK; 8]),
+        Class::Email => {
+            output.extend(first);
+            output.extend([MASK; 3]);
+            output.push('@');
+            output.extend([MASK; 3]);
+            let ending = hidden.rsplit_once('.').map(|(_, ending)| ending);
+            if let Some(ending) = ending
+                .filter(|ending| ending.len() <= 24 && ending.bytes().all(|byte| byte.is_ascii_alphabetic()))
+            {
+                output.push('.');
+                output.push_str(ending);
+            }
+        }
+        Class::Name => {
+            output.extend(first);
+            let rest = hidden.chars().skip(usize::from(first.is_some()));
+            output.extend(rest.take(LONGEST_MASK).map(masked_unless(char::is_whitespace)));
+        }
+        Class::Identifier => {
+            output.extend(hidden.chars().take(LONGEST_MASK).map(masked_unless(char::is_whitespace)));
+        }
+        Class::Iban => {
+            output.extend(hidden.chars().take(2));
+            output.extend(
+                hidden
+                    .chars()
+                    .skip(2)
+                    .take(LONGEST_MASK)
+                    .map(masked_unless(|character| !character.is_alphanumeric())),
+            );
+        }
+        Class::Card | Class::IpAddress | Class::Phone => {
+            output.extend(
+                hidden
+                    .chars()
+                    .take(LONGEST_MASK)
+                    .map(masked_unless(|character| !character.is_alphanumeric())),
+            );
+        }
+    }
+}
+
+/// Masks characters but those that `stays` keeps.
+fn masked_unless(stays: impl Fn(char) -> bool) -> impl Fn(char) -> char {
+    move |character| if stays(character) { character } else { MASK }
+}

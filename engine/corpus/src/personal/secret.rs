@@ -1,0 +1,419 @@
+//! Secrets: keys known by the prefix that their issuer gives them, private keys in PEM, tokens in headers, and what is assigned to
+//! something called a password, secret or token.
+
+use super::bytes::{at, before, between, is_word};
+use super::{Class, Finding};
+use crate::error::{Error, Result};
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
+
+/// How a key goes on after its prefix.
+struct Key {
+    /// What it begins with, as its issuer documents it.
+    prefix: &'static str,
+    /// Which bytes follow.
+    alphabet: Alphabet,
+    /// How many of them at least; more are taken with it.
+    shortest: usize,
+}
+
+/// Bytes that a key is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alphabet {
+    /// Capitals and digits.
+    Capitals,
+    /// Letters and digits.
+    Plain,
+    /// Letters, digits, `_` and `-`.
+    Address,
+    /// Letters, digits, `_`, `-`, `.`, `/`, `+`, `=` and `~`: anything that headers carry.
+    Header,
+}
+
+impl Alphabet {
+    fn holds(self, byte: u8) -> bool {
+        match self {
+            Self::Capitals => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
+            Self::Plain => byte.is_ascii_alphanumeric(),
+            Self::Address => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+            Self::Header => byte.is_ascii_alphanumeric() || b"_-./+=~".contains(&byte),
+        }
+    }
+}
+
+const fn key(prefix: &'static str, alphabet: Alphabet, shortest: usize) -> Key {
+    Key { prefix, alphabet, shortest }
+}
+
+/// Issuers' prefixes. The first three stand for shapes of their own.
+const KEYS: [Key; 39] = [
+    key("-----BEGIN ", Alphabet::Plain, 0),
+    key("eyJ", Alphabet::Address, 10),
+    key("Basic ", Alphabet::Header, 12),
+    key("Bearer ", Alphabet::Header, 20),
+    key("AKIA", Alphabet::Capitals, 16),
+    key("ASIA", Alphabet::Capitals, 16),
+    key("ghp_", Alphabet::Plain, 30),
+    key("gho_", Alphabet::Plain, 30),
+    key("ghu_", Alphabet::Plain, 30),
+    key("ghs_", Alphabet::Plain, 30),
+    key("ghr_", Alphabet::Plain, 30),
+    key("github_pat_", Alphabet::Address, 22),
+    key("glpat-", Alphabet::Address, 20),
+    key("xoxb-", Alphabet::Address, 10),
+    key("xoxp-", Alphabet::Address, 10),
+    key("xoxa-", Alphabet::Address, 10),
+    key("xoxr-", Alphabet::Address, 10),
+    key("xoxs-", Alphabet::Address, 10),
+    key("xapp-", Alphabet::Address, 20),
+    key("hooks.slack.com/services/", Alphabet::Header, 20),
+    key("sk_live_", Alphabet::Plain, 16),
+    key("sk_test_", Alphabet::Plain, 16),
+    key("rk_live_", Alphabet::Plain, 16),
+    key("rk_test_", Alphabet::Plain, 16),
+    key("whsec_", Alphabet::Header, 24),
+    key("AIza", Alphabet::Address, 35),
+    key("ya29.", Alphabet::Address, 20),
+    key("GOCSPX-", Alphabet::Address, 20),
+    key("sk-", Alphabet::Address, 20),
+    key("hf_", Alphabet::Plain, 30),
+    key("npm_", Alphabet::Plain, 36),
+    key("pypi-AgE", Alphabet::Address, 50),
+    key("SG.", Alphabet::Header, 60),
+    key("dop_v1_", Alphabet::Plain, 60),
+    key("shpat_", Alphabet::Plain, 32),
+    key("AGE-SECRET-KEY-1", Alphabet::Capitals, 50),
+    key("gsk_", Alphabet::Plain, 40),
+    key("r8_", Alphabet::Plain, 35),
+    key("xai-", Alphabet::Plain, 60),
+];
+
+/// A key of many lines is taken up to here where its end is missing.
+const LONGEST_BLOCK: usize = 16 << 10;
+/// A key of one line is looked at up to here.
+const LONGEST_KEY: usize = 8 << 10;
+
+/// Finds keys by their prefixes.
+#[derive(Debug)]
+pub(super) struct Prefixes(AhoCorasick);
+
+impl Prefixes {
+    /// Builds the automaton.
+    ///
+    /// # Errors
+    /// It outgrows its limits, which it does not with the list above.
+    pub fn new() -> Result<Self> {
+        AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(KEYS.iter().map(|key| key.prefix))
+            .map(Self)
+            .map_err(|cause| {
+                Error::Refused(format!("the prefixes of secret keys cannot be searched: {cause}"))
+            })
+    }
+
+    /// Adds what is found in a text.
+    pub fn find(&self, bytes: &[u8], findings: &mut Vec<Finding>) {
+        let mut past = 0;
+        for found in self.0.find_iter(bytes) {
+            let Some(key) = KEYS.get(found.pattern().as_usize()) else { continue };
+            if found.start() < past || is_word(before(bytes, found.start())) && key.prefix != "-----BEGIN " {
+                continue;
+            }
+            let span = match key.prefix {
+                "-----BEGIN " => block(bytes, found.start()).map(|end| (found.start(), end)),
+                "eyJ" => web_token(bytes, found.start()).map(|end| (found.start(), end)),
+                "Basic " | "Bearer " => header(bytes, key, found.start()).map(|end| (found.end(), end)),
+                _ => prefixed(bytes, key, found.end()).map(|end| (found.start(), end)),
+            };
+            if let Some((start, end)) = span {
+                findings.push(Finding { class: Class::Secret, start, end });
+                past = end;
+            }
+        }
+    }
+}
+
+/// The end of the run of an alphabet that begins at `start`, without marks that end a sentence.
+fn run(bytes: &[u8], alphabet: Alphabet, start: usize) -> usize {
+    let mut end = start;
+    while alphabet.holds(at(bytes, end)) && end - start < LONGEST_KEY {
+        end += 1;
+    }
+    while end > start && matches!(before(bytes, end), b'.' | b'-') {
+        end -= 1;
+    }
+    end
+}
+
+/// Whether bytes look drawn at random rather than written: digits among letters, and no byte far more frequent than others.
+fn is_random(value: &[u8]) -> bool {
+    let count = |test: fn(&u8) -> bool| value.iter().filter(|byte| test(byte)).count();
+    let digits = count(u8::is_ascii_digit);
+    let mixed = count(u8::is_ascii_uppercase) > 0 && count(u8::is_ascii_lowercase) > 0;
+    let letters = count(u8::is_ascii_alphabetic);
+    letters > 0 && (digits > 2 || digits > 0 && mixed) && entropy(value) >= 3.0
+}
+
+/// Shannon's entropy of the bytes, in bits a byte.
+fn entropy(value: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in value {
+        counts[usize::from(*byte)] += 1;
+    }
+    let total = value.len() as f64;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / total)
+        .map(|share| -share * share.log2())
+        .sum()
+}
+
+/// The end of a key whose prefix ends at `start`.
+fn prefixed(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
+    let end = run(bytes, key.alphabet, start);
+    let body = between(bytes, start, end);
+    let fits = match key.alphabet {
+        // Amazon's have one length; a longer run of capitals is something else.
+        Alphabet::Capitals if key.shortest == 16 => body.len() == 16 && !is_word(at(bytes, end)),
+        _ => body.len() >= key.shortest && is_random(body),
+    };
+    fits.then_some(end)
+}
+
+/// The end of a JSON web token (RFC 7519): three parts joined by dots, the first two of JSON in base64, the third may be missing.
+fn web_token(bytes: &[u8], start: usize) -> Option<usize> {
+    let head = run(bytes, Alphabet::Address, start);
+    let claims = between(bytes, head, head + 4) == b".eyJ";
+    if head - start < 10 || !claims {
+        return None;
+    }
+    let body = run(bytes, Alphabet::Address, head + 1);
+    let signed = at(bytes, body) == b'.' && Alphabet::Address.holds(at(bytes, body + 1));
+    let end = if signed { run(bytes, Alphabet::Address, body + 1) } else { body };
+    (body - head > 10).then_some(end)
+}
+
+/// The end of what follows `Basic ` or `Bearer ` in an authorisation header.
+fn header(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
+    let named = memmem::find(between(bytes, start.saturating_sub(24), start), b"uthorization").is_some();
+    let first = start + key.prefix.len();
+    let end = run(bytes, key.alphabet, first);
+    let body = between(bytes, first, end);
+    let fits = body.len() >= key.shortest && (is_random(body) || named);
+    (fits && (named || key.prefix == "Bearer ")).then_some(end)
+}
+
+/// The end of a private key in PEM (RFC 7468) that begins at `start`; without an end, of the lines that can belong to it.
+fn block(bytes: &[u8], start: usize) -> Option<usize> {
+    const MARK: &[u8] = b"-----";
+    let label = start + b"-----BEGIN ".len();
+    let length = memmem::find(between(bytes, label, (label + 48).min(bytes.len())), MARK)?;
+    memmem::find(between(bytes, label, label + length), b"PRIVATE KEY")?;
+    let body = label + length + MARK.len();
+    let limit = (body + LONGEST_BLOCK).min(bytes.len());
+    if let Some(offset) = memmem::find(between(bytes, body, limit), MARK) {
+        let closing = body + offset + MARK.len();
+        if between(bytes, closing, closing + 4) == b"END " {
+            let rest = between(bytes, closing, (closing + 64).min(bytes.len()));
+            return Some(memmem::find(rest, MARK).map_or(closing, |offset| closing + offset + MARK.len()));
+        }
+    }
+    let mut end = body;
+    while end < limit {
+        let line = between(bytes, end, limit);
+        let length = memchr::memchr(b'\n', line).map_or(line.len(), |at| at + 1);
+        let text = between(line, 0, length).trim_ascii();
+        let belongs = end == body
+            || (!text.is_empty() && (!text.contains(&b' ') || memmem::find(text, b": ").is_some()));
+        if !belongs || text.starts_with(MARK) {
+            break;
+        }
+        end += length;
+    }
+    // A limit may lie within a character.
+    while end > body && end < bytes.len() && at(bytes, end) & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    Some(end)
+}
+
+/// What a name promises of its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name {
+    /// A password: a short word can be one.
+    Password,
+    /// A key or token: long and random.
+    Token,
+}
+
+/// What is called a password.
+const PASSWORDS: [&[u8]; 7] =
+    [b"password", b"passwd", b"passphrase", b"pwd", b"passwort", b"_pass", b"-pass"];
+/// What is called a key or token.
+const TOKENS: [&[u8]; 12] = [
+    b"secret",
+    b"token",
+    b"api_key",
+    b"apikey",
+    b"api-key",
+    b"access_key",
+    b"accesskey",
+    b"access-key",
+    b"private_key",
+    b"secret_key",
+    b"secretkey",
+    b"credential",
+];
+/// Values that say what should stand there and are none, in small letters.
+const STAND_INS: [&[u8]; 29] = [
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"secret",
+    b"token",
+    b"string",
+    b"text",
+    b"none",
+    b"null",
+    b"nil",
+    b"true",
+    b"false",
+    b"undefined",
+    b"required",
+    b"optional",
+    b"example",
+    b"changeme",
+    b"empty",
+    b"default",
+    b"value",
+    b"sha256",
+    b"sha512",
+    b"base64",
+    b"argon2",
+    b"varchar",
+    b"str",
+    b"hidden",
+    b"redacted",
+    b"input",
+];
+
+/// The value assigned by the `=` or `:` at `sign` to something that is called a secret.
+pub(super) fn find_assigned(bytes: &[u8], sign: usize) -> Option<Finding> {
+    let (name, capitals) = name_before(bytes, sign)?;
+    let mut start = sign + 1;
+    let mut quote = 0;
+    // Spaces, the rest of `=>`, and quotes, which inside another string are escaped.
+    for _ in 0..6 {
+        match at(bytes, start) {
+            b' ' | b'\t' | b'\\' if quote == 0 => start += 1,
+            b'>' if start == sign + 1 => start += 1,
+            mark @ (b'"' | b'\'' | b'`') if quote == 0 => {
+                quote = mark;
+                start += 1;
+            }
+            _ => break,
+        }
+    }
+    let limit = (start + LONGEST_KEY).min(bytes.len());
+    let ends = |byte: u8| match quote {
+        0 => byte <= b' ' || b"\"'`,;&<>)]}|\\".contains(&byte),
+        quote => byte == quote || byte == b'\n' || byte == b'\\',
+    };
+    let mut end = start;
+    while end < limit && !ends(at(bytes, end)) {
+        end += 1;
+    }
+    if quote == 0 {
+        while end > start && matches!(before(bytes, end), b'.' | b':') {
+            end -= 1;
+        }
+    }
+    let value = between(bytes, start, end);
+    let tight = capitals && start == sign + 1 && at(bytes, sign) == b'=';
+    let secret = !is_stand_in(value)
+        && match name {
+            Name::Password => is_password(value, quote != 0, at(bytes, sign) == b'=', tight),
+            Name::Token => is_token(value, quote != 0),
+        };
+    secret.then_some(Finding { class: Class::Secret, start, end })
+}
+
+/// What the name before a sign promises, and whether it is in capitals, as the environment's are.
+fn name_before(bytes: &[u8], sign: usize) -> Option<(Name, bool)> {
+    if at(bytes, sign + 1) == b'=' || matches!(before(bytes, sign), b'=' | b'!' | b'<' | b'>') {
+        return None;
+    }
+    let mut end = sign;
+    for _ in 0..4 {
+        end -= usize::from(matches!(
+            before(bytes, end),
+            b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b':' | b'*'
+        ));
+    }
+    let mut start = end;
+    while end - start < 48 && (is_word(before(bytes, start)) || before(bytes, start) == b'-') {
+        start -= 1;
+    }
+    let written = between(bytes, start, end);
+    let mut small = [0; 48];
+    let small = small.get_mut(..written.len())?;
+    small.copy_from_slice(written);
+    small.make_ascii_lowercase();
+    // `API_KEYS`, `SECRET_ACCESS_KEY_ID`: what is said after the telling part changes little.
+    let stem =
+        [b"_id".as_slice(), b"s"].iter().fold(&*small, |stem, tail| stem.strip_suffix(*tail).unwrap_or(stem));
+    let name = if small == b"pass" || PASSWORDS.iter().any(|name| small.ends_with(name)) {
+        Name::Password
+    } else if TOKENS.iter().any(|name| stem.ends_with(name)) {
+        Name::Token
+    } else {
+        return None;
+    };
+    Some((name, !written.iter().any(u8::is_ascii_lowercase)))
+}
+
+/// Whether a value is code, a template or a word that only says what should stand there.
+fn is_stand_in(value: &[u8]) -> bool {
+    let Some(first) = value.first() else { return true };
+    let mut small = [0; 24];
+    let short = small.get_mut(..value.len()).map(|small| {
+        small.copy_from_slice(value);
+        small.make_ascii_lowercase();
+        &*small
+    });
+    b"<$%{[(&/~.-".contains(first)
+        || value.iter().all(|byte| byte == first || matches!(byte, b'*' | b'x' | b'X' | b'.'))
+        || value.iter().any(|byte| *byte >= 0x80 || b"([".contains(byte))
+        || value.windows(2).any(|pair| pair == b"{{" || pair == b"${")
+        || short.is_some_and(|short| {
+            STAND_INS.contains(&short)
+                || short.starts_with(b"your")
+                || short.starts_with(b"my_")
+                || short.starts_with(b"placeholder")
+        })
+}
+
+/// Whether a value is a password, by how it is written and assigned.
+fn is_password(value: &[u8], quoted: bool, equals: bool, tight: bool) -> bool {
+    let letters = value.iter().any(u8::is_ascii_alphabetic);
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let marks = value.iter().any(|byte| b"!@#$^*?+~%".contains(byte));
+    let words = value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let plain = value.iter().all(u8::is_ascii_lowercase);
+    // Text in quotes is what a form says; paths and members of objects are code.
+    let said = value.contains(&b' ') || (!quoted && words && value.contains(&b'_'));
+    let strong =
+        (digits && letters) || (marks && (letters || digits)) || (digits && value.len() >= 6 && words);
+    (5..=128).contains(&value.len()) && !said && (strong || (quoted && (equals || plain)) || (tight && words))
+}
+
+/// Whether a value is a key or token.
+fn is_token(value: &[u8], quoted: bool) -> bool {
+    let dotted = value.contains(&b'.') && !quoted;
+    (16..=LONGEST_KEY).contains(&value.len())
+        && !dotted
+        && value.iter().all(|byte| Alphabet::Header.holds(*byte) || *byte == b':')
+        && is_random(value)
+}

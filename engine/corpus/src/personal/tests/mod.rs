@@ -1,0 +1,233 @@
+//! What is found, what is left, and what a text looks like afterwards.
+
+mod planted;
+mod properties;
+
+use super::*;
+use crate::files::SystemFiles;
+
+/// A detector with these settings.
+pub(super) fn detector(settings: &Settings) -> Detector {
+    Detector::new(settings, &SystemFiles).unwrap()
+}
+
+/// The text after default settings with this change.
+fn applied(text: &str, change: impl FnOnce(&mut Settings)) -> Applied {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    detector(&settings).apply(text)
+}
+
+/// The text after default settings.
+fn replaced(text: &str) -> String {
+    applied(text, |_| {}).text.unwrap_or_else(|| text.to_owned())
+}
+
+#[track_caller]
+fn replaces(text: &str, expected: &str) {
+    assert_eq!(replaced(text), expected);
+}
+
+#[track_caller]
+fn keeps(text: &str) {
+    assert_eq!(replaced(text), text);
+}
+
+#[test]
+fn emails_are_replaced_and_what_only_has_an_at_sign_stays() {
+    replaces("Write to jane.doe+news@mail.example.co.uk.", "Write to <EMAIL>.");
+    replaces("<jane@example.com>, 'j_d@host.io'", "<<EMAIL>>, '<EMAIL>'");
+    replaces("mailto:jane@example.com?subject=x", "mailto:<EMAIL>?subject=x");
+    replaces("Müller: jörg@müller.de", "Müller: <EMAIL>");
+    replaces("请联系abc@qq.com谢谢", "请联系<EMAIL>谢谢");
+    keeps("icon@2x.png and a@b and @handle and me @ home.com and left-pad@1.3.0");
+    keeps("git clone git@github.com:owner/name and @media print");
+}
+
+#[test]
+fn addresses_are_replaced_and_versions_sections_and_private_ones_stay() {
+    replaces("Seen from 203.0.113.77:8080 and 8.8.4.200.", "Seen from <IP_ADDRESS>:8080 and <IP_ADDRESS>.");
+    replaces("my IP is 1.2.3.4", "my IP is <IP_ADDRESS>");
+    replaces("at 2001:4860:4860::8888: open", "at <IP_ADDRESS>: open");
+    replaces(
+        "http://[2a00:1450:4001:81b::200e]:80/ and http://91.198.174.192/",
+        "http://[<IP_ADDRESS>]:80/ and http://<IP_ADDRESS>/",
+    );
+    keeps("version 1.2.3.4, upgraded from version 91.12.33.4 and Chrome/99.0.48.51");
+    keeps("1.2.3.4 Scope, OID 1.3.6.1.4.1.311, v4.12.200.1, 300.1.2.3");
+    keeps("192.168.1.20, 10.0.0.1, 127.0.0.1, ::1, fe80::1, 172.20.1.9");
+    keeps("std::vector, a::b, 12:30:45, 00:1a:2b:3c:4d:5e, 2024:12:01");
+    let everything = applied("10.11.12.130 fe80::aa", |settings| settings.private_addresses = true);
+    assert_eq!(everything.text.unwrap(), "<IP_ADDRESS> <IP_ADDRESS>");
+}
+
+#[test]
+fn phone_numbers_are_replaced_and_other_numbers_stay() {
+    replaces("+1 (555) 123-4567, +44 20 7946 0958.", "<PHONE>, <PHONE>.");
+    replaces("(+49) 30 1234567 or 0049 30 1234567", "<PHONE> or <PHONE>");
+    replaces("(212) 555-0187; 212.555.0187; 1-800-555-0199", "<PHONE>; <PHONE>; <PHONE>");
+    replaces("020 7946 0958, 06 12 34 56 78, 0221/1234567", "<PHONE>, <PHONE>, <PHONE>");
+    replaces("Tel.: 5551234567, call 555-0123 now", "Tel.: <PHONE>, call <PHONE> now");
+    replaces("+49\u{a0}30\u{a0}1234567", "<PHONE>");
+    keeps("ISBN 978-3-16-148410-0, order 234-567-8901, #555-123-4567");
+    keeps("2024-05-01 10:30:00, 01.02.2024, 12/31/1999, 1700000000, 3.14159265358979");
+    keeps("52.520008, 13.404954 and 1,234,567,890 and 192837465 and $555-123-4567");
+    keeps("called on 12.05.2024 and called in 1998-2004 7");
+}
+
+#[test]
+fn cards_and_accounts_pass_their_checks_or_stay() {
+    replaces("4111 1111 1111 1111 12/26", "<CARD> 12/26");
+    replaces("Amex 3782-822463-10005, 5555555555554444", "Amex <CARD>, <CARD>");
+    replaces("DE89 3704 0044 0532 0130 00 and GB82WEST12345698765432.", "<IBAN> and <IBAN>.");
+    replaces("nl91abna0417164300", "<IBAN>");
+    keeps("4111 1111 1111 1112, order 4111111111111111, 0.4111111111111111, 411111-1111-111111");
+    keeps("DE88 3704 0044 0532 0130 00, XX89 3704 0044 0532 0130 00, DE89 3704");
+}
+
+#[test]
+fn secrets_are_replaced_and_code_about_them_stays() {
+    let key = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8";
+    replaces(&format!("ghp_{key} sk-ant-api03-{key}"), "<SECRET> <SECRET>");
+    replaces("id AKIAIOSFODNN7EXAMPLE.", "id <SECRET>.");
+    replaces("password = \"hunter2!\"; PGPASSWORD=letmein", "password = \"<SECRET>\"; PGPASSWORD=<SECRET>");
+    replaces("{\"api_key\": \"9f86d081884c7d659a2feaa0c55ad015\"}", "{\"api_key\": \"<SECRET>\"}");
+    replaces("https://bob:s3cr3t@db.internal.net/x", "https://<SECRET>@db.internal.net/x");
+    replaces("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic <SECRET>");
+    replaces(&format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.{key}"), "<SECRET>");
+    let body = "MIIEpAIBAAKCAQEA0Z3VS5JJcds3xfn\n".repeat(4);
+    replaces(
+        &format!("a\n-----BEGIN RSA PRIVATE KEY-----\n{body}-----END RSA PRIVATE KEY-----\nb"),
+        "a\n<SECRET>\nb",
+    );
+    replaces(&format!("a\n-----BEGIN PRIVATE KEY-----\n{body}\nAnd so on."), "a\n<SECRET>\nAnd so on.");
+    keeps(
+        "password = request.form[\"password\"]; token = tokenizer.next(); password: String, PWD=/home/user1",
+    );
+    keeps(
+        "Password: must have 8 characters. The token: a word. password = getpass(), secret = os.environ['S1']",
+    );
+    keeps(
+        "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b, sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4, task-list-of-12",
+    );
+    keeps("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n-----BEGIN PUBLIC KEY-----");
+}
+
+#[test]
+fn listed_names_are_whole_words_in_any_case() {
+    let list = |settings: &mut Settings| {
+        settings.names = vec!["Jane Doe".into(), "Jane".into(), "Zoë".into(), "王小明".into()];
+        settings.identifiers = vec!["ACME-17".into()];
+        settings.patterns = vec![r"EMP-\d{4}".into()];
+    };
+    let text = applied("JANE DOE, Jane Does, Janet, ZOË; acme-17 but ACME-170, EMP-1234. 我是王小明吗", list)
+        .text
+        .unwrap();
+    assert_eq!(
+        text,
+        "<NAME>, <NAME> Does, Janet, <NAME>; <IDENTIFIER> but ACME-170, <IDENTIFIER>. 我是<NAME>吗"
+    );
+    let exact = applied("jane, Jane", |settings| {
+        settings.names = vec!["Jane".into()];
+        settings.ignore_case = false;
+    });
+    assert_eq!(exact.text.unwrap(), "jane, <NAME>");
+}
+
+#[test]
+fn lists_are_read_from_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("names.txt");
+    std::fs::write(&path, "\u{feff}# people\n\nAda Lovelace\r\n").unwrap();
+    let settings = Settings { names_file: Some(path.clone()), ..Settings::default() };
+    assert_eq!(detector(&settings).apply("by Ada Lovelace").text.unwrap(), "by <NAME>");
+    std::fs::write(&path, "x".repeat(300)).unwrap();
+    let refused = Detector::new(&settings, &SystemFiles).unwrap_err().to_string();
+    assert!(refused.contains("names.txt") && refused.contains("at most 256"), "{refused}");
+}
+
+#[test]
+fn actions_by_class() {
+    let text = "jane@example.com, 4111 1111 1111 1111";
+    let masked = applied(text, |settings| {
+        settings.email = Action::Mask;
+        settings.card = Action::Mask;
+    });
+    assert_eq!(masked.text.unwrap(), "j•••@•••.com, •••• •••• •••• ••••");
+    let kept = applied(text, |settings| settings.email = Action::Keep);
+    assert_eq!(kept.text.unwrap(), "jane@example.com, <CARD>");
+    assert_eq!(kept.counts, Counts::from([(Class::Card, 1), (Class::Email, 1)]));
+    let dropped = applied(text, |settings| settings.card = Action::Drop);
+    assert_eq!((dropped.text, dropped.dropped), (None, Some(Class::Card)));
+    let off = applied(text, |settings| settings.enabled = false);
+    assert_eq!(off, Applied::default());
+}
+
+#[test]
+fn finewebs_stand_ins_take_turns_and_are_left_alone() {
+    let fineweb = |text: &str| applied(text, |settings| settings.style = Style::Fineweb);
+    let first =
+        fineweb("a@b.org b@c.org c@d.org 91.198.174.192, 91.198.174.193, +49 30 1234567").text.unwrap();
+    assert_eq!(
+        first,
+        "email@example.com firstname.lastname@example.org email@example.com 22.214.171.124, 126.96.36.199, <PHONE>"
+    );
+    assert_eq!(fineweb(&first), Applied::default());
+}
+
+#[test]
+fn samples_and_excerpts_show_shapes_only() {
+    let applied = applied("Ask jane@example.com or joe@example.com,\nor call +49 30 1234567.", |_| {});
+    let samples: Vec<_> =
+        applied.samples.iter().map(|sample| (sample.class, sample.excerpt.as_str())).collect();
+    let line = "Ask j•••@•••.com or j•••@•••.com, or call +•• •• •••••••.";
+    assert_eq!(samples, [(Class::Email, line), (Class::Phone, line.trim_start_matches("Ask "))]);
+    assert_eq!(applied.counts, Counts::from([(Class::Email, 2), (Class::Phone, 1)]));
+
+    let kept = detector(&Settings { email: Action::Keep, enabled: false, ..Settings::default() });
+    assert_eq!(kept.mask("jane@example.com"), "j•••@•••.com");
+    // The address lies across the end.
+    assert_eq!(kept.excerpt("Write to jane@example.com today", 14), "Write to j•••@•••.com…");
+    assert_eq!(kept.excerpt("short", 14), "short");
+    assert_eq!(kept.excerpt("äöüäöü", 3), "äöü…");
+}
+
+#[test]
+fn records_are_cleaned_to_their_depths() {
+    let record = serde_json::json!({ "messages": [{ "role": "user", "content": "I am jane@example.com" }], "turns": 1 });
+    let applied = detector(&Settings::default()).apply_record(record.as_object().unwrap());
+    let expected =
+        serde_json::json!({ "messages": [{ "role": "user", "content": "I am <EMAIL>" }], "turns": 1 });
+    assert_eq!(applied.record.as_ref(), expected.as_object());
+    assert_eq!(applied.counts, Counts::from([(Class::Email, 1)]));
+    assert_eq!(
+        detector(&Settings::default()).apply_record(expected.as_object().unwrap()),
+        AppliedRecord::default()
+    );
+}
+
+#[test]
+fn a_replacement_that_bares_another_finding_is_looked_through_again() {
+    // Only the name says that the address is a version.
+    let applied = applied("Version 91.198.174.192", |settings| settings.names = vec!["version".into()]);
+    assert_eq!(applied.text.unwrap(), "<NAME> <IP_ADDRESS>");
+    assert_eq!(applied.counts, Counts::from([(Class::IpAddress, 1), (Class::Name, 1)]));
+}
+
+#[test]
+fn settings_are_checked_and_read_from_a_recipe() {
+    let settings: Settings =
+        toml::from_str("email = \"mask\"\nstyle = \"fineweb\"\npatterns = ['EMP-\\d+']").unwrap();
+    assert_eq!((settings.email, settings.style), (Action::Mask, Style::Fineweb));
+    settings.validate().unwrap();
+    assert!(toml::from_str::<Settings>("emial = \"mask\"").is_err());
+    let refuses = |patterns: &[&str], names: &[&str]| {
+        let own = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        let settings = Settings { patterns: own(patterns), names: own(names), ..Settings::default() };
+        settings.validate().unwrap_err().to_string()
+    };
+    assert!(refuses(&["("], &[]).starts_with("personal.patterns: `(` cannot be used"));
+    assert!(refuses(&["a*"], &[]).contains("matches where nothing stands"));
+    assert!(refuses(&[r"\w{1000}{1000}"], &[]).contains("cannot be used"));
+    assert!(refuses(&[], &[" "]).starts_with("personal.names: an entry is empty"));
+}
