@@ -91,6 +91,17 @@ impl Error {
     }
 }
 
+impl From<glasshouse_corpus::Error> for Error {
+    fn from(error: glasshouse_corpus::Error) -> Self {
+        use glasshouse_corpus::Error as Corpus;
+        match error {
+            Corpus::Io { path, cause } => Self::Io { path, cause },
+            Corpus::BadFile { path, reason } => Self::BadFile { path, reason },
+            Corpus::Invalid(reason) | Corpus::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}
+
 impl From<&Error> for glasshouse_protocol::ErrorReport {
     fn from(error: &Error) -> Self {
         let kind = match error {

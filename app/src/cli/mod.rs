@@ -11,8 +11,10 @@ macro_rules! say {
 pub mod arguments;
 mod bench;
 mod carry;
+mod catalogue;
 mod chat;
 mod corpus;
+mod data;
 mod devices;
 mod export;
 mod generate;
@@ -24,6 +26,7 @@ mod settings;
 mod tokenizer;
 mod train;
 mod trained;
+mod twins;
 #[cfg(feature = "window")]
 mod window;
 #[cfg(not(feature = "window"))]
@@ -62,6 +65,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Plan(arguments) => plan::plan(&arguments).map(done),
         Command::Devices(arguments) => devices::devices(arguments.json).map(done),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
+        Command::Data(arguments) => data::data(arguments.command).map(done),
         Command::Corpus(arguments) => corpus::corpus(&arguments).map(done),
         Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),

@@ -12,7 +12,7 @@ use glasshouse_engine::generate::Decoder;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::estimate;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::{GenerateConfig, RunConfig};
+use glasshouse_engine::protocol::{GenerateConfig, RunConfig, RunSummary};
 use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,7 +22,12 @@ const FIRST: &str = "first-stories";
 
 pub(super) fn train(arguments: TrainArguments) -> Result<ExitCode> {
     let json = arguments.json;
-    let result = pollster::block_on(run(arguments));
+    let result = pollster::block_on(run(&arguments)).and_then(|ended| {
+        if !json {
+            what_next(&arguments, &ended.prompt, ended.finished)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    });
     if let (true, Err(error)) = (json, &result) {
         // A reader of the stream learns its end from the stream.
         say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") }))?;
@@ -30,13 +35,27 @@ pub(super) fn train(arguments: TrainArguments) -> Result<ExitCode> {
     result
 }
 
-async fn run(arguments: TrainArguments) -> Result<ExitCode> {
+/// Trains a new run to its end, and says how it ended.
+pub(super) fn to_the_end(arguments: TrainArguments) -> Result<RunSummary> {
+    pollster::block_on(run(&arguments)).and_then(|ended| Ok(ended.run.summary()?))
+}
+
+/// How a run ended.
+struct Ended {
+    run: Run,
+    /// A prompt to try.
+    prompt: String,
+    /// All steps are done.
+    finished: bool,
+}
+
+async fn run(arguments: &TrainArguments) -> Result<Ended> {
     let mut options = Options {
         stop_after: arguments.stop_after,
         evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
         ..Options::default()
     };
-    let session = if arguments.resume { resumed(&arguments)? } else { started(&arguments)? };
+    let session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
     let output = Output::new(arguments.json, session.config.train.steps);
     let graphs = training_graphs(&session.config.model, &session.config.train)?;
     let batches = Batches::new(
@@ -64,11 +83,9 @@ async fn run(arguments: TrainArguments) -> Result<ExitCode> {
         Trainer::start(run, &graphs, batches, executor, options).await?
     };
     let prompt = prompt_to_try(&session.config, &session.prepared);
+    let run = trainer.run().clone();
     let finished = follow(trainer, output, &session.prepared).await?;
-    if !arguments.json {
-        what_next(&arguments, &prompt, finished)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(Ended { run, prompt, finished })
 }
 
 /// Everything that a session needs before the device is opened.
@@ -129,7 +146,7 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
     let is_new = !arguments.project.exists();
     let project = Project::open_or_create(&arguments.project)?;
     let prepared = prepare(&config, project.folder(), arguments.json).and_then(|prepared| {
-        config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+        prepared.complete(&mut config);
         config.validate()?;
         Ok(prepared)
     });

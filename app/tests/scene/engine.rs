@@ -139,6 +139,8 @@ impl Engine {
             })
             .collect();
         let overview = DocumentsOverview {
+            cleaned: false,
+            needs_cleaning: false,
             embedded: !self.documents,
             files: if self.documents {
                 vec![

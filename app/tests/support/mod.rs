@@ -230,6 +230,8 @@ pub fn documents() -> Event {
     });
     Event::Documents {
         overview: DocumentsOverview {
+            cleaned: false,
+            needs_cleaning: false,
             embedded: true,
             documents: 2412,
             bytes: 2_000_000,

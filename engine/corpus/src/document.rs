@@ -24,6 +24,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether prose has yet to be made of it.
+    pub fn is_marked_up(&self) -> bool {
+        matches!(self, Self::Html | Self::Wikitext)
+    }
+
     /// Whether it is plain text, which goes without saying.
     pub fn is_plain(&self) -> bool {
         *self == Self::Plain

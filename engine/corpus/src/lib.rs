@@ -11,6 +11,7 @@
 //! Everything is a pure function of recipe and input: the number of cores never changes a byte of the output.
 
 pub mod balance;
+pub mod cards;
 pub mod catalogue;
 pub mod document;
 pub mod duplicates;
@@ -19,10 +20,14 @@ pub mod extract;
 pub mod files;
 pub mod output;
 pub mod personal;
+pub mod pipeline;
 pub mod read;
+pub mod recipe;
 pub mod repair;
 pub mod report;
 pub mod rules;
+pub mod script;
+pub mod twins;
 
 pub use document::{Document, Kind};
 pub use error::{Error, Result};

@@ -82,7 +82,13 @@ pub struct ProjectSummary {
 pub struct DocumentsOverview {
     /// The embedded stories are used: the project has no documents of its own.
     pub embedded: bool,
-    /// The files: name and bytes.
+    /// What was kept of them by a cleaning is what is listed and trained on.
+    #[serde(default)]
+    pub cleaned: bool,
+    /// No file can be read as it is: web pages, PDF and tables are cleaned first.
+    #[serde(default)]
+    pub needs_cleaning: bool,
+    /// The project's files as they were added: name and bytes.
     pub files: Vec<(String, u64)>,
     /// Documents in all.
     pub documents: u64,

@@ -1,9 +1,11 @@
 //! Batches of windows from the token stream. A batch is a pure function of its numbers, in integers throughout, so it is
 //! the same on every target, after every resume, and in whatever order batches are asked for.
 
+use super::mixture::{Mixture, scaled};
 use super::store::{Split, TokenStore};
 use crate::error::{Error, Result};
 use crate::graph::random::nth;
+use std::sync::Arc;
 
 /// A target that takes no part in the loss.
 pub const IGNORED: u32 = u32::MAX;
@@ -33,9 +35,11 @@ impl Batch {
 }
 
 /// Draws batches of `batch` windows of `context` tokens from a store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Batches<'a> {
     store: &'a TokenStore,
+    /// Where training windows begin, unless anywhere alike.
+    mixture: Option<Arc<Mixture>>,
     seed: u64,
     batch: usize,
     context: usize,
@@ -67,13 +71,20 @@ impl<'a> Batches<'a> {
                 )));
             }
         }
-        Ok(Self { store, seed, batch, context })
+        let mixture = Mixture::of(store, context)?.map(Arc::new);
+        Ok(Self { store, mixture, seed, batch, context })
     }
 
     /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
-    /// draws them.
+    /// draws them, or by the mixture where the text has one.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
-        self.random(Split::Train, nth(nth(self.seed, TRAINING, step), TRAINING, micro_batch))
+        let key = nth(nth(self.seed, TRAINING, step), TRAINING, micro_batch);
+        let Some(mixture) = &self.mixture else { return self.random(Split::Train, key) };
+        let mut batch = Batch::with_capacity(self.batch * self.context);
+        for row in 0..self.batch as u64 {
+            self.window(Split::Train, mixture.offset(nth(key, 0, row)), &mut batch)?;
+        }
+        Ok(batch)
     }
 
     /// The evaluation batch of that index: every evaluation of a run uses the same ones.
@@ -85,9 +96,7 @@ impl<'a> Batches<'a> {
         let offsets = self.store.len(split) - self.context as u64;
         let mut batch = Batch::with_capacity(self.batch * self.context);
         for row in 0..self.batch as u64 {
-            // The high half of a 128-bit product spreads 64 random bits over the offsets evenly.
-            let offset = ((u128::from(nth(key, 0, row)) * u128::from(offsets)) >> 64) as u64;
-            self.window(split, offset, &mut batch)?;
+            self.window(split, scaled(nth(key, 0, row), offsets), &mut batch)?;
         }
         Ok(batch)
     }
@@ -106,7 +115,7 @@ impl<'a> Batches<'a> {
     /// window before it had are [`IGNORED`] in it. Rows that fill up the last batch repeat the last window with all
     /// targets ignored. So the mean over counted targets is the split's exact loss at this window length.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
-        let batches = *self;
+        let batches = self.clone();
         let targets = self.store.len(split) - 1;
         let context = self.context as u64;
         let windows = targets.div_ceil(context);

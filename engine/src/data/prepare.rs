@@ -39,6 +39,15 @@ pub struct Prepared {
     pub folder: PathBuf,
 }
 
+impl Prepared {
+    /// Notes in a run's settings what the text decides: the size of the vocabulary, and the mixture that a cleaned folder
+    /// asks for.
+    pub fn complete(&self, config: &mut RunConfig) {
+        config.model.vocabulary = self.tokenizer.vocabulary_size();
+        config.data.mixture = self.store.index().map(|index| index.mixture.clone()).unwrap_or_default();
+    }
+}
+
 /// How far the preparation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -212,8 +221,7 @@ fn encode(
 ) -> Result<()> {
     let end_of_text = tokenizer.end_of_text().filter(|_| count.documents > 1);
     let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = if tokenizer.needs_whole_documents() {
-        let whole = read::documents(corpus.pieces());
-        Box::new(whole.map(|text| text.map(|text| Piece { text, ends_document: true })))
+        Box::new(read::documents(corpus.pieces()))
     } else {
         corpus.pieces()
     };
@@ -247,6 +255,7 @@ fn encode(
         tokenizer_crc32c: checksum(tokenizer)?,
         recipe,
         sources: corpus.records(),
+        mixture: corpus.mixture().clone(),
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,
@@ -270,7 +279,8 @@ impl Queue<'_> {
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
             tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));
-            self.writer.append(part.split, &tokens, part.piece.text.len() as u64)?;
+            let source = part.piece.mark.as_ref().map(|mark| mark.source.as_ref());
+            self.writer.append(part.split, source, &tokens, part.piece.text.len() as u64)?;
         }
         Ok(())
     }

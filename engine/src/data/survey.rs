@@ -3,7 +3,8 @@
 //! Nothing but a line a document is kept; a search or a reading streams the text again.
 
 use super::prepare::{self, CORPUS_SEED};
-use super::read::{self, SourceFile};
+use super::read::{self, Piece, SourceFile};
+use super::store::Split;
 use super::stories;
 use crate::error::{Error, Result};
 use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview};
@@ -23,6 +24,15 @@ struct Entry {
     characters: u64,
     bytes: u64,
     preview: String,
+    /// Where a cleaning put it.
+    split: Option<Split>,
+}
+
+impl Entry {
+    /// Whether it is held out, where the first `train` documents train unless a cleaning said otherwise.
+    fn is_held_out(&self, number: usize, train: usize) -> bool {
+        self.split.map_or(number >= train, |split| split == Split::Validation)
+    }
 }
 
 /// A run's documents.
@@ -53,14 +63,17 @@ impl Sources {
         }
     }
 
-    /// Every document's text with the number of its file.
-    fn documents(&self) -> Box<dyn Iterator<Item = Result<(usize, String)>> + '_> {
+    /// Every document with the number of its file.
+    fn documents(&self) -> Box<dyn Iterator<Item = Result<(usize, Piece)>> + '_> {
         match self {
             Self::Files(files) => Box::new(files.iter().enumerate().flat_map(|(number, file)| {
-                let texts = read::documents(read::pieces(vec![file.clone()]));
-                texts.map(move |text| text.map(|text| (number, text)))
+                let documents = read::documents(read::pieces(vec![file.clone()]));
+                documents.map(move |document| document.map(|document| (number, document)))
             })),
-            Self::Stories(bytes) => Box::new(stories::up_to(*bytes, CORPUS_SEED).map(|text| Ok((0, text)))),
+            Self::Stories(bytes) => Box::new(
+                stories::up_to(*bytes, CORPUS_SEED)
+                    .map(|text| Ok((0, Piece { text, ends_document: true, mark: None }))),
+            ),
         }
     }
 }
@@ -78,13 +91,20 @@ impl Survey {
         };
         let (mut entries, mut counts) = (Vec::new(), BTreeMap::<char, u64>::new());
         for document in sources.documents() {
-            let (file, text) = document?;
+            let (file, Piece { text, mark, .. }) = document?;
+            let split = mark.and_then(|mark| mark.split);
             let mut characters = 0;
             for character in text.chars() {
                 characters += 1;
                 *counts.entry(character).or_default() += 1;
             }
-            entries.push(Entry { file, characters, bytes: text.len() as u64, preview: preview(&text, 0) });
+            entries.push(Entry {
+                file,
+                characters,
+                bytes: text.len() as u64,
+                preview: preview(&text, 0),
+                split,
+            });
         }
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
         counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
@@ -97,11 +117,12 @@ impl Survey {
         let characters: u64 = self.entries.iter().map(|entry| entry.characters).sum();
         let (train, held_out) = match self.train_documents(validation) {
             Some(train) => {
-                let part = |entries: &[Entry]| {
-                    (entries.len() as u64, entries.iter().map(|entry| entry.bytes).sum::<u64>())
+                let part = |wanted: bool| {
+                    let held_out = |(number, entry): &(usize, &Entry)| entry.is_held_out(*number, train);
+                    let own = self.entries.iter().enumerate().filter(|entry| held_out(entry) == wanted);
+                    own.fold((0, 0), |(documents, bytes), (_, entry)| (documents + 1, bytes + entry.bytes))
                 };
-                let (first, last) = self.entries.split_at(train.min(self.entries.len()));
-                (part(first), part(last))
+                (part(false), part(true))
             }
             None => {
                 // Inside a document: both parts have a share of it.
@@ -114,6 +135,8 @@ impl Survey {
             *lengths.entry(entry.characters.max(1).next_power_of_two()).or_default() += 1;
         }
         DocumentsOverview {
+            cleaned: false,
+            needs_cleaning: false,
             embedded: matches!(self.sources, Sources::Stories(_)),
             files: self.sources.names(),
             documents: self.entries.len() as u64,
@@ -129,6 +152,9 @@ impl Survey {
 
     /// How many documents train, where whole ones are held out.
     fn train_documents(&self, validation: f64) -> Option<usize> {
+        if self.entries.iter().any(|entry| entry.split.is_some()) {
+            return Some(self.entries.len());
+        }
         let lengths: Vec<u64> = self.entries.iter().map(|entry| entry.characters).collect();
         let characters: u64 = lengths.iter().sum();
         prepare::whole_documents(&lengths, characters as f64 * validation).map(|train| train as usize)
@@ -149,7 +175,7 @@ impl Survey {
             file: names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default(),
             characters: entry.characters,
             preview,
-            validation: number >= train,
+            validation: entry.is_held_out(number, train),
         };
         let all = self.entries.iter().enumerate();
         if search.is_empty() {
@@ -160,7 +186,7 @@ impl Survey {
         let needle = search.to_lowercase();
         let (mut found, mut page) = (0, Vec::new());
         for ((number, entry), document) in all.zip(self.sources.documents()) {
-            let (_, text) = document?;
+            let (_, Piece { text, .. }) = document?;
             let lower = text.to_lowercase();
             let Some(at) = lower.find(&needle) else { continue };
             if found >= offset && page.len() < count {
@@ -179,7 +205,8 @@ impl Survey {
     /// There is no such document, or its file cannot be read any more.
     pub fn read(&self, number: u64) -> Result<(String, bool)> {
         let missing = || Error::Refused(format!("there is no document {number}"));
-        let (_, mut text) = self.sources.documents().nth(number as usize).ok_or_else(missing)??;
+        let (_, Piece { mut text, .. }) =
+            self.sources.documents().nth(number as usize).ok_or_else(missing)??;
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {
             text.truncate(at);
@@ -191,7 +218,7 @@ impl Survey {
     pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
         let (mut texts, mut taken) = (Vec::new(), 0);
         for document in self.sources.documents() {
-            let (_, mut text) = document?;
+            let (_, Piece { mut text, .. }) = document?;
             let room = bytes - taken;
             if text.len() > room {
                 let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);

@@ -1,6 +1,8 @@
 //! What differs between a desktop and a browser, under the same names: the only place of the engine with a target in its
 //! conditions.
 
+#[cfg(target_arch = "wasm32")]
+mod corpus_files;
 pub mod files;
 pub mod lanes;
 #[cfg(any(target_arch = "wasm32", test))]
@@ -23,6 +25,10 @@ mod web;
 #[cfg(any(target_arch = "wasm32", test))]
 mod webgpu_advice;
 
+#[cfg(target_arch = "wasm32")]
+pub use corpus_files::CorpusFiles;
+#[cfg(not(target_arch = "wasm32"))]
+pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     Mapping, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now,

@@ -1,12 +1,218 @@
 //! The data bench of the open project: its recipe, samples judged by it, and the cleaning itself.
+//!
+//! The raw files stay in `documents`; what a cleaning keeps lies in `cleaned`, and is what tokenizer and runs read as long as it
+//! is there. The recipe lies in `recipe.toml`.
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::protocol::{Command, Parcel, Report};
+use crate::platform::{self, CorpusFiles, files};
+use crate::protocol::cleaning::DroppedDocument;
+use crate::protocol::cleaning::report::Report as Account;
+use crate::protocol::{Command, Event, Parcel, Report, Request};
+use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
+use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase};
+use glasshouse_corpus::recipe::Recipe;
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+/// The recipe of a project that has none yet.
+const FIRST_RECIPE: &str = "light";
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Serves the bench's commands.
-    pub(super) async fn clean(&mut self, _: u64, command: Command) -> Result<()> {
-        Err(Error::Internal(format!("{command:?} is no command of the bench")))
+    pub(super) async fn clean(&mut self, id: u64, command: Command) -> Result<()> {
+        match command {
+            Command::ShowRecipe => {
+                self.tell_recipe(id)?;
+                self.tell_account(id)
+            }
+            Command::ChooseRecipe { name } => self.set_recipe(id, |_| Ok(Recipe::published(&name)?)),
+            Command::SetRecipe { toml } => self.set_recipe(id, |_| Ok(Recipe::from_toml(&toml)?)),
+            Command::SwitchStage { stage, on } => self.change_recipe(id, |recipe| recipe.switch(&stage, on)),
+            Command::SetThreshold { stage, threshold, value } => {
+                self.change_recipe(id, |recipe| recipe.set_threshold(&stage, &threshold, value))
+            }
+            Command::SetPersonal { class, action } => {
+                self.change_recipe(id, |recipe| recipe.set_personal(&class, &action))
+            }
+            Command::SetMixture { weights, temperature } => self.change_recipe(id, |recipe| {
+                recipe.mixture.weights = weights;
+                recipe.mixture.temperature = temperature;
+                recipe.validate()
+            }),
+            Command::JudgeSample { documents } => {
+                let (recipe, inputs) = (self.recipe()?, self.raw_documents()?);
+                let judgement = pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents)?;
+                self.outlet.answer(id, Event::SampleJudged { judgement });
+                Ok(())
+            }
+            Command::CompareDocument { id: document } => {
+                let (recipe, inputs) = (self.recipe()?, self.raw_documents()?);
+                let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, &document)?;
+                self.outlet.answer(id, Event::DocumentCompared { document });
+                Ok(())
+            }
+            Command::Clean => self.clean_documents(id).await,
+            // One that is under way hears of it while it runs.
+            Command::StopCleaning => Ok(()),
+            Command::ListDropped { stage, offset, count } => self.list_dropped(id, stage, offset, count),
+            Command::ForgetCleaning => {
+                let folder = self.cleaned_folder()?;
+                if files::exists(&folder) {
+                    files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
+                }
+                self.documents_changed(id)
+            }
+            Command::ExportReport { to } => self.export_report(id, to),
+            other => Err(Error::Internal(format!("{other:?} is no command of the bench"))),
+        }
+    }
+
+    fn recipe_file(&mut self) -> Result<PathBuf> {
+        Ok(self.opened()?.project.folder().join(RECIPE_FILE))
+    }
+
+    pub(super) fn cleaned_folder(&mut self) -> Result<PathBuf> {
+        Ok(self.opened()?.project.folder().join("cleaned"))
+    }
+
+    /// The project's recipe.
+    fn recipe(&mut self) -> Result<Recipe> {
+        let path = self.recipe_file()?;
+        if !files::exists(&path) {
+            return Ok(Recipe::published(FIRST_RECIPE)?);
+        }
+        let text = files::read_to_string(&path).map_err(Error::io(&path))?;
+        Recipe::from_toml(&text).map_err(|error| Error::bad_file(&path, error.to_string()))
+    }
+
+    fn set_recipe(&mut self, id: u64, make: impl FnOnce(Option<Recipe>) -> Result<Recipe>) -> Result<()> {
+        let recipe = make(self.recipe().ok())?;
+        let path = self.recipe_file()?;
+        files::write(&path, recipe.to_toml()?.into_bytes()).map_err(Error::io(&path))?;
+        self.tell_recipe(id)
+    }
+
+    fn change_recipe(
+        &mut self,
+        id: u64,
+        change: impl FnOnce(&mut Recipe) -> glasshouse_corpus::Result<()>,
+    ) -> Result<()> {
+        let mut recipe = self.recipe()?;
+        change(&mut recipe)?;
+        self.set_recipe(id, |_| Ok(recipe))
+    }
+
+    fn tell_recipe(&mut self, id: u64) -> Result<()> {
+        let recipe = self.recipe()?.summary()?;
+        self.outlet.answer(id, Event::Recipe { recipe });
+        Ok(())
+    }
+
+    /// The last cleaning's account, where there is one.
+    fn tell_account(&mut self, id: u64) -> Result<()> {
+        let path = self.cleaned_folder()?.join(REPORT_FILE);
+        if files::exists(&path) {
+            let text = files::read_to_string(&path).map_err(Error::io(&path))?;
+            let report = Account::from_json(&text).map_err(|reason| Error::bad_file(&path, reason))?;
+            self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
+        }
+        Ok(())
+    }
+
+    /// What is cleaned: the project's own files.
+    fn raw_documents(&mut self) -> Result<Vec<PathBuf>> {
+        let folder = self.opened()?.documents_folder();
+        let any = files::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        if any {
+            Ok(vec![folder])
+        } else {
+            Err(Error::Refused("there is nothing to clean: add files of your own first".to_owned()))
+        }
+    }
+
+    async fn clean_documents(&mut self, id: u64) -> Result<()> {
+        let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
+        let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder)?;
+        let stop = Cell::new(false);
+        let (inbox, outlet) = (&mut self.inbox, &mut self.outlet);
+        let work = async {
+            let mut cleaner = cleaner;
+            loop {
+                let progress = match cleaner.advance() {
+                    Ok(progress) => progress,
+                    Err(error) => {
+                        cleaner.clear_away()?;
+                        return Err(Error::from(error));
+                    }
+                };
+                outlet.beat("cleaning documents");
+                if progress.phase == Phase::Done {
+                    return Ok(cleaner.finish()?);
+                }
+                outlet.answer(id, Event::Cleaning {
+                    phase: progress.phase.name().to_owned(),
+                    done: progress.done,
+                    total: progress.total,
+                    documents: progress.documents,
+                    kept: progress.kept,
+                });
+                platform::yield_now().await;
+                if stop.get() {
+                    cleaner.clear_away()?;
+                    return Err(Error::Refused("the cleaning was stopped; nothing was changed".to_owned()));
+                }
+            }
+        };
+        let report = inbox
+            .meanwhile(work, |request: Option<Parcel<Request>>| match request {
+                Some(Parcel { body: Request { command: Command::StopCleaning, .. }, .. }) | None => {
+                    stop.set(true);
+                    request
+                }
+                other => other,
+            })
+            .await?;
+        self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
+        self.documents_changed(id)
+    }
+
+    fn list_dropped(&mut self, id: u64, stage: Option<String>, offset: usize, count: usize) -> Result<()> {
+        let path = self.cleaned_folder()?.join(DROPPED_FILE);
+        let (mut found, mut documents) = (0, Vec::new());
+        if files::exists(&path) {
+            let file = BufReader::new(files::File::open(&path).map_err(Error::io(&path))?);
+            for line in file.lines() {
+                let line = line.map_err(Error::io(&path))?;
+                let dropped: Dropped = serde_json::from_str(&line)
+                    .map_err(|error| Error::bad_file(&path, format!("is damaged: {error}; clean again")))?;
+                if stage.as_ref().is_some_and(|stage| *stage != dropped.rule) {
+                    continue;
+                }
+                if found >= offset && documents.len() < count {
+                    let Dropped { id, source, rule, reason, excerpt, .. } = dropped;
+                    documents.push(DroppedDocument { id, source, rule, reason, excerpt });
+                }
+                found += 1;
+            }
+        }
+        self.outlet.answer(id, Event::Dropped { stage, offset, found, documents });
+        Ok(())
+    }
+
+    fn export_report(&mut self, id: u64, to: Option<String>) -> Result<()> {
+        let path = self.cleaned_folder()?.join(REPORT_PAGE);
+        if !files::exists(&path) {
+            return Err(Error::Refused("there is no report yet: clean the documents first".to_owned()));
+        }
+        let bytes = files::read(&path).map_err(Error::io(&path))?;
+        let Some(to) = to else {
+            self.outlet.answer_with(id, Event::ReportPage { path: None }, vec![bytes]);
+            return Ok(());
+        };
+        files::write(Path::new(&to), bytes).map_err(Error::io(&to))?;
+        self.outlet.answer(id, Event::ReportPage { path: Some(to) });
+        Ok(())
     }
 }

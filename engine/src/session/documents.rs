@@ -4,7 +4,8 @@ use super::Session;
 use crate::data::survey::Survey;
 use crate::error::{Error, Result};
 use crate::platform::files;
-use crate::protocol::{DataConfig, Event, Parcel, Report};
+use crate::protocol::{DataConfig, DocumentsOverview, Event, Parcel, Report};
+use glasshouse_corpus::output::CORPUS_FILE;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.documents_changed(id)
     }
 
-    fn documents_changed(&mut self, id: u64) -> Result<()> {
+    pub(super) fn documents_changed(&mut self, id: u64) -> Result<()> {
         let project = self.opened()?;
         project.survey = None;
         let validation = project.config.data.validation;
@@ -55,9 +56,20 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         count: usize,
         validation: f64,
     ) -> Result<()> {
-        let survey = self.survey()?;
-        let (found, documents) = survey.list(search, offset, count, validation)?;
-        let overview = survey.overview(validation);
+        let folder = self.opened()?.documents_folder();
+        let raw = raw_files(&folder);
+        let (found, documents, overview) = if self.needs_cleaning()? {
+            (0, Vec::new(), DocumentsOverview { files: raw, needs_cleaning: true, ..Default::default() })
+        } else {
+            let survey = self.survey()?;
+            let (found, documents) = survey.list(search, offset, count, validation)?;
+            let mut overview = survey.overview(validation);
+            overview.cleaned = self.is_cleaned()?;
+            if !raw.is_empty() {
+                overview.files = raw;
+            }
+            (found, documents, overview)
+        };
         let search = search.to_owned();
         self.outlet.answer(id, Event::Documents { overview, search, offset, found, documents });
         Ok(())
@@ -67,6 +79,17 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let (text, cut) = self.survey()?.read(number)?;
         self.outlet.answer(id, Event::Document { number, text, cut });
         Ok(())
+    }
+
+    /// Whether the project's documents were cleaned.
+    fn is_cleaned(&mut self) -> Result<bool> {
+        Ok(files::exists(&self.cleaned_folder()?.join(CORPUS_FILE)))
+    }
+
+    /// Whether the project has files of which none can be read as it is.
+    fn needs_cleaning(&mut self) -> Result<bool> {
+        let folder = self.opened()?.documents_folder();
+        Ok(!raw_files(&folder).is_empty() && list(&folder).is_empty() && !self.is_cleaned()?)
     }
 
     /// What is known of the project's documents, read once.
@@ -82,12 +105,17 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         }
     }
 
-    /// Where the project's text comes from: its own documents, or what its latest run was given on a command line, or the
+    /// Where the project's text comes from: its cleaned documents, or its own as they are, or what its latest run was given on a command line, or the
     /// embedded stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
         let shelf = self.options.shelf.clone();
         let project = self.opened()?;
         let folder = project.documents_folder();
+        let cleaned = project.project.folder().join("cleaned");
+        if files::exists(&cleaned.join(CORPUS_FILE)) {
+            let paths = vec![cleaned.display().to_string()];
+            return Ok(DataConfig { paths, ..project.config.data.clone() });
+        }
         let own = !list(&folder).is_empty();
         let given = &project.config.data;
         let paths = if own {
@@ -106,11 +134,28 @@ fn is_elsewhere(path: &Path, shelf: &Path) -> bool {
     files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents")
 }
 
+/// Every file in a folder: name and bytes.
+fn raw_files(folder: &Path) -> Vec<(String, u64)> {
+    let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
+    let file = |entry: files::DirEntry| {
+        let metadata = files::metadata(&entry.path()).ok().filter(files::Metadata::is_file)?;
+        Some((entry.file_name().to_string_lossy().into_owned(), metadata.len()))
+    };
+    let mut found: Vec<_> = entries.filter_map(|entry| file(entry.ok()?)).collect();
+    found.sort();
+    found
+}
+
 /// The text files in a folder.
 fn list(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths.filter(|path| is_text(path)).collect()
+}
+
+/// Whether the bench knows files of this name's kind.
+fn is_known(path: &Path) -> bool {
+    is_text(path) || glasshouse_corpus::read::is_known(&path.to_string_lossy())
 }
 
 fn is_text(path: &Path) -> bool {
@@ -121,9 +166,11 @@ fn is_text(path: &Path) -> bool {
 /// Copies a file, or every text in a folder.
 fn copy_in(from: &Path, folder: &Path) -> Result<()> {
     if files::is_dir(from) {
-        let texts = list(from);
+        let Ok(entries) = files::read_dir(from) else { return Err(Error::bad_file(from, "the folder cannot be read")) };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let texts: Vec<PathBuf> = paths.filter(|path| files::is_file(path) && is_known(path)).collect();
         if texts.is_empty() {
-            return Err(Error::bad_file(from, "the folder holds no .txt, .md or .jsonl file"));
+            return Err(Error::bad_file(from, "the folder holds no file of a kind that is read"));
         }
         return texts.iter().try_for_each(|path| copy_in(path, folder));
     }
@@ -141,10 +188,11 @@ fn file_name(path: &Path) -> Result<&OsStr> {
 /// A place for a text file in the folder: its own name, or with a number behind it where that is taken.
 fn free_place(folder: &Path, name: &Path) -> Result<PathBuf> {
     let name = Path::new(file_name(name)?);
-    if !is_text(name) {
+    if !is_known(name) {
         return Err(Error::bad_file(
             name,
-            "only .txt, .md and .jsonl files are read; save it as one of them first",
+            "files of this kind are not read; text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack \
+             Exchange dumps and source code are, also packed by gzip or zstd",
         ));
     }
     let plain = folder.join(name);

@@ -5,11 +5,11 @@ use crate::data::{self, Prepared, Progress, Split};
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::protocol::{
-    CompressionSummary, Event, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
+    CompressionSummary, DataConfig, Event, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
     TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::tokenizer::Tokenizer;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Longest text that is cut into tokens for looking at, in characters.
@@ -27,12 +27,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         validation: f64,
     ) -> Result<()> {
         let mut config = self.opened()?.config.clone();
-        config.data = self.data_config()?;
+        config.data = DataConfig { mixture: BTreeMap::new(), ..self.data_config()? };
         config.data.validation = validation;
         config.tokenizer = tokenizer;
         let prepared = self.prepare(id, &config)?;
         let project = self.opened()?;
-        config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+        prepared.complete(&mut config);
         project.config = config;
         project.prepared = Some(Arc::new(prepared));
         project.counts = None;

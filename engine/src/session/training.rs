@@ -14,6 +14,7 @@ use crate::protocol::{
     TrainingState,
 };
 use crate::train::{Options, Progress, SampleRequest, Trainer};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::{Duration, Instant};
@@ -125,10 +126,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 config.data = DataConfig {
                     validation: config.data.validation,
                     corpus_bytes: config.data.corpus_bytes,
+                    mixture: BTreeMap::new(),
                     ..self.data_config()?
                 };
                 let prepared = Arc::new(self.prepare(job.id, &config)?);
-                config.model.vocabulary = prepared.tokenizer.vocabulary_size();
+                prepared.complete(&mut config);
                 config.device.clone_from(&self.device.request);
                 config.validate()?;
                 (config, prepared, None)

@@ -3,11 +3,31 @@
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::files::{Files, Input};
-use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use crate::report::Amount;
+use super::lines::{self, Dropped};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Name of the staging file inside the output folder; removed at the end.
+/// Staged documents, inside the output folder until the end.
 const STAGING_FILE: &str = ".staging.jsonl";
+/// Exact copies, likewise, until the ids of their first ones can be told.
+const COPIES_FILE: &str = ".copies.jsonl";
+/// Files of this module.
+pub(super) const FILES: [&str; 2] = [STAGING_FILE, COPIES_FILE];
+
+/// Bytes of memory that stay for each staged document beside the duplicates' keys.
+pub(super) const BYTES_A_DOCUMENT: usize = size_of::<Entry>();
+
+/// A number drawn from an id, the same on every machine: who is held out, who falls to a cap.
+pub(super) fn lot(id: &str) -> u64 {
+    // FNV-1a, then the finaliser of MurmurHash3, whose output has no pattern left in it.
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
 
 /// What memory holds of a staged document: with the duplicates' keys beside it, all that grows with the corpus.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +36,11 @@ pub(super) struct Entry {
     length: u32,
     /// Number of its source.
     pub source: u32,
-    /// Hash of its id, which draws lots: who is held out, who falls to a cap.
+    /// Bytes of its text.
+    pub bytes: u32,
+    /// Words of its text.
+    pub words: u32,
+    /// Its [`lot`].
     pub lot: u64,
 }
 
@@ -36,11 +60,12 @@ impl Writer {
     }
 
     /// Appends a document as its line of JSON.
-    pub(super) fn append(&mut self, line: &[u8], source: u32, lot: u64) -> Result<()> {
+    pub(super) fn append(&mut self, line: &[u8], source: u32, lot: u64, amount: Amount) -> Result<()> {
         let length = u32::try_from(line.len())
             .map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))?;
         self.file.write_all(line).map_err(Error::io(&self.path))?;
-        self.entries.push(Entry { offset: self.offset, length, source, lot });
+        let (bytes, words) = (amount.bytes as u32, amount.words as u32);
+        self.entries.push(Entry { offset: self.offset, length, source, bytes, words, lot });
         self.offset += u64::from(length);
         Ok(())
     }
@@ -108,4 +133,56 @@ impl Staging {
 fn parse(path: &Path, line: &[u8]) -> Result<Document> {
     serde_json::from_slice(line)
         .map_err(|error| Error::bad_file(path, format!("changed while it was in use: {error}")))
+}
+
+/// Exact copies on their way to `dropped.jsonl`, each with the number of its first one.
+pub(super) struct Copies {
+    path: PathBuf,
+    file: BufWriter<Box<dyn Write + Send>>,
+}
+
+impl Copies {
+    pub(super) fn new(files: &dyn Files, folder: &Path) -> Result<Self> {
+        let path = folder.join(COPIES_FILE);
+        let file = files.create(&path).map_err(Error::io(&path))?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 18, file) })
+    }
+
+    pub(super) fn append(&mut self, first: u32, dropped: &Dropped) -> Result<()> {
+        let line = lines::line(&(first, dropped))?;
+        self.file.write_all(&line).map_err(Error::io(&self.path))
+    }
+
+    /// The copies in their order, to be read once.
+    pub(super) fn finish(mut self, files: &dyn Files) -> Result<ReadCopies> {
+        self.file.flush().map_err(Error::io(&self.path))?;
+        drop(self.file);
+        let file = files.open(&self.path).map_err(Error::io(&self.path))?;
+        Ok(ReadCopies { path: self.path, lines: BufReader::new(file) })
+    }
+}
+
+/// Copies that are read again.
+pub(super) struct ReadCopies {
+    path: PathBuf,
+    lines: BufReader<Box<dyn Input>>,
+}
+
+impl ReadCopies {
+    /// The next copy with the number of its first one.
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Dropped)>> {
+        let mut line = String::new();
+        if self.lines.read_line(&mut line).map_err(Error::io(&self.path))? == 0 {
+            return Ok(None);
+        }
+        serde_json::from_str(&line)
+            .map(Some)
+            .map_err(|error| Error::bad_file(&self.path, format!("changed while it was in use: {error}")))
+    }
+
+    /// Removes the file.
+    pub(super) fn remove(self, files: &dyn Files) -> Result<()> {
+        drop(self.lines);
+        files.remove(&self.path).map_err(Error::io(&self.path))
+    }
 }

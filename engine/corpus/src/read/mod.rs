@@ -36,6 +36,11 @@ pub use settings::{Limits, Missing, Settings};
 
 use crate::document::Document;
 
+/// Whether files of this name are of a kind that is read.
+pub fn is_known(name: &str) -> bool {
+    format::named(name).is_ok_and(|named| named.format.is_some())
+}
+
 /// What is wrong with a file or one of its records. It is listed in the report, and the rest goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {

@@ -6,10 +6,15 @@ use crate::data::store::SourceRecord;
 use crate::data::stories;
 use crate::error::Result;
 use glasshouse_protocol::{DataConfig, TokenizerConfig};
+use std::collections::BTreeMap;
 
 /// Where the documents come from.
 pub(super) enum Corpus {
-    Files(Vec<SourceFile>),
+    Files {
+        sources: Vec<SourceFile>,
+        /// Share of training windows by source; empty where windows begin anywhere.
+        mixture: BTreeMap<String, f64>,
+    },
     Stories(u64),
 }
 
@@ -18,22 +23,34 @@ impl Corpus {
         if config.paths.is_empty() {
             Ok(Self::Stories(config.corpus_bytes))
         } else {
-            read::find_sources(&config.paths).map(Self::Files)
+            let sources = read::find_sources(&config.paths)?;
+            let mixture =
+                if config.mixture.is_empty() { read::mixture(&sources)? } else { config.mixture.clone() };
+            Ok(Self::Files { sources, mixture })
+        }
+    }
+
+    pub(super) fn mixture(&self) -> &BTreeMap<String, f64> {
+        static NONE: BTreeMap<String, f64> = BTreeMap::new();
+        match self {
+            Self::Files { mixture, .. } => mixture,
+            Self::Stories(_) => &NONE,
         }
     }
 
     pub(super) fn pieces(&self) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
         match self {
-            Self::Files(sources) => Box::new(read::pieces(sources.clone())),
+            Self::Files { sources, .. } => Box::new(read::pieces(sources.clone())),
             Self::Stories(bytes) => Box::new(
-                stories::up_to(*bytes, CORPUS_SEED).map(|text| Ok(Piece { text, ends_document: true })),
+                stories::up_to(*bytes, CORPUS_SEED)
+                    .map(|text| Ok(Piece { text, ends_document: true, mark: None })),
             ),
         }
     }
 
     pub(super) fn records(&self) -> Vec<SourceRecord> {
         match self {
-            Self::Files(sources) => sources
+            Self::Files { sources, .. } => sources
                 .iter()
                 .map(|source| SourceRecord { path: source.path.display().to_string(), bytes: source.bytes })
                 .collect(),
@@ -50,7 +67,7 @@ impl Corpus {
     /// Everything that decides the tokens. A file counts as unchanged while its length and time of change are.
     pub(super) fn recipe(&self, data: &DataConfig, tokenizer: &TokenizerConfig) -> String {
         let sources: Vec<String> = match self {
-            Self::Files(sources) => sources
+            Self::Files { sources, .. } => sources
                 .iter()
                 .map(|source| {
                     let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
@@ -61,8 +78,12 @@ impl Corpus {
                 vec![format!("stories edition {}, {bytes} bytes, seed {CORPUS_SEED}", stories::EDITION)]
             }
         };
+        let mixture = match self.mixture() {
+            mixture if mixture.is_empty() => String::new(),
+            mixture => format!("; mixture {mixture:?}"),
+        };
         format!(
-            "version {}; {:?}; validation {}; {}",
+            "version {}; {:?}; validation {}; {}{mixture}",
             env!("CARGO_PKG_VERSION"),
             tokenizer,
             data.validation,

@@ -12,6 +12,8 @@ pub(super) struct Part {
 
 /// Divides the text into training and validation.
 ///
+/// A document that a cleaning marked goes where its mark says. Otherwise:
+///
 /// Several documents: the last ones whose characters together come nearest to the share `validation` are held out. A single
 /// document, or a few of such unequal lengths that no number of whole ones comes near the share: the first
 /// `⌊characters × (1 − validation)⌋` characters train, the rest is held out, each encoded by itself, as nanoGPT does.
@@ -42,6 +44,9 @@ impl Division {
         self.characters += characters;
         let document = self.documents;
         self.documents += u64::from(piece.ends_document);
+        if let Some(split) = piece.mark.as_ref().and_then(|mark| mark.split) {
+            return vec![Part { split, piece }];
+        }
         if let Some(train) = self.train_documents {
             let split = if document < train { Split::Train } else { Split::Validation };
             return vec![Part { split, piece }];
@@ -57,10 +62,10 @@ impl Division {
         let mut text = piece.text;
         let rest = text.split_off(at);
         vec![
-            Part { split: Split::Train, piece: Piece { text, ends_document: false } },
+            Part { split: Split::Train, piece: Piece { text, ..Piece::default() } },
             Part {
                 split: Split::Validation,
-                piece: Piece { text: rest, ends_document: piece.ends_document },
+                piece: Piece { text: rest, ends_document: piece.ends_document, mark: None },
             },
         ]
     }

@@ -175,3 +175,55 @@ fn tinyshakespeare_gives_nanogpts_ids() {
     let stored = [all(&prepared.store, Split::Train), all(&prepared.store, Split::Validation)].concat();
     assert_eq!(stored, ids);
 }
+
+#[test]
+fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
+    use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE};
+    let project = tempfile::tempdir().unwrap();
+    let folder = project.path().join("clean");
+    std::fs::create_dir(&folder).unwrap();
+    let mut kept = String::new();
+    for number in 0..40 {
+        let (source, letter) = if number < 30 { ("web", 'w') } else { ("books", 'b') };
+        let split = if number % 10 == 3 { "validation" } else { "train" };
+        let text = letter.to_string().repeat(50);
+        kept += &format!(
+            "{{\"id\": \"{number}\", \"source\": \"{source}\", \"split\": \"{split}\", \"text\": \"{text}\"}}\n"
+        );
+    }
+    std::fs::write(folder.join(KEPT_FILE), kept).unwrap();
+    std::fs::write(folder.join(DROPPED_FILE), "{\"text\": \"dropped\"}\n").unwrap();
+    let mut index = CorpusIndex::new("light", 0.1);
+    index.mixture = [("books".to_owned(), 0.75), ("web".to_owned(), 0.25)].into();
+    std::fs::write(folder.join(CORPUS_FILE), serde_json::to_vec(&index).unwrap()).unwrap();
+
+    let mut config = config(TokenizerKind::Byte, &[&folder]);
+    let (prepared, _) = run(&config, project.path()).unwrap();
+    // A byte a letter, and the end of each document.
+    assert_eq!(prepared.store.len(Split::Train), 36 * 51);
+    assert_eq!(prepared.store.len(Split::Validation), 4 * 51);
+    prepared.complete(&mut config);
+    assert_eq!(config.data.mixture, index.mixture);
+    let batches = Batches::new(&prepared.store, 1, 8, 16).unwrap();
+    let book = prepared.tokenizer.encode("b").unwrap()[0];
+    let (mut books, mut rows) = (0, 0);
+    for step in 0..100 {
+        for row in batches.train(step, 0).unwrap().tokens.chunks(16) {
+            rows += 1;
+            books += usize::from(row.contains(&book));
+        }
+    }
+    // Three quarters begin in books; a few windows of web's end run on into them.
+    assert!((550..680).contains(&books) && rows == 800, "{books} of {rows}");
+
+    // The run's own mixture weighs more than the folder's.
+    config.data.mixture = [("books".to_owned(), 0.0), ("web".to_owned(), 1.0)].into();
+    let (prepared, _) = run(&config, project.path()).unwrap();
+    let batches = Batches::new(&prepared.store, 1, 8, 16).unwrap();
+    let first = batches.train(0, 0).unwrap();
+    assert!(first.tokens.iter().filter(|token| **token == book).count() < 16);
+    config.data.mixture = [("boks".to_owned(), 1.0)].into();
+    let (prepared, _) = run(&config, project.path()).unwrap();
+    let message = Batches::new(&prepared.store, 1, 8, 16).unwrap_err().to_string();
+    assert!(message.contains("did you mean `books`"), "{message}");
+}

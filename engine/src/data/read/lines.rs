@@ -1,4 +1,4 @@
-//! `.jsonl`: one JSON object a line, its field `text` a document.
+//! `.jsonl`: one JSON object a line, a document each.
 
 use super::Piece;
 use crate::error::{Error, Result};
@@ -14,11 +14,30 @@ pub(super) struct Lines<R> {
     path: PathBuf,
     line: u64,
     done: bool,
+    read_line: ReadLine,
+}
+
+/// Reads a line: its document, `None` for one without any text, or what is wrong with the line.
+pub(super) type ReadLine = fn(&str) -> Result<Option<Piece>, String>;
+
+/// A line whose field `text` is the document.
+pub(super) fn read_text(line: &str) -> Result<Option<Piece>, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(line).map_err(|error| format!("is not JSON: {error}"))?;
+    let serde_json::Value::Object(mut fields) = value else {
+        return Err("is not a JSON object with a field `text`".to_owned());
+    };
+    match fields.remove("text") {
+        Some(serde_json::Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(serde_json::Value::String(text)) => Ok(Some(Piece { text, ends_document: true, mark: None })),
+        Some(_) => Err("has a field `text` that is not a string".to_owned()),
+        None => Err("has no field `text`".to_owned()),
+    }
 }
 
 impl<R: Read> Lines<R> {
-    pub(super) fn new(file: R, path: PathBuf) -> Self {
-        Self { file: BufReader::with_capacity(64 << 10, file), path, line: 0, done: false }
+    pub(super) fn new(file: R, path: PathBuf, read_line: ReadLine) -> Self {
+        Self { file: BufReader::with_capacity(64 << 10, file), path, line: 0, done: false, read_line }
     }
 
     fn step(&mut self) -> Result<Option<Piece>> {
@@ -45,19 +64,8 @@ impl<R: Read> Lines<R> {
             if line.is_empty() {
                 continue;
             }
-            let value: serde_json::Value =
-                serde_json::from_str(line).map_err(|error| self.bad(&format!("is not JSON: {error}")))?;
-            let text = match value {
-                serde_json::Value::Object(mut fields) => fields.remove("text"),
-                _ => return Err(self.bad("is not a JSON object with a field `text`")),
-            };
-            match text {
-                Some(serde_json::Value::String(text)) if text.trim().is_empty() => {}
-                Some(serde_json::Value::String(text)) => {
-                    return Ok(Some(Piece { text, ends_document: true }));
-                }
-                Some(_) => return Err(self.bad("has a field `text` that is not a string")),
-                None => return Err(self.bad("has no field `text`")),
+            if let Some(piece) = (self.read_line)(line).map_err(|reason| self.bad(&reason))? {
+                return Ok(Some(piece));
             }
         }
     }

@@ -1,25 +1,41 @@
-//! Documents from files: `.txt` and `.md`, `.jsonl` with a `text` field, and folders of them, read as a stream.
+//! Documents from files: `.txt` and `.md`, `.jsonl` with a `text` field, folders of them, and folders that
+//! `glasshouse data clean` wrote, read as a stream.
 //!
 //! Whatever the size of a file, only a few hundred kilobytes of it are in memory: a long document comes in several
 //! [`Piece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why).
 
+mod cleaned;
 mod lines;
 mod source;
 mod text;
 
+use super::store::Split;
 use crate::error::{Error, Result};
 use crate::platform::files;
-use lines::Lines;
+pub use cleaned::mixture;
+use lines::{Lines, read_text};
 pub use source::{SourceFile, SourceKind, find_sources};
+use std::sync::Arc;
 use text::TextPieces;
 
 /// A document's text, or a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Piece {
     /// The text; empty only as the end of a document whose other pieces are not.
     pub text: String,
     /// Whether the document ends here.
     pub ends_document: bool,
+    /// What a cleaning said of the document.
+    pub mark: Option<Mark>,
+}
+
+/// What a cleaned folder says of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its source, which the mixture weighs.
+    pub source: Arc<str>,
+    /// Whether it is held out, where the cleaning decided that.
+    pub split: Option<Split>,
 }
 
 /// The pieces of all files in their order.
@@ -37,13 +53,13 @@ pub fn pieces(sources: Vec<SourceFile>) -> impl Iterator<Item = Result<Piece>> +
 }
 
 /// Joins pieces to whole documents.
-pub fn documents(pieces: impl Iterator<Item = Result<Piece>>) -> impl Iterator<Item = Result<String>> {
+pub fn documents(pieces: impl Iterator<Item = Result<Piece>>) -> impl Iterator<Item = Result<Piece>> {
     let mut whole = String::new();
     pieces.filter_map(move |piece| match piece {
         Err(error) => Some(Err(error)),
         Ok(piece) => {
             whole.push_str(&piece.text);
-            piece.ends_document.then(|| Ok(std::mem::take(&mut whole)))
+            piece.ends_document.then(|| Ok(Piece { text: std::mem::take(&mut whole), ..piece }))
         }
     })
 }
@@ -55,7 +71,8 @@ fn open(source: SourceFile) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
     };
     let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = match source.kind {
         SourceKind::Text => Box::new(TextPieces::new(file, source.path.clone())),
-        SourceKind::JsonLines => Box::new(Lines::new(file, source.path.clone())),
+        SourceKind::JsonLines => Box::new(Lines::new(file, source.path.clone(), read_text)),
+        SourceKind::Cleaned => Box::new(Lines::new(file, source.path.clone(), cleaned::read_kept)),
     };
     // A file that the user named should hold something; one found in a folder may be empty.
     let mut blank = source.named.then_some(source.path);

@@ -1,5 +1,6 @@
 //! Which files the given paths mean.
 
+use super::cleaned;
 use crate::error::{Error, Result};
 use crate::platform::files;
 use glasshouse_protocol::names;
@@ -17,6 +18,8 @@ pub enum SourceKind {
     Text,
     /// One JSON object a line, with a field `text`: a document each.
     JsonLines,
+    /// The kept documents of a cleaned folder.
+    Cleaned,
 }
 
 /// A file of documents.
@@ -35,7 +38,7 @@ pub struct SourceFile {
 }
 
 /// The files that paths mean: files themselves, and every known file in folders and the folders within, in the order of
-/// their names. Hidden files and links to folders are passed over.
+/// their names. Hidden files and links to folders are passed over. Of a folder that was cleaned, what was kept.
 ///
 /// # Errors
 /// A path that does not exist, a named file of unknown extension, a folder without a usable file.
@@ -44,7 +47,10 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<SourceFile>> {
     for path in paths {
         let path = path.as_ref();
         let metadata = files::metadata(path).map_err(Error::io(path))?;
-        if metadata.is_dir() {
+        if let Some(kept) = metadata.is_dir().then(|| cleaned::kept(path)).transpose()?.flatten() {
+            let metadata = files::metadata(&kept).map_err(Error::io(&kept))?;
+            sources.push(source(kept, SourceKind::Cleaned, &metadata, true));
+        } else if metadata.is_dir() {
             let before = sources.len();
             walk(path, &mut sources)?;
             if sources.len() == before {

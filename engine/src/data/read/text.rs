@@ -92,7 +92,7 @@ impl<R: Read> TextPieces<R> {
                     self.searched = 0;
                     self.at_line_start = false;
                     self.started = true;
-                    return Ok(Some(Piece { text, ends_document: false }));
+                    return Ok(Some(Piece { text, ..Piece::default() }));
                 }
             }
             self.fill()?;
@@ -153,7 +153,7 @@ impl<R: Read> TextPieces<R> {
     /// The document's last piece; none for a document of white space only.
     fn end_document(&mut self, text: String) -> Option<Piece> {
         let started = std::mem::take(&mut self.started);
-        (started || !text.trim().is_empty()).then_some(Piece { text, ends_document: true })
+        (started || !text.trim().is_empty()).then_some(Piece { text, ends_document: true, mark: None })
     }
 
     /// Reads on, and checks what was read.

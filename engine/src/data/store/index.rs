@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::platform::files;
 use crate::storage;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The layout that this version reads and writes.
@@ -13,7 +14,7 @@ pub(super) const FORMAT: u32 = 1;
 const LARGEST_INDEX: u64 = 64 << 20;
 
 /// What a store holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
     /// The layout's version.
@@ -36,6 +37,9 @@ pub struct Index {
     pub characters: u64,
     /// UTF-8 bytes in all of them.
     pub bytes: u64,
+    /// Share of training windows that begin in each source; empty where they begin anywhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mixture: BTreeMap<String, f64>,
     /// The part that trains.
     pub train: SplitRecord,
     /// The part held out.
@@ -60,6 +64,19 @@ pub struct SplitRecord {
     pub bytes: u64,
     /// In their order.
     pub shards: Vec<ShardRecord>,
+    /// Where each source's tokens begin, for documents that know their source; a source whose documents are not all together
+    /// has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stretches: Vec<StretchRecord>,
+}
+
+/// Tokens of one source, up to the next stretch or the end of the split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StretchRecord {
+    /// The source.
+    pub source: String,
+    /// Number of its first token within the split.
+    pub start: u64,
 }
 
 /// One file of tokens.
@@ -102,6 +119,12 @@ impl Index {
                     return Err(format!("the shard name {:?} is not a plain file name", shard.file));
                 }
                 sum = sum.and_then(|sum| sum.checked_add(shard.tokens));
+            }
+            let starts = || split.stretches.iter().map(|stretch| stretch.start);
+            if starts().zip(starts().skip(1)).any(|(one, next)| one >= next)
+                || starts().any(|start| start >= split.tokens.max(1))
+            {
+                return Err("the sources' stretches are out of order".to_owned());
             }
             if sum != Some(split.tokens) {
                 return Err("the shards' tokens do not add up to their split's".to_owned());

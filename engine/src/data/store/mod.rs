@@ -8,7 +8,7 @@ mod writer;
 
 use crate::error::{Error, Result};
 use crate::platform;
-pub use index::{Index, ShardRecord, SourceRecord, SplitRecord};
+pub use index::{Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::path::Path;
 pub use writer::Writer;
 

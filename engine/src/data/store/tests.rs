@@ -1,6 +1,7 @@
 //! Stores written, read back and damaged.
 
 use super::*;
+use std::collections::BTreeMap;
 
 fn index(vocabulary: usize) -> Index {
     Index {
@@ -14,6 +15,7 @@ fn index(vocabulary: usize) -> Index {
         documents: 1,
         characters: 0,
         bytes: 0,
+        mixture: BTreeMap::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     }
@@ -22,9 +24,9 @@ fn index(vocabulary: usize) -> Index {
 fn write(folder: &Path, vocabulary: usize, train: &[u32], validation: &[u32]) -> Index {
     let mut writer = Writer::with_shard_bytes(folder, vocabulary, 64);
     for part in train.chunks(7) {
-        writer.append(Split::Train, part, 1).unwrap();
+        writer.append(Split::Train, None, part, 1).unwrap();
     }
-    writer.append(Split::Validation, validation, 1).unwrap();
+    writer.append(Split::Validation, None, validation, 1).unwrap();
     writer.finish(index(vocabulary)).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Writing of shards.
 
-use super::index::{FORMAT, Index, ShardRecord, SplitRecord};
+use super::index::{FORMAT, Index, ShardRecord, SplitRecord, StretchRecord};
 use super::{INDEX_FILE, Split};
 use crate::error::{Error, Result};
 use crate::platform::files::File;
@@ -22,6 +22,8 @@ pub struct Writer {
 struct SplitWriter {
     name: &'static str,
     record: SplitRecord,
+    /// Appended so far, in closed shards and the open one.
+    tokens: u64,
     open: Option<OpenShard>,
 }
 
@@ -39,7 +41,7 @@ impl Writer {
     }
 
     pub(super) fn with_shard_bytes(folder: &Path, vocabulary: usize, shard_bytes: u64) -> Self {
-        let split = |name| SplitWriter { name, record: SplitRecord::default(), open: None };
+        let split = |name| SplitWriter { name, record: SplitRecord::default(), tokens: 0, open: None };
         Self {
             folder: folder.to_owned(),
             element_bytes: if vocabulary <= 1 << 16 { 2 } else { 4 },
@@ -49,13 +51,27 @@ impl Writer {
         }
     }
 
-    /// Appends tokens to a split; `text_bytes` is the length of the text that they stand for.
-    pub fn append(&mut self, split: Split, tokens: &[u32], text_bytes: u64) -> Result<()> {
+    /// Appends tokens to a split, of a source where one is known; `text_bytes` is the length of the text that they stand
+    /// for.
+    pub fn append(
+        &mut self,
+        split: Split,
+        source: Option<&str>,
+        tokens: &[u32],
+        text_bytes: u64,
+    ) -> Result<()> {
         let writer = match split {
             Split::Train => &mut self.train,
             Split::Validation => &mut self.validation,
         };
         writer.record.bytes += text_bytes;
+        let source = source.filter(|_| !tokens.is_empty());
+        let goes_on = writer.record.stretches.last().map(|stretch| stretch.source.as_str());
+        if let Some(source) = source.filter(|source| goes_on != Some(*source)) {
+            let stretch = StretchRecord { source: source.to_owned(), start: writer.tokens };
+            writer.record.stretches.push(stretch);
+        }
+        writer.tokens += tokens.len() as u64;
         let capacity = (self.shard_bytes / u64::from(self.element_bytes)).max(1);
         let mut rest = tokens;
         while !rest.is_empty() {

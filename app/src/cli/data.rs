@@ -1,0 +1,165 @@
+//! `glasshouse data`: the bench in the terminal.
+
+use super::arguments::{
+    DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments, DataInspectArguments,
+    DataRecipeArguments, DataScriptArguments,
+};
+use super::interrupt;
+use super::output::{bytes, count};
+use super::settings::usage;
+use anyhow::{Context as _, Result};
+use glasshouse_engine::corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
+use glasshouse_engine::corpus::pipeline::{self, Cleaner, Phase};
+use glasshouse_engine::corpus::recipe::Recipe;
+use glasshouse_engine::corpus::report::{self, Report};
+use glasshouse_engine::corpus::{SystemFiles, script};
+use glasshouse_engine::protocol::cleaning::{ComparedDocument, TextFate};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+pub(super) fn data(command: DataCommand) -> Result<()> {
+    match command {
+        DataCommand::Clean(arguments) => clean(&arguments),
+        DataCommand::Inspect(arguments) => inspect(&arguments),
+        DataCommand::Explain(arguments) => explain(&arguments),
+        DataCommand::Compare(arguments) => super::twins::compare(&arguments),
+        DataCommand::Recipe(arguments) => recipe(&arguments),
+        DataCommand::Script(arguments) => write_script(&arguments),
+        DataCommand::Catalogue(arguments) => super::catalogue::list(arguments.json),
+        DataCommand::Fetch(arguments) => super::catalogue::fetch(&arguments),
+    }
+}
+
+/// A recipe that was named; a misspelt name is a mistake in what was typed.
+pub(super) fn named(name: &str) -> Result<Recipe> {
+    Recipe::named(name).map_err(|error| usage(format!("--recipe {name}: {error}")))
+}
+
+fn clean(arguments: &DataCleanArguments) -> Result<()> {
+    let recipe = named(&arguments.recipe)?;
+    let stop = interrupt::flag("stopping; what was cleaned before stays")?;
+    let cleaner = Cleaner::new(&SystemFiles, recipe, &arguments.input, &arguments.out)?;
+    let bar = progress_bar(arguments.json);
+    let mut said = None;
+    let report = cleaner.run(&mut |progress| {
+        if arguments.json && said != Some(progress.phase) {
+            let line = serde_json::json!({ "event": "phase", "phase": progress.phase.name() });
+            say!("{line}").ok();
+        }
+        said = Some(progress.phase);
+        if let Some(bar) = &bar {
+            bar.set_length(progress.total.max(1));
+            bar.set_position(progress.done);
+            let of = match progress.phase {
+                Phase::Reading => format!("{} of {}", bytes(progress.done), bytes(progress.total)),
+                _ => format!("{} of {} documents", count(progress.done as f64), count(progress.total as f64)),
+            };
+            bar.set_message(format!(
+                "{} {of} · {} documents read · {} kept",
+                progress.phase.name(),
+                count(progress.documents as f64),
+                count(progress.kept as f64)
+            ));
+        }
+        !stop.load(Ordering::SeqCst)
+    });
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    let report = report?;
+    let out = arguments.out.display();
+    if arguments.json {
+        let line = serde_json::json!({
+            "event": "done",
+            "documents": report.raw.documents,
+            "kept": report.kept.documents,
+            "dropped": report.dropped(),
+            "bytes": report.raw.bytes,
+            "kept_bytes": report.kept.bytes,
+            "troubles": report.troubles.count,
+            "stages": report.stages.iter().map(|stage| serde_json::json!({
+                "name": stage.about.name,
+                "documents": stage.removed.documents,
+                "words": stage.removed.words,
+                "edited": stage.edited.before.documents,
+            })).collect::<Vec<_>>(),
+        });
+        say!("{line}")?;
+        return Ok(());
+    }
+    say!("{}", report::text::summary(&report))?;
+    say!("\n{out}/{KEPT_FILE}    what was kept")?;
+    say!("{out}/{DROPPED_FILE} what was dropped, and why")?;
+    say!("{out}/{REPORT_PAGE}  the report, to read or print")?;
+    say!("\nTry next:")?;
+    say!("  glasshouse data inspect {out}             the report in the terminal")?;
+    say!("  glasshouse train --data {out} --project my   a model of what was kept")?;
+    Ok(())
+}
+
+/// A bar on a terminal; nothing in a pipe.
+fn progress_bar(json: bool) -> Option<ProgressBar> {
+    (!json && std::io::stderr().is_terminal()).then(|| {
+        let bar = ProgressBar::new(1);
+        if let Ok(style) = ProgressStyle::with_template("{bar:28} {msg}") {
+            bar.set_style(style);
+        }
+        bar
+    })
+}
+
+fn read_report(folder: &Path) -> Result<Report> {
+    let path = folder.join(REPORT_FILE);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{}: no folder of `glasshouse data clean`", path.display()))?;
+    Report::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
+}
+
+fn inspect(arguments: &DataInspectArguments) -> Result<()> {
+    let report = read_report(&arguments.folder)?;
+    if arguments.json {
+        say!("{}", serde_json::to_string(&report)?)?;
+    } else {
+        say!("{}", report::text::summary(&report))?;
+    }
+    Ok(())
+}
+
+fn explain(arguments: &DataExplainArguments) -> Result<()> {
+    let recipe = named(&arguments.recipe)?;
+    let compared = pipeline::compare(&SystemFiles, &recipe, &arguments.input, &arguments.id)?;
+    if arguments.json {
+        say!("{}", serde_json::to_string(&compared)?)?;
+        return Ok(());
+    }
+    say!("{}\n", compared.id)?;
+    for verdict in &compared.verdicts {
+        let off = if verdict.on { "" } else { " (off)" };
+        let reason = if verdict.reason.is_empty() { String::new() } else { format!(": {}", verdict.reason) };
+        say!("  {:<24} {}{off}{reason}", verdict.stage, verdict.verdict)?;
+    }
+    say!("\n{}", difference(&compared))?;
+    Ok(())
+}
+
+/// A text with `[-what was taken away-]` and `{+what was put in+}`.
+fn difference(compared: &ComparedDocument) -> String {
+    let parts = compared.changes.iter().map(|change| match change.fate {
+        TextFate::Same => change.text.clone(),
+        TextFate::Removed => format!("[-{}-]", change.text),
+        TextFate::Added => format!("{{+{}+}}", change.text),
+    });
+    parts.collect()
+}
+
+fn recipe(arguments: &DataRecipeArguments) -> Result<()> {
+    say!("{}", named(&arguments.recipe)?.to_toml()?.trim_end())?;
+    Ok(())
+}
+
+fn write_script(arguments: &DataScriptArguments) -> Result<()> {
+    say!("{}", script::datatrove(&named(&arguments.recipe)?)?.trim_end())?;
+    Ok(())
+}

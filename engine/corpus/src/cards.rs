@@ -1,0 +1,285 @@
+//! A recipe as cards that a person switches and sets, one a stage.
+
+use crate::error::{Error, Result};
+use crate::personal::{Action, Class};
+use crate::pipeline::stage_names;
+use crate::recipe::Recipe;
+use crate::rules::Rule;
+use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
+use glasshouse_protocol::names;
+
+/// A number of the duplicates' settings, read and set by name.
+struct Number {
+    name: &'static str,
+    meaning: &'static str,
+    get: fn(&Recipe) -> f64,
+    set: fn(&mut Recipe, f64),
+}
+
+const NEAR: [Number; 5] = [
+    Number {
+        name: "similarity",
+        meaning: "true Jaccard similarity from which two documents are copies",
+        get: |recipe| recipe.duplicates.near.similarity,
+        set: |recipe, value| recipe.duplicates.near.similarity = value,
+    },
+    Number {
+        name: "shingle_words",
+        meaning: "words in a run that is compared",
+        get: |recipe| f64::from(recipe.duplicates.near.shingle_words),
+        set: |recipe, value| recipe.duplicates.near.shingle_words = value as u32,
+    },
+    Number {
+        name: "permutations",
+        meaning: "MinHash values of a document",
+        get: |recipe| f64::from(recipe.duplicates.near.permutations),
+        set: |recipe, value| recipe.duplicates.near.permutations = value as u32,
+    },
+    Number {
+        name: "bands",
+        meaning: "groups of values; documents that agree in one are compared",
+        get: |recipe| f64::from(recipe.duplicates.near.bands),
+        set: |recipe, value| recipe.duplicates.near.bands = value as u32,
+    },
+    Number {
+        name: "rows",
+        meaning: "values in a group",
+        get: |recipe| f64::from(recipe.duplicates.near.rows),
+        set: |recipe, value| recipe.duplicates.near.rows = value as u32,
+    },
+];
+
+const PARAGRAPHS: [Number; 1] = [Number {
+    name: "minimum_words",
+    meaning: "fewest words of a paragraph that is taken out",
+    get: |recipe| f64::from(recipe.duplicates.paragraphs.minimum_words),
+    set: |recipe, value| recipe.duplicates.paragraphs.minimum_words = value as u32,
+}];
+
+const RECIPE: [Number; 1] = [Number {
+    name: "validation",
+    meaning: "share of each source that is held out",
+    get: |recipe| recipe.validation,
+    set: |recipe, value| recipe.validation = value,
+}];
+
+/// A stage that is no rule.
+struct Other {
+    name: &'static str,
+    group: &'static str,
+    title: &'static str,
+    sentence: &'static str,
+    paper: &'static str,
+    numbers: &'static [Number],
+    is_on: fn(&Recipe) -> bool,
+    switch: fn(&mut Recipe, bool),
+}
+
+const OTHERS: [Other; 5] = [
+    Other {
+        name: stage_names::PERSONAL,
+        group: "Personal data",
+        title: "Personal data",
+        sentence: "Finds addresses, numbers and secrets of people and puts a placeholder in their place.",
+        paper: "",
+        numbers: &[],
+        is_on: |recipe| recipe.personal.enabled,
+        switch: |recipe, on| recipe.personal.enabled = on,
+    },
+    Other {
+        name: stage_names::EXACT,
+        group: "Duplicates",
+        title: "Exact duplicates",
+        sentence: "Keeps the first of documents with the same words: what is read twice is learnt by heart.",
+        paper: "",
+        numbers: &[],
+        is_on: |recipe| recipe.duplicates.exact.enabled,
+        switch: |recipe, on| recipe.duplicates.exact.enabled = on,
+    },
+    Other {
+        name: stage_names::NEAR,
+        group: "Duplicates",
+        title: "Near duplicates",
+        sentence: "Keeps one of documents with nearly the same words, found by MinHash and verified by their true similarity.",
+        paper: "Broder 1997; FineWeb (Penedo et al. 2024)",
+        numbers: &NEAR,
+        is_on: |recipe| recipe.duplicates.near.enabled,
+        switch: |recipe, on| recipe.duplicates.near.enabled = on,
+    },
+    Other {
+        name: stage_names::HELD_OUT,
+        group: "Evaluation",
+        title: "Held-out overlap",
+        sentence: "Takes documents out of training that share long runs of words with those held out for validation.",
+        paper: "GPT-3 (Brown et al. 2020)",
+        numbers: &RECIPE,
+        is_on: |recipe| recipe.contamination.held_out,
+        switch: |recipe, on| recipe.contamination.held_out = on,
+    },
+    Other {
+        name: stage_names::PARAGRAPHS,
+        group: "Duplicates",
+        title: "Repeated paragraphs",
+        sentence: "Takes paragraphs out of a document that an earlier one had: notices, menus, licences.",
+        paper: "CCNet (Wenzek et al. 2020)",
+        numbers: &PARAGRAPHS,
+        is_on: |recipe| recipe.duplicates.paragraphs.enabled,
+        switch: |recipe, on| recipe.duplicates.paragraphs.enabled = on,
+    },
+];
+
+impl Recipe {
+    /// The recipe as cards.
+    ///
+    /// # Errors
+    /// Never for a recipe that was validated.
+    pub fn summary(&self) -> Result<RecipeSummary> {
+        let mut cards: Vec<StageCard> = self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
+        // Rules that the recipe has not stand behind its own, switched off: a card away from being used.
+        let others = Rule::all().into_iter().filter(|rule| !self.rules.iter().any(|own| own.name() == rule.name()));
+        cards.extend(others.map(|rule| rule_card(&rule, false)));
+        cards.extend(OTHERS.iter().map(|other| other.card(self)));
+        let personal = Class::ALL.into_iter().map(|class| PersonalCard {
+            class: key(&class),
+            title: class.name().to_owned(),
+            action: key(&self.personal.action(class)),
+        });
+        Ok(RecipeSummary {
+            name: self.name.clone(),
+            toml: self.to_toml()?,
+            cards,
+            personal: personal.collect(),
+            weights: self.mixture.weights.clone(),
+            temperature: self.mixture.temperature,
+            validation: self.validation,
+        })
+    }
+
+    /// Switches a stage on or off; a rule that the recipe has not is added behind the others.
+    ///
+    /// # Errors
+    /// There is no stage of that name.
+    pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
+        if let Some(other) = OTHERS.iter().find(|other| other.name == stage) {
+            (other.switch)(self, on);
+            return Ok(());
+        }
+        let rule = Rule::named(stage).ok_or_else(|| unknown_stage(stage))?;
+        self.off.retain(|name| name != stage);
+        if !self.rules.iter().any(|own| own.name() == stage) {
+            if !on {
+                return Ok(());
+            }
+            self.rules.push(rule);
+        } else if !on {
+            self.off.push(stage.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Sets a number of a stage.
+    ///
+    /// # Errors
+    /// There is no such stage or number, or the value breaks a rule; the recipe stays as it was.
+    pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
+        let mut changed = self.clone();
+        if let Some(other) = OTHERS.iter().find(|other| other.name == stage) {
+            let number = other.numbers.iter().find(|number| number.name == threshold).ok_or_else(|| {
+                let known = other.numbers.iter().map(|number| number.name);
+                Error::Invalid(format!("{stage}: {}", names::unknown("threshold", threshold, known)))
+            })?;
+            if !value.is_finite() || value < 0.0 {
+                return Err(Error::Invalid(format!("{stage}: {threshold} = {value} must be a number of at least 0")));
+            }
+            (number.set)(&mut changed, value);
+        } else {
+            if !changed.rules.iter().any(|rule| rule.name() == stage) {
+                changed.switch(stage, true)?;
+                changed.off.push(stage.to_owned());
+            }
+            let rule = changed.rules.iter_mut().find(|rule| rule.name() == stage);
+            rule.ok_or_else(|| unknown_stage(stage))?.set_threshold(threshold, value)?;
+        }
+        changed.validate()?;
+        *self = changed;
+        Ok(())
+    }
+
+    /// Sets what is done with a class of personal data.
+    ///
+    /// # Errors
+    /// There is no such class or action.
+    pub fn set_personal(&mut self, class: &str, action: &str) -> Result<()> {
+        let keys: Vec<String> = Class::ALL.iter().map(key).collect();
+        let number = keys.iter().position(|key| key == class);
+        let class = number.and_then(|number| Class::ALL.get(number)).ok_or_else(|| {
+            Error::Invalid(format!("personal: {}", names::unknown("class", class, keys.iter().map(String::as_str))))
+        })?;
+        let action: Action = serde_json::from_value(action.into()).map_err(|_| {
+            let known = ["replace", "mask", "drop", "keep"];
+            Error::Invalid(format!("personal: {}", names::unknown("action", action, known.into_iter())))
+        })?;
+        let personal = &mut self.personal;
+        *match class {
+            Class::Secret => &mut personal.secret,
+            Class::Iban => &mut personal.iban,
+            Class::Card => &mut personal.card,
+            Class::Email => &mut personal.email,
+            Class::IpAddress => &mut personal.ip_address,
+            Class::Phone => &mut personal.phone,
+            Class::Name => &mut personal.name,
+            Class::Identifier => &mut personal.identifier,
+        } = action;
+        Ok(())
+    }
+}
+
+/// What a value is called in recipes.
+fn key(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(key)) => key,
+        _ => String::new(),
+    }
+}
+
+fn unknown_stage(stage: &str) -> Error {
+    let rules = Rule::all();
+    let known = rules.iter().map(Rule::name).chain(OTHERS.iter().map(|other| other.name));
+    Error::Invalid(names::unknown("stage", stage, known))
+}
+
+fn rule_card(rule: &Rule, on: bool) -> StageCard {
+    let threshold = |threshold: &crate::rules::Threshold| Threshold {
+        name: threshold.name.to_owned(),
+        value: threshold.value,
+        meaning: threshold.explanation.to_owned(),
+    };
+    StageCard {
+        name: rule.name().to_owned(),
+        group: "Quality rules".to_owned(),
+        title: rule.title().to_owned(),
+        sentence: rule.explain().to_owned(),
+        paper: rule.paper().to_owned(),
+        on,
+        thresholds: rule.thresholds().iter().map(threshold).collect(),
+    }
+}
+
+impl Other {
+    fn card(&self, recipe: &Recipe) -> StageCard {
+        let threshold = |number: &Number| Threshold {
+            name: number.name.to_owned(),
+            value: (number.get)(recipe),
+            meaning: number.meaning.to_owned(),
+        };
+        StageCard {
+            name: self.name.to_owned(),
+            group: self.group.to_owned(),
+            title: self.title.to_owned(),
+            sentence: self.sentence.to_owned(),
+            paper: self.paper.to_owned(),
+            on: (self.is_on)(recipe),
+            thresholds: self.numbers.iter().map(threshold).collect(),
+        }
+    }
+}

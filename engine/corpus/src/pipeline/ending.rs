@@ -1,0 +1,322 @@
+//! The end of a cleaning: near copies, caps, who is held out, and the second pass that writes.
+
+use super::staging::{ReadCopies, Staging};
+use super::stages::At;
+use super::work::Worker;
+use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
+use crate::document::Document;
+use crate::duplicates::{contamination, near, paragraphs};
+use crate::error::Result;
+use crate::files::Files;
+use crate::report::{Amount, Cluster, Member};
+use crate::rules::Outcome;
+use rayon::prelude::*;
+
+/// Documents written at a time.
+const BATCH: usize = 1024;
+
+pub(super) struct Ending {
+    staging: Staging,
+    copies: ReadCopies,
+    near: near::Index,
+    sources: Sources,
+    /// What is left of the staged documents.
+    alive: Vec<bool>,
+    step: Step,
+}
+
+enum Step {
+    Compare,
+    Divide,
+    Write(Box<Writing>),
+}
+
+/// The second pass.
+struct Writing {
+    /// Documents by source, and in their order within it.
+    order: Vec<u32>,
+    at: usize,
+    /// Which are held out; empty where there are too few to hold whole ones out.
+    held_out: Vec<bool>,
+    /// What held-out documents say, where training documents are held against it.
+    overlap: Option<contamination::Set>,
+    paragraphs: Option<paragraphs::Index>,
+}
+
+impl Ending {
+    pub(super) fn new(staging: Staging, copies: ReadCopies, near: near::Index, sources: Sources) -> Self {
+        let alive = vec![true; staging.entries().len()];
+        Self { staging, copies, near, sources, alive, step: Step::Compare }
+    }
+
+    /// Documents that were staged.
+    pub(super) fn staged(&self) -> u64 {
+        self.alive.len() as u64
+    }
+
+    /// Does the next piece of work; says what it was, how far that is, and of how much.
+    pub(super) fn advance(
+        &mut self,
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<(Phase, u64, u64)> {
+        let staged = self.staged();
+        match std::mem::replace(&mut self.step, Step::Divide) {
+            Step::Compare => {
+                self.exact_copies(worker, folder, recorders)?;
+                self.near_copies(worker, folder, recorders)?;
+                Ok((Phase::Comparing, staged, staged))
+            }
+            Step::Divide => {
+                self.caps(worker, folder, recorders)?;
+                let writing = self.divide(worker)?;
+                let total = writing.order.len() as u64;
+                self.step = Step::Write(Box::new(writing));
+                Ok((Phase::Writing, 0, total))
+            }
+            Step::Write(mut writing) => {
+                let total = writing.order.len();
+                let end = (writing.at + BATCH).min(total);
+                if writing.at == end {
+                    recorders.paragraphs(writing.paragraphs.as_ref());
+                    return Ok((Phase::Done, total as u64, total as u64));
+                }
+                let numbers = writing.order.get(writing.at..end).unwrap_or_default().to_vec();
+                self.write(&mut writing, &numbers, worker, folder, recorders)?;
+                writing.at = end;
+                self.step = Step::Write(writing);
+                Ok((Phase::Writing, end as u64, total as u64))
+            }
+        }
+    }
+
+    /// Removes the files of the first pass.
+    pub(super) fn clear_away(self, files: &dyn Files) -> Result<()> {
+        self.staging.remove(files)?;
+        self.copies.remove(files)
+    }
+
+    /// Tells of exact copies now that the ids of the first ones can be read.
+    fn exact_copies(
+        &mut self,
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<()> {
+        let mut sizes: std::collections::BTreeMap<u32, Vec<Member>> = std::collections::BTreeMap::new();
+        let mut counts: std::collections::BTreeMap<u32, u64> = std::collections::BTreeMap::new();
+        while let Some((first, mut dropped)) = self.copies.next()? {
+            let kept = self.staging.document(first)?;
+            dropped.reason = format!("the same words as {}", kept.id);
+            *counts.entry(first).or_insert(1) += 1;
+            let members = sizes.entry(first).or_default();
+            if members.len() < SHOWN_COPIES {
+                members.push(Member {
+                    id: dropped.id.clone(),
+                    source: dropped.source.clone(),
+                    words: dropped.words,
+                    kept: false,
+                    similarity: Some(1.0),
+                    excerpt: dropped.excerpt.clone(),
+                });
+            }
+            gone(At::Exact, recorders, folder, &dropped)?;
+        }
+        for (first, copies) in sizes {
+            let kept = self.staging.document(first)?;
+            let size = counts.get(&first).copied().unwrap_or(0);
+            recorders.exact.cluster(size, || cluster(&kept, copies, "the first of them", worker));
+        }
+        Ok(())
+    }
+
+    /// Decides near copies and drops them.
+    fn near_copies(
+        &mut self,
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<()> {
+        if !worker.recipe.duplicates.near.enabled {
+            return Ok(());
+        }
+        let (near, staging) = (&self.near, &mut self.staging);
+        let decision = near.decide(&mut |number| Ok(staging.document(number)?.text))?;
+        for copy in &decision.dropped {
+            let kept = staging.document(copy.kept)?.id;
+            let document = staging.document(copy.document)?;
+            let dropped = dropped(stage_names::NEAR, decision.reason(copy, &kept), document, worker);
+            gone(At::Near, recorders, folder, &dropped)?;
+            if let Some(alive) = self.alive.get_mut(copy.document as usize) {
+                *alive = false;
+            }
+        }
+        for group in decision.clusters(near) {
+            let kept = staging.document(group.kept)?;
+            let mut members = Vec::new();
+            for copy in group.copies.iter().take(SHOWN_COPIES) {
+                let document = staging.document(copy.document)?;
+                members.push(Member {
+                    words: Amount::of(&document.text).words,
+                    kept: false,
+                    similarity: Some(copy.similarity),
+                    excerpt: worker.excerpt(&document.text),
+                    id: document.id,
+                    source: document.source,
+                });
+            }
+            let size = group.copies.len() as u64 + 1;
+            recorders.near.cluster(size, || cluster(&kept, members, &group.why, worker));
+        }
+        Ok(())
+    }
+
+    /// Drops by lot what lies above the sources' caps.
+    fn caps(&mut self, worker: &Worker, folder: &mut Folder<'_>, recorders: &mut Recorders) -> Result<()> {
+        let entries = self.staging.entries();
+        let alive = entries.iter().zip(&self.alive).enumerate().filter(|(_, (_, alive))| **alive);
+        let candidates: Vec<_> =
+            alive.map(|(number, (entry, _))| (number as u32, entry.source, u64::from(entry.bytes), entry.lot)).collect();
+        for (number, reason) in worker.recipe.mixture.beyond_caps(&self.sources.names, &candidates) {
+            let document = self.staging.document(number)?;
+            let dropped = dropped(stage_names::CAPS, reason, document, worker);
+            gone(At::Caps, recorders, folder, &dropped)?;
+            if let Some(alive) = self.alive.get_mut(number as usize) {
+                *alive = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Orders what is left by source and draws who is held out.
+    fn divide(&mut self, worker: &Worker) -> Result<Writing> {
+        let entries = self.staging.entries();
+        let mut order: Vec<u32> =
+            (0..entries.len() as u32).filter(|number| self.alive.get(*number as usize) == Some(&true)).collect();
+        let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
+        let lot = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.lot);
+        order.sort_by_key(|number| (source(*number), *number));
+        let mut held_out = vec![false; entries.len()];
+        let mut hold = |number: u32| {
+            if let Some(held) = held_out.get_mut(number as usize) {
+                *held = true;
+            }
+        };
+        let mut by_lot = order.clone();
+        by_lot.sort_by_key(|number| (source(*number), lot(*number), *number));
+        for own in by_lot.chunk_by(|one, other| source(*one) == source(*other)) {
+            let count = (own.len() as f64 * worker.recipe.validation).round() as usize;
+            // Something of every source trains.
+            own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number));
+        }
+        // Few documents in many sources: one of them all the same.
+        if !held_out.contains(&true) && order.len() > 1 && worker.recipe.validation > 0.0 {
+            let first = order.iter().min_by_key(|number| (lot(**number), **number));
+            if let Some(held) = first.and_then(|number| held_out.get_mut(*number as usize)) {
+                *held = true;
+            }
+        }
+        let any = held_out.contains(&true);
+        let overlap = if any && worker.recipe.contamination.held_out {
+            let own: Vec<u32> =
+                order.iter().copied().filter(|number| held_out.get(*number as usize) == Some(&true)).collect();
+            let mut set = contamination::Set::empty(&worker.recipe.contamination);
+            for numbers in own.chunks(BATCH) {
+                for document in self.staging.documents(numbers)? {
+                    set.add(&document.id, &document.text);
+                }
+            }
+            Some(set)
+        } else {
+            None
+        };
+        let settings = &worker.recipe.duplicates.paragraphs;
+        let paragraphs = settings.enabled.then(|| paragraphs::Index::new(settings)).transpose()?;
+        Ok(Writing { order, at: 0, held_out: if any { held_out } else { Vec::new() }, overlap, paragraphs })
+    }
+
+    /// Writes some documents.
+    fn write(
+        &mut self,
+        writing: &mut Writing,
+        numbers: &[u32],
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<()> {
+        let documents = self.staging.documents(numbers)?;
+        let mut passed: Vec<(Document, Option<&'static str>)> = Vec::with_capacity(documents.len());
+        let split = |number: &u32| match writing.held_out.get(*number as usize) {
+            None => None,
+            Some(true) => Some("validation"),
+            Some(false) => Some("train"),
+        };
+        let overlap = writing.overlap.as_ref();
+        let checked: Vec<_> = numbers
+            .par_iter()
+            .zip(documents)
+            .map(|(number, document)| {
+                let split = split(number);
+                let trains = split == Some("train");
+                let found = overlap.filter(|_| trains).and_then(|set| set.check(&document.text));
+                (document, split, found.map(|found| found.to_string()))
+            })
+            .collect();
+        for (mut document, split, overlaps) in checked {
+            let amount = Amount::of(&document.text);
+            if overlaps.is_some() && !worker.drops_overlaps() {
+                recorders.overlaps(At::HeldOut);
+            } else if let Some(reason) = overlaps {
+                gone(At::HeldOut, recorders, folder, &dropped(stage_names::HELD_OUT, reason, document, worker))?;
+                continue;
+            }
+            if let Some(index) = &mut writing.paragraphs {
+                let own = worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
+                match index.filter(&document.text, &own) {
+                    Outcome::Kept => {}
+                    Outcome::Dropped(reason) => {
+                        let reason = reason.to_string();
+                        let dropped = dropped(stage_names::PARAGRAPHS, reason, document, worker);
+                        gone(At::Paragraphs, recorders, folder, &dropped)?;
+                        continue;
+                    }
+                    Outcome::Edited(text) => {
+                        recorders.edited(At::Paragraphs, &document, amount, &text);
+                        document.text = text;
+                    }
+                }
+            }
+            passed.push((document, split));
+        }
+        for (document, _) in &passed {
+            recorders.kept(worker, document);
+        }
+        let lines: Vec<Vec<u8>> =
+            passed.par_iter().map(|(document, split)| lines::kept(document, *split)).collect::<Result<_>>()?;
+        lines.iter().try_for_each(|line| folder.kept(line))
+    }
+}
+
+/// Copies of a group that are looked at.
+const SHOWN_COPIES: usize = 6;
+
+/// A group with the document that stays in front.
+fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
+    members.insert(0, Member {
+        id: kept.id.clone(),
+        source: kept.source.clone(),
+        words: Amount::of(&kept.text).words,
+        kept: true,
+        similarity: None,
+        excerpt: worker.excerpt(&kept.text),
+    });
+    Cluster { size: 0, reason: why.to_owned(), members }
+}
+
+/// The line of a document that goes.
+fn dropped(rule: &str, reason: String, document: Document, worker: &Worker) -> Dropped {
+    let Amount { words, bytes, .. } = Amount::of(&document.text);
+    let excerpt = worker.excerpt(&document.text);
+    Dropped { id: document.id, source: document.source, rule: rule.to_owned(), reason, words, bytes, excerpt }
+}

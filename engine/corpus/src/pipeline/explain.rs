@@ -1,0 +1,176 @@
+//! What a recipe makes of a few documents, without writing anything: for the cards that a person switches, and for the
+//! question why a document was dropped.
+
+use super::stages::{At, Stages};
+use super::work::{Fate, Worker};
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::extract;
+use crate::files::Files;
+use crate::read::{self, Source};
+use crate::recipe::Recipe;
+use crate::report::diff;
+use crate::rules::{Judge, Outcome};
+use glasshouse_protocol::cleaning::{
+    ComparedDocument, JudgedDocument, SampleJudgement, SampleStage, TextChange, TextFate, Verdict,
+};
+use rayon::prelude::*;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// Bytes of a document that are compared.
+const COMPARED: usize = 200_000;
+
+fn sources(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf]) -> Result<Vec<Source>> {
+    let found = read::find(files, inputs, &recipe.reading);
+    if found.sources.is_empty() {
+        let why = found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
+        return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
+    }
+    Ok(found.sources)
+}
+
+fn documents(files: &dyn Files, recipe: &Recipe, source: &Source) -> impl Iterator<Item = Document> {
+    read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0))).filter_map(Result::ok)
+}
+
+/// Judges the first documents of each source, about `count` in all.
+///
+/// # Errors
+/// A recipe that breaks a rule; inputs that hold nothing to read.
+pub fn judge_sample(
+    files: &dyn Files,
+    recipe: &Recipe,
+    inputs: &[PathBuf],
+    count: usize,
+) -> Result<SampleJudgement> {
+    let worker = Worker::new(recipe.clone(), files)?;
+    let sources = sources(files, recipe, inputs)?;
+    let (mut sample, mut left) = (Vec::new(), sources.len());
+    for source in &sources {
+        let share = count.saturating_sub(sample.len()).div_ceil(left.max(1));
+        sample.extend(documents(files, recipe, source).take(share));
+        left -= 1;
+        if sample.len() >= count {
+            break;
+        }
+    }
+    let every = Judge::new(&recipe.rules, files)?;
+    let mut stages = Stages::new(recipe);
+    let mut tally: Vec<SampleStage> =
+        stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
+    let judged: Vec<(JudgedDocument, Vec<At>, Option<At>, Vec<bool>)> = sample
+        .into_par_iter()
+        .map(|document| {
+            let alone = alone(&every, &worker, &document);
+            let worked = worker.work(document)?;
+            let edits = worked.edits.iter().map(|edit| edit.at).collect();
+            let (dropped, at, excerpt) = match worked.fate {
+                Fate::Dropped { at, reason, excerpt, .. } => (Some(reason), Some(at), excerpt),
+                Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
+            };
+            let dropped = dropped.map(|reason| (String::new(), reason));
+            let judged = JudgedDocument { id: worked.id, source: worked.source, dropped, excerpt };
+            Ok((judged, edits, at, alone))
+        })
+        .collect::<Result<_>>()?;
+    let mut result = SampleJudgement { documents: judged.len(), ..SampleJudgement::default() };
+    for (mut document, edits, at, alone) in judged {
+        let mut count = |at: At, what: fn(&mut SampleStage)| {
+            if let Some(stage) = tally.get_mut(stages.place(at)) {
+                what(stage);
+            }
+        };
+        edits.into_iter().for_each(|at| count(at, |stage| stage.edited += 1));
+        for (number, drops) in alone.into_iter().enumerate() {
+            if drops {
+                count(At::Rule(number), |stage| stage.alone += 1);
+            }
+        }
+        if let Some(at) = at {
+            count(at, |stage| stage.dropped += 1);
+        }
+        if let (Some((name, _)), Some(at)) = (&mut document.dropped, at) {
+            *name = stages.at(at).map(|recorder| recorder.name().to_owned()).unwrap_or_default();
+        }
+        result.kept += usize::from(document.dropped.is_none());
+        result.judged.push(document);
+    }
+    result.stages = tally;
+    Ok(result)
+}
+
+/// Which rules of the recipe, on or off, would drop a document by themselves.
+fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
+    let mut document = document.clone();
+    if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair).is_err() {
+        return Vec::new();
+    }
+    every.judge_each(&document).iter().map(Outcome::is_dropped).collect()
+}
+
+/// A document as it was read and extracted beside what the recipe makes of it, and what every rule says of it. Personal data is
+/// masked on both sides.
+///
+/// # Errors
+/// There is no document of that id.
+pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str) -> Result<ComparedDocument> {
+    let worker = Worker::new(recipe.clone(), files)?;
+    let sources = sources(files, recipe, inputs)?;
+    let of_source = |source: &&Source| id == source.name || id.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('#'));
+    let missing = || Error::Refused(format!("there is no document {id:?} in the input"));
+    let named = sources.iter().filter(of_source);
+    let document = named
+        .flat_map(|source| documents(files, recipe, source))
+        .find(|document| document.id == id)
+        // A record may have brought an id of its own.
+        .or_else(|| sources.iter().flat_map(|source| documents(files, recipe, source)).find(|document| document.id == id))
+        .ok_or_else(missing)?;
+    let mut before = document.clone();
+    let mut verdicts = Vec::new();
+    if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair) {
+        verdicts.push(Verdict {
+            stage: super::stage_names::EXTRACTION.to_owned(),
+            verdict: "drops".to_owned(),
+            reason,
+            on: true,
+        });
+    } else {
+        for (rule, outcome) in recipe.rules.iter().zip(Judge::new(&recipe.rules, files)?.judge_each(&before)) {
+            let (verdict, reason) = match outcome {
+                Outcome::Kept => ("keeps", String::new()),
+                Outcome::Edited(_) => ("edits", String::new()),
+                Outcome::Dropped(reason) => ("drops", worker.detector.mask(&reason.to_string())),
+            };
+            verdicts.push(Verdict {
+                stage: rule.name().to_owned(),
+                verdict: verdict.to_owned(),
+                reason,
+                on: recipe.is_on(rule),
+            });
+        }
+    }
+    let after = match worker.work(document)?.fate {
+        Fate::Passed { document, .. } => document.text,
+        Fate::Dropped { .. } => String::new(),
+    };
+    let (before, cut) = beginning(&before.text);
+    let (after, cut_after) = beginning(&after);
+    let before = worker.detector.mask(before);
+    let changes = diff::words(&before, after).into_iter().map(|change| TextChange {
+        fate: match change.fate {
+            diff::Fate::Same => TextFate::Same,
+            diff::Fate::Removed => TextFate::Removed,
+            diff::Fate::Added => TextFate::Added,
+        },
+        text: change.text.to_owned(),
+    });
+    Ok(ComparedDocument { id: id.to_owned(), changes: changes.collect(), verdicts, cut: cut || cut_after })
+}
+
+/// As much of a text as is compared, and whether that is not all.
+fn beginning(text: &str) -> (&str, bool) {
+    let end = text.floor_char_boundary(COMPARED);
+    (text.get(..end).unwrap_or(text), end < text.len())
+}

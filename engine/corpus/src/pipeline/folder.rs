@@ -1,0 +1,124 @@
+//! The output folder: written beside what an earlier cleaning left there, and put in its place at the end.
+
+use super::lines::{self, Dropped};
+use crate::error::{Error, Result};
+use crate::files::{Files, Place};
+use crate::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
+use crate::recipe::Recipe;
+use crate::report::{self, Report};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// What the files are called until they are whole.
+const PARTIAL: &str = ".partial";
+
+pub(super) struct Folder<'a> {
+    files: &'a dyn Files,
+    path: PathBuf,
+    kept: Option<Output>,
+    dropped: Option<Output>,
+}
+
+struct Output {
+    path: PathBuf,
+    file: BufWriter<Box<dyn Write + Send>>,
+}
+
+impl Output {
+    fn new(files: &dyn Files, path: PathBuf) -> Result<Self> {
+        let file = files.create(&path).map_err(Error::io(&path))?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file) })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io(&self.path))
+    }
+
+    fn close(mut self) -> Result<()> {
+        self.file.flush().map_err(Error::io(&self.path))
+    }
+}
+
+impl<'a> Folder<'a> {
+    /// Opens a new or empty folder, or one that holds an earlier cleaning.
+    pub(super) fn open(files: &'a dyn Files, path: &Path) -> Result<Self> {
+        match files.place(path) {
+            Ok(Place::Folder) => {
+                let entries = files.entries(path).map_err(Error::io(path))?;
+                let known = |entry: &PathBuf| {
+                    let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    let whole = name.trim_end_matches(PARTIAL);
+                    let own = [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE];
+                    own.contains(&whole) || name.starts_with('.')
+                };
+                if let Some(other) = entries.iter().find(|entry| !known(entry)) {
+                    return Err(Error::bad_file(
+                        path,
+                        format!("the folder holds {}, which no cleaning wrote; name a new folder", other.display()),
+                    ));
+                }
+            }
+            Ok(_) => return Err(Error::bad_file(path, "a file stands there; name a folder")),
+            Err(_) => files.create_folder(path).map_err(Error::io(path))?,
+        }
+        let partial = |name: &str| path.join(format!("{name}{PARTIAL}"));
+        Ok(Self {
+            files,
+            path: path.to_owned(),
+            kept: Some(Output::new(files, partial(KEPT_FILE))?),
+            dropped: Some(Output::new(files, partial(DROPPED_FILE))?),
+        })
+    }
+
+    /// Writes a dropped document's line.
+    pub(super) fn dropped(&mut self, dropped: &Dropped) -> Result<()> {
+        let line = lines::line(dropped)?;
+        self.dropped.as_mut().map_or(Ok(()), |output| output.write(&line))
+    }
+
+    /// Writes kept documents' lines.
+    pub(super) fn kept(&mut self, lines: &[u8]) -> Result<()> {
+        self.kept.as_mut().map_or(Ok(()), |output| output.write(lines))
+    }
+
+    /// Puts everything in its place. The index comes last: a folder without it is no finished corpus.
+    pub(super) fn finish(&mut self, report: &Report, recipe: &Recipe, index: &CorpusIndex) -> Result<()> {
+        for output in [self.kept.take(), self.dropped.take()].into_iter().flatten() {
+            output.close()?;
+        }
+        let json = |error: serde_json::Error| Error::Refused(format!("the account as JSON: {error}"));
+        self.write(REPORT_FILE, report.to_json().map_err(json)?.as_bytes())?;
+        self.write(REPORT_PAGE, report::html::page(report).as_bytes())?;
+        self.write(RECIPE_FILE, recipe.to_toml()?.as_bytes())?;
+        let mut text = serde_json::to_vec_pretty(index).map_err(json)?;
+        text.push(b'\n');
+        self.write(CORPUS_FILE, &text)?;
+        let place = |name: &str| self.path.join(name);
+        if self.files.place(&place(CORPUS_FILE)).is_ok() {
+            self.files.remove(&place(CORPUS_FILE)).map_err(Error::io(place(CORPUS_FILE)))?;
+        }
+        for name in [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE] {
+            let from = place(&format!("{name}{PARTIAL}"));
+            self.files.rename(&from, &place(name)).map_err(Error::io(&from))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        let mut output = Output::new(self.files, self.path.join(format!("{name}{PARTIAL}")))?;
+        output.write(content)?;
+        output.close()
+    }
+
+    /// Removes what is not finished.
+    pub(super) fn clear_away(mut self) -> Result<()> {
+        drop((self.kept.take(), self.dropped.take()));
+        for entry in self.files.entries(&self.path).map_err(Error::io(&self.path))? {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.ends_with(PARTIAL) || super::staging::FILES.contains(&name.as_str()) {
+                self.files.remove(&entry).map_err(Error::io(&entry))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! The lines of `kept.jsonl` and `dropped.jsonl`.
+
+use crate::document::Document;
+use crate::error::{Error, Result};
+use serde::Serialize;
+
+/// A line of `kept.jsonl`.
+#[derive(Serialize)]
+struct Kept<'a> {
+    id: &'a str,
+    source: &'a str,
+    /// Always there: `null` where it is not known.
+    licence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    genre: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "crate::document::Kind::is_plain")]
+    kind: &'a crate::document::Kind,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The line of a kept document, its line feed included; `split` is `train` or `validation` where whole documents are held out.
+pub(super) fn kept(document: &Document, split: Option<&'static str>) -> Result<Vec<u8>> {
+    line(&Kept {
+        id: &document.id,
+        source: &document.source,
+        licence: document.licence.as_deref(),
+        split,
+        language: document.language.as_deref(),
+        genre: document.genre.as_deref(),
+        date: document.date.as_deref(),
+        address: document.address.as_deref(),
+        title: document.title.as_deref(),
+        kind: &document.kind,
+        text: &document.text,
+        record: document.record.as_ref(),
+    })
+}
+
+/// A line of `dropped.jsonl`.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct Dropped {
+    /// The document's id.
+    pub id: String,
+    /// Its source.
+    pub source: String,
+    /// The stage that dropped it.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// Words that it had then.
+    pub words: u64,
+    /// Bytes of text that it had then.
+    pub bytes: u64,
+    /// Its beginning, personal data masked.
+    pub excerpt: String,
+}
+
+/// A line of JSON.
+pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value)
+        .map_err(|error| Error::Refused(format!("a document that JSON cannot hold: {error}")))?;
+    line.push(b'\n');
+    Ok(line)
+}

@@ -1,0 +1,193 @@
+//! Everything that is counted while a cleaning runs.
+
+use super::Dropped;
+use super::stages::{At, Stages};
+use super::work::{Worked, Worker};
+use crate::balance::Tally;
+use crate::document::Document;
+use crate::duplicates::paragraphs;
+use crate::error::Result;
+use crate::output::{CorpusIndex, SourceIndex};
+use crate::read::Trouble;
+use crate::recipe::Recipe;
+use crate::report::{
+    Amount, DuplicateRecorder, Input, PersonalRecorder, RecipeText, Report, SampleRecorder, TroubleRecorder,
+};
+
+#[derive(Debug)]
+pub(super) struct Recorders {
+    pub stages: Stages,
+    pub inputs: Vec<Input>,
+    pub exact: DuplicateRecorder,
+    pub near: DuplicateRecorder,
+    raw: Amount,
+    kept: Amount,
+    personal: PersonalRecorder,
+    samples: SampleRecorder,
+    troubles: TroubleRecorder,
+    before: Tally,
+    after: Tally,
+    index: CorpusIndex,
+}
+
+impl Recorders {
+    pub(super) fn new(recipe: &Recipe) -> Self {
+        let duplicates = &recipe.duplicates;
+        Self {
+            stages: Stages::new(recipe),
+            inputs: Vec::new(),
+            exact: DuplicateRecorder::new(
+                super::stage_names::EXACT,
+                "Exact duplicates",
+                "a hash of the words, without case, punctuation and white space",
+                Some(crate::duplicates::exact::BYTES_PER_DOCUMENT),
+            ),
+            near: DuplicateRecorder::new(
+                super::stage_names::NEAR,
+                "Near duplicates",
+                &format!(
+                    "MinHash of {} permutations in {} bands of {}, verified by true Jaccard similarity of at least {}",
+                    duplicates.near.permutations,
+                    duplicates.near.bands,
+                    duplicates.near.rows,
+                    duplicates.near.similarity
+                ),
+                Some(duplicates.near.bytes_per_document()),
+            ),
+            raw: Amount::default(),
+            kept: Amount::default(),
+            personal: PersonalRecorder::default(),
+            samples: SampleRecorder::default(),
+            troubles: TroubleRecorder::default(),
+            before: Tally::new(&recipe.balance),
+            after: Tally::new(&recipe.balance),
+            index: CorpusIndex::new(&recipe.name, recipe.validation),
+        }
+    }
+
+    /// Documents read and kept so far.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.raw.documents, self.kept.documents)
+    }
+
+    pub(super) fn trouble(&mut self, trouble: &Trouble) {
+        self.troubles.add(&trouble.place, &trouble.reason);
+    }
+
+    /// A document of the first pass: what was read, mended, edited and found in it.
+    pub(super) fn worked(&mut self, worker: &Worker, worked: &Worked) {
+        self.raw.add(worked.raw);
+        self.before.add(&worked.about, worked.raw.words);
+        let (extracted, repaired) = (&worked.prepared, &worked.prepared.repaired);
+        let counters = [
+            (At::Extraction, "pages_without_main_content", extracted.fallbacks),
+            (At::Repair, "mojibake_characters", repaired.mojibake),
+            (At::Repair, "control_characters", repaired.controls),
+            (At::Repair, "invisible_characters", repaired.invisible),
+            (At::Repair, "line_endings", repaired.line_endings),
+            (At::Repair, "texts_composed", repaired.composed),
+            (At::Repair, "white_space_bytes", repaired.white_space),
+            (At::Repair, "replacement_characters_left", repaired.replacements),
+        ];
+        for (at, name, count) in counters {
+            if let Some(recorder) = self.stages.at(at) {
+                recorder.count(name, count);
+            }
+        }
+        for edit in &worked.edits {
+            let Some(recorder) = self.stages.at(edit.at) else { continue };
+            recorder.edit(&worked.id, &worked.source, edit.before, edit.after, || {
+                let mask = |text: &Option<String>| worker.detector.mask(text.as_deref().unwrap_or_default());
+                (mask(&edit.text), mask(&edit.then))
+            });
+        }
+        if worked.overlaps {
+            self.overlaps(At::Contamination);
+        }
+        for (class, times) in &worked.found {
+            let sample = worked.samples.iter().find(|sample| sample.class == *class);
+            self.personal.find(class.name(), worker.treatment(*class), &worked.id, *times, || {
+                sample.map(|sample| sample.excerpt.clone()).unwrap_or_default()
+            });
+        }
+    }
+
+    /// A document goes.
+    pub(super) fn dropped(&mut self, at: At, dropped: &Dropped) {
+        let amount = Amount { documents: 1, bytes: dropped.bytes, words: dropped.words };
+        if let Some(recorder) = self.stages.at(at) {
+            recorder.drop(&dropped.id, &dropped.source, amount, &dropped.reason, || dropped.excerpt.clone());
+        }
+    }
+
+    /// A document overlaps with what is measured, and stays since the recipe only reports it.
+    pub(super) fn overlaps(&mut self, at: At) {
+        if let Some(recorder) = self.stages.at(at) {
+            recorder.count("overlapping_documents_kept", 1);
+        }
+    }
+
+    /// A document of the second pass was changed.
+    pub(super) fn edited(&mut self, at: At, document: &Document, before: Amount, text: &str) {
+        if let Some(recorder) = self.stages.at(at) {
+            recorder.edit(&document.id, &document.source, before, Amount::of(text), || {
+                (document.text.clone(), text.to_owned())
+            });
+        }
+    }
+
+    /// What repeated paragraphs came to.
+    pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
+        if let (Some(index), Some(recorder)) = (index, self.stages.at(At::Paragraphs)) {
+            recorder.count("paragraphs_removed", index.removed());
+            recorder.count("paragraphs_not_remembered", index.forgotten());
+        }
+    }
+
+    /// A document is kept; they come source by source.
+    pub(super) fn kept(&mut self, worker: &Worker, document: &Document) {
+        let amount = Amount::of(&document.text);
+        self.kept.add(amount);
+        self.after.add(document, amount.words);
+        self.samples.keep(&document.id, &document.source, amount, || worker.excerpt(&document.text));
+        self.index.documents += 1;
+        self.index.bytes += amount.bytes;
+        if self.index.sources.last().is_none_or(|source| source.name != document.source) {
+            self.index.sources.push(SourceIndex {
+                name: document.source.clone(),
+                documents: 0,
+                bytes: 0,
+                licences: Vec::new(),
+            });
+        }
+        if let Some(source) = self.index.sources.last_mut() {
+            source.documents += 1;
+            source.bytes += amount.bytes;
+            if let Some(licence) = document.licence.as_ref().filter(|licence| !source.licences.contains(licence)) {
+                source.licences.push(licence.clone());
+            }
+        }
+    }
+
+    /// The account, and the index of the folder.
+    pub(super) fn finish(mut self, recipe: &Recipe) -> Result<(Report, CorpusIndex)> {
+        let sizes: Vec<(&str, u64)> =
+            self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();
+        self.index.mixture = recipe.mixture.shares(&sizes)?;
+        let tables = Vec::new();
+        let report = Report {
+            recipe: RecipeText { name: recipe.name.clone(), toml: recipe.to_toml()? },
+            inputs: self.inputs,
+            raw: self.raw,
+            kept: self.kept,
+            stages: self.stages.finish(self.raw),
+            personal: self.personal.finish(),
+            duplicates: vec![self.exact.finish(), self.near.finish()],
+            tables,
+            samples: self.samples.finish(),
+            troubles: self.troubles.finish(),
+            ..Report::default()
+        };
+        Ok((report, self.index))
+    }
+}

@@ -1,0 +1,357 @@
+//! Whole cleanings of small folders.
+
+use super::*;
+use crate::files::SystemFiles;
+use crate::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A seeded source of small numbers.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+}
+
+/// Prose of about so many sentences, another one for each seed.
+fn prose(seed: u64, sentences: usize) -> String {
+    let subjects = ["The baker", "A tall woman", "My neighbour", "The old captain", "Every child", "The night guard", "A farmer", "Her brother"];
+    let verbs = ["carried", "painted", "found", "forgot", "mended", "sold", "borrowed", "described"];
+    let objects = ["the wooden chair", "a basket of apples", "that long letter", "the broken clock", "an empty boat", "the garden gate", "a map of the hills", "the blue lantern"];
+    let ends = ["before the rain came", "with the help of a friend", "and nobody asked why", "on the way to the market", "because it was late", "while the music played", "in spite of the cold wind", "as if it were the last of its kind"];
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9) + 11);
+    let mut text = String::new();
+    for number in 0..sentences {
+        let sentence = format!(
+            "{} {} {} {} {}.",
+            subjects[dice.roll(8)],
+            verbs[dice.roll(8)],
+            objects[dice.roll(8)],
+            ends[dice.roll(8)],
+            ["again", "that year", "to be sure", "it seems", "I think", "of course"][dice.roll(6)],
+        );
+        text.push_str(&sentence);
+        text.push(if number % 4 == 3 { '\n' } else { ' ' });
+    }
+    text.trim().to_owned()
+}
+
+fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+fn lines(folder: &Path, name: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn clean(recipe: &Recipe, input: &Path, out: &Path) -> Report {
+    Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], out).unwrap().run(&mut |_| true).unwrap()
+}
+
+fn ids(lines: &[Value]) -> BTreeSet<String> {
+    lines.iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A folder with a little of everything.
+fn mixed(folder: &Path) {
+    write(folder, "pages/one.html", format!(
+        "<html><head><title>Market day</title></head><body><nav><a href=/>Home</a> <a href=/shop>Shop</a></nav>\
+         <article><h1>Market day</h1><p>{}</p><p>{}</p></article><footer>All rights reserved</footer></body></html>",
+        prose(1, 8), prose(2, 8)
+    ));
+    write(folder, "notes/a.txt", prose(3, 20));
+    write(folder, "notes/b.md", format!("# Harbour\n\n{}", prose(4, 20)));
+    let rows: String = (5..9).map(|seed| format!("{},\"{}\"\n", seed, prose(seed, 12).replace('\n', " "))).collect();
+    write(folder, "tables/rows.csv", format!("number,text\n{rows}"));
+    let records: String = (20..60)
+        .map(|seed| serde_json::json!({ "text": prose(seed, 15), "source": "letters", "licence": "CC0-1.0" }).to_string() + "\n")
+        .collect();
+    write(folder, "letters.jsonl", records);
+    write(folder, "broken.jsonl", "{\"text\": \"A line.\"}\nnot json\n");
+    write(folder, "short.txt", "Too short.");
+}
+
+#[test]
+fn a_folder_goes_in_and_a_corpus_comes_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    mixed(&input);
+    let report = clean(&Recipe::published("fineweb").unwrap(), &input, &out);
+    let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
+    assert_eq!(report.raw.documents as usize, kept.len() + dropped.len());
+    assert_eq!(report.kept.documents as usize, kept.len());
+    assert_eq!(report.dropped() as usize, dropped.len());
+    assert_eq!(report.troubles.count, 1, "{:?}", report.troubles);
+    assert!(report.troubles.listed[0].place.ends_with("broken.jsonl#2"), "{:?}", report.troubles);
+    for line in &kept {
+        for field in ["id", "source", "text", "licence"] {
+            assert!(line.get(field).is_some(), "{field} is missing in {line}");
+        }
+    }
+    for line in &dropped {
+        for field in ["id", "source", "rule", "reason", "excerpt"] {
+            assert!(line[field].is_string(), "{field} is missing in {line}");
+        }
+    }
+    let page = kept.iter().find(|line| line["id"] == "pages/one.html").expect("the page is kept");
+    let text = page["text"].as_str().unwrap();
+    assert!(!text.contains("Shop") && !text.contains("rights reserved") && !text.contains('<'), "{text}");
+    assert_eq!(page["title"], "Market day");
+    assert_eq!(kept.iter().filter(|line| line["source"] == "letters").count(), 40);
+    assert!(dropped.iter().any(|line| line["id"] == "short.txt"), "{dropped:?}");
+    // Source by source, each with documents of both splits where it has enough of them.
+    let sources: Vec<&str> = kept.iter().map(|line| line["source"].as_str().unwrap()).collect();
+    let stretches = sources.chunk_by(|one, next| one == next).count();
+    assert_eq!(stretches, sources.iter().collect::<BTreeSet<_>>().len());
+    let held_out = |line: &&Value| line["split"] == "validation";
+    assert_eq!(kept.iter().filter(|line| line["source"] == "letters").filter(held_out).count(), 4);
+    // The account says the same, and the page stands alone.
+    let again = Report::from_json(&std::fs::read_to_string(out.join(REPORT_FILE)).unwrap()).unwrap();
+    assert_eq!(again, report);
+    let html = std::fs::read_to_string(out.join(REPORT_PAGE)).unwrap();
+    assert!(!html.contains("src=\"http") && !html.contains("href=\"http") && !html.contains("url(http"));
+    let index = CorpusIndex::find(&SystemFiles, &out).unwrap().unwrap();
+    assert_eq!(index.documents as usize, kept.len());
+    let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 6, "{left:?}");
+}
+
+#[test]
+fn the_number_of_cores_changes_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    mixed(&input);
+    for seed in 0..200 {
+        // Every tenth is a near copy of the one before.
+        let text = if seed % 10 == 9 { prose(seed - 1, 30) + " One more." } else { prose(seed, 30) };
+        write(&input, &format!("many/{seed:03}.txt"), text);
+    }
+    let mut recipe = Recipe::published("light").unwrap();
+    recipe.duplicates.paragraphs.enabled = true;
+    recipe.duplicates.paragraphs.minimum_words = 15;
+    let mut outputs = Vec::new();
+    for threads in [1, 2, 7] {
+        let out = folder.path().join(format!("out-{threads}"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| clean(&recipe, &input, &out));
+        let read = |name| std::fs::read(out.join(name)).unwrap();
+        outputs.push([KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, CORPUS_FILE].map(read));
+    }
+    assert!(outputs[0][1].len() > 1000, "something is dropped");
+    assert_eq!(outputs[0], outputs[1]);
+    assert_eq!(outputs[0], outputs[2]);
+}
+
+#[test]
+fn what_was_planted_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    let (mut copies, mut near, mut personal, mut noise) = (0, 0, 0, 0);
+    let mut dice = Dice(5);
+    let add = |id: String, text: String| write(&input, &id.replacen('-', "/", 1), text);
+    let mut originals = Vec::new();
+    for seed in 0..400_u64 {
+        let text = prose(1_000 + seed, 25);
+        add(format!("own-{seed:03}.txt"), text.clone());
+        match seed % 8 {
+            1 => {
+                copies += 1;
+                add(format!("same-{seed}.txt"), text.to_uppercase().replace('.', " !"));
+            }
+            3 => {
+                near += 1;
+                // One word in fifty changed: a true similarity of about 0.83 by runs of five words.
+                let words: Vec<String> = text
+                    .split(' ')
+                    .enumerate()
+                    .map(|(at, word)| if at % 50 == 25 { format!("changed{at}") } else { word.to_owned() })
+                    .collect();
+                add(format!("similar-{seed}.txt"), words.join(" "));
+            }
+            5 => {
+                personal += 1;
+                let name = format!("anna.{seed}@example-post.de");
+                add(format!("person-{seed}.txt"), format!("{} Write to {name} for more.", prose(5_000 + seed, 25)));
+                originals.push(name);
+            }
+            7 => {
+                noise += 1;
+                let letters: String = (0..900)
+                    .map(|at| if at % 9 == 8 { ' ' } else { (b'a' + dice.roll(26) as u8) as char })
+                    .collect();
+                add(format!("noise-{seed}.txt"), format!("The of and to be. {letters}. That have with."));
+            }
+            _ => {}
+        }
+    }
+    let report = clean(&Recipe::published("light").unwrap(), &input, &out);
+    let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
+    let by_rule = |rule: &str, prefix: &str| {
+        let hits = dropped.iter().filter(|line| line["rule"] == rule);
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            hits.partition(|line| line["id"].as_str().unwrap().starts_with(prefix));
+        (right.len(), wrong.len())
+    };
+    let (found, wrong) = by_rule(stage_names::EXACT, "same/");
+    assert_eq!((found, wrong), (copies, 0), "exact copies: all found, none beside");
+    let (found, wrong) = by_rule(stage_names::NEAR, "similar/");
+    assert_eq!(wrong, 0, "near copies are verified, so that none is wrong");
+    assert!(found as f64 >= 0.9 * near as f64, "{found} of {near} near copies");
+    let (found, wrong) = by_rule("gibberish", "noise/");
+    assert!(found as f64 >= 0.95 * noise as f64 && wrong <= 2, "{found} of {noise} noise, {wrong} others");
+    // Personal data: replaced everywhere, whether kept or dropped, and in the account.
+    assert_eq!(kept.iter().filter(|line| line["text"].as_str().unwrap().contains("<EMAIL>")).count(), personal);
+    for name in [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE] {
+        let text = std::fs::read_to_string(out.join(name)).unwrap();
+        assert!(originals.iter().all(|original| !text.contains(original)), "{name} holds an address");
+    }
+    let class = report.personal.iter().find(|class| class.found > 0).unwrap();
+    assert_eq!((class.found as usize, class.documents as usize), (personal, personal));
+    // What was not planted stays.
+    let lost = 400 - ids(&kept).iter().filter(|id| id.starts_with("own/")).count();
+    assert!(lost <= 4, "{lost} good documents were dropped");
+}
+
+#[test]
+fn held_out_documents_stay_unseen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    // Each long document holds the first half of another one: too little for a near copy, enough to give its words away.
+    let halves: Vec<String> = (0..60).map(|seed| prose(seed, 14)).collect();
+    for (number, half) in halves.iter().enumerate() {
+        let other = &halves[(number + 1) % halves.len()];
+        write(&input, &format!("d/{number:02}.txt"), format!("{half}\n{}\n{}", prose(900 + number as u64, 30), other));
+    }
+    let mut recipe = Recipe::published("light").unwrap();
+    recipe.validation = 0.2;
+    recipe.contamination.share = 0.1;
+    clean(&recipe, &input, &out);
+    let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
+    assert_eq!(kept.iter().filter(|line| line["split"] == "validation").count(), 12);
+    assert!(dropped.iter().any(|line| line["rule"] == stage_names::HELD_OUT), "{dropped:?}");
+    // Thirteen words in a row of a held-out document stand in no training document.
+    let runs = |text: &str| {
+        let words: Vec<String> = text.split_whitespace().map(|word| word.to_lowercase()).collect();
+        words.windows(13).map(|run| run.join(" ")).collect::<BTreeSet<_>>()
+    };
+    let of = |split: &str| {
+        let own = kept.iter().filter(|line| line["split"] == split);
+        own.map(|line| runs(line["text"].as_str().unwrap())).fold(BTreeSet::new(), |mut all, runs| {
+            all.extend(runs);
+            all
+        })
+    };
+    let (train, held_out) = (of("train"), of("validation"));
+    assert!(train.len() > 1000 && held_out.len() > 100);
+    let shared = train.intersection(&held_out).count();
+    assert!(shared * 50 < held_out.len(), "{shared} of {} runs are shared", held_out.len());
+}
+
+#[test]
+fn an_earlier_cleaning_outlives_one_that_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    mixed(&input);
+    let recipe = Recipe::published("light").unwrap();
+    clean(&recipe, &input, &out);
+    let before: BTreeMap<_, _> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    write(&input, "more.txt", prose(99, 30));
+    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &[input.clone()], &out).unwrap();
+    let error = cleaner.run(&mut |progress| progress.phase == Phase::Reading).unwrap_err().to_string();
+    assert!(error.contains("stopped"), "{error}");
+    let after: BTreeMap<_, _> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    assert_eq!(before, after);
+    let report = clean(&recipe, &input, &out);
+    assert!(report.inputs.iter().any(|input| input.path.contains("more")));
+}
+
+#[test]
+fn folders_and_inputs_that_cannot_be_used_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = Recipe::published("light").unwrap();
+    let input = folder.path().join("in");
+    mixed(&input);
+    let refused = |input: &Path, out: &Path| {
+        Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], out).unwrap_err().to_string()
+    };
+    let own = folder.path().join("own");
+    write(&own, "thesis.txt", "mine");
+    assert!(refused(&input, &own).contains("thesis.txt"));
+    assert!(refused(&input, &own.join("thesis.txt")).contains("a file stands there"));
+    let nowhere = folder.path().join("nowhere");
+    assert!(refused(&nowhere, &folder.path().join("out")).contains("nothing to read"));
+    let message = Recipe::named("finweb").unwrap_err().to_string();
+    assert!(message.contains("did you mean `fineweb`"), "{message}");
+    let message = Recipe::from_toml("[[rules]]\nrule = \"gopher-quality\"\nminimum_word = 3\n").unwrap_err().to_string();
+    assert!(message.contains("minimum_words"), "{message}");
+}
+
+#[test]
+fn every_published_recipe_is_its_own_file() {
+    for name in crate::recipe::NAMES {
+        let recipe = Recipe::published(name).unwrap();
+        assert_eq!(Recipe::from_toml(&recipe.to_toml().unwrap()).unwrap(), recipe, "{name}");
+        let cards = recipe.summary().unwrap().cards;
+        assert!(cards.iter().all(|card| !card.title.is_empty() && !card.sentence.is_empty()));
+        // A card can be switched and set, and the recipe goes on holding.
+        for card in cards {
+            let mut changed = recipe.clone();
+            changed.switch(&card.name, !card.on).unwrap();
+            changed.validate().unwrap();
+            let switched = changed.summary().unwrap().cards;
+            assert_eq!(switched.iter().find(|other| other.name == card.name).map(|card| card.on), Some(!card.on));
+            for threshold in &card.thresholds {
+                changed.set_threshold(&card.name, &threshold.name, threshold.value).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_document_is_explained_and_a_sample_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    mixed(&input);
+    write(&input, "mail.txt", format!("{}\nAsk otto@post.example.org about it.", prose(70, 20)));
+    let mut recipe = Recipe::published("fineweb").unwrap();
+    let compared = compare(&SystemFiles, &recipe, &[input.clone()], "short.txt").unwrap();
+    let words = compared.verdicts.iter().find(|verdict| verdict.stage == "gopher-quality").unwrap();
+    assert_eq!(words.verdict, "drops");
+    assert!(words.reason.contains("at least 50"), "{}", words.reason);
+    let light = Recipe::published("light").unwrap();
+    let mail = compare(&SystemFiles, &light, &[input.clone()], "mail.txt").unwrap();
+    let shown: String = mail.changes.iter().map(|change| change.text.as_str()).collect();
+    assert!(shown.contains("<EMAIL>") && !shown.contains("otto@post"), "{shown}");
+    assert!(compare(&SystemFiles, &recipe, &[input.clone()], "none.txt").is_err());
+
+    let judged = judge_sample(&SystemFiles, &recipe, &[input.clone()], 40).unwrap();
+    assert!(judged.documents >= 40 && judged.documents < 60, "{}", judged.documents);
+    let fate = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {
+        judged.judged.iter().find(|document| document.id == "short.txt").unwrap().dropped.clone()
+    };
+    let (stage, _) = fate(&judged).unwrap();
+    // Off, the rule drops nothing, and still says what it would drop.
+    for rule in recipe.rules.clone() {
+        recipe.switch(rule.name(), false).unwrap();
+    }
+    let lenient = judge_sample(&SystemFiles, &recipe, &[input], 40).unwrap();
+    assert_eq!(fate(&lenient), None);
+    let of = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {
+        judged.stages.iter().find(|own| own.name == stage).map(|own| (own.dropped > 0, own.alone > 0))
+    };
+    assert_eq!((of(&judged), of(&lenient)), (Some((true, true)), Some((false, true))));
+}

@@ -1,0 +1,240 @@
+//! What is done with one document by itself, on any thread: extraction, repair, rules, personal data, and the mark by which
+//! its copies are found.
+
+use super::lines;
+use super::stages::At;
+use crate::document::{Document, Kind};
+use crate::duplicates::{Mark, Marker, contamination};
+use crate::error::Result;
+use crate::extract::{self, Prepared};
+use crate::files::Files;
+use crate::personal::{Action, Class, Counts, Detector, Sample};
+use crate::recipe::Recipe;
+use crate::report::Amount;
+use crate::rules::{self, Judge, Rule};
+
+/// Characters of an excerpt.
+const EXCERPT: usize = 240;
+
+/// A recipe made ready for documents.
+pub(super) struct Worker {
+    pub recipe: Recipe,
+    pub detector: Detector,
+    marker: Marker,
+    contamination: Option<contamination::Set>,
+    /// The rules that are on.
+    judge: Judge,
+    /// Where each of them stands in the recipe.
+    places: Vec<usize>,
+}
+
+/// A document that was worked on.
+#[derive(Debug)]
+pub(super) struct Worked {
+    pub id: String,
+    pub source: String,
+    /// What is known of it, without its text.
+    pub about: Document,
+    /// As it was read.
+    pub raw: Amount,
+    pub prepared: Prepared,
+    /// Stages that changed it, in order, with what it was before each.
+    pub edits: Vec<Edit>,
+    /// Personal data in it.
+    pub found: Counts,
+    pub samples: Vec<Sample>,
+    /// It overlaps with an evaluation set, which is only to be reported.
+    pub overlaps: bool,
+    pub fate: Fate,
+}
+
+/// A change.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub at: At,
+    pub before: Amount,
+    pub after: Amount,
+    /// The text before, where it may be shown.
+    pub text: Option<String>,
+    /// The text after, where it may be shown.
+    pub then: Option<String>,
+}
+
+/// What became of a document.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Dropped {
+        at: At,
+        reason: String,
+        amount: Amount,
+        /// Masked.
+        excerpt: String,
+    },
+    Passed {
+        document: Box<Document>,
+        /// The document as JSON, to be staged.
+        line: Vec<u8>,
+        amount: Amount,
+        mark: Mark,
+    },
+}
+
+impl Worker {
+    /// Reads what the recipe names: lists of words, evaluation sets.
+    pub(super) fn new(recipe: Recipe, files: &dyn Files) -> Result<Self> {
+        recipe.validate()?;
+        let on = || recipe.rules.iter().enumerate().filter(|(_, rule)| recipe.is_on(rule));
+        let rules: Vec<Rule> = on().map(|(_, rule)| rule.clone()).collect();
+        Ok(Self {
+            detector: Detector::new(&recipe.personal, files)?,
+            marker: Marker::new(&recipe.duplicates)?,
+            contamination: contamination::Set::read(&recipe.contamination, files)?,
+            judge: Judge::new(&rules, files)?,
+            places: on().map(|(place, _)| place).collect(),
+            recipe,
+        })
+    }
+
+    /// Works on a document.
+    pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
+        let raw = Amount::of(&document.text);
+        let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
+        let mut worked = Worked {
+            id: document.id.clone(),
+            source: document.source.clone(),
+            about: without_text(&document),
+            raw,
+            prepared: Prepared::default(),
+            edits: Vec::new(),
+            found: Counts::default(),
+            samples: Vec::new(),
+            overlaps: false,
+            fate: Fate::Dropped { at: At::Extraction, reason: String::new(), amount: raw, excerpt: String::new() },
+        };
+        match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair) {
+            Ok(prepared) => worked.prepared = prepared,
+            Err(reason) => return Ok(self.dropped(worked, At::Extraction, reason, raw, &document.text)),
+        }
+        if document.kind.is_marked_up() {
+            document.kind = Kind::Plain;
+        }
+        let mut amount = Amount::of(&document.text);
+        if document.text.trim().is_empty() {
+            return Ok(self.dropped(worked, At::Extraction, "no text is left".to_owned(), raw, ""));
+        }
+        if amount != raw {
+            worked.edits.push(Edit { at, before: raw, after: amount, text: None, then: None });
+        }
+        let judgement = self.judge.judge(&document);
+        let place = |number: usize| At::Rule(self.places.get(number).copied().unwrap_or(number));
+        if let Some(text) = judgement.text {
+            let after = Amount::of(&text);
+            let before = std::mem::replace(&mut document.text, text);
+            if let Some(last) = judgement.edited_by.last() {
+                let (text, then) = (Some(before), Some(document.text.clone()));
+                worked.edits.push(Edit { at: place(*last), before: amount, after, text, then });
+            }
+            amount = after;
+        }
+        if let Some((number, reason)) = judgement.dropped {
+            return Ok(self.dropped(worked, place(number), reason.to_string(), amount, &document.text));
+        }
+        if document.language.is_none() && !matches!(document.kind, Kind::Code(_)) {
+            let language = judgement.language.or_else(|| rules::identify(&document.text));
+            document.language = language.map(|language| language.code.to_owned());
+        }
+        if let Some(overlap) = self.contamination.as_ref().and_then(|set| set.check(&document.text)) {
+            if self.drops_overlaps() {
+                let reason = overlap.to_string();
+                return Ok(self.dropped(worked, At::Contamination, reason, amount, &document.text));
+            }
+            worked.overlaps = true;
+        }
+        if let Some(class) = self.mask(&mut document, &mut worked, &mut amount) {
+            let reason = format!("holds personal data: {}", class.name());
+            return Ok(self.dropped(worked, At::Personal, reason, amount, &document.text));
+        }
+        let mark = self.marker.mark(&document.text);
+        let line = lines::line(&document)?;
+        worked.fate = Fate::Passed { document: Box::new(document), line, amount, mark };
+        Ok(worked)
+    }
+
+    /// Replaces personal data; says for which class the document is to be dropped.
+    fn mask(&self, document: &mut Document, worked: &mut Worked, amount: &mut Amount) -> Option<Class> {
+        if !self.recipe.personal.enabled {
+            return None;
+        }
+        let applied = self.detector.apply(&document.text);
+        worked.found = applied.counts;
+        worked.samples = applied.samples;
+        if applied.dropped.is_some() {
+            return applied.dropped;
+        }
+        if let Some(text) = applied.text {
+            let after = Amount::of(&text);
+            worked.edits.push(Edit { at: At::Personal, before: *amount, after, text: None, then: None });
+            document.text = text;
+            *amount = after;
+        }
+        if let Some(record) = &document.record {
+            let applied = self.detector.apply_record(record);
+            if applied.dropped.is_some() {
+                return applied.dropped;
+            }
+            if let Some(record) = applied.record {
+                document.record = Some(record);
+            }
+        }
+        // A title or an address may hold a name or an account too.
+        for field in [&mut document.title, &mut document.address] {
+            if let Some(text) = field.as_deref().and_then(|text| self.detector.apply(text).text) {
+                *field = Some(text);
+            }
+        }
+        None
+    }
+
+    fn dropped(&self, worked: Worked, at: At, reason: String, amount: Amount, text: &str) -> Worked {
+        let excerpt = self.detector.excerpt(text, EXCERPT);
+        let reason = self.detector.mask(&reason);
+        Worked { fate: Fate::Dropped { at, reason, amount, excerpt }, ..worked }
+    }
+
+    /// Whether documents that overlap with what is measured go.
+    pub(super) fn drops_overlaps(&self) -> bool {
+        self.recipe.contamination.action == contamination::Action::Drop
+    }
+
+    /// What is shown of a text.
+    pub(super) fn excerpt(&self, text: &str) -> String {
+        self.detector.excerpt(text, EXCERPT)
+    }
+
+    /// What is done with a class of personal data, in a word.
+    pub(super) fn treatment(&self, class: Class) -> &'static str {
+        match self.recipe.personal.action(class) {
+            Action::Replace => "replaced",
+            Action::Mask => "masked",
+            Action::Drop => "document dropped",
+            Action::Keep => "kept",
+        }
+    }
+}
+
+/// A document without its text and record.
+fn without_text(document: &Document) -> Document {
+    Document {
+        id: document.id.clone(),
+        source: document.source.clone(),
+        licence: document.licence.clone(),
+        language: document.language.clone(),
+        genre: document.genre.clone(),
+        date: document.date.clone(),
+        address: document.address.clone(),
+        title: document.title.clone(),
+        kind: document.kind.clone(),
+        text: String::new(),
+        record: None,
+    }
+}

@@ -1,0 +1,53 @@
+//! Folders that `glasshouse data clean` wrote: their documents know their source and whether they are held out.
+
+use super::{Mark, Piece, SourceFile, SourceKind};
+use crate::data::store::Split;
+use crate::error::{Error, Result};
+use glasshouse_corpus::output::{CorpusIndex, KEPT_FILE, KeptLine};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The index of a cleaned folder; `None` for any other.
+pub(super) fn index(folder: &Path) -> Result<Option<CorpusIndex>> {
+    CorpusIndex::find(&crate::platform::CorpusFiles, folder).map_err(Error::from)
+}
+
+/// The shares that the cleaned folders among some sources ask for; empty where none does.
+///
+/// # Errors
+/// A folder's index is damaged; a mixture is asked for and not all text comes from that one folder.
+pub fn mixture(sources: &[SourceFile]) -> Result<BTreeMap<String, f64>> {
+    for source in sources.iter().filter(|source| source.kind == SourceKind::Cleaned) {
+        let folder = source.path.parent().unwrap_or(Path::new(""));
+        let Some(index) = index(folder)?.filter(|index| !index.mixture.is_empty()) else { continue };
+        if sources.len() > 1 {
+            let reason = "the folder's mixture weighs its own sources alone; clean the other text with it, or give it alone";
+            return Err(Error::bad_file(folder, reason));
+        }
+        return Ok(index.mixture);
+    }
+    Ok(BTreeMap::new())
+}
+
+/// Whether a folder is a cleaned one: then its kept documents are all that is read of it.
+pub(super) fn kept(folder: &Path) -> Result<Option<std::path::PathBuf>> {
+    Ok(index(folder)?.map(|_| folder.join(KEPT_FILE)))
+}
+
+/// A line of `kept.jsonl`.
+pub(super) fn read_kept(line: &str) -> Result<Option<Piece>, String> {
+    let line: KeptLine =
+        serde_json::from_str(line).map_err(|error| format!("is no kept document: {error}; clean again"))?;
+    if line.text.trim().is_empty() {
+        return Ok(None);
+    }
+    let split = match line.split.as_deref() {
+        None => None,
+        Some("train") => Some(Split::Train),
+        Some("validation") => Some(Split::Validation),
+        Some(other) => return Err(format!("has a split {other:?}, which is neither train nor validation")),
+    };
+    let mark = Mark { source: Arc::from(line.source), split };
+    Ok(Some(Piece { text: line.text, ends_document: true, mark: Some(mark) }))
+}

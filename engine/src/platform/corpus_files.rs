@@ -1,0 +1,50 @@
+//! The browser's files in memory, as the data bench reads and writes files.
+
+use super::files;
+use glasshouse_corpus::Files;
+use glasshouse_corpus::files::{Input, Place};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The files in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CorpusFiles;
+
+impl Files for CorpusFiles {
+    fn place(&self, path: &Path) -> io::Result<Place> {
+        let metadata = files::metadata(path)?;
+        Ok(if metadata.is_dir() { Place::Folder } else { Place::File(metadata.len()) })
+    }
+
+    /// There are no links here.
+    fn is_link(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let entries = files::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+        let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(files::File::open(path)?))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
+        Ok(Box::new(files::File::create(path)?))
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        files::create_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        files::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        files::remove_file(path)
+    }
+}
