@@ -4,12 +4,12 @@ use super::staging::{ReadCopies, Staging};
 use super::stages::At;
 use super::work::Worker;
 use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
-use crate::document::Document;
+use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::error::Result;
 use crate::files::Files;
 use crate::report::{Amount, Cluster, Member};
-use crate::rules::Outcome;
+use crate::rules::{Outcome, Scores, TrigramModel, Trigrams};
 use rayon::prelude::*;
 
 /// Documents written at a time.
@@ -27,8 +27,20 @@ pub(super) struct Ending {
 
 enum Step {
     Compare,
+    /// What is usual is learnt from the documents up to this one.
+    Learn(Box<TrigramModel>, usize),
+    /// How usual each document is.
+    Score(Box<Scoring>),
     Divide,
     Write(Box<Writing>),
+}
+
+/// Documents held against what is usual.
+struct Scoring {
+    model: Trigrams,
+    scores: Scores,
+    /// Bits a character of each document that was scored.
+    bits: Vec<f32>,
 }
 
 /// The second pass.
@@ -66,7 +78,50 @@ impl Ending {
             Step::Compare => {
                 self.exact_copies(worker, folder, recorders)?;
                 self.near_copies(worker, folder, recorders)?;
+                if worker.gibberish().is_some() {
+                    self.step = Step::Learn(Box::default(), 0);
+                }
                 Ok((Phase::Comparing, staged, staged))
+            }
+            Step::Learn(mut model, at) => {
+                let (documents, _, next) = self.alive_from(at)?;
+                let learnt = documents.into_par_iter().fold(TrigramModel::default, |mut model, document| {
+                    model.add(&document.text);
+                    model
+                });
+                model.merge(&learnt.reduce(TrigramModel::default, |mut one, other| {
+                    one.merge(&other);
+                    one
+                }));
+                self.step = if next < self.alive.len() {
+                    Step::Learn(model, next)
+                } else {
+                    Step::Score(Box::new(Scoring { model: model.finish(), scores: Scores::default(), bits: Vec::new() }))
+                };
+                Ok((Phase::Judging, next as u64 / 2, staged))
+            }
+            Step::Score(mut scoring) => {
+                let (documents, numbers, next) = self.alive_from(scoring.bits.len())?;
+                let (model, gathered) = (&scoring.model, documents.par_iter());
+                let scored: Vec<(f64, Scores)> = gathered
+                    .map(|document| {
+                        let mut scores = Scores::default();
+                        (scores.add(&document.text, model), scores)
+                    })
+                    .collect();
+                scoring.bits.resize(next, 0.0);
+                for (number, (bits, scores)) in numbers.iter().zip(&scored) {
+                    scoring.scores.merge(scores);
+                    if let Some(own) = scoring.bits.get_mut(*number as usize) {
+                        *own = *bits as f32;
+                    }
+                }
+                if next < self.alive.len() {
+                    self.step = Step::Score(scoring);
+                } else {
+                    self.unusual(&scoring, worker, folder, recorders)?;
+                }
+                Ok((Phase::Judging, (staged + next as u64) / 2, staged))
             }
             Step::Divide => {
                 self.caps(worker, folder, recorders)?;
@@ -168,6 +223,42 @@ impl Ending {
             }
             let size = group.copies.len() as u64 + 1;
             recorders.near.cluster(size, || cluster(&kept, members, &group.why, worker));
+        }
+        Ok(())
+    }
+
+    /// The next documents that are left, from one on, their numbers, and where to go on.
+    fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
+        let end = (start + BATCH).min(self.alive.len());
+        let numbers: Vec<u32> = (start..end).filter(|at| self.alive.get(*at) == Some(&true)).map(|at| at as u32).collect();
+        Ok((self.staging.documents(&numbers)?, numbers, end))
+    }
+
+    /// Drops what is far from usual.
+    fn unusual(
+        &mut self,
+        scoring: &Scoring,
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<()> {
+        let Some((at, rule)) = worker.gibberish() else { return Ok(()) };
+        let highest = rule.highest(&scoring.scores);
+        let Some(limit) = highest else { return Ok(()) };
+        // A little below, since the bits were rounded: the rule itself decides.
+        let limit = limit as f32 - 0.01;
+        for (number, _) in scoring.bits.iter().enumerate().filter(|(_, bits)| **bits > limit) {
+            let document = self.staging.document(number as u32)?;
+            if self.alive.get(number) != Some(&true) || matches!(document.kind, Kind::Code(_)) {
+                continue;
+            }
+            if let Outcome::Dropped(reason) = rule.judge(&document.text, &scoring.model, highest) {
+                let dropped = dropped(&recorders.stages.name(at), reason.to_string(), document, worker);
+                gone(at, recorders, folder, &dropped)?;
+                if let Some(alive) = self.alive.get_mut(number) {
+                    *alive = false;
+                }
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::files::Files;
 use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
 use crate::report::Amount;
-use crate::rules::{self, Judge, Rule};
+use crate::rules::{self, Gibberish, Judge, Rule};
 
 /// Characters of an excerpt.
 const EXCERPT: usize = 240;
@@ -199,6 +199,12 @@ impl Worker {
         let excerpt = self.detector.excerpt(text, EXCERPT);
         let reason = self.detector.mask(&reason);
         Worked { fate: Fate::Dropped { at, reason, amount, excerpt }, ..worked }
+    }
+
+    /// The rule that needs to know the whole corpus, and its place.
+    pub(super) fn gibberish(&self) -> Option<(At, &Gibberish)> {
+        let (number, rule) = self.judge.gibberish()?;
+        Some((At::Rule(self.places.get(number).copied()?), rule))
     }
 
     /// Whether documents that overlap with what is measured go.
