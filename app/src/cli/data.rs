@@ -40,7 +40,7 @@ pub(super) fn named(name: &str) -> Result<Recipe> {
 fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let recipe = named(&arguments.recipe)?;
     let stop = interrupt::flag("stopping; what was cleaned before stays")?;
-    let cleaner = Cleaner::new(&SystemFiles, recipe, &arguments.input, &arguments.out)?;
+    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out)?;
     let bar = progress_bar(arguments.json);
     let mut said = None;
     let report = cleaner.run(&mut |progress| {
@@ -79,6 +79,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
             "bytes": report.raw.bytes,
             "kept_bytes": report.kept.bytes,
             "troubles": report.troubles.count,
+            "memory_bytes_per_document": pipeline::bytes_per_document(&recipe),
             "stages": report.stages.iter().map(|stage| serde_json::json!({
                 "name": stage.about.name,
                 "documents": stage.removed.documents,

@@ -12,8 +12,20 @@ use crate::report::{Amount, Cluster, Member};
 use crate::rules::{Outcome, Scores, TrigramModel, Trigrams};
 use rayon::prelude::*;
 
-/// Documents written at a time.
+/// Documents read again at a time, and bytes of text.
 const BATCH: usize = 1024;
+const BATCH_BYTES: u64 = 8 << 20;
+
+/// How many documents of these sizes make the next batch: at least one where there is one.
+fn batch(sizes: impl Iterator<Item = u32>) -> usize {
+    let mut sum = 0;
+    let before = |size: &u32| {
+        let fits = sum < BATCH_BYTES;
+        sum += u64::from(*size);
+        fits
+    };
+    sizes.take(BATCH).take_while(before).count()
+}
 
 pub(super) struct Ending {
     staging: Staging,
@@ -102,16 +114,14 @@ impl Ending {
             }
             Step::Score(mut scoring) => {
                 let (documents, numbers, next) = self.alive_from(scoring.bits.len())?;
-                let (model, gathered) = (&scoring.model, documents.par_iter());
-                let scored: Vec<(f64, Scores)> = gathered
-                    .map(|document| {
-                        let mut scores = Scores::default();
-                        (scores.add(&document.text, model), scores)
-                    })
+                let model = &scoring.model;
+                let scored: Vec<(f64, usize)> = documents
+                    .par_iter()
+                    .map(|document| (model.bits_per_character(&document.text), document.text.len()))
                     .collect();
                 scoring.bits.resize(next, 0.0);
-                for (number, (bits, scores)) in numbers.iter().zip(&scored) {
-                    scoring.scores.merge(scores);
+                for (number, (bits, length)) in numbers.iter().zip(&scored) {
+                    scoring.scores.note(*bits, *length);
                     if let Some(own) = scoring.bits.get_mut(*number as usize) {
                         *own = *bits as f32;
                     }
@@ -132,7 +142,10 @@ impl Ending {
             }
             Step::Write(mut writing) => {
                 let total = writing.order.len();
-                let end = (writing.at + BATCH).min(total);
+                let entries = self.staging.entries();
+                let ahead = writing.order.iter().skip(writing.at);
+                let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
+                let end = writing.at + batch(sizes);
                 if writing.at == end {
                     recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
@@ -229,7 +242,7 @@ impl Ending {
 
     /// The next documents that are left, from one on, their numbers, and where to go on.
     fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
-        let end = (start + BATCH).min(self.alive.len());
+        let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.bytes));
         let numbers: Vec<u32> = (start..end).filter(|at| self.alive.get(*at) == Some(&true)).map(|at| at as u32).collect();
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
@@ -313,10 +326,9 @@ impl Ending {
             let own: Vec<u32> =
                 order.iter().copied().filter(|number| held_out.get(*number as usize) == Some(&true)).collect();
             let mut set = contamination::Set::empty(&worker.recipe.contamination);
-            for numbers in own.chunks(BATCH) {
-                for document in self.staging.documents(numbers)? {
-                    set.add(&document.id, &document.text);
-                }
+            for number in own {
+                let document = self.staging.document(number)?;
+                set.add(&document.id, &document.text);
             }
             Some(set)
         } else {

@@ -38,6 +38,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use work::{Fate, Worked, Worker};
 
+/// Bytes of memory that stay for each document that passes the rules, beside the batch at hand: its place on disk, the hash
+/// that finds exact copies and the keys that find near ones. Nothing else grows with the corpus, but for paragraphs and
+/// evaluation sets where the recipe asks for them, whose memory is capped.
+pub fn bytes_per_document(recipe: &Recipe) -> u64 {
+    // Whether it is left and whether it is held out, and its number by source and by lot.
+    let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();
+    staging::BYTES_A_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
+}
+
 /// How far a cleaning is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {

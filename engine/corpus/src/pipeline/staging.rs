@@ -38,8 +38,6 @@ pub(super) struct Entry {
     pub source: u32,
     /// Bytes of its text.
     pub bytes: u32,
-    /// Words of its text.
-    pub words: u32,
     /// Its [`lot`].
     pub lot: u64,
 }
@@ -64,8 +62,8 @@ impl Writer {
         let length = u32::try_from(line.len())
             .map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))?;
         self.file.write_all(line).map_err(Error::io(&self.path))?;
-        let (bytes, words) = (amount.bytes as u32, amount.words as u32);
-        self.entries.push(Entry { offset: self.offset, length, source, bytes, words, lot });
+        let bytes = amount.bytes as u32;
+        self.entries.push(Entry { offset: self.offset, length, source, bytes, lot });
         self.offset += u64::from(length);
         Ok(())
     }
