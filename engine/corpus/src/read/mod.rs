@@ -13,10 +13,12 @@
 
 mod code;
 mod decode;
+mod elements;
 mod fields;
 mod find;
 mod format;
 mod html;
+mod http;
 mod json;
 mod json_lines;
 mod lines;
@@ -25,9 +27,13 @@ mod open;
 mod record;
 mod settings;
 mod shapes;
+mod stack_exchange;
 mod table;
 mod text;
 mod unpack;
+mod warc;
+mod wiki;
+mod xml;
 
 pub use find::{Found, Source, find};
 pub use format::{Format, Packing};

@@ -6,7 +6,7 @@ use super::lines::{fill, whole};
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, unpack};
-use super::{Item, code, decode, html, json, json_lines, table, text};
+use super::{Item, code, decode, html, json, json_lines, table, text, warc, xml};
 use crate::files::Files;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -68,6 +68,9 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
                 Format::Json => Box::new(json::Json::new(context, stream)),
                 Format::JsonLines => Box::new(json_lines::JsonLines::new(context, stream)),
                 Format::Csv | Format::Tsv => Box::new(table::Table::new(context, stream)),
+                Format::Warc => Box::new(warc::Warc::new(context, stream)),
+                Format::Xml => return xml::dump(context, stream),
+                Format::Pdf | Format::Parquet => one(Err(context.trouble(None, "cannot be read yet"))),
                 Format::Text | Format::Markdown | Format::Html => Box::new(text::Text::new(context, stream)),
             }
         }

@@ -50,8 +50,7 @@ impl Table {
         let tabs = context.source.format == Format::Tsv;
         let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
         let delimiter = named.unwrap_or_else(|| if tabs { b'\t' } else { likeliest(head) });
-        // Tables with tabs are written with and without quotes; where quotes tear rows apart they are letters.
-        let quotes = delimiter != b'\t' || even(head, delimiter, true) >= even(head, delimiter, false);
+        let quotes = delimiter != b'\t' || quoted(head, delimiter);
         let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
         Self {
             context,
@@ -267,22 +266,31 @@ fn likeliest(head: &[u8]) -> u8 {
     counts.iter().zip(DELIMITERS).find(|(count, _)| **count == most).map_or(b',', |(_, delimiter)| delimiter)
 }
 
-/// Rows in a file's first bytes that have as many values as the first.
-fn even(head: &[u8], delimiter: u8, quotes: bool) -> usize {
+/// Whether quotes around values are meant: tables with tabs are written with and without. They are letters where rows come out
+/// uneven with them, or hardly any row does.
+fn quoted(head: &[u8], delimiter: u8) -> bool {
+    let (rows, uneven) = rows(head, delimiter, true);
+    let (lines, uneven_lines) = self::rows(head, delimiter, false);
+    (uneven == 0 && rows > 1) || rows - uneven >= lines - uneven_lines
+}
+
+/// Whole rows in a file's first bytes, and those of them that have another number of values than the first.
+fn rows(head: &[u8], delimiter: u8, quotes: bool) -> (usize, usize) {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
     let mut output = vec![0; head.len()];
     let mut ends = vec![0; MOST_COLUMNS];
     let mut rest = head;
     let mut first = None;
-    let mut even = 0;
+    let (mut rows, mut uneven) = (0, 0);
     while !rest.is_empty() {
         let (result, used, _, fields) = reader.read_record(rest, &mut output, &mut ends);
         rest = rest.get(used..).unwrap_or_default();
-        match result {
-            ReadRecordResult::Record => even += usize::from(*first.get_or_insert(fields) == fields),
-            // The last row may go on beyond what was read.
-            _ => break,
+        // The last row may go on beyond what was read.
+        if result != ReadRecordResult::Record {
+            break;
         }
+        rows += 1;
+        uneven += usize::from(*first.get_or_insert(fields) != fields);
     }
-    even
+    (rows, uneven)
 }

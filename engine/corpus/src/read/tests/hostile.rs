@@ -26,6 +26,8 @@ fn lines_without_end_are_named_at_once() {
         ("b.csv", "text\n\""),
         ("a.html", "<p>"),
         ("a.py", "x"),
+        ("a.xml", "<mediawiki><page>"),
+        ("b.xml", "<posts>\n<row "),
     ] {
         let mut make = endless(head, b'a', u64::MAX);
         if name == "a.md" {
