@@ -24,6 +24,7 @@ mod json_lines;
 mod lines;
 mod markdown;
 mod open;
+mod parquet;
 mod record;
 mod settings;
 mod shapes;

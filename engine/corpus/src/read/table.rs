@@ -144,30 +144,15 @@ impl Table {
     /// Takes the columns' names over, and looks for those that hold the text.
     fn begin(&mut self, names: Vec<String>, length: usize, fields: usize) -> Option<Item> {
         let settings = &self.context.settings;
-        let named: Vec<&String> = settings.text_field.iter().chain(&settings.text_fields).collect();
-        if let Some(missing) = named.iter().find(|name| !names.contains(*name)) {
-            let reason = format!(
-                "has no column `{missing}` (its columns are {}); correct read.text_field",
-                list(&names)
-            );
-            return self.end(reason);
-        }
-        if !settings.header && named.is_empty() {
+        if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
             let reason =
                 "has no header, by read.header: name its column of text, as in read.text_field = \"1\"";
             return self.end(reason.to_owned());
         }
-        let shaped = |fields: &[&str]| fields.iter().all(|field| names.iter().any(|name| name == field));
-        let shapes: [&[&str]; 4] =
-            [&["chosen", "rejected"], &["prompt", "completion"], &["instruction", "output"], &["text"]];
-        if named.is_empty() && !shapes.into_iter().any(shaped) {
-            let reason = format!(
-                "has no column `text` (its columns are {}); name the column of text in read.text_field",
-                list(&names)
-            );
+        let first_row_counts = !settings.header;
+        if let Err(reason) = self.context.check_columns(&names) {
             return self.end(reason);
         }
-        let first_row_counts = !settings.header;
         self.header = Some(names);
         if first_row_counts {
             self.number += 1;
@@ -226,24 +211,11 @@ fn names(row: &[u8], ends: &[usize], header: bool) -> Result<Vec<String>, String
     let mut names: Vec<String> = Vec::new();
     for value in values(row, ends) {
         let name = decode::part(value).map_err(|reason| format!("its header {reason}"))?;
-        let name = name.trim().to_owned();
-        if !name.is_empty() && names.contains(&name) {
-            return Err(format!("has two columns named `{name}`; rename one of them"));
-        }
+        let name = name.trim();
         // An index without a name, as pandas writes it.
-        names.push(if name.is_empty() { format!("column {}", names.len() + 1) } else { name });
+        names.push(if name.is_empty() { format!("column {}", names.len() + 1) } else { name.to_owned() });
     }
     Ok(names)
-}
-
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(12)
-        .map(|name| format!("`{}`", name.chars().take(40).collect::<String>()))
-        .collect();
-    let more = names.len().saturating_sub(shown.len());
-    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 /// The delimiter that stands most often in the first line, outside of quotes.

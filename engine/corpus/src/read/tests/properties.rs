@@ -29,6 +29,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<u8>)> {
             )),
         ),
         ("w.xml", dumps::small_wiki().into_bytes()),
+        ("t.parquet", columns::small_parquet()),
         ("Posts.xml", dumps::small_posts().into_bytes()),
     ]
 }
