@@ -39,7 +39,7 @@ impl Part {
             .filter(|text| text.len() < 2 * TAG_BYTES + address.len());
         match known.as_deref().and_then(|text| text.split_once('\n')) {
             Some((from, tag)) if from == address => {
-                part.tag = Some(tag.trim().to_owned()).filter(|tag| !tag.is_empty())
+                part.tag = Some(tag.trim().to_owned()).filter(|tag| !tag.is_empty());
             }
             // It is not known what it is a part of.
             _ => part.restart()?,

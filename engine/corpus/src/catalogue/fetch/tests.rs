@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -181,7 +181,7 @@ fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server,
     let folder = tempfile::tempdir().expect("a folder");
     let mut progress = Vec::new();
     let result = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |step| {
-        progress.push(step)
+        progress.push(step);
     });
     let result = result.map(|path| std::fs::read(path).expect("the file")).map_err(|error| error.to_string());
     let mut left: Vec<String> = std::fs::read_dir(folder.path())
