@@ -112,9 +112,14 @@ impl<T: DataType> Reader<T> {
 
 impl Column {
     /// Reads a column; none where its type is none that a record needs.
-    pub(super) fn new(shape: Shape, descriptor: ColumnDescPtr, pages: Box<dyn PageReader>) -> Option<Self> {
+    pub(super) fn new(
+        shape: Shape,
+        descriptor: ColumnDescPtr,
+        pages: Box<dyn PageReader>,
+        limit: usize,
+    ) -> Option<Self> {
         let kind = descriptor.physical_type();
-        let pages: Box<dyn PageReader> = Box::new(Checked::new(pages, kind));
+        let pages: Box<dyn PageReader> = Box::new(Checked::new(pages, descriptor.clone(), limit));
         let owned = descriptor.clone();
         let values = match kind {
             Type::BYTE_ARRAY => Values::Bytes(Reader::new(owned, pages)),

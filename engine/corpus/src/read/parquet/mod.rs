@@ -2,10 +2,11 @@
 //!
 //! The library that decodes it trusts the numbers in a file: it makes room for what they state and panics where they contradict
 //! each other. So they are checked before it sees them: [`thrift`] walks the metadata, [`chunks`] the heads of pages, [`pages`] what
-//! their content refers to. What still goes wrong in it natively ends as a trouble too.
+//! their content refers to, and [`delta`] decodes what the library would decode without looking. What still goes wrong in it natively ends as a trouble too.
 
 mod chunks;
 mod column;
+mod delta;
 mod pages;
 mod thrift;
 
@@ -134,7 +135,12 @@ impl Parquet {
                 .map_err(|reason| format!("the column `{name}` in row group {} {reason}", self.group))?;
             let descriptor = chunk.column_descr_ptr();
             let pages = guarded(|| self.reader.get_row_group(index)?.get_column_page_reader(*position))?;
-            columns.extend(Column::new(shape.clone(), descriptor, pages));
+            columns.extend(Column::new(
+                shape.clone(),
+                descriptor,
+                pages,
+                self.context.settings.limits.record,
+            ));
         }
         self.columns = columns;
         Ok(())

@@ -11,12 +11,42 @@ use ::parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 fn properties(compression: Compression, version: WriterVersion, dictionary: bool) -> WriterProperties {
+    // Without a dictionary, the second version of the format is written as differences.
     WriterProperties::builder()
         .set_compression(compression)
         .set_writer_version(version)
         .set_dictionary_enabled(dictionary)
-        .set_encoding(::parquet::basic::Encoding::PLAIN)
         .build()
+}
+
+#[test]
+fn differences_of_all_widths_come_back() {
+    let numbers: Vec<i64> =
+        (0..2000_i64).map(|n| n.wrapping_mul(n).wrapping_mul(0x1e37_79b9_7f4a_7c15 >> (n % 64))).collect();
+    let texts: Vec<String> = (0..2000).map(|n| format!("prefix {}{}", n / 100, "x".repeat(n % 37))).collect();
+    for encoding in
+        [::parquet::basic::Encoding::DELTA_BYTE_ARRAY, ::parquet::basic::Encoding::DELTA_LENGTH_BYTE_ARRAY]
+    {
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(false)
+            .set_column_encoding("text".into(), encoding)
+            .set_column_encoding("id".into(), ::parquet::basic::Encoding::DELTA_BINARY_PACKED)
+            .build();
+        let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            strings(group, &texts, None);
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
+            column.close().unwrap();
+        };
+        let schema = "message m { required binary text (UTF8); required int64 id; }";
+        let documents = read("t.parquet", file(schema, properties, &[&group]));
+        assert_eq!(documents.len(), 2000);
+        for (index, document) in documents.iter().enumerate() {
+            assert_eq!(document.text, texts[index]);
+            assert_eq!(document.id, format!("t.parquet#{}:{}", index + 1, numbers[index]));
+        }
+    }
 }
 
 fn strings(
@@ -205,9 +235,14 @@ fn panics(content: &[u8]) -> bool {
 
 #[test]
 fn every_flipped_byte_is_survived_without_a_panic() {
-    for content in
-        [flat(kinds().remove(3)), nested(kinds().remove(2)), nested(kinds().remove(5)), small_parquet()]
-    {
+    for content in [
+        flat(kinds().remove(3)),
+        nested(kinds().remove(2)),
+        nested(kinds().remove(5)),
+        flat(kinds().remove(6)),
+        nested(kinds().remove(2)),
+        small_parquet(),
+    ] {
         for place in 4..content.len() {
             for bits in [0x01, 0x80, 0xff] {
                 let mut broken = content.clone();
