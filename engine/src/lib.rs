@@ -22,5 +22,4 @@ pub mod tokenizer;
 pub mod train;
 
 pub use error::{Error, Result};
-pub use glasshouse_corpus as corpus;
 pub use glasshouse_protocol as protocol;

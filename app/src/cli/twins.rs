@@ -4,7 +4,7 @@ use super::arguments::{DataCompareArguments, EvaluationArgument, TrainArguments}
 use super::settings::{run_config, usage};
 use super::train;
 use anyhow::Result;
-use glasshouse_engine::corpus::{SystemFiles, twins};
+use glasshouse_corpus::{SystemFiles, twins};
 use glasshouse_engine::protocol::RunSummary;
 use std::path::Path;
 

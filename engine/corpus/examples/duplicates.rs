@@ -59,7 +59,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
-    let decision = alike.decide(&mut |document| Ok(documents[staged[document as usize]].1.clone()))?;
+    let decision = alike.decide_in_batches(&mut |batch| {
+        Ok(batch.iter().map(|&document| documents[staged[document as usize]].1.clone()).collect())
+    })?;
     for one in &decision.dropped {
         let (gone, kept) =
             (&documents[staged[one.document as usize]].0, &documents[staged[one.kept as usize]].0);

@@ -184,6 +184,27 @@ fn decide(name: &format::Named, file_name: &str, head: &[u8]) -> Result<(Format,
         _ => None,
     };
     match (&name.format, told) {
+        // A PDF may have bytes before its mark; the other two never.
+        (Some(format @ (Format::Parquet | Format::Warc)), told) if packing == Packing::Plain => {
+            if told.as_ref() != Some(format) {
+                return Err(format!(
+                    "does not start as a file of its ending does ({}); rename or mend it",
+                    if *format == Format::Parquet { "PAR1" } else { "WARC/" }
+                ));
+            }
+            Ok((format.clone(), packing))
+        }
+        (Some(Format::Parquet | Format::Pdf), _) if packing != Packing::Plain => {
+            Err(format!("is packed with {} on top of its own packing; unpack it", packing.name()))
+        }
+        (Some(format), Some(told @ (Format::Parquet | Format::Warc | Format::Pdf))) if *format != told => {
+            let what = match told {
+                Format::Parquet => "Parquet",
+                Format::Warc => "WARC",
+                _ => "PDF",
+            };
+            Err(format!("is {what} by its first bytes, whatever its name; rename it"))
+        }
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),
         (None, None) => Err(unknown(file_name)),
@@ -207,7 +228,7 @@ fn folders_below(named: &Path, path: &Path) -> Vec<String> {
 }
 
 fn mixture(root: Option<Cow<'_, str>>, folders: &[String], format: &Format, stem: &str) -> String {
-    let pages = matches!(format, Format::Html | Format::Markdown | Format::Code(_));
+    let pages = matches!(format, Format::Html | Format::Markdown | Format::Pdf | Format::Code(_));
     let root = root.filter(|_| pages);
     plain(folders.first().map(String::as_str).or(root.as_deref()).unwrap_or(stem))
 }

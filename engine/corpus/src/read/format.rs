@@ -20,8 +20,16 @@ pub enum Format {
     Csv,
     /// A table with tabs between values.
     Tsv,
+    /// Columns in Apache Parquet.
+    Parquet,
     /// Source code in a language of this name.
     Code(String),
+    /// What a crawler got from web servers, or the text of it (WET).
+    Warc,
+    /// A dump of MediaWiki or Stack Exchange; which is told by its root.
+    Xml,
+    /// A PDF, of which the text is taken.
+    Pdf,
 }
 
 /// What a file is packed with.
@@ -69,6 +77,11 @@ const FORMATS: &[(&str, Format)] = &[
     ("csv", Format::Csv),
     ("tsv", Format::Tsv),
     ("tab", Format::Tsv),
+    ("parquet", Format::Parquet),
+    ("warc", Format::Warc),
+    ("wet", Format::Warc),
+    ("xml", Format::Xml),
+    ("pdf", Format::Pdf),
 ];
 
 /// Endings of source code, with the language's name as The Stack and GitHub's linguist spell it, in lower case.
@@ -181,6 +194,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("xls", "a spreadsheet; export it as CSV"),
     ("xlsx", "a spreadsheet; export it as CSV"),
     ("ods", "a spreadsheet; export it as CSV"),
+    ("wat", "the metadata of a crawl without its pages; take its .warc or .wet file"),
     ("mht", "a web archive of a browser; save the page as HTML"),
     ("mhtml", "a web archive of a browser; save the page as HTML"),
     ("ipynb", "a notebook; export it as Markdown"),
@@ -223,7 +237,12 @@ pub(super) fn named(name: &str) -> Result<Named, String> {
     let format = FORMATS.iter().find(|(known, _)| *known == ending).map(|(_, format)| format.clone());
     let language = || LANGUAGES.iter().find(|(known, _)| *known == ending);
     let format = format.or_else(|| language().map(|(_, name)| Format::Code((*name).to_owned())));
-    let stem = if format.is_some() { rest } else { stem };
+    let stem = match &format {
+        // Common Crawl's `.warc.wet.gz`.
+        Some(Format::Warc) => rest.strip_suffix(".warc").unwrap_or(rest),
+        Some(_) => rest,
+        None => stem,
+    };
     Ok(Named { format, packing, stem: stem.to_owned() })
 }
 
@@ -291,6 +310,15 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     }
     if head.get(257..262) == Some(b"ustar") {
         return Some(Signature::Refused("a tar archive; unpack it and name its folder"));
+    }
+    if head.starts_with(b"PAR1") {
+        return Some(Signature::Is(Format::Parquet));
+    }
+    if head.starts_with(b"WARC/") {
+        return Some(Signature::Is(Format::Warc));
+    }
+    if head.starts_with(b"%PDF-") {
+        return Some(Signature::Is(Format::Pdf));
     }
     page(head).then_some(Signature::Is(Format::Html))
 }

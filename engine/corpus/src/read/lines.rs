@@ -74,6 +74,38 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// Passes over so many bytes; how many there were.
+    pub(super) fn skip(&mut self, length: u64) -> io::Result<u64> {
+        let mut left = length;
+        while left > 0 {
+            let chunk = fill(&mut self.stream)?;
+            if chunk.is_empty() {
+                break;
+            }
+            let used = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.stream.consume(used);
+            left -= used as u64;
+        }
+        Ok(length - left)
+    }
+
+    /// Reads so many bytes, or as many as there are. Memory grows with what is read, not with what was asked for.
+    pub(super) fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            let chunk = fill(&mut self.stream)?;
+            if chunk.is_empty() {
+                break;
+            }
+            let used = chunk.len().min(length - bytes.len());
+            bytes.extend_from_slice(chunk.get(..used).unwrap_or_default());
+            self.stream.consume(used);
+        }
+        Ok(bytes)
+    }
+}
+
 /// The bytes at hand, read on where there are none; a read that was interrupted is made again.
 pub(super) fn fill<R: BufRead + ?Sized>(stream: &mut R) -> io::Result<&[u8]> {
     loop {

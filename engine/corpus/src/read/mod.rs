@@ -13,21 +13,28 @@
 
 mod code;
 mod decode;
+mod elements;
 mod fields;
 mod find;
 mod format;
 mod html;
+mod http;
 mod json;
 mod json_lines;
 mod lines;
 mod markdown;
 mod open;
+mod parquet;
 mod record;
 mod settings;
 mod shapes;
+mod stack_exchange;
 mod table;
 mod text;
 mod unpack;
+mod warc;
+mod wiki;
+mod xml;
 
 pub use find::{Found, Source, find};
 pub use format::{Format, Packing};

@@ -3,10 +3,11 @@
 use super::find::Source;
 use super::format::{self, Format, Signature};
 use super::lines::{fill, whole};
+use super::parquet::Parquet;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, unpack};
-use super::{Item, code, decode, html, json, json_lines, table, text};
+use super::{Item, code, decode, html, json, json_lines, table, text, warc, xml};
 use crate::files::Files;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -38,6 +39,12 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
     let source = &context.source;
     let limits = &context.settings.limits;
     let file = files.open(&source.path)?;
+    if source.format == Format::Parquet {
+        return Ok(match Parquet::new(context.clone(), file, counter) {
+            Ok(rows) => Box::new(rows),
+            Err(trouble) => one(Err(trouble)),
+        });
+    }
     let mut stream = unpack(file, source.packing, counter, limits);
     let head = match fill(&mut stream) {
         Ok(head) => head,
@@ -68,7 +75,15 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
                 Format::Json => Box::new(json::Json::new(context, stream)),
                 Format::JsonLines => Box::new(json_lines::JsonLines::new(context, stream)),
                 Format::Csv | Format::Tsv => Box::new(table::Table::new(context, stream)),
-                Format::Text | Format::Markdown | Format::Html => Box::new(text::Text::new(context, stream)),
+                Format::Warc => Box::new(warc::Warc::new(context, stream)),
+                Format::Xml => return xml::dump(context, stream),
+                Format::Pdf => {
+                    one(Err(context.trouble(None, "is a PDF, and text cannot be taken from those yet")))
+                }
+                // Pages and Parquet were opened above.
+                Format::Text | Format::Markdown | Format::Html | Format::Parquet => {
+                    Box::new(text::Text::new(context, stream))
+                }
             }
         }
     })

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 const MISSING: &[&str] = &["NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "#N/A"];
 
 /// Field names in a message; more are counted.
-const NAMES: usize = 8;
+const NAMES: usize = 12;
 
 /// A file being read, and how.
 #[derive(Clone, Debug)]
@@ -152,6 +152,58 @@ impl Context {
         Ok(Some(document))
     }
 
+    /// Whether columns of these names make up records: true where they are conversations, whose columns are all kept.
+    ///
+    /// # Errors
+    /// None of them holds the text, or two have one name.
+    pub(super) fn check_columns(&self, names: &[String]) -> Result<bool, String> {
+        let settings = &self.settings;
+        let list = |names: &[String]| self.list(names.iter().map(String::as_str), names.len());
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort();
+        if let Some([name, _]) = sorted.array_windows().find(|[name, next]| name == next) {
+            return Err(format!("has two columns named `{name}`; rename one of them"));
+        }
+        let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();
+        if named.peek().is_some() {
+            return match named.find(|name| !names.contains(name)) {
+                None => Ok(false),
+                Some(missing) => Err(format!(
+                    "has no column `{missing}` (its columns are {}); correct read.text_field",
+                    list(names)
+                )),
+            };
+        }
+        let has = |name: &str| names.iter().any(|known| known == name);
+        if shapes::fields(has).is_some() {
+            return Ok(true);
+        }
+        if has("text") {
+            return Ok(false);
+        }
+        Err(format!(
+            "has no column `text` (its columns are {}); name the column of text in read.text_field",
+            list(names)
+        ))
+    }
+
+    /// Whether a column of this name is used of a record that is no conversation.
+    pub(super) fn describes(&self, name: &str) -> bool {
+        let settings = &self.settings;
+        let text = settings.text_field.iter().chain(&settings.text_fields).any(|named| named == name);
+        text || name == "text" || DESCRIBING.contains(&name)
+    }
+
+    /// The first of some names, for a message.
+    fn list<'name>(&self, names: impl Iterator<Item = &'name str>, count: usize) -> String {
+        let shown: Vec<String> = names
+            .take(NAMES)
+            .map(|name| format!("`{}`", name.chars().take(40).collect::<String>()))
+            .collect();
+        let more = count.saturating_sub(shown.len());
+        shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    }
+
     /// Takes a field's text out of a record.
     fn field(
         &self,
@@ -181,22 +233,33 @@ impl Context {
     }
 
     fn without(&self, record: &Map<String, Value>, name: &str) -> String {
-        let names: Vec<String> = record
-            .keys()
-            .take(NAMES)
-            .map(|key| format!("`{}`", key.chars().take(40).collect::<String>()))
-            .collect();
-        let more = record.len().saturating_sub(NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        if names.is_empty() {
+        if record.is_empty() {
             return format!("has no field `{name}`: it is empty");
         }
-        format!(
-            "has no field `{name}` (it has {}{more}); name the field in read.text_field",
-            names.join(", ")
-        )
+        let names = self.list(record.keys().map(String::as_str), record.len());
+        format!("has no field `{name}` (it has {names}); name the field in read.text_field")
     }
 }
+
+/// Fields in which records describe themselves, as [`describe`] reads them.
+const DESCRIBING: &[&str] = &[
+    "source",
+    "genre",
+    "id",
+    "licence",
+    "license",
+    "language",
+    "lang",
+    "date",
+    "created",
+    "timestamp",
+    "title",
+    "url",
+    "uri",
+    "address",
+    "metadata",
+    "meta",
+];
 
 /// The value of the first of these fields that holds a short text or a number, also inside `metadata` or `meta`.
 fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {

@@ -12,20 +12,11 @@ use serde_json::{Map, Value};
 /// | TRL prompt and completion | `prompt` and `completion`; text or messages |
 /// | Alpaca | `instruction` and `output`, with or without `input` |
 pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<String, String>> {
-    let has = |name: &str| record.get(name).is_some_and(|value| !value.is_null());
-    let fields: &[&str] = if record.get("messages").is_some_and(Value::is_array) {
-        &["messages"]
-    } else if record.get("conversations").is_some_and(Value::is_array) {
-        &["conversations"]
-    } else if has("chosen") && has("rejected") {
-        &["prompt", "chosen", "rejected"]
-    } else if has("prompt") && has("completion") {
-        &["prompt", "completion"]
-    } else if has("instruction") && has("output") {
-        &["instruction", "input", "output"]
-    } else {
-        return None;
-    };
+    let fields = fields(|name| match record.get(name) {
+        None | Some(Value::Null) => false,
+        // Fields of these names that hold something else are no conversation.
+        Some(value) => value.is_array() || !matches!(name, "messages" | "conversations"),
+    })?;
     let mut text = String::new();
     for field in fields {
         if let Some(value) = record.get(*field)
@@ -35,6 +26,23 @@ pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<Str
         }
     }
     Some(Ok(text))
+}
+
+/// The fields of a shape whose text is joined, where a record has the fields by which it is known.
+pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<&'static [&'static str]> {
+    if has("messages") {
+        Some(&["messages"])
+    } else if has("conversations") {
+        Some(&["conversations"])
+    } else if has("chosen") && has("rejected") {
+        Some(&["prompt", "chosen", "rejected"])
+    } else if has("prompt") && has("completion") {
+        Some(&["prompt", "completion"])
+    } else if has("instruction") && has("output") {
+        Some(&["instruction", "input", "output"])
+    } else {
+        None
+    }
 }
 
 /// Adds a field: a text, or a list of turns.

@@ -50,8 +50,7 @@ impl Table {
         let tabs = context.source.format == Format::Tsv;
         let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
         let delimiter = named.unwrap_or_else(|| if tabs { b'\t' } else { likeliest(head) });
-        // Tables with tabs are written with and without quotes; where quotes tear rows apart they are letters.
-        let quotes = delimiter != b'\t' || even(head, delimiter, true) >= even(head, delimiter, false);
+        let quotes = delimiter != b'\t' || quoted(head, delimiter);
         let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
         Self {
             context,
@@ -145,30 +144,15 @@ impl Table {
     /// Takes the columns' names over, and looks for those that hold the text.
     fn begin(&mut self, names: Vec<String>, length: usize, fields: usize) -> Option<Item> {
         let settings = &self.context.settings;
-        let named: Vec<&String> = settings.text_field.iter().chain(&settings.text_fields).collect();
-        if let Some(missing) = named.iter().find(|name| !names.contains(*name)) {
-            let reason = format!(
-                "has no column `{missing}` (its columns are {}); correct read.text_field",
-                list(&names)
-            );
-            return self.end(reason);
-        }
-        if !settings.header && named.is_empty() {
+        if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
             let reason =
                 "has no header, by read.header: name its column of text, as in read.text_field = \"1\"";
             return self.end(reason.to_owned());
         }
-        let shaped = |fields: &[&str]| fields.iter().all(|field| names.iter().any(|name| name == field));
-        let shapes: [&[&str]; 4] =
-            [&["chosen", "rejected"], &["prompt", "completion"], &["instruction", "output"], &["text"]];
-        if named.is_empty() && !shapes.into_iter().any(shaped) {
-            let reason = format!(
-                "has no column `text` (its columns are {}); name the column of text in read.text_field",
-                list(&names)
-            );
+        let first_row_counts = !settings.header;
+        if let Err(reason) = self.context.check_columns(&names) {
             return self.end(reason);
         }
-        let first_row_counts = !settings.header;
         self.header = Some(names);
         if first_row_counts {
             self.number += 1;
@@ -227,24 +211,11 @@ fn names(row: &[u8], ends: &[usize], header: bool) -> Result<Vec<String>, String
     let mut names: Vec<String> = Vec::new();
     for value in values(row, ends) {
         let name = decode::part(value).map_err(|reason| format!("its header {reason}"))?;
-        let name = name.trim().to_owned();
-        if !name.is_empty() && names.contains(&name) {
-            return Err(format!("has two columns named `{name}`; rename one of them"));
-        }
+        let name = name.trim();
         // An index without a name, as pandas writes it.
-        names.push(if name.is_empty() { format!("column {}", names.len() + 1) } else { name });
+        names.push(if name.is_empty() { format!("column {}", names.len() + 1) } else { name.to_owned() });
     }
     Ok(names)
-}
-
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(12)
-        .map(|name| format!("`{}`", name.chars().take(40).collect::<String>()))
-        .collect();
-    let more = names.len().saturating_sub(shown.len());
-    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 /// The delimiter that stands most often in the first line, outside of quotes.
@@ -267,22 +238,31 @@ fn likeliest(head: &[u8]) -> u8 {
     counts.iter().zip(DELIMITERS).find(|(count, _)| **count == most).map_or(b',', |(_, delimiter)| delimiter)
 }
 
-/// Rows in a file's first bytes that have as many values as the first.
-fn even(head: &[u8], delimiter: u8, quotes: bool) -> usize {
+/// Whether quotes around values are meant: tables with tabs are written with and without. They are letters where rows come out
+/// uneven with them, or hardly any row does.
+fn quoted(head: &[u8], delimiter: u8) -> bool {
+    let (rows, uneven) = rows(head, delimiter, true);
+    let (lines, uneven_lines) = self::rows(head, delimiter, false);
+    (uneven == 0 && rows > 1) || rows - uneven >= lines - uneven_lines
+}
+
+/// Whole rows in a file's first bytes, and those of them that have another number of values than the first.
+fn rows(head: &[u8], delimiter: u8, quotes: bool) -> (usize, usize) {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
     let mut output = vec![0; head.len()];
     let mut ends = vec![0; MOST_COLUMNS];
     let mut rest = head;
     let mut first = None;
-    let mut even = 0;
+    let (mut rows, mut uneven) = (0, 0);
     while !rest.is_empty() {
         let (result, used, _, fields) = reader.read_record(rest, &mut output, &mut ends);
         rest = rest.get(used..).unwrap_or_default();
-        match result {
-            ReadRecordResult::Record => even += usize::from(*first.get_or_insert(fields) == fields),
-            // The last row may go on beyond what was read.
-            _ => break,
+        // The last row may go on beyond what was read.
+        if result != ReadRecordResult::Record {
+            break;
         }
+        rows += 1;
+        uneven += usize::from(*first.get_or_insert(fields) != fields);
     }
-    even
+    (rows, uneven)
 }

@@ -115,14 +115,15 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// The frames of a Zstandard file, one after another. The decoder is in Rust alone, so that a browser reads such files too.
-struct Zstandard<R> {
+pub(super) struct Zstandard<R> {
     file: R,
     decoder: FrameDecoder,
     inside: bool,
 }
 
 impl<R: BufRead> Zstandard<R> {
-    fn new(file: R) -> Self {
+    /// Reads a file's frames.
+    pub(super) fn new(file: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(ZSTANDARD_WINDOW);
         Self { file, decoder, inside: false }

@@ -385,7 +385,7 @@ fn near_copies() -> Duplicates {
                         source: WEB.to_owned(),
                         words: 520 - member * 3,
                         kept: member == 0,
-                        similarity: (member > 0).then(|| 1.0 - 0.02 * member as f64),
+                        similarity: (member > 0).then_some(1.0 - 0.02 * member as f64),
                         excerpt: match member {
                             0 | 2 => "A boiled egg wants four minutes, no more. Put it into water that boils already, and take the clock into your hand …",
                             _ => "A boiled egg wants four minutes. Put it into water that boils already, and take your clock into your hand …",

@@ -129,7 +129,7 @@ impl<'text> Changes<'text> {
                     match list.last_mut() {
                         Some((_, last)) => last.end += step,
                         None if fate == Fate::Removed => {
-                            list.push((Fate::Same, range.start..range.start + step))
+                            list.push((Fate::Same, range.start..range.start + step));
                         }
                         None => list.push((Fate::Same, next.start..next.start + step)),
                     }

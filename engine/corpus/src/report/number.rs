@@ -69,7 +69,7 @@ pub(crate) fn share(part: f64) -> String {
         _ if cent.abs() < 0.01 => "under 0.01 %".to_owned(),
         _ if cent.abs() < 0.995 => format!("{cent:.2} %"),
         // What is not all does not read as all.
-        _ if cent < 100.0 && cent >= 99.95 => "over 99.9 %".to_owned(),
+        _ if (99.95..100.0).contains(&cent) => "over 99.9 %".to_owned(),
         _ if cent >= 99.95 => format!("{cent:.0} %"),
         _ => format!("{cent:.1} %"),
     }

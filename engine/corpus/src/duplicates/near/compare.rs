@@ -1,19 +1,25 @@
 //! True similarity: the sets of shingles themselves, compared.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::super::shingles::Shingles;
 use super::super::words;
-use crate::Result;
+use super::Index;
+use super::cluster::Families;
+use super::index::BATCH;
+use crate::{Error, Result};
 
 /// The most shingles held of one document, 8 MB. Beyond, every second one is left out by its hash, and of those every second
 /// again: the same ones in each document, so that the similarity of what is left is within 0.002 of the whole.
 const LARGEST_SET: usize = 1 << 20;
 /// Bytes of sets held for the next comparison.
 const HELD_BYTES: usize = 64 << 20;
+/// Words of the documents read together, about 12 MB of text, unless one has more.
+const WORDS_AHEAD: u64 = 2_000_000;
 /// Comparisons remembered, so that a pair that meets in several bands is compared once: about 25 MB.
 const REMEMBERED: usize = 1 << 20;
 
@@ -90,14 +96,14 @@ fn has_zeros(hash: u64, count: u32) -> bool {
     hash.trailing_zeros() >= count
 }
 
-/// Loads the text of a document by its number.
-pub(super) type Load<'a> = &'a mut dyn FnMut(u32) -> Result<String>;
+/// Loads the texts of documents by their numbers.
+pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
 
 /// Compares documents, and remembers what it lately read and found.
 pub(super) struct Comparer<'a> {
+    index: &'a Index,
     load: Load<'a>,
-    shingle_words: usize,
-    held: FxHashMap<u32, Rc<Set>>,
+    held: FxHashMap<u32, Arc<Set>>,
     held_order: VecDeque<u32>,
     held_bytes: usize,
     found: FxHashMap<u64, f64>,
@@ -106,10 +112,10 @@ pub(super) struct Comparer<'a> {
 }
 
 impl<'a> Comparer<'a> {
-    pub(super) fn new(shingle_words: u32, load: Load<'a>) -> Self {
+    pub(super) fn new(index: &'a Index, load: Load<'a>) -> Self {
         Self {
+            index,
             load,
-            shingle_words: shingle_words as usize,
             held: FxHashMap::default(),
             held_order: VecDeque::new(),
             held_bytes: 0,
@@ -119,15 +125,48 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    fn set(&mut self, document: u32) -> Result<Rc<Set>> {
-        if let Some(set) = self.held.get(&document) {
-            return Ok(Rc::clone(set));
+    /// Whether there is nothing left to find out about the documents of a bucket: they are one family, or a pair that was compared.
+    pub(super) fn is_settled(&self, members: &[u32], families: &mut Families) -> bool {
+        if let &[one, other] = members
+            && self.found.contains_key(&pair(one, other))
+        {
+            return true;
         }
-        let text = (self.load)(document)?;
-        self.loads += 1;
-        let set = Rc::new(Set::of(&text, self.shingle_words));
+        let mut all = members.iter().map(|&member| families.of(member));
+        let first = all.next();
+        all.all(|family| Some(family) == first)
+    }
+
+    /// Reads documents of which most will be compared soon, and cuts them up on all threads.
+    pub(super) fn read_ahead(&mut self, documents: &[u32]) -> Result<()> {
+        let mut wanted: Vec<u32> =
+            documents.iter().copied().filter(|one| !self.held.contains_key(one)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut rest = wanted.as_slice();
+        while !rest.is_empty() {
+            let mut words = 0;
+            let fitting = rest.iter().take(BATCH).take_while(|&&document| {
+                words += u64::from(self.index.words(document));
+                words <= WORDS_AHEAD
+            });
+            let (batch, later) = rest.split_at(fitting.count().max(1));
+            rest = later;
+            let texts = (self.load)(batch)?;
+            let length = self.index.settings().shingle_words as usize;
+            let sets: Vec<Set> = texts.par_iter().map(|text| Set::of(text, length)).collect();
+            self.loads += batch.len() as u64;
+            for (&document, set) in batch.iter().zip(sets) {
+                self.hold(document, Arc::new(set));
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a set, and lets go of the oldest where there are too many.
+    fn hold(&mut self, document: u32, set: Arc<Set>) {
         self.held_bytes += set.hashes.len() * 8;
-        self.held.insert(document, Rc::clone(&set));
+        self.held.insert(document, set);
         self.held_order.push_back(document);
         while self.held_bytes > HELD_BYTES
             && self.held_order.len() > 2
@@ -135,12 +174,19 @@ impl<'a> Comparer<'a> {
         {
             self.held_bytes -= self.held.remove(&oldest).map_or(0, |set| set.hashes.len() * 8);
         }
-        Ok(set)
+    }
+
+    fn set(&mut self, document: u32) -> Result<Arc<Set>> {
+        if !self.held.contains_key(&document) {
+            self.read_ahead(&[document])?;
+        }
+        let missing = || Error::Refused(format!("document {document} could not be read again to compare it"));
+        self.held.get(&document).map(Arc::clone).ok_or_else(missing)
     }
 
     /// The true similarity of two documents.
     pub(super) fn similarity(&mut self, one: u32, other: u32) -> Result<f64> {
-        let pair = u64::from(one.min(other)) << 32 | u64::from(one.max(other));
+        let pair = pair(one, other);
         if let Some(&similarity) = self.found.get(&pair) {
             return Ok(similarity);
         }
@@ -152,4 +198,9 @@ impl<'a> Comparer<'a> {
         }
         Ok(similarity)
     }
+}
+
+/// Two documents as one number, whichever comes first.
+fn pair(one: u32, other: u32) -> u64 {
+    u64::from(one.min(other)) << 32 | u64::from(one.max(other))
 }

@@ -12,6 +12,8 @@ const PART: usize = 4096;
 /// Documents of a bucket that others in it are compared with. A bucket in which more than this many are all unlike each other
 /// is made of pages that share their boilerplate; comparing each with each would take time by the square.
 const REPRESENTATIVES: usize = 16;
+/// Documents read together.
+pub(super) const BATCH: usize = 512;
 
 /// The keys of a corpus, in the order of its documents.
 #[derive(Clone, Debug)]
@@ -83,7 +85,8 @@ impl Index {
     pub fn words(&self, document: u32) -> u32 {
         let width = self.settings.bands as usize + 1;
         let part = self.parts.get(document as usize / PART);
-        part.and_then(|part| part.get(document as usize % PART * width + width - 1)).copied().unwrap_or(0)
+        let row = document as usize % PART * width;
+        part.and_then(|part| part.get(row + width - 1)).copied().unwrap_or(0)
     }
 
     /// Every document that has words, with its key in a band, as `key << 32 | document`, sorted.
@@ -110,24 +113,60 @@ impl Index {
     /// # Errors
     /// Whatever `load` meets.
     pub fn decide(&self, load: &mut dyn FnMut(u32) -> Result<String>) -> Result<Decision> {
+        self.decide_in_batches(&mut |documents| documents.iter().map(|&document| load(document)).collect())
+    }
+
+    /// The same, with a `load` that gives the texts of several documents, in the order asked: of at most 512 documents, and 2 million
+    /// words unless one has more.
+    ///
+    /// # Errors
+    /// Whatever `load` meets.
+    pub fn decide_in_batches(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
         let mut families = Families::new(self.documents);
-        let mut comparer = Comparer::new(self.settings.shingle_words, load);
+        let mut comparer = Comparer::new(self, load);
         let mut entries = Vec::new();
-        let mut members = Vec::new();
         let mut uncompared = 0;
         for band in 0..self.settings.bands as usize {
             self.band(band, &mut entries);
-            for bucket in entries.chunk_by(|one, other| one >> 32 == other >> 32) {
-                if bucket.len() > 1 {
-                    members.clear();
-                    members.extend(bucket.iter().map(|&entry| entry as u32));
-                    self.sort_by_preference(&mut members);
-                    uncompared += self.join(&members, &mut families, &mut comparer)?;
+            // Buckets wait until there are enough documents in them to be read and cut up on all threads.
+            let mut waiting: Vec<Vec<u32>> = Vec::new();
+            let mut documents = 0;
+            let buckets =
+                entries.chunk_by(|one, other| one >> 32 == other >> 32).filter(|bucket| bucket.len() > 1);
+            for bucket in buckets {
+                let mut members: Vec<u32> = bucket.iter().map(|&entry| entry as u32).collect();
+                if comparer.is_settled(&members, &mut families) {
+                    continue;
+                }
+                self.sort_by_preference(&mut members);
+                documents += members.len();
+                waiting.push(members);
+                if documents >= BATCH {
+                    uncompared += self.join_all(&mut waiting, &mut families, &mut comparer)?;
+                    documents = 0;
                 }
             }
+            uncompared += self.join_all(&mut waiting, &mut families, &mut comparer)?;
         }
         drop(entries);
         super::cluster::decide(self, &mut families, &mut comparer, uncompared)
+    }
+
+    /// Joins those who are alike in each of the buckets that wait.
+    fn join_all(
+        &self,
+        waiting: &mut Vec<Vec<u32>>,
+        families: &mut Families,
+        comparer: &mut Comparer<'_>,
+    ) -> Result<u64> {
+        let small: Vec<u32> =
+            waiting.iter().filter(|members| members.len() <= BATCH).flatten().copied().collect();
+        comparer.read_ahead(&small)?;
+        let mut uncompared = 0;
+        for members in waiting.drain(..) {
+            uncompared += self.join(&members, families, comparer)?;
+        }
+        Ok(uncompared)
     }
 
     /// Puts the documents to be kept rather than others first.
@@ -146,7 +185,11 @@ impl Index {
     fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<u64> {
         let mut representatives: Vec<u32> = Vec::new();
         let mut uncompared = 0;
-        'members: for &member in members {
+        'members: for (at, &member) in members.iter().enumerate() {
+            if members.len() > BATCH && at % BATCH == 0 {
+                let next = members.get(at..).unwrap_or_default();
+                comparer.read_ahead(next.get(..BATCH).unwrap_or(next))?;
+            }
             let family = families.of(member);
             if representatives.iter().any(|&one| families.of(one) == family) {
                 continue;

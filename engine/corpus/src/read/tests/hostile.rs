@@ -26,6 +26,8 @@ fn lines_without_end_are_named_at_once() {
         ("b.csv", "text\n\""),
         ("a.html", "<p>"),
         ("a.py", "x"),
+        ("a.xml", "<mediawiki><page>"),
+        ("b.xml", "<posts>\n<row "),
     ] {
         let mut make = endless(head, b'a', u64::MAX);
         if name == "a.md" {
@@ -187,6 +189,10 @@ fn broken_records_are_numbered() {
         assert!(troubles[0].starts_with(&format!("a.jsonl#2: {reason}")), "{troubles:?}");
     }
     let deep = format!("{{\"text\": {}1{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+    let wide = format!("{{\"text\": \"x\", \"n\": [1{}]}}\n{{\"text\": \"b\"}}", ",1".repeat(1 << 20));
+    let (troubles, texts) = wrong("a.jsonl", wide, &Settings::default());
+    assert_eq!(texts, ["b"]);
+    assert!(troubles[0].contains("#1: holds more than 1048576 values"), "{troubles:?}");
     for name in ["a.json", "a.jsonl"] {
         let (troubles, _) = wrong(name, &deep, &Settings::default());
         assert!(troubles.len() == 1 && troubles[0].contains("recursion limit exceeded"), "{troubles:?}");

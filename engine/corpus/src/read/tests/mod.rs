@@ -1,5 +1,8 @@
 //! Every format with good input, and every kind of bad input, which must end in a sentence and not end the rest.
 
+mod columns;
+mod crawls;
+mod dumps;
 mod finding;
 mod formats;
 mod hostile;

@@ -20,6 +20,17 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("a.jsonl.gz", gzip(lines)),
         ("a.csv.zst", zstandard(table)),
         ("a.txt.bz2", bzip2("text\n")),
+        ("a.warc", crawls::response("HTTP/1.1 200 OK\nContent-Type: text/html\n\n", b"<p>x")),
+        (
+            "a.warc.gz",
+            gzip(crawls::response(
+                "HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Encoding: gzip\nTransfer-Encoding: chunked\n\n",
+                &[b"1b\r\n", gzip("<p>x").as_slice(), b"\r\n0\r\n"].concat(),
+            )),
+        ),
+        ("w.xml", dumps::small_wiki().into_bytes()),
+        ("t.parquet", columns::small_parquet()),
+        ("Posts.xml", dumps::small_posts().into_bytes()),
     ]
 }
 
@@ -71,6 +82,8 @@ proptest! {
             proptest::sample::select(vec![
                 "{", "}", "[", "]", "\"", "\\", ",", ":", "\n", "\r\n", "text", "\"text\"", "1", "<|endoftext|>", "---\n", "é",
                 "\t", ";", " ", "<html>", "<meta charset=", "null", "+++\n", "=", "a",
+                "<mediawiki>", "<page>", "</page>", "<posts>", "<row ", "/>", "<text>", "</text>", "<ns>0</ns>", "&lt;", "&x;", "<", "WARC/1.0",
+                "Content-Length: 9", "WARC-Type: response", "HTTP/1.1 200 OK",
             ]),
             0..60,
         )

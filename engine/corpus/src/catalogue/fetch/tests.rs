@@ -1,0 +1,397 @@
+//! Tests against a server in this process that serves well, and one by one does all that servers do wrong.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use super::super::Length;
+use super::*;
+
+/// What the server does with one request.
+#[derive(Clone, Debug)]
+enum Answer {
+    /// The file, or the part that was asked for.
+    Well,
+    /// The whole file, whatever was asked for.
+    Whole,
+    /// As [`Answer::Well`], and the connection ends after so many bytes.
+    Cut(usize),
+    /// As [`Answer::Well`], and nothing comes after so many bytes.
+    Stall(usize),
+    /// The file under another length than it has.
+    Length(usize),
+    /// The file without its length, and bytes without end behind it.
+    Endless,
+    /// Without its length, ending after so many bytes.
+    Unframed(usize),
+    /// Another file of this content and tag from now on.
+    Change(Vec<u8>, &'static str),
+    /// This content and tag from now on, and the connection ends after so many bytes.
+    Begin(Vec<u8>, &'static str, usize),
+    /// A part that was not asked for.
+    OtherPart,
+    /// This status, and nothing else.
+    Status(u16),
+    /// Leads on to this address.
+    Lead(String),
+}
+
+/// A server that answers each request as the next of its answers says, and well after the last.
+struct Server {
+    address: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+struct State {
+    content: Vec<u8>,
+    tag: &'static str,
+    answers: VecDeque<Answer>,
+}
+
+impl Server {
+    fn new(content: &[u8], answers: &[Answer]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}/corpus.txt", listener.local_addr().expect("an address"));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let mut state =
+            State { content: content.to_vec(), tag: "\"one\"", answers: answers.iter().cloned().collect() };
+        std::thread::spawn(move || {
+            let mut held = Vec::new();
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { break };
+                // A connection that the client gave up is no concern of the next.
+                if let Ok(Some(stalled)) = answer(&mut state, stream, &seen) {
+                    held.push(stalled);
+                }
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// The `Range` lines that were sent, in order; empty where there was none.
+    fn ranges(&self) -> Vec<String> {
+        let line = |request: &String| {
+            let line = request.lines().find(|line| line.starts_with("range:")).unwrap_or_default();
+            line.trim_start_matches("range:").trim().to_owned()
+        };
+        self.requests.lock().expect("requests").iter().map(line).collect()
+    }
+}
+
+/// Answers one request; a stream that shall stay open and silent is handed back.
+fn answer(
+    state: &mut State,
+    stream: TcpStream,
+    seen: &Mutex<Vec<String>>,
+) -> std::io::Result<Option<TcpStream>> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut request = String::new();
+    while reader.read_line(&mut request)? > 2 {}
+    let request = request.to_lowercase();
+    seen.lock().expect("requests").push(request.clone());
+    let field = |name: &str| {
+        request.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    };
+    let mut next = state.answers.pop_front().unwrap_or(Answer::Well);
+    if let Answer::Change(content, tag) = &next {
+        (state.content, state.tag) = (content.clone(), *tag);
+        next = Answer::Well;
+    }
+    if let Answer::Begin(content, tag, bytes) = &next {
+        (state.content, state.tag) = (content.clone(), *tag);
+        next = Answer::Cut(*bytes);
+    }
+    let same = field("if-range:").is_none_or(|tag| tag == state.tag);
+    let start: usize =
+        field("range: bytes=").and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0);
+    let partial = start > 0 && same && !matches!(next, Answer::Whole);
+    let (total, tag) = (state.content.len(), state.tag);
+    let body = if partial { state.content.get(start..).unwrap_or_default() } else { &state.content };
+    let head = |status: &str, length: Option<usize>| {
+        let length = length.map(|length| format!("content-length: {length}\r\n")).unwrap_or_default();
+        format!("HTTP/1.1 {status}\r\netag: {tag}\r\nconnection: close\r\n{length}\r\n")
+    };
+    let fitting = match partial {
+        true if body.is_empty() => head("416 Range Not Satisfiable", Some(0)),
+        true => head(
+            &format!("206 Partial Content\r\ncontent-range: bytes {start}-{}/{total}", total - 1),
+            Some(body.len()),
+        ),
+        false => head("200 OK", Some(body.len())),
+    };
+    let mut stream = stream;
+    let mut send =
+        |head: &str, body: &[u8]| stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    match next {
+        Answer::Well | Answer::Whole | Answer::Change(..) | Answer::Begin(..) => send(&fitting, body)?,
+        Answer::Cut(bytes) => send(&fitting, body.get(..bytes).unwrap_or(body))?,
+        Answer::Stall(bytes) => {
+            send(&fitting, body.get(..bytes).unwrap_or(body))?;
+            return Ok(Some(stream));
+        }
+        Answer::Length(length) => send(&head("200 OK", Some(length)), body)?,
+        Answer::Unframed(bytes) => send(&head("200 OK", None), body.get(..bytes).unwrap_or(body))?,
+        Answer::Endless => {
+            send(&head("200 OK", None), body)?;
+            loop {
+                send("", &[b'x'; 4096])?;
+            }
+        }
+        Answer::OtherPart => {
+            let range =
+                format!("206 Partial Content\r\ncontent-range: bytes {}-{}/{total}", start + 1, total - 1);
+            send(&head(&range, Some(total - start - 1)), body.get(1..).unwrap_or_default())?;
+        }
+        Answer::Status(status) => send(&head(&format!("{status} Said so"), Some(0)), b"")?,
+        Answer::Lead(address) => send(&head(&format!("302 Found\r\nlocation: {address}"), Some(0)), b"")?,
+    }
+    Ok(None)
+}
+
+fn content() -> Vec<u8> {
+    (0..200_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn entry(address: &str, content: &[u8]) -> Entry {
+    let sum: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    Entry {
+        name: Cow::Borrowed("corpus"),
+        title: Cow::Borrowed("A corpus"),
+        sentence: Cow::Borrowed("For tests."),
+        address: Cow::Owned(address.to_owned()),
+        file: Cow::Borrowed("corpus.txt"),
+        format: Cow::Borrowed("plain text"),
+        length: Length::Exact(content.len() as u64),
+        sha256: Cow::Owned(sum),
+        licence: Cow::Borrowed("CC0-1.0"),
+        note: Cow::Borrowed(""),
+    }
+}
+
+const IMPATIENT: Settings =
+    Settings { attempts: 3, silence: Duration::from_millis(300), wait: Duration::from_millis(1) };
+
+/// Fetches from a server with these answers into an empty folder; what came of it, and what is left in the folder.
+fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server, Vec<Progress>) {
+    let content = content();
+    let server = Server::new(&content, answers);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut progress = Vec::new();
+    let result = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |step| {
+        progress.push(step);
+    });
+    let result = result.map(|path| std::fs::read(path).expect("the file")).map_err(|error| error.to_string());
+    let mut left: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    (result, left, server, progress)
+}
+
+fn assert_fetched(answers: &[Answer], requests: usize) -> (Server, Vec<Progress>) {
+    let (result, left, server, progress) = outcome(answers);
+    assert!(result == Ok(content()), "{answers:?}: {:?}", result.err());
+    assert_eq!(left, ["corpus.txt"], "{answers:?}");
+    assert_eq!(server.ranges().len(), requests, "{answers:?}");
+    (server, progress)
+}
+
+fn assert_refused(answers: &[Answer], words: &[&str]) -> Server {
+    let (result, left, server, _) = outcome(answers);
+    let error = result.expect_err("refused");
+    for word in words {
+        assert!(error.contains(word), "{answers:?}: {error}");
+    }
+    assert_eq!(left, Vec::<String>::new(), "{answers:?}: nothing wrong is left");
+    server
+}
+
+#[test]
+fn a_file_is_fetched_and_its_arrival_told() {
+    let (_, progress) = assert_fetched(&[], 1);
+    assert_eq!(progress.last(), Some(&Progress::Verifying));
+    let whole = content().len() as u64;
+    assert!(progress.contains(&Progress::Received { bytes: whole, of: Some(whole) }));
+}
+
+#[test]
+fn what_is_there_already_is_checked_and_not_fetched() {
+    let content = content();
+    let server = Server::new(&content, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let entry = entry(&server.address, &content);
+    let first = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect("fetched");
+    assert_eq!(fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect("there"), first);
+    assert_eq!(server.ranges().len(), 1);
+    std::fs::write(&first, "something of the person's own").expect("written");
+    let error =
+        fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect_err("another file").to_string();
+    assert!(error.contains("is not corpus") && error.contains(entry.sha256.as_ref()), "{error}");
+    assert_eq!(std::fs::read(&first).expect("kept"), b"something of the person's own");
+}
+
+#[test]
+fn a_connection_that_breaks_is_gone_on_with_where_it_broke() {
+    let (server, progress) = assert_fetched(&[Answer::Cut(70_000), Answer::Cut(50_000)], 3);
+    assert_eq!(server.ranges(), ["", "bytes=70000-", "bytes=120000-"]);
+    assert_eq!(progress.iter().filter(|step| matches!(step, Progress::Again { .. })).count(), 2);
+}
+
+#[test]
+fn a_server_that_stalls_is_left_and_asked_again() {
+    let (server, _) = assert_fetched(&[Answer::Stall(10_000)], 2);
+    assert_eq!(server.ranges(), ["", "bytes=10000-"]);
+}
+
+#[test]
+fn a_server_that_ignores_ranges_sends_all_again() {
+    let (server, _) = assert_fetched(&[Answer::Cut(70_000), Answer::Whole], 2);
+    assert_eq!(server.ranges(), ["", "bytes=70000-"]);
+}
+
+#[test]
+fn a_part_that_was_not_asked_for_is_not_used() {
+    assert_fetched(&[Answer::Cut(70_000), Answer::OtherPart], 3);
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again() {
+    assert_fetched(&[Answer::Status(503), Answer::Status(429)], 3);
+}
+
+#[test]
+fn an_end_that_comes_early_without_a_length_is_a_broken_connection() {
+    let (server, _) = assert_fetched(&[Answer::Unframed(30_000)], 2);
+    assert_eq!(server.ranges(), ["", "bytes=30000-"]);
+}
+
+#[test]
+fn a_file_that_changes_midway_is_fetched_anew() {
+    // The server has an old file at first, under another tag; the catalogue's own comes while the rest is asked for.
+    let old = vec![b'o'; 200_000];
+    let (server, _) =
+        assert_fetched(&[Answer::Begin(old, "\"zero\"", 70_000), Answer::Change(content(), "\"one\"")], 2);
+    assert_eq!(server.ranges(), ["", "bytes=70000-"], "and `If-Range` made the server send all of it");
+}
+
+#[test]
+fn a_wrong_file_is_refused_with_both_sums() {
+    let wrong = vec![b'w'; 200_000];
+    let sum = |content: &[u8]| entry("", content).sha256.into_owned();
+    assert_refused(
+        &[Answer::Change(wrong.clone(), "\"two\"")],
+        &[&sum(&wrong), &sum(&content()), "not kept"],
+    );
+}
+
+#[test]
+fn a_length_that_is_not_the_catalogues_is_refused_before_the_bytes_come() {
+    for length in [1, 199_999, 200_001, usize::MAX / 2] {
+        let server = assert_refused(&[Answer::Length(length)], &[&length.to_string(), "200000", "not taken"]);
+        assert_eq!(server.ranges().len(), 1);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_stop_fills_no_disk() {
+    assert_refused(&[Answer::Endless], &["more than 200000 bytes"]);
+}
+
+#[test]
+fn what_is_not_there_is_said_at_once() {
+    let (result, left, server, _) = outcome(&[Answer::Status(404)]);
+    assert!(result.expect_err("not there").contains("404"));
+    assert_eq!(
+        (left.len(), server.ranges().len()),
+        (1, 1),
+        "an empty part stays, and no second request was sent"
+    );
+}
+
+#[test]
+fn a_server_that_never_gets_anywhere_is_given_up_and_the_part_kept() {
+    let (result, left, server, _) =
+        outcome(&[Answer::Cut(70_000), Answer::Cut(0), Answer::Cut(0), Answer::Cut(0)]);
+    assert!(result.expect_err("given up").contains("gone on with next time"));
+    assert_eq!(left, ["corpus.txt.part", "corpus.txt.part.tag"]);
+    assert_eq!(server.ranges().len(), 3);
+}
+
+#[test]
+fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
+    let content = content();
+    let other = vec![b'o'; 70_000];
+    // The part that is there: right; of another content under the same tag; of another address; of a file that changed.
+    for (left, address_is_same, tag, ranges) in [
+        (&content[..70_000], true, "\"one\"", &["bytes=70000-"][..]),
+        (&other, true, "\"one\"", &["bytes=70000-", ""]),
+        (&content[..70_000], false, "\"one\"", &[""]),
+        (&other, true, "\"old\"", &["bytes=70000-"]),
+        (&content[..], true, "\"one\"", &[]),
+    ] {
+        let server = Server::new(&content, &[]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = if address_is_same { server.address.clone() } else { "http://elsewhere/".to_owned() };
+        std::fs::write(folder.path().join("corpus.txt.part"), left).expect("written");
+        std::fs::write(folder.path().join("corpus.txt.part.tag"), format!("{address}\n{tag}\n"))
+            .expect("written");
+        let path = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |_| ())
+            .expect("fetched");
+        assert_eq!(std::fs::read(path).expect("the file"), content);
+        assert_eq!(server.ranges(), ranges);
+    }
+}
+
+#[test]
+fn two_downloads_of_one_file_do_not_mix() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("corpus.txt");
+    let _held = Part::open(&target, "http://one/").expect("a part");
+    let error = Part::open(&target, "http://one/").err().expect("held").to_string();
+    assert!(error.contains("another download"), "{error}");
+}
+
+#[test]
+fn redirects_are_followed_and_other_schemes_are_not() {
+    let content = content();
+    let end = Server::new(&content, &[]);
+    assert_fetched_from(&[Answer::Lead(end.address.clone())], &content);
+    for address in ["ftp://127.0.0.1/corpus.txt", "gopher://127.0.0.1/corpus.txt"] {
+        let (result, left, ..) = outcome(&vec![Answer::Lead(address.to_owned()); 3]);
+        assert!(result.is_err(), "{address}");
+        assert!(left.iter().all(|name| name != "corpus.txt"));
+    }
+    let (result, ..) = outcome(&vec![Answer::Lead("/corpus.txt".to_owned()); 12]);
+    assert!(result.expect_err("a circle").contains("leads nowhere"));
+}
+
+fn assert_fetched_from(answers: &[Answer], content: &[u8]) {
+    let (result, ..) = outcome(answers);
+    assert_eq!(result.as_deref(), Ok(content));
+}
+
+#[test]
+fn plain_http_is_not_followed_from_https() {
+    let server = Server::new(b"x", &[]);
+    // What a redirect would do within one call: the same agent, asked for an address that is not https.
+    let entry = entry("https://127.0.0.1/corpus.txt", b"x");
+    let error = agent(&IMPATIENT, &entry).get(&server.address).call().expect_err("plain http");
+    match fault(&entry, &error) {
+        Failure::Final(error) => assert!(error.to_string().contains("not https"), "{error}"),
+        Failure::Passing(reason) => panic!("tried again: {reason}"),
+    }
+    assert!(server.ranges().is_empty(), "nothing was asked");
+}
+
+#[test]
+fn content_ranges_are_read() {
+    assert_eq!(range("bytes 100-199/200"), Some((100, Some(200))));
+    assert_eq!(range("bytes 0-1/*"), Some((0, None)));
+    for text in ["", "bytes", "bytes */200", "bytes a-b/c", "items 0-1/2", "bytes 99999999999999999999-1/2"] {
+        assert_eq!(range(text), None, "{text}");
+    }
+}

@@ -1,0 +1,109 @@
+//! The elements of one name in an XML file, cut apart before anything parses them: one too large or broken costs that one alone, and
+//! entities that the file declares are nowhere expanded.
+
+use super::lines::fill;
+use super::unpack::Stream;
+use memchr::memmem::Finder;
+use std::io::{self, BufRead};
+
+/// What came of the next element.
+pub(super) enum Element {
+    /// It is in the buffer, with its tags.
+    Whole,
+    /// It is longer than the limit.
+    TooLong,
+    /// The file ends within it.
+    Unfinished,
+    End,
+}
+
+/// A stream of elements that start and end with these bytes.
+pub(super) struct Elements {
+    stream: Stream,
+    limit: usize,
+    start: Finder<'static>,
+    end: Finder<'static>,
+    pending: Vec<u8>,
+    /// Bytes of `pending` in which neither mark starts.
+    searched: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Outside,
+    Inside,
+    /// Within an element that is passed over.
+    Passing,
+}
+
+impl Elements {
+    /// Cuts a stream apart.
+    pub(super) fn new(stream: Stream, start: &'static [u8], end: &'static [u8], limit: usize) -> Self {
+        Self {
+            stream,
+            limit,
+            start: Finder::new(start),
+            end: Finder::new(end),
+            pending: Vec::new(),
+            searched: 0,
+            state: State::Outside,
+        }
+    }
+
+    /// Puts the next element into the buffer.
+    pub(super) fn next(&mut self, element: &mut Vec<u8>) -> io::Result<Element> {
+        element.clear();
+        loop {
+            let mark = if self.state == State::Outside { &self.start } else { &self.end };
+            let length = mark.needle().len();
+            let found = self.pending.get(self.searched..).and_then(|rest| mark.find(rest));
+            match (found.map(|at| at + self.searched), self.state) {
+                (Some(at), State::Outside) => {
+                    self.pending.drain(..at);
+                    self.searched = length;
+                    self.state = State::Inside;
+                    continue;
+                }
+                (Some(at), State::Inside) if at <= self.limit => {
+                    element.extend(self.pending.drain(..at + length));
+                    self.searched = 0;
+                    self.state = State::Outside;
+                    return Ok(Element::Whole);
+                }
+                (Some(at), state) => {
+                    self.pending.drain(..at + length);
+                    self.searched = 0;
+                    self.state = State::Outside;
+                    if state == State::Inside {
+                        return Ok(Element::TooLong);
+                    }
+                    continue;
+                }
+                (None, State::Inside) if self.pending.len() <= self.limit => {
+                    self.searched = self.pending.len().saturating_sub(length - 1);
+                }
+                (None, state) => {
+                    // Only what may be the start of a mark is kept.
+                    let keep = self.pending.len().min(length - 1);
+                    self.pending.drain(..self.pending.len() - keep);
+                    self.searched = 0;
+                    if state == State::Inside {
+                        self.state = State::Passing;
+                        return Ok(Element::TooLong);
+                    }
+                }
+            }
+            let chunk = fill(&mut self.stream)?;
+            if chunk.is_empty() {
+                let within = std::mem::replace(&mut self.state, State::Outside) == State::Inside;
+                self.pending.clear();
+                self.searched = 0;
+                return Ok(if within { Element::Unfinished } else { Element::End });
+            }
+            self.pending.extend_from_slice(chunk);
+            let used = chunk.len();
+            self.stream.consume(used);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The values of a JSON file, cut apart by counting brackets outside of strings, so that only the one at hand is in memory.
+
+use crate::read::lines::fill;
+use crate::read::unpack::Stream;
+use std::io::{self, BufRead};
+
+/// What came of the next value of a file.
+pub(super) enum Cut {
+    /// It is in the buffer.
+    Whole,
+    /// It is longer than the limit; its rest is passed over when the next value is asked for.
+    TooLong,
+    /// The file ends within a value.
+    Unfinished,
+    /// More stands behind the array.
+    Behind,
+    End,
+}
+
+/// The values of a file, cut apart without being read.
+pub(super) struct Values {
+    stream: Stream,
+    limit: usize,
+    /// Whether they stand in an array; none before the first byte.
+    pub(super) array: Option<bool>,
+    /// The value being cut: open brackets, whether within a string, and whether behind a backslash there.
+    depth: u64,
+    string: bool,
+    escaped: bool,
+    within: bool,
+    begun: bool,
+    ended: bool,
+}
+
+impl Values {
+    /// Cuts a stream apart, into values of at most so many bytes.
+    pub(super) fn new(stream: Stream, limit: usize) -> Self {
+        Self {
+            stream,
+            limit,
+            array: None,
+            depth: 0,
+            string: false,
+            escaped: false,
+            within: false,
+            begun: false,
+            ended: false,
+        }
+    }
+
+    /// Puts the next value into the buffer.
+    pub(super) fn next(&mut self, value: &mut Vec<u8>) -> io::Result<Cut> {
+        value.clear();
+        if self.within {
+            while self.part(&mut |_| true)?.is_none() {}
+        }
+        if self.ended {
+            return Ok(Cut::End);
+        }
+        if !self.begin()? {
+            self.ended = true;
+            return Ok(Cut::End);
+        }
+        if self.ended {
+            return Ok(Cut::Behind);
+        }
+        let limit = self.limit;
+        let mut fits = true;
+        loop {
+            let end = self.part(&mut |part| {
+                fits = value.len() + part.len() <= limit;
+                if fits {
+                    value.extend_from_slice(part);
+                }
+                fits
+            })?;
+            if !fits {
+                value.clear();
+                return Ok(Cut::TooLong);
+            }
+            match end {
+                None => {}
+                Some(true) => return Ok(Cut::Whole),
+                Some(false) => {
+                    self.ended = true;
+                    return Ok(Cut::Unfinished);
+                }
+            }
+        }
+    }
+
+    /// Goes to the first byte of the next value; false at the end.
+    fn begin(&mut self) -> io::Result<bool> {
+        let mut next = self.byte(|byte| byte.is_ascii_whitespace() || byte == b',')?;
+        if next == Some(b'[') && self.array.is_none() {
+            self.stream.consume(1);
+            self.array = Some(true);
+            next = self.byte(|byte| byte.is_ascii_whitespace() || byte == b',')?;
+        }
+        if next == Some(b']') && self.array == Some(true) {
+            self.stream.consume(1);
+            self.ended = true;
+            return Ok(self.byte(|byte| byte.is_ascii_whitespace())?.is_some());
+        }
+        self.array.get_or_insert(false);
+        (self.depth, self.string, self.escaped) = (0, false, false);
+        (self.within, self.begun) = (next.is_some(), false);
+        Ok(next.is_some())
+    }
+
+    /// The next byte, behind those to be passed over; none at the end.
+    pub(super) fn byte(&mut self, blank: fn(u8) -> bool) -> io::Result<Option<u8>> {
+        loop {
+            let chunk = fill(&mut self.stream)?;
+            let skipped = chunk.iter().take_while(|byte| blank(**byte)).count();
+            let next = chunk.get(skipped).copied();
+            let ended = chunk.is_empty();
+            self.stream.consume(skipped);
+            if next.is_some() || ended {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Takes what is at hand of the value: whether it ended, and if so whether by itself rather than with the file. What `take` refuses ends
+    /// the call, with the rest of the value still to come.
+    fn part(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Option<bool>> {
+        let chunk = fill(&mut self.stream)?;
+        if chunk.is_empty() {
+            self.within = false;
+            // A number or word may end with the file; anything else is cut short.
+            return Ok(Some(self.depth == 0 && !self.string));
+        }
+        let mut at = 0;
+        let mut ended = false;
+        while let Some(byte) = chunk.get(at).copied() {
+            if self.escaped {
+                self.escaped = false;
+                at += 1;
+            } else if self.string {
+                let rest = chunk.get(at..).unwrap_or_default();
+                let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
+                    at = chunk.len();
+                    break;
+                };
+                at += found + 1;
+                if rest.get(found) == Some(&b'"') {
+                    self.string = false;
+                    ended = self.depth == 0;
+                } else {
+                    self.escaped = true;
+                }
+            } else {
+                match byte {
+                    b'"' => self.string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' if self.depth > 0 => {
+                        self.depth -= 1;
+                        ended = self.depth == 0;
+                    }
+                    b',' | b']' | b'}' if self.depth == 0 => {
+                        // The end of a number or word, or a bracket that was never opened.
+                        ended = true;
+                        at += usize::from(!self.begun);
+                        break;
+                    }
+                    byte if self.depth == 0 && byte.is_ascii_whitespace() => ended = true,
+                    _ => {}
+                }
+                self.begun = true;
+                at += 1;
+            }
+            if ended {
+                break;
+            }
+        }
+        take(chunk.get(..at).unwrap_or_default());
+        self.stream.consume(at);
+        self.within = !ended;
+        Ok(ended.then_some(true))
+    }
+}

@@ -1,0 +1,134 @@
+//! The `Posts.xml` of a Stack Exchange dump: a question or answer a row, its body a piece of a web page.
+
+use super::lines::{Line, Lines};
+use super::open;
+use super::record::Context;
+use super::unpack::Stream;
+use super::wiki::plain;
+use super::{Item, Trouble, decode, fields};
+use crate::document::{Document, Kind};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use serde_json::{Map, Value};
+
+/// Attributes of a row; the format has some twenty.
+const MOST_ATTRIBUTES: usize = 64;
+
+/// The documents of a dump.
+pub(super) struct StackExchange {
+    context: Context,
+    lines: Lines,
+    line: Vec<u8>,
+    number: u64,
+    done: bool,
+}
+
+impl StackExchange {
+    /// Reads a stream.
+    pub(super) fn new(context: Context, stream: Stream) -> Self {
+        let lines = Lines::new(stream, context.settings.limits.record);
+        Self { context, lines, line: Vec::new(), number: 0, done: false }
+    }
+
+    fn step(&mut self) -> Option<Item> {
+        let read = self.lines.next(&mut self.line);
+        match read {
+            Err(error) => {
+                self.done = true;
+                Some(Err(self.context.trouble(None, open::broken_off(&error))))
+            }
+            Ok(Line::End) => {
+                self.done = true;
+                None
+            }
+            Ok(Line::TooLong) => {
+                self.number += 1;
+                let limit = self.context.settings.limits.record;
+                Some(Err(self.context.too_long(Some(self.number), "the row", "record", limit)))
+            }
+            Ok(Line::Whole) => {
+                // The head, the element around the rows and its end.
+                if !self.line.trim_ascii_start().starts_with(b"<row") {
+                    return None;
+                }
+                self.number += 1;
+                self.document().transpose()
+            }
+        }
+    }
+
+    /// The row in the buffer as a document; none where it is neither question nor answer.
+    fn document(&self) -> Result<Option<Document>, Trouble> {
+        let number = Some(self.number);
+        let wrong = |reason: String| self.context.trouble(number, reason);
+        let line = decode::part(&self.line).map_err(wrong)?;
+        let mut reader = Reader::from_str(line.trim());
+        let event = reader.read_event().map_err(|error| wrong(format!("is not XML: {error}")))?;
+        let (Event::Empty(row) | Event::Start(row)) = event else {
+            return Err(wrong("is not a row of a dump".to_owned()));
+        };
+        let mut document = self.context.document(number, Kind::Html, String::new());
+        let mut record = Map::new();
+        let (mut kind, mut own) = (String::new(), String::new());
+        for attribute in row.attributes().with_checks(false).take(MOST_ATTRIBUTES) {
+            let attribute = attribute.map_err(|error| wrong(format!("is not XML: {error}")))?;
+            let raw = attribute.value.as_ref();
+            let value = || plain(raw).map_err(wrong);
+            match attribute.key.as_ref() {
+                "Id" => own = value()?,
+                "PostTypeId" => kind = value()?,
+                "Body" => document.text = value()?,
+                "Title" => document.title = fields::short(&value()?).map(str::to_owned),
+                "CreationDate" => document.date = fields::date(&value()?),
+                "ContentLicense" => document.licence = fields::licence(&value()?),
+                "Score" => drop(record.insert("score".into(), number_or_text(&value()?))),
+                "ParentId" => drop(record.insert("question".into(), number_or_text(&value()?))),
+                "AcceptedAnswerId" => {
+                    drop(record.insert("accepted_answer".into(), number_or_text(&value()?)))
+                }
+                "Tags" => {
+                    let value = value()?;
+                    let tags = value.split(['<', '>', '|']).filter(|tag| !tag.is_empty());
+                    record.insert("tags".into(), tags.map(Value::from).collect());
+                }
+                _ => {}
+            }
+        }
+        let kind = match kind.as_str() {
+            "1" => "question",
+            "2" => "answer",
+            _ => return Ok(None),
+        };
+        if document.text.trim().is_empty() {
+            return Ok(None);
+        }
+        let limit = self.context.settings.limits.document;
+        if document.text.len() > limit {
+            return Err(self.context.too_long(number, "its body", "document", limit));
+        }
+        if let Some(own) = fields::short(&own) {
+            document.id = format!("{}:{own}", document.id);
+        }
+        record.insert("post".into(), kind.into());
+        document.record = Some(record);
+        document.genre.get_or_insert_with(|| "forum".to_owned());
+        Ok(Some(document))
+    }
+}
+
+fn number_or_text(value: &str) -> Value {
+    value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
+}
+
+impl Iterator for StackExchange {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        while !self.done {
+            if let Some(item) = self.step() {
+                return Some(item);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,274 @@
+//! Parquet, whole and broken.
+
+use super::*;
+use crate::document::Kind;
+use crate::read::parquet::PANICKED;
+use ::parquet::basic::Compression;
+use ::parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use ::parquet::file::properties::{WriterProperties, WriterVersion};
+use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use ::parquet::schema::parser::parse_message_type;
+use proptest::prelude::*;
+
+fn properties(compression: Compression, version: WriterVersion, dictionary: bool) -> WriterProperties {
+    // Without a dictionary, the second version of the format is written as differences.
+    WriterProperties::builder()
+        .set_compression(compression)
+        .set_writer_version(version)
+        .set_dictionary_enabled(dictionary)
+        .build()
+}
+
+#[test]
+fn differences_of_all_widths_come_back() {
+    let numbers: Vec<i64> =
+        (0..2000_i64).map(|n| n.wrapping_mul(n).wrapping_mul(0x1e37_79b9_7f4a_7c15 >> (n % 64))).collect();
+    let texts: Vec<String> = (0..2000).map(|n| format!("prefix {}{}", n / 100, "x".repeat(n % 37))).collect();
+    for encoding in
+        [::parquet::basic::Encoding::DELTA_BYTE_ARRAY, ::parquet::basic::Encoding::DELTA_LENGTH_BYTE_ARRAY]
+    {
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(false)
+            .set_column_encoding("text".into(), encoding)
+            .set_column_encoding("id".into(), ::parquet::basic::Encoding::DELTA_BINARY_PACKED)
+            .build();
+        let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            strings(group, &texts, None);
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
+            column.close().unwrap();
+        };
+        let schema = "message m { required binary text (UTF8); required int64 id; }";
+        let documents = read("t.parquet", file(schema, properties, &[&group]));
+        assert_eq!(documents.len(), 2000);
+        for (index, document) in documents.iter().enumerate() {
+            assert_eq!(document.text, texts[index]);
+            assert_eq!(document.id, format!("t.parquet#{}:{}", index + 1, numbers[index]));
+        }
+    }
+}
+
+fn strings(
+    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+    values: &[&str],
+    levels: Option<(&[i16], &[i16])>,
+) {
+    let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    let (definitions, repetitions) =
+        levels.map_or((None, None), |(d, r)| (Some(d), (!r.is_empty()).then_some(r)));
+    column.typed::<ByteArrayType>().write_batch(&values, definitions, repetitions).unwrap();
+    column.close().unwrap();
+}
+
+fn file(
+    schema: &str,
+    properties: WriterProperties,
+    groups: &[&dyn Fn(&mut SerializedRowGroupWriter<'_, Vec<u8>>)],
+) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    for write in groups {
+        let mut group = writer.next_row_group().unwrap();
+        write(&mut group);
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+const FLAT: &str = "message m { required int64 id; optional binary text (UTF8); required int32 date (DATE); \
+                    optional group metadata { optional binary url (UTF8); } optional double score; }";
+
+fn flat(properties: WriterProperties) -> Vec<u8> {
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[7, 8, 9], None, None).unwrap();
+        column.close().unwrap();
+        strings(group, &["one one one", "three"], Some((&[1, 0, 1], &[])));
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[19_782, 0, -1], None, None).unwrap();
+        column.close().unwrap();
+        strings(group, &["http://a.b"], Some((&[2, 1, 0], &[])));
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<::parquet::data_type::DoubleType>().write_batch(&[], Some(&[0, 0, 0]), None).unwrap();
+        column.close().unwrap();
+    };
+    file(FLAT, properties, &[&group, &group])
+}
+
+const NESTED: &str = "message m { optional group messages (LIST) { repeated group list { optional group element { \
+                      optional binary content (UTF8); optional binary role (UTF8); } } } \
+                      optional group tags (LIST) { repeated group list { optional binary element (UTF8); } } }";
+
+fn nested(properties: WriterProperties) -> Vec<u8> {
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        strings(group, &["Hi", "Yo", "So"], Some((&[4, 4, 0, 1, 4, 3], &[0, 1, 0, 0, 0, 1])));
+        strings(
+            group,
+            &["user", "assistant", "user", "tool"],
+            Some((&[4, 4, 0, 1, 4, 4], &[0, 1, 0, 0, 0, 1])),
+        );
+        strings(group, &["a", "b"], Some((&[3, 2, 3, 0, 1, 0], &[0, 1, 1, 0, 0, 0])));
+    };
+    file(NESTED, properties, &[&group])
+}
+
+fn kinds() -> Vec<WriterProperties> {
+    let packings = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(Default::default()),
+        Compression::LZ4_RAW,
+    ];
+    let versions = [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0];
+    let mut kinds = Vec::new();
+    for packing in packings {
+        for version in versions {
+            for dictionary in [false, true] {
+                kinds.push(properties(packing, version, dictionary));
+            }
+        }
+    }
+    kinds
+}
+
+pub(super) fn small_parquet() -> Vec<u8> {
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| strings(group, &["a", "b"], None);
+    let plain = properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, true);
+    file("message m { required binary text (UTF8); }", plain, &[&group])
+}
+
+#[test]
+fn rows_are_records() {
+    for properties in kinds() {
+        let content = flat(properties);
+        let (documents, troubles) =
+            read_all(&Memory::default().with("t.parquet", content), &Settings::default());
+        let ids: Vec<&str> = documents.iter().map(|document| document.id.as_str()).collect();
+        assert_eq!(ids, ["t.parquet#1:7", "t.parquet#3:9", "t.parquet#4:7", "t.parquet#6:9"]);
+        assert_eq!((documents[0].text.as_str(), documents[1].text.as_str()), ("one one one", "three"));
+        assert_eq!(documents[0].date.as_deref(), Some("2024-02-29"));
+        assert_eq!(documents[1].date.as_deref(), Some("1969-12-31"));
+        assert_eq!(documents[0].address.as_deref(), Some("http://a.b"));
+        assert_eq!(troubles.len(), 2);
+        assert_eq!(troubles[0].place, "t.parquet#2");
+        assert!(troubles[0].reason.contains("`text` is missing"), "{troubles:?}");
+    }
+}
+
+#[test]
+fn lists_of_messages_are_conversations() {
+    for properties in kinds() {
+        let content = nested(properties);
+        let (documents, troubles) =
+            read_all(&Memory::default().with("t.parquet", content), &Settings::default());
+        assert_eq!((documents.len(), troubles.len()), (2, 2), "{troubles:?}");
+        assert_eq!((documents[0].text.as_str(), &documents[0].kind), ("Hi\n\nYo", &Kind::Conversation));
+        let record = serde_json::json!({
+            "messages": [{"content": "Hi", "role": "user"}, {"content": "Yo", "role": "assistant"}],
+            "tags": ["a", null, "b"],
+        });
+        assert_eq!(documents[0].record.as_ref(), record.as_object());
+        let record = serde_json::json!({
+            "messages": [{"content": "So", "role": "user"}, {"content": null, "role": "tool"}], "tags": [],
+        });
+        assert_eq!(documents[1].record.as_ref(), record.as_object());
+    }
+}
+
+#[test]
+fn columns_of_text_are_asked_for() {
+    let settings = Settings { text_field: Some("absent".into()), ..Settings::default() };
+    let (troubles, _) = wrong("t.parquet", small_parquet(), &settings);
+    assert!(troubles[0].contains("has no column `absent` (its columns are `text`)"), "{troubles:?}");
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| strings(group, &["a"], None);
+    let plain = properties(Compression::UNCOMPRESSED, WriterVersion::PARQUET_1_0, false);
+    let content = file("message m { required binary body (UTF8); }", plain, &[&group]);
+    let (troubles, _) = wrong("t.parquet", &content, &Settings::default());
+    assert!(troubles[0].contains("has no column `text` (its columns are `body`)"), "{troubles:?}");
+    let settings = Settings { text_field: Some("body".into()), ..Settings::default() };
+    assert_eq!(read_with("t.parquet", content, &settings).len(), 1);
+}
+
+#[test]
+fn lengths_that_lie_are_named() {
+    let good = small_parquet();
+    let settings = Settings::default();
+    let end = good.len();
+    let mut lying = good.clone();
+    lying[end - 8..end - 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    let (troubles, _) = wrong("t.parquet", &lying, &settings);
+    assert!(
+        troubles[0].contains("states 4294967295 bytes of metadata, more than the file has"),
+        "{troubles:?}"
+    );
+    let (troubles, _) = wrong("t.parquet", &good[..end - 1], &settings);
+    assert!(troubles[0].contains("cut short"), "{troubles:?}");
+    let (troubles, _) = wrong("t.parquet", "PAR1PAR1", &settings);
+    assert!(troubles[0].contains("too short"), "{troubles:?}");
+    let (troubles, _) = wrong("t.parquet", "text", &settings);
+    assert!(troubles[0].contains("does not start as a file of its ending does"), "{troubles:?}");
+    // A page whose head states two gigabytes: field 2 of the first page's head, which follows the type at byte 4.
+    let at = good.windows(3).position(|bytes| bytes[0] == 0x15 && bytes[2] == 0x15).unwrap() + 3;
+    let mut huge = good[..at].to_vec();
+    huge.extend([0xfe, 0xff, 0xff, 0xff, 0x0f]);
+    huge.extend(&good[at + 1..]);
+    let (troubles, texts) = wrong("t.parquet", &huge, &settings);
+    assert!(texts.is_empty() && troubles[0].contains("is broken: "), "{troubles:?}");
+    let mut settings = small();
+    settings.limits.record = 1 << 10;
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        strings(group, &["a".repeat(5000).as_str()], None)
+    };
+    let plain = properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, false);
+    let content = file("message m { required binary text (UTF8); }", plain, &[&group]);
+    let (troubles, _) = wrong("t.parquet", content, &settings);
+    assert!(troubles[0].contains("has a page of 5004 bytes, more than 1 KiB"), "{troubles:?}");
+}
+
+/// Reads a broken file and says whether the library panicked in spite of the checks.
+fn panics(content: &[u8]) -> bool {
+    let (_, troubles) = read_all(&Memory::default().with("t.parquet", content), &Settings::default());
+    troubles.iter().any(|trouble| trouble.reason.contains(PANICKED))
+}
+
+#[test]
+fn every_flipped_byte_is_survived_without_a_panic() {
+    for content in [
+        flat(kinds().remove(3)),
+        nested(kinds().remove(2)),
+        nested(kinds().remove(5)),
+        flat(kinds().remove(6)),
+        nested(kinds().remove(2)),
+        small_parquet(),
+    ] {
+        for place in 4..content.len() {
+            for bits in [0x01, 0x80, 0xff] {
+                let mut broken = content.clone();
+                broken[place] ^= bits;
+                assert!(!panics(&broken), "byte {place} of {}, {bits:#x}", content.len());
+            }
+        }
+        for length in 0..content.len() {
+            assert!(!panics(&content[..length]));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_change_is_survived_without_a_panic(
+        kind in 0_usize..16, list: bool, changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6)
+    ) {
+        let properties = kinds().remove(kind);
+        let mut content = if list { nested(properties) } else { flat(properties) };
+        for (place, byte) in changes {
+            let place = place.index(content.len());
+            content[place] = byte;
+        }
+        prop_assert!(!panics(&content));
+    }
+}

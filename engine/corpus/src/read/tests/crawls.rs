@@ -1,0 +1,114 @@
+//! WARC files, and the answers of servers in them.
+
+use super::*;
+use crate::document::Kind;
+
+/// A WARC record of this kind.
+fn record(kind: &str, headers: &str, content: &[u8]) -> Vec<u8> {
+    let mut record =
+        format!("WARC/1.0\r\nWARC-Type: {kind}\r\n{headers}Content-Length: {}\r\n\r\n", content.len())
+            .into_bytes();
+    record.extend_from_slice(content);
+    record.extend_from_slice(b"\r\n\r\n");
+    record
+}
+
+pub(super) fn response(http: &str, body: &[u8]) -> Vec<u8> {
+    let mut content = http.replace('\n', "\r\n").into_bytes();
+    content.extend_from_slice(body);
+    let headers = "WARC-Target-URI: <https://example.org/a>\r\nWARC-Date: 2024-02-03T04:05:06Z\r\n\
+                   Content-Type: application/http; msgtype=response\r\n";
+    record("response", headers, &content)
+}
+
+const OK: &str = "HTTP/1.1 200 OK\nContent-Type: text/html; charset=\"windows-1252\"\n";
+
+#[test]
+fn pages_come_out_of_responses() {
+    let mut warc = record("warcinfo", "", b"software: test\r\n");
+    warc.extend(response(&format!("{OK}\n"), b"<p>caf\xe9"));
+    warc.extend(record("request", "", b"GET / HTTP/1.1\r\n\r\n"));
+    warc.extend(response(&format!("{OK}Transfer-Encoding: chunked\nContent-Encoding: gzip\n\n"), &{
+        let packed = gzip("<p>packed");
+        let (first, second) = packed.split_at(7);
+        [b"7;x=y\r\n", first, b"\r\n", format!("{:x}\r\n", second.len()).as_bytes(), second, b"\r\n0\r\n\r\n"]
+            .concat()
+    }));
+    warc.extend(response("HTTP/1.1 404 Not Found\nContent-Type: text/html\n\n", b"<p>gone"));
+    warc.extend(response("HTTP/1.1 200 OK\nContent-Type: image/png\n\n", b"\x89PNG"));
+    // Joined and unpacked by the crawler, which left the headers.
+    warc.extend(response(
+        "HTTP/1.1 200\nContent-Type: text/plain\nTransfer-Encoding: chunked\nContent-Encoding: gzip\n\n",
+        b"plain",
+    ));
+    let headers = "WARC-Target-URI: http://e.org\r\nWARC-Identified-Content-Language: deu\r\n";
+    warc.extend(record("conversion", headers, "Grüße".as_bytes()));
+    warc.extend(record("resource", "Content-Type: text/html\r\n", b"<p>kept"));
+    for (name, content) in [("a.warc", warc.clone()), ("a.warc.gz", gzip(&warc))] {
+        let documents = read(name, content);
+        let seen: Vec<(String, Kind, &str)> = documents
+            .iter()
+            .map(|document| (document.id.replace(name, ""), document.kind.clone(), document.text.as_str()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("#2".into(), Kind::Html, "<p>café"),
+                ("#4".into(), Kind::Html, "<p>packed"),
+                ("#7".into(), Kind::Plain, "plain"),
+                ("#8".into(), Kind::Plain, "Grüße"),
+                ("#9".into(), Kind::Html, "<p>kept"),
+            ]
+        );
+        assert_eq!(documents[0].address.as_deref(), Some("https://example.org/a"));
+        assert_eq!(documents[0].date.as_deref(), Some("2024-02-03"));
+        assert_eq!(documents[0].source, "a");
+        assert_eq!(documents[3].language.as_deref(), Some("deu"));
+    }
+}
+
+#[test]
+fn members_packed_one_by_one_are_one_file() {
+    let mut packed = gzip(response(&format!("{OK}\n"), b"<p>a"));
+    packed.extend(gzip(response(&format!("{OK}\n"), b"<p>b")));
+    assert_eq!(read("CC.warc.wet.gz", &packed).len(), 2);
+    assert_eq!(read("CC.warc.wet.gz", packed)[1].source, "CC");
+}
+
+#[test]
+fn broken_records_are_named_and_the_next_one_is_found() {
+    let good = response(&format!("{OK}\n"), b"<p>good");
+    let lying = String::from_utf8(good.clone()).unwrap();
+    let length = lying.split("Content-Length: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+    let too_short = lying.replace(&format!("Length: {length}"), "Length: 5");
+    let too_long = lying.replace(&format!("Length: {length}"), "Length: 99999999999999");
+    let without = lying.replace("Content-Length", "Content-Size");
+    let no_http = record("response", "Content-Type: application/http\r\n", b"nothing");
+    let bomb = response(&format!("{OK}Content-Encoding: gzip\n\n"), &gzip(vec![b'a'; 100_000]));
+    let brotli = response(&format!("{OK}Content-Encoding: br\n\n"), b"x");
+    let broken = response(&format!("{OK}Content-Encoding: gzip\n\n"), b"\x1f\x8b\xff\xff\xff");
+    let cases: [(&[u8], &str); 8] = [
+        (b"garbage\r\nand more\r\n", "#0: has bytes behind this record"),
+        (too_short.as_bytes(), "no end of its HTTP head"),
+        (without.as_bytes(), "does not say its length"),
+        (&no_http, "no end of its HTTP head"),
+        (&bomb, "unpacks to more than 4 KiB"),
+        (&brotli, "packed with Brotli"),
+        (&broken, "cannot be unpacked from gzip"),
+        (too_long.as_bytes(), "states a length of 99999999999999 bytes, but the file ends after"),
+    ];
+    for (bad, reason) in cases {
+        let warc = [b"\r\n", bad, &good].concat();
+        let (troubles, texts) = wrong("a.warc.gz", gzip(warc), &small());
+        let expected = if bad == too_long.as_bytes() { 0 } else { 1 };
+        assert_eq!(texts.len(), expected, "{reason}: {troubles:?}");
+        assert!(troubles.iter().any(|trouble| trouble.contains(reason)), "{reason}: {troubles:?}");
+        assert!(troubles.len() <= 2, "{troubles:?}");
+    }
+    let mut settings = small();
+    settings.limits.record = 1 << 10;
+    let large = response(&format!("{OK}\n"), &[b'a'; 2000]);
+    let (troubles, texts) = wrong("a.warc", [large, good].concat(), &settings);
+    assert_eq!((texts.len(), troubles.len()), (1, 1));
+    assert!(troubles[0].contains("a.warc#1: the record is longer than 1 KiB"), "{troubles:?}");
+}

@@ -1,0 +1,195 @@
+//! MediaWiki's XML dumps, as Wikipedia publishes them: the articles, each with its newest text as wikitext.
+//!
+//! Pages of other namespaces (talk, users, templates), redirects and pages of other kinds than wikitext pass without a word.
+
+use super::elements::{Element, Elements};
+use super::lines::fill;
+use super::open;
+use super::record::Context;
+use super::unpack::Stream;
+use super::{Item, Trouble, decode, fields};
+use crate::document::{Document, Kind};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use std::io;
+
+/// Elements inside elements that a page may have; MediaWiki's own has five.
+const DEEPEST: usize = 32;
+
+/// Projects of Wikimedia, whose text is under one licence.
+const WIKIMEDIA: &[&str] = &[
+    "wikipedia.org",
+    "wiktionary.org",
+    "wikibooks.org",
+    "wikiquote.org",
+    "wikisource.org",
+    "wikivoyage.org",
+    "wikiversity.org",
+];
+
+/// The documents of a dump.
+pub(super) struct Wiki {
+    context: Context,
+    elements: Elements,
+    page: Vec<u8>,
+    number: u64,
+    /// What the dump says of all pages.
+    site: Site,
+    done: bool,
+}
+
+/// What a dump's head says.
+#[derive(Default)]
+struct Site {
+    language: Option<String>,
+    /// The address of pages, up to their title.
+    address: Option<String>,
+    licence: Option<String>,
+    genre: Option<String>,
+}
+
+impl Wiki {
+    /// Reads a stream.
+    pub(super) fn new(context: Context, mut stream: Stream) -> io::Result<Self> {
+        let head = fill(&mut stream)?;
+        let head = String::from_utf8_lossy(head.get(..head.len().min(8 << 10)).unwrap_or_default());
+        let site = site(head.split("<page>").next().unwrap_or_default());
+        let elements = Elements::new(stream, b"<page>", b"</page>", context.settings.limits.record);
+        Ok(Self { context, elements, page: Vec::new(), number: 0, site, done: false })
+    }
+
+    fn step(&mut self) -> Option<Item> {
+        let element = self.elements.next(&mut self.page);
+        self.number += 1;
+        let number = Some(self.number);
+        let limits = &self.context.settings.limits;
+        match element {
+            Err(error) => {
+                self.done = true;
+                Some(Err(self.context.trouble(None, open::broken_off(&error))))
+            }
+            Ok(Element::End) => {
+                self.done = true;
+                None
+            }
+            Ok(Element::Unfinished) => {
+                self.done = true;
+                Some(Err(self.context.trouble(number, "ends within a page: the file is cut short")))
+            }
+            Ok(Element::TooLong) => {
+                Some(Err(self.context.too_long(number, "the page", "record", limits.record)))
+            }
+            Ok(Element::Whole) => self.document().transpose(),
+        }
+    }
+
+    fn document(&self) -> Result<Option<Document>, Trouble> {
+        let number = Some(self.number);
+        let wrong = |reason: String| self.context.trouble(number, reason);
+        let page = decode::part(&self.page).map_err(wrong)?;
+        let Some(page) = parse(&page).map_err(wrong)? else { return Ok(None) };
+        let limit = self.context.settings.limits.document;
+        if page.text.len() > limit {
+            return Err(self.context.too_long(number, "its text", "document", limit));
+        }
+        if page.text.trim().is_empty() {
+            return Ok(None);
+        }
+        let site = &self.site;
+        let title = fields::short(&page.title).map(str::to_owned);
+        let address = site.address.as_ref().zip(title.as_ref());
+        let address = address.map(|(site, title)| format!("{site}{}", title.replace(' ', "_")));
+        let mut document = self.context.document(number, Kind::Wikitext, page.text);
+        document.genre = document.genre.or_else(|| site.genre.clone());
+        Ok(Some(Document {
+            title,
+            address,
+            date: fields::date(&page.date),
+            language: site.language.clone(),
+            licence: site.licence.clone(),
+            ..document
+        }))
+    }
+}
+
+impl Iterator for Wiki {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        while !self.done {
+            if let Some(item) = self.step() {
+                return Some(item);
+            }
+        }
+        None
+    }
+}
+
+/// Reads a dump's head.
+fn site(head: &str) -> Site {
+    let language = head.split_once("xml:lang=\"").and_then(|(_, rest)| rest.split_once('"'));
+    let base =
+        head.split_once("<base>").and_then(|(_, rest)| rest.split_once("</base>")).map(|(base, _)| base);
+    let base = base.filter(|base| base.starts_with("http") && base.len() < 256);
+    let wikimedia = base.is_some_and(|base| WIKIMEDIA.iter().any(|project| base.contains(project)));
+    let encyclopedia = base.is_some_and(|base| base.contains("wikipedia.org"));
+    Site {
+        language: language.and_then(|(language, _)| fields::language(language)),
+        address: base.and_then(|base| base.rsplit_once('/')).map(|(site, _)| format!("{site}/")),
+        licence: wikimedia.then(|| "CC-BY-SA-4.0".to_owned()),
+        genre: encyclopedia.then(|| "encyclopedia".to_owned()),
+    }
+}
+
+/// A page, of its last revision.
+#[derive(Default)]
+struct Page {
+    title: String,
+    date: String,
+    text: String,
+}
+
+/// Reads a page; none where it is no article.
+///
+/// # Errors
+/// It is no XML, holds an entity that XML does not know, or nests too deep.
+fn parse(page: &str) -> Result<Option<Page>, String> {
+    let mut reader = Reader::from_str(page);
+    let mut found = Page::default();
+    let (mut namespace, mut model) = (String::new(), String::new());
+    let mut depth = 0_usize;
+    loop {
+        let event = reader.read_event().map_err(|error| format!("is not XML: {error}"))?;
+        match event {
+            Event::Start(tag) => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return Err(format!("nests more than {DEEPEST} elements deep"));
+                }
+                let field = match (depth, tag.name().as_ref()) {
+                    (2, "title") => &mut found.title,
+                    (2, "ns") => &mut namespace,
+                    (3, "timestamp") => &mut found.date,
+                    (3, "model") => &mut model,
+                    (3, "text") => &mut found.text,
+                    _ => continue,
+                };
+                let raw = reader.read_text(tag.name()).map_err(|error| format!("is not XML: {error}"))?;
+                depth -= 1;
+                *field = plain(&raw)?;
+            }
+            Event::Empty(tag) if depth == 1 && tag.name().as_ref() == "redirect" => return Ok(None),
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    let article = namespace.trim() == "0" && (model.is_empty() || model == "wikitext");
+    Ok(article.then_some(found))
+}
+
+/// A raw text with the five entities of XML and numbered characters in their place.
+pub(super) fn plain(raw: &str) -> Result<String, String> {
+    let text = quick_xml::escape::unescape(raw);
+    Ok(text.map_err(|error| format!("holds what XML does not know: {error}"))?.into_owned())
+}
