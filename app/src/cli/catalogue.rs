@@ -48,9 +48,14 @@ pub(super) fn fetch(arguments: &DataFetchArguments) -> Result<()> {
                 bar.set_position(bytes);
             }
         }
-        other => {
+        Progress::Again { reason, wait } => {
             if !json {
-                eprintln!("{other}");
+                eprintln!("{reason}; again in {} s", wait.as_secs().max(1));
+            }
+        }
+        Progress::Verifying => {
+            if !json {
+                eprintln!("verifying");
             }
         }
     })?;

@@ -1,8 +1,8 @@
 //! Ctrl-C: the first asks the work to finish what it is at, the second ends the program.
 
 use anyhow::Result;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A flag that the first Ctrl-C raises, which also prints `message`. Asked again, it is the same flag and message: a program
 /// has one handler.

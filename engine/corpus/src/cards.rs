@@ -134,9 +134,11 @@ impl Recipe {
     /// # Errors
     /// Never for a recipe that was validated.
     pub fn summary(&self) -> Result<RecipeSummary> {
-        let mut cards: Vec<StageCard> = self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
+        let mut cards: Vec<StageCard> =
+            self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
         // Rules that the recipe has not stand behind its own, switched off: a card away from being used.
-        let others = Rule::all().into_iter().filter(|rule| !self.rules.iter().any(|own| own.name() == rule.name()));
+        let others =
+            Rule::all().into_iter().filter(|rule| !self.rules.iter().any(|own| own.name() == rule.name()));
         cards.extend(others.map(|rule| rule_card(&rule, false)));
         cards.extend(OTHERS.iter().map(|other| other.card(self)));
         let personal = Class::ALL.into_iter().map(|class| PersonalCard {
@@ -189,7 +191,9 @@ impl Recipe {
                 Error::Invalid(format!("{stage}: {}", names::unknown("threshold", threshold, known)))
             })?;
             if !value.is_finite() || value < 0.0 {
-                return Err(Error::Invalid(format!("{stage}: {threshold} = {value} must be a number of at least 0")));
+                return Err(Error::Invalid(format!(
+                    "{stage}: {threshold} = {value} must be a number of at least 0"
+                )));
             }
             (number.set)(&mut changed, value);
         } else {
@@ -213,7 +217,10 @@ impl Recipe {
         let keys: Vec<String> = Class::ALL.iter().map(key).collect();
         let number = keys.iter().position(|key| key == class);
         let class = number.and_then(|number| Class::ALL.get(number)).ok_or_else(|| {
-            Error::Invalid(format!("personal: {}", names::unknown("class", class, keys.iter().map(String::as_str))))
+            Error::Invalid(format!(
+                "personal: {}",
+                names::unknown("class", class, keys.iter().map(String::as_str))
+            ))
         })?;
         let action: Action = serde_json::from_value(action.into()).map_err(|_| {
             let known = ["replace", "mask", "drop", "keep"];

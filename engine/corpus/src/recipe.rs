@@ -145,7 +145,10 @@ impl Recipe {
     /// A setting that breaks a rule.
     pub fn validate(&self) -> Result<()> {
         if !(0.0..1.0).contains(&self.validation) {
-            return Err(Error::Invalid(format!("validation = {} must be at least 0 and below 1", self.validation)));
+            return Err(Error::Invalid(format!(
+                "validation = {} must be at least 0 and below 1",
+                self.validation
+            )));
         }
         self.reading.validate()?;
         self.extract.validate()?;
@@ -160,7 +163,10 @@ impl Recipe {
         }
         for name in &self.off {
             if !seen.contains(&name.as_str()) {
-                return Err(Error::Invalid(format!("off: {}", names::unknown("rule", name, seen.iter().copied()))));
+                return Err(Error::Invalid(format!(
+                    "off: {}",
+                    names::unknown("rule", name, seen.iter().copied())
+                )));
             }
         }
         self.duplicates.validate()?;

@@ -42,7 +42,10 @@ pub fn datatrove(recipe: &Recipe) -> Result<String> {
     let script = TEMPLATE
         .replace("@NAME@", &recipe.name.replace(|character: char| !character.is_ascii_alphanumeric(), "-"))
         .replace("@MISSING@", notes.trim_end())
-        .replace("@FILTERS@", &filters.iter().map(|filter| format!("        {filter},\n")).collect::<String>())
+        .replace(
+            "@FILTERS@",
+            &filters.iter().map(|filter| format!("        {filter},\n")).collect::<String>(),
+        )
         .replace("@NEAR@", if near.enabled { "True" } else { "False" })
         .replace("@WORDS@", &near.shingle_words.to_string())
         .replace("@BANDS@", &near.bands.to_string())
@@ -56,9 +59,7 @@ pub fn datatrove(recipe: &Recipe) -> Result<String> {
 /// A rule as datatrove's filter; `None` where it has none.
 fn filter(rule: &Rule) -> Option<String> {
     match rule {
-        Rule::Language(language) => {
-            Some(format!("*language_filter({:?})", language.languages))
-        }
+        Rule::Language(language) => Some(format!("*language_filter({:?})", language.languages)),
         Rule::GopherRepetition(rule) => Some(gopher_repetition(rule)),
         Rule::GopherQuality(rule) => Some(gopher_quality(rule)),
         Rule::C4Quality(rule) => Some(c4_quality(rule)),

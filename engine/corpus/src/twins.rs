@@ -32,7 +32,10 @@ pub fn raw_twin(files: &dyn Files, inputs: &[PathBuf], cleaned: &Path, out: &Pat
     }
     let held_out = held_out_lines(files, cleaned)?;
     if held_out.is_empty() {
-        return Err(Error::bad_file(cleaned, "the cleaning held no document out; set `validation` in its recipe"));
+        return Err(Error::bad_file(
+            cleaned,
+            "the cleaning held no document out; set `validation` in its recipe",
+        ));
     }
     files.create_folder(out).map_err(Error::io(out))?;
     let held_out_file = out.join(".held-out.jsonl");

@@ -151,13 +151,16 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 if progress.phase == Phase::Done {
                     return Ok(cleaner.finish()?);
                 }
-                outlet.answer(id, Event::Cleaning {
-                    phase: progress.phase.name().to_owned(),
-                    done: progress.done,
-                    total: progress.total,
-                    documents: progress.documents,
-                    kept: progress.kept,
-                });
+                outlet.answer(
+                    id,
+                    Event::Cleaning {
+                        phase: progress.phase.name().to_owned(),
+                        done: progress.done,
+                        total: progress.total,
+                        documents: progress.documents,
+                        kept: progress.kept,
+                    },
+                );
                 platform::yield_now().await;
                 if stop.get() {
                     cleaner.clear_away()?;

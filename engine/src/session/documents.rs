@@ -166,7 +166,9 @@ fn is_text(path: &Path) -> bool {
 /// Copies a file, or every text in a folder.
 fn copy_in(from: &Path, folder: &Path) -> Result<()> {
     if files::is_dir(from) {
-        let Ok(entries) = files::read_dir(from) else { return Err(Error::bad_file(from, "the folder cannot be read")) };
+        let Ok(entries) = files::read_dir(from) else {
+            return Err(Error::bad_file(from, "the folder cannot be read"));
+        };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let texts: Vec<PathBuf> = paths.filter(|path| files::is_file(path) && is_known(path)).collect();
         if texts.is_empty() {

@@ -1,7 +1,7 @@
 //! The end of a cleaning: near copies, caps, who is held out, and the second pass that writes.
 
-use super::staging::{ReadCopies, Staging};
 use super::stages::At;
+use super::staging::{ReadCopies, Staging};
 use super::work::Worker;
 use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
 use crate::document::{Document, Kind};
@@ -108,7 +108,11 @@ impl Ending {
                 self.step = if next < self.alive.len() {
                     Step::Learn(model, next)
                 } else {
-                    Step::Score(Box::new(Scoring { model: model.finish(), scores: Scores::default(), bits: Vec::new() }))
+                    Step::Score(Box::new(Scoring {
+                        model: model.finish(),
+                        scores: Scores::default(),
+                        bits: Vec::new(),
+                    }))
                 };
                 Ok((Phase::Judging, next as u64 / 2, staged))
             }
@@ -243,7 +247,8 @@ impl Ending {
     /// The next documents that are left, from one on, their numbers, and where to go on.
     fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
         let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.bytes));
-        let numbers: Vec<u32> = (start..end).filter(|at| self.alive.get(*at) == Some(&true)).map(|at| at as u32).collect();
+        let numbers: Vec<u32> =
+            (start..end).filter(|at| self.alive.get(*at) == Some(&true)).map(|at| at as u32).collect();
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
@@ -280,8 +285,9 @@ impl Ending {
     fn caps(&mut self, worker: &Worker, folder: &mut Folder<'_>, recorders: &mut Recorders) -> Result<()> {
         let entries = self.staging.entries();
         let alive = entries.iter().zip(&self.alive).enumerate().filter(|(_, (_, alive))| **alive);
-        let candidates: Vec<_> =
-            alive.map(|(number, (entry, _))| (number as u32, entry.source, u64::from(entry.bytes), entry.lot)).collect();
+        let candidates: Vec<_> = alive
+            .map(|(number, (entry, _))| (number as u32, entry.source, u64::from(entry.bytes), entry.lot))
+            .collect();
         for (number, reason) in worker.recipe.mixture.beyond_caps(&self.sources.names, &candidates) {
             let document = self.staging.document(number)?;
             let dropped = dropped(stage_names::CAPS, reason, document, worker);
@@ -296,8 +302,9 @@ impl Ending {
     /// Orders what is left by source and draws who is held out.
     fn divide(&mut self, worker: &Worker) -> Result<Writing> {
         let entries = self.staging.entries();
-        let mut order: Vec<u32> =
-            (0..entries.len() as u32).filter(|number| self.alive.get(*number as usize) == Some(&true)).collect();
+        let mut order: Vec<u32> = (0..entries.len() as u32)
+            .filter(|number| self.alive.get(*number as usize) == Some(&true))
+            .collect();
         let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
         let lot = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.lot);
         order.sort_by_key(|number| (source(*number), *number));
@@ -323,8 +330,11 @@ impl Ending {
         }
         let any = held_out.contains(&true);
         let overlap = if any && worker.recipe.contamination.held_out {
-            let own: Vec<u32> =
-                order.iter().copied().filter(|number| held_out.get(*number as usize) == Some(&true)).collect();
+            let own: Vec<u32> = order
+                .iter()
+                .copied()
+                .filter(|number| held_out.get(*number as usize) == Some(&true))
+                .collect();
             let mut set = contamination::Set::empty(&worker.recipe.contamination);
             for number in own {
                 let document = self.staging.document(number)?;
@@ -371,7 +381,12 @@ impl Ending {
             if overlaps.is_some() && !worker.drops_overlaps() {
                 recorders.overlaps(At::HeldOut);
             } else if let Some(reason) = overlaps {
-                gone(At::HeldOut, recorders, folder, &dropped(stage_names::HELD_OUT, reason, document, worker))?;
+                gone(
+                    At::HeldOut,
+                    recorders,
+                    folder,
+                    &dropped(stage_names::HELD_OUT, reason, document, worker),
+                )?;
                 continue;
             }
             if let Some(index) = &mut writing.paragraphs {
@@ -395,8 +410,10 @@ impl Ending {
         for (document, _) in &passed {
             recorders.kept(worker, document);
         }
-        let lines: Vec<Vec<u8>> =
-            passed.par_iter().map(|(document, split)| lines::kept(document, *split)).collect::<Result<_>>()?;
+        let lines: Vec<Vec<u8>> = passed
+            .par_iter()
+            .map(|(document, split)| lines::kept(document, *split))
+            .collect::<Result<_>>()?;
         lines.iter().try_for_each(|line| folder.kept(line))
     }
 }
@@ -406,14 +423,17 @@ const SHOWN_COPIES: usize = 6;
 
 /// A group with the document that stays in front.
 fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
-    members.insert(0, Member {
-        id: kept.id.clone(),
-        source: kept.source.clone(),
-        words: Amount::of(&kept.text).words,
-        kept: true,
-        similarity: None,
-        excerpt: worker.excerpt(&kept.text),
-    });
+    members.insert(
+        0,
+        Member {
+            id: kept.id.clone(),
+            source: kept.source.clone(),
+            words: Amount::of(&kept.text).words,
+            kept: true,
+            similarity: None,
+            excerpt: worker.excerpt(&kept.text),
+        },
+    );
     Cluster { size: 0, reason: why.to_owned(), members }
 }
 

@@ -35,7 +35,7 @@ fn documents(files: &dyn Files, recipe: &Recipe, source: &Source) -> impl Iterat
     read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0))).filter_map(Result::ok)
 }
 
-/// Judges the first documents of each source, about `count` in all.
+/// Judges the first documents of each source, at most `count` in all.
 ///
 /// # Errors
 /// A recipe that breaks a rule; inputs that hold nothing to read.
@@ -47,14 +47,18 @@ pub fn judge_sample(
 ) -> Result<SampleJudgement> {
     let worker = Worker::new(recipe.clone(), files)?;
     let sources = sources(files, recipe, inputs)?;
-    let (mut sample, mut left) = (Vec::new(), sources.len());
-    for source in &sources {
-        let share = count.saturating_sub(sample.len()).div_ceil(left.max(1));
-        sample.extend(documents(files, recipe, source).take(share));
-        left -= 1;
-        if sample.len() >= count {
-            break;
-        }
+    // In turn, so that one large source does not fill the sample.
+    let mut open: Vec<_> =
+        sources.iter().take(count).map(|source| documents(files, recipe, source)).collect();
+    let mut sample = Vec::new();
+    while sample.len() < count && !open.is_empty() {
+        open.retain_mut(|documents| match documents.next() {
+            Some(document) if sample.len() < count => {
+                sample.push(document);
+                true
+            }
+            _ => false,
+        });
     }
     let every = Judge::new(&recipe.rules, files)?;
     let mut stages = Stages::new(recipe);
@@ -118,14 +122,21 @@ fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
 pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str) -> Result<ComparedDocument> {
     let worker = Worker::new(recipe.clone(), files)?;
     let sources = sources(files, recipe, inputs)?;
-    let of_source = |source: &&Source| id == source.name || id.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('#'));
+    let of_source = |source: &&Source| {
+        id == source.name || id.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('#'))
+    };
     let missing = || Error::Refused(format!("there is no document {id:?} in the input"));
     let named = sources.iter().filter(of_source);
     let document = named
         .flat_map(|source| documents(files, recipe, source))
         .find(|document| document.id == id)
         // A record may have brought an id of its own.
-        .or_else(|| sources.iter().flat_map(|source| documents(files, recipe, source)).find(|document| document.id == id))
+        .or_else(|| {
+            sources
+                .iter()
+                .flat_map(|source| documents(files, recipe, source))
+                .find(|document| document.id == id)
+        })
         .ok_or_else(missing)?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
@@ -137,7 +148,8 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
             on: true,
         });
     } else {
-        for (rule, outcome) in recipe.rules.iter().zip(Judge::new(&recipe.rules, files)?.judge_each(&before)) {
+        for (rule, outcome) in recipe.rules.iter().zip(Judge::new(&recipe.rules, files)?.judge_each(&before))
+        {
             let (verdict, reason) = match outcome {
                 Outcome::Kept => ("keeps", String::new()),
                 Outcome::Edited(_) => ("edits", String::new()),

@@ -3,7 +3,9 @@
 use super::lines::{self, Dropped};
 use crate::error::{Error, Result};
 use crate::files::{Files, Place};
-use crate::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
+use crate::output::{
+    CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
+};
 use crate::recipe::Recipe;
 use crate::report::{self, Report};
 use std::io::{BufWriter, Write};
@@ -54,7 +56,10 @@ impl<'a> Folder<'a> {
                 if let Some(other) = entries.iter().find(|entry| !known(entry)) {
                     return Err(Error::bad_file(
                         path,
-                        format!("the folder holds {}, which no cleaning wrote; name a new folder", other.display()),
+                        format!(
+                            "the folder holds {}, which no cleaning wrote; name a new folder",
+                            other.display()
+                        ),
                     ));
                 }
             }

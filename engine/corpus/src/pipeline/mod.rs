@@ -13,8 +13,8 @@ mod explain;
 mod folder;
 mod lines;
 mod recorders;
-mod staging;
 mod stages;
+mod staging;
 mod work;
 
 pub use explain::{compare, judge_sample};
@@ -157,7 +157,8 @@ impl<'a> Cleaner<'a> {
         let sources: Vec<read::Source> =
             found.sources.into_iter().filter(|source| !source.path.starts_with(out)).collect();
         if sources.is_empty() {
-            let why = found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
+            let why =
+                found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
             return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
         }
         let folder = Folder::open(files, out)?;
@@ -314,15 +315,18 @@ impl<'a> Cleaner<'a> {
                 let first = if exact { reading.exact.first(mark.fingerprint, number)? } else { None };
                 if let Some(first) = first {
                     // Its reason names the first one, whose id is on disk: told when that can be read.
-                    return reading.copies.append(first, &Dropped {
-                        excerpt: self.worker.excerpt(&document.text),
-                        id: worked.id,
-                        source: worked.source,
-                        rule: stage_names::EXACT.to_owned(),
-                        reason: String::new(),
-                        words: amount.words,
-                        bytes: amount.bytes,
-                    });
+                    return reading.copies.append(
+                        first,
+                        &Dropped {
+                            excerpt: self.worker.excerpt(&document.text),
+                            id: worked.id,
+                            source: worked.source,
+                            rule: stage_names::EXACT.to_owned(),
+                            reason: String::new(),
+                            words: amount.words,
+                            bytes: amount.bytes,
+                        },
+                    );
                 }
                 reading.near.push(mark.keys.as_ref())?;
                 let source = reading.sources.number(&worked.source);

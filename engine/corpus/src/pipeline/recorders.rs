@@ -163,7 +163,9 @@ impl Recorders {
         if let Some(source) = self.index.sources.last_mut() {
             source.documents += 1;
             source.bytes += amount.bytes;
-            if let Some(licence) = document.licence.as_ref().filter(|licence| !source.licences.contains(licence)) {
+            if let Some(licence) =
+                document.licence.as_ref().filter(|licence| !source.licences.contains(licence))
+            {
                 source.licences.push(licence.clone());
             }
         }

@@ -158,7 +158,8 @@ fn personal() -> About {
 }
 
 fn exact() -> About {
-    let sentence = "Keeps the first of documents with the same words, whatever their case, punctuation and white space.";
+    let sentence =
+        "Keeps the first of documents with the same words, whatever their case, punctuation and white space.";
     about(names::EXACT, Group::Duplicates, "Exact duplicates", sentence)
 }
 

@@ -1,10 +1,10 @@
 //! Documents that passed the first pass, on disk until the second: in memory there are a few numbers of each.
 
+use super::lines::{self, Dropped};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::files::{Files, Input};
 use crate::report::Amount;
-use super::lines::{self, Dropped};
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 

@@ -18,10 +18,37 @@ impl Dice {
 
 /// Prose of about so many sentences, another one for each seed.
 fn prose(seed: u64, sentences: usize) -> String {
-    let subjects = ["The baker", "A tall woman", "My neighbour", "The old captain", "Every child", "The night guard", "A farmer", "Her brother"];
+    let subjects = [
+        "The baker",
+        "A tall woman",
+        "My neighbour",
+        "The old captain",
+        "Every child",
+        "The night guard",
+        "A farmer",
+        "Her brother",
+    ];
     let verbs = ["carried", "painted", "found", "forgot", "mended", "sold", "borrowed", "described"];
-    let objects = ["the wooden chair", "a basket of apples", "that long letter", "the broken clock", "an empty boat", "the garden gate", "a map of the hills", "the blue lantern"];
-    let ends = ["before the rain came", "with the help of a friend", "and nobody asked why", "on the way to the market", "because it was late", "while the music played", "in spite of the cold wind", "as if it were the last of its kind"];
+    let objects = [
+        "the wooden chair",
+        "a basket of apples",
+        "that long letter",
+        "the broken clock",
+        "an empty boat",
+        "the garden gate",
+        "a map of the hills",
+        "the blue lantern",
+    ];
+    let ends = [
+        "before the rain came",
+        "with the help of a friend",
+        "and nobody asked why",
+        "on the way to the market",
+        "because it was late",
+        "while the music played",
+        "in spite of the cold wind",
+        "as if it were the last of its kind",
+    ];
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9) + 11);
     let mut text = String::new();
     for number in 0..sentences {
@@ -60,17 +87,27 @@ fn ids(lines: &[Value]) -> BTreeSet<String> {
 
 /// A folder with a little of everything.
 fn mixed(folder: &Path) {
-    write(folder, "pages/one.html", format!(
-        "<html><head><title>Market day</title></head><body><nav><a href=/>Home</a> <a href=/shop>Shop</a></nav>\
+    write(
+        folder,
+        "pages/one.html",
+        format!(
+            "<html><head><title>Market day</title></head><body><nav><a href=/>Home</a> <a href=/shop>Shop</a></nav>\
          <article><h1>Market day</h1><p>{}</p><p>{}</p></article><footer>All rights reserved</footer></body></html>",
-        prose(1, 8), prose(2, 8)
-    ));
+            prose(1, 8),
+            prose(2, 8)
+        ),
+    );
     write(folder, "notes/a.txt", prose(3, 20));
     write(folder, "notes/b.md", format!("# Harbour\n\n{}", prose(4, 20)));
-    let rows: String = (5..9).map(|seed| format!("{},\"{}\"\n", seed, prose(seed, 12).replace('\n', " "))).collect();
+    let rows: String =
+        (5..9).map(|seed| format!("{},\"{}\"\n", seed, prose(seed, 12).replace('\n', " "))).collect();
     write(folder, "tables/rows.csv", format!("number,text\n{rows}"));
     let records: String = (20..60)
-        .map(|seed| serde_json::json!({ "text": prose(seed, 15), "source": "letters", "licence": "CC0-1.0" }).to_string() + "\n")
+        .map(|seed| {
+            serde_json::json!({ "text": prose(seed, 15), "source": "letters", "licence": "CC0-1.0" })
+                .to_string()
+                + "\n"
+        })
         .collect();
     write(folder, "letters.jsonl", records);
     write(folder, "broken.jsonl", "{\"text\": \"A line.\"}\nnot json\n");
@@ -82,7 +119,9 @@ fn a_folder_goes_in_and_a_corpus_comes_out() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     mixed(&input);
-    let report = clean(&Recipe::published("fineweb").unwrap(), &input, &out);
+    let mut recipe = Recipe::published("light").unwrap();
+    recipe.switch("gopher-quality", true).unwrap();
+    let report = clean(&recipe, &input, &out);
     let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
     assert_eq!(report.raw.documents as usize, kept.len() + dropped.len());
     assert_eq!(report.kept.documents as usize, kept.len());
@@ -166,18 +205,21 @@ fn what_was_planted_is_found() {
             }
             3 => {
                 near += 1;
-                // One word in fifty changed: a true similarity of about 0.83 by runs of five words.
+                // One word in eighty changed: a true similarity of about 0.87 by runs of five words.
                 let words: Vec<String> = text
                     .split(' ')
                     .enumerate()
-                    .map(|(at, word)| if at % 50 == 25 { format!("changed{at}") } else { word.to_owned() })
+                    .map(|(at, word)| if at % 80 == 40 { format!("changed{at}") } else { word.to_owned() })
                     .collect();
                 add(format!("similar-{seed}.txt"), words.join(" "));
             }
             5 => {
                 personal += 1;
                 let name = format!("anna.{seed}@example-post.de");
-                add(format!("person-{seed}.txt"), format!("{} Write to {name} for more.", prose(5_000 + seed, 25)));
+                add(
+                    format!("person-{seed}.txt"),
+                    format!("{} Write to {name} for more.", prose(5_000 + seed, 25)),
+                );
                 originals.push(name);
             }
             7 => {
@@ -202,11 +244,14 @@ fn what_was_planted_is_found() {
     assert_eq!((found, wrong), (copies, 0), "exact copies: all found, none beside");
     let (found, wrong) = by_rule(stage_names::NEAR, "similar/");
     assert_eq!(wrong, 0, "near copies are verified, so that none is wrong");
-    assert!(found as f64 >= 0.9 * near as f64, "{found} of {near} near copies");
+    assert!(found as f64 >= 0.95 * near as f64, "{found} of {near} near copies");
     let (found, wrong) = by_rule("gibberish", "noise/");
     assert!(found as f64 >= 0.95 * noise as f64 && wrong <= 2, "{found} of {noise} noise, {wrong} others");
     // Personal data: replaced everywhere, whether kept or dropped, and in the account.
-    assert_eq!(kept.iter().filter(|line| line["text"].as_str().unwrap().contains("<EMAIL>")).count(), personal);
+    assert_eq!(
+        kept.iter().filter(|line| line["text"].as_str().unwrap().contains("<EMAIL>")).count(),
+        personal
+    );
     for name in [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE] {
         let text = std::fs::read_to_string(out.join(name)).unwrap();
         assert!(originals.iter().all(|original| !text.contains(original)), "{name} holds an address");
@@ -226,7 +271,11 @@ fn held_out_documents_stay_unseen() {
     let halves: Vec<String> = (0..60).map(|seed| prose(seed, 14)).collect();
     for (number, half) in halves.iter().enumerate() {
         let other = &halves[(number + 1) % halves.len()];
-        write(&input, &format!("d/{number:02}.txt"), format!("{half}\n{}\n{}", prose(900 + number as u64, 30), other));
+        write(
+            &input,
+            &format!("d/{number:02}.txt"),
+            format!("{half}\n{}\n{}", prose(900 + number as u64, 30), other),
+        );
     }
     let mut recipe = Recipe::published("light").unwrap();
     recipe.validation = 0.2;
@@ -235,22 +284,28 @@ fn held_out_documents_stay_unseen() {
     let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
     assert_eq!(kept.iter().filter(|line| line["split"] == "validation").count(), 12);
     assert!(dropped.iter().any(|line| line["rule"] == stage_names::HELD_OUT), "{dropped:?}");
-    // Thirteen words in a row of a held-out document stand in no training document.
+    // No training document has a tenth of a held-out one's runs of thirteen words, or the other way round.
     let runs = |text: &str| {
         let words: Vec<String> = text.split_whitespace().map(|word| word.to_lowercase()).collect();
         words.windows(13).map(|run| run.join(" ")).collect::<BTreeSet<_>>()
     };
     let of = |split: &str| {
         let own = kept.iter().filter(|line| line["split"] == split);
-        own.map(|line| runs(line["text"].as_str().unwrap())).fold(BTreeSet::new(), |mut all, runs| {
-            all.extend(runs);
-            all
-        })
+        own.map(|line| runs(line["text"].as_str().unwrap())).collect::<Vec<_>>()
     };
     let (train, held_out) = (of("train"), of("validation"));
-    assert!(train.len() > 1000 && held_out.len() > 100);
-    let shared = train.intersection(&held_out).count();
-    assert!(shared * 50 < held_out.len(), "{shared} of {} runs are shared", held_out.len());
+    assert!(train.len() > 20);
+    for own in &train {
+        for other in &held_out {
+            let shared = own.intersection(other).count();
+            assert!(
+                shared * 9 < own.len().min(other.len()),
+                "{shared} runs of {} and {}",
+                own.len(),
+                other.len()
+            );
+        }
+    }
 }
 
 #[test]
@@ -296,7 +351,9 @@ fn folders_and_inputs_that_cannot_be_used_are_refused() {
     assert!(refused(&nowhere, &folder.path().join("out")).contains("nothing to read"));
     let message = Recipe::named("finweb").unwrap_err().to_string();
     assert!(message.contains("did you mean `fineweb`"), "{message}");
-    let message = Recipe::from_toml("[[rules]]\nrule = \"gopher-quality\"\nminimum_word = 3\n").unwrap_err().to_string();
+    let message = Recipe::from_toml("[[rules]]\nrule = \"gopher-quality\"\nminimum_word = 3\n")
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("minimum_words"), "{message}");
 }
 
@@ -313,7 +370,10 @@ fn every_published_recipe_is_its_own_file() {
             changed.switch(&card.name, !card.on).unwrap();
             changed.validate().unwrap();
             let switched = changed.summary().unwrap().cards;
-            assert_eq!(switched.iter().find(|other| other.name == card.name).map(|card| card.on), Some(!card.on));
+            assert_eq!(
+                switched.iter().find(|other| other.name == card.name).map(|card| card.on),
+                Some(!card.on)
+            );
             for threshold in &card.thresholds {
                 changed.set_threshold(&card.name, &threshold.name, threshold.value).unwrap();
             }
@@ -339,7 +399,7 @@ fn a_document_is_explained_and_a_sample_judged() {
     assert!(compare(&SystemFiles, &recipe, &[input.clone()], "none.txt").is_err());
 
     let judged = judge_sample(&SystemFiles, &recipe, &[input.clone()], 40).unwrap();
-    assert!(judged.documents >= 40 && judged.documents < 60, "{}", judged.documents);
+    assert_eq!(judged.documents, 40);
     let fate = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {
         judged.judged.iter().find(|document| document.id == "short.txt").unwrap().dropped.clone()
     };

@@ -109,7 +109,12 @@ impl Worker {
             found: Counts::default(),
             samples: Vec::new(),
             overlaps: false,
-            fate: Fate::Dropped { at: At::Extraction, reason: String::new(), amount: raw, excerpt: String::new() },
+            fate: Fate::Dropped {
+                at: At::Extraction,
+                reason: String::new(),
+                amount: raw,
+                excerpt: String::new(),
+            },
         };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair) {
             Ok(prepared) => worked.prepared = prepared,
