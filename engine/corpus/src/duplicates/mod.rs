@@ -38,6 +38,8 @@ pub mod near;
 pub mod paragraphs;
 mod shingles;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use serde::{Deserialize, Serialize};

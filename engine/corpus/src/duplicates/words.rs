@@ -116,7 +116,9 @@ fn beyond(character: char, open: &mut Open, visitor: &mut impl Visitor) {
         if alone {
             open.close(visitor);
         }
-        for lower in character.to_lowercase() {
+        // A capital may become a letter and a mark (İ), and sigma has two small forms.
+        for lower in character.to_lowercase().filter(|lower| !is_mark(*lower)) {
+            let lower = if lower == 'ς' { 'σ' } else { lower };
             let mut space = [0; 4];
             for &byte in lower.encode_utf8(&mut space).as_bytes() {
                 open.push(byte, visitor);
@@ -165,6 +167,7 @@ mod tests {
         assert_eq!(hashes("  Hello,\n\tWORLD! "), hashes("hello world"));
         assert_eq!(hashes("ÄRGER—Straße"), hashes("ärger straße"));
         assert_eq!(hashes("Москва, ДА"), hashes("москва да"));
+        assert_eq!(hashes("İZMİR ΟΔΟΣ"), hashes("i̇zmi̇r οδος"));
         assert_eq!(hashes(""), Vec::<u64>::new());
         assert_eq!(hashes("…!? --"), Vec::<u64>::new());
     }

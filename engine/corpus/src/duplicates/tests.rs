@@ -1,0 +1,66 @@
+//! What holds for any text at all.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rules::Outcome;
+
+/// Texts with what readers let through: letters of many scripts, marks, controls, long words, empty lines.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<char>().prop_map(String::from),
+        "[a-zA-Z]{1,20}",
+        "[ \t\r\n.,;!-]{1,3}",
+        Just("\n\n".to_owned()),
+        "[\u{4E00}-\u{4E10}\u{0E00}-\u{0E50}\u{0300}-\u{0310}\u{0130}ßŉǅ]{1,4}",
+    ];
+    prop::collection::vec(piece, 0..200).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn one_pass_says_what_two_say(text in text()) {
+        let marker = Marker::new(&Settings::default()).unwrap();
+        let mark = marker.mark(&text);
+        prop_assert_eq!(mark.fingerprint, exact::Fingerprint::of_words(&text));
+        prop_assert_eq!(mark.fingerprint, marker.fingerprint(&text));
+        // Dress changes neither: lower case, doubled spaces, a full stop behind.
+        let dressed = format!("{} .", text.to_lowercase().replace(' ', " \u{2014} "));
+        if mark.keys.is_some() {
+            prop_assert_eq!(marker.mark(&dressed), mark);
+        }
+    }
+
+    #[test]
+    fn paragraphs_stand_in_order_within_the_text(text in text(), block in any::<bool>(), least in 1_u32..20) {
+        let unit = if block { paragraphs::Unit::Block } else { paragraphs::Unit::Line };
+        let settings = paragraphs::Settings { enabled: true, unit, minimum_words: least, ..Default::default() };
+        let found = settings.paragraphs(&text);
+        let mut end = 0;
+        for paragraph in &found {
+            prop_assert!(end <= paragraph.start && paragraph.start < paragraph.end && paragraph.end <= text.len());
+            prop_assert!(text.get(paragraph.start..paragraph.end).is_some());
+            end = paragraph.end;
+        }
+        let mut index = paragraphs::Index::new(&settings).unwrap();
+        prop_assert_eq!(index.filter(&text, &found), Outcome::Kept);
+        let left = index.filter(&text, &found);
+        match (&left, found.is_empty()) {
+            (Outcome::Kept, empty) => prop_assert!(empty),
+            (Outcome::Edited(left), _) => prop_assert!(settings.paragraphs(left).is_empty(), "{left:?}"),
+            (Outcome::Dropped(_), empty) => prop_assert!(!empty),
+        }
+    }
+
+    #[test]
+    fn a_text_of_enough_words_overlaps_with_itself(text in text()) {
+        let settings = contamination::Settings::default();
+        let mut set = contamination::Set::empty(&settings);
+        set.add("itself", &text);
+        let overlap = set.check(&text);
+        prop_assert_eq!(overlap.is_some(), set.items() == 1);
+        if let Some(overlap) = overlap {
+            prop_assert_eq!(overlap.runs, overlap.item_runs);
+        }
+    }
+}
