@@ -148,7 +148,7 @@ impl<'a> Cleaner<'a> {
     pub fn new(files: &'a dyn Files, recipe: Recipe, inputs: &[PathBuf], out: &Path) -> Result<Self> {
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;
-        let mut recorders = Recorders::new(recipe);
+        let mut recorders = Recorders::new(recipe, files)?;
         let found = read::find(files, inputs, &recipe.reading);
         for trouble in &found.troubles {
             recorders.trouble(trouble);

@@ -3,10 +3,11 @@
 use super::Dropped;
 use super::stages::{At, Stages};
 use super::work::{Worked, Worker};
-use crate::balance::Tally;
+use crate::balance::{self, Safety, Tally, Terms};
 use crate::document::Document;
 use crate::duplicates::paragraphs;
 use crate::error::Result;
+use crate::files::Files;
 use crate::output::{CorpusIndex, SourceIndex};
 use crate::read::Trouble;
 use crate::recipe::Recipe;
@@ -27,13 +28,16 @@ pub(super) struct Recorders {
     troubles: TroubleRecorder,
     before: Tally,
     after: Tally,
+    terms: Terms,
+    safety: Safety,
     index: CorpusIndex,
 }
 
 impl Recorders {
-    pub(super) fn new(recipe: &Recipe) -> Self {
+    /// Reads the lists of words that the recipe names.
+    pub(super) fn new(recipe: &Recipe, files: &dyn Files) -> Result<Self> {
         let duplicates = &recipe.duplicates;
-        Self {
+        Ok(Self {
             stages: Stages::new(recipe),
             inputs: Vec::new(),
             exact: DuplicateRecorder::new(
@@ -61,8 +65,10 @@ impl Recorders {
             troubles: TroubleRecorder::default(),
             before: Tally::new(&recipe.balance),
             after: Tally::new(&recipe.balance),
+            terms: Terms::new(&recipe.balance)?,
+            safety: Safety::new(&recipe.balance, files)?,
             index: CorpusIndex::new(&recipe.name, recipe.validation),
-        }
+        })
     }
 
     /// Documents read and kept so far.
@@ -77,7 +83,7 @@ impl Recorders {
     /// A document of the first pass: what was read, mended, edited and found in it.
     pub(super) fn worked(&mut self, worker: &Worker, worked: &Worked) {
         self.raw.add(worked.raw);
-        self.before.add(&worked.about, worked.raw.words);
+        self.before.add(&worked.about, worked.raw);
         let (extracted, repaired) = (&worked.prepared, &worked.prepared.repaired);
         let counters = [
             (At::Extraction, "pages_without_main_content", extracted.fallbacks),
@@ -148,7 +154,9 @@ impl Recorders {
     pub(super) fn kept(&mut self, worker: &Worker, document: &Document) {
         let amount = Amount::of(&document.text);
         self.kept.add(amount);
-        self.after.add(document, amount.words);
+        self.after.add(document, amount);
+        self.terms.add(&document.text, amount.words);
+        self.safety.add(document, |text| worker.detector.mask(text));
         self.samples.keep(&document.id, &document.source, amount, || worker.excerpt(&document.text));
         self.index.documents += 1;
         self.index.bytes += amount.bytes;
@@ -176,7 +184,10 @@ impl Recorders {
         let sizes: Vec<(&str, u64)> =
             self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();
         self.index.mixture = recipe.mixture.shares(&sizes)?;
-        let tables = Vec::new();
+        let mut tables = balance::tables(&self.before, &self.after);
+        tables.extend(recipe.mixture.table(&sizes)?);
+        tables.extend(self.terms.report().table());
+        tables.extend(self.safety.report().tables());
         let report = Report {
             recipe: RecipeText { name: recipe.name.clone(), toml: recipe.to_toml()? },
             inputs: self.inputs,
