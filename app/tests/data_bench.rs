@@ -1,0 +1,217 @@
+//! The data bench as people meet it in a terminal: a folder of many formats goes in, a corpus, an account and a model trained on
+//! it come out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn glasshouse(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_glasshouse")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = glasshouse(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn fail(folder: &Path, arguments: &[&str], code: i32, part: &str) {
+    let output = glasshouse(folder, arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    assert!(message.contains(part) && !message.contains("panicked"), "{part:?} is not in {message:?}");
+}
+
+/// The stories of the embedded corpus from a seed.
+fn stories(folder: &Path, seed: u64) -> Vec<String> {
+    let text = succeed(folder, &["corpus", "stories", "--bytes", "40KB", "--seed", &seed.to_string()]);
+    text.split("<|endoftext|>").map(|story| story.trim().to_owned()).filter(|story| story.len() > 200).collect()
+}
+
+/// A PDF of one page with a line of text each.
+fn pdf(lines: &[&str]) -> Vec<u8> {
+    let mut content = String::from("BT /F1 11 Tf 50 780 Td 14 TL\n");
+    for line in lines {
+        content += &format!("({}) Tj T*\n", line.replace('\\', "\\\\").replace('(', "\\(").replace(')', "\\)"));
+    }
+    content += "ET";
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".to_owned(),
+        format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned(),
+    ];
+    let (mut file, mut offsets) = (String::from("%PDF-1.4\n"), Vec::new());
+    for (number, object) in objects.iter().enumerate() {
+        offsets.push(file.len());
+        file += &format!("{} 0 obj\n{object}\nendobj\n", number + 1);
+    }
+    let start = file.len();
+    file += &format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    for offset in offsets {
+        file += &format!("{offset:010} 00000 n \n");
+    }
+    file += &format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", objects.len() + 1);
+    file.into_bytes()
+}
+
+fn warc(pages: &[(&str, String)]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for (address, html) in pages {
+        let body = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{html}");
+        file.extend_from_slice(
+            format!(
+                "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: {address}\r\nWARC-Date: 2024-05-01T00:00:00Z\r\n\
+                 WARC-Record-ID: <urn:uuid:{:08}-0000-0000-0000-000000000000>\r\n\
+                 Content-Type: application/http; msgtype=response\r\nContent-Length: {}\r\n\r\n{body}\r\n\r\n",
+                file.len(),
+                body.len()
+            )
+            .as_bytes(),
+        );
+    }
+    file
+}
+
+fn page(title: &str, paragraphs: &[String]) -> String {
+    let body: String = paragraphs.iter().map(|text| format!("<p>{text}</p>")).collect();
+    format!(
+        "<!doctype html><html lang=en><head><title>{title}</title><script>track()</script></head><body>\
+         <nav><ul><li><a href=/>Start</a><li><a href=/shop>Shop</a></ul></nav><main><article><h1>{title}</h1>{body}</article></main>\
+         <footer>Imprint and cookies</footer></body></html>"
+    )
+}
+
+/// Writes a folder of web pages, a table, a PDF and a crawl.
+fn gather(folder: &Path) {
+    let tales = stories(folder, 1);
+    assert!(tales.len() >= 30, "{}", tales.len());
+    let own = folder.join("mine");
+    std::fs::create_dir_all(own.join("pages")).unwrap();
+    for (number, pair) in tales[..20].chunks(2).enumerate() {
+        std::fs::write(own.join(format!("pages/{number}.html")), page("A tale", pair)).unwrap();
+    }
+    // A copy of a page, and a person's address.
+    std::fs::copy(own.join("pages/0.html"), own.join("pages/copy.html")).unwrap();
+    let with_address = vec![tales[20].clone(), format!("{} Write to mia.stone@example-mail.org about it.", tales[21])];
+    std::fs::write(own.join("pages/person.html"), page("A letter", &with_address)).unwrap();
+    let rows: String =
+        tales[22..26].iter().map(|tale| format!("\"{}\",CC0-1.0\n", tale.replace('"', "\"\"").replace('\n', " "))).collect();
+    std::fs::write(own.join("table.csv"), format!("text,licence\n{rows}")).unwrap();
+    let words: Vec<&str> = tales[26].split_whitespace().collect();
+    let lines: Vec<String> = words.chunks(12).map(|line| line.join(" ")).collect();
+    std::fs::write(own.join("paper.pdf"), pdf(&lines.iter().map(String::as_str).collect::<Vec<_>>())).unwrap();
+    let crawl = warc(&[
+        ("https://example.org/a", page("Found", &tales[27..29])),
+        ("https://example.org/b", page("Found too", &tales[29..30])),
+    ]);
+    std::fs::write(own.join("crawl.warc"), crawl).unwrap();
+    std::fs::write(own.join("photo.xyz"), [0_u8, 1, 2, 255]).unwrap();
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    gather(folder);
+    let said = succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean"]);
+    assert!(said.contains("glasshouse train --data clean"), "{said}");
+    let kept = lines(&folder.join("clean/kept.jsonl"));
+    let has = |id: &str| kept.iter().any(|line| line["id"].as_str().unwrap().starts_with(id));
+    for id in ["pages/1.html", "pages/person.html", "table.csv#1", "paper.pdf", "crawl.warc#1"] {
+        assert!(has(id), "{id} is not among {:?}", kept.iter().map(|line| line["id"].to_string()).collect::<Vec<_>>());
+    }
+    assert!(kept.iter().all(|line| !line["text"].as_str().unwrap().contains("Shop")));
+    let dropped = lines(&folder.join("clean/dropped.jsonl"));
+    let copy = dropped.iter().find(|line| line["rule"] == "exact-duplicates").expect("the copy goes");
+    assert!(copy["reason"].as_str().unwrap().contains("pages/"), "{copy}");
+    for name in ["kept.jsonl", "dropped.jsonl", "report.json", "report.html"] {
+        let text = std::fs::read_to_string(folder.join("clean").join(name)).unwrap();
+        assert!(!text.contains("mia.stone"), "{name} holds the address");
+    }
+    let csv = kept.iter().find(|line| line["id"] == "table.csv#1").unwrap();
+    assert_eq!(csv["licence"], "CC0-1.0");
+
+    let shown = succeed(folder, &["data", "inspect", "clean"]);
+    assert!(shown.contains("photo.xyz") && shown.to_lowercase().contains("exact"), "{shown}");
+    let report: Value = serde_json::from_str(&succeed(folder, &["data", "inspect", "clean", "--json"])).unwrap();
+    assert_eq!(report["kept"]["documents"], kept.len());
+
+    // The same folder again: the same bytes.
+    succeed(folder, &["data", "clean", "--in", "mine", "--out", "again", "--json"]);
+    for name in ["kept.jsonl", "dropped.jsonl", "report.json", "report.html", "recipe.toml", "corpus.json"] {
+        let read = |out: &str| std::fs::read(folder.join(out).join(name)).unwrap();
+        assert!(read("clean") == read("again"), "{name} differs");
+    }
+
+    let trained = succeed(
+        folder,
+        &[
+            "train", "--data", "clean", "--project", "tale", "--device", "cpu", "--preset", "nanogpt-cpu", "--steps", "30",
+            "--set", "model.context=16", "--set", "train.eval_interval=15", "--set", "train.sample_interval=0", "--json",
+        ],
+    );
+    let events: Vec<Value> = trained.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let losses: Vec<f64> =
+        events.iter().filter(|event| event["event"] == "eval").map(|event| event["val_loss"].as_f64().unwrap()).collect();
+    assert!(losses.len() >= 2 && losses.last() < losses.first(), "{losses:?}");
+}
+
+#[test]
+fn recipes_are_files_and_every_document_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    gather(folder);
+    let toml = succeed(folder, &["data", "recipe", "light"]);
+    std::fs::write(folder.join("mine.toml"), format!("{toml}\n")).unwrap();
+    succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
+    let told = succeed(folder, &["data", "explain", "pages/person.html", "--in", "mine", "--recipe", "fineweb"]);
+    assert!(told.contains("gopher-quality") && !told.contains("mia.stone"), "{told}");
+    let script = succeed(folder, &["data", "script", "--recipe", "fineweb"]);
+    assert!(script.contains("GopherRepetitionFilter(") && script.contains("MinhashConfig(n_grams=5"), "{script}");
+    let listed: Value = serde_json::from_str(&succeed(folder, &["data", "catalogue", "--json"])).unwrap();
+    assert!(listed.as_array().unwrap().iter().any(|entry| entry["name"] == "tiny-shakespeare"), "{listed}");
+
+    fail(folder, &["data", "clean", "--in", "mine", "--out", "clean2", "--recipe", "finweb"], 2, "did you mean `fineweb`");
+    fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
+    fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "name a new folder");
+    fail(folder, &["data", "inspect", "mine"], 1, "no folder of `glasshouse data clean`");
+    fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, "no document");
+    fail(folder, &["data", "fetch", "tiny-shakespear"], 1, "tiny-shakespeare");
+    assert!(!folder.join("clean2").exists(), "nothing was left behind");
+}
+
+#[test]
+fn raw_and_clean_are_compared_on_the_same_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    gather(folder);
+    succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--json"]);
+    let said = succeed(
+        folder,
+        &[
+            "data", "compare", "--in", "mine", "--clean", "clean", "--device", "cpu", "--steps", "12", "--set", "model.context=16",
+            "--set", "model.depth=1", "--json",
+        ],
+    );
+    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "compared");
+    let loss = |run: &str| last[run]["val_loss"].as_f64().unwrap();
+    assert!((loss("raw") - loss("clean") - last["difference"].as_f64().unwrap()).abs() < 1e-9);
+    // Both were measured on the same tokens: the same number of them.
+    let runs = folder.join("glasshouse-comparison");
+    let tokens: Vec<u64> = std::fs::read_dir(runs.join("data"))
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path().join("index.json")).unwrap())
+        .map(|index| serde_json::from_slice::<Value>(&index).unwrap()["validation"]["tokens"].as_u64().unwrap())
+        .collect();
+    assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{tokens:?}");
+}
