@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::{Regex, RegexBuilder};
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -21,12 +22,20 @@ const MOST_PATTERNS: usize = 64;
 /// Bytes that a compiled pattern may take.
 const LARGEST_PATTERN: usize = 1 << 20;
 
+/// Words and phrases, found as whole words.
+#[derive(Debug)]
+pub(crate) struct WordList {
+    automaton: Option<AhoCorasick>,
+    /// Which entry each of the automaton's patterns writes.
+    entries: Vec<usize>,
+}
+
 /// The user's lists and patterns, ready to search with.
 #[derive(Debug)]
 pub(super) struct Lists {
-    /// All entries of both lists.
-    entries: Option<AhoCorasick>,
-    /// From which pattern of `entries` on they are identifiers.
+    /// Names first, then identifiers.
+    words: WordList,
+    /// How many names there are.
     names: usize,
     patterns: Vec<Regex>,
 }
@@ -35,7 +44,7 @@ pub(super) struct Lists {
 ///
 /// # Errors
 /// Why it cannot be used.
-pub(super) fn check(list: &[String]) -> Result<(), String> {
+pub(crate) fn check(list: &[String]) -> Result<(), String> {
     if list.len() > MOST_ENTRIES {
         return Err(format!("{} entries; at most {MOST_ENTRIES} are allowed", list.len()));
     }
@@ -77,22 +86,74 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     compiled.collect()
 }
 
-/// Reads a file of entries, one a line; empty lines and those that start with `#` are passed over.
-fn read(files: &dyn Files, path: &Path) -> Result<Vec<String>> {
-    let mut text = String::new();
-    let input = files.open(path).map_err(Error::io(path))?;
-    input.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(Error::io(path))?;
-    if text.len() as u64 > LARGEST_FILE {
-        return Err(Error::bad_file(
-            path,
-            format!("a list may have at most {LARGEST_FILE} bytes; shorten it"),
-        ));
+/// The entries of a list and of a file beside it, in order and each once; lines that are empty or start with `#` are passed over.
+///
+/// # Errors
+/// The file cannot be read or used.
+pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) -> Result<Vec<String>> {
+    let mut all: Vec<String> = list.iter().map(|entry| entry.trim().to_owned()).collect();
+    if let Some(path) = file {
+        let mut text = String::new();
+        let input = files.open(path).map_err(Error::io(path))?;
+        input.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(Error::io(path))?;
+        if text.len() as u64 > LARGEST_FILE {
+            return Err(Error::bad_file(
+                path,
+                format!("a list may have at most {LARGEST_FILE} bytes; shorten it"),
+            ));
+        }
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned);
+        let listed: Vec<String> = lines.collect();
+        check(&listed).map_err(|reason| Error::bad_file(path, reason))?;
+        all.extend(listed);
     }
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    let list: Vec<String> =
-        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect();
-    check(&list).map_err(|reason| Error::bad_file(path, reason))?;
-    Ok(list)
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+impl WordList {
+    /// Prepares to search for entries, in capitals and small letters alike if asked.
+    ///
+    /// # Errors
+    /// Why they cannot be searched.
+    pub(crate) fn new(entries: &[String], ignore_case: bool) -> Result<Self, String> {
+        let mut patterns: Vec<(usize, Cow<'_, str>)> = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            patterns.push((index, entry.into()));
+            // The automaton knows capitals of ASCII alone; others are listed beside.
+            if ignore_case && !entry.is_ascii() {
+                let cases = [entry.to_lowercase(), entry.to_uppercase()];
+                patterns
+                    .extend(cases.into_iter().filter(|case| case != entry).map(|case| (index, case.into())));
+            }
+        }
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::Standard).ascii_case_insensitive(ignore_case);
+        let automaton = match patterns.is_empty() {
+            true => None,
+            false => Some(
+                builder
+                    .build(patterns.iter().map(|(_, pattern)| pattern.as_bytes()))
+                    .map_err(|cause| format!("the list cannot be searched: {cause}; shorten it"))?,
+            ),
+        };
+        Ok(Self { automaton, entries: patterns.into_iter().map(|(index, _)| index).collect() })
+    }
+
+    /// Whether there is nothing to look for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.automaton.is_none()
+    }
+
+    /// Every place where an entry stands as a whole word: (number of the entry, first byte, byte after the last). Places may overlap.
+    pub(crate) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
+        let found = self.automaton.iter().flat_map(move |automaton| automaton.find_overlapping_iter(text));
+        found.filter(move |found| is_whole(text, found.start(), found.end())).filter_map(move |found| {
+            Some((*self.entries.get(found.pattern().as_usize())?, found.start(), found.end()))
+        })
+    }
 }
 
 impl Lists {
@@ -101,52 +162,25 @@ impl Lists {
     /// # Errors
     /// A file that cannot be read, or a list or pattern that cannot be used.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
-        let gather = |list: &[String], file: Option<&Path>| -> Result<Vec<String>> {
-            let mut all: Vec<String> = list.iter().map(|entry| entry.trim().to_owned()).collect();
-            if let Some(path) = file {
-                all.extend(read(files, path)?);
-            }
-            if settings.ignore_case {
-                // The automaton knows capitals of ASCII alone; others are listed beside.
-                let beyond: Vec<&String> = all.iter().filter(|entry| !entry.is_ascii()).collect();
-                let cases: Vec<String> =
-                    beyond.iter().flat_map(|entry| [entry.to_lowercase(), entry.to_uppercase()]).collect();
-                all.extend(cases);
-            }
-            all.sort();
-            all.dedup();
-            Ok(all)
-        };
-        let mut entries = gather(&settings.names, settings.names_file.as_deref())?;
+        let mut entries = gather(&settings.names, settings.names_file.as_deref(), files)?;
         let names = entries.len();
-        entries.extend(gather(&settings.identifiers, settings.identifiers_file.as_deref())?);
-        let mut automaton = AhoCorasick::builder();
-        automaton.match_kind(MatchKind::Standard).ascii_case_insensitive(settings.ignore_case);
-        let entries = match entries.is_empty() {
-            true => None,
-            false => Some(automaton.build(&entries).map_err(|cause| {
-                Error::Invalid(format!(
-                    "personal.names and personal.identifiers cannot be searched: {cause}; shorten the lists"
-                ))
-            })?),
-        };
-        Ok(Self { entries, names, patterns: compile(&settings.patterns)? })
+        entries.extend(gather(&settings.identifiers, settings.identifiers_file.as_deref(), files)?);
+        let words = WordList::new(&entries, settings.ignore_case)
+            .map_err(|reason| Error::Invalid(format!("personal.names and personal.identifiers: {reason}")))?;
+        Ok(Self { words, names, patterns: compile(&settings.patterns)? })
     }
 
-    /// Whether there is anything to look for.
+    /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_none() && self.patterns.is_empty()
+        self.words.is_empty() && self.patterns.is_empty()
     }
 
     /// Adds what is found in a text.
     pub fn find(&self, text: &str, findings: &mut Vec<Finding>) {
-        for found in self.entries.iter().flat_map(|entries| entries.find_overlapping_iter(text)) {
-            if is_whole(text, found.start(), found.end()) {
-                let class =
-                    if found.pattern().as_usize() < self.names { Class::Name } else { Class::Identifier };
-                findings.push(Finding { class, start: found.start(), end: found.end() });
-            }
-        }
+        findings.extend(self.words.find(text).map(|(entry, start, end)| {
+            let class = if entry < self.names { Class::Name } else { Class::Identifier };
+            Finding { class, start, end }
+        }));
         for pattern in &self.patterns {
             let found = pattern.find_iter(text).filter(|found| !found.is_empty());
             findings.extend(found.map(|found| Finding {

@@ -15,7 +15,7 @@ mod bytes;
 mod context;
 mod detector;
 mod email;
-mod lists;
+pub(crate) mod lists;
 mod number;
 mod payment;
 mod phone;

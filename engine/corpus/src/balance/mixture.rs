@@ -1,0 +1,270 @@
+//! In which shares a run sees the sources, and how much of a source is kept.
+
+use crate::error::{Error, Result};
+use crate::report::{Column, Table, Unit};
+use glasshouse_protocol::names;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Shares are rounded to so many parts, so that processors whose powers differ in the last bit agree.
+const PARTS: f64 = 1e9;
+
+/// How much of a source is kept at most; which documents go is drawn by a hash of their ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cap {
+    /// Documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<u64>,
+    /// Bytes of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// The table `[mixture]` of a recipe.
+///
+/// A source of `size` bytes has a share in proportion to `weight · size^(1 / temperature)`. Temperature 1 and no weights leave
+/// the sources as they are; a higher temperature lifts the small ones, as for the languages of XLM-R (Conneau et al. 2020,
+/// exponent 0.3, a temperature of 3.3) and mT5 (Xue et al. 2021, the same).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mixture {
+    /// From 1, by size, towards equal shares for all sources.
+    pub temperature: f64,
+    /// The largest share that a source may have, from above 0 to 1; what it loses goes to the others in proportion.
+    pub most_share: f64,
+    /// How much oftener than by its size alone a source is seen: 2 twice as often, 0 never. Sources that are not named have 1.
+    pub weights: BTreeMap<String, f64>,
+    /// How much of each source is kept at most, where [`Mixture::caps`] does not name it.
+    pub cap: Cap,
+    /// How much of these sources is kept at most.
+    pub caps: BTreeMap<String, Cap>,
+}
+
+impl Default for Mixture {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            most_share: 1.0,
+            weights: BTreeMap::new(),
+            cap: Cap::default(),
+            caps: BTreeMap::new(),
+        }
+    }
+}
+
+/// A source in a mixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceShare {
+    /// Its name.
+    pub source: String,
+    /// Its text, in bytes or tokens.
+    pub size: u64,
+    /// Its share of all text.
+    pub natural: f64,
+    /// Its share of what a run sees.
+    pub share: f64,
+    /// How often a run sees each part of it, if it sees as much as asked for.
+    pub epochs: f64,
+}
+
+impl Mixture {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// One that breaks its rule, named.
+    pub fn validate(&self) -> Result<()> {
+        let invalid = |reason: String| Err(Error::Invalid(format!("mixture.{reason}")));
+        if !(self.temperature.is_finite() && self.temperature >= 1.0) {
+            return invalid(format!("temperature = {} must be at least 1", self.temperature));
+        }
+        if !(self.most_share > 0.0 && self.most_share <= 1.0) {
+            return invalid(format!("most_share = {} must be above 0 and at most 1", self.most_share));
+        }
+        for (source, weight) in &self.weights {
+            if !((0.0..=1e6).contains(weight)) {
+                return invalid(format!("weights: {weight} for {source:?} must be from 0 to 1000000"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether sources are seen in other shares than their sizes'.
+    pub fn is_weighed(&self) -> bool {
+        self.temperature != 1.0 || self.most_share < 1.0 || self.weights.values().any(|weight| *weight != 1.0)
+    }
+
+    /// The share of training windows that begin in each source of these names and sizes; none where sources are seen by their
+    /// sizes. Shares add up to 1, to a part in a thousand million.
+    ///
+    /// A corpus is never lost to its mixture: a weight for a source that is not there is passed over, sources that all have the
+    /// weight 0 are seen by their sizes, and a largest share too small for so few sources becomes an equal one.
+    /// [`Mixture::remarks`] says so.
+    ///
+    /// # Errors
+    /// A setting that breaks its rule.
+    pub fn shares(&self, sizes: &[(&str, u64)]) -> Result<BTreeMap<String, f64>> {
+        if !self.is_weighed() || sizes.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
+    }
+
+    /// Every source's share, and how often a run that sees `budget` of the sizes' unit sees each part of it.
+    ///
+    /// # Errors
+    /// As [`Mixture::shares`].
+    pub fn plan(&self, sizes: &[(&str, u64)], budget: f64) -> Result<Vec<SourceShare>> {
+        let total: f64 = sizes.iter().map(|(_, size)| *size as f64).sum();
+        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        let shares = if sizes.is_empty() { Vec::new() } else { self.weigh(sizes)? };
+        let plan = shares.into_iter().zip(sizes).map(|((source, share), (_, size))| SourceShare {
+            source: source.to_owned(),
+            size: *size,
+            natural: ratio(*size as f64, total),
+            share,
+            epochs: ratio(budget * share, *size as f64),
+        });
+        Ok(plan.collect())
+    }
+
+    /// The mixture as a table, where there is one.
+    ///
+    /// # Errors
+    /// As [`Mixture::shares`].
+    pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<Table>> {
+        if !self.is_weighed() || sizes.is_empty() {
+            return Ok(None);
+        }
+        let total: f64 = sizes.iter().map(|(_, size)| *size as f64).sum();
+        let rows = self.plan(sizes, total)?.into_iter().map(|source| {
+            vec![
+                source.source.into(),
+                source.size.into(),
+                source.natural.into(),
+                source.share.into(),
+                source.epochs.into(),
+            ]
+        });
+        Ok(Some(Table {
+            key: "mixture".to_owned(),
+            title: "Mixture".to_owned(),
+            note: "In which shares a run sees the sources, and how often it sees each when it sees as much text as there is; \
+                   past four times a repetition teaches little (Muennighoff et al. 2023)."
+                .to_owned(),
+            columns: vec![
+                Column::new("Source", Unit::Text),
+                Column::new("Text", Unit::Bytes),
+                Column::new("Share of text", Unit::Share),
+                Column::new("Share of training", Unit::Share),
+                Column::new("Times seen", Unit::Number),
+            ],
+            rows: rows.collect(),
+        }))
+    }
+
+    /// What could not be done as asked, in sentences: to be shown with the mixture.
+    pub fn remarks(&self, sizes: &[(&str, u64)]) -> Vec<String> {
+        let known = || sizes.iter().map(|(source, _)| *source);
+        let named = |list: &'static str, source: &String| {
+            let missing = !known().any(|known| known == source.as_str());
+            missing.then(|| format!("mixture.{list}: {}", names::unknown("source", source, known())))
+        };
+        let mut remarks: Vec<String> =
+            self.weights.keys().filter_map(|source| named("weights", source)).collect();
+        remarks.extend(self.caps.keys().filter_map(|source| named("caps", source)));
+        let weight = |source: &str| self.weights.get(source).copied().unwrap_or(1.0);
+        let present = sizes.iter().filter(|(source, size)| *size > 0 && weight(source) > 0.0).count();
+        if present == 0 && !sizes.is_empty() {
+            remarks.push(
+                "mixture.weights: all sources have the weight 0, so they are seen by their sizes".to_owned(),
+            );
+        } else if self.most_share * (present as f64) < 1.0 - 1e-9 && !sizes.is_empty() {
+            remarks.push(format!(
+                "mixture.most_share = {} is too small for {present} sources, so they are seen alike",
+                self.most_share
+            ));
+        }
+        remarks
+    }
+
+    /// The shares, in the order of the sizes.
+    fn weigh<'a>(&self, sizes: &[(&'a str, u64)]) -> Result<Vec<(&'a str, f64)>> {
+        self.validate()?;
+        let largest = sizes.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1) as f64;
+        let mut shares: Vec<f64> = sizes
+            .iter()
+            .map(|(source, size)| {
+                let weight = self.weights.get(*source).copied().unwrap_or(1.0);
+                weight * (*size as f64 / largest).powf(1.0 / self.temperature)
+            })
+            .collect();
+        let present = shares.iter().filter(|share| **share > 0.0).count();
+        if present == 0 {
+            shares = sizes.iter().map(|(_, size)| (*size as f64 / largest).max(1e-12)).collect();
+        }
+        let limit = self.most_share.max(1.0 / present.max(1) as f64);
+        // Those above the limit get the limit and the rest shares what is left, which may lift others above it: at most as many
+        // rounds as there are sources, fewer than 1 / limit + 1 of which can lift any.
+        let mut limited = vec![false; shares.len()];
+        loop {
+            let held = limited.iter().filter(|limited| **limited).count() as f64 * limit;
+            let free: f64 =
+                shares.iter().zip(&limited).filter(|(_, limited)| !**limited).map(|(share, _)| share).sum();
+            let scale = if free > 0.0 { (1.0 - held) / free } else { 0.0 };
+            let mut again = false;
+            for (share, limited) in shares.iter_mut().zip(&mut limited).filter(|(_, limited)| !**limited) {
+                *share *= scale;
+                if *share > limit + 1e-12 {
+                    *share = limit;
+                    *limited = true;
+                    again = true;
+                }
+            }
+            if !again {
+                break;
+            }
+        }
+        let rounded = shares.iter().map(|share| (share * PARTS).round() / PARTS);
+        Ok(sizes.iter().map(|(source, _)| *source).zip(rounded).collect())
+    }
+
+    /// The documents that go because their source has too many, with the reason. A candidate is (its number, the number of its
+    /// source, its bytes, its lot): a source keeps the documents with the lowest lots, up to its cap.
+    pub fn beyond_caps(&self, sources: &[String], candidates: &[(u32, u32, u64, u64)]) -> Vec<(u32, String)> {
+        let cap = |source: u32| {
+            let name = sources.get(source as usize)?;
+            let cap = self.caps.get(name).copied().unwrap_or(self.cap);
+            (cap != Cap::default()).then_some((name, cap))
+        };
+        let mut order: Vec<_> = candidates.iter().filter(|(_, source, ..)| cap(*source).is_some()).collect();
+        order.sort_by_key(|(number, source, _, lot)| (*source, *lot, *number));
+        let mut beyond = Vec::new();
+        for own in order.chunk_by(|(_, one, ..), (_, other, ..)| one == other) {
+            let Some((name, cap)) = own.first().and_then(|(_, source, ..)| cap(*source)) else { continue };
+            let (mut documents, mut bytes, mut full) = (0_u64, 0_u64, false);
+            for (number, _, size, _) in own.iter().copied() {
+                // A document that is larger than all that its source may have does not keep the others out.
+                let alone = cap.bytes.is_some_and(|most| *size > most);
+                full |= cap.documents.is_some_and(|most| documents >= most);
+                full |= !alone && cap.bytes.is_some_and(|most| bytes.saturating_add(*size) > most);
+                if full || alone {
+                    beyond.push((*number, reason(name, cap)));
+                } else {
+                    documents += 1;
+                    bytes = bytes.saturating_add(*size);
+                }
+            }
+        }
+        beyond.sort();
+        beyond
+    }
+}
+
+/// Why a document goes.
+fn reason(source: &str, cap: Cap) -> String {
+    let documents = cap.documents.map(|most| format!("{most} documents"));
+    let bytes = cap.bytes.map(|most| format!("{most} bytes"));
+    let caps: Vec<String> = [documents, bytes].into_iter().flatten().collect();
+    format!("drawn by lot: {source} may have at most {}", caps.join(" and "))
+}

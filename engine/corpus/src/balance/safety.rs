@@ -1,0 +1,250 @@
+//! Words that a person does not want a model to learn: how often they stand where, with the places masked.
+
+use super::Settings;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::files::Files;
+use crate::personal::MASK;
+use crate::personal::lists::{self, WordList};
+use crate::report::{Column, Table, Unit};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Places that are kept to be shown.
+const MOST_PLACES: usize = 20;
+/// Bytes of text to each side of a word that is shown.
+const MARGIN: usize = 60;
+/// Sources that are told apart; later ones count together.
+const MOST_SOURCES: usize = 10_000;
+
+/// How often a word of the list stands in the corpus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WordCount {
+    /// The word, or the source.
+    pub name: String,
+    /// Places.
+    pub found: u64,
+    /// Documents that hold it.
+    pub documents: u64,
+}
+
+/// A place where a listed word stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The document's id.
+    pub id: String,
+    /// Its source.
+    pub source: String,
+    /// What stands around, listed words and personal data masked.
+    pub excerpt: String,
+}
+
+/// What was counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafetyReport {
+    /// Documents that were looked at.
+    pub examined: u64,
+    /// Documents that hold any of the words.
+    pub affected: u64,
+    /// By word, most frequent first; words that stand nowhere are left out.
+    pub words: Vec<WordCount>,
+    /// By source, most affected first.
+    pub sources: Vec<WordCount>,
+    /// A few places, drawn by a hash of the documents' ids.
+    pub places: Vec<Place>,
+}
+
+/// Counts listed words in documents that are handed over in a fixed order.
+#[derive(Debug)]
+pub struct Safety {
+    entries: Vec<String>,
+    list: WordList,
+    examined: u64,
+    affected: u64,
+    words: Vec<[u64; 2]>,
+    sources: BTreeMap<String, [u64; 2]>,
+    places: BTreeSet<(u64, Place)>,
+}
+
+impl Safety {
+    /// Nothing yet; reads the list.
+    ///
+    /// # Errors
+    /// Settings that break a rule, or a list that cannot be read.
+    pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
+        settings.validate()?;
+        let entries = lists::gather(&settings.safety_words, settings.safety_file.as_deref(), files)?;
+        let list = WordList::new(&entries, true)
+            .map_err(|reason| Error::Invalid(format!("balance.safety_words: {reason}")))?;
+        Ok(Self {
+            list,
+            examined: 0,
+            affected: 0,
+            words: vec![[0; 2]; entries.len()],
+            sources: BTreeMap::new(),
+            places: BTreeSet::new(),
+            entries,
+        })
+    }
+
+    /// Whether there is nothing to count.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Counts a document; `mask` takes the personal data out of what is shown.
+    pub fn add(&mut self, document: &Document, mask: impl FnOnce(&str) -> String) {
+        if self.is_empty() {
+            return;
+        }
+        self.examined += 1;
+        let mut found = 0;
+        let mut first = None;
+        let mut own = BTreeSet::new();
+        for (entry, start, end) in self.list.find(&document.text) {
+            found += 1;
+            // The longest of those that begin first, so that no part of it is left to see.
+            first = match first {
+                Some((begin, past)) if start >= past => Some((begin, past)),
+                Some((begin, past)) => Some((start.min(begin), end.max(past))),
+                None => Some((start, end)),
+            };
+            if let Some([places, documents]) = self.words.get_mut(entry) {
+                *places += 1;
+                *documents += u64::from(own.insert(entry));
+            }
+        }
+        let Some((start, end)) = first else { return };
+        self.affected += 1;
+        let known = self.sources.contains_key(&document.source) || self.sources.len() < MOST_SOURCES;
+        let source = if known { document.source.as_str() } else { "(others)" };
+        let [places, documents] = self.sources.entry(source.to_owned()).or_default();
+        *places += found;
+        *documents += 1;
+
+        let draw = draw(&document.id);
+        let full = self.places.len() >= MOST_PLACES;
+        if full && self.places.last().is_some_and(|(last, _)| *last <= draw) {
+            return;
+        }
+        let excerpt = self.excerpt(&document.text, start, end, mask);
+        self.places
+            .insert((draw, Place { id: document.id.clone(), source: document.source.clone(), excerpt }));
+        if full {
+            self.places.pop_last();
+        }
+    }
+
+    /// What stands around a place, with every listed word masked.
+    fn excerpt(&self, text: &str, start: usize, end: usize, mask: impl FnOnce(&str) -> String) -> String {
+        let from = text.floor_char_boundary(start.saturating_sub(MARGIN));
+        let to = text.ceil_char_boundary(end.saturating_add(MARGIN));
+        // Half words at the ends go: a listed word must not be known by its half.
+        let space = |part: &str| part.find(char::is_whitespace);
+        let from =
+            if from == 0 { 0 } else { text.get(from..start).and_then(space).map_or(start, |at| from + at) };
+        let back = |part: &str| part.rfind(char::is_whitespace);
+        let to =
+            if to == text.len() { to } else { text.get(end..to).and_then(back).map_or(end, |at| end + at) };
+        let line = mask(text.get(from..to).unwrap_or_default());
+        let mut hidden = String::with_capacity(line.len());
+        let mut places: Vec<_> = self.list.find(&line).map(|(_, start, end)| (start, end)).collect();
+        places.sort_unstable();
+        let mut past = 0;
+        for (start, end) in places {
+            hidden.push_str(line.get(past..start.max(past)).unwrap_or_default());
+            let word = line.get(start.max(past)..end.max(past)).unwrap_or_default();
+            hidden.extend(
+                word.chars().map(|character| if character.is_whitespace() { character } else { MASK }),
+            );
+            past = past.max(end);
+        }
+        hidden.push_str(line.get(past..).unwrap_or_default());
+        hidden.replace(char::is_control, " ").trim().to_owned()
+    }
+
+    /// What was counted.
+    pub fn report(&self) -> SafetyReport {
+        let ranked = |counts: Vec<(&String, [u64; 2])>| {
+            let mut ranked: Vec<WordCount> = counts
+                .into_iter()
+                .filter(|(_, [found, _])| *found > 0)
+                .map(|(name, [found, documents])| WordCount { name: name.clone(), found, documents })
+                .collect();
+            ranked.sort_by(|one, other| other.found.cmp(&one.found).then_with(|| one.name.cmp(&other.name)));
+            ranked
+        };
+        SafetyReport {
+            examined: self.examined,
+            affected: self.affected,
+            words: ranked(self.entries.iter().zip(self.words.iter().copied()).collect()),
+            sources: ranked(self.sources.iter().map(|(name, counts)| (name, *counts)).collect()),
+            places: self.places.iter().map(|(_, place)| place.clone()).collect(),
+        }
+    }
+}
+
+impl SafetyReport {
+    /// As tables: by word, by source, and the places.
+    pub fn tables(&self) -> Vec<Table> {
+        if self.examined == 0 {
+            return Vec::new();
+        }
+        let counted = |key: &str, title: &str, note: String, first: &str, counts: &[WordCount]| Table {
+            key: key.to_owned(),
+            title: title.to_owned(),
+            note,
+            columns: vec![
+                Column::new(first, Unit::Text),
+                Column::new("Found", Unit::Count),
+                Column::new("Documents", Unit::Count),
+                Column::new("Share of all documents", Unit::Share),
+            ],
+            rows: counts
+                .iter()
+                .take(100)
+                .map(|count| {
+                    let share = count.documents as f64 / self.examined as f64;
+                    vec![count.name.as_str().into(), count.found.into(), count.documents.into(), share.into()]
+                })
+                .collect(),
+        };
+        let note = format!("{} of {} kept documents hold words of the list.", self.affected, self.examined);
+        let mut tables = vec![counted("safety", "Listed words", note, "Word", &self.words)];
+        if !self.places.is_empty() {
+            tables.push(counted(
+                "safety_sources",
+                "Listed words by source",
+                String::new(),
+                "Source",
+                &self.sources,
+            ));
+            tables.push(Table {
+                key: "safety_places".to_owned(),
+                title: "Where listed words stand".to_owned(),
+                note: "A few documents, drawn by lot; listed words and personal data are masked.".to_owned(),
+                columns: vec![
+                    Column::new("Document", Unit::Text),
+                    Column::new("Source", Unit::Text),
+                    Column::new("Around the word", Unit::Text),
+                ],
+                rows: self
+                    .places
+                    .iter()
+                    .map(|place| {
+                        [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into()).to_vec()
+                    })
+                    .collect(),
+            });
+        }
+        tables
+    }
+}
+
+/// A number drawn by a document's id (FNV-1a, mixed once more), the same on every machine.
+fn draw(id: &str) -> u64 {
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

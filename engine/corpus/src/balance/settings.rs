@@ -1,0 +1,64 @@
+//! What is counted besides.
+
+use crate::error::{Error, Result};
+use crate::personal::lists;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Pairs of terms that there may be: each side keeps its own list of neighbours.
+const MOST_PAIRS: usize = 32;
+/// Words beside a term that may be looked at, to each side.
+pub(super) const WIDEST_WINDOW: usize = 50;
+/// Rows that a table may show.
+const MOST_SHOWN: usize = 100;
+
+/// The table `[balance]` of a recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Pairs of terms to compare, as in `[["he/him/his", "she/her/hers"], ["doctor", "nurse"]]`; a side may have several words,
+    /// parted by `/`.
+    pub pairs: Vec<[String; 2]>,
+    /// Words to each side of a term that stand beside it.
+    pub window: usize,
+    /// Neighbours shown for each term.
+    pub shown: usize,
+    /// Words and phrases of the safety report.
+    pub safety_words: Vec<String>,
+    /// A file of them, one a line; lines that start with `#` are comments.
+    pub safety_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { pairs: Vec::new(), window: 5, shown: 12, safety_words: Vec::new(), safety_file: None }
+    }
+}
+
+impl Settings {
+    /// Checks what can be checked before files are opened.
+    ///
+    /// # Errors
+    /// A field whose value breaks its rule, named.
+    pub fn validate(&self) -> Result<()> {
+        let invalid = |reason: String| Err(Error::Invalid(format!("balance.{reason}")));
+        if self.pairs.len() > MOST_PAIRS {
+            return invalid(format!("pairs: {} pairs; at most {MOST_PAIRS} are allowed", self.pairs.len()));
+        }
+        for term in self.pairs.iter().flatten().flat_map(|side| side.split('/')) {
+            let letters = term.chars().all(|character| character.is_alphanumeric() || character == '\'');
+            if term.is_empty() || term.len() > super::terms::LONGEST_WORD || !letters {
+                return invalid(format!(
+                    "pairs: `{term}` is no word; a term is one word of letters or digits, several are parted by `/`"
+                ));
+            }
+        }
+        if !(1..=WIDEST_WINDOW).contains(&self.window) {
+            return invalid(format!("window = {} must be from 1 to {WIDEST_WINDOW} words", self.window));
+        }
+        if !(1..=MOST_SHOWN).contains(&self.shown) {
+            return invalid(format!("shown = {} must be from 1 to {MOST_SHOWN}", self.shown));
+        }
+        lists::check(&self.safety_words).or_else(|reason| invalid(format!("safety_words: {reason}")))
+    }
+}

@@ -1,0 +1,210 @@
+//! Documents, bytes and words by what is known of them.
+
+use super::Settings;
+use crate::document::Document;
+use crate::report::{Amount, Cell, Column, Table, Unit};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names that a table tells apart; what comes later is counted under [`OTHER`].
+const MOST_NAMES: usize = 10_000;
+/// Bytes of a name; longer ones are cut.
+const LONGEST_NAME: usize = 200;
+/// Rows that a table shows.
+const MOST_ROWS: usize = 100;
+/// What is not said.
+const UNKNOWN: &str = "unknown";
+/// What finds no place in a full table.
+const OTHER: &str = "(others)";
+
+/// Amounts by name, of at most ten thousand names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Names(BTreeMap<String, Amount>);
+
+impl Names {
+    /// Adds an amount to a name.
+    pub fn add(&mut self, name: &str, amount: Amount) {
+        let name = name.get(..name.floor_char_boundary(LONGEST_NAME)).unwrap_or_default();
+        let name = if name.trim().is_empty() { UNKNOWN } else { name };
+        if let Some(own) = self.0.get_mut(name) {
+            own.add(amount);
+            return;
+        }
+        let name = if self.0.len() < MOST_NAMES { name } else { OTHER };
+        self.0.entry(name.to_owned()).or_default().add(amount);
+    }
+
+    /// The amount of a name.
+    pub fn get(&self, name: &str) -> Amount {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    /// Names and amounts, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Amount)> {
+        self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (name, amount) in other.iter() {
+            self.add(name, amount);
+        }
+    }
+
+    fn total(&self) -> Amount {
+        let mut total = Amount::default();
+        self.0.values().for_each(|amount| total.add(*amount));
+        total
+    }
+}
+
+/// What a set of documents is made of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// By source.
+    pub source: Names,
+    /// By genre.
+    pub genre: Names,
+    /// By language.
+    pub language: Names,
+    /// By licence.
+    pub licence: Names,
+    /// By year of the date.
+    pub year: Names,
+    /// By length: documents of `2^n` words up to twice as many stand under `n + 1`, those without words under 0.
+    pub length: BTreeMap<u32, Amount>,
+}
+
+impl Tally {
+    /// Nothing yet. Settings have no say in it so far; they are asked for as by everything that is counted.
+    pub fn new(_settings: &Settings) -> Self {
+        Self::default()
+    }
+
+    /// Counts a document of this amount; its text is not looked at.
+    pub fn add(&mut self, document: &Document, amount: Amount) {
+        let said = |name: &Option<String>| name.clone().unwrap_or_default();
+        self.source.add(&document.source, amount);
+        self.genre.add(&said(&document.genre), amount);
+        self.language.add(&said(&document.language), amount);
+        self.licence.add(&said(&document.licence), amount);
+        self.year.add(document.date.as_deref().and_then(year).unwrap_or_default(), amount);
+        self.length.entry(u64::BITS - amount.words.leading_zeros()).or_default().add(amount);
+    }
+
+    /// Adds what another counted, of documents that come after its own.
+    pub fn merge(&mut self, other: &Self) {
+        self.source.merge(&other.source);
+        self.genre.merge(&other.genre);
+        self.language.merge(&other.language);
+        self.licence.merge(&other.licence);
+        self.year.merge(&other.year);
+        for (bin, amount) in &other.length {
+            self.length.entry(*bin).or_default().add(*amount);
+        }
+    }
+}
+
+/// The year in a date: its first run of exactly four digits.
+fn year(date: &str) -> Option<&str> {
+    date.split(|character: char| !character.is_ascii_digit()).find(|run| run.len() == 4)
+}
+
+/// Raw beside kept, a table for each thing that is known of documents. Where nothing is known of any document, as often of genre
+/// and date, the table is left out.
+pub fn tables(raw: &Tally, kept: &Tally) -> Vec<Table> {
+    let named = [
+        ("source", "By source", "Source", &raw.source, &kept.source),
+        ("genre", "By genre", "Genre", &raw.genre, &kept.genre),
+        ("language", "By language", "Language", &raw.language, &kept.language),
+        ("licence", "By licence", "Licence", &raw.licence, &kept.licence),
+    ];
+    let mut tables = Vec::new();
+    for (key, title, first, raw, kept) in named {
+        let mut rows = beside(raw, kept);
+        rows.sort_by_key(|(_, raw, kept)| std::cmp::Reverse((raw.documents.max(kept.documents), raw.bytes)));
+        let told = rows.iter().any(|(name, ..)| name != UNKNOWN);
+        if told {
+            let note = match key {
+                "language" => "Raw as the records say it, kept as it was identified where they say nothing.",
+                _ => "",
+            };
+            tables.push(table([key, title, note, first], rows));
+        }
+    }
+    let bins: std::collections::BTreeSet<u32> =
+        raw.length.keys().chain(kept.length.keys()).copied().collect();
+    if let (Some(first), Some(last)) = (bins.first(), bins.last()) {
+        let amount = |tally: &Tally, bin: u32| tally.length.get(&bin).copied().unwrap_or_default();
+        let rows = (*first..=*last).map(|bin| (range(bin), amount(raw, bin), amount(kept, bin))).collect();
+        tables.push(table(
+            ["length", "By length", "Each row is twice as long as the one before.", "Words"],
+            rows,
+        ));
+    }
+    let years = beside(&raw.year, &kept.year);
+    if years.iter().any(|(name, ..)| name != UNKNOWN) {
+        tables.push(table(["date", "By date", "", "Year"], years));
+    }
+    tables
+}
+
+/// The lengths in words that a bin holds.
+fn range(bin: u32) -> String {
+    let from = |bin: u32| 1_u64.checked_shl(bin.saturating_sub(1)).unwrap_or(u64::MAX);
+    match bin {
+        0 | 1 => bin.to_string(),
+        _ => format!("{}–{}", from(bin), from(bin + 1).saturating_sub(1)),
+    }
+}
+
+/// The names of both with the amounts of each.
+fn beside(raw: &Names, kept: &Names) -> Vec<(String, Amount, Amount)> {
+    let names: std::collections::BTreeSet<&String> = raw.0.keys().chain(kept.0.keys()).collect();
+    names.into_iter().map(|name| (name.clone(), raw.get(name), kept.get(name))).collect()
+}
+
+/// A table of rows, the last of which gathers those beyond the hundredth.
+fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Amount)>) -> Table {
+    let (mut raw, mut kept) = (Names::default().total(), Names::default().total());
+    for (_, before, after) in &rows {
+        raw.add(*before);
+        kept.add(*after);
+    }
+    if rows.len() > MOST_ROWS {
+        let rest = rows.split_off(MOST_ROWS - 1);
+        let mut gathered = (format!("{} others", rest.len()), Amount::default(), Amount::default());
+        for (_, before, after) in rest {
+            gathered.1.add(before);
+            gathered.2.add(after);
+        }
+        rows.push(gathered);
+    }
+    let share = |part: u64, whole: u64| Cell::from(part as f64 / whole as f64);
+    let rows = rows.into_iter().map(|(name, before, after)| {
+        vec![
+            name.into(),
+            before.documents.into(),
+            after.documents.into(),
+            share(before.documents, raw.documents),
+            share(after.documents, kept.documents),
+            after.bytes.into(),
+            after.words.into(),
+        ]
+    });
+    Table {
+        key: key.to_owned(),
+        title: title.to_owned(),
+        note: note.to_owned(),
+        columns: vec![
+            Column::new(first, Unit::Text),
+            Column::new("Documents raw", Unit::Count),
+            Column::new("Documents kept", Unit::Count),
+            Column::new("Share raw", Unit::Share),
+            Column::new("Share kept", Unit::Share),
+            Column::new("Text kept", Unit::Bytes),
+            Column::new("Words kept", Unit::Count),
+        ],
+        rows: rows.collect(),
+    }
+}
