@@ -39,8 +39,8 @@ impl Kind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Document {
-    /// Where it was found, and which it is there: `pages/a.html`, `crawl.warc.gz#12`, `table.csv#3` (counted from 1). Unique in a corpus
-    /// and the same each time.
+    /// Where it was found, and which it is there: `pages/a.html`, `crawl.warc.gz#12`, `table.csv#3` (counted from 1), behind a
+    /// colon what the record calls itself, as in `table.csv#3:Q42`. Unique in a corpus and the same each time.
     pub id: String,
     /// What it is counted under in the mixture: a field `source` where the record has one, else the first folder below what the
     /// person named, else the file's name.

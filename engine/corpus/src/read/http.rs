@@ -1,12 +1,15 @@
 //! The answer of a web server, as a WARC record keeps it.
 
-use super::settings::bytes;
+use super::settings::{Limits, bytes};
 use super::unpack::Zstandard;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 
 /// Encodings on top of each other that are taken off.
 const MOST_ENCODINGS: usize = 3;
+
+/// Bytes that an answer may unpack to, however small it is packed.
+const SMALL: usize = 1 << 20;
 
 /// What a server answered.
 pub(super) struct Answer {
@@ -24,7 +27,7 @@ pub(super) struct Answer {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub(super) fn answer(bytes: &[u8], limit: usize) -> Result<Answer, String> {
+pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<Answer, String> {
     let (head, body) = parts(bytes).ok_or("has no end of its HTTP head")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let status = lines.next().unwrap_or_default();
@@ -56,7 +59,7 @@ pub(super) fn answer(bytes: &[u8], limit: usize) -> Result<Answer, String> {
         return Err(format!("is packed {} times over", encodings.len()));
     }
     for encoding in encodings.iter().rev() {
-        body = unpacked(body, encoding, limit)?;
+        body = unpacked(body, encoding, limits)?;
     }
     Ok(Answer { status, kind, charset, body })
 }
@@ -117,8 +120,11 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Takes one encoding off.
-fn unpacked(body: Vec<u8>, encoding: &str, limit: usize) -> Result<Vec<u8>, String> {
+fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
+    // A record is packed on top of the file's own packing, whose growth is watched apart.
+    let grown = usize::try_from(limits.expansion).unwrap_or(usize::MAX).saturating_mul(body.len());
+    let limit = limits.document.min(grown.max(SMALL));
     let most = limit as u64 + 1;
     let read = match encoding {
         // Crawlers unpack and leave the header.
@@ -137,7 +143,7 @@ fn unpacked(body: Vec<u8>, encoding: &str, limit: usize) -> Result<Vec<u8>, Stri
     };
     if content.len() > limit {
         return Err(format!(
-            "unpacks to more than {} and is passed over; raise read.limits.document",
+            "unpacks to more than {} and is passed over; raise read.limits.document or expansion",
             bytes(limit as u64)
         ));
     }

@@ -99,7 +99,7 @@ fn read_whole(context: &Context, mut stream: Stream) -> Result<Vec<u8>, super::T
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(context.too_long(None, "the file", "document", limit)),
-        Err(error) => Err(context.trouble(None, broken_off(&error))),
+        Err(error) => Err(context.trouble(None, broken(&error))),
     }
 }
 
@@ -112,12 +112,17 @@ pub(super) fn cannot(error: &io::Error) -> String {
     }
 }
 
-/// Why reading stopped within a file.
+/// Why reading stopped within a file, of which what was read stays.
 pub(super) fn broken_off(error: &io::Error) -> String {
+    format!("{}; what was read of it is kept", broken(error))
+}
+
+/// Why reading stopped within a file.
+pub(super) fn broken(error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::NotFound => "vanished while it was read; what was read of it is kept".to_owned(),
-        ErrorKind::UnexpectedEof => "ends too early: it is cut short; what was read of it is kept".to_owned(),
-        _ => format!("cannot be read on: {error}; what was read of it is kept"),
+        ErrorKind::NotFound => "vanished while it was read".to_owned(),
+        ErrorKind::UnexpectedEof => "ends too early: it is cut short".to_owned(),
+        _ => format!("cannot be read on: {error}"),
     }
 }
 

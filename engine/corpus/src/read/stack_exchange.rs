@@ -84,7 +84,7 @@ impl StackExchange {
                 "Score" => drop(record.insert("score".into(), number_or_text(&value()?))),
                 "ParentId" => drop(record.insert("question".into(), number_or_text(&value()?))),
                 "AcceptedAnswerId" => {
-                    drop(record.insert("accepted_answer".into(), number_or_text(&value()?)))
+                    drop(record.insert("accepted_answer".into(), number_or_text(&value()?)));
                 }
                 "Tags" => {
                     let value = value()?;

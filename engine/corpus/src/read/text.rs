@@ -1,5 +1,6 @@
 //! Plain text and Markdown: documents between lines of `<|endoftext|>`, and long ones cut at line ends.
 
+use super::Item;
 use super::decode;
 use super::format::Format;
 use super::lines::fill;
@@ -8,7 +9,6 @@ use super::open;
 use super::record::Context;
 use super::settings::bytes;
 use super::unpack::Stream;
-use super::{Item, Trouble};
 use crate::document::{Document, Kind};
 use memchr::memmem::Finder;
 use std::collections::VecDeque;
@@ -198,12 +198,6 @@ impl Text {
         }
         document
     }
-
-    /// What ends the reading.
-    fn end(&mut self, trouble: Trouble) -> Item {
-        self.state = State::Done;
-        Err(trouble)
-    }
 }
 
 impl Iterator for Text {
@@ -218,8 +212,12 @@ impl Iterator for Text {
                 return None;
             }
             if let Err(error) = self.step() {
-                let trouble = self.context.trouble(None, open::broken_off(&error));
-                return Some(self.end(trouble));
+                // What was read of the document at hand is one all the same, but for a bomb's filling.
+                if error.kind() == io::ErrorKind::QuotaExceeded {
+                    self.pending.clear();
+                }
+                self.state = State::Draining;
+                return Some(Err(self.context.trouble(None, open::broken_off(&error))));
             }
         }
     }

@@ -99,16 +99,19 @@ impl<R: Read> Read for Bounded<R> {
         let packed = self.counter.read();
         let Limits { expansion, expansion_free, unpacked, .. } = &self.limits;
         if self.unpacked > *expansion_free && self.unpacked > packed.saturating_mul(*expansion) {
-            return Err(io::Error::other(format!(
-                "unpacks to more than {expansion} times its size, as files do that are made to fill memory; if it is \
+            return Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                format!(
+                    "unpacks to more than {expansion} times its size, as files do that are made to fill memory; if it is \
                  meant so, unpack it or raise read.limits.expansion"
-            )));
+                ),
+            ));
         }
         if self.unpacked > *unpacked {
-            return Err(io::Error::other(format!(
-                "unpacks to more than {}; raise read.limits.unpacked",
-                bytes(*unpacked)
-            )));
+            return Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                format!("unpacks to more than {}; raise read.limits.unpacked", bytes(*unpacked)),
+            ));
         }
         Ok(count)
     }

@@ -135,7 +135,7 @@ impl Warc {
         let wrong = |reason: String| self.context.trouble(number, reason);
         let (kind, charset, body) = match header.kind.as_str() {
             "response" if header.media.to_ascii_lowercase().starts_with("application/http") => {
-                let answer = http::answer(&content, limit).map_err(wrong)?;
+                let answer = http::answer(&content, &self.context.settings.limits).map_err(wrong)?;
                 if !(200..300).contains(&answer.status) {
                     return Ok(None);
                 }

@@ -38,7 +38,7 @@ pub(super) fn dump(
         let item = match whole(&mut stream, limit) {
             Ok(Some(bytes)) => html::page(&context, bytes),
             Ok(None) => Err(context.too_long(None, "the file", "document", limit)),
-            Err(error) => Err(context.trouble(None, super::open::broken_off(&error))),
+            Err(error) => Err(context.trouble(None, super::open::broken(&error))),
         };
         return Ok(Box::new(std::iter::once(item)));
     }

@@ -17,6 +17,9 @@ pub struct Set {
     settings: Settings,
     items: Vec<Item>,
     runs: FxHashMap<u64, Holder>,
+    /// Bits of which those of the runs' hashes are set, 16 to 32 for each: nearly every run of a document is passed over by a look at
+    /// a table that fits a cache.
+    sieve: Vec<u64>,
     /// Further items of runs that several have.
     more: Vec<Link>,
     /// How many items have runs of so many words, for each number of words: short items have runs of their own length.
@@ -94,6 +97,7 @@ impl Set {
             settings: settings.clone(),
             items: Vec::new(),
             runs: FxHashMap::default(),
+            sieve: vec![0; 64],
             more: Vec::new(),
             lengths: vec![0; settings.words as usize + 1],
             most_runs: MOST_RUNS,
@@ -155,6 +159,15 @@ impl Set {
     fn add_run(&mut self, hash: u64, item: u32) {
         let Some(holder) = self.runs.get_mut(&hash) else {
             self.runs.insert(hash, Holder { item, more: NONE });
+            if self.runs.len() * 16 > self.sieve.len() * 64 {
+                self.sieve = vec![0; 2 * self.sieve.len()];
+                // The order in which bits are set changes nothing.
+                for &hash in self.runs.keys() {
+                    pass(&mut self.sieve, hash);
+                }
+            } else {
+                pass(&mut self.sieve, hash);
+            }
             self.count(item, 1);
             return;
         };
@@ -196,6 +209,7 @@ impl Set {
             count += 1;
             for shingles in &mut shingles {
                 if let Some(hash) = shingles.take(word)
+                    && passes(&self.sieve, hash)
                     && let Some(holder) = self.runs.get(&hash)
                     && holder.more != COMMON
                 {
@@ -245,6 +259,20 @@ impl Set {
         }
         self.find(text).filter(|overlap| self.is_contaminated(overlap))
     }
+}
+
+/// Sets a hash's bit in a sieve, whose words are a power of two.
+fn pass(sieve: &mut [u64], hash: u64) {
+    let at = (hash >> 32) as usize & (sieve.len() - 1);
+    if let Some(bits) = sieve.get_mut(at) {
+        *bits |= 1 << (hash >> 26 & 63);
+    }
+}
+
+/// Whether a hash may be among those that were set.
+fn passes(sieve: &[u64], hash: u64) -> bool {
+    let at = (hash >> 32) as usize & (sieve.len() - 1);
+    sieve.get(at).is_some_and(|bits| bits >> (hash >> 26 & 63) & 1 == 1)
 }
 
 /// Items along a chain.

@@ -5,7 +5,7 @@ use crate::read::decode;
 use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type};
 use parquet::column::page::PageReader;
 use parquet::column::reader::ColumnReaderImpl;
-use parquet::data_type::{BoolType, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::Result;
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor};
 use serde_json::{Map, Value};
@@ -195,7 +195,7 @@ impl Column {
     fn value(&self, index: usize) -> std::result::Result<Value, String> {
         let value = match &self.values {
             Values::Bytes(reader) => {
-                let bytes = reader.values.get(index).map(|value| value.data()).unwrap_or_default();
+                let bytes = reader.values.get(index).map(ByteArray::data).unwrap_or_default();
                 let text = decode::part(bytes);
                 Some(text.map_err(|reason| format!("the column `{}` {reason}", self.shape.field))?.into())
             }

@@ -19,7 +19,7 @@ use crate::files::Input;
 use chunks::Chunks;
 use column::{Column, Shape};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::reader::FileReader;
+use parquet::file::reader::{FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
 use serde_json::Map;
 use std::io::SeekFrom;
@@ -29,6 +29,9 @@ use thrift::Fault;
 
 /// Bytes of a file's metadata; a file of a terabyte has some megabytes of it.
 const LONGEST_METADATA: u64 = 32 << 20;
+
+/// Bytes that a row without text is counted as.
+const ROW: u64 = 8;
 
 /// Columns that may make up a record.
 const MOST_COLUMNS: usize = 1024;
@@ -45,6 +48,8 @@ pub(super) struct Parquet {
     /// Rows read of the row group, and rows that it states.
     rows: (i64, i64),
     number: u64,
+    /// Bytes of text that came out of the file, and of rows: a dictionary's entry may stand in millions of rows.
+    unpacked: u64,
     done: bool,
 }
 
@@ -74,6 +79,7 @@ impl Parquet {
             columns: Vec::new(),
             rows: (0, 0),
             number: 0,
+            unpacked: 0,
             done: false,
         })
     }
@@ -115,7 +121,19 @@ impl Parquet {
                 return Ok(Some(Err(self.context.trouble(number, reason))));
             }
         }
-        Ok(self.context.record(number, record).transpose())
+        let item = self.context.record(number, record).transpose();
+        let text =
+            item.as_ref().and_then(|item| item.as_ref().ok()).map_or(0, |document| document.text.len());
+        self.unpacked += ROW + text as u64;
+        let limits = &self.context.settings.limits;
+        let most = limits.expansion_free.max(self.chunks.len().saturating_mul(limits.expansion));
+        if self.unpacked > most {
+            return Err(format!(
+                "it unpacks to more than {} times its size; raise read.limits.expansion if it is meant so",
+                limits.expansion
+            ));
+        }
+        Ok(item)
     }
 
     /// Opens the columns of the next row group.

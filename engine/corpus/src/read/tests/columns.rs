@@ -62,11 +62,10 @@ fn strings(
     column.close().unwrap();
 }
 
-fn file(
-    schema: &str,
-    properties: WriterProperties,
-    groups: &[&dyn Fn(&mut SerializedRowGroupWriter<'_, Vec<u8>>)],
-) -> Vec<u8> {
+/// Writes a row group.
+type Write<'data> = dyn Fn(&mut SerializedRowGroupWriter<'_, Vec<u8>>) + 'data;
+
+fn file(schema: &str, properties: WriterProperties, groups: &[&Write<'_>]) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
     for write in groups {
@@ -219,12 +218,26 @@ fn lengths_that_lie_are_named() {
     let mut settings = small();
     settings.limits.record = 1 << 10;
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
-        strings(group, &["a".repeat(5000).as_str()], None)
+        strings(group, &["a".repeat(5000).as_str()], None);
     };
     let plain = properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, false);
     let content = file("message m { required binary text (UTF8); }", plain, &[&group]);
     let (troubles, _) = wrong("t.parquet", content, &settings);
     assert!(troubles[0].contains("has a page of 5004 bytes, more than 1 KiB"), "{troubles:?}");
+}
+
+#[test]
+fn one_entry_in_many_rows_is_given_up() {
+    let text = "word ".repeat(800);
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        let column = vec![text.as_str(); 20_000];
+        strings(group, &column, None);
+    };
+    let packed = properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, true);
+    let content = file("message m { required binary text (UTF8); }", packed, &[&group]);
+    let (troubles, texts) = wrong("t.parquet", content, &small());
+    assert!(texts.len() > 100 && texts.len() < 20_000, "{}", texts.len());
+    assert!(troubles[0].contains("unpacks to more than 200 times its size"), "{troubles:?}");
 }
 
 /// Reads a broken file and says whether the library panicked in spite of the checks.

@@ -117,6 +117,13 @@ fn packed_files_that_are_cut_keep_what_was_read() {
             "{name}: {troubles:?}"
         );
     }
+    let words: String = (0..50_000).map(|number| format!("word{} ", number * 7919 % 10_007)).collect();
+    let mut packed = gzip(&words);
+    packed.truncate(packed.len() / 2);
+    let (troubles, texts) = wrong("a.txt.gz", &packed, &Settings::default());
+    assert!(texts.len() == 1 && words.starts_with(&texts[0]), "{troubles:?}");
+    let (troubles, texts) = wrong("a.html.gz", &packed, &Settings::default());
+    assert!(texts.is_empty() && !troubles[0].contains("is kept"), "{troubles:?}");
     let mut broken = zstandard(&lines);
     let middle = broken.len() / 2;
     broken[middle] ^= 0x55;
