@@ -2,7 +2,7 @@
 
 use super::stages::At;
 use super::staging::{ReadCopies, Staging};
-use super::work::Worker;
+use super::work::{Worker, overlap_of};
 use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
 use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
@@ -214,7 +214,10 @@ impl Ending {
             return Ok(());
         }
         let (near, staging) = (&self.near, &mut self.staging);
-        let decision = near.decide(&mut |number| Ok(staging.document(number)?.text))?;
+        let decision = near.decide_in_batches(&mut |numbers| {
+            let documents = staging.documents(numbers)?;
+            Ok(documents.into_iter().map(|document| document.text).collect())
+        })?;
         for copy in &decision.dropped {
             let kept = staging.document(copy.kept)?.id;
             let document = staging.document(copy.document)?;
@@ -372,7 +375,7 @@ impl Ending {
             .map(|(number, document)| {
                 let split = split(number);
                 let trains = split == Some("train");
-                let found = overlap.filter(|_| trains).and_then(|set| set.check(&document.text));
+                let found = overlap.filter(|_| trains).and_then(|set| overlap_of(set, &document.text));
                 (document, split, found.map(|found| found.to_string()))
             })
             .collect();

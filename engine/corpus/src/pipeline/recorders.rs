@@ -184,6 +184,9 @@ impl Recorders {
         let sizes: Vec<(&str, u64)> =
             self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();
         self.index.mixture = recipe.mixture.shares(&sizes)?;
+        for remark in recipe.mixture.remarks(&sizes) {
+            self.troubles.add("mixture", &remark);
+        }
         let mut tables = balance::tables(&self.before, &self.after);
         tables.extend(recipe.mixture.table(&sizes)?);
         tables.extend(self.terms.report().table());

@@ -148,7 +148,8 @@ impl Worker {
             let language = judgement.language.or_else(|| rules::identify(&document.text));
             document.language = language.map(|language| language.code.to_owned());
         }
-        if let Some(overlap) = self.contamination.as_ref().and_then(|set| set.check(&document.text)) {
+        let overlap = self.contamination.as_ref().and_then(|set| overlap_of(set, &document.text));
+        if let Some(overlap) = overlap {
             if self.drops_overlaps() {
                 let reason = overlap.to_string();
                 return Ok(self.dropped(worked, At::Contamination, reason, amount, &document.text));
@@ -183,6 +184,7 @@ impl Worker {
             *amount = after;
         }
         if let Some(record) = &document.record {
+            // Its turns stand in the text, so that what is found here was counted there.
             let applied = self.detector.apply_record(record);
             if applied.dropped.is_some() {
                 return applied.dropped;
@@ -231,6 +233,11 @@ impl Worker {
             Action::Keep => "kept",
         }
     }
+}
+
+/// How far a text overlaps with a set, where that is too far, whatever is done about it.
+pub(super) fn overlap_of(set: &contamination::Set, text: &str) -> Option<contamination::Overlap> {
+    set.find(text).filter(|overlap| set.is_contaminated(overlap))
 }
 
 /// A document without its text and record.
