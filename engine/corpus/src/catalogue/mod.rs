@@ -98,7 +98,8 @@ pub fn paragraph(entry: &Entry) -> String {
         Length::Exact(bytes) => number::bytes(bytes),
         Length::About(bytes) => format!("about {}", number::bytes(bytes)),
     };
-    let mut text = format!("{}  {}, {}, {}\n    {}\n", entry.name, size, entry.format, entry.licence, entry.sentence);
+    let mut text =
+        format!("{}  {}, {}, {}\n    {}\n", entry.name, size, entry.format, entry.licence, entry.sentence);
     if !entry.note.is_empty() {
         text.push_str(&format!("    {}\n", entry.note));
     }
