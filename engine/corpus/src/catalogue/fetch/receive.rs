@@ -60,10 +60,16 @@ pub(super) fn receive(
 /// Why it was given up, and what becomes of what arrived.
 fn given_up(entry: &Entry, part: &mut Part, reason: &str) -> Error {
     if part.bytes() > 0 {
-        return Error::Refused(format!("{}: {reason}; what arrived is kept and gone on with next time", entry.name));
+        return Error::Refused(format!(
+            "{}: {reason}; what arrived is kept and gone on with next time",
+            entry.name
+        ));
     }
     part.remove();
-    Error::Refused(format!("{}: {reason}; nothing arrived: see whether this machine may reach the network, and try again", entry.name))
+    Error::Refused(format!(
+        "{}: {reason}; nothing arrived: see whether this machine may reach the network, and try again",
+        entry.name
+    ))
 }
 
 pub(super) fn agent(settings: &Settings, entry: &Entry) -> ureq::Agent {

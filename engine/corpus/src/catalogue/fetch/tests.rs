@@ -354,11 +354,16 @@ fn two_downloads_of_one_file_do_not_mix() {
 
 #[test]
 fn a_server_that_cannot_be_reached_leaves_nothing_behind() {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port that nobody listens on");
+    let address = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port that nobody listens on");
     let folder = tempfile::tempdir().expect("a folder");
     let entry = entry(&format!("http://{address}/corpus.txt"), b"x");
     let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect_err("nobody").to_string();
-    assert!(error.contains(&format!("{address} cannot be reached")) && error.contains("nothing arrived"), "{error}");
+    assert!(
+        error.contains(&format!("{address} cannot be reached")) && error.contains("nothing arrived"),
+        "{error}"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
