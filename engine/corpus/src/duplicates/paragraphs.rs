@@ -161,9 +161,10 @@ impl Index {
         kept.push_str(text.get(copied..).unwrap_or_default());
         kept.truncate(kept.trim_end().len());
         if kept.is_empty() {
-            return Outcome::Dropped(format!(
+            let reason = format!(
                 "all of its paragraphs of so many words, {repeated}, stand in earlier documents, and there is no other text"
-            ));
+            );
+            return Outcome::dropped("minimum_words", reason);
         }
         Outcome::Edited(kept)
     }

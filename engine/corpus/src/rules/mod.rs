@@ -1,12 +1,45 @@
 //! Quality rules, each named after the paper that published its threshold.
+//!
+//! A rule is a table of settings and a pure function from a text to an [`Outcome`]. All of them read one [`Measured`] text,
+//! so that words and lines are cut once; [`Judge`] runs a list of them on a document.
 
-/// What a rule makes of a document.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// It stays as it is.
-    Kept,
-    /// It stays, with this text: lines were taken away.
-    Edited(String),
-    /// It goes, for this reason: the measured value beside the threshold, as in `12 words, at least 50 asked`.
-    Dropped(String),
-}
+mod address;
+mod blocklist;
+mod c4_quality;
+mod entropy;
+mod fineweb_quality;
+mod gopher_quality;
+mod gopher_repetition;
+mod hash;
+mod judge;
+mod language;
+mod length;
+mod licence;
+mod lines;
+mod measured;
+mod ngrams;
+mod outcome;
+mod placeholder;
+pub mod presets;
+mod punctuation;
+mod rule;
+mod threshold;
+pub mod words;
+
+pub use address::Address;
+pub use blocklist::Blocklist;
+pub use c4_quality::C4Quality;
+pub use entropy::Entropy;
+pub use fineweb_quality::FinewebQuality;
+pub use gopher_quality::GopherQuality;
+pub use gopher_repetition::GopherRepetition;
+pub use judge::{Judge, Judgement};
+pub use language::{Identified, Language, identify};
+pub use length::Length;
+pub use licence::Licence;
+pub use measured::Measured;
+pub use outcome::{Outcome, Reason};
+pub use placeholder::Placeholder;
+pub use punctuation::Punctuation;
+pub use rule::Rule;
+pub use threshold::{Threshold, Unit};

@@ -1,0 +1,114 @@
+//! Where a text was published.
+
+use aho_corasick::AhoCorasick;
+use rustc_hash::FxHashSet;
+
+use super::blocklist;
+use super::outcome::Outcome;
+use super::threshold::settings;
+use crate::error::{Error, Result};
+use crate::files::Files;
+
+settings! {
+    /// Drops pages of hosts, or with words in their address, that you list.
+    Address {
+    }
+    lists {
+        hosts: Vec<String> = Vec::new(), "Hosts whose pages are dropped, as in example.com; those below them too.";
+        hosts_file: Option<String> = None, "A file with one host a line, in addition; lines that begin with # are remarks.";
+        words: Vec<String> = Vec::new(), "Texts that are dropped where their address holds one of these words.";
+    }
+}
+
+/// The rule with its lists made ready.
+#[derive(Debug)]
+pub struct AddressFinder {
+    hosts: FxHashSet<String>,
+    words: AhoCorasick,
+}
+
+impl Address {
+    /// Makes its lists ready.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an entry that is no host, more words than can be searched for.
+    pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
+        let mut hosts = self.hosts.clone();
+        if let Some(file) = &self.hosts_file {
+            hosts.extend(blocklist::read(files, file)?);
+        }
+        let hosts: FxHashSet<_> =
+            hosts.iter().map(|host| host.trim().trim_matches('.').to_lowercase()).collect();
+        if let Some(wrong) = hosts.iter().filter(|host| host.is_empty() || host.contains(['/', ' '])).min() {
+            let message =
+                format!("address: hosts holds {wrong:?}, which is no host's name, as example.com is");
+            return Err(Error::Invalid(message));
+        }
+        if self.words.iter().any(|word| word.trim().is_empty()) {
+            return Err(Error::Invalid("address: words holds an empty word; take it out".into()));
+        }
+        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(&self.words);
+        let invalid = |error| Error::Invalid(format!("address: words cannot be searched for: {error}"));
+        Ok(AddressFinder { hosts, words: words.map_err(invalid)? })
+    }
+}
+
+impl AddressFinder {
+    /// Judges a document by its address; one without passes.
+    pub fn judge(&self, address: Option<&str>) -> Outcome {
+        let Some(address) = address else { return Outcome::Kept };
+        let host = host(address).to_lowercase();
+        let mut rest = Some(host.as_str());
+        while let Some(name) = rest {
+            if self.hosts.contains(name) {
+                return Outcome::dropped("hosts", format!("host: {name} is in the list"));
+            }
+            rest = name.split_once('.').map(|(_, above)| above);
+        }
+        match self.words.find(address) {
+            Some(found) => {
+                let word = address.get(found.range()).unwrap_or_default();
+                Outcome::dropped("words", format!("the address holds {word:?}"))
+            }
+            None => Outcome::Kept,
+        }
+    }
+}
+
+/// The host of an address, with or without a scheme.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.split(':').next().unwrap_or_default().trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::SystemFiles;
+
+    #[test]
+    fn hosts_and_those_below_them_go() {
+        let rule =
+            Address { hosts: vec!["Example.com".into()], words: vec!["casino".into()], ..Address::default() };
+        let finder = rule.finder(&SystemFiles).unwrap();
+        for address in
+            ["https://example.com/a", "http://user@www.EXAMPLE.com:80?x", "example.com.", "//a.b/Casino-1"]
+        {
+            assert!(finder.judge(Some(address)).is_dropped(), "{address}");
+        }
+        for address in ["https://notexample.com", "https://example.com.org/", "https://a.b/?example.com"] {
+            assert_eq!(finder.judge(Some(address)), Outcome::Kept, "{address}");
+        }
+        assert_eq!(finder.judge(None), Outcome::Kept);
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        let rule = Address { hosts: vec!["https://a.b".into()], ..Address::default() };
+        assert!(rule.finder(&SystemFiles).unwrap_err().to_string().contains("no host's name"));
+        let rule = Address { hosts_file: Some("no/such/file".into()), ..Address::default() };
+        assert!(rule.finder(&SystemFiles).unwrap_err().to_string().starts_with("no/such/file: "));
+    }
+}

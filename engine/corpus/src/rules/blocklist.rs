@@ -1,0 +1,146 @@
+//! Words that no text may hold.
+
+use std::io::Read;
+use std::path::Path;
+
+use aho_corasick::AhoCorasick;
+
+use super::measured::Measured;
+use super::outcome::Outcome;
+use super::threshold::settings;
+use crate::error::{Error, Result};
+use crate::files::Files;
+
+settings! {
+    /// Drops texts that hold words of your list.
+    Blocklist {
+        maximum_words: usize = 0, 0 to 1_000_000_000, "Most of them that a text may hold; 0 drops it for the first.";
+    }
+    lists {
+        words: Vec<String> = Vec::new(), "Words and phrases, found whole and whatever their case.";
+        file: Option<String> = None, "A file with one of them a line, in addition; lines that begin with # are remarks.";
+    }
+}
+
+/// Bytes of a list that are read.
+const LARGEST_LIST: u64 = 64 << 20;
+
+/// Reads a list: one entry a line, without empty lines and remarks.
+pub(super) fn read(files: &dyn Files, file: &str) -> Result<Vec<String>> {
+    let path = Path::new(file);
+    let mut bytes = Vec::new();
+    let input = files.open(path).map_err(Error::io(path))?;
+    input.take(LARGEST_LIST + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > LARGEST_LIST {
+        return Err(Error::bad_file(path, "the list is larger than 64 MiB; shorten it"));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::bad_file(path, "the list is not UTF-8; save it with that encoding"))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+}
+
+/// The rule with its words made ready to be found.
+#[derive(Debug)]
+pub struct BlocklistFinder {
+    maximum_words: usize,
+    finder: AhoCorasick,
+}
+
+impl Blocklist {
+    /// Makes its words ready.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an empty word, more words than can be searched for.
+    pub fn finder(&self, files: &dyn Files) -> Result<BlocklistFinder> {
+        let mut words = self.words.clone();
+        if words.iter().any(|word| word.trim().is_empty()) {
+            return Err(Error::Invalid("blocklist: words holds an empty word; take it out".into()));
+        }
+        if let Some(file) = &self.file {
+            words.extend(read(files, file)?);
+        }
+        // The library folds the case of ASCII; beyond it a word is looked for in small letters, capitals, and as a title.
+        let beyond = words.iter().filter(|word| !word.is_ascii());
+        let cased: Vec<String> =
+            beyond.flat_map(|word| [word.to_lowercase(), word.to_uppercase(), title(word)]).collect();
+        words.extend(cased);
+        words.sort_unstable();
+        words.dedup();
+        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(&words);
+        let invalid = |error| Error::Invalid(format!("blocklist: the words cannot be searched for: {error}"));
+        Ok(BlocklistFinder { maximum_words: self.maximum_words, finder: finder.map_err(invalid)? })
+    }
+}
+
+fn title(word: &str) -> String {
+    let mut characters = word.chars();
+    let first = characters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(characters.as_str().to_lowercase().chars()).collect()
+}
+
+impl BlocklistFinder {
+    /// Judges a text. The reason does not repeat the word: reports are read by people.
+    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+        let text = measured.text();
+        let whole = |start: usize, end: usize| {
+            let before = text.get(..start).and_then(|before| before.chars().next_back());
+            let after = text.get(end..).and_then(|after| after.chars().next());
+            ![before, after].into_iter().flatten().any(|c| c.is_alphanumeric() || c == '_')
+        };
+        let matches = self.finder.find_overlapping_iter(text);
+        let count =
+            matches.filter(|found| whole(found.start(), found.end())).take(self.maximum_words + 1).count();
+        let at_least = if self.maximum_words == 0 { "a word" } else { "more words" };
+        if count > self.maximum_words {
+            let text = format!("{at_least} of the blocklist, at most {} allowed", self.maximum_words);
+            return Outcome::dropped("maximum_words", text);
+        }
+        Outcome::Kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::SystemFiles;
+
+    fn finder(words: &[&str], maximum_words: usize) -> BlocklistFinder {
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        Blocklist { words, maximum_words, file: None }.finder(&SystemFiles).unwrap()
+    }
+
+    fn drops(finder: &BlocklistFinder, text: &str) -> bool {
+        finder.judge(&Measured::new(text)).is_dropped()
+    }
+
+    #[test]
+    fn words_are_found_whole_and_in_any_case() {
+        let finder = finder(&["ass", "Ärger", "two words"], 0);
+        for text in ["an Ass.", "ASS", "ÄRGER!", "ärger", "Two Words", "kick-ass"] {
+            assert!(drops(&finder, text), "{text}");
+        }
+        for text in ["assume", "class", "ass_1", "two  words", "Ärgernis", ""] {
+            assert!(!drops(&finder, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn overlapping_words_are_found_and_counted() {
+        assert!(drops(&finder(&["new", "new york city", "york"], 2), "New York City"));
+        assert!(!drops(&finder(&["new", "new york city", "york"], 3), "New York City"));
+        assert!(!drops(&finder(&[], 0), "anything"));
+    }
+
+    #[test]
+    fn lists_are_read_from_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("words.txt");
+        std::fs::write(&path, "\u{feff}# a remark\n\n  heck \nblast\r\n").unwrap();
+        let rule = Blocklist { file: Some(path.to_str().unwrap().into()), ..Blocklist::default() };
+        let finder = rule.finder(&SystemFiles).unwrap();
+        assert!(drops(&finder, "What the heck?") && drops(&finder, "Blast") && !drops(&finder, "a remark"));
+        std::fs::write(&path, b"\xff").unwrap();
+        assert!(rule.finder(&SystemFiles).unwrap_err().to_string().contains("not UTF-8"));
+    }
+}

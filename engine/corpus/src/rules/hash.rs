@@ -1,0 +1,36 @@
+//! Hashes of words and of runs of words.
+//!
+//! Rules that count repeats compare hashes in place of text. With 64 well-mixed bits, a document of a million n-grams meets
+//! one chance collision in thirty million such documents, and one collision moves a share by a few characters: the decision
+//! stays. Our own few lines rather than `rustc-hash`, whose hash has 32 bits in a browser, where a collision would be daily.
+
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+const FIRST: u64 = 0xa076_1d64_78bd_642f;
+const SECOND: u64 = 0xe703_7ed1_a0b4_28db;
+
+/// The halves of the full product, one over the other: every bit of the input reaches every bit of the result.
+fn folded(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// The hash of some bytes; the same on every machine.
+pub fn hash(bytes: &[u8]) -> u64 {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut state = SEED ^ (bytes.len() as u64);
+    for chunk in chunks {
+        state = folded(state ^ u64::from_le_bytes(*chunk), FIRST);
+    }
+    let rest = match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+        }
+        _ => rest.iter().fold(0, |packed, &byte| packed << 8 | u64::from(byte)),
+    };
+    folded(state ^ rest, SECOND)
+}
+
+/// The hash of a run of words, given that of all but the last, and the last's.
+pub fn followed_by(run: u64, word: u64) -> u64 {
+    folded(run.rotate_left(29) ^ FIRST, word ^ SECOND)
+}

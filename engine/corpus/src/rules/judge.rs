@@ -1,0 +1,209 @@
+//! Rules put to work on documents.
+
+use super::address::AddressFinder;
+use super::blocklist::BlocklistFinder;
+use super::language::Identified;
+use super::measured::Measured;
+use super::outcome::{Outcome, Reason};
+use super::placeholder::PlaceholderFinder;
+use super::rule::Rule;
+use crate::document::{Document, Kind};
+use crate::error::Result;
+use crate::files::Files;
+
+/// What the rules together make of a document.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Which rule dropped it, counted from 0 in the list, and why.
+    pub dropped: Option<(usize, Reason)>,
+    /// Its text where rules edited it, up to the one that dropped it.
+    pub text: Option<String>,
+    /// The rules that edited it, in order.
+    pub edited_by: Vec<usize>,
+    /// Its language, where a rule asked for it.
+    pub language: Option<Identified>,
+}
+
+/// Rules made ready: their settings checked, their lists compiled. One serves all threads.
+pub struct Judge {
+    rules: Vec<Rule>,
+    ready: Vec<Ready>,
+}
+
+/// What a rule needs made before the first document.
+enum Ready {
+    /// Nothing.
+    Settings,
+    Placeholder(PlaceholderFinder),
+    Blocklist(BlocklistFinder),
+    Address(AddressFinder),
+}
+
+impl Judge {
+    /// Makes rules ready; lists that they name are read from `files`.
+    ///
+    /// # Errors
+    /// A setting that breaks a rule, a list that cannot be read.
+    pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
+        rules.iter().try_for_each(Rule::validate)?;
+        let ready = |rule: &Rule| {
+            Ok(match rule {
+                Rule::Placeholder(placeholder) => Ready::Placeholder(placeholder.finder()?),
+                Rule::Blocklist(blocklist) => Ready::Blocklist(blocklist.finder(files)?),
+                Rule::Address(address) => Ready::Address(address.finder(files)?),
+                _ => Ready::Settings,
+            })
+        };
+        let ready = rules.iter().map(ready).collect::<Result<_>>()?;
+        Ok(Self { rules: rules.to_vec(), ready })
+    }
+
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Runs the rules in order, each on what those before it left, until one drops the document.
+    pub fn judge(&self, document: &Document) -> Judgement {
+        let mut judgement = Judgement::default();
+        let mut measured = Measured::new(&document.text);
+        for (index, (rule, ready)) in self.rules.iter().zip(&self.ready).enumerate() {
+            match step(rule, ready, document, &measured) {
+                Step::Kept => {}
+                Step::Edited(left) => {
+                    judgement.language = judgement.language.or(measured.known_language());
+                    judgement.edited_by.push(index);
+                    measured = left;
+                }
+                Step::Dropped(reason) => {
+                    judgement.dropped = Some((index, reason));
+                    break;
+                }
+            }
+        }
+        judgement.language = judgement.language.or(measured.known_language());
+        judgement.text = measured.into_edited();
+        judgement
+    }
+
+    /// What each rule says of the document as it is, whatever the others say: for looking at rules one by one.
+    pub fn judge_each(&self, document: &Document) -> Vec<Outcome> {
+        let measured = Measured::new(&document.text);
+        let outcome = |(rule, ready)| match step(rule, ready, document, &measured) {
+            Step::Kept => Outcome::Kept,
+            Step::Edited(left) => Outcome::Edited(left.text().to_owned()),
+            Step::Dropped(reason) => Outcome::Dropped(reason),
+        };
+        self.rules.iter().zip(&self.ready).map(outcome).collect()
+    }
+}
+
+/// What one rule makes of a text.
+enum Step {
+    Kept,
+    Edited(Measured<'static>),
+    Dropped(Reason),
+}
+
+impl From<Outcome> for Step {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Kept => Self::Kept,
+            Outcome::Edited(text) => Self::Edited(Measured::new(text)),
+            Outcome::Dropped(reason) => Self::Dropped(reason),
+        }
+    }
+}
+
+fn step(rule: &Rule, ready: &Ready, document: &Document, measured: &Measured<'_>) -> Step {
+    if rule.is_about_prose() && matches!(document.kind, Kind::Code(_)) {
+        return Step::Kept;
+    }
+    match ready {
+        Ready::Placeholder(finder) => return finder.judge(measured).into(),
+        Ready::Blocklist(finder) => return finder.judge(measured).into(),
+        Ready::Address(finder) => return finder.judge(document.address.as_deref()).into(),
+        Ready::Settings => {}
+    }
+    match rule {
+        Rule::Placeholder(_) | Rule::Blocklist(_) | Rule::Address(_) => Step::Kept,
+        Rule::Entropy(entropy) => entropy.judge(measured).into(),
+        Rule::Licence(licence) => licence.judge(document.licence.as_deref()).into(),
+        Rule::Language(language) => language.judge(measured).into(),
+        Rule::GopherRepetition(repetition) => repetition.judge(measured).into(),
+        Rule::GopherQuality(quality) => quality.judge(measured).into(),
+        Rule::C4Quality(quality) => match quality.edit(measured) {
+            Ok(None) => Step::Kept,
+            Ok(Some(left)) => Step::Edited(Measured::with_words(left.text, left.words)),
+            Err(reason) => Step::Dropped(reason),
+        },
+        Rule::FinewebQuality(quality) => quality.judge(measured).into(),
+        Rule::Length(length) => length.judge(measured).into(),
+        Rule::Punctuation(punctuation) => punctuation.judge(measured).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::SystemFiles;
+    use crate::rules::presets;
+
+    fn document(text: &str) -> Document {
+        Document { text: text.into(), ..Document::default() }
+    }
+
+    /// Prose that every published rule keeps, but for one line of a menu.
+    fn prose() -> String {
+        let sentences = [
+            "The ferry to the island leaves twice a day, and the last one back is seldom on time.",
+            "We had planned to be home by dark, but the captain took one look at the sky and shook his head.",
+            "So we ate what there was, which was bread with cheese, and listened to the rain.",
+            "By morning the harbour lay still, and the whole town had come to see what the storm left behind.",
+            "Nobody spoke of the boat that was missing until it came round the point at noon.",
+        ];
+        format!("{}\n\nHome | About\n{}", sentences[..3].join(" "), sentences[3..].join(" "))
+    }
+
+    #[test]
+    fn good_prose_passes_every_preset_and_loses_its_menu() {
+        let judge = Judge::new(&presets::fineweb(), &SystemFiles).unwrap();
+        let judgement = judge.judge(&document(&prose()));
+        assert_eq!(judgement.dropped, None);
+        assert_eq!(judgement.edited_by, [3]);
+        let text = judgement.text.unwrap();
+        assert!(!text.contains("Home | About") || text.contains("| About"), "{text}");
+        assert_eq!(judgement.language.map(|language| language.code), Some("eng"));
+        for rules in [presets::gopher(), presets::c4()] {
+            assert_eq!(Judge::new(&rules, &SystemFiles).unwrap().judge(&document(&prose())).dropped, None);
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_drops_is_the_one_named() {
+        let judge = Judge::new(&presets::fineweb(), &SystemFiles).unwrap();
+        let text = prose() + " Use { brackets }. Short.";
+        let judgement = judge.judge(&document(&text));
+        let (rule, reason) = judgement.dropped.unwrap();
+        assert_eq!((judge.rules()[rule].name(), reason.threshold), ("c4-quality", "drop_curly_brackets"));
+        let outcomes = judge.judge_each(&document("Zu kurz."));
+        let dropped: Vec<_> = outcomes.iter().map(Outcome::is_dropped).collect();
+        assert_eq!(dropped, [false, true, true, true, true]);
+    }
+
+    #[test]
+    fn rules_about_prose_pass_over_code() {
+        let judge = Judge::new(&presets::fineweb(), &SystemFiles).unwrap();
+        let mut document = document("fn main() {\n}\n");
+        assert!(judge.judge(&document).dropped.is_some());
+        document.kind = Kind::Code("rust".into());
+        assert_eq!(judge.judge(&document), Judgement::default());
+    }
+
+    #[test]
+    fn settings_are_checked_before_the_first_document() {
+        let rules = [Rule::Length(crate::rules::Length { minimum_words: 0, maximum_words: 0 })];
+        let error = Judge::new(&rules, &SystemFiles).err().unwrap().to_string();
+        assert!(error.starts_with("length: maximum_words is 0"), "{error}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Which language a text is in, by `whatlang`: the frequencies of its letters' triples among 69 languages.
+
+use super::measured::Measured;
+use super::outcome::Outcome;
+use super::threshold::settings;
+
+settings! {
+    /// Drops texts in other languages than these.
+    Language {
+        minimum_confidence: f64 = 0.3, 0 to 1,
+            "Least confidence that the language is the one found, where 1 is certain. FineWeb asks 0.65 of fastText, whose figure is another.";
+        minimum_characters: usize = 100, 0 to 1_000_000, "Shorter texts pass: too little to tell by.";
+    }
+    lists {
+        languages: Vec<String> = vec!["eng".into()],
+            "Languages that stay, by ISO 639-3 code, as in eng or deu; empty for all that are told with confidence.";
+    }
+}
+
+/// A language found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Identified {
+    /// ISO 639-3 code.
+    pub code: &'static str,
+    /// From 0 to 1, where 1 is certain.
+    pub confidence: f64,
+}
+
+/// Bytes that are looked at: more does not change the answer, and costs.
+const LOOKED_AT: usize = 2048;
+
+/// Tells the language of a text by its beginning; nothing where it holds no letters of a known script.
+pub fn identify(text: &str) -> Option<Identified> {
+    let start = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
+    let info = whatlang::detect(start)?;
+    Some(Identified { code: info.lang().code(), confidence: info.confidence() })
+}
+
+impl Language {
+    /// Judges a text.
+    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+        let length = self.minimum_characters;
+        if measured.text().len() < length || measured.text().chars().take(length).count() < length {
+            return Outcome::Kept;
+        }
+        let Some(found) = measured.language() else {
+            return Outcome::dropped("languages", "no language could be told");
+        };
+        if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
+            let asked = self.languages.join(", ");
+            let text =
+                format!("language: {} (confidence {:.2}), asked: {asked}", found.code, found.confidence);
+            return Outcome::dropped("languages", text);
+        }
+        let what = format!("confidence in the language {}", found.code);
+        Outcome::below("minimum_confidence", &what, found.confidence, self.minimum_confidence)
+            .unwrap_or(Outcome::Kept)
+    }
+
+    /// The code that is no language's, if there is one.
+    pub(super) fn unknown_code(&self) -> Option<&str> {
+        self.languages.iter().map(String::as_str).find(|code| whatlang::Lang::from_code(*code).is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENGLISH: &str = "The river ran high that spring, and nobody who lived beside it slept well before the end of \
+        May, when the water went back to where it had come from.";
+    const GERMAN: &str = "Der Fluss stand in diesem Frühjahr hoch, und niemand, der an seinem Ufer wohnte, schlief ruhig, \
+        bis das Wasser Ende Mai dorthin zurückging, woher es gekommen war.";
+
+    fn threshold(rule: &Language, text: &str) -> Option<&'static str> {
+        match rule.judge(&Measured::new(text)) {
+            Outcome::Dropped(reason) => Some(reason.threshold),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn other_languages_are_dropped() {
+        let rule = Language::default();
+        assert_eq!(threshold(&rule, ENGLISH), None);
+        assert_eq!(threshold(&rule, GERMAN), Some("languages"));
+        assert_eq!(threshold(&rule, &"12 ".repeat(100)), Some("languages"));
+        let rule = Language { languages: vec!["deu".into(), "fra".into()], ..rule };
+        assert_eq!(threshold(&rule, GERMAN), None);
+        assert_eq!(threshold(&rule, ENGLISH), Some("languages"));
+        let rule = Language { languages: Vec::new(), ..rule };
+        assert_eq!((threshold(&rule, GERMAN), threshold(&rule, ENGLISH)), (None, None));
+    }
+
+    #[test]
+    fn short_texts_pass_and_doubtful_ones_do_not() {
+        let rule = Language { minimum_characters: GERMAN.chars().count(), ..Language::default() };
+        assert_eq!(threshold(&rule, GERMAN), Some("languages"));
+        assert_eq!(threshold(&rule, &GERMAN[1..]), None);
+        let mixed = format!("{} {}", &ENGLISH[..60], &GERMAN[..60]);
+        let rule = Language { minimum_confidence: 1.0, languages: Vec::new(), ..Language::default() };
+        assert_eq!(threshold(&rule, &mixed), Some("minimum_confidence"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Under which licence a text is.
+
+use super::outcome::Outcome;
+use super::threshold::settings;
+
+settings! {
+    /// Keeps texts under the licences that you list.
+    Licence {
+        keep_unknown: bool = false, 0 to 1, "Whether texts stay of which nothing says under which licence they are.";
+    }
+    lists {
+        allowed: Vec<String> = ALLOWED.map(str::to_owned).to_vec(),
+            "Licences that stay: SPDX names as in CC-BY-4.0, in any case; one that ends in * stands for all that begin so.";
+    }
+}
+
+/// Licences that allow everyone to train on a text, if only with attribution.
+const ALLOWED: [&str; 10] = [
+    "CC0-1.0",
+    "CC-BY-*",
+    "CC-BY-SA-*",
+    "PDDL-1.0",
+    "public-domain",
+    "MIT*",
+    "Apache-2.0",
+    "BSD-*",
+    "ISC",
+    "Unlicense",
+];
+
+impl Licence {
+    /// Judges a document by its licence.
+    pub fn judge(&self, licence: Option<&str>) -> Outcome {
+        match licence.map(str::trim).filter(|licence| !licence.is_empty()) {
+            Some(licence) if self.allowed.iter().any(|allowed| matches(allowed, licence)) => Outcome::Kept,
+            Some(licence) => {
+                Outcome::dropped("allowed", format!("licence: {licence}, which is not in the list"))
+            }
+            None if self.keep_unknown => Outcome::Kept,
+            None => Outcome::dropped("keep_unknown", "nothing says under which licence it is"),
+        }
+    }
+}
+
+fn matches(allowed: &str, licence: &str) -> bool {
+    match allowed.strip_suffix('*') {
+        // `CC-BY-*` is about versions: more clauses, as in CC-BY-NC-4.0, are another licence.
+        Some(start) => licence.split_at_checked(start.len()).is_some_and(|(head, version)| {
+            head.eq_ignore_ascii_case(start)
+                && (!start.ends_with('-') || version.starts_with(|c: char| c.is_ascii_digit()))
+        }),
+        None => allowed.eq_ignore_ascii_case(licence),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licences_in_the_list_stay() {
+        let rule = Licence::default();
+        for licence in ["cc0-1.0", "CC-BY-4.0", "CC-BY-SA-3.0", "MIT-0", " Apache-2.0", "BSD-3-Clause"] {
+            assert_eq!(rule.judge(Some(licence)), Outcome::Kept, "{licence}");
+        }
+        for licence in ["CC-BY-NC-4.0", "CC-BY-", "GPL-3.0-only", "Apache", "ISCX"] {
+            assert!(rule.judge(Some(licence)).is_dropped(), "{licence}");
+        }
+    }
+
+    #[test]
+    fn the_unknown_goes_unless_kept() {
+        let rule = Licence::default();
+        assert!(rule.judge(None).is_dropped() && rule.judge(Some(" ")).is_dropped());
+        assert_eq!(Licence { keep_unknown: true, ..rule }.judge(None), Outcome::Kept);
+    }
+}

@@ -1,0 +1,137 @@
+//! Lines and paragraphs, cut as the published rules cut them, and which of them repeat.
+
+use memchr::{memchr, memchr_iter};
+use rustc_hash::FxHashSet;
+
+use super::hash::hash;
+
+/// Repeats among lines or paragraphs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// All of them.
+    pub all: usize,
+    /// Those that were there before.
+    pub repeated: usize,
+    /// Characters of those.
+    pub characters: usize,
+}
+
+/// Counts those that were there before.
+pub fn repeats<'a>(parts: impl Iterator<Item = &'a str>) -> Repeats {
+    let mut seen = FxHashSet::default();
+    let mut repeats = Repeats::default();
+    for part in parts {
+        repeats.all += 1;
+        if !seen.insert(hash(part.as_bytes())) {
+            repeats.repeated += 1;
+            repeats.characters += part.chars().count();
+        }
+    }
+    repeats
+}
+
+/// Lines parted by one line feed or more; a text that begins or ends with one has an empty line there.
+pub fn by_line_feeds(text: &str) -> impl Iterator<Item = &str> {
+    parted_by_feeds(text, 1)
+}
+
+/// Paragraphs: parted by two line feeds or more, white space around the text left out.
+pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
+    parted_by_feeds(text.trim_matches(is_space), 2)
+}
+
+fn parted_by_feeds(text: &str, least: usize) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let mut feeds = memchr_iter(b'\n', bytes);
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let start = from?;
+        loop {
+            let Some(feed) = feeds.next() else {
+                from = None;
+                return text.get(start..);
+            };
+            let run = bytes.get(feed..).unwrap_or_default().iter().take_while(|&&byte| byte == b'\n').count();
+            if run > 1 {
+                feeds.nth(run - 2);
+            }
+            if run >= least {
+                from = Some(feed + run);
+                return text.get(start..feed);
+            }
+        }
+    })
+}
+
+/// Lines as Python's `splitlines` parts them, which Gopher's and C4's rules count: at every character that Unicode calls a
+/// line's end; after the last end no line follows.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (line, after) = match line_end(rest) {
+            Some((end, length)) => (rest.get(..end), rest.get(end + length..)),
+            None => (Some(rest), None),
+        };
+        rest = after.unwrap_or_default();
+        line
+    })
+}
+
+/// Where the first line of a text ends, and how long what ends it is.
+fn line_end(text: &str) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let feed = memchr(b'\n', bytes);
+    let line = bytes.get(..feed.unwrap_or(bytes.len())).unwrap_or_default();
+    let rare = |&byte: &u8| matches!(byte, 0x0b..=0x0d | 0x1c..=0x1e | 0xc2 | 0xe2);
+    let mut from = 0;
+    while let Some(at) = line.get(from..).and_then(|rest| rest.iter().position(rare)).map(|at| from + at) {
+        match line.get(at..) {
+            Some([b'\r']) if feed.is_some() => return Some((at, 2)),
+            Some([0x0b..=0x0d | 0x1c..=0x1e, ..]) => return Some((at, 1)),
+            Some([0xc2, 0x85, ..]) => return Some((at, 2)),
+            Some([0xe2, 0x80, 0xa8 | 0xa9, ..]) => return Some((at, 3)),
+            _ => from = at + 1,
+        }
+    }
+    feed.map(|feed| (feed, 1))
+}
+
+/// White space as Python strips it: Rust's, and the four separators of ASCII.
+pub fn is_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
+}
+
+/// A text without the white space around it.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_where_unicode_says() {
+        let text = "a\r\nb\u{85}c\u{2028}d\u{2026}\n\ne\rf\u{b}g\r\r\n";
+        let cut: Vec<_> = lines(text).collect();
+        assert_eq!(cut, ["a", "b", "c", "d\u{2026}", "", "e", "f", "g", ""]);
+        assert_eq!(lines("").count(), 0);
+        assert_eq!(lines("x\n").count(), 1);
+    }
+
+    #[test]
+    fn line_feeds_part_lines_and_paragraphs() {
+        assert_eq!(by_line_feeds("\na\n\n\nb\n").collect::<Vec<_>>(), ["", "a", "b", ""]);
+        assert_eq!(paragraphs("\n\na\nb\n\n\nc\n\n").collect::<Vec<_>>(), ["a\nb", "c"]);
+        assert_eq!(by_line_feeds("").collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
+    fn repeats_are_counted_from_the_second_on() {
+        let counted = repeats(["é", "b", "é", "é"].into_iter());
+        assert_eq!(counted, Repeats { all: 4, repeated: 2, characters: 2 });
+    }
+}

@@ -1,0 +1,138 @@
+//! Pages that hold the place of something that was never written.
+
+use aho_corasick::AhoCorasick;
+
+use super::measured::Measured;
+use super::outcome::Outcome;
+use super::threshold::settings;
+use crate::error::{Error, Result};
+
+settings! {
+    /// Drops filler Latin, and short texts that say little more than "coming soon".
+    Placeholder {
+        drop_filler_latin: bool = true, 0 to 1, "Texts with lorem ipsum or its best-known phrases are dropped.";
+        short_text_words: usize = 100, 0 to 1_000_000, "Texts of up to so many words are dropped for a single phrase.";
+        maximum_phrases_per_thousand_words: f64 = 20.0, 0 to 1000, "In longer texts, most phrases for each thousand words.";
+    }
+    lists {
+        phrases: Vec<String> = PHRASES.map(str::to_owned).to_vec(), "What such texts say, whatever the case.";
+    }
+}
+
+const PHRASES: [&str; 18] = [
+    "under construction",
+    "coming soon",
+    "check back soon",
+    "check back later",
+    "page not found",
+    "404 not found",
+    "no content available",
+    "content goes here",
+    "your text here",
+    "insert text here",
+    "enter text here",
+    "placeholder text",
+    "sample text",
+    "dummy text",
+    "this is a test post",
+    "this page is intentionally left blank",
+    "this domain is for sale",
+    "edit or delete it, then start writing",
+];
+
+/// Latin that is written for its look alone.
+const FILLER: [&str; 5] =
+    ["lorem ipsum", "dolor sit amet", "consectetur adipiscing", "sed do eiusmod", "ut enim ad minim veniam"];
+
+/// The rule with its phrases made ready to be found.
+#[derive(Debug)]
+pub struct PlaceholderFinder {
+    settings: Placeholder,
+    finder: AhoCorasick,
+}
+
+impl Placeholder {
+    /// Makes its phrases ready.
+    ///
+    /// # Errors
+    /// An empty phrase, or more of them than can be searched for.
+    pub fn finder(&self) -> Result<PlaceholderFinder> {
+        if self.phrases.iter().any(|phrase| phrase.trim().is_empty()) {
+            return Err(Error::Invalid("placeholder: phrases holds an empty phrase; take it out".into()));
+        }
+        let all = FILLER.iter().copied().chain(self.phrases.iter().map(String::as_str));
+        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(all);
+        let invalid = |error| Error::Invalid(format!("placeholder: phrases cannot be searched for: {error}"));
+        Ok(PlaceholderFinder { settings: self.clone(), finder: finder.map_err(invalid)? })
+    }
+}
+
+impl PlaceholderFinder {
+    /// Judges a text.
+    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+        let (text, settings) = (measured.text(), &self.settings);
+        let (mut first, mut count) = (None, 0_usize);
+        for found in self.finder.find_iter(text) {
+            let phrase = text.get(found.range()).unwrap_or_default();
+            if found.pattern().as_usize() >= FILLER.len() {
+                first.get_or_insert(phrase);
+                count += 1;
+            } else if settings.drop_filler_latin {
+                return Outcome::dropped(
+                    "drop_filler_latin",
+                    format!("filler text: {:?}", phrase.to_lowercase()),
+                );
+            }
+        }
+        let Some(phrase) = first else { return Outcome::Kept };
+        let words = measured.words().iter().filter(|word| !word.is_symbols()).count();
+        if words <= settings.short_text_words {
+            let text = format!("a text of {words} words that says {:?}", phrase.to_lowercase());
+            return Outcome::dropped("short_text_words", text);
+        }
+        let (rate, most) =
+            (1000.0 * count as f64 / words as f64, settings.maximum_phrases_per_thousand_words);
+        let what = "placeholder phrases for each thousand words";
+        Outcome::above("maximum_phrases_per_thousand_words", what, rate, most).unwrap_or(Outcome::Kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threshold(rule: &Placeholder, text: &str) -> Option<&'static str> {
+        match rule.finder().unwrap().judge(&Measured::new(text)) {
+            Outcome::Dropped(reason) => Some(reason.threshold),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn short_texts_go_for_one_phrase_and_long_ones_for_many() {
+        let rule = Placeholder { short_text_words: 4, ..Placeholder::default() };
+        assert_eq!(threshold(&rule, "Our shop: Coming Soon!"), Some("short_text_words"));
+        assert_eq!(threshold(&rule, "Our shop opens soon!"), None);
+        let long = format!("{} coming soon", "word ".repeat(98));
+        let rule = Placeholder { maximum_phrases_per_thousand_words: 10.0, ..rule };
+        assert_eq!(threshold(&rule, &long), None);
+        assert_eq!(
+            threshold(&rule, &format!("coming soon {long}")),
+            Some("maximum_phrases_per_thousand_words")
+        );
+    }
+
+    #[test]
+    fn filler_latin_goes_whatever_the_length() {
+        let text = format!("{} Dolor sit amet.", "word ".repeat(500));
+        assert_eq!(threshold(&Placeholder::default(), &text), Some("drop_filler_latin"));
+        let rule = Placeholder { drop_filler_latin: false, ..Placeholder::default() };
+        assert_eq!(threshold(&rule, &text), None);
+    }
+
+    #[test]
+    fn an_empty_phrase_is_refused() {
+        let rule = Placeholder { phrases: vec!["coming soon".into(), " ".into()], ..Placeholder::default() };
+        assert!(rule.finder().unwrap_err().to_string().contains("phrases holds an empty phrase"));
+    }
+}

@@ -1,0 +1,42 @@
+//! The published lists of rules, in their published order.
+
+use super::rule::Rule;
+use super::{C4Quality, Language};
+
+/// The filters of FineWeb (`examples/fineweb.py` of datatrove): language, Gopher's repetition and quality, C4's quality without
+/// its rule of terminal punctuation, FineWeb's own. Its list of blocked addresses is left out: it is a large file of others, which
+/// the rule `address` takes from whoever has it.
+pub fn fineweb() -> Vec<Rule> {
+    let c4 = C4Quality { require_terminal_punctuation: false, ..C4Quality::default() };
+    vec![
+        Rule::Language(Language::default()),
+        Rule::GopherRepetition(Default::default()),
+        Rule::GopherQuality(Default::default()),
+        Rule::C4Quality(c4),
+        Rule::FinewebQuality(Default::default()),
+    ]
+}
+
+/// The filters of MassiveText, on which Gopher was trained: quality first, then repetition.
+pub fn gopher() -> Vec<Rule> {
+    vec![
+        Rule::Language(Language::default()),
+        Rule::GopherQuality(Default::default()),
+        Rule::GopherRepetition(Default::default()),
+    ]
+}
+
+/// The filters of C4, all of them but its list of bad words, for which there is the rule `blocklist`.
+pub fn c4() -> Vec<Rule> {
+    vec![Rule::Language(Language::default()), Rule::C4Quality(Default::default())]
+}
+
+/// For small sets that someone chose by hand: only what no one wants, namely next to nothing, placeholders and noise.
+pub fn light() -> Vec<Rule> {
+    vec![
+        Rule::Length(Default::default()),
+        Rule::Placeholder(Default::default()),
+        Rule::Entropy(Default::default()),
+        Rule::Punctuation(Default::default()),
+    ]
+}

@@ -1,0 +1,214 @@
+//! The list of rules, as a recipe names them.
+
+use serde::{Deserialize, Serialize};
+
+use super::threshold::{Threshold, Thresholds};
+use super::{
+    Address, Blocklist, C4Quality, Entropy, FinewebQuality, GopherQuality, GopherRepetition, Language,
+    Length, Licence, Placeholder, Punctuation,
+};
+use crate::error::{Error, Result};
+
+/// Writes the enumeration and what depends on the variant alone: name in recipes, title, where it was published, what it does.
+macro_rules! rules {
+    ($( $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal; )*) => {
+        /// A rule with its settings. In a recipe it is a table of the list `rules`, named by its field `rule`:
+        ///
+        /// ```toml
+        /// [[rules]]
+        /// rule = "gopher-repetition"
+        /// duplicate_line_fraction = 0.25
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "rule")]
+        pub enum Rule {
+            $( #[doc = $explanation] #[serde(rename = $name)] $variant($variant), )*
+        }
+
+        impl Rule {
+            /// Every rule, with its default settings: what a person can choose from.
+            pub fn all() -> Vec<Self> {
+                vec![ $( Self::$variant($variant::default()), )* ]
+            }
+
+            /// Its name in recipes and reports.
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $name, )* }
+            }
+
+            /// Its name for people.
+            pub fn title(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $title, )* }
+            }
+
+            /// Where its thresholds come from.
+            pub fn paper(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $paper, )* }
+            }
+
+            /// What it does and why, in plain words.
+            pub fn explain(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $explanation, )* }
+            }
+
+            /// Whether it is about prose, and so passes over source code.
+            pub fn is_about_prose(&self) -> bool {
+                match self { $( Self::$variant(_) => $prose, )* }
+            }
+
+            /// Its thresholds, for a card that shows and sets them.
+            pub fn thresholds(&self) -> Vec<Threshold> {
+                match self { $( Self::$variant(settings) => settings.thresholds(), )* }
+            }
+
+            fn set(&mut self, name: &str, value: f64) -> bool {
+                match self { $( Self::$variant(settings) => settings.set(name, value), )* }
+            }
+        }
+    };
+}
+
+rules! {
+    Language "language", "Language", "whatlang, after Cavnar and Trenkle 1994", true,
+        "Keeps texts in the languages that you list. A small model learns one language from what would only hint at five.";
+    GopherRepetition "gopher-repetition", "Repetition (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, table A1", true,
+        "Drops texts that say the same lines, paragraphs or phrases again and again: a model picks up loops first of all.";
+    GopherQuality "gopher-quality", "Prose (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, appendix A1.1", true,
+        "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.";
+    C4Quality "c4-quality", "Sentences (C4)", "C4, Raffel et al. 2020, arXiv:1910.10683, section 2.2", true,
+        "Takes away lines that are no sentences (menus, cookie notices, scripts), and drops texts with too few sentences left.";
+    FinewebQuality "fineweb-quality", "Lists and menus (FineWeb)", "FineWeb, Penedo et al. 2024, arXiv:2406.17557, section 3.3", true,
+        "Drops texts that are lists rather than writing: few lines that end like a sentence, many short ones, many repeated.";
+    Length "length", "Length", "Glasshouse's own bounds", true,
+        "Drops texts that are too short to teach anything or too long to be one document.";
+    Punctuation "punctuation", "Punctuation", "Glasshouse's own bound", true,
+        "Drops texts with more marks than prose can have: tables, drawings made of characters, remains of a page's layout.";
+    Placeholder "placeholder", "Placeholders", "C4's lorem ipsum, arXiv:1910.10683, and Glasshouse's own phrases", true,
+        "Drops filler Latin and short texts that say little more than \"coming soon\" or \"page not found\".";
+    Entropy "entropy", "Noise", "Shannon 1948; Glasshouse's own bounds", true,
+        "Drops encoded data, drawn lines and random keys by how evenly their characters are spread; needs no other texts.";
+    Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
+        "Drops texts that hold words of a list that you bring. Lists drop more than they mean to: look at the victims.";
+    Licence "licence", "Licences", "the person's own list", false,
+        "Keeps texts under licences that you list, so that you know on what terms the model was trained.";
+    Address "address", "Addresses", "after FineWeb's address filter, arXiv:2406.17557", false,
+        "Drops pages of hosts that you list.";
+}
+
+impl Rule {
+    /// A rule of that name, with its default settings.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|rule| rule.name() == name)
+    }
+
+    /// Sets a threshold.
+    ///
+    /// # Errors
+    /// The rule has none of that name, or it cannot hold the value.
+    pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
+        let thresholds = self.thresholds();
+        let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
+            let names: Vec<_> = thresholds.iter().map(|threshold| threshold.name).collect();
+            let known =
+                if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
+            return Err(Error::Invalid(format!("{}: no threshold is called {name}; {known}", self.name())));
+        };
+        threshold.check(self.name(), value)?;
+        self.set(name, value);
+        Ok(())
+    }
+
+    /// Checks its settings.
+    ///
+    /// # Errors
+    /// A threshold out of its bounds, or a list entry that is none.
+    pub fn validate(&self) -> Result<()> {
+        for threshold in self.thresholds() {
+            threshold.check(self.name(), threshold.value)?;
+        }
+        let name = self.name();
+        match self {
+            Self::Language(language) => match language.unknown_code() {
+                Some(code) => Err(Error::Invalid(format!(
+                    "{name}: languages holds {code:?}, which is no known language's ISO 639-3 code, as eng or deu are"
+                ))),
+                None => Ok(()),
+            },
+            Self::Placeholder(placeholder) => placeholder.finder().map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_told_apart_and_explained() {
+        let all = Rule::all();
+        for (index, rule) in all.iter().enumerate() {
+            assert_eq!(Rule::named(rule.name()).as_ref(), Some(rule));
+            assert!(
+                all[..index].iter().all(|other| other.name() != rule.name() && other.title() != rule.title())
+            );
+            assert!(!rule.paper().is_empty() && rule.explain().ends_with('.'));
+            rule.validate().unwrap();
+            for threshold in rule.thresholds() {
+                assert_eq!(threshold.value, threshold.default, "{}", threshold.name);
+                assert!(threshold.explanation.ends_with('.'), "{}", threshold.explanation);
+            }
+        }
+    }
+
+    #[test]
+    fn thresholds_are_set_by_name_within_their_bounds() {
+        let mut rule = Rule::named("gopher-quality").unwrap();
+        rule.set_threshold("minimum_words", 7.0).unwrap();
+        let Rule::GopherQuality(settings) = &rule else { panic!() };
+        assert_eq!(settings.minimum_words, 7);
+        for (name, value, told) in [
+            ("minimum_words", 7.5, "must be a whole number"),
+            ("minimum_words", -1.0, "minimum_words is -1, but must be a number from 0"),
+            ("maximum_bullet_line_fraction", f64::NAN, "must be a number from 0 to 1"),
+            ("words", 1.0, "no threshold is called words; it has minimum_words, "),
+        ] {
+            let error = rule.set_threshold(name, value).unwrap_err().to_string();
+            assert!(error.starts_with("gopher-quality: ") && error.contains(told), "{error}");
+        }
+        let mut rule = Rule::named("c4-quality").unwrap();
+        rule.set_threshold("remove_citations", 0.0).unwrap();
+        let Rule::C4Quality(settings) = &rule else { panic!() };
+        assert!(!settings.remove_citations);
+    }
+
+    #[test]
+    fn recipes_name_rules_and_only_known_settings() {
+        #[derive(Deserialize, Serialize)]
+        struct Recipe {
+            rules: Vec<Rule>,
+        }
+        let text = "[[rules]]\nrule = \"gopher-repetition\"\nduplicate_line_fraction = 0.25\n\
+            [[rules]]\nrule = \"language\"\nlanguages = [\"deu\"]\nminimum_confidence = 1\n";
+        let recipe: Recipe = toml::from_str(text).unwrap();
+        let Rule::GopherRepetition(settings) = &recipe.rules[0] else { panic!() };
+        assert_eq!((settings.duplicate_line_fraction, settings.top_2_gram), (0.25, 0.2));
+        let again: Recipe = toml::from_str(&toml::to_string(&recipe).unwrap()).unwrap();
+        assert_eq!(again.rules, recipe.rules);
+        let wrong = toml::from_str::<Recipe>("[[rules]]\nrule = \"length\"\nwords = 3\n").err().unwrap();
+        assert!(wrong.to_string().contains("unknown field `words`"), "{wrong}");
+        let all = Recipe { rules: Rule::all() };
+        let again: Recipe = toml::from_str(&toml::to_string(&all).unwrap()).unwrap();
+        assert_eq!(again.rules, all.rules);
+    }
+
+    #[test]
+    fn validation_names_field_value_and_rule() {
+        let rule = Rule::Language(Language { languages: vec!["en".into()], ..Language::default() });
+        let error = rule.validate().unwrap_err().to_string();
+        assert!(error.starts_with("language: languages holds \"en\""), "{error}");
+        let rule = Rule::Punctuation(Punctuation { maximum_punctuation_word_ratio: f64::INFINITY });
+        let error = rule.validate().unwrap_err().to_string();
+        assert!(error.starts_with("punctuation: maximum_punctuation_word_ratio is inf"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! Settings of rules, written once: a table of fields gives the struct that a recipe holds, its defaults, the cards that the
+//! app draws, and the checks.
+
+use crate::error::{Error, Result};
+
+/// One threshold of a rule, as a card shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// Its name in a recipe.
+    pub name: &'static str,
+    /// What it is set to; 0 and 1 where it is switched off and on.
+    pub value: f64,
+    /// What was published, or what we found to serve.
+    pub default: f64,
+    /// The least that it may be.
+    pub lowest: f64,
+    /// The most that it may be.
+    pub highest: f64,
+    /// What it counts.
+    pub unit: Unit,
+    /// What it does, in a sentence.
+    pub explanation: &'static str,
+}
+
+/// What a threshold counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A share or another measure: any number.
+    Measure,
+    /// Things: a whole number.
+    Count,
+    /// Nothing: it is on or off.
+    Switch,
+}
+
+/// A number or switch that a threshold can hold.
+pub(super) trait Value: Copy {
+    const UNIT: Unit;
+    fn number(self) -> f64;
+    /// From a number that lies between the threshold's bounds and suits its unit.
+    fn from_number(number: f64) -> Self;
+}
+
+impl Value for f64 {
+    const UNIT: Unit = Unit::Measure;
+    fn number(self) -> f64 {
+        self
+    }
+    fn from_number(number: f64) -> Self {
+        number
+    }
+}
+
+impl Value for usize {
+    const UNIT: Unit = Unit::Count;
+    fn number(self) -> f64 {
+        self as f64
+    }
+    fn from_number(number: f64) -> Self {
+        number as Self
+    }
+}
+
+impl Value for bool {
+    const UNIT: Unit = Unit::Switch;
+    fn number(self) -> f64 {
+        f64::from(u8::from(self))
+    }
+    fn from_number(number: f64) -> Self {
+        number != 0.0
+    }
+}
+
+impl Threshold {
+    /// Checks a value that is to be set, or is.
+    pub(super) fn check(&self, rule: &str, value: f64) -> Result<()> {
+        let Self { name, lowest, highest, unit, .. } = self;
+        let kind = match unit {
+            Unit::Measure => "a number",
+            Unit::Count if value.fract() != 0.0 => "a whole number",
+            Unit::Count => "a number",
+            Unit::Switch if value.fract() != 0.0 => "0 (off) or 1 (on)",
+            Unit::Switch => "a number",
+        };
+        if (*lowest..=*highest).contains(&value) && kind == "a number" {
+            return Ok(());
+        }
+        let message = format!("{rule}: {name} is {value}, but must be {kind} from {lowest} to {highest}");
+        Err(Error::Invalid(message))
+    }
+}
+
+/// What the macro below writes for each rule.
+pub(super) trait Thresholds {
+    fn thresholds(&self) -> Vec<Threshold>;
+    /// Sets a threshold whose value was checked; whether there is one of that name.
+    fn set(&mut self, name: &str, value: f64) -> bool;
+}
+
+/// Writes a rule's settings: each threshold with its default, its bounds and what it does; then lists, with theirs.
+macro_rules! settings {
+    (
+        $(#[$about:meta])*
+        $name:ident {
+            $( $field:ident: $type:ty = $default:expr, $lowest:literal to $highest:literal, $explanation:literal; )*
+        }
+        $( lists { $( $list:ident: $list_type:ty = $list_default:expr, $list_explanation:literal; )* } )?
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $( #[doc = $explanation] pub $field: $type, )*
+            $( $( #[doc = $list_explanation] pub $list: $list_type, )* )?
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $( $field: $default, )* $( $( $list: $list_default, )* )? }
+            }
+        }
+
+        impl $crate::rules::threshold::Thresholds for $name {
+            fn thresholds(&self) -> Vec<$crate::rules::threshold::Threshold> {
+                #[allow(unused_imports, reason = "a rule may have lists alone")]
+                use $crate::rules::threshold::{Threshold, Value};
+                vec![ $( Threshold {
+                    name: stringify!($field),
+                    value: self.$field.number(),
+                    default: <$type as Value>::number($default),
+                    lowest: $lowest as f64,
+                    highest: $highest as f64,
+                    unit: <$type as Value>::UNIT,
+                    explanation: $explanation,
+                }, )* ]
+            }
+
+            #[allow(unused_variables, reason = "a rule may have lists alone")]
+            fn set(&mut self, name: &str, value: f64) -> bool {
+                match name {
+                    $( stringify!($field) => {
+                        self.$field = $crate::rules::threshold::Value::from_number(value);
+                        true
+                    } )*
+                    _ => false,
+                }
+            }
+        }
+    };
+}
+pub(super) use settings;
