@@ -2,6 +2,7 @@
 
 use super::address::AddressFinder;
 use super::blocklist::BlocklistFinder;
+use super::gibberish::Gibberish;
 use super::language::Identified;
 use super::measured::Measured;
 use super::outcome::{Outcome, Reason};
@@ -56,6 +57,15 @@ impl Judge {
         };
         let ready = rules.iter().map(ready).collect::<Result<_>>()?;
         Ok(Self { rules: rules.to_vec(), ready })
+    }
+
+    /// The rule of gibberish and its place in the list. It knows nothing before all texts were judged by the others: it keeps
+    /// every text here, and whoever runs the corpus judges again with [`Gibberish::judge`] in a second pass.
+    pub fn gibberish(&self) -> Option<(usize, &Gibberish)> {
+        self.rules.iter().enumerate().find_map(|(index, rule)| match rule {
+            Rule::Gibberish(gibberish) => Some((index, gibberish)),
+            _ => None,
+        })
     }
 
     /// The rules, in order.
@@ -126,7 +136,7 @@ fn step(rule: &Rule, ready: &Ready, document: &Document, measured: &Measured<'_>
         Ready::Settings => {}
     }
     match rule {
-        Rule::Placeholder(_) | Rule::Blocklist(_) | Rule::Address(_) => Step::Kept,
+        Rule::Gibberish(_) | Rule::Placeholder(_) | Rule::Blocklist(_) | Rule::Address(_) => Step::Kept,
         Rule::Entropy(entropy) => entropy.judge(measured).into(),
         Rule::Licence(licence) => licence.judge(document.licence.as_deref()).into(),
         Rule::Language(language) => language.judge(measured).into(),

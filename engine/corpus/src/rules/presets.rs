@@ -31,12 +31,14 @@ pub fn c4() -> Vec<Rule> {
     vec![Rule::Language(Language::default()), Rule::C4Quality(Default::default())]
 }
 
-/// For small sets that someone chose by hand: only what no one wants, namely next to nothing, placeholders and noise.
+/// For small sets that someone chose by hand: only what no one wants, namely next to nothing, placeholders, noise
+/// and gibberish.
 pub fn light() -> Vec<Rule> {
     vec![
         Rule::Length(Default::default()),
         Rule::Placeholder(Default::default()),
         Rule::Entropy(Default::default()),
         Rule::Punctuation(Default::default()),
+        Rule::Gibberish(Default::default()),
     ]
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::threshold::{Threshold, Thresholds};
 use super::{
-    Address, Blocklist, C4Quality, Entropy, FinewebQuality, GopherQuality, GopherRepetition, Language,
-    Length, Licence, Placeholder, Punctuation,
+    Address, Blocklist, C4Quality, Entropy, FinewebQuality, Gibberish, GopherQuality, GopherRepetition,
+    Language, Length, Licence, Placeholder, Punctuation,
 };
 use crate::error::{Error, Result};
 
@@ -87,6 +87,8 @@ rules! {
         "Drops filler Latin and short texts that say little more than \"coming soon\" or \"page not found\".";
     Entropy "entropy", "Noise", "Shannon 1948; Glasshouse's own bounds", true,
         "Drops encoded data, drawn lines and random keys by how evenly their characters are spread; needs no other texts.";
+    Gibberish "gibberish", "Gibberish", "letter trigrams after Shannon 1948; Glasshouse's own bounds", true,
+        "Learns the spelling of all that was kept, and drops texts that are spelt like nothing else. Runs when all others have.";
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
         "Drops texts that hold words of a list that you bring. Lists drop more than they mean to: look at the victims.";
     Licence "licence", "Licences", "the person's own list", false,

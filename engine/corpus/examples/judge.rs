@@ -1,0 +1,66 @@
+//! Documents from JSON lines through a preset's rules, as JSON lines: what `tests/benches/datatrove` compares.
+//!
+//! ```text
+//! judge PRESET < documents.jsonl > decisions.jsonl      each {"id", "text"} gives {"id", "rule", "threshold", "text"}
+//! judge --words < documents.jsonl > words.jsonl         each gives {"id", "words"}
+//! ```
+//!
+//! `rule` is null where the document stays, and `text` then what is left of it. Seconds spent in the rules, without JSON, go to
+//! standard error. The language rule is left out: the peer's is another model.
+
+use std::io::{self, BufRead, Write};
+use std::time::Instant;
+
+use glasshouse_corpus::rules::{Judge, Rule, presets, words};
+use glasshouse_corpus::{Document, SystemFiles};
+use serde_json::{Value, json};
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Fallible<()> {
+    let preset = std::env::args().nth(1).unwrap_or_default();
+    let rules = match preset.as_str() {
+        "fineweb" => presets::fineweb(),
+        "gopher" => presets::gopher(),
+        "c4" => presets::c4(),
+        "light" => presets::light(),
+        "--words" => Vec::new(),
+        _ => return Err("name a preset (fineweb, gopher, c4, light), or --words".into()),
+    };
+    let rules: Vec<_> = rules.into_iter().filter(|rule| !matches!(rule, Rule::Language(_))).collect();
+    let judge = Judge::new(&rules, &SystemFiles)?;
+    let documents = io::stdin().lock().lines().map(read).collect::<Fallible<Vec<_>>>()?;
+    let start = Instant::now();
+    let answers: Vec<Value> = documents.iter().map(|document| answer(&judge, document, &preset)).collect();
+    let (seconds, bytes) =
+        (start.elapsed().as_secs_f64(), documents.iter().map(|document| document.text.len()).sum::<usize>());
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    answers.iter().try_for_each(|answer| writeln!(output, "{answer}"))?;
+    writeln!(
+        io::stderr(),
+        "{}",
+        json!({ "bytes": bytes, "seconds": seconds, "mb_per_second": bytes as f64 / seconds / 1e6 })
+    )?;
+    Ok(())
+}
+
+fn read(line: io::Result<String>) -> Fallible<Document> {
+    let record: Value = serde_json::from_str(&line?)?;
+    let field = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
+    Ok(Document { id: field("id"), text: field("text"), ..Document::default() })
+}
+
+fn answer(judge: &Judge, document: &Document, preset: &str) -> Value {
+    if preset == "--words" {
+        let words: Vec<_> = words::split(&document.text).iter().map(|word| word.of(&document.text)).collect();
+        return json!({ "id": document.id, "words": words });
+    }
+    let judgement = judge.judge(document);
+    match &judgement.dropped {
+        Some((rule, reason)) => {
+            let rule = judge.rules().get(*rule).map(Rule::name);
+            json!({ "id": document.id, "rule": rule, "threshold": reason.threshold, "reason": reason.text })
+        }
+        None => json!({ "id": document.id, "rule": null, "text": judgement.text }),
+    }
+}

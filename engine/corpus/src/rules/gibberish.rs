@@ -1,0 +1,179 @@
+//! Texts that are not written like the rest of the corpus.
+//!
+//! Three steps: [`TrigramModel`] learns from what the other rules kept, [`Scores`] gathers what each kept text scores under
+//! it, and what lies far above the middle of the scores goes. The middle is the median and the width is that of the middle
+//! half: unlike mean and deviation, neither is moved by the gibberish that is looked for.
+
+use super::outcome::Outcome;
+use super::threshold::settings;
+#[cfg(doc)]
+use super::trigrams::TrigramModel;
+use super::trigrams::Trigrams;
+
+settings! {
+    /// Drops texts whose spelling is far from that of the rest of the corpus.
+    Gibberish {
+        deviations: f64 = 8.0, 0 to 1000,
+            "How far above the median a text's bits a character may lie, in deviations of the corpus' scores.";
+        margin: f64 = 1.0, 0 to 16,
+            "How far above the median, in bits, texts are kept in any case: in an even corpus deviations are tiny.";
+        minimum_documents: usize = 100, 1 to 1_000_000_000,
+            "With fewer texts there is no telling what is usual, and all pass.";
+        minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000,
+            "With less text the model knows too little, and all pass.";
+        minimum_characters: usize = 40, 0 to 1_000_000, "Shorter texts pass: their score says little.";
+    }
+}
+
+/// Bins of the histogram for each bit.
+const BINS_PER_BIT: f64 = 256.0;
+/// Bits from which on scores fall into the last bin: no cost is as high.
+const MOST_BITS: usize = 64;
+
+/// The scores of a corpus, as a histogram of whole numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scores {
+    bins: Vec<u64>,
+    documents: u64,
+    characters: u64,
+}
+
+impl Default for Scores {
+    fn default() -> Self {
+        Self { bins: vec![0; MOST_BITS * BINS_PER_BIT as usize], documents: 0, characters: 0 }
+    }
+}
+
+impl Scores {
+    /// Adds a text's score; gives it back.
+    pub fn add(&mut self, text: &str, model: &Trigrams) -> f64 {
+        let bits = model.bits_per_character(text);
+        let bin = ((bits * BINS_PER_BIT) as usize).min(self.bins.len() - 1);
+        if let Some(count) = self.bins.get_mut(bin) {
+            *count += 1;
+        }
+        self.documents += 1;
+        self.characters += text.len() as u64;
+        bits
+    }
+
+    /// Adds what another gathered; the order does not matter.
+    pub fn merge(&mut self, other: &Self) {
+        self.bins.iter_mut().zip(&other.bins).for_each(|(count, more)| *count += more);
+        self.documents += other.documents;
+        self.characters += other.characters;
+    }
+
+    /// The score below which this share of the texts lies, in bits a character.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let rank = (share * self.documents as f64) as u64;
+        let mut below = 0;
+        let bin = self.bins.iter().position(|count| {
+            below += count;
+            below > rank
+        });
+        (bin.unwrap_or(0) as f64 + 0.5) / BINS_PER_BIT
+    }
+}
+
+impl Gibberish {
+    /// The highest score that stays; nothing where the corpus is too small to tell.
+    pub fn highest(&self, scores: &Scores) -> Option<f64> {
+        let enough = scores.documents >= self.minimum_documents as u64
+            && scores.characters >= self.minimum_corpus_characters as u64;
+        // In a normal distribution the middle half is 1.349 deviations wide.
+        let deviation = (scores.quantile(0.75) - scores.quantile(0.25)) / 1.349;
+        enough.then(|| scores.quantile(0.5) + (self.deviations * deviation).max(self.margin))
+    }
+
+    /// Judges a text by its score.
+    pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Outcome {
+        let Some(highest) = highest else { return Outcome::Kept };
+        if text.chars().take(self.minimum_characters).count() < self.minimum_characters {
+            return Outcome::Kept;
+        }
+        let what = "bits a character, under a model of the texts that were kept";
+        Outcome::above("deviations", what, model.bits_per_character(text), highest).unwrap_or(Outcome::Kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::trigrams::TrigramModel;
+
+    /// A number that follows another without a pattern.
+    fn scrambled(number: u64) -> u64 {
+        let state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (state ^ state >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
+    }
+
+    fn prose(seed: u64) -> String {
+        let words =
+            "the old boat came home with nets full of silver fish while rain fell on the quiet harbour town";
+        let words: Vec<_> = words.split(' ').collect();
+        let word = |n| words[(scrambled(seed * 1000 + n) as usize) % words.len()];
+        (0..60).map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    fn noise(seed: u64) -> String {
+        let letter = |n| match scrambled(seed * 999_983 + n) % 30 {
+            letter @ 0..26 => char::from(b'a' + letter as u8),
+            _ => ' ',
+        };
+        (0..300).map(letter).collect()
+    }
+
+    fn learnt(texts: &[String]) -> (Trigrams, Scores) {
+        let mut model = TrigramModel::default();
+        texts.iter().for_each(|text| model.add(text));
+        let (model, mut scores) = (model.finish(), Scores::default());
+        texts.iter().for_each(|text| {
+            scores.add(text, &model);
+        });
+        (model, scores)
+    }
+
+    #[test]
+    fn noise_among_prose_is_found_though_the_model_saw_it() {
+        let mut texts: Vec<_> = (0..950).map(prose).collect();
+        texts.extend((0..50).map(noise));
+        let (model, scores) = learnt(&texts);
+        let rule = Gibberish::default();
+        let highest = rule.highest(&scores);
+        let dropped: Vec<_> =
+            texts.iter().map(|text| rule.judge(text, &model, highest).is_dropped()).collect();
+        assert_eq!(dropped.iter().filter(|&&dropped| dropped).count(), 50);
+        assert!(dropped[950..].iter().all(|&dropped| dropped));
+        assert_eq!(rule.judge(&noise(7)[..39], &model, highest), Outcome::Kept);
+    }
+
+    #[test]
+    fn small_corpora_and_even_ones_lose_nothing() {
+        let rule = Gibberish { minimum_corpus_characters: 1, ..Gibberish::default() };
+        let texts: Vec<_> = (0..99).map(prose).collect();
+        assert_eq!(rule.highest(&learnt(&texts).1), None);
+        let texts: Vec<_> = (0..100).map(prose).collect();
+        let (model, scores) = learnt(&texts);
+        let highest = rule.highest(&scores);
+        assert!(highest.is_some_and(|highest| highest >= scores.quantile(0.5) + rule.margin));
+        assert!(texts.iter().all(|text| rule.judge(text, &model, highest) == Outcome::Kept));
+        let rule = Gibberish { minimum_corpus_characters: 10_000_000, ..rule };
+        assert_eq!(rule.highest(&scores), None);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_scores() {
+        let texts: Vec<_> = (0..100).map(prose).collect();
+        let (model, scores) = learnt(&texts);
+        let mut sorted: Vec<_> = texts.iter().map(|text| model.bits_per_character(text)).collect();
+        sorted.sort_by(f64::total_cmp);
+        for share in [0.0, 0.25, 0.5, 0.99] {
+            assert!((scores.quantile(share) - sorted[(share * 100.0) as usize]).abs() < 1.0 / BINS_PER_BIT);
+        }
+        let mut merged = Scores::default();
+        merged.merge(&scores);
+        merged.merge(&Scores::default());
+        assert_eq!(merged, scores);
+    }
+}
