@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! judge PRESET < documents.jsonl > decisions.jsonl      each {"id", "text"} gives {"id", "rule", "threshold", "text"}
+//! judge PRESET --language < documents.jsonl             the same with the language rule
 //! judge --words < documents.jsonl > words.jsonl         each gives {"id", "words"}
 //! ```
 //!
 //! `rule` is null where the document stays, and `text` then what is left of it. Seconds spent in the rules, without JSON, go to
-//! standard error. The language rule is left out: the peer's is another model.
+//! standard error. Without `--language` the language rule is left out: the peer's is another model.
 
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
@@ -27,7 +28,9 @@ fn main() -> Fallible<()> {
         "--words" => Vec::new(),
         _ => return Err("name a preset (fineweb, gopher, c4, light), or --words".into()),
     };
-    let rules: Vec<_> = rules.into_iter().filter(|rule| !matches!(rule, Rule::Language(_))).collect();
+    let with_language = std::env::args().nth(2).is_some_and(|argument| argument == "--language");
+    let rules: Vec<_> =
+        rules.into_iter().filter(|rule| with_language || !matches!(rule, Rule::Language(_))).collect();
     let judge = Judge::new(&rules, &SystemFiles)?;
     let documents = io::stdin().lock().lines().map(read).collect::<Fallible<Vec<_>>>()?;
     let start = Instant::now();

@@ -1,6 +1,6 @@
 //! Lines and paragraphs, cut as the published rules cut them, and which of them repeat.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use rustc_hash::FxHashSet;
 
 use super::hash::hash;
@@ -66,37 +66,27 @@ fn parted_by_feeds(text: &str, least: usize) -> impl Iterator<Item = &str> {
 /// Lines as Python's `splitlines` parts them, which Gopher's and C4's rules count: at every character that Unicode calls a
 /// line's end; after the last end no line follows.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let (line, after) = match line_end(rest) {
-            Some((end, length)) => (rest.get(..end), rest.get(end + length..)),
-            None => (Some(rest), None),
+    // Most texts know the line feed only, and need no second look at their lines.
+    let rare =
+        text.bytes().fold(false, |rare, byte| rare | matches!(byte, 0x0b..=0x0d | 0x1c..=0x1e | 0xc2 | 0xe2));
+    text.split_inclusive('\n').flat_map(move |line| {
+        let (line, is_ended) = match line.strip_suffix('\n') {
+            Some(line) => (line.strip_suffix('\r').unwrap_or(line), true),
+            None => (line, false),
         };
-        rest = after.unwrap_or_default();
-        line
+        let (plain, parts) = if rare { (None, Some(line.split(is_rare_end))) } else { (Some(line), None) };
+        let mut parts = parts.into_iter().flatten().peekable();
+        let parts = std::iter::from_fn(move || {
+            let part = parts.next()?;
+            // What follows the last end of the text is a line only if there is something.
+            (is_ended || !part.is_empty() || parts.peek().is_some()).then_some(part)
+        });
+        plain.into_iter().chain(parts)
     })
 }
 
-/// Where the first line of a text ends, and how long what ends it is.
-fn line_end(text: &str) -> Option<(usize, usize)> {
-    let bytes = text.as_bytes();
-    let feed = memchr(b'\n', bytes);
-    let line = bytes.get(..feed.unwrap_or(bytes.len())).unwrap_or_default();
-    let rare = |&byte: &u8| matches!(byte, 0x0b..=0x0d | 0x1c..=0x1e | 0xc2 | 0xe2);
-    let mut from = 0;
-    while let Some(at) = line.get(from..).and_then(|rest| rest.iter().position(rare)).map(|at| from + at) {
-        match line.get(at..) {
-            Some([b'\r']) if feed.is_some() => return Some((at, 2)),
-            Some([0x0b..=0x0d | 0x1c..=0x1e, ..]) => return Some((at, 1)),
-            Some([0xc2, 0x85, ..]) => return Some((at, 2)),
-            Some([0xe2, 0x80, 0xa8 | 0xa9, ..]) => return Some((at, 3)),
-            _ => from = at + 1,
-        }
-    }
-    feed.map(|feed| (feed, 1))
+fn is_rare_end(character: char) -> bool {
+    matches!(character, '\u{b}'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// White space as Python strips it: Rust's, and the four separators of ASCII.
@@ -120,6 +110,8 @@ mod tests {
         assert_eq!(cut, ["a", "b", "c", "d\u{2026}", "", "e", "f", "g", ""]);
         assert_eq!(lines("").count(), 0);
         assert_eq!(lines("x\n").count(), 1);
+        assert_eq!(lines("x\r\r").collect::<Vec<_>>(), ["x", ""]);
+        assert_eq!(lines("a\u{b}\n\nb").collect::<Vec<_>>(), ["a", "", "", "b"]);
     }
 
     #[test]

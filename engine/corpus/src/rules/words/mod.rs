@@ -115,7 +115,7 @@ impl Splitter {
                 at += 1;
                 continue;
             }
-            let (mut all, mut letters_only) = (0_u16, true);
+            let mut letters_only = true;
             while let Some(&byte) = bytes.get(at) {
                 if byte < 0x80 {
                     let flags = byte_flags(byte);
@@ -126,11 +126,9 @@ impl Splitter {
                     at += 1;
                 } else {
                     let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
-                    let flags = flags(character);
-                    if flags & SPACE > 0 {
+                    if flags(character) & SPACE > 0 {
                         break;
                     }
-                    all |= flags;
                     letters_only = false;
                     at += character.len_utf8();
                 }
@@ -141,8 +139,6 @@ impl Splitter {
                 at += text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
             } else if letters_only {
                 self.letters(chunk, start);
-            } else if all & UNSPACED > 0 {
-                self.unspaced(chunk, start);
             } else {
                 self.chunk(chunk, start);
             }
@@ -173,14 +169,18 @@ impl Splitter {
         });
     }
 
-    /// A chunk in a script without spaces.
-    fn unspaced(&mut self, chunk: &str, start: usize) {
-        for (offset, piece) in chunk.split_word_bound_indices() {
-            self.push(piece, start + offset);
+    /// Adds a piece: a word, or several in a script written without spaces.
+    fn push(&mut self, piece: &str, start: usize) {
+        if piece.len() > 1 && !piece.is_ascii() && piece.chars().any(|c| flags(c) & UNSPACED > 0) {
+            for (offset, word) in piece.split_word_bound_indices() {
+                self.word(word, start + offset);
+            }
+        } else {
+            self.word(piece, start);
         }
     }
 
-    fn push(&mut self, piece: &str, start: usize) {
+    fn word(&mut self, piece: &str, start: usize) {
         let (mut all, mut any, mut alphabetic, mut characters) = (SYMBOL | MARK, 0_u16, false, 0_u32);
         for character in piece.chars() {
             let flags = flags(character);
