@@ -58,8 +58,10 @@ impl Shown {
         if !std::io::stderr().is_terminal() {
             return Self::Lines { last: None };
         }
-        let bar = ProgressBar::with_draw_target(Some(entry.length.bytes()), ProgressDrawTarget::stderr_with_hz(8));
-        let template = "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {msg}";
+        let bar =
+            ProgressBar::with_draw_target(Some(entry.length.bytes()), ProgressDrawTarget::stderr_with_hz(8));
+        let template =
+            "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -70,18 +72,20 @@ impl Shown {
     }
 
     fn show(&mut self, progress: Progress) {
+        let again = |reason: &str, wait: Duration| eprintln!("note: {reason}; trying again in {wait:.1?}");
         match (self, progress) {
             (Self::Quiet, _) => {}
             (Self::Bar(bar), Progress::Received { bytes, .. }) => bar.set_position(bytes),
-            (Self::Bar(bar), Progress::Again { reason, wait }) => bar.suspend(|| eprintln!("note: {reason}; trying again in {wait:.1?}")),
+            (Self::Bar(bar), Progress::Again { reason, wait }) => bar.suspend(|| again(&reason, wait)),
             (Self::Bar(bar), Progress::Verifying) => bar.set_message("comparing with the checksum"),
             (Self::Lines { last }, Progress::Received { bytes, of }) => {
                 if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
                     *last = Some(Instant::now());
-                    eprintln!("{}{}", DecimalBytes(bytes), of.map(|of| format!(" of {}", DecimalBytes(of))).unwrap_or_default());
+                    let of = of.map(|of| format!(" of {}", DecimalBytes(of)));
+                    eprintln!("{}{}", DecimalBytes(bytes), of.unwrap_or_default());
                 }
             }
-            (Self::Lines { .. }, Progress::Again { reason, wait }) => eprintln!("note: {reason}; trying again in {wait:.1?}"),
+            (Self::Lines { .. }, Progress::Again { reason, wait }) => again(&reason, wait),
             (Self::Lines { .. }, Progress::Verifying) => eprintln!("comparing with the checksum"),
         }
     }
