@@ -27,14 +27,18 @@ fn fail(folder: &Path, arguments: &[&str], code: i32, part: &str) {
 /// The stories of the embedded corpus from a seed.
 fn stories(folder: &Path, seed: u64) -> Vec<String> {
     let text = succeed(folder, &["corpus", "stories", "--bytes", "40KB", "--seed", &seed.to_string()]);
-    text.split("<|endoftext|>").map(|story| story.trim().to_owned()).filter(|story| story.len() > 200).collect()
+    text.split("<|endoftext|>")
+        .map(|story| story.trim().to_owned())
+        .filter(|story| story.len() > 200)
+        .collect()
 }
 
 /// A PDF of one page with a line of text each.
 fn pdf(lines: &[&str]) -> Vec<u8> {
     let mut content = String::from("BT /F1 11 Tf 50 780 Td 14 TL\n");
     for line in lines {
-        content += &format!("({}) Tj T*\n", line.replace('\\', "\\\\").replace('(', "\\(").replace(')', "\\)"));
+        content +=
+            &format!("({}) Tj T*\n", line.replace('\\', "\\\\").replace('(', "\\(").replace(')', "\\)"));
     }
     content += "ET";
     let objects = [
@@ -96,14 +100,18 @@ fn gather(folder: &Path) {
     }
     // A copy of a page, and a person's address.
     std::fs::copy(own.join("pages/0.html"), own.join("pages/copy.html")).unwrap();
-    let with_address = vec![tales[20].clone(), format!("{} Write to mia.stone@example-mail.org about it.", tales[21])];
+    let with_address =
+        vec![tales[20].clone(), format!("{} Write to mia.stone@example-mail.org about it.", tales[21])];
     std::fs::write(own.join("pages/person.html"), page("A letter", &with_address)).unwrap();
-    let rows: String =
-        tales[22..26].iter().map(|tale| format!("\"{}\",CC0-1.0\n", tale.replace('"', "\"\"").replace('\n', " "))).collect();
+    let rows: String = tales[22..26]
+        .iter()
+        .map(|tale| format!("\"{}\",CC0-1.0\n", tale.replace('"', "\"\"").replace('\n', " ")))
+        .collect();
     std::fs::write(own.join("table.csv"), format!("text,licence\n{rows}")).unwrap();
     let words: Vec<&str> = tales[26].split_whitespace().collect();
     let lines: Vec<String> = words.chunks(12).map(|line| line.join(" ")).collect();
-    std::fs::write(own.join("paper.pdf"), pdf(&lines.iter().map(String::as_str).collect::<Vec<_>>())).unwrap();
+    std::fs::write(own.join("paper.pdf"), pdf(&lines.iter().map(String::as_str).collect::<Vec<_>>()))
+        .unwrap();
     let crawl = warc(&[
         ("https://example.org/a", page("Found", &tales[27..29])),
         ("https://example.org/b", page("Found too", &tales[29..30])),
@@ -127,7 +135,11 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
     let kept = lines(&folder.join("clean/kept.jsonl"));
     let has = |id: &str| kept.iter().any(|line| line["id"].as_str().unwrap().starts_with(id));
     for id in ["pages/1.html", "pages/person.html", "table.csv#1", "paper.pdf", "crawl.warc#1"] {
-        assert!(has(id), "{id} is not among {:?}", kept.iter().map(|line| line["id"].to_string()).collect::<Vec<_>>());
+        assert!(
+            has(id),
+            "{id} is not among {:?}",
+            kept.iter().map(|line| line["id"].to_string()).collect::<Vec<_>>()
+        );
     }
     assert!(kept.iter().all(|line| !line["text"].as_str().unwrap().contains("Shop")));
     let dropped = lines(&folder.join("clean/dropped.jsonl"));
@@ -142,7 +154,8 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
 
     let shown = succeed(folder, &["data", "inspect", "clean"]);
     assert!(shown.contains("photo.xyz") && shown.to_lowercase().contains("exact"), "{shown}");
-    let report: Value = serde_json::from_str(&succeed(folder, &["data", "inspect", "clean", "--json"])).unwrap();
+    let report: Value =
+        serde_json::from_str(&succeed(folder, &["data", "inspect", "clean", "--json"])).unwrap();
     assert_eq!(report["kept"]["documents"], kept.len());
 
     // The same folder again: the same bytes.
@@ -155,13 +168,32 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
     let trained = succeed(
         folder,
         &[
-            "train", "--data", "clean", "--project", "tale", "--device", "cpu", "--preset", "nanogpt-cpu", "--steps", "30",
-            "--set", "model.context=16", "--set", "train.eval_interval=15", "--set", "train.sample_interval=0", "--json",
+            "train",
+            "--data",
+            "clean",
+            "--project",
+            "tale",
+            "--device",
+            "cpu",
+            "--preset",
+            "nanogpt-cpu",
+            "--steps",
+            "30",
+            "--set",
+            "model.context=16",
+            "--set",
+            "train.eval_interval=15",
+            "--set",
+            "train.sample_interval=0",
+            "--json",
         ],
     );
     let events: Vec<Value> = trained.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let losses: Vec<f64> =
-        events.iter().filter(|event| event["event"] == "eval").map(|event| event["val_loss"].as_f64().unwrap()).collect();
+    let losses: Vec<f64> = events
+        .iter()
+        .filter(|event| event["event"] == "eval")
+        .map(|event| event["val_loss"].as_f64().unwrap())
+        .collect();
     assert!(losses.len() >= 2 && losses.last() < losses.first(), "{losses:?}");
 }
 
@@ -173,14 +205,23 @@ fn recipes_are_files_and_every_document_is_explained() {
     let toml = succeed(folder, &["data", "recipe", "light"]);
     std::fs::write(folder.join("mine.toml"), format!("{toml}\n")).unwrap();
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
-    let told = succeed(folder, &["data", "explain", "pages/person.html", "--in", "mine", "--recipe", "fineweb"]);
+    let told =
+        succeed(folder, &["data", "explain", "pages/person.html", "--in", "mine", "--recipe", "fineweb"]);
     assert!(told.contains("gopher-quality") && !told.contains("mia.stone"), "{told}");
     let script = succeed(folder, &["data", "script", "--recipe", "fineweb"]);
-    assert!(script.contains("GopherRepetitionFilter(") && script.contains("MinhashConfig(n_grams=5"), "{script}");
+    assert!(
+        script.contains("GopherRepetitionFilter(") && script.contains("MinhashConfig(n_grams=5"),
+        "{script}"
+    );
     let listed: Value = serde_json::from_str(&succeed(folder, &["data", "catalogue", "--json"])).unwrap();
     assert!(listed.as_array().unwrap().iter().any(|entry| entry["name"] == "tiny-shakespeare"), "{listed}");
 
-    fail(folder, &["data", "clean", "--in", "mine", "--out", "clean2", "--recipe", "finweb"], 2, "did you mean `fineweb`");
+    fail(
+        folder,
+        &["data", "clean", "--in", "mine", "--out", "clean2", "--recipe", "finweb"],
+        2,
+        "did you mean `fineweb`",
+    );
     fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
     fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "name a new folder");
     fail(folder, &["data", "inspect", "mine"], 1, "no folder of `glasshouse data clean`");
@@ -198,8 +239,21 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     let said = succeed(
         folder,
         &[
-            "data", "compare", "--in", "mine", "--clean", "clean", "--device", "cpu", "--steps", "12", "--set", "model.context=16",
-            "--set", "model.depth=1", "--json",
+            "data",
+            "compare",
+            "--in",
+            "mine",
+            "--clean",
+            "clean",
+            "--device",
+            "cpu",
+            "--steps",
+            "12",
+            "--set",
+            "model.context=16",
+            "--set",
+            "model.depth=1",
+            "--json",
         ],
     );
     let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
@@ -211,7 +265,9 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     let tokens: Vec<u64> = std::fs::read_dir(runs.join("data"))
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path().join("index.json")).unwrap())
-        .map(|index| serde_json::from_slice::<Value>(&index).unwrap()["validation"]["tokens"].as_u64().unwrap())
+        .map(|index| {
+            serde_json::from_slice::<Value>(&index).unwrap()["validation"]["tokens"].as_u64().unwrap()
+        })
         .collect();
     assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{tokens:?}");
 }

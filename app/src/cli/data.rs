@@ -1,8 +1,8 @@
 //! `glasshouse data`: the bench in the terminal.
 
 use super::arguments::{
-    DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments, DataInspectArguments,
-    DataRecipeArguments, DataScriptArguments,
+    DataCleanArguments, DataCommand, DataExplainArguments, DataInspectArguments, DataRecipeArguments,
+    DataScriptArguments,
 };
 use super::interrupt;
 use super::output::{bytes, count};
@@ -27,8 +27,10 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
         DataCommand::Compare(arguments) => super::twins::compare(&arguments),
         DataCommand::Recipe(arguments) => recipe(&arguments),
         DataCommand::Script(arguments) => write_script(&arguments),
-        DataCommand::Catalogue(arguments) => super::catalogue::list(arguments.json),
-        DataCommand::Fetch(arguments) => super::catalogue::fetch(&arguments),
+        DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
+        DataCommand::Fetch(arguments) => {
+            super::fetch::fetch(&arguments.name, arguments.to.as_deref(), arguments.json)
+        }
     }
 }
 
@@ -123,7 +125,7 @@ fn inspect(arguments: &DataInspectArguments) -> Result<()> {
     if arguments.json {
         say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        say!("{}", report::text::summary(&report))?;
+        say!("{}", report::text::details(&report))?;
     }
     Ok(())
 }

@@ -11,12 +11,12 @@ macro_rules! say {
 pub mod arguments;
 mod bench;
 mod carry;
-mod catalogue;
 mod chat;
 mod corpus;
 mod data;
 mod devices;
 mod export;
+mod fetch;
 mod generate;
 mod interrupt;
 mod output;

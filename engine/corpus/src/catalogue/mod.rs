@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::report::number;
+
 pub use entries::ENTRIES;
 
 /// A public corpus in one file.
@@ -88,6 +90,20 @@ pub fn find(name: &str) -> crate::Result<&'static Entry> {
 /// The entry whose file has this name: of a fetched file, source and licence are known.
 pub fn of_file(file: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.file == file)
+}
+
+/// An entry in a few lines for people.
+pub fn paragraph(entry: &Entry) -> String {
+    let size = match entry.length {
+        Length::Exact(bytes) => number::bytes(bytes),
+        Length::About(bytes) => format!("about {}", number::bytes(bytes)),
+    };
+    let mut text =
+        format!("{}  {}, {}, {}\n    {}\n", entry.name, size, entry.format, entry.licence, entry.sentence);
+    if !entry.note.is_empty() {
+        text.push_str(&format!("    {}\n", entry.note));
+    }
+    text
 }
 
 #[cfg(test)]

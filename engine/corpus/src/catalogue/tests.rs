@@ -58,3 +58,11 @@ fn a_length_that_is_not_exact_has_a_limit_all_the_same() {
     assert!(Length::About(1000).admits(990) && Length::About(1000).admits(1100));
     assert!(!Length::About(1000).admits(1101) && !Length::About(1000).admits(0));
 }
+
+#[test]
+fn a_paragraph_says_what_one_wants_to_know_first() {
+    let text = paragraph(find("alpaca").expect("an entry"));
+    for words in ["alpaca  about 22.8 MB", "CC-BY-NC-4.0", "52,002 instructions", "no commercial use"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}

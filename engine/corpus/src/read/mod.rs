@@ -1,6 +1,6 @@
 //! Documents from files of many formats, as a stream: whatever a file's size, only the document at hand is in memory.
 //!
-//! [`find`] walks what a person named and says of every file how it will be read, or why it will not; [`open`] reads one
+//! [`find()`] walks what a person named and says of every file how it will be read, or why it will not; [`open()`] reads one
 //! of them. Nothing that is wrong with one file or record ends the work: it becomes a [`Trouble`], and the rest goes on.
 //!
 //! ```text

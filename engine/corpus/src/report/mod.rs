@@ -10,7 +10,7 @@
 
 pub mod diff;
 pub mod html;
-mod number;
+pub(crate) mod number;
 mod record;
 mod sample;
 pub mod text;

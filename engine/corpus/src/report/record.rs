@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sample::{Chosen, cut};
+use super::sample::{Chosen, EXCERPT_BYTES, cut};
 use super::{
     About, Amount, Cluster, ClusterSize, Counter, Duplicates, Example, PersonalClass, PersonalSample, Sample,
     Stage, TroubleEntry, Troubles, Victim,
@@ -71,7 +71,7 @@ impl StageRecorder {
             words: amount.words,
             bytes: amount.bytes,
             reason: cut(reason, NAME_BYTES),
-            excerpt: excerpt(),
+            excerpt: cut(&excerpt(), 2 * EXCERPT_BYTES),
         });
     }
 
@@ -270,6 +270,7 @@ impl DuplicateRecorder {
             for member in &mut cluster.members {
                 member.id = cut(&member.id, NAME_BYTES);
                 member.source = cut(&member.source, NAME_BYTES);
+                member.excerpt = cut(&member.excerpt, 2 * EXCERPT_BYTES);
             }
             self.found.largest.insert(place, cluster);
             self.found.largest.truncate(CLUSTERS_SHOWN);
@@ -302,7 +303,7 @@ impl SampleRecorder {
             id: cut(id, NAME_BYTES),
             source: cut(source, NAME_BYTES),
             amount,
-            excerpt: excerpt(),
+            excerpt: cut(&excerpt(), 2 * EXCERPT_BYTES),
         });
     }
 

@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use super::super::Length;
+use super::receive::{Failure, agent, fault, range};
 use super::*;
 
 /// What the server does with one request.
@@ -305,11 +306,7 @@ fn a_server_that_does_not_stop_fills_no_disk() {
 fn what_is_not_there_is_said_at_once() {
     let (result, left, server, _) = outcome(&[Answer::Status(404)]);
     assert!(result.expect_err("not there").contains("404"));
-    assert_eq!(
-        (left.len(), server.ranges().len()),
-        (1, 1),
-        "an empty part stays, and no second request was sent"
-    );
+    assert_eq!((left.len(), server.ranges().len()), (0, 1), "no second request was sent");
 }
 
 #[test]
@@ -353,6 +350,28 @@ fn two_downloads_of_one_file_do_not_mix() {
     let _held = Part::open(&target, "http://one/").expect("a part");
     let error = Part::open(&target, "http://one/").err().expect("held").to_string();
     assert!(error.contains("another download"), "{error}");
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_leaves_nothing_behind() {
+    let address = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port that nobody listens on");
+    let folder = tempfile::tempdir().expect("a folder");
+    let entry = entry(&format!("http://{address}/corpus.txt"), b"x");
+    let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect_err("nobody").to_string();
+    assert!(
+        error.contains(&format!("{address} cannot be reached")) && error.contains("nothing arrived"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn the_rest_is_asked_for_beyond_a_redirect_too() {
+    let end = Server::new(&content(), &[Answer::Cut(70_000)]);
+    assert_fetched(&[Answer::Lead(end.address.clone()), Answer::Lead(end.address.clone())], 2);
+    assert_eq!(end.ranges(), ["", "bytes=70000-"]);
 }
 
 #[test]
