@@ -48,26 +48,18 @@ impl Scores {
     /// Adds a text's score; gives it back.
     pub fn add(&mut self, text: &str, model: &Trigrams) -> f64 {
         let bits = model.bits_per_character(text);
-<<<<<<< HEAD
         self.note(bits, text.len());
         bits
     }
 
     /// Adds the score of a text of so many bytes.
     pub fn note(&mut self, bits: f64, length: usize) {
-=======
->>>>>>> main
         let bin = ((bits * BINS_PER_BIT) as usize).min(self.bins.len() - 1);
         if let Some(count) = self.bins.get_mut(bin) {
             *count += 1;
         }
         self.documents += 1;
-<<<<<<< HEAD
         self.characters += length as u64;
-=======
-        self.characters += text.len() as u64;
-        bits
->>>>>>> main
     }
 
     /// Adds what another gathered; the order does not matter.

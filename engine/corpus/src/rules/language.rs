@@ -26,16 +26,6 @@ pub struct Identified {
     pub confidence: f64,
 }
 
-<<<<<<< HEAD
-/// Bytes that are looked at: more does not change the answer, and costs.
-const LOOKED_AT: usize = 2048;
-
-/// Tells the language of a text by its beginning; nothing where it holds no letters of a known script.
-pub fn identify(text: &str) -> Option<Identified> {
-    let start = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
-    let info = whatlang::detect(start)?;
-    Some(Identified { code: info.lang().code(), confidence: info.confidence() })
-=======
 /// Bytes that are looked at: the second number where the first leave a doubt. More would not change the answer, and looking is
 /// the dearest thing that any rule does.
 const LOOKED_AT: [usize; 2] = [400, 2048];
@@ -55,7 +45,6 @@ pub fn identify(text: &str) -> Option<Identified> {
         }
     }
     found
->>>>>>> main
 }
 
 impl Language {

@@ -1,11 +1,7 @@
 //! The published lists of rules, in their published order.
 
 use super::rule::Rule;
-<<<<<<< HEAD
-use super::{C4Quality, Language};
-=======
 use super::{C4Quality, Language, Punctuation};
->>>>>>> main
 
 /// The filters of FineWeb (`examples/fineweb.py` of datatrove): language, Gopher's repetition and quality, C4's quality without
 /// its rule of terminal punctuation, FineWeb's own. Its list of blocked addresses is left out: it is a large file of others, which
@@ -36,21 +32,13 @@ pub fn c4() -> Vec<Rule> {
 }
 
 /// For small sets that someone chose by hand: only what no one wants, namely next to nothing, placeholders, noise
-<<<<<<< HEAD
-/// and gibberish.
-=======
 /// and gibberish. More marks than words are drawn or encoded, where technical notes have half as many.
->>>>>>> main
 pub fn light() -> Vec<Rule> {
     vec![
         Rule::Length(Default::default()),
         Rule::Placeholder(Default::default()),
         Rule::Entropy(Default::default()),
-<<<<<<< HEAD
-        Rule::Punctuation(Default::default()),
-=======
         Rule::Punctuation(Punctuation { maximum_punctuation_word_ratio: 1.0 }),
->>>>>>> main
         Rule::Gibberish(Default::default()),
     ]
 }

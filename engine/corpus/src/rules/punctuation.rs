@@ -8,11 +8,7 @@ settings! {
     /// Drops texts that are more marks than words: tables, drawings of characters, remains of a page's layout.
     Punctuation {
         maximum_punctuation_word_ratio: f64 = 0.5, 0 to 1000,
-<<<<<<< HEAD
-            "Most punctuation marks for each word. English prose has 0.1 to 0.25 of them, dialogue up to 0.35.";
-=======
             "Most punctuation marks for each word. English prose has 0.1 to 0.25 of them, dialogue up to 0.35, technical notes up to 1.";
->>>>>>> main
     }
 }
 
