@@ -2,6 +2,7 @@
 //! was written in.
 
 pub mod html;
+pub mod pdf;
 pub mod wikitext;
 
 #[cfg(test)]
