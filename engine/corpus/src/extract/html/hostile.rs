@@ -23,7 +23,9 @@ fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
 fn elements_nested_a_million_deep() {
     // Each is another rule's case; a million of the commonest, a tenth of that of the rest.
     let deepest = ["div", "span", "b", "table"].map(|tag| (tag, MILLION));
-    for (tag, depth) in deepest.into_iter().chain(["p", "li", "ul", "a", "unknown", "pre"].map(|tag| (tag, MILLION / 10))) {
+    for (tag, depth) in
+        deepest.into_iter().chain(["p", "li", "ul", "a", "unknown", "pre"].map(|tag| (tag, MILLION / 10)))
+    {
         on_a_small_stack(move || {
             let prose = "The text at the bottom of it all, which is found, whatever lies above, and it is long enough. ".repeat(3);
             let open = format!("<{tag}>").repeat(depth);

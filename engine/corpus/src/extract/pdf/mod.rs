@@ -72,7 +72,7 @@ pub struct Document {
     pub title: Option<String>,
     /// When it was made: `2024-05-01`.
     pub date: Option<String>,
-    /// Its language where it says so, as it writes it: `en-US`.
+    /// Its language where it says so: ISO 639-3, as in `eng`.
     pub language: Option<String>,
     /// Its text, paragraphs apart by a blank line.
     pub text: String,
@@ -83,7 +83,7 @@ pub struct Document {
 /// Takes the text of a PDF file, with the settings' default limits.
 ///
 /// # Errors
-/// One sentence: it is no PDF, it is encrypted, it has no pages, or it has pages but no text.
+/// What is wrong with the file, to be said behind its name: it is no PDF, it is encrypted, it has no pages, or it has pages but no text.
 pub fn text(bytes: &[u8]) -> std::result::Result<String, String> {
     document(bytes, &Settings::default()).map(|document| document.text)
 }
@@ -91,19 +91,19 @@ pub fn text(bytes: &[u8]) -> std::result::Result<String, String> {
 /// Takes the text of a PDF file, and what it says of itself.
 ///
 /// # Errors
-/// One sentence: it is no PDF, it is encrypted, it has no pages, it has pages but no text, or it unpacks to more than allowed.
+/// What is wrong with the file, to be said behind its name: it is no PDF, it is encrypted, it has no pages, it has pages but no text, or it unpacks to more than allowed.
 pub fn document(bytes: &[u8], settings: &Settings) -> std::result::Result<Document, String> {
     if memchr::memmem::find(bytes.get(..1024).unwrap_or(bytes), b"%PDF-").is_none() {
-        return Err("this is no PDF file: it does not begin with %PDF-".to_owned());
+        return Err("is no PDF: %PDF- does not stand at its beginning".to_owned());
     }
     let mut file = File::new(bytes, settings.largest_unpacked);
     if file.is_encrypted() {
-        return Err("the PDF is encrypted; save it without protection, and add it again".to_owned());
+        return Err("is an encrypted PDF; save it without protection, and add it again".to_owned());
     }
     let catalogue = file.catalogue().unwrap_or_default();
     let pages = pages(&file, &catalogue);
     if pages.is_empty() {
-        return Err("the PDF holds no page; it is damaged or was cut off".to_owned());
+        return Err("is a PDF without a page: damaged, or cut off".to_owned());
     }
     let mut fonts = Fonts::new();
     let mut layout = Layout::default();
@@ -116,7 +116,7 @@ pub fn document(bytes: &[u8], settings: &Settings) -> std::result::Result<Docume
     }
     if file.left == 0 {
         return Err(format!(
-            "the PDF unpacks to more than the {} bytes that largest_unpacked allows",
+            "is a PDF that unpacks to more than the {} bytes that largest_unpacked allows",
             settings.largest_unpacked
         ));
     }
@@ -125,11 +125,14 @@ pub fn document(bytes: &[u8], settings: &Settings) -> std::result::Result<Docume
     let count = pages.len();
     if text.is_empty() {
         return Err(format!(
-            "the PDF's {count} pages hold no text, perhaps only pictures of it; have it recognised (OCR) first"
+            "is a PDF without text, perhaps with pictures of it on its {count} pages; have it recognised (OCR) first"
         ));
     }
     if unknown * 2 > characters {
-        return Err("the PDF's fonts do not say which letters they show; print it to a new PDF, or have it recognised (OCR)".to_owned());
+        return Err(
+            "is a PDF whose fonts do not say which letters they show; have it recognised (OCR) first"
+                .to_owned(),
+        );
     }
     let information = file.information().unwrap_or_default();
     let said = |dictionary: &Dictionary, name: &str| match file.value(dictionary, name) {
@@ -139,7 +142,7 @@ pub fn document(bytes: &[u8], settings: &Settings) -> std::result::Result<Docume
     Ok(Document {
         title: said(&information, "Title"),
         date: said(&information, "CreationDate").as_deref().and_then(date),
-        language: said(&catalogue, "Lang"),
+        language: said(&catalogue, "Lang").as_deref().and_then(super::html::language_of),
         text,
         pages: count,
     })
