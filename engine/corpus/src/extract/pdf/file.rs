@@ -153,9 +153,11 @@ impl<'a> File<'a> {
 
     /// Reads an object while there is work left; gives back where it ends.
     fn read<'b>(&self, mut reader: Reader<'b>) -> Option<(Object, Reader<'b>)> {
+        // Before anything is read: what is refused afterwards has cost its time.
+        let left = self.work.get().checked_sub(HOPS)?;
         let start = reader.position;
         let object = reader.object();
-        self.work.set(self.work.get().checked_sub(reader.position - start + HOPS)?);
+        self.work.set(left.saturating_sub(reader.position - start));
         Some((object?, reader))
     }
 
