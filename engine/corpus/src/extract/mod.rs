@@ -1,7 +1,8 @@
-//! Prose from what is not plain text: web pages and wikitext. And the one step that readies a document for the rules, whatever it
+//! Prose from what is not plain text: web pages, wikitext, PDF files. And the one step that readies a document for the rules, whatever it
 //! was written in.
 
 pub mod html;
+pub mod pdf;
 pub mod wikitext;
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod lines;
 mod markdown;
 mod open;
 mod parquet;
+mod pdf;
 mod record;
 mod settings;
 mod shapes;

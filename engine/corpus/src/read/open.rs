@@ -7,7 +7,7 @@ use super::parquet::Parquet;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, unpack};
-use super::{Item, code, decode, html, json, json_lines, table, text, warc, xml};
+use super::{Item, code, decode, html, json, json_lines, pdf, table, text, warc, xml};
 use crate::files::Files;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -62,7 +62,11 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
     }
     let context = context.clone();
     Ok(match source.format.clone() {
-        Format::Html => one(read_whole(&context, stream).and_then(|bytes| html::page(&context, bytes))),
+        Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))),
+        Format::Pdf => {
+            let bytes = read_whole(&context, stream, "pdf", limits.pdf);
+            one(bytes.and_then(|bytes| pdf::file(&context, &bytes)))
+        }
         format => {
             let stream = match decode::marked(stream) {
                 Ok(stream) => stream,
@@ -70,18 +74,15 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
             };
             match format {
                 Format::Code(language) => {
-                    one(read_whole(&context, stream).and_then(|bytes| code::file(&context, &language, bytes)))
+                    one(document(&context, stream).and_then(|bytes| code::file(&context, &language, bytes)))
                 }
                 Format::Json => Box::new(json::Json::new(context, stream)),
                 Format::JsonLines => Box::new(json_lines::JsonLines::new(context, stream)),
                 Format::Csv | Format::Tsv => Box::new(table::Table::new(context, stream)),
                 Format::Warc => Box::new(warc::Warc::new(context, stream)),
                 Format::Xml => return xml::dump(context, stream),
-                Format::Pdf => {
-                    one(Err(context.trouble(None, "is a PDF, and text cannot be taken from those yet")))
-                }
-                // Pages and Parquet were opened above.
-                Format::Text | Format::Markdown | Format::Html | Format::Parquet => {
+                // Pages, PDFs and Parquet were opened above.
+                Format::Text | Format::Markdown | Format::Html | Format::Pdf | Format::Parquet => {
                     Box::new(text::Text::new(context, stream))
                 }
             }
@@ -94,11 +95,20 @@ fn one(item: Item) -> Items {
 }
 
 /// The bytes of a file that is one document.
-fn read_whole(context: &Context, mut stream: Stream) -> Result<Vec<u8>, super::Trouble> {
-    let limit = context.settings.limits.document;
+fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, super::Trouble> {
+    read_whole(context, stream, "document", context.settings.limits.document)
+}
+
+/// A file's bytes, of which there may be as many as the limit of this name allows.
+fn read_whole(
+    context: &Context,
+    mut stream: Stream,
+    name: &str,
+    limit: usize,
+) -> Result<Vec<u8>, super::Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(context.too_long(None, "the file", "document", limit)),
+        Ok(None) => Err(context.too_long(None, "the file", name, limit)),
         Err(error) => Err(context.trouble(None, broken(&error))),
     }
 }

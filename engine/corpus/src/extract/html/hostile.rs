@@ -21,11 +21,15 @@ fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn elements_nested_a_million_deep() {
-    for tag in ["div", "span", "b", "p", "li", "ul", "table", "a", "unknown-thing", "pre"] {
+    // Each is another rule's case; a million of the commonest, a tenth of that of the rest.
+    let deepest = ["div", "span", "b", "table"].map(|tag| (tag, MILLION));
+    for (tag, depth) in
+        deepest.into_iter().chain(["p", "li", "ul", "a", "unknown", "pre"].map(|tag| (tag, MILLION / 10)))
+    {
         on_a_small_stack(move || {
             let prose = "The text at the bottom of it all, which is found, whatever lies above, and it is long enough. ".repeat(3);
-            let open = format!("<{tag}>").repeat(MILLION);
-            let close = format!("</{tag}>").repeat(MILLION);
+            let open = format!("<{tag}>").repeat(depth);
+            let close = format!("</{tag}>").repeat(depth);
             for html in [
                 format!("{open}{prose}{close}<p>after</p>"),
                 format!("{open}{prose}"),
@@ -76,7 +80,7 @@ fn many_of_a_kind_side_by_side() {
         "<pre>`",
     ];
     for piece in pieces {
-        let html = format!("<title>t</title>{}", piece.repeat(45_000));
+        let html = format!("<title>t</title>{}", piece.repeat(20_000));
         let found = main_content(&html);
         assert!(found.text.len() < html.len() * 4, "{piece}");
         assert!(all_text(&html).text.len() < html.len() * 4, "{piece}");
@@ -217,7 +221,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn any_soup_of_tags_is_read(html in soup()) {

@@ -245,7 +245,7 @@ const LANGUAGES: &str = "af afr am amh ar ara az aze be bel bg bul bn ben bs bos
     yid yo yor zh cmn zu zul ak aka";
 
 /// A language's ISO 639-3 name from a tag such as `en-US`.
-fn language_of(tag: &str) -> Option<String> {
+pub(in crate::extract) fn language_of(tag: &str) -> Option<String> {
     let primary = tag.trim().split(['-', '_', ',', ' ']).next()?.to_ascii_lowercase();
     let mut names = LANGUAGES.split_ascii_whitespace();
     while let (Some(short), Some(long)) = (names.next(), names.next()) {

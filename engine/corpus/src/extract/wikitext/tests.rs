@@ -153,7 +153,7 @@ fn deep_and_endless_wikitext() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn any_wikitext_is_read(pieces in prop::collection::vec(prop_oneof![

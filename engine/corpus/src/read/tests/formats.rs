@@ -232,3 +232,22 @@ fn packed_files_are_read_as_what_is_in_them() {
     assert_eq!(texts("t.csv.gz", gzip("text\nx\n")).len(), 1);
     assert_eq!(read("p.html.gz", gzip("<p>x"))[0].kind, Kind::Html);
 }
+
+#[test]
+fn text_is_taken_from_pdfs() {
+    let content = "BT /F 12 Tf 72 700 Td (Tides, told briefly.) Tj ET";
+    let pdf = format!(
+        "%PDF-1.4\n1 0 obj << /Type /Catalog /Pages 2 0 R /Lang (en) >> endobj\n2 0 obj << /Kids [3 0 R] >> endobj\n3 0 obj << /Type /Page \
+         /Contents 4 0 R /Resources << /Font << /F << /Subtype /Type1 /Encoding /WinAnsiEncoding >> >> >> >> endobj\n4 0 obj << /Length {} >> \
+         stream\n{content}\nendstream endobj\n5 0 obj << /Title (Tides) >> endobj\ntrailer << /Root 1 0 R /Info 5 0 R >>\n%%EOF",
+        content.len()
+    );
+    let document = read("a.pdf", &pdf).remove(0);
+    assert_eq!((document.kind, document.text.as_str()), (Kind::Plain, "Tides, told briefly."));
+    assert_eq!((document.title.as_deref(), document.language.as_deref()), (Some("Tides"), Some("eng")));
+    let (documents, troubles) = read_all(
+        &Memory::default().with("b.pdf", pdf.replace("(Tides, told briefly.)", "()")),
+        &Settings::default(),
+    );
+    assert!(documents.is_empty() && troubles[0].reason.contains("is a PDF without text"), "{troubles:?}");
+}
