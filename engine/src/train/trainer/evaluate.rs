@@ -14,8 +14,11 @@ impl Trainer<'_> {
     /// Evaluates, and makes the state the best where its validation loss is the lowest. Gives up without a word where a
     /// stop is requested meanwhile.
     pub(super) async fn evaluate(&mut self) -> Result<()> {
-        let (batches, count) = (self.batches, self.config.train.eval_batches as u64);
-        let drawn = |split| (0..count).map(move |index| batches.evaluation(split, index));
+        let (batches, count) = (self.batches.clone(), self.config.train.eval_batches as u64);
+        let drawn = |split| {
+            let batches = batches.clone();
+            (0..count).map(move |index| batches.evaluation(split, index))
+        };
         let Some(train_loss) = self.mean_loss(drawn(Split::Train)).await? else { return Ok(()) };
         let val_loss = if self.record.evaluate_whole_split {
             self.mean_loss(batches.full(Split::Validation)).await?
