@@ -25,10 +25,12 @@ mod webgpu_advice;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now,
+    Mapping, aside, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now,
 };
 #[cfg(target_arch = "wasm32")]
-pub use web::{Mapping, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now};
+pub use web::{
+    Mapping, aside, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now,
+};
 
 use crate::error::Error;
 use std::path::Path;
