@@ -76,7 +76,11 @@ globalThis.glasshouseBoot = {
     return new Promise((resolve, reject) => {
       input.addEventListener("cancel", () => resolve([]));
       input.addEventListener("change", () => {
-        const read = async (file) => [file.name, new Uint8Array(await file.arrayBuffer())];
+        const read = (file) =>
+          file.arrayBuffer().then(
+            (bytes) => [file.name, new Uint8Array(bytes)],
+            (error) => [file.name, null, error.message],
+          );
         Promise.all([...input.files].map(read)).then(resolve, reject);
       });
       input.click();

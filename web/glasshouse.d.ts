@@ -193,6 +193,7 @@ export class Glasshouse {
   devices(): Promise<Device[]>;
   chooseDevice(device: string): Promise<Device>;
   plan(options?: RunOptions): Promise<Plan>;
+  /** Trains a new run. While one is being prepared or trains, a second call is refused: kind `busy`. */
   train(options?: TrainOptions): Promise<TrainResult>;
   pause(): Promise<void>;
   /** Goes on after `pause()`; where nothing trains, with the named or latest run, and resolves when it is over. */

@@ -54,6 +54,9 @@ export class Glasshouse {
   #projectName;
   #project = null;
   #training = null;
+  /** A run is being prepared or trains: from the first word of `train`, before anything was sent. */
+  #busy = false;
+  #aborted = false;
   #paused = false;
 
   /** The device in use: `request`, `name`, `kind` ("cpu", "gpu", "software"), `why`, … */
@@ -126,12 +129,13 @@ export class Glasshouse {
    * at first the embedded stories. Resolves when it is over, after `abort()` too.
    */
   async train(options = {}) {
-    this.#refuseSecond();
-    const config = await this.#config(options);
-    const given = await documents(options);
-    await this.#open();
-    if (given.length > 0) await this.#replaceDocuments(given);
-    return this.#follow({ command: "train", config }, options);
+    return this.#alone(async () => {
+      const config = await this.#config(options);
+      const given = await documents(options);
+      await this.#open();
+      if (given.length > 0) await this.#replaceDocuments(given);
+      return this.#follow({ command: "train", config }, options);
+    });
   }
 
   async #replaceDocuments(given) {
@@ -143,12 +147,23 @@ export class Glasshouse {
     await this.#link.request({ command: "add_documents", names }, { files: given.map(([, bytes]) => bytes) });
   }
 
+  /** Does what only one call at a time may do. */
+  async #alone(work) {
+    this.#refuseSecond();
+    this.#busy = true;
+    this.#aborted = false;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
   #refuseSecond() {
-    if (this.#training) throw new GlasshouseError("busy", "a run trains already; abort it or wait for it");
+    if (this.#busy) throw new GlasshouseError("busy", "a run trains already; abort it or wait for it");
   }
 
   async #follow(command, { onStep, onEval, onSample, onPreparing, signal } = {}) {
-    this.#refuseSecond();
     let loss = null;
     const tell = { step: onStep, eval: onEval, sample: onSample };
     const onEvent = (event) => {
@@ -162,6 +177,8 @@ export class Glasshouse {
     this.#paused = false;
     this.#training = this.#link.request(command, { onEvent });
     const forget = onAbort(signal, () => this.abort().catch(() => {}));
+    // It was called off while the text was on its way.
+    if (this.#aborted) this.abort().catch(() => {});
     try {
       const { run } = last(await this.#training, "training_ended");
       return { ...camel(run), loss, finished: run.state === "finished" };
@@ -180,8 +197,10 @@ export class Glasshouse {
   /** Goes on after `pause()`; where nothing trains, goes on with the latest run and resolves when it is over, as `train` does. */
   async resume(options = {}) {
     if (!this.#training) {
-      await this.#open();
-      return this.#follow({ command: "resume", run: options.run ?? null }, options);
+      return this.#alone(async () => {
+        await this.#open();
+        return this.#follow({ command: "resume", run: options.run ?? null }, options);
+      });
     }
     if (this.#paused) await this.#link.request({ command: "continue" });
     this.#paused = false;
@@ -190,6 +209,7 @@ export class Glasshouse {
 
   /** Ends training after the step in flight; the run is saved and can be resumed. Resolves when that is done. */
   async abort() {
+    this.#aborted = true;
     const training = this.#training;
     if (!training) return;
     await this.#link.request({ command: "stop_training" });
@@ -237,7 +257,10 @@ export class Glasshouse {
 
   /** Opens a `.glasshouse` file, given as bytes or by its address, as the lab's project. */
   async load(source) {
-    this.#refuseSecond();
+    return this.#alone(() => this.#load(source));
+  }
+
+  async #load(source) {
     let bytes = source;
     if (typeof source === "string" || source instanceof URL) {
       const response = await fetch(source);

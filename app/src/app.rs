@@ -15,7 +15,7 @@ mod scripting;
 mod top_bar;
 
 pub use address::Address;
-pub use asks::{Asks, Capture, Toast};
+pub use asks::{Asks, Capture, Toast, Undo};
 pub use incoming::ACCEPTED;
 pub use keys::SHORTCUTS;
 pub use preferences::Preferences;
@@ -27,7 +27,7 @@ use crate::pages::{data, home, model, runs, settings, tokenizer, train, write};
 use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, RunConfig, message, presets};
+use glasshouse_protocol::{Command, Parcel, Request, RunConfig, message, presets};
 use std::sync::mpsc;
 
 /// How an application begins.
@@ -61,6 +61,10 @@ pub struct App {
     draft: RunConfig,
     /// Opening of the project whose settings the draft took over.
     taken: u64,
+    /// The draft as the engine keeps it.
+    kept_draft: RunConfig,
+    /// A changed draft, and since when it has been as it is, in seconds of egui's clock.
+    resting_draft: Option<(RunConfig, f64)>,
     /// What the last plan was asked for.
     planned: Option<PlanKey>,
     /// Projects were listed, and one was opened where there was one.
@@ -69,6 +73,8 @@ pub struct App {
     wants_sample: bool,
     /// The window could be seen in the last frame.
     visible: bool,
+    /// The window had the keyboard in the last frame.
+    focused: bool,
     preferences: Preferences,
     /// Preferences as they were kept last.
     kept: Preferences,
@@ -84,6 +90,9 @@ pub struct App {
     runs: runs::RunsPage,
     settings: settings::SettingsPage,
 }
+
+/// Seconds without a change after which a draft is kept.
+const DRAFT_RESTS: f64 = 0.5;
 
 /// What a plan depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,12 +116,15 @@ impl App {
             link,
             outbox: Outbox::default(),
             page: start.page.unwrap_or_default(),
+            kept_draft: draft.clone(),
+            resting_draft: None,
             draft,
             taken: 0,
             planned: None,
             settled: false,
             wants_sample: false,
             visible: true,
+            focused: true,
             kept: preferences.clone(),
             preferences,
             start,
@@ -167,6 +179,7 @@ impl App {
             if let Some(recorder) = &mut self.start.record {
                 recorder.write(LogMessage::Report(Box::new(report.body.clone())));
             }
+            self.asks.hear(&report.body);
             self.state.apply(report);
         }
         if self.state.lost.is_none() {
@@ -221,10 +234,11 @@ impl App {
             self.taken = open.opening;
             self.draft = open.config.clone();
             self.preferences.project = Some(open.summary.id.clone());
+            self.kept_draft = self.draft.clone();
             if let Some(preset) = self.start.preset.take().and_then(|name| presets::preset(&name).ok()) {
                 self.draft = preset;
-                self.draft.seed = self.start.seed.unwrap_or(self.draft.seed);
             }
+            self.draft.seed = self.start.seed.take().unwrap_or(self.draft.seed);
         }
     }
 
@@ -246,6 +260,31 @@ impl App {
         }
     }
 
+    /// Has the engine keep settings that a person changed, once the change has rested: they are there again when the project is
+    /// opened.
+    fn keep_draft(&mut self, context: &egui::Context) {
+        if self.state.projects.open.is_none() || self.draft == self.kept_draft {
+            self.resting_draft = None;
+            return;
+        }
+        let now = context.input(|input| input.time);
+        match &self.resting_draft {
+            Some((draft, since)) if *draft == self.draft => {
+                if now - since >= DRAFT_RESTS {
+                    self.kept_draft = self.draft.clone();
+                    self.resting_draft = None;
+                    self.outbox.send(Command::SaveDraft { config: Box::new(self.draft.clone()) });
+                } else {
+                    context.request_repaint_after_secs((DRAFT_RESTS - (now - since)) as f32);
+                }
+            }
+            _ => {
+                self.resting_draft = Some((self.draft.clone(), now));
+                context.request_repaint_after_secs(DRAFT_RESTS as f32);
+            }
+        }
+    }
+
     /// Draws the frame and the open page, and sends what was asked for.
     pub fn ui(&mut self, ui: &mut egui::Ui) {
         theme::apply(ui.ctx(), &self.preferences);
@@ -257,6 +296,7 @@ impl App {
             self.frame_ui(ui);
         }
         self.fulfil(ui.ctx());
+        self.keep_draft(ui.ctx());
         self.send();
         self.keep_preferences();
     }
@@ -283,13 +323,33 @@ impl App {
             PageName::Settings => self.settings.ui(ui, &mut context),
         }
         if self.page != PageName::Data {
-            self.data.leave(&mut context);
+            self.data.away(ui, &mut context);
         }
         self.page = go.unwrap_or(self.page);
     }
 
     fn send(&mut self) {
-        for request in self.outbox.take() {
+        let requests = self.outbox.take();
+        // A removal that could still be called off comes before whatever reads the project's text or leaves it.
+        let settles = |request: &Parcel<Request>| {
+            matches!(
+                request.body.command,
+                Command::Train { .. }
+                    | Command::TrainFirst { .. }
+                    | Command::TrainTokenizer { .. }
+                    | Command::CreateProject { .. }
+                    | Command::OpenProject { .. }
+                    | Command::CloseProject
+                    | Command::ImportProject { .. }
+                    | Command::DuplicateProject { .. }
+                    | Command::ExportProject { .. }
+            )
+        };
+        if requests.iter().any(settles) {
+            self.data.remove_now(&mut self.outbox);
+        }
+        let removal = self.outbox.take();
+        for request in removal.into_iter().chain(requests) {
             if let Some(recorder) = &mut self.start.record {
                 recorder.write(LogMessage::Request(request.body.clone()));
             }
@@ -311,7 +371,7 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
-        self.watch_visibility(context);
+        self.watch(context);
         self.receive();
     }
 

@@ -4,6 +4,7 @@
 
 mod time;
 
+pub use glasshouse_protocol::quantity::bytes;
 pub use time::{ago, clock, date_time, duration, now};
 
 /// What stands where there is no number.
@@ -76,22 +77,6 @@ pub fn flops(value: f64) -> String {
     match scaled(value, &UNITS) {
         Some((figures, unit)) => format!("{figures} {}", UNITS[unit]),
         None => NOTHING.to_owned(),
-    }
-}
-
-/// Bytes: `812 B`, `4.1 MB`, `124 GB`, in powers of 1000.
-pub fn bytes(value: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    if value < 1000 {
-        return format!("{value} B");
-    }
-    let unit = (1..UNITS.len()).rev().find(|unit| value as f64 >= 999.5 * 1000_f64.powi(*unit as i32 - 1));
-    let unit = unit.unwrap_or(1);
-    let figures = value as f64 / 1000_f64.powi(unit as i32);
-    if figures < 99.95 {
-        format!("{figures:.1} {}", UNITS[unit])
-    } else {
-        format!("{figures:.0} {}", UNITS[unit])
     }
 }
 

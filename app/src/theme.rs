@@ -5,10 +5,12 @@
 
 mod fonts;
 mod heat;
+mod scripts;
 mod style;
 
 pub use fonts::strong_family;
 pub use heat::{magnitude, signed};
+pub use scripts::fonts_for;
 pub use style::{apply, caption, emphasis, number, quiet_strong, section, strong, title};
 
 use egui::Color32;

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-mod scene;
+mod support;
 
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, WeightSource};
-use scene::Scene;
-use scene::engine::{self, Engine};
+use support::engine::{self, Engine};
+use support::scene::Scene;
 
 const WIDE: [f32; 2] = [1280.0, 860.0];
 const PHONE: [f32; 2] = [420.0, 860.0];
@@ -208,13 +208,64 @@ fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
         scene.settle();
     }
     assert_eq!(removed(&mut scene), 1);
-    // Another page carries out at once what can no longer be seen.
+    // From another page it can be called off just as long.
+    for called_off in [true, false] {
+        let mut scene = wide(Engine::full(), PageName::Data);
+        scene.harness.get_by_label("Remove forest tales.txt").click();
+        scene.settle();
+        scene.harness.state_mut().open(PageName::Model);
+        for _ in 0..5 {
+            scene.settle();
+        }
+        assert_eq!(removed(&mut scene), 0);
+        if called_off {
+            scene.harness.get_by_label("Undo").click();
+        }
+        for _ in 0..7 {
+            scene.settle();
+        }
+        assert_eq!(removed(&mut scene), usize::from(!called_off));
+        assert!(scene.harness.query_by_label("Undo").is_none());
+    }
+}
+
+#[test]
+fn a_removal_is_carried_out_before_the_text_is_used() {
     let mut scene = wide(Engine::full(), PageName::Data);
     scene.harness.get_by_label("Remove forest tales.txt").click();
     scene.settle();
-    scene.harness.state_mut().open(PageName::Model);
+    scene.harness.state_mut().open(PageName::Tokenizer);
     scene.settle();
-    assert_eq!(removed(&mut scene), 1);
+    scene.harness.get_by_label("Characters").click();
+    scene.settle();
+    scene.harness.get_by_label("Train again").click();
+    scene.settle();
+    let sent = scene.sent_of(|command| {
+        matches!(command, Command::RemoveDocument { .. } | Command::TrainTokenizer { .. })
+    });
+    assert!(
+        matches!(sent.as_slice(), [Command::RemoveDocument { .. }, Command::TrainTokenizer { .. }]),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn a_changed_draft_is_kept_once_it_rests() {
+    let mut scene = wide(Engine::full(), PageName::Model);
+    let kept = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::SaveDraft { .. }));
+    scene.settle();
+    assert_eq!(kept(&mut scene), [], "nothing was changed");
+    scene.harness.get_by_label("Attention and positions").click();
+    scene.settle();
+    for heads in [2.0, 8.0] {
+        scene.harness.get_by_role_and_label(Role::SpinButton, "Heads").set_value_accesskit(heads);
+        scene.frame();
+        scene.frame();
+    }
+    assert_eq!(kept(&mut scene), [], "it has not rested");
+    scene.settle();
+    let [Command::SaveDraft { config }] = &kept(&mut scene)[..] else { panic!("kept once") };
+    assert_eq!(config.model.heads, 8);
 }
 
 #[test]

@@ -234,16 +234,85 @@ fn nothing_is_drawn_again_while_nothing_happens() {
 }
 
 #[test]
-fn a_deleted_project_can_be_had_back() {
+fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
+    let deletes = |command: &Command| matches!(command, Command::DeleteProject { .. });
     let mut app = support::app("dark");
     tell(&mut app, [support::ready(), support::projects()]);
     let mut window = window(app, 1200.0, 800.0);
-    press(&mut window, "More about Recipes");
-    press(&mut window, "Delete");
-    assert_eq!(last_sent(&mut window), Some(Command::DeleteProject { id: "recipes".to_owned() }));
+    for works in [false, true] {
+        press(&mut window, "More about Recipes");
+        press(&mut window, "Delete");
+        assert_eq!(last_sent(&mut window), Some(Command::DeleteProject { id: "recipes".to_owned() }));
+        assert!(window.query_by_label("Undo").is_none(), "nothing is deleted yet");
+        let error =
+            ErrorReport { kind: "busy".to_owned(), message: "a run is training".to_owned(), field: None };
+        let end = if works { Event::Finished } else { Event::Failed { error } };
+        answer(window.state_mut(), deletes, [end]);
+        window.run_steps(2);
+        assert_eq!(window.query_by_label("Undo").is_some(), works);
+    }
     press(&mut window, "Undo");
     assert_eq!(last_sent(&mut window), Some(Command::RestoreProject { id: "recipes".to_owned() }));
     assert!(window.query_by_label("Undo").is_none());
+}
+
+#[test]
+fn projects_are_listed_again_when_a_person_comes_back() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects()]);
+    answer(&mut app, |command| matches!(command, Command::ListProjects), [Event::Finished]);
+    let mut window = window(app, 1200.0, 800.0);
+    let lists = |window: &mut Harness<'_, App>| {
+        let context = window.ctx.clone();
+        window.state_mut().watch(&context);
+        sent(window.state_mut()).iter().filter(|command| **command == Command::ListProjects).count()
+    };
+    let before = lists(&mut window);
+    window.input_mut().focused = false;
+    window.run_steps(2);
+    assert_eq!(lists(&mut window), before);
+    window.input_mut().focused = true;
+    window.run_steps(2);
+    assert_eq!(lists(&mut window), before + 1);
+    assert_eq!(lists(&mut window), before + 1);
+}
+
+#[test]
+fn a_change_of_a_run_begins_with_the_runs_own_rate() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    app.preferences().folds.insert("train:change".to_owned(), true);
+    tell(&mut app, in_training(TrainingState::Running));
+    app.open(PageName::Train);
+    let mut window = window(app, 1200.0, 1400.0);
+    let rate = |window: &Harness<'_, App>| {
+        let mut fields = window.query_all_by_role_and_label(Role::SpinButton, "Peak learning rate");
+        fields.next().map(|field| field.accesskit_node().value())
+    };
+    assert_eq!(rate(&window), None, "the draft's rate says nothing of the run");
+    tell(window.state_mut(), [support::history("3-llama-tiny", 7e-4)]);
+    window.run_steps(3);
+    assert_eq!(rate(&window).flatten().as_deref(), Some("7.0e-4"));
+}
+
+#[test]
+fn a_seed_of_an_address_holds_without_a_preset() {
+    let mut app = support::app_with("dark", Start { seed: Some(77), ..Start::default() });
+    full(&mut app);
+    let plans = sent(&mut app).into_iter().rev();
+    let seed = plans.into_iter().find_map(|command| match command {
+        Command::Plan { config } => Some(config.seed),
+        _ => None,
+    });
+    assert_eq!(seed, Some(77));
+}
+
+#[test]
+fn a_projects_folder_can_be_opened_from_home() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects()]);
+    let window = window(app, 1200.0, 800.0);
+    assert!(window.query_by_role_and_label(Role::Button, "Open a project folder").is_some());
 }
 
 #[test]
@@ -414,40 +483,4 @@ fn assert_alike(left: &str, right: &str) {
         };
         assert!(close, "{left} and {right}");
     }
-}
-
-/// Points in all curves of a long run; a frame must not cost more for them.
-#[test]
-fn a_frame_of_a_long_run_draws_no_more_than_one_of_a_short_run() {
-    let vertices = |steps: u64| {
-        let mut app = support::app("dark");
-        full(&mut app);
-        tell(&mut app, in_training(TrainingState::Running));
-        tell(&mut app, [Event::Training { events: support::steps(1201, steps, steps) }]);
-        app.open(PageName::Train);
-        let mut window = window(app, 1280.0, 820.0);
-        let mut milliseconds = Vec::new();
-        let mut count = 0;
-        for _ in 0..60 {
-            let start = std::time::Instant::now();
-            window.step();
-            let output = window.output();
-            let meshes = window.ctx.tessellate(output.shapes.clone(), output.pixels_per_point);
-            milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
-            count = meshes
-                .iter()
-                .map(|mesh| match &mesh.primitive {
-                    egui::epaint::Primitive::Mesh(mesh) => mesh.vertices.len(),
-                    egui::epaint::Primitive::Callback(_) => 0,
-                })
-                .sum::<usize>();
-        }
-        milliseconds.sort_by(f64::total_cmp);
-        let p95 = milliseconds[milliseconds.len() * 95 / 100];
-        println!("{steps} steps: {count} vertices, update and tessellation p95 {p95:.2} ms");
-        count
-    };
-    let (short, long) = (vertices(2000), vertices(200_000));
-    assert!(long < 60_000, "{long} vertices");
-    assert!(long < 2 * short, "{short} vertices for a short run, {long} for a long one");
 }

@@ -178,7 +178,14 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::ListDevices => self.list_devices(id).await,
             Command::ChooseDevice { device } => self.choose_device(id, &device).await?,
 
-            Command::ListProjects => self.list_projects(id).await?,
+            Command::ListProjects => {
+                let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
+                if let Err(error) = platform::storage::refresh(&self.options.shelf, open.as_deref()).await {
+                    // What is known is listed all the same.
+                    self.outlet.notice(error.to_string());
+                }
+                self.list_projects(id).await?;
+            }
             Command::CreateProject { name } => {
                 idle(&live)?;
                 self.create_project(id, &name, None).await?;
@@ -216,6 +223,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.shelf.restore(&project)?;
                 self.list_projects(id).await?;
             }
+            Command::SaveDraft { config } => self.save_draft(*config)?,
             Command::ExportProject { id: project, to } => self.export_project(id, &project, to).await?,
             Command::ImportProject { name, from } => {
                 idle(&live)?;

@@ -124,6 +124,175 @@ export async function a_killed_worker_is_told_and_the_project_is_intact(site) {
   assert.deepEqual(steps.map(Number), [run.step + 1, run.step + 2, run.step + 3]);
 }
 
+export async function a_lost_engine_is_started_again_and_training_goes_on(site) {
+  const page = await site.tab(await site.profile());
+  await send(page, { command: "create_project", name: "Phoenix" });
+  const config = await tiny(page, 100_000, { eval_interval: 0, checkpoint_interval: 10 });
+  await page.evaluate((config) => {
+    globalThis.ending = globalThis.glasshouse.send({ command: "train", config }).catch(({ kind }) => kind);
+  }, config);
+  const { training } = await until(page, ({ training }) => training.saved >= 20, "two checkpoints");
+  await page.evaluate(() => globalThis.glasshouse.engine.kill());
+  assert.equal(await page.evaluate(() => globalThis.ending), "lost");
+  await until(page, ({ lost }) => lost, "the app to notice");
+  // The first thing on the page of a lost engine is the button that starts it again.
+  await page.focus("canvas");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  const back = await until(page, ({ lost, project }) => !lost && project?.name === "Phoenix", "the project to be open again");
+  assert.equal(back.project.runs, 1);
+  const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  assert(run.step >= training.saved, `the checkpoint of step ${training.saved} is there: ${run.step}`);
+  const steps = Object.keys(losses(await send(page, { command: "resume", run: null, stop_after: run.step + 3 })));
+  assert.deepEqual(steps.map(Number), [run.step + 1, run.step + 2, run.step + 3]);
+}
+
+/** Lets the browser's storage of a context be full while `storage(page, "full")` holds: what the worker is told and can write. */
+async function bounded(context) {
+  const script = `{
+    let full = false;
+    new BroadcastChannel("test-storage").onmessage = ({ data }) => { full = data === "full"; };
+    const { estimate } = StorageManager.prototype;
+    StorageManager.prototype.estimate = async function () {
+      const real = await estimate.call(this);
+      return full ? { usage: real.usage, quota: real.usage + 1234 } : real;
+    };
+    const { write } = FileSystemSyncAccessHandle.prototype;
+    FileSystemSyncAccessHandle.prototype.write = function (...given) {
+      if (full) throw new DOMException("no room", "QuotaExceededError");
+      return write.apply(this, given);
+    };
+  }\n`;
+  await context.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: script + (await response.text()) });
+  });
+}
+
+const storage = (page, state) => page.evaluate((state) => new BroadcastChannel("test-storage").postMessage(state), state);
+
+export async function a_full_storage_is_told_ends_nothing_and_catches_up(site) {
+  const context = await site.profile({ serviceWorkers: "block" });
+  await bounded(context);
+  const page = await site.tab(context);
+  await send(page, { command: "create_project", name: "Bounded" });
+  await storage(page, "full");
+  const events = await send(page, { command: "train", config: await tiny(page, 30, { eval_interval: 0 }) });
+  assert.equal(Object.keys(losses(events)).length, 30);
+  assert.equal(event(events, "training_ended").run.state, "finished");
+  const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
+  const told = messages.map(({ kind, message }) => `${kind}: ${message}`).join("\n");
+  assert.match(told, /the run will write about .* and there is room for 1\.2 kB/);
+  assert.match(told, /storage_full: /);
+  // Nothing but memory has the run so far; once there is room it is stored without being asked.
+  await storage(page, "room");
+  await send(page, { command: "list_runs" });
+  const other = await site.tab(context, "", { project: false });
+  for (let trial = 0; ; trial += 1) {
+    const { projects } = event(await send(other, { command: "list_projects" }), "projects");
+    if (projects.find(({ name, runs }) => name === "Bounded" && runs === 1)) break;
+    assert(trial < 40, "the run is stored once there is room");
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  await other.close();
+  await page.reload();
+  await ready(page);
+  await until(page, ({ project }) => project?.name === "Bounded", "the project to be open again");
+  const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  assert.deepEqual([run.state, run.step], ["finished", 30]);
+}
+
+export async function another_tabs_projects_are_listed_and_a_deleted_one_outlives_its_start(site) {
+  const context = await site.profile();
+  const first = await site.tab(context);
+  await send(first, { command: "create_project", name: "Deleted" });
+  const { project } = await until(first, ({ project }) => project?.name === "Deleted", "the project");
+  await send(first, { command: "delete_project", id: project.id });
+  const second = await site.tab(context, "", { project: false });
+  await send(second, { command: "create_project", name: "Of the second" });
+  await until(second, ({ project }) => project?.name === "Of the second", "the second tab's project");
+  // The second tab's start must not have emptied the first one's trash.
+  const restored = event(await send(first, { command: "restore_project", id: project.id }), "projects").projects;
+  assert(restored.some(({ name, deleted }) => name === "Deleted" && !deleted));
+  const named = async (page) => {
+    const { projects } = event(await send(page, { command: "list_projects" }), "projects");
+    return projects.filter(({ deleted }) => !deleted).map(({ name }) => name);
+  };
+  for (let trial = 0; ; trial += 1) {
+    const [one, two] = [await named(first), await named(second)];
+    if (one.includes("Of the second") && two.includes("Deleted")) break;
+    assert(trial < 20, `each tab lists the other's projects: ${one} and ${two}`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  // Coming back to a tab lists them without being asked.
+  await send(second, { command: "create_project", name: "Later" });
+  await first.bringToFront();
+  await first.evaluate(() => {
+    for (const name of ["blur", "focus"]) window.dispatchEvent(new Event(name));
+  });
+  await until(first, ({ projects }) => projects.some(({ name }) => name === "Later"), "the list to be fetched again");
+}
+
+export async function text_in_any_script_fetches_its_font(site) {
+  const letters = {
+    bengali: "ক", tamil: "த", telugu: "త", gujarati: "ગ", gurmukhi: "ਗ", kannada: "ಕ", malayalam: "ക", sinhala: "ස", khmer: "ក",
+    lao: "ກ", myanmar: "က", ethiopic: "አ", georgian: "Ⴀ", tibetan: "ཀ", math: "𝔸", emoji: "🥳", "symbols-more": "⠿", symbols: "①",
+    arabic: "ع", hebrew: "ש", devanagari: "क", thai: "ก", korean: "한", japanese: "か", chinese: "漢", cherokee: "Ꭰ", mongolian: "ᠮ",
+  };
+  const context = await site.profile({ serviceWorkers: "block" });
+  const came = new Set();
+  context.on("response", (response) => {
+    const font = /fonts\/([\w-]+)\.ttf$/.exec(response.url())?.[1];
+    if (font && response.ok()) came.add(font);
+  });
+  const page = await site.tab(context, "?page=data");
+  // As many letters at a time as fit a line of the list of documents.
+  const names = Object.keys(letters);
+  while (names.length > 0) {
+    const some = names.splice(0, 7);
+    await send(page, { command: "create_project", name: "Scripts" });
+    await page.evaluate((text) => {
+      const file = new TextEncoder().encode(text);
+      return globalThis.glasshouse.send({ command: "add_documents", names: ["scripts.txt"] }, [file]);
+    }, some.map((font) => letters[font]).join(" "));
+    for (let trial = 0; ; trial += 1) {
+      const missing = some.filter((font) => !came.has(font));
+      if (missing.length === 0) break;
+      assert(trial < 40, `the fonts ${missing} are fetched`);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+  // Each font has the letter that it was fetched for.
+  for (const [font, letter] of Object.entries(letters)) {
+    const file = readFileSync(join(site.folder, "fonts", `${font}.ttf`));
+    assert(characters(file).some(([first, last]) => first <= letter.codePointAt(0) && letter.codePointAt(0) <= last), `${font} has ${letter}`);
+  }
+  assert.deepEqual(page.problems, []);
+}
+
+/** The characters of a font, as ranges: its `cmap` table's subtables of formats 4 and 12. */
+function characters(font) {
+  const tables = Array.from({ length: font.readUInt16BE(4) }, (_, at) => 12 + 16 * at);
+  const cmap = font.readUInt32BE(tables.find((at) => font.toString("latin1", at, at + 4) === "cmap") + 8);
+  const ranges = [];
+  for (let at = 0; at < font.readUInt16BE(cmap + 2); at += 1) {
+    const table = cmap + font.readUInt32BE(cmap + 4 + 8 * at + 4);
+    const format = font.readUInt16BE(table);
+    if (format === 12) {
+      for (let group = 0; group < font.readUInt32BE(table + 12); group += 1) {
+        const place = table + 16 + 12 * group;
+        ranges.push([font.readUInt32BE(place), font.readUInt32BE(place + 4)]);
+      }
+    } else if (format === 4) {
+      const doubled = font.readUInt16BE(table + 6);
+      for (let segment = 0; segment < doubled; segment += 2) {
+        ranges.push([font.readUInt16BE(table + 16 + doubled + segment), font.readUInt16BE(table + 14 + segment)]);
+      }
+    }
+  }
+  return ranges;
+}
+
 export async function a_panic_of_the_page_shows_a_report(site) {
   const page = await site.tab(await site.profile());
   await page.evaluate(() => globalThis.glasshouseBoot.panicked("page 0.1.0: panicked at a test"));

@@ -112,6 +112,26 @@ export async function the_script_pauses_aborts_and_resumes(site) {
   assert.equal(result.ending, "interrupted");
 }
 
+export async function the_script_refuses_a_second_run_at_once(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const lab = await Glasshouse.create({ device: "cpu" });
+    // Both are called before either has sent anything.
+    const outcomes = await Promise.allSettled([lab.train({ ...tiny, steps: 5 }), lab.train({ ...tiny, steps: 5, text: "other ".repeat(500) })]);
+    const runs = await lab.runs();
+    const third = await lab.train({ ...tiny, steps: 5 });
+    const called = lab.train({ ...tiny, steps: 100_000 });
+    await lab.abort();
+    const { finished } = await called;
+    await lab.close();
+    const [first, second] = outcomes;
+    return { first: first.value?.step, kind: second.reason?.kind, message: second.reason?.message, runs: runs.length, third: third.step, finished };
+  });
+  assert.deepEqual([result.first, result.runs, result.third, result.finished], [5, 1, 5, false]);
+  assert.equal(result.kind, "busy");
+  assert.match(result.message, /trains already/);
+}
+
 export async function the_script_names_what_is_wrong(site) {
   const page = await plain(site);
   const result = await page.evaluate(async () => {

@@ -2,7 +2,7 @@
 
 use crate::link::Wish;
 use egui::Rect;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::{Command, Event, Report};
 
 /// What pages want; the app sees to it after drawing.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub struct Asks {
     pub wish: Option<Wish>,
     /// A line at the bottom for ten seconds. Set `shown_at` to `None`.
     pub toast: Option<Toast>,
+    /// Lines that wait until a request is answered: one that fails says so by itself.
+    pub promised: Vec<(u64, Toast)>,
     /// A file to give to the person: its name and bytes.
     pub save: Option<(String, Vec<u8>)>,
     /// A part of the window to save as a picture.
@@ -24,8 +26,8 @@ pub struct Asks {
 pub struct Toast {
     /// What was done.
     pub text: String,
-    /// Commands that undo it.
-    pub undo: Vec<Command>,
+    /// What undoes it.
+    pub undo: Option<Undo>,
     /// Seconds of egui's clock at which it was first shown.
     pub shown_at: Option<f64>,
 }
@@ -42,11 +44,37 @@ pub struct Capture {
 impl Asks {
     /// Says what was done.
     pub fn tell(&mut self, text: impl Into<String>) {
-        self.tell_with_undo(text, Vec::new());
+        self.toast = Some(Toast { text: text.into(), ..Toast::default() });
     }
 
-    /// The same with a way back.
-    pub fn tell_with_undo(&mut self, text: impl Into<String>, undo: Vec<Command>) {
-        self.toast = Some(Toast { text: text.into(), undo, shown_at: None });
+    /// Says what a request did, and what would undo it, once it has done that.
+    pub fn tell_when_done(&mut self, request: u64, text: impl Into<String>, undo: Option<Command>) {
+        let undo = undo.map(Undo::Command);
+        self.promised.push((request, Toast { text: text.into(), undo, shown_at: None }));
     }
+
+    /// Takes in an event: a request that is done has its line shown.
+    pub fn hear(&mut self, report: &Report) {
+        let done = match report.event {
+            Event::Finished => true,
+            Event::Failed { .. } => false,
+            _ => return,
+        };
+        let of_it = |(request, _): &(u64, Toast)| Some(*request) == report.request;
+        if let Some(place) = self.promised.iter().position(of_it) {
+            let (_, toast) = self.promised.swap_remove(place);
+            if done {
+                self.toast = Some(toast);
+            }
+        }
+    }
+}
+
+/// A way back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undo {
+    /// A command.
+    Command(Command),
+    /// The removal of a document's file, which the Data page has not carried out yet, is called off.
+    Removal,
 }

@@ -52,12 +52,22 @@ impl App {
         }
     }
 
-    /// Tells the engine whether the window can be seen: while it can, no submission may hold up the desktop.
-    pub(super) fn watch_visibility(&mut self, context: &Context) {
+    /// Tells the engine whether the window can be seen: while it can, no submission may hold up the desktop. When a person comes
+    /// back to it, projects are listed again.
+    pub fn watch(&mut self, context: &Context) {
         let visible = context.input(|input| input.viewport().visible()).unwrap_or(true);
         if visible != self.visible {
             self.visible = visible;
             self.outbox.send(Command::Visible { visible });
+            self.send();
+        }
+        // Another window or tab may have made projects meanwhile.
+        let focused = context.input(|input| input.focused);
+        let was_here = std::mem::replace(&mut self.focused, focused);
+        let came_back = focused && !was_here;
+        let lists = || self.state.is_waiting(|command| matches!(command, Command::ListProjects));
+        if came_back && self.state.projects.listed && !lists() {
+            self.outbox.send(Command::ListProjects);
             self.send();
         }
     }

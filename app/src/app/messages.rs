@@ -1,6 +1,6 @@
 //! What the app says by itself: errors and notices above the page, a line with an undo below it, and the page of a lost engine.
 
-use super::App;
+use super::{App, Undo};
 use crate::pages::PageName;
 use crate::state::Message;
 use crate::theme::{self, Palette, space};
@@ -71,13 +71,13 @@ impl App {
                     .show(ui, |ui| {
                         ui.horizontal(|ui| {
                             ui.label(RichText::new(&toast.text).color(palette.ground));
-                            if !toast.undo.is_empty() {
+                            if toast.undo.is_some() {
                                 let accent = if palette.dark { &theme::LIGHT } else { &theme::DARK }.accent;
                                 let words = RichText::new("Undo").text_style(theme::strong()).color(accent);
                                 let button =
                                     ui.add(egui::Button::new(words).fill(egui::Color32::TRANSPARENT));
                                 if button.clicked() {
-                                    undo = Some(std::mem::take(&mut toast.undo));
+                                    undo = toast.undo.take();
                                 }
                             }
                             let close = icons::ICON_CLOSE.rich_text().color(palette.ground);
@@ -89,11 +89,16 @@ impl App {
                     });
             },
         );
-        if let Some(commands) = undo {
-            commands.into_iter().for_each(|command| {
+        match undo {
+            Some(Undo::Command(command)) => {
                 self.outbox.send(command);
-            });
-            gone = true;
+                gone = true;
+            }
+            Some(Undo::Removal) => {
+                self.data.keep_file();
+                gone = true;
+            }
+            None => {}
         }
         if gone {
             self.asks.toast = None;

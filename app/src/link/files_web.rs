@@ -25,21 +25,40 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let (context, answers) = (context.clone(), answers.clone());
     let picking = boot().pick_files(accept, several);
     spawn_local(async move {
-        let files = match JsFuture::from(picking).await {
-            Ok(files) => Ok(Array::from(&files).iter().map(|pair| chosen(&Array::from(&pair))).collect()),
-            Err(error) => Err(format!("the files could not be read: {}", described(&error))),
-        };
-        if files.as_ref().map_or(true, |files: &Vec<Chosen>| !files.is_empty()) {
-            answers.send(Answer { wish, files }).ok();
-            context.request_repaint();
+        let (mut read, mut problems) = (Vec::new(), Vec::new());
+        match JsFuture::from(picking).await {
+            Ok(files) => {
+                for file in Array::from(&files).iter() {
+                    match chosen(&Array::from(&file)) {
+                        Ok(file) => read.push(file),
+                        Err(problem) => problems.push(problem),
+                    }
+                }
+            }
+            Err(error) => problems.push(format!("the files could not be read: {}", described(&error))),
         }
+        answer_each(&answers, wish, read, problems);
+        context.request_repaint();
     });
 }
 
-/// A pair of name and bytes.
-fn chosen(pair: &Array) -> Chosen {
-    let name = pair.get(0).as_string().unwrap_or_default();
-    Chosen { name, bytes: Some(Uint8Array::new(&pair.get(1)).to_vec()) }
+/// What could be read is taken; each file that could not is told by itself.
+fn answer_each(answers: &Sender<Answer>, wish: Wish, read: Vec<Chosen>, problems: Vec<String>) {
+    if !read.is_empty() {
+        answers.send(Answer { wish: wish.clone(), files: Ok(read) }).ok();
+    }
+    for problem in problems {
+        answers.send(Answer { wish: wish.clone(), files: Err(problem) }).ok();
+    }
+}
+
+/// A file as the boot script hands it over: its name and bytes, or nothing in their place and the reason.
+fn chosen(file: &Array) -> Result<Chosen, String> {
+    let name = file.get(0).as_string().unwrap_or_default();
+    match file.get(2).as_string() {
+        Some(reason) => Err(format!("{name} could not be read: {reason}")),
+        None => Ok(Chosen { name, bytes: Some(Uint8Array::new(&file.get(1)).to_vec()) }),
+    }
 }
 
 fn described(error: &wasm_bindgen::JsValue) -> String {
@@ -51,16 +70,15 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
     let (files, context, answers) = (files.to_vec(), context.clone(), answers.clone());
     spawn_local(async move {
         let mut read = Vec::with_capacity(files.len());
-        let mut problem = None;
+        let mut problems = Vec::new();
         for file in &files {
             let name = file.path().display().to_string();
             match file.bytes_async().await {
                 Ok(bytes) => read.push(Chosen { name, bytes: Some(bytes) }),
-                Err(error) => problem = Some(format!("{name} could not be read: {error}")),
+                Err(error) => problems.push(format!("{name} could not be read: {error}")),
             }
         }
-        let files = problem.map_or(Ok(read), Err);
-        answers.send(Answer { wish: Wish::Dropped, files }).ok();
+        answer_each(&answers, Wish::Dropped, read, problems);
         context.request_repaint();
     });
 }

@@ -9,6 +9,8 @@ mod reading;
 
 use super::parts::{Debounce, Room, column};
 use super::{Context, PageName};
+use crate::app::{Toast, Undo};
+use crate::link::Outbox;
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use egui::Ui;
@@ -48,6 +50,8 @@ pub struct DataPage {
     paste: Option<Paste>,
     /// A file that is going to be removed, and when.
     removal: Option<(String, f64)>,
+    /// That is said on another page.
+    told: bool,
     /// Changes of the files that were seen.
     changes: u64,
     opening: u64,
@@ -114,23 +118,47 @@ impl DataPage {
         });
     }
 
-    /// Carries out what can no longer be undone: called when another page is drawn, so that no removal waits unseen.
-    pub fn leave(&mut self, context: &mut Context<'_>) {
+    /// Called while another page is drawn: a removal goes on waiting, and can be called off from there.
+    pub fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        self.remove_in_time(ui, context);
+        if let Some((name, at)) = &self.removal
+            && !std::mem::replace(&mut self.told, true)
+        {
+            let shown_at = Some(at - UNDO_SECONDS);
+            let text = format!("Removed {name}");
+            context.asks.toast = Some(Toast { text, undo: Some(Undo::Removal), shown_at });
+        }
+    }
+
+    /// Calls off a removal that was not carried out yet.
+    pub fn keep_file(&mut self) {
+        self.removal = None;
+    }
+
+    /// Carries out a removal without waiting.
+    pub fn remove_now(&mut self, outbox: &mut Outbox) {
         if let Some((name, _)) = self.removal.take() {
-            context.outbox.send(Command::RemoveDocument { name });
+            outbox.send(Command::RemoveDocument { name });
+        }
+    }
+
+    /// Carries out a removal whose time has come.
+    fn remove_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        let Some((_, at)) = &self.removal else { return };
+        let left = at - ui.input(|input| input.time);
+        if left <= 0.0 {
+            self.remove_now(context.outbox);
+        } else {
+            ui.ctx().request_repaint_after_secs(left as f32);
         }
     }
 
     /// Sends what the page needs to know, and the removal whose time has come.
     fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        let now = ui.input(|input| input.time);
-        if let Some((name, at)) = self.removal.take() {
-            if now >= at {
-                context.outbox.send(Command::RemoveDocument { name });
-            } else {
-                ui.ctx().request_repaint_after_secs((at - now) as f32);
-                self.removal = Some((name, at));
-            }
+        self.remove_in_time(ui, context);
+        if std::mem::take(&mut self.told) {
+            // Here the way back stands beside the file.
+            context.asks.toast = None;
         }
         // The answer to a change of the files is a list of its own, which need not be the one that is looked at, and the
         // documents have other numbers.

@@ -91,8 +91,12 @@ fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
         if link::FOLDERS && widgets::plain(ui, icons::ICON_FOLDER_OPEN, "Choose a folder").clicked() {
             context.asks.wish = Some(Wish::AddFolder);
         }
-        if widgets::plain(ui, icons::ICON_FILE_OPEN, "Open a project").clicked() {
+        if widgets::plain(ui, icons::ICON_FILE_OPEN, "Open a project file").clicked() {
             context.asks.wish = Some(Wish::ImportProject);
+        }
+        if link::FOLDERS && widgets::plain(ui, icons::ICON_DRIVE_FILE_MOVE, "Open a project folder").clicked()
+        {
+            context.asks.wish = Some(Wish::OpenProjectFolder);
         }
     });
 }

@@ -75,10 +75,14 @@ impl TrainPage {
     fn refresh(&mut self, context: &mut Context<'_>) {
         let live = &context.state.training;
         match &live.run {
-            Some(run) if !live.whole => {
-                want_history(context, &mut self.asked, &run.name);
+            Some(run) => {
+                // Its settings, and where it goes on, what came before.
+                let name = run.name.clone();
+                if live.whole {
+                    self.past = None;
+                }
+                want_history(context, &mut self.asked, &name);
             }
-            Some(_) => self.past = None,
             None => {
                 let Some(run) = context.state.runs.list.last().cloned() else {
                     self.past = None;

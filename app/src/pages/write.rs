@@ -3,6 +3,7 @@
 
 mod column;
 mod explain;
+mod paper;
 mod settings;
 mod sources;
 mod text;

@@ -1,6 +1,6 @@
 //! The open project's runs.
 
-use glasshouse_protocol::{CheckpointSummary, Event, RunConfig, RunSummary, TrainEvent};
+use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
 /// Runs and what is known of their past.
@@ -26,8 +26,18 @@ pub struct History {
 }
 
 impl Runs {
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
+            Event::Finished => {
+                // A change that was made stands in the run's file, and its answer says so.
+                if let Some(Command::ChangeTraining { learning_rate, steps }) = asked
+                    && let Some(history) = self.list.last().and_then(|run| self.histories.get_mut(&run.name))
+                {
+                    let train = &mut history.config.train;
+                    train.learning_rate = learning_rate.unwrap_or(train.learning_rate);
+                    train.steps = steps.unwrap_or(train.steps);
+                }
+            }
             Event::ProjectOpened { runs, .. } => {
                 *self = Self { list: runs.clone(), revision: self.revision + 1, ..Self::default() };
             }

@@ -1,5 +1,9 @@
-//! An application over a scripted engine, and made-up events to tell it: what the window's tests share.
-#![allow(dead_code, reason = "each test file uses a part")]
+//! An application over a scripted engine, and made-up events to tell it: what the window's tests share. [`window`] tells events by
+//! hand; [`scene`] has an engine that answers each command by itself.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "for tests, each of which uses a part")]
+
+pub mod engine;
+pub mod scene;
 
 use egui_kittest::Harness;
 use glasshouse::app::{App, Preferences, Start};

@@ -86,6 +86,12 @@ pub enum Command {
         from: Option<String>,
     },
 
+    /// Keeps the settings that the open project's next run would have: they are there again when it is opened.
+    SaveDraft {
+        /// All settings.
+        config: Box<RunConfig>,
+    },
+
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// Copies files into the project's `documents` folder. Their bytes come with the command in the order of the names; natively
     /// a name without bytes is a path of a file or folder to copy. Answered by `Documents`.

@@ -14,6 +14,7 @@ pub mod message;
 pub mod model;
 pub mod names;
 pub mod presets;
+pub mod quantity;
 pub mod summary;
 pub mod train_event;
 

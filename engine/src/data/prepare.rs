@@ -60,7 +60,7 @@ pub enum Progress {
         /// In all.
         total: u64,
     },
-    /// The vocabulary is being trained.
+    /// The vocabulary is being trained; told many times.
     Training,
     /// Second pass: bytes encoded so far, of so many.
     Encoding {
@@ -91,7 +91,8 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
     let staging = Staging::new(&data)?;
     let (count, trainer) = scan(&corpus, &config.tokenizer, progress)?;
     progress(Progress::Training);
-    let tokenizer = trainer.finish(count.documents > 1)?;
+    // Told again and again: it may take minutes, and whoever waits wants to know that it goes on.
+    let tokenizer = trainer.finish_with(count.documents > 1, &mut || progress(Progress::Training))?;
     tokenizer.save(&staging.folder().join(TOKENIZER_FILE))?;
     encode(&corpus, &config.data, &count, &tokenizer, recipe, staging.folder(), progress)?;
     staging.publish(&folder)?;

@@ -79,11 +79,11 @@ impl Sources {
 }
 
 impl Survey {
-    /// Reads all documents once.
+    /// Reads all documents once. `beat` is a sign of life, called for each.
     ///
     /// # Errors
     /// As a preparation has them: files that are missing, empty, binary or no UTF-8.
-    pub fn of(config: &DataConfig) -> Result<Self> {
+    pub fn of(config: &DataConfig, beat: &mut dyn FnMut()) -> Result<Self> {
         let sources = if config.paths.is_empty() {
             Sources::Stories(config.corpus_bytes)
         } else {
@@ -93,6 +93,7 @@ impl Survey {
         for document in sources.documents() {
             let (file, Piece { text, mark, .. }) = document?;
             let split = mark.and_then(|mark| mark.split);
+            beat();
             let mut characters = 0;
             for character in text.chars() {
                 characters += 1;
@@ -247,7 +248,7 @@ mod tests {
 
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
-        Survey::of(&DataConfig { paths, ..DataConfig::default() }).unwrap()
+        Survey::of(&DataConfig { paths, ..DataConfig::default() }, &mut || {}).unwrap()
     }
 
     #[test]
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn says_where_the_split_of_the_embedded_stories_falls() {
         let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
-        let survey = Survey::of(&config).unwrap();
+        let survey = Survey::of(&config, &mut || {}).unwrap();
         let overview = survey.overview(0.1);
         assert!(overview.embedded);
         let share = overview.validation.1 as f64 / overview.bytes as f64;

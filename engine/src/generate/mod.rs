@@ -13,9 +13,13 @@ pub use writer::{Ending, Writer};
 use crate::cpu::CpuDecoder;
 use crate::error::Result;
 use crate::gpu::{Gpu, GpuDecoder};
+use crate::platform;
 use glasshouse_protocol::GenerateConfig;
 use std::ops::ControlFlow;
-use web_time::Instant;
+use web_time::{Duration, Instant};
+
+/// The processor writes this long at most before whatever else waits has its turn.
+const TURN: Duration = Duration::from_millis(30);
 
 /// A model that writes.
 #[derive(Debug)]
@@ -35,10 +39,21 @@ impl Decoder {
         }
     }
 
-    /// Exactly `count` further tokens.
+    /// Exactly `count` further tokens. Between them whatever else waits has its turn.
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         match self {
-            Self::Cpu(decoder) => decoder.advance(count),
+            Self::Cpu(decoder) => {
+                let mut tokens = Vec::with_capacity(count);
+                let mut turn = Instant::now();
+                for _ in 0..count {
+                    tokens.extend(decoder.advance(1)?);
+                    if turn.elapsed() >= TURN {
+                        platform::yield_now().await;
+                        turn = Instant::now();
+                    }
+                }
+                Ok(tokens)
+            }
             Self::Gpu(decoder, _) => decoder.advance(count).await,
         }
     }
@@ -129,6 +144,11 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
     /// Ends it where it stands; returns text that was held back as the possible start of a stop string.
     pub fn interrupt(&mut self) -> String {
         self.writer.finish(Ending::Interrupted)
+    }
+
+    /// What is written so far and certain, without the prompt.
+    pub fn text(&self) -> &str {
+        self.writer.text()
     }
 
     /// All of it.

@@ -63,6 +63,19 @@ pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Does work that blocks on a thread of its own, so that what else waits on this one has its turn.
+///
+/// # Errors
+/// The system gives no thread, or the work panicked.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let (done, answer) = async_channel::bounded(1);
+    let thread = std::thread::Builder::new().name("glasshouse-aside".to_owned());
+    thread
+        .spawn(move || done.try_send(work()).ok())
+        .map_err(|error| Error::Internal(format!("no thread for work beside: {error}")))?;
+    answer.recv().await.map_err(|_| Error::Internal("work on a thread beside ended early".to_owned()))
+}
+
 /// Lets what else waits on this thread have its turn: futures that are raced against the caller's.
 pub async fn yield_now() {
     let mut waited = false;

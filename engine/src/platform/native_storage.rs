@@ -22,6 +22,14 @@ pub async fn load(_folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Learns what other programs changed on the shelf. The file system always knows.
+///
+/// # Errors
+/// None natively.
+pub async fn refresh(_shelf: &Path, _open: Option<&Path>) -> Result<()> {
+    Ok(())
+}
+
 /// Gives back the memory that a folder's files took. They took none.
 pub fn unload(_folder: &Path) {}
 

@@ -35,6 +35,15 @@ pub fn available_memory() -> Option<u64> {
     None
 }
 
+/// Does work that would block. Files are memory here and there is one thread: it is done at once, after whatever waits.
+///
+/// # Errors
+/// None here.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    yield_now().await;
+    Ok(work())
+}
+
 /// Lets the worker's waiting messages have their turn. A message to ourselves comes behind those that wait already; a promise
 /// would come before them, and browsers stretch repeated timers to four milliseconds.
 pub async fn yield_now() {

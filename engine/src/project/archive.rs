@@ -32,6 +32,7 @@ const CHUNK: u64 = 1 << 20;
 fn is_transient(name: &str) -> bool {
     name == PROJECT_LOCK
         || name == "lock"
+        || name == super::shelf::DELETED
         || name.starts_with(".partial")
         || name.ends_with(".partial")
         || name.ends_with(".lock")

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! project.json                       what this folder is, of which version, and what people call it
+//! next.json                          settings of the next run, and the tokenizer that was trained for it
 //! documents/                         text that was added to it
 //! data/                              token streams and their tokenizers (crate::data)
 //! runs/<number>-<name>/
@@ -15,10 +16,12 @@
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
 pub mod archive;
+mod next;
 mod run;
 pub mod shelf;
 mod trained;
 
+pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord, RunState};
 pub use trained::{Trained, parameters_of};

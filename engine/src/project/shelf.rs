@@ -1,8 +1,9 @@
 //! The shelf: a folder of project folders.
 //!
 //! A project's folder is named once, by a plain word that every file system takes, and that is its id; what people call it
-//! may be any text and may change. What is deleted is moved into a hidden folder of the shelf, and can be restored until that
-//! is emptied, at the next start at the latest.
+//! may be any text and may change. What is deleted is moved into a hidden folder of the shelf with a note of the time, and can be
+//! restored for [`KEPT`] at least; whoever starts or deletes after that clears it away. (Another window or tab may have
+//! deleted it a moment ago, and offers the way back.)
 
 mod summary;
 
@@ -15,6 +16,10 @@ use crate::protocol::ProjectSummary;
 use std::path::{Component, Path, PathBuf};
 
 const TRASH: &str = ".trash";
+/// In a deleted project: when that was, in seconds since 1970.
+pub(crate) const DELETED: &str = ".deleted";
+/// Seconds for which what was deleted can be restored at least.
+pub const KEPT: f64 = 120.0;
 /// What is being made lies under such a name until it is whole.
 const STAGING: &str = ".partial-";
 /// Most characters of a name.
@@ -29,11 +34,11 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Opens a shelf, makes its folder where it is missing, and empties its trash.
+    /// Opens a shelf, makes its folder where it is missing, and clears away what was deleted long enough ago.
     pub fn open(folder: &Path) -> Result<Self> {
         files::create_dir_all(folder).map_err(Error::io(folder))?;
         let shelf = Self { folder: folder.to_owned() };
-        shelf.empty_trash()?;
+        shelf.clear_trash(crate::storage::unix_seconds() - KEPT)?;
         Ok(shelf)
     }
 
@@ -97,14 +102,21 @@ impl Shelf {
         self.place(&name, |staging| opened.unpack(staging))
     }
 
-    /// Deletes a project; [`Shelf::restore`] undoes it until the trash is emptied.
+    /// Deletes a project; [`Shelf::restore`] undoes it for [`KEPT`] seconds at least.
     ///
     /// # Errors
     /// There is none of that id on the shelf, or a program has its files open where the system refuses that.
     pub fn delete(&self, id: &str) -> Result<()> {
         let trash = self.folder.join(TRASH);
         files::create_dir_all(&trash).map_err(Error::io(&trash))?;
-        self.carry(id, &self.folder, &trash)
+        let now = crate::storage::unix_seconds();
+        self.clear_trash(now - KEPT)?;
+        // On a full disk there is no room for the note, and deleting must go on; without one it is gone at the next start.
+        let note = self.path_of(id)?.join(DELETED);
+        files::write(&note, now.to_string()).ok();
+        self.carry(id, &self.folder, &trash).inspect_err(|_| {
+            files::remove_file(&note).ok();
+        })
     }
 
     /// Undoes a deletion. Where its name was given to another meanwhile, it gets a number behind it.
@@ -113,6 +125,7 @@ impl Shelf {
     /// There is no deleted project of that id.
     pub fn restore(&self, id: &str) -> Result<()> {
         self.carry(id, &self.folder.join(TRASH), &self.folder)?;
+        files::remove_file(self.folder.join(id).join(DELETED)).ok();
         let Ok(project) = Project::open(&self.folder.join(id)) else {
             // It was damaged before, and is there again as it was.
             return Ok(());
@@ -121,11 +134,17 @@ impl Shelf {
         if free == name { Ok(()) } else { project.set_name(&free) }
     }
 
-    /// Deletes for good what was deleted.
-    pub fn empty_trash(&self) -> Result<()> {
+    /// Removes for good what was deleted before a time, in seconds since 1970. What has no readable note of its time counts
+    /// as old.
+    pub fn clear_trash(&self, before: f64) -> Result<()> {
         let trash = self.folder.join(TRASH);
-        if files::is_dir(&trash) {
-            files::remove_dir_all(&trash).map_err(Error::io(&trash))?;
+        for id in ids_in(&trash)? {
+            let folder = trash.join(id);
+            let note = files::read_to_string(folder.join(DELETED)).ok();
+            let at: Option<f64> = note.and_then(|note| note.trim().parse().ok());
+            if at.is_none_or(|at| at < before) {
+                files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
+            }
         }
         Ok(())
     }

@@ -95,10 +95,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// What is known of the project's documents, read once.
     pub(super) fn survey(&mut self) -> Result<&Survey> {
         let data = self.data_config()?;
-        let project = self.opened()?;
-        if project.survey.as_ref().is_none_or(|(of, _)| *of != data) {
-            project.survey = Some((data.clone(), Survey::of(&data)?));
+        let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
+        if !known {
+            let survey = Survey::of(&data, &mut || self.outlet.beat("reading documents"))?;
+            self.opened()?.survey = Some((data, survey));
         }
+        let project = self.opened()?;
         match &project.survey {
             Some((_, survey)) => Ok(survey),
             None => Err(Error::Internal("a survey that was just made".to_owned())),

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::protocol::{Command, ErrorReport, Event, Parcel, Report};
+use std::cell::Cell;
 use web_time::{Duration, Instant};
 
 /// How often the engine says that it lives.
@@ -10,13 +11,13 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Says what happened.
 pub(super) struct Outlet<Tell> {
     tell: Tell,
-    last_beat: Instant,
+    last_beat: Cell<Instant>,
     busy: String,
 }
 
 impl<Tell: Fn(Parcel<Report>)> Outlet<Tell> {
     pub(super) fn new(tell: Tell) -> Self {
-        Self { tell, last_beat: Instant::now(), busy: String::new() }
+        Self { tell, last_beat: Cell::new(Instant::now()), busy: String::new() }
     }
 
     /// Notes what is being done.
@@ -32,9 +33,9 @@ impl<Tell: Fn(Parcel<Report>)> Outlet<Tell> {
     }
 
     /// Says that the engine lives, when it has not for a second.
-    pub(super) fn beat(&mut self, busy: &str) {
-        if self.last_beat.elapsed() >= BEAT {
-            self.last_beat = Instant::now();
+    pub(super) fn beat(&self, busy: &str) {
+        if self.last_beat.get().elapsed() >= BEAT {
+            self.last_beat.set(Instant::now());
             self.say(Event::Heartbeat {
                 busy: if busy.is_empty() { self.busy.clone() } else { busy.to_owned() },
             });

@@ -4,8 +4,9 @@ use super::Session;
 use crate::data::{self, Prepared, survey::Survey};
 use crate::error::{Error, Result};
 use crate::platform::{self, files};
-use crate::project::{Project, archive, shelf};
+use crate::project::{Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, Parcel, ProjectSummary, Report, RunConfig, presets};
+use crate::storage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +17,10 @@ const LARGEST_ARCHIVE: u64 = 4 << 30;
 pub(super) struct OpenProject {
     pub(super) id: String,
     pub(super) project: Project,
-    /// Settings of its next run.
+    /// Settings of its latest run or of its tokenizer, whichever is newer.
     pub(super) config: RunConfig,
+    /// What is kept of its next run.
+    pub(super) next: Next,
     /// Documents, and the settings that they were read by.
     pub(super) survey: Option<(DataConfig, Survey)>,
     /// Tokenizer and tokens.
@@ -72,6 +75,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         if let Some(config) = config {
             let open = self.opened()?;
             open.config = config.clone();
+            open.next.draft = None;
             let folder = open.project.folder().to_owned();
             self.tell_opened(id, &folder)?;
         }
@@ -105,16 +109,32 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             let lock = platform::storage::lock_project(&folder).await?;
             self.close_project();
             // A damaged run is no reason to keep the others shut.
-            let config = match opened.runs()?.iter().rev().find_map(|run| run.config().ok()) {
+            let runs = opened.runs()?;
+            let config = match runs.iter().rev().find_map(|run| run.config().ok()) {
                 Some(config) => config,
                 None => first_config()?,
             };
-            let prepared =
-                opened.runs()?.last().and_then(|run| data::prepare::open(&run.data_folder().ok()?).ok());
+            let next = opened.next().unwrap_or_else(|error| {
+                self.outlet.notice(format!("{error}; the settings of the latest run are taken instead"));
+                Next::default()
+            });
+            let latest = runs.last().and_then(|run| Some(run.record().ok()?.created)).unwrap_or(0);
+            let next = next.since(latest);
+            let trained = next.tokenizer.as_ref().and_then(|tokenizer| {
+                let prepared = data::prepare::open(&tokenizer.folder_in(&opened)?).ok()?;
+                Some((prepared, tokenizer.config.clone()))
+            });
+            let (prepared, config) = match trained {
+                Some((prepared, config)) => (Some(prepared), config),
+                None => {
+                    (runs.last().and_then(|run| data::prepare::open(&run.data_folder().ok()?).ok()), config)
+                }
+            };
             self.project = Some(OpenProject {
                 id: project.to_owned(),
                 project: opened,
                 config,
+                next,
                 survey: None,
                 prepared: prepared.map(Arc::new),
                 counts: None,
@@ -122,6 +142,20 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             });
         }
         self.tell_opened(id, &folder)
+    }
+
+    /// Gives back the memory of a project that was looked into while it is shut.
+    fn unload_if_shut(&self, id: &str, folder: &Path) {
+        if !self.is_open(id) {
+            platform::storage::unload(folder);
+        }
+    }
+
+    /// Keeps the settings of the open project's next run.
+    pub(super) fn save_draft(&mut self, config: RunConfig) -> Result<()> {
+        let open = self.opened()?;
+        open.next.draft = Some((storage::unix_seconds() as u64, config));
+        open.project.set_next(&open.next)
     }
 
     fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
@@ -133,14 +167,22 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let open = self.opened()?;
         let runs = open.project.run_summaries()?;
         let project: ProjectSummary = shelf::summary(&open.id, folder);
-        let config = Box::new(open.config.clone());
+        let draft = open.next.draft.as_ref().map(|(_, draft)| draft);
+        let config = Box::new(draft.unwrap_or(&open.config).clone());
         self.outlet.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });
         Ok(())
     }
 
     pub(super) async fn duplicate_project(&mut self, id: u64, project: &str, name: &str) -> Result<()> {
-        platform::storage::load(&self.shelf.path_of(project)?).await?;
-        self.shelf.duplicate(project, name)?;
+        let folder = self.shelf.path_of(project)?;
+        platform::storage::load(&folder).await?;
+        let copied = self.shelf.duplicate(project, name);
+        if let Ok(copy) = &copied {
+            self.keep_files().await;
+            platform::storage::unload(&self.shelf.path_of(copy)?);
+        }
+        self.unload_if_shut(project, &folder);
+        copied?;
         self.list_projects(id).await
     }
 
@@ -150,7 +192,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             _ => self.shelf.path_of(project)?,
         };
         platform::storage::load(&folder).await?;
-        let bytes = archive::pack(&folder)?;
+        let packed = archive::pack(&folder);
+        self.unload_if_shut(project, &folder);
+        let bytes = packed?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
         match &to {
             Some(path) => {

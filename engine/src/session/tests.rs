@@ -253,6 +253,50 @@ fn a_stopped_run_goes_on_with_the_losses_of_an_uninterrupted_one() {
 }
 
 #[test]
+fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut draft = tiny(77);
+    draft.seed = 4242;
+    let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
+    let opened = |heard: &[Report]| {
+        let mut found = heard.iter().rev().filter_map(|report| match &report.event {
+            Event::ProjectOpened { config, tokenizer, .. } => Some((config.clone(), tokenizer.clone())),
+            _ => None,
+        });
+        found.next().unwrap()
+    };
+    let open = || after(Command::OpenProject { id: "p".to_owned() });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::TrainTokenizer { tokenizer: tokenizer.clone(), validation: 0.1 }),
+            after(Command::SaveDraft { config: Box::new(draft.clone()) }),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let heard = play(shelf.path(), vec![open(), after(Command::Tokenize { text: "owl".to_owned() })]);
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let (config, summary) = opened(&heard);
+    assert_eq!(*config, draft);
+    assert_eq!(summary.unwrap().config, tokenizer);
+
+    // A copy has them too, and a damaged record costs nothing but itself.
+    play(shelf.path(), vec![after(Command::DuplicateProject { id: "p".to_owned(), name: "q".to_owned() })]);
+    let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
+    assert_eq!(opened(&heard).0.seed, 4242);
+    std::fs::write(shelf.path().join("q/next.json"), "{").unwrap();
+    let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    assert!(
+        heard
+            .iter()
+            .any(|report| matches!(&report.event, Event::Notice { text } if text.contains("next.json")))
+    );
+    assert_ne!(opened(&heard).0.seed, 4242);
+}
+
+#[test]
 fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     let shelf = tempfile::tempdir().unwrap();
     let mut impossible = tiny(10);
@@ -279,4 +323,82 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     assert!(failed[3].contains("model.heads"), "{failed:#?}");
     assert!(failed[6].contains(".txt"), "{failed:#?}");
     assert_eq!(losses(&heard).len(), 10);
+}
+
+#[test]
+fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut config = tiny(10);
+    // No test would wait for its end, and a text of bytes in one piece has no token that ends it.
+    (config.train.sample_interval, config.train.sample_tokens) = (1, 100_000_000);
+    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    let text = shelf.path().join("owls.txt");
+    std::fs::write(&text, "The owl sat in the oak and sang. ".repeat(200)).unwrap();
+    let heard = play(
+        &shelf.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(train(config, None)),
+            (
+                Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
+                Command::Pause,
+            ),
+            after(generate("A")),
+            (Some(|event| matches!(event, Event::WritingEnded { .. })), Command::StepOnce),
+            (
+                Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
+                Command::StopTraining,
+            ),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let ended = heard.iter().find_map(|report| match &report.event {
+        Event::TrainingEnded { run } => Some(run),
+        _ => None,
+    });
+    let run = ended.unwrap();
+    assert_eq!((run.state.as_str(), run.step), ("stopped", 1));
+    assert!(run.checkpoints.iter().any(|checkpoint| checkpoint.resumable && checkpoint.step == 1));
+}
+
+/// A disk that takes its time: the checkpoint goes into a pipe that is read only once the pause was acknowledged.
+#[test]
+#[cfg(unix)]
+fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
+    let shelf = tempfile::tempdir().unwrap();
+    let pipe = shelf.path().join("p/runs/1-first-stories/checkpoints/step-00000010-000001.safetensors");
+    let (requests, inbox) = async_channel::unbounded();
+    let mut config = tiny(20);
+    (config.train.eval_interval, config.train.sample_interval) = (0, 0);
+    for (id, command) in [(1, Command::CreateProject { name: "p".to_owned() }), (2, train(config, None))] {
+        requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+    }
+    let (acknowledge, acknowledged) = std::sync::mpsc::channel();
+    let place = pipe.clone();
+    // Started once the pipe is there.
+    let reader = RefCell::new(Some(move || {
+        std::thread::spawn(move || {
+            // Opening waits for the writer; its first bytes fill the pipe, and it waits too.
+            let mut file = std::fs::File::open(&place).unwrap();
+            requests.try_send(Parcel::plain(Request { id: 3, command: Command::Pause })).unwrap();
+            let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
+            std::io::copy(&mut file, &mut std::io::sink()).unwrap();
+            heard
+        })
+    }));
+    let reading = Rc::new(RefCell::new(None));
+    let started = reading.clone();
+    let options = Options { shelf: shelf.path().to_owned(), device: "cpu".to_owned(), threads: Some(2) };
+    pollster::block_on(run(options, inbox, move |report| match report.body.event {
+        Event::TrainingBegan { .. } => {
+            std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            *started.borrow_mut() = reader.borrow_mut().take().map(|read| read());
+        }
+        Event::TrainingState { state: TrainingState::Paused, .. } => acknowledge.send(()).unwrap(),
+        _ => {}
+    }));
+    let reading = reading.borrow_mut().take().unwrap();
+    assert!(reading.join().unwrap().is_ok(), "the pause waited for the checkpoint");
 }

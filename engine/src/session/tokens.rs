@@ -4,10 +4,12 @@ use super::Session;
 use crate::data::{self, Prepared, Progress, Split};
 use crate::error::{Error, Result};
 use crate::platform;
+use crate::project::TrainedTokenizer;
 use crate::protocol::{
     CompressionSummary, DataConfig, Event, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
     TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
+use crate::storage;
 use crate::tokenizer::Tokenizer;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,9 +35,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let prepared = self.prepare(id, &config)?;
         let project = self.opened()?;
         prepared.complete(&mut config);
+        let folder = prepared.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let trained = storage::unix_seconds() as u64;
+        project.next.tokenizer = Some(TrainedTokenizer { trained, folder, config: config.clone() });
         project.config = config;
         project.prepared = Some(Arc::new(prepared));
         project.counts = None;
+        project.project.set_next(&project.next)?;
         let summary = self.tokenizer_summary()?;
         let missing = || Error::Internal("a tokenizer that was just trained".to_owned());
         self.outlet.answer(id, Event::TokenizerReady { tokenizer: summary.ok_or_else(missing)? });
@@ -45,7 +51,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Prepares a run's text in the open project and says how far it is.
     pub(super) fn prepare(&mut self, id: u64, config: &crate::protocol::RunConfig) -> Result<Prepared> {
         let folder = self.opened()?.project.folder().to_owned();
-        let outlet = &mut self.outlet;
+        let outlet = &self.outlet;
         let mut told = None;
         data::prepare(config, &folder, &mut |progress| {
             let (stage, done, total) = match progress {
@@ -195,7 +201,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             rows.push(row(tokenizer, &own, true)?);
         }
         for config in candidates {
-            rows.push(row(&Tokenizer::train(config, &texts)?, config, false)?);
+            let outlet = &self.outlet;
+            let trained = Tokenizer::train_with(config, &texts, &mut || outlet.beat(""))?;
+            rows.push(row(&trained, config, false)?);
             self.outlet.beat("");
             platform::yield_now().await;
         }

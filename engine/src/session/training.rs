@@ -1,22 +1,28 @@
 //! A run in training: groups of steps, and everything else between them.
 
+mod control;
+mod sample;
+
+pub(super) use control::Control;
+
 use super::{After, Session, device};
 use crate::data::{self, Batches, Prepared};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::executor::update::Optimizer;
-use crate::generate::Decoder;
 use crate::model::training_graphs;
 use crate::platform;
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunSummary, TrainEvent,
-    TrainingState,
+    Command, DataConfig, Event, Parcel, Report, RunConfig, RunSummary, TrainEvent, TrainingState, quantity,
 };
-use crate::train::{Options, Progress, SampleRequest, Trainer};
+use crate::train::{Options, Progress, Trainer};
+use control::urgent;
+use sample::Sample;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use web_time::{Duration, Instant};
 
 /// Steps are told of this often: a screen shows no more.
@@ -50,43 +56,6 @@ impl Job {
 pub(super) struct Live<'live, 'data> {
     pub(super) trainer: &'live mut Trainer<'data>,
     pub(super) control: &'live mut Control,
-}
-
-/// What was asked of the run.
-#[derive(Debug, Default)]
-pub(super) struct Control {
-    /// Hold after the step in flight.
-    paused: bool,
-    /// One more step, paused or not.
-    single: bool,
-    /// Finish and save; the trainer sees it too.
-    stop: Arc<AtomicBool>,
-}
-
-impl Control {
-    fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Does what a command to hold, go on or end says; false for any other command.
-    fn obeys(&mut self, command: &Command) -> bool {
-        match command {
-            Command::Pause => self.paused = true,
-            Command::Continue => (self.paused, self.single) = (false, false),
-            Command::StepOnce => (self.paused, self.single) = (true, true),
-            Command::StopTraining => self.stop.store(true, Ordering::Relaxed),
-            _ => return false,
-        }
-        true
-    }
-
-    fn state(&self) -> TrainingState {
-        match (self.stopping(), self.paused) {
-            (true, _) => TrainingState::Stopping,
-            (false, true) => TrainingState::Paused,
-            (false, false) => TrainingState::Running,
-        }
-    }
 }
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
@@ -232,8 +201,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let available = platform::storage::available(run.folder()).await;
         if let Some(available) = available.filter(|available| *available < needed) {
             self.outlet.notice(format!(
-                "the run will write about {needed} bytes and there is room for {available}: free some space before its \
-                 first checkpoint"
+                "the run will write about {} and there is room for {}: free some space before its first checkpoint",
+                quantity::bytes(needed),
+                quantity::bytes(available)
             ));
         }
         Ok(())
@@ -248,8 +218,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         prepared: &Prepared,
     ) -> Result<()> {
         // The project and its text outlive a tab that is closed before the first checkpoint.
-        self.keep_files().await;
+        self.keep_files_meanwhile(control, trainer).await;
         let mut told = Told { events: Vec::new(), last: Instant::now() };
+        let mut sample: Option<Sample<'_>> = None;
         loop {
             while let Some(request) = self.inbox.try_next() {
                 told.tell(id, &self.outlet);
@@ -261,19 +232,35 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             if self.inbox.is_closed() {
                 control.stop.store(true, Ordering::Relaxed);
             }
-            if control.paused && !control.single && !control.stopping() && !trainer.has_news() {
+            if control.holds() && !trainer.has_news() {
                 told.tell(id, &self.outlet);
-                self.wait_paused().await;
+                self.wait_paused(control, trainer).await;
                 continue;
             }
             trainer.set_group_steps(if control.single { 1 } else { u64::MAX });
-            let steps = trainer.config().train.steps;
-            let step = trainer.step();
-            let progress = {
-                let Self { inbox, outlet, .. } = self;
-                let next = trainer.next();
-                inbox.meanwhile(next, |request| urgent(request, control, outlet, (step, steps))).await?
-            };
+            let at = (trainer.step(), trainer.config().train.steps);
+            if control.stopping() {
+                // It is still due at this step, and written when the run goes on.
+                sample = None;
+            }
+            if let Some(writing) = &mut sample {
+                let written = self.meanwhile(control, at, writing.carry_on()).await;
+                let event = match written {
+                    Ok(None) => None,
+                    Ok(Some(text)) => Some(trainer.sample_written(text)?),
+                    Err(error) => Some(trainer.sample_failed(&error.to_string())?),
+                };
+                if let Some(event) = event {
+                    sample = None;
+                    told.events.push(event);
+                    told.tell(id, &self.outlet);
+                }
+                self.outlet.beat("writing a sample");
+                self.carry_on_writing().await;
+                platform::yield_now().await;
+                continue;
+            }
+            let progress = self.meanwhile(control, at, trainer.next()).await?;
             match progress {
                 Progress::Event(event) => {
                     if let TrainEvent::Step { .. } = event {
@@ -286,16 +273,19 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                         told.tell(id, &self.outlet);
                     }
                     if lasting {
-                        self.keep_files().await;
+                        self.keep_files_meanwhile(control, trainer).await;
                     }
                 }
                 Progress::SampleDue(request) => {
-                    let event = match self.sample(trainer, prepared, &request).await {
-                        Ok(text) => trainer.sample_written(text)?,
-                        Err(error) => trainer.sample_failed(&error.to_string())?,
-                    };
-                    told.events.push(event);
-                    told.tell(id, &self.outlet);
+                    let visible = self.visible;
+                    let begun = Sample::begin(trainer, &prepared.tokenizer, request, visible);
+                    match self.meanwhile(control, at, begun).await {
+                        Ok(begun) => sample = Some(begun),
+                        Err(error) => {
+                            told.events.push(trainer.sample_failed(&error.to_string())?);
+                            told.tell(id, &self.outlet);
+                        }
+                    }
                 }
                 Progress::Over => break,
             }
@@ -310,9 +300,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     /// While a run is held, texts are carried on; else the next request is waited for.
-    async fn wait_paused(&mut self) {
+    async fn wait_paused(&mut self, control: &mut Control, trainer: &Trainer<'_>) {
         if self.desk.is_idle() {
-            self.keep_files().await;
+            self.keep_files_meanwhile(control, trainer).await;
+            if !control.holds() {
+                return;
+            }
             if let Some(request) = self.inbox.next().await {
                 self.inbox.put_back(request);
             }
@@ -322,26 +315,23 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         }
     }
 
-    /// Writes a sample with the weights as they are, on the device that trains.
-    async fn sample(
+    /// Does a piece of a run's work, and answers meanwhile what cannot wait for its end. `at` is the run's step, and its steps in all.
+    async fn meanwhile<T>(
         &mut self,
-        trainer: &mut Trainer<'_>,
-        prepared: &Prepared,
-        request: &SampleRequest,
-    ) -> Result<String> {
-        let model = trainer.config().model.clone();
-        let parameters = trainer.executor().state().await?.parameters;
-        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
-        decoder.set_interactive(self.visible);
-        let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
-        let mut generation =
-            super::writing::begin(&mut decoder, &prepared.tokenizer, &request.prompt, &config).await?;
-        while !generation.is_over() {
-            generation.next(&mut decoder).await?;
-            self.outlet.beat("writing a sample");
-            platform::yield_now().await;
+        control: &mut Control,
+        at: (u64, u64),
+        work: impl Future<Output = T>,
+    ) -> T {
+        let Self { inbox, outlet, .. } = self;
+        inbox.meanwhile(work, |request| urgent(request, control, outlet, at)).await
+    }
+
+    /// Makes files lasting, as [`Session::keep_files`] does, and answers meanwhile what cannot wait for its end.
+    async fn keep_files_meanwhile(&mut self, control: &mut Control, trainer: &Trainer<'_>) {
+        let at = (trainer.step(), trainer.config().train.steps);
+        if let Err(error) = self.meanwhile(control, at, platform::storage::flush()).await {
+            self.outlet.failed(None, &error);
         }
-        Ok(format!("{}{}", request.prompt, generation.finish().text))
     }
 
     /// Pause, go on, one step, stop, changes and profiles.
@@ -364,26 +354,6 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.outlet.answer(id, Event::TrainingState { state: control.state(), step: trainer.step(), steps });
         Ok(())
     }
-}
-
-/// What is answered in the midst of a step: requests to hold, to go on and to end. Everything else waits for its end.
-fn urgent<Tell: Fn(Parcel<Report>)>(
-    request: Option<Parcel<Request>>,
-    control: &mut Control,
-    outlet: &super::Outlet<Tell>,
-    (step, steps): (u64, u64),
-) -> Option<Parcel<Request>> {
-    let Some(request) = request else {
-        control.stop.store(true, Ordering::Relaxed);
-        return None;
-    };
-    if !control.obeys(&request.body.command) {
-        return Some(request);
-    }
-    let id = request.body.id;
-    outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
-    outlet.finished(id);
-    None
 }
 
 /// Events of a run that wait to be told together.

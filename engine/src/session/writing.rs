@@ -19,7 +19,7 @@ const KEPT: usize = 3;
 const TEXTS: usize = 8;
 
 /// Decodes a text's tokens.
-type Decode = Box<dyn FnMut(Option<u32>) -> Option<String>>;
+pub(super) type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 
 /// What weights are called: run, checkpoint, step.
 type Key = (String, String, u64);
@@ -38,7 +38,7 @@ struct Text {
     id: u64,
     key: Key,
     decoder: Decoder,
-    generation: Generation<Decode>,
+    generation: Generation<Decode<'static>>,
     tokenizer: Arc<Tokenizer>,
     /// Shows each token by itself.
     stream: DecodeStream<Arc<Tokenizer>>,
@@ -107,7 +107,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let tokenizer = model.tokenizer.clone();
         let ids = prompt_tokens(&tokenizer, prompt)?;
         let mut decoding = DecodeStream::new(tokenizer.clone());
-        let decode: Decode = Box::new(move |token| match token {
+        let decode: Decode<'static> = Box::new(move |token| match token {
             Some(token) => decoding.push(token),
             None => decoding.flush(),
         });
@@ -273,13 +273,13 @@ pub(super) async fn begin<'text>(
     tokenizer: &'text Tokenizer,
     prompt: &str,
     config: &GenerateConfig,
-) -> Result<Generation<impl FnMut(Option<u32>) -> Option<String> + 'text>> {
+) -> Result<Generation<Decode<'text>>> {
     let ids = prompt_tokens(tokenizer, prompt)?;
     let mut stream = tokenizer.decode_stream();
-    let decode = move |token: Option<u32>| match token {
+    let decode: Decode<'text> = Box::new(move |token| match token {
         Some(token) => stream.push(token),
         None => stream.flush(),
-    };
+    });
     Generation::start(decoder, &ids, config, tokenizer.end_of_text(), decode).await
 }
 

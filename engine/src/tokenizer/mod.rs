@@ -68,13 +68,23 @@ impl Tokenizer {
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
     ) -> Result<Self> {
+        Self::train_with(config, documents, &mut || {})
+    }
+
+    /// The same, with a sign of life: `beat` is called many times a second while it goes on.
+    pub fn train_with<T: AsRef<str>>(
+        config: &glasshouse_protocol::TokenizerConfig,
+        documents: impl IntoIterator<Item = T>,
+        beat: &mut dyn FnMut(),
+    ) -> Result<Self> {
         let mut trainer = Trainer::new(config)?;
         let mut count = 0_u64;
         for document in documents {
             trainer.feed(document.as_ref());
+            beat();
             count += 1;
         }
-        trainer.finish(count > 1)
+        trainer.finish_with(count > 1, beat)
     }
 
     /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands.

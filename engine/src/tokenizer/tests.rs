@@ -243,3 +243,20 @@ fn a_foreign_tokenizer_encodes_documents_whole() {
     text.extend(stream.flush());
     assert_eq!(text, "the foxes");
 }
+
+#[test]
+fn training_gives_signs_of_life_throughout() {
+    // Words that share few pairs, each twice, so that every kind has thousands of things to do.
+    let words =
+        |count: usize| (0..count).map(|number| format!(" w{number}x{}", number * 7919)).collect::<String>();
+    for kind in [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram] {
+        let beats = |count: usize| {
+            let mut beats = 0;
+            let text = words(count).repeat(2);
+            Tokenizer::train_with(&config(kind, 1200), [text.as_str()], &mut || beats += 1).unwrap();
+            beats
+        };
+        let (few, many) = (beats(200), beats(5_000));
+        assert!(many > 8 && many > few, "{kind:?}: {few} and {many}");
+    }
+}

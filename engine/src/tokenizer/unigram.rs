@@ -27,20 +27,21 @@ struct Model {
     words: Vec<(Lattice, f64)>,
 }
 
-/// Pieces and their log-probabilities, most probable first: at most `size` of them, with all 256 bytes.
-pub(super) fn train(words: &[(Vec<u8>, u64)], size: usize) -> Vec<(Vec<u8>, f64)> {
-    let mut model = Model::new(words);
+/// Pieces and their log-probabilities, most probable first: at most `size` of them, with all 256 bytes. `beat` is called
+/// throughout.
+pub(super) fn train(words: &[(Vec<u8>, u64)], size: usize, beat: &mut dyn FnMut()) -> Vec<(Vec<u8>, f64)> {
+    let mut model = Model::new(words, beat);
     // Some more than are wanted until the end, where the least probable go.
     let enough = (size * 11 / 10).max(257);
     loop {
         for _ in 0..ROUNDS {
-            model.refine();
+            model.refine(beat);
         }
         let before = model.pieces.len();
         if before <= enough {
             break;
         }
-        model.prune(enough.max(before * 3 / 4));
+        model.prune(enough.max(before * 3 / 4), beat);
         if model.pieces.len() == before {
             break;
         }
@@ -49,15 +50,17 @@ pub(super) fn train(words: &[(Vec<u8>, u64)], size: usize) -> Vec<(Vec<u8>, f64)
 }
 
 impl Model {
-    fn new(words: &[(Vec<u8>, u64)]) -> Self {
-        let (pieces, weights) = seeds(words);
+    fn new(words: &[(Vec<u8>, u64)], beat: &mut dyn FnMut()) -> Self {
+        let (pieces, weights) = seeds(words, beat);
         let total: f64 = weights.iter().sum();
         let scores = weights.iter().map(|weight| libm::log(weight / total)).collect();
         let words = {
             let ids = ids(&pieces);
             words
                 .iter()
-                .map(|(word, count)| {
+                .enumerate()
+                .map(|(number, (word, count))| {
+                    at_times(number, beat);
                     (Lattice::new(word, LONGEST_PIECE, |part| ids.get(part).copied()), *count as f64)
                 })
                 .collect()
@@ -66,9 +69,10 @@ impl Model {
     }
 
     /// One round of expectation-maximisation, with the sparse prior of Liang and Klein's variational form.
-    fn refine(&mut self) {
+    fn refine(&mut self, beat: &mut dyn FnMut()) {
         let mut expected = vec![0.0; self.pieces.len()];
-        for (lattice, count) in &self.words {
+        for (number, (lattice, count)) in self.words.iter().enumerate() {
+            at_times(number, beat);
             lattice.expect(&self.scores, *count, &mut expected);
         }
         let keep: Vec<bool> = self
@@ -86,9 +90,10 @@ impl Model {
 
     /// Keeps the `size` pieces whose loss would cost the text's likelihood most, estimated as SentencePiece does: each
     /// piece's uses in the best divisions go to the pieces of its own best division.
-    fn prune(&mut self, size: usize) {
+    fn prune(&mut self, size: usize, beat: &mut dyn FnMut()) {
         let mut uses = vec![0.0; self.pieces.len()];
-        for (lattice, count) in &self.words {
+        for (number, (lattice, count)) in self.words.iter().enumerate() {
+            at_times(number, beat);
             for piece in lattice.best(&self.scores, None) {
                 uses[piece as usize] += count;
             }
@@ -98,6 +103,7 @@ impl Model {
         let ids = ids(&self.pieces);
         let mut losses: Vec<(f64, usize)> = Vec::new();
         for (id, piece) in self.pieces.iter().enumerate().filter(|(_, piece)| piece.len() > 1) {
+            at_times(id, beat);
             let used = uses[id];
             if used == 0.0 {
                 continue;
@@ -156,13 +162,20 @@ impl Model {
     }
 }
 
+/// A sign of life at every 1024th piece of work.
+fn at_times(number: usize, beat: &mut dyn FnMut()) {
+    if number.is_multiple_of(1024) {
+        beat();
+    }
+}
+
 fn ids(pieces: &[Vec<u8>]) -> HashMap<&[u8], u32> {
     pieces.iter().enumerate().map(|(id, piece)| (piece.as_slice(), id as u32)).collect()
 }
 
 /// The 256 bytes and every repeated part of the frequent words, with weights: bytes by their count, longer parts by their
 /// count times their length.
-fn seeds(words: &[(Vec<u8>, u64)]) -> (Vec<Vec<u8>>, Vec<f64>) {
+fn seeds(words: &[(Vec<u8>, u64)], beat: &mut dyn FnMut()) -> (Vec<Vec<u8>>, Vec<f64>) {
     let mut bytes = [0_u64; 256];
     let mut frequent: Vec<&(Vec<u8>, u64)> = words.iter().collect();
     for (word, count) in words {
@@ -173,7 +186,8 @@ fn seeds(words: &[(Vec<u8>, u64)]) -> (Vec<Vec<u8>>, Vec<f64>) {
     frequent.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     frequent.truncate(SEEDING_WORDS);
     let mut parts: BTreeMap<&[u8], u64> = BTreeMap::new();
-    for (word, count) in frequent {
+    for (number, (word, count)) in frequent.into_iter().enumerate() {
+        at_times(number, beat);
         for length in 2..=LONGEST_PIECE.min(word.len()) {
             for part in word.windows(length) {
                 *parts.entry(part).or_default() += count;
@@ -225,7 +239,7 @@ mod tests {
             [(" played", 90), (" plays", 70), (" the", 400), (" stayed", 60), (".", 200)]
                 .map(|(word, count)| (word.as_bytes().to_vec(), count))
                 .to_vec();
-        let pieces = train(&words, 261);
+        let pieces = train(&words, 261, &mut || {});
         assert!(pieces.len() <= 261);
         let longer: Vec<&[u8]> =
             pieces.iter().map(|(piece, _)| &piece[..]).filter(|piece| piece.len() > 1).collect();
@@ -238,6 +252,6 @@ mod tests {
 
     #[test]
     fn no_words_leave_the_bytes() {
-        assert_eq!(train(&[], 300).len(), 256);
+        assert_eq!(train(&[], 300, &mut || {}).len(), 256);
     }
 }

@@ -49,7 +49,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = saveFile)]
     pub fn save_file(this: &Boot, name: &str, bytes: &Uint8Array);
 
-    /// Lets the person pick files; resolves to pairs of name and `Uint8Array`, none where nothing was picked.
+    /// Lets the person pick files; resolves to a list for each of its name and `Uint8Array`, or of its name, null, and why it could not be
+    /// read; none where nothing was picked.
     #[wasm_bindgen(method, js_name = pickFiles)]
     pub fn pick_files(this: &Boot, accept: &str, several: bool) -> Promise;
 

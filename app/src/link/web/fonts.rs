@@ -1,44 +1,34 @@
-//! Fonts of other scripts, fetched when a character of theirs is first drawn: all of them would be eleven megabytes.
+//! Fonts of other scripts, fetched when a character of theirs is first drawn. What no font of ours has, the browser draws with
+//! its own, as far as it has any.
 
 use super::boot::boot;
+use crate::theme::fonts_for;
 use egui::epaint::text::{FallbackRequest, FontData, FontInsert, FontPriority, InsertFontFamily};
 use egui::{Context, FontFamily};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Has the boot script fetch what a character lacks; until it comes the character is a box.
+/// Fonts that have come.
+static HERE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Has the boot script fetch what a character lacks; until it comes the character is a box. Fonts are asked for again when one
+/// has come, so a character that it lacks leads to the next.
 pub(super) fn fetch_on_demand(context: &Context) {
     context.add_font_provider(Arc::new(|request: &FallbackRequest<'_>| {
-        if let Some(script) = request.cluster.chars().next().and_then(script_of) {
-            boot().want_font(script);
+        let character = request.cluster.chars().next()?;
+        let here = HERE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(font) = fonts_for(character).iter().find(|font| !here.contains(**font)) {
+            boot().want_font(font);
         }
         None
     }));
 }
 
 /// Gives a context a font that has come.
-pub(super) fn add(context: &Context, script: &str, font: Vec<u8>) {
+pub(super) fn add(context: &Context, name: &str, font: Vec<u8>) {
+    HERE.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     let families = [FontFamily::Proportional, FontFamily::Monospace, crate::theme::strong_family()];
     let family = |family| InsertFontFamily { family, priority: FontPriority::Lowest };
-    context.add_font(FontInsert::new(script, FontData::from_owned(font), families.map(family).into()));
+    context.add_font(FontInsert::new(name, FontData::from_owned(font), families.map(family).into()));
     context.request_repaint();
-}
-
-/// Which of the files in `fonts/` (web/build lists them) has a character; `None` where none has.
-fn script_of(character: char) -> Option<&'static str> {
-    match character {
-        '\u{590}'..='\u{5FF}' => Some("hebrew"),
-        '\u{600}'..='\u{6FF}' | '\u{750}'..='\u{77F}' | '\u{FB50}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFE}' => {
-            Some("arabic")
-        }
-        '\u{900}'..='\u{97F}' => Some("devanagari"),
-        '\u{E00}'..='\u{E7F}' => Some("thai"),
-        '\u{1100}'..='\u{11FF}' | '\u{3130}'..='\u{318F}' | '\u{AC00}'..='\u{D7AF}' => Some("korean"),
-        '\u{3040}'..='\u{30FF}' | '\u{31F0}'..='\u{31FF}' => Some("japanese"),
-        '\u{3000}'..='\u{303F}'
-        | '\u{3400}'..='\u{4DBF}'
-        | '\u{4E00}'..='\u{9FFF}'
-        | '\u{F900}'..='\u{FAFF}'
-        | '\u{FF00}'..='\u{FFEF}' => Some("chinese"),
-        _ => None,
-    }
 }

@@ -122,9 +122,9 @@ impl Cards {
                 context.asks.wish = Some(Wish::ExportProject { id: id.clone(), name: project.name.clone() });
             }
             if widgets::quiet(ui, icons::ICON_DELETE, "Delete").clicked() {
-                context.outbox.send(Command::DeleteProject { id: id.clone() });
-                let undo = vec![Command::RestoreProject { id: id.clone() }];
-                context.asks.tell_with_undo(format!("Deleted {}", project.name), undo);
+                let sent = context.outbox.send(Command::DeleteProject { id: id.clone() });
+                let undo = Command::RestoreProject { id: id.clone() };
+                context.asks.tell_when_done(sent, format!("Deleted {}", project.name), Some(undo));
             }
         });
     }

@@ -159,12 +159,13 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 }
             });
             if restored {
-                context.outbox.send(Command::RestoreCheckpoint {
+                let sent = context.outbox.send(Command::RestoreCheckpoint {
                     run: run.name.clone(),
                     checkpoint: checkpoint.file.clone(),
                 });
                 let step = format::whole(checkpoint.step);
-                context.asks.tell(format!("A new run begins at step {step} of {}", run.name));
+                let text = format!("A new run begins at step {step} of {}", run.name);
+                context.asks.tell_when_done(sent, text, None);
             }
         }
     });

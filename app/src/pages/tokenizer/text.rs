@@ -5,9 +5,13 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Chip, bytes_of, caption, chips_ui, head, visible};
 use crate::widgets::{card, hint_line};
-use egui::{TextEdit, Ui};
+use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::TokenSummary;
 
+/// Characters that are cut: the engine looks at no more.
+const LONGEST: usize = 5_000;
+/// Tallest field, in points; a longer text is scrolled.
+const FIELD: f32 = 150.0;
 /// Tokens drawn at most.
 const MOST: usize = 1200;
 
@@ -15,9 +19,14 @@ impl TokenizerPage {
     pub(super) fn text_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
         card(ui, |ui| {
             head(ui, "Your text in tokens");
-            let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
-            ui.add(field.desired_width(f32::INFINITY).id_salt("text to cut"))
-                .accessible_name("Text to cut into tokens");
+            ScrollArea::vertical().id_salt("text to cut").max_height(FIELD).show(ui, |ui| {
+                let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
+                let field = field.char_limit(LONGEST).desired_width(f32::INFINITY).id_salt("text to cut");
+                ui.add(field).accessible_name("Text to cut into tokens");
+            });
+            if self.text.chars().count() >= LONGEST {
+                caption(ui, format!("{} characters at most are cut here.", format::whole(LONGEST as u64)));
+            }
             let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
                 caption(ui, "Cutting…");
                 return;

@@ -21,11 +21,16 @@ pub(super) fn fold_ui(
     change: &mut Option<Change>,
 ) {
     let run = training.run.as_ref().map(|run| run.name.clone()).unwrap_or_default();
-    let config = context.state.runs.histories.get(&run).map_or(&*context.draft, |history| &history.config);
-    let now = Change { learning_rate: config.train.learning_rate, steps: training.steps };
+    let config = context.state.runs.histories.get(&run).map(|history| &history.config);
+    let now =
+        config.map(|config| Change { learning_rate: config.train.learning_rate, steps: training.steps });
     let outbox = &mut *context.outbox;
     let head = ("Change while it trains", "");
     widgets::fold(ui, context.preferences, "train:change", head, false, |ui, _| {
+        let Some(now) = now else {
+            widgets::quiet_text(ui, "Reading the run's settings…");
+            return;
+        };
         let values = change.get_or_insert(now);
         widgets::term(ui, "Peak learning rate", None);
         ui.add(learning_rate(&mut values.learning_rate)).accessible_name("Peak learning rate");

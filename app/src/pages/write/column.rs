@@ -1,8 +1,9 @@
 //! A column: whose weights write in it and how, what was written, and the token that is looked into.
 
 use super::explain::{self, explain_ui};
+use super::paper::Paper;
 use super::sources::source_name;
-use super::text::{ending, text_ui};
+use super::text::{Shown, ending, text_ui};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Debounce, caption, icon_button, line_ui};
@@ -27,6 +28,7 @@ pub(super) struct Column {
     pub(super) request: Option<u64>,
     /// The step at which the weights in training were asked to write; they move on while the text stays.
     step: Option<u64>,
+    paper: Paper,
     /// The token that is looked into, among the prompt's and the written ones.
     pub(super) chosen: Option<usize>,
     explaining: Debounce<(u64, usize, GenerateConfig)>,
@@ -48,6 +50,7 @@ impl Default for Column {
             stop: String::new(),
             request: None,
             step: None,
+            paper: Paper::default(),
             chosen: None,
             explaining: Debounce::default(),
             explained: None,
@@ -181,7 +184,7 @@ impl Column {
                     quiet_text(ui, title);
                 },
             );
-            let Some(text) = text else {
+            let Some((request, text)) = self.request.zip(text) else {
                 ui.set_min_height(180.0);
                 quiet_text(ui, "What the model writes appears here.");
                 return;
@@ -194,7 +197,8 @@ impl Column {
             }
             ui.scope(|ui| {
                 ui.set_min_height(180.0);
-                text_ui(ui, context.palette, name, text, &mut self.chosen, &self.entropies);
+                let shown = Shown { name, request, text, entropies: &self.entropies };
+                text_ui(ui, context.palette, &mut self.paper, &mut self.chosen, shown);
             });
             let count = format::whole(text.tokens.len() as u64);
             let speed = format::tokens_per_second(text.tokens_per_s);

@@ -77,6 +77,25 @@ pub fn known(folder: &Path) -> Option<Listing> {
     Some(folders.chain(files).collect())
 }
 
+/// Folders of projects on a shelf, and of deleted ones: those in a listing of it, and those that are known.
+pub fn places(shelf: &Path, listing: &Listing) -> BTreeSet<PathBuf> {
+    let shelf = super::key(shelf);
+    let disk = disk();
+    let is_place = |path: &Path| {
+        let Ok(inside) = path.strip_prefix(&shelf) else { return false };
+        let mut parts = inside.iter();
+        match (parts.next(), parts.next(), parts.next()) {
+            // A hidden folder of the shelf holds projects of its own.
+            (Some(first), None, _) => !first.to_string_lossy().starts_with('.'),
+            (Some(first), Some(_), None) => first.to_string_lossy().starts_with('.'),
+            _ => false,
+        }
+    };
+    let listed = listing.iter().filter(|(_, file)| file.is_none()).map(|(path, _)| path);
+    let known = disk.shadow.folders.iter();
+    listed.chain(known).filter(|path| is_place(path)).cloned().collect()
+}
+
 /// Takes in what the storage holds below a folder, in place of what was known of it; without a listing the folder is gone.
 pub fn adopt(folder: &Path, listing: Option<&Listing>) {
     let folder = super::key(folder);

@@ -27,8 +27,8 @@ pub use locks::ProjectLock;
 const FOLDER: &str = "glasshouse";
 /// The name of the lock under which one tab at a time changes the storage.
 const WRITING: &str = "glasshouse-storage";
-/// What the list of projects reads.
-const RECORDS: [&str; 4] = ["project.json", "run.json", "run.toml", "metrics.jsonl"];
+/// What the list of projects reads, and what says when one was deleted.
+const RECORDS: [&str; 5] = ["project.json", "run.json", "run.toml", "metrics.jsonl", ".deleted"];
 
 thread_local! {
     /// Our folder, where there is one. A worker is one thread, and its storage one storage.
@@ -79,6 +79,36 @@ async fn mend(folder: &opfs::Folder) -> Result<(), JsValue> {
 pub async fn load(folder: &Path) -> Result<()> {
     look_again(folder).await?;
     fetch(folder, |_| true).await
+}
+
+/// Learns what other tabs changed on the shelf: projects that are new, gone, renamed or further trained. `open` is this tab's
+/// own, which no other changes.
+///
+/// # Errors
+/// The browser cannot list or read.
+pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
+    let Some(storage) = storage() else { return Ok(()) };
+    let shelf = files::key(shelf);
+    let open = open.map(files::key);
+    // While another tab stores, what it stores is not whole.
+    let _writing = locks::hold(WRITING, false).await;
+    let listing = storage.list(&shelf).await.map_err(io(&shelf))?;
+    for folder in lasting::places(&shelf, &listing) {
+        if Some(&folder) == open.as_ref() {
+            continue;
+        }
+        let there: lasting::Listing = listing
+            .iter()
+            .filter(|(path, _)| path.starts_with(&folder) && **path != folder)
+            .map(|(path, file)| (path.clone(), *file))
+            .collect();
+        let exists = listing.contains_key(&folder);
+        let changed = lasting::known(&folder).is_some_and(|known| known != there);
+        if changed || (exists && !files::exists(&folder)) {
+            lasting::adopt(&folder, exists.then_some(&there));
+        }
+    }
+    fetch(&shelf, |name| RECORDS.contains(&name)).await
 }
 
 /// Lists a folder again, unless this tab has changed it and did not store that yet.

@@ -17,7 +17,7 @@ use web_time::SystemTime;
 type Result<T> = std::result::Result<T, JsValue>;
 
 /// Bytes handed to the browser at a time.
-const CHUNK: usize = 16 << 20;
+const CHUNK: usize = 4 << 20;
 
 /// A folder that all paths are below.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ impl Folder {
     async fn write(&self, path: &Path, from: u64, content: &[u8]) -> Result<()> {
         let file = self.file(path, true).await?;
         let access: FileSystemSyncAccessHandle = settled(file.create_sync_access_handle()).await?;
-        let written = write_tail(&access, from, content);
+        let written = write_tail(&access, from, content).await;
         access.close();
         written
     }
@@ -194,8 +194,8 @@ async fn child_folder(
     settled(folder.get_directory_handle_with_options(name, &options)).await
 }
 
-/// Writes `content` from `from` on, and ends the file with it.
-fn write_tail(access: &FileSystemSyncAccessHandle, from: u64, content: &[u8]) -> Result<()> {
+/// Writes `content` from `from` on, and ends the file with it. Between two chunks whatever else waits has its turn.
+async fn write_tail(access: &FileSystemSyncAccessHandle, from: u64, content: &[u8]) -> Result<()> {
     access.truncate_with_f64(from as f64)?;
     let options = FileSystemReadWriteOptions::new();
     let mut at = from as usize;
@@ -207,6 +207,7 @@ fn write_tail(access: &FileSystemSyncAccessHandle, from: u64, content: &[u8]) ->
             return Err(full());
         }
         at += written;
+        crate::platform::yield_now().await;
     }
     access.flush()
 }

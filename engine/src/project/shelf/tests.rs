@@ -136,7 +136,7 @@ fn a_damaged_project_is_listed_with_its_problem() {
 }
 
 #[test]
-fn what_is_deleted_comes_back_until_the_trash_is_emptied() {
+fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     let (_folder, shelf) = shelf();
     let project = trained(&shelf, "Owls");
     let before = archive::pack(project.folder()).unwrap();
@@ -152,6 +152,12 @@ fn what_is_deleted_comes_back_until_the_trash_is_emptied() {
     shelf.restore("owls").unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false), entry("owls-2", "Owls", false)]);
     shelf.delete("owls-2").unwrap();
+    // Another window's start leaves what was deleted a moment ago, and clears away what is old.
+    let shelf = Shelf::open(shelf.folder()).unwrap();
+    assert_eq!(names(&shelf), [entry("owls", "Owls 2", false), entry("owls-2", "Owls", true)]);
+    let note = shelf.folder().join(TRASH).join("owls-2").join(DELETED);
+    let long_ago = crate::storage::unix_seconds() - KEPT - 1.0;
+    std::fs::write(note, long_ago.to_string()).unwrap();
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false)]);
     assert!(shelf.restore("owls-2").unwrap_err().to_string().contains("no project"));

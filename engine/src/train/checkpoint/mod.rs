@@ -45,7 +45,7 @@ pub struct Loaded {
 }
 
 /// The checkpoints of one run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
     /// The manifest that was loaded from or written last: the one that the next save must not touch.

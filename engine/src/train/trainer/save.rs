@@ -2,10 +2,11 @@
 
 use super::{Action, Trainer};
 use crate::error::Result;
+use crate::platform;
 use crate::project::RunState;
 use crate::storage;
 use crate::train::TrainEvent;
-use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo};
+use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
 use web_time::Instant;
 
 /// Saving by time takes at most this share of the time.
@@ -35,9 +36,22 @@ impl Trainer<'_> {
         }
     }
 
+    /// Lets checkpoints be written while requests are heard: a disk takes its time.
+    async fn store<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Checkpoints) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut checkpoints = self.checkpoints.clone();
+        let (stored, checkpoints) = platform::aside(move || (work(&mut checkpoints), checkpoints)).await?;
+        self.checkpoints = checkpoints;
+        stored
+    }
+
     pub(super) async fn save_milestone(&mut self) -> Result<()> {
         let state = self.executor.state().await?;
-        let path = self.checkpoints.save_milestone(&self.checkpoint_info(), &self.parameters, &state)?;
+        let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
+        let path =
+            self.store(move |checkpoints| checkpoints.save_milestone(&info, &parameters, &state)).await?;
         self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best: false })?;
         self.metrics.flush()
     }
@@ -46,7 +60,9 @@ impl Trainer<'_> {
         let began = Instant::now();
         let state = self.executor.state().await?;
         let info = self.checkpoint_info();
-        let path = self.checkpoints.save(&info, &self.parameters, &state, self.best_here)?;
+        let (parameters, is_best) = (self.parameters.clone(), self.best_here);
+        let path =
+            self.store(move |checkpoints| checkpoints.save(&info, &parameters, &state, is_best)).await?;
         self.saved = Some(self.step);
         let best = std::mem::take(&mut self.best_here);
         self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;

@@ -1,9 +1,10 @@
 //! Answers as an engine would give them, made up from a few sentences.
 
+use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
-    Candidate, CheckpointSummary, Command, CompressionSummary, DeviceSummary, DocumentSummary,
-    DocumentsOverview, Event, MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, StorageSummary,
-    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
+    Candidate, Command, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, Event,
+    MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, TokenSummary, TokenizerSummary,
+    VocabularyEntry, WrittenToken, message, presets,
 };
 
 const STORY: &str = "Once upon a time there was a little fox named Mia. She lived at the edge of a quiet forest, where the rain fell \
@@ -193,73 +194,12 @@ fn device() -> DeviceSummary {
     }
 }
 
-fn storage() -> StorageSummary {
-    StorageSummary {
-        place: "Documents/Glasshouse".to_owned(),
-        lasting: true,
-        used: Some(40_000_000),
-        quota: None,
-    }
-}
-
 fn project() -> ProjectSummary {
-    ProjectSummary {
-        id: "forest-tales".to_owned(),
-        name: "Forest tales".to_owned(),
-        updated: 1_790_000_000,
-        bytes: 14_000_000,
-        runs: 2,
-        val_loss: Some(2.31),
-        curve: vec![6.9, 4.0, 3.2, 2.8, 2.5, 2.4, 2.31],
-        sample: "One day Mia found a ball.".to_owned(),
-        deleted: false,
-        problem: None,
-    }
-}
-
-fn tokenizer() -> TokenizerSummary {
-    TokenizerSummary {
-        config: config().tokenizer,
-        vocabulary: 1024,
-        train_tokens: 612_334,
-        validation_tokens: 68_120,
-        bytes_per_token: 3.087,
-        unused: 13,
-        merges: true,
-    }
+    super::project("forest-tales", "Forest tales", 2)
 }
 
 fn runs() -> Vec<RunSummary> {
-    let checkpoint = |step: u64, loss: f32, best| CheckpointSummary {
-        file: format!("step-{step}.safetensors"),
-        step,
-        val_loss: Some(loss),
-        best,
-        resumable: true,
-        bytes: 3_400_000,
-    };
-    let run = |name: &str, foretold: f64, seconds: f64| RunSummary {
-        name: name.to_owned(),
-        state: "finished".to_owned(),
-        step: 2400,
-        steps: 2400,
-        parameters: 838_784,
-        val_loss: Some(2.33),
-        best_val_loss: Some(2.31),
-        seconds,
-        created: 1_789_990_000,
-        device: "CPU, 2 threads".to_owned(),
-        error: None,
-        notes: String::new(),
-        shape: "4 layers · 128 channels · window 128".to_owned(),
-        checkpoints: vec![
-            checkpoint(400, 3.4, false),
-            checkpoint(1200, 2.6, false),
-            checkpoint(2400, 2.31, true),
-        ],
-        foretold_seconds: Some(foretold),
-    };
-    vec![run("1-first-stories", 118.0, 131.0), run("2-first-stories", 126.0, 124.0)]
+    vec![run("1-first-stories", "finished", 2400, 2400), run("2-first-stories", "finished", 2400, 2400)]
 }
 
 /// Words with the blank before them, and marks, each a token.

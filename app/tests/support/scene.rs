@@ -1,18 +1,9 @@
 //! The real application on a scripted engine: every command is answered at once by made-up events, so that a test can press,
 //! type and look as a person would.
 
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "for tests, each of which uses a part of the scene"
-)]
-
-pub mod engine;
-
+use super::engine::Engine;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use engine::Engine;
 use glasshouse::app::{App, Preferences, Start};
 use glasshouse::link::Link;
 use glasshouse::pages::PageName;

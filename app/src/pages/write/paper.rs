@@ -1,0 +1,236 @@
+//! A long text laid out in blocks of whole rows: a frame lays out and draws the blocks that are seen, and while a text grows only its
+//! last block is laid out anew. Where a row ends does not depend on what follows, so blocks look like one text.
+
+use super::column::all_tokens;
+use crate::state::Text;
+use crate::theme::Palette;
+use egui::text::{CCursor, LayoutJob};
+use egui::{Color32, FontId, Galley, Pos2, Rect, TextFormat, Ui, Vec2, pos2, vec2};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Size and line height of the text, in points.
+const SIZE: f32 = 16.0;
+pub(super) const LINE: f32 = 26.0;
+/// Widest line: about 72 characters.
+const WIDEST: f32 = 600.0;
+/// Bytes that are laid out at a time: some screens of text, and more than any row has.
+const BLOCK: usize = 4_000;
+
+/// A text on its paper.
+#[derive(Debug, Default)]
+pub(super) struct Paper {
+    of: Option<Of>,
+    text: String,
+    /// Bytes of the prompt.
+    prompt: usize,
+    /// Characters of each token, the prompt's first. Some tokens add none: their character is not whole yet.
+    tokens: Vec<Range<usize>>,
+    characters: usize,
+    blocks: Vec<Block>,
+}
+
+/// What blocks depend on beside the text that comes.
+#[derive(Clone, Debug, PartialEq)]
+struct Of {
+    request: u64,
+    prompt_tokens: usize,
+    width: f32,
+    pixels: f32,
+    /// A font that has come may change how wide a row is.
+    fonts: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    bytes: Range<usize>,
+    /// Characters before it, and its own.
+    first: usize,
+    count: usize,
+    /// Points above it, and its own.
+    top: f32,
+    height: f32,
+}
+
+impl Paper {
+    /// Takes in a text as it is now.
+    pub(super) fn take(&mut self, ui: &Ui, request: u64, text: &Text, width: f32) {
+        let fonts = ui.ctx().fonts(|fonts| fonts.definitions().font_data.len());
+        let of = Of {
+            request,
+            prompt_tokens: text.prompt_tokens.len(),
+            width: width.min(WIDEST),
+            pixels: ui.ctx().pixels_per_point(),
+            fonts,
+        };
+        let count = text.prompt_tokens.len() + text.tokens.len();
+        if self.of.as_ref() != Some(&of) || self.tokens.len() > count {
+            *self = Self { of: Some(of), ..Self::default() };
+            // Until its tokens are known the prompt stands as it was written.
+            let prompt: String = if text.prompt_tokens.is_empty() {
+                self.characters = text.prompt.chars().count();
+                text.prompt.clone()
+            } else {
+                text.prompt_tokens.iter().map(|token| token.text.as_str()).collect()
+            };
+            self.prompt = prompt.len();
+            if text.prompt_tokens.is_empty() {
+                self.text = prompt;
+            }
+        } else if self.tokens.len() == count {
+            return;
+        }
+        for token in all_tokens(text).skip(self.tokens.len()) {
+            let from = self.characters;
+            self.characters += token.text.chars().count();
+            self.tokens.push(from..self.characters);
+            self.text.push_str(&token.text);
+        }
+        self.lay_out(ui);
+    }
+
+    /// Lays out what has come, from the beginning of the last block on.
+    fn lay_out(&mut self, ui: &Ui) {
+        let last = self.blocks.pop();
+        let (mut from, mut first, mut top) =
+            last.map_or((0, 0, 0.0), |block| (block.bytes.start, block.first, block.top));
+        while let Some(rest) = self.text.get(from..) {
+            let end = from + rest.floor_char_boundary(BLOCK);
+            let is_last = end == self.text.len();
+            let galley = self.galley(ui, &(from..end), Color32::PLACEHOLDER, Color32::PLACEHOLDER);
+            // The last row may go on in what follows, and begins the next block.
+            let rows = if is_last { galley.rows.len() } else { (galley.rows.len() - 1).max(1) };
+            let count = galley.rows.iter().take(rows).map(|row| row.char_count_including_newline().0).sum();
+            let height = galley.rows.get(rows).map_or(galley.size().y, |next| next.pos.y);
+            let letters = self.text.get(from..end).unwrap_or_default();
+            let bytes = letters.char_indices().nth(count).map_or(letters.len(), |(at, _)| at);
+            self.blocks.push(Block { bytes: from..from + bytes, first, count, top, height });
+            if is_last || bytes == 0 {
+                break;
+            }
+            (from, first, top) = (from + bytes, first + count, top + height);
+        }
+    }
+
+    fn galley(&self, ui: &Ui, bytes: &Range<usize>, prompt: Color32, written: Color32) -> Arc<Galley> {
+        let format = |colour| TextFormat {
+            line_height: Some(LINE),
+            ..TextFormat::simple(FontId::proportional(SIZE), colour)
+        };
+        let mut job = LayoutJob::default();
+        job.wrap.max_width = self.of.as_ref().map_or(WIDEST, |of| of.width);
+        let edge = self.prompt.clamp(bytes.start, bytes.end);
+        job.append(self.text.get(bytes.start..edge).unwrap_or_default(), 0.0, format(prompt));
+        job.append(self.text.get(edge..bytes.end).unwrap_or_default(), 0.0, format(written));
+        ui.painter().layout_job(job)
+    }
+
+    /// A block as it is drawn. The line's end that closes it begins no row of its own: the next block stands there.
+    fn drawn(&self, ui: &Ui, block: &Block, palette: &Palette) -> Arc<Galley> {
+        let mut bytes = block.bytes.clone();
+        let is_last = bytes.end == self.text.len();
+        if !is_last && self.text.get(bytes.clone()).is_some_and(|text| text.ends_with('\n')) {
+            bytes.end -= 1;
+        }
+        self.galley(ui, &bytes, palette.quiet, palette.text)
+    }
+
+    /// All of the text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its height in points.
+    pub(super) fn height(&self) -> f32 {
+        self.blocks.last().map_or(0.0, |block| block.top + block.height)
+    }
+
+    /// How many tokens it has.
+    pub(super) fn count(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether a token adds something that can be seen.
+    pub(super) fn is_seen(&self, token: usize) -> bool {
+        self.tokens.get(token).is_some_and(|token| !token.is_empty())
+    }
+
+    /// Draws the blocks that are seen, from `origin` on.
+    pub(super) fn draw(&self, ui: &Ui, palette: &Palette, origin: Pos2) {
+        for block in self.seen(ui, origin) {
+            let galley = self.drawn(ui, block, palette);
+            ui.painter().galley(origin + vec2(0.0, block.top), galley, palette.text);
+        }
+    }
+
+    fn seen<'a>(&'a self, ui: &Ui, origin: Pos2) -> impl Iterator<Item = &'a Block> {
+        let clip = ui.clip_rect();
+        let (from, to) = (clip.top() - origin.y, clip.bottom() - origin.y);
+        self.blocks.iter().filter(move |block| block.top + block.height >= from && block.top <= to)
+    }
+
+    /// The tokens that are in blocks that are seen.
+    pub(super) fn seen_tokens(&self, ui: &Ui, origin: Pos2) -> Range<usize> {
+        let mut seen = self.seen(ui, origin);
+        let Some(first) = seen.next() else { return 0..0 };
+        let end = seen.last().unwrap_or(first);
+        let from = self.tokens.partition_point(|token| token.end <= first.first);
+        let to = self.tokens.partition_point(|token| token.start < end.first + end.count);
+        from..to
+    }
+
+    /// The token at a place of the paper.
+    pub(super) fn token_at(&self, ui: &Ui, palette: &Palette, place: Vec2) -> Option<usize> {
+        let block = self.blocks.iter().find(|block| place.y < block.top + block.height)?;
+        let galley = self.drawn(ui, block, palette);
+        let inside = place - vec2(0.0, block.top);
+        let cursor = galley.cursor_from_pos(inside);
+        let (letter, edge) = (cursor.index.0, galley.pos_from_cursor(cursor).left());
+        // A cursor stands between letters: the letter is the one that the pointer is on.
+        let letter = if inside.x < edge { letter.saturating_sub(1) } else { letter };
+        let letter = block.first + letter;
+        let token = self.tokens.partition_point(|token| token.end <= letter);
+        self.tokens.get(token).filter(|range| range.contains(&letter)).map(|_| token)
+    }
+
+    /// Where a token stands, a rectangle a line.
+    pub(super) fn rects(&self, ui: &Ui, palette: &Palette, token: usize) -> Vec<Rect> {
+        let Some(letters) = self.tokens.get(token).filter(|letters| !letters.is_empty()) else {
+            return Vec::new();
+        };
+        let after = self.blocks.partition_point(|block| block.first + block.count <= letters.start);
+        let touched = self.blocks.iter().skip(after).take_while(|block| block.first < letters.end);
+        let mut rects = Vec::new();
+        for block in touched {
+            let from = letters.start.max(block.first) - block.first;
+            let to = letters.end.min(block.first + block.count) - block.first;
+            let galley = self.drawn(ui, block, palette);
+            let down = vec2(0.0, block.top);
+            rects.extend(places(&galley, &(from..to)).into_iter().map(|rect| rect.translate(down)));
+        }
+        rects
+    }
+}
+
+/// Where letters of a galley stand, a rectangle a line.
+fn places(galley: &Galley, letters: &Range<usize>) -> Vec<Rect> {
+    let start = CCursor { prefer_next_row: true, ..CCursor::new(letters.start) };
+    let from = galley.pos_from_cursor(start);
+    let to = galley.pos_from_cursor(CCursor::new(letters.end));
+    if letters.is_empty() {
+        return Vec::new();
+    }
+    if (from.top() - to.top()).abs() < 1.0 {
+        return vec![Rect::from_min_max(from.left_top(), pos2(to.left(), to.bottom()))];
+    }
+    let row = galley.pos_from_cursor(galley.cursor_end_of_row(&start)).left();
+    let end = pos2(row.max(from.left() + 4.0), from.bottom());
+    let mut places = vec![Rect::from_min_max(from.left_top(), end)];
+    if to.left() > 0.5 {
+        places.push(Rect::from_min_max(pos2(0.0, to.top()), pos2(to.left(), to.bottom())));
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! How text is drawn from a model.
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+
+/// How the next token is drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GenerateConfig {
+    /// Tokens to write at most.
+    pub max_tokens: usize,
+    /// Logits are divided by it; 0 is greedy.
+    pub temperature: f32,
+    /// Keep the k likeliest; 0 keeps all.
+    pub top_k: usize,
+    /// Keep the smallest set of likeliest tokens whose probabilities reach p (Holtzman et al. 2020); 1 keeps all.
+    pub top_p: f32,
+    /// Drop tokens less likely than this share of the likeliest (Nguyen et al. 2024); 0 drops none.
+    pub min_p: f32,
+    /// Logits of tokens in the window are divided (positive) or multiplied (negative) by it (Keskar et al. 2019); 1 is off.
+    pub repetition_penalty: f32,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Texts that end the generation; what is written stops before them.
+    pub stop: Vec<String>,
+}
+
+impl Default for GenerateConfig {
+    fn default() -> Self {
+        Self {
+            max_tokens: 200,
+            temperature: 0.8,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            seed: 1,
+            stop: Vec::new(),
+        }
+    }
+}
+
+impl GenerateConfig {
+    /// Checks every rule; the first broken one is named.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
+        let finite = self.temperature.is_finite() && self.temperature >= 0.0;
+        require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
+        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "lie above 0 and be at most 1")?;
+        require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "lie between 0 and 1")?;
+        require(
+            self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
+            "repetition_penalty",
+            self.repetition_penalty,
+            "be a number above 0",
+        )?;
+        require(self.stop.iter().all(|stop| !stop.is_empty()), "stop", "\"\"", "hold at least one character")
+    }
+}

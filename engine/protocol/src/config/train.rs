@@ -1,0 +1,263 @@
+//! How a run trains: optimizer, schedule, batches, and what is done along the way.
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+
+/// The optimizer's update rule. Weight decay is decoupled and touches matrices only in all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerKind {
+    /// Adam with decoupled decay (Loshchilov and Hutter 2019).
+    Adamw,
+    /// Adam (Kingma and Ba 2015); `weight_decay` must be 0.
+    Adam,
+    /// Stochastic gradient descent; `beta1` is the momentum (PyTorch's form, no dampening).
+    Sgd,
+    /// RMSProp (Tieleman and Hinton 2012); `beta2` is the smoothing.
+    Rmsprop,
+}
+
+/// The learning rate after warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// Half a cosine down to `min_learning_rate` (Loshchilov and Hutter 2017).
+    Cosine,
+    /// A straight line down to `min_learning_rate`.
+    Linear,
+    /// No decay.
+    Constant,
+    /// Warm-up, stable, then a straight line down over the last `decay_steps` (WSD; Hu et al. 2024).
+    WarmupStableDecay,
+}
+
+/// The training loop's settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Windows in a micro-batch.
+    pub batch: usize,
+    /// Micro-batches whose gradients are averaged before one optimizer step.
+    #[serde(default = "one")]
+    pub accumulate: usize,
+    /// Update rule.
+    #[serde(default = "default_optimizer")]
+    pub optimizer: OptimizerKind,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Learning rate at the end of the decay.
+    #[serde(default)]
+    pub min_learning_rate: f64,
+    /// Steps of linear warm-up from 0.
+    #[serde(default)]
+    pub warmup_steps: u64,
+    /// Shape after the warm-up.
+    #[serde(default = "default_decay")]
+    pub decay: Decay,
+    /// Steps of the last phase of `warmup_stable_decay`; 0 takes a tenth of `steps`.
+    #[serde(default)]
+    pub decay_steps: u64,
+    /// First moment's smoothing, or SGD's momentum.
+    #[serde(default = "default_beta1")]
+    pub beta1: f64,
+    /// Second moment's smoothing.
+    #[serde(default = "default_beta2")]
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    #[serde(default = "default_eps")]
+    pub eps: f64,
+    /// Decoupled weight decay on matrices and embeddings.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Largest global gradient norm; 0 switches clipping off.
+    #[serde(default = "default_clip")]
+    pub clip: f64,
+    /// Label smoothing of the training loss, in [0, 1).
+    #[serde(default)]
+    pub label_smoothing: f32,
+    /// A target id that takes no part in the loss.
+    #[serde(default)]
+    pub ignore_index: Option<u32>,
+    /// Steps between evaluations; one more at the end. 0 switches them off.
+    #[serde(default = "default_eval_interval")]
+    pub eval_interval: u64,
+    /// Batches that an evaluation averages over, of each split.
+    #[serde(default = "default_eval_batches")]
+    pub eval_batches: usize,
+    /// Steps between checkpoints of the latest state; one more at the end.
+    #[serde(default = "default_eval_interval")]
+    pub checkpoint_interval: u64,
+    /// Seconds after which the latest state is saved whatever the step; 0 switches that off. It changes no number of the run.
+    #[serde(default = "default_checkpoint_seconds")]
+    pub checkpoint_seconds: u64,
+    /// Steps between milestones, weights in half precision that are kept for good, the untrained ones and the last among them;
+    /// 0 switches them off.
+    #[serde(default)]
+    pub milestone_interval: u64,
+    /// Steps between printed samples; 0 switches them off.
+    #[serde(default)]
+    pub sample_interval: u64,
+    /// What a printed sample begins with.
+    #[serde(default)]
+    pub sample_prompt: String,
+    /// Tokens of a printed sample.
+    #[serde(default = "default_sample_tokens")]
+    pub sample_tokens: usize,
+}
+
+fn one() -> usize {
+    1
+}
+fn default_optimizer() -> OptimizerKind {
+    OptimizerKind::Adamw
+}
+fn default_decay() -> Decay {
+    Decay::Cosine
+}
+fn default_beta1() -> f64 {
+    0.9
+}
+fn default_beta2() -> f64 {
+    0.95
+}
+fn default_eps() -> f64 {
+    1e-8
+}
+fn default_clip() -> f64 {
+    1.0
+}
+fn default_eval_interval() -> u64 {
+    250
+}
+fn default_eval_batches() -> usize {
+    20
+}
+fn default_checkpoint_seconds() -> u64 {
+    120
+}
+fn default_sample_tokens() -> usize {
+    120
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            steps: 2000,
+            batch: 12,
+            accumulate: 1,
+            optimizer: default_optimizer(),
+            learning_rate: 1e-3,
+            min_learning_rate: 1e-4,
+            warmup_steps: 100,
+            decay: default_decay(),
+            decay_steps: 0,
+            beta1: default_beta1(),
+            beta2: default_beta2(),
+            eps: default_eps(),
+            weight_decay: 0.1,
+            clip: default_clip(),
+            label_smoothing: 0.0,
+            ignore_index: None,
+            eval_interval: default_eval_interval(),
+            eval_batches: default_eval_batches(),
+            checkpoint_interval: default_eval_interval(),
+            checkpoint_seconds: default_checkpoint_seconds(),
+            milestone_interval: 0,
+            sample_interval: 0,
+            sample_prompt: String::new(),
+            sample_tokens: default_sample_tokens(),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Checks every rule; the first broken one is named.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        require(self.steps >= 1, "train.steps", self.steps, "be at least 1")?;
+        require(self.batch >= 1, "train.batch", self.batch, "be at least 1")?;
+        require(self.batch <= 1 << 16, "train.batch", self.batch, "be at most 65536")?;
+        require(self.accumulate >= 1, "train.accumulate", self.accumulate, "be at least 1")?;
+        require(self.accumulate <= 1 << 16, "train.accumulate", self.accumulate, "be at most 65536")?;
+        require(
+            self.learning_rate.is_finite() && self.learning_rate > 0.0,
+            "train.learning_rate",
+            self.learning_rate,
+            "be a number above 0",
+        )?;
+        require(
+            self.min_learning_rate >= 0.0 && self.min_learning_rate <= self.learning_rate,
+            "train.min_learning_rate",
+            self.min_learning_rate,
+            format!("lie between 0 and train.learning_rate ({})", self.learning_rate),
+        )?;
+        for (field, value) in [("train.beta1", self.beta1), ("train.beta2", self.beta2)] {
+            require((0.0..1.0).contains(&value), field, value, "be at least 0 and below 1")?;
+        }
+        require(self.eps.is_finite() && self.eps > 0.0, "train.eps", self.eps, "be a number above 0")?;
+        require(
+            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+            "train.weight_decay",
+            self.weight_decay,
+            "be 0 or more",
+        )?;
+        require(
+            !(self.optimizer == OptimizerKind::Adam && self.weight_decay != 0.0),
+            "train.weight_decay",
+            self.weight_decay,
+            "be 0 with optimizer = \"adam\" (adamw decays)",
+        )?;
+        require(self.clip.is_finite() && self.clip >= 0.0, "train.clip", self.clip, "be 0 or more")?;
+        require(
+            (0.0..1.0).contains(&self.label_smoothing),
+            "train.label_smoothing",
+            self.label_smoothing,
+            "be at least 0 and below 1",
+        )?;
+        require(
+            self.eval_interval == 0 || self.eval_batches >= 1,
+            "train.eval_batches",
+            self.eval_batches,
+            "be at least 1 when train.eval_interval is not 0",
+        )?;
+        require(
+            self.sample_interval == 0 || self.sample_tokens >= 1,
+            "train.sample_tokens",
+            self.sample_tokens,
+            "be at least 1 when train.sample_interval is not 0",
+        )?;
+        require(
+            self.decay_steps <= self.steps,
+            "train.decay_steps",
+            self.decay_steps,
+            format!("be at most train.steps ({})", self.steps),
+        )
+    }
+
+    /// Learning rate of step `step`, counted from 0, as nanoGPT has it: warm-up lr·(step + 1)/(warm-up + 1), then the decay.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        let (peak, low) = (self.learning_rate, self.min_learning_rate);
+        if step < self.warmup_steps {
+            return peak * (step + 1) as f64 / (self.warmup_steps + 1) as f64;
+        }
+        // The decay reaches its end at step `steps`, one after the last.
+        let share = |from: u64| {
+            let length = self.steps.saturating_sub(from).max(1) as f64;
+            (step.saturating_sub(from) as f64 / length).min(1.0)
+        };
+        match self.decay {
+            Decay::Constant => peak,
+            Decay::Linear => peak + (low - peak) * share(self.warmup_steps),
+            Decay::Cosine => {
+                let angle = core::f64::consts::PI * share(self.warmup_steps);
+                low + 0.5 * (1.0 + libm::cos(angle)) * (peak - low)
+            }
+            Decay::WarmupStableDecay => {
+                let length = if self.decay_steps == 0 { self.steps / 10 } else { self.decay_steps };
+                let from = self.steps.saturating_sub(length).max(self.warmup_steps);
+                if step < from { peak } else { peak + (low - peak) * share(from) }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is asked of a run while it trains: to hold, to go on, to do one step, to end.
+
+use super::super::outlet::Outlet;
+use crate::protocol::{Command, Event, Parcel, Report, Request, TrainingState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What was asked of the run.
+#[derive(Debug, Default)]
+pub(in super::super) struct Control {
+    /// Hold after the step in flight.
+    pub(super) paused: bool,
+    /// One more step, paused or not.
+    pub(super) single: bool,
+    /// Finish and save; the trainer sees it too.
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl Control {
+    pub(super) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Does what a command to hold, go on or end says; false for any other command.
+    pub(super) fn obeys(&mut self, command: &Command) -> bool {
+        match command {
+            Command::Pause => self.paused = true,
+            Command::Continue => (self.paused, self.single) = (false, false),
+            Command::StepOnce => (self.paused, self.single) = (true, true),
+            Command::StopTraining => self.stop.store(true, Ordering::Relaxed),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Nothing is to be done until the next request.
+    pub(super) fn holds(&self) -> bool {
+        self.paused && !self.single && !self.stopping()
+    }
+
+    pub(super) fn state(&self) -> TrainingState {
+        match (self.stopping(), self.paused) {
+            (true, _) => TrainingState::Stopping,
+            (false, true) => TrainingState::Paused,
+            (false, false) => TrainingState::Running,
+        }
+    }
+}
+
+/// What is answered in the midst of a step: requests to hold, to go on and to end. Everything else waits for its end.
+pub(super) fn urgent<Tell: Fn(Parcel<Report>)>(
+    request: Option<Parcel<Request>>,
+    control: &mut Control,
+    outlet: &Outlet<Tell>,
+    (step, steps): (u64, u64),
+) -> Option<Parcel<Request>> {
+    let Some(request) = request else {
+        control.stop.store(true, Ordering::Relaxed);
+        return None;
+    };
+    if !control.obeys(&request.body.command) {
+        return Some(request);
+    }
+    let id = request.body.id;
+    outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
+    outlet.finished(id);
+    None
+}
