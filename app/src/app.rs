@@ -346,7 +346,7 @@ impl App {
             )
         };
         if requests.iter().any(settles) {
-            self.data.remove_now(&mut self.outbox);
+            self.data.settle(&mut self.outbox);
         }
         let removal = self.outbox.take();
         for request in removal.into_iter().chain(requests) {

@@ -15,11 +15,11 @@ mod preferences_web;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
-pub use files::{Answer, Chosen, Wish, file_name};
+pub use files::{Answer, Chosen, ENDINGS, PACKED, Wish, file_name, is_document};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files_native::{FOLDERS, pick, read_dropped, save};
+pub use files_native::{FOLDERS, HERE, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
-pub use files_web::{FOLDERS, pick, read_dropped, save};
+pub use files_web::{FOLDERS, HERE, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,6 +1,7 @@
 //! What the front end knows: a fold over the engine's events. Nothing else changes it, so that a recorded log of events gives
 //! the same state again. What a person chose in the interface (open page, texts in fields) lives in the pages.
 
+mod cleaning;
 mod documents;
 mod plan;
 mod projects;
@@ -9,6 +10,7 @@ mod tokenizer;
 mod training;
 mod writing;
 
+pub use cleaning::{Cleaning, Dropped, Progress};
 pub use documents::Documents;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
@@ -32,6 +34,8 @@ pub struct State {
     pub projects: Projects,
     /// The open project's text.
     pub documents: Documents,
+    /// What its data bench knows of it.
+    pub cleaning: Cleaning,
     /// The open project's tokenizer and what was asked of it.
     pub tokenizer: Tokenizing,
     /// Needs and forecasts of the settings at hand.
@@ -83,6 +87,7 @@ impl State {
         self.writing.sent(id, command);
         self.tokenizer.sent(command);
         self.planning.sent(command);
+        self.cleaning.sent(command);
     }
 
     /// Takes in an event.
@@ -90,7 +95,9 @@ impl State {
         let Parcel { body: Report { request, event }, bytes } = parcel;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());
         self.projects.apply(&event);
+        let stopped = self.cleaning.stopping;
         self.documents.apply(&event);
+        self.cleaning.apply(asked.as_ref(), &event);
         self.tokenizer.apply(&event);
         self.planning.apply(asked.as_ref(), &event);
         self.training.apply(asked.as_ref(), &event);
@@ -116,11 +123,24 @@ impl State {
             Event::ProjectExported { name, .. } | Event::Exported { name, .. } => {
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
+            Event::ReportPage { path: None } => {
+                let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());
+                let name = crate::link::file_name(&format!("{name} cleaning"), "html");
+                self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
+            }
+            Event::ReportPage { path: Some(path) } => {
+                self.say(None, "notice", format!("The report was saved as {path}."));
+            }
             Event::Notice { text } => self.say(None, "notice", text),
             Event::Failed { error } => {
                 // A form shows the rule that its settings break beside the setting.
                 let in_form = error.field.is_some() && matches!(asked, Some(Command::Plan { .. }));
-                if !in_form {
+                if asked == Some(Command::Clean) {
+                    // The bench shows what a cleaning failed by, and the way on.
+                    if stopped {
+                        self.say(None, "notice", "The cleaning was stopped. Nothing was changed.");
+                    }
+                } else if !in_form {
                     self.message(asked, error);
                 }
                 self.waiting.remove(&request.unwrap_or_default());

@@ -14,11 +14,12 @@ mod layout;
 mod panels;
 mod sparkline;
 mod stat;
+mod switch;
 mod table;
 mod term;
 
 pub use banner::{advice, banner, hint_line};
-pub use bars::{Part, memory_bar, progress_bar};
+pub use bars::{Part, Stretch, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use curves::{Curve, CurvePlot, smoothed};
 pub use field::{field, field_error};
@@ -28,5 +29,6 @@ pub use layout::{card, card_with, columns_fit, halves, is_narrow, page, prose, q
 pub use panels::{Failed, empty, failed, working};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};
+pub use switch::switch;
 pub use table::{Align, Column, Table, csv};
 pub use term::{explain, term};

@@ -108,3 +108,54 @@ fn states_beside_the_usual_one() {
         picture(&mut window, &format!("runs-compare-{theme}"));
     }
 }
+
+#[test]
+fn the_data_bench() {
+    use support::bench;
+    let bench_window = |theme: &str, documents: Event, events: Vec<Event>, size: (f32, f32)| {
+        let mut app = support::app(theme);
+        let opened = support::opened("first", "Harbour museum", Vec::new());
+        support::tell(&mut app, [support::ready(), support::projects(), opened, documents]);
+        support::tell(&mut app, events);
+        app.preferences().folds.insert("what:data".to_owned(), false);
+        app.preferences().folds.insert("stage:gopher-quality".to_owned(), size.1 > 1000.0);
+        app.open(PageName::Data);
+        support::window(app, size.0, size.1)
+    };
+    let open_list = |window: &mut Harness<'_, App>, list: &str, row: &str| {
+        window.get_by_role_and_label(Role::RadioButton, list).click_accesskit();
+        window.run_steps(3);
+        window.get_all_by_label_contains(row).next().unwrap().click_accesskit();
+        window.run_steps(3);
+    };
+    for theme in ["dark", "light"] {
+        for size in [(1280.0, 900.0), (1600.0, 1000.0), (800.0, 1400.0), (420.0, 1400.0)] {
+            let told = vec![bench::recipe(), bench::cleaned(), bench::judged()];
+            let mut window = bench_window(theme, bench::documents(true, false), told, size);
+            open_list(&mut window, "Sample", "Sample harbour-museum/lighthouse.html");
+            support::tell(window.state_mut(), [bench::compared()]);
+            window.run_steps(3);
+            picture(&mut window, &format!("bench-compared-{theme}-{}", size.0));
+        }
+        let told = vec![bench::recipe(), bench::cleaned(), bench::judged(), bench::dropped(None)];
+        let mut window = bench_window(theme, bench::documents(true, false), told, (1280.0, 900.0));
+        open_list(&mut window, "Dropped", "Dropped harbour-museum/visit.html");
+        support::tell(window.state_mut(), [bench::compared_dropped()]);
+        window.get_by_role_and_label(Role::Tab, "Report").click();
+        window.run_steps(3);
+        picture(&mut window, &format!("bench-dropped-{theme}"));
+
+        let told = vec![bench::recipe(), bench::judged()];
+        let mut window = bench_window(theme, bench::documents(false, true), told, (1280.0, 900.0));
+        picture(&mut window, &format!("bench-first-{theme}"));
+        window.get_by_role_and_label(Role::Button, "Clean the files").click();
+        window.run_steps(2);
+        support::tell(window.state_mut(), [bench::cleaning("reading", 11_900_000, 27_500_000)]);
+        window.run_steps(2);
+        picture(&mut window, &format!("bench-working-{theme}"));
+
+        let told = vec![bench::recipe(), bench::cleaned(), bench::judged()];
+        let mut window = bench_window(theme, bench::documents(true, false), told, (1280.0, 2000.0));
+        picture(&mut window, &format!("bench-cards-{theme}"));
+    }
+}

@@ -177,6 +177,8 @@ impl App {
                 let failed = state.training.run.as_ref().is_some_and(|run| run.error.is_some());
                 failed.then_some(Dot::Attention)
             }
+            PageName::Data if state.cleaning.progress.is_some() => Some(Dot::Running),
+            PageName::Data => state.cleaning.failed.is_some().then_some(Dot::Attention),
             PageName::Tokenizer => state.tokenizer.preparing.is_some().then_some(Dot::Running),
             PageName::Write => {
                 let writes = state.writing.texts.values().any(|text| text.ending.is_none());
@@ -207,8 +209,8 @@ impl App {
         ];
         painter.extend(egui::Shape::dashed_line(&corners, stroke, 8.0, 6.0));
         let text = match self.page {
-            PageName::Home => "Drop texts to begin a project with them, or a .glasshouse file to open it",
-            _ => "Drop texts to add them to this project, or a .glasshouse file to open it",
+            PageName::Home => "Drop files to begin a project with them, or a .glasshouse file to open it",
+            _ => "Drop files to add them to this project, or a .glasshouse file to open it",
         };
         let style = context.global_style();
         let font = theme::section().resolve(&style);

@@ -8,8 +8,8 @@ use glasshouse_protocol::Command;
 use std::path::Path;
 
 /// What can be dropped or picked.
-pub const ACCEPTED: &str =
-    "Glasshouse takes texts (.txt, .md, .jsonl), folders of them, and its own projects (.glasshouse).";
+pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd or \
+     bzip2, folders of them, and its own projects (.glasshouse).";
 
 impl App {
     /// Takes in what was dropped on the window, and what was picked since the last frame.
@@ -61,6 +61,9 @@ impl App {
             Wish::ExportModel { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(&run).display().to_string());
                 self.outbox.send(Command::ExportModel { run, to });
+            }
+            Wish::ExportReport { .. } => {
+                self.outbox.send(Command::ExportReport { to: first });
             }
             Wish::OpenProjectFolder => {
                 if let Some(id) = first {
@@ -123,8 +126,8 @@ fn kind(file: &Chosen) -> Kind {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     match ending.as_deref() {
-        Some("txt" | "md" | "jsonl") => Kind::Text,
         Some("glasshouse") => Kind::Project,
+        _ if link::is_document(&file.name) => Kind::Text,
         _ if file.bytes.is_none() && path.is_dir() => Kind::Text,
         _ => Kind::Other,
     }

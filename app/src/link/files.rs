@@ -26,6 +26,11 @@ pub enum Wish {
         /// Which run.
         run: String,
     },
+    /// Choose where the report of a cleaning goes.
+    ExportReport {
+        /// The project's name, for the file's.
+        name: String,
+    },
     /// Files were dropped on the window.
     Dropped,
     /// A file of ours was saved, or was not.
@@ -51,6 +56,30 @@ pub struct Answer {
     pub files: Result<Vec<Chosen>, String>,
 }
 
+/// Endings of files that are documents: text, web pages, records, tables, books, crawls and dumps, and source code.
+pub const ENDINGS: &[&str] = &[
+    "txt", "text", "md", "markdown", "mdx", "rst", "log", "html", "htm", "xhtml", "json", "jsonl", "ndjson",
+    "csv", "tsv", "tab", "parquet", "pdf", "warc", "wet", "xml", "ada", "asm", "bash", "c", "cc", "clj",
+    "cmake", "cpp", "cs", "css", "cu", "cxx", "dart", "el", "erl", "ex", "exs", "f90", "fs", "go", "gradle",
+    "groovy", "h", "hpp", "hs", "ini", "java", "jl", "js", "jsx", "kt", "kts", "less", "lisp", "lua", "m",
+    "mjs", "ml", "mli", "nim", "nix", "pas", "php", "pl", "pm", "proto", "ps1", "py", "pyi", "r", "rb",
+    "rkt", "rs", "sass", "scala", "scm", "scss", "sh", "sol", "sql", "sv", "swift", "tcl", "tex", "toml",
+    "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
+];
+/// Endings of files in which one of them is packed.
+pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
+
+/// Whether a file of this name is a document, packed or not.
+pub fn is_document(name: &str) -> bool {
+    let Some((rest, ending)) = name.rsplit_once('.') else { return false };
+    let ending = ending.to_lowercase();
+    if PACKED.contains(&ending.as_str()) {
+        rest.rsplit_once('.').is_some_and(|(_, inner)| ENDINGS.contains(&inner.to_lowercase().as_str()))
+    } else {
+        ENDINGS.contains(&ending.as_str())
+    }
+}
+
 /// A file name of what a person calls something.
 pub fn file_name(name: &str, ending: &str) -> String {
     let clean: String = name
@@ -63,7 +92,19 @@ pub fn file_name(name: &str, ending: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::file_name;
+    use super::{file_name, is_document};
+
+    #[test]
+    fn documents_are_told_by_their_ending_packed_or_not() {
+        for name in
+            ["a.txt", "page.HTML", "crawl.warc.gz", "wiki.xml.bz2", "x/y.Parquet", "paper.pdf", "main.rs"]
+        {
+            assert!(is_document(name), "{name}");
+        }
+        for name in ["a.gz", "photo.png", "txt", "archive.zip", "a.txt.gz.exe", ".gz", "model.safetensors"] {
+            assert!(!is_document(name), "{name}");
+        }
+    }
 
     #[test]
     fn file_names_hold_nothing_that_a_path_could_mistake() {

@@ -1,6 +1,6 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
-use super::files::{Answer, Chosen, Wish, file_name};
+use super::files::{Answer, Chosen, ENDINGS, PACKED, Wish, file_name};
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
 use std::future::Future;
@@ -9,6 +9,8 @@ use std::sync::mpsc::Sender;
 
 /// The platform has folders that can be picked.
 pub const FOLDERS: bool = true;
+/// Where the work is done.
+pub const HERE: &str = "this machine";
 
 type Picking = Pin<Box<dyn Future<Output = Vec<FileHandle>> + Send>>;
 
@@ -17,7 +19,8 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let dialog = AsyncFileDialog::new();
     let picking: Picking = match &wish {
         Wish::AddDocuments => {
-            let dialog = dialog.set_title("Choose texts").add_filter("Texts", &["txt", "md", "jsonl"]);
+            let endings: Vec<&str> = ENDINGS.iter().chain(PACKED).copied().collect();
+            let dialog = dialog.set_title("Choose documents").add_filter("Documents", &endings);
             Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
         }
         Wish::ImportProject => {
@@ -26,7 +29,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             one(async move { dialog.pick_file().await })
         }
         Wish::AddFolder => {
-            let dialog = dialog.set_title("Choose a folder of texts");
+            let dialog = dialog.set_title("Choose a folder of documents");
             one(async move { dialog.pick_folder().await })
         }
         Wish::OpenProjectFolder => {
@@ -35,6 +38,11 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         }
         Wish::ExportProject { name, .. } => {
             let dialog = dialog.set_title("Save the project").set_file_name(file_name(name, "glasshouse"));
+            one(async move { dialog.save_file().await })
+        }
+        Wish::ExportReport { name } => {
+            let name = file_name(&format!("{name} cleaning"), "html");
+            let dialog = dialog.set_title("Save the report").set_file_name(name);
             one(async move { dialog.save_file().await })
         }
         Wish::ExportModel { .. } => {

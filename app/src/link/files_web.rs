@@ -1,6 +1,6 @@
 //! Files in a browser: the page's own dialogs and downloads. Files come as bytes, for a page is told no paths.
 
-use super::files::{Answer, Chosen, Wish};
+use super::files::{Answer, Chosen, ENDINGS, PACKED, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -10,20 +10,25 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 /// The platform has folders that can be picked.
 pub const FOLDERS: bool = false;
+/// Where the work is done.
+pub const HERE: &str = "this tab";
 
 /// Asks the person for files, and answers when they were picked.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let (accept, several) = match &wish {
-        Wish::AddDocuments => (".txt,.md,.jsonl", true),
-        Wish::ImportProject => (".glasshouse", false),
-        Wish::ExportProject { .. } | Wish::ExportModel { .. } => {
+        Wish::AddDocuments => {
+            let endings = ENDINGS.iter().chain(PACKED).map(|ending| format!(".{ending}"));
+            (endings.collect::<Vec<_>>().join(","), true)
+        }
+        Wish::ImportProject => (".glasshouse".to_owned(), false),
+        Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
         Wish::AddFolder | Wish::OpenProjectFolder | Wish::Dropped | Wish::Saved => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
-    let picking = boot().pick_files(accept, several);
+    let picking = boot().pick_files(&accept, several);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());
         match JsFuture::from(picking).await {

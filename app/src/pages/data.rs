@@ -1,11 +1,18 @@
-//! Data: the text that a model learns from. Left, documents with search; middle, one of them to read; right, what the text is
-//! made of. A bar above says how its bytes fall into training and validation.
+//! Data: the text that a model learns from, and the bench on which it is cleaned. Left, documents with search; middle, one of them to
+//! read, with what a recipe takes away struck through and why; right, the files, the recipe as cards, and what the cleaning came to.
+//! A bar above says where the bytes went, from raw to kept.
 
+mod bench;
+mod comparison;
 mod documents;
+mod flow;
+mod judged;
 mod leaves;
 mod overview;
+mod passages;
 mod paste;
 mod reading;
+mod stages;
 
 use super::parts::{Debounce, Room, column};
 use super::{Context, PageName};
@@ -13,21 +20,36 @@ use crate::app::{Toast, Undo};
 use crate::link::Outbox;
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
-use egui::Ui;
+use bench::Bench;
+use comparison::Looked;
+use egui::{ScrollArea, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::{Command, ErrorReport};
 use leaves::Leaves;
-use overview::flow_ui;
+use passages::Passages;
 use paste::Paste;
 
 /// Documents listed at a time.
 pub(super) const PAGE: usize = 50;
 /// Seconds in which a removal can be undone.
 const UNDO_SECONDS: f64 = 10.0;
+/// Documents that a recipe is tried on while it is changed.
+const SAMPLE: usize = 100;
 
 const WHAT: &str = "A language model learns only from the text it is shown: here it is. Add stories, notes or articles of your own, read what \
      is in them, and choose how much is held out. The held-out part is never trained on; the loss on it tells whether the model \
-     has learnt the language or only these sentences.";
+     has learnt the language or only these sentences. A recipe cleans the text: every rule is a card that says what it takes and why.";
+
+/// Which documents are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listed {
+    /// The text that models learn from: raw, or what the last cleaning kept.
+    Text,
+    /// What the last cleaning dropped.
+    Dropped,
+    /// A sample of the raw documents, judged by the recipe as it is.
+    Sample,
+}
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
@@ -55,6 +77,25 @@ pub struct DataPage {
     /// Changes of the files that were seen.
     changes: u64,
     opening: u64,
+    /// The recipe was asked for.
+    asked: bool,
+    /// Which documents are listed, where the person chose.
+    list: Option<Listed>,
+    /// The stage whose dropped documents are listed; `None` for all.
+    dropped_by: Option<String>,
+    /// Dropped documents passed over.
+    dropped_offset: usize,
+    dropping: Debounce<(Option<String>, usize, u64)>,
+    sampling: Debounce<(String, u64)>,
+    /// The document that is held against what the recipe makes of it.
+    looked: Option<Looked>,
+    comparing: Debounce<(String, String)>,
+    passages: Passages,
+    /// When the raw text is gone back to.
+    forgetting: Option<f64>,
+    /// A failed cleaning that was put away.
+    dismissed: Option<ErrorReport>,
+    bench: Bench,
 }
 
 impl DataPage {
@@ -75,20 +116,26 @@ impl DataPage {
             *self = Self { opening, ..Self::default() };
         }
         self.ask(ui, context);
+        self.ask_bench(ui, context);
         self.paste_ui(ui, context);
         widgets::page(ui, "data", |ui| {
             what_is_this(ui, context.preferences, "data", WHAT);
-            flow_ui(ui, context);
+            self.flow_ui(ui, context);
             let width = ui.available_width();
             let gap = space::LARGE;
             match Room::of(width) {
                 Room::Phone => {
-                    self.files_and_split_ui(ui, context);
-                    self.documents_ui(ui, context, 360.0);
-                    if self.open.is_some() {
-                        self.reading_ui(ui, context, 480.0);
+                    let own = self.own(context);
+                    if !own {
+                        self.side_ui(ui, context);
                     }
-                    overview::histograms_ui(ui, context);
+                    self.documents_ui(ui, context, 360.0);
+                    if self.open.is_some() || self.looked.is_some() {
+                        self.middle_ui(ui, context, 480.0);
+                    }
+                    if own {
+                        self.side_ui(ui, context);
+                    }
                 }
                 Room::Tablet => {
                     let height = 420.0;
@@ -96,9 +143,9 @@ impl DataPage {
                         ui.spacing_mut().item_spacing.x = gap;
                         let left = (width * 0.4).floor();
                         column(ui, left, |ui| self.documents_ui(ui, context, height));
-                        column(ui, width - left - gap, |ui| self.reading_ui(ui, context, height));
+                        column(ui, width - left - gap, |ui| self.middle_ui(ui, context, height));
                     });
-                    self.overview_ui(ui, context);
+                    self.side_ui(ui, context);
                 }
                 Room::Desk => {
                     // What is left of the window, so that the lists and the text scroll in themselves.
@@ -106,21 +153,102 @@ impl DataPage {
                         (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = gap;
-                        let (left, right) = (288.0, 304.0);
+                        let (left, right) = (288.0, 312.0);
                         column(ui, left, |ui| self.documents_ui(ui, context, height));
                         column(ui, width - left - right - 2.0 * gap, |ui| {
-                            self.reading_ui(ui, context, height);
+                            self.middle_ui(ui, context, height);
                         });
-                        column(ui, right, |ui| self.overview_ui(ui, context));
+                        column(ui, right, |ui| {
+                            let area = ScrollArea::vertical().id_salt("bench").auto_shrink([false, true]);
+                            area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
+                                self.side_ui(ui, context);
+                            });
+                        });
                     });
                 }
             }
         });
     }
 
+    /// The document that is read or compared, or what to do where there is none yet.
+    fn middle_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+        if self.looked.is_some() {
+            self.comparison_ui(ui, context, height);
+        } else if context.state.documents.overview.as_ref().is_some_and(|overview| overview.needs_cleaning) {
+            let pressed = widgets::card(ui, |ui| {
+                ui.set_min_height(height - 32.0);
+                let text = "Web pages, PDF and tables become clean text first: the words are taken out of them, and what teaches a \
+                            model nothing is left behind. The files stay as they are.";
+                let button = if context.state.cleaning.progress.is_none() { "Clean the files" } else { "" };
+                widgets::empty(
+                    ui,
+                    icons::ICON_CLEANING_SERVICES,
+                    "These files are cleaned first",
+                    text,
+                    button,
+                )
+            });
+            if pressed {
+                self.clean(context);
+            }
+        } else {
+            self.reading_ui(ui, context, height);
+        }
+    }
+
+    /// Whether the documents are the person's own, which can be cleaned.
+    fn own(&self, context: &Context<'_>) -> bool {
+        let overview = context.state.documents.overview.as_ref();
+        overview.is_some_and(|overview| !overview.embedded && !overview.files.is_empty())
+    }
+
+    /// Which documents are listed: what the person chose, as long as there is such a list.
+    fn listed(&self, context: &Context<'_>) -> Listed {
+        let state = context.state;
+        let needs = state.documents.overview.as_ref().is_some_and(|overview| overview.needs_cleaning);
+        let first = if needs { Listed::Sample } else { Listed::Text };
+        match self.list {
+            _ if !self.own(context) => first,
+            Some(Listed::Dropped) if state.cleaning.report.is_none() => first,
+            Some(Listed::Text) if needs => first,
+            chosen => chosen.unwrap_or(first),
+        }
+    }
+
+    /// Asks for what the bench shows, and does what can no longer be called off.
+    fn ask_bench(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.asked, true) {
+            context.outbox.send(Command::ShowRecipe);
+        }
+        self.forget_in_time(ui, context);
+        self.bench.ask(ui, context);
+        let cleaning = &context.state.cleaning;
+        if cleaning.progress.is_some() || !self.own(context) {
+            return;
+        }
+        if let Some(recipe) = &cleaning.recipe {
+            if self.sampling.due(ui, &(recipe.toml.clone(), context.state.documents.changes)) {
+                context.outbox.send(Command::JudgeSample { documents: SAMPLE });
+            }
+            if let Some(looked) = &self.looked
+                && self.comparing.due(ui, &(looked.id.clone(), recipe.toml.clone()))
+            {
+                context.outbox.send(Command::CompareDocument { id: looked.id.clone() });
+            }
+        }
+        if self.listed(context) == Listed::Dropped {
+            let wanted = (self.dropped_by.clone(), self.dropped_offset, cleaning.reports);
+            if self.dropping.due(ui, &wanted) {
+                let (stage, offset, _) = wanted;
+                context.outbox.send(Command::ListDropped { stage, offset, count: PAGE });
+            }
+        }
+    }
+
     /// Called while another page is drawn: a removal goes on waiting, and can be called off from there.
     pub fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
         self.remove_in_time(ui, context);
+        self.forget_in_time(ui, context);
         if let Some((name, at)) = &self.removal
             && !std::mem::replace(&mut self.told, true)
         {
@@ -135,8 +263,28 @@ impl DataPage {
         self.removal = None;
     }
 
+    /// Carries out without waiting what could still be called off: what comes next reads the text.
+    pub fn settle(&mut self, outbox: &mut Outbox) {
+        self.remove_now(outbox);
+        if self.forgetting.take().is_some() {
+            outbox.send(Command::ForgetCleaning);
+        }
+    }
+
+    /// Goes back to the raw text once that can no longer be called off.
+    fn forget_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        let Some(at) = self.forgetting else { return };
+        let left = at - ui.input(|input| input.time);
+        if left <= 0.0 {
+            self.forgetting = None;
+            context.outbox.send(Command::ForgetCleaning);
+        } else {
+            ui.ctx().request_repaint_after_secs(left as f32);
+        }
+    }
+
     /// Carries out a removal without waiting.
-    pub fn remove_now(&mut self, outbox: &mut Outbox) {
+    fn remove_now(&mut self, outbox: &mut Outbox) {
         if let Some((name, _)) = self.removal.take() {
             outbox.send(Command::RemoveDocument { name });
         }
@@ -166,6 +314,7 @@ impl DataPage {
         if self.changes != changes {
             self.changes = changes;
             self.open = None;
+            self.looked = None;
             self.listing.forget();
         }
         let validation = context.draft.data.validation;
@@ -190,6 +339,7 @@ impl DataPage {
 
     /// Opens a document.
     fn read(&mut self, number: u64, context: &mut Context<'_>) {
+        self.looked = None;
         self.open = Some(number);
         self.place = 0;
         self.move_to_place = true;

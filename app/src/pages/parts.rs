@@ -55,6 +55,11 @@ impl<T: Clone + PartialEq> Debounce<T> {
         true
     }
 
+    /// Whether this is the value that was sent last.
+    pub(super) fn is_sent(&self, value: &T) -> bool {
+        self.sent.as_ref() == Some(value)
+    }
+
     /// Sends again what was sent last, since what it was answered with is out of date.
     pub(super) fn forget(&mut self) {
         self.sent = None;

@@ -17,7 +17,7 @@ pub struct Documents {
     pub page: Vec<DocumentSummary>,
     /// The document that was read last: number, text, whether it was cut.
     pub read: Option<(u64, String, bool)>,
-    /// Counts changes of the files, since which the documents' numbers mean others.
+    /// Counts changes of the files and cleanings, since which the documents' numbers mean others.
     pub changes: u64,
 }
 
@@ -25,7 +25,7 @@ impl Documents {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::Documents { overview, search, offset, found, documents } => {
-                if self.overview.as_ref().is_some_and(|before| before.files != overview.files) {
+                if self.overview.as_ref().is_some_and(|before| are_others(before, overview)) {
                     self.changes += 1;
                     self.read = None;
                 }
@@ -40,6 +40,15 @@ impl Documents {
             _ => {}
         }
     }
+}
+
+/// Whether the documents are others than before. Where the split falls makes no others of them.
+fn are_others(before: &DocumentsOverview, now: &DocumentsOverview) -> bool {
+    let of = |overview: &DocumentsOverview| {
+        let DocumentsOverview { cleaned, needs_cleaning, documents, bytes, .. } = *overview;
+        (cleaned, needs_cleaning, documents, bytes)
+    };
+    before.files != now.files || of(before) != of(now)
 }
 
 #[cfg(test)]
@@ -64,5 +73,27 @@ mod tests {
         assert_eq!((documents.changes, documents.read.is_some()), (1, false));
         documents.apply(&Event::ProjectClosed);
         assert!(documents.overview.is_none());
+    }
+
+    #[test]
+    fn a_cleaning_makes_other_documents_of_the_same_files_and_another_split_does_not() {
+        let mut documents = Documents::default();
+        let Event::Documents { mut overview, .. } = listed(&["a.html"]) else { panic!("a list") };
+        let mut tell = |documents: &mut Documents, change: fn(&mut DocumentsOverview)| {
+            change(&mut overview);
+            let (overview, search) = (overview.clone(), String::new());
+            documents.apply(&Event::Documents {
+                overview,
+                search,
+                offset: 0,
+                found: 0,
+                documents: Vec::new(),
+            });
+            documents.changes
+        };
+        assert_eq!(tell(&mut documents, |_| ()), 0);
+        assert_eq!(tell(&mut documents, |overview| overview.train = (3, 40)), 0);
+        assert_eq!(tell(&mut documents, |overview| overview.cleaned = true), 1);
+        assert_eq!(tell(&mut documents, |overview| overview.bytes = 900), 2, "cleaned by another recipe");
     }
 }

@@ -22,7 +22,7 @@ pub fn advice(kind: &str) -> (&'static str, &'static str) {
         ),
         "bad_file" => (
             "Your projects are as they were.",
-            "Glasshouse reads .txt, .md and .jsonl texts and .glasshouse projects; try another copy of the file.",
+            "The message names the place. Try another copy of the file, or leave it out.",
         ),
         "device" => ("Your projects are as they were.", "Choose another device under Settings."),
         "device_lost" => (

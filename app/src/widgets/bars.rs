@@ -51,29 +51,102 @@ pub fn memory_bar(ui: &mut Ui, parts: &[Part], limit: Option<u64>) {
         let line = rect.left() + (limit as f64 / whole) as f32 * rect.width();
         ui.painter().vline(line, rect.y_range().expand(3.0), Stroke::new(2.0, palette.failure));
     }
+    let named: Vec<(&str, u64, Color32)> = parts
+        .iter()
+        .enumerate()
+        .map(|(place, part)| (part.name.as_str(), part.bytes, part_colour(palette, place)))
+        .collect();
+    legend(ui, &named);
+}
+
+/// What the colours of a bar mean, with the bytes of each; wraps.
+fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
+    let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::new(6.0, 2.0);
         ui.set_row_height(18.0);
-        for (place, part) in parts.iter().enumerate() {
+        for (name, bytes, colour) in named {
             // A mark, its name and its number stay on one line.
             let font = theme::caption().resolve(ui.style());
-            let words = format!("{}{}", part.name, format::bytes(part.bytes));
+            let words = format!("{name}{}", format::bytes(*bytes));
             let needed = ui.painter().layout_no_wrap(words, font, palette.quiet).size().x + 40.0;
             if ui.available_size_before_wrap().x < needed {
                 ui.end_row();
                 ui.set_row_height(18.0);
             }
             let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
-            ui.painter().rect_filled(mark, 2.0, part_colour(palette, place));
-            ui.label(RichText::new(&part.name).text_style(theme::caption()).color(palette.quiet));
-            ui.label(RichText::new(format::bytes(part.bytes)).text_style(theme::caption()));
+            ui.painter().rect_filled(mark, 2.0, *colour);
+            ui.label(RichText::new(*name).text_style(theme::caption()).color(palette.quiet));
+            ui.label(RichText::new(format::bytes(*bytes)).text_style(theme::caption()));
             ui.add_space(6.0);
         }
     });
+}
+
+/// A stretch of a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stretch {
+    /// What it is.
+    pub name: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Its colour.
+    pub colour: Color32,
+    /// What the pointer on it tells.
+    pub hover: String,
+}
+
+/// Where bytes went, from the left to the right, each stretch as long as its share and none too small to be pointed at.
+pub fn flow_bar(ui: &mut Ui, name: &str, stretches: &[Stretch]) {
+    let palette = Palette::of(ui);
+    let gap = 2.0;
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 18.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
+    let bytes: Vec<u64> = stretches.iter().map(|stretch| stretch.bytes).collect();
+    let lengths = lengths(&bytes, rect.width() - gap * stretches.len().saturating_sub(1) as f32);
+    let mut left = rect.left();
+    for (place, (stretch, length)) in stretches.iter().zip(lengths).enumerate() {
+        let piece = Rect::from_min_max(pos2(left, rect.top()), pos2(left + length, rect.bottom()));
+        left += length + gap;
+        let response = ui.interact(piece, ui.scope_id().with(("flow", place)), Sense::hover());
+        let lit = response.hovered();
+        let colour = if lit { theme::mix(stretch.colour, palette.text, 0.25) } else { stretch.colour };
+        ui.painter().rect_filled(piece, 3.0, colour);
+        response.on_hover_text(&stretch.hover);
+    }
+    let named: Vec<(&str, u64, Color32)> =
+        stretches.iter().map(|stretch| (stretch.name.as_str(), stretch.bytes, stretch.colour)).collect();
+    legend(ui, &named);
+}
+
+/// Lengths in proportion to bytes, of at least a few points each as long as there is room for that.
+fn lengths(bytes: &[u64], room: f32) -> Vec<f32> {
+    /// Least length of a stretch, in points.
+    const LEAST: f32 = 4.0;
+    let whole = bytes.iter().map(|bytes| *bytes as f64).sum::<f64>().max(1.0);
+    let room = room.max(0.0);
+    let least = LEAST.min(room / bytes.len().max(1) as f32);
+    let free = room - least * bytes.len() as f32;
+    bytes.iter().map(|bytes| least + (*bytes as f64 / whole) as f32 * free).collect()
 }
 
 fn part_colour(palette: &Palette, place: usize) -> Color32 {
     let [first, second, third, fourth, fifth, sixth] = palette.series;
     let order = [palette.accent, first, fourth, second, third, sixth, fifth];
     order[place % order.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lengths;
+
+    #[test]
+    fn a_flow_fills_its_room_and_every_stretch_can_be_pointed_at() {
+        let found = lengths(&[1_000_000, 1, 0, 500_000], 300.0);
+        assert!((found.iter().sum::<f32>() - 300.0).abs() < 1e-3, "{found:?}");
+        assert!(found.iter().all(|length| *length >= 4.0), "{found:?}");
+        assert!(found[0] > found[3] && found[3] > found[1]);
+        assert_eq!(lengths(&[], 300.0), Vec::<f32>::new());
+        assert!(lengths(&[5, 5, 5], 6.0).iter().all(|length| (length - 2.0).abs() < 1e-6));
+    }
 }

@@ -80,6 +80,18 @@ impl Table<'_> {
         pressed
     }
 
+    /// The head of a table whose order is given.
+    pub fn titles_ui(&self, ui: &mut Ui) {
+        let palette = Palette::of(ui);
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
+        for (column, cell) in self.cells(rect) {
+            let font = theme::quiet_strong().resolve(ui.style());
+            let (at, anchor) = anchor(column, cell);
+            ui.painter_at(cell).text(at, anchor, column.title, font, palette.quiet);
+        }
+        ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, palette.hairline));
+    }
+
     /// A row; `cell` draws each column's contents. The row as a whole can be pressed.
     pub fn row_ui(
         &self,

@@ -5,6 +5,8 @@
 pub mod engine;
 pub mod scene;
 
+pub mod bench;
+
 use egui_kittest::Harness;
 use glasshouse::app::{App, Preferences, Start};
 use glasshouse::link::Link;

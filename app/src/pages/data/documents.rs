@@ -1,15 +1,16 @@
 //! The list of documents, with search.
 
-use super::overview::counted;
-use super::{DataPage, PAGE};
+use super::flow::counted;
+use super::{DataPage, Listed, PAGE};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, lit_text, places};
-use crate::theme;
-use crate::widgets::{card, quiet_text};
+use crate::theme::{self, Palette};
+use crate::widgets::{card, quiet_text, segmented};
 use egui::accesskit::Role;
-use egui::{Align2, FontId, Key, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2};
-use egui_material_icons::icons;
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2};
+use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::DocumentSummary;
 
 /// Height of a row, in points.
@@ -17,74 +18,88 @@ const ROW: f32 = 48.0;
 
 impl DataPage {
     pub(super) fn documents_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
-        let state = context.state;
         card(ui, |ui| {
             let top = ui.cursor().top();
-            let field = TextEdit::singleline(&mut self.search)
-                .hint_text("Search the text")
-                .desired_width(f32::INFINITY)
-                .id_salt("search documents");
-            if ui.add(field).accessible_name("Search the text").changed() {
-                self.offset = 0;
-                self.place = 0;
-                self.move_to_place = true;
+            let listed = self.lists_ui(ui, context);
+            let taken = ui.cursor().top() - top;
+            match listed {
+                Listed::Text => self.text_list_ui(ui, context, height - taken),
+                Listed::Sample => self.sample_list_ui(ui, context, height - taken),
+                Listed::Dropped => self.dropped_list_ui(ui, context, height - taken),
             }
-            let documents = &state.documents;
-            let line = match &documents.overview {
-                None => "Listing documents…".to_owned(),
-                Some(_) if documents.search.is_empty() => counted(documents.found as u64),
-                Some(overview) => {
-                    format!(
-                        "{} of {} hold it",
-                        format::whole(documents.found as u64),
-                        counted(overview.documents)
-                    )
-                }
-            };
-            caption(ui, line);
-            let left = (height - (ui.cursor().top() - top) - 32.0 - 36.0).max(120.0);
-            let mut chosen = None;
-            ScrollArea::vertical()
-                .id_salt("documents")
-                .auto_shrink(false)
-                .min_scrolled_height(left)
-                .max_height(left)
-                .show(ui, |ui| {
-                    ui.spacing_mut().item_spacing.y = 2.0;
-                    if documents.overview.is_some() && documents.page.is_empty() {
-                        quiet_text(ui, "Nothing found.");
-                    }
-                    for document in &documents.page {
-                        if row_ui(ui, context, document, self.open == Some(document.number)) {
-                            chosen = Some(document.number);
-                        }
-                    }
-                });
-            if let Some(number) = chosen {
-                self.read(number, context);
-            }
-            self.turning_ui(ui, context);
         });
     }
 
-    fn turning_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
-        let found = context.state.documents.found;
-        ui.horizontal(|ui| {
-            if icon_button(ui, self.offset > 0, icons::ICON_CHEVRON_LEFT, "Earlier documents") {
-                self.offset = self.offset.saturating_sub(PAGE);
+    /// What can be listed, where there is more than one thing.
+    fn lists_ui(&mut self, ui: &mut Ui, context: &Context<'_>) -> Listed {
+        let mut listed = self.listed(context);
+        let state = context.state;
+        if state.cleaning.recipe.is_none() || !self.own(context) {
+            return listed;
+        }
+        let mut choices = Vec::new();
+        let overview = state.documents.overview.as_ref();
+        if !overview.is_some_and(|overview| overview.needs_cleaning) {
+            choices.push((Listed::Text, if state.cleaning.report.is_some() { "Kept" } else { "All" }));
+        }
+        if state.cleaning.report.is_some() {
+            choices.push((Listed::Dropped, "Dropped"));
+        }
+        choices.push((Listed::Sample, "Sample"));
+        if choices.len() > 1 && segmented(ui, &mut listed, &choices) {
+            self.list = Some(listed);
+            self.looked = None;
+        }
+        listed
+    }
+
+    fn text_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+        let state = context.state;
+        let top = ui.cursor().top();
+        let field = TextEdit::singleline(&mut self.search)
+            .hint_text("Search the text")
+            .desired_width(f32::INFINITY)
+            .id_salt("search documents");
+        if ui.add(field).accessible_name("Search the text").changed() {
+            self.offset = 0;
+            self.place = 0;
+            self.move_to_place = true;
+        }
+        let documents = &state.documents;
+        let line = match &documents.overview {
+            None => "Listing documents…".to_owned(),
+            Some(_) if documents.search.is_empty() => counted(documents.found as u64),
+            Some(overview) => {
+                format!(
+                    "{} of {} hold it",
+                    format::whole(documents.found as u64),
+                    counted(overview.documents)
+                )
             }
-            let more = self.offset + PAGE < found;
-            if icon_button(ui, more, icons::ICON_CHEVRON_RIGHT, "Later documents") {
-                self.offset += PAGE;
-            }
-            let first = if found == 0 { 0 } else { self.offset + 1 };
-            let text = format!(
-                "{}–{}",
-                format::whole(first as u64),
-                format::whole((self.offset + PAGE).min(found) as u64)
-            );
-            caption(ui, text);
-        });
+        };
+        caption(ui, line);
+        let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
+        let mut chosen = None;
+        ScrollArea::vertical()
+            .id_salt("documents")
+            .auto_shrink(false)
+            .min_scrolled_height(left)
+            .max_height(left)
+            .show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                if documents.overview.is_some() && documents.page.is_empty() {
+                    quiet_text(ui, "Nothing found.");
+                }
+                for document in &documents.page {
+                    if row_ui(ui, context, document, self.open == Some(document.number)) {
+                        chosen = Some(document.number);
+                    }
+                }
+            });
+        if let Some(number) = chosen {
+            self.read(number, context);
+        }
+        turning_ui(ui, &mut self.offset, state.documents.found);
     }
 
     /// Opens the document before or after the open one, on the next page where it must be.
@@ -107,75 +122,104 @@ impl DataPage {
     }
 }
 
+/// Buttons that turn the pages of a list.
+pub(super) fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
+    ui.horizontal(|ui| {
+        if icon_button(ui, *offset > 0, icons::ICON_CHEVRON_LEFT, "Earlier documents") {
+            *offset = offset.saturating_sub(PAGE);
+        }
+        if icon_button(ui, *offset + PAGE < found, icons::ICON_CHEVRON_RIGHT, "Later documents") {
+            *offset += PAGE;
+        }
+        let first = if found == 0 { 0 } else { *offset + 1 };
+        let last = (*offset + PAGE).min(found);
+        caption(ui, format!("{}–{}", format::whole(first as u64), format::whole(last as u64)));
+    });
+}
+
 /// A document: its beginning, then where it comes from. Whether it was chosen.
 fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: bool) -> bool {
     let palette = context.palette;
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
-    response.widget_info(|| {
-        WidgetInfo::selected(
-            Role::ListBoxOption,
-            true,
-            open,
-            format!("Document {}: {}", document.number + 1, document.preview),
-        )
-    });
-    if ui.is_rect_visible(rect) {
-        let fill = match (open, response.hovered() || response.has_focus()) {
-            (true, _) => palette.chosen(),
-            (false, true) => palette.raised,
-            (false, false) => palette.panel,
-        };
-        ui.painter().rect_filled(rect, theme::CONTROL_CORNER, fill);
-        if response.has_focus() {
-            ui.painter().rect_stroke(
-                rect,
-                theme::CONTROL_CORNER,
-                (1.5, palette.accent),
-                egui::StrokeKind::Inside,
-            );
+    let search = &context.state.documents.search;
+    let preview = around(&document.preview, search);
+    let found = places(&preview, search);
+    let row = Row {
+        name: format!("Document {}: {}", document.number + 1, document.preview),
+        first: lit_text(&preview, &found, None, 13.0, palette),
+        below: format!("{} · {} characters", document.file, format::whole(document.characters)),
+        mark: document.validation.then(|| (None, "held out".to_owned(), palette.series[1])),
+        hover: format!("Document {} · {}", format::whole(document.number + 1), document.file),
+    };
+    row.ui(ui, palette, open)
+}
+
+/// A row of two lines.
+pub(super) struct Row {
+    /// What assistive technology reads.
+    pub(super) name: String,
+    /// The first line.
+    pub(super) first: LayoutJob,
+    /// The second line.
+    pub(super) below: String,
+    /// At its right end: an icon, words, and their colour.
+    pub(super) mark: Option<(Option<MaterialIcon>, String, Color32)>,
+    /// What the pointer on it tells.
+    pub(super) hover: String,
+}
+
+impl Row {
+    /// Draws it. Whether it was chosen.
+    pub(super) fn ui(self, ui: &mut Ui, palette: &Palette, open: bool) -> bool {
+        let Self { name, mut first, below, mark, hover } = self;
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+        response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, open, &name));
+        if ui.is_rect_visible(rect) {
+            let fill = match (open, response.hovered() || response.has_focus()) {
+                (true, _) => palette.chosen(),
+                (false, true) => palette.raised,
+                (false, false) => palette.panel,
+            };
+            ui.painter().rect_filled(rect, theme::CONTROL_CORNER, fill);
+            if response.has_focus() {
+                let ring = (1.5, palette.accent);
+                ui.painter().rect_stroke(rect, theme::CONTROL_CORNER, ring, egui::StrokeKind::Inside);
+            }
+            let inner = rect.shrink2(vec2(8.0, 6.0));
+            let painter = ui.painter_at(inner);
+            first.wrap = TextWrapping::truncate_at_width(inner.width());
+            let galley = painter.layout_job(first);
+            painter.galley(inner.min, galley, palette.text);
+            let font = FontId::proportional(11.0);
+            let mut right = inner.right();
+            if let Some((icon, words, colour)) = mark {
+                let job = LayoutJob {
+                    wrap: TextWrapping::truncate_at_width(inner.width() * 0.6),
+                    ..LayoutJob::simple_singleline(words, font.clone(), colour)
+                };
+                let galley = painter.layout_job(job);
+                let place = inner.right_bottom() - galley.size();
+                right = place.x - 8.0;
+                painter.galley(place, galley, colour);
+                if let Some(icon) = icon {
+                    let mark = FontId::new(13.0, icon.font_family());
+                    let at = egui::pos2(place.x - 3.0, inner.bottom());
+                    right = painter.text(at, Align2::RIGHT_BOTTOM, icon.codepoint, mark, colour).left() - 8.0;
+                }
+            }
+            let job = LayoutJob {
+                wrap: TextWrapping::truncate_at_width((right - inner.left()).max(20.0)),
+                ..LayoutJob::simple_singleline(below, font, palette.quiet)
+            };
+            let galley = painter.layout_job(job);
+            painter.galley(inner.left_bottom() - vec2(0.0, galley.size().y), galley, palette.quiet);
         }
-        let inner = rect.shrink2(vec2(8.0, 6.0));
-        let preview = around(&document.preview, &context.state.documents.search);
-        let found = places(&preview, &context.state.documents.search);
-        let mut job = lit_text(&preview, &found, None, 13.0, palette);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(inner.width());
-        let galley = ui.painter().layout_job(job);
-        ui.painter_at(inner).galley(inner.min, galley, palette.text);
-        let text = format!("{} · {} characters", document.file, format::whole(document.characters));
-        let below = ui.painter_at(inner);
-        let font = FontId::proportional(11.0);
-        let mut right = inner.right();
-        if document.validation {
-            let mark = below.text(
-                inner.right_bottom(),
-                Align2::RIGHT_BOTTOM,
-                "held out",
-                font.clone(),
-                palette.series[1],
-            );
-            right = mark.left() - 8.0;
+        if response.has_focus()
+            && ui.input(|input| input.key_pressed(Key::ArrowDown) || input.key_pressed(Key::ArrowUp))
+        {
+            response.scroll_to_me(None);
         }
-        let job = egui::text::LayoutJob {
-            wrap: egui::text::TextWrapping::truncate_at_width((right - inner.left()).max(20.0)),
-            ..egui::text::LayoutJob::simple_singleline(text, font, palette.quiet)
-        };
-        let galley = below.layout_job(job);
-        below.galley(inner.left_bottom() - vec2(0.0, galley.size().y), galley, palette.quiet);
+        response.on_hover_text(hover).clicked()
     }
-    if response.has_focus()
-        && ui.input(|input| input.key_pressed(Key::ArrowDown) || input.key_pressed(Key::ArrowUp))
-    {
-        response.scroll_to_me(None);
-    }
-    response
-        .on_hover_ui(|ui| {
-            ui.label(RichText::new(format!(
-                "Document {} · {}",
-                format::whole(document.number + 1),
-                document.file
-            )));
-        })
-        .clicked()
 }
 
 /// A preview from a few words before what was searched for, so that it is seen in a narrow row.

@@ -1,55 +1,31 @@
-//! What the text is made of: files, the split, lengths of documents, frequent characters; and the bar of its flow.
+//! What the text is made of: files, the split, lengths of documents, frequent characters.
 
+use super::flow::counted;
 use super::{DataPage, Paste, UNDO_SECONDS};
 use crate::app::Capture;
 use crate::format;
 use crate::link::{FOLDERS, Wish, file_name};
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
-use crate::widgets::{self, Part, card, plain, primary, quiet_text};
+use crate::widgets::{self, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, DocumentsOverview};
 
-/// `1 document`, `1,200 documents`.
-pub(super) fn counted(documents: u64) -> String {
-    if documents == 1 { "1 document".to_owned() } else { format!("{} documents", format::whole(documents)) }
-}
-
-/// The bar of all bytes, parted into those of training and of validation.
-pub(super) fn flow_ui(ui: &mut Ui, context: &Context<'_>) {
-    card(ui, |ui| {
-        let empty = DocumentsOverview::default();
-        let overview = context.state.documents.overview.as_ref().unwrap_or(&empty);
-        ui.horizontal_wrapped(|ui| {
-            head(ui, &format!("{} of text", format::bytes(overview.bytes)));
-            let detail = format!(
-                "{} · {} characters, {} different ones",
-                counted(overview.documents),
-                format::count(overview.characters),
-                format::whole(overview.distinct_characters as u64)
-            );
-            quiet_text(ui, detail);
-        });
-        let part = |name: &str, (documents, bytes): (u64, u64)| Part {
-            name: format!("{name}, {}", counted(documents)),
-            bytes,
-        };
-        let parts = [part("training", overview.train), part("validation", overview.validation)];
-        widgets::memory_bar(ui, &parts, None);
-    });
-}
-
 impl DataPage {
     /// Files, split and histograms.
     pub(super) fn overview_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        self.files_and_split_ui(ui, context);
-        histograms_ui(ui, context);
-    }
-
-    pub(super) fn files_and_split_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.files_ui(ui, context);
-        self.split_ui(ui, context);
+        let overview = context.state.documents.overview.as_ref();
+        let cleaned = overview.is_some_and(|overview| overview.cleaned);
+        if overview.is_some_and(|overview| overview.needs_cleaning) {
+            return;
+        }
+        // What is cleaned was divided by the recipe.
+        if !cleaned {
+            self.split_ui(ui, context);
+        }
+        histograms_ui(ui, context);
     }
 
     fn files_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -75,7 +51,7 @@ impl DataPage {
             ui.horizontal_wrapped(|ui| {
                 let embedded = state.documents.overview.as_ref().is_none_or(|overview| overview.embedded);
                 let pick = if embedded { primary(ui, icons::ICON_UPLOAD_FILE, "Add files") } else { plain(ui, icons::ICON_UPLOAD_FILE, "Add files") };
-                if pick.on_hover_text("Plain text (.txt, .md), or one document a line (.jsonl). Files can also be dropped here.").clicked() {
+                if pick.on_hover_text("Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, packed or not. Files can also be dropped here.").clicked() {
                     context.asks.wish = Some(Wish::AddDocuments);
                 }
                 if FOLDERS && plain(ui, icons::ICON_FOLDER_OPEN, "Add a folder").clicked() {
@@ -135,7 +111,7 @@ impl DataPage {
 }
 
 /// How long the documents are, and which characters they are made of.
-pub(super) fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
+fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let palette = context.palette;
     let Some(overview) = &context.state.documents.overview else { return };
     let bars = lengths(overview, palette.series[0]);

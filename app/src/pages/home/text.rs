@@ -5,7 +5,7 @@ pub(super) const WHAT: &str = "Glasshouse grows small language models from scrat
     that was trained on it.";
 
 pub(super) const DROP: &str =
-    "Drop .txt, .md or .jsonl files anywhere on this page. A .glasshouse file opens as the project it was.";
+    "Drop texts, web pages, tables or PDF anywhere on this page. A .glasshouse file opens as the project it was.";
 
 pub(super) const STARTING: &str = "Starting the engine";
 

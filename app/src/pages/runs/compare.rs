@@ -104,7 +104,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         ScrollArea::horizontal().id_salt("differences").show(ui, |ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
-                table.head_ui(ui, None);
+                table.titles_ui(ui);
                 for (path, values) in &rows {
                     table.row_ui(ui, path, false, |ui, place| {
                         let text = match place {

@@ -128,7 +128,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         }
         let table = Table { columns: &COLUMNS, row: 34.0 };
         ui.spacing_mut().item_spacing.y = 1.0;
-        table.head_ui(ui, None);
+        table.titles_ui(ui);
         for checkpoint in checkpoints.iter().rev() {
             let mut restored = false;
             table.row_ui(ui, &checkpoint.file, false, |ui, place| match place {

@@ -98,7 +98,7 @@ fn entries_ui(ui: &mut Ui, page: &[VocabularyEntry]) {
         columns.push(column("Made of", text, Align::Left));
     }
     let table = Table { columns: &columns, row: 24.0 };
-    table.head_ui(ui, None);
+    table.titles_ui(ui);
     ScrollArea::vertical()
         .id_salt("entries")
         .min_scrolled_height(320.0)

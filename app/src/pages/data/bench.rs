@@ -1,0 +1,188 @@
+//! The right side of the page: the files, the recipe as cards that are switched and set, and what the last cleaning came to.
+
+mod cards;
+mod copies;
+mod mixture;
+mod own;
+mod personal;
+mod tables;
+
+use super::{DataPage, flow::counted};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head, icon_button, line_ui};
+use crate::theme::{self, Palette, space};
+use crate::widgets::{card, progress_bar, quiet_text, tab, working};
+use egui::{ComboBox, RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::Command;
+use glasshouse_protocol::cleaning::RecipeSummary;
+use mixture::Mixing;
+
+/// Published recipes: name, what people read, and for whom it is.
+const RECIPES: [(&str, &str, &str); 4] = [
+    (
+        "light",
+        "Light",
+        "Drops only what no one wants: next to nothing, placeholders, noise, copies. Right for files that you chose yourself.",
+    ),
+    (
+        "fineweb",
+        "FineWeb",
+        "The filters behind 15 trillion tokens of the web (Penedo et al. 2024). Strict: made for pages that were crawled.",
+    ),
+    (
+        "gopher",
+        "Gopher",
+        "The filters of MassiveText (Rae et al. 2021): drops what does not look like prose and what repeats itself.",
+    ),
+    (
+        "c4",
+        "C4",
+        "The filters of the Colossal Clean Crawled Corpus (Raffel et al. 2020): keeps whole sentences, drops menus and notices.",
+    ),
+];
+
+/// What stands at the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Files, and what the text is made of.
+    Files,
+    /// The recipe.
+    Recipe,
+    /// What the last cleaning came to.
+    Report,
+}
+
+/// What a person is changing.
+#[derive(Debug, Default)]
+pub(super) struct Bench {
+    /// What stands at the right, where the person chose.
+    side: Option<Side>,
+    /// A number that is being set: stage, name, value.
+    setting: Option<(String, String, f64)>,
+    mixing: Mixing,
+    /// The recipe's text while it is written.
+    text: Option<String>,
+}
+
+impl Bench {
+    /// Sends what has rested.
+    pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        self.mixing.ask(ui, context);
+    }
+}
+
+impl DataPage {
+    pub(super) fn side_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let cleaning = &context.state.cleaning;
+        let (recipe, report) = (cleaning.recipe.is_some(), cleaning.report.is_some());
+        let first = if recipe && self.own(context) { Side::Recipe } else { Side::Files };
+        let side = self.bench.side.filter(|side| *side != Side::Report || report).unwrap_or(first);
+        let choices =
+            [(Side::Files, "Files", true), (Side::Recipe, "Recipe", true), (Side::Report, "Report", report)];
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = space::TIGHT;
+            for (choice, name, there) in choices {
+                if there && tab(ui, side == choice, name).clicked() {
+                    self.bench.side = Some(choice);
+                }
+            }
+        });
+        match side {
+            Side::Files => self.overview_ui(ui, context),
+            Side::Recipe => self.recipe_ui(ui, context),
+            Side::Report => tables::report_ui(ui, context),
+        }
+    }
+
+    fn recipe_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let state = context.state;
+        let Some(recipe) = &state.cleaning.recipe else {
+            working(ui, "Reading the recipe…", None, None);
+            return;
+        };
+        chooser_ui(ui, context, recipe);
+        let mut groups: Vec<&str> = Vec::new();
+        for card in &recipe.cards {
+            if !groups.contains(&card.group.as_str()) {
+                groups.push(&card.group);
+            }
+        }
+        for group in groups {
+            group_head_ui(ui, group);
+            for card in recipe.cards.iter().filter(|card| card.group == group) {
+                self.stage_ui(ui, context, card);
+            }
+            match group {
+                "Personal data" => personal::classes_ui(ui, context, recipe),
+                "Duplicates" => copies::copies_ui(ui, context),
+                _ => {}
+            }
+        }
+        self.bench.mixing.ui(ui, context, recipe);
+        self.own_ui(ui, context, recipe);
+    }
+}
+
+/// The heading of a group of cards.
+fn group_head_ui(ui: &mut Ui, group: &str) {
+    let palette = Palette::of(ui);
+    ui.add_space(space::TIGHT);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        let (mark, _) = ui.allocate_exact_size(egui::Vec2::splat(8.0), egui::Sense::hover());
+        ui.painter().rect_filled(mark, 2.0, super::stages::colour_of_heading(palette, group));
+        ui.label(RichText::new(group).text_style(theme::strong()).color(palette.quiet));
+    });
+}
+
+/// Which recipe it is, how much of a sample it keeps, and the way back.
+fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
+    let cleaning = &context.state.cleaning;
+    card(ui, |ui| {
+        let undo = line_ui(
+            ui,
+            |ui| {
+                let back = !cleaning.before.is_empty();
+                icon_button(ui, back, icons::ICON_UNDO, "Take the last change of the recipe back")
+            },
+            |ui| {
+                head(ui, "Recipe");
+            },
+        );
+        let known = RECIPES.iter().find(|(name, ..)| *name == recipe.name);
+        let shown = known.map_or(recipe.name.as_str(), |(_, title, _)| title);
+        let mut chosen = None;
+        let list =
+            ComboBox::from_id_salt("recipe").selected_text(shown).width(ui.available_width()).truncate();
+        let list = list.show_ui(ui, |ui| {
+            for (name, title, sentence) in RECIPES {
+                if ui.selectable_label(name == recipe.name, title).on_hover_text(sentence).clicked() {
+                    chosen = Some(name);
+                }
+            }
+            if known.is_none() {
+                ui.selectable_label(true, &recipe.name).on_hover_text("A recipe of your own");
+            }
+        });
+        list.response.accessible_name("Recipe");
+        let sentence =
+            known.map_or("A recipe of your own: its text stands below.", |(.., sentence)| sentence);
+        caption(ui, sentence);
+        if let Some(sample) = &cleaning.judgement {
+            let share = sample.kept as f32 / sample.documents.max(1) as f32;
+            progress_bar(ui, share, ui.available_width());
+            let documents = counted(sample.documents as u64);
+            caption(ui, format!("keeps {} of {documents} in a sample", format::whole(sample.kept as u64)));
+        } else if context.state.is_waiting(|command| matches!(command, Command::JudgeSample { .. })) {
+            quiet_text(ui, "Judging a sample…");
+        }
+        if let Some(name) = chosen {
+            context.outbox.send(Command::ChooseRecipe { name: name.to_owned() });
+        }
+        if let (true, Some(toml)) = (undo, cleaning.before.last()) {
+            context.outbox.send(Command::SetRecipe { toml: toml.clone() });
+        }
+    });
+}

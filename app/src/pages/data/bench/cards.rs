@@ -1,0 +1,249 @@
+//! A stage of the recipe as a card: its switch, what it does to a sample and did in the last cleaning, and folded away what it is
+//! for, where its thresholds come from, and their values.
+
+use crate::format;
+use crate::pages::Context;
+use crate::pages::data::DataPage;
+use crate::pages::data::stages::{colour_of_heading, deeds};
+use crate::pages::parts::{caption, line_ui};
+use crate::theme::{self, CARD_CORNER, Palette, space};
+use crate::widgets::{is_open, prose, switch};
+use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo, pos2};
+use egui_material_icons::icons;
+use glasshouse_protocol::Command;
+use glasshouse_protocol::cleaning::report::Victim;
+use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold};
+
+/// Documents that a stage dropped, shown with it.
+const VICTIMS: usize = 3;
+
+/// A small card of the bench.
+pub(super) fn small_card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let frame = Frame::new().fill(Palette::of(ui).panel).corner_radius(CARD_CORNER);
+    frame
+        .inner_margin(Margin::symmetric(12, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = space::TIGHT;
+            contents(ui)
+        })
+        .inner
+}
+
+impl DataPage {
+    pub(super) fn stage_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard) {
+        let state = context.state;
+        ui.push_id(&card.name, |ui| {
+            small_card(ui, |ui| {
+                let fold = format!("stage:{}", card.name);
+                let open = is_open(context.preferences, &fold, false);
+                let pressed = line_ui(
+                    ui,
+                    |ui| switch(ui, card.on, &format!("{} works", card.title)).clicked(),
+                    |ui| {
+                        if title_ui(ui, &card.title, card.on, open) {
+                            context.preferences.folds.insert(fold, !open);
+                        }
+                    },
+                );
+                if pressed {
+                    let (stage, on) = (card.name.clone(), !card.on);
+                    context.outbox.send(Command::SwitchStage { stage, on });
+                }
+                if let (Some(sample), Some(judgement)) =
+                    (state.cleaning.sample(&card.name), &state.cleaning.judgement)
+                {
+                    sample_ui(ui, card, sample, judgement.documents);
+                }
+                if let Some(stage) = state.cleaning.stage(&card.name) {
+                    caption(ui, format!("Last cleaning: {}", deeds(stage)));
+                }
+                if open {
+                    self.details_ui(ui, context, card);
+                }
+            });
+        });
+    }
+
+    /// What a stage is for, where its numbers come from, the numbers, and some of its victims.
+    fn details_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard) {
+        ui.add_space(space::TIGHT);
+        prose(ui, &card.sentence);
+        if !card.paper.is_empty() {
+            caption(ui, &card.paper);
+        }
+        for threshold in &card.thresholds {
+            self.threshold_ui(ui, context, card, threshold);
+        }
+        let victims = context.state.cleaning.stage(&card.name).map_or(&[][..], |stage| &stage.victims);
+        if !victims.is_empty() {
+            ui.add_space(space::TIGHT);
+            ui.label(RichText::new("Dropped, for example").text_style(theme::quiet_strong()));
+        }
+        for victim in victims.iter().take(VICTIMS) {
+            if victim_ui(ui, victim) {
+                self.look_at_victim(&card.name, victim);
+            }
+        }
+    }
+
+    fn look_at_victim(&mut self, stage: &str, victim: &Victim) {
+        self.looked = Some(crate::pages::data::Looked {
+            id: victim.id.clone(),
+            source: victim.source.clone(),
+            dropped: Some((stage.to_owned(), victim.reason.clone())),
+        });
+    }
+
+    /// A number of a stage, and what it means. It is sent when it is let go of.
+    fn threshold_ui(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut Context<'_>,
+        card: &StageCard,
+        threshold: &Threshold,
+    ) {
+        let setting = &mut self.bench.setting;
+        let is_this =
+            |(stage, name, _): &&mut (String, String, f64)| *stage == card.name && *name == threshold.name;
+        let mut value = setting.as_mut().filter(is_this).map_or(threshold.value, |(.., value)| *value);
+        let response = line_ui(
+            ui,
+            |ui| {
+                let drag = DragValue::new(&mut value)
+                    .speed((threshold.value.abs() / 80.0).max(0.002))
+                    .max_decimals(if threshold.value.abs() < 10.0 { 3 } else { 0 })
+                    .update_while_editing(false);
+                ui.add(drag).accessible_name(format!("{}: {}", card.title, threshold.name))
+            },
+            |ui| {
+                let name = threshold.name.replace('_', " ");
+                ui.add(Label::new(name).truncate()).on_hover_text(&threshold.meaning);
+            },
+        );
+        if !threshold.meaning.is_empty() {
+            caption(ui, &threshold.meaning);
+        }
+        if response.changed() {
+            *setting = Some((card.name.clone(), threshold.name.clone(), value));
+        }
+        let held = response.dragged() && !response.drag_stopped();
+        if !held && setting.as_mut().filter(is_this).is_some() {
+            *setting = None;
+            let (stage, threshold) = (card.name.clone(), threshold.name.clone());
+            context.outbox.send(Command::SetThreshold { stage, threshold, value });
+        }
+    }
+}
+
+/// A card's title, which folds it open and shut. Whether it was pressed.
+fn title_ui(ui: &mut Ui, title: &str, on: bool, open: bool) -> bool {
+    let palette = Palette::of(ui);
+    let size = Vec2::new(ui.available_width(), ui.spacing().interact_size.y);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let colour = match on {
+        _ if response.hovered() => palette.accent,
+        true => palette.text,
+        false => palette.quiet,
+    };
+    let icon = if open { icons::ICON_EXPAND_MORE } else { icons::ICON_CHEVRON_RIGHT };
+    let painter = ui.painter_at(rect);
+    let font = egui::FontId::new(18.0, icon.font_family());
+    let centre = pos2(rect.left() + 6.0, rect.center().y);
+    painter.text(centre, egui::Align2::CENTER_CENTER, icon.codepoint, font, colour);
+    let job = egui::text::LayoutJob {
+        wrap: egui::text::TextWrapping::truncate_at_width(rect.width() - 18.0),
+        ..egui::text::LayoutJob::simple_singleline(
+            title.to_owned(),
+            theme::strong().resolve(ui.style()),
+            colour,
+        )
+    };
+    let galley = painter.layout_job(job);
+    painter.galley(pos2(rect.left() + 18.0, rect.center().y - galley.size().y / 2.0), galley, colour);
+    if response.has_focus() {
+        let ring = egui::Stroke::new(1.5, palette.accent);
+        painter.rect_stroke(rect, f32::from(theme::CONTROL_CORNER), ring, egui::StrokeKind::Inside);
+    }
+    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, true, open, title));
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+}
+
+/// What a stage does to the sample: how many documents it drops in its turn, and how many it would drop alone.
+fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usize) {
+    let palette = Palette::of(ui);
+    let alone = sample.alone.max(sample.dropped);
+    let silent = alone == 0 && sample.edited == 0;
+    if silent && matches!(card.group.as_str(), "Duplicates" | "Evaluation") {
+        if card.on {
+            caption(ui, "compares all documents: a cleaning counts it");
+        }
+        return;
+    }
+    let words = sample_words(card.on, sample, documents);
+    if alone > 0 {
+        let colour = colour_of_heading(palette, &card.group);
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
+        let whole = documents.max(1) as f32;
+        let part = |count: usize| {
+            let length = rect.width() * count as f32 / whole;
+            Rect::from_min_size(rect.min, Vec2::new(length.max(2.0), rect.height()))
+        };
+        ui.painter().rect_filled(rect, 2.0, palette.raised);
+        ui.painter().rect_filled(part(alone), 2.0, theme::mix(palette.raised, colour, 0.45));
+        if sample.dropped > 0 {
+            ui.painter().rect_filled(part(sample.dropped), 2.0, colour);
+        }
+        response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, &words));
+    }
+    caption(ui, words);
+}
+
+/// The same in words.
+fn sample_words(on: bool, sample: &SampleStage, documents: usize) -> String {
+    let of = format::whole(documents as u64);
+    let mut words = Vec::new();
+    match (on, sample.dropped, sample.alone) {
+        (true, 0, 0) => {}
+        (true, dropped, alone) if alone > dropped => {
+            words.push(format!("drops {dropped} of {of} in its turn, {alone} alone"));
+        }
+        (true, dropped, _) => words.push(format!("drops {dropped} of {of}")),
+        (false, _, 0) => return format!("off · would drop none of {of}"),
+        (false, _, alone) => return format!("off · would drop {alone} of {of}"),
+    }
+    if sample.edited > 0 {
+        words.push(format!("changes {}", sample.edited));
+    }
+    if words.is_empty() { format!("drops none of {of}") } else { words.join(" · ") }
+}
+
+/// A document that a stage dropped. Whether it is to be looked at.
+fn victim_ui(ui: &mut Ui, victim: &Victim) -> bool {
+    let palette = Palette::of(ui);
+    let excerpt: String = victim.excerpt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = RichText::new(&excerpt).text_style(theme::caption());
+    let name = format!("Look at {}, {}", victim.id, victim.reason);
+    let response = ui.add(Label::new(text).truncate().sense(Sense::click()));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    let reason = RichText::new(&victim.reason).text_style(theme::caption()).color(palette.quiet);
+    ui.add(Label::new(reason).truncate());
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(name).clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_says_what_it_does_in_its_turn_and_alone() {
+        let sample = |dropped, alone, edited| SampleStage { name: String::new(), dropped, alone, edited };
+        assert_eq!(sample_words(true, &sample(0, 0, 0), 1000), "drops none of 1,000");
+        assert_eq!(sample_words(true, &sample(3, 5, 0), 100), "drops 3 of 100 in its turn, 5 alone");
+        assert_eq!(sample_words(true, &sample(3, 3, 0), 100), "drops 3 of 100");
+        assert_eq!(sample_words(true, &sample(0, 0, 7), 100), "changes 7");
+        assert_eq!(sample_words(true, &sample(2, 2, 7), 100), "drops 2 of 100 · changes 7");
+        assert_eq!(sample_words(false, &sample(0, 4, 0), 100), "off · would drop 4 of 100");
+        assert_eq!(sample_words(false, &sample(0, 0, 0), 100), "off · would drop none of 100");
+    }
+}

@@ -1,0 +1,237 @@
+//! The mixture: how much of each source a model reads, by weights and one temperature, and what comes of that.
+
+use super::cards::small_card;
+use super::group_head_ui;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Debounce, caption, line_ui};
+use crate::theme::Palette;
+use crate::widgets::slider;
+use egui::{Label, Rect, Sense, Slider, Ui, Vec2};
+use glasshouse_protocol::Command;
+use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::cleaning::table::Unit;
+use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Heaviest weight that the slider gives.
+const HEAVIEST: f64 = 4.0;
+/// Highest temperature that the slider gives: sources of very different lengths are read nearly alike.
+const HOTTEST: f64 = 5.0;
+
+/// A mixture that is being changed.
+#[derive(Debug, Default)]
+pub(super) struct Mixing {
+    /// Weights and temperature as the person has them.
+    mixture: Option<Mixture>,
+    sending: Debounce<Mixture>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Mixture {
+    weights: BTreeMap<String, f64>,
+    temperature: f64,
+}
+
+impl Mixture {
+    fn of(recipe: &RecipeSummary) -> Self {
+        Self { weights: recipe.weights.clone(), temperature: recipe.temperature.max(1.0) }
+    }
+
+    fn weight(&self, source: &str) -> f64 {
+        self.weights.get(source).copied().unwrap_or(1.0)
+    }
+}
+
+/// A source, and how much of it was kept where that is known.
+#[derive(Clone, Debug, PartialEq)]
+struct Source {
+    name: String,
+    size: Option<f64>,
+}
+
+impl Mixing {
+    /// Sends a mixture that has rested.
+    pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        let Some(mixture) = &self.mixture else { return };
+        let now = context.state.cleaning.recipe.as_ref().map(Mixture::of);
+        let waits = || context.state.is_waiting(|command| matches!(command, Command::SetMixture { .. }));
+        if now.as_ref() == Some(mixture) {
+            self.mixture = None;
+        } else if self.sending.due(ui, mixture) {
+            let Mixture { weights, temperature } = mixture.clone();
+            context.outbox.send(Command::SetMixture { weights, temperature });
+        } else if self.sending.is_sent(mixture) && !waits() {
+            // It was refused, and the message says why.
+            self.mixture = None;
+            self.sending.forget();
+        }
+    }
+
+    /// Sliders of every source and of the temperature. Nothing where there is one source.
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
+        let cleaning = &context.state.cleaning;
+        let sources = sources(cleaning.report.as_deref(), cleaning.judgement.as_ref(), recipe);
+        if sources.len() < 2 {
+            return;
+        }
+        let before = self.mixture.clone().unwrap_or_else(|| Mixture::of(recipe));
+        let mut mixture = before.clone();
+        group_head_ui(ui, "Mixture");
+        small_card(ui, |ui| {
+            caption(
+                ui,
+                "How much of each source a model reads. A source that is read more than once an epoch is learnt by heart sooner.",
+            );
+            ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(80.0);
+            let shares = shares(&sources, &mixture);
+            let whole: f64 = sources.iter().filter_map(|source| source.size).sum();
+            for (place, source) in sources.iter().enumerate() {
+                let share = shares.as_ref().and_then(|shares| shares.get(place)).copied();
+                let mut weight = mixture.weight(&source.name);
+                line_ui(
+                    ui,
+                    |ui| {
+                        if let (Some(share), Some(size)) = (share, source.size) {
+                            let epochs = share / (size / whole).max(f64::MIN_POSITIVE);
+                            let words = format!("{} · {epochs:.1} ×", format::percent(share));
+                            caption(ui, words).on_hover_text(
+                                "Its share of what is read, and how often it is read while the run reads as much as the whole corpus holds.",
+                            );
+                        }
+                    },
+                    |ui| {
+                        ui.add(Label::new(&source.name).truncate()).on_hover_text(&source.name);
+                    },
+                );
+                if let Some(share) = share {
+                    share_ui(ui, share as f32);
+                }
+                let control = Slider::new(&mut weight, 0.0..=HEAVIEST).step_by(0.1).fixed_decimals(1);
+                if slider(ui, control).accessible_name(format!("Weight of {}", source.name)).changed() {
+                    mixture.weights.insert(source.name.clone(), weight);
+                }
+            }
+            line_ui(
+                ui,
+                |_| (),
+                |ui| {
+                    ui.label("Temperature").on_hover_text(
+                    "1 reads sources by their length; higher reads small ones more often, until all are read alike.",
+                );
+                },
+            );
+            let control = Slider::new(&mut mixture.temperature, 1.0..=HOTTEST).step_by(0.1).fixed_decimals(1);
+            slider(ui, control).accessible_name("Temperature of the mixture");
+        });
+        if mixture != before {
+            self.mixture = Some(mixture);
+        }
+    }
+}
+
+fn share_ui(ui: &mut Ui, share: f32) {
+    let palette = Palette::of(ui);
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
+    ui.painter().rect_filled(rect, 2.0, palette.raised);
+    let length = (rect.width() * share.clamp(0.0, 1.0)).max(2.0);
+    ui.painter().rect_filled(
+        Rect::from_min_size(rect.min, Vec2::new(length, rect.height())),
+        2.0,
+        palette.series[2],
+    );
+}
+
+/// The sources of the last cleaning and how much of each was kept, else those of the sample; and those that the recipe weighs.
+fn sources(report: Option<&Report>, sample: Option<&SampleJudgement>, recipe: &RecipeSummary) -> Vec<Source> {
+    let kept = report.map(kept_by_source).unwrap_or_default();
+    if !kept.is_empty() {
+        return kept;
+    }
+    let seen = sample.into_iter().flat_map(|sample| sample.judged.iter().map(|judged| &judged.source));
+    let names: BTreeSet<&String> = seen.chain(recipe.weights.keys()).collect();
+    names.into_iter().map(|name| Source { name: name.clone(), size: None }).collect()
+}
+
+/// What was kept of each source, by the last column of the table that counts it: in words or bytes where it has such, else in
+/// documents.
+fn kept_by_source(report: &Report) -> Vec<Source> {
+    let Some(table) = report.table("source") else { return Vec::new() };
+    let counts = |wanted: Unit| {
+        table
+            .columns
+            .iter()
+            .rposition(|column| column.unit == wanted && column.title.to_lowercase().contains("kept"))
+    };
+    let Some(column) = counts(Unit::Bytes).or_else(|| counts(Unit::Count)) else { return Vec::new() };
+    let source = |row: &Vec<glasshouse_protocol::cleaning::table::Cell>| {
+        let size = row.get(column)?.number().filter(|size| *size > 0.0)?;
+        match row.first()? {
+            glasshouse_protocol::cleaning::table::Cell::Text(name) => {
+                Some(Source { name: name.clone(), size: Some(size) })
+            }
+            _ => None,
+        }
+    };
+    table.rows.iter().filter_map(source).collect()
+}
+
+/// The share of each source: its weight times its size, the temperature's root of it. `None` where a size is not known.
+fn shares(sources: &[Source], mixture: &Mixture) -> Option<Vec<f64>> {
+    let drawn: Vec<f64> = sources
+        .iter()
+        .map(|source| {
+            Some(mixture.weight(&source.name) * source.size?.powf(1.0 / mixture.temperature.max(1.0)))
+        })
+        .collect::<Option<_>>()?;
+    let sum: f64 = drawn.iter().sum();
+    (sum > 0.0).then(|| drawn.into_iter().map(|part| part / sum).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::cleaning::table::{Cell, Column, Table};
+
+    fn source(name: &str, size: f64) -> Source {
+        Source { name: name.to_owned(), size: Some(size) }
+    }
+
+    #[test]
+    fn a_temperature_brings_shares_together_and_a_weight_moves_them_apart() {
+        let sources = [source("books", 100.0), source("web", 900.0)];
+        let mut mixture = Mixture { temperature: 1.0, ..Mixture::default() };
+        assert_eq!(shares(&sources, &mixture), Some(vec![0.1, 0.9]));
+        mixture.temperature = 2.0;
+        assert_eq!(shares(&sources, &mixture), Some(vec![0.25, 0.75]));
+        mixture.weights.insert("books".to_owned(), 3.0);
+        assert_eq!(shares(&sources, &mixture), Some(vec![0.5, 0.5]));
+        mixture.weights = [("books".to_owned(), 0.0), ("web".to_owned(), 0.0)].into();
+        assert_eq!(shares(&sources, &mixture), None, "nothing is left to read");
+        let unknown = [Source { name: "books".to_owned(), size: None }];
+        assert_eq!(shares(&unknown, &mixture), None);
+    }
+
+    #[test]
+    fn sources_are_those_that_were_kept_else_those_of_the_sample() {
+        let mut report = Report::default();
+        let recipe =
+            RecipeSummary { weights: [("books".to_owned(), 2.0)].into(), ..RecipeSummary::default() };
+        assert_eq!(sources(Some(&report), None, &recipe), [Source { name: "books".to_owned(), size: None }]);
+        report.tables.push(Table {
+            key: "source".to_owned(),
+            columns: vec![
+                Column::new("Source", Unit::Text),
+                Column::new("Documents raw", Unit::Count),
+                Column::new("Documents kept", Unit::Count),
+                Column::new("Share kept", Unit::Share),
+            ],
+            rows: vec![
+                vec!["web".into(), 90_u64.into(), 40_u64.into(), 0.4.into()],
+                vec!["forum".into(), 9_u64.into(), 0_u64.into(), Cell::Nothing],
+            ],
+            ..Table::default()
+        });
+        assert_eq!(sources(Some(&report), None, &recipe), [source("web", 40.0)]);
+    }
+}

@@ -1,0 +1,53 @@
+//! The recipe as its text: to be read, written by hand, copied and kept as a file.
+
+use super::cards::small_card;
+use crate::link::file_name;
+use crate::pages::Context;
+use crate::pages::data::DataPage;
+use crate::pages::parts::caption;
+use crate::widgets::{fold, plain, primary};
+use egui::{ScrollArea, TextEdit, TextStyle, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::Command;
+use glasshouse_protocol::cleaning::RecipeSummary;
+
+impl DataPage {
+    pub(super) fn own_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
+        let Context { outbox, asks, preferences, .. } = context;
+        let text = &mut self.bench.text;
+        small_card(ui, |ui| {
+            fold(ui, preferences, "bench:own", ("A recipe of your own", "TOML"), false, |ui, _| {
+                caption(
+                    ui,
+                    "The whole recipe as text. The same recipe on the same files gives the same result anywhere.",
+                );
+                let mut written = text.clone().unwrap_or_else(|| recipe.toml.clone());
+                ScrollArea::vertical().id_salt("recipe text").max_height(260.0).show(ui, |ui| {
+                    let field = TextEdit::multiline(&mut written)
+                        .font(TextStyle::Monospace)
+                        .desired_width(f32::INFINITY)
+                        .desired_rows(10);
+                    if ui.add(field).accessible_name("Recipe as text").changed() {
+                        *text = Some(written.clone());
+                    }
+                });
+                ui.horizontal_wrapped(|ui| {
+                    let changed = written != recipe.toml;
+                    if ui.add_enabled_ui(changed, |ui| primary(ui, None, "Use this recipe").clicked()).inner {
+                        outbox.send(Command::SetRecipe { toml: written.clone() });
+                    }
+                    if plain(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
+                        ui.ctx().copy_text(written.clone());
+                        asks.tell("Copied");
+                    }
+                    if plain(ui, icons::ICON_SAVE, "Save").clicked() {
+                        asks.save = Some((file_name(&recipe.name, "toml"), written.clone().into_bytes()));
+                    }
+                });
+                if text.as_ref() == Some(&recipe.toml) {
+                    *text = None;
+                }
+            });
+        });
+    }
+}

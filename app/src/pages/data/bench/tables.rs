@@ -1,0 +1,220 @@
+//! What the last cleaning came to beside its stages: what the corpus is made of, and what could not be read.
+
+use super::cards::small_card;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head, icon_button, line_ui};
+use crate::theme;
+use crate::widgets::{Align, Column, Table, card, csv, fold, quiet_text};
+use egui::{Label, RichText, ScrollArea, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::cleaning::report::{Report, Troubles};
+use glasshouse_protocol::cleaning::table::{Cell, Table as Counted, Unit};
+
+/// Rows of a table that are shown; all of them can be copied.
+const ROWS: usize = 12;
+/// Places that could not be read that are shown.
+const TROUBLES: usize = 30;
+/// Width of a column of numbers, in points.
+const NUMBERS: f32 = 56.0;
+
+pub(super) fn report_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let state = context.state;
+    let Some(report) = &state.cleaning.report else { return };
+    summary_ui(ui, report);
+    troubles_ui(ui, context, &report.troubles);
+    for table in &report.tables {
+        ui.push_id(&table.key, |ui| table_ui(ui, context, table));
+    }
+}
+
+fn summary_ui(ui: &mut Ui, report: &Report) {
+    card(ui, |ui| {
+        head(ui, &format!("Recipe {}", report.recipe.name));
+        let row = |ui: &mut Ui, name: &str, raw: String, kept: String| {
+            egui::Sides::new().height(20.0).show(
+                ui,
+                |ui| quiet_text(ui, name),
+                |ui| {
+                    ui.label(format!("{raw} → {kept}"));
+                },
+            );
+        };
+        let (raw, kept) = (report.raw, report.kept);
+        row(ui, "Documents", format::whole(raw.documents), format::whole(kept.documents));
+        row(ui, "Words", format::count(raw.words), format::count(kept.words));
+        row(ui, "Text", format::bytes(raw.bytes), format::bytes(kept.bytes));
+        let bytes = report.inputs.iter().map(|input| input.bytes).sum();
+        let files = format::whole(report.inputs.len() as u64);
+        caption(ui, format!("from {files} files, {}", format::bytes(bytes)));
+    });
+}
+
+fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
+    if troubles.count == 0 {
+        return;
+    }
+    let palette = context.palette;
+    small_card(ui, |ui| {
+        let title = "What could not be read";
+        let note = format::whole(troubles.count);
+        fold(ui, context.preferences, "bench:troubles", (title, &note), false, |ui, _| {
+            for trouble in troubles.listed.iter().take(TROUBLES) {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = 6.0;
+                    ui.label(icons::ICON_WARNING.rich_text().size(14.0).color(palette.warning));
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.y = 1.0;
+                        let place = RichText::new(&trouble.place).text_style(theme::quiet_strong());
+                        ui.add(Label::new(place).truncate()).on_hover_text(&trouble.place);
+                        caption(ui, &trouble.reason);
+                    });
+                });
+            }
+            let more = troubles.count.saturating_sub(TROUBLES as u64);
+            if more > 0 {
+                caption(ui, format!("and {} more, listed in the report", format::whole(more)));
+            }
+        });
+    });
+}
+
+fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &Counted) {
+    let palette = context.palette;
+    card(ui, |ui| {
+        let copy = line_ui(
+            ui,
+            |ui| icon_button(ui, true, icons::ICON_CONTENT_COPY, &format!("Copy as CSV: {}", table.title)),
+            |ui| {
+                head(ui, &table.title);
+            },
+        );
+        if copy {
+            ui.ctx().copy_text(as_csv(table));
+            context.asks.tell("Copied as CSV");
+        }
+        if !table.note.is_empty() {
+            caption(ui, &table.note);
+        }
+        let places = shown(table);
+        let numbers = places.len().saturating_sub(1) as f32;
+        let first = (ui.available_width() - numbers * (NUMBERS + 14.0) - 16.0).max(72.0);
+        let columns: Vec<Column<'_>> = places
+            .iter()
+            .enumerate()
+            .filter_map(|(place, column)| {
+                let column = table.columns.get(*column)?;
+                let number = column.unit != Unit::Text;
+                Some(Column {
+                    title: short(&column.title),
+                    width: if place == 0 { first } else { NUMBERS },
+                    align: if number { Align::Right } else { Align::Left },
+                })
+            })
+            .collect();
+        let drawn = Table { columns: &columns, row: 24.0 };
+        ScrollArea::horizontal().id_salt(&table.key).show(ui, |ui| {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                drawn.titles_ui(ui);
+                for (number, row) in table.rows.iter().take(ROWS).enumerate() {
+                    let name = format!("{} {}", table.title, number + 1);
+                    let row_response = drawn.row_ui(ui, &name, false, |ui, place| {
+                        let column = places.get(place).copied().unwrap_or_default();
+                        let unit = table.columns.get(column).map_or(Unit::Text, |column| column.unit);
+                        let cell = row.get(column).unwrap_or(&Cell::Nothing);
+                        let colour = if place == 0 { palette.text } else { palette.quiet };
+                        ui.add(Label::new(RichText::new(written(cell, unit)).color(colour)).truncate());
+                    });
+                    row_response.on_hover_text(whole_row(table, row));
+                }
+            });
+        });
+        let more = table.rows.len().saturating_sub(ROWS);
+        if more > 0 {
+            caption(ui, format!("and {} more rows", format::whole(more as u64)));
+        }
+    });
+}
+
+/// The columns that find room: the first, and of the others the shares where there are two or more, else the first two.
+fn shown(table: &Counted) -> Vec<usize> {
+    let others = || table.columns.iter().enumerate().skip(1);
+    let shares: Vec<usize> =
+        others().filter(|(_, column)| column.unit == Unit::Share).map(|(place, _)| place).collect();
+    let chosen = if shares.len() >= 2 { shares } else { others().map(|(place, _)| place).collect() };
+    std::iter::once(0).chain(chosen.into_iter().take(2)).collect()
+}
+
+/// A column's title without the word that its whole table is about.
+fn short(title: &str) -> &str {
+    title.strip_prefix("Documents ").or_else(|| title.strip_prefix("Share ")).unwrap_or(title)
+}
+
+/// A cell in the unit of its column.
+fn written(cell: &Cell, unit: Unit) -> String {
+    match (cell, unit) {
+        (Cell::Nothing, _) => format::NOTHING.to_owned(),
+        (Cell::Text(text), _) => text.clone(),
+        (Cell::Whole(value), Unit::Count) => format::count(*value),
+        (Cell::Whole(value), Unit::Bytes) => format::bytes(*value),
+        (Cell::Whole(value), _) => format::whole(*value),
+        (Cell::Real(value), Unit::Share) => format::percent(*value),
+        (Cell::Real(value), _) => format::quantity(*value),
+    }
+}
+
+/// Every cell of a row, exactly.
+fn whole_row(table: &Counted, row: &[Cell]) -> String {
+    let cells = table.columns.iter().zip(row).map(|(column, cell)| {
+        let value = match cell {
+            Cell::Whole(value) => format::whole(*value),
+            cell => written(cell, column.unit),
+        };
+        format!("{}: {value}", column.title)
+    });
+    cells.collect::<Vec<_>>().join("\n")
+}
+
+fn as_csv(table: &Counted) -> String {
+    let head: Vec<&str> = table.columns.iter().map(|column| column.title.as_str()).collect();
+    let exact = |cell: &Cell| match cell {
+        Cell::Whole(value) => value.to_string(),
+        Cell::Real(value) => value.to_string(),
+        Cell::Text(text) => text.clone(),
+        Cell::Nothing => String::new(),
+    };
+    csv(&head, table.rows.iter().map(|row| row.iter().map(exact).collect::<Vec<String>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::cleaning::table::Column;
+
+    fn table() -> Counted {
+        Counted {
+            columns: vec![
+                Column::new("Language", Unit::Text),
+                Column::new("Documents raw", Unit::Count),
+                Column::new("Documents kept", Unit::Count),
+                Column::new("Share raw", Unit::Share),
+                Column::new("Share kept", Unit::Share),
+            ],
+            rows: vec![vec!["eng".into(), 20_263_u64.into(), 14_906_u64.into(), 0.944.into(), Cell::Nothing]],
+            ..Counted::default()
+        }
+    }
+
+    #[test]
+    fn a_narrow_table_shows_shares_and_a_row_tells_all_of_it() {
+        let mut table = table();
+        assert_eq!(shown(&table), [0, 3, 4]);
+        let row =
+            "Language: eng\nDocuments raw: 20,263\nDocuments kept: 14,906\nShare raw: 94.4 %\nShare kept: –";
+        assert_eq!(whole_row(&table, &table.rows[0]), row);
+        assert_eq!(as_csv(&table).lines().nth(1), Some("eng,20263,14906,0.944,"));
+        table.columns.truncate(3);
+        assert_eq!(shown(&table), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,225 @@
+//! The pane in which a document is held against what the recipe makes of it: what was taken away is struck through, and every
+//! stage says in the margin what it thinks of the document.
+
+use super::{DataPage, Listed};
+use crate::pages::Context;
+use crate::pages::parts::{caption, column, head, icon_button, line_ui};
+use crate::theme::{self, Palette, space};
+use crate::widgets::{card, icon_button as button, quiet_text};
+use egui::{Frame, Label, Margin, RichText, ScrollArea, Ui};
+use egui_material_icons::{MaterialIcon, icons};
+use glasshouse_protocol::cleaning::{TextFate, Verdict};
+
+/// Widest line: about 72 characters of the reading size.
+const WIDEST: f32 = 72.0 * 7.4;
+/// Width of the margin in which the stages speak, where there is room for one.
+const MARGIN: f32 = 176.0;
+
+/// A document that is looked at by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Looked {
+    /// Its id.
+    pub(super) id: String,
+    /// Its source.
+    pub(super) source: String,
+    /// The stage that dropped it and why, where a cleaning did.
+    pub(super) dropped: Option<(String, String)>,
+}
+
+impl DataPage {
+    /// The stage that drops the document that is looked at, and why: as the sample has it now, else as the cleaning had it.
+    fn fate(&self, context: &Context<'_>) -> Option<(String, String)> {
+        let looked = self.looked.as_ref()?;
+        let sample = context.state.cleaning.judgement.as_ref();
+        let judged = sample.and_then(|sample| sample.judged.iter().find(|judged| judged.id == looked.id));
+        match judged {
+            Some(judged) if self.listed(context) == Listed::Sample => judged.dropped.clone(),
+            _ => looked.dropped.clone(),
+        }
+    }
+
+    pub(super) fn comparison_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+        let Some(looked) = self.looked.clone() else { return };
+        let cleaning = &context.state.cleaning;
+        let compared = cleaning.compared.as_ref().filter(|compared| compared.id == looked.id);
+        let fate = self.fate(context);
+        card(ui, |ui| {
+            ui.set_min_height(height - 32.0);
+            let top = ui.cursor().top();
+            self.looked_head_ui(ui, context, &looked);
+            if let Some((stage, reason)) = &fate {
+                dropped_ui(ui, context.state.cleaning.title(stage), reason);
+            }
+            let Some(compared) = compared else {
+                quiet_text(ui, "Comparing…");
+                return;
+            };
+            self.passages.take(cleaning.comparisons, &compared.changes);
+            let verdicts = Verdicts::of(&compared.verdicts, fate.as_ref().map(|(stage, _)| stage.as_str()));
+            let wide = ui.available_width() >= MARGIN + 360.0;
+            if !wide {
+                verdicts.lines_ui(ui, context, true);
+            }
+            let left = (height - 32.0 - (ui.cursor().top() - top)).max(160.0);
+            let texts = ui.available_width() - if wide { MARGIN + space::LARGE } else { 0.0 };
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::LARGE;
+                column(ui, texts, |ui| {
+                    let salt = ("compared", &looked.id, self.passages.open);
+                    let area = ScrollArea::vertical().id_salt(salt).auto_shrink(false);
+                    area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
+                        ui.set_max_width(ui.available_width().min(WIDEST));
+                        if compared.changes.iter().all(|change| change.fate == TextFate::Same) {
+                            caption(ui, "The recipe leaves this text as it is.");
+                        }
+                        let mut job = self.passages.job(&compared.changes, context.palette, 15.0);
+                        job.wrap.max_width = ui.available_width();
+                        ui.add(Label::new(job).selectable(true));
+                        self.passages_ui(ui);
+                        if compared.cut {
+                            caption(
+                                ui,
+                                "The document goes on; the first 200 kB are compared. All of it is cleaned.",
+                            );
+                        }
+                    });
+                });
+                if wide {
+                    column(ui, MARGIN, |ui| {
+                        let area =
+                            ScrollArea::vertical().id_salt(("verdicts", &looked.id)).auto_shrink(false);
+                        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
+                            verdicts.lines_ui(ui, context, false);
+                        });
+                    });
+                }
+            });
+        });
+    }
+
+    fn looked_head_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, looked: &Looked) {
+        let pressed = line_ui(
+            ui,
+            |ui| {
+                let close = button(ui, icons::ICON_CLOSE, "Close the comparison").clicked();
+                let next = icon_button(ui, true, icons::ICON_CHEVRON_RIGHT, "Next document");
+                let previous = icon_button(ui, true, icons::ICON_CHEVRON_LEFT, "Previous document");
+                (close, (next || previous).then_some(next))
+            },
+            |ui| {
+                let name = RichText::new(&looked.id).text_style(theme::strong());
+                ui.add(Label::new(name).truncate()).on_hover_text(&looked.id);
+            },
+        );
+        caption(ui, &looked.source);
+        let (close, turned) = pressed;
+        if let Some(forward) = turned {
+            self.turn_looked(forward, context);
+        }
+        if close {
+            self.looked = None;
+        }
+    }
+
+    fn passages_ui(&mut self, ui: &mut Ui) {
+        let count = self.passages.count();
+        if count < 2 {
+            return;
+        }
+        ui.horizontal(|ui| {
+            let open = self.passages.open;
+            if icon_button(ui, open > 0, icons::ICON_CHEVRON_LEFT, "Earlier part of the document") {
+                self.passages.open -= 1;
+            }
+            if icon_button(ui, open + 1 < count, icons::ICON_CHEVRON_RIGHT, "Later part of the document") {
+                self.passages.open += 1;
+            }
+            caption(ui, format!("part {} of {count}", open + 1));
+        });
+    }
+}
+
+/// Why a document goes, in the colour of failures with an icon and words.
+fn dropped_ui(ui: &mut Ui, title: &str, reason: &str) {
+    let palette = Palette::of(ui);
+    Frame::new()
+        .fill(theme::mix(palette.panel, palette.failure, 0.10))
+        .corner_radius(theme::CONTROL_CORNER)
+        .inner_margin(Margin::symmetric(10, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal_top(|ui| {
+                ui.label(icons::ICON_BLOCK.rich_text().size(17.0).color(palette.failure));
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    head(ui, &format!("Dropped by {title}"));
+                    ui.add(Label::new(reason).wrap());
+                });
+            });
+        });
+}
+
+/// What the stages say of a document, by what they say.
+struct Verdicts<'a> {
+    drops: Vec<&'a Verdict>,
+    edits: Vec<&'a Verdict>,
+    keeps: Vec<&'a Verdict>,
+    /// Stages that are off and would drop it.
+    would: Vec<&'a Verdict>,
+}
+
+impl<'a> Verdicts<'a> {
+    /// `told` is the stage that is named above already.
+    fn of(verdicts: &'a [Verdict], told: Option<&str>) -> Self {
+        let all = |is: fn(&Verdict) -> bool| verdicts.iter().filter(move |verdict| is(verdict));
+        Self {
+            drops: all(|verdict| verdict.on && verdict.verdict == "drops")
+                .filter(|verdict| Some(verdict.stage.as_str()) != told)
+                .collect(),
+            edits: all(|verdict| verdict.on && verdict.verdict == "edits").collect(),
+            keeps: all(|verdict| verdict.on && verdict.verdict == "keeps").collect(),
+            would: all(|verdict| !verdict.on && verdict.verdict == "drops").collect(),
+        }
+    }
+
+    /// A line for each; stages that keep it share one where `joined`.
+    fn lines_ui(&self, ui: &mut Ui, context: &Context<'_>, joined: bool) {
+        let palette = context.palette;
+        let title = |verdict: &Verdict| context.state.cleaning.title(&verdict.stage).to_owned();
+        ui.spacing_mut().item_spacing.y = space::TIGHT;
+        for verdict in &self.drops {
+            let text = format!("{} would drop it too: {}", title(verdict), verdict.reason);
+            line(ui, icons::ICON_BLOCK, palette.failure, &text);
+        }
+        for verdict in &self.edits {
+            line(ui, icons::ICON_EDIT, palette.accent, &format!("{} changes it", title(verdict)));
+        }
+        for verdict in &self.would {
+            let text = format!("{}, which is off, would drop it: {}", title(verdict), verdict.reason);
+            line(ui, icons::ICON_BLOCK, palette.quiet, &text);
+        }
+        if joined && !self.keeps.is_empty() {
+            let names: Vec<String> = self.keeps.iter().map(|verdict| title(verdict)).collect();
+            line(ui, icons::ICON_CHECK, palette.quiet, &format!("Kept by {}", names.join(", ")));
+        } else {
+            for verdict in &self.keeps {
+                line(ui, icons::ICON_CHECK, palette.quiet, &format!("{} keeps it", title(verdict)));
+            }
+        }
+        if joined {
+            ui.add_space(space::TIGHT);
+        }
+    }
+}
+
+/// A small line with a mark; the words of marks that stand back do so too.
+fn line(ui: &mut Ui, icon: MaterialIcon, colour: egui::Color32, text: &str) {
+    let palette = Palette::of(ui);
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(icon.rich_text().size(13.0).color(colour));
+        let words = if colour == palette.quiet { palette.quiet } else { palette.text };
+        let text = RichText::new(text).text_style(theme::caption()).color(words);
+        ui.add(Label::new(text).wrap());
+    });
+}

@@ -1,0 +1,281 @@
+//! The head of the page: where the bytes went from raw to kept, and the cleaning itself, before, while and after it works.
+
+use super::stages::{colour, deeds, taken};
+use super::{DataPage, UNDO_SECONDS};
+use crate::format;
+use crate::link::{HERE, Wish};
+use crate::pages::Context;
+use crate::pages::parts::{caption, head};
+use crate::state::Progress;
+use crate::theme::{self, Palette, space};
+use crate::widgets::{self, Failed, Part, Stretch, card, hint_line, plain, primary, quiet_text};
+use egui::{RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::{Command, DocumentsOverview};
+
+/// `1 document`, `1,200 documents`.
+pub(super) fn counted(documents: u64) -> String {
+    if documents == 1 { "1 document".to_owned() } else { format!("{} documents", format::whole(documents)) }
+}
+
+/// What a person pressed at the head of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressed {
+    Clean,
+    Stop,
+    Save,
+    Forget,
+    Keep,
+}
+
+impl DataPage {
+    /// The bar of all bytes, with the number that matters and what can be done.
+    pub(super) fn flow_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let state = context.state;
+        let cleaning = &state.cleaning;
+        if let Some(error) = cleaning.failed.as_ref().filter(|error| self.dismissed.as_ref() != Some(*error))
+        {
+            match widgets::failed(ui, error, Some("Clean again")) {
+                Failed::Acted => self.clean(context),
+                Failed::Dismissed => self.dismissed = Some(error.clone()),
+                Failed::Waits => {}
+            }
+        }
+        let pressed = card(ui, |ui| match (&cleaning.progress, &cleaning.report) {
+            (Some(progress), _) => working_ui(ui, progress, cleaning.stopping),
+            (None, Some(report)) => self.cleaned_ui(ui, context, report),
+            (None, None) => raw_ui(ui, context),
+        });
+        match pressed {
+            None => {}
+            Some(Pressed::Clean) => self.clean(context),
+            Some(Pressed::Stop) => {
+                context.outbox.send(Command::StopCleaning);
+            }
+            Some(Pressed::Save) => {
+                let name = state.projects.open.as_ref().map(|open| open.summary.name.clone());
+                context.asks.wish = Some(Wish::ExportReport { name: name.unwrap_or_default() });
+            }
+            Some(Pressed::Forget) => {
+                self.forgetting = Some(ui.input(|input| input.time) + UNDO_SECONDS);
+            }
+            Some(Pressed::Keep) => self.forgetting = None,
+        }
+    }
+
+    /// Cleans the documents. What waits to be removed goes first.
+    pub(super) fn clean(&mut self, context: &mut Context<'_>) {
+        (self.forgetting, self.dismissed) = (None, None);
+        self.remove_now(context.outbox);
+        context.outbox.send(Command::Clean);
+    }
+
+    fn cleaned_ui(&self, ui: &mut Ui, context: &Context<'_>, report: &Report) -> Option<Pressed> {
+        let recipe = context.state.cleaning.recipe.as_ref();
+        let stale = recipe.is_some_and(|recipe| recipe.toml != report.recipe.toml);
+        let share = report.kept.bytes as f64 / report.raw.bytes.max(1) as f64;
+        let lines = [
+            format!("{} kept of {}", format::bytes(report.kept.bytes), format::bytes(report.raw.bytes)),
+            format!(
+                "{} of {} · recipe {}",
+                format::whole(report.kept.documents),
+                counted(report.raw.documents),
+                report.recipe.name
+            ),
+        ];
+        let exact =
+            format!("{} of {} bytes", format::whole(report.kept.bytes), format::whole(report.raw.bytes));
+        let mut pressed = top_ui(ui, &format::percent(share), &exact, &lines, |ui| {
+            let again = match stale {
+                true => primary(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
+                false => plain(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
+            };
+            let mut pressed = again.clicked().then_some(Pressed::Clean);
+            if plain(ui, icons::ICON_SAVE, "Save report")
+                .on_hover_text("One page that stands alone and prints well")
+                .clicked()
+            {
+                pressed = Some(Pressed::Save);
+            }
+            if self.forgetting.is_none()
+                && widgets::quiet(ui, icons::ICON_UNDO, "Use raw text")
+                    .on_hover_text("Undo the cleaning: tokenizer and runs read the raw documents again")
+                    .clicked()
+            {
+                pressed = Some(Pressed::Forget);
+            }
+            pressed
+        });
+        if self.forgetting.is_some() {
+            ui.horizontal_wrapped(|ui| {
+                quiet_text(
+                    ui,
+                    "What the cleaning kept is removed in a few seconds; the raw text is used again.",
+                );
+                if plain(ui, icons::ICON_UNDO, "Keep the cleaned text").clicked() {
+                    pressed = Some(Pressed::Keep);
+                }
+            });
+        }
+        if stale {
+            hint_line(ui, "The recipe was changed since. Clean again to use it.");
+        }
+        ui.add_space(space::TIGHT);
+        widgets::flow_bar(ui, "Bytes from raw to kept", &stretches(report, context));
+        promise_ui(ui);
+        pressed
+    }
+}
+
+/// What each stage took, and what is left at the end.
+fn stretches(report: &Report, context: &Context<'_>) -> Vec<Stretch> {
+    let palette = context.palette;
+    let mut all: Vec<Stretch> = report
+        .stages
+        .iter()
+        .filter(|stage| taken(stage) > 0)
+        .map(|stage| Stretch {
+            name: stage.about.title.clone(),
+            bytes: taken(stage),
+            colour: colour(palette, stage.about.group),
+            hover: format!("{}: {}", stage.about.title, deeds(stage)),
+        })
+        .collect();
+    // Neighbours of one part of the bench are told apart by their shade.
+    let mut shade = false;
+    for place in 1..all.len() {
+        let (before, now) = all.split_at_mut(place);
+        if let (Some(before), Some(now)) = (before.last(), now.first_mut()) {
+            shade = before.colour == now.colour && !shade;
+            if shade {
+                now.colour = theme::mix(palette.panel, now.colour, 0.65);
+            }
+        }
+    }
+    all.push(Stretch {
+        name: "Kept".to_owned(),
+        bytes: report.kept.bytes,
+        colour: palette.accent,
+        hover: format!("Kept: {}, {}", counted(report.kept.documents), format::bytes(report.kept.bytes)),
+    });
+    all
+}
+
+/// A number that matters, lines that say of what, and buttons at the right or, where it is narrow, below.
+fn top_ui<R>(
+    ui: &mut Ui,
+    number: &str,
+    exact: &str,
+    lines: &[String; 2],
+    buttons: impl FnOnce(&mut Ui) -> R,
+) -> R {
+    let words = |ui: &mut Ui| {
+        if !number.is_empty() {
+            ui.label(RichText::new(number).text_style(theme::number())).on_hover_text(exact);
+            ui.add_space(space::TIGHT);
+        }
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            head(ui, &lines[0]);
+            quiet_text(ui, &lines[1]);
+        });
+    };
+    if ui.available_width() < 700.0 {
+        ui.horizontal(words);
+        return ui.horizontal_wrapped(buttons).inner;
+    }
+    let sides = egui::Sides::new().height(44.0).spacing(space::MEDIUM).shrink_left();
+    sides.show(ui, words, buttons).1
+}
+
+/// How far a cleaning is.
+fn working_ui(ui: &mut Ui, progress: &Progress, stopping: bool) -> Option<Pressed> {
+    let share = progress.share();
+    let number = share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
+    let phase = match progress.phase.as_str() {
+        _ if stopping => "Stopping",
+        "reading" => "Reading documents and judging each",
+        "comparing" => "Comparing documents that are nearly alike",
+        "judging" => "Holding texts against those that were kept",
+        "writing" => "Writing what is kept",
+        _ => "Looking at the files",
+    };
+    let lines = [
+        format!("{phase}…"),
+        format!("{} read · {} kept so far", counted(progress.documents), format::whole(progress.kept)),
+    ];
+    let exact = format!("{} of {}", format::whole(progress.done), format::whole(progress.total));
+    let stop = top_ui(ui, &number, &exact, &lines, |ui| {
+        ui.add_enabled_ui(!stopping, |ui| plain(ui, icons::ICON_STOP, "Stop").clicked()).inner
+    });
+    widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
+    promise_ui(ui);
+    stop.then_some(Pressed::Stop)
+}
+
+/// The documents as they are, before any cleaning.
+fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
+    let empty = DocumentsOverview::default();
+    let state = context.state;
+    let overview = state.documents.overview.as_ref().unwrap_or(&empty);
+    let own = !overview.embedded && !overview.files.is_empty();
+    let lines = if overview.needs_cleaning {
+        let bytes = overview.files.iter().map(|(_, bytes)| bytes).sum();
+        let files = overview.files.len();
+        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        [
+            format!("{files}, {}", format::bytes(bytes)),
+            "Web pages, PDF and tables are cleaned before a model can learn from them.".to_owned(),
+        ]
+    } else {
+        [
+            format!("{} of text", format::bytes(overview.bytes)),
+            format!(
+                "{} · {} characters, {} different ones",
+                counted(overview.documents),
+                format::count(overview.characters),
+                format::whole(overview.distinct_characters as u64)
+            ),
+        ]
+    };
+    let ready = own && state.cleaning.recipe.is_some();
+    let clean = top_ui(ui, "", "", &lines, |ui| {
+        ready
+            && primary(ui, icons::ICON_CLEANING_SERVICES, "Clean")
+                .on_hover_text("Works on all documents by the recipe. The raw files stay as they are.")
+                .clicked()
+    });
+    if !overview.needs_cleaning {
+        let part = |name: &str, (documents, bytes): (u64, u64)| Part {
+            name: format!("{name}, {}", counted(documents)),
+            bytes,
+        };
+        let parts = [part("training", overview.train), part("validation", overview.validation)];
+        widgets::memory_bar(ui, &parts, None);
+    }
+    if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
+        let text = format!(
+            "Of {} in a sample, the recipe {} keeps {}.",
+            counted(sample.documents as u64),
+            recipe.name,
+            format::whole(sample.kept as u64)
+        );
+        caption(ui, text);
+    }
+    if own {
+        promise_ui(ui);
+    }
+    clean.then_some(Pressed::Clean)
+}
+
+/// Where the work is done.
+fn promise_ui(ui: &mut Ui) {
+    let quiet = Palette::of(ui).quiet;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        ui.spacing_mut().interact_size.y = 16.0;
+        ui.label(icons::ICON_LOCK.rich_text().size(13.0).color(quiet));
+        caption(ui, format!("Nothing leaves {HERE}."));
+    });
+}

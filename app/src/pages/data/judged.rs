@@ -1,0 +1,174 @@
+//! The lists beside that of the text: what the last cleaning dropped, and a sample with what the recipe would do to it now.
+
+use super::comparison::Looked;
+use super::documents::{Row, turning_ui};
+use super::flow::counted;
+use super::{DataPage, Listed};
+use crate::pages::Context;
+use crate::pages::parts::{caption, lit_text};
+use crate::widgets::quiet_text;
+use egui::{ComboBox, ScrollArea, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
+
+impl DataPage {
+    /// What the last cleaning dropped, by the stage that did.
+    pub(super) fn dropped_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+        let cleaning = &context.state.cleaning;
+        let top = ui.cursor().top();
+        self.stage_filter_ui(ui, context);
+        let page = cleaning.dropped.page_of(self.dropped_by.as_deref(), self.dropped_offset);
+        caption(
+            ui,
+            match page {
+                None => "Listing documents…".to_owned(),
+                Some(_) => format!("{} dropped", counted(cleaning.dropped.found as u64)),
+            },
+        );
+        let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
+        let mut chosen = None;
+        let area = ScrollArea::vertical().id_salt("dropped").auto_shrink(false);
+        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            let page = page.unwrap_or_default();
+            if page.is_empty() && cleaning.dropped.page.is_some() {
+                quiet_text(ui, "Nothing was dropped here.");
+            }
+            for dropped in page {
+                let open = self.looked.as_ref().is_some_and(|looked| looked.id == dropped.id);
+                if self.dropped_row(context, dropped).ui(ui, context.palette, open) {
+                    chosen = Some(looked_dropped(dropped));
+                }
+            }
+        });
+        if chosen.is_some() {
+            self.looked = chosen;
+        }
+        let found = cleaning.dropped.found;
+        turning_ui(ui, &mut self.dropped_offset, found);
+    }
+
+    fn stage_filter_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
+        let cleaning = &context.state.cleaning;
+        let Some(report) = &cleaning.report else { return };
+        let before = self.dropped_by.clone();
+        let all = format!("All stages ({})", report.dropped());
+        let shown = before.as_deref().map_or(all.as_str(), |stage| cleaning.title(stage)).to_owned();
+        let width = ui.available_width();
+        let list = ComboBox::from_id_salt("dropped by").selected_text(shown).width(width).truncate();
+        let list = list.show_ui(ui, |ui| {
+            ui.selectable_value(&mut self.dropped_by, None, &all);
+            for stage in report.stages.iter().filter(|stage| stage.removed.documents > 0) {
+                let text = format!("{} ({})", cleaning.title(&stage.about.name), stage.removed.documents);
+                ui.selectable_value(&mut self.dropped_by, Some(stage.about.name.clone()), text);
+            }
+        });
+        list.response.accessible_name("Stage that dropped documents");
+        if self.dropped_by != before {
+            self.dropped_offset = 0;
+        }
+    }
+
+    fn dropped_row(&self, context: &Context<'_>, dropped: &DroppedDocument) -> Row {
+        let palette = context.palette;
+        let title = context.state.cleaning.title(&dropped.rule);
+        let below = if self.dropped_by.is_some() { &dropped.reason } else { &dropped.source };
+        Row {
+            name: format!("Dropped {}, by {title}: {}", dropped.id, dropped.reason),
+            first: lit_text(&in_one_line(&dropped.excerpt), &[], None, 13.0, palette),
+            below: below.clone(),
+            mark: self
+                .dropped_by
+                .is_none()
+                .then(|| (Some(icons::ICON_BLOCK), title.to_owned(), palette.failure)),
+            hover: format!("{}\n{title}: {}", dropped.id, dropped.reason),
+        }
+    }
+
+    /// A sample of the raw documents, with what the recipe does to each of them now.
+    pub(super) fn sample_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+        let cleaning = &context.state.cleaning;
+        let top = ui.cursor().top();
+        let Some(sample) = &cleaning.judgement else {
+            quiet_text(ui, "Judging a sample…");
+            return;
+        };
+        caption(
+            ui,
+            format!("{} of {} kept by the recipe as it is", sample.kept, counted(sample.documents as u64)),
+        );
+        let left = (height - (ui.cursor().top() - top) - 32.0).max(120.0);
+        let mut chosen = None;
+        let area = ScrollArea::vertical().id_salt("sample").auto_shrink(false);
+        area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            for judged in &sample.judged {
+                let open = self.looked.as_ref().is_some_and(|looked| looked.id == judged.id);
+                if sample_row(context, judged).ui(ui, context.palette, open) {
+                    chosen = Some(looked_judged(judged));
+                }
+            }
+        });
+        if chosen.is_some() {
+            self.looked = chosen;
+        }
+    }
+
+    /// Looks at the document before or after the one that is looked at, in the list that it is from.
+    pub(super) fn turn_looked(&mut self, forward: bool, context: &Context<'_>) {
+        let cleaning = &context.state.cleaning;
+        let list: Vec<Looked> = match self.listed(context) {
+            Listed::Sample => {
+                cleaning.judgement.iter().flat_map(|sample| sample.judged.iter().map(looked_judged)).collect()
+            }
+            Listed::Dropped => cleaning.dropped.page.iter().flatten().map(looked_dropped).collect(),
+            Listed::Text => return,
+        };
+        let place =
+            list.iter().position(|looked| Some(&looked.id) == self.looked.as_ref().map(|looked| &looked.id));
+        let next = match place {
+            Some(place) if forward => place.checked_add(1),
+            Some(place) => place.checked_sub(1),
+            None => Some(0),
+        };
+        if let Some(looked) = next.and_then(|next| list.into_iter().nth(next)) {
+            self.looked = Some(looked);
+        }
+    }
+}
+
+fn looked_dropped(dropped: &DroppedDocument) -> Looked {
+    Looked {
+        id: dropped.id.clone(),
+        source: dropped.source.clone(),
+        dropped: Some((dropped.rule.clone(), dropped.reason.clone())),
+    }
+}
+
+fn looked_judged(judged: &JudgedDocument) -> Looked {
+    Looked { id: judged.id.clone(), source: judged.source.clone(), dropped: judged.dropped.clone() }
+}
+
+fn sample_row(context: &Context<'_>, judged: &JudgedDocument) -> Row {
+    let palette = context.palette;
+    let (mark, fate) = match &judged.dropped {
+        Some((stage, reason)) => {
+            let title = context.state.cleaning.title(stage);
+            let mark = (Some(icons::ICON_BLOCK), title.to_owned(), palette.failure);
+            (mark, format!("dropped by {title}: {reason}"))
+        }
+        None => ((Some(icons::ICON_CHECK), "kept".to_owned(), palette.accent), "kept".to_owned()),
+    };
+    Row {
+        name: format!("Sample {}, {fate}", judged.id),
+        first: lit_text(&in_one_line(&judged.excerpt), &[], None, 13.0, palette),
+        below: judged.source.clone(),
+        mark: Some(mark),
+        hover: format!("{}\n{fate}", judged.id),
+    }
+}
+
+/// A text with its line ends as blanks.
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,146 @@
+//! A compared document, cut into leaves that are drawn one at a time: a frame must not grow with the document.
+
+use crate::theme::{self, Palette};
+use egui::text::LayoutJob;
+use egui::{Color32, FontId, Stroke, TextFormat};
+use glasshouse_protocol::cleaning::{TextChange, TextFate};
+use std::ops::Range;
+
+/// Bytes of a leaf at most.
+const LEAF: usize = 12_000;
+
+/// A compared document's leaves.
+#[derive(Debug, Default)]
+pub(super) struct Passages {
+    /// The number of the comparison that they are of.
+    of: u64,
+    /// Each leaf's stretches: which change, and which of its bytes.
+    leaves: Vec<Vec<(usize, Range<usize>)>>,
+    /// The leaf that is read.
+    pub(super) open: usize,
+}
+
+impl Passages {
+    /// Takes up a comparison, where it is another than before.
+    pub(super) fn take(&mut self, comparison: u64, changes: &[TextChange]) {
+        if self.of != comparison {
+            *self = Self { of: comparison, leaves: leaves(changes), open: 0 };
+        }
+    }
+
+    /// How many leaves there are.
+    pub(super) fn count(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// The open leaf, laid out: what was taken away struck through and dimmed, what was put in lit.
+    pub(super) fn job(&self, changes: &[TextChange], palette: &Palette, size: f32) -> LayoutJob {
+        let mut job = LayoutJob::default();
+        for (number, bytes) in self.leaves.get(self.open).into_iter().flatten() {
+            let Some(change) = changes.get(*number) else { continue };
+            let text = change.text.get(bytes.clone()).unwrap_or_default();
+            job.append(text, 0.0, format(change.fate, palette, size));
+        }
+        job
+    }
+}
+
+/// How a stretch of that fate is written.
+fn format(fate: TextFate, palette: &Palette, size: f32) -> TextFormat {
+    let of = |colour: Color32| TextFormat {
+        line_height: Some((size * 1.5).round()),
+        ..TextFormat::simple(FontId::proportional(size), colour)
+    };
+    match fate {
+        TextFate::Same => of(palette.text),
+        TextFate::Removed => {
+            let line = Stroke::new(1.0, theme::mix(palette.quiet, palette.failure, 0.5));
+            TextFormat { strikethrough: line, ..of(palette.quiet) }
+        }
+        TextFate::Added => {
+            TextFormat { background: theme::mix(palette.panel, palette.accent, 0.16), ..of(palette.accent) }
+        }
+    }
+}
+
+/// Cuts changes at the last line's end, else the last blank, else the last letter that fits.
+fn leaves(changes: &[TextChange]) -> Vec<Vec<(usize, Range<usize>)>> {
+    let mut all = Vec::new();
+    let (mut leaf, mut used) = (Vec::new(), 0);
+    for (number, change) in changes.iter().enumerate() {
+        let mut from = 0;
+        while let Some(rest) = change.text.get(from..).filter(|rest| !rest.is_empty()) {
+            let fits = rest.floor_char_boundary(LEAF.saturating_sub(used));
+            let whole = rest.get(..fits).unwrap_or_default();
+            let end = if fits == rest.len() {
+                fits
+            } else {
+                let cut = whole.rfind('\n').or_else(|| whole.rfind(' ')).map(|at| at + 1);
+                // A leaf that holds something already may end here; a fresh one takes what fits.
+                cut.unwrap_or(if leaf.is_empty() { fits } else { 0 })
+            };
+            if end > 0 {
+                leaf.push((number, from..from + end));
+                from += end;
+                used += end;
+            }
+            if end < rest.len() {
+                all.push(std::mem::take(&mut leaf));
+                used = 0;
+            }
+        }
+    }
+    if !leaf.is_empty() {
+        all.push(leaf);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theme::DARK;
+
+    fn change(fate: TextFate, text: &str) -> TextChange {
+        TextChange { fate, text: text.to_owned() }
+    }
+
+    #[test]
+    fn leaves_hold_every_change_whole_and_in_order() {
+        let texts = ["ä".repeat(LEAF), "one line\n".repeat(4000), "word ".repeat(3000), "x".repeat(3 * LEAF)];
+        let changes: Vec<TextChange> = texts
+            .iter()
+            .flat_map(|text| [change(TextFate::Same, text), change(TextFate::Removed, "gone ")])
+            .collect();
+        let mut passages = Passages::default();
+        passages.take(1, &changes);
+        let mut joined = String::new();
+        for leaf in 0..passages.count() {
+            passages.open = leaf;
+            let job = passages.job(&changes, &DARK, 15.0);
+            assert!(job.text.len() <= LEAF && !job.text.is_empty(), "{}", job.text.len());
+            joined.push_str(&job.text);
+        }
+        assert_eq!(joined, changes.iter().map(|change| change.text.as_str()).collect::<String>());
+        passages.take(1, &[]);
+        assert!(passages.count() > 1, "the same comparison is not cut again");
+        passages.take(2, &[]);
+        assert_eq!((passages.count(), passages.open), (0, 0));
+    }
+
+    #[test]
+    fn only_what_was_taken_away_is_struck_through() {
+        let changes = [
+            change(TextFate::Same, "Write to "),
+            change(TextFate::Removed, "mia@example.org"),
+            change(TextFate::Added, "<EMAIL>"),
+        ];
+        let mut passages = Passages::default();
+        passages.take(1, &changes);
+        let job = passages.job(&changes, &DARK, 15.0);
+        let struck: Vec<bool> =
+            job.sections.iter().map(|section| section.format.strikethrough.width > 0.0).collect();
+        assert_eq!(struck, [false, true, false]);
+        assert_eq!(job.sections[2].format.color, DARK.accent);
+    }
+}

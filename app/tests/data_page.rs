@@ -1,0 +1,313 @@
+//! The data bench in the real application: what a person presses, what is sent, and what is shown of the answers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use egui::Role;
+use egui::accesskit::Toggled;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::App;
+use glasshouse::pages::PageName;
+use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::{Command, ErrorReport, Event};
+use support::{answer, bench, forget, sent, tell};
+
+type Window = Harness<'static, App>;
+
+/// A window on the Data page of a project whose documents are as said.
+fn window(documents: Event, events: impl IntoIterator<Item = Event>, size: [f32; 2]) -> Window {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("first", "Harbour", Vec::new())]);
+    tell(&mut app, [documents]);
+    tell(&mut app, events);
+    app.preferences().folds.insert("what:data".to_owned(), false);
+    app.open(PageName::Data);
+    support::window(app, size[0], size[1])
+}
+
+fn raw() -> Window {
+    window(bench::documents(false, false), [bench::recipe(), bench::judged()], [1280.0, 900.0])
+}
+
+fn cleaned() -> Window {
+    let events = [bench::recipe(), bench::cleaned(), bench::judged()];
+    window(bench::documents(true, false), events, [1280.0, 900.0])
+}
+
+/// Presses what may be scrolled out of sight.
+fn press(window: &mut Window, role: Role, name: &str) {
+    window.get_by_role_and_label(role, name).click_accesskit();
+    window.run_steps(3);
+}
+
+/// Waits until what rests is sent.
+fn rest(window: &mut Window) {
+    window.run_steps(6);
+}
+
+fn shows(window: &Window, text: &str) -> bool {
+    window.query_all_by_label_contains(text).next().is_some()
+}
+
+fn is_on(window: &Window, name: &str) -> bool {
+    window.get_by_role_and_label(Role::Switch, name).accesskit_node().toggled() == Some(Toggled::True)
+}
+
+#[test]
+fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
+    let mut window = window(bench::documents(false, false), [], [1280.0, 900.0]);
+    assert!(shows(&window, "Reading the recipe") || shows(&window, "Add files"));
+    let asked = |window: &mut Window, wanted: &Command| {
+        sent(window.state_mut()).iter().filter(|command| *command == wanted).count()
+    };
+    assert_eq!(asked(&mut window, &Command::ShowRecipe), 1);
+    let sample = Command::JudgeSample { documents: 100 };
+    assert_eq!(asked(&mut window, &sample), 0, "there is no recipe yet");
+    tell(window.state_mut(), [bench::recipe()]);
+    rest(&mut window);
+    assert_eq!(asked(&mut window, &sample), 1);
+    tell(window.state_mut(), [bench::judged()]);
+    rest(&mut window);
+    assert_eq!((asked(&mut window, &Command::ShowRecipe), asked(&mut window, &sample)), (1, 1));
+    assert!(shows(&window, "drops 15 of 100 in its turn, 21 alone"));
+    assert!(shows(&window, "off · would drop 9 of 100"));
+    assert!(shows(&window, "keeps 71 of 100 documents in a sample"));
+    assert!(shows(&window, "Nothing leaves this machine."));
+}
+
+#[test]
+fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
+    let mut window = raw();
+    let lists = "Lists and menus (FineWeb) works";
+    assert!(!is_on(&window, lists) && is_on(&window, "Language works"));
+    forget(window.state_mut());
+    press(&mut window, Role::Switch, lists);
+    let switched = Command::SwitchStage { stage: "fineweb-quality".to_owned(), on: true };
+    assert_eq!(sent(window.state_mut()), [switched]);
+    tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("fineweb-quality", true) }]);
+    rest(&mut window);
+    assert!(is_on(&window, lists));
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::JudgeSample { documents: 100 }));
+    press(&mut window, Role::Button, "Take the last change of the recipe back");
+    let toml = bench::recipe_with("fineweb-quality", false).toml;
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::SetRecipe { toml }));
+    tell(window.state_mut(), [bench::recipe()]);
+    rest(&mut window);
+    assert!(!is_on(&window, lists));
+    assert!(window.state().state().cleaning.before.is_empty());
+}
+
+#[test]
+fn a_threshold_is_sent_when_it_is_set() {
+    let mut window = raw();
+    press(&mut window, Role::DisclosureTriangle, "Prose (Gopher)");
+    assert!(shows(&window, "appendix A1.1") && shows(&window, "fewest words of a document"));
+    forget(window.state_mut());
+    window.get_by_role_and_label(Role::SpinButton, "Prose (Gopher): min_words").set_value_accesskit(20.0);
+    rest(&mut window);
+    let (stage, threshold) = ("gopher-quality".to_owned(), "min_words".to_owned());
+    assert_eq!(sent(window.state_mut()), [Command::SetThreshold { stage, threshold, value: 20.0 }]);
+}
+
+#[test]
+fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
+    let mut window = raw();
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Clean");
+    assert_eq!(sent(window.state_mut()), [Command::Clean]);
+    let is_clean = |command: &Command| matches!(command, Command::Clean);
+    answer(window.state_mut(), is_clean, [bench::cleaning("reading", 300, 1000)]);
+    window.run_steps(3);
+    assert!(shows(&window, "30 %") && shows(&window, "6,120 documents read · 4,381 kept so far"));
+    assert!(window.query_by_role_and_label(Role::Button, "Clean").is_none());
+    press(&mut window, Role::Button, "Stop");
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::StopCleaning));
+    let kind = "refused".to_owned();
+    let stopped = ErrorReport { kind, message: "the cleaning was stopped".to_owned(), field: None };
+    answer(window.state_mut(), is_clean, [Event::Failed { error: stopped.clone() }]);
+    window.run_steps(3);
+    assert!(shows(&window, "Nothing was changed.") && !shows(&window, "This did not work"));
+
+    press(&mut window, Role::Button, "Clean");
+    answer(window.state_mut(), is_clean, [Event::Failed { error: stopped }]);
+    window.run_steps(3);
+    assert!(shows(&window, "This did not work"));
+    // Below the failure the usual button is there too.
+    press(&mut window, Role::Button, "Clean");
+    let done = [bench::cleaned(), bench::documents(true, false), Event::Finished];
+    answer(window.state_mut(), is_clean, done);
+    window.run_steps(3);
+    let share = 100.0 * bench::report().kept.bytes as f64 / bench::report().raw.bytes as f64;
+    assert!(shows(&window, &format!("{share:.1} %")) && !shows(&window, "This did not work"));
+    assert!(window.query_by_role_and_label(Role::Button, "Save report").is_some());
+    assert!(shows(&window, "Last cleaning: dropped 2,310 documents, took 913 kB"));
+}
+
+#[test]
+fn a_recipe_that_was_changed_since_asks_for_another_cleaning() {
+    let mut window = cleaned();
+    assert!(!shows(&window, "The recipe was changed since"));
+    tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
+    window.run_steps(3);
+    assert!(shows(&window, "The recipe was changed since"));
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Clean again");
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::Clean));
+}
+
+#[test]
+fn going_back_to_the_raw_text_can_be_called_off_for_ten_seconds() {
+    let mut window = cleaned();
+    let forgets = |window: &mut Window| sent(window.state_mut()).contains(&Command::ForgetCleaning);
+    press(&mut window, Role::Button, "Use raw text");
+    press(&mut window, Role::Button, "Keep the cleaned text");
+    window.run_steps(48);
+    assert!(!forgets(&mut window));
+    press(&mut window, Role::Button, "Use raw text");
+    window.run_steps(30);
+    assert!(!forgets(&mut window), "it can still be called off");
+    window.run_steps(18);
+    assert!(forgets(&mut window));
+    tell(window.state_mut(), [bench::documents(false, false)]);
+    window.run_steps(3);
+    assert!(window.query_by_role_and_label(Role::Button, "Clean").is_some());
+    assert!(!shows(&window, "Last cleaning"));
+}
+
+#[test]
+fn dropped_documents_are_listed_by_stage_and_say_why() {
+    let mut window = cleaned();
+    forget(window.state_mut());
+    press(&mut window, Role::RadioButton, "Dropped");
+    let list =
+        |stage: Option<&str>| Command::ListDropped { stage: stage.map(str::to_owned), offset: 0, count: 50 };
+    assert_eq!(sent(window.state_mut()), [list(None)]);
+    tell(window.state_mut(), [bench::dropped(None)]);
+    window.run_steps(3);
+    assert!(shows(&window, "4,439 documents dropped"));
+    window.get_by_role_and_label(Role::ComboBox, "Stage that dropped documents").click();
+    window.run_steps(3);
+    window.get_by_label("Prose (Gopher) (2310)").click();
+    rest(&mut window);
+    assert_eq!(sent(window.state_mut()).last(), Some(&list(Some("gopher-quality"))));
+    tell(window.state_mut(), [bench::dropped(Some("gopher-quality"))]);
+    window.run_steps(3);
+    assert!(!shows(&window, "Dropped forum/threads.jsonl#88"));
+    window.get_all_by_label_contains("Dropped harbour-museum/visit.html").next().unwrap().click();
+    rest(&mut window);
+    let id = "harbour-museum/visit.html".to_owned();
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::CompareDocument { id }));
+    tell(window.state_mut(), [bench::compared_dropped()]);
+    window.run_steps(3);
+    assert!(shows(&window, "Dropped by Prose (Gopher)"));
+    assert!(shows(&window, "Sentences (C4) would drop it too: 2 sentences, at least 5 asked"));
+    assert!(shows(&window, "Kept by Language"));
+    assert!(shows(&window, "Dogs are welcome in the yard."));
+}
+
+#[test]
+fn a_document_of_the_sample_is_compared_and_again_when_the_recipe_changes() {
+    let mut window = raw();
+    press(&mut window, Role::RadioButton, "Sample");
+    assert!(shows(&window, "71 of 100 documents kept by the recipe as it is"));
+    forget(window.state_mut());
+    let row = format!("Sample {}, kept", bench::LIGHTHOUSE);
+    window.get_by_label(&row).click();
+    rest(&mut window);
+    let compare = Command::CompareDocument { id: bench::LIGHTHOUSE.to_owned() };
+    assert_eq!(sent(window.state_mut()), std::slice::from_ref(&compare));
+    assert!(shows(&window, "Comparing…"));
+    tell(window.state_mut(), [bench::compared()]);
+    window.run_steps(3);
+    assert!(shows(&window, "Sentences (C4) changes it"));
+    assert!(shows(&window, "Lists and menus (FineWeb), which is off, would drop it"));
+    assert!(shows(&window, "write to k•••@h•••••.example<EMAIL> or ring"));
+    tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
+    rest(&mut window);
+    let again = sent(window.state_mut());
+    assert_eq!(again.iter().filter(|command| **command == compare).count(), 2, "{again:?}");
+    press(&mut window, Role::Button, "Close the comparison");
+    assert!(shows(&window, "Choose a document to read it here."));
+}
+
+#[test]
+fn files_that_must_be_cleaned_first_say_so_and_the_button_does_it() {
+    let mut window =
+        window(bench::documents(false, true), [bench::recipe(), bench::judged()], [1280.0, 900.0]);
+    assert!(shows(&window, "These files are cleaned first"));
+    assert!(
+        shows(&window, "Sample harbour-museum/lighthouse.html, kept"),
+        "there is a sample of them all the same"
+    );
+    assert!(window.query_by_role_and_label(Role::RadioButton, "All").is_none());
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Clean the files");
+    assert_eq!(sent(window.state_mut()), [Command::Clean]);
+    assert!(!shows(&window, "Clean the files"), "it works already");
+}
+
+#[test]
+fn personal_data_copies_tables_and_troubles_are_shown() {
+    let mut window = cleaned();
+    assert!(shows(&window, "702 places in 690 documents") && shows(&window, "none found"));
+    press(&mut window, Role::DisclosureTriangle, "Places, masked");
+    assert!(shows(&window, "write to k•••@h•••••.example before"));
+    press(&mut window, Role::DisclosureTriangle, "Groups: near duplicates");
+    press(&mut window, Role::DisclosureTriangle, "44 documents alike");
+    assert!(shows(&window, "kept: the longest of its group") && shows(&window, "97 % alike"));
+    assert!(shows(&window, "and 41 more"));
+    forget(window.state_mut());
+    window.get_by_role_and_label(Role::ComboBox, "What is done with Email").click_accesskit();
+    window.run_steps(3);
+    window.get_by_label("Drop document").click_accesskit();
+    window.run_steps(3);
+    let (class, action) = ("email".to_owned(), "drop".to_owned());
+    assert_eq!(sent(window.state_mut()), [Command::SetPersonal { class, action }]);
+    press(&mut window, Role::Tab, "Report");
+    assert!(shows(&window, "14,740 → 10,301") && shows(&window, "Copy as CSV: By licence"));
+    press(&mut window, Role::DisclosureTriangle, "What could not be read");
+    assert!(shows(&window, "holds pictures of pages and no text"));
+}
+
+#[test]
+fn the_mixture_is_sent_when_it_rests() {
+    let mut window = cleaned();
+    assert!(shows(&window, "Its share") || shows(&window, "×"));
+    forget(window.state_mut());
+    window.get_by_role_and_label(Role::Slider, "Temperature of the mixture").set_value_accesskit(2.0);
+    rest(&mut window);
+    let weights = [("forum".to_owned(), 0.5)].into();
+    assert_eq!(sent(window.state_mut()), [Command::SetMixture { weights, temperature: 2.0 }]);
+}
+
+#[test]
+fn every_state_fits_every_width_and_can_be_read_by_others() {
+    let made =
+        || [bench::recipe(), bench::judged(), bench::cleaned(), bench::compared(), bench::dropped(None)];
+    for (documents, events) in [
+        (bench::documents(false, false), Vec::from([bench::recipe(), bench::judged()])),
+        (bench::documents(false, true), Vec::from([bench::recipe(), bench::judged()])),
+        (bench::documents(true, false), Vec::from(made())),
+        (
+            bench::documents(true, false),
+            vec![bench::recipe(), Event::Cleaned { report: Box::new(Report::default()) }],
+        ),
+    ] {
+        for width in [420.0, 760.0, 1280.0] {
+            let mut window = window(documents.clone(), events.clone(), [width, 2400.0]);
+            for list in ["Sample", "Dropped"] {
+                if window.query_by_role_and_label(Role::RadioButton, list).is_some() {
+                    press(&mut window, Role::RadioButton, list);
+                }
+            }
+            for node in window.root().children_recursive() {
+                let node = node.accesskit_node();
+                let Some(place) = node.bounding_box() else { continue };
+                let inside = place.x0 >= -1.0 && place.x1 <= f64::from(width) + 1.0;
+                assert!(inside, "{:?} {:?} stands at {place:?} of {width}", node.role(), node.label());
+            }
+        }
+    }
+}
