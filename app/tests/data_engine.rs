@@ -1,0 +1,144 @@
+//! The Data page on the real engine: web pages go in, a sample is judged, they are cleaned, and what was dropped says why.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use egui::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::App;
+use glasshouse::link::Link;
+use glasshouse::pages::PageName;
+use glasshouse_engine::session;
+use glasshouse_protocol::{Command, Parcel, Report, Request};
+use std::time::Duration;
+
+/// A window whose script is played by an engine in a thread.
+struct Played {
+    window: Harness<'static, App>,
+    requests: Option<async_channel::Sender<Parcel<Request>>>,
+    reports: async_channel::Receiver<Parcel<Report>>,
+    engine: Option<std::thread::JoinHandle<()>>,
+    passed_on: usize,
+}
+
+impl Played {
+    fn new(shelf: &std::path::Path) -> Self {
+        let (requests, inbox) = async_channel::unbounded();
+        let (outbox, reports) = async_channel::unbounded();
+        let options =
+            session::Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), threads: Some(1) };
+        let tell = move |report| {
+            outbox.try_send(report).ok();
+        };
+        let engine = std::thread::spawn(move || pollster::block_on(session::run(options, inbox, tell)));
+        let mut app = support::app("dark");
+        app.preferences().device = "cpu".to_owned();
+        app.preferences().folds.insert("what:data".to_owned(), false);
+        app.open(PageName::Data);
+        let window = support::window(app, 1280.0, 1600.0);
+        Self { window, requests: Some(requests), reports, engine: Some(engine), passed_on: 0 }
+    }
+
+    /// Asks the engine beside the window.
+    fn ask(&self, id: u64, command: Command, bytes: Vec<Vec<u8>>) {
+        let requests = self.requests.as_ref().unwrap();
+        requests.try_send(Parcel { body: Request { id, command }, bytes }).unwrap();
+    }
+
+    /// Carries requests and reports to and fro until the window is as it should be.
+    fn until(&mut self, what: &str, is: impl Fn(&Harness<'static, App>) -> bool) {
+        for _ in 0..3000 {
+            let Link::Script { sent, reports } = self.window.state_mut().link() else {
+                unreachable!("a script")
+            };
+            for parcel in sent.iter().skip(self.passed_on) {
+                self.requests.as_ref().unwrap().try_send(parcel.clone()).unwrap();
+            }
+            self.passed_on = sent.len();
+            while let Ok(report) = self.reports.try_recv() {
+                reports.push_back(report);
+            }
+            self.window.step();
+            if is(&self.window) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let messages = &self.window.state().state().messages;
+        panic!("never came: {what}; told were {messages:?}");
+    }
+
+    fn press(&mut self, role: Role, name: &str) {
+        self.window.get_by_role_and_label(role, name).click_accesskit();
+        self.window.run_steps(2);
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        self.requests = None;
+        self.engine.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+fn shows(window: &Harness<'static, App>, text: &str) -> bool {
+    window.query_all_by_label_contains(text).next().is_some()
+}
+
+/// A web page about a place, with what surrounds an article on most pages.
+fn page(place: &str) -> Vec<u8> {
+    let article = format!(
+        "<p>The harbour of {place} was built by people who had seen the sea take three piers before. They laid the stones of the fourth \
+         in a curve, so that the waves ran along it and spent themselves on the beach. Whoever walks there at low tide can still read the \
+         masons' marks, a fish for one family and a ladder for another.</p><p>In the winter of the great gale the light at its end went \
+         out for two nights. The keeper rowed across with oil and a dry wick, and the boats that were still at sea found their way home \
+         to {place} before the morning.</p>"
+    );
+    let page = format!(
+        "<!doctype html><html><head><title>{place}</title></head><body><nav><a href=\"/\">Home</a> <a href=\"/shop\">Shop</a></nav>\
+         <article><h1>The harbour of {place}</h1>{article}{article}<p>Write to keeper@harbour-{place}.example with questions.</p>\
+         </article><footer>All rights reserved</footer></body></html>"
+    );
+    page.into_bytes()
+}
+
+#[test]
+fn web_pages_become_text_and_what_is_dropped_says_why() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut played = Played::new(shelf.path());
+    played.ask(1_000_001, Command::CreateProject { name: "Harbours".to_owned() }, Vec::new());
+    played.until("the project", |window| window.state().state().projects.open.is_some());
+    let names = ["anholt.html", "again.html", "empty.html"].map(str::to_owned).into();
+    let empty = b"<!doctype html><html><body><p>Coming soon</p></body></html>".to_vec();
+    let bytes = vec![page("anholt"), page("anholt"), empty];
+    played.ask(1_000_002, Command::AddDocuments { names }, bytes);
+    played.until("that they must be cleaned", |window| shows(window, "These files are cleaned first"));
+    played.until("a judged sample", |window| shows(window, "documents kept by the recipe as it is"));
+    played.press(Role::Button, "Clean the files");
+    played
+        .until("the report", |window| window.query_by_role_and_label(Role::Button, "Clean again").is_some());
+    let report = played.window.state().state().cleaning.report.clone().unwrap();
+    assert_eq!((report.raw.documents, report.kept.documents), (3, 1));
+    played.until("the kept text", |window| shows(window, "Document 1: "));
+    played.press(Role::RadioButton, "Dropped");
+    played.until("what was dropped", |window| shows(window, "2 documents dropped"));
+    let row = played
+        .window
+        .query_all_by_label_contains("by Exact duplicates")
+        .next()
+        .map(|row| row.click_accesskit());
+    assert!(row.is_some(), "a copy was dropped");
+    played.until("the comparison", |window| shows(window, "Dropped by Exact duplicates"));
+    // What was personal stands there by its placeholder.
+    played.press(Role::RadioButton, "Sample");
+    let row = played
+        .window
+        .query_all_by_label_contains("Sample anholt.html")
+        .next()
+        .map(|row| row.click_accesskit());
+    assert!(row.is_some(), "the page is in the sample");
+    played.until("a placeholder", |window| shows(window, "<EMAIL>"));
+    assert!(played.window.state().state().messages.is_empty());
+}
