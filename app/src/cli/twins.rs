@@ -5,6 +5,7 @@ use super::settings::{run_config, usage};
 use super::train;
 use anyhow::Result;
 use glasshouse_corpus::{SystemFiles, twins};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::RunSummary;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     }
     // A mistake in the settings is told before anything is read.
     run_config(&settings(arguments).config, "nanogpt-cpu")?;
-    let raw = arguments.project.join("raw-documents");
+    let raw = Project::open_or_create(&arguments.project)?.folder().join("raw-documents");
     let twin = twins::raw_twin(&SystemFiles, &arguments.input, &arguments.clean, &raw)?;
     if !arguments.json {
         say!(

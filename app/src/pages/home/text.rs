@@ -4,8 +4,7 @@ pub(super) const WHAT: &str = "Glasshouse grows small language models from scrat
     of them while it happens. Texts, models and everything between stay with you. A project holds a text, its tokenizer, and every run \
     that was trained on it.";
 
-pub(super) const DROP: &str =
-    "Drop texts, web pages, tables or PDF anywhere on this page. A .glasshouse file opens as the project it was.";
+pub(super) const DROP: &str = "Drop texts, web pages, tables or PDF anywhere on this page. A .glasshouse file opens as the project it was.";
 
 pub(super) const STARTING: &str = "Starting the engine";
 

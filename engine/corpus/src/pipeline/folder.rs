@@ -42,8 +42,8 @@ impl Output {
 }
 
 impl<'a> Folder<'a> {
-    /// Opens a new or empty folder, or one that holds an earlier cleaning.
-    pub(super) fn open(files: &'a dyn Files, path: &Path) -> Result<Self> {
+    /// Refuses a place that is neither new, nor an empty folder, nor one that holds an earlier cleaning.
+    pub(super) fn check(files: &dyn Files, path: &Path) -> Result<()> {
         match files.place(path) {
             Ok(Place::Folder) => {
                 let entries = files.entries(path).map_err(Error::io(path))?;
@@ -64,8 +64,14 @@ impl<'a> Folder<'a> {
                 }
             }
             Ok(_) => return Err(Error::bad_file(path, "a file stands there; name a folder")),
-            Err(_) => files.create_folder(path).map_err(Error::io(path))?,
+            Err(_) => {}
         }
+        Ok(())
+    }
+
+    /// Opens a folder that was checked, or makes it.
+    pub(super) fn open(files: &'a dyn Files, path: &Path) -> Result<Self> {
+        files.create_folder(path).map_err(Error::io(path))?;
         let partial = |name: &str| path.join(format!("{name}{PARTIAL}"));
         Ok(Self {
             files,

@@ -146,6 +146,7 @@ impl<'a> Cleaner<'a> {
     /// # Errors
     /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds other files.
     pub fn new(files: &'a dyn Files, recipe: Recipe, inputs: &[PathBuf], out: &Path) -> Result<Self> {
+        Folder::check(files, out)?;
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;
         let mut recorders = Recorders::new(recipe, files)?;
