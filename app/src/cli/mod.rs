@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Train(arguments) => train::train(arguments),
+        Command::Train(arguments) => train::train(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments).map(done),
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),

@@ -20,11 +20,11 @@ use std::process::ExitCode;
 /// The argument-free run.
 const FIRST: &str = "first-stories";
 
-pub(super) fn train(arguments: TrainArguments) -> Result<ExitCode> {
+pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let json = arguments.json;
-    let result = pollster::block_on(run(&arguments)).and_then(|ended| {
+    let result = pollster::block_on(run(arguments)).and_then(|ended| {
         if !json {
-            what_next(&arguments, &ended.prompt, ended.finished)?;
+            what_next(arguments, &ended.prompt, ended.finished)?;
         }
         Ok(ExitCode::SUCCESS)
     });
@@ -36,8 +36,8 @@ pub(super) fn train(arguments: TrainArguments) -> Result<ExitCode> {
 }
 
 /// Trains a new run to its end, and says how it ended.
-pub(super) fn to_the_end(arguments: TrainArguments) -> Result<RunSummary> {
-    pollster::block_on(run(&arguments)).and_then(|ended| Ok(ended.run.summary()?))
+pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
+    pollster::block_on(run(arguments)).and_then(|ended| Ok(ended.run.summary()?))
 }
 
 /// How a run ended.

@@ -33,7 +33,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
         )?;
     }
     let run = |data: &Path| -> Result<RunSummary> {
-        train::to_the_end(TrainArguments { data: vec![data.to_owned()], ..settings(arguments) })
+        train::to_the_end(&TrainArguments { data: vec![data.to_owned()], ..settings(arguments) })
     };
     let (raw, clean) = (run(&raw)?, run(&arguments.clean)?);
     tell(arguments, &raw, &clean)

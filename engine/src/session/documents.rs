@@ -140,7 +140,8 @@ fn is_elsewhere(path: &Path, shelf: &Path) -> bool {
 fn raw_files(folder: &Path) -> Vec<(String, u64)> {
     let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
     let file = |entry: files::DirEntry| {
-        let metadata = files::metadata(&entry.path()).ok().filter(files::Metadata::is_file)?;
+        let path = entry.path();
+        let metadata = files::metadata(&path).ok().filter(files::Metadata::is_file)?;
         Some((entry.file_name().to_string_lossy().into_owned(), metadata.len()))
     };
     let mut found: Vec<_> = entries.filter_map(|entry| file(entry.ok()?)).collect();

@@ -35,6 +35,16 @@ fn documents(files: &dyn Files, recipe: &Recipe, source: &Source) -> impl Iterat
     read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0))).filter_map(Result::ok)
 }
 
+/// A document of the sample, and what its stages did.
+struct Judged {
+    document: JudgedDocument,
+    edits: Vec<At>,
+    /// The stage that dropped it.
+    at: Option<At>,
+    /// Which rules would drop it by themselves.
+    alone: Vec<bool>,
+}
+
 /// Judges the first documents of each source, at most `count` in all.
 ///
 /// # Errors
@@ -64,7 +74,7 @@ pub fn judge_sample(
     let mut stages = Stages::new(recipe);
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
-    let judged: Vec<(JudgedDocument, Vec<At>, Option<At>, Vec<bool>)> = sample
+    let judged: Vec<Judged> = sample
         .into_par_iter()
         .map(|document| {
             let alone = alone(&every, &worker, &document);
@@ -76,11 +86,11 @@ pub fn judge_sample(
             };
             let dropped = dropped.map(|reason| (String::new(), reason));
             let judged = JudgedDocument { id: worked.id, source: worked.source, dropped, excerpt };
-            Ok((judged, edits, at, alone))
+            Ok(Judged { document: judged, edits, at, alone })
         })
         .collect::<Result<_>>()?;
     let mut result = SampleJudgement { documents: judged.len(), ..SampleJudgement::default() };
-    for (mut document, edits, at, alone) in judged {
+    for Judged { mut document, edits, at, alone } in judged {
         let mut count = |at: At, what: fn(&mut SampleStage)| {
             if let Some(stage) = tally.get_mut(stages.place(at)) {
                 what(stage);

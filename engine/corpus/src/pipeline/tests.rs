@@ -289,7 +289,7 @@ fn held_out_documents_stay_unseen() {
     assert!(dropped.iter().any(|line| line["rule"] == stage_names::HELD_OUT), "{dropped:?}");
     // No training document has a tenth of a held-out one's runs of thirteen words, or the other way round.
     let runs = |text: &str| {
-        let words: Vec<String> = text.split_whitespace().map(|word| word.to_lowercase()).collect();
+        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
         words.windows(13).map(|run| run.join(" ")).collect::<BTreeSet<_>>()
     };
     let of = |split: &str| {
@@ -324,7 +324,7 @@ fn an_earlier_cleaning_outlives_one_that_stops() {
         .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
         .collect();
     write(&input, "more.txt", prose(99, 30));
-    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &[input.clone()], &out).unwrap();
+    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), std::slice::from_ref(&input), &out).unwrap();
     let error = cleaner.run(&mut |progress| progress.phase == Phase::Reading).unwrap_err().to_string();
     assert!(error.contains("stopped"), "{error}");
     let after: BTreeMap<_, _> = std::fs::read_dir(&out)
@@ -391,17 +391,17 @@ fn a_document_is_explained_and_a_sample_judged() {
     mixed(&input);
     write(&input, "mail.txt", format!("{}\nAsk otto@post.example.org about it.", prose(70, 20)));
     let mut recipe = Recipe::published("fineweb").unwrap();
-    let compared = compare(&SystemFiles, &recipe, &[input.clone()], "short.txt").unwrap();
+    let compared = compare(&SystemFiles, &recipe, std::slice::from_ref(&input), "short.txt").unwrap();
     let words = compared.verdicts.iter().find(|verdict| verdict.stage == "gopher-quality").unwrap();
     assert_eq!(words.verdict, "drops");
     assert!(words.reason.contains("at least 50"), "{}", words.reason);
     let light = Recipe::published("light").unwrap();
-    let mail = compare(&SystemFiles, &light, &[input.clone()], "mail.txt").unwrap();
+    let mail = compare(&SystemFiles, &light, std::slice::from_ref(&input), "mail.txt").unwrap();
     let shown: String = mail.changes.iter().map(|change| change.text.as_str()).collect();
     assert!(shown.contains("<EMAIL>") && !shown.contains("otto@post"), "{shown}");
-    assert!(compare(&SystemFiles, &recipe, &[input.clone()], "none.txt").is_err());
+    assert!(compare(&SystemFiles, &recipe, std::slice::from_ref(&input), "none.txt").is_err());
 
-    let judged = judge_sample(&SystemFiles, &recipe, &[input.clone()], 40).unwrap();
+    let judged = judge_sample(&SystemFiles, &recipe, std::slice::from_ref(&input), 40).unwrap();
     assert_eq!(judged.documents, 40);
     let fate = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {
         judged.judged.iter().find(|document| document.id == "short.txt").unwrap().dropped.clone()

@@ -118,14 +118,14 @@ impl Worker {
         };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair) {
             Ok(prepared) => worked.prepared = prepared,
-            Err(reason) => return Ok(self.dropped(worked, At::Extraction, reason, raw, &document.text)),
+            Err(reason) => return Ok(self.dropped(worked, At::Extraction, &reason, raw, &document.text)),
         }
         if document.kind.is_marked_up() {
             document.kind = Kind::Plain;
         }
         let mut amount = Amount::of(&document.text);
         if document.text.trim().is_empty() {
-            return Ok(self.dropped(worked, At::Extraction, "no text is left".to_owned(), raw, ""));
+            return Ok(self.dropped(worked, At::Extraction, "no text is left", raw, ""));
         }
         if amount != raw {
             worked.edits.push(Edit { at, before: raw, after: amount, text: None, then: None });
@@ -142,7 +142,7 @@ impl Worker {
             amount = after;
         }
         if let Some((number, reason)) = judgement.dropped {
-            return Ok(self.dropped(worked, place(number), reason.to_string(), amount, &document.text));
+            return Ok(self.dropped(worked, place(number), &reason.to_string(), amount, &document.text));
         }
         if document.language.is_none() && !matches!(document.kind, Kind::Code(_)) {
             let language = judgement.language.or_else(|| rules::identify(&document.text));
@@ -152,13 +152,13 @@ impl Worker {
         if let Some(overlap) = overlap {
             if self.drops_overlaps() {
                 let reason = overlap.to_string();
-                return Ok(self.dropped(worked, At::Contamination, reason, amount, &document.text));
+                return Ok(self.dropped(worked, At::Contamination, &reason, amount, &document.text));
             }
             worked.overlaps = true;
         }
         if let Some(class) = self.mask(&mut document, &mut worked, &mut amount) {
             let reason = format!("holds personal data: {}", class.name());
-            return Ok(self.dropped(worked, At::Personal, reason, amount, &document.text));
+            return Ok(self.dropped(worked, At::Personal, &reason, amount, &document.text));
         }
         let mark = self.marker.mark(&document.text);
         let line = lines::line(&document)?;
@@ -202,9 +202,9 @@ impl Worker {
         None
     }
 
-    fn dropped(&self, worked: Worked, at: At, reason: String, amount: Amount, text: &str) -> Worked {
+    fn dropped(&self, worked: Worked, at: At, reason: &str, amount: Amount, text: &str) -> Worked {
         let excerpt = self.detector.excerpt(text, EXCERPT);
-        let reason = self.detector.mask(&reason);
+        let reason = self.detector.mask(reason);
         Worked { fate: Fate::Dropped { at, reason, amount, excerpt }, ..worked }
     }
 
