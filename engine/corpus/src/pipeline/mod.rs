@@ -1,6 +1,6 @@
 //! A cleaning from files to a finished folder.
 //!
-//! Two passes. The first reads documents in batches, works on each by itself on all cores ([`work`]), and in the documents' order
+//! Two passes. The first reads documents in batches, works on each by itself on all cores (`work`), and in the documents' order
 //! drops exact copies and stages the rest on disk; of each staged document memory keeps a few numbers. Then near copies are
 //! decided, caps drawn by lot and documents held out. The second pass writes what is left, source by source.
 //!

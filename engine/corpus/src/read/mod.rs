@@ -24,6 +24,10 @@ mod json_lines;
 mod lines;
 mod markdown;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "parquet_refused.rs"]
 mod parquet;
 mod pdf;
 mod record;

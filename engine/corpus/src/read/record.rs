@@ -188,6 +188,10 @@ impl Context {
     }
 
     /// Whether a column of this name is used of a record that is no conversation.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        allow(dead_code, reason = "only tables that are read by columns ask")
+    )]
     pub(super) fn describes(&self, name: &str) -> bool {
         let settings = &self.settings;
         let text = settings.text_field.iter().chain(&settings.text_fields).any(|named| named == name);
@@ -242,6 +246,7 @@ impl Context {
 }
 
 /// Fields in which records describe themselves, as [`describe`] reads them.
+#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only tables that are read by columns ask"))]
 const DESCRIBING: &[&str] = &[
     "source",
     "genre",

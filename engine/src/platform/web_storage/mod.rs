@@ -104,7 +104,7 @@ pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
             .collect();
         let exists = listing.contains_key(&folder);
         let changed = lasting::known(&folder).is_some_and(|known| known != there);
-        if changed || (exists && !files::exists(&folder)) {
+        if changed || (exists && files::metadata(&folder).is_err()) {
             lasting::adopt(&folder, exists.then_some(&there));
         }
     }
