@@ -210,12 +210,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::DeleteProject { id: project } => {
                 if self.is_open(&project) {
                     idle(&live)?;
+                    // Its lock was ours; a browser lets go of it only later, so that it cannot be asked for again here.
                     self.close_project();
                     self.outlet.answer(id, Event::ProjectClosed);
+                } else {
+                    // Another window that has it open would lose it under its hands; a lock that we hold goes with the folder.
+                    drop(self.lock_if_shut(&project).await?);
                 }
-                let lock = self.lock_if_shut(&project).await?;
-                // Another window that has it open would lose it under its hands; a lock that we hold goes with the folder.
-                drop(lock);
                 self.shelf.delete(&project)?;
                 self.list_projects(id).await?;
             }

@@ -237,7 +237,7 @@ export async function text_in_any_script_fetches_its_font(site) {
   const letters = {
     bengali: "ক", tamil: "த", telugu: "త", gujarati: "ગ", gurmukhi: "ਗ", kannada: "ಕ", malayalam: "ക", sinhala: "ස", khmer: "ក",
     lao: "ກ", myanmar: "က", ethiopic: "አ", georgian: "Ⴀ", tibetan: "ཀ", math: "𝔸", emoji: "🥳", "symbols-more": "⠿", symbols: "①",
-    arabic: "ع", hebrew: "ש", devanagari: "क", thai: "ก", korean: "한", japanese: "か", chinese: "漢", cherokee: "Ꭰ", mongolian: "ᠮ",
+    arabic: "ع", hebrew: "ש", devanagari: "क", thai: "ก", korean: "한", japanese: "か", chinese: "汉", cherokee: "Ꭰ", mongolian: "ᠮ",
   };
   const context = await site.profile({ serviceWorkers: "block" });
   const came = new Set();
