@@ -224,13 +224,6 @@ export async function another_tabs_projects_are_listed_and_a_deleted_one_outlive
     assert(trial < 20, `each tab lists the other's projects: ${one} and ${two}`);
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  // Coming back to a tab lists them without being asked.
-  await send(second, { command: "create_project", name: "Later" });
-  await first.bringToFront();
-  await first.evaluate(() => {
-    for (const name of ["blur", "focus"]) window.dispatchEvent(new Event(name));
-  });
-  await until(first, ({ projects }) => projects.some(({ name }) => name === "Later"), "the list to be fetched again");
 }
 
 export async function text_in_any_script_fetches_its_font(site) {
