@@ -1,8 +1,8 @@
 //! Text of PDF files.
 //!
 //! Own code on top of `flate2`, though there are readers of PDF on crates.io: `hayro-syntax`, the one whose source was read,
-//! unpacks streams without a bound, so that a file of some megabytes fills the memory; the others were not tried. This one reads no more than text needs, never trusts a position or a length, and counts
-//! every byte that it unpacks.
+//! unpacks streams without a bound, so that a file of some megabytes fills the memory; the others were not tried. This one reads
+//! no more than text needs, never trusts a position or a length, and counts every byte that it unpacks.
 //!
 //! ```text
 //! bytes ─ objects ─► file ─ filters ─► content ─ fonts, encodings ─► layout ─► text
