@@ -142,7 +142,7 @@ impl Recipe {
         cards.extend(others.map(|rule| rule_card(&rule, false)));
         cards.extend(OTHERS.iter().map(|other| other.card(self)));
         let personal = Class::ALL.into_iter().map(|class| PersonalCard {
-            class: key(&class),
+            class: class.name().to_owned(),
             title: class.name().to_owned(),
             action: key(&self.personal.action(class)),
         });
@@ -214,13 +214,9 @@ impl Recipe {
     /// # Errors
     /// There is no such class or action.
     pub fn set_personal(&mut self, class: &str, action: &str) -> Result<()> {
-        let keys: Vec<String> = Class::ALL.iter().map(key).collect();
-        let number = keys.iter().position(|key| key == class);
-        let class = number.and_then(|number| Class::ALL.get(number)).ok_or_else(|| {
-            Error::Invalid(format!(
-                "personal: {}",
-                names::unknown("class", class, keys.iter().map(String::as_str))
-            ))
+        let known = || Class::ALL.into_iter().map(Class::name);
+        let class = Class::ALL.into_iter().find(|own| own.name() == class).ok_or_else(|| {
+            Error::Invalid(format!("personal: {}", names::unknown("class", class, known())))
         })?;
         let action: Action = serde_json::from_value(action.into()).map_err(|_| {
             let known = ["replace", "mask", "drop", "keep"];

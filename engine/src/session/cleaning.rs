@@ -24,11 +24,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     pub(super) async fn clean(&mut self, id: u64, command: Command) -> Result<()> {
         match command {
             Command::ShowRecipe => {
-                self.tell_recipe(id)?;
+                let recipe = self.recipe()?;
+                self.tell_recipe(id, &recipe)?;
                 self.tell_account(id)
             }
-            Command::ChooseRecipe { name } => self.set_recipe(id, |_| Ok(Recipe::published(&name)?)),
-            Command::SetRecipe { toml } => self.set_recipe(id, |_| Ok(Recipe::from_toml(&toml)?)),
+            Command::ChooseRecipe { name } => self.set_recipe(id, &Recipe::published(&name)?),
+            Command::SetRecipe { toml } => self.set_recipe(id, &Recipe::from_toml(&toml)?),
             Command::SwitchStage { stage, on } => self.change_recipe(id, |recipe| recipe.switch(&stage, on)),
             Command::SetThreshold { stage, threshold, value } => {
                 self.change_recipe(id, |recipe| recipe.set_threshold(&stage, &threshold, value))
@@ -87,11 +88,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Recipe::from_toml(&text).map_err(|error| Error::bad_file(&path, error.to_string()))
     }
 
-    fn set_recipe(&mut self, id: u64, make: impl FnOnce(Option<Recipe>) -> Result<Recipe>) -> Result<()> {
-        let recipe = make(self.recipe().ok())?;
+    fn set_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
         let path = self.recipe_file()?;
         files::write(&path, recipe.to_toml()?.into_bytes()).map_err(Error::io(&path))?;
-        self.tell_recipe(id)
+        self.tell_recipe(id, recipe)
     }
 
     fn change_recipe(
@@ -101,11 +101,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     ) -> Result<()> {
         let mut recipe = self.recipe()?;
         change(&mut recipe)?;
-        self.set_recipe(id, |_| Ok(recipe))
+        self.set_recipe(id, &recipe)
     }
 
-    fn tell_recipe(&mut self, id: u64) -> Result<()> {
-        let recipe = self.recipe()?.summary()?;
+    fn tell_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
+        let recipe = recipe.summary()?;
         self.outlet.answer(id, Event::Recipe { recipe });
         Ok(())
     }

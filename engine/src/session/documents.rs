@@ -107,17 +107,16 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         }
     }
 
-    /// Where the project's text comes from: its cleaned documents, or its own as they are, or what its latest run was given on a command line, or the
-    /// embedded stories.
+    /// Where the project's text comes from: its cleaned documents, or its own as they are, or what its latest run was given on
+    /// a command line, or the embedded stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
+        if self.is_cleaned()? {
+            let paths = vec![self.cleaned_folder()?.display().to_string()];
+            return Ok(DataConfig { paths, ..self.opened()?.config.data.clone() });
+        }
         let shelf = self.options.shelf.clone();
         let project = self.opened()?;
         let folder = project.documents_folder();
-        let cleaned = project.project.folder().join("cleaned");
-        if files::exists(&cleaned.join(CORPUS_FILE)) {
-            let paths = vec![cleaned.display().to_string()];
-            return Ok(DataConfig { paths, ..project.config.data.clone() });
-        }
         let own = !list(&folder).is_empty();
         let given = &project.config.data;
         let paths = if own {

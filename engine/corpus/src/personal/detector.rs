@@ -259,8 +259,9 @@ impl Detector {
                 .map(|one| Finding { start: one.start - start, end: one.end - start, ..*one })
                 .collect();
             let line = rewrite(text.get(start..end).unwrap_or_default(), &shifted, push_mask);
-            let line = self.mask(&line).replace(char::is_control, " ");
-            samples.push(Sample { class: finding.class, excerpt: line.trim().to_owned() });
+            // Masked last: a control character that becomes a space may join what it kept apart.
+            let line = self.mask(line.replace(char::is_control, " ").trim());
+            samples.push(Sample { class: finding.class, excerpt: line });
         }
         samples
     }

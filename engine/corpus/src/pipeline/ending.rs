@@ -2,7 +2,7 @@
 
 use super::stages::At;
 use super::staging::{ReadCopies, Staging};
-use super::work::{Worker, overlap_of};
+use super::work::Worker;
 use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
 use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
@@ -375,7 +375,7 @@ impl Ending {
             .map(|(number, document)| {
                 let split = split(number);
                 let trains = split == Some("train");
-                let found = overlap.filter(|_| trains).and_then(|set| overlap_of(set, &document.text));
+                let found = overlap.filter(|_| trains).and_then(|set| set.contaminating(&document.text));
                 (document, split, found.map(|found| found.to_string()))
             })
             .collect();

@@ -23,12 +23,7 @@ use std::sync::atomic::AtomicU64;
 const COMPARED: usize = 200_000;
 
 fn sources(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf]) -> Result<Vec<Source>> {
-    let found = read::find(files, inputs, &recipe.reading);
-    if found.sources.is_empty() {
-        let why = found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
-        return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
-    }
-    Ok(found.sources)
+    Ok(super::find(files, recipe, inputs, |_| true)?.sources)
 }
 
 fn documents(files: &dyn Files, recipe: &Recipe, source: &Source) -> impl Iterator<Item = Document> {

@@ -150,18 +150,12 @@ impl<'a> Cleaner<'a> {
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;
         let mut recorders = Recorders::new(recipe, files)?;
-        let found = read::find(files, inputs, &recipe.reading);
+        // What an earlier cleaning wrote is no input of the next.
+        let found = find(files, recipe, inputs, |source| !source.path.starts_with(out))?;
         for trouble in &found.troubles {
             recorders.trouble(trouble);
         }
-        // What an earlier cleaning wrote is no input of the next.
-        let sources: Vec<read::Source> =
-            found.sources.into_iter().filter(|source| !source.path.starts_with(out)).collect();
-        if sources.is_empty() {
-            let why =
-                found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
-            return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
-        }
+        let sources = found.sources;
         let folder = Folder::open(files, out)?;
         let progress = Arc::new(AtomicU64::new(0));
         let total_bytes = sources.iter().map(|source| source.size).sum();
@@ -307,8 +301,7 @@ impl<'a> Cleaner<'a> {
                     bytes: amount.bytes,
                     excerpt,
                 };
-                self.recorders.dropped(at, &dropped);
-                self.folder.dropped(&dropped)
+                gone(at, &mut self.recorders, &mut self.folder, &dropped)
             }
             Fate::Passed { document, line, amount, mark } => {
                 let number = reading.staging.len() as u32;
@@ -353,7 +346,26 @@ impl std::fmt::Debug for Cleaner<'_> {
     }
 }
 
-/// A document of a stage that stands behind the first pass goes.
+/// The files that are read, those among them that are `wanted`.
+///
+/// # Errors
+/// There is none; the first reason is told.
+fn find(
+    files: &dyn Files,
+    recipe: &Recipe,
+    inputs: &[PathBuf],
+    wanted: impl Fn(&read::Source) -> bool,
+) -> Result<read::Found> {
+    let mut found = read::find(files, inputs, &recipe.reading);
+    found.sources.retain(wanted);
+    if found.sources.is_empty() {
+        let why = found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
+        return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
+    }
+    Ok(found)
+}
+
+/// A document goes: counted, and written where dropped ones are.
 fn gone(at: At, recorders: &mut Recorders, folder: &mut Folder<'_>, dropped: &Dropped) -> Result<()> {
     recorders.dropped(at, dropped);
     folder.dropped(dropped)

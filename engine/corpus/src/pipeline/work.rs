@@ -148,7 +148,7 @@ impl Worker {
             let language = judgement.language.or_else(|| rules::identify(&document.text));
             document.language = language.map(|language| language.code.to_owned());
         }
-        let overlap = self.contamination.as_ref().and_then(|set| overlap_of(set, &document.text));
+        let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {
             if self.drops_overlaps() {
                 let reason = overlap.to_string();
@@ -233,11 +233,6 @@ impl Worker {
             Action::Keep => "kept",
         }
     }
-}
-
-/// How far a text overlaps with a set, where that is too far, whatever is done about it.
-pub(super) fn overlap_of(set: &contamination::Set, text: &str) -> Option<contamination::Overlap> {
-    set.find(text).filter(|overlap| set.is_contaminated(overlap))
 }
 
 /// A document without its text and record.

@@ -257,6 +257,11 @@ impl Set {
         if self.settings.action == Action::Report {
             return None;
         }
+        self.contaminating(text)
+    }
+
+    /// The overlap that is too far, whatever is done about it.
+    pub fn contaminating(&self, text: &str) -> Option<Overlap> {
         self.find(text).filter(|overlap| self.is_contaminated(overlap))
     }
 }

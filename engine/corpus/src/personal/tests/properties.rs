@@ -150,6 +150,14 @@ proptest! {
 }
 
 #[test]
+fn a_sample_shows_nothing_that_its_control_characters_kept_apart() {
+    let detector = detector(&Settings::default());
+    for sample in detector.apply("0044\0000000::91.198.174.192").samples {
+        assert_eq!(detector.find(&sample.excerpt), vec![], "in {:?}", sample.excerpt);
+    }
+}
+
+#[test]
 fn long_hostile_texts_take_no_longer_than_their_length() {
     // Each would take minutes, were what stands around a trigger looked at without bounds.
     let detector = detector(&Settings { names: vec!["a".into(), "aa".into()], ..Settings::default() });
