@@ -233,6 +233,32 @@ fn a_document_of_the_sample_is_compared_and_again_when_the_recipe_changes() {
 }
 
 #[test]
+fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
+    let mut window = cleaned();
+    window.get_all_by_label_contains("Document 1: ").next().unwrap().click();
+    rest(&mut window);
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Compare with the raw document");
+    rest(&mut window);
+    let compare = |id: &str| Command::CompareDocument { id: id.to_owned() };
+    assert_eq!(sent(window.state_mut()), [compare(bench::LIGHTHOUSE)]);
+    tell(window.state_mut(), [bench::compared()]);
+    window.run_steps(3);
+    assert!(shows(&window, "write to k•••@h•••••.example<EMAIL> or ring"));
+    press(&mut window, Role::Button, "Next document");
+    rest(&mut window);
+    let asked = [Command::ReadDocument { number: 1 }, compare("forum.jsonl#1")];
+    assert_eq!(sent(window.state_mut()).get(1..), Some(&asked[..]));
+    press(&mut window, Role::Button, "Close the comparison");
+    assert!(shows(&window, "Document 2"), "the document that was compared last is read");
+
+    let mut window = raw();
+    window.get_all_by_label_contains("Document 1: ").next().unwrap().click();
+    rest(&mut window);
+    assert!(window.query_by_role_and_label(Role::Button, "Compare with the raw document").is_none());
+}
+
+#[test]
 fn files_that_must_be_cleaned_first_say_so_and_the_button_does_it() {
     let mut window =
         window(bench::documents(false, true), [bench::recipe(), bench::judged()], [1280.0, 900.0]);

@@ -552,6 +552,8 @@ pub fn documents(cleaned: bool, needs_cleaning: bool) -> Event {
     let count = if needs_cleaning { 0 } else { 40 };
     let documents = (0..count).map(|number| DocumentSummary {
         number,
+        id: cleaned
+            .then(|| if number == 0 { LIGHTHOUSE.to_owned() } else { format!("forum.jsonl#{number}") }),
         file: ["harbour-museum", "ships-logs", "harbour-museum", "ships-logs", "forum"][number as usize % 5]
             .to_owned(),
         characters: 1_240 + number * 37,
