@@ -418,3 +418,43 @@ fn a_document_is_explained_and_a_sample_judged() {
     };
     assert_eq!((of(&judged), of(&lenient)), (Some((true, true)), Some((false, true))));
 }
+
+#[test]
+fn of_many_groups_of_copies_the_largest_are_shown_with_their_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    // Twenty groups in turns, of which the last three are larger than the others.
+    let copies = |group: u64| if group < 17 { 2 } else { group - 13 };
+    let mut records = String::new();
+    for turn in 0..6 {
+        for group in (0..20).filter(|group| turn < copies(*group)) {
+            let text = prose(group, 15);
+            records +=
+                &(serde_json::json!({ "id": format!("{group}-{turn}"), "text": text }).to_string() + "\n");
+        }
+    }
+    write(&input, "all.jsonl", records);
+    let mut recipe = Recipe::published("raw").unwrap();
+    recipe.duplicates.exact.enabled = true;
+    let report = clean(&recipe, &input, &out);
+    let exact = report.duplicates.iter().find(|found| found.documents > 0).unwrap();
+    assert_eq!((exact.clusters, exact.documents), (20, 17 * 2 + 4 + 5 + 6));
+    let shown: Vec<(u64, Vec<&str>)> = exact
+        .largest
+        .iter()
+        .map(|cluster| {
+            let ids = cluster.members.iter().map(|member| member.id.rsplit(':').next().unwrap());
+            (cluster.size, ids.collect())
+        })
+        .collect();
+    assert_eq!(shown.len(), 12);
+    assert_eq!(shown[0], (6, vec!["19-0", "19-1", "19-2", "19-3", "19-4", "19-5"]));
+    assert_eq!(shown[3], (2, vec!["0-0", "0-1"]));
+    assert_eq!(shown[11], (2, vec!["8-0", "8-1"]));
+    for dropped in lines(&out, DROPPED_FILE) {
+        let own = |field: &str| dropped[field].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        let (id, reason) = (own("id"), own("reason"));
+        let (group, _) = id.split_once('-').unwrap();
+        assert_eq!(reason, format!("{group}-0"), "the first of {id}'s group");
+    }
+}
