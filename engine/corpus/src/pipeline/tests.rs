@@ -458,3 +458,24 @@ fn of_many_groups_of_copies_the_largest_are_shown_with_their_members() {
         assert_eq!(reason, format!("{group}-0"), "the first of {id}'s group");
     }
 }
+
+#[test]
+fn the_language_of_what_is_dropped_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    write(&input, "long.txt", prose(1, 30));
+    write(&input, "short.txt", prose(2, 5));
+    let german = "Der Kapitän schrieb seiner Schwester einen langen Brief über den Winter im Hafen und die Boote, die \
+        nicht hinausfahren konnten, weil das Eis bis an die Mole reichte.";
+    write(&input, "hafen.txt", german);
+    let mut recipe = Recipe::published("raw").unwrap();
+    recipe.set_threshold("length", "minimum_words", 100.0).unwrap();
+    recipe.switch("length", true).unwrap();
+    let report = clean(&recipe, &input, &out);
+    assert_eq!((report.raw.documents, report.kept.documents), (3, 1));
+    let table = report.tables.iter().find(|table| table.key == "language").unwrap();
+    let raw: BTreeMap<String, String> =
+        table.rows.iter().map(|row| (format!("{:?}", row[0]), format!("{:?}", row[1]))).collect();
+    let told = |name: &str, documents| (format!("Text({name:?})"), format!("Whole({documents})"));
+    assert_eq!(raw, BTreeMap::from([told("deu", 1), told("eng", 2)]));
+}
