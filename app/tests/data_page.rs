@@ -112,6 +112,31 @@ fn a_threshold_is_sent_when_it_is_set() {
 }
 
 #[test]
+fn thresholds_stay_within_their_bounds_and_what_is_on_or_off_is_a_switch() {
+    let mut window = raw();
+    press(&mut window, Role::DisclosureTriangle, "Prose (Gopher)");
+    press(&mut window, Role::DisclosureTriangle, "Sentences (C4)");
+    forget(window.state_mut());
+    let mut set = |name: &str, value: f64| {
+        window.get_by_role_and_label(Role::SpinButton, name).set_value_accesskit(value);
+        rest(&mut window);
+        match sent(window.state_mut()).last() {
+            Some(Command::SetThreshold { value, .. }) => *value,
+            other => panic!("{other:?} was sent"),
+        }
+    };
+    assert_eq!(set("Prose (Gopher): min_words", 2e6), 100_000.0);
+    assert_eq!(set("Prose (Gopher): min_words", 30.7), 31.0, "words are whole");
+    assert_eq!(set("Prose (Gopher): max_symbol_share", 3.0), 1.0);
+    press(&mut window, Role::Switch, "Sentences (C4): remove_citations");
+    let (stage, threshold) = ("c4-quality".to_owned(), "remove_citations".to_owned());
+    assert_eq!(
+        sent(window.state_mut()).last(),
+        Some(&Command::SetThreshold { stage, threshold, value: 0.0 })
+    );
+}
+
+#[test]
 fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let mut window = raw();
     forget(window.state_mut());
