@@ -275,7 +275,8 @@ fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
     let asked = [Command::ReadDocument { number: 1 }, compare("forum.jsonl#1")];
     assert_eq!(sent(window.state_mut()).get(1..), Some(&asked[..]));
     press(&mut window, Role::Button, "Close the comparison");
-    assert!(shows(&window, "Document 2"), "the document that was compared last is read");
+    let heading = window.query_by_label("Document 2");
+    assert!(heading.is_some(), "the document that was compared last is read");
 
     let mut window = raw();
     window.get_all_by_label_contains("Document 1: ").next().unwrap().click();
