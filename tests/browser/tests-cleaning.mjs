@@ -121,10 +121,10 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
   );
   assert.deepEqual(removed, { length: 1, "exact-duplicates": 1 });
   assert.deepEqual([report.raw.documents, report.kept.documents, report.troubles.count], [17, 15, 0]);
-  const shown = await until(page, ({ cleaning }) => cleaning.report && !cleaning.phase, "the report in the app");
+  const shown = await until(page, ({ cleaning, documents }) => !cleaning.phase && documents.cleaned, "the report in the app");
   assert.deepEqual(shown.messages, []);
   assert.deepEqual(shown.cleaning.report, { documents: 17, kept: 15, dropped: 2 });
-  assert.deepEqual([shown.documents.cleaned, shown.documents.documents], [true, 15]);
+  assert.equal(shown.documents.documents, 15);
 
   const dropped = event(await send(page, { command: "list_dropped", stage: null, offset: 0, count: 10 }), "dropped").documents;
   assert.deepEqual(dropped.map(({ id, rule }) => [id, rule]).sort(), [

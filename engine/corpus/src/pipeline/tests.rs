@@ -379,6 +379,12 @@ fn every_published_recipe_is_its_own_file() {
             );
             for threshold in &card.thresholds {
                 changed.set_threshold(&card.name, &threshold.name, threshold.value).unwrap();
+                assert!(threshold.lowest <= threshold.value && threshold.value <= threshold.highest);
+                let before = changed.clone();
+                let beyond = changed.set_threshold(&card.name, &threshold.name, threshold.highest + 1.0);
+                let told = beyond.unwrap_err().to_string();
+                assert!(told.contains(&format!("{}: {} is ", card.name, threshold.name)), "{told}");
+                assert_eq!(changed, before);
             }
         }
     }
