@@ -10,8 +10,8 @@ status is 1 where a document's fate or text differs for a reason that is none of
 Reasons for which the sides differ:
   no counterpart   a stage dropped it here that the head of the script says datatrove has none for, or replaced a class of
                    personal data that it names there
-  other copy       both keep one document of a family, and not the same one: tasks take files in turns, so that datatrove
-                   meets documents in another order
+  other copy       both keep one document of a family, and not the same one: the script meets documents source by source, as
+                   the folder it starts from has them, and its tasks take files in turns
   gone before      here a copy of it went by a stage without a counterpart, so that it had none left
   unverified       datatrove joins documents that agree in a band; their true similarity is below the recipe's
   numbers, accents datatrove writes every number as 0, or takes accents off letters, before comparing

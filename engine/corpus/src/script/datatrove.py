@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The recipe "@NAME@" of Glasshouse as a datatrove pipeline.
 
-    pip install "datatrove[processing]" orjson spacy
+    pip install "datatrove[processing]" aiohttp orjson spacy
     python script.py INPUT OUTPUT                       # here, on all cores
     python script.py INPUT OUTPUT --executor slurm --tasks 500 --partition cpu --time 10:00:00
     python script.py INPUT OUTPUT --executor ray --tasks 500
