@@ -93,7 +93,7 @@ fn missing_classes(settings: &personal::Settings) -> Vec<String> {
             _ if action == Action::Keep || !listed => {}
             (Class::Email | Class::IpAddress, Action::Replace) => {}
             (Class::Email | Class::IpAddress, _) => {
-                missing.push(format!("personal-data: {name} is replaced all the same"))
+                missing.push(format!("personal-data: {name} is replaced all the same"));
             }
             _ => missing.push(format!("personal-data: {name}")),
         }

@@ -13,6 +13,7 @@ use crate::pipeline::{Folder, Recorders, gone, stage_names};
 use crate::report::{Amount, CLUSTERS_SHOWN, Cluster, Member};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 /// Copies of a group that are looked at.
 const SHOWN_COPIES: usize = 6;
@@ -28,10 +29,10 @@ impl Ids {
         if self.0.len() >= REMEMBERED && !self.0.contains_key(&number) {
             self.0.clear();
         }
-        if !self.0.contains_key(&number) {
-            self.0.insert(number, staging.id(number)?);
+        match self.0.entry(number) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(staging.id(number)?)),
         }
-        Ok(self.0.get(&number).map(String::as_str).unwrap_or_default())
     }
 }
 
