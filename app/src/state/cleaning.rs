@@ -229,9 +229,10 @@ mod tests {
         let event = Event::Cleaning { phase, done: 30, total: 120, documents: 12, kept: 9 };
         cleaning.apply(Some(&Command::Clean), &event);
         assert_eq!(cleaning.progress.as_ref().and_then(Progress::share), Some(0.25));
-        cleaning.apply(Some(&Command::Clean), &Event::Cleaned { report: Box::default() });
         cleaning.apply(Some(&Command::ShowRecipe), &Event::Finished);
         assert!(cleaning.progress.is_some(), "another request ended");
+        cleaning.apply(Some(&Command::Clean), &Event::Cleaned { report: Box::default() });
+        assert!(cleaning.progress.is_none(), "the report is there");
         cleaning.apply(Some(&Command::Clean), &Event::Finished);
         assert!(cleaning.progress.is_none() && cleaning.report.is_some());
         cleaning.apply(None, &listed(true));

@@ -11,7 +11,7 @@ const LARGEST_LOGITS: u64 = 64 << 20;
 const CHUNK_OF_LOGITS: u64 = 32 << 20;
 
 /// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'.
-const MOST_CHUNKS: usize = 7;
+const MOST_CHUNKS: usize = 5;
 
 /// Which fusions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,7 +138,7 @@ fn flops_follow_from_the_shapes() {
     assert_eq!((estimate.flops_per_token, flops.recomputed), (flops.forward + flops.backward, 0.0));
 }
 
-/// The logits of a large vocabulary exist in chunks, by default and within any binding that a device must offer.
+/// The logits of a large vocabulary exist in chunks, by default.
 #[test]
 fn logits_of_a_large_vocabulary_are_never_whole() {
     let run = run("gpt2-124m", 4);
@@ -148,7 +148,7 @@ fn logits_of_a_large_vocabulary_are_never_whole() {
         let made = graph.values.iter().filter(|value| matches!(value.origin, Origin::Node(_)));
         made.map(|value| value.ty.bytes()).max().unwrap()
     };
-    assert!(largest(&graphs.train) <= 128 << 20 && largest(&graphs.evaluate) <= 128 << 20);
+    assert!(4 * largest(&graphs.train).max(largest(&graphs.evaluate)) < whole);
     let plain = training_graphs_with(&run.model, &run.train, Fusions::NONE).unwrap();
     assert_eq!(largest(&plain.train), whole);
 }
