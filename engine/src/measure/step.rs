@@ -1,6 +1,7 @@
 //! How fast a device trains: a repeated batch of made-up tokens from the run's own initial weights, so that the loss must
-//! fall. `glasshouse bench step`, the forecast of a run's time and a page's bench use it.
+//! fall.
 
+use super::spread;
 use crate::error::Result;
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
@@ -150,7 +151,8 @@ pub async fn measure(
     Ok((measurement, warning))
 }
 
-fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
+/// The same made-up micro-batches at every call.
+pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let (batch, context) = (config.train.batch, config.model.context);
     let vocabulary = config.model.vocabulary as u64;
     (0..config.train.accumulate as u64)
@@ -168,11 +170,4 @@ fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             }
         })
         .collect()
-}
-
-/// Median, smallest and largest.
-fn spread(values: &mut [f64]) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |index: usize| values.get(index).copied().unwrap_or(0.0);
-    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
 }

@@ -1,0 +1,87 @@
+//! The measuring commands as people and scripts meet them: what they print can be read, and bad input gets one line. How fast
+//! anything is, is no business of a test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use serde_json::Value;
+use std::process::{Command, Output};
+
+/// A model small enough for a software adapter.
+const SMALL: &[&str] = &[
+    "--preset",
+    "nanogpt-cpu",
+    "--batch",
+    "2",
+    "--set",
+    "model.depth=1",
+    "--set",
+    "model.width=32",
+    "--set",
+    "model.heads=2",
+    "--set",
+    "model.kv_heads=2",
+    "--set",
+    "model.head_size=16",
+    "--set",
+    "model.mlp.hidden=64",
+    "--set",
+    "model.context=16",
+];
+
+/// The processor, and the adapter that the engine's own tests run on.
+fn devices() -> [String; 2] {
+    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    ["cpu".to_owned(), adapter]
+}
+
+fn glasshouse(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_glasshouse")).args(arguments).output().unwrap()
+}
+
+/// Runs a command on the small model, and reads the JSON lines that it prints.
+fn measured(command: &[&str], device: &str, more: &[&str]) -> Vec<Value> {
+    let arguments = [command, SMALL, &["--device", device], more, &["--json"]].concat();
+    let output = glasshouse(&arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Runs, must be refused as bad usage, in one line that holds `part`.
+fn refused(arguments: &[&str], part: &str) {
+    let output = glasshouse(arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(message.contains(part) && !message.contains("panicked"), "{part:?} is not in {message:?}");
+}
+
+/// A positive number of a line.
+fn number(line: &Value, field: &str) -> f64 {
+    let number = line[field].as_f64().unwrap_or_else(|| panic!("{field} of {line}"));
+    assert!(number.is_finite() && number > 0.0, "{field} of {line}");
+    number
+}
+
+#[test]
+fn writing_is_timed_on_every_device() {
+    for device in devices() {
+        let more = ["--prompt-tokens", "6", "--tokens", "5", "--repeats", "2"];
+        let lines = measured(&["bench", "decode"], &device, &more);
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&line["bench"], &line["config"]), (&Value::from("decode"), &Value::from("nanogpt-cpu")));
+        assert_eq!((number(line, "prompt_tokens"), number(line, "generated_tokens")), (6.0, 5.0));
+        assert_eq!(line["tokens_past_window"], 0);
+        for field in ["prompt_tokens_per_s", "generated_tokens_per_s", "ms_per_token", "bytes"] {
+            number(line, field);
+        }
+        assert_eq!(line["device"]["kind"], if device == "cpu" { "cpu" } else { "gpu" });
+    }
+}
+
+#[test]
+fn a_passage_that_cannot_be_is_bad_usage() {
+    refused(&["bench", "decode", "--prompt-tokens", "65"], "--prompt-tokens 65 must lie between 1 and");
+    refused(&["bench", "decode", "--tokens", "0"], "--tokens and --repeats must be at least 1");
+    refused(&["bench", "decode", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
+    refused(&["bench", "decode", "--device", ""], "--device takes");
+}
