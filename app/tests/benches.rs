@@ -85,3 +85,32 @@ fn a_passage_that_cannot_be_is_bad_usage() {
     refused(&["bench", "decode", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
     refused(&["bench", "decode", "--device", ""], "--device takes");
 }
+
+#[test]
+fn every_kernel_has_its_line() {
+    for device in devices() {
+        let lines = measured(&["bench", "kernel"], &device, &["--filter", "linear"]);
+        for line in &lines {
+            assert_eq!(line["bench"], "kernel");
+            assert!(line["kernel"].as_str().unwrap().contains("linear"), "{line}");
+            for field in ["count", "ms", "gb_per_s", "share_of_peak", "peak_gflop_per_s", "peak_gb_per_s"] {
+                number(line, field);
+            }
+            assert_eq!(line["groups"].is_array(), device != "cpu", "{line}");
+        }
+        // Four projections at least, forward and twice backward: all of them multiply.
+        let products: f64 =
+            lines.iter().filter(|line| line["gflop_per_s"].is_f64()).map(|line| number(line, "count")).sum();
+        assert!(products >= 12.0, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
+    let arguments = [&["bench", "kernel"], SMALL, &["--device", "cpu", "--filter", "matmul"]].concat();
+    let output = glasshouse(&arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("\"matmul\"") && message.contains("linear"), "{message}");
+    refused(&["bench", "kernel", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
+}

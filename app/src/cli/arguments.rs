@@ -2,7 +2,9 @@
 
 mod bench;
 
-pub use bench::{BenchArguments, BenchCommand, BenchDecodeArguments, BenchStepArguments};
+pub use bench::{
+    BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchStepArguments,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

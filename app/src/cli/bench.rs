@@ -1,6 +1,7 @@
 //! `glasshouse bench`: this machine's speed. A step's comes with the proof that what was timed also trained.
 
 mod decode;
+mod kernel;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::output::{bytes, count};
@@ -13,6 +14,7 @@ pub(super) fn bench(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Step(arguments) => pollster::block_on(step(&arguments)),
         BenchCommand::Decode(arguments) => pollster::block_on(decode::decode(&arguments)),
+        BenchCommand::Kernel(arguments) => pollster::block_on(kernel::kernel(&arguments)),
     }
 }
 

@@ -2,9 +2,11 @@
 //! forecast of its time rests on, and a page's bench.
 
 mod decode;
+mod kernel;
 mod step;
 
 pub use decode::{DecodeMeasurement, Passage, measure_decode};
+pub use kernel::{KernelMeasurement, measure_kernels};
 pub use step::{Extent, Measurement, measure};
 
 /// Median, smallest and largest.

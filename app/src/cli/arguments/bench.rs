@@ -18,6 +18,8 @@ pub enum BenchCommand {
     Step(BenchStepArguments),
     /// Prompt and generation tokens a second, with random weights
     Decode(BenchDecodeArguments),
+    /// What every kernel of a training step reaches, and its share of the device's peak
+    Kernel(BenchKernelArguments),
 }
 
 /// `bench step`.
@@ -62,6 +64,26 @@ pub struct BenchDecodeArguments {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,
     /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench kernel`.
+#[derive(Args, Debug)]
+pub struct BenchKernelArguments {
+    /// The run's starting point and changes to it
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Only kernels with this in their name
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub filter: String,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// One JSON object a kernel instead of a table
     #[arg(long)]
     pub json: bool,
 }
