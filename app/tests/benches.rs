@@ -106,6 +106,31 @@ fn every_kernel_has_its_line() {
 }
 
 #[test]
+fn a_shortened_reproduction_gives_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let stories = glasshouse(&["corpus", "stories", "--bytes", "1200KB"]).stdout;
+    // Another text of the same length stands in for the one that would have to be fetched.
+    std::fs::write(at("text.txt"), &stories[..1_115_394]).unwrap();
+    std::fs::write(at("other.txt"), &stories[..1_115_393]).unwrap();
+    let (text, project, other) = (at("text.txt"), at("project"), at("other.txt"));
+    let short = ["reproduce", "nanogpt-cpu", "--data", &text, "--project", &project, "--device", "cpu"];
+    for runs in 1..=2 {
+        let output = glasshouse(&[&short, &["--steps", "2", "--json"][..]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&line["event"], &line["reproduced"]), (&Value::from("reproduction"), &Value::Null));
+        assert_eq!((number(&line, "published"), number(&line, "step")), (1.88, 2.0));
+        number(&line, "ours");
+        assert_eq!(std::fs::read_dir(folder.path().join("project/runs")).unwrap().count(), runs);
+    }
+    refused(&["reproduce", "nanogpt-cpu", "--data", &other], "1115393 bytes");
+    refused(&["reproduce", "nanogpt-gqu"], "nanogpt-gpu");
+    refused(&["reproduce", "nanogpt-cpu", "--steps", "0"], "train.steps");
+}
+
+#[test]
 fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
     let arguments = [&["bench", "kernel"], SMALL, &["--device", "cpu", "--filter", "matmul"]].concat();
     let output = glasshouse(&arguments);

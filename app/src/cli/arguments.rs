@@ -1,10 +1,12 @@
 //! What can be typed, and the help that says so.
 
 mod bench;
+mod reproduce;
 
 pub use bench::{
     BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchStepArguments,
 };
+pub use reproduce::{PublishedRun, ReproduceArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -59,6 +61,8 @@ pub enum Command {
     Unpack(UnpackArguments),
     /// Measure this machine's speed
     Bench(BenchArguments),
+    /// Repeat a published run, and say whether ours comes as far
+    Reproduce(ReproduceArguments),
     /// Open the window, as `glasshouse` alone does
     Window(WindowArguments),
     /// Print a shell's completion script
