@@ -139,3 +139,28 @@ fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
     assert!(message.contains("\"matmul\"") && message.contains("linear"), "{message}");
     refused(&["bench", "kernel", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
 }
+
+#[test]
+fn models_of_many_sizes_are_measured_beside_what_was_foretold() {
+    let output = glasshouse(&["bench", "scaling", "--quick", "--device", "cpu", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (summary, cells) = lines.split_last().unwrap();
+    assert_eq!(summary["bench"], "scaling_summary");
+    let mut judged = 0.0;
+    for cell in cells {
+        assert_eq!((&cell["bench"], &cell["skipped"]), (&Value::from("scaling"), &Value::Null));
+        for field in ["depth", "width", "context", "vocabulary", "ms_per_step", "bytes", "bytes_estimated"] {
+            number(cell, field);
+        }
+        if cell["calibration"] == false {
+            judged += 1.0;
+            let ratio = number(cell, "ms_per_step") / number(cell, "ms_estimated");
+            assert!((number(cell, "time_ratio") / ratio - 1.0).abs() < 1e-6, "{cell}");
+        }
+    }
+    assert!(judged >= 5.0 && number(summary, "cells") == judged, "{summary}");
+    assert!(summary["within_30_percent"].is_number() && summary["exact_bytes"].is_number(), "{summary}");
+    refused(&["bench", "scaling", "--device", " "], "--device takes");
+}

@@ -4,7 +4,8 @@ mod bench;
 mod reproduce;
 
 pub use bench::{
-    BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchStepArguments,
+    BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchScalingArguments,
+    BenchStepArguments,
 };
 pub use reproduce::{PublishedRun, ReproduceArguments};
 

@@ -2,6 +2,7 @@
 
 mod decode;
 mod kernel;
+mod scaling;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::output::{bytes, count};
@@ -14,6 +15,7 @@ pub(super) fn bench(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Step(arguments) => pollster::block_on(step(&arguments)),
         BenchCommand::Decode(arguments) => pollster::block_on(decode::decode(&arguments)),
+        BenchCommand::Scaling(arguments) => pollster::block_on(scaling::scaling(&arguments)),
         BenchCommand::Kernel(arguments) => pollster::block_on(kernel::kernel(&arguments)),
     }
 }

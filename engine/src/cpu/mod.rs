@@ -102,6 +102,12 @@ impl CpuExecutor {
         Self::within(platform::available_memory(), graphs, optimizer, threads)
     }
 
+    /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
+    pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
+        let Room { arenas, programs, .. } = room(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
+        arenas + programs
+    }
+
     /// [`Self::new`] with so many bytes of memory.
     fn within(
         available: Option<u64>,

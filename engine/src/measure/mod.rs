@@ -3,10 +3,12 @@
 
 mod decode;
 mod kernel;
+mod scaling;
 mod step;
 
 pub use decode::{DecodeMeasurement, Passage, measure_decode};
 pub use kernel::{KernelMeasurement, measure_kernels};
+pub use scaling::{Scaling, ScalingCell, Size, measure_scaling};
 pub use step::{Extent, Measurement, measure};
 
 /// Median, smallest and largest.

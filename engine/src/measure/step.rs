@@ -25,8 +25,15 @@ const DRIVEN: u64 = 10;
 pub enum Extent {
     /// So many steps, and the driving of the device too.
     Steps(u64),
-    /// About so many seconds.
+    /// About so many seconds, the first step's included where it takes as long.
     Seconds(f64),
+    /// About so many seconds, one step at least, after so many steps that are not timed.
+    Warm {
+        /// Steps that are not timed.
+        steps: u64,
+        /// Seconds after them.
+        seconds: f64,
+    },
 }
 
 /// A measurement. Its JSON is what `glasshouse bench step --json` prints.
@@ -104,6 +111,7 @@ pub async fn measure(
         let warm = match extent {
             Extent::Steps(_) => step >= WARM_UP,
             Extent::Seconds(seconds) => step >= 1 || begun.elapsed().as_secs_f64() > seconds,
+            Extent::Warm { steps, .. } => step >= steps,
         };
         if warm {
             milliseconds.push(elapsed);
@@ -112,6 +120,7 @@ pub async fn measure(
         let enough = match extent {
             Extent::Steps(steps) => milliseconds.len() as u64 >= steps.max(1),
             Extent::Seconds(seconds) => !milliseconds.is_empty() && begun.elapsed().as_secs_f64() > seconds,
+            Extent::Warm { seconds, .. } => milliseconds.iter().sum::<f64>() > seconds * 1e3,
         };
         if enough {
             break;

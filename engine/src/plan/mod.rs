@@ -12,6 +12,7 @@ pub mod decode;
 pub mod disk;
 pub mod estimate;
 pub mod fit;
+pub mod forecast;
 pub mod lower;
 pub mod memory;
 pub mod update;

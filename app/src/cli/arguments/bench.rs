@@ -20,6 +20,8 @@ pub enum BenchCommand {
     Decode(BenchDecodeArguments),
     /// What every kernel of a training step reaches, and its share of the device's peak
     Kernel(BenchKernelArguments),
+    /// Time and memory of a step for models of many sizes, beside what was foretold
+    Scaling(BenchScalingArguments),
 }
 
 /// `bench step`.
@@ -84,6 +86,23 @@ pub struct BenchKernelArguments {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// One JSON object a kernel instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench scaling`.
+#[derive(Args, Debug)]
+pub struct BenchScalingArguments {
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// The small models only, and less time for each
+    #[arg(long)]
+    pub quick: bool,
+    /// One JSON object a model, and one in the end, instead of a table
     #[arg(long)]
     pub json: bool,
 }
