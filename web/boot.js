@@ -2,7 +2,7 @@
 // a report when something dies, visibility, files, preferences, work without a network.
 //
 // For scripts and tests there is `window.glasshouse`:
-//   state()              what the app shows, in short (page, device, projects, training, messages); null before it draws
+//   state()              what the app shows, in short (page, device, projects, documents, training, messages); null before it draws
 //   send(command, files) a protocol command as an object, `{ command: "list_projects" }`; resolves to the events that answer it,
 //                        rejects with an error that has `kind` and `message`; files are Uint8Arrays, whose memory moves away
 //   follow(query)        what the page's address can ask for: "?page=train&preset=nanogpt-cpu&seed=1"

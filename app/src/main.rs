@@ -1,5 +1,10 @@
 //! The `glasshouse` program. Natively [`glasshouse::cli`] reads what was typed; with nothing typed it opens the window.
 
+/// Encoding for the GPU and cleaning text both ask for many small pieces of memory, from several threads.
+#[cfg(not(target_arch = "wasm32"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// In a browser the boot script has laid out what the page needs.
 #[cfg(target_arch = "wasm32")]
 fn main() {

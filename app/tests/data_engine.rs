@@ -11,6 +11,7 @@ use glasshouse::app::App;
 use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
+use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use glasshouse_protocol::{Command, Parcel, Report, Request};
 use std::time::Duration;
 
@@ -122,6 +123,18 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
     let report = played.window.state().state().cleaning.report.clone().unwrap();
     assert_eq!((report.raw.documents, report.kept.documents), (3, 1));
     played.until("the kept text", |window| shows(window, "Document 1: "));
+    let row =
+        played.window.query_all_by_label_contains("Document 1: ").next().map(|row| row.click_accesskit());
+    assert!(row.is_some(), "a page was kept");
+    let compare = "Compare with the raw document";
+    played.until("the page", |window| window.query_by_role_and_label(Role::Button, compare).is_some());
+    played.press(Role::Button, compare);
+    played.until("the page before and after", |window| {
+        let compared = window.state().state().cleaning.compared.as_ref();
+        let added = |change: &TextChange| change.fate == TextFate::Added && change.text.contains("<EMAIL>");
+        compared.is_some_and(|compared| compared.id.ends_with(".html") && compared.changes.iter().any(added))
+    });
+    played.press(Role::Button, "Close the comparison");
     played.press(Role::RadioButton, "Dropped");
     played.until("what was dropped", |window| shows(window, "2 documents dropped"));
     let row = played

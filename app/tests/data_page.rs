@@ -112,6 +112,31 @@ fn a_threshold_is_sent_when_it_is_set() {
 }
 
 #[test]
+fn thresholds_stay_within_their_bounds_and_what_is_on_or_off_is_a_switch() {
+    let mut window = raw();
+    press(&mut window, Role::DisclosureTriangle, "Prose (Gopher)");
+    press(&mut window, Role::DisclosureTriangle, "Sentences (C4)");
+    forget(window.state_mut());
+    let mut set = |name: &str, value: f64| {
+        window.get_by_role_and_label(Role::SpinButton, name).set_value_accesskit(value);
+        rest(&mut window);
+        match sent(window.state_mut()).last() {
+            Some(Command::SetThreshold { value, .. }) => *value,
+            other => panic!("{other:?} was sent"),
+        }
+    };
+    assert_eq!(set("Prose (Gopher): min_words", 2e6), 100_000.0);
+    assert_eq!(set("Prose (Gopher): min_words", 30.7), 31.0, "words are whole");
+    assert_eq!(set("Prose (Gopher): max_symbol_share", 3.0), 1.0);
+    press(&mut window, Role::Switch, "Sentences (C4): remove_citations");
+    let (stage, threshold) = ("c4-quality".to_owned(), "remove_citations".to_owned());
+    assert_eq!(
+        sent(window.state_mut()).last(),
+        Some(&Command::SetThreshold { stage, threshold, value: 0.0 })
+    );
+}
+
+#[test]
 fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let mut window = raw();
     forget(window.state_mut());
@@ -230,6 +255,33 @@ fn a_document_of_the_sample_is_compared_and_again_when_the_recipe_changes() {
     assert_eq!(again.iter().filter(|command| **command == compare).count(), 2, "{again:?}");
     press(&mut window, Role::Button, "Close the comparison");
     assert!(shows(&window, "Choose a document to read it here."));
+}
+
+#[test]
+fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
+    let mut window = cleaned();
+    window.get_all_by_label_contains("Document 1: ").next().unwrap().click();
+    rest(&mut window);
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Compare with the raw document");
+    rest(&mut window);
+    let compare = |id: &str| Command::CompareDocument { id: id.to_owned() };
+    assert_eq!(sent(window.state_mut()), [compare(bench::LIGHTHOUSE)]);
+    tell(window.state_mut(), [bench::compared()]);
+    window.run_steps(3);
+    assert!(shows(&window, "write to k•••@h•••••.example<EMAIL> or ring"));
+    press(&mut window, Role::Button, "Next document");
+    rest(&mut window);
+    let asked = [Command::ReadDocument { number: 1 }, compare("forum.jsonl#1")];
+    assert_eq!(sent(window.state_mut()).get(1..), Some(&asked[..]));
+    press(&mut window, Role::Button, "Close the comparison");
+    let heading = window.query_by_label("Document 2");
+    assert!(heading.is_some(), "the document that was compared last is read");
+
+    let mut window = raw();
+    window.get_all_by_label_contains("Document 1: ").next().unwrap().click();
+    rest(&mut window);
+    assert!(window.query_by_role_and_label(Role::Button, "Compare with the raw document").is_none());
 }
 
 #[test]

@@ -8,11 +8,13 @@ import package::shared::control::Control;
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row, max_of_row};
 
 struct Arguments {
-    rows: u32, // N.
+    rows: u32, // N, or fewer where the head is taken in chunks.
     vocabulary: u32, // V.
     smoothing: f32, // s.
     ignoring: u32, // 1 where there is a target that does not count.
     ignored: u32, // That target.
+    first_row: u32, // Of the micro-batch, where these are a part of its rows.
+    all_rows: u32, // Rows of a micro-batch.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -43,7 +45,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     let lse = largest + log(sum_of_row(exponentials, local));
     let mean = sum_of_row(plain, local) / f32(arguments.vocabulary);
     if lane == 0u {
-        let goal = targets[control.row * arguments.rows + row];
+        let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
         let right = logits[start + min(goal, arguments.vocabulary - 1u)];
         let loss = (1.0 - arguments.smoothing) * (lse - right) + arguments.smoothing * (lse - mean);
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;

@@ -8,12 +8,14 @@ import package::shared::control::Control;
 import package::shared::grid::group_number;
 
 struct Arguments {
-    rows: u32, // N.
+    rows: u32, // N, or fewer where the head is taken in chunks.
     vocabulary: u32, // V.
     smoothing: f32, // s.
     ignoring: u32, // 1 where there is a target that does not count.
     ignored: u32, // That target.
     scale: f32, // 1 / number of micro-batches.
+    first_row: u32, // Of the micro-batch, where these are a part of its rows.
+    all_rows: u32, // Rows of a micro-batch.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -29,7 +31,7 @@ fn cross_entropy_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
     let at = group_number(group) * 256u + local;
     let row = at / arguments.vocabulary;
     if row < arguments.rows {
-        let goal = targets[control.row * arguments.rows + row];
+        let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
         let right = select(0.0, 1.0 - arguments.smoothing, at % arguments.vocabulary == goal);
         let wanted = right + arguments.smoothing / f32(arguments.vocabulary);
         let share = arguments.scale / max(loss[1], 1.0);

@@ -7,6 +7,8 @@ import { Site, event, losses, ready, send, tiny, until } from "./site.mjs";
 export async function a_first_visit_trains_and_a_second_goes_on_with_the_same_next_loss(site) {
   const context = await site.profile();
   const page = await site.tab(context);
+  const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
+  assert.deepEqual(messages, [], "a first visit is told of no trouble");
   await send(page, { command: "create_project", name: "First" });
   const config = await tiny(page, 40);
 

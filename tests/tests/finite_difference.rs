@@ -8,7 +8,7 @@ use common::cases::{self, Built, Case};
 use common::numbers;
 use glasshouse_engine::cpu;
 use glasshouse_engine::executor::Data;
-use glasshouse_engine::graph::{Input, Op, Type, ValueId, gradient_from};
+use glasshouse_engine::graph::{Input, Keep, Op, Type, ValueId, gradient, gradient_from};
 use glasshouse_engine::reference::{self, Device};
 
 /// Step of the differences: their error is of its square, plus 1e-16 divided by it.
@@ -60,6 +60,10 @@ fn ours(case: &Case, built: &Built, seed: &[f32]) -> Vec<Vec<f32>> {
         let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: seed[0] };
         let operands = [inputs[0].0, inputs[1].0, built.outputs[1], built.outputs[0]];
         graph.push(op, &operands).expect("a backward op")
+    } else if let Op::LinearCrossEntropy { .. } = case.op {
+        gradient(&mut graph, built.outputs[0], seed[0], Keep::Everything).expect("a gradient");
+        let backward = graph.nodes.last().expect("a backward op");
+        vec![backward.outputs[0], backward.outputs[3]]
     } else {
         let shape = graph.ty(built.outputs[0]).shape.clone();
         let value = graph.input(Input::Free(99), Type::f32(&shape));
@@ -93,8 +97,11 @@ fn check(cases: &[Case]) {
         let built = case.build();
         let count = built.graph.ty(built.outputs[0]).count();
         // Of a loss only the mean is differentiable, not the number of rows.
-        let seed =
-            if matches!(case.op, Op::CrossEntropy { .. }) { vec![0.5, 0.0] } else { numbers(99, count) };
+        let seed = if matches!(case.op, Op::CrossEntropy { .. } | Op::LinearCrossEntropy { .. }) {
+            vec![0.5, 0.0]
+        } else {
+            numbers(99, count)
+        };
         let expected = differences(&built, &seed);
         let (output, wrt) = (built.outputs[0], &built.differentiable);
         let device = Device::flex_in_f64();
@@ -121,4 +128,4 @@ macro_rules! differences {
     )*};
 }
 
-differences! { embedding norm linear head_norm rope attention activation gate dropouts add cross_entropy }
+differences! { embedding norm linear head_norm rope attention activation gate dropouts add cross_entropy linear_cross_entropy }

@@ -7,8 +7,8 @@ mod common;
 use common::{deviation, ids};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
-use glasshouse_engine::graph::{ParameterId, random};
-use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::graph::{Fusions, ParameterId, random};
+use glasshouse_engine::model::{initial, training_graphs_with};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_protocol::model::{Dropout, Initialisation};
@@ -92,9 +92,12 @@ fn check(device: &str) {
             accumulate: 1 + draw.below(2),
             label_smoothing: draw.of(&[0.0, 0.0, 0.15]),
             ignore_index: draw.of(&[None, None, Some(1)]),
+            activation_checkpointing: number % 2 == 1,
             ..TrainConfig::default()
         };
-        let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
+        let fusions = Fusions { head: (number % 3 == 0).then_some(0) };
+        let graphs = training_graphs_with(&model, &train, fusions)
+            .unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, number);
         let state = ArenaState { parameters, ..ArenaState::default() };

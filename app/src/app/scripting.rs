@@ -4,7 +4,8 @@ use super::App;
 use serde_json::{Value, json};
 
 impl App {
-    /// The state in short: what page is open, which device computes, what trains and how far it is.
+    /// The state in short: what page is open, which device computes, what documents there are and what a cleaning
+    /// made of them, what trains and how far it is.
     pub fn summary(&self) -> Value {
         let state = &self.state;
         let training = &state.training;
@@ -14,6 +15,24 @@ impl App {
             "storage": state.engine.as_ref().map(|engine| &engine.storage),
             "projects": state.projects.list,
             "project": state.projects.open.as_ref().map(|open| &open.summary),
+            "documents": state.documents.overview.as_ref().map(|overview| json!({
+                "files": overview.files.len(),
+                "documents": overview.documents,
+                "needs_cleaning": overview.needs_cleaning,
+                "cleaned": overview.cleaned,
+            })),
+            "cleaning": {
+                "phase": state.cleaning.progress.as_ref().map(|progress| &progress.phase),
+                "sample": state.cleaning.judgement.as_ref().map(|sample| json!({
+                    "documents": sample.documents,
+                    "kept": sample.kept,
+                })),
+                "report": state.cleaning.report.as_ref().map(|report| json!({
+                    "documents": report.raw.documents,
+                    "kept": report.kept.documents,
+                    "dropped": report.dropped(),
+                })),
+            },
             "training": {
                 "state": training.state,
                 "run": training.run.as_ref().map(|run| &run.name),

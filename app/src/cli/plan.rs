@@ -6,7 +6,7 @@ use super::settings::run_config;
 use anyhow::Result;
 use glasshouse_engine::plan::estimate::{Estimate, estimate};
 use glasshouse_engine::plan::lower::Target;
-use glasshouse_engine::protocol::RunConfig;
+use glasshouse_engine::protocol::{RunConfig, TrainConfig};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
@@ -42,12 +42,19 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     say!("  largest binding      {:>12}", bytes(estimate.bytes.largest_binding))?;
     say!("  activations alive at the worst moment {}", bytes(estimate.bytes.peak_live))?;
     say!("\ndispatches a step {:>17}", estimate.dispatches_per_step)?;
+    let flops = estimate.flops;
+    let again = if flops.recomputed > 0.0 {
+        format!(", {} recomputed", count(flops.recomputed))
+    } else {
+        String::new()
+    };
     say!(
-        "FLOPs a token {:>21} ({} forward, {} backward)",
+        "FLOPs a token {:>21} ({} forward, {} backward{again})",
         count(estimate.flops_per_token),
-        count(estimate.flops.forward),
-        count(estimate.flops.backward)
+        count(flops.forward),
+        count(flops.backward)
     )?;
+    trade(config, estimate)?;
     let tokens = train.steps as f64 * (train.batch * train.accumulate * model.context) as f64;
     say!(
         "whole run: {} steps, {} tokens, {}FLOP",
@@ -55,5 +62,22 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         count(tokens),
         count(tokens * estimate.flops_per_token)
     )?;
+    Ok(())
+}
+
+/// What switching activation checkpointing would save and cost.
+fn trade(config: &RunConfig, estimate: &Estimate) -> Result<()> {
+    if config.train.activation_checkpointing {
+        return Ok(());
+    }
+    let train = TrainConfig { activation_checkpointing: true, ..config.train.clone() };
+    let other = self::estimate(&config.model, &train, &Target { software: false })?;
+    if other.bytes.total < estimate.bytes.total {
+        say!(
+            "  with train.activation_checkpointing=true: {} less memory for {:.0} % more FLOPs",
+            bytes(estimate.bytes.total - other.bytes.total),
+            (other.flops_per_token / estimate.flops_per_token - 1.0) * 100.0
+        )?;
+    }
     Ok(())
 }

@@ -95,6 +95,8 @@ impl Cleaning {
                 });
             }
             Event::Cleaned { report } => {
+                // Also one that a script beside the application asked for is over with this.
+                self.end();
                 self.report = Some(report.clone());
                 self.reports += 1;
                 self.dropped = Dropped::default();

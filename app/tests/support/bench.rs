@@ -7,7 +7,7 @@ use glasshouse_protocol::cleaning::report::{
 use glasshouse_protocol::cleaning::table::{Column, Table, Unit};
 use glasshouse_protocol::cleaning::{
     ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, RecipeSummary, SampleJudgement,
-    SampleStage, StageCard, TextChange, TextFate, Threshold, Verdict,
+    SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict,
 };
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
 
@@ -93,8 +93,8 @@ const STAGES: [Made; 9] = [
     ),
 ];
 
-fn threshold(name: &str, value: f64, meaning: &str) -> Threshold {
-    Threshold { name: name.to_owned(), value, meaning: meaning.to_owned() }
+fn threshold(name: &str, value: f64, highest: f64, kind: ThresholdKind, meaning: &str) -> Threshold {
+    Threshold { name: name.to_owned(), value, meaning: meaning.to_owned(), lowest: 0.0, highest, kind }
 }
 
 /// The recipe's summary, with one stage switched as said.
@@ -108,13 +108,28 @@ pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
         on: if *name == stage { on } else { *works },
         thresholds: match *name {
             "gopher-quality" => vec![
-                threshold("min_words", 50.0, "fewest words of a document"),
-                threshold("max_symbol_share", 0.1, "most hash signs and ellipses a word"),
+                threshold("min_words", 50.0, 100_000.0, ThresholdKind::Count, "fewest words of a document"),
+                threshold(
+                    "max_symbol_share",
+                    0.1,
+                    1.0,
+                    ThresholdKind::Measure,
+                    "most hash signs and ellipses a word",
+                ),
             ],
+            "c4-quality" => vec![threshold(
+                "remove_citations",
+                1.0,
+                1.0,
+                ThresholdKind::Switch,
+                "marks such as [1] are taken away",
+            )],
             "near-duplicates" => {
                 vec![threshold(
                     "similarity",
                     0.75,
+                    1.0,
+                    ThresholdKind::Measure,
                     "true Jaccard similarity from which two documents are copies",
                 )]
             }
@@ -552,6 +567,8 @@ pub fn documents(cleaned: bool, needs_cleaning: bool) -> Event {
     let count = if needs_cleaning { 0 } else { 40 };
     let documents = (0..count).map(|number| DocumentSummary {
         number,
+        id: cleaned
+            .then(|| if number == 0 { LIGHTHOUSE.to_owned() } else { format!("forum.jsonl#{number}") }),
         file: ["harbour-museum", "ships-logs", "harbour-museum", "ships-logs", "forum"][number as usize % 5]
             .to_owned(),
         characters: 1_240 + number * 37,

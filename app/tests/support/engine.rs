@@ -133,6 +133,7 @@ impl Engine {
             .filter(|(_, text)| text.to_lowercase().contains(&search.to_lowercase()))
             .map(|(number, text)| DocumentSummary {
                 number: number as u64,
+                id: None,
                 file: if self.documents { "forest tales.txt" } else { "stories" }.to_owned(),
                 characters: 840 + 17 * number as u64,
                 preview: text.replace('\n', " ").trim().chars().take(160).collect(),

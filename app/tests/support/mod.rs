@@ -229,6 +229,7 @@ pub fn tokenizer() -> TokenizerSummary {
 pub fn documents() -> Event {
     let documents = (0..40).map(|number| DocumentSummary {
         number,
+        id: None,
         file: "stories.txt".to_owned(),
         characters: 640 + number * 13,
         preview: "One day, a little girl named Mia found a shiny key in the garden.".to_owned(),

@@ -2,48 +2,70 @@
 
 use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
-use crate::pipeline::stage_names;
+use crate::pipeline::described::{self, Described};
 use crate::recipe::Recipe;
-use crate::rules::Rule;
-use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
+use crate::report::Group;
+use crate::rules::{self, Rule, Unit};
+use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold, ThresholdKind};
 use glasshouse_protocol::names;
 
-/// A number of the duplicates' settings, read and set by name.
+/// A number of a stage that is no rule, read and set by name.
 struct Number {
     name: &'static str,
     meaning: &'static str,
+    /// The least and the most that it may be.
+    bounds: (f64, f64),
+    unit: Unit,
     get: fn(&Recipe) -> f64,
     set: fn(&mut Recipe, f64),
+}
+
+impl Number {
+    fn threshold(&self, recipe: &Recipe) -> rules::Threshold {
+        let Self { name, meaning, bounds: (lowest, highest), unit, get, .. } = *self;
+        let default = get(&Recipe::default());
+        rules::Threshold { name, value: get(recipe), default, lowest, highest, unit, explanation: meaning }
+    }
 }
 
 const NEAR: [Number; 5] = [
     Number {
         name: "similarity",
         meaning: "true Jaccard similarity from which two documents are copies",
+        bounds: (0.1, 1.0),
+        unit: Unit::Measure,
         get: |recipe| recipe.duplicates.near.similarity,
         set: |recipe, value| recipe.duplicates.near.similarity = value,
     },
     Number {
         name: "shingle_words",
         meaning: "words in a run that is compared",
+        bounds: (1.0, 32.0),
+        unit: Unit::Count,
         get: |recipe| f64::from(recipe.duplicates.near.shingle_words),
         set: |recipe, value| recipe.duplicates.near.shingle_words = value as u32,
     },
     Number {
         name: "permutations",
         meaning: "MinHash values of a document",
+        bounds: (1.0, 1024.0),
+        unit: Unit::Count,
         get: |recipe| f64::from(recipe.duplicates.near.permutations),
         set: |recipe, value| recipe.duplicates.near.permutations = value as u32,
     },
     Number {
         name: "bands",
         meaning: "groups of values; documents that agree in one are compared",
+        bounds: (1.0, 1024.0),
+        unit: Unit::Count,
         get: |recipe| f64::from(recipe.duplicates.near.bands),
         set: |recipe, value| recipe.duplicates.near.bands = value as u32,
     },
     Number {
         name: "rows",
         meaning: "values in a group",
+        bounds: (1.0, 64.0),
+        unit: Unit::Count,
         get: |recipe| f64::from(recipe.duplicates.near.rows),
         set: |recipe, value| recipe.duplicates.near.rows = value as u32,
     },
@@ -52,6 +74,8 @@ const NEAR: [Number; 5] = [
 const PARAGRAPHS: [Number; 1] = [Number {
     name: "minimum_words",
     meaning: "fewest words of a paragraph that is taken out",
+    bounds: (1.0, 10_000.0),
+    unit: Unit::Count,
     get: |recipe| f64::from(recipe.duplicates.paragraphs.minimum_words),
     set: |recipe, value| recipe.duplicates.paragraphs.minimum_words = value as u32,
 }];
@@ -59,17 +83,15 @@ const PARAGRAPHS: [Number; 1] = [Number {
 const RECIPE: [Number; 1] = [Number {
     name: "validation",
     meaning: "share of each source that is held out",
+    bounds: (0.0, 0.99),
+    unit: Unit::Measure,
     get: |recipe| recipe.validation,
     set: |recipe, value| recipe.validation = value,
 }];
 
 /// A stage that is no rule.
 struct Other {
-    name: &'static str,
-    group: &'static str,
-    title: &'static str,
-    sentence: &'static str,
-    paper: &'static str,
+    about: Described,
     numbers: &'static [Number],
     is_on: fn(&Recipe) -> bool,
     switch: fn(&mut Recipe, bool),
@@ -77,51 +99,31 @@ struct Other {
 
 const OTHERS: [Other; 5] = [
     Other {
-        name: stage_names::PERSONAL,
-        group: "Personal data",
-        title: "Personal data",
-        sentence: "Finds addresses, numbers and secrets of people and puts a placeholder in their place.",
-        paper: "",
+        about: described::PERSONAL,
         numbers: &[],
         is_on: |recipe| recipe.personal.enabled,
         switch: |recipe, on| recipe.personal.enabled = on,
     },
     Other {
-        name: stage_names::EXACT,
-        group: "Duplicates",
-        title: "Exact duplicates",
-        sentence: "Keeps the first of documents with the same words: what is read twice is learnt by heart.",
-        paper: "",
+        about: described::EXACT,
         numbers: &[],
         is_on: |recipe| recipe.duplicates.exact.enabled,
         switch: |recipe, on| recipe.duplicates.exact.enabled = on,
     },
     Other {
-        name: stage_names::NEAR,
-        group: "Duplicates",
-        title: "Near duplicates",
-        sentence: "Keeps one of documents with nearly the same words, found by MinHash and verified by their true similarity.",
-        paper: "Broder 1997; FineWeb (Penedo et al. 2024)",
+        about: described::NEAR,
         numbers: &NEAR,
         is_on: |recipe| recipe.duplicates.near.enabled,
         switch: |recipe, on| recipe.duplicates.near.enabled = on,
     },
     Other {
-        name: stage_names::HELD_OUT,
-        group: "Evaluation",
-        title: "Held-out overlap",
-        sentence: "Takes documents out of training that share long runs of words with those held out for validation.",
-        paper: "GPT-3 (Brown et al. 2020)",
+        about: described::HELD_OUT,
         numbers: &RECIPE,
         is_on: |recipe| recipe.contamination.held_out,
         switch: |recipe, on| recipe.contamination.held_out = on,
     },
     Other {
-        name: stage_names::PARAGRAPHS,
-        group: "Duplicates",
-        title: "Repeated paragraphs",
-        sentence: "Takes paragraphs out of a document that an earlier one had: notices, menus, licences.",
-        paper: "CCNet (Wenzek et al. 2020)",
+        about: described::PARAGRAPHS,
         numbers: &PARAGRAPHS,
         is_on: |recipe| recipe.duplicates.paragraphs.enabled,
         switch: |recipe, on| recipe.duplicates.paragraphs.enabled = on,
@@ -162,7 +164,7 @@ impl Recipe {
     /// # Errors
     /// There is no stage of that name.
     pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
-        if let Some(other) = OTHERS.iter().find(|other| other.name == stage) {
+        if let Some(other) = OTHERS.iter().find(|other| other.about.name == stage) {
             (other.switch)(self, on);
             return Ok(());
         }
@@ -185,16 +187,12 @@ impl Recipe {
     /// There is no such stage or number, or the value breaks a rule; the recipe stays as it was.
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
-        if let Some(other) = OTHERS.iter().find(|other| other.name == stage) {
+        if let Some(other) = OTHERS.iter().find(|other| other.about.name == stage) {
             let number = other.numbers.iter().find(|number| number.name == threshold).ok_or_else(|| {
                 let known = other.numbers.iter().map(|number| number.name);
                 Error::Invalid(format!("{stage}: {}", names::unknown("threshold", threshold, known)))
             })?;
-            if !value.is_finite() || value < 0.0 {
-                return Err(Error::Invalid(format!(
-                    "{stage}: {threshold} = {value} must be a number of at least 0"
-                )));
-            }
+            number.threshold(self).check(stage, value)?;
             (number.set)(&mut changed, value);
         } else {
             if !changed.rules.iter().any(|rule| rule.name() == stage) {
@@ -247,19 +245,14 @@ fn key(value: &impl serde::Serialize) -> String {
 
 fn unknown_stage(stage: &str) -> Error {
     let rules = Rule::all();
-    let known = rules.iter().map(Rule::name).chain(OTHERS.iter().map(|other| other.name));
+    let known = rules.iter().map(Rule::name).chain(OTHERS.iter().map(|other| other.about.name));
     Error::Invalid(names::unknown("stage", stage, known))
 }
 
 fn rule_card(rule: &Rule, on: bool) -> StageCard {
-    let threshold = |threshold: &crate::rules::Threshold| Threshold {
-        name: threshold.name.to_owned(),
-        value: threshold.value,
-        meaning: threshold.explanation.to_owned(),
-    };
     StageCard {
         name: rule.name().to_owned(),
-        group: "Quality rules".to_owned(),
+        group: heading(Group::Rules).to_owned(),
         title: rule.title().to_owned(),
         sentence: rule.explain().to_owned(),
         paper: rule.paper().to_owned(),
@@ -270,19 +263,44 @@ fn rule_card(rule: &Rule, on: bool) -> StageCard {
 
 impl Other {
     fn card(&self, recipe: &Recipe) -> StageCard {
-        let threshold = |number: &Number| Threshold {
-            name: number.name.to_owned(),
-            value: (number.get)(recipe),
-            meaning: number.meaning.to_owned(),
-        };
+        let Described { name, group, title, sentence, paper } = self.about;
         StageCard {
-            name: self.name.to_owned(),
-            group: self.group.to_owned(),
-            title: self.title.to_owned(),
-            sentence: self.sentence.to_owned(),
-            paper: self.paper.to_owned(),
+            name: name.to_owned(),
+            group: heading(group).to_owned(),
+            title: title.to_owned(),
+            sentence: sentence.to_owned(),
+            paper: paper.to_owned(),
             on: (self.is_on)(recipe),
-            thresholds: self.numbers.iter().map(threshold).collect(),
+            thresholds: self.numbers.iter().map(|number| threshold(&number.threshold(recipe))).collect(),
         }
+    }
+}
+
+/// What stands above the cards of a part of the bench.
+fn heading(group: Group) -> &'static str {
+    match group {
+        Group::Reading => "Reading",
+        Group::Extraction => "Extraction",
+        Group::Repair => "Repair",
+        Group::Rules => "Quality rules",
+        Group::Duplicates => "Duplicates",
+        Group::Contamination => "Evaluation",
+        Group::Personal => "Personal data",
+        Group::Balance => "Mixture",
+    }
+}
+
+fn threshold(threshold: &rules::Threshold) -> Threshold {
+    Threshold {
+        name: threshold.name.to_owned(),
+        value: threshold.value,
+        meaning: threshold.explanation.to_owned(),
+        lowest: threshold.lowest,
+        highest: threshold.highest,
+        kind: match threshold.unit {
+            Unit::Measure => ThresholdKind::Measure,
+            Unit::Count => ThresholdKind::Count,
+            Unit::Switch => ThresholdKind::Switch,
+        },
     }
 }

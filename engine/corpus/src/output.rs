@@ -64,6 +64,8 @@ pub struct SourceIndex {
 /// A line of `kept.jsonl`, as far as training reads it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct KeptLine {
+    /// The document's id, as `dropped.jsonl` has those of the others.
+    pub id: String,
     /// The document's text.
     pub text: String,
     /// Its source.

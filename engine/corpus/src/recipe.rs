@@ -94,6 +94,7 @@ impl Recipe {
         recipe.duplicates.exact.enabled = false;
         recipe.duplicates.near.enabled = false;
         recipe.personal.enabled = false;
+        recipe.contamination.held_out = false;
         recipe
     }
 

@@ -113,7 +113,10 @@ pub struct DocumentsOverview {
 pub struct DocumentSummary {
     /// Its number in the whole list, from 0.
     pub number: u64,
-    /// The file that it comes from.
+    /// Its id among the raw documents, where a cleaning kept it: by it `CompareDocument` shows it before and after.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The file that it comes from, or its source, where a cleaning kept it.
     pub file: String,
     /// Characters.
     pub characters: u64,

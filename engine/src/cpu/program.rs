@@ -196,7 +196,7 @@ impl Program {
         let mut before = Duration::ZERO;
         for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
             // What is written is taken out of memory while it is written; liveness keeps it apart from what is read.
-            let mut slots = [Vec::new(), Vec::new()];
+            let mut slots = [const { Vec::new() }; MOST_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
                 if let Place::Slot(at) = output.place {
                     *slot = std::mem::take(&mut self.memory.slots[at]);
@@ -238,6 +238,11 @@ impl Program {
     }
 }
 
+/// Ranges of `chunk` rows that cover all of them.
+fn chunks(rows: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(chunk.max(1)).map(move |start| start..(start + chunk).min(rows))
+}
+
 fn push<T>(list: &mut Vec<T>, item: T, place: impl Fn(usize) -> Place) -> Place {
     list.push(item);
     place(list.len() - 1)
@@ -247,26 +252,44 @@ fn misplaced(value: ValueId, reason: &str) -> Error {
     Error::Internal(format!("value {}: {reason}", value.0))
 }
 
-/// The (at most two) results of an instruction.
+/// Most values that an instruction computes, beside gradients that it adds to.
+const MOST_VALUES: usize = 3;
+
+/// The results of an instruction: its values, then its gradients.
 fn outputs<'data>(
     instruction: &Instruction,
-    slots: &'data mut [Vec<f32>; 2],
+    slots: &'data mut [Vec<f32>; MOST_VALUES],
     gradients: &'data mut [f32],
-) -> Result<[&'data mut [f32]; 2]> {
+) -> Result<[&'data mut [f32]; MOST_VALUES + 1]> {
     let overlap = || Error::Internal(format!("{}: outputs overlap", instruction.op.name()));
     let nothing: &mut [f32] = &mut [];
     match &instruction.outputs[..] {
         [Operand { place: Place::Gradient(range), .. }] => {
-            Ok([gradients.get_mut(range.clone()).ok_or_else(overlap)?, nothing])
+            Ok([gradients.get_mut(range.clone()).ok_or_else(overlap)?, &mut [], &mut [], nothing])
         }
         [Operand { place: Place::Gradient(first), .. }, Operand { place: Place::Gradient(second), .. }] => {
-            gradients.get_disjoint_mut([first.clone(), second.clone()]).map_err(|_| overlap())
+            let both = gradients.get_disjoint_mut([first.clone(), second.clone()]);
+            let [first, second] = both.map_err(|_| overlap())?;
+            Ok([first, second, &mut [], nothing])
         }
         list => {
-            let [first, second] = slots;
-            let length = |at: usize| list.get(at).map_or(0, |operand| operand.ty.count());
-            let (first, second) = (first.get_mut(..length(0)), second.get_mut(..length(1)));
-            Ok([first.ok_or_else(overlap)?, second.ok_or_else(overlap)?])
+            let [first, second, third] = slots;
+            let length = |at: usize| match list.get(at) {
+                Some(Operand { place: Place::Slot(_), ty }) => ty.count(),
+                _ => 0,
+            };
+            let gradient = match list.last() {
+                Some(Operand { place: Place::Gradient(range), .. }) => {
+                    gradients.get_mut(range.clone()).ok_or_else(overlap)?
+                }
+                _ => nothing,
+            };
+            Ok([
+                first.get_mut(..length(0)).ok_or_else(overlap)?,
+                second.get_mut(..length(1)).ok_or_else(overlap)?,
+                third.get_mut(..length(2)).ok_or_else(overlap)?,
+                gradient,
+            ])
         }
     }
 }
@@ -341,7 +364,11 @@ impl<'run> Call<'run> {
         attention::Sizes { heads, batch: ty.shape[0], time: ty.shape[1] }
     }
 
-    fn run(&self, [y, second]: [&mut [f32]; 2], caches: &mut [Vec<f32>; 2]) -> Result<()> {
+    fn run(
+        &self,
+        [y, second, third, gradient]: [&mut [f32]; MOST_VALUES + 1],
+        caches: &mut [Vec<f32>; 2],
+    ) -> Result<()> {
         let workers = self.workers;
         let floats = |input| self.floats(input);
         match self.instruction.op {
@@ -409,6 +436,41 @@ impl<'run> Call<'run> {
                 let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
                 let (rows, count) = (floats(2), floats(3)[1]);
                 loss::backward(workers, settings, scale, floats(0), self.words(1), rows, count, y);
+            }
+            Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } => {
+                let [rows, inner, vocabulary] = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
+                self.known(self.words(2), vocabulary, ignore_index)?;
+                let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
+                let (x, weight, targets) = (floats(0), floats(1), self.words(2));
+                for part in chunks(rows, chunk) {
+                    let logits = &mut third[..part.len() * vocabulary];
+                    let x = &x[part.start * inner..part.end * inner];
+                    linear::forward(workers, x, weight, None, None, logits, [part.len(), inner, vocabulary]);
+                    let results = &mut second[part.start * 2..part.end * 2];
+                    loss::rows(workers, settings, logits, &targets[part], results);
+                }
+                loss::mean(settings, targets, second, y);
+            }
+            Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, .. } => {
+                let [rows, inner, vocabulary] = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
+                self.known(self.words(2), vocabulary, ignore_index)?;
+                let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
+                let (x, weight, targets) = (floats(0), floats(1), self.words(2));
+                let (results, count) = (floats(3), floats(4)[1]);
+                for part in chunks(rows, chunk) {
+                    let sizes = [part.len(), inner, vocabulary];
+                    let logits = &mut second[..part.len() * vocabulary];
+                    let dlogits = &mut third[..part.len() * vocabulary];
+                    let x = &x[part.start * inner..part.end * inner];
+                    linear::forward(workers, x, weight, None, None, logits, sizes);
+                    let (results, targets) = (&results[part.start * 2..part.end * 2], &targets[part.clone()]);
+                    loss::backward(workers, settings, scale, logits, targets, results, count, dlogits);
+                    let dx = &mut y[part.start * inner..part.end * inner];
+                    linear::input_backward(workers, dlogits, weight, None, dx, sizes);
+                    if !gradient.is_empty() {
+                        linear::weight_backward(workers, dlogits, x, gradient, sizes);
+                    }
+                }
             }
             Op::LinearInputBackward { residual } => {
                 let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];

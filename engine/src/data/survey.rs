@@ -3,7 +3,7 @@
 //! Nothing but a line a document is kept; a search or a reading streams the text again.
 
 use super::prepare::{self, CORPUS_SEED};
-use super::read::{self, Piece, SourceFile};
+use super::read::{self, Mark, Piece, SourceFile};
 use super::store::Split;
 use super::stories;
 use crate::error::{Error, Result};
@@ -24,14 +24,19 @@ struct Entry {
     characters: u64,
     bytes: u64,
     preview: String,
-    /// Where a cleaning put it.
-    split: Option<Split>,
+    /// What a cleaning said of it.
+    mark: Option<Mark>,
 }
 
 impl Entry {
     /// Whether it is held out, where the first `train` documents train unless a cleaning said otherwise.
     fn is_held_out(&self, number: usize, train: usize) -> bool {
-        self.split.map_or(number >= train, |split| split == Split::Validation)
+        self.split().map_or(number >= train, |split| split == Split::Validation)
+    }
+
+    /// Where a cleaning put it.
+    fn split(&self) -> Option<Split> {
+        self.mark.as_ref().and_then(|mark| mark.split)
     }
 }
 
@@ -92,7 +97,6 @@ impl Survey {
         let (mut entries, mut counts) = (Vec::new(), BTreeMap::<char, u64>::new());
         for document in sources.documents() {
             let (file, Piece { text, mark, .. }) = document?;
-            let split = mark.and_then(|mark| mark.split);
             beat();
             let mut characters = 0;
             for character in text.chars() {
@@ -104,7 +108,7 @@ impl Survey {
                 characters,
                 bytes: text.len() as u64,
                 preview: preview(&text, 0),
-                split,
+                mark,
             });
         }
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
@@ -153,7 +157,7 @@ impl Survey {
 
     /// How many documents train, where whole ones are held out.
     fn train_documents(&self, validation: f64) -> Option<usize> {
-        if self.entries.iter().any(|entry| entry.split.is_some()) {
+        if self.entries.iter().any(|entry| entry.split().is_some()) {
             return Some(self.entries.len());
         }
         let lengths: Vec<u64> = self.entries.iter().map(|entry| entry.characters).collect();
@@ -171,9 +175,14 @@ impl Survey {
     ) -> Result<(usize, Vec<DocumentSummary>)> {
         let train = self.train_documents(validation).unwrap_or(usize::MAX);
         let names = self.sources.names();
+        let file = |entry: &Entry| match &entry.mark {
+            Some(mark) => mark.source.to_string(),
+            None => names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default(),
+        };
         let summary = |number: usize, entry: &Entry, preview: String| DocumentSummary {
             number: number as u64,
-            file: names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default(),
+            id: entry.mark.as_ref().map(|mark| mark.id.to_string()),
+            file: file(entry),
             characters: entry.characters,
             preview,
             validation: entry.is_held_out(number, train),
@@ -272,6 +281,21 @@ mod tests {
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
         assert_eq!(survey.read(1).unwrap(), ("second".to_owned(), false));
         assert!(survey.read(3).is_err());
+    }
+
+    #[test]
+    fn documents_of_a_cleaned_folder_have_their_ids_and_sources() {
+        use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
+        let folder = tempfile::tempdir().unwrap();
+        let kept = "{\"id\": \"a.html\", \"source\": \"web\", \"split\": \"train\", \"text\": \"A page of text.\"}\n\
+            {\"id\": \"b.csv#7\", \"source\": \"logs\", \"split\": \"validation\", \"text\": \"A row of text.\"}\n";
+        std::fs::write(folder.path().join(KEPT_FILE), kept).unwrap();
+        let index = serde_json::to_vec(&CorpusIndex::new("light", 0.1)).unwrap();
+        std::fs::write(folder.path().join(CORPUS_FILE), index).unwrap();
+        let (_, page) = survey(folder.path()).list("", 0, 10, 0.1).unwrap();
+        let told: Vec<_> =
+            page.iter().map(|one| (one.id.as_deref(), one.file.as_str(), one.validation)).collect();
+        assert_eq!(told, [(Some("a.html"), "web", false), (Some("b.csv#7"), "logs", true)]);
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl TrainingGraphs {
     /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
     pub fn accumulate(&self) -> usize {
         let scale = self.train.nodes.iter().find_map(|node| match node.op {
-            Op::CrossEntropyBackward { scale, .. } => Some(scale),
+            Op::CrossEntropyBackward { scale, .. } | Op::LinearCrossEntropyBackward { scale, .. } => {
+                Some(scale)
+            }
             _ => None,
         });
         scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)

@@ -42,6 +42,10 @@ impl BatchRules {
                     rules.classes = graph.ty(node.inputs[0]).columns();
                     rules.ignored = ignore_index;
                 }
+                Op::LinearCrossEntropy { ignore_index, .. } => {
+                    rules.classes = graph.ty(node.inputs[1]).rows();
+                    rules.ignored = ignore_index;
+                }
                 _ => {}
             }
         }

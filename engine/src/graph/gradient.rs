@@ -4,14 +4,16 @@
 //! summed; the sum costs nothing where the last contribution comes from a norm or a linear layer, whose backward kernels
 //! take the rest as a residual.
 
+use super::recompute::{Keep, Recompute};
 use super::{Graph, GraphError, NodeId, Op, Origin, ParameterId, ValueId};
 use std::collections::HashMap;
 
-/// Appends the gradient of `loss` (the first output of a [`Op::CrossEntropy`]), times `scale`, with respect to every
-/// trainable parameter that it depends on.
-pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32) -> Result<(), GraphError> {
-    let wanted = wanted(graph, &[]);
-    Backward { loss: Some((loss, scale)), wanted, gradients: HashMap::new(), graph }.all_nodes()
+/// Appends the gradient of `loss` (the first output of a [`Op::CrossEntropy`] or [`Op::LinearCrossEntropy`]), times `scale`, with respect to every
+/// trainable parameter that it depends on. `keep` says what it may read of the forward values; the rest is computed again.
+pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
+    let (wanted, recompute) = (wanted(graph, &[]), Recompute::of(graph, keep));
+    let gradients = HashMap::new();
+    Backward { loss: Some((loss, scale)), wanted, recompute, gradients, graph }.all_nodes()
 }
 
 /// Appends the gradient of Σ output·seed over the pairs `(output, seed)` of `seeds`, a seed being a value of its output's
@@ -24,7 +26,8 @@ pub fn gradient_from(
 ) -> Result<Vec<Option<ValueId>>, GraphError> {
     let wanted = wanted(graph, inputs);
     let gradients = seeds.iter().copied().collect();
-    let mut pass = Backward { loss: None, wanted, gradients, graph };
+    let recompute = Recompute::default();
+    let mut pass = Backward { loss: None, wanted, recompute, gradients, graph };
     pass.all_nodes()?;
     Ok(inputs.iter().map(|input| pass.gradient_of(*input)).collect())
 }
@@ -57,6 +60,7 @@ struct Backward<'graph> {
     /// Where the pass begins, and the factor on its gradient; without it, `gradients` holds seeds.
     loss: Option<(ValueId, f32)>,
     wanted: Vec<bool>,
+    recompute: Recompute,
     /// What has flowed back into each value so far.
     gradients: HashMap<ValueId, ValueId>,
 }
@@ -87,6 +91,11 @@ impl Backward<'_> {
             Origin::Parameter(id) if self.wants(value) => Some(self.graph.gradient_of(ParameterId(id.0))),
             _ => None,
         }
+    }
+
+    /// A forward value to read: kept, or computed again.
+    fn read(&mut self, value: ValueId) -> Result<ValueId, GraphError> {
+        self.recompute.value(self.graph, value)
     }
 
     fn one(&mut self, op: Op, inputs: &[ValueId]) -> Result<ValueId, GraphError> {
@@ -139,6 +148,21 @@ impl Backward<'_> {
             }
             return Ok(());
         }
+        if let Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } = node.op {
+            if let Some((loss, scale)) = self.loss
+                && outputs[0] == loss
+            {
+                let gradient = self.parameter(inputs[1]);
+                let weight = gradient.is_some();
+                let op =
+                    Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weight };
+                let operands = [inputs[0], inputs[1], inputs[2], outputs[1], outputs[0]];
+                let into: Vec<ValueId> = gradient.into_iter().collect();
+                let dx = self.graph.push_into(op, &operands, &into)?[0];
+                self.flow(inputs[0], dx)?;
+            }
+            return Ok(());
+        }
         let Some(dy) = self.gradients.get(&outputs[0]).copied() else { return Ok(()) };
         match node.op {
             Op::Embedding { positions, .. } => {
@@ -159,16 +183,19 @@ impl Backward<'_> {
                         gradients.extend(self.parameter(inputs[2]));
                     }
                     let bias = gradients.len() == 2;
-                    self.into(Op::NormWeightBackward { bias }, &[inputs[0], outputs[1], dy], &gradients)?;
+                    let (x, statistics) = (self.read(inputs[0])?, self.read(outputs[1])?);
+                    self.into(Op::NormWeightBackward { bias }, &[x, statistics, dy], &gradients)?;
                 }
                 if self.wants(inputs[0]) {
+                    let (x, statistics) = (self.read(inputs[0])?, self.read(outputs[1])?);
                     let op = |residual| Op::NormBackward { form, residual };
-                    self.flow_through(inputs[0], op, &[inputs[0], inputs[1], outputs[1], dy])?;
+                    self.flow_through(inputs[0], op, &[x, inputs[1], statistics, dy])?;
                 }
             }
             Op::Linear { bias, residual } => {
                 if let Some(weight) = self.parameter(inputs[1]) {
-                    self.into(Op::LinearWeightBackward, &[dy, inputs[0]], &[weight])?;
+                    let x = self.read(inputs[0])?;
+                    self.into(Op::LinearWeightBackward, &[dy, x], &[weight])?;
                 }
                 if bias && let Some(bias) = self.parameter(inputs[2]) {
                     let groups = self.graph.ty(dy).rows();
@@ -183,12 +210,13 @@ impl Backward<'_> {
                 }
             }
             Op::HeadNorm { heads, .. } => {
+                let (qkv, roots) = (self.read(inputs[0])?, self.read(outputs[1])?);
                 if let (Some(query), Some(key)) = (self.parameter(inputs[1]), self.parameter(inputs[2])) {
                     let op = Op::HeadNormWeightBackward { heads };
-                    self.into(op, &[inputs[0], outputs[1], dy], &[query, key])?;
+                    self.into(op, &[qkv, roots, dy], &[query, key])?;
                 }
                 let op = Op::HeadNormBackward { heads };
-                let gradient = self.one(op, &[inputs[0], inputs[1], inputs[2], outputs[1], dy])?;
+                let gradient = self.one(op, &[qkv, inputs[1], inputs[2], roots, dy])?;
                 self.flow(inputs[0], gradient)?;
             }
             Op::Rope { heads, inverse, cursor } => {
@@ -198,17 +226,20 @@ impl Backward<'_> {
                 self.flow(inputs[0], gradient)?;
             }
             Op::Attention { heads, dropout } => {
-                let delta = self.one(Op::AttentionDelta { heads }, &[outputs[0], dy])?;
+                let (qkv, y, lse) = (self.read(inputs[0])?, self.read(outputs[0])?, self.read(outputs[1])?);
+                let delta = self.one(Op::AttentionDelta { heads }, &[y, dy])?;
                 let op = Op::AttentionBackward { heads, dropout };
-                let gradient = self.one(op, &[inputs[0], outputs[1], delta, dy])?;
+                let gradient = self.one(op, &[qkv, lse, delta, dy])?;
                 self.flow(inputs[0], gradient)?;
             }
             Op::Activation(kind) => {
-                let gradient = self.one(Op::ActivationBackward(kind), &[inputs[0], dy])?;
+                let x = self.read(inputs[0])?;
+                let gradient = self.one(Op::ActivationBackward(kind), &[x, dy])?;
                 self.flow(inputs[0], gradient)?;
             }
             Op::Gate(kind) => {
-                let gradient = self.one(Op::GateBackward(kind), &[inputs[0], dy])?;
+                let x = self.read(inputs[0])?;
+                let gradient = self.one(Op::GateBackward(kind), &[x, dy])?;
                 self.flow(inputs[0], gradient)?;
             }
             Op::Dropout { site, residual } => {
@@ -231,6 +262,8 @@ impl Backward<'_> {
             | Op::CachedAttention { .. }
             | Op::LastRow
             | Op::CrossEntropyBackward { .. }
+            | Op::LinearCrossEntropy { .. }
+            | Op::LinearCrossEntropyBackward { .. }
             | Op::LinearInputBackward { .. }
             | Op::LinearWeightBackward
             | Op::SumRows { .. }

@@ -6,15 +6,19 @@
 //! gradient ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the executor clears
 //! all gradients before the first micro-batch of a step.
 
+mod fuse;
 mod gradient;
 mod op;
 pub mod random;
+mod recompute;
 mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use fuse::{Fusions, fuse};
 pub use gradient::{gradient, gradient_from};
 pub use op::{DropoutSite, Heads, NormForm, Op};
+pub use recompute::Keep;
 
 use std::rc::Rc;
 

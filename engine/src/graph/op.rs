@@ -134,6 +134,17 @@ pub enum Op {
         /// Target that does not count.
         ignore_index: Option<u32>,
     },
+    /// [`Op::Linear`] of x and the head's weight, then [`Op::CrossEntropy`], `chunk` rows at a time, so that of the logits no more
+    /// than a chunk exists (the idea is Liger Kernel's, Hsu et al. 2024). Inputs: x [..,C], w [V,C], targets u32[..].
+    /// Outputs: loss [2], rows [N,2], the last chunk's logits [chunk,V], which are nobody's to read.
+    LinearCrossEntropy {
+        /// s in [0, 1).
+        label_smoothing: f32,
+        /// Target that does not count.
+        ignore_index: Option<u32>,
+        /// Rows at a time, a multiple of 64 unless they are all.
+        chunk: usize,
+    },
 
     /// dx[row, j] = scale/count·(softmax(x)[j] − (1 − s)·[j = target] − s/V), 0 for ignored rows.
     /// Inputs: logits, targets, rows [N,2], loss [2] (for the count). Output: like logits.
@@ -144,6 +155,21 @@ pub enum Op {
         ignore_index: Option<u32>,
         /// 1 / number of micro-batches.
         scale: f32,
+    },
+    /// The gradient of [`Op::LinearCrossEntropy`] chunk by chunk, the logits computed once more: dx = dlogits·w, and
+    /// dw += dlogitsᵀ·x where `weight` says so. Inputs: x [..,C], w [V,C], targets, rows [N,2], loss [2].
+    /// Outputs: dx [..,C], a chunk of logits and one of their gradients [chunk,V], which are nobody's to read; (+= [V,C]).
+    LinearCrossEntropyBackward {
+        /// s of the forward op.
+        label_smoothing: f32,
+        /// Of the forward op.
+        ignore_index: Option<u32>,
+        /// 1 / number of micro-batches.
+        scale: f32,
+        /// Of the forward op.
+        chunk: usize,
+        /// w's gradient is wanted.
+        weight: bool,
     },
     /// dx = dy·w (+ r). Inputs: dy [..,O], w [O,I], (r [..,I], what else flows into x). Output: [..,I].
     LinearInputBackward {
@@ -222,6 +248,8 @@ impl Op {
             Self::Add => "add",
             Self::CrossEntropy { .. } => "cross_entropy",
             Self::CrossEntropyBackward { .. } => "cross_entropy_backward",
+            Self::LinearCrossEntropy { .. } => "linear_cross_entropy",
+            Self::LinearCrossEntropyBackward { .. } => "linear_cross_entropy_backward",
             Self::LinearInputBackward { .. } => "linear_input_backward",
             Self::LinearWeightBackward => "linear_weight_backward",
             Self::SumRows { .. } => "sum_rows",

@@ -137,6 +137,19 @@ pub(super) fn outputs(op: &Op, inputs: &[&Type], gradients: &[&Type]) -> Rule<Ve
             alike("loss", inputs[3], &Type::f32(&[2]))?;
             Ok(same(inputs[0]))
         }
+        Op::LinearCrossEntropy { chunk, .. } => {
+            let (rows, logits) = chunk_of_logits(inputs[0], inputs[1], inputs[2], chunk)?;
+            Ok(vec![Type::f32(&[2]), Type::f32(&[rows, 2]), logits])
+        }
+        Op::LinearCrossEntropyBackward { chunk, weight, .. } => {
+            let (rows, logits) = chunk_of_logits(inputs[0], inputs[1], inputs[2], chunk)?;
+            alike("rows", inputs[3], &Type::f32(&[rows, 2]))?;
+            alike("loss", inputs[4], &Type::f32(&[2]))?;
+            if weight {
+                alike("gradient", gradients[0], inputs[1])?;
+            }
+            Ok(vec![inputs[0].clone(), logits.clone(), logits])
+        }
         Op::LinearInputBackward { residual } => {
             rank("weight", inputs[1], 2)?;
             columns("output gradient", inputs[0], inputs[1].shape[0])?;
@@ -260,6 +273,8 @@ fn arity(op: &Op) -> (usize, usize) {
         | Op::AttentionDelta { .. }
         | Op::ActivationBackward(_)
         | Op::GateBackward(_) => (2, 0),
+        Op::LinearCrossEntropy { .. } => (3, 0),
+        Op::LinearCrossEntropyBackward { weight, .. } => (5, usize::from(weight)),
         Op::LinearInputBackward { residual } => (2 + usize::from(residual), 0),
         Op::LinearWeightBackward => (2, 1),
         Op::SumRows { .. } => (1, 1),
@@ -308,6 +323,18 @@ fn packed(ty: &Type, heads: Heads) -> Rule {
 fn batched(ty: &Type, width: usize) -> Rule {
     rank("input", ty, 3)?;
     columns("input", ty, width)
+}
+
+/// N, and the type of a chunk of x·wᵀ.
+fn chunk_of_logits(x: &Type, weight: &Type, targets: &Type, chunk: usize) -> Rule<(usize, Type)> {
+    rank("weight", weight, 2)?;
+    columns("input", x, weight.columns())?;
+    targets_fit(targets, x)?;
+    let rows = x.rows();
+    expect(chunk == rows || (chunk < rows && chunk > 0 && chunk.is_multiple_of(64)), || {
+        format!("chunks of {chunk} rows: they must be multiples of 64, or all {rows}")
+    })?;
+    Ok((rows, Type::f32(&[chunk, weight.rows()])))
 }
 
 fn targets_fit(targets: &Type, logits: &Type) -> Rule {

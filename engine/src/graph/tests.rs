@@ -57,7 +57,7 @@ fn frozen_parameters_get_no_gradient_and_prune_what_only_they_need() {
     let logits = graph.push(Op::Linear { bias: false, residual: false }, &[x, head]).unwrap()[0];
     let op = Op::CrossEntropy { label_smoothing: 0.0, ignore_index: None };
     let loss = graph.push(op, &[logits, targets]).unwrap()[0];
-    gradient(&mut graph, loss, 1.0).unwrap();
+    gradient(&mut graph, loss, 1.0, Keep::Everything).unwrap();
     assert_eq!(graph.find(Origin::Gradient(ParameterId(0))), None);
     assert!(graph.find(Origin::Gradient(ParameterId(1))).is_some());
     let names: Vec<&str> = graph.nodes.iter().map(|node| node.op.name()).collect();

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::executor::TrainingGraphs;
 use crate::graph::{
-    Constant, DropoutSite, Graph, GraphError, Heads, Input, NormForm, Op, Parameter, Start, Type, ValueId,
-    gradient,
+    Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Op, Parameter, Start,
+    Type, ValueId, fuse, gradient,
 };
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, TrainConfig};
 
@@ -55,6 +55,15 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
+    training_graphs_with(model, train, Fusions::default())
+}
+
+/// As [`training_graphs`], with the fusions that are asked for.
+pub fn training_graphs_with(
+    model: &ModelConfig,
+    train: &TrainConfig,
+    fusions: Fusions,
+) -> Result<TrainingGraphs> {
     let loss = |dropout, label_smoothing, ignore_index| Purpose::Loss {
         batch: train.batch,
         time: model.context,
@@ -62,18 +71,16 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
         label_smoothing,
         ignore_index,
     };
-    let forward = build(model, loss(true, train.label_smoothing, train.ignore_index))?;
-    let evaluate = build(model, loss(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX))))?;
-    let missing = || crate::Error::Internal("a loss graph without a loss".to_owned());
-    let train_loss = forward.loss.ok_or_else(missing)?;
-    let mut graph = forward.graph;
-    gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32)?;
-    Ok(TrainingGraphs {
-        train: graph,
-        train_loss,
-        evaluate: evaluate.graph,
-        evaluate_loss: evaluate.loss.ok_or_else(missing)?,
-    })
+    let fused = |purpose| {
+        let Model { graph, loss, .. } = build(model, purpose)?;
+        let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
+        Ok::<_, crate::Error>(fuse(&graph, loss, fusions)?)
+    };
+    let (mut graph, train_loss) = fused(loss(true, train.label_smoothing, train.ignore_index))?;
+    let (evaluate, evaluate_loss) = fused(loss(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX))))?;
+    let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
+    gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
+    Ok(TrainingGraphs { train: graph, train_loss, evaluate, evaluate_loss })
 }
 
 struct Builder<'config> {

@@ -3,4 +3,4 @@
 mod build;
 pub mod initial;
 
-pub use build::{Model, Purpose, build, training_graphs};
+pub use build::{Model, Purpose, build, training_graphs, training_graphs_with};

@@ -58,12 +58,21 @@ pub struct Bytes {
 }
 
 /// Floating-point operations for one token.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Flops {
     /// Forward.
     pub forward: f64,
     /// Backward.
     pub backward: f64,
+    /// Forward once more, for what activation checkpointing did not keep.
+    pub recomputed: f64,
+}
+
+impl Flops {
+    /// All passes.
+    pub fn total(&self) -> f64 {
+        self.forward + self.backward + self.recomputed
+    }
 }
 
 /// What training `model` as `train` says needs on `target`.
@@ -81,7 +90,7 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
         parameters_by_part: parameters_by_part(&training.graph),
         bytes: bytes(&all, &training),
         dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
-        flops_per_token: flops.forward + flops.backward,
+        flops_per_token: flops.total(),
         flops,
     })
 }
@@ -136,18 +145,20 @@ fn largest_binding(all: &[Allocation], plan: &Plan) -> u64 {
 
 /// Floating-point operations of one run of a graph.
 pub fn work(graph: &Graph) -> f64 {
-    let flops = flops(graph, 1);
-    flops.forward + flops.backward
+    flops(graph, 1).total()
 }
 
 fn flops(graph: &Graph, tokens: usize) -> Flops {
-    let (mut forward, mut backward) = (0.0, 0.0);
+    let mut flops = Flops::default();
+    let mut going_back = false;
     for node in &graph.nodes {
+        let ends = matches!(node.op, Op::CrossEntropyBackward { .. } | Op::LinearCrossEntropyBackward { .. });
+        going_back |= ends;
         let (ahead, back) = node_flops(graph, node);
-        forward += ahead;
-        backward += back;
+        *(if going_back { &mut flops.recomputed } else { &mut flops.forward }) += ahead / tokens as f64;
+        flops.backward += back / tokens as f64;
     }
-    Flops { forward: forward / tokens as f64, backward: backward / tokens as f64 }
+    flops
 }
 
 /// (forward, backward) floating-point operations of a node.
@@ -155,6 +166,12 @@ pub(super) fn node_flops(graph: &Graph, node: &crate::graph::Node) -> (f64, f64)
     let rows = graph.ty(node.inputs[0]).rows() as f64;
     match node.op {
         Op::Linear { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
+        Op::LinearCrossEntropy { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
+        // The logits once more, and what a linear layer's backward pass takes.
+        Op::LinearCrossEntropyBackward { weight, .. } => {
+            let product = 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
+            (product, if weight { 2.0 * product } else { product })
+        }
         Op::LinearInputBackward { .. } => (0.0, 2.0 * rows * graph.ty(node.inputs[1]).count() as f64),
         Op::LinearWeightBackward => (0.0, 2.0 * rows * graph.ty(node.outputs[0]).count() as f64),
         // Two products: scores, and values.

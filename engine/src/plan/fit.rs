@@ -1,4 +1,5 @@
-//! Settings that fit a device: the same model in smaller micro-batches first, then a shorter window, then fewer layers.
+//! Settings that fit a device: the same model in smaller micro-batches first, then with activations computed again, then a
+//! shorter window, then fewer layers.
 
 use super::estimate::{Estimate, estimate};
 use super::lower::Target;
@@ -48,6 +49,8 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
                 train.accumulate *= 2;
             }
             train.batch /= 2;
+        } else if !train.activation_checkpointing {
+            train.activation_checkpointing = true;
         } else if model.context > SHORTEST {
             model.context = (model.context / 2).max(SHORTEST);
         } else if model.depth > 1 {
@@ -68,7 +71,11 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
         ("model.depth", config.model.depth, fitting.model.depth),
     ];
     let changed = changes.iter().filter(|(_, before, after)| before != after);
-    let lines = changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
+    let mut lines: Vec<String> =
+        changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
+    if fitting.train.activation_checkpointing && !config.train.activation_checkpointing {
+        lines.insert(lines.len().min(2), "train.activation_checkpointing: false to true".to_owned());
+    }
     Ok((fitting, lines))
 }
 

@@ -1,8 +1,9 @@
-//! Liveness: every computed value gets a slot, and slots are reused once their value has been read for the last time.
+//! Liveness: every computed value gets a slot, and values share one where no two of them are alive at once.
 //!
-//! Slots are given greedily in node order, the best-fitting free one first; a slot that is too small grows, since sizes are
-//! all known before anything is allocated. A node's outputs and scratch never share a slot with its inputs: WebGPU forbids
-//! one buffer bound for reading and for writing in a dispatch.
+//! Sizes and lifetimes are all known before anything is allocated, so slots are given out by size, the largest value first
+//! (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference"): a slot is as
+//! large as its first value, and every later one fits. A node's outputs and scratch never share a slot with its inputs: WebGPU
+//! forbids one buffer bound for reading and for writing in a dispatch.
 
 use crate::graph::{Graph, Origin, ValueId};
 
@@ -13,14 +14,65 @@ pub struct Placement {
     pub slot_of_value: Vec<Option<usize>>,
     /// Slots of each node's scratch, in the order asked for.
     pub scratch_of_node: Vec<Vec<usize>>,
-    /// Bytes of each slot.
+    /// Bytes of each slot, the largest first.
     pub slots: Vec<u64>,
     /// Sum of the values alive at the worst node, in bytes: what no placement can undercut.
     pub peak_live: u64,
 }
 
+/// Something that needs a slot.
+#[derive(Clone, Copy)]
+struct Tenant {
+    what: Need,
+    bytes: u64,
+    /// The node that writes it first.
+    born: usize,
+    /// The last node that reads it.
+    gone: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Need {
+    Value(usize),
+    /// A node's scratch: node, position.
+    Scratch(usize, usize),
+}
+
 /// Places the values of `graph`. `keep` outlive the run; `scratch[n]` lists the bytes that node n needs for itself.
 pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement {
+    let mut tenants = tenants(graph, keep, scratch);
+    let peak_live = peak(&tenants, graph.nodes.len());
+    tenants.sort_by_key(|tenant| (std::cmp::Reverse(tenant.bytes), tenant.born));
+    let mut placement = Placement {
+        slot_of_value: vec![None; graph.values.len()],
+        scratch_of_node: (0..graph.nodes.len())
+            .map(|at| vec![0; scratch.get(at).map_or(0, Vec::len)])
+            .collect(),
+        slots: Vec::new(),
+        peak_live,
+    };
+    // Lifetimes of each slot's tenants.
+    let mut taken: Vec<Vec<(usize, usize)>> = Vec::new();
+    for tenant in tenants {
+        let free = |lives: &Vec<(usize, usize)>| {
+            lives.iter().all(|(born, gone)| tenant.gone < *born || *gone < tenant.born)
+        };
+        // The last that is free is the smallest.
+        let slot = taken.iter().rposition(free).unwrap_or_else(|| {
+            taken.push(Vec::new());
+            placement.slots.push(tenant.bytes);
+            taken.len() - 1
+        });
+        taken[slot].push((tenant.born, tenant.gone));
+        match tenant.what {
+            Need::Value(value) => placement.slot_of_value[value] = Some(slot),
+            Need::Scratch(node, position) => placement.scratch_of_node[node][position] = slot,
+        }
+    }
+    placement
+}
+
+fn tenants(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<Tenant> {
     let mut last_use: Vec<usize> = vec![0; graph.values.len()];
     for (at, node) in graph.nodes.iter().enumerate() {
         for value in node.inputs.iter().chain(&node.outputs) {
@@ -30,57 +82,25 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
     for value in keep {
         last_use[value.index()] = usize::MAX;
     }
-    let mut placement = Placement {
-        slot_of_value: vec![None; graph.values.len()],
-        scratch_of_node: vec![Vec::new(); graph.nodes.len()],
-        ..Placement::default()
-    };
-    let mut free: Vec<usize> = Vec::new();
-    let mut live: u64 = 0;
-    for (at, node) in graph.nodes.iter().enumerate() {
-        for value in &node.outputs {
-            if matches!(graph.values[value.index()].origin, Origin::Node(_)) {
-                let bytes = graph.ty(*value).bytes();
-                live += bytes;
-                placement.slot_of_value[value.index()] = Some(take(&mut placement.slots, &mut free, bytes));
-            }
-        }
-        let own: Vec<u64> = scratch.get(at).cloned().unwrap_or_default();
-        let slots: Vec<usize> =
-            own.iter().map(|bytes| take(&mut placement.slots, &mut free, *bytes)).collect();
-        placement.peak_live = placement.peak_live.max(live + own.iter().sum::<u64>());
-        free.extend_from_slice(&slots);
-        placement.scratch_of_node[at] = slots;
-        let mut done: Vec<ValueId> = node.inputs.iter().chain(&node.outputs).copied().collect();
-        done.sort_unstable();
-        done.dedup();
-        for value in done {
-            if last_use[value.index()] == at
-                && let Some(slot) = placement.slot_of_value[value.index()]
-            {
-                live -= graph.ty(value).bytes();
-                free.push(slot);
-            }
+    let mut tenants = Vec::new();
+    for (number, value) in graph.values.iter().enumerate() {
+        if let Origin::Node(maker) = value.origin {
+            let (what, bytes) = (Need::Value(number), value.ty.bytes());
+            tenants.push(Tenant { what, bytes, born: maker.index(), gone: last_use[number] });
         }
     }
-    placement
+    for (at, sizes) in scratch.iter().enumerate() {
+        for (position, bytes) in sizes.iter().enumerate() {
+            tenants.push(Tenant { what: Need::Scratch(at, position), bytes: *bytes, born: at, gone: at });
+        }
+    }
+    tenants
 }
 
-/// The smallest free slot that holds `bytes`, or the largest free one grown, or a new one.
-fn take(slots: &mut Vec<u64>, free: &mut Vec<usize>, bytes: u64) -> usize {
-    let fitting = (0..free.len()).filter(|at| slots[free[*at]] >= bytes).min_by_key(|at| slots[free[*at]]);
-    let chosen = fitting.or_else(|| (0..free.len()).max_by_key(|at| slots[free[*at]]));
-    match chosen {
-        Some(at) => {
-            let slot = free.swap_remove(at);
-            slots[slot] = slots[slot].max(bytes);
-            slot
-        }
-        None => {
-            slots.push(bytes);
-            slots.len() - 1
-        }
-    }
+/// The most bytes alive at a node.
+fn peak(tenants: &[Tenant], nodes: usize) -> u64 {
+    let alive = |at: usize| tenants.iter().filter(move |tenant| tenant.born <= at && at <= tenant.gone);
+    (0..nodes).map(|at| alive(at).map(|tenant| tenant.bytes).sum()).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -88,7 +108,7 @@ mod tests {
     use super::*;
     use crate::graph::NodeId;
     use crate::model::training_graphs;
-    use glasshouse_protocol::presets;
+    use glasshouse_protocol::{TrainConfig, presets};
 
     /// Every value alive at a node has a slot to itself that is large enough.
     fn check(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) {
@@ -129,10 +149,15 @@ mod tests {
 
     #[test]
     fn slots_stay_near_what_is_alive_at_worst() {
-        let config = presets::preset("nanogpt-cpu").unwrap();
-        let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let placement = place(&graphs.train, &[graphs.train_loss], &[]);
-        let total: u64 = placement.slots.iter().sum();
-        assert!(total as f64 <= 1.3 * placement.peak_live as f64, "{total} for {}", placement.peak_live);
+        for (name, _) in presets::PRESETS {
+            for activation_checkpointing in [false, true] {
+                let config = presets::preset(name).unwrap();
+                let train = TrainConfig { activation_checkpointing, ..config.train };
+                let graphs = training_graphs(&config.model, &train).unwrap();
+                let placement = place(&graphs.train, &[graphs.train_loss], &[]);
+                let (total, peak) = (placement.slots.iter().sum::<u64>(), placement.peak_live);
+                assert!(total as f64 <= 1.15 * peak as f64, "{name}: {total} for {peak}");
+            }
+        }
     }
 }

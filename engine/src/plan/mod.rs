@@ -141,27 +141,34 @@ fn binding(
     place: Place,
 ) -> Result<Binding> {
     let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
-    let value = match place {
+    let (value, start, bytes) = match place {
         Place::Buffer(buffer) => return whole(buffer),
         Place::Scratch(number) => {
             // The slot may be larger: it holds other values at other times.
             let (slot, bytes) = (placement.scratch_of_node[node][number], scratch[node][number]);
             return Ok(Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(bytes) });
         }
-        Place::Value(value) => value,
+        Place::Value(value) => (value, 0, graph.ty(value).bytes()),
+        Place::Rows(value, first, count) => {
+            let row = graph.ty(value).columns() as u64 * 4;
+            (value, first as u64 * row, count as u64 * row)
+        }
     };
-    let bytes = graph.ty(value).bytes();
+    let bound = |buffer| match place {
+        Place::Rows(..) => Ok(Binding { buffer, offset: start, bytes: Some(bytes) }),
+        _ => whole(buffer),
+    };
     let entry = |buffer, id: crate::graph::ParameterId| {
-        Ok(Binding { buffer, offset: arena.offsets[id.index()] as u64 * 4, bytes: Some(bytes) })
+        Ok(Binding { buffer, offset: arena.offsets[id.index()] as u64 * 4 + start, bytes: Some(bytes) })
     };
     match graph.values[value.index()].origin {
-        Origin::Input(input) => whole(Buffer::Input(input)),
+        Origin::Input(input) => bound(Buffer::Input(input)),
         Origin::Parameter(id) => entry(Buffer::Parameters, id),
         Origin::Gradient(id) => entry(Buffer::Gradients, id),
-        Origin::Constant(_) => whole(Buffer::Constant(value)),
-        Origin::Cache(number) => whole(Buffer::Cache(number)),
+        Origin::Constant(_) => bound(Buffer::Constant(value)),
+        Origin::Cache(number) => bound(Buffer::Cache(number)),
         Origin::Node(_) => match placement.slot_of_value[value.index()] {
-            Some(slot) => Ok(Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(bytes) }),
+            Some(slot) => Ok(Binding { buffer: Buffer::Slot(slot), offset: start, bytes: Some(bytes) }),
             None => Err(crate::Error::Internal(format!("value {} has no slot", value.0))),
         },
     }

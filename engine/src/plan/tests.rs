@@ -6,7 +6,8 @@ use super::estimate::{Estimate, estimate, ring};
 use super::lower::Target;
 use super::{compile, update};
 use crate::executor::update::Optimizer;
-use crate::model::training_graphs;
+use crate::graph::{Fusions, Graph, Origin};
+use crate::model::{training_graphs, training_graphs_with};
 use glasshouse_protocol::RunConfig;
 use glasshouse_protocol::presets::preset;
 use glasshouse_shaders::STRUCTURES;
@@ -134,7 +135,40 @@ fn flops_follow_from_the_shapes() {
     let product = depth * width * (time + 1.0);
     assert_eq!(flops.forward, 2.0 * matrices + 2.0 * product);
     assert_eq!(flops.backward, 4.0 * matrices + 7.0 * product);
-    assert_eq!(estimate.flops_per_token, flops.forward + flops.backward);
+    assert_eq!((estimate.flops_per_token, flops.recomputed), (flops.forward + flops.backward, 0.0));
+}
+
+/// The logits of a large vocabulary exist in chunks, by default and within any binding that a device must offer.
+#[test]
+fn logits_of_a_large_vocabulary_are_never_whole() {
+    let run = run("gpt2-124m", 4);
+    let whole = 4 * 1024 * 50_257 * 4;
+    let graphs = training_graphs(&run.model, &run.train).unwrap();
+    let largest = |graph: &Graph| {
+        let made = graph.values.iter().filter(|value| matches!(value.origin, Origin::Node(_)));
+        made.map(|value| value.ty.bytes()).max().unwrap()
+    };
+    assert!(largest(&graphs.train) <= 128 << 20 && largest(&graphs.evaluate) <= 128 << 20);
+    let plain = training_graphs_with(&run.model, &run.train, Fusions::NONE).unwrap();
+    assert_eq!(largest(&plain.train), whole);
+}
+
+/// What GPT-2's smallest needs where its blocks are computed again; and all but each block's last product is.
+#[test]
+fn activation_checkpointing_makes_room_for_a_forward_pass() {
+    let mut run = run("gpt2-124m", 1);
+    run.train.accumulate = 1;
+    let keeping = estimated(&run, TARGETS[0]);
+    run.train.activation_checkpointing = true;
+    let lean = estimated(&run, TARGETS[0]);
+    assert!(lean.bytes.total < 3_000_000_000, "{} bytes", lean.bytes.total);
+    assert!(lean.bytes.total < keeping.bytes.total);
+    assert_eq!((lean.flops.forward, lean.flops.backward), (keeping.flops.forward, keeping.flops.backward));
+    let (depth, width, time) = (12.0, 768.0, 1024.0);
+    let head = 2.0 * width * 50_257.0;
+    assert_eq!(keeping.flops.recomputed, head);
+    let block = 2.0 * 8.0 * width * width + 2.0 * width * (time + 1.0);
+    assert_eq!(lean.flops.recomputed, head + depth * block);
 }
 
 /// No dispatch binds a slot for reading and for writing at once, and every binding begins where WebGPU lets it.

@@ -77,14 +77,18 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     operands.sum()
 }
 
-/// Products of matrices that a kernel of a matrix product or attention computes, against the node's other kernels: the backward
-/// pass over queries takes scores, dP and dQ, the one over keys scores, dV, dP and dK. Adding slices up is none.
+/// A dispatch's part in its node's products, against the node's other dispatches. Of attention's backward pass the kernel over
+/// queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. A head that goes with its loss multiplies chunk by
+/// chunk, as many rows as its smallest operand has. Adding slices up and the loss itself are no products.
 fn products(dispatch: &Dispatch) -> f64 {
     match dispatch.kernel.name {
-        name if name.starts_with("sum_") => 0.0,
+        name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,
         name if name.starts_with("attention_query_backward") => 3.0,
         name if name.starts_with("attention_key_backward") => 4.0,
-        _ => 1.0,
+        _ => {
+            let slots = dispatch.bindings.iter().filter(|binding| matches!(binding.buffer, Buffer::Slot(_)));
+            slots.filter_map(|binding| binding.bytes).min().unwrap_or(1) as f64
+        }
     }
 }
 
@@ -136,7 +140,13 @@ mod tests {
     /// Every operation of a step falls to a dispatch, on whatever device.
     #[test]
     fn the_dispatches_share_the_work_of_the_graph() {
-        for (name, software) in [("nanogpt-cpu", true), ("nanogpt-cpu", false), ("stories-260k", false)] {
+        for (name, software) in [
+            ("nanogpt-cpu", true),
+            ("nanogpt-cpu", false),
+            ("stories-260k", false),
+            // Its head goes with the loss.
+            ("gpt2-124m", false),
+        ] {
             let mut config = presets::preset(name).unwrap();
             config.train.batch = 2;
             let graphs = training_graphs(&config.model, &config.train).unwrap();
@@ -152,8 +162,8 @@ mod tests {
             let near = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-9;
             assert!(near(dispatches.flops, super::super::estimate::work(&plan.graph)), "{name}");
             assert!(near(nodes.flops, dispatches.flops), "{name}");
-            // A node that is several dispatches reads its operands several times.
-            assert!(dispatches.bytes > 0.8 * nodes.bytes && dispatches.bytes < 2.0 * nodes.bytes, "{name}");
+            // A node that is several dispatches reads its operands several times, and none does without.
+            assert!(dispatches.bytes > 0.9 * nodes.bytes, "{name}");
         }
     }
 

@@ -203,15 +203,14 @@ impl<'run> Run<'run> {
                 vec![express.dropout(x, residual, site)]
             }
             Op::Add => vec![self.floats(next()?)? + self.floats(next()?)?],
+            Op::LinearCrossEntropy { label_smoothing, ignore_index, .. } => {
+                let (x, weight, targets) = (self.floats(next()?)?, self.floats(next()?)?, self.ids(next()?)?);
+                let logits = express.linear(x, weight, None, None);
+                cross_entropy(&express, node, logits, &targets, (label_smoothing, ignore_index))?
+            }
             Op::CrossEntropy { label_smoothing, ignore_index } => {
                 let (logits, targets) = (self.floats(next()?)?, self.ids(next()?)?);
-                let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != ignore_index).collect();
-                // What does not count may be any number.
-                let targets: Vec<u32> =
-                    targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
-                expect_below(&node.scope, &targets, graph.ty(node.inputs[0]).columns())?;
-                let (loss, rows) = express.cross_entropy(logits, &targets, &counted, label_smoothing);
-                vec![loss, rows]
+                cross_entropy(&express, node, logits, &targets, (label_smoothing, ignore_index))?
             }
             _ => {
                 return Err(Error::Internal(format!(
@@ -230,6 +229,23 @@ impl<'run> Run<'run> {
             _ => Err(Error::Internal("a cursor has two entries".to_owned())),
         }
     }
+}
+
+/// Mean loss with its count, and (lse, loss) of each row.
+fn cross_entropy(
+    express: &Expression<'_>,
+    node: &Node,
+    logits: Tensor<2>,
+    targets: &[u32],
+    (label_smoothing, ignore_index): (f32, Option<u32>),
+) -> Result<Vec<Tensor<2>>> {
+    let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != ignore_index).collect();
+    // What does not count may be any number.
+    let targets: Vec<u32> =
+        targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
+    expect_below(&node.scope, &targets, logits.dims()[1])?;
+    let (loss, rows) = express.cross_entropy(logits, &targets, &counted, label_smoothing);
+    Ok(vec![loss, rows])
 }
 
 /// A tensor's entries in row-major order.

@@ -447,6 +447,30 @@ pub fn add() -> Vec<Case> {
         .to_vec()
 }
 
+pub fn linear_cross_entropy() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, width, vocabulary, chunk) in [
+        (vec![1], 1, 1, 1),
+        (vec![2, 3], 5, 7, 6),
+        (vec![2, 65], 8, 67, 64),
+        (vec![3, 64], 12, 65, 64),
+        (vec![200], 7, 1031, 128),
+    ] {
+        for (label_smoothing, ignore_index) in [(0.0, None), (0.1, Some(0))] {
+            let x = [&shape[..], &[width]].concat();
+            cases.push(Case {
+                op: Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk },
+                feeds: vec![
+                    Feed::Floats(x, 3.0),
+                    Feed::Weight(vec![vocabulary, width]),
+                    Feed::Targets(shape.clone(), vocabulary, ignore_index),
+                ],
+            });
+        }
+    }
+    cases
+}
+
 pub fn cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, vocabulary, scale) in [

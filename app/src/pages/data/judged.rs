@@ -9,6 +9,7 @@ use crate::pages::parts::{caption, lit_text};
 use crate::widgets::quiet_text;
 use egui::{ComboBox, ScrollArea, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::DocumentSummary;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
 
 impl DataPage {
@@ -115,14 +116,14 @@ impl DataPage {
     }
 
     /// Looks at the document before or after the one that is looked at, in the list that it is from.
-    pub(super) fn turn_looked(&mut self, forward: bool, context: &Context<'_>) {
+    pub(super) fn turn_looked(&mut self, forward: bool, context: &mut Context<'_>) {
         let cleaning = &context.state.cleaning;
         let list: Vec<Looked> = match self.listed(context) {
             Listed::Sample => {
                 cleaning.judgement.iter().flat_map(|sample| sample.judged.iter().map(looked_judged)).collect()
             }
             Listed::Dropped => cleaning.dropped.page.iter().flatten().map(looked_dropped).collect(),
-            Listed::Text => return,
+            Listed::Text => context.state.documents.page.iter().filter_map(looked_kept).collect(),
         };
         let place =
             list.iter().position(|looked| Some(&looked.id) == self.looked.as_ref().map(|looked| &looked.id));
@@ -132,6 +133,13 @@ impl DataPage {
             None => Some(0),
         };
         if let Some(looked) = next.and_then(|next| list.into_iter().nth(next)) {
+            // What is read when the comparison is closed is what was compared last.
+            let page = &context.state.documents.page;
+            let read = page.iter().find(|document| document.id.as_ref() == Some(&looked.id));
+            if let (Listed::Text, Some(number)) = (self.listed(context), read.map(|document| document.number))
+            {
+                self.read(number, context);
+            }
             self.looked = Some(looked);
         }
     }
@@ -143,6 +151,12 @@ fn looked_dropped(dropped: &DroppedDocument) -> Looked {
         source: dropped.source.clone(),
         dropped: Some((dropped.rule.clone(), dropped.reason.clone())),
     }
+}
+
+/// A document that a cleaning kept; nothing where it was never cleaned.
+pub(super) fn looked_kept(document: &DocumentSummary) -> Option<Looked> {
+    let id = document.id.clone()?;
+    Some(Looked { id, source: document.file.clone(), dropped: None })
 }
 
 fn looked_judged(judged: &JudgedDocument) -> Looked {

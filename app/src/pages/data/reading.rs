@@ -1,6 +1,7 @@
 //! The pane in which a document is read, with what was searched for lit.
 
 use super::DataPage;
+use super::judged::looked_kept;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui, lit_text};
@@ -84,12 +85,15 @@ impl DataPage {
     fn heading_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, number: u64, found: usize) {
         let documents = &context.state.documents;
         let summary = documents.page.iter().find(|document| document.number == number);
-        let turn = line_ui(
+        let kept = summary.and_then(looked_kept);
+        let (turn, compare) = line_ui(
             ui,
             |ui| {
+                let compare = kept.is_some()
+                    && icon_button(ui, true, icons::ICON_COMPARE, "Compare with the raw document");
                 let next = icon_button(ui, true, icons::ICON_CHEVRON_RIGHT, "Next document");
                 let previous = icon_button(ui, true, icons::ICON_CHEVRON_LEFT, "Previous document");
-                (next || previous).then_some(next)
+                ((next || previous).then_some(next), compare)
             },
             |ui| {
                 head(ui, &format!("Document {}", format::whole(number + 1)));
@@ -124,6 +128,9 @@ impl DataPage {
         );
         if let Some(forward) = turn {
             self.turn(forward, context);
+        }
+        if compare {
+            self.looked = kept;
         }
     }
 }

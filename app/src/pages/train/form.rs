@@ -125,6 +125,10 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) 
     number(ui, ("Beta 1", "train.beta1"), &mut train.beta1, 0.0..=1.0, refused);
     number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
     number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
+    field(ui, "Recompute activations", "train.activation_checkpointing", refused, |ui| {
+        ui.checkbox(&mut train.activation_checkpointing, "less memory, a third slower")
+            .accessible_name("Recompute activations");
+    });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
     number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);
     let every = "train.checkpoint_interval";

@@ -94,6 +94,11 @@ impl Mixture {
         self.temperature != 1.0 || self.most_share < 1.0 || self.weights.values().any(|weight| *weight != 1.0)
     }
 
+    /// Whether any source is kept only in part.
+    pub fn is_capped(&self) -> bool {
+        self.cap != Cap::default() || self.caps.values().any(|cap| *cap != Cap::default())
+    }
+
     /// The share of training windows that begin in each source of these names and sizes; none where sources are seen by their
     /// sizes. Shares add up to 1, to a part in a thousand million.
     ///

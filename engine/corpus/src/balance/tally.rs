@@ -126,7 +126,7 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<Table> {
         let told = rows.iter().any(|(name, ..)| name != UNKNOWN);
         if told {
             let note = match key {
-                "language" => "Raw as the records say it, kept as it was identified where they say nothing.",
+                "language" => "As the records say it, and as it was identified where they say nothing.",
                 _ => "",
             };
             tables.push(table([key, title, note, first], rows));

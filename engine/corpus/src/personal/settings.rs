@@ -111,6 +111,16 @@ impl Settings {
         }
     }
 
+    /// Whether any name is listed.
+    pub fn has_names(&self) -> bool {
+        !self.names.is_empty() || self.names_file.is_some()
+    }
+
+    /// Whether any identifier is listed or described.
+    pub fn has_identifiers(&self) -> bool {
+        !self.identifiers.is_empty() || self.identifiers_file.is_some() || !self.patterns.is_empty()
+    }
+
     /// Checks what can be checked before files are opened.
     ///
     /// # Errors

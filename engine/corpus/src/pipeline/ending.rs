@@ -1,4 +1,6 @@
-//! The end of a cleaning: near copies, caps, who is held out, and the second pass that writes.
+//! The end of a cleaning: copies, caps, who is held out, and the second pass that writes.
+
+mod copies;
 
 use super::stages::At;
 use super::staging::{ReadCopies, Staging};
@@ -8,7 +10,7 @@ use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::error::Result;
 use crate::files::Files;
-use crate::report::{Amount, Cluster, Member};
+use crate::report::Amount;
 use crate::rules::{Outcome, Scores, TrigramModel, Trigrams};
 use rayon::prelude::*;
 
@@ -167,84 +169,6 @@ impl Ending {
     pub(super) fn clear_away(self, files: &dyn Files) -> Result<()> {
         self.staging.remove(files)?;
         self.copies.remove(files)
-    }
-
-    /// Tells of exact copies now that the ids of the first ones can be read.
-    fn exact_copies(
-        &mut self,
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<()> {
-        let mut sizes: std::collections::BTreeMap<u32, Vec<Member>> = std::collections::BTreeMap::new();
-        let mut counts: std::collections::BTreeMap<u32, u64> = std::collections::BTreeMap::new();
-        while let Some((first, mut dropped)) = self.copies.next()? {
-            let kept = self.staging.document(first)?;
-            dropped.reason = format!("the same words as {}", kept.id);
-            *counts.entry(first).or_insert(1) += 1;
-            let members = sizes.entry(first).or_default();
-            if members.len() < SHOWN_COPIES {
-                members.push(Member {
-                    id: dropped.id.clone(),
-                    source: dropped.source.clone(),
-                    words: dropped.words,
-                    kept: false,
-                    similarity: Some(1.0),
-                    excerpt: dropped.excerpt.clone(),
-                });
-            }
-            gone(At::Exact, recorders, folder, &dropped)?;
-        }
-        for (first, copies) in sizes {
-            let kept = self.staging.document(first)?;
-            let size = counts.get(&first).copied().unwrap_or(0);
-            recorders.exact.cluster(size, || cluster(&kept, copies, "the first of them", worker));
-        }
-        Ok(())
-    }
-
-    /// Decides near copies and drops them.
-    fn near_copies(
-        &mut self,
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<()> {
-        if !worker.recipe.duplicates.near.enabled {
-            return Ok(());
-        }
-        let (near, staging) = (&self.near, &mut self.staging);
-        let decision = near.decide_in_batches(&mut |numbers| {
-            let documents = staging.documents(numbers)?;
-            Ok(documents.into_iter().map(|document| document.text).collect())
-        })?;
-        for copy in &decision.dropped {
-            let kept = staging.document(copy.kept)?.id;
-            let document = staging.document(copy.document)?;
-            let dropped = dropped(stage_names::NEAR, decision.reason(copy, &kept), document, worker);
-            gone(At::Near, recorders, folder, &dropped)?;
-            if let Some(alive) = self.alive.get_mut(copy.document as usize) {
-                *alive = false;
-            }
-        }
-        for group in decision.clusters(near) {
-            let kept = staging.document(group.kept)?;
-            let mut members = Vec::new();
-            for copy in group.copies.iter().take(SHOWN_COPIES) {
-                let document = staging.document(copy.document)?;
-                members.push(Member {
-                    words: Amount::of(&document.text).words,
-                    kept: false,
-                    similarity: Some(copy.similarity),
-                    excerpt: worker.excerpt(&document.text),
-                    id: document.id,
-                    source: document.source,
-                });
-            }
-            let size = group.copies.len() as u64 + 1;
-            recorders.near.cluster(size, || cluster(&kept, members, &group.why, worker));
-        }
-        Ok(())
     }
 
     /// The next documents that are left, from one on, their numbers, and where to go on.
@@ -419,25 +343,6 @@ impl Ending {
             .collect::<Result<_>>()?;
         lines.iter().try_for_each(|line| folder.kept(line))
     }
-}
-
-/// Copies of a group that are looked at.
-const SHOWN_COPIES: usize = 6;
-
-/// A group with the document that stays in front.
-fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
-    members.insert(
-        0,
-        Member {
-            id: kept.id.clone(),
-            source: kept.source.clone(),
-            words: Amount::of(&kept.text).words,
-            kept: true,
-            similarity: None,
-            excerpt: worker.excerpt(&kept.text),
-        },
-    );
-    Cluster { size: 0, reason: why.to_owned(), members }
 }
 
 /// The line of a document that goes.

@@ -8,6 +8,7 @@
 //! of cores. [`Cleaner::advance`] does one batch at a time: a browser's worker answers in between.
 
 mod batches;
+pub(crate) mod described;
 mod ending;
 mod explain;
 mod folder;

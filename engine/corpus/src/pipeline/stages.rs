@@ -1,5 +1,6 @@
 //! The stages of a recipe in the order in which they work, each with what it is and its recorder.
 
+use super::described;
 use crate::duplicates::near;
 use crate::recipe::Recipe;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
@@ -53,15 +54,18 @@ pub(super) struct Stages {
 
 impl Stages {
     pub(super) fn new(recipe: &Recipe) -> Self {
-        let mut recorders = vec![StageRecorder::new(extraction()), StageRecorder::new(repair())];
+        let mut recorders = vec![
+            StageRecorder::new(described::EXTRACTION.about()),
+            StageRecorder::new(described::REPAIR.about()),
+        ];
         recorders.extend(recipe.rules.iter().map(|rule| StageRecorder::new(about_rule(rule))));
         let later = [
             contamination(recipe),
-            personal(),
-            exact(),
+            described::PERSONAL.about(),
+            described::EXACT.about(),
             near_copies(&recipe.duplicates.near),
-            caps(),
-            held_out(),
+            described::CAPS.about(),
+            described::HELD_OUT.about(),
             paragraphs(recipe),
         ];
         recorders.extend(later.map(StageRecorder::new));
@@ -106,17 +110,6 @@ impl Stages {
     }
 }
 
-fn about(name: &str, group: Group, title: &str, sentence: &str) -> About {
-    About {
-        name: name.to_owned(),
-        group,
-        title: title.to_owned(),
-        sentence: sentence.to_owned(),
-        threshold: String::new(),
-        paper: String::new(),
-    }
-}
-
 /// What a rule is.
 pub(super) fn about_rule(rule: &Rule) -> About {
     let thresholds = rule.thresholds();
@@ -132,64 +125,20 @@ pub(super) fn about_rule(rule: &Rule) -> About {
     }
 }
 
-fn extraction() -> About {
-    let sentence = "Takes the article out of a web page, the prose out of wikitext and the text out of a PDF; what holds none goes.";
-    about(names::EXTRACTION, Group::Extraction, "Extraction", sentence)
-}
-
-fn repair() -> About {
-    let sentence = "Mends characters that were decoded wrongly, brings Unicode to one form (NFC), and tidies control characters, white space and line ends.";
-    about(names::REPAIR, Group::Repair, "Repair", sentence)
-}
-
 fn contamination(recipe: &Recipe) -> About {
-    let sentence = "Takes away documents that share long runs of words with the texts that a model will be measured on: a model that has read the answers is not being measured.";
-    let settings = &recipe.contamination;
-    About {
-        threshold: format!("{} words in a row", settings.words),
-        paper: "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)".to_owned(),
-        ..about(names::CONTAMINATION, Group::Contamination, "Evaluation overlap", sentence)
-    }
-}
-
-fn personal() -> About {
-    let sentence = "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and puts a placeholder in their place.";
-    about(names::PERSONAL, Group::Personal, "Personal data", sentence)
-}
-
-fn exact() -> About {
-    let sentence =
-        "Keeps the first of documents with the same words, whatever their case, punctuation and white space.";
-    about(names::EXACT, Group::Duplicates, "Exact duplicates", sentence)
+    let words = recipe.contamination.words;
+    About { threshold: format!("{words} words in a row"), ..described::CONTAMINATION.about() }
 }
 
 fn near_copies(settings: &near::Settings) -> About {
-    let sentence = "Keeps one of documents with nearly the same words: found by MinHash, and compared by their true similarity before anything goes.";
-    About {
-        threshold: format!(
-            "similarity {} of runs of {} words; {} permutations in {} bands of {}",
-            settings.similarity, settings.shingle_words, settings.permutations, settings.bands, settings.rows
-        ),
-        paper: "Broder 1997; FineWeb (Penedo et al. 2024, arXiv:2406.17557)".to_owned(),
-        ..about(names::NEAR, Group::Duplicates, "Near duplicates", sentence)
-    }
-}
-
-fn caps() -> About {
-    let sentence = "Takes documents of a source by lot where the recipe allows it only so many.";
-    about(names::CAPS, Group::Balance, "Caps by source", sentence)
-}
-
-fn held_out() -> About {
-    let sentence = "Takes documents out of training that share long runs of words with those held out for validation, so that the validation loss means something.";
-    about(names::HELD_OUT, Group::Contamination, "Held-out overlap", sentence)
+    let threshold = format!(
+        "similarity {} of runs of {} words; {} permutations in {} bands of {}",
+        settings.similarity, settings.shingle_words, settings.permutations, settings.bands, settings.rows
+    );
+    About { threshold, ..described::NEAR.about() }
 }
 
 fn paragraphs(recipe: &Recipe) -> About {
-    let sentence = "Takes paragraphs out of a document that an earlier one had: notices, menus and licences that many pages repeat.";
-    About {
-        threshold: format!("paragraphs of {} words or more", recipe.duplicates.paragraphs.minimum_words),
-        paper: "CCNet (Wenzek et al. 2020, arXiv:1911.00359)".to_owned(),
-        ..about(names::PARAGRAPHS, Group::Duplicates, "Repeated paragraphs", sentence)
-    }
+    let words = recipe.duplicates.paragraphs.minimum_words;
+    About { threshold: format!("paragraphs of {words} words or more"), ..described::PARAGRAPHS.about() }
 }

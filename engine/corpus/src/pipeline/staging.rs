@@ -114,6 +114,16 @@ impl Staging {
         parse(&self.path, &line)
     }
 
+    /// A document's id alone.
+    pub(super) fn id(&mut self, number: u32) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            id: String,
+        }
+        let line = self.line(number)?;
+        parse(&self.path, &line).map(|Named { id }| id)
+    }
+
     /// Documents, read in turn and parsed on all cores.
     pub(super) fn documents(&mut self, numbers: &[u32]) -> Result<Vec<Document>> {
         use rayon::prelude::*;
@@ -128,7 +138,7 @@ impl Staging {
     }
 }
 
-fn parse(path: &Path, line: &[u8]) -> Result<Document> {
+fn parse<T: serde::de::DeserializeOwned>(path: &Path, line: &[u8]) -> Result<T> {
     serde_json::from_slice(line)
         .map_err(|error| Error::bad_file(path, format!("changed while it was in use: {error}")))
 }
@@ -151,7 +161,7 @@ impl Copies {
         self.file.write_all(&line).map_err(Error::io(&self.path))
     }
 
-    /// The copies in their order, to be read once.
+    /// The copies in their order, to be read.
     pub(super) fn finish(mut self, files: &dyn Files) -> Result<ReadCopies> {
         self.file.flush().map_err(Error::io(&self.path))?;
         drop(self.file);
@@ -176,6 +186,11 @@ impl ReadCopies {
         serde_json::from_str(&line)
             .map(Some)
             .map_err(|error| Error::bad_file(&self.path, format!("changed while it was in use: {error}")))
+    }
+
+    /// Begins from the first copy again.
+    pub(super) fn again(&mut self) -> Result<()> {
+        self.lines.rewind().map_err(Error::io(&self.path))
     }
 
     /// Removes the file.

@@ -379,6 +379,12 @@ fn every_published_recipe_is_its_own_file() {
             );
             for threshold in &card.thresholds {
                 changed.set_threshold(&card.name, &threshold.name, threshold.value).unwrap();
+                assert!(threshold.lowest <= threshold.value && threshold.value <= threshold.highest);
+                let before = changed.clone();
+                let beyond = changed.set_threshold(&card.name, &threshold.name, threshold.highest + 1.0);
+                let told = beyond.unwrap_err().to_string();
+                assert!(told.contains(&format!("{}: {} is ", card.name, threshold.name)), "{told}");
+                assert_eq!(changed, before);
             }
         }
     }
@@ -417,4 +423,65 @@ fn a_document_is_explained_and_a_sample_judged() {
         judged.stages.iter().find(|own| own.name == stage).map(|own| (own.dropped > 0, own.alone > 0))
     };
     assert_eq!((of(&judged), of(&lenient)), (Some((true, true)), Some((false, true))));
+}
+
+#[test]
+fn of_many_groups_of_copies_the_largest_are_shown_with_their_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    // Twenty groups in turns, of which the last three are larger than the others.
+    let copies = |group: u64| if group < 17 { 2 } else { group - 13 };
+    let mut records = String::new();
+    for turn in 0..6 {
+        for group in (0..20).filter(|group| turn < copies(*group)) {
+            let text = prose(group, 15);
+            records +=
+                &(serde_json::json!({ "id": format!("{group}-{turn}"), "text": text }).to_string() + "\n");
+        }
+    }
+    write(&input, "all.jsonl", records);
+    let mut recipe = Recipe::published("raw").unwrap();
+    recipe.duplicates.exact.enabled = true;
+    let report = clean(&recipe, &input, &out);
+    let exact = report.duplicates.iter().find(|found| found.documents > 0).unwrap();
+    assert_eq!((exact.clusters, exact.documents), (20, 17 * 2 + 4 + 5 + 6));
+    let shown: Vec<(u64, Vec<&str>)> = exact
+        .largest
+        .iter()
+        .map(|cluster| {
+            let ids = cluster.members.iter().map(|member| member.id.rsplit(':').next().unwrap());
+            (cluster.size, ids.collect())
+        })
+        .collect();
+    assert_eq!(shown.len(), 12);
+    assert_eq!(shown[0], (6, vec!["19-0", "19-1", "19-2", "19-3", "19-4", "19-5"]));
+    assert_eq!(shown[3], (2, vec!["0-0", "0-1"]));
+    assert_eq!(shown[11], (2, vec!["8-0", "8-1"]));
+    for dropped in lines(&out, DROPPED_FILE) {
+        let own = |field: &str| dropped[field].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        let (id, reason) = (own("id"), own("reason"));
+        let (group, _) = id.split_once('-').unwrap();
+        assert_eq!(reason, format!("{group}-0"), "the first of {id}'s group");
+    }
+}
+
+#[test]
+fn the_language_of_what_is_dropped_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    write(&input, "long.txt", prose(1, 30));
+    write(&input, "short.txt", prose(2, 5));
+    let german = "Der Kapitän schrieb seiner Schwester einen langen Brief über den Winter im Hafen und die Boote, die \
+        nicht hinausfahren konnten, weil das Eis bis an die Mole reichte.";
+    write(&input, "hafen.txt", german);
+    let mut recipe = Recipe::published("raw").unwrap();
+    recipe.set_threshold("length", "minimum_words", 100.0).unwrap();
+    recipe.switch("length", true).unwrap();
+    let report = clean(&recipe, &input, &out);
+    assert_eq!((report.raw.documents, report.kept.documents), (3, 1));
+    let table = report.tables.iter().find(|table| table.key == "language").unwrap();
+    let raw: BTreeMap<String, String> =
+        table.rows.iter().map(|row| (format!("{:?}", row[0]), format!("{:?}", row[1]))).collect();
+    let told = |name: &str, documents| (format!("Text({name:?})"), format!("Whole({documents})"));
+    assert_eq!(raw, BTreeMap::from([told("deu", 1), told("eng", 2)]));
 }

@@ -33,7 +33,7 @@ pub(super) struct Worker {
 pub(super) struct Worked {
     pub id: String,
     pub source: String,
-    /// What is known of it, without its text.
+    /// What is known of it, without its text; with the language that it was found to be in.
     pub about: Document,
     /// As it was read.
     pub raw: Amount,
@@ -141,12 +141,14 @@ impl Worker {
             }
             amount = after;
         }
-        if let Some((number, reason)) = judgement.dropped {
-            return Ok(self.dropped(worked, place(number), &reason.to_string(), amount, &document.text));
-        }
         if document.language.is_none() && !matches!(document.kind, Kind::Code(_)) {
+            // Told of documents that go too: the report has a table of what came in.
             let language = judgement.language.or_else(|| rules::identify(&document.text));
             document.language = language.map(|language| language.code.to_owned());
+            worked.about.language.clone_from(&document.language);
+        }
+        if let Some((number, reason)) = judgement.dropped {
+            return Ok(self.dropped(worked, place(number), &reason.to_string(), amount, &document.text));
         }
         let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {

@@ -15,6 +15,7 @@ mod record;
 mod sample;
 pub mod text;
 
+pub(crate) use record::CLUSTERS_SHOWN;
 pub use record::{DuplicateRecorder, PersonalRecorder, SampleRecorder, StageRecorder, TroubleRecorder};
 pub use sample::excerpt;
 

@@ -14,7 +14,7 @@ pub const SHOWN: usize = 5;
 /// Troubles that a report lists; more are counted.
 const TROUBLES_LISTED: usize = 1000;
 /// Duplicate groups that a report shows of each way to find them.
-const CLUSTERS_SHOWN: usize = 12;
+pub(crate) const CLUSTERS_SHOWN: usize = 12;
 /// Members that a report shows of each group.
 const MEMBERS_SHOWN: usize = 6;
 /// Bytes of an id, a source, a reason or a masked value that a report shows: all come from outside.
@@ -262,8 +262,8 @@ impl DuplicateRecorder {
         self.found.clusters += 1;
         self.found.documents = self.found.documents.saturating_add(size);
         *self.sizes.entry(size).or_default() += 1;
-        let place = self.found.largest.partition_point(|other| other.size >= size);
-        if place < CLUSTERS_SHOWN {
+        if self.shows(size) {
+            let place = self.found.largest.partition_point(|other| other.size >= size);
             let mut cluster = show();
             cluster.size = size;
             cluster.members.truncate(MEMBERS_SHOWN);
@@ -275,6 +275,11 @@ impl DuplicateRecorder {
             self.found.largest.insert(place, cluster);
             self.found.largest.truncate(CLUSTERS_SHOWN);
         }
+    }
+
+    /// Whether a group of so many documents would be among the largest so far.
+    pub fn shows(&self, size: u64) -> bool {
+        self.found.largest.partition_point(|other| other.size >= size) < CLUSTERS_SHOWN
     }
 
     /// What was found.

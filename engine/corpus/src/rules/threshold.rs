@@ -73,7 +73,7 @@ impl Value for bool {
 
 impl Threshold {
     /// Checks a value that is to be set, or is.
-    pub(super) fn check(&self, rule: &str, value: f64) -> Result<()> {
+    pub(crate) fn check(&self, rule: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
         let kind = match unit {
             Unit::Measure => "a number",

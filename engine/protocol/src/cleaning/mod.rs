@@ -53,6 +53,25 @@ pub struct Threshold {
     pub value: f64,
     /// What it means, in a few words.
     pub meaning: String,
+    /// The least that it may be.
+    pub lowest: f64,
+    /// The most that it may be.
+    pub highest: f64,
+    /// What it counts.
+    pub kind: ThresholdKind,
+}
+
+/// What a number of a stage counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdKind {
+    /// A share or another measure: any number.
+    #[default]
+    Measure,
+    /// Things: a whole number.
+    Count,
+    /// Nothing: it is off (0) or on (1).
+    Switch,
 }
 
 /// What is done with a class of personal data.

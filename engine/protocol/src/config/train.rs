@@ -80,6 +80,10 @@ pub struct TrainConfig {
     /// A target id that takes no part in the loss.
     #[serde(default)]
     pub ignore_index: Option<u32>,
+    /// Keep only what leaves each block for the backward pass and compute the rest again: a forward pass more, for much less
+    /// memory (Chen et al. 2016). It changes no number.
+    #[serde(default)]
+    pub activation_checkpointing: bool,
     /// Steps between evaluations; one more at the end. 0 switches them off.
     #[serde(default = "default_eval_interval")]
     pub eval_interval: u64,
@@ -160,6 +164,7 @@ impl Default for TrainConfig {
             clip: default_clip(),
             label_smoothing: 0.0,
             ignore_index: None,
+            activation_checkpointing: false,
             eval_interval: default_eval_interval(),
             eval_batches: default_eval_batches(),
             checkpoint_interval: default_eval_interval(),

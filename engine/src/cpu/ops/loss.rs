@@ -27,11 +27,21 @@ pub fn forward(
     loss: &mut [f32],
     rows: &mut [f32],
 ) {
+    self::rows(workers, settings, logits, targets, rows);
+    mean(settings, targets, rows, loss);
+}
+
+/// (lse, row loss) of every row.
+pub fn rows(workers: &Workers, settings: Settings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
     let columns = settings.vocabulary;
     workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(rows, 2), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
         forward_rows(settings, logits, &targets[range], part.data);
     });
+}
+
+/// (mean, count) of the rows that count.
+pub fn mean(settings: Settings, targets: &[u32], rows: &[f32], loss: &mut [f32]) {
     let mut total = 0.0f64;
     let mut count = 0u32;
     for (row, target) in rows.chunks_exact(2).zip(targets) {

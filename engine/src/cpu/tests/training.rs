@@ -219,6 +219,21 @@ fn accumulation_equals_one_large_batch() {
 }
 
 #[test]
+fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
+    let post = NormConfig { placement: NormPlacement::Post, ..gpt().norm };
+    for model in [gpt(), ModelConfig { norm: post, ..gpt() }, llama()] {
+        let model = ModelConfig { depth: 4, ..model };
+        let keeping = TrainConfig::default();
+        let again = TrainConfig { activation_checkpointing: true, ..keeping.clone() };
+        let step =
+            StepInput { step: 0, learning_rate: 1e-3, micro_batches: vec![batch(&model, &keeping, 4)] };
+        let (mut whole, mut lean) = (executor(&model, &keeping, 2), executor(&model, &again, 2));
+        assert_eq!(block_on(whole.gradients(&step)).unwrap(), block_on(lean.gradients(&step)).unwrap());
+        assert!(lean.bytes() * 10 < whole.bytes() * 9, "{} for {}", lean.bytes(), whole.bytes());
+    }
+}
+
+#[test]
 fn every_optimizer_follows_its_rule() {
     for kind in [OptimizerKind::Adamw, OptimizerKind::Sgd, OptimizerKind::Rmsprop] {
         let model = gpt();

@@ -48,6 +48,6 @@ pub(super) fn read_kept(line: &str) -> Result<Option<Piece>, String> {
         Some("validation") => Some(Split::Validation),
         Some(other) => return Err(format!("has a split {other:?}, which is neither train nor validation")),
     };
-    let mark = Mark { source: Arc::from(line.source), split };
+    let mark = Mark { id: Arc::from(line.id), source: Arc::from(line.source), split };
     Ok(Some(Piece { text: line.text, ends_document: true, mark: Some(mark) }))
 }

@@ -32,6 +32,8 @@ pub struct Piece {
 /// What a cleaned folder says of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
+    /// Its id among the documents that were cleaned.
+    pub id: Arc<str>,
     /// Its source, which the mixture weighs.
     pub source: Arc<str>,
     /// Whether it is held out, where the cleaning decided that.

@@ -6,8 +6,8 @@ use super::super::{Gpu, GpuExecutor, test_gpu};
 use crate::Error;
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
-use crate::graph::random;
-use crate::model::{initial, training_graphs};
+use crate::graph::{Fusions, random};
+use crate::model::{initial, training_graphs, training_graphs_with};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::{estimate, ring};
 use crate::protocol::presets::preset;
@@ -205,7 +205,7 @@ fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
     let (model, train) = configs();
     let model = ModelConfig { vocabulary: 4000, context: 64, ..model };
     let train = TrainConfig { batch: 256, ..train };
-    let graphs = training_graphs(&model, &train).unwrap();
+    let graphs = training_graphs_with(&model, &train, Fusions::NONE).unwrap();
     match block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1)) {
         Err(Error::TooLarge { needed, available, advice, .. }) => {
             assert_eq!(needed, 256 * 64 * 4000 * 4);

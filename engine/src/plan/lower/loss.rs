@@ -1,35 +1,57 @@
-//! The loss and its gradient.
+//! The loss and its gradient, by themselves and with the head.
 
+use super::matmul::{input_backward_launch, linear_launch, weight_backward_launch};
 use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, row_groups};
 use crate::error::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean};
 
+/// What the loss kernels are told beside their rows.
+#[derive(Clone, Copy)]
+struct Rule {
+    /// N, rows of a micro-batch.
+    all_rows: usize,
+    vocabulary: usize,
+    smoothing: f32,
+    ignore_index: Option<u32>,
+}
+
+impl Rule {
+    /// Whether a target is left out, and which.
+    fn ignore(&self) -> (u32, u32) {
+        (u32::from(self.ignore_index.is_some()), self.ignore_index.unwrap_or(0))
+    }
+}
+
+/// The part of a micro-batch that a launch works on.
+#[derive(Clone, Copy)]
+struct Part {
+    first: usize,
+    count: usize,
+}
+
+impl Part {
+    /// Parts of `chunk` rows that cover all of them.
+    fn all(rows: usize, chunk: usize) -> impl Iterator<Item = Self> {
+        (0..rows).step_by(chunk.max(1)).map(move |first| Self { first, count: chunk.min(rows - first) })
+    }
+
+    /// Its rows of a value.
+    fn of(self, place: Place) -> Place {
+        match place {
+            Place::Value(value) => Place::Rows(value, self.first, self.count),
+            other => other,
+        }
+    }
+}
+
 /// [`crate::graph::Op::CrossEntropy`]: rows, then their mean, which also goes into the report.
 pub(super) fn cross_entropy(site: Site<'_>, smoothing: f32, ignore_index: Option<u32>) -> Result<Lowering> {
-    use cross_entropy::{Arguments, Tier, kernel};
-    let (rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let (ignoring, ignored) = ignore(ignore_index);
-    let control = Place::Buffer(Buffer::Control);
-    // An invocation with a row of its own goes through it twice.
-    let target = Target { software: site.target.software && 2 * vocabulary <= LONGEST_LOOP };
-    let tier = if target.software { Tier::Software } else { Tier::Workgroup };
-    let arguments =
-        Arguments { rows: rows as u32, vocabulary: vocabulary as u32, smoothing, ignoring, ignored };
-    let each = Launch::new(
-        kernel(tier),
-        arguments.bytes(),
-        vec![control, site.input(0), site.input(1), site.output(1)],
-        row_groups(target, rows)?,
-    )?;
-    let arguments = cross_entropy_mean::Arguments { rows: rows as u32, ignoring, ignored };
-    let reports = Place::Buffer(Buffer::Reports);
-    let mean = Launch::new(
-        cross_entropy_mean::kernel(),
-        arguments.bytes(),
-        vec![control, site.output(1), site.input(1), site.output(0), reports],
-        [1, 1, 1],
-    )?;
+    let (all_rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
+    let whole = Part { first: 0, count: all_rows };
+    let each = rows(site.target, rule, whole, [site.input(0), site.input(1), site.output(1)])?;
+    let mean = mean(rule, [site.output(1), site.input(1), site.output(0)])?;
     Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
 }
 
@@ -40,24 +62,120 @@ pub(super) fn backward(
     ignore_index: Option<u32>,
     scale: f32,
 ) -> Result<Lowering> {
-    let (rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let (ignoring, ignored) = ignore(ignore_index);
+    let (all_rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
+    let whole = Part { first: 0, count: all_rows };
+    let [logits, targets, rows, loss] = std::array::from_fn(|number| site.input(number));
+    let places = [logits, targets, rows, loss, site.output(0)];
+    Ok(Lowering::one(rows_backward(rule, whole, scale, places)?))
+}
+
+/// [`crate::graph::Op::LinearCrossEntropy`]: for each chunk its logits and its rows, then the mean.
+pub(super) fn linear_cross_entropy(
+    site: Site<'_>,
+    smoothing: f32,
+    ignore_index: Option<u32>,
+    chunk: usize,
+) -> Result<Lowering> {
+    let (all_rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let vocabulary = site.input_type(1).rows();
+    let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
+    let (x, weight, targets) = (site.input(0), site.input(1), site.input(2));
+    let (loss, results, logits) = (site.output(0), site.output(1), site.output(2));
+    let mut launches = Vec::new();
+    for part in Part::all(all_rows, chunk) {
+        let sizes = [part.count, inner, vocabulary];
+        let bindings = vec![part.of(x), weight, logits];
+        launches.push(linear_launch(site.target, sizes, bindings, false, false)?);
+        launches.push(rows(site.target, rule, part, [logits, targets, part.of(results)])?);
+    }
+    launches.push(mean(rule, [results, targets, loss])?);
+    Ok(Lowering { launches, scratch: Vec::new() })
+}
+
+/// [`crate::graph::Op::LinearCrossEntropyBackward`]: for each chunk its logits once more, their gradient, and what follows.
+pub(super) fn linear_backward(
+    site: Site<'_>,
+    smoothing: f32,
+    ignore_index: Option<u32>,
+    scale: f32,
+    chunk: usize,
+    weight_too: bool,
+) -> Result<Lowering> {
+    let (all_rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
+    let vocabulary = site.input_type(1).rows();
+    let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
+    let [x, weight, targets, results, loss] = std::array::from_fn(|number| site.input(number));
+    let (dx, logits, dlogits) = (site.output(0), site.output(1), site.output(2));
+    let mut launches = Vec::new();
+    for part in Part::all(all_rows, chunk) {
+        let forward = [part.count, inner, vocabulary];
+        let bindings = vec![part.of(x), weight, logits];
+        launches.push(linear_launch(site.target, forward, bindings, false, false)?);
+        let places = [logits, targets, part.of(results), loss, dlogits];
+        launches.push(rows_backward(rule, part, scale, places)?);
+        let back = [part.count, vocabulary, inner];
+        let bindings = vec![dlogits, weight, part.of(dx)];
+        launches.push(input_backward_launch(site, back, bindings, false)?);
+        if weight_too {
+            let bindings = vec![dlogits, part.of(x), site.output(3)];
+            launches.push(weight_backward_launch(site.target, back, bindings, part.count)?);
+        }
+    }
+    Ok(Lowering { launches, scratch: Vec::new() })
+}
+
+/// (lse, loss) of each row of a part: over its logits, all targets, its results.
+fn rows(target: Target, rule: Rule, part: Part, [logits, targets, results]: [Place; 3]) -> Result<Launch> {
+    use cross_entropy::{Arguments, Tier, kernel};
+    let (ignoring, ignored) = rule.ignore();
+    // An invocation with a row of its own goes through it twice.
+    let target = Target { software: target.software && 2 * rule.vocabulary <= LONGEST_LOOP };
+    let tier = if target.software { Tier::Software } else { Tier::Workgroup };
+    let arguments = Arguments {
+        rows: part.count as u32,
+        vocabulary: rule.vocabulary as u32,
+        smoothing: rule.smoothing,
+        ignoring,
+        ignored,
+        first_row: part.first as u32,
+        all_rows: rule.all_rows as u32,
+    };
+    Launch::new(
+        kernel(tier),
+        arguments.bytes(),
+        vec![Place::Buffer(Buffer::Control), logits, targets, results],
+        row_groups(target, part.count)?,
+    )
+}
+
+/// The mean of all rows, which also goes into the report: over their results, targets and the loss.
+fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<Launch> {
+    let (ignoring, ignored) = rule.ignore();
+    let arguments = cross_entropy_mean::Arguments { rows: rule.all_rows as u32, ignoring, ignored };
+    let (control, reports) = (Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Reports));
+    Launch::new(
+        cross_entropy_mean::kernel(),
+        arguments.bytes(),
+        vec![control, results, targets, loss, reports],
+        [1, 1, 1],
+    )
+}
+
+/// Gradient of a part's logits: over them, all targets, its results, the loss, and where the gradient goes.
+fn rows_backward(rule: Rule, part: Part, scale: f32, places: [Place; 5]) -> Result<Launch> {
+    let (ignoring, ignored) = rule.ignore();
     let arguments = cross_entropy_backward::Arguments {
-        rows: rows as u32,
-        vocabulary: vocabulary as u32,
-        smoothing,
+        rows: part.count as u32,
+        vocabulary: rule.vocabulary as u32,
+        smoothing: rule.smoothing,
         ignoring,
         ignored,
         scale,
+        first_row: part.first as u32,
+        all_rows: rule.all_rows as u32,
     };
-    let control = Place::Buffer(Buffer::Control);
-    let inputs = (0..4).map(|number| site.input(number));
-    let bindings = std::iter::once(control).chain(inputs).chain([site.output(0)]).collect();
-    let groups = grid((rows * vocabulary).div_ceil(256))?;
-    Ok(Lowering::one(Launch::new(cross_entropy_backward::kernel(), arguments.bytes(), bindings, groups)?))
-}
-
-/// Whether a target is left out, and which.
-fn ignore(index: Option<u32>) -> (u32, u32) {
-    (u32::from(index.is_some()), index.unwrap_or(0))
+    let bindings = std::iter::once(Place::Buffer(Buffer::Control)).chain(places).collect();
+    let groups = grid((part.count * rule.vocabulary).div_ceil(256))?;
+    Launch::new(cross_entropy_backward::kernel(), arguments.bytes(), bindings, groups)
 }

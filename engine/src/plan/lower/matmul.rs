@@ -1,7 +1,7 @@
 //! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
 //! biases.
 
-use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, grid, tall, within_longest_loop};
+use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, tall, within_longest_loop};
 use crate::error::Result;
 use glasshouse_shaders::{
     Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
@@ -31,8 +31,6 @@ fn tiles(rows: usize, columns: usize) -> (usize, usize) {
 /// [`crate::graph::Op::Linear`].
 pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let columns = site.output_type(0).columns();
-    let vec4 = inner.is_multiple_of(4);
     let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
     if bias {
         bindings.push(site.input(2));
@@ -40,8 +38,21 @@ pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lower
     if residual {
         bindings.push(site.last_input());
     }
+    let sizes = [rows, inner, site.output_type(0).columns()];
+    Ok(Lowering::one(linear_launch(site.target, sizes, bindings, bias, residual)?))
+}
+
+/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O.
+pub(super) fn linear_launch(
+    target: Target,
+    [rows, inner, columns]: [usize; 3],
+    bindings: Vec<Place>,
+    bias: bool,
+    residual: bool,
+) -> Result<Launch> {
+    let vec4 = inner.is_multiple_of(4);
     if rows <= FEW_ROWS {
-        let (tier, per_group) = if site.target.software {
+        let (tier, per_group) = if target.software {
             (linear_few::Tier::Software, SIDE)
         } else {
             (linear_few::Tier::Workgroup, 1)
@@ -54,9 +65,9 @@ pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lower
         };
         let kernel = linear_few::kernel(tier, vec4, bias, residual);
         let groups = grid(count.div_ceil(per_group))?;
-        return Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?));
+        return Launch::new(kernel, arguments.bytes(), bindings, groups);
     }
-    let tier = if site.target.software { linear::Tier::Software } else { linear::Tier::Workgroup };
+    let tier = if target.software { linear::Tier::Software } else { linear::Tier::Workgroup };
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
@@ -65,14 +76,27 @@ pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lower
         column_tiles: side_by_side as u32,
     };
     let kernel = linear::kernel(tier, vec4, bias, residual);
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)?))
+    Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
 /// [`crate::graph::Op::LinearInputBackward`].
 pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering> {
+    let sizes = [site.input_type(0).rows(), site.input_type(0).columns(), site.output_type(0).columns()];
+    let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
+    if residual {
+        bindings.push(site.last_input());
+    }
+    Ok(Lowering::one(input_backward_launch(site, sizes, bindings, residual)?))
+}
+
+/// dx = dy·w (+ r) over `bindings` (dy, w, dx, r), whose sizes are N, O and I.
+pub(super) fn input_backward_launch(
+    site: Site<'_>,
+    [rows, inner, columns]: [usize; 3],
+    bindings: Vec<Place>,
+    residual: bool,
+) -> Result<Launch> {
     use linear_input_backward::{Arguments, Tier, kernel};
-    let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let columns = site.output_type(0).columns();
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
     let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
     let (side_by_side, total) = tiles(rows, columns);
@@ -83,22 +107,42 @@ pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering>
         column_tiles: side_by_side as u32,
     };
     let kernel = kernel(tier, inner.is_multiple_of(4), columns.is_multiple_of(4), residual);
-    let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
-    if residual {
-        bindings.push(site.last_input());
-    }
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)?))
+    Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
 /// [`crate::graph::Op::LinearWeightBackward`].
 pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
-    use linear_weight_backward::{Arguments, Tier, kernel};
     let (inner, rows) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).columns();
-    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
-    let (side_by_side, total) = tiles(rows, columns);
-    let slices = slices(site, total, inner);
+    let slices = slices(site, tiles(rows, columns).1, inner);
     let slice = inner.div_ceil(slices).next_multiple_of(16);
+    let slices = inner.div_ceil(slice);
+    let launch = |into| {
+        let bindings = vec![site.input(0), site.input(1), into];
+        weight_backward_launch(site.target, [inner, rows, columns], bindings, slice)
+    };
+    if slices == 1 {
+        return Ok(Lowering::one(launch(site.output(0))?));
+    }
+    let partial = Place::Scratch(0);
+    let sum = column_sums(site, partial, site.output(0), slices, rows * columns)?;
+    Ok(Lowering {
+        launches: vec![launch(partial)?, sum],
+        scratch: vec![(slices * rows * columns * 4) as u64],
+    })
+}
+
+/// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I; where N is longer than `slice`, the products of its
+/// slices instead, one after another.
+pub(super) fn weight_backward_launch(
+    target: Target,
+    [inner, rows, columns]: [usize; 3],
+    bindings: Vec<Place>,
+    slice: usize,
+) -> Result<Launch> {
+    use linear_weight_backward::{Arguments, Tier, kernel};
+    let tier = if target.software { Tier::Software } else { Tier::Workgroup };
+    let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {
         rows: rows as u32,
@@ -110,18 +154,7 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
         accumulate: u32::from(slices == 1),
     };
     let kernel: &'static Kernel = kernel(tier, rows.is_multiple_of(4), columns.is_multiple_of(4));
-    let groups = grid(total * slices)?;
-    let launch =
-        |target| Launch::new(kernel, arguments.bytes(), vec![site.input(0), site.input(1), target], groups);
-    if slices == 1 {
-        return Ok(Lowering::one(launch(site.output(0))?));
-    }
-    let partial = Place::Scratch(0);
-    let sum = column_sums(site, partial, site.output(0), slices, rows * columns)?;
-    Ok(Lowering {
-        launches: vec![launch(partial)?, sum],
-        scratch: vec![(slices * rows * columns * 4) as u64],
-    })
+    Launch::new(kernel, arguments.bytes(), bindings, grid(total * slices)?)
 }
 
 /// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer

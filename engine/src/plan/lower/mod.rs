@@ -24,6 +24,8 @@ pub struct Target {
 pub enum Place {
     /// A value of the graph.
     Value(ValueId),
+    /// Some rows of a value, the first at a multiple of 256 bytes: first row, how many.
+    Rows(ValueId, usize, usize),
     /// The node's own scratch, by its position in [`Lowering::scratch`].
     Scratch(usize),
     /// One of the executor's buffers, whole.
@@ -199,6 +201,12 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         }
         Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
             loss::backward(site, label_smoothing, ignore_index, scale)
+        }
+        Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } => {
+            loss::linear_cross_entropy(site, label_smoothing, ignore_index, chunk)
+        }
+        Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weight } => {
+            loss::linear_backward(site, label_smoothing, ignore_index, scale, chunk, weight)
         }
     }
 }

@@ -92,7 +92,12 @@ pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
     let open = open.map(files::key);
     // While another tab stores, what it stores is not whole.
     let _writing = locks::hold(WRITING, false).await;
-    let listing = storage.list(&shelf).await.map_err(io(&shelf))?;
+    let listing = match storage.list(&shelf).await {
+        Ok(listing) => listing,
+        // A first visit: no tab has stored anything yet.
+        Err(error) if opfs::io_error(&error).kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(&shelf)(error)),
+    };
     for folder in lasting::places(&shelf, &listing) {
         if Some(&folder) == open.as_ref() {
             continue;

@@ -12,7 +12,7 @@ use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::report::Victim;
-use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold};
+use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
 
 /// Documents that a stage dropped, shown with it.
 const VICTIMS: usize = 3;
@@ -95,7 +95,7 @@ impl DataPage {
         });
     }
 
-    /// A number of a stage, and what it means. It is sent when it is let go of.
+    /// A number of a stage, or a switch, and what it means. It stays within its bounds and is sent when it is let go of.
     fn threshold_ui(
         &mut self,
         ui: &mut Ui,
@@ -103,6 +103,25 @@ impl DataPage {
         card: &StageCard,
         threshold: &Threshold,
     ) {
+        let name = threshold.name.replace('_', " ");
+        let label = |ui: &mut Ui| {
+            ui.add(Label::new(name).truncate()).on_hover_text(&threshold.meaning);
+        };
+        let accessible = format!("{}: {}", card.title, threshold.name);
+        let mut set = |value: f64| {
+            let (stage, threshold) = (card.name.clone(), threshold.name.clone());
+            context.outbox.send(Command::SetThreshold { stage, threshold, value });
+        };
+        if threshold.kind == ThresholdKind::Switch {
+            let on = threshold.value != 0.0;
+            if line_ui(ui, |ui| switch(ui, on, &accessible).clicked(), label) {
+                set(if on { 0.0 } else { 1.0 });
+            }
+            if !threshold.meaning.is_empty() {
+                caption(ui, &threshold.meaning);
+            }
+            return;
+        }
         let setting = &mut self.bench.setting;
         let is_this =
             |(stage, name, _): &&mut (String, String, f64)| *stage == card.name && *name == threshold.name;
@@ -110,16 +129,16 @@ impl DataPage {
         let response = line_ui(
             ui,
             |ui| {
+                let whole = threshold.kind == ThresholdKind::Count;
+                let slowest = if whole { 0.05 } else { 0.002 };
                 let drag = DragValue::new(&mut value)
-                    .speed((threshold.value.abs() / 80.0).max(0.002))
-                    .max_decimals(if threshold.value.abs() < 10.0 { 3 } else { 0 })
+                    .range(threshold.lowest..=threshold.highest)
+                    .speed((threshold.value.abs() / 80.0).max(slowest))
+                    .max_decimals(if whole { 0 } else { 3 })
                     .update_while_editing(false);
-                ui.add(drag).accessible_name(format!("{}: {}", card.title, threshold.name))
+                ui.add(drag).accessible_name(&accessible)
             },
-            |ui| {
-                let name = threshold.name.replace('_', " ");
-                ui.add(Label::new(name).truncate()).on_hover_text(&threshold.meaning);
-            },
+            label,
         );
         if !threshold.meaning.is_empty() {
             caption(ui, &threshold.meaning);
@@ -130,8 +149,7 @@ impl DataPage {
         let held = response.dragged() && !response.drag_stopped();
         if !held && setting.as_mut().filter(is_this).is_some() {
             *setting = None;
-            let (stage, threshold) = (card.name.clone(), threshold.name.clone());
-            context.outbox.send(Command::SetThreshold { stage, threshold, value });
+            set(if threshold.kind == ThresholdKind::Count { value.round() } else { value });
         }
     }
 }

@@ -1,0 +1,161 @@
+//! Copies at the end of the first pass: exact ones are told of, near ones decided and dropped, and the largest groups shown.
+//!
+//! A group may have any number of documents, and a corpus any number of groups: what is remembered of a group is a count, and of the
+//! few that the report shows what it shows.
+
+use super::{Ending, dropped};
+use crate::document::Document;
+use crate::error::Result;
+use crate::pipeline::stages::At;
+use crate::pipeline::staging::Staging;
+use crate::pipeline::work::Worker;
+use crate::pipeline::{Folder, Recorders, gone, stage_names};
+use crate::report::{Amount, CLUSTERS_SHOWN, Cluster, Member};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+
+/// Copies of a group that are looked at.
+const SHOWN_COPIES: usize = 6;
+/// Ids that are remembered: a few megabytes.
+const REMEMBERED: usize = 1 << 16;
+
+/// Ids of documents that others are copies of, so that one with many copies is not read again for each of them.
+#[derive(Default)]
+struct Ids(FxHashMap<u32, String>);
+
+impl Ids {
+    fn of(&mut self, staging: &mut Staging, number: u32) -> Result<&str> {
+        if self.0.len() >= REMEMBERED && !self.0.contains_key(&number) {
+            self.0.clear();
+        }
+        match self.0.entry(number) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(staging.id(number)?)),
+        }
+    }
+}
+
+impl Ending {
+    /// Tells of exact copies now that the ids of the first ones can be read.
+    pub(super) fn exact_copies(
+        &mut self,
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<()> {
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut ids = Ids::default();
+        while let Some((first, mut dropped)) = self.copies.next()? {
+            let kept = ids.of(&mut self.staging, first)?;
+            dropped.reason = format!("the same words as {kept}");
+            *counts.entry(first).or_insert(1) += 1;
+            gone(At::Exact, recorders, folder, &dropped)?;
+        }
+        let mut shown = self.shown_copies(&counts)?;
+        for (first, size) in counts {
+            let cluster = match shown.remove(&first) {
+                Some(copies) => cluster(&self.staging.document(first)?, copies, "the first of them", worker),
+                // A larger one takes its place before the end.
+                None => Cluster::default(),
+            };
+            recorders.exact.cluster(size, || cluster);
+        }
+        Ok(())
+    }
+
+    /// Copies of the largest groups, the first of each few: read again, now that it is known which they are.
+    fn shown_copies(&mut self, counts: &BTreeMap<u32, u64>) -> Result<BTreeMap<u32, Vec<Member>>> {
+        let mut largest: Vec<(u64, u32)> = Vec::new();
+        for (first, size) in counts {
+            let place = largest.partition_point(|(other, _)| other >= size);
+            if place < CLUSTERS_SHOWN {
+                largest.insert(place, (*size, *first));
+                largest.truncate(CLUSTERS_SHOWN);
+            }
+        }
+        let mut shown: BTreeMap<u32, Vec<Member>> =
+            largest.into_iter().map(|(_, first)| (first, Vec::new())).collect();
+        if shown.is_empty() {
+            return Ok(shown);
+        }
+        self.copies.again()?;
+        while let Some((first, copy)) = self.copies.next()? {
+            if let Some(members) = shown.get_mut(&first).filter(|members| members.len() < SHOWN_COPIES) {
+                members.push(Member {
+                    id: copy.id,
+                    source: copy.source,
+                    words: copy.words,
+                    kept: false,
+                    similarity: Some(1.0),
+                    excerpt: copy.excerpt,
+                });
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Decides near copies and drops them.
+    pub(super) fn near_copies(
+        &mut self,
+        worker: &Worker,
+        folder: &mut Folder<'_>,
+        recorders: &mut Recorders,
+    ) -> Result<()> {
+        if !worker.recipe.duplicates.near.enabled {
+            return Ok(());
+        }
+        let (near, staging) = (&self.near, &mut self.staging);
+        let decision = near.decide_in_batches(&mut |numbers| {
+            let documents = staging.documents(numbers)?;
+            Ok(documents.into_iter().map(|document| document.text).collect())
+        })?;
+        let mut ids = Ids::default();
+        for copy in &decision.dropped {
+            let reason = decision.reason(copy, ids.of(staging, copy.kept)?);
+            let dropped = dropped(stage_names::NEAR, reason, staging.document(copy.document)?, worker);
+            gone(At::Near, recorders, folder, &dropped)?;
+            if let Some(alive) = self.alive.get_mut(copy.document as usize) {
+                *alive = false;
+            }
+        }
+        for group in decision.clusters(near) {
+            let size = group.copies.len() as u64 + 1;
+            if !recorders.near.shows(size) {
+                recorders.near.cluster(size, Cluster::default);
+                continue;
+            }
+            let kept = staging.document(group.kept)?;
+            let mut members = Vec::new();
+            for copy in group.copies.iter().take(SHOWN_COPIES) {
+                let document = staging.document(copy.document)?;
+                members.push(Member {
+                    words: Amount::of(&document.text).words,
+                    kept: false,
+                    similarity: Some(copy.similarity),
+                    excerpt: worker.excerpt(&document.text),
+                    id: document.id,
+                    source: document.source,
+                });
+            }
+            recorders.near.cluster(size, || cluster(&kept, members, &group.why, worker));
+        }
+        Ok(())
+    }
+}
+
+/// A group with the document that stays in front.
+fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
+    members.insert(
+        0,
+        Member {
+            id: kept.id.clone(),
+            source: kept.source.clone(),
+            words: Amount::of(&kept.text).words,
+            kept: true,
+            similarity: None,
+            excerpt: worker.excerpt(&kept.text),
+        },
+    );
+    Cluster { size: 0, reason: why.to_owned(), members }
+}

@@ -1,0 +1,259 @@
+//! A recipe as a Python script for datatrove (Hugging Face), which runs the same filters on a cluster, by Slurm or Ray.
+//!
+//! It starts from a folder of JSONL with a field `text`, such as what `data clean --recipe raw` writes: extraction and
+//! repair are ours. What datatrove has no counterpart for is named at the top of the script. The script itself is
+//! `datatrove.py` beside this file, in which a recipe's part stands as `@NAME@`; `tests/benches/datatrove/script_compare.py`
+//! runs it and compares its decisions with ours.
+
+mod languages;
+
+use crate::error::Result;
+use crate::personal::{self, Action, Class, Style};
+use crate::recipe::Recipe;
+use crate::rules::{C4Quality, FinewebQuality, GopherQuality, GopherRepetition, Rule};
+
+/// The script with places for what a recipe says.
+const TEMPLATE: &str = include_str!("datatrove.py");
+
+/// The script's text.
+///
+/// # Errors
+/// The recipe breaks a rule.
+pub fn datatrove(recipe: &Recipe) -> Result<String> {
+    recipe.validate()?;
+    let on = || recipe.rules.iter().filter(|rule| recipe.is_on(rule));
+    let filters: String = on().filter_map(filter).map(|filter| format!("        {filter},\n")).collect();
+    let missing: Vec<String> = missing(recipe).into_iter().map(|what| format!("#   {what}")).collect();
+    let missing = if missing.is_empty() { "#   (nothing)".to_owned() } else { missing.join("\n") };
+    let near = &recipe.duplicates.near;
+    let name = recipe.name.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    let script = TEMPLATE
+        .replace("@NAME@", &name)
+        .replace("@MISSING@", &missing)
+        .replace("@FILTERS@", &filters)
+        .replace("@NEAR@", python(near.enabled))
+        .replace("@WORDS@", &near.shingle_words.to_string())
+        .replace("@BANDS@", &near.bands.to_string())
+        .replace("@ROWS@", &near.rows.to_string())
+        .replace("@PERSONAL@", &personal_data(&recipe.personal));
+    Ok(script)
+}
+
+/// What the recipe asks beyond datatrove's filters, a line each.
+fn missing(recipe: &Recipe) -> Vec<String> {
+    let mut missing = Vec::new();
+    for rule in recipe.rules.iter().filter(|rule| recipe.is_on(rule)) {
+        if filter(rule).is_none() {
+            missing.push(rule.name().to_owned());
+        } else if let Rule::Language(rule) = rule {
+            let unknown = rule.languages.iter().filter(|code| languages::label(code).is_none());
+            missing.extend(
+                unknown.map(|code| format!("language: {code}, which fastText's model does not know")),
+            );
+        }
+    }
+    let duplicates = &recipe.duplicates;
+    if duplicates.exact.enabled && !duplicates.near.enabled {
+        missing.push("exact-duplicates".to_owned());
+    }
+    if duplicates.paragraphs.enabled {
+        missing.push("repeated-paragraphs".to_owned());
+    }
+    if !recipe.contamination.against.is_empty() {
+        missing.push("contamination".to_owned());
+    }
+    if recipe.validation > 0.0 {
+        missing.push("validation: documents that are held out, as INPUT marks them, stay marked".to_owned());
+        if recipe.contamination.held_out {
+            missing.push("held-out-overlap".to_owned());
+        }
+    }
+    let mixture = &recipe.mixture;
+    if mixture.is_weighed() || mixture.is_capped() {
+        missing.push("mixture and caps".to_owned());
+    }
+    missing.extend(missing_classes(&recipe.personal));
+    missing
+}
+
+/// What becomes of personal data otherwise than here.
+fn missing_classes(settings: &personal::Settings) -> Vec<String> {
+    if !settings.enabled {
+        return Vec::new();
+    }
+    let mut missing = Vec::new();
+    for class in Class::ALL {
+        let listed = match class {
+            Class::Name => settings.has_names(),
+            Class::Identifier => settings.has_identifiers(),
+            _ => true,
+        };
+        let (name, action) = (class.name(), settings.action(class));
+        match (class, action) {
+            _ if action == Action::Keep || !listed => {}
+            (Class::Email | Class::IpAddress, Action::Replace) => {}
+            (Class::Email | Class::IpAddress, _) => {
+                missing.push(format!("personal-data: {name} is replaced all the same"));
+            }
+            _ => missing.push(format!("personal-data: {name}")),
+        }
+    }
+    missing
+}
+
+/// The formatter that replaces e-mail and IP addresses, if any is to be.
+fn personal_data(settings: &personal::Settings) -> String {
+    let removes = |class: Class| settings.enabled && settings.action(class) != Action::Keep;
+    let (emails, addresses) = (removes(Class::Email), removes(Class::IpAddress));
+    if !emails && !addresses {
+        return String::new();
+    }
+    // FineWeb's stand-ins are datatrove's own.
+    let placeholders = match settings.style {
+        Style::Fineweb => String::new(),
+        Style::Placeholder => format!(
+            ", email_replacement={:?}, ip_replacement={:?}",
+            Class::Email.placeholder(),
+            Class::IpAddress.placeholder()
+        ),
+    };
+    let (emails, addresses) = (python(emails), python(addresses));
+    let public = python(!settings.private_addresses);
+    format!(
+        "PIIFormatter(remove_emails={emails}, remove_ips={addresses}, only_remove_public_ips={public}{placeholders})"
+    )
+}
+
+/// A rule as datatrove's filter; `None` where it has none.
+fn filter(rule: &Rule) -> Option<String> {
+    match rule {
+        Rule::Language(rule) => {
+            let labels: Vec<&str> =
+                rule.languages.iter().map(|code| languages::label(code).unwrap_or(code)).collect();
+            Some(format!("*language_filter({labels:?})"))
+        }
+        Rule::GopherRepetition(rule) => Some(gopher_repetition(rule)),
+        Rule::GopherQuality(rule) => Some(gopher_quality(rule)),
+        Rule::C4Quality(rule) => Some(c4_quality(rule)),
+        Rule::FinewebQuality(rule) => Some(fineweb_quality(rule)),
+        _ => None,
+    }
+}
+
+/// The most that something may be. Nothing at all is written as next to nothing, since datatrove takes 0 for no limit.
+fn most(value: f64) -> String {
+    if value == 0.0 { "1e-12".to_owned() } else { value.to_string() }
+}
+
+fn python(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
+}
+
+fn gopher_repetition(rule: &GopherRepetition) -> String {
+    format!(
+        "GopherRepetitionFilter(dup_line_frac={}, dup_para_frac={}, dup_line_char_frac={}, dup_para_char_frac={}, \
+         top_n_grams=((2, {}), (3, {}), (4, {})), dup_n_grams=((5, {}), (6, {}), (7, {}), (8, {}), (9, {}), (10, {})))",
+        most(rule.duplicate_line_fraction),
+        most(rule.duplicate_paragraph_fraction),
+        most(rule.duplicate_line_character_fraction),
+        most(rule.duplicate_paragraph_character_fraction),
+        rule.top_2_gram,
+        rule.top_3_gram,
+        rule.top_4_gram,
+        rule.duplicate_5_grams,
+        rule.duplicate_6_grams,
+        rule.duplicate_7_grams,
+        rule.duplicate_8_grams,
+        rule.duplicate_9_grams,
+        rule.duplicate_10_grams,
+    )
+}
+
+fn gopher_quality(rule: &GopherQuality) -> String {
+    format!(
+        "GopherQualityFilter(min_doc_words={}, max_doc_words={}, min_avg_word_length={}, max_avg_word_length={}, \
+         max_symbol_word_ratio={}, max_bullet_lines_ratio={}, max_ellipsis_lines_ratio={}, max_non_alpha_words_ratio={}, \
+         min_stop_words={})",
+        rule.minimum_words,
+        rule.maximum_words,
+        rule.minimum_mean_word_length,
+        rule.maximum_mean_word_length,
+        most(rule.maximum_symbol_word_ratio),
+        most(rule.maximum_bullet_line_fraction),
+        most(rule.maximum_ellipsis_line_fraction),
+        rule.minimum_alphabetic_word_fraction,
+        rule.minimum_stop_words,
+    )
+}
+
+fn c4_quality(rule: &C4Quality) -> String {
+    format!(
+        "C4QualityFilter(remove_citations={}, filter_no_terminal_punct={}, min_num_sentences={}, min_words_per_line={}, \
+         max_word_length={}, filter_lorem_ipsum={}, filter_javascript={}, filter_curly_bracket={}, filter_policy={})",
+        python(rule.remove_citations),
+        python(rule.require_terminal_punctuation),
+        rule.minimum_sentences,
+        rule.minimum_words_per_line,
+        rule.maximum_word_length,
+        python(rule.drop_lorem_ipsum),
+        python(rule.remove_javascript_lines),
+        python(rule.drop_curly_brackets),
+        python(rule.remove_policy_lines),
+    )
+}
+
+fn fineweb_quality(rule: &FinewebQuality) -> String {
+    format!(
+        "FineWebQualityFilter(line_punct_thr={}, short_line_thr={}, short_line_length={}, char_duplicates_ratio={}, \
+         new_line_ratio={})",
+        rule.minimum_line_punctuation_fraction,
+        rule.maximum_short_line_fraction,
+        rule.short_line_length,
+        rule.maximum_character_duplicate_fraction,
+        rule.maximum_line_feed_word_ratio,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_reach_the_script_and_what_is_missing_is_named() {
+        let mut recipe = Recipe::published("fineweb").unwrap();
+        recipe.set_threshold("gopher-quality", "minimum_words", 77.0).unwrap();
+        recipe.set_threshold("gopher-repetition", "duplicate_line_fraction", 0.0).unwrap();
+        recipe.switch("length", true).unwrap();
+        let script = datatrove(&recipe).unwrap();
+        assert!(script.contains("min_doc_words=77,"));
+        assert!(script.contains("filter_no_terminal_punct=False"));
+        assert!(script.contains("dup_line_frac=1e-12,"), "0 would switch the threshold off");
+        assert!(
+            script.contains("#   length\n#   validation: ") && script.contains("#   personal-data: phone\n")
+        );
+        assert!(script.contains("email_replacement=\"<EMAIL>\""));
+        assert!(!script.contains('@'), "a place was left open");
+        recipe.off = vec!["c4-quality".to_owned()];
+        assert!(!datatrove(&recipe).unwrap().contains("C4QualityFilter(remove"));
+    }
+
+    #[test]
+    fn languages_are_asked_for_by_their_labels() {
+        let mut recipe = Recipe::published("fineweb").unwrap();
+        for rule in &mut recipe.rules {
+            if let Rule::Language(rule) = rule {
+                rule.languages = vec!["nob".to_owned(), "zul".to_owned()];
+            }
+        }
+        let script = datatrove(&recipe).unwrap();
+        assert!(script.contains("*language_filter([\"no\", \"zul\"])"));
+        assert!(script.contains("#   language: zul, "));
+    }
+
+    #[test]
+    fn what_is_off_leaves_no_trace() {
+        let script = datatrove(&Recipe::published("raw").unwrap()).unwrap();
+        assert!(script.contains("NEAR_DUPLICATES = False") && script.contains("PERSONAL_DATA = []"));
+        assert!(!script.contains("personal-data") && !script.contains("held-out-overlap"));
+    }
+}

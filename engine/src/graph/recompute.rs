@@ -1,0 +1,74 @@
+//! Activation checkpointing (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"): of each block only what
+//! leaves it is kept for the backward pass, and the rest is computed once more when the block's gradient begins.
+//!
+//! A value is computed again when the first backward node asks for it, by copies of the nodes that lead to it from the
+//! block's edge. Nothing else is copied: a block's last matrix product, whose result nobody reads again, runs once. Dropout
+//! masks are functions of their numbers, so the copies give the same bits.
+
+use super::{Graph, GraphError, Node, Origin, ValueId};
+use std::collections::HashMap;
+
+/// What the backward pass may read of the forward one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Every value.
+    Everything,
+    /// Of each block (`blocks.N` in a node's scope) what other blocks read.
+    BlockEdges,
+}
+
+/// Values that are computed again, as they are asked for.
+#[derive(Debug, Default)]
+pub(super) struct Recompute {
+    /// Values by number that no longer exist when the backward pass begins.
+    forgotten: Vec<bool>,
+    /// Where they stand once they were computed again.
+    again: HashMap<ValueId, ValueId>,
+}
+
+impl Recompute {
+    /// Decides what a forward graph keeps.
+    pub(super) fn of(graph: &Graph, keep: Keep) -> Self {
+        let mut forgotten = vec![false; graph.values.len()];
+        if keep == Keep::BlockEdges {
+            for node in graph.nodes.iter().filter(|node| block(node).is_some()) {
+                node.outputs.iter().for_each(|output| forgotten[output.index()] = true);
+            }
+            for reader in &graph.nodes {
+                for input in &reader.inputs {
+                    if let Origin::Node(maker) = graph.values[input.index()].origin
+                        && block(&graph.nodes[maker.index()]) != block(reader)
+                    {
+                        forgotten[input.index()] = false;
+                    }
+                }
+            }
+        }
+        Self { forgotten, again: HashMap::new() }
+    }
+
+    /// The value to read in place of `value`: itself, or its second copy, for which nodes are appended when it is first asked for.
+    pub(super) fn value(&mut self, graph: &mut Graph, value: ValueId) -> Result<ValueId, GraphError> {
+        if !self.forgotten.get(value.index()).copied().unwrap_or(false) {
+            return Ok(value);
+        }
+        if let Some(again) = self.again.get(&value) {
+            return Ok(*again);
+        }
+        let Origin::Node(maker) = graph.values[value.index()].origin else { return Ok(value) };
+        let node = graph.nodes[maker.index()].clone();
+        // No deeper than a block has nodes.
+        let inputs: Vec<ValueId> =
+            node.inputs.iter().map(|input| self.value(graph, *input)).collect::<Result<_, _>>()?;
+        let scope = graph.scope.replace(node.scope);
+        let outputs = graph.push(node.op, &inputs);
+        graph.scope = scope;
+        self.again.extend(node.outputs.into_iter().zip(outputs?));
+        Ok(self.again.get(&value).copied().unwrap_or(value))
+    }
+}
+
+/// The block that a node belongs to, by its number.
+fn block(node: &Node) -> Option<&str> {
+    node.scope.strip_prefix("blocks.")?.split('.').next()
+}
