@@ -204,7 +204,7 @@ export class Glasshouse {
   /** A `.glasshouse` file, which the desktop program opens too. */
   save(): Promise<Uint8Array>;
   load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
-  /** Milliseconds, tokens and FLOPs of a training step, as `glasshouse bench step --json` prints them. */
-  bench(options?: RunOptions & { repeats?: number }): Promise<Record<string, unknown>>;
+  /** What `glasshouse bench step --json` prints, or with `timed: "decode"` what `glasshouse bench decode --json` prints. */
+  bench(options?: RunOptions & { repeats?: number; timed?: "step" | "decode" }): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }

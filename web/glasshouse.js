@@ -274,10 +274,13 @@ export class Glasshouse {
     return { name: project.name, runs: camel(runs) };
   }
 
-  /** Times a training step: milliseconds, tokens and FLOPs a second, first and last loss. */
+  /**
+   * Times a training step: milliseconds, tokens and FLOPs a second, first and last loss. With `timed: "decode"`, reading a prompt
+   * and writing on: prompt and generation tokens a second.
+   */
   async bench(options = {}) {
     const config = await this.#config(options);
-    const command = { command: "bench", config, repeats: options.repeats ?? 10 };
+    const command = { command: "bench", config, repeats: options.repeats ?? 10, timed: options.timed ?? "step" };
     return last(await this.#link.request(command), "bench").report;
   }
 

@@ -119,6 +119,7 @@ fn help_names_every_subcommand() {
         "tokenizer",
         "export",
         "bench",
+        "reproduce",
         "window",
     ] {
         assert!(text.contains(name), "{name}");

@@ -272,9 +272,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.measure(id, &config).await?;
             }
             Command::FitToDevice { config } => self.fit_to_device(id, &config)?,
-            Command::Bench { config, repeats } => {
+            Command::Bench { config, repeats, timed } => {
                 idle(&live)?;
-                self.bench(id, &config, repeats).await?;
+                self.bench(id, &config, repeats, timed).await?;
             }
 
             Command::Train { config, stop_after } => {

@@ -47,9 +47,10 @@ export async function the_script_trains_writes_saves_and_loads(site) {
     const loaded = await other.load(bytes);
     const second = await other.generate(options);
     const bench = await other.bench({ ...tiny, text: undefined, repeats: 2 });
+    const writing = await other.bench({ ...tiny, text: undefined, repeats: 1, timed: "decode" });
     await other.close();
     const storage = lab.storage.lasting;
-    return { devices, plan, steps, evaluations, run, tokens, first, loaded, second, bench, storage };
+    return { devices, plan, steps, evaluations, run, tokens, first, loaded, second, bench, writing, storage };
   });
   assert.equal(result.devices[0].kind, "cpu");
   assert(result.plan.parameters > 10_000);
@@ -63,6 +64,7 @@ export async function the_script_trains_writes_saves_and_loads(site) {
   assert.equal(result.loaded.runs.length, 1);
   assert.equal(result.second.text, result.first.text);
   assert(result.bench.ms_per_step > 0);
+  assert(result.writing.prompt_tokens_per_s > 0 && result.writing.generated_tokens_per_s > 0);
   assert.equal(result.storage, true);
 }
 

@@ -225,10 +225,10 @@ parity! {
     linear_cross_entropy: 5e-6, 5e-5;
 }
 
-/// Kernels that no op of a graph is lowered to: they follow the backward pass, or draw the next token, and have tests of
-/// their own beside the executor.
-const BEYOND_OPS: [&str; 6] =
-    ["advance", "decode_feed", "gradient_norm", "gradient_squares", "optimizer", "sample"];
+/// Kernels that no op of a graph is lowered to: they follow the backward pass, draw the next token, or measure the device, and
+/// have tests of their own beside the executor.
+const BEYOND_OPS: [&str; 7] =
+    ["advance", "decode_feed", "gradient_norm", "gradient_squares", "optimizer", "peak_flops", "sample"];
 
 #[test]
 fn the_cases_reach_every_variant_of_every_kernel() {

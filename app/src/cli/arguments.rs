@@ -1,5 +1,14 @@
 //! What can be typed, and the help that says so.
 
+mod bench;
+mod reproduce;
+
+pub use bench::{
+    BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchScalingArguments,
+    BenchStepArguments,
+};
+pub use reproduce::{PublishedRun, ReproduceArguments};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -53,6 +62,8 @@ pub enum Command {
     Unpack(UnpackArguments),
     /// Measure this machine's speed
     Bench(BenchArguments),
+    /// Repeat a published run, and say whether ours comes as far
+    Reproduce(ReproduceArguments),
     /// Open the window, as `glasshouse` alone does
     Window(WindowArguments),
     /// Print a shell's completion script
@@ -526,41 +537,6 @@ pub struct WindowArguments {
     /// Write every message between window and engine to a file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-}
-
-/// `bench`.
-#[derive(Args, Debug)]
-pub struct BenchArguments {
-    /// What to measure
-    #[command(subcommand)]
-    pub command: BenchCommand,
-}
-
-/// Subcommands of `bench`.
-#[derive(Debug, Subcommand)]
-pub enum BenchCommand {
-    /// Time of a training step, on random tokens
-    Step(BenchStepArguments),
-}
-
-/// `bench step`.
-#[derive(Args, Debug)]
-pub struct BenchStepArguments {
-    /// The run's starting point and changes to it
-    #[command(flatten)]
-    pub config: ConfigArguments,
-    /// auto, cpu, gpu, burn-wgpu, burn-flex, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
-    /// Timed steps
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub repeats: usize,
-    /// One JSON object instead of text
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Bytes of a size such as `2MB`, `500 KB`, `1048576`.

@@ -1,4 +1,8 @@
-//! `glasshouse bench`: this machine's speed, with the proof that what was timed also trained.
+//! `glasshouse bench`: this machine's speed. A step's comes with the proof that what was timed also trained.
+
+mod decode;
+mod kernel;
+mod scaling;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::output::{bytes, count};
@@ -10,6 +14,9 @@ use glasshouse_engine::measure::{Extent, Measurement, measure};
 pub(super) fn bench(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Step(arguments) => pollster::block_on(step(&arguments)),
+        BenchCommand::Decode(arguments) => pollster::block_on(decode::decode(&arguments)),
+        BenchCommand::Scaling(arguments) => pollster::block_on(scaling::scaling(&arguments)),
+        BenchCommand::Kernel(arguments) => pollster::block_on(kernel::kernel(&arguments)),
     }
 }
 

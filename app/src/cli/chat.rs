@@ -18,7 +18,8 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
     let model = trained::load(&arguments.model)?;
     let tokenizer = &model.tokenizer;
     let (mut decoder, warning) =
-        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters).await?;
+        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters, None)
+            .await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }

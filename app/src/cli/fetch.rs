@@ -4,7 +4,7 @@ use glasshouse_corpus::catalogue::fetch::{Progress, cache_folder};
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Plain lines come at most this often.
@@ -25,11 +25,7 @@ pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
 /// Brings a corpus into a folder, the person's cache folder where none is named, and prints where it stands.
 pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let entry = catalogue::find(name)?;
-    let cache = folder.is_none().then(cache_folder).transpose()?;
-    let folder = folder.or(cache.as_deref()).unwrap_or(Path::new("."));
-    let mut shown = Shown::new(entry, json);
-    let path = catalogue::fetch::fetch(entry, folder, &mut |progress| shown.show(progress))?;
-    shown.clear();
+    let path = fetched(entry, folder, json)?;
     if json {
         let line = serde_json::json!({ "event": "fetched", "name": entry.name, "path": path, "sha256": entry.sha256, "licence": entry.licence });
         say!("{line}")?;
@@ -41,6 +37,16 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+/// The corpus's file in a folder, the cache folder where none is named; brought there, with its progress shown, where it is not yet.
+pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<PathBuf> {
+    let cache = folder.is_none().then(cache_folder).transpose()?;
+    let folder = folder.or(cache.as_deref()).unwrap_or(Path::new("."));
+    let mut shown = Shown::new(entry, quiet);
+    let path = catalogue::fetch::fetch(entry, folder, &mut |progress| shown.show(progress))?;
+    shown.clear();
+    Ok(path)
 }
 
 /// How a download is shown: a bar on a terminal, lines in a pipe, nothing to programs, which get its end.

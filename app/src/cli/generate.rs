@@ -40,7 +40,8 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
         eprintln!("note: {character:?} is not in the model's vocabulary and is left out");
     }
     let (mut decoder, warning) =
-        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters).await?;
+        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters, None)
+            .await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }

@@ -21,6 +21,7 @@ mod generate;
 mod interrupt;
 mod output;
 mod plan;
+mod reproduce;
 mod selftest;
 mod settings;
 mod tokenizer;
@@ -72,6 +73,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pack(arguments) => carry::pack(&arguments).map(done),
         Command::Unpack(arguments) => carry::unpack(&arguments).map(done),
         Command::Bench(arguments) => bench::bench(arguments.command).map(done),
+        Command::Reproduce(arguments) => reproduce::reproduce(&arguments),
         Command::Window(arguments) => window::window(&arguments).map(done),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -28,8 +28,12 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     });
+    told(json, result)
+}
+
+/// Passes a result on; a reader of JSON lines learns of an error from the lines.
+pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     if let (true, Err(error)) = (json, &result) {
-        // A reader of the stream learns its end from the stream.
         say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") }))?;
     }
     result

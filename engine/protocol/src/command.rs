@@ -353,13 +353,27 @@ pub enum Command {
         /// Folder to write, natively.
         to: Option<String>,
     },
-    /// Times a training step and a generation. Answered by `Bench`.
+    /// Times a training step, or how a model writes. Answered by `Bench`.
     Bench {
         /// The run.
         config: Box<RunConfig>,
-        /// Measured steps.
+        /// Measured steps, or texts.
         repeats: usize,
+        /// Which of the two.
+        #[serde(default)]
+        timed: Timed,
     },
+}
+
+/// What a bench times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timed {
+    /// A training step.
+    #[default]
+    Step,
+    /// Reading a prompt and writing on.
+    Decode,
 }
 
 /// Whose weights write.

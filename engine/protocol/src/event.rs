@@ -322,7 +322,7 @@ pub enum Event {
     },
     /// A timing.
     Bench {
-        /// What `glasshouse bench step --json` prints.
+        /// What `glasshouse bench step --json` or `bench decode --json` prints.
         report: serde_json::Value,
     },
 }

@@ -18,7 +18,7 @@ pub mod quantity;
 pub mod summary;
 pub mod train_event;
 
-pub use command::{Command, VocabularyOrder, WeightSource};
+pub use command::{Command, Timed, VocabularyOrder, WeightSource};
 pub use config::{
     DataConfig, Decay, GenerateConfig, OptimizerKind, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig,
 };

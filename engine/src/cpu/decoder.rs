@@ -169,6 +169,11 @@ impl CpuDecoder {
         Ok(self.window.logits().to_vec())
     }
 
+    /// Threads that share the work.
+    pub fn threads(&self) -> usize {
+        self.workers.count()
+    }
+
     /// Bytes of all memory held.
     pub fn bytes(&self) -> u64 {
         let programs = [&self.prompt, &self.step, &self.window].map(|reader| reader.program.bytes());

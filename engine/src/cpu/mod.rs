@@ -27,6 +27,7 @@ use program::{Program, Weights};
 use room::Room;
 use std::sync::Arc;
 use std::time::Duration;
+use web_time::Instant;
 use workers::Workers;
 
 /// Trains and evaluates a model.
@@ -45,6 +46,9 @@ pub struct CpuExecutor {
 
 /// How long a batch holds the thread: whoever waits for it to listen (a request to pause) waits no longer.
 const TURN: Duration = Duration::from_millis(40);
+
+/// Runs of a graph that are not timed: they fill caches and memory.
+const WARM_UP: usize = 2;
 
 /// A program of a loss, and where its batch goes.
 #[derive(Debug)]
@@ -96,6 +100,12 @@ impl CpuExecutor {
     /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
         Self::within(platform::available_memory(), graphs, optimizer, threads)
+    }
+
+    /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
+    pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
+        let Room { arenas, programs, .. } = room(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
+        arenas + programs
     }
 
     /// [`Self::new`] with so many bytes of memory.
@@ -280,16 +290,59 @@ pub fn run_graph_seeded(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
+    let (mut program, mut weights) = fed(graph, inputs, read)?;
+    let workers = Workers::new(None)?;
+    workers.install(|| program.run(&mut weights, seed, &workers))?;
+    read.iter().map(|value| program.read(&weights, *value)).collect()
+}
+
+/// Runs any graph again and again for about so many seconds, three times at least and twice before, with `inputs` as
+/// [`run_graph`] has them: the median seconds of each node, and the threads that shared the work.
+///
+/// # Errors
+/// The machine lacks the memory; an input does not fit the graph.
+pub fn time_graph(
+    graph: &Graph,
+    inputs: &[(ValueId, Data)],
+    threads: Option<usize>,
+    seconds: f64,
+) -> Result<(Vec<f64>, usize)> {
+    let arenas = 2 * 4 * ArenaLayout::of(graph).length as u64;
+    Room { arenas, programs: Program::needed(graph, &[]), batch: None }.check(platform::available_memory())?;
+    let (mut program, mut weights) = fed(graph, inputs, &[])?;
+    let workers = Workers::new(threads)?;
+    let mut samples: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes.len()];
+    let mut begun = Instant::now();
+    let mut round = 0;
+    while round < WARM_UP + 3 || begun.elapsed().as_secs_f64() < seconds {
+        weights.gradients.fill(0.0);
+        workers.install(|| program.run(&mut weights, [0, 0], &workers))?;
+        round += 1;
+        if round > WARM_UP {
+            for (samples, (_, _, seconds)) in samples.iter_mut().zip(program.timings()) {
+                samples.push(seconds);
+            }
+        } else {
+            begun = Instant::now();
+        }
+    }
+    let median = |samples: &mut Vec<f64>| {
+        samples.sort_by(f64::total_cmp);
+        samples.get(samples.len() / 2).copied().unwrap_or(0.0)
+    };
+    Ok((samples.iter_mut().map(median).collect(), workers.count()))
+}
+
+/// A program with its inputs filled in, and the weights among them.
+fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
     let length = ArenaLayout::of(graph).length;
     let mut weights = Weights { parameters: vec![0.0; length], gradients: vec![0.0; length] };
-    let mut program = Program::new(graph, read);
+    let mut program = Program::new(graph, keep);
     for (value, data) in inputs {
         match data {
             Data::F32(floats) => program.set_floats(&mut weights, *value, floats)?,
             Data::U32(words) => program.set_words(*value, words)?,
         }
     }
-    let workers = Workers::new(None)?;
-    workers.install(|| program.run(&mut weights, seed, &workers))?;
-    read.iter().map(|value| program.read(&weights, *value)).collect()
+    Ok((program, weights))
 }

@@ -1,5 +1,7 @@
 //! Which device an executor runs on, in the words that a run's record keeps.
 
+use crate::gpu::AdapterReport;
+use crate::platform::lanes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,6 +50,29 @@ pub struct DeviceDescription {
 }
 
 impl DeviceDescription {
+    /// This machine's processor, with so many threads at work.
+    pub fn cpu(threads: usize) -> Self {
+        Self {
+            threads: Some(threads),
+            variants: BTreeMap::from([("vectors".to_owned(), lanes::level().name().to_owned())]),
+            ..Self::plain(DeviceKind::Cpu, "cpu")
+        }
+    }
+
+    /// A graphics adapter.
+    pub fn gpu(adapter: &AdapterReport) -> Self {
+        Self { software: adapter.software, ..Self::plain(DeviceKind::Gpu, &adapter.name) }
+    }
+
+    /// One of burn's backends.
+    pub fn burn(kind: DeviceKind) -> Self {
+        Self::plain(kind, kind.word())
+    }
+
+    fn plain(kind: DeviceKind, name: &str) -> Self {
+        Self { kind, name: name.to_owned(), software: false, threads: None, variants: BTreeMap::new() }
+    }
+
     /// What to pass to [`Executor::open`](super::Executor::open) to get this device again.
     pub fn request(&self) -> &str {
         match self.kind {

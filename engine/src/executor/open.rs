@@ -1,16 +1,14 @@
 //! Choosing a device, and one face for the three executors. An enum, for the set is closed and callers may want one as it is.
 
 use super::update::Optimizer;
-use super::{ArenaState, DeviceDescription, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use super::{ArenaState, DeviceDescription, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
 use crate::error::{Error, Result};
 use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor};
 use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
-use crate::platform::lanes;
 use crate::reference::{Device, ReferenceExecutor};
 use glasshouse_protocol::ProfileEntry;
-use std::collections::BTreeMap;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
@@ -111,27 +109,10 @@ impl Executor {
 
     /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
-        let description = |kind, name: &str| DeviceDescription {
-            kind,
-            name: name.to_owned(),
-            software: false,
-            threads: None,
-            variants: BTreeMap::new(),
-        };
         match self {
-            Self::Cpu(executor) => DeviceDescription {
-                threads: Some(executor.threads()),
-                variants: BTreeMap::from([("vectors".to_owned(), lanes::level().name().to_owned())]),
-                ..description(DeviceKind::Cpu, "cpu")
-            },
-            Self::Gpu(_, gpu) => DeviceDescription {
-                software: gpu.report().software,
-                ..description(DeviceKind::Gpu, &gpu.report().name)
-            },
-            Self::Reference(executor) => {
-                let kind = executor.kind();
-                description(kind, kind.word())
-            }
+            Self::Cpu(executor) => DeviceDescription::cpu(executor.threads()),
+            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu.report()),
+            Self::Reference(executor) => DeviceDescription::burn(executor.kind()),
         }
     }
 

@@ -3,13 +3,14 @@
 use super::Decoder;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
-use crate::executor::Executor;
+use crate::executor::{DeviceDescription, Executor};
 use crate::gpu::{Gpu, GpuDecoder};
 use glasshouse_protocol::ModelConfig;
 
 impl Decoder {
     /// Opens a device (`auto`, `cpu`, `gpu`, or part of an adapter's name, as [`Executor::open`] has it) and loads the weights,
-    /// laid out as the arena. The second half of the result is a warning, where the device disappoints.
+    /// laid out as the arena. `threads` are the processor's; `None` takes every core. The second half of the result is a warning,
+    /// where the device disappoints.
     ///
     /// # Errors
     /// No such device, or one that cannot hold the model.
@@ -17,6 +18,7 @@ impl Decoder {
         device: &str,
         model: &ModelConfig,
         parameters: &[f32],
+        threads: Option<usize>,
     ) -> Result<(Self, Option<String>)> {
         if matches!(device, "burn-wgpu" | "burn-flex") {
             return Err(Error::Refused(format!(
@@ -26,7 +28,7 @@ impl Decoder {
         let (gpu, warning) = Gpu::from_request(device).await?;
         let decoder = match gpu {
             Some(gpu) => Self::on_gpu(gpu, model, parameters).await?,
-            None => Self::on_cpu(model, parameters, None)?,
+            None => Self::on_cpu(model, parameters, threads)?,
         };
         Ok((decoder, warning))
     }
@@ -46,6 +48,22 @@ impl Decoder {
 
     fn on_cpu(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
         Ok(Self::Cpu(Box::new(CpuDecoder::new(model, parameters, threads)?)))
+    }
+
+    /// Where it writes.
+    pub fn describe(&self) -> DeviceDescription {
+        match self {
+            Self::Cpu(decoder) => DeviceDescription::cpu(decoder.threads()),
+            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu.report()),
+        }
+    }
+
+    /// Bytes that it holds for weights, caches, activations and tables.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Cpu(decoder) => decoder.bytes(),
+            Self::Gpu(decoder, _) => decoder.bytes(),
+        }
     }
 
     /// The device's name.

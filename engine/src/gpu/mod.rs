@@ -13,6 +13,7 @@ mod executor;
 mod pipeline;
 mod profile;
 mod program;
+mod repeater;
 mod replay;
 mod run;
 mod signal;
@@ -23,6 +24,7 @@ pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;
 pub use profile::Timing;
+pub use repeater::Repeater;
 pub use replay::EncodeStatistics;
 pub use run::{run_graph, run_graph_for, run_graph_seeded};
 

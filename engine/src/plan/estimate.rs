@@ -162,7 +162,7 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
 }
 
 /// (forward, backward) floating-point operations of a node.
-fn node_flops(graph: &Graph, node: &crate::graph::Node) -> (f64, f64) {
+pub(super) fn node_flops(graph: &Graph, node: &crate::graph::Node) -> (f64, f64) {
     let rows = graph.ty(node.inputs[0]).rows() as f64;
     match node.op {
         Op::Linear { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),

@@ -12,9 +12,11 @@ pub mod decode;
 pub mod disk;
 pub mod estimate;
 pub mod fit;
+pub mod forecast;
 pub mod lower;
 pub mod memory;
 pub mod update;
+pub mod work;
 
 #[cfg(test)]
 mod tests;
@@ -114,7 +116,7 @@ pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result
             let bindings = launch
                 .bindings
                 .iter()
-                .map(|place| binding(&graph, &arena, &placement, at, *place))
+                .map(|place| binding(&graph, &arena, &placement, &scratch, at, *place))
                 .collect::<Result<Vec<_>>>()?;
             dispatches.push(Dispatch {
                 kernel: launch.kernel,
@@ -134,13 +136,18 @@ fn binding(
     graph: &Graph,
     arena: &ArenaLayout,
     placement: &Placement,
+    scratch: &[Vec<u64>],
     node: usize,
     place: Place,
 ) -> Result<Binding> {
     let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
     let (value, start, bytes) = match place {
         Place::Buffer(buffer) => return whole(buffer),
-        Place::Scratch(number) => return whole(Buffer::Slot(placement.scratch_of_node[node][number])),
+        Place::Scratch(number) => {
+            // The slot may be larger: it holds other values at other times.
+            let (slot, bytes) = (placement.scratch_of_node[node][number], scratch[node][number]);
+            return Ok(Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(bytes) });
+        }
         Place::Value(value) => (value, 0, graph.ty(value).bytes()),
         Place::Rows(value, first, count) => {
             let row = graph.ty(value).columns() as u64 * 4;

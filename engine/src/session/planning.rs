@@ -2,11 +2,11 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::measure::{Extent, Measurement, measure};
+use crate::measure::{DecodeMeasurement, Extent, Measurement, Passage, measure, measure_decode};
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, flops_by_scope};
 use crate::plan::fit::fit;
-use crate::protocol::{Event, Parcel, PlanSummary, Report, RunConfig, presets};
+use crate::protocol::{Event, Parcel, PlanSummary, Report, RunConfig, Timed, presets};
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
@@ -122,11 +122,31 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.pace = Some(Pace { device: self.device.summary.name.clone(), flops_per_s });
     }
 
-    pub(super) async fn bench(&mut self, id: u64, config: &RunConfig, repeats: usize) -> Result<()> {
-        let measured = self.measured(config, Extent::Steps(repeats as u64)).await?;
-        let report = serde_json::to_value(&measured).map_err(|error| Error::Internal(error.to_string()))?;
+    pub(super) async fn bench(
+        &mut self,
+        id: u64,
+        config: &RunConfig,
+        repeats: usize,
+        timed: Timed,
+    ) -> Result<()> {
+        let report = match timed {
+            Timed::Step => serde_json::to_value(self.measured(config, Extent::Steps(repeats as u64)).await?),
+            Timed::Decode => serde_json::to_value(self.measured_writing(config, repeats).await?),
+        };
+        let report = report.map_err(|error| Error::Internal(error.to_string()))?;
         self.outlet.answer(id, Event::Bench { report });
         Ok(())
+    }
+
+    async fn measured_writing(&mut self, config: &RunConfig, repeats: usize) -> Result<DecodeMeasurement> {
+        config.validate()?;
+        let passage = Passage { repeats: repeats.max(1), ..Passage::of(&config.model) };
+        let (device, threads) = (&self.device.request, self.options.threads);
+        let (measured, warning) = measure_decode(config, device, threads, passage).await?;
+        if let Some(warning) = warning {
+            self.outlet.notice(warning);
+        }
+        Ok(measured)
     }
 
     async fn measured(&mut self, config: &RunConfig, extent: Extent) -> Result<Measurement> {

@@ -98,7 +98,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                     Decoder::beside(live.trainer.executor(), &model.config, &model.parameters).await?
                 }
                 None => {
-                    let opened = Decoder::open(&self.device.request, &model.config, &model.parameters);
+                    let (device, threads) = (&self.device.request, self.options.threads);
+                    let opened = Decoder::open(device, &model.config, &model.parameters, threads);
                     opened.await?.0
                 }
             },

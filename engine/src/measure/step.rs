@@ -1,6 +1,7 @@
 //! How fast a device trains: a repeated batch of made-up tokens from the run's own initial weights, so that the loss must
-//! fall. `glasshouse bench step`, the forecast of a run's time and a page's bench use it.
+//! fall.
 
+use super::spread;
 use crate::error::Result;
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
@@ -24,8 +25,15 @@ const DRIVEN: u64 = 10;
 pub enum Extent {
     /// So many steps, and the driving of the device too.
     Steps(u64),
-    /// About so many seconds.
+    /// About so many seconds, the first step's included where it takes as long.
     Seconds(f64),
+    /// About so many seconds, one step at least, after so many steps that are not timed.
+    Warm {
+        /// Steps that are not timed.
+        steps: u64,
+        /// Seconds after them.
+        seconds: f64,
+    },
 }
 
 /// A measurement. Its JSON is what `glasshouse bench step --json` prints.
@@ -103,6 +111,7 @@ pub async fn measure(
         let warm = match extent {
             Extent::Steps(_) => step >= WARM_UP,
             Extent::Seconds(seconds) => step >= 1 || begun.elapsed().as_secs_f64() > seconds,
+            Extent::Warm { steps, .. } => step >= steps,
         };
         if warm {
             milliseconds.push(elapsed);
@@ -111,6 +120,7 @@ pub async fn measure(
         let enough = match extent {
             Extent::Steps(steps) => milliseconds.len() as u64 >= steps.max(1),
             Extent::Seconds(seconds) => !milliseconds.is_empty() && begun.elapsed().as_secs_f64() > seconds,
+            Extent::Warm { seconds, .. } => milliseconds.iter().sum::<f64>() > seconds * 1e3,
         };
         if enough {
             break;
@@ -150,7 +160,8 @@ pub async fn measure(
     Ok((measurement, warning))
 }
 
-fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
+/// The same made-up micro-batches at every call.
+pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let (batch, context) = (config.train.batch, config.model.context);
     let vocabulary = config.model.vocabulary as u64;
     (0..config.train.accumulate as u64)
@@ -168,11 +179,4 @@ fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             }
         })
         .collect()
-}
-
-/// Median, smallest and largest.
-fn spread(values: &mut [f64]) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |index: usize| values.get(index).copied().unwrap_or(0.0);
-    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
 }

@@ -1,0 +1,39 @@
+//! What can be typed after `reproduce`.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// `reproduce`.
+#[derive(Args, Debug)]
+pub struct ReproduceArguments {
+    /// Which run
+    #[arg(value_enum)]
+    pub run: PublishedRun,
+    /// tinyshakespeare; fetched unless said, as `glasshouse data fetch tiny-shakespeare` does
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Another length than the published run's, which then gives no verdict
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Folder of the project; where there is one, the run is a new one in it
+    #[arg(long, value_name = "DIR", default_value = "glasshouse-reproduce")]
+    pub project: PathBuf,
+    /// One JSON object a line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The published runs that can be repeated: presets of the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PublishedRun {
+    /// nanoGPT's shakespeare-char on a laptop: validation loss 1.88
+    NanogptCpu,
+    /// nanoGPT's shakespeare-char on a GPU: best validation loss 1.4697
+    NanogptGpu,
+}

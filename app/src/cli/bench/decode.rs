@@ -1,0 +1,60 @@
+//! `glasshouse bench decode`: how fast a device reads a prompt and writes on.
+
+use crate::cli::arguments::BenchDecodeArguments;
+use crate::cli::output::{bytes, rate};
+use crate::cli::settings::{checked_device, run_config, usage};
+use anyhow::Result;
+use glasshouse_engine::measure::{DecodeMeasurement, Passage, measure_decode};
+
+pub(super) async fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
+    let config = run_config(&arguments.config, "nanogpt-cpu")?;
+    let device = checked_device(&arguments.device)?;
+    let context = config.model.context;
+    let usual = Passage::of(&config.model);
+    let prompt_tokens = arguments.prompt_tokens.unwrap_or(usual.prompt_tokens);
+    if prompt_tokens == 0 || prompt_tokens > context {
+        return Err(usage(format!(
+            "--prompt-tokens {prompt_tokens} must lie between 1 and the window, {context} tokens"
+        )));
+    }
+    let room = (context - prompt_tokens).clamp(1, usual.tokens.max(1));
+    let passage =
+        Passage { prompt_tokens, tokens: arguments.tokens.unwrap_or(room), repeats: arguments.repeats };
+    if passage.tokens == 0 || passage.repeats == 0 {
+        return Err(usage("--tokens and --repeats must be at least 1"));
+    }
+    let (measured, warning) = measure_decode(&config, device, arguments.threads, passage).await?;
+    if let Some(warning) = warning {
+        eprintln!("note: {warning}");
+    }
+    if arguments.json {
+        say!("{}", serde_json::to_string(&measured)?)?;
+    } else {
+        print(&measured)?;
+    }
+    Ok(())
+}
+
+fn print(measured: &DecodeMeasurement) -> Result<()> {
+    let DecodeMeasurement { ms_per_token, ms_fastest, ms_slowest, prompt_tokens, .. } = measured;
+    say!("{} on {}, {}", measured.config, measured.device, bytes(measured.bytes))?;
+    say!(
+        "prompt of {prompt_tokens} tokens: {:.2} ms to the first token, {}",
+        measured.ms_first_token,
+        rate(measured.prompt_tokens_per_s)
+    )?;
+    say!(
+        "{} tokens after it: {ms_per_token:.3} ms each ({ms_fastest:.3} to {ms_slowest:.3}, {} passages), {}",
+        measured.generated_tokens,
+        measured.repeats,
+        rate(measured.generated_tokens_per_s)
+    )?;
+    if measured.tokens_past_window > 0 {
+        say!(
+            "{} of them lie past the window of {}, which is read anew for each",
+            measured.tokens_past_window,
+            measured.context
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! `glasshouse bench kernel`: what every kernel of a training step reaches.
+
+use crate::cli::arguments::BenchKernelArguments;
+use crate::cli::settings::{checked_device, run_config};
+use anyhow::Result;
+use glasshouse_engine::measure::{KernelMeasurement, measure_kernels};
+
+pub(super) async fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
+    let config = run_config(&arguments.config, "nanogpt-cpu")?;
+    let device = checked_device(&arguments.device)?;
+    let (measured, warning) = measure_kernels(&config, device, arguments.threads, &arguments.filter).await?;
+    if let Some(warning) = warning {
+        eprintln!("note: {warning}");
+    }
+    if arguments.json {
+        for line in &measured {
+            say!("{}", serde_json::to_string(line)?)?;
+        }
+        return Ok(());
+    }
+    table(&measured)
+}
+
+/// A line a kernel, in the order of the step.
+fn table(measured: &[KernelMeasurement]) -> Result<()> {
+    let Some(first) = measured.first() else { return Ok(()) };
+    say!("{} on {}", first.config, first.device)?;
+    say!(
+        "peak, as measured: {:.0} GFLOP/s, {:.1} GB/s; share: the least time that it allows a kernel, over the kernel's own\n",
+        first.peak_gflop_per_s,
+        first.peak_gb_per_s
+    )?;
+    let kernels = measured.iter().map(|line| line.kernel.len()).max().unwrap_or(0).max(6);
+    let scopes = measured.iter().map(|line| line.scope.len()).max().unwrap_or(0).max(5);
+    say!(
+        "{:<kernels$}  {:<scopes$}  count        ms   ms/step  GFLOP/s    GB/s  share  shapes",
+        "kernel",
+        "first"
+    )?;
+    for line in measured {
+        let gflops = line.gflop_per_s.map_or_else(|| "—".to_owned(), |rate| format!("{rate:.1}"));
+        say!(
+            "{:<kernels$}  {:<scopes$}  {:>5} {:>9.4} {:>9.3} {gflops:>8} {:>7.1} {:>4.0} %  {}",
+            line.kernel,
+            line.scope,
+            line.count,
+            line.ms,
+            line.ms_per_step,
+            line.gb_per_s,
+            line.share_of_peak * 100.0,
+            line.shapes
+        )?;
+    }
+    let total: f64 = measured.iter().map(|line| line.ms_per_step).sum();
+    say!("\n{total:.2} ms a step, each kernel by itself")?;
+    Ok(())
+}

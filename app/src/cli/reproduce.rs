@@ -1,0 +1,187 @@
+//! `glasshouse reproduce`: a published run again, and whether ours comes as far.
+
+use super::arguments::{ConfigArguments, PublishedRun, ReproduceArguments, TrainArguments};
+use super::output::duration;
+use super::settings::{checked_device, run_config, usage};
+use super::{fetch, train};
+use anyhow::{Context as _, Result};
+use glasshouse_corpus::catalogue;
+use glasshouse_engine::protocol::RunSummary;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The catalogue's name of the text of both runs.
+const TEXT: &str = "tiny-shakespeare";
+
+/// A run as it was published.
+struct Published {
+    preset: &'static str,
+    loss: f64,
+    /// The loss is the lowest of the run, and not that of its last evaluation.
+    best: bool,
+    source: &'static str,
+}
+
+impl Published {
+    fn of(run: PublishedRun) -> Self {
+        match run {
+            PublishedRun::NanogptCpu => Self {
+                preset: "nanogpt-cpu",
+                loss: 1.88,
+                best: false,
+                source: "karpathy/nanoGPT, README, \"I only have a macbook\"",
+            },
+            PublishedRun::NanogptGpu => Self {
+                preset: "nanogpt-gpu",
+                loss: 1.4697,
+                best: true,
+                source: "karpathy/nanoGPT, README, \"I have a GPU\"",
+            },
+        }
+    }
+
+    /// What the loss is called.
+    fn what(&self) -> &'static str {
+        if self.best { "best validation loss" } else { "validation loss" }
+    }
+
+    /// The figure of a run of ours that stands beside the published one.
+    fn ours(&self, run: &RunSummary) -> Option<f64> {
+        let loss = if self.best { run.best_val_loss } else { run.val_loss };
+        // In decimal, as it is printed elsewhere: 1.88 in single precision is not quite 1.88.
+        loss.map(|loss| (f64::from(loss) * 1e6).round() / 1e6)
+    }
+
+    /// Whether a run of as many steps as the published one comes as far; `None` for one of another length, or without a loss.
+    fn verdict(&self, steps: u64, run: &RunSummary) -> Option<bool> {
+        let comparable = run.steps == steps && run.step >= steps;
+        self.ours(run).filter(|loss| comparable && loss.is_finite()).map(|loss| loss <= self.loss)
+    }
+}
+
+pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    train::told(arguments.json, run(arguments))
+}
+
+fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    let published = Published::of(arguments.run);
+    let preset = || ConfigArguments { preset: Some(published.preset.to_owned()), ..Default::default() };
+    let steps = run_config(&preset(), published.preset)?.train.steps;
+    let config = ConfigArguments { steps: arguments.steps, ..preset() };
+    // A mistake in what was typed is told before anything is fetched.
+    run_config(&config, published.preset)?;
+    arguments.device.as_deref().map(checked_device).transpose()?;
+    let text = text(arguments)?;
+    let run = train::to_the_end(&TrainArguments {
+        config,
+        data: vec![text],
+        project: arguments.project.clone(),
+        device: arguments.device.clone(),
+        threads: arguments.threads,
+        json: arguments.json,
+        ..TrainArguments::default()
+    })?;
+    let verdict = published.verdict(steps, &run);
+    tell(arguments, &published, steps, &run, verdict)?;
+    // A run that was broken off has shown nothing; one that was asked to be shorter did what was asked.
+    let broken_off = run.step < run.steps;
+    Ok(ExitCode::from(u8::from(verdict == Some(false) || broken_off)))
+}
+
+/// The file that is named, or the catalogue's.
+fn text(arguments: &ReproduceArguments) -> Result<PathBuf> {
+    let entry = catalogue::find(TEXT)?;
+    let Some(file) = &arguments.data else {
+        return fetch::fetched(entry, None, arguments.json);
+    };
+    let bytes = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+    if !entry.length.admits(bytes) {
+        return Err(usage(format!(
+            "{} has {bytes} bytes where {} has {}: the published figure is of that text; leave --data out to fetch it",
+            file.display(),
+            entry.title,
+            entry.length.bytes()
+        )));
+    }
+    Ok(file.clone())
+}
+
+fn tell(
+    arguments: &ReproduceArguments,
+    published: &Published,
+    steps: u64,
+    run: &RunSummary,
+    verdict: Option<bool>,
+) -> Result<()> {
+    let ours = published.ours(run);
+    if arguments.json {
+        let line = serde_json::json!({
+            "event": "reproduction",
+            "preset": published.preset,
+            "figure": published.what(),
+            "published": published.loss,
+            "source": published.source,
+            "published_steps": steps,
+            "ours": ours,
+            "best_val_loss": run.best_val_loss,
+            "run": run.name,
+            "step": run.step,
+            "seconds": run.seconds,
+            "device": run.device,
+            "reproduced": verdict,
+        });
+        return Ok(say!("{line}")?);
+    }
+    let shown = ours.map_or_else(|| "none".to_owned(), |loss| format!("{loss:.4}"));
+    say!("\n{}: {}", published.preset, published.what())?;
+    say!("  published  {}   {steps} steps ({})", published.loss, published.source)?;
+    say!("  ours       {shown}   {} steps, {}, on {}", run.step, duration(run.seconds), run.device)?;
+    match verdict {
+        Some(true) => say!("reproduced: ours is no higher than the published figure")?,
+        Some(false) => say!("not reproduced: ours is higher than the published figure")?,
+        None if run.step < run.steps => say!(
+            "no verdict: the run stopped before its end; go on with: glasshouse train --project {} --resume",
+            arguments.project.display()
+        )?,
+        None => say!("no verdict: a run of {} steps says nothing about the figure after {steps}", run.steps)?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(steps: u64, step: u64, val_loss: f32, best: f32) -> RunSummary {
+        RunSummary {
+            name: "1-nanogpt".to_owned(),
+            state: "done".to_owned(),
+            step,
+            steps,
+            parameters: 0,
+            val_loss: Some(val_loss),
+            best_val_loss: Some(best),
+            seconds: 1.0,
+            created: 0,
+            device: "cpu".to_owned(),
+            error: None,
+            notes: String::new(),
+            shape: String::new(),
+            checkpoints: Vec::new(),
+            foretold_seconds: None,
+        }
+    }
+
+    #[test]
+    fn a_verdict_needs_a_whole_run_and_compares_the_published_figure() {
+        let cpu = Published::of(PublishedRun::NanogptCpu);
+        assert_eq!(cpu.verdict(2000, &run(2000, 2000, 1.88, 1.85)), Some(true));
+        assert_eq!(cpu.verdict(2000, &run(2000, 2000, 1.8801, 1.85)), Some(false));
+        assert_eq!(cpu.verdict(2000, &run(2000, 1500, 1.80, 1.80)), None);
+        assert_eq!(cpu.verdict(2000, &run(20, 20, 1.80, 1.80)), None);
+        assert_eq!(cpu.verdict(2000, &run(2000, 2000, f32::NAN, 1.80)), None);
+        let gpu = Published::of(PublishedRun::NanogptGpu);
+        assert_eq!(gpu.verdict(5000, &run(5000, 5000, 1.6, 1.4697)), Some(true));
+        assert_eq!(gpu.verdict(5000, &run(5000, 5000, 1.6, 1.4698)), Some(false));
+    }
+}

@@ -1,0 +1,166 @@
+//! The measuring commands as people and scripts meet them: what they print can be read, and bad input gets one line. How fast
+//! anything is, is no business of a test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use serde_json::Value;
+use std::process::{Command, Output};
+
+/// A model small enough for a software adapter.
+const SMALL: &[&str] = &[
+    "--preset",
+    "nanogpt-cpu",
+    "--batch",
+    "2",
+    "--set",
+    "model.depth=1",
+    "--set",
+    "model.width=32",
+    "--set",
+    "model.heads=2",
+    "--set",
+    "model.kv_heads=2",
+    "--set",
+    "model.head_size=16",
+    "--set",
+    "model.mlp.hidden=64",
+    "--set",
+    "model.context=16",
+];
+
+/// The processor, and the adapter that the engine's own tests run on.
+fn devices() -> [String; 2] {
+    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    ["cpu".to_owned(), adapter]
+}
+
+fn glasshouse(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_glasshouse")).args(arguments).output().unwrap()
+}
+
+/// Runs a command on the small model, and reads the JSON lines that it prints.
+fn measured(command: &[&str], device: &str, more: &[&str]) -> Vec<Value> {
+    let arguments = [command, SMALL, &["--device", device], more, &["--json"]].concat();
+    let output = glasshouse(&arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Runs, must be refused as bad usage, in one line that holds `part`.
+fn refused(arguments: &[&str], part: &str) {
+    let output = glasshouse(arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(message.contains(part) && !message.contains("panicked"), "{part:?} is not in {message:?}");
+}
+
+/// A positive number of a line.
+fn number(line: &Value, field: &str) -> f64 {
+    let number = line[field].as_f64().unwrap_or_else(|| panic!("{field} of {line}"));
+    assert!(number.is_finite() && number > 0.0, "{field} of {line}");
+    number
+}
+
+#[test]
+fn writing_is_timed_on_every_device() {
+    for device in devices() {
+        let more = ["--prompt-tokens", "6", "--tokens", "5", "--repeats", "2"];
+        let lines = measured(&["bench", "decode"], &device, &more);
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&line["bench"], &line["config"]), (&Value::from("decode"), &Value::from("nanogpt-cpu")));
+        assert_eq!((number(line, "prompt_tokens"), number(line, "generated_tokens")), (6.0, 5.0));
+        assert_eq!(line["tokens_past_window"], 0);
+        for field in ["prompt_tokens_per_s", "generated_tokens_per_s", "ms_per_token", "bytes"] {
+            number(line, field);
+        }
+        assert_eq!(line["device"]["kind"], if device == "cpu" { "cpu" } else { "gpu" });
+    }
+}
+
+#[test]
+fn a_passage_that_cannot_be_is_bad_usage() {
+    refused(&["bench", "decode", "--prompt-tokens", "65"], "--prompt-tokens 65 must lie between 1 and");
+    refused(&["bench", "decode", "--tokens", "0"], "--tokens and --repeats must be at least 1");
+    refused(&["bench", "decode", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
+    refused(&["bench", "decode", "--device", ""], "--device takes");
+}
+
+#[test]
+fn every_kernel_has_its_line() {
+    for device in devices() {
+        let lines = measured(&["bench", "kernel"], &device, &["--filter", "linear"]);
+        for line in &lines {
+            assert_eq!(line["bench"], "kernel");
+            assert!(line["kernel"].as_str().unwrap().contains("linear"), "{line}");
+            for field in ["count", "ms", "gb_per_s", "share_of_peak", "peak_gflop_per_s", "peak_gb_per_s"] {
+                number(line, field);
+            }
+            assert_eq!(line["groups"].is_array(), device != "cpu", "{line}");
+        }
+        // Four projections at least, forward and twice backward: all of them multiply.
+        let products: f64 =
+            lines.iter().filter(|line| line["gflop_per_s"].is_f64()).map(|line| number(line, "count")).sum();
+        assert!(products >= 12.0, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_shortened_reproduction_gives_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let stories = glasshouse(&["corpus", "stories", "--bytes", "1200KB"]).stdout;
+    // Another text of the same length stands in for the one that would have to be fetched.
+    std::fs::write(at("text.txt"), &stories[..1_115_394]).unwrap();
+    std::fs::write(at("other.txt"), &stories[..1_115_393]).unwrap();
+    let (text, project, other) = (at("text.txt"), at("project"), at("other.txt"));
+    let short = ["reproduce", "nanogpt-cpu", "--data", &text, "--project", &project, "--device", "cpu"];
+    for runs in 1..=2 {
+        let output = glasshouse(&[&short, &["--steps", "2", "--json"][..]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&line["event"], &line["reproduced"]), (&Value::from("reproduction"), &Value::Null));
+        assert_eq!((number(&line, "published"), number(&line, "step")), (1.88, 2.0));
+        number(&line, "ours");
+        assert_eq!(std::fs::read_dir(folder.path().join("project/runs")).unwrap().count(), runs);
+    }
+    refused(&["reproduce", "nanogpt-cpu", "--data", &other], "1115393 bytes");
+    refused(&["reproduce", "nanogpt-gqu"], "nanogpt-gpu");
+    refused(&["reproduce", "nanogpt-cpu", "--steps", "0"], "train.steps");
+}
+
+#[test]
+fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
+    let arguments = [&["bench", "kernel"], SMALL, &["--device", "cpu", "--filter", "matmul"]].concat();
+    let output = glasshouse(&arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("\"matmul\"") && message.contains("linear"), "{message}");
+    refused(&["bench", "kernel", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
+}
+
+#[test]
+fn models_of_many_sizes_are_measured_beside_what_was_foretold() {
+    let output = glasshouse(&["bench", "scaling", "--quick", "--device", "cpu", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (summary, cells) = lines.split_last().unwrap();
+    assert_eq!(summary["bench"], "scaling_summary");
+    let mut judged = 0.0;
+    for cell in cells {
+        assert_eq!((&cell["bench"], &cell["skipped"]), (&Value::from("scaling"), &Value::Null));
+        for field in ["depth", "width", "context", "vocabulary", "ms_per_step", "bytes", "bytes_estimated"] {
+            number(cell, field);
+        }
+        if cell["calibration"] == false {
+            judged += 1.0;
+            let ratio = number(cell, "ms_per_step") / number(cell, "ms_estimated");
+            assert!((number(cell, "time_ratio") / ratio - 1.0).abs() < 1e-6, "{cell}");
+        }
+    }
+    assert!(judged >= 5.0 && number(summary, "cells") == judged, "{summary}");
+    assert!(summary["within_30_percent"].is_number() && summary["exact_bytes"].is_number(), "{summary}");
+    refused(&["bench", "scaling", "--device", " "], "--device takes");
+}

@@ -1,0 +1,161 @@
+//! Dispatches run again and again by themselves, to be timed. A dispatch is over in microseconds, which no clock on the host can
+//! tell; so many of them in one submission to an idle device can be told.
+
+use super::Gpu;
+use super::batch::BatchRules;
+use super::program::Program;
+use super::storage::Storage;
+use crate::error::Result;
+use crate::executor::update::Optimizer;
+use crate::executor::{MicroBatch, StepInput};
+use crate::plan::buffers::buffers;
+use crate::plan::control::ScheduleRow;
+use crate::plan::{Buffer, Dispatch, Plan};
+use web_time::Instant;
+
+/// A plan's dispatches over buffers of their own.
+#[derive(Debug)]
+pub struct Repeater {
+    gpu: Gpu,
+    storage: Storage,
+    program: Program,
+}
+
+impl Repeater {
+    /// Makes a plan ready with its weights, laid out as the arena. `further` follow the plan's own dispatches: the optimizer's,
+    /// where there is one.
+    ///
+    /// # Errors
+    /// The device cannot hold or bind what the plan needs.
+    pub async fn new(
+        gpu: &Gpu,
+        plan: &Plan,
+        weights: &[f32],
+        optimizer: Option<&Optimizer>,
+        further: &[Dispatch],
+    ) -> Result<Self> {
+        let storage =
+            Storage::create(gpu, &buffers(&[plan], optimizer, further, 1), &[plan], further).await?;
+        let dispatches: Vec<Dispatch> = plan.dispatches.iter().chain(further).cloned().collect();
+        let program = Program::new(gpu, &dispatches, &storage, 0, 0).await?;
+        storage.fill_constants(gpu, 0, plan).await?;
+        gpu.write(storage.get(0, Buffer::Parameters)?, 0, bytemuck::cast_slice(weights)).await?;
+        Ok(Self { gpu: gpu.clone(), storage, program })
+    }
+
+    /// Uploads the first micro-batch of a step for a plan that trains.
+    ///
+    /// # Errors
+    /// It is not what the graph expects.
+    pub fn upload(&self, plan: &Plan, step: &StepInput, optimizer: &Optimizer) -> Result<()> {
+        let rules = BatchRules::of(&plan.graph)?;
+        let (first_correction, second_correction) = optimizer.corrections(step.step);
+        let row = |batch: &MicroBatch| ScheduleRow {
+            learning_rate: step.learning_rate,
+            first_correction,
+            second_correction,
+            seed: batch.seed,
+            ..ScheduleRow::default()
+        };
+        let batches: Vec<(&MicroBatch, ScheduleRow)> =
+            step.micro_batches.iter().take(1).map(|batch| (batch, row(batch))).collect();
+        batches.iter().try_for_each(|(batch, _)| rules.check(batch))?;
+        rules.upload(&self.gpu, &self.storage, &batches)
+    }
+
+    /// How many dispatches there are.
+    pub fn count(&self) -> usize {
+        self.program.len()
+    }
+
+    /// Seconds that so many runs of one dispatch take, from their submission to an idle device to the last one's end. Each waits for
+    /// the one before, since they write the same buffers.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub async fn seconds(&self, number: usize, repeats: usize) -> Result<f64> {
+        self.gpu.idle().await?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for _ in 0..repeats {
+                self.program.encode(&mut pass, number..number + 1);
+            }
+        }
+        let commands = encoder.finish();
+        let begun = Instant::now();
+        self.gpu.queue.submit([commands]);
+        self.gpu.idle().await?;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::test_gpu;
+    use crate::graph::{Graph, Op, Parameter, Start, Type};
+    use crate::plan::{Binding, compile};
+    use glasshouse_shaders::peak_flops;
+    use std::rc::Rc;
+
+    /// A sum that is computed again and again stays the sum; the loop in registers computes what its head comment says.
+    #[test]
+    fn what_is_repeated_gives_its_result() {
+        const COUNT: usize = 256;
+        const INVOCATIONS: usize = 192;
+        const TURNS: i32 = 2;
+        let gpu = test_gpu();
+        let mut graph = Graph::default();
+        let mut parameter = || {
+            graph.parameter(Parameter {
+                name: "operand".to_owned(),
+                ty: Type::f32(&[COUNT]),
+                decayed: false,
+                trainable: false,
+                start: Start::Constant(0.0),
+            })
+        };
+        let (a, b) = (parameter(), parameter());
+        let sum = graph.push(Op::Add, &[a, b]).unwrap();
+        let mut plan = compile(graph, &sum, &gpu.target()).unwrap();
+        let slot = Buffer::Slot(plan.placement.slot_of_value[sum[0].index()].unwrap());
+        let arguments = peak_flops::Arguments {
+            count: INVOCATIONS as u32,
+            turns: TURNS as u32,
+            factor: 0.5,
+            addend: 0.25,
+        };
+        plan.dispatches.push(Dispatch {
+            kernel: peak_flops::kernel(),
+            arguments: arguments.bytes(),
+            bindings: vec![Binding { buffer: slot, offset: 0, bytes: None }],
+            groups: [INVOCATIONS.div_ceil(64) as u32, 1, 1],
+            node: None,
+            scope: Rc::from("peak"),
+        });
+        let weights: Vec<f32> = (0..plan.arena.length).map(|at| at as f32).collect();
+        pollster::block_on(async {
+            let repeater = Repeater::new(&gpu, &plan, &weights, None, &[]).await.unwrap();
+            assert_eq!(repeater.count(), 2);
+            let read = async || -> Vec<f32> {
+                let buffer = repeater.storage.get(0, slot).unwrap();
+                bytemuck::pod_collect_to_vec(&gpu.read(buffer, 0, COUNT as u64 * 4).await.unwrap())
+            };
+            assert!(repeater.seconds(0, 5).await.unwrap() > 0.0);
+            let sums = read().await;
+            assert!(sums.iter().enumerate().all(|(at, sum)| *sum == (2 * at + COUNT) as f32), "{sums:?}");
+            repeater.seconds(1, 1).await.unwrap();
+            // x · 0.5ⁿ + 0.25 · (1 − 0.5ⁿ) / 0.5 after n steps, for twelve x whose mean is the invocation and 0.55.
+            let shrunk = 0.5f64.powi(8 * TURNS);
+            for (at, found) in read().await.iter().enumerate() {
+                let expected = if at < INVOCATIONS {
+                    12.0 * ((at as f64 + 0.55) * shrunk + 0.5 * (1.0 - shrunk))
+                } else {
+                    f64::from(sums[at])
+                };
+                assert!((f64::from(*found) - expected).abs() < 1e-4, "{at}: {found} for {expected}");
+            }
+        });
+    }
+}

@@ -1,0 +1,182 @@
+//! How fast a device writes: a made-up prompt is read, then tokens are written one after another, as `generate` does it, with
+//! the run's own initial weights. Every token is the likeliest one, so that next to nothing but the model is timed.
+
+use super::spread;
+use crate::error::{Error, Result};
+use crate::executor::DeviceDescription;
+use crate::generate::Decoder;
+use crate::graph::random;
+use crate::model::{Purpose, build, initial};
+use crate::plan::arena::ArenaLayout;
+use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
+use serde::Serialize;
+use web_time::Instant;
+
+/// Purpose of the prompt's stream of random numbers.
+const PROMPT: u64 = 0x70a3;
+
+/// Longest prompt and text unless said otherwise.
+const PROMPT_TOKENS: usize = 512;
+const TOKENS: usize = 128;
+
+/// What is read and written each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Tokens of the prompt: 1 to the model's window.
+    pub prompt_tokens: usize,
+    /// Tokens written after the first one, which the prompt's time includes; 1 or more.
+    pub tokens: usize,
+    /// Passages that are timed, after one that is not; 1 or more.
+    pub repeats: usize,
+}
+
+impl Passage {
+    /// A passage within a model's window: half of it for the prompt, and what is left or less for the text.
+    pub fn of(model: &ModelConfig) -> Self {
+        let prompt_tokens = (model.context / 2).clamp(1, PROMPT_TOKENS);
+        let tokens = (model.context - prompt_tokens.min(model.context)).clamp(1, TOKENS);
+        Self { prompt_tokens, tokens, repeats: 5 }
+    }
+
+    fn check(self, model: &ModelConfig) -> Result<()> {
+        if self.prompt_tokens == 0 || self.prompt_tokens > model.context {
+            return Err(Error::Refused(format!(
+                "a prompt of {} tokens, where the model's window takes 1 to {}",
+                self.prompt_tokens, model.context
+            )));
+        }
+        if self.tokens == 0 || self.repeats == 0 {
+            return Err(Error::Refused("a bench of no tokens; ask for one or more".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// A measurement. Its JSON is what `glasshouse bench decode --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DecodeMeasurement {
+    /// `decode`.
+    pub bench: &'static str,
+    /// The preset's name.
+    pub config: String,
+    /// Tokens of a window.
+    pub context: usize,
+    /// Entries of the vocabulary.
+    pub vocabulary: usize,
+    /// Where it ran.
+    pub device: DeviceDescription,
+    /// Passages measured.
+    pub repeats: usize,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens written, the first one left out.
+    pub generated_tokens: usize,
+    /// How many of those lie past the window, which is then read anew for every token.
+    pub tokens_past_window: usize,
+    /// Tokens of the prompt read a second, the drawing of the first token included; median.
+    pub prompt_tokens_per_s: f64,
+    /// Tokens written a second after the first, median.
+    pub generated_tokens_per_s: f64,
+    /// Milliseconds to the first token, median.
+    pub ms_first_token: f64,
+    /// Milliseconds for each token after it, median of the passages' means.
+    pub ms_per_token: f64,
+    /// Of the fastest passage.
+    pub ms_fastest: f64,
+    /// Of the slowest passage.
+    pub ms_slowest: f64,
+    /// Bytes that the decoder holds.
+    pub bytes: u64,
+}
+
+/// Measures how a run's model writes on a device, as [`Decoder::open`] names it. The second half is that function's warning.
+///
+/// # Errors
+/// The device is missing or cannot hold the model; a prompt that the window does not take; a passage of nothing.
+pub async fn measure_decode(
+    config: &RunConfig,
+    device: &str,
+    threads: Option<usize>,
+    passage: Passage,
+) -> Result<(DecodeMeasurement, Option<String>)> {
+    let model = &config.model;
+    passage.check(model)?;
+    let graph = build(model, Purpose::Decode { chunk: 1 })?.graph;
+    let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), config.seed);
+    let (mut decoder, warning) = Decoder::open(device, model, &weights, threads).await?;
+    let vocabulary = model.vocabulary as u64;
+    let prompt: Vec<u32> = (0..passage.prompt_tokens as u64)
+        .map(|at| (random::nth(config.seed, PROMPT, at) % vocabulary) as u32)
+        .collect();
+    let greedy =
+        GenerateConfig { max_tokens: passage.tokens + 1, temperature: 0.0, ..GenerateConfig::default() };
+    let (mut first, mut each) = (Vec::new(), Vec::new());
+    for round in 0..=passage.repeats {
+        let begun = Instant::now();
+        decoder.start(&prompt, &greedy).await?;
+        decoder.advance(1).await?;
+        let read = begun.elapsed().as_secs_f64() * 1e3;
+        let begun = Instant::now();
+        decoder.advance(passage.tokens).await?;
+        let written = begun.elapsed().as_secs_f64() * 1e3;
+        // The first passage fills caches and finds out how tokens are best grouped into submissions.
+        if round > 0 {
+            first.push(read);
+            each.push(written / passage.tokens as f64);
+        }
+    }
+    let ms_first_token = spread(&mut first).0;
+    let (ms_per_token, ms_fastest, ms_slowest) = spread(&mut each);
+    let a_second = |tokens: usize, milliseconds: f64| tokens as f64 * 1e3 / milliseconds.max(1e-6);
+    let measurement = DecodeMeasurement {
+        bench: "decode",
+        config: config.preset.clone(),
+        context: model.context,
+        vocabulary: model.vocabulary,
+        device: decoder.describe(),
+        repeats: each.len(),
+        prompt_tokens: passage.prompt_tokens,
+        generated_tokens: passage.tokens,
+        tokens_past_window: passage.tokens.saturating_sub(model.context - passage.prompt_tokens),
+        prompt_tokens_per_s: a_second(passage.prompt_tokens, ms_first_token),
+        generated_tokens_per_s: a_second(1, ms_per_token),
+        ms_first_token,
+        ms_per_token,
+        ms_fastest,
+        ms_slowest,
+        bytes: decoder.bytes(),
+    };
+    Ok((measurement, warning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::presets;
+
+    /// A window of 16 tokens that holds a prompt of 12 has room for 4 more.
+    #[test]
+    fn a_passage_past_the_window_says_so() {
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        (config.model.depth, config.model.context) = (1, 16);
+        let passage = |prompt_tokens, tokens| Passage { prompt_tokens, tokens, repeats: 1 };
+        let measured =
+            |passage| pollster::block_on(measure_decode(&config, "cpu", Some(1), passage)).map(|pair| pair.0);
+        assert_eq!(measured(passage(12, 4)).unwrap().tokens_past_window, 0);
+        let past = measured(passage(12, 6)).unwrap();
+        assert_eq!((past.tokens_past_window, past.generated_tokens, past.repeats), (2, 6, 1));
+        assert!(past.bytes > 4 * 200_000 && past.generated_tokens_per_s > 0.0);
+        assert!(measured(passage(17, 1)).is_err_and(|error| error.to_string().contains("1 to 16")));
+        assert!(measured(passage(0, 1)).is_err());
+    }
+
+    #[test]
+    fn the_usual_passage_stays_within_the_window() {
+        for (name, _) in presets::PRESETS {
+            let model = presets::preset(name).unwrap().model;
+            let passage = Passage::of(&model);
+            assert!(passage.check(&model).is_ok());
+            assert!(passage.prompt_tokens + passage.tokens <= model.context, "{name}");
+        }
+    }
+}

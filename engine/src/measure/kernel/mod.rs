@@ -1,0 +1,179 @@
+//! What each kernel of a training step reaches on a device, and how near that is to what the device can do.
+//!
+//! A step's dispatches fall into classes: the same kernel over operands of the same shapes. One of each class is run again and
+//! again by itself ([`Repeater`]). The processor's executor has nodes instead, which are timed where they stand in the step.
+//!
+//! The peaks are measured, not looked up: bytes a second by adding two vectors of 64 MiB, operations a second by the better of a
+//! loop of multiply-adds in registers and of a large square matrix product. On the processor there is only the product, so
+//! there "peak" is the best that our own code reaches. A class's share of the peak is the least time that its work
+//! allows at those speeds, by operations or by bytes, over the time that it took. It can exceed 1 where operands are small enough to
+//! stay in a cache from run to run.
+
+mod classes;
+mod peak;
+
+use super::spread;
+use super::step::random_batches;
+use crate::cpu;
+use crate::error::{Error, Result};
+use crate::executor::update::Optimizer;
+use crate::executor::{Data, DeviceDescription, StepInput};
+use crate::gpu::{Gpu, Repeater};
+use crate::graph::{Input, Origin, ValueId};
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::plan::{compile, update};
+use crate::platform;
+use crate::protocol::RunConfig;
+use classes::{Class, chosen, dispatch_classes, node_classes};
+use serde::Serialize;
+
+/// What a timed submission should last: many times what submitting costs.
+const SECONDS: f64 = 0.05;
+
+/// Most runs in a submission.
+const MOST_REPEATS: usize = 4096;
+
+/// Submissions of which the median counts, where they are not long.
+const SAMPLES: usize = 3;
+
+/// A submission that lasts so long is sample enough.
+const LONG_SECONDS: f64 = 0.5;
+
+/// How long the processor runs the step's nodes over.
+const PROCESSOR_SECONDS: f64 = 2.0;
+
+/// A class of dispatches, or of nodes on the processor. Its JSON is a line of `glasshouse bench kernel --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KernelMeasurement {
+    /// `kernel`.
+    pub bench: &'static str,
+    /// The preset's name.
+    pub config: String,
+    /// Where it ran.
+    pub device: DeviceDescription,
+    /// The kernel with its variant; on the processor the operation.
+    pub kernel: String,
+    /// Where in the model the first of the class stands, or the phase's name.
+    pub scope: String,
+    /// Operands, as in `768x128 384x128 -> 768x384`; empty behind the last micro-batch.
+    pub shapes: String,
+    /// How many there are in a step, all its micro-batches together.
+    pub count: usize,
+    /// Workgroups; `None` on the processor.
+    pub groups: Option<[u32; 3]>,
+    /// Milliseconds of one.
+    pub ms: f64,
+    /// Milliseconds of all of them in a step.
+    pub ms_per_step: f64,
+    /// Operations a second in billions; `None` where the work is not a product.
+    pub gflop_per_s: Option<f64>,
+    /// Bytes a second in billions, each operand counted once.
+    pub gb_per_s: f64,
+    /// What holds it back if nothing else does: `flops` or `bytes`.
+    pub bound: &'static str,
+    /// The least time that the peaks allow over the time that it took.
+    pub share_of_peak: f64,
+    /// The device's peak of operations, as measured.
+    pub peak_gflop_per_s: f64,
+    /// The device's peak of bytes, as measured.
+    pub peak_gb_per_s: f64,
+}
+
+/// Measures the kernels of a run's training step whose names contain `filter`, in the order of the step. The second half of the
+/// result is a warning, where the device disappoints.
+///
+/// # Errors
+/// The device is missing, is one of burn's, or cannot hold the model; no kernel has such a name.
+pub async fn measure_kernels(
+    config: &RunConfig,
+    device: &str,
+    threads: Option<usize>,
+    filter: &str,
+) -> Result<(Vec<KernelMeasurement>, Option<String>)> {
+    if matches!(device, "burn-wgpu" | "burn-flex") {
+        return Err(Error::Refused(format!(
+            "{device} has kernels of its own, which are not timed; use --device cpu or gpu"
+        )));
+    }
+    let (gpu, warning) = Gpu::from_request(device).await?;
+    let measured = match gpu {
+        Some(gpu) => on_gpu(&gpu, config, filter).await?,
+        None => on_processor(config, threads, filter)?,
+    };
+    Ok((measured, warning))
+}
+
+async fn on_gpu(gpu: &Gpu, config: &RunConfig, filter: &str) -> Result<Vec<KernelMeasurement>> {
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let plan = compile(graphs.train, &[graphs.train_loss], &gpu.target())?;
+    let optimizer = Optimizer::of(&config.train);
+    let mut further = update::update_dispatches(&plan.arena, &optimizer, &gpu.target())?;
+    further.push(update::advance_dispatch());
+    let classes = chosen(dispatch_classes(&plan, &further, config.train.accumulate), filter)?;
+    let peak = peak::of_gpu(gpu).await?;
+    let weights = initial::parameters(&plan.graph.parameters, &plan.arena, config.seed);
+    let repeater = Repeater::new(gpu, &plan, &weights, Some(&optimizer), &further).await?;
+    let step = StepInput {
+        step: 0,
+        learning_rate: config.train.learning_rate as f32,
+        micro_batches: random_batches(config),
+    };
+    repeater.upload(&plan, &step, &optimizer)?;
+    // Every value is computed once, so that kernels meet what they meet in training.
+    for number in 0..repeater.count() {
+        repeater.seconds(number, 1).await?;
+        platform::yield_now().await;
+    }
+    repeater.upload(&plan, &step, &optimizer)?;
+    let description = DeviceDescription::gpu(gpu.report());
+    let mut measured = Vec::with_capacity(classes.len());
+    for class in classes {
+        let seconds = alone(&repeater, class.members[0]).await?;
+        measured.push(class.measurement(config, &description, peak, seconds));
+    }
+    Ok(measured)
+}
+
+/// Seconds of one run of a dispatch by itself.
+async fn alone(repeater: &Repeater, number: usize) -> Result<f64> {
+    let mut repeats = 1;
+    let mut seconds = repeater.seconds(number, repeats).await?;
+    while seconds < SECONDS && repeats < MOST_REPEATS {
+        let wanted = repeats as f64 * 1.2 * SECONDS / seconds.max(1e-6);
+        repeats = (wanted.ceil() as usize).clamp(repeats + 1, (repeats * 32).min(MOST_REPEATS));
+        seconds = repeater.seconds(number, repeats).await?;
+    }
+    let mut samples = vec![seconds];
+    while samples.len() < SAMPLES && seconds < LONG_SECONDS {
+        samples.push(repeater.seconds(number, repeats).await?);
+        platform::yield_now().await;
+    }
+    Ok(spread(&mut samples).0 / repeats as f64)
+}
+
+fn on_processor(config: &RunConfig, threads: Option<usize>, filter: &str) -> Result<Vec<KernelMeasurement>> {
+    let graph = training_graphs(&config.model, &config.train)?.train;
+    let classes = chosen(node_classes(&graph, config.train.accumulate), filter)?;
+    let peak = peak::of_processor(threads)?;
+    let layout = ArenaLayout::of(&graph);
+    let weights = initial::parameters(&graph.parameters, &layout, config.seed);
+    let mut inputs: Vec<(ValueId, Data)> = Vec::new();
+    let batch = random_batches(config).into_iter().next().unwrap_or_default();
+    for (number, value) in graph.values.iter().enumerate() {
+        let data = match value.origin {
+            Origin::Parameter(id) => Data::F32(weights[layout.range(id)].to_vec()),
+            Origin::Input(Input::Tokens) => Data::U32(batch.tokens.clone()),
+            Origin::Input(Input::Targets) => Data::U32(batch.targets.clone()),
+            _ => continue,
+        };
+        inputs.push((ValueId(number as u32), data));
+    }
+    let (seconds, threads) = cpu::time_graph(&graph, &inputs, threads, PROCESSOR_SECONDS)?;
+    let description = DeviceDescription::cpu(threads);
+    let mean = |class: &Class| {
+        let all: f64 = class.members.iter().map(|at| seconds[*at]).sum();
+        all / class.members.len().max(1) as f64
+    };
+    Ok(classes.iter().map(|class| class.measurement(config, &description, peak, mean(class))).collect())
+}

@@ -1,0 +1,122 @@
+//! What a device reaches at best, measured on the device itself.
+
+use super::alone;
+use crate::cpu;
+use crate::error::{Error, Result};
+use crate::executor::Data;
+use crate::gpu::{Gpu, Repeater};
+use crate::graph::{Graph, NodeId, Op, Parameter, Start, Type, ValueId};
+use crate::plan::work::{self, Work};
+use crate::plan::{Binding, Buffer, Dispatch, compile};
+use glasshouse_shaders::peak_flops;
+use std::rc::Rc;
+
+/// Floats of each vector of the measurement of bytes a second: past any cache.
+const STREAM: usize = 1 << 24;
+
+/// Turns of the loop of multiply-adds, and the operations of a turn.
+const TURNS: u32 = 1024;
+const FLOPS_A_TURN: f64 = 192.0;
+
+/// Invocations in a workgroup of that loop.
+const PEAK_GROUP: usize = 64;
+
+/// A device's peaks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Peak {
+    pub(super) flops_per_s: f64,
+    pub(super) bytes_per_s: f64,
+}
+
+/// A vector added to another, and a square matrix times another: what the peaks are measured with.
+struct PeakGraph {
+    graph: Graph,
+    /// Parameters in order.
+    inputs: Vec<ValueId>,
+    /// The sum and the product.
+    outputs: Vec<ValueId>,
+}
+
+impl PeakGraph {
+    fn new(stream: usize, side: usize) -> Result<Self> {
+        let mut graph = Graph::default();
+        let inputs: Vec<ValueId> = [vec![stream], vec![stream], vec![side, side], vec![side, side]]
+            .iter()
+            .map(|shape| {
+                graph.parameter(Parameter {
+                    name: "operand".to_owned(),
+                    ty: Type::f32(shape),
+                    decayed: false,
+                    trainable: false,
+                    start: Start::Constant(0.0),
+                })
+            })
+            .collect();
+        let mut outputs = graph.push(Op::Add, &inputs[..2])?;
+        outputs.extend(graph.push(Op::Linear { bias: false, residual: false }, &inputs[2..])?);
+        Ok(Self { graph, inputs, outputs })
+    }
+
+    /// Operands that are neither zeros nor all alike, which some devices compute faster.
+    fn operand(count: usize) -> Vec<f32> {
+        (0..count).map(|at| (at % 251) as f32 / 251.0 - 0.5).collect()
+    }
+
+    fn work(&self, node: usize) -> Work {
+        work::of_node(&self.graph, &self.graph.nodes[node])
+    }
+}
+
+pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
+    let software = gpu.report().software;
+    let (side, groups) = if software { (512, 64) } else { (2048, 8192) };
+    let graph = PeakGraph::new(STREAM, side)?;
+    let (sum, product) = (graph.work(0), graph.work(1));
+    let mut plan = compile(graph.graph, &graph.outputs, &gpu.target())?;
+    let slot = plan.placement.slot_of_value[graph.outputs[0].index()]
+        .ok_or_else(|| Error::Internal("the sum has no slot".to_owned()))?;
+    let invocations = groups * PEAK_GROUP;
+    let arguments =
+        peak_flops::Arguments { count: invocations as u32, turns: TURNS, factor: 0.5, addend: 0.25 };
+    let registers = Dispatch {
+        kernel: peak_flops::kernel(),
+        arguments: arguments.bytes(),
+        bindings: vec![Binding {
+            buffer: Buffer::Slot(slot),
+            offset: 0,
+            bytes: Some(invocations as u64 * 4),
+        }],
+        groups: [groups as u32, 1, 1],
+        node: None,
+        scope: Rc::from("peak"),
+    };
+    plan.dispatches.push(registers);
+    let last = plan.dispatches.len() - 1;
+    let weights = PeakGraph::operand(plan.arena.length);
+    let repeater = Repeater::new(gpu, &plan, &weights, None, &[]).await?;
+    let of_node = |node: u32| plan.dispatches.iter().position(|dispatch| dispatch.node == Some(NodeId(node)));
+    let (Some(first), Some(second)) = (of_node(0), of_node(1)) else {
+        return Err(Error::Internal("the peaks have no dispatches".to_owned()));
+    };
+    let in_registers = invocations as f64 * f64::from(TURNS) * FLOPS_A_TURN / alone(&repeater, last).await?;
+    let in_product = product.flops / alone(&repeater, second).await?;
+    Ok(Peak {
+        flops_per_s: in_registers.max(in_product),
+        bytes_per_s: sum.bytes / alone(&repeater, first).await?,
+    })
+}
+
+/// The processor's peaks.
+pub(super) fn of_processor(threads: Option<usize>) -> Result<Peak> {
+    let graph = PeakGraph::new(STREAM, 1024)?;
+    let operand = |value: &ValueId| (*value, Data::F32(PeakGraph::operand(graph.graph.ty(*value).count())));
+    let inputs: Vec<(ValueId, Data)> = graph.inputs.iter().map(operand).collect();
+    let (seconds, _) = cpu::time_graph(&graph.graph, &inputs, threads, 1.0)?;
+    let [sum, product] = seconds.as_slice() else {
+        return Err(Error::Internal("the peaks are not two nodes".to_owned()));
+    };
+    Ok(Peak {
+        flops_per_s: graph.work(1).flops / product.max(1e-9),
+        bytes_per_s: graph.work(0).bytes / sum.max(1e-9),
+    })
+}

@@ -1,0 +1,19 @@
+//! How fast a device is, with made-up tokens and a run's own initial weights: what `glasshouse bench` prints, what a run's
+//! forecast of its time rests on, and a page's bench.
+
+mod decode;
+mod kernel;
+mod scaling;
+mod step;
+
+pub use decode::{DecodeMeasurement, Passage, measure_decode};
+pub use kernel::{KernelMeasurement, measure_kernels};
+pub use scaling::{Scaling, ScalingCell, Size, measure_scaling};
+pub use step::{Extent, Measurement, measure};
+
+/// Median, smallest and largest.
+fn spread(values: &mut [f64]) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or(0.0);
+    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
+}

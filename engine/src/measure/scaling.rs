@@ -1,0 +1,323 @@
+//! Whether a step's time and bytes were foretold: models of many sizes, each with its forecast and its measurement.
+//!
+//! The forecast of a step's time ([`Pace`]) is fitted to a few small models, which are not among those that it is judged by. All
+//! steps have about as many tokens, so that a longer window costs attention alone.
+
+use super::step::{Extent, measure};
+use crate::cpu::CpuExecutor;
+use crate::error::{Error, Result};
+use crate::executor::DeviceDescription;
+use crate::executor::update::Optimizer;
+use crate::model::training_graphs;
+use crate::plan::estimate;
+use crate::plan::forecast::{Demand, Pace};
+use crate::plan::lower::Target;
+use crate::protocol::model::Dropout;
+use crate::protocol::{RunConfig, presets};
+use serde::Serialize;
+
+/// Tokens of a step, as far as whole windows allow.
+const TOKENS: usize = 1024;
+
+/// A step that is foretold to last longer is left out.
+const LONGEST_SECONDS: f64 = 20.0;
+
+/// How far a forecast may be off to count as right.
+const TOLERANCE: f64 = 0.3;
+
+/// A model's size: layers, channels, window, vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Layers.
+    pub depth: usize,
+    /// Channels.
+    pub width: usize,
+    /// Tokens of a window.
+    pub context: usize,
+    /// Entries of the vocabulary.
+    pub vocabulary: usize,
+}
+
+/// What the others vary, one factor at a time.
+const BASE: Size = size(4, 192, 128, 1024);
+
+/// The models that the forecast is fitted to: launches, products, attention, bytes, and something of each.
+const CALIBRATION: [Size; 5] = [
+    size(2, 64, 64, 65),
+    size(2, 384, 64, 65),
+    size(2, 128, 512, 65),
+    size(2, 64, 64, 16_384),
+    size(8, 128, 128, 512),
+];
+
+const fn size(depth: usize, width: usize, context: usize, vocabulary: usize) -> Size {
+    Size { depth, width, context, vocabulary }
+}
+
+/// The models that the forecast is judged by; `quick` ones are small enough for any device.
+fn cells(quick: bool) -> Vec<Size> {
+    let mut cells = vec![BASE];
+    cells.extend([2, 6, 8, 12].map(|depth| Size { depth, ..BASE }));
+    cells.extend([64, 128, 384, 768].map(|width| Size { width, ..BASE }));
+    cells.extend([64, 256, 512, 1024].map(|context| Size { context, ..BASE }));
+    cells.extend([65, 256, 8192, 50_304].map(|vocabulary| Size { vocabulary, ..BASE }));
+    // nanoGPT's two shapes, and all factors at their largest.
+    cells.extend([size(4, 128, 64, 65), size(6, 384, 256, 65), size(12, 768, 1024, 50_304)]);
+    if quick {
+        cells.retain(|cell| {
+            cell.depth <= 4 && cell.width <= 192 && cell.context <= 256 && cell.vocabulary <= 1024
+        });
+    }
+    cells
+}
+
+impl Size {
+    /// A run of a model of this size: GPT-2's shape as nanoGPT trains it, without dropout.
+    fn config(self) -> Result<RunConfig> {
+        let mut config = presets::preset("nanogpt-gpu").map_err(Error::Internal)?;
+        let model = &mut config.model;
+        let head_size = if self.width < 384 { 32 } else { 64 };
+        (model.depth, model.width, model.context, model.vocabulary) =
+            (self.depth, self.width, self.context, self.vocabulary);
+        (model.heads, model.kv_heads, model.head_size) =
+            (self.width / head_size, self.width / head_size, head_size);
+        model.mlp.hidden = 4 * self.width;
+        model.dropout = Dropout::default();
+        config.train.batch = (TOKENS / self.context).max(1);
+        config.preset = format!("{}/{}/{}/{}", self.depth, self.width, self.context, self.vocabulary);
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// A model, foretold and measured. Its JSON is a line of `glasshouse bench scaling --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScalingCell {
+    /// `scaling`.
+    pub bench: &'static str,
+    /// Its size.
+    #[serde(flatten)]
+    pub size: Size,
+    /// Windows in a step.
+    pub batch: usize,
+    /// The forecast was fitted to it, and is not judged by it.
+    pub calibration: bool,
+    /// Why it was not measured, where it was not.
+    pub skipped: Option<String>,
+    /// Milliseconds a step, median.
+    pub ms_per_step: Option<f64>,
+    /// Steps measured.
+    pub repeats: usize,
+    /// Milliseconds foretold; `None` for the models that the forecast is fitted to.
+    pub ms_estimated: Option<f64>,
+    /// Measured over foretold.
+    pub time_ratio: Option<f64>,
+    /// Bytes that the executor holds.
+    pub bytes: Option<u64>,
+    /// Bytes foretold.
+    pub bytes_estimated: u64,
+    /// Held over foretold.
+    pub bytes_ratio: Option<f64>,
+}
+
+/// What came of it. Its JSON is the last line of `glasshouse bench scaling --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scaling {
+    /// `scaling_summary`.
+    pub bench: &'static str,
+    /// Where it ran; `None` where nothing could be measured.
+    pub device: Option<DeviceDescription>,
+    /// Models that the forecast was judged by.
+    pub cells: usize,
+    /// Those that were left out.
+    pub skipped: usize,
+    /// Share of the judged whose time was foretold within 30 %.
+    pub within_30_percent: f64,
+    /// Share of the judged that hold exactly the bytes that were foretold.
+    pub exact_bytes: f64,
+}
+
+impl Scaling {
+    fn of(cells: &[ScalingCell], device: Option<DeviceDescription>) -> Self {
+        let judged: Vec<&ScalingCell> =
+            cells.iter().filter(|cell| !cell.calibration && cell.skipped.is_none()).collect();
+        let share = |right: &dyn Fn(&ScalingCell) -> bool| {
+            judged.iter().filter(|cell| right(cell)).count() as f64 / judged.len().max(1) as f64
+        };
+        let in_time =
+            |cell: &ScalingCell| cell.time_ratio.is_some_and(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
+        Self {
+            bench: "scaling_summary",
+            device,
+            cells: judged.len(),
+            skipped: cells.iter().filter(|cell| cell.skipped.is_some()).count(),
+            within_30_percent: share(&in_time),
+            exact_bytes: share(&|cell| cell.bytes == Some(cell.bytes_estimated)),
+        }
+    }
+}
+
+/// Measures models of many sizes on a device, and tells each as it is done; `quick` takes the small ones only, and less time for
+/// each. The second half of the result is a warning, where the device disappoints.
+///
+/// # Errors
+/// The device is missing, is one of burn's, or breaks down. A model that it cannot hold is left out and says so.
+pub async fn measure_scaling(
+    device: &str,
+    threads: Option<usize>,
+    quick: bool,
+    on_cell: &mut dyn FnMut(&ScalingCell) -> std::io::Result<()>,
+) -> Result<(Scaling, Option<String>)> {
+    if matches!(device, "burn-wgpu" | "burn-flex") {
+        return Err(Error::Refused(format!(
+            "{device} has no plan to be compared with; use --device cpu or gpu"
+        )));
+    }
+    let mut bench = Bench { device, threads, quick, description: None, warning: None };
+    let told = |error: std::io::Error| Error::Refused(format!("the table could not be written: {error}"));
+    let mut all = Vec::new();
+    let mut known = Vec::new();
+    for size in CALIBRATION {
+        let (cell, demand) = bench.cell(size, None).await?;
+        known.extend(cell.ms_per_step.map(|milliseconds| (demand, milliseconds / 1e3)));
+        on_cell(&cell).map_err(told)?;
+        all.push(cell);
+    }
+    let pace = Pace::fit(&known);
+    for size in cells(quick) {
+        let (cell, _) = bench.cell(size, Some(&pace)).await?;
+        on_cell(&cell).map_err(told)?;
+        all.push(cell);
+    }
+    Ok((Scaling::of(&all, bench.description), bench.warning))
+}
+
+/// A bench under way.
+struct Bench<'a> {
+    device: &'a str,
+    threads: Option<usize>,
+    quick: bool,
+    description: Option<DeviceDescription>,
+    warning: Option<String>,
+}
+
+impl Bench<'_> {
+    /// Foretells a model, where there is a pace, and measures it.
+    async fn cell(&mut self, size: Size, pace: Option<&Pace>) -> Result<(ScalingCell, Demand)> {
+        let config = size.config()?;
+        let demand = |bench: &Self| Demand::of(&config.model, &config.train, &bench.target());
+        let expected = match pace {
+            Some(pace) => Some(pace.seconds(&demand(self)?)),
+            None => None,
+        };
+        let mut cell = ScalingCell {
+            bench: "scaling",
+            size,
+            batch: config.train.batch,
+            calibration: pace.is_none(),
+            skipped: None,
+            ms_per_step: None,
+            repeats: 0,
+            ms_estimated: expected.map(|seconds| seconds * 1e3),
+            time_ratio: None,
+            bytes: None,
+            bytes_estimated: 0,
+            bytes_ratio: None,
+        };
+        if let Some(seconds) = expected.filter(|seconds| *seconds > LONGEST_SECONDS) {
+            cell.skipped = Some(format!("a step would last {seconds:.0} s"));
+            return Ok((cell, demand(self)?));
+        }
+        let extent = Extent::Warm {
+            steps: if expected.is_some_and(|seconds| seconds > 2.0) { 1 } else { 3 },
+            seconds: if self.quick { 0.3 } else { 2.0 },
+        };
+        match measure(&config, self.device, self.threads, extent).await {
+            Ok((measured, warning)) => {
+                self.warning = self.warning.take().or(warning);
+                cell.bytes_estimated = bytes(&config, &measured.device)?;
+                cell.bytes = Some(measured.bytes);
+                cell.bytes_ratio = Some(measured.bytes as f64 / cell.bytes_estimated.max(1) as f64);
+                cell.ms_per_step = Some(measured.ms_per_step);
+                cell.repeats = measured.repeats;
+                cell.time_ratio = expected.map(|seconds| measured.ms_per_step / 1e3 / seconds.max(1e-9));
+                self.description = Some(measured.device);
+            }
+            Err(error @ (Error::TooLarge { .. } | Error::OutOfMemory { .. })) => {
+                cell.skipped = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok((cell, demand(self)?))
+    }
+
+    /// What kernels are chosen for: known once a model was measured, and nothing is foretold before.
+    fn target(&self) -> Target {
+        Target { software: self.description.as_ref().is_some_and(|device| device.software) }
+    }
+}
+
+/// Bytes that a run's executor is foretold to hold on a device: what `plan` says of a GPU, and what the processor's executor
+/// asks its machine for.
+fn bytes(config: &RunConfig, device: &DeviceDescription) -> Result<u64> {
+    let Some(_) = device.threads else {
+        let target = Target { software: device.software };
+        return Ok(estimate::estimate(&config.model, &config.train, &target)?.bytes.total);
+    };
+    let graphs = training_graphs(&config.model, &config.train)?;
+    Ok(CpuExecutor::needed(&graphs, Optimizer::of(&config.train)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Depth 2 to 12, width 64 to 768, windows of 64 to 1024, vocabularies of 65 to 50,304; nothing is judged that was fitted.
+    #[test]
+    fn the_cells_span_the_table() {
+        let all = cells(false);
+        let span = |of: fn(&Size) -> usize| {
+            (all.iter().map(of).min().unwrap_or(0), all.iter().map(of).max().unwrap_or(0))
+        };
+        assert_eq!(span(|cell| cell.depth), (2, 12));
+        assert_eq!(span(|cell| cell.width), (64, 768));
+        assert_eq!(span(|cell| cell.context), (64, 1024));
+        assert_eq!(span(|cell| cell.vocabulary), (65, 50_304));
+        assert!(all.iter().all(|cell| !CALIBRATION.contains(cell)));
+        assert!(cells(true).len() >= 5 && cells(true).iter().all(|cell| all.contains(cell)));
+        for cell in all.iter().chain(&CALIBRATION) {
+            let config = cell.config().unwrap();
+            assert!(config.train.batch * config.model.context >= TOKENS);
+        }
+    }
+
+    #[test]
+    fn the_share_is_of_what_was_judged() {
+        let cell = |calibration, skipped: bool, ratio: Option<f64>| ScalingCell {
+            bench: "scaling",
+            size: BASE,
+            batch: 8,
+            calibration,
+            skipped: skipped.then(|| "too large".to_owned()),
+            ms_per_step: ratio,
+            repeats: 1,
+            ms_estimated: Some(1.0),
+            time_ratio: ratio,
+            bytes: Some(if ratio == Some(1.2) { 100 } else { 101 }),
+            bytes_estimated: 100,
+            bytes_ratio: None,
+        };
+        let cells = [
+            cell(true, false, None),
+            cell(false, true, None),
+            cell(false, false, Some(1.2)),
+            cell(false, false, Some(0.69)),
+            cell(false, false, Some(0.71)),
+            cell(false, false, Some(1.31)),
+        ];
+        let summary = Scaling::of(&cells, None);
+        assert_eq!((summary.cells, summary.skipped), (4, 1));
+        assert_eq!((summary.within_30_percent, summary.exact_bytes), (0.5, 0.25));
+        assert_eq!(Scaling::of(&[], None).within_30_percent, 0.0);
+    }
+}

@@ -1,0 +1,192 @@
+//! The least that a node or a dispatch has to do: floating-point operations, and bytes that go through memory once. With the
+//! speed that a device reaches in each, they say how long the work must take at least.
+//!
+//! Operations are [`super::estimate`]'s: matrix products and attention. Bytes are what is bound: every operand once, and what
+//! is added to (gradients, weights, moments) twice. Of a table from which rows are gathered, only so many rows count.
+
+use super::estimate::node_flops;
+use super::{Binding, Buffer, Dispatch, Plan};
+use crate::graph::{Element, Graph, Node, Op, Origin};
+use glasshouse_shaders::Access;
+use std::ops::{Add, AddAssign};
+
+/// Bytes that the small structures of control count for.
+const SMALL: u64 = 32;
+
+/// Work that has to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Floating-point operations; a multiply-add is two.
+    pub flops: f64,
+    /// Bytes read and written.
+    pub bytes: f64,
+}
+
+impl Add for Work {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { flops: self.flops + other.flops, bytes: self.bytes + other.bytes }
+    }
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// Work of a node, as one pass over its operands.
+pub fn of_node(graph: &Graph, node: &Node) -> Work {
+    let (forward, backward) = node_flops(graph, node);
+    let most = gathered(graph, node);
+    let bytes = |value: &crate::graph::ValueId| graph.ty(*value).bytes().min(most) as f64;
+    let read = node.inputs.iter().map(bytes).sum::<f64>();
+    let written = node.outputs.iter().map(|value| {
+        let added = matches!(graph.values[value.index()].origin, Origin::Gradient(_));
+        bytes(value) * if added { 2.0 } else { 1.0 }
+    });
+    Work { flops: forward + backward, bytes: read + written.sum::<f64>() }
+}
+
+/// Work of dispatch number `at` of a plan. The operations of a node that is several dispatches fall to those of its kernels
+/// that multiply.
+pub fn of_dispatch(plan: &Plan, at: usize) -> Work {
+    let dispatch = &plan.dispatches[at];
+    let flops = dispatch.node.map_or(0.0, |node| {
+        let (forward, backward) = node_flops(&plan.graph, &plan.graph.nodes[node.index()]);
+        let together = plan.dispatches.iter().filter(|other| other.node == Some(node)).map(products);
+        (forward + backward) * products(dispatch) / together.sum::<f64>().max(1.0)
+    });
+    Work { flops, bytes: bytes(plan, dispatch) }
+}
+
+/// Bytes of a dispatch over the buffers of a plan: one of its own, or of those behind the last micro-batch.
+pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
+    let graph = &plan.graph;
+    let most = dispatch.node.map_or(u64::MAX, |node| gathered(graph, &graph.nodes[node.index()]));
+    let declared = dispatch.kernel.bindings.iter().skip(1);
+    let operands = dispatch.bindings.iter().zip(declared).map(|(binding, declared)| {
+        let bytes = bound(plan, binding).min(most) as f64;
+        let added = matches!(
+            binding.buffer,
+            Buffer::Parameters | Buffer::Gradients | Buffer::FirstMoments | Buffer::SecondMoments
+        );
+        if added && declared.access == Access::ReadWrite { 2.0 * bytes } else { bytes }
+    });
+    operands.sum()
+}
+
+/// A dispatch's part in its node's products, against the node's other dispatches. Of attention's backward pass the kernel over
+/// queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. A head that goes with its loss multiplies chunk by
+/// chunk, as many rows as its smallest operand has. Adding slices up and the loss itself are no products.
+fn products(dispatch: &Dispatch) -> f64 {
+    match dispatch.kernel.name {
+        name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,
+        name if name.starts_with("attention_query_backward") => 3.0,
+        name if name.starts_with("attention_key_backward") => 4.0,
+        _ => {
+            let slots = dispatch.bindings.iter().filter(|binding| matches!(binding.buffer, Buffer::Slot(_)));
+            slots.filter_map(|binding| binding.bytes).min().unwrap_or(1) as f64
+        }
+    }
+}
+
+/// Most bytes that a node takes of any operand: rows gathered from a table are no more than the rows that they become.
+fn gathered(graph: &Graph, node: &Node) -> u64 {
+    let rows = match node.op {
+        Op::Embedding { .. } => node.outputs.first(),
+        Op::EmbeddingBackward => node.inputs.first(),
+        _ => None,
+    };
+    rows.map_or(u64::MAX, |rows| graph.ty(*rows).bytes())
+}
+
+/// Bytes that a binding means: those of one micro-batch where a buffer holds several.
+fn bound(plan: &Plan, binding: &Binding) -> u64 {
+    let graph = &plan.graph;
+    let of_origin = |origin| graph.find(origin).map_or(0, |value| graph.ty(value).bytes());
+    binding.bytes.unwrap_or_else(|| match binding.buffer {
+        Buffer::Slot(slot) => plan.placement.slots.get(slot).copied().unwrap_or(0),
+        Buffer::Input(input) => of_origin(Origin::Input(input)),
+        Buffer::Cache(number) => of_origin(Origin::Cache(number)),
+        Buffer::Constant(value) => graph.ty(value).bytes(),
+        Buffer::Parameters => plan.arena.length as u64 * 4,
+        Buffer::Gradients | Buffer::FirstMoments | Buffer::SecondMoments => plan.arena.trained_end as u64 * 4,
+        Buffer::Partials => super::update::partial_bytes(&plan.arena),
+        Buffer::Schedule | Buffer::Control | Buffer::Reports | Buffer::Decode(_) => SMALL,
+    })
+}
+
+/// A node's operands in words: `768x128 384x128 -> 768x384`, integers left out.
+pub fn shapes(graph: &Graph, node: &Node) -> String {
+    let words = |values: &[crate::graph::ValueId]| {
+        let floats = values.iter().map(|value| graph.ty(*value)).filter(|ty| ty.element == Element::F32);
+        let shape =
+            |ty: &crate::graph::Type| ty.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        floats.map(shape).collect::<Vec<_>>().join(" ")
+    };
+    format!("{} -> {}", words(&node.inputs), words(&node.outputs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::training_graphs;
+    use crate::plan::compile;
+    use crate::plan::lower::Target;
+    use glasshouse_protocol::presets;
+
+    /// Every operation of a step falls to a dispatch, on whatever device.
+    #[test]
+    fn the_dispatches_share_the_work_of_the_graph() {
+        for (name, software) in [
+            ("nanogpt-cpu", true),
+            ("nanogpt-cpu", false),
+            ("stories-260k", false),
+            // Its head goes with the loss.
+            ("gpt2-124m", false),
+        ] {
+            let mut config = presets::preset(name).unwrap();
+            config.train.batch = 2;
+            let graphs = training_graphs(&config.model, &config.train).unwrap();
+            let plan = compile(graphs.train, &[graphs.train_loss], &Target { software }).unwrap();
+            let nodes: Work = plan
+                .graph
+                .nodes
+                .iter()
+                .map(|node| of_node(&plan.graph, node))
+                .fold(Work::default(), Add::add);
+            let dispatches =
+                (0..plan.dispatches.len()).map(|at| of_dispatch(&plan, at)).fold(Work::default(), Add::add);
+            let near = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-9;
+            assert!(near(dispatches.flops, super::super::estimate::work(&plan.graph)), "{name}");
+            assert!(near(nodes.flops, dispatches.flops), "{name}");
+            // A node that is several dispatches reads its operands several times, and none does without.
+            assert!(dispatches.bytes > 0.9 * nodes.bytes, "{name}");
+        }
+    }
+
+    /// y = x·wᵀ over 24 rows of 8 into 16 columns: 24·8 + 16·8 floats in, 24·16 out, two operations a product.
+    #[test]
+    fn a_product_counts_its_operands_once() {
+        let mut graph = Graph::default();
+        let mut parameter = |shape: &[usize]| {
+            graph.parameter(crate::graph::Parameter {
+                name: "w".to_owned(),
+                ty: crate::graph::Type::f32(shape),
+                decayed: false,
+                trainable: false,
+                start: crate::graph::Start::Constant(0.0),
+            })
+        };
+        let (x, w) = (parameter(&[24, 8]), parameter(&[16, 8]));
+        let y = graph.push(Op::Linear { bias: false, residual: false }, &[x, w]).unwrap();
+        let plan = compile(graph, &y, &Target { software: false }).unwrap();
+        let expected =
+            Work { flops: 2.0 * 24.0 * 8.0 * 16.0, bytes: 4.0 * (24 * 8 + 16 * 8 + 24 * 16) as f64 };
+        assert_eq!(of_dispatch(&plan, 0), expected);
+        assert_eq!(of_node(&plan.graph, &plan.graph.nodes[0]), expected);
+        assert_eq!(shapes(&plan.graph, &plan.graph.nodes[0]), "24x8 16x8 -> 24x16");
+    }
+}
