@@ -1,11 +1,12 @@
 //! Liveness: every computed value gets a slot, and values share one where no two of them are alive at once.
 //!
 //! Sizes and lifetimes are all known before anything is allocated, so slots are given out by size, the largest value first
-//! (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference"): a slot is as
-//! large as its first value, and every later one fits. A node's outputs and scratch never share a slot with its inputs: WebGPU
+//! and among equals the longest-lived (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural
+//! Net Inference"): a slot is as large as its first value, and every later one fits. A node's outputs and scratch never share a slot with its inputs: WebGPU
 //! forbids one buffer bound for reading and for writing in a dispatch.
 
 use crate::graph::{Graph, Origin, ValueId};
+use std::cmp::Reverse;
 
 /// Which slot each computed value has, and how large the slots are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ enum Need {
 pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement {
     let mut tenants = tenants(graph, keep, scratch);
     let peak_live = peak(&tenants, graph.nodes.len());
-    tenants.sort_by_key(|tenant| (std::cmp::Reverse(tenant.bytes), tenant.born));
+    tenants.sort_by_key(|tenant| (Reverse(tenant.bytes), Reverse(tenant.gone - tenant.born), tenant.born));
     let mut placement = Placement {
         slot_of_value: vec![None; graph.values.len()],
         scratch_of_node: (0..graph.nodes.len())
@@ -156,7 +157,10 @@ mod tests {
                 let graphs = training_graphs(&config.model, &train).unwrap();
                 let placement = place(&graphs.train, &[graphs.train_loss], &[]);
                 let (total, peak) = (placement.slots.iter().sum::<u64>(), placement.peak_live);
-                assert!(total as f64 <= 1.15 * peak as f64, "{name}: {total} for {peak}");
+                // Where blocks are computed again the worst moment is the loss, whose few large values leave slots that
+                // the many small ones of a block cannot share.
+                let most = if activation_checkpointing { 1.3 } else { 1.05 };
+                assert!(total as f64 <= most * peak as f64, "{name}: {total} for {peak}");
             }
         }
     }
