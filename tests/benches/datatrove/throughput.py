@@ -1,0 +1,119 @@
+"""A whole recipe on a large corpus, here and in datatrove, one after the other on the same two cores.
+
+    python tests/benches/datatrove/throughput.py target/release/glasshouse [--bytes 200000000] [--peer-bytes 20000000]
+
+`generate.py` makes the corpus. `data clean` works through all of it by the fineweb recipe with two threads (as a whole, and
+without its language rule), and through its first tenth, so that memory can be told from the corpus's size. datatrove
+gets the first bytes alone, by the script that `data script` prints for the recipe without the language rule, in two
+processes. Both read JSON lines and write what is kept and what is dropped. Needs a Python with datatrove, spacy and orjson. The
+last line printed is a JSON object.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from script_compare import run, without_language
+
+HERE = Path(__file__).parent
+
+
+def timed(*command, environment=None):
+    """Seconds, processor seconds and the largest resident bytes of a command and its children; and what it printed."""
+    began = time.monotonic()
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(map(str, command))} failed")
+    seconds = time.monotonic() - began
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}, output
+
+
+def clean(program, source, folder, recipe):
+    environment = {**os.environ, "RAYON_NUM_THREADS": "2"}
+    figures, output = timed(
+        program, "data", "clean", "--in", source, "--out", folder, "--recipe", recipe, "--json", environment=environment
+    )
+    events = [json.loads(line) for line in output.splitlines()]
+    known = [one["memory_bytes_per_document"] for one in events if "memory_bytes_per_document" in one]
+    figures["bytes_per_document"] = known[-1] if known else None
+    return finish(figures, source)
+
+
+def finish(figures, *sources):
+    figures["megabytes"] = sum(source.stat().st_size for source in sources) / 1e6
+    figures["megabytes_per_second"] = figures["megabytes"] / figures["seconds"]
+    return figures
+
+
+def head(source, target, most):
+    """The first documents of a file, of at most so many bytes."""
+    with open(source, "rb") as whole, open(target, "wb") as part:
+        for line in whole:
+            most -= len(line)
+            if most < 0:
+                break
+            part.write(line)
+
+
+def cut(source, folder, files):
+    """The lines of a file in several, one after the other."""
+    folder.mkdir()
+    targets = [open(folder / f"{number:03}.jsonl", "wb") for number in range(files)]
+    with open(source, "rb") as whole:
+        for number, line in enumerate(whole):
+            targets[number % files].write(line)
+    for target in targets:
+        target.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=Path)
+    parser.add_argument("--bytes", type=int, default=200_000_000)
+    parser.add_argument("--peer-bytes", type=int, default=20_000_000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        corpus, tenth, peer = folder / "corpus.jsonl", folder / "tenth.jsonl", folder / "peer.jsonl"
+        with open(corpus, "wb") as target:
+            subprocess.run([sys.executable, HERE / "generate.py", str(given.bytes)], stdout=target, check=True)
+        head(corpus, tenth, given.bytes // 10)
+        head(corpus, peer, given.peer_bytes)
+        recipe = without_language(given.program, "fineweb", folder)
+        results = {"load_before": os.getloadavg()[0]}
+        results["ours, fineweb"] = clean(given.program, corpus, folder / "whole", "fineweb")
+        results["ours, without language"] = clean(given.program, corpus, folder / "plain", recipe)
+        results["ours, without language, a tenth"] = clean(given.program, tenth, folder / "small", recipe)
+        # The script starts from the folder that a cleaning writes.
+        raw = folder / "raw"
+        run(given.program, "data", "clean", "--in", peer, "--out", folder / "unchanged", "--recipe", "raw")
+        cut(folder / "unchanged" / "kept.jsonl", raw, 2)
+        script = folder / "script.py"
+        script.write_text(run(given.program, "data", "script", "--recipe", recipe))
+        figures, _ = timed(sys.executable, script, raw, folder / "theirs", "--tasks", 2, "--without-language")
+        results["datatrove, without language"] = finish(figures, peer)
+        results["load_after"] = os.getloadavg()[0]
+    for side, figures in results.items():
+        if isinstance(figures, dict):
+            each = figures.get("bytes_per_document")
+            memory = f"{figures['peak_bytes'] / 1e6:.0f} MB at most" + (f", {each} bytes a document" if each else "")
+            print(
+                f"{side}: {figures['megabytes']:.0f} MB in {figures['seconds']:.1f} s, "
+                f"{figures['megabytes_per_second']:.2f} MB/s, {figures['cpu_seconds']:.1f} s of processors, {memory}"
+            )
+    results["ratio"] = (
+        results["ours, without language"]["megabytes_per_second"]
+        / results["datatrove, without language"]["megabytes_per_second"]
+    )
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
