@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
-const [folder, ...limits] = process.argv.slice(2);
+const [folder, limit] = process.argv.slice(2);
 
 /** What a tab and the JavaScript API need without a network; examples and types are for people. */
 const NEEDED = /^(index\.html|manifest\.webmanifest|icons\/.*|.*\.js|.*\.wasm)$/;
@@ -56,7 +56,6 @@ for (const [part, members] of Object.entries(parts)) {
     if (sizes[0] > 100_000) console.log(`  ${name.padEnd(16)}${sizes.map(kilobytes).join("")}`);
   }
   console.log(`${part.padEnd(18)}${sum.map(kilobytes).join("")}`);
-  const limit = limits[part === "page" ? 0 : 1];
   if (sum[2] > Number(limit)) {
     console.error(`the ${part} is larger than ${kilobytes(Number(limit)).trim()} after brotli`);
     tooLarge = true;

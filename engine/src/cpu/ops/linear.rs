@@ -2,13 +2,17 @@
 
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
 use crate::cpu::workers::{Rows, Scratch, Workers};
-use crate::platform::lanes::vectorised;
+use crate::cpu::vector::total;
+use crate::platform::lanes::{BLOCK, Lanes, fused, vectorised};
 
 /// Columns are shared in multiples of this many, a panel of the widest product.
 const COLUMNS: usize = 32;
 
 /// Rows are shared in multiples of this many, a tile of the tallest product.
 const ROWS: usize = 8;
+
+/// Results of [`dots`] that read x together.
+const TOGETHER: usize = 4;
 
 /// Least multiplications that make a thread of its own worth while.
 const WORK: usize = 1 << 16;
@@ -163,11 +167,55 @@ pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f3
     });
 }
 
+/// x·w of each of `ROWS` rows of w, in registers by name: the compiler would add up one product after the other. Each row has
+/// two chains of sums, since a sum is ready some steps after it was begun.
+#[inline(always)]
+fn products<L: Lanes, const ROWS: usize>(x: &[f32], weight: &[f32]) -> [f32; ROWS] {
+    let inner = x.len();
+    assert!(weight.len() == ROWS * inner && L::COUNT <= BLOCK, "rows of another length");
+    let whole = inner - inner % (2 * L::COUNT);
+    let mut sums = [[L::splat(0.0); 2]; ROWS];
+    for at in (0..whole).step_by(2 * L::COUNT) {
+        for half in [0, 1] {
+            let at = at + half * L::COUNT;
+            // SAFETY: the register ends at `whole` or before, which x and every row of w reach.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            let x = unsafe { L::load(x.as_ptr().add(at)) };
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: as above.
+                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                let weight = unsafe { L::load(weight.as_ptr().add(row * inner + at)) };
+                sums[half] = x.mul_add(weight, sums[half]);
+            }
+        }
+    }
+    let mut results = [0.0; ROWS];
+    for (row, result) in results.iter_mut().enumerate() {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: a register is no longer than a block.
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe {
+            sums[row][0].add(sums[row][1]).store(lanes.as_mut_ptr());
+        }
+        *result = total(lanes);
+        for at in whole..inner {
+            *result = fused::<L>(x[at], weight[row * inner + at], *result);
+        }
+    }
+    results
+}
+
 vectorised! {
     /// y[o] = Σ x·w[o,:].
     fn dots<L>(x: &[f32], weight: &[f32], y: &mut [f32]) {
-        for (y, weight) in y.iter_mut().zip(weight.chunks_exact(x.len())) {
-            *y = crate::cpu::vector::sum(x.len(), |at| x[at] * weight[at]);
+        let whole = y.len() - y.len() % TOGETHER;
+        let (together, alone) = weight.split_at(whole * x.len());
+        let (fours, rest) = y.split_at_mut(whole);
+        for (y, weight) in fours.as_chunks_mut().0.iter_mut().zip(together.chunks_exact(TOGETHER * x.len())) {
+            *y = products::<L, TOGETHER>(x, weight);
+        }
+        for (y, weight) in rest.iter_mut().zip(alone.chunks_exact(x.len())) {
+            [*y] = products::<L, 1>(x, weight);
         }
     }
 
