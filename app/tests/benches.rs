@@ -89,7 +89,7 @@ fn a_passage_that_cannot_be_is_bad_usage() {
 #[test]
 fn every_kernel_has_its_line() {
     for device in devices() {
-        let lines = measured(&["bench", "kernel"], &device, &["--filter", "linear"]);
+        let lines = measured(&["bench", "kernel"], &device, &["--filter", "matmul"]);
         for line in &lines {
             assert_eq!(line["bench"], "kernel");
             assert!(line["kernel"].as_str().unwrap().contains("linear"), "{line}");
@@ -126,17 +126,18 @@ fn a_shortened_reproduction_gives_no_verdict() {
         assert_eq!(std::fs::read_dir(folder.path().join("project/runs")).unwrap().count(), runs);
     }
     refused(&["reproduce", "nanogpt-cpu", "--data", &other], "1115393 bytes");
+    refused(&short, "though it is as long");
     refused(&["reproduce", "nanogpt-gqu"], "nanogpt-gpu");
     refused(&["reproduce", "nanogpt-cpu", "--steps", "0"], "train.steps");
 }
 
 #[test]
 fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
-    let arguments = [&["bench", "kernel"], SMALL, &["--device", "cpu", "--filter", "matmul"]].concat();
+    let arguments = [&["bench", "kernel"], SMALL, &["--device", "cpu", "--filter", "matmull"]].concat();
     let output = glasshouse(&arguments);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("\"matmul\"") && message.contains("linear"), "{message}");
+    assert!(message.contains("\"matmull\"") && message.contains("linear"), "{message}");
     refused(&["bench", "kernel", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
 }
 

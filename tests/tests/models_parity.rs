@@ -7,7 +7,7 @@ mod common;
 use common::{deviation, ids};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
-use glasshouse_engine::graph::{Fusions, ParameterId, random};
+use glasshouse_engine::graph::{Fusions, HeadFusion, ParameterId, random};
 use glasshouse_engine::model::{initial, training_graphs_with};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{Device, ReferenceExecutor};
@@ -95,7 +95,9 @@ fn check(device: &str) {
             activation_checkpointing: number % 2 == 1,
             ..TrainConfig::default()
         };
-        let fusions = Fusions { head: (number % 3 == 0).then_some(0) };
+        // Chunks of 64 rows.
+        let head = (number % 3 == 0).then_some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 });
+        let fusions = Fusions { head };
         let graphs = training_graphs_with(&model, &train, fusions)
             .unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);

@@ -10,7 +10,7 @@ use glasshouse_engine::graph::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 const KINDS: [TokenizerKind; 5] = [
@@ -87,7 +87,7 @@ fn python() -> PathBuf {
 }
 
 fn run(arguments: &[&str]) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/compare_tokenizer.py");
+    let script = glasshouse_tests::repository().join("tests/python/compare_tokenizer.py");
     let output = Command::new(python()).arg(script).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()

@@ -4,6 +4,7 @@ use super::arguments::PlanArguments;
 use super::output::{bytes, count};
 use super::settings::run_config;
 use anyhow::Result;
+use glasshouse_engine::plan::buffers::Kind;
 use glasshouse_engine::plan::estimate::{Estimate, estimate};
 use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::protocol::{RunConfig, TrainConfig};
@@ -40,7 +41,12 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
     }
     say!("  largest binding      {:>12}", bytes(estimate.bytes.largest_binding))?;
-    say!("  activations alive at the worst moment {}", bytes(estimate.bytes.peak_live))?;
+    let (kept, alive) = (estimate.bytes.by_kind.get(&Kind::Activations), estimate.bytes.peak_live);
+    say!(
+        "  activations alive at the worst moment {}, in buffers of {:.2} times that",
+        bytes(alive),
+        kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
+    )?;
     say!("\ndispatches a step {:>17}", estimate.dispatches_per_step)?;
     let flops = estimate.flops;
     let again = if flops.recomputed > 0.0 {

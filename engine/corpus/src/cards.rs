@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
 use crate::pipeline::described::{self, Described};
-use crate::recipe::Recipe;
+use crate::recipe::{LARGEST_VALIDATION, Recipe};
 use crate::report::Group;
 use crate::rules::{self, Rule, Unit};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold, ThresholdKind};
@@ -83,7 +83,7 @@ const PARAGRAPHS: [Number; 1] = [Number {
 const RECIPE: [Number; 1] = [Number {
     name: "validation",
     meaning: "share of each source that is held out",
-    bounds: (0.0, 0.99),
+    bounds: (0.0, LARGEST_VALIDATION),
     unit: Unit::Measure,
     get: |recipe| recipe.validation,
     set: |recipe, value| recipe.validation = value,

@@ -18,6 +18,9 @@ use std::path::Path;
 /// Names of the published recipes, the most useful first.
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
 
+/// The largest share that may be held out: something must be left to learn from.
+pub const LARGEST_VALIDATION: f64 = 0.99;
+
 /// A whole pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -145,9 +148,9 @@ impl Recipe {
     /// # Errors
     /// A setting that breaks a rule.
     pub fn validate(&self) -> Result<()> {
-        if !(0.0..1.0).contains(&self.validation) {
+        if !(0.0..=LARGEST_VALIDATION).contains(&self.validation) {
             return Err(Error::Invalid(format!(
-                "validation = {} must be at least 0 and below 1",
+                "validation = {} must be from 0 to {LARGEST_VALIDATION}",
                 self.validation
             )));
         }

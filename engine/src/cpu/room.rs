@@ -25,7 +25,8 @@ impl Room {
             None => "close other programs, or take a machine with more memory".to_owned(),
             Some(_) if left == 0 => "lower model.width, model.depth or model.vocabulary".to_owned(),
             Some(batch) => match batch as u128 * left / u128::from(self.programs.max(1)) {
-                0 => "lower model.context or model.vocabulary".to_owned(),
+                0 => "set train.activation_checkpointing = true, or lower model.context or model.vocabulary"
+                    .to_owned(),
                 fitting => format!("train.batch = {fitting} would fit"),
             },
         };

@@ -255,7 +255,8 @@ impl Gpu {
             return Err(Error::OutOfMemory {
                 what: format!("a buffer for {label}"),
                 needed: size,
-                advice: "lower train.batch or model.context, or close other programs that use the device"
+                advice: "set train.activation_checkpointing = true, lower train.batch or model.context, or close other \
+                         programs that use the device"
                     .to_owned(),
             });
         }

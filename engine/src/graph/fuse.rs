@@ -4,20 +4,28 @@
 use super::{Graph, GraphError, Node, NodeId, Op, Origin, ValueId};
 use std::collections::HashMap;
 
-/// Logits of more bytes than this are not stored whole: half of what any WebGPU device binds at once.
-const LARGEST_LOGITS: u64 = 64 << 20;
-
-/// Bytes below which a chunk of logits is not made smaller.
-const CHUNK_OF_LOGITS: u64 = 32 << 20;
-
-/// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'.
+/// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
+/// chunk that is so large, the batch must be smaller.
 const MOST_CHUNKS: usize = 5;
 
 /// Which fusions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fusions {
-    /// The head goes with the cross-entropy where its logits have more bytes than this ([`Op::LinearCrossEntropy`]).
-    pub head: Option<u64>,
+    /// The head goes with the cross-entropy ([`Op::LinearCrossEntropy`]).
+    pub head: Option<HeadFusion>,
+}
+
+/// Where the head goes with the cross-entropy: its product is computed once more in the backward pass, so that its logits need
+/// not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadFusion {
+    /// Logits of more bytes than this are not stored whole.
+    pub bytes: u64,
+    /// Columns that the logits have at least. A chunk's weight gradient has few tiles where there are fewer, and its rows are not
+    /// cut into slices as a linear layer's would be.
+    pub vocabulary: usize,
+    /// Bytes below which a chunk is not made smaller.
+    pub chunk: u64,
 }
 
 impl Fusions {
@@ -27,7 +35,8 @@ impl Fusions {
 
 impl Default for Fusions {
     fn default() -> Self {
-        Self { head: Some(LARGEST_LOGITS) }
+        // Half of what any WebGPU device binds at once.
+        Self { head: Some(HeadFusion { bytes: 64 << 20, vocabulary: 2048, chunk: 32 << 20 }) }
     }
 }
 
@@ -35,7 +44,8 @@ impl Default for Fusions {
 pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, ValueId), GraphError> {
     let mut copy = Graph { parameters: graph.parameters.clone(), ..Graph::default() };
     let mut places: HashMap<ValueId, ValueId> = HashMap::new();
-    let heads: Vec<Option<NodeId>> = graph.nodes.iter().map(|node| head_of(graph, node, fusions)).collect();
+    let heads: Vec<Option<NodeId>> =
+        graph.nodes.iter().map(|node| head_of(graph, node, fusions.head?)).collect();
     for (at, node) in graph.nodes.iter().enumerate() {
         if heads.contains(&Some(NodeId(at as u32))) {
             continue;
@@ -44,7 +54,8 @@ pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, 
             (Some(head), Op::CrossEntropy { label_smoothing, ignore_index }) => {
                 let head = &graph.nodes[head.index()];
                 let logits = graph.ty(head.outputs[0]);
-                let chunk = chunk(logits.rows(), logits.columns());
+                let least = fusions.head.map_or(0, |head| head.chunk);
+                let chunk = chunk(logits.rows(), logits.columns(), least);
                 let op = Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk };
                 (op, vec![head.inputs[0], head.inputs[1], node.inputs[1]])
             }
@@ -72,18 +83,19 @@ pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, 
 }
 
 /// The plain linear layer whose result goes into this cross-entropy and nowhere else, where that result is too large.
-fn head_of(graph: &Graph, node: &Node, fusions: Fusions) -> Option<NodeId> {
+fn head_of(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<NodeId> {
     let Op::CrossEntropy { .. } = node.op else { return None };
     let logits = node.inputs[0];
     let Origin::Node(head) = graph.values[logits.index()].origin else { return None };
     let plain = graph.nodes[head.index()].op == Op::Linear { bias: false, residual: false };
     let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&logits)).count();
-    let large = fusions.head.is_some_and(|most| graph.ty(logits).bytes() > most);
+    let ty = graph.ty(logits);
+    let large = ty.bytes() > fusion.bytes && ty.columns() >= fusion.vocabulary;
     (plain && readers == 1 && large).then_some(head)
 }
 
-/// Rows at a time.
-fn chunk(rows: usize, vocabulary: usize) -> usize {
-    let fitting = (CHUNK_OF_LOGITS / (vocabulary as u64 * 4)) as usize / 64 * 64;
+/// Rows at a time: a multiple of 64, or all.
+fn chunk(rows: usize, vocabulary: usize, least: u64) -> usize {
+    let fitting = (least / (vocabulary as u64 * 4)) as usize / 64 * 64;
     fitting.max(rows.div_ceil(MOST_CHUNKS).next_multiple_of(64)).min(rows)
 }

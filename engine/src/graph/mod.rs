@@ -15,7 +15,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use fuse::{Fusions, fuse};
+pub use fuse::{Fusions, HeadFusion, fuse};
 pub use gradient::{gradient, gradient_from};
 pub use op::{DropoutSite, Heads, NormForm, Op};
 pub use recompute::Keep;

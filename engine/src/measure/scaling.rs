@@ -114,8 +114,8 @@ pub struct ScalingCell {
     pub time_ratio: Option<f64>,
     /// Bytes that the executor holds.
     pub bytes: Option<u64>,
-    /// Bytes foretold.
-    pub bytes_estimated: u64,
+    /// Bytes foretold: on a GPU the plan's sum, on the CPU what its executor says that it needs.
+    pub bytes_estimated: Option<u64>,
     /// Held over foretold.
     pub bytes_ratio: Option<f64>,
 }
@@ -152,7 +152,7 @@ impl Scaling {
             cells: judged.len(),
             skipped: cells.iter().filter(|cell| cell.skipped.is_some()).count(),
             within_30_percent: share(&in_time),
-            exact_bytes: share(&|cell| cell.bytes == Some(cell.bytes_estimated)),
+            exact_bytes: share(&|cell| cell.bytes.is_some() && cell.bytes == cell.bytes_estimated),
         }
     }
 }
@@ -221,7 +221,7 @@ impl Bench<'_> {
             ms_estimated: expected.map(|seconds| seconds * 1e3),
             time_ratio: None,
             bytes: None,
-            bytes_estimated: 0,
+            bytes_estimated: None,
             bytes_ratio: None,
         };
         if let Some(seconds) = expected.filter(|seconds| *seconds > LONGEST_SECONDS) {
@@ -235,9 +235,10 @@ impl Bench<'_> {
         match measure(&config, self.device, self.threads, extent).await {
             Ok((measured, warning)) => {
                 self.warning = self.warning.take().or(warning);
-                cell.bytes_estimated = bytes(&config, &measured.device)?;
+                let foretold = bytes(&config, &measured.device)?;
+                cell.bytes_estimated = Some(foretold);
                 cell.bytes = Some(measured.bytes);
-                cell.bytes_ratio = Some(measured.bytes as f64 / cell.bytes_estimated.max(1) as f64);
+                cell.bytes_ratio = Some(measured.bytes as f64 / foretold.max(1) as f64);
                 cell.ms_per_step = Some(measured.ms_per_step);
                 cell.repeats = measured.repeats;
                 cell.time_ratio = expected.map(|seconds| measured.ms_per_step / 1e3 / seconds.max(1e-9));
@@ -304,7 +305,7 @@ mod tests {
             ms_estimated: Some(1.0),
             time_ratio: ratio,
             bytes: Some(if ratio == Some(1.2) { 100 } else { 101 }),
-            bytes_estimated: 100,
+            bytes_estimated: Some(100),
             bytes_ratio: None,
         };
         let cells = [

@@ -36,7 +36,7 @@ pub struct Estimate {
     pub bytes: Bytes,
     /// Kernel launches of one optimizer step, all its micro-batches included.
     pub dispatches_per_step: usize,
-    /// Floating-point operations of training for one token, forward and backward together.
+    /// Floating-point operations of training for one token: forward, backward and what is computed again.
     pub flops_per_token: f64,
     /// The same, pass by pass.
     #[serde(rename = "flops_per_token_by_pass")]
@@ -64,7 +64,7 @@ pub struct Flops {
     pub forward: f64,
     /// Backward.
     pub backward: f64,
-    /// Forward once more, for what activation checkpointing did not keep.
+    /// Forward once more, for what activation checkpointing or the fused head did not keep.
     pub recomputed: f64,
 }
 

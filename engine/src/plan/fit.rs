@@ -27,6 +27,13 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Whether it is memory as a whole that a run lacks, and not room in a binding.
+    fn short_of_memory(&self, estimate: &Estimate) -> bool {
+        self.memory.is_some_and(|memory| estimate.bytes.total > memory)
+    }
+}
+
 /// Shortest window and fewest layers that are proposed.
 const SHORTEST: usize = 32;
 
@@ -49,7 +56,7 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
                 train.accumulate *= 2;
             }
             train.batch /= 2;
-        } else if !train.activation_checkpointing {
+        } else if !train.activation_checkpointing && room.short_of_memory(&needs) {
             train.activation_checkpointing = true;
         } else if model.context > SHORTEST {
             model.context = (model.context / 2).max(SHORTEST);
@@ -65,17 +72,18 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
         }
     }
     let changes = [
-        ("train.batch", config.train.batch, fitting.train.batch),
-        ("train.accumulate", config.train.accumulate, fitting.train.accumulate),
-        ("model.context", config.model.context, fitting.model.context),
-        ("model.depth", config.model.depth, fitting.model.depth),
+        ("train.batch", config.train.batch.to_string(), fitting.train.batch.to_string()),
+        ("train.accumulate", config.train.accumulate.to_string(), fitting.train.accumulate.to_string()),
+        (
+            "train.activation_checkpointing",
+            config.train.activation_checkpointing.to_string(),
+            fitting.train.activation_checkpointing.to_string(),
+        ),
+        ("model.context", config.model.context.to_string(), fitting.model.context.to_string()),
+        ("model.depth", config.model.depth.to_string(), fitting.model.depth.to_string()),
     ];
     let changed = changes.iter().filter(|(_, before, after)| before != after);
-    let mut lines: Vec<String> =
-        changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
-    if fitting.train.activation_checkpointing && !config.train.activation_checkpointing {
-        lines.insert(lines.len().min(2), "train.activation_checkpointing: false to true".to_owned());
-    }
+    let lines = changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
     Ok((fitting, lines))
 }
 
@@ -97,5 +105,24 @@ mod tests {
         assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes.total <= whole / 3);
         assert_eq!(fit(&config, &target, Room::default()).unwrap(), (config.clone(), Vec::new()));
         assert!(fit(&config, &target, Room { memory: Some(1000), binding: None }).is_err());
+    }
+
+    #[test]
+    fn activations_are_computed_again_where_memory_lacks_and_not_where_a_binding_does() {
+        let mut config = preset("nanogpt-gpu").unwrap();
+        config.train.batch = 1;
+        let target = Target { software: false };
+        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
+        let (fitting, changes) =
+            fit(&config, &target, Room { memory: Some(whole.total - 1), binding: None }).unwrap();
+        assert_eq!((&fitting.model, fitting.train.activation_checkpointing), (&config.model, true));
+        assert_eq!(changes, ["train.activation_checkpointing: false to true"]);
+        // So long a window that activations are what a binding must hold.
+        let mut long = preset("nanogpt-cpu").unwrap();
+        (long.train.batch, long.model.context) = (1, 4096);
+        let largest = estimate(&long.model, &long.train, &target).unwrap().bytes.largest_binding;
+        let room = Room { memory: None, binding: Some(largest - 1) };
+        let (fitting, changes) = fit(&long, &target, room).unwrap();
+        assert!(!fitting.train.activation_checkpointing && fitting.model.context < 4096, "{changes:?}");
     }
 }

@@ -124,9 +124,10 @@ fn least_squares(rows: &[[f64; AMOUNTS]], columns: &[usize]) -> Option<[f64; AMO
             return None;
         }
         for line in pivot + 1..count {
-            let factor = system[line][pivot] / system[pivot][pivot];
-            for column in pivot..=count {
-                system[line][column] -= factor * system[pivot][column];
+            let (above, below) = system.split_at_mut(line);
+            let factor = below[0][pivot] / above[pivot][pivot];
+            for (entry, taken) in below[0].iter_mut().zip(&above[pivot]).skip(pivot) {
+                *entry -= factor * taken;
             }
         }
     }

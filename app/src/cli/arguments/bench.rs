@@ -76,7 +76,7 @@ pub struct BenchKernelArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Only kernels with this in their name
+    /// Only kernels with this in their name; matmul stands for all the linear layers'
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub filter: String,
     /// auto, cpu, gpu, or part of an adapter's name

@@ -126,7 +126,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) 
     number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
     number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
     field(ui, "Recompute activations", "train.activation_checkpointing", refused, |ui| {
-        ui.checkbox(&mut train.activation_checkpointing, "less memory, a third slower")
+        ui.checkbox(&mut train.activation_checkpointing, "less memory, up to a third slower")
             .accessible_name("Recompute activations");
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);

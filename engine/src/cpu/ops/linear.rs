@@ -1,8 +1,8 @@
 //! Linear layers: three products that read weights and activations where they lie, without copies in another order.
 
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
-use crate::cpu::workers::{Rows, Scratch, Workers};
 use crate::cpu::vector::total;
+use crate::cpu::workers::{Rows, Scratch, Workers};
 use crate::platform::lanes::{BLOCK, Lanes, fused, vectorised};
 
 /// Columns are shared in multiples of this many, a panel of the widest product.

@@ -141,7 +141,10 @@ pub fn fetch_with(
 }
 
 /// The SHA-256 of a file, in small hexadecimal digits.
-fn sha256(path: &Path) -> Result<String> {
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];

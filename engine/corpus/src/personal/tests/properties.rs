@@ -152,7 +152,7 @@ proptest! {
 #[test]
 fn a_sample_shows_nothing_that_its_control_characters_kept_apart() {
     let detector = detector(&Settings::default());
-    for sample in detector.apply("0044\0000000::91.198.174.192").samples {
+    for sample in detector.apply("0044\u{0}000000::91.198.174.192").samples {
         assert_eq!(detector.find(&sample.excerpt), vec![], "in {:?}", sample.excerpt);
     }
 }
