@@ -1,0 +1,34 @@
+"""The Rust peers, burn and candle: small crates beside this file, built once for this processor and run."""
+
+import os
+from pathlib import Path
+
+from surroundings import CACHE, HERE, Unavailable, answer, install
+
+
+def program(crate, features=()):
+    """Builds a crate, politely, and returns its program. GLASSHOUSE_PEERS_BUILD=never takes what is built already."""
+    target = Path(os.environ.get("GLASSHOUSE_PEERS_TARGET", CACHE / "target-peers"))
+    if features:
+        target = target / "-".join(features)
+    built = target / f"release/peer-{crate}"
+    if os.environ.get("GLASSHOUSE_PEERS_BUILD") == "never":
+        if not built.exists():
+            raise Unavailable("is not built, and GLASSHOUSE_PEERS_BUILD is never")
+        return built
+    command = ["nice", "-n", "15", "cargo", "build", "--release", "--locked"]
+    if features:
+        command += ["--features", ",".join(features)]
+    # As candle's own examples are built; burn gains, too.
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "-C target-cpu=native"}
+    install(command, cwd=HERE / crate, env=environment)
+    return built
+
+
+def candle(config, repeats, problem):
+    return answer([program("candle"), "train", problem, config.heads, repeats])
+
+
+def burn(config, repeats, problem, backend):
+    features = () if backend == "flex" else (backend,)
+    return answer([program("burn", features), backend, problem, config.heads, repeats])
