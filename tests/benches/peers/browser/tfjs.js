@@ -18,8 +18,8 @@ function script(address) {
 }
 
 async function start(device) {
-  await script("tfjs-core/dist/tf-core.min.js");
-  await script("tfjs-backend-cpu/dist/tf-backend-cpu.min.js");
+  // The core alone has no gradients.
+  await script("tfjs/dist/tf.min.js");
   await script(`tfjs-backend-${device}/dist/tf-backend-${device}.min.js`);
   const { tf } = globalThis;
   if (device === "wasm") tf.wasm.setWasmPaths(`${PLACE}/tfjs-backend-wasm/dist/`);
@@ -89,7 +89,7 @@ export async function measure({ config, device, repeats }) {
     });
     const [number] = await value.data();
     value.dispose();
-    // A small weight of the last update: what was sent before it is done, too.
+    // Of the last weight that was sent: the update is done, too.
     await variables["norm.weight"].data();
     return number;
   }, repeats);
