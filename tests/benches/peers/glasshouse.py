@@ -41,8 +41,8 @@ def figures(report, loss20):
     if not report.get("ms_per_step"):
         raise Unavailable("the bench reported nothing")
     name = device["name"]
-    if device.get("threads"):
-        name = f"{name}, {device['threads']} threads"
+    if threads := device.get("threads"):
+        name = f"{name}, {threads} {'thread' if threads == 1 else 'threads'}"
     return {
         "device": name or "WebGPU",
         "ms_per_step": report["ms_per_step"],

@@ -87,10 +87,9 @@ export async function measure({ config, device, repeats }) {
       optimizer.applyGradients(Object.fromEntries(clipped));
       return value;
     });
-    const [number] = await value.data();
+    // Once the last weight is there, the update is done, too.
+    const [[number]] = await Promise.all([value.data(), variables["norm.weight"].data()]);
     value.dispose();
-    // Of the last weight that was sent: the update is done, too.
-    await variables["norm.weight"].data();
     return number;
   }, repeats);
   return { device, ...measured };
