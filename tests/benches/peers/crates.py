@@ -1,6 +1,7 @@
 """The Rust peers, burn and candle: small crates beside this file, built once for this processor and run."""
 
 import os
+import shutil
 import statistics
 from pathlib import Path
 
@@ -10,9 +11,8 @@ from surroundings import CACHE, HERE, Unavailable, answer, install
 def program(crate, features=()):
     """Builds a crate, politely, and returns its program. GLASSHOUSE_PEERS_BUILD=never takes what is built already."""
     target = Path(os.environ.get("GLASSHOUSE_PEERS_TARGET", CACHE / "target-peers"))
-    if features:
-        target = target / "-".join(features)
-    built = target / f"release/peer-{crate}"
+    plain = target / f"release/peer-{crate}"
+    built = plain.with_name("-".join([plain.name, *features]))
     if os.environ.get("GLASSHOUSE_PEERS_BUILD") == "never":
         if not built.exists():
             raise Unavailable("is not built, and GLASSHOUSE_PEERS_BUILD is never")
@@ -23,6 +23,9 @@ def program(crate, features=()):
     # As candle's own examples are built; burn gains, too.
     environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "-C target-cpu=native"}
     install(command, cwd=HERE / crate, env=environment)
+    if features:
+        # Programs of different features share their dependencies' builds, and would share their name.
+        shutil.copy2(plain, built)
     return built
 
 
