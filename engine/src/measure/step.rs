@@ -92,6 +92,8 @@ pub async fn measure(
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    // By time it is measured for somebody who is looking at a window meanwhile.
+    executor.set_interactive(matches!(extent, Extent::Seconds(_)));
     let batches = random_batches(config);
     let input = |step| StepInput {
         step,

@@ -63,13 +63,24 @@ pub(super) fn names_of(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Bytes that are packed at a time.
+const PIECE: usize = 1 << 18;
+
 /// Packs the project in a folder.
 ///
 /// # Errors
 /// No project, or a file that cannot be read.
 pub fn pack(folder: &Path) -> Result<Vec<u8>> {
+    pack_with(folder, &mut || ())
+}
+
+/// As [`pack`]; `between` is called every few milliseconds, for those who must show that they are alive.
+///
+/// # Errors
+/// No project, or a file that cannot be read.
+pub fn pack_with(folder: &Path, between: &mut dyn FnMut()) -> Result<Vec<u8>> {
     Project::open(folder)?;
-    pack_folder(folder)
+    pack_files(contents(folder)?, between)
 }
 
 /// Packs any folder: an exported model, say.
@@ -77,15 +88,22 @@ pub fn pack(folder: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// A file that cannot be read.
 pub fn pack_folder(folder: &Path) -> Result<Vec<u8>> {
-    let contents = names_of(folder)?.into_iter().map(|name| {
+    pack_files(contents(folder)?, &mut || ())
+}
+
+/// Name and bytes of each file in a folder.
+fn contents(folder: &Path) -> Result<impl Iterator<Item = Result<(String, Vec<u8>)>>> {
+    Ok(names_of(folder)?.into_iter().map(|name| {
         let path = folder.join(&name);
         let bytes = files::read(&path).map_err(Error::io(path))?;
         Ok((name, bytes))
-    });
-    pack_files(contents)
+    }))
 }
 
-fn pack_files(contents: impl Iterator<Item = Result<(String, Vec<u8>)>>) -> Result<Vec<u8>> {
+fn pack_files(
+    contents: impl Iterator<Item = Result<(String, Vec<u8>)>>,
+    between: &mut dyn FnMut(),
+) -> Result<Vec<u8>> {
     let internal = |error: zip::result::ZipError| Error::Internal(format!("packing a project: {error}"));
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for content in contents {
@@ -98,7 +116,10 @@ fn pack_files(contents: impl Iterator<Item = Result<(String, Vec<u8>)>>) -> Resu
             .unix_permissions(0o644)
             .large_file(bytes.len() as u64 >= u64::from(u32::MAX));
         writer.start_file(&name, options).map_err(internal)?;
-        writer.write_all(&bytes).map_err(|error| internal(error.into()))?;
+        for piece in bytes.chunks(PIECE) {
+            writer.write_all(piece).map_err(|error| internal(error.into()))?;
+            between();
+        }
     }
     Ok(writer.finish().map_err(internal)?.into_inner())
 }

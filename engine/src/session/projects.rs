@@ -192,7 +192,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             _ => self.shelf.path_of(project)?,
         };
         platform::storage::load(&folder).await?;
-        let packed = archive::pack(&folder);
+        let packed = archive::pack_with(&folder, &mut || self.outlet.beat("packing the project"));
         self.unload_if_shut(project, &folder);
         let bytes = packed?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());

@@ -58,7 +58,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     archive.unpack_with(place, create, |file| file.sync_all()).unwrap();
     let contents =
         NAMES.iter().map(|name| Ok(((*name).to_owned(), memory_files::read(place.join(name)).unwrap())));
-    let again = pack_files(contents).unwrap();
+    let again = pack_files(contents, &mut || ()).unwrap();
     assert!(again == bytes);
 
     let unpacked = folder.path().join("unpacked");
@@ -68,7 +68,8 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
 }
 
 fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    pack_files(entries.iter().map(|(name, content)| Ok(((*name).to_owned(), content.to_vec())))).unwrap()
+    let contents = entries.iter().map(|(name, content)| Ok(((*name).to_owned(), content.to_vec())));
+    pack_files(contents, &mut || ()).unwrap()
 }
 
 const OURS: (&str, &[u8]) = (MARKER, br#"{"format": "glasshouse-project", "version": 1}"#);
@@ -130,7 +131,7 @@ fn links_are_refused() {
 fn claims_are_checked_before_anything_is_unpacked() {
     let many: Vec<(String, Vec<u8>)> =
         (0..MOST_ENTRIES + 1).map(|number| (format!("f{number}"), Vec::new())).collect();
-    assert!(refusal(&pack_files(many.into_iter().map(Ok)).unwrap()).contains("entries"));
+    assert!(refusal(&pack_files(many.into_iter().map(Ok), &mut || ()).unwrap()).contains("entries"));
 
     // Forty megabytes of zeros in forty kilobytes are honest; a list that claims more than that of them is not.
     let bomb = packed(&[OURS, ("zeros", &vec![0; 40 << 20])]);
