@@ -28,15 +28,20 @@ async fn step(arguments: &BenchStepArguments) -> Result<()> {
     let device = checked_device(&arguments.device)?;
     let extent = Extent::Steps(arguments.repeats as u64);
     let (measured, warning) = measure(&config, device, arguments.threads, extent).await?;
+    tell(&measured, warning, arguments.json, print)
+}
+
+/// Says what was measured: as a line of JSON, or as `print` puts it.
+fn tell<T: serde::Serialize>(
+    measured: &T,
+    warning: Option<String>,
+    json: bool,
+    print: impl FnOnce(&T) -> Result<()>,
+) -> Result<()> {
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }
-    if arguments.json {
-        say!("{}", serde_json::to_string(&measured)?)?;
-    } else {
-        print(&measured)?;
-    }
-    Ok(())
+    if json { Ok(say!("{}", serde_json::to_string(measured)?)?) } else { print(measured) }
 }
 
 fn print(measured: &Measurement) -> Result<()> {

@@ -2,7 +2,7 @@
 //! switched off, and the result is the same up to rounding.
 
 use super::{Graph, GraphError, Node, NodeId, Op, Origin, ValueId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
 /// chunk that is so large, the batch must be smaller.
@@ -44,18 +44,16 @@ impl Default for Fusions {
 pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, ValueId), GraphError> {
     let mut copy = Graph { parameters: graph.parameters.clone(), ..Graph::default() };
     let mut places: HashMap<ValueId, ValueId> = HashMap::new();
-    let heads: Vec<Option<NodeId>> =
+    let heads: Vec<Option<Head>> =
         graph.nodes.iter().map(|node| head_of(graph, node, fusions.head?)).collect();
+    let gone: HashSet<NodeId> = heads.iter().flatten().map(|head| head.node).collect();
     for (at, node) in graph.nodes.iter().enumerate() {
-        if heads.contains(&Some(NodeId(at as u32))) {
+        if gone.contains(&NodeId(at as u32)) {
             continue;
         }
         let (op, inputs) = match (heads[at], node.op) {
-            (Some(head), Op::CrossEntropy { label_smoothing, ignore_index }) => {
+            (Some(Head { node: head, chunk }), Op::CrossEntropy { label_smoothing, ignore_index }) => {
                 let head = &graph.nodes[head.index()];
-                let logits = graph.ty(head.outputs[0]);
-                let least = fusions.head.map_or(0, |head| head.chunk);
-                let chunk = chunk(logits.rows(), logits.columns(), least);
                 let op = Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk };
                 (op, vec![head.inputs[0], head.inputs[1], node.inputs[1]])
             }
@@ -82,8 +80,15 @@ pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, 
     Ok((copy, wanted))
 }
 
+/// A head that goes with its cross-entropy, so many rows at a time.
+#[derive(Clone, Copy)]
+struct Head {
+    node: NodeId,
+    chunk: usize,
+}
+
 /// The plain linear layer whose result goes into this cross-entropy and nowhere else, where that result is too large.
-fn head_of(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<NodeId> {
+fn head_of(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<Head> {
     let Op::CrossEntropy { .. } = node.op else { return None };
     let logits = node.inputs[0];
     let Origin::Node(head) = graph.values[logits.index()].origin else { return None };
@@ -91,7 +96,8 @@ fn head_of(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<NodeId> {
     let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&logits)).count();
     let ty = graph.ty(logits);
     let large = ty.bytes() > fusion.bytes && ty.columns() >= fusion.vocabulary;
-    (plain && readers == 1 && large).then_some(head)
+    let chunk = chunk(ty.rows(), ty.columns(), fusion.chunk);
+    (plain && readers == 1 && large).then_some(Head { node: head, chunk })
 }
 
 /// Rows at a time: a multiple of 64, or all.

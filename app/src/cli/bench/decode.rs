@@ -24,15 +24,7 @@ pub(super) async fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
         return Err(usage("--tokens and --repeats must be at least 1"));
     }
     let (measured, warning) = measure_decode(&config, device, arguments.threads, passage).await?;
-    if let Some(warning) = warning {
-        eprintln!("note: {warning}");
-    }
-    if arguments.json {
-        say!("{}", serde_json::to_string(&measured)?)?;
-    } else {
-        print(&measured)?;
-    }
-    Ok(())
+    super::tell(&measured, warning, arguments.json, print)
 }
 
 fn print(measured: &DecodeMeasurement) -> Result<()> {
