@@ -251,10 +251,14 @@ impl Run {
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
         let model = &config.model;
+        let checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
+        // A program that was killed after storing a checkpoint and before the record goes on from the checkpoint.
+        let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
+        let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
         Ok(RunSummary {
             name: self.name(),
             state: record.state.word().to_owned(),
-            step: record.step,
+            step,
             steps: config.train.steps,
             parameters: record.parameters,
             val_loss: record.val_loss,
@@ -265,7 +269,7 @@ impl Run {
             error: record.error,
             notes: record.notes,
             shape: format!("{} layers · {} channels · window {}", model.depth, model.width, model.context),
-            checkpoints: Checkpoints::new(self.checkpoints_folder()).list(),
+            checkpoints,
             foretold_seconds: record.foretold_seconds,
         })
     }

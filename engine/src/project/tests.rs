@@ -1,5 +1,7 @@
 use super::*;
+use crate::executor::ArenaState;
 use crate::protocol::presets;
+use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
 
 fn project() -> (tempfile::TempDir, Project) {
     let folder = tempfile::tempdir().unwrap();
@@ -125,4 +127,24 @@ fn a_damaged_run_is_listed_with_its_error() {
         [("1-nanogpt-cpu", "created"), ("2-nanogpt-cpu", "failed"), ("3-nanogpt-cpu", "created")]
     );
     assert!(found[1].error.as_ref().unwrap().contains("run.json"));
+}
+
+#[test]
+fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    run.save_record(&RunRecord { step: 20, ..run.record().unwrap() }).unwrap();
+    assert_eq!(run.summary().unwrap().step, 20);
+    // Killed between a checkpoint and the record that follows it.
+    let info = CheckpointInfo {
+        arena_version: ARENA_VERSION,
+        step: 30,
+        seed: 1,
+        tokens_seen: 30,
+        config_crc32c: 0,
+        val_loss: None,
+        best_val_loss: None,
+    };
+    Checkpoints::new(run.checkpoints_folder()).save(&info, &[], &ArenaState::default(), false).unwrap();
+    assert_eq!(run.summary().unwrap().step, 30);
 }
