@@ -64,6 +64,63 @@ function pdf(text) {
   return `${file}xref\n0 ${places.length + 1}\n0000000000 65535 f \n${rows}trailer\n<< /Size ${places.length + 1} /Root 1 0 R >>\nstartxref\n${start}\n%%EOF\n`;
 }
 
+/** Thrift's compact encoding, as far as Parquet's own metadata needs it: fields by number, numbers, texts, lists, structures. */
+const thrift = {
+  varint(value) {
+    const bytes = [];
+    for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
+    return [...bytes, value];
+  },
+  i32: (value) => ({ type: 5, bytes: thrift.varint(2 * value) }),
+  i64: (value) => ({ type: 6, bytes: thrift.varint(2 * value) }),
+  text: (value) => ({ type: 8, bytes: [...thrift.varint(value.length), ...Buffer.from(value)] }),
+  list: (items) => ({ type: 9, bytes: [(items.length << 4) | items[0].type, ...items.flatMap(({ bytes }) => bytes)] }),
+  structure(fields) {
+    let last = 0;
+    const bytes = Object.entries(fields).flatMap(([number, { type, bytes }]) => {
+      const head = ((number - last) << 4) | type;
+      last = Number(number);
+      return [head, ...bytes];
+    });
+    return { type: 12, bytes: [...bytes, 0] };
+  },
+};
+
+/** A Parquet file with a column `text`, its values plain and packed by nothing. */
+function parquet(texts) {
+  const { i32, i64, text, list, structure } = thrift;
+  const BYTE_ARRAY = 6, PLAIN = 0, RLE = 3, UTF8 = 0, REQUIRED = 0, UNCOMPRESSED = 0, DATA_PAGE = 0;
+  const little = (value) => [0, 8, 16, 24].map((shift) => (value >> shift) & 255);
+  const values = texts.flatMap((text) => [...little(text.length), ...Buffer.from(text)]);
+  const page = structure({
+    1: i32(DATA_PAGE),
+    2: i32(values.length),
+    3: i32(values.length),
+    5: structure({ 1: i32(texts.length), 2: i32(PLAIN), 3: i32(RLE), 4: i32(RLE) }),
+  }).bytes;
+  const size = i64(page.length + values.length);
+  const column = structure({
+    1: i32(BYTE_ARRAY),
+    2: list([i32(PLAIN)]),
+    3: list([text("text")]),
+    4: i32(UNCOMPRESSED),
+    5: i64(texts.length),
+    6: size,
+    7: size,
+    9: i64(4),
+  });
+  const metadata = structure({
+    1: i32(1),
+    2: list([
+      structure({ 4: text("schema"), 5: i32(1) }),
+      structure({ 1: i32(BYTE_ARRAY), 3: i32(REQUIRED), 4: text("text"), 6: i32(UTF8) }),
+    ]),
+    3: i64(texts.length),
+    4: list([structure({ 1: list([structure({ 2: i64(4), 3: column })]), 2: size, 3: i64(texts.length) })]),
+  }).bytes;
+  return [...Buffer.from("PAR1"), ...page, ...values, ...metadata, ...little(metadata.length), ...Buffer.from("PAR1")];
+}
+
 /** A crawl of pages, by address. */
 const warc = (pages) =>
   Object.entries(pages)
@@ -82,11 +139,14 @@ const warc = (pages) =>
     })
     .join("");
 
-/** Drops files on the app as a person does from a folder. */
+/** Drops files, texts or lists of bytes, on the app as a person does from a folder. */
 function drop(page, files) {
   return page.evaluate((files) => {
     const dataTransfer = new DataTransfer();
-    for (const [name, text] of Object.entries(files)) dataTransfer.items.add(new File([text], name));
+    for (const [name, content] of Object.entries(files)) {
+      const bytes = Array.isArray(content) ? new Uint8Array(content) : content;
+      dataTransfer.items.add(new File([bytes], name));
+    }
     const options = { dataTransfer, bubbles: true, cancelable: true };
     const canvas = document.getElementById("canvas");
     for (const kind of ["dragenter", "dragover", "drop"]) canvas.dispatchEvent(new DragEvent(kind, options));
@@ -108,6 +168,8 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
     "harbour.html": harbour,
     "notes.csv": csv(paragraphs(12)),
     "paper.pdf": pdf(writer.paragraph()),
+    "table.parquet": parquet(paragraphs(3)),
+    "broken.parquet": parquet(paragraphs(1)).map((byte, at) => (at === 60 ? 255 : byte)),
     // The page again, word for word, beside one that is only here.
     "crawl.warc": warc({ "https://example.org/again": harbour, "https://example.org/mill": html("The mill", paragraphs(4)) }),
   };

@@ -1,5 +1,6 @@
 //! The file system that documents come from and results go to.
 
+use crate::read::ParquetModule;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,11 @@ pub trait Files: Sync {
     /// # Errors
     /// It cannot be done.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// The module that reads Parquet, where it is not to be read in here.
+    fn parquet_module(&self) -> Option<ParquetModule> {
+        None
+    }
 }
 
 /// The operating system's files.

@@ -1,8 +1,9 @@
 //! The browser's files in memory, as the data bench reads and writes files.
 
-use super::files;
+use super::{files, parquet};
 use glasshouse_corpus::Files;
 use glasshouse_corpus::files::{Input, Place};
+use glasshouse_corpus::read::ParquetModule;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -46,5 +47,9 @@ impl Files for CorpusFiles {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         files::remove_file(path)
+    }
+
+    fn parquet_module(&self) -> Option<ParquetModule> {
+        Some(parquet::MODULE)
     }
 }

@@ -14,6 +14,8 @@ pub mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod parallel;
+#[cfg(target_arch = "wasm32")]
+mod parquet;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native_storage.rs"]
 pub mod storage;

@@ -262,7 +262,7 @@ impl Ending {
                 .copied()
                 .filter(|number| held_out.get(*number as usize) == Some(&true))
                 .collect();
-            let mut set = contamination::Set::empty(&worker.recipe.contamination);
+            let mut set = contamination::Set::sampled(&worker.recipe.contamination);
             for number in own {
                 let document = self.staging.document(number)?;
                 set.add(&document.id, &document.text);

@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::{Trouble, open};
 use crate::files::{Files, Place};
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
@@ -15,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 const HEAD: u64 = 1024;
 
 /// A file that will be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Where it is.
     pub path: PathBuf,

@@ -29,6 +29,7 @@ mod parquet;
 #[cfg(not(feature = "parquet"))]
 #[path = "parquet_refused.rs"]
 mod parquet;
+mod parquet_module;
 mod pdf;
 mod record;
 mod settings;
@@ -44,9 +45,13 @@ mod xml;
 pub use find::{Found, Source, find};
 pub use format::{Format, Packing};
 pub use open::open;
+#[cfg(feature = "parquet")]
+pub use parquet_module::ParquetDocuments;
+pub use parquet_module::ParquetModule;
 pub use settings::{Limits, Missing, Settings};
 
 use crate::document::Document;
+use serde::{Deserialize, Serialize};
 
 /// Whether files of this name are of a kind that is read.
 pub fn is_known(name: &str) -> bool {
@@ -54,7 +59,7 @@ pub fn is_known(name: &str) -> bool {
 }
 
 /// What is wrong with a file or one of its records. It is listed in the report, and the rest goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// Where: a path, with `#number` for a record in it.
     pub place: String,

@@ -4,6 +4,7 @@ use super::find::Source;
 use super::format::{self, Format, Signature};
 use super::lines::{fill, whole};
 use super::parquet::Parquet;
+use super::parquet_module::Asked;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, unpack};
@@ -40,9 +41,10 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
     let limits = &context.settings.limits;
     let file = files.open(&source.path)?;
     if source.format == Format::Parquet {
-        return Ok(match Parquet::new(context.clone(), file, counter) {
-            Ok(rows) => Box::new(rows),
-            Err(trouble) => one(Err(trouble)),
+        let context = context.clone();
+        return Ok(match files.parquet_module() {
+            Some(module) => rows(Asked::new(module, context, file, counter)),
+            None => rows(Parquet::new(context, file, counter)),
         });
     }
     let mut stream = unpack(file, source.packing, counter, limits);
@@ -88,6 +90,14 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
             }
         }
     })
+}
+
+/// The rows of a table that could be opened, or why it could not.
+fn rows(opened: Result<impl Iterator<Item = Item> + Send + 'static, super::Trouble>) -> Items {
+    match opened {
+        Ok(rows) => Box::new(rows),
+        Err(trouble) => one(Err(trouble)),
+    }
 }
 
 fn one(item: Item) -> Items {

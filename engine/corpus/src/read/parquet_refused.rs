@@ -1,4 +1,4 @@
-//! Parquet where its reader is left out: in a browser, whose visitors would wait for it. The file is listed with what to do.
+//! Parquet where its reader is left out and there is no module that has it. The file is listed with what to do.
 
 use super::record::Context;
 use super::unpack::Counter;
@@ -13,8 +13,7 @@ impl Parquet {
     /// Refuses the file.
     #[allow(clippy::needless_pass_by_value, reason = "called as the reader is")]
     pub(super) fn new(context: Context, _: Box<dyn Input>, _: &Arc<Counter>) -> Result<Self, Trouble> {
-        let reason =
-            "is Parquet, which is read on the desktop alone: clean it there, or save it as JSONL or CSV";
+        let reason = "is Parquet, which this build does not read: save it as JSONL or CSV";
         Err(context.trouble(None, reason.to_owned()))
     }
 }

@@ -6,8 +6,10 @@ use super::super::shingles::Shingles;
 use super::super::words;
 use super::{Action, Settings};
 
-/// The most different runs held, about half a gigabyte: evaluation sets have a hundredth of it.
+/// The most different runs of evaluation items, about half a gigabyte: evaluation sets have a hundredth of it.
 pub(super) const MOST_RUNS: usize = 1 << 24;
+/// The most runs of documents held out, of which there are more the larger the corpus is: 45 megabytes.
+const MOST_SAMPLED_RUNS: usize = 1 << 20;
 /// Finds in a document after which those found twice are put together.
 const FINDS: usize = 1 << 16;
 
@@ -25,13 +27,17 @@ pub struct Set {
     /// How many items have runs of so many words, for each number of words: short items have runs of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
+    /// A set that would grow beyond `most_runs` goes on with a sample of the runs.
+    samples: bool,
+    /// Only runs whose hash ends in so many zero bits are looked at, in items and documents alike.
+    zeros: u32,
     left_out: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Item {
     id: String,
-    /// How many different runs it has that count.
+    /// How many different runs it has that are looked at and count.
     runs: u32,
 }
 
@@ -61,9 +67,9 @@ pub struct Overlap {
     pub item: String,
     /// How many different runs of it stand in the document.
     pub runs: u32,
-    /// Of how many.
+    /// Of how many: in a sampled set, of those that are looked at.
     pub item_runs: u32,
-    /// How many runs the document has.
+    /// How many runs the document has, or has that are looked at.
     pub document_runs: u64,
 }
 
@@ -101,13 +107,26 @@ impl Set {
             more: Vec::new(),
             lengths: vec![0; settings.words as usize + 1],
             most_runs: MOST_RUNS,
+            samples: false,
+            zeros: 0,
             left_out: 0,
         }
     }
 
+    /// A set whose memory is bounded whatever is added to it: beyond a million different runs it holds every second of them, then
+    /// every fourth, and so on, by a hash, so that shares are estimated without bias (Broder 1997, section 4: "modulo" sketches).
+    pub fn sampled(settings: &Settings) -> Self {
+        Self { most_runs: MOST_SAMPLED_RUNS, samples: true, ..Self::empty(settings) }
+    }
+
     #[cfg(test)]
-    pub(super) fn with_room_for(settings: &Settings, most_runs: usize) -> Self {
-        Self { most_runs, ..Self::empty(settings) }
+    pub(super) fn with_room_for(settings: &Settings, most_runs: usize, samples: bool) -> Self {
+        Self { most_runs, samples, ..Self::empty(settings) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn zeros(&self) -> u32 {
+        self.zeros
     }
 
     /// How many items there are.
@@ -122,7 +141,12 @@ impl Set {
 
     /// Whether it holds as many runs as it may; what is added to it now is left out.
     pub fn is_full(&self) -> bool {
-        self.runs.len() >= self.most_runs
+        !self.samples && self.runs.len() >= self.most_runs
+    }
+
+    /// Whether a run is looked at.
+    fn takes(&self, hash: u64) -> bool {
+        hash.trailing_zeros() >= self.zeros
     }
 
     /// How many different runs are held.
@@ -143,12 +167,20 @@ impl Set {
         let length = count.min(most);
         let mut shingles = Shingles::new(length);
         let mut hashes = Vec::new();
-        words::scan(text, &mut |word: u64| hashes.extend(shingles.take(word)));
+        words::scan(text, &mut |word: u64| {
+            hashes.extend(shingles.take(word).filter(|hash| self.takes(*hash)));
+        });
         hashes.sort_unstable();
         hashes.dedup();
         self.items.push(Item { id: id.to_owned(), runs: 0 });
         for hash in hashes {
-            self.add_run(hash, number);
+            // Which runs are looked at may change in between.
+            if self.takes(hash) {
+                self.add_run(hash, number);
+            }
+            while self.samples && self.runs.len() > self.most_runs {
+                self.thin();
+            }
         }
         if let Some(items) = self.lengths.get_mut(length) {
             *items += 1;
@@ -189,6 +221,39 @@ impl Set {
         }
     }
 
+    /// Lets go of every run that the next sample does not hold.
+    fn thin(&mut self) {
+        self.zeros += 1;
+        let dropped: Vec<(u64, Holder)> = self
+            .runs
+            .iter()
+            .filter(|(hash, _)| !self.takes(**hash))
+            .map(|(hash, holder)| (*hash, *holder))
+            .collect();
+        for (hash, holder) in dropped {
+            self.runs.remove(&hash);
+            if holder.more != COMMON {
+                let others: Vec<u32> = Links { links: &self.more, at: holder.more }.collect();
+                std::iter::once(holder.item).chain(others).for_each(|item| self.count(item, -1));
+            }
+        }
+        // Links of runs that are gone would pile up.
+        let links = std::mem::take(&mut self.more);
+        for holder in self.runs.values_mut().filter(|holder| holder.more < COMMON) {
+            let others: Vec<u32> = Links { links: &links, at: holder.more }.collect();
+            holder.more = NONE;
+            for item in others {
+                let at = self.more.len() as u32;
+                self.more.push(Link { item, more: holder.more });
+                holder.more = at;
+            }
+        }
+        self.sieve.fill(0);
+        for &hash in self.runs.keys() {
+            pass(&mut self.sieve, hash);
+        }
+    }
+
     fn count(&mut self, item: u32, change: i32) {
         if let Some(item) = self.items.get_mut(item as usize) {
             item.runs = item.runs.saturating_add_signed(change);
@@ -204,12 +269,16 @@ impl Set {
         let mut shingles: Vec<Shingles> = in_use.map(|(length, _)| Shingles::new(length)).collect();
         let mut found: Vec<(u32, u64)> = Vec::new();
         let mut room = FINDS;
-        let mut count = 0_u64;
+        let (mut count, mut looked_at) = (0_u64, 0_u64);
         words::scan(text, &mut |word: u64| {
             count += 1;
             for shingles in &mut shingles {
                 if let Some(hash) = shingles.take(word)
-                    && passes(&self.sieve, hash)
+                    && self.takes(hash)
+                    && {
+                        looked_at += 1;
+                        passes(&self.sieve, hash)
+                    }
                     && let Some(holder) = self.runs.get(&hash)
                     && holder.more != COMMON
                 {
@@ -225,7 +294,10 @@ impl Set {
         });
         found.sort_unstable();
         found.dedup();
-        let document_runs = (count + 1).saturating_sub(u64::from(self.settings.words)).max(1);
+        let document_runs = match self.zeros {
+            0 => (count + 1).saturating_sub(u64::from(self.settings.words)).max(1),
+            _ => looked_at.max(1),
+        };
         let mut best: Option<(f64, &Item, u32)> = None;
         for group in found.chunk_by(|one, other| one.0 == other.0) {
             let Some(item) = group.first().and_then(|(item, _)| self.items.get(*item as usize)) else {

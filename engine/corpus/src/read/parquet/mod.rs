@@ -18,6 +18,7 @@ use super::{Item, Trouble};
 use crate::files::Input;
 use chunks::Chunks;
 use column::{Column, Shape};
+use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -152,7 +153,8 @@ impl Parquet {
                 .check(chunk, chunk.column_descr().max_rep_level() > 0, &self.context.settings.limits)
                 .map_err(|reason| format!("the column `{name}` in row group {} {reason}", self.group))?;
             let descriptor = chunk.column_descr_ptr();
-            let pages = guarded(|| self.reader.get_row_group(index)?.get_column_page_reader(*position))?;
+            let pages = guarded(|| self.reader.get_row_group(index)?.get_column_page_reader(*position));
+            let pages = pages.map_err(|reason| with_codec(reason, chunk.compression()))?;
             columns.extend(Column::new(
                 shape.clone(),
                 descriptor,
@@ -240,8 +242,20 @@ fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<Vec<(usize, S
     }
 }
 
-/// Calls the library. Where it panics in spite of all checks that is an error like any other, but for browsers, in which a panic
-/// cannot be caught.
+/// An error of the library's, explained where it is that a build has no part for how the pages are packed: Zstandard's is
+/// written in C, which a browser's build does without.
+fn with_codec(reason: String, compression: Compression) -> String {
+    if !reason.contains("Disabled feature at compile time") {
+        return reason;
+    }
+    format!(
+        "its pages are packed with {compression}, which is not unpacked here; write it with Snappy, or clean it with the \
+         desktop program"
+    )
+}
+
+/// Calls the library. Where it panics in spite of all checks that is an error like any other; in a browser, where a panic cannot be
+/// caught, it is the end of the module and not of the engine.
 fn guarded<T>(call: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),

@@ -3,6 +3,9 @@
 use super::*;
 use crate::document::Kind;
 use crate::read::parquet::PANICKED;
+use crate::read::parquet_module::Asked;
+use crate::read::record::Context;
+use crate::read::unpack::Counter;
 use ::parquet::basic::Compression;
 use ::parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use ::parquet::file::properties::{WriterProperties, WriterVersion};
@@ -284,4 +287,74 @@ proptest! {
         }
         prop_assert!(!panics(&content));
     }
+}
+
+thread_local! {
+    static READINGS: std::cell::RefCell<Vec<Option<ParquetDocuments>>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+const MODULE: ParquetModule = ParquetModule {
+    begin: |question, file| {
+        let documents = ParquetDocuments::new(question, file.to_vec())?;
+        READINGS.with_borrow_mut(|readings| readings.push(Some(documents)));
+        Ok(READINGS.with_borrow(|readings| readings.len() as u32 - 1))
+    },
+    next: |reading| {
+        READINGS.with_borrow_mut(|readings| readings[reading as usize].as_mut().unwrap().next_lines())
+    },
+    end: |reading| READINGS.with_borrow_mut(|readings| readings[reading as usize] = None),
+};
+
+/// The items of one file, and the bytes that were told as read.
+fn items(files: &Memory, settings: &Settings) -> (Vec<Item>, u64) {
+    let found = find(files, &["t.parquet".into()], settings);
+    let progress = Arc::new(AtomicU64::new(0));
+    let items = found.sources.iter().flat_map(|source| open(files, source, settings, &progress)).collect();
+    (items, progress.load(Ordering::Relaxed))
+}
+
+#[test]
+fn a_module_reads_what_the_program_itself_reads() {
+    let plain = || properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, true);
+    let long: Vec<String> = (0..3000).map(|n| format!("{n} {}", "words of a row ".repeat(60))).collect();
+    let many = file(
+        "message m { required binary text (UTF8); }",
+        plain(),
+        &[&|group| {
+            let texts: Vec<&str> = long.iter().map(String::as_str).collect();
+            strings(group, &texts, None);
+        }],
+    );
+    let mut cut = flat(plain());
+    cut.truncate(cut.len() / 2);
+    let mut broken = many.clone();
+    broken[40..60].fill(0xff);
+    for content in [flat(plain()), nested(plain()), many, cut, broken] {
+        for settings in [Settings::default(), small()] {
+            let memory = || Memory::default().with("t.parquet", &content);
+            let (expected, read) = items(&memory(), &settings);
+            assert!(!expected.is_empty());
+            let elsewhere = Memory { module: Some(MODULE), ..memory() };
+            assert_eq!(items(&elsewhere, &settings), (expected, read));
+        }
+    }
+    assert!(READINGS.with_borrow(|readings| readings.iter().all(Option::is_none)), "every reading was ended");
+}
+
+#[test]
+fn a_module_that_is_not_to_be_had_is_told() {
+    let module = ParquetModule { begin: |_, _| Err("its reader could not be loaded".to_owned()), ..MODULE };
+    let context = Context { source: source("t.parquet"), settings: Settings::default() };
+    let file: Box<dyn Input> = Box::new(io::Cursor::new(small_parquet()));
+    let counter = Arc::new(Counter::new(Arc::default(), 10));
+    let trouble = Asked::new(module, context, file, &counter).err().unwrap();
+    assert_eq!(
+        (trouble.place.as_str(), trouble.reason.as_str()),
+        ("t.parquet", "its reader could not be loaded")
+    );
+}
+
+fn source(name: &str) -> Source {
+    let memory = Memory::default().with(name, small_parquet());
+    find(&memory, &[name.into()], &Settings::default()).sources.remove(0)
 }

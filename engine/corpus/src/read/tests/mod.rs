@@ -23,6 +23,8 @@ type Make = Box<dyn Fn() -> io::Result<Box<dyn Input>> + Sync>;
 #[derive(Default)]
 pub(super) struct Memory {
     files: BTreeMap<PathBuf, (u64, Make)>,
+    /// Who reads Parquet instead.
+    module: Option<ParquetModule>,
 }
 
 impl Memory {
@@ -79,6 +81,10 @@ impl Files for Memory {
 
     fn remove(&self, _: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn parquet_module(&self) -> Option<ParquetModule> {
+        self.module
     }
 }
 

@@ -1,0 +1,87 @@
+//! The side that has a Parquet file and no reader.
+
+use super::{ParquetModule, Question};
+use crate::files::Input;
+use crate::read::record::Context;
+use crate::read::settings::bytes;
+use crate::read::unpack::Counter;
+use crate::read::{Item, Trouble, open};
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::Arc;
+
+/// Bytes of a file, which is in memory twice while it is read.
+const LARGEST: u64 = 512 << 20;
+
+/// The documents of a file that a module reads.
+pub(in crate::read) struct Asked {
+    module: ParquetModule,
+    reading: u32,
+    context: Context,
+    counter: Arc<Counter>,
+    /// What came of the last call.
+    items: VecDeque<Item>,
+    done: bool,
+}
+
+impl Asked {
+    /// Hands a file over.
+    ///
+    /// # Errors
+    /// It is too large or cannot be read, or the module refuses it or is not to be had.
+    pub(in crate::read) fn new(
+        module: ParquetModule,
+        context: Context,
+        file: Box<dyn Input>,
+        counter: &Arc<Counter>,
+    ) -> Result<Self, Trouble> {
+        let mut content = Vec::new();
+        let read = file.take(LARGEST + 1).read_to_end(&mut content);
+        read.map_err(|error| context.trouble(None, open::broken(&error)))?;
+        if content.len() as u64 > LARGEST {
+            let reason = format!("is longer than {}; clean it with the desktop program", bytes(LARGEST));
+            return Err(context.trouble(None, reason));
+        }
+        let question = Question { source: context.source.clone(), settings: context.settings.clone() };
+        let begun = serde_json::to_string(&question)
+            .map_err(|error| error.to_string())
+            .and_then(|question| (module.begin)(&question, &content));
+        let reading = begun.map_err(|reason| context.trouble(None, reason))?;
+        counter.add(content.len() as u64);
+        Ok(Self { module, reading, context, counter: counter.clone(), items: VecDeque::new(), done: false })
+    }
+
+    /// Asks for more items.
+    fn fetch(&mut self) -> Result<(), String> {
+        let Some(lines) = (self.module.next)(self.reading)? else {
+            self.done = true;
+            return Ok(());
+        };
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            self.items.push_back(serde_json::from_slice(line).map_err(|error| error.to_string())?);
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Asked {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        while self.items.is_empty() && !self.done {
+            if let Err(reason) = self.fetch() {
+                self.done = true;
+                let reason = format!("is broken: {reason}; what was read of it is kept");
+                self.items.push_back(Err(self.context.trouble(None, reason)));
+            }
+        }
+        self.items.pop_front()
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        (self.module.end)(self.reading);
+        self.counter.finish();
+    }
+}

@@ -1,0 +1,32 @@
+//! The reader of Parquet for browsers: fetched by `parquet-link.js` with the first such file, and called by the engine through it.
+
+use glasshouse_corpus::read::ParquetDocuments;
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+/// A file being read.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Reading {
+    documents: ParquetDocuments,
+}
+
+#[wasm_bindgen]
+impl Reading {
+    /// Begins to read a file: the engine's question (JSON), and the file's bytes.
+    ///
+    /// # Errors
+    /// The question is of another version of the engine.
+    #[wasm_bindgen(constructor)]
+    pub fn new(question: &str, file: Vec<u8>) -> Result<Self, JsError> {
+        let documents = ParquetDocuments::new(question, file).map_err(|reason| JsError::new(&reason))?;
+        Ok(Self { documents })
+    }
+
+    /// The next documents and troubles, a line of JSON each; `undefined` at the end.
+    ///
+    /// # Errors
+    /// One of them cannot be written as JSON.
+    pub fn next(&mut self) -> Result<Option<Vec<u8>>, JsError> {
+        self.documents.next_lines().map_err(|reason| JsError::new(&reason))
+    }
+}
