@@ -169,24 +169,27 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
     "notes.csv": csv(paragraphs(12)),
     "paper.pdf": pdf(writer.paragraph()),
     "table.parquet": parquet(paragraphs(3)),
-    "broken.parquet": parquet(paragraphs(1)).map((byte, at) => (at === 60 ? 255 : byte)),
+    "cut.parquet": parquet(paragraphs(1)).slice(0, -20),
     // The page again, word for word, beside one that is only here.
     "crawl.warc": warc({ "https://example.org/again": harbour, "https://example.org/mill": html("The mill", paragraphs(4)) }),
   };
   await drop(page, files);
-  await until(page, ({ documents }) => documents?.files === 4 && documents.needs_cleaning, "the files");
-  await until(page, ({ cleaning }) => cleaning.sample?.documents === 17, "a judged sample");
+  await until(page, ({ documents }) => documents?.files === 6 && documents.needs_cleaning, "the files");
+  await until(page, ({ cleaning }) => cleaning.sample?.documents === 20, "a judged sample");
 
   const { report } = event(await send(page, { command: "clean" }), "cleaned");
   const removed = Object.fromEntries(
     report.stages.filter(({ removed }) => removed.documents > 0).map(({ name, removed }) => [name, removed.documents]),
   );
   assert.deepEqual(removed, { length: 1, "exact-duplicates": 1 });
-  assert.deepEqual([report.raw.documents, report.kept.documents, report.troubles.count], [17, 15, 0]);
+  assert.deepEqual([report.raw.documents, report.kept.documents, report.troubles.count], [20, 18, 1]);
   const shown = await until(page, ({ cleaning, documents }) => !cleaning.phase && documents.cleaned, "the report in the app");
   assert.deepEqual(shown.messages, []);
-  assert.deepEqual(shown.cleaning.report, { documents: 17, kept: 15, dropped: 2 });
-  assert.equal(shown.documents.documents, 15);
+  assert.deepEqual(shown.cleaning.report, { documents: 20, kept: 18, dropped: 2 });
+  assert.equal(shown.documents.documents, 18);
+
+  const [trouble] = report.troubles.listed;
+  assert.match(`${trouble.place}: ${trouble.reason}`, /cut.parquet: does not end as a Parquet file does/);
 
   const dropped = event(await send(page, { command: "list_dropped", stage: null, offset: 0, count: 10 }), "dropped").documents;
   assert.deepEqual(dropped.map(({ id, rule }) => [id, rule]).sort(), [
