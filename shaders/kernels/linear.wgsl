@@ -1,11 +1,14 @@
 // Linear layer: y = x·wᵀ (+ b) (+ r).
-// variants: tier=software|workgroup vec4? bias? residual?
+// variants: tier=software|wide|workgroup vec4? bias? residual?
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it
 // divides by four. shared/tile.wgsl says who computes what.
 
 import package::shared::grid::group_number;
-import package::shared::tile::{SIDE, Blocks, multiply};
+import package::shared::tile::{GROUP, SIDE};
+@if(software || workgroup) import package::shared::tile::Blocks;
+@if(software) import package::shared::tile::multiply;
+@if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
 @if(vec4) alias Entry = vec4<f32>;
@@ -87,7 +90,20 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 
-@compute @workgroup_size(8, 8)
+@if(wide)
+fn right_row(column: u32, step: u32) -> Row {
+    return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
+}
+
+@if(wide)
+fn store_blocks(row: u32, column: u32, blocks: Row) {
+    store(row, column, blocks.first);
+    store(row, column + 16u, blocks.second);
+    store(row, column + 32u, blocks.third);
+    store(row, column + 48u, blocks.fourth);
+}
+
+@compute @workgroup_size(GROUP, GROUP)
 fn linear(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -101,7 +117,7 @@ fn linear(
     }
     let row = tile_row + local.y * 4u;
     let column = tile_column + local.x * 4u;
-    var blocks = Blocks();
+    @if(software || workgroup) var blocks = Blocks();
     @if(software) {
         for (var step = 0u; step < arguments.inner; step += 4u) {
             multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
@@ -123,8 +139,27 @@ fn linear(
             workgroupBarrier();
         }
     }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
+    @if(wide) {
+        var rows = Row();
+        var rows16 = Row();
+        var rows32 = Row();
+        var rows48 = Row();
+        for (var step = 0u; step < arguments.inner; step += 4u) {
+            let columns = right_row(column, step);
+            multiply_row(&rows, left(row, step), columns);
+            multiply_row(&rows16, left(row + 16u, step), columns);
+            multiply_row(&rows32, left(row + 32u, step), columns);
+            multiply_row(&rows48, left(row + 48u, step), columns);
+        }
+        store_blocks(row, column, rows);
+        store_blocks(row + 16u, column, rows16);
+        store_blocks(row + 32u, column, rows32);
+        store_blocks(row + 48u, column, rows48);
+    }
+    @else {
+        store(row, column, blocks.here);
+        store(row, column + 32u, blocks.right);
+        store(row + 32u, column, blocks.down);
+        store(row + 32u, column + 32u, blocks.across);
+    }
 }

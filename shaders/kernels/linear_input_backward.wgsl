@@ -1,11 +1,14 @@
 // Gradient of a linear layer's input: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: tier=software|workgroup left4? right4? residual?
+// variants: tier=software|wide|workgroup left4? right4? residual?
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
 // four), w across it (right4: likewise for I). shared/tile.wgsl says who computes what.
 
 import package::shared::grid::group_number;
-import package::shared::tile::{SIDE, Blocks, multiply};
+import package::shared::tile::{GROUP, SIDE};
+@if(software || workgroup) import package::shared::tile::Blocks;
+@if(software) import package::shared::tile::multiply;
+@if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
 @if(left4) alias Left = vec4<f32>;
@@ -87,7 +90,20 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 
-@compute @workgroup_size(8, 8)
+@if(wide)
+fn right_row(column: u32, step: u32) -> Row {
+    return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
+}
+
+@if(wide)
+fn store_blocks(row: u32, column: u32, blocks: Row) {
+    store(row, column, blocks.first);
+    store(row, column + 16u, blocks.second);
+    store(row, column + 32u, blocks.third);
+    store(row, column + 48u, blocks.fourth);
+}
+
+@compute @workgroup_size(GROUP, GROUP)
 fn linear_input_backward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -101,7 +117,7 @@ fn linear_input_backward(
     }
     let row = tile_row + local.y * 4u;
     let column = tile_column + local.x * 4u;
-    var blocks = Blocks();
+    @if(software || workgroup) var blocks = Blocks();
     @if(software) {
         for (var step = 0u; step < arguments.inner; step += 4u) {
             multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
@@ -123,8 +139,27 @@ fn linear_input_backward(
             workgroupBarrier();
         }
     }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
+    @if(wide) {
+        var rows = Row();
+        var rows16 = Row();
+        var rows32 = Row();
+        var rows48 = Row();
+        for (var step = 0u; step < arguments.inner; step += 4u) {
+            let columns = right_row(column, step);
+            multiply_row(&rows, left(row, step), columns);
+            multiply_row(&rows16, left(row + 16u, step), columns);
+            multiply_row(&rows32, left(row + 32u, step), columns);
+            multiply_row(&rows48, left(row + 48u, step), columns);
+        }
+        store_blocks(row, column, rows);
+        store_blocks(row + 16u, column, rows16);
+        store_blocks(row + 32u, column, rows32);
+        store_blocks(row + 48u, column, rows48);
+    }
+    @else {
+        store(row, column, blocks.here);
+        store(row, column + 32u, blocks.right);
+        store(row + 32u, column, blocks.down);
+        store(row + 32u, column + 32u, blocks.across);
+    }
 }

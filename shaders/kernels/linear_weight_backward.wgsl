@@ -1,12 +1,15 @@
 // Gradient of a linear layer's weight: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-// variants: tier=software|workgroup left4? right4?
+// variants: tier=software|wide|workgroup left4? right4?
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, right4: in vectors of four,
 // where O or I divides by four). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
 // own in `dw`, here a scratch, and sum_rows.wgsl adds them up. shared/tile.wgsl says who computes what.
 
 import package::shared::grid::group_number;
-import package::shared::tile::{SIDE, Blocks, multiply};
+import package::shared::tile::{GROUP, SIDE};
+@if(software || workgroup) import package::shared::tile::Blocks;
+@if(software) import package::shared::tile::multiply;
+@if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
 @if(left4) alias Left = vec4<f32>;
@@ -101,7 +104,30 @@ fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {
     store_row(slice, row + 3u, column, block[3]);
 }
 
-@compute @workgroup_size(8, 8)
+@if(wide)
+fn right_row(column: u32, step: u32) -> Row {
+    return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
+}
+
+@if(wide)
+fn right_row_guarded(column: u32, step: u32) -> Row {
+    return Row(
+        right_guarded(column, step),
+        right_guarded(column + 16u, step),
+        right_guarded(column + 32u, step),
+        right_guarded(column + 48u, step),
+    );
+}
+
+@if(wide)
+fn store_blocks(slice: u32, row: u32, column: u32, blocks: Row) {
+    store(slice, row, column, blocks.first);
+    store(slice, row, column + 16u, blocks.second);
+    store(slice, row, column + 32u, blocks.third);
+    store(slice, row, column + 48u, blocks.fourth);
+}
+
+@compute @workgroup_size(GROUP, GROUP)
 fn linear_weight_backward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -118,7 +144,7 @@ fn linear_weight_backward(
     let tile_column = tile % arguments.column_tiles * SIDE;
     let row = tile_row + local.y * 4u;
     let column = tile_column + local.x * 4u;
-    var blocks = Blocks();
+    @if(software || workgroup) var blocks = Blocks();
     @if(software) {
         var step = begin;
         for (; step + 4u <= end; step += 4u) {
@@ -145,8 +171,35 @@ fn linear_weight_backward(
             workgroupBarrier();
         }
     }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
+    @if(wide) {
+        var rows = Row();
+        var rows16 = Row();
+        var rows32 = Row();
+        var rows48 = Row();
+        var step = begin;
+        for (; step + 4u <= end; step += 4u) {
+            let columns = right_row(column, step);
+            multiply_row(&rows, left(row, step), columns);
+            multiply_row(&rows16, left(row + 16u, step), columns);
+            multiply_row(&rows32, left(row + 32u, step), columns);
+            multiply_row(&rows48, left(row + 48u, step), columns);
+        }
+        for (; step < end; step += 4u) {
+            let columns = right_row_guarded(column, step);
+            multiply_row(&rows, left_guarded(row, step), columns);
+            multiply_row(&rows16, left_guarded(row + 16u, step), columns);
+            multiply_row(&rows32, left_guarded(row + 32u, step), columns);
+            multiply_row(&rows48, left_guarded(row + 48u, step), columns);
+        }
+        store_blocks(slice, row, column, rows);
+        store_blocks(slice, row + 16u, column, rows16);
+        store_blocks(slice, row + 32u, column, rows32);
+        store_blocks(slice, row + 48u, column, rows48);
+    }
+    @else {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
 }

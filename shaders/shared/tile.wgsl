@@ -1,15 +1,20 @@
 // The arithmetic of a matrix product of 64 × 64 outputs a workgroup of 8 × 8 invocations, each with four 4 × 4 blocks that
-// lie 32 rows and 32 columns apart. Operands travel as mat4x4: `left` holds, for a row of outputs in each of its columns,
+// lie 32 rows and 32 columns apart (wide: 4 × 4 invocations, each with sixteen of them, 16 apart). Operands travel as mat4x4: `left` holds, for a row of outputs in each of its columns,
 // four steps along the inner dimension; `right` holds, for each step, four neighbouring columns of outputs. Then
 // right · left is a block of outputs, one row of outputs in each of its columns.
 //
 // software: invocations multiply straight from the bindings, four inner steps at a time.
+// wide: the same with twice as many products for what is loaded: SwiftShader goes through the lanes of a load one by one, and
+// a number costs it twenty times what a product does.
 // workgroup: 16 inner steps of both operands are staged in workgroup memory, 8 KiB, inner step by inner step, so that
 // neighbouring invocations read neighbouring vectors.
 
 import package::shared::grid::group_number;
 
 const SIDE: u32 = 64u;
+// Invocations along a workgroup's side.
+@if(wide) const GROUP: u32 = 4u;
+@else const GROUP: u32 = 8u;
 
 // An invocation's blocks: at (row, column), 32 columns to the right, 32 rows down, and both.
 struct Blocks {
@@ -30,6 +35,23 @@ fn multiply(
     (*blocks).right += right_across * left;
     (*blocks).down += right * left_down;
     (*blocks).across += right_across * left_down;
+}
+
+// Four of an invocation's blocks side by side, 16 columns apart.
+@if(wide)
+struct Row {
+    first: mat4x4<f32>,
+    second: mat4x4<f32>,
+    third: mat4x4<f32>,
+    fourth: mat4x4<f32>,
+}
+
+@if(wide)
+fn multiply_row(row: ptr<function, Row>, left: mat4x4<f32>, right: Row) {
+    (*row).first += right.first * left;
+    (*row).second += right.second * left;
+    (*row).third += right.third * left;
+    (*row).fourth += right.fourth * left;
 }
 
 // Inner steps that are staged at once.

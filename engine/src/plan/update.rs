@@ -19,6 +19,9 @@ const PIECE: usize = 1 << 25;
 /// Most workgroups, hence partial sums, for a piece.
 const PARTIALS: usize = 256;
 
+/// The same on a software adapter, which has few threads and pays for each workgroup's barriers.
+const SOFTWARE_PARTIALS: usize = 8;
+
 /// Invocations in a workgroup of these kernels; each takes vectors of four floats.
 const GROUP: usize = 256;
 
@@ -27,12 +30,11 @@ pub fn partial_bytes(arena: &ArenaLayout) -> u64 {
     (arena.trained_end.div_ceil(PIECE).max(1) * PARTIALS * 8) as u64
 }
 
-/// Gradient norm, clipping and update, in this order, for the gradients that a step's micro-batches have added up. The
-/// optimizer's form does not depend on the target so far.
+/// Gradient norm, clipping and update, in this order, for the gradients that a step's micro-batches have added up.
 pub fn update_dispatches(
     arena: &ArenaLayout,
     optimizer: &Optimizer,
-    _target: &Target,
+    target: &Target,
 ) -> Result<Vec<Dispatch>> {
     let pieces: Vec<std::ops::Range<usize>> =
         (0..arena.trained_end).step_by(PIECE).map(|at| at..(at + PIECE).min(arena.trained_end)).collect();
@@ -41,7 +43,8 @@ pub fn update_dispatches(
     let mut partials = 0;
     for piece in &pieces {
         let count = piece.len() / 4;
-        let groups = count.div_ceil(4 * GROUP).min(PARTIALS);
+        let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
+        let groups = count.div_ceil(4 * GROUP).min(most);
         let arguments = gradient_squares::Arguments {
             count: count as u32,
             groups: groups as u32,

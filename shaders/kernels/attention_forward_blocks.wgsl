@@ -1,0 +1,153 @@
+// Causal grouped-query attention on software adapters: the formula of attention_forward.wgsl, four queries an invocation.
+// variants: size=d32|d64|d128|d256 dropout?
+//
+//   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//
+// qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
+// h/(H/K). D divides by four. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+//
+// Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a processor that plays GPU a
+// load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
+// read again for each block of keys, since an array that a loop indexes costs as much as a buffer.
+
+import package::shared::blocks::{exponentials, highest, neighbours, scaled, total};
+@if(dropout) import package::shared::blocks::products;
+@if(dropout) import package::shared::control::{Control, ScheduleRow};
+import package::shared::grid::group_number;
+@if(dropout) import package::shared::random::random_bits;
+
+// A head's row in vectors of four: room for the largest D of the variant.
+@if(d32) const SIZE: u32 = 8u;
+@if(d64) const SIZE: u32 = 16u;
+@if(d128) const SIZE: u32 = 32u;
+@if(d256) const SIZE: u32 = 64u;
+
+// Invocations of a workgroup, and the queries that they own.
+const LANES: u32 = 8u;
+const ROWS: u32 = 32u;
+
+const LOWEST: f32 = -3.0e38;
+
+struct Arguments {
+    batch: u32, // B.
+    time: u32, // T.
+    heads: u32, // H.
+    kv_heads: u32, // K.
+    head_size: u32, // D.
+    scale: f32, // 1 / √D.
+    site: u32, // Number of the dropout site.
+    threshold: u32, // Random bits below it drop a probability.
+    keep_scale: f32, // 1 / (1 − rate).
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
+@if(dropout) @group(0) @binding(4) var<storage, read> control: Control;
+@if(dropout) @group(0) @binding(5) var<storage, read> schedule: array<ScheduleRow>;
+
+fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(qkv[rows.x + c], qkv[rows.y + c], qkv[rows.z + c], qkv[rows.w + c]);
+}
+
+// Scores of the keys that a query sees.
+fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
+    return select(vec4<f32>(LOWEST), scores * arguments.scale, keys <= vec4<u32>(t));
+}
+
+// M of a query's probabilities for four keys.
+@if(dropout)
+fn kept(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
+    let first = row * arguments.time;
+    let dropped = vec4<bool>(
+        random_bits(seed, arguments.site, first + keys.x) < arguments.threshold,
+        random_bits(seed, arguments.site, first + keys.y) < arguments.threshold,
+        random_bits(seed, arguments.site, first + keys.z) < arguments.threshold,
+        random_bits(seed, arguments.site, first + keys.w) < arguments.threshold,
+    );
+    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
+}
+
+@if(dropout)
+fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
+    return mat4x4<f32>(kept(seed, rows.x, keys), kept(seed, rows.y, keys), kept(seed, rows.z, keys), kept(seed, rows.w, keys));
+}
+
+fn store(t: u32, at: u32, value: vec4<f32>) {
+    if t < arguments.time {
+        y[at] = value;
+    }
+}
+
+fn store_lse(t: u32, plane: u32, value: f32) {
+    if t < arguments.time {
+        lse[plane * arguments.time + t] = value;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn attention_forward_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    @if(dropout) let seed = schedule[control.row].seed;
+    @if(dropout) let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
+
+    var mixed: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        mixed[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(LOWEST);
+    var sums = vec4<f32>();
+    for (var j = 0u; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        let visible = mat4x4<f32>(
+            seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(
+            visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        @if(dropout) {
+            shares = products(shares, kept_of_all(seed, rows, js));
+        }
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            mixed[c] = scaled(mixed[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = mixed[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}

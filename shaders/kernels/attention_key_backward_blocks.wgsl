@@ -1,0 +1,162 @@
+// Gradient of causal attention with respect to keys and values on software adapters: four keys an invocation.
+// variants: size=d32|d64|d128|d256 dropout?
+//
+// Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
+// Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
+//
+// Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
+// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. attention_forward_blocks.wgsl says why blocks; here a block holds, for
+// each of four keys, its weights for four queries.
+
+import package::shared::blocks::{exponentials, neighbours, products};
+@if(dropout) import package::shared::control::{Control, ScheduleRow};
+import package::shared::grid::group_number;
+@if(dropout) import package::shared::random::random_bits;
+
+// A head's row in vectors of four: room for the largest D of the variant.
+@if(d32) const SIZE: u32 = 8u;
+@if(d64) const SIZE: u32 = 16u;
+@if(d128) const SIZE: u32 = 32u;
+@if(d256) const SIZE: u32 = 64u;
+
+// Invocations of a workgroup, and the keys that they own.
+const LANES: u32 = 8u;
+const ROWS: u32 = 32u;
+
+const LOWEST: f32 = -3.0e38;
+
+struct Arguments {
+    batch: u32, // B.
+    time: u32, // T.
+    heads: u32, // H.
+    kv_heads: u32, // K.
+    head_size: u32, // D.
+    scale: f32, // 1 / √D.
+    site: u32, // Number of the dropout site.
+    threshold: u32, // Random bits below it drop a probability.
+    keep_scale: f32, // 1 / (1 − rate).
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(3) var<storage, read> delta: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4<f32>>;
+@if(dropout) @group(0) @binding(6) var<storage, read> control: Control;
+@if(dropout) @group(0) @binding(7) var<storage, read> schedule: array<ScheduleRow>;
+
+fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(qkv[rows.x + c], qkv[rows.y + c], qkv[rows.z + c], qkv[rows.w + c]);
+}
+
+fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(dy[rows.x + c], dy[rows.y + c], dy[rows.z + c], dy[rows.w + c]);
+}
+
+// Logarithms of the probabilities that four queries give a key.
+fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
+    let sees = (vec4<u32>(j) <= ts) & (ts < vec4<u32>(arguments.time));
+    return select(vec4<f32>(LOWEST), scores * arguments.scale - lse, sees);
+}
+
+// M of the probabilities that four queries, from `first` on in all of them, give a key.
+@if(dropout)
+fn kept(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
+    let at = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
+    let dropped = vec4<bool>(
+        random_bits(seed, arguments.site, at.x) < arguments.threshold,
+        random_bits(seed, arguments.site, at.y) < arguments.threshold,
+        random_bits(seed, arguments.site, at.z) < arguments.threshold,
+        random_bits(seed, arguments.site, at.w) < arguments.threshold,
+    );
+    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
+}
+
+fn store(j: u32, at: u32, value: vec4<f32>) {
+    if j < arguments.time {
+        dqkv[at] = value;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn attention_key_backward_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    @if(dropout) let seed = schedule[control.row].seed;
+
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < arguments.time; t += 4u) {
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(
+                seeing(scores[0], ts, own, row_lse),
+                seeing(scores[1], ts, own + 1u, row_lse),
+                seeing(scores[2], ts, own + 2u, row_lse),
+                seeing(scores[3], ts, own + 3u, row_lse),
+            ));
+            var kept_probabilities = probabilities;
+            @if(dropout) {
+                let keep = mat4x4<f32>(
+                    kept(seed, query_plane + t, own),
+                    kept(seed, query_plane + t, own + 1u),
+                    kept(seed, query_plane + t, own + 2u),
+                    kept(seed, query_plane + t, own + 3u),
+                );
+                kept_probabilities = products(probabilities, keep);
+                shares = products(shares, keep);
+            }
+            let slopes = products(probabilities, mat4x4<f32>(
+                shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
+}

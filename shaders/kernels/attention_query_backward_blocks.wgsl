@@ -1,0 +1,150 @@
+// Gradient of causal attention with respect to queries on software adapters: four queries an invocation.
+// variants: size=d32|d64|d128|d256 dropout?
+//
+// Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
+// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
+//
+// delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; attention_key_backward_blocks
+// writes the rest. attention_forward_blocks.wgsl says why blocks.
+
+import package::shared::blocks::{exponentials, neighbours, products};
+@if(dropout) import package::shared::control::{Control, ScheduleRow};
+import package::shared::grid::group_number;
+@if(dropout) import package::shared::random::random_bits;
+
+// A head's row in vectors of four: room for the largest D of the variant.
+@if(d32) const SIZE: u32 = 8u;
+@if(d64) const SIZE: u32 = 16u;
+@if(d128) const SIZE: u32 = 32u;
+@if(d256) const SIZE: u32 = 64u;
+
+// Invocations of a workgroup, and the queries that they own.
+const LANES: u32 = 8u;
+const ROWS: u32 = 32u;
+
+const LOWEST: f32 = -3.0e38;
+
+struct Arguments {
+    batch: u32, // B.
+    time: u32, // T.
+    heads: u32, // H.
+    kv_heads: u32, // K.
+    head_size: u32, // D.
+    scale: f32, // 1 / √D.
+    site: u32, // Number of the dropout site.
+    threshold: u32, // Random bits below it drop a probability.
+    keep_scale: f32, // 1 / (1 − rate).
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(3) var<storage, read> delta: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4<f32>>;
+@if(dropout) @group(0) @binding(6) var<storage, read> control: Control;
+@if(dropout) @group(0) @binding(7) var<storage, read> schedule: array<ScheduleRow>;
+
+fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(qkv[rows.x + c], qkv[rows.y + c], qkv[rows.z + c], qkv[rows.w + c]);
+}
+
+fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(dy[rows.x + c], dy[rows.y + c], dy[rows.z + c], dy[rows.w + c]);
+}
+
+// Logarithms of the probabilities of the keys that a query sees.
+fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32, lse: f32) -> vec4<f32> {
+    return select(vec4<f32>(LOWEST), scores * arguments.scale - vec4<f32>(lse), keys <= vec4<u32>(t));
+}
+
+// M of a query's probabilities for four keys.
+@if(dropout)
+fn kept(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
+    let first = row * arguments.time;
+    let dropped = vec4<bool>(
+        random_bits(seed, arguments.site, first + keys.x) < arguments.threshold,
+        random_bits(seed, arguments.site, first + keys.y) < arguments.threshold,
+        random_bits(seed, arguments.site, first + keys.z) < arguments.threshold,
+        random_bits(seed, arguments.site, first + keys.w) < arguments.threshold,
+    );
+    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
+}
+
+@if(dropout)
+fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
+    return mat4x4<f32>(kept(seed, rows.x, keys), kept(seed, rows.y, keys), kept(seed, rows.z, keys), kept(seed, rows.w, keys));
+}
+
+fn store(t: u32, at: u32, value: vec4<f32>) {
+    if t < arguments.time {
+        dqkv[at] = value * arguments.scale;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn attention_query_backward_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let ts = neighbours(own, arguments.time);
+    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
+    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
+    let rows = vec4<u32>(plane * arguments.time) + ts;
+    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+    @if(dropout) let seed = schedule[control.row].seed;
+
+    var gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        gradient[c] = mat4x4<f32>();
+    }
+    for (var j = 0u; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        var scores = mat4x4<f32>();
+        var shares = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+            shares += transpose(four(values, c)) * four_flows(flows, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        let probabilities = exponentials(mat4x4<f32>(
+            seen(scores[0], js, own, row_lse.x),
+            seen(scores[1], js, own + 1u, row_lse.y),
+            seen(scores[2], js, own + 2u, row_lse.z),
+            seen(scores[3], js, own + 3u, row_lse.w),
+        ));
+        @if(dropout) {
+            shares = products(shares, kept_of_all(seed, rows, js));
+        }
+        let slopes = products(probabilities, mat4x4<f32>(
+            shares[0] - vec4<f32>(row_delta.x),
+            shares[1] - vec4<f32>(row_delta.y),
+            shares[2] - vec4<f32>(row_delta.z),
+            shares[3] - vec4<f32>(row_delta.w),
+        ));
+        for (var c = 0u; c < entries; c++) {
+            gradient[c] += four(keys, c) * slopes;
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let block = gradient[c];
+        store(own, queries.x + c, block[0]);
+        store(own + 1u, queries.y + c, block[1]);
+        store(own + 2u, queries.z + c, block[2]);
+        store(own + 3u, queries.w + c, block[3]);
+    }
+}
