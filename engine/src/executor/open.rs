@@ -118,7 +118,7 @@ impl Executor {
 
     /// What its kernels are chosen for; the CPU executor has none and counts as a plain device.
     pub fn target(&self) -> Target {
-        self.gpu().map_or(Target { software: false }, Gpu::target)
+        self.gpu().map_or(Target::new(false), Gpu::target)
     }
 
     /// Bytes that it holds for weights, gradients, moments, activations and tables; 0 where they cannot be counted.

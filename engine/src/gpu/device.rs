@@ -122,7 +122,7 @@ impl Gpu {
 
     /// What kernels should be chosen for.
     pub fn target(&self) -> Target {
-        Target { software: self.report.software }
+        Target::new(self.report.software)
     }
 
     /// Whether passes can be timed.

@@ -254,7 +254,7 @@ impl Bench<'_> {
 
     /// What kernels are chosen for: known once a model was measured, and nothing is foretold before.
     fn target(&self) -> Target {
-        Target { software: self.description.as_ref().is_some_and(|device| device.software) }
+        Target::new(self.description.as_ref().is_some_and(|device| device.software))
     }
 }
 
@@ -262,7 +262,7 @@ impl Bench<'_> {
 /// asks its machine for.
 fn bytes(config: &RunConfig, device: &DeviceDescription) -> Result<u64> {
     let Some(_) = device.threads else {
-        let target = Target { software: device.software };
+        let target = Target::new(device.software);
         return Ok(estimate::estimate(&config.model, &config.train, &target)?.bytes.total);
     };
     let graphs = training_graphs(&config.model, &config.train)?;

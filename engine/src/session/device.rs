@@ -26,7 +26,7 @@ impl ChosenDevice {
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        Target { software: self.summary.kind == "software" }
+        Target::new(self.summary.kind == "software")
     }
 
     /// What it offers, as far as it tells.

@@ -145,7 +145,7 @@ mod tests {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         config.train.accumulate = 3;
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let target = Target { software: false };
+        let target = Target::new(false);
         let nodes = graphs.train.nodes.len();
         let by_node: usize = node_classes(&graphs.train, 1).iter().map(|class| class.count).sum();
         assert_eq!(by_node, nodes);
