@@ -11,6 +11,9 @@ use std::ops::Range;
 /// Fewest inner steps of a slice that is tried beyond the rule's.
 const SHORTEST_SLICE: usize = 64;
 
+/// Most bytes of all its slices' sums.
+const MOST_BYTES: u64 = 32 << 20;
+
 /// A class of shapes that a graph's kernels fall into, by the largest of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
@@ -55,8 +58,12 @@ impl Trial {
         // A software adapter has few threads, and slices are there to fill many.
         if self.class.family == Family::LinearWeightBackward && !target.software {
             let slices = usual_slices(target, self.sizes);
-            let most = (self.sizes[0] / SHORTEST_SLICE).clamp(slices, MOST_SLICES);
-            let others = [slices / 2, slices * 2].into_iter().filter(|count| (1..=most).contains(count));
+            let bytes = self.weight.as_ref().map_or(0, Type::bytes);
+            let long_enough =
+                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= SHORTEST_SLICE);
+            let small_enough = |count: &usize| *count <= MOST_SLICES && *count as u64 * bytes <= MOST_BYTES;
+            let others =
+                [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
             all.extend(others.map(|count| Choice { slices: Some(count), ..usual }));
         }
         all.retain(|choice| target.admits(self.class.family, self.sizes, *choice));
@@ -231,7 +238,7 @@ mod tests {
 
     #[test]
     fn candidates_begin_with_the_rule_and_differ() {
-        for (target, most) in [(Target::new(true), 2), (Target::new(false), 4)] {
+        for (target, most) in [(Target::new(true), 2), (Target::new(false), 5)] {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
                 assert_eq!(candidates[0], target.usual());

@@ -126,7 +126,7 @@ async fn on_gpu(gpu: &Gpu, config: &RunConfig, filter: &str) -> Result<Vec<Kerne
         platform::yield_now().await;
     }
     repeater.upload(&plan, &step, &optimizer)?;
-    let description = DeviceDescription::gpu(gpu.report());
+    let description = DeviceDescription::gpu(gpu);
     let mut measured = Vec::with_capacity(classes.len());
     for class in classes {
         let seconds = alone(&repeater, class.members[0]).await?;

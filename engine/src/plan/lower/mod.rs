@@ -37,6 +37,11 @@ impl Target {
     pub fn with(self, choices: &Choices) -> Self {
         Self { choices: (!choices.is_empty()).then(|| Arc::new(choices.clone())), ..self }
     }
+
+    /// What was chosen otherwise, if anything was.
+    pub fn choices(&self) -> Option<&Choices> {
+        self.choices.as_deref()
+    }
 }
 
 /// What a launch binds.

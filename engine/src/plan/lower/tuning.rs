@@ -96,7 +96,7 @@ impl FromStr for ShapeClass {
 }
 
 /// Where a kernel's operands pass through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// Straight from the bindings, without barriers: what suits software adapters.
     Software,
@@ -183,6 +183,11 @@ impl Choices {
     /// What a class takes.
     pub fn get(&self, class: &ShapeClass) -> Option<Choice> {
         self.0.get(class).copied()
+    }
+
+    /// Adds others, in place of what their classes had.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(&others.0);
     }
 
     /// How many there are.
