@@ -60,14 +60,17 @@ pub struct Measuring {
     pub folder: Option<PathBuf>,
     /// Seconds that it may take.
     pub budget: f64,
-    /// Everything is measured anew.
+    /// What is known is measured anew.
     pub anew: bool,
+    /// Only kernels with this in their name are measured.
+    pub kernels: String,
 }
 
 impl Tuning {
     /// As before any run: within [`BUDGET`], and only what is not known yet.
     pub fn before_a_run() -> Self {
-        Self::Measured(Measuring { folder: platform::cache_folder(), budget: BUDGET, anew: false })
+        let (folder, kernels) = (platform::cache_folder(), String::new());
+        Self::Measured(Measuring { folder, budget: BUDGET, anew: false, kernels })
     }
 }
 
@@ -78,6 +81,15 @@ pub struct Tuned {
     pub found: Vec<Found>,
     /// Seconds that it took.
     pub seconds: f64,
+}
+
+impl Tuned {
+    /// What was done, for the user; `None` where nothing was.
+    pub fn sentence(&self) -> Option<String> {
+        let (count, seconds) = (self.found.len(), self.seconds);
+        let kernels = if count == 1 { "kernel" } else { "kernels" };
+        (count > 0).then(|| format!("tuned {count} {kernels} in {seconds:.1} s"))
+    }
 }
 
 impl Gpu {
@@ -102,11 +114,13 @@ impl Gpu {
         let plain = self.with_choices(&Choices::default());
         let target = plain.target();
         let folder = measuring.folder.as_deref();
-        let known = folder.filter(|_| !measuring.anew).map(|folder| cache::load(folder, self.report()));
-        let mut known = known.unwrap_or_default();
+        let mut known = folder.map(|folder| cache::load(folder, self.report())).unwrap_or_default();
         let trials = trial::of_graph(graph);
-        let unknown: Vec<Trial> =
-            trials.iter().filter(|trial| known.get(&trial.class).is_none()).cloned().collect();
+        let wanted = |trial: &&Trial| {
+            let named = trial.class.family.kernel().contains(&measuring.kernels);
+            named && (measuring.anew || known.get(&trial.class).is_none())
+        };
+        let unknown: Vec<Trial> = trials.iter().filter(wanted).cloned().collect();
         let mut tuned = Tuned::default();
         if !unknown.is_empty() {
             // A software adapter builds a kernel with barriers many times as long as one without.

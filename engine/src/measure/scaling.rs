@@ -8,6 +8,7 @@ use crate::cpu::CpuExecutor;
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::executor::update::Optimizer;
+use crate::gpu::Tuning;
 use crate::model::training_graphs;
 use crate::plan::estimate;
 use crate::plan::forecast::{Demand, Pace};
@@ -232,7 +233,7 @@ impl Bench<'_> {
             steps: if expected.is_some_and(|seconds| seconds > 2.0) { 1 } else { 3 },
             seconds: if self.quick { 0.3 } else { 2.0 },
         };
-        match measure(&config, self.device, self.threads, extent).await {
+        match measure(&config, self.device, self.threads, extent, &Tuning::Usual).await {
             Ok((measured, warning)) => {
                 self.warning = self.warning.take().or(warning);
                 let foretold = bytes(&config, &measured.device)?;
