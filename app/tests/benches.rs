@@ -35,7 +35,9 @@ fn devices() -> [String; 2] {
 }
 
 fn glasshouse(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_glasshouse")).args(arguments).output().unwrap()
+    let program = env!("CARGO_BIN_EXE_glasshouse");
+    // What is found of a device is kept beside the tests, not with the person's own.
+    Command::new(program).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).args(arguments).output().unwrap()
 }
 
 /// Runs a command on the small model, and reads the JSON lines that it prints.
@@ -87,9 +89,38 @@ fn a_passage_that_cannot_be_is_bad_usage() {
 }
 
 #[test]
+fn a_step_is_timed_with_chosen_kernels_and_without() {
+    for device in devices() {
+        for (more, on_gpu) in [(&["--repeats", "1"][..], true), (&["--repeats", "1", "--no-autotune"], false)]
+        {
+            let lines = measured(&["bench", "step"], &device, more);
+            let [line] = lines.as_slice() else { panic!("{lines:?}") };
+            assert_eq!(line["autotune"], on_gpu && device != "cpu", "{line}");
+            assert!(number(line, "ms_per_step") > 0.0 && line["tuned_kernels"].is_u64(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_has_a_choice_is_shown_with_its_candidates() {
+    let [_, adapter] = devices();
+    let lines = measured(&["bench", "kernel"], &adapter, &["--filter", "linear_input_backward"]);
+    let chosen: Vec<&Value> = lines.iter().filter(|line| line["chosen"].is_string()).collect();
+    assert!(!chosen.is_empty(), "{lines:?}");
+    for line in chosen {
+        let candidates = line["candidates"].as_array().unwrap();
+        assert!(candidates.len() >= 2, "{line}");
+        assert!(candidates.iter().all(|candidate| number(candidate, "ms") > 0.0), "{line}");
+        assert!(candidates.iter().any(|candidate| candidate["choice"] == line["chosen"]), "{line}");
+        let tier = line["chosen"].as_str().unwrap().split(' ').next().unwrap();
+        assert!(line["kernel"].as_str().unwrap().contains(tier), "{line}");
+    }
+}
+
+#[test]
 fn every_kernel_has_its_line() {
     for device in devices() {
-        let lines = measured(&["bench", "kernel"], &device, &["--filter", "matmul"]);
+        let lines = measured(&["bench", "kernel"], &device, &["--filter", "matmul", "--no-autotune"]);
         for line in &lines {
             assert_eq!(line["bench"], "kernel");
             assert!(line["kernel"].as_str().unwrap().contains("linear"), "{line}");

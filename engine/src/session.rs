@@ -39,7 +39,7 @@ use training::{Job, Live};
 use writing::Desk;
 
 /// How a session is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Folder of all projects.
     pub shelf: PathBuf,
@@ -47,6 +47,14 @@ pub struct Options {
     pub device: String,
     /// Threads of the CPU executor; all cores where `None`.
     pub threads: Option<usize>,
+    /// A GPU's kernels are chosen by measuring, before what trains or measures on it for the first time.
+    pub autotune: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { shelf: PathBuf::new(), device: String::new(), threads: None, autotune: true }
+    }
 }
 
 /// What a session knows between requests.

@@ -20,8 +20,28 @@ pub fn write(files: &[KernelFile], out: &Path) -> Outcome<()> {
         }
     }
     let _ = writeln!(text, "];");
+    version(&mut text, files);
     structures(&mut text, files)?;
     save(&out.join("kernels.rs"), &text)
+}
+
+/// A number that changes with any kernel: FNV-1a (Fowler, Noll and Vo) over the names and sources of all variants.
+fn version(text: &mut String, files: &[KernelFile]) {
+    let parts = files.iter().flat_map(|file| {
+        file.variants.iter().flat_map(|variant| {
+            std::iter::once(&file.name).chain(&variant.features).chain(std::iter::once(&variant.source))
+        })
+    });
+    // A byte that is in no text ends each part.
+    let bytes = parts.flat_map(|part| part.bytes().chain([0xff]));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let _ = writeln!(
+        text,
+        "\n/// Changes with the source of any variant: what was measured of other kernels says nothing of these."
+    );
+    let _ = writeln!(text, "pub const VERSION: &str = \"{hash:016x}\";");
 }
 
 fn save(path: &Path, text: &str) -> Outcome<()> {

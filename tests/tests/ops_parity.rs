@@ -35,7 +35,7 @@ impl Tested {
         let data = match self {
             Self::Cpu => cpu::run_graph(graph, inputs, read),
             Self::Gpu(device, target) => {
-                pollster::block_on(gpu::run_graph_for(device, graph, inputs, read, [0, 0], *target))
+                pollster::block_on(gpu::run_graph_for(device, graph, inputs, read, [0, 0], target.clone()))
             }
         };
         floats(data.unwrap_or_else(|error| panic!("{:?}: {error}", graph.nodes)))
@@ -193,12 +193,12 @@ macro_rules! parity {
 
             #[test]
             fn on_gpu_with_kernels_for_software() {
-                check(&Tested::gpu(Target { software: true }), &cases::$op(), BOUNDS);
+                check(&Tested::gpu(Target::new(true)), &cases::$op(), BOUNDS);
             }
 
             #[test]
             fn on_gpu_with_kernels_for_hardware() {
-                check(&Tested::gpu(Target { software: false }), &cases::$op(), BOUNDS);
+                check(&Tested::gpu(Target::new(false)), &cases::$op(), BOUNDS);
             }
         }
         )*
@@ -235,7 +235,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     let mut reached = std::collections::BTreeSet::new();
     let mut reach = |graph: &Graph, read: &[ValueId]| {
         for software in [false, true] {
-            let plan = plan::compile(graph.clone(), read, &Target { software }).expect("a plan");
+            let plan = plan::compile(graph.clone(), read, &Target::new(software)).expect("a plan");
             reached.extend(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name));
         }
     };

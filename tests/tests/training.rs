@@ -7,10 +7,13 @@ mod runs;
 
 use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
+use glasshouse_engine::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
+use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::project::{Run, RunState};
+use glasshouse_engine::plan::lower::{Choice, Choices};
+use glasshouse_engine::plan::trial;
+use glasshouse_engine::project::{Run, RunRecord, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, metrics};
 use glasshouse_protocol::model::Dropout;
@@ -116,6 +119,41 @@ fn interruptions_leave_no_trace(device: &str) {
 #[test]
 fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu");
+}
+
+/// A run whose record says that it began with other kernels than its device's usual ones goes on with those.
+#[test]
+fn chosen_kernels_are_recorded_and_pinned() {
+    let (_folder, project) = project();
+    let store = store();
+    let config = RunConfig { train: TrainConfig { steps: 24, ..config().train }, ..config() };
+    let adapter = runs::test_adapter();
+    let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
+    let graph = training_graphs(&config.model, &config.train).unwrap().train;
+    let other = Choice::tier(gpu.target().usual().tier.other());
+    let choices: Choices = trial::of_graph(&graph).iter().map(|trial| (trial.class, other)).collect();
+    let begun = || {
+        let run = create(&project, &config);
+        let device = Some(DeviceDescription::gpu(&gpu.with_choices(&choices)));
+        run.save_record(&RunRecord { device, ..run.record().unwrap() }).unwrap();
+        run
+    };
+    let straight = session(&begun(), &store, &adapter, Options::default()).unwrap();
+    let run = begun();
+    session(&run, &store, &adapter, Options { stop_after: Some(13), ..Options::default() }).unwrap();
+    let device = run.record().unwrap().device.unwrap();
+    assert_eq!(device.variants, choices.texts());
+    assert!(device.variants.len() > 5, "{device:?}");
+    let rest = session(&run, &store, &adapter, Options::default()).unwrap();
+    assert_eq!(notices(&rest), [""; 0]);
+    let losses = |events: &[TrainEvent]| {
+        let mut events = numbers(events);
+        events.retain(|event| matches!(event, TrainEvent::Step { .. } | TrainEvent::Eval { .. }));
+        events
+    };
+    let recorded = metrics::read(&run.metrics_path()).unwrap();
+    assert_eq!(losses(&recorded), losses(&straight));
+    assert_eq!(run.record().unwrap().device.unwrap(), device);
 }
 
 #[test]

@@ -132,6 +132,9 @@ pub struct TrainArguments {
     /// Stop, saved, after this many steps in all; the schedule stays that of --steps
     #[arg(long, value_name = "N")]
     pub stop_after: Option<u64>,
+    /// Choose a GPU's kernels by its kind alone, instead of timing variants for up to two seconds
+    #[arg(long, conflicts_with = "resume")]
+    pub no_autotune: bool,
     /// What an evaluation reads of the validation split: some batches of it, or all of it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub eval: EvaluationArgument,

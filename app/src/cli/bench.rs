@@ -9,6 +9,7 @@ use super::output::{bytes, count};
 use super::settings::{checked_device, run_config, usage};
 use anyhow::Result;
 use glasshouse_engine::executor::DeviceKind;
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::measure::{Extent, Measurement, measure};
 
 pub(super) fn bench(command: BenchCommand) -> Result<()> {
@@ -27,7 +28,8 @@ async fn step(arguments: &BenchStepArguments) -> Result<()> {
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
     let device = checked_device(&arguments.device)?;
     let extent = Extent::Steps(arguments.repeats as u64);
-    let (measured, warning) = measure(&config, device, arguments.threads, extent).await?;
+    let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
+    let (measured, warning) = measure(&config, device, arguments.threads, extent, &tuning).await?;
     tell(&measured, warning, arguments.json, print)
 }
 
@@ -47,6 +49,9 @@ fn tell<T: serde::Serialize>(
 fn print(measured: &Measurement) -> Result<()> {
     let Measurement { ms_per_step, ms_fastest, ms_slowest, loss_first, loss_last, .. } = measured;
     say!("{} on {}", measured.config, measured.device)?;
+    if measured.tuned_kernels > 0 {
+        say!("tuned {} kernels in {:.1} s", measured.tuned_kernels, measured.tuning_seconds)?;
+    }
     say!("{ms_per_step:.2} ms a step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
     say!(
         "{} tok/s · {}FLOP/s · {}",

@@ -11,7 +11,7 @@ use glasshouse_engine::protocol::{RunConfig, TrainConfig};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
-    let estimate = estimate(&config.model, &config.train, &Target { software: false })?;
+    let estimate = estimate(&config.model, &config.train, &Target::new(false))?;
     if arguments.json {
         say!("{}", serde_json::to_string(&estimate)?)?;
     } else {
@@ -77,7 +77,7 @@ fn trade(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         return Ok(());
     }
     let train = TrainConfig { activation_checkpointing: true, ..config.train.clone() };
-    let other = self::estimate(&config.model, &train, &Target { software: false })?;
+    let other = self::estimate(&config.model, &train, &Target::new(false))?;
     if other.bytes.total < estimate.bytes.total {
         say!(
             "  with train.activation_checkpointing=true: {} less memory for {:.0} % more FLOPs",

@@ -88,6 +88,8 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         project: arguments.project.clone(),
         device: arguments.device.clone(),
         threads: arguments.threads,
+        // Others shall find the same bits on such a device.
+        no_autotune: true,
         json: arguments.json,
         ..TrainArguments::default()
     })?;

@@ -7,8 +7,9 @@ use super::{interrupt, trained, writing};
 use anyhow::Result;
 use glasshouse_engine::data::{self, Batches, Prepared};
 use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{Executor, TrainingGraphs};
+use glasshouse_engine::executor::{Executor, Opened, TrainingGraphs};
 use glasshouse_engine::generate::Decoder;
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::estimate;
 use glasshouse_engine::project::{Project, Run};
@@ -69,10 +70,14 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         session.config.model.context,
     )?;
     let optimizer = Optimizer::of(&session.config.train);
-    let (executor, warning) =
-        Executor::open(&session.config.device, &graphs, optimizer, session.threads).await?;
+    let device = &session.config.device;
+    let Opened { executor, warning, tuned } =
+        Executor::open_tuned(device, &graphs, optimizer, session.threads, &session.tuning).await?;
     if let Some(warning) = warning {
         output.notice(&warning)?;
+    }
+    if let Some(sentence) = tuned.sentence() {
+        output.say(&sentence)?;
     }
     introduce(&output, &session, &graphs, &executor)?;
     options.stop = interrupt::flag("finishing this step and saving; press Ctrl-C again to stop at once")?;
@@ -99,6 +104,8 @@ struct Session {
     /// The run to resume; a new one is made once the device is known to take it.
     run: Option<Run>,
     threads: Option<usize>,
+    /// How a GPU's kernels are chosen.
+    tuning: Tuning,
 }
 
 /// The latest run again, as it was saved.
@@ -134,8 +141,10 @@ fn resumed(arguments: &TrainArguments) -> Result<Session> {
         .or_else(|| pinned.map(|device| device.request().to_owned()))
         .unwrap_or(config.device);
     let threads = arguments.threads.or_else(|| pinned.and_then(|device| device.threads));
+    // The same kernels give the same bits.
+    let tuning = record.device.map_or_else(Tuning::before_a_run, Tuning::Pinned);
     let prepared = data::prepare::open(&run.data_folder()?)?;
-    Ok(Session { config, prepared, run: Some(run), threads })
+    Ok(Session { config, prepared, run: Some(run), threads, tuning })
 }
 
 /// A new run: settings, project folder, text.
@@ -159,7 +168,8 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
         std::fs::remove_dir_all(project.folder()).ok();
     }
     let prepared = prepared?;
-    Ok(Session { config, prepared, run: None, threads: arguments.threads })
+    let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
+    Ok(Session { config, prepared, run: None, threads: arguments.threads, tuning })
 }
 
 /// Reads the text, says how far it is, and what came of it.

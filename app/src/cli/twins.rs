@@ -54,6 +54,8 @@ fn settings(arguments: &DataCompareArguments) -> TrainArguments {
         project: arguments.project.clone(),
         device: arguments.device.clone(),
         eval: EvaluationArgument::Full,
+        // Both runs shall have the same kernels.
+        no_autotune: true,
         json: arguments.json,
         ..TrainArguments::default()
     }

@@ -1,6 +1,6 @@
 //! Which device an executor runs on, in the words that a run's record keeps.
 
-use crate::gpu::AdapterReport;
+use crate::gpu::Gpu;
 use crate::platform::lanes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,8 +43,8 @@ pub struct DeviceDescription {
     /// Threads of the CPU executor. Its results do not depend on them.
     #[serde(default)]
     pub threads: Option<usize>,
-    /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions. On a GPU
-    /// kernels are chosen by size and kind of adapter alone, so that there is nothing to add.
+    /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions; on a GPU the
+    /// kernels that differ from those of its kind, by class of shapes, as autotuning chose them.
     #[serde(default)]
     pub variants: BTreeMap<String, String>,
 }
@@ -60,8 +60,10 @@ impl DeviceDescription {
     }
 
     /// A graphics adapter.
-    pub fn gpu(adapter: &AdapterReport) -> Self {
-        Self { software: adapter.software, ..Self::plain(DeviceKind::Gpu, &adapter.name) }
+    pub fn gpu(gpu: &Gpu) -> Self {
+        let adapter = gpu.report();
+        let plain = Self::plain(DeviceKind::Gpu, &adapter.name);
+        Self { software: adapter.software, variants: gpu.variants(), ..plain }
     }
 
     /// One of burn's backends.

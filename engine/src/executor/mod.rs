@@ -6,7 +6,7 @@ mod open;
 pub mod update;
 
 pub use device::{DeviceDescription, DeviceKind};
-pub use open::Executor;
+pub use open::{Executor, Opened};
 
 use crate::graph::{Graph, Op};
 

@@ -4,7 +4,7 @@ use super::update::Optimizer;
 use super::{ArenaState, DeviceDescription, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
 use crate::error::{Error, Result};
-use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor};
+use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Tuned, Tuning};
 use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
@@ -18,6 +18,17 @@ pub enum Executor {
     Gpu(Box<GpuExecutor>, Box<Gpu>),
     /// One of burn's backends with its autodiff.
     Reference(Box<ReferenceExecutor>),
+}
+
+/// An open device.
+#[derive(Debug)]
+pub struct Opened {
+    /// What runs there.
+    pub executor: Executor,
+    /// A sentence for the user where the device disappoints.
+    pub warning: Option<String>,
+    /// What was timed to choose its kernels.
+    pub tuned: Tuned,
 }
 
 impl std::fmt::Debug for Executor {
@@ -42,6 +53,22 @@ impl Executor {
         optimizer: Optimizer,
         threads: Option<usize>,
     ) -> Result<(Self, Option<String>)> {
+        let opened = Self::open_tuned(device, graphs, optimizer, threads, &Tuning::Usual).await?;
+        Ok((opened.executor, opened.warning))
+    }
+
+    /// As [`Executor::open`], with a GPU's kernels chosen as `tuning` says.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_tuned(
+        device: &str,
+        graphs: &TrainingGraphs,
+        optimizer: Optimizer,
+        threads: Option<usize>,
+        tuning: &Tuning,
+    ) -> Result<Opened> {
+        let plain = |executor, warning| Opened { executor, warning, tuned: Tuned::default() };
         let reference = match device {
             "burn-wgpu" => Some(Device::burn_wgpu()?),
             "burn-flex" => Some(Device::flex()),
@@ -49,17 +76,16 @@ impl Executor {
         };
         if let Some(device) = reference {
             let executor = ReferenceExecutor::new(graphs, optimizer, device)?;
-            return Ok((Self::Reference(Box::new(executor)), None));
+            return Ok(plain(Self::Reference(Box::new(executor)), None));
         }
         let (gpu, warning) = Gpu::from_request(device).await?;
-        let executor = match gpu {
-            Some(gpu) => {
-                let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
-                Self::Gpu(Box::new(executor), Box::new(gpu))
-            }
-            None => Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?)),
+        let Some(gpu) = gpu else {
+            let executor = Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?));
+            return Ok(plain(executor, warning));
         };
-        Ok((executor, warning))
+        let (gpu, tuned) = gpu.tuned(&graphs.train, tuning).await?;
+        let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
+        Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
 
     /// Runs optimizer steps in order.
@@ -111,14 +137,14 @@ impl Executor {
     pub fn describe(&self) -> DeviceDescription {
         match self {
             Self::Cpu(executor) => DeviceDescription::cpu(executor.threads()),
-            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu.report()),
+            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu),
             Self::Reference(executor) => DeviceDescription::burn(executor.kind()),
         }
     }
 
     /// What its kernels are chosen for; the CPU executor has none and counts as a plain device.
     pub fn target(&self) -> Target {
-        self.gpu().map_or(Target { software: false }, Gpu::target)
+        self.gpu().map_or(Target::new(false), Gpu::target)
     }
 
     /// Bytes that it holds for weights, gradients, moments, activations and tables; 0 where they cannot be counted.

@@ -54,7 +54,7 @@ impl Decoder {
     pub fn describe(&self) -> DeviceDescription {
         match self {
             Self::Cpu(decoder) => DeviceDescription::cpu(decoder.threads()),
-            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu.report()),
+            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu),
         }
     }
 

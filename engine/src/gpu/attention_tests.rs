@@ -7,8 +7,8 @@ use crate::graph::{Constant, DropoutSite, Graph, Heads, Input, Op, Parameter, St
 use crate::plan::lower::Target;
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
-const SOFTWARE: Target = Target { software: true };
-const TILED: Target = Target { software: false };
+const SOFTWARE: Target = Target::new(true);
+const TILED: Target = Target::new(false);
 
 /// Entries in [−1, 1) that repeat from run to run.
 fn noise(count: usize, stream: u64) -> Vec<f32> {
@@ -17,12 +17,12 @@ fn noise(count: usize, stream: u64) -> Vec<f32> {
 
 fn run(
     gpu: &Gpu,
-    target: Target,
+    target: &Target,
     graph: &Graph,
     inputs: &[(ValueId, Data)],
     read: &[ValueId],
 ) -> Vec<Vec<f32>> {
-    let results = pollster::block_on(run_graph_for(gpu, graph, inputs, read, SEED, target)).unwrap();
+    let results = pollster::block_on(run_graph_for(gpu, graph, inputs, read, SEED, target.clone())).unwrap();
     let floats = |data| match data {
         Data::F32(entries) => entries,
         Data::U32(_) => panic!("integers"),
@@ -124,7 +124,7 @@ fn check_attention(
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
     let truth = attend((batch, time), heads, dropout, &given.0, &given.1);
     let inputs = [(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
-    for target in targets.iter().copied() {
+    for target in targets {
         let case = format!("{batch}×{time} {heads:?} {dropout:?} {target:?}");
         let results = run(gpu, target, &graph, &inputs, &[forward[0], forward[1], delta, dqkv]);
         let truths = [&truth.y, &truth.lse, &truth.delta, &truth.dqkv];
@@ -226,7 +226,7 @@ fn rope_turns_and_turns_back() {
         };
         let turned = turn(x, false);
         let back = turn(turned, true);
-        let results = run(&gpu, SOFTWARE, &graph, &given, &[turned, back]);
+        let results = run(&gpu, &SOFTWARE, &graph, &given, &[turned, back]);
         let half = sizes.head_size / 2;
         let mut truth: Vec<f64> = data.iter().copied().map(f64::from).collect();
         for row in 0..batch * time {
@@ -288,7 +288,7 @@ fn head_norm_and_its_gradients() {
             (gradients[1], Data::F32(begun[1].clone())),
         ];
         let read = [forward[0], dx, gradients[0], gradients[1]];
-        let results = run(&gpu, SOFTWARE, &graph, &given, &read);
+        let results = run(&gpu, &SOFTWARE, &graph, &given, &read);
 
         let mut y: Vec<f64> = xs.iter().copied().map(f64::from).collect();
         let mut truth_dx: Vec<f64> = dys.iter().copied().map(f64::from).collect();
@@ -348,7 +348,7 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
             (values, Data::F32(caches[1].clone())),
             (cursor, Data::U32(vec![start as u32, length as u32])),
         ];
-        let results = run(&gpu, SOFTWARE, &graph, &given, &[y, keys, values]);
+        let results = run(&gpu, &SOFTWARE, &graph, &given, &[y, keys, values]);
 
         let mut after = caches.map(|cache| cache.into_iter().map(f64::from).collect::<Vec<f64>>());
         for t in 0..length {
@@ -395,7 +395,7 @@ fn last_row_is_the_last_real_one() {
         let y = graph.push(Op::LastRow, &[x, cursor]).unwrap()[0];
         let data = noise(time * columns, 13);
         let given = [(x, Data::F32(data.clone())), (cursor, Data::U32(vec![9, length]))];
-        let results = run(&gpu, SOFTWARE, &graph, &given, &[y]);
+        let results = run(&gpu, &SOFTWARE, &graph, &given, &[y]);
         let first = (length as usize - 1) * columns;
         assert_eq!(results[0], data[first..first + columns]);
     }

@@ -5,7 +5,8 @@ use super::adapter::{self, AdapterReport, DeviceChoice};
 use super::pipeline::Pipelines;
 use super::signal;
 use crate::error::{Error, Result};
-use crate::plan::lower::Target;
+use crate::plan::lower::{Choices, Target};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{Device, Features, Limits, Queue};
 
@@ -20,6 +21,7 @@ pub struct Gpu {
     pub(super) pipelines: Pipelines,
     limits: Limits,
     report: AdapterReport,
+    target: Target,
     fault: Fault,
 }
 
@@ -100,7 +102,8 @@ impl Gpu {
                 error => format!("the device refused a command: {}", one_line(&error)),
             });
         }));
-        Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, fault })
+        let target = Target::new(report.software);
+        Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, target, fault })
     }
 
     /// What is known of the adapter.
@@ -122,7 +125,17 @@ impl Gpu {
 
     /// What kernels should be chosen for.
     pub fn target(&self) -> Target {
-        Target { software: self.report.software }
+        self.target.clone()
+    }
+
+    /// The same device, for which kernels are chosen so.
+    pub fn with_choices(&self, choices: &Choices) -> Self {
+        Self { target: Target::new(self.report.software).with(choices), ..self.clone() }
+    }
+
+    /// What differs from the kernels of its kind, as a record keeps it.
+    pub fn variants(&self) -> BTreeMap<String, String> {
+        self.target.choices().map(Choices::texts).unwrap_or_default()
     }
 
     /// Whether passes can be timed.

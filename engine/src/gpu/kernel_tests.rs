@@ -12,7 +12,7 @@ use crate::plan::lower::Target;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
-const TARGETS: [Target; 2] = [Target { software: true }, Target { software: false }];
+const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
 
 /// Entries in [−1, 1) that repeat from run to run.
 fn noise(count: usize, stream: u64) -> Vec<f32> {
@@ -66,7 +66,7 @@ impl Case {
         let inputs: Vec<ValueId> =
             self.fed.iter().map(|(value, _)| *value).filter(|value| !gradients.contains(value)).collect();
         let outputs = self.graph.push_into(op, &inputs, gradients).unwrap();
-        for target in TARGETS {
+        for target in &TARGETS {
             let results = run(gpu, target, &self.graph, &self.fed, &outputs);
             assert_eq!(results.len(), truth.len());
             for (number, (ours, truth)) in results.iter().zip(truth).enumerate() {
@@ -81,8 +81,14 @@ impl Case {
     }
 }
 
-fn run(gpu: &Gpu, target: Target, graph: &Graph, fed: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Vec<f32>> {
-    let results = pollster::block_on(run_graph_for(gpu, graph, fed, read, SEED, target)).unwrap();
+fn run(
+    gpu: &Gpu,
+    target: &Target,
+    graph: &Graph,
+    fed: &[(ValueId, Data)],
+    read: &[ValueId],
+) -> Vec<Vec<f32>> {
+    let results = pollster::block_on(run_graph_for(gpu, graph, fed, read, SEED, target.clone())).unwrap();
     let floats = |data| match data {
         Data::F32(entries) => entries,
         Data::U32(_) => panic!("integers"),
@@ -527,7 +533,7 @@ fn more_groups_than_a_dimension_holds() {
     let x = graph.input(Input::Free(0), Type::f32(&[count]));
     let y = graph.push(Op::Add, &[x, x]).unwrap()[0];
     let entries: Vec<f32> = (0..count).map(|at| (at % 8191) as f32).collect();
-    let results = run(&gpu, TARGETS[0], &graph, &[(x, Data::F32(entries.clone()))], &[y]);
+    let results = run(&gpu, &TARGETS[0], &graph, &[(x, Data::F32(entries.clone()))], &[y]);
     assert!(results[0].iter().zip(&entries).all(|(sum, entry)| *sum == 2.0 * entry));
 
     let rows = 70_001;
@@ -538,7 +544,7 @@ fn more_groups_than_a_dimension_holds() {
     let y = graph.push(Op::Norm { form, bias: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..2 * rows).map(|at| 1.0 + (at / 2 % 97) as f32).collect();
     let fed = [(x, Data::F32(entries)), (w, Data::F32(vec![3.0, 5.0]))];
-    let results = run(&gpu, TARGETS[1], &graph, &fed, &[y]);
+    let results = run(&gpu, &TARGETS[1], &graph, &fed, &[y]);
     let wanted = [3.0, 5.0];
     assert!(results[0].iter().enumerate().all(|(at, y)| (y - wanted[at % 2]).abs() < 1e-4));
 
@@ -549,6 +555,6 @@ fn more_groups_than_a_dimension_holds() {
     let y = graph.push(Op::Linear { bias: false, residual: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..rows).map(|at| (at % 8191) as f32).collect();
     let fed = [(x, Data::F32(entries.clone())), (w, Data::F32(vec![2.0]))];
-    let results = run(&gpu, TARGETS[0], &graph, &fed, &[y]);
+    let results = run(&gpu, &TARGETS[0], &graph, &fed, &[y]);
     assert!(results[0].iter().zip(&entries).all(|(y, x)| *y == 2.0 * x));
 }

@@ -6,6 +6,7 @@
 //! blocks in `Device::poll`; in the browser that call does nothing, and the event loop calls back.
 
 mod adapter;
+mod autotune;
 mod batch;
 mod decoder;
 mod device;
@@ -20,6 +21,8 @@ mod signal;
 mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
+pub use autotune::FILE as TUNING_FILE;
+pub use autotune::{BUDGET, Found, Measuring, Tuned, Tuning};
 pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;

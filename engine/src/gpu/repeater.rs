@@ -11,6 +11,7 @@ use crate::executor::{MicroBatch, StepInput};
 use crate::plan::buffers::buffers;
 use crate::plan::control::ScheduleRow;
 use crate::plan::{Buffer, Dispatch, Plan};
+use std::ops::Range;
 use web_time::Instant;
 
 /// A plan's dispatches over buffers of their own.
@@ -74,12 +75,20 @@ impl Repeater {
     /// # Errors
     /// The device was lost.
     pub async fn seconds(&self, number: usize, repeats: usize) -> Result<f64> {
+        self.seconds_of(number..number + 1, repeats).await
+    }
+
+    /// As [`Repeater::seconds`], of some dispatches one after another.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub async fn seconds_of(&self, dispatches: Range<usize>, repeats: usize) -> Result<f64> {
         self.gpu.idle().await?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             for _ in 0..repeats {
-                self.program.encode(&mut pass, number..number + 1);
+                self.program.encode(&mut pass, dispatches.clone());
             }
         }
         let commands = encoder.finish();

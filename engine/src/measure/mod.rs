@@ -7,7 +7,7 @@ mod scaling;
 mod step;
 
 pub use decode::{DecodeMeasurement, Passage, measure_decode};
-pub use kernel::{KernelMeasurement, measure_kernels};
+pub use kernel::{Candidate, KernelMeasurement, measure_kernels};
 pub use scaling::{Scaling, ScalingCell, Size, measure_scaling};
 pub use step::{Extent, Measurement, measure};
 

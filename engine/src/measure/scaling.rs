@@ -8,6 +8,7 @@ use crate::cpu::CpuExecutor;
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::executor::update::Optimizer;
+use crate::gpu::Tuning;
 use crate::model::training_graphs;
 use crate::plan::estimate;
 use crate::plan::forecast::{Demand, Pace};
@@ -232,7 +233,7 @@ impl Bench<'_> {
             steps: if expected.is_some_and(|seconds| seconds > 2.0) { 1 } else { 3 },
             seconds: if self.quick { 0.3 } else { 2.0 },
         };
-        match measure(&config, self.device, self.threads, extent).await {
+        match measure(&config, self.device, self.threads, extent, &Tuning::Usual).await {
             Ok((measured, warning)) => {
                 self.warning = self.warning.take().or(warning);
                 let foretold = bytes(&config, &measured.device)?;
@@ -254,7 +255,7 @@ impl Bench<'_> {
 
     /// What kernels are chosen for: known once a model was measured, and nothing is foretold before.
     fn target(&self) -> Target {
-        Target { software: self.description.as_ref().is_some_and(|device| device.software) }
+        Target::new(self.description.as_ref().is_some_and(|device| device.software))
     }
 }
 
@@ -262,7 +263,7 @@ impl Bench<'_> {
 /// asks its machine for.
 fn bytes(config: &RunConfig, device: &DeviceDescription) -> Result<u64> {
     let Some(_) = device.threads else {
-        let target = Target { software: device.software };
+        let target = Target::new(device.software);
         return Ok(estimate::estimate(&config.model, &config.train, &target)?.bytes.total);
     };
     let graphs = training_graphs(&config.model, &config.train)?;

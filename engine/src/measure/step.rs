@@ -4,7 +4,8 @@
 use super::spread;
 use crate::error::Result;
 use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
+use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, Opened, StepInput};
+use crate::gpu::Tuning;
 use crate::graph::random;
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
@@ -51,6 +52,12 @@ pub struct Measurement {
     pub context: usize,
     /// Where it ran.
     pub device: DeviceDescription,
+    /// Kernels were chosen by measuring.
+    pub autotune: bool,
+    /// Classes of kernels that were timed for it just now; what is known from before is not timed again.
+    pub tuned_kernels: usize,
+    /// Seconds that this took.
+    pub tuning_seconds: f64,
     /// Steps measured.
     pub repeats: usize,
     /// Milliseconds a step, median.
@@ -76,7 +83,8 @@ pub struct Measurement {
     pub loss_last: f32,
 }
 
-/// Measures training steps of a run on a device, as [`Executor::open`] names it. The second half is that function's warning.
+/// Measures training steps of a run on a device, as [`Executor::open_tuned`] names it, with kernels chosen as `tuning` says. The
+/// second half is that function's warning.
 ///
 /// # Errors
 /// The device is missing or cannot hold the model.
@@ -85,10 +93,12 @@ pub async fn measure(
     device: &str,
     threads: Option<usize>,
     extent: Extent,
+    tuning: &Tuning,
 ) -> Result<(Measurement, Option<String>)> {
     let graphs = training_graphs(&config.model, &config.train)?;
     let optimizer = Optimizer::of(&config.train);
-    let (mut executor, warning) = Executor::open(device, &graphs, optimizer, threads).await?;
+    let Opened { mut executor, warning, tuned } =
+        Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
@@ -147,6 +157,9 @@ pub async fn measure(
         accumulate: config.train.accumulate,
         context: config.model.context,
         device: executor.describe(),
+        autotune: executor.gpu().is_some() && matches!(tuning, Tuning::Measured(_)),
+        tuned_kernels: tuned.found.len(),
+        tuning_seconds: tuned.seconds,
         repeats: milliseconds.len(),
         ms_per_step: median,
         ms_fastest: fastest,

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn micro_batches_shrink_before_the_model_does() {
         let config = preset("nanogpt-gpu").unwrap();
-        let target = Target { software: false };
+        let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
         let room = Room { memory: Some(whole / 3), binding: None };
         let (fitting, changes) = fit(&config, &target, room).unwrap();
@@ -111,7 +111,7 @@ mod tests {
     fn activations_are_computed_again_where_memory_lacks_and_not_where_a_binding_does() {
         let mut config = preset("nanogpt-gpu").unwrap();
         config.train.batch = 1;
-        let target = Target { software: false };
+        let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let (fitting, changes) =
             fit(&config, &target, Room { memory: Some(whole.total - 1), binding: None }).unwrap();

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_step_of_two_micro_batches_takes_twice_the_operations() {
         let config = presets::preset("nanogpt-cpu").unwrap();
-        let target = Target { software: false };
+        let target = Target::new(false);
         let once = Demand::of(&config.model, &config.train, &target).unwrap();
         let train = TrainConfig { accumulate: 2, ..config.train.clone() };
         let twice = Demand::of(&config.model, &train, &target).unwrap();

@@ -15,6 +15,7 @@ pub mod fit;
 pub mod forecast;
 pub mod lower;
 pub mod memory;
+pub mod trial;
 pub mod update;
 pub mod work;
 

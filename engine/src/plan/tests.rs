@@ -13,7 +13,7 @@ use glasshouse_protocol::presets::preset;
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
-const TARGETS: [Target; 2] = [Target { software: true }, Target { software: false }];
+const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
 
 /// A preset with a vocabulary and a batch small enough to plan quickly, one micro-batch a step.
 fn run(name: &str, batch: usize) -> RunConfig {
@@ -26,8 +26,8 @@ fn run(name: &str, batch: usize) -> RunConfig {
     run
 }
 
-fn estimated(run: &RunConfig, target: Target) -> Estimate {
-    estimate(&run.model, &run.train, &target).unwrap()
+fn estimated(run: &RunConfig, target: &Target) -> Estimate {
+    estimate(&run.model, &run.train, target).unwrap()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn dispatches_stay_within_the_budget() {
         for target in TARGETS {
             let run = run(name, batch);
             let budget = 30 * run.model.depth + 30;
-            let dispatches = estimated(&run, target).dispatches_per_step;
+            let dispatches = estimated(&run, &target).dispatches_per_step;
             assert!(dispatches <= budget, "{name}, {target:?}: {dispatches} dispatches, {budget} may be");
         }
     }
@@ -48,9 +48,9 @@ fn dispatches_stay_within_the_budget() {
 #[test]
 fn micro_batches_share_an_update() {
     let mut run = run("nanogpt-cpu", 12);
-    let once = estimated(&run, TARGETS[0]).dispatches_per_step;
+    let once = estimated(&run, &TARGETS[0]).dispatches_per_step;
     run.train.accumulate = 3;
-    let thrice = estimated(&run, TARGETS[0]).dispatches_per_step;
+    let thrice = estimated(&run, &TARGETS[0]).dispatches_per_step;
     let graphs = training_graphs(&run.model, &run.train).unwrap();
     let each = compile(graphs.train, &[graphs.train_loss], &TARGETS[0]).unwrap().dispatches.len() + 1;
     assert_eq!(thrice - once, 2 * each);
@@ -95,10 +95,10 @@ fn host_and_device_lay_structures_out_alike() {
 /// nanoGPT reports 10.65M for the first, without its position table; Hugging Face's GPT-2 small has 124,439,808 weights.
 #[test]
 fn parameters_are_those_of_the_published_models() {
-    let estimate = estimated(&run("nanogpt-gpu", 1), TARGETS[0]);
+    let estimate = estimated(&run("nanogpt-gpu", 1), &TARGETS[0]);
     assert_eq!(estimate.parameters - 256 * 384, 10_646_784);
     assert_eq!(estimate.parameters, estimate.parameters_by_part.values().sum::<usize>());
-    assert_eq!(estimated(&run("gpt2-124m", 1), TARGETS[0]).parameters, 124_439_808);
+    assert_eq!(estimated(&run("gpt2-124m", 1), &TARGETS[0]).parameters, 124_439_808);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn bytes_are_those_of_the_buffers() {
         let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGETS[1]).unwrap();
         let update = update::update_dispatches(&train.arena, &optimizer, &TARGETS[1]).unwrap();
         let all = buffers(&[&train, &evaluate], Some(&optimizer), &update, ring(1));
-        let bytes = estimated(&run, TARGETS[1]).bytes;
+        let bytes = estimated(&run, &TARGETS[1]).bytes;
         assert_eq!(bytes.total, all.iter().map(|allocation| allocation.bytes).sum::<u64>());
         let weights = train.arena.length as u64 * 4;
         assert_eq!(bytes.by_kind[&Kind::Weights], weights);
@@ -128,7 +128,7 @@ fn bytes_are_those_of_the_buffers() {
 #[test]
 fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);
-    let estimate = estimated(&run, TARGETS[0]);
+    let estimate = estimated(&run, &TARGETS[0]);
     let flops = estimate.flops;
     let (depth, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
     let matrices = depth * 12.0 * width * width + vocabulary * width;
@@ -158,9 +158,9 @@ fn logits_of_a_large_vocabulary_are_never_whole() {
 fn activation_checkpointing_makes_room_for_a_forward_pass() {
     let mut run = run("gpt2-124m", 1);
     run.train.accumulate = 1;
-    let keeping = estimated(&run, TARGETS[0]);
+    let keeping = estimated(&run, &TARGETS[0]);
     run.train.activation_checkpointing = true;
-    let lean = estimated(&run, TARGETS[0]);
+    let lean = estimated(&run, &TARGETS[0]);
     assert!(lean.bytes.total < 3_000_000_000, "{} bytes", lean.bytes.total);
     assert!(lean.bytes.total < keeping.bytes.total);
     assert_eq!((lean.flops.forward, lean.flops.backward), (keeping.flops.forward, keeping.flops.backward));

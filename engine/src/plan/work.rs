@@ -150,7 +150,7 @@ mod tests {
             let mut config = presets::preset(name).unwrap();
             config.train.batch = 2;
             let graphs = training_graphs(&config.model, &config.train).unwrap();
-            let plan = compile(graphs.train, &[graphs.train_loss], &Target { software }).unwrap();
+            let plan = compile(graphs.train, &[graphs.train_loss], &Target::new(software)).unwrap();
             let nodes: Work = plan
                 .graph
                 .nodes
@@ -182,7 +182,7 @@ mod tests {
         };
         let (x, w) = (parameter(&[24, 8]), parameter(&[16, 8]));
         let y = graph.push(Op::Linear { bias: false, residual: false }, &[x, w]).unwrap();
-        let plan = compile(graph, &y, &Target { software: false }).unwrap();
+        let plan = compile(graph, &y, &Target::new(false)).unwrap();
         let expected =
             Work { flops: 2.0 * 24.0 * 8.0 * 16.0, bytes: 4.0 * (24 * 8 + 16 * 8 + 24 * 16) as f64 };
         assert_eq!(of_dispatch(&plan, 0), expected);

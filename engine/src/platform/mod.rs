@@ -33,11 +33,13 @@ pub use corpus_files::CorpusFiles;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, aside, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now,
+    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
+    yield_now,
 };
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    Mapping, aside, available_memory, id_suffix, map, process_number, threads, without_gpu, yield_now,
+    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
+    yield_now,
 };
 
 use crate::error::Error;

@@ -1,7 +1,7 @@
 //! Windows, macOS and Linux.
 
 use crate::error::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file's bytes, read only, paged in by the operating system as they are touched.
 #[derive(Debug)]
@@ -27,6 +27,17 @@ pub fn map(path: &Path) -> Result<Mapping> {
     #[allow(unsafe_code, reason = "memory maps have no safe interface; shards are immutable once named")]
     let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
     Ok(Mapping(Some(mapping)))
+}
+
+/// Folder of what may be lost and costs only time then: `glasshouse` in the person's cache folder, where the system has one.
+pub fn cache_folder() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
+        let home = named("HOME")?;
+        let of_macos = home.join("Library/Caches");
+        Some(if of_macos.is_dir() { of_macos } else { home.join(".cache") })
+    });
+    base.map(|base| base.join("glasshouse"))
 }
 
 /// A number that no other running program on this machine has.

@@ -3,7 +3,7 @@
 use super::memory_files;
 use crate::error::{Error, Result};
 use js_sys::{Promise, Reflect};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -23,6 +23,11 @@ impl std::ops::Deref for Mapping {
 /// Shares a file's bytes; nothing is copied.
 pub fn map(path: &Path) -> Result<Mapping> {
     memory_files::share(path).map(Mapping).map_err(Error::io(path))
+}
+
+/// Folder of what may be lost and costs only time then: beside the shelf, lasting where projects last.
+pub fn cache_folder() -> Option<PathBuf> {
+    Some(PathBuf::from("/cache"))
 }
 
 /// A tab has its files in memory to itself.

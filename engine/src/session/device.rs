@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::executor::{DeviceDescription, DeviceKind};
-use crate::gpu::{self, AdapterReport};
+use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::Room;
 use crate::plan::lower::Target;
 use crate::platform;
@@ -26,7 +26,7 @@ impl ChosenDevice {
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        Target { software: self.summary.kind == "software" }
+        Target::new(self.summary.kind == "software")
     }
 
     /// What it offers, as far as it tells.
@@ -36,6 +36,11 @@ impl ChosenDevice {
 }
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    /// How kernels are chosen for what begins now.
+    pub(super) fn tuning(&self) -> Tuning {
+        if self.options.autotune { Tuning::before_a_run() } else { Tuning::Usual }
+    }
+
     pub(super) async fn list_devices(&mut self, id: u64) {
         let adapters = gpu::devices().await;
         let mut devices = vec![cpu(cpu_reason(&adapters))];

@@ -151,7 +151,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     async fn measured(&mut self, config: &RunConfig, extent: Extent) -> Result<Measurement> {
         config.validate()?;
-        let (measured, warning) = measure(config, &self.device.request, self.options.threads, extent).await?;
+        let (measured, warning) =
+            measure(config, &self.device.request, self.options.threads, extent, &self.tuning()).await?;
         if let Some(warning) = warning {
             self.outlet.notice(warning);
         }

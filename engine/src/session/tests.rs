@@ -57,7 +57,8 @@ fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
     let script = Rc::new(RefCell::new(Script { requests, steps: all, sent: 0, heard: Vec::new() }));
     script.borrow_mut().send();
     let ear = script.clone();
-    let options = Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), threads: Some(2) };
+    let options =
+        Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), threads: Some(2), autotune: false };
     pollster::block_on(run(options, inbox, move |report| {
         // Every event travels as text.
         let text = serde_json::to_string(&report.body).unwrap();
@@ -389,7 +390,12 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     }));
     let reading = Rc::new(RefCell::new(None));
     let started = reading.clone();
-    let options = Options { shelf: shelf.path().to_owned(), device: "cpu".to_owned(), threads: Some(2) };
+    let options = Options {
+        shelf: shelf.path().to_owned(),
+        device: "cpu".to_owned(),
+        threads: Some(2),
+        autotune: false,
+    };
     pollster::block_on(run(options, inbox, move |report| match report.body.event {
         Event::TrainingBegan { .. } => {
             std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();

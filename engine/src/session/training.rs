@@ -8,8 +8,9 @@ pub(super) use control::Control;
 use super::{After, Session, device};
 use crate::data::{self, Batches, Prepared};
 use crate::error::{Error, Result};
-use crate::executor::Executor;
 use crate::executor::update::Optimizer;
+use crate::executor::{Executor, Opened};
+use crate::gpu::Tuning;
 use crate::model::training_graphs;
 use crate::platform;
 use crate::project::Run;
@@ -130,19 +131,25 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
         let optimizer = Optimizer::of(&config.train);
         let threads = self.options.threads;
-        // A run goes on where it began, bit for bit, as long as that device is there.
+        // A run goes on where it began, bit for bit, as long as that device is there: with the kernels chosen then.
         let pinned = match &run {
-            Some(run) => run.record()?.device.map(|device| device.request().to_owned()),
+            Some(run) => run.record()?.device,
             None => None,
         };
         let on_pinned = match &pinned {
-            Some(device) => Executor::open(device, &graphs, optimizer, threads).await.ok(),
+            Some(device) => {
+                let tuning = Tuning::Pinned(device.clone());
+                Executor::open_tuned(device.request(), &graphs, optimizer, threads, &tuning).await.ok()
+            }
             None => None,
         };
         let is_pinned = on_pinned.is_some();
-        let (mut executor, warning) = match on_pinned {
+        let Opened { mut executor, warning, .. } = match on_pinned {
             Some(opened) => opened,
-            None => Executor::open(&self.device.request, &graphs, optimizer, threads).await?,
+            None => {
+                let (device, tuning) = (&self.device.request, self.tuning());
+                Executor::open_tuned(device, &graphs, optimizer, threads, &tuning).await?
+            }
         };
         let chosen = self.device.summary.clone();
         let description = executor.describe();

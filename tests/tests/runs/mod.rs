@@ -4,6 +4,7 @@
 use glasshouse_engine::data::{Batches, TokenStore};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::random;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
@@ -86,7 +87,10 @@ pub fn with_trainer<R>(
         let config = run.config()?;
         let graphs = model::training_graphs(&config.model, &config.train)?;
         let batches = Batches::new(store, config.seed, config.train.batch, config.model.context)?;
-        let (executor, _) = Executor::open(device, &graphs, Optimizer::of(&config.train), Some(2)).await?;
+        // As every program does it: a run goes on with the kernels that it began with.
+        let tuning = run.record()?.device.map_or(Tuning::Usual, Tuning::Pinned);
+        let optimizer = Optimizer::of(&config.train);
+        let executor = Executor::open_tuned(device, &graphs, optimizer, Some(2), &tuning).await?.executor;
         let began = run.metrics_path().exists();
         let mut trainer = if began {
             Trainer::resume(run.clone(), &graphs, batches, executor, options).await?

@@ -36,6 +36,9 @@ pub struct BenchStepArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Choose a GPU's kernels by its kind alone, instead of timing variants first
+    #[arg(long)]
+    pub no_autotune: bool,
     /// Timed steps
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub repeats: usize,
@@ -85,6 +88,9 @@ pub struct BenchKernelArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Choose a GPU's kernels by its kind alone, instead of timing variants first
+    #[arg(long)]
+    pub no_autotune: bool,
     /// One JSON object a kernel instead of a table
     #[arg(long)]
     pub json: bool,

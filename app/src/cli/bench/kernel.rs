@@ -8,7 +8,9 @@ use glasshouse_engine::measure::{KernelMeasurement, measure_kernels};
 pub(super) async fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
     let device = checked_device(&arguments.device)?;
-    let (measured, warning) = measure_kernels(&config, device, arguments.threads, &arguments.filter).await?;
+    let (threads, filter) = (arguments.threads, &arguments.filter);
+    let (measured, warning) =
+        measure_kernels(&config, device, threads, filter, !arguments.no_autotune).await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }
@@ -53,5 +55,22 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
     }
     let total: f64 = measured.iter().map(|line| line.ms_per_step).sum();
     say!("\n{total:.2} ms a step, each kernel by itself")?;
+    choices(measured)
+}
+
+/// What each kernel that has a choice was chosen from.
+fn choices(measured: &[KernelMeasurement]) -> Result<()> {
+    let chosen: Vec<_> = measured.iter().filter(|line| line.chosen.is_some()).collect();
+    if !chosen.is_empty() {
+        say!("\nvariants, ms each; * is taken, the first where nothing is faster by 3 %")?;
+    }
+    for line in chosen {
+        let texts = line.candidates.iter().map(|candidate| {
+            let star = if line.chosen.as_ref() == Some(&candidate.choice) { "*" } else { "" };
+            format!("{}{star} {:.4}", candidate.choice, candidate.ms)
+        });
+        let name = line.kernel.split(':').next().unwrap_or_default();
+        say!("{name:<24}  {:<24}  {}", line.shapes, texts.collect::<Vec<_>>().join("  "))?;
+    }
     Ok(())
 }

@@ -30,7 +30,7 @@ fn configs() -> (ModelConfig, TrainConfig) {
     (model, train)
 }
 
-fn graphs() -> (TrainingGraphs, Optimizer) {
+pub(super) fn graphs() -> (TrainingGraphs, Optimizer) {
     let (model, train) = configs();
     (training_graphs(&model, &train).unwrap(), Optimizer::of(&train))
 }

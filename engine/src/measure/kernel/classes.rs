@@ -42,6 +42,8 @@ impl Class {
             scope: self.scope.to_string(),
             shapes: self.shapes.clone(),
             count: self.count,
+            candidates: Vec::new(),
+            chosen: None,
             groups: self.groups,
             ms: seconds * 1e3,
             ms_per_step: seconds * 1e3 * self.count as f64,
@@ -55,11 +57,15 @@ impl Class {
     }
 }
 
+/// What a kernel's name must contain to pass a filter: people say matmul where our kernels are called by their layer.
+pub(super) fn part(filter: &str) -> &str {
+    if filter == "matmul" { "linear" } else { filter }
+}
+
 /// The classes whose kernel's name contains `filter`.
 pub(super) fn chosen(mut classes: Vec<Class>, filter: &str) -> Result<Vec<Class>> {
     let mut names: Vec<String> = classes.iter().map(|class| class.kernel.clone()).collect();
-    // What people call it where our kernels are called by their layer.
-    let part = if filter == "matmul" { "linear" } else { filter };
+    let part = part(filter);
     classes.retain(|class| class.kernel.contains(part));
     if classes.is_empty() {
         names.sort();
@@ -145,7 +151,7 @@ mod tests {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         config.train.accumulate = 3;
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let target = Target { software: false };
+        let target = Target::new(false);
         let nodes = graphs.train.nodes.len();
         let by_node: usize = node_classes(&graphs.train, 1).iter().map(|class| class.count).sum();
         assert_eq!(by_node, nodes);

@@ -18,11 +18,11 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
 use crate::executor::{Data, DeviceDescription, StepInput};
-use crate::gpu::{Gpu, Repeater};
+use crate::gpu::{Found, Gpu, Measuring, Repeater, Tuning};
 use crate::graph::{Input, Origin, ValueId};
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
-use crate::plan::{compile, update};
+use crate::plan::{Plan, compile, trial, update};
 use crate::platform;
 use crate::protocol::RunConfig;
 use classes::{Class, chosen, dispatch_classes, node_classes};
@@ -39,6 +39,9 @@ const SAMPLES: usize = 3;
 
 /// A submission that lasts so long is sample enough.
 const LONG_SECONDS: f64 = 0.5;
+
+/// Seconds that choosing kernels may take: enough for every candidate of a preset.
+const TUNING_SECONDS: f64 = 20.0;
 
 /// How long the processor runs the step's nodes over.
 const PROCESSOR_SECONDS: f64 = 2.0;
@@ -60,6 +63,12 @@ pub struct KernelMeasurement {
     pub shapes: String,
     /// How many there are in a step, all its micro-batches together.
     pub count: usize,
+    /// What the kernel was chosen from, where it has a choice and was timed for it: the rule's choice first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+    /// What was chosen of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
     /// Workgroups; `None` on the processor.
     pub groups: Option<[u32; 3]>,
     /// Milliseconds of one.
@@ -80,8 +89,18 @@ pub struct KernelMeasurement {
     pub peak_gb_per_s: f64,
 }
 
+/// A variant that a kernel was chosen from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Candidate {
+    /// `software`, `workgroup`, `workgroup in 4 slices`.
+    pub choice: String,
+    /// Milliseconds of one run, of the class of shapes that the kernel belongs to.
+    pub ms: f64,
+}
+
 /// Measures the kernels of a run's training step whose names contain `filter`, in the order of the step. The second half of the
-/// result is a warning, where the device disappoints.
+/// result is a warning, where the device disappoints. With `autotune` a GPU's kernels are first chosen by timing all that they may
+/// be, anew and with more time than before a run; what is found is kept for runs to come.
 ///
 /// # Errors
 /// The device is missing, is one of burn's, or cannot hold the model; no kernel has such a name.
@@ -90,6 +109,7 @@ pub async fn measure_kernels(
     device: &str,
     threads: Option<usize>,
     filter: &str,
+    autotune: bool,
 ) -> Result<(Vec<KernelMeasurement>, Option<String>)> {
     if matches!(device, "burn-wgpu" | "burn-flex") {
         return Err(Error::Refused(format!(
@@ -98,14 +118,24 @@ pub async fn measure_kernels(
     }
     let (gpu, warning) = Gpu::from_request(device).await?;
     let measured = match gpu {
-        Some(gpu) => on_gpu(&gpu, config, filter).await?,
+        Some(gpu) => on_gpu(gpu, config, filter, autotune).await?,
         None => on_processor(config, threads, filter)?,
     };
     Ok((measured, warning))
 }
 
-async fn on_gpu(gpu: &Gpu, config: &RunConfig, filter: &str) -> Result<Vec<KernelMeasurement>> {
+async fn on_gpu(
+    gpu: Gpu,
+    config: &RunConfig,
+    filter: &str,
+    autotune: bool,
+) -> Result<Vec<KernelMeasurement>> {
     let graphs = training_graphs(&config.model, &config.train)?;
+    let (folder, kernels) = (platform::cache_folder(), classes::part(filter).to_owned());
+    let measuring = Measuring { folder, budget: TUNING_SECONDS, anew: true, kernels };
+    let tuning = if autotune { Tuning::Measured(measuring) } else { Tuning::Usual };
+    let (gpu, tuned) = gpu.tuned(&graphs.train, &tuning).await?;
+    let gpu = &gpu;
     let plan = compile(graphs.train, &[graphs.train_loss], &gpu.target())?;
     let optimizer = Optimizer::of(&config.train);
     let mut further = update::update_dispatches(&plan.arena, &optimizer, &gpu.target())?;
@@ -126,13 +156,30 @@ async fn on_gpu(gpu: &Gpu, config: &RunConfig, filter: &str) -> Result<Vec<Kerne
         platform::yield_now().await;
     }
     repeater.upload(&plan, &step, &optimizer)?;
-    let description = DeviceDescription::gpu(gpu.report());
+    let description = DeviceDescription::gpu(gpu);
     let mut measured = Vec::with_capacity(classes.len());
     for class in classes {
         let seconds = alone(&repeater, class.members[0]).await?;
-        measured.push(class.measurement(config, &description, peak, seconds));
+        let mut line = class.measurement(config, &description, peak, seconds);
+        if let Some(found) = choice_of(&plan, class.members[0], &tuned.found) {
+            let candidate =
+                |(choice, seconds): &(_, f64)| Candidate { choice: format!("{choice}"), ms: seconds * 1e3 };
+            line.candidates = found.candidates.iter().map(candidate).collect();
+            line.chosen = Some(found.chosen.to_string());
+        }
+        measured.push(line);
     }
     Ok(measured)
+}
+
+/// What was found of the class of shapes that a dispatch belongs to.
+fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [Found]) -> Option<&'found Found> {
+    let dispatch = plan.dispatches.get(at)?;
+    let node = plan.graph.nodes.get(dispatch.node?.index())?;
+    let kernel = dispatch.kernel.name.split(':').next()?;
+    let mut trials = trial::of_node(&plan.graph, node).into_iter();
+    let class = trials.find(|trial| trial.class.family.kernel() == kernel)?.class;
+    found.iter().find(|found| found.class == class)
 }
 
 /// Seconds of one run of a dispatch by itself.

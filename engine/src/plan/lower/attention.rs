@@ -1,6 +1,6 @@
 //! Attention and what surrounds it: rotary positions, the norm of heads, caches.
 
-use super::{Launch, Lowering, Place, Site, grid, within_longest_loop};
+use super::{Family, Launch, Lowering, Place, Site, grid, within_longest_loop};
 use crate::error::Result;
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
@@ -20,8 +20,12 @@ fn rows_in_group(kernel: &Kernel) -> usize {
 
 /// Picks the variant of one of the three attention kernels, whose modules are alike.
 macro_rules! variant {
-    ($module:ident, $site:expr, $heads:expr) => {{
-        let tier = if $site.target.software { $module::Tier::Software } else { $module::Tier::Tiled };
+    ($module:ident, $family:ident, $site:expr, $heads:expr) => {{
+        let tier = if is_software($site, Family::$family, $heads) {
+            $module::Tier::Software
+        } else {
+            $module::Tier::Tiled
+        };
         let size = match $heads.head_size {
             8 => $module::Size::D8,
             16 => $module::Size::D16,
@@ -80,6 +84,12 @@ fn scale(heads: Heads) -> f32 {
 fn batch_and_time(site: Site<'_>) -> (usize, usize) {
     let shape = &site.input_type(0).shape;
     (shape[0], shape[1])
+}
+
+/// Whether one of the three kernels takes the tier without workgroup memory.
+fn is_software(site: Site<'_>, family: Family, heads: Heads) -> bool {
+    let (batch, time) = batch_and_time(site);
+    site.target.is_software(family, [batch * heads.heads, time, heads.head_size])
 }
 
 /// A launch with one invocation for each of `count` things.
@@ -180,7 +190,7 @@ pub(super) fn attention(site: Site<'_>, heads: Heads, dropout: Option<DropoutSit
     let (batch, time) = batch_and_time(site);
     // Scores, rescaled sums, values.
     within_reach(site, heads, time, 3)?;
-    let kernel = variant!(attention_forward, site, heads);
+    let kernel = variant!(attention_forward, AttentionForward, site, heads);
     let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
     let arguments = arguments!(attention_forward, heads, (batch, time), dropout);
     let bindings = vec![
@@ -219,8 +229,8 @@ pub(super) fn attention_backward(
     let mut bindings = vec![Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
     bindings.extend((0..4).map(|number| site.input(number)));
     bindings.push(site.output(0));
-    let queries = variant!(attention_query_backward, site, heads);
-    let keys = variant!(attention_key_backward, site, heads);
+    let queries = variant!(attention_query_backward, AttentionQueryBackward, site, heads);
+    let keys = variant!(attention_key_backward, AttentionKeyBackward, site, heads);
     let tiles = |kernel: &Kernel| time.div_ceil(rows_in_group(kernel));
     Ok(Lowering {
         launches: vec![

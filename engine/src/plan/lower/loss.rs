@@ -126,11 +126,11 @@ pub(super) fn linear_backward(
 }
 
 /// (lse, loss) of each row of a part: over its logits, all targets, its results.
-fn rows(target: Target, rule: Rule, part: Part, [logits, targets, results]: [Place; 3]) -> Result<Launch> {
+fn rows(target: &Target, rule: Rule, part: Part, [logits, targets, results]: [Place; 3]) -> Result<Launch> {
     use cross_entropy::{Arguments, Tier, kernel};
     let (ignoring, ignored) = rule.ignore();
     // An invocation with a row of its own goes through it twice.
-    let target = Target { software: target.software && 2 * rule.vocabulary <= LONGEST_LOOP };
+    let target = Target::new(target.software && 2 * rule.vocabulary <= LONGEST_LOOP);
     let tier = if target.software { Tier::Software } else { Tier::Workgroup };
     let arguments = Arguments {
         rows: part.count as u32,
@@ -145,7 +145,7 @@ fn rows(target: Target, rule: Rule, part: Part, [logits, targets, results]: [Pla
         kernel(tier),
         arguments.bytes(),
         vec![Place::Buffer(Buffer::Control), logits, targets, results],
-        row_groups(target, part.count)?,
+        row_groups(&target, part.count)?,
     )
 }
 

@@ -1,7 +1,7 @@
 //! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
 //! biases.
 
-use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, tall, within_longest_loop};
+use super::{Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, tall, within_longest_loop};
 use crate::error::Result;
 use glasshouse_shaders::{
     Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
@@ -11,7 +11,7 @@ use glasshouse_shaders::{
 const SIDE: usize = 64;
 
 /// Up to this many rows go to the kernel of dot products.
-const FEW_ROWS: usize = 8;
+pub(in crate::plan) const FEW_ROWS: usize = 8;
 
 /// Fewer tiles than this leave a device mostly idle, and a tall product is cut into slices.
 const ENOUGH_TILES: usize = 48;
@@ -44,7 +44,7 @@ pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lower
 
 /// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O.
 pub(super) fn linear_launch(
-    target: Target,
+    target: &Target,
     [rows, inner, columns]: [usize; 3],
     bindings: Vec<Place>,
     bias: bool,
@@ -67,7 +67,8 @@ pub(super) fn linear_launch(
         let groups = grid(count.div_ceil(per_group))?;
         return Launch::new(kernel, arguments.bytes(), bindings, groups);
     }
-    let tier = if target.software { linear::Tier::Software } else { linear::Tier::Workgroup };
+    let software = target.is_software(Family::Linear, [rows, inner, columns]);
+    let tier = if software { linear::Tier::Software } else { linear::Tier::Workgroup };
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
@@ -98,7 +99,8 @@ pub(super) fn input_backward_launch(
 ) -> Result<Launch> {
     use linear_input_backward::{Arguments, Tier, kernel};
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
-    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let software = site.target.is_software(Family::LinearInputBackward, [rows, inner, columns]);
+    let tier = if software { Tier::Software } else { Tier::Workgroup };
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = Arguments {
         rows: rows as u32,
@@ -114,7 +116,8 @@ pub(super) fn input_backward_launch(
 pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     let (inner, rows) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).columns();
-    let slices = slices(site, tiles(rows, columns).1, inner);
+    let chosen = site.target.choice(Family::LinearWeightBackward, [inner, rows, columns]).slices;
+    let slices = chosen.unwrap_or_else(|| usual_slices(site.target, [inner, rows, columns]));
     let slice = inner.div_ceil(slices).next_multiple_of(16);
     let slices = inner.div_ceil(slice);
     let launch = |into| {
@@ -135,13 +138,14 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
 /// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I; where N is longer than `slice`, the products of its
 /// slices instead, one after another.
 pub(super) fn weight_backward_launch(
-    target: Target,
+    target: &Target,
     [inner, rows, columns]: [usize; 3],
     bindings: Vec<Place>,
     slice: usize,
 ) -> Result<Launch> {
     use linear_weight_backward::{Arguments, Tier, kernel};
-    let tier = if target.software { Tier::Software } else { Tier::Workgroup };
+    let software = target.is_software(Family::LinearWeightBackward, [inner, rows, columns]);
+    let tier = if software { Tier::Software } else { Tier::Workgroup };
     let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {
@@ -159,8 +163,9 @@ pub(super) fn weight_backward_launch(
 
 /// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer
 /// than its longest loop.
-fn slices(site: Site<'_>, tiles: usize, inner: usize) -> usize {
-    if site.target.software {
+pub(in crate::plan) fn usual_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
+    let (_, tiles) = tiles(rows, columns);
+    if target.software {
         inner.div_ceil(LONGEST_LOOP * STEPS_IN_TURN)
     } else if tiles >= ENOUGH_TILES {
         1

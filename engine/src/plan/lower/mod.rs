@@ -6,17 +6,42 @@ mod embedding;
 mod loss;
 mod matmul;
 mod norm;
+mod tuning;
+
+pub(super) use matmul::{FEW_ROWS, usual_slices};
+pub(super) use tuning::MOST_SLICES;
+pub use tuning::{Choice, Choices, Family, ShapeClass, Tier};
 
 use super::Buffer;
 use crate::error::Result;
 use crate::graph::{Graph, Node, NodeId, Op, Type, ValueId};
 use glasshouse_shaders::Kernel;
+use std::sync::Arc;
 
 /// What the kernels will run on, as far as the choice of variants goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A software adapter, which pays dearly for barriers: kernels without workgroup memory.
+    /// A software adapter, which pays dearly for barriers: kernels without workgroup memory, unless chosen otherwise.
     pub software: bool,
+    /// What was chosen otherwise.
+    choices: Option<Arc<Choices>>,
+}
+
+impl Target {
+    /// A kind of device, with the kernels that suit it as a rule.
+    pub const fn new(software: bool) -> Self {
+        Self { software, choices: None }
+    }
+
+    /// The same device with choices of its own.
+    pub fn with(self, choices: &Choices) -> Self {
+        Self { choices: (!choices.is_empty()).then(|| Arc::new(choices.clone())), ..self }
+    }
+
+    /// What was chosen otherwise, if anything was.
+    pub fn choices(&self) -> Option<&Choices> {
+        self.choices.as_deref()
+    }
 }
 
 /// What a launch binds.
@@ -118,14 +143,14 @@ fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()>
 }
 
 /// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group on a software adapter, else one.
-fn row_groups(target: Target, rows: usize) -> Result<[u32; 3]> {
+fn row_groups(target: &Target, rows: usize) -> Result<[u32; 3]> {
     grid(if target.software { rows.div_ceil(64) } else { rows })
 }
 
 /// For the kernels that add up columns (`shared/columns.wgsl`): whether lanes share a column, and how many groups there
 /// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers unless a column is longer than
 /// its longest loop.
-fn tall(target: Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
+fn tall(target: &Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
     let shared = if target.software { rows > LONGEST_LOOP } else { rows > 64 && columns < 16_384 };
     Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
 }
@@ -138,7 +163,7 @@ pub struct Site<'graph> {
     /// The node.
     pub node: &'graph Node,
     /// What it is lowered for.
-    pub target: Target,
+    pub target: &'graph Target,
 }
 
 impl Site<'_> {
@@ -170,7 +195,7 @@ impl Site<'_> {
 
 /// Lowers one node.
 pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
-    let site = Site { graph, node: &graph.nodes[node.index()], target: *target };
+    let site = Site { graph, node: &graph.nodes[node.index()], target };
     match site.node.op {
         Op::Add => elementwise::add(site),
         Op::Dropout { site: dropout, residual } => elementwise::dropout(site, dropout, residual),

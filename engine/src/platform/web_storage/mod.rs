@@ -27,8 +27,9 @@ pub use locks::ProjectLock;
 const FOLDER: &str = "glasshouse";
 /// The name of the lock under which one tab at a time changes the storage.
 const WRITING: &str = "glasshouse-storage";
-/// What the list of projects reads, and what says when one was deleted.
-const RECORDS: [&str; 5] = ["project.json", "run.json", "run.toml", "metrics.jsonl", ".deleted"];
+/// What the list of projects reads, what says when one was deleted, and what is known of the device's kernels.
+const RECORDS: [&str; 6] =
+    ["project.json", "run.json", "run.toml", "metrics.jsonl", ".deleted", crate::gpu::TUNING_FILE];
 
 thread_local! {
     /// Our folder, where there is one. A worker is one thread, and its storage one storage.

@@ -1,0 +1,200 @@
+//! Which kernel variants a device runs fastest, found by timing a few candidates for each class of shapes before a run begins.
+//!
+//! The classes come from the run's own graph, those with the most operations first; each candidate is the class's kernel by itself
+//! over operands of the same shapes. All of it ends within about two seconds: what was not reached keeps the rule by kind of
+//! adapter and has its turn when the device is opened next, except on a software adapter, where it is settled (building a variant
+//! takes a second there, and the rule is right). Results are kept by adapter, driver and version of the kernels.
+
+mod cache;
+mod search;
+
+pub use cache::FILE;
+pub use search::Found;
+
+use super::{Gpu, Repeater};
+use crate::error::{Error, Result};
+use crate::executor::DeviceDescription;
+use crate::graph::Graph;
+use crate::plan::lower::{Choice, Choices};
+use crate::plan::trial::{self, Trial};
+use crate::platform;
+use search::{Bench, search};
+use std::ops::Range;
+use std::path::PathBuf;
+use web_time::Instant;
+
+/// Seconds that tuning may take before a run.
+pub const BUDGET: f64 = 2.0;
+
+/// What a timed submission should last: short, so that a window beside it stays smooth.
+const SECONDS: f64 = 0.003;
+
+/// Most runs in a submission.
+const MOST_REPEATS: usize = 256;
+
+/// Submissions of which the fastest counts.
+const SAMPLES: usize = 3;
+
+/// A single run that lasts so long is not repeated.
+const LONG_SECONDS: f64 = 0.05;
+
+/// Operands that are filled with noise; what is beyond stays zero.
+const NOISE: usize = 1 << 22;
+
+/// How kernel variants are chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Tuning {
+    /// By kind of adapter alone.
+    #[default]
+    Usual,
+    /// As recorded of a device, if it is that device.
+    Pinned(DeviceDescription),
+    /// By measuring.
+    Measured(Measuring),
+}
+
+/// How much is measured, and where it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measuring {
+    /// Folder of what was found before; `None` forgets.
+    pub folder: Option<PathBuf>,
+    /// Seconds that it may take.
+    pub budget: f64,
+    /// What is known is measured anew.
+    pub anew: bool,
+    /// Only kernels with this in their name are measured.
+    pub kernels: String,
+}
+
+impl Tuning {
+    /// As before any run: within [`BUDGET`], and only what is not known yet.
+    pub fn before_a_run() -> Self {
+        let (folder, kernels) = (platform::cache_folder(), String::new());
+        Self::Measured(Measuring { folder, budget: BUDGET, anew: false, kernels })
+    }
+}
+
+/// What tuning did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tuned {
+    /// The classes that were timed now.
+    pub found: Vec<Found>,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+impl Tuned {
+    /// What was done, for the user; `None` where nothing was.
+    pub fn sentence(&self) -> Option<String> {
+        let (count, seconds) = (self.found.len(), self.seconds);
+        let kernels = if count == 1 { "kernel" } else { "kernels" };
+        (count > 0).then(|| format!("tuned {count} {kernels} in {seconds:.1} s"))
+    }
+}
+
+impl Gpu {
+    /// The same device, with kernels chosen for a graph.
+    ///
+    /// # Errors
+    /// The device was lost. A candidate that cannot be run is none.
+    pub async fn tuned(self, graph: &Graph, tuning: &Tuning) -> Result<(Self, Tuned)> {
+        match tuning {
+            Tuning::Usual => Ok((self, Tuned::default())),
+            Tuning::Pinned(device) => {
+                let same = device.name == self.report().name && device.software == self.report().software;
+                let choices = if same { Choices::from_texts(&device.variants) } else { Choices::default() };
+                Ok((self.with_choices(&choices), Tuned::default()))
+            }
+            Tuning::Measured(measuring) => self.measured(graph, measuring).await,
+        }
+    }
+
+    async fn measured(self, graph: &Graph, measuring: &Measuring) -> Result<(Self, Tuned)> {
+        let begun = Instant::now();
+        let plain = self.with_choices(&Choices::default());
+        let target = plain.target();
+        let folder = measuring.folder.as_deref();
+        let mut known = folder.map(|folder| cache::load(folder, self.report())).unwrap_or_default();
+        let trials = trial::of_graph(graph);
+        let wanted = |trial: &&Trial| {
+            let named = trial.class.family.kernel().contains(&measuring.kernels);
+            named && (measuring.anew || known.get(&trial.class).is_none())
+        };
+        let unknown: Vec<Trial> = trials.iter().filter(wanted).cloned().collect();
+        let mut tuned = Tuned::default();
+        if !unknown.is_empty() {
+            // A software adapter builds a kernel with barriers many times as long as one without.
+            let unmet = if target.software { 4.0 } else { 1.0 };
+            let mut bench = Device { gpu: plain, begun };
+            tuned.found = search(&mut bench, &unknown, &target, measuring.budget, unmet).await?;
+            let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
+            if target.software {
+                let mut settled: Choices =
+                    unknown.iter().map(|trial| (trial.class, target.usual())).collect();
+                settled.extend(&now);
+                now = settled;
+            }
+            if let Some(folder) = folder {
+                cache::store(folder, self.report(), &now);
+            }
+            known.extend(&now);
+            tuned.seconds = begun.elapsed().as_secs_f64();
+        }
+        // Only what this graph uses and what differs from the rule: that is what a run has to remember.
+        let own = trials.iter().filter_map(|trial| Some((trial.class, known.get(&trial.class)?)));
+        let choices: Choices = own.filter(|(_, choice)| *choice != target.usual()).collect();
+        Ok((self.with_choices(&choices), tuned))
+    }
+}
+
+/// Candidates on a device.
+struct Device {
+    gpu: Gpu,
+    begun: Instant,
+}
+
+impl Bench for Device {
+    fn elapsed(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
+        platform::yield_now().await;
+        match self.timed(trial, choice).await {
+            Ok(seconds) => Ok(Some(seconds)),
+            // No room, a limit, a kernel that the driver does not build: the run decides what that means, if it meets it.
+            Err(
+                Error::TooLarge { .. } | Error::OutOfMemory { .. } | Error::Refused(_) | Error::Device(_),
+            ) => self.gpu.check().map(|()| None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Device {
+    async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
+        let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
+        // Neither zeros nor all alike, which some devices compute faster.
+        let noise: Vec<f32> =
+            (0..plan.arena.length.min(NOISE)).map(|at| (at % 251) as f32 / 251.0 - 0.5).collect();
+        let repeater = Repeater::new(&self.gpu, &plan, &noise, None, &[]).await?;
+        fastest(&repeater, own).await
+    }
+}
+
+/// Seconds of one run of some dispatches by themselves.
+async fn fastest(repeater: &Repeater, dispatches: Range<usize>) -> Result<f64> {
+    // The first run may wait for the driver to finish the kernel.
+    let first = repeater.seconds_of(dispatches.clone(), 1).await?;
+    if first > LONG_SECONDS {
+        return Ok(first);
+    }
+    let once = repeater.seconds_of(dispatches.clone(), 1).await?;
+    let repeats = ((SECONDS / once.max(1e-6)) as usize).clamp(1, MOST_REPEATS);
+    let mut fastest = f64::INFINITY;
+    for _ in 0..SAMPLES {
+        platform::yield_now().await;
+        fastest = fastest.min(repeater.seconds_of(dispatches.clone(), repeats).await? / repeats as f64);
+    }
+    Ok(fastest)
+}

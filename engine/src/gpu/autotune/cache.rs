@@ -1,0 +1,109 @@
+//! What was found on the devices of this machine, kept as a small JSON file: for each adapter, as it and its driver call
+//! themselves, the choice of every class that was timed, also where it is the rule's.
+//!
+//! ```json
+//! { "kernels": "90f3…", "adapters": { "vulkan · … · …": { "linear 1024x128x512": "workgroup" } } }
+//! ```
+//!
+//! It holds for one version of the kernels. A file of another version, or one that is damaged, counts as empty and is replaced; one
+//! that cannot be written costs nothing but the time to measure again.
+
+use super::super::AdapterReport;
+use crate::plan::lower::Choices;
+use crate::platform::files;
+use crate::storage;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Name of the file in the folder of what may be lost.
+pub const FILE: &str = "tuning.json";
+
+/// Largest file that is read: thousands of classes.
+const LARGEST: u64 = 1 << 20;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    kernels: String,
+    adapters: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What sets an adapter apart from others, and from itself with another driver.
+fn key(adapter: &AdapterReport) -> String {
+    let parts = [adapter.backend.as_str(), adapter.name.as_str(), adapter.driver.as_str()];
+    parts.map(|part| if part.is_empty() { "unnamed" } else { part }).join(" · ")
+}
+
+fn kept(folder: &Path) -> Kept {
+    let read = storage::read_json::<Kept>(&folder.join(FILE), LARGEST).ok();
+    read.filter(|kept| kept.kernels == glasshouse_shaders::VERSION).unwrap_or_default()
+}
+
+/// What is known of an adapter.
+pub(super) fn load(folder: &Path, adapter: &AdapterReport) -> Choices {
+    kept(folder).adapters.get(&key(adapter)).map(Choices::from_texts).unwrap_or_default()
+}
+
+/// Keeps what was found of an adapter beside what is known of it and of others.
+pub(super) fn store(folder: &Path, adapter: &AdapterReport, found: &Choices) {
+    // Read again: another program may have found something meanwhile.
+    let mut kept = kept(folder);
+    glasshouse_shaders::VERSION.clone_into(&mut kept.kernels);
+    kept.adapters.entry(key(adapter)).or_default().extend(found.texts());
+    files::create_dir_all(folder).ok();
+    storage::write_json(&folder.join(FILE), &kept).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::test_gpu;
+    use crate::plan::lower::{Choice, Family, ShapeClass, Tier};
+
+    fn choices(family: Family, tier: Tier) -> Choices {
+        [(ShapeClass::of(family, [64, 64, 64]), Choice::tier(tier))].into_iter().collect()
+    }
+
+    #[test]
+    fn what_was_found_is_kept_for_each_adapter() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("not/yet/there");
+        let adapter = test_gpu().report().clone();
+        let other = AdapterReport { driver: "another".to_owned(), ..adapter.clone() };
+        assert!(load(&folder, &adapter).is_empty());
+        let (linear, attention) =
+            (choices(Family::Linear, Tier::Workgroup), choices(Family::AttentionForward, Tier::Software));
+        store(&folder, &adapter, &linear);
+        store(&folder, &other, &attention);
+        assert_eq!(load(&folder, &adapter), linear);
+        assert_eq!(load(&folder, &other), attention);
+        store(&folder, &adapter, &attention);
+        assert_eq!(load(&folder, &adapter).len(), 2);
+        let replaced = choices(Family::Linear, Tier::Software);
+        store(&folder, &adapter, &replaced);
+        let class = ShapeClass::of(Family::Linear, [64, 64, 64]);
+        assert_eq!(load(&folder, &adapter).get(&class), replaced.get(&class));
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_file_counts_as_empty_and_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let adapter = test_gpu().report().clone();
+        let found = choices(Family::Linear, Tier::Workgroup);
+        store(folder.path(), &adapter, &found);
+        let whole = std::fs::read_to_string(&file).unwrap();
+        let foreign = whole.replace(glasshouse_shaders::VERSION, "0123456789abcdef");
+        assert_ne!(whole, foreign);
+        for damage in ["", "{", "[1, 2]", "{\"kernels\": 3}", &whole[..whole.len() / 2], &foreign] {
+            std::fs::write(&file, damage).unwrap();
+            assert!(load(folder.path(), &adapter).is_empty(), "{damage}");
+            store(folder.path(), &adapter, &found);
+            assert_eq!(load(folder.path(), &adapter), found, "{damage}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        store(folder.path(), &adapter, &found);
+        assert!(load(folder.path(), &adapter).is_empty());
+    }
+}

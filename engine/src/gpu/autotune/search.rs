@@ -1,0 +1,208 @@
+//! Which candidates are timed, and what is chosen by it. Time is the bench's, so that a test can keep its own.
+
+use crate::error::Result;
+use crate::plan::lower::{Choice, ShapeClass, Target, Tier};
+use crate::plan::trial::Trial;
+use std::collections::BTreeMap;
+
+/// A candidate must take less than this share of what the rule's choice takes, to be chosen over it: less is noise.
+const BETTER: f64 = 0.97;
+
+/// Where candidates are timed.
+pub(super) trait Bench {
+    /// Seconds since tuning began.
+    fn elapsed(&self) -> f64;
+
+    /// Seconds of a class's kernels as chosen; `None` where the device cannot run them.
+    async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>>;
+}
+
+/// What was found of a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The class.
+    pub class: ShapeClass,
+    /// Seconds of each candidate that was timed, the rule's choice first.
+    pub candidates: Vec<(Choice, f64)>,
+    /// What is best.
+    pub chosen: Choice,
+}
+
+impl Found {
+    fn of(class: ShapeClass, candidates: Vec<(Choice, f64)>) -> Option<Self> {
+        let (usual, seconds) = *candidates.first()?;
+        let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
+        let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { usual };
+        Some(Self { class, candidates, chosen })
+    }
+}
+
+/// Times the candidates of each class in turn, as long as the next is likely to be done within `budget` seconds: it is taken
+/// to need as long as the longest of its tier so far, and one of a tier that was not met yet `unmet` times as long as the longest
+/// of all. A class is not begun where the rule's choice could be compared with nothing.
+pub(super) async fn search(
+    bench: &mut impl Bench,
+    trials: &[Trial],
+    target: &Target,
+    budget: f64,
+    unmet: f64,
+) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let mut longest: BTreeMap<Tier, f64> = BTreeMap::new();
+    for trial in trials {
+        let candidates = trial.candidates(target);
+        let mut timed = Vec::with_capacity(candidates.len());
+        for (number, choice) in candidates.iter().copied().enumerate() {
+            let of_all = longest.values().copied().fold(0.0, f64::max);
+            let expected = |choice: &Choice| longest.get(&choice.tier).copied().unwrap_or(unmet * of_all);
+            let begun = bench.elapsed();
+            let mut needed = expected(&choice);
+            if number == 0 {
+                needed += candidates[1..].iter().map(expected).fold(f64::INFINITY, f64::min);
+            }
+            if begun + needed > budget {
+                if number == 0 {
+                    break;
+                }
+                // Another tier may be faster to try.
+                continue;
+            }
+            let seconds = bench.seconds(trial, choice).await?;
+            let took = longest.entry(choice.tier).or_default();
+            *took = took.max(bench.elapsed() - begun);
+            match seconds {
+                Some(seconds) => timed.push((choice, seconds)),
+                None if number == 0 => break,
+                None => {}
+            }
+        }
+        if timed.len() > 1 {
+            found.extend(Found::of(trial.class, timed));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::training_graphs;
+    use crate::plan::lower::Family;
+    use crate::plan::trial;
+    use crate::protocol::presets::preset;
+
+    /// A device on which every candidate takes a second to try, or as long as a test says.
+    struct Made {
+        elapsed: f64,
+        tried: Vec<(ShapeClass, Choice)>,
+        /// Seconds to try, and the kernel's own; `None` where it does not run.
+        take: fn(&Trial, Choice) -> (f64, Option<f64>),
+    }
+
+    impl Bench for Made {
+        fn elapsed(&self) -> f64 {
+            self.elapsed
+        }
+
+        async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
+            let (trying, seconds) = (self.take)(trial, choice);
+            self.elapsed += trying;
+            self.tried.push((trial.class, choice));
+            Ok(seconds)
+        }
+    }
+
+    fn trials() -> Vec<Trial> {
+        let config = preset("nanogpt-cpu").unwrap();
+        trial::of_graph(&training_graphs(&config.model, &config.train).unwrap().train)
+    }
+
+    fn searched(
+        target: &Target,
+        budget: f64,
+        take: fn(&Trial, Choice) -> (f64, Option<f64>),
+    ) -> (Made, Vec<Found>) {
+        let mut bench = Made { elapsed: 0.0, tried: Vec::new(), take };
+        let found = pollster::block_on(search(&mut bench, &trials(), target, budget, 1.0)).unwrap();
+        (bench, found)
+    }
+
+    #[test]
+    fn the_fastest_wins_if_it_is_no_noise() {
+        let target = Target::new(false);
+        let (bench, found) = searched(&target, 1e9, |trial, choice| {
+            let software = match trial.class.family {
+                Family::Linear => 0.5,
+                Family::AttentionForward => 0.98,
+                _ => 3.0,
+            };
+            let sliced = if choice.slices.is_some_and(|slices| slices > 2) { 0.7 } else { 2.0 };
+            let seconds = match choice {
+                Choice { tier: Tier::Software, .. } => software,
+                Choice { slices: Some(_), .. } => sliced,
+                _ => 1.0,
+            };
+            (0.01, Some(seconds))
+        });
+        assert_eq!(found.len(), trials().len());
+        assert_eq!(bench.tried.len(), found.iter().map(|found| found.candidates.len()).sum::<usize>());
+        for Found { class, candidates, chosen } in &found {
+            let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
+            let expected = match class.family {
+                Family::Linear => Choice::tier(Tier::Software),
+                Family::LinearWeightBackward => more.unwrap_or(target.usual()),
+                _ => target.usual(),
+            };
+            assert_eq!(*chosen, expected, "{class}");
+        }
+        assert!(found.iter().any(|found| found.chosen.slices.is_some()));
+    }
+
+    #[test]
+    fn nothing_is_begun_that_would_not_be_done_in_time() {
+        let (bench, found) = searched(&Target::new(false), 2.0, |_, _| (0.15, Some(1.0)));
+        assert!((11..=13).contains(&bench.tried.len()) && bench.elapsed <= 2.0, "{}", bench.elapsed);
+        let classes: Vec<ShapeClass> = trials().iter().map(|trial| trial.class).collect();
+        let reached: Vec<ShapeClass> = found.iter().map(|found| found.class).collect();
+        assert!(reached.len() > 2 && reached == classes[..reached.len()], "{reached:?}");
+        assert!(found.iter().all(|found| found.candidates.len() > 1));
+    }
+
+    /// As on a software adapter: the other tier is likely to take too long, so that the rule's is timed once at most.
+    #[test]
+    fn nothing_is_timed_that_nothing_can_be_compared_with() {
+        let mut bench = Made { elapsed: 0.0, tried: Vec::new(), take: |_, _| (0.6, Some(1.0)) };
+        let target = Target::new(true);
+        let found = pollster::block_on(search(&mut bench, &trials(), &target, 2.0, 4.0)).unwrap();
+        assert_eq!((found.len(), bench.tried.len()), (0, 1));
+        bench.tried.clear();
+        let found = pollster::block_on(search(&mut bench, &trials(), &target, 0.0, 4.0)).unwrap();
+        assert_eq!((found.len(), bench.tried.len()), (0, 0));
+    }
+
+    /// What takes long to build is met once, and then kept out.
+    #[test]
+    fn a_tier_that_is_slow_to_try_leaves_the_budget_to_others() {
+        let (bench, found) = searched(&Target::new(false), 2.0, |_, choice| {
+            if choice.tier == Tier::Software { (1.5, Some(9.0)) } else { (0.05, Some(1.0)) }
+        });
+        let slow = bench.tried.iter().filter(|(_, choice)| choice.tier == Tier::Software).count();
+        assert_eq!(slow, 1);
+        assert!(bench.elapsed <= 2.0, "{}", bench.elapsed);
+        assert_eq!(
+            found[0].candidates.len(),
+            if found[0].class.family == Family::LinearWeightBackward { 4 } else { 2 }
+        );
+    }
+
+    #[test]
+    fn what_the_device_cannot_run_is_not_chosen() {
+        let (_, found) =
+            searched(&Target::new(true), 1e9, |trial, choice| match (trial.class.family, choice.tier) {
+                (Family::Linear, Tier::Software) => (0.1, None),
+                (_, Tier::Workgroup) => (0.1, None),
+                _ => (0.1, Some(1.0)),
+            });
+        assert!(found.is_empty(), "{found:?}");
+    }
+}

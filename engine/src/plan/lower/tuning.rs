@@ -1,0 +1,314 @@
+//! Which variant a kernel takes where there is a choice: a rule by kind of adapter, unless a device was found to be faster with
+//! another variant. What was found is plain data: classes of shapes, and what each takes. Sizes of a class are rounded up to
+//! powers of two, so that models of nearly the same shapes share what was measured.
+//!
+//! Measuring is [`crate::gpu::Tuning`]'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
+//! adapter holds.
+
+use super::{LONGEST_LOOP, Target};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// Kernels that choose alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// y = x·wᵀ, sizes N, I, O.
+    Linear,
+    /// dx = dy·w, sizes N, O, I.
+    LinearInputBackward,
+    /// dw += dyᵀ·x, sizes N, O, I.
+    LinearWeightBackward,
+    /// Attention, sizes B·H, T, D.
+    AttentionForward,
+    /// Attention's gradient by queries, likewise.
+    AttentionQueryBackward,
+    /// Attention's gradient by keys and values, likewise.
+    AttentionKeyBackward,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Linear,
+        Self::LinearInputBackward,
+        Self::LinearWeightBackward,
+        Self::AttentionForward,
+        Self::AttentionQueryBackward,
+        Self::AttentionKeyBackward,
+    ];
+
+    /// Name of the kernel's file.
+    pub fn kernel(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::LinearInputBackward => "linear_input_backward",
+            Self::LinearWeightBackward => "linear_weight_backward",
+            Self::AttentionForward => "attention_forward",
+            Self::AttentionQueryBackward => "attention_query_backward",
+            Self::AttentionKeyBackward => "attention_key_backward",
+        }
+    }
+
+    /// Whether it is a matrix product of the linear layers.
+    fn multiplies(self) -> bool {
+        matches!(self, Self::Linear | Self::LinearInputBackward | Self::LinearWeightBackward)
+    }
+}
+
+/// Shapes that are served by the same choice. As text: `linear 1024x128x512`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShapeClass {
+    /// Which kernels.
+    pub family: Family,
+    /// The family's sizes, each a power of two.
+    pub sizes: [usize; 3],
+}
+
+impl ShapeClass {
+    /// The class of a kernel's sizes.
+    pub fn of(family: Family, sizes: [usize; 3]) -> Self {
+        // What has no next power of two is no size that a device could hold.
+        Self { family, sizes: sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size)) }
+    }
+}
+
+impl fmt::Display for ShapeClass {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second, third] = self.sizes;
+        write!(formatter, "{} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
+    }
+}
+
+impl FromStr for ShapeClass {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (name, sizes) = text.rsplit_once(' ').ok_or(())?;
+        let name = name.replace(' ', "_");
+        let family = Family::ALL.into_iter().find(|family| family.kernel() == name).ok_or(())?;
+        let sizes: Vec<usize> =
+            sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
+        let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
+        let class = Self::of(family, sizes);
+        if class.sizes == sizes { Ok(class) } else { Err(()) }
+    }
+}
+
+/// Where a kernel's operands pass through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Straight from the bindings, without barriers: what suits software adapters.
+    Software,
+    /// Through workgroup memory.
+    Workgroup,
+}
+
+impl Tier {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Software => Self::Workgroup,
+            Self::Workgroup => Self::Software,
+        }
+    }
+
+    /// As in the text of a choice.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::Workgroup => "workgroup",
+        }
+    }
+}
+
+/// What a class takes. As text: `workgroup`, or `workgroup in 4 slices`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The tier.
+    pub tier: Tier,
+    /// Slices of a weight gradient's inner dimension; `None` leaves their number to the rule.
+    pub slices: Option<usize>,
+}
+
+impl Choice {
+    /// A tier, and the rule for the rest.
+    pub const fn tier(tier: Tier) -> Self {
+        Self { tier, slices: None }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.tier.word())?;
+        match self.slices {
+            None => Ok(()),
+            Some(1) => formatter.write_str(" in 1 slice"),
+            Some(slices) => write!(formatter, " in {slices} slices"),
+        }
+    }
+}
+
+impl FromStr for Choice {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (word, slices) = match text.split_once(" in ") {
+            None => (text, None),
+            Some((word, rest)) => {
+                let (number, unit) = rest.split_once(' ').ok_or(())?;
+                let number: usize = number.parse().map_err(|_| ())?;
+                let known = matches!(unit, "slice" | "slices") && (1..=MOST_SLICES).contains(&number);
+                (word, Some(if known { number } else { return Err(()) }))
+            }
+        };
+        let tier = [Tier::Software, Tier::Workgroup].into_iter().find(|tier| tier.word() == word);
+        Ok(Self { tier: tier.ok_or(())?, slices })
+    }
+}
+
+/// Most slices of a weight gradient: each is a partial sum of the weight's size.
+pub(in crate::plan) const MOST_SLICES: usize = 32;
+
+/// Choices by class. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices(BTreeMap<ShapeClass, Choice>);
+
+impl Choices {
+    /// Adds one, in place of what its class had.
+    pub fn insert(&mut self, class: ShapeClass, choice: Choice) {
+        self.0.insert(class, choice);
+    }
+
+    /// What a class takes.
+    pub fn get(&self, class: &ShapeClass) -> Option<Choice> {
+        self.0.get(class).copied()
+    }
+
+    /// Adds others, in place of what their classes had.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(&others.0);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As people read them, and as records keep them.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(class, choice)| (class.to_string(), choice.to_string())).collect()
+    }
+
+    /// From texts, of which those that say nothing known are left out: another version of this program may have written them.
+    pub fn from_texts(texts: &BTreeMap<String, String>) -> Self {
+        let read = |(class, choice): (&String, &String)| Some((class.parse().ok()?, choice.parse().ok()?));
+        Self(texts.iter().filter_map(read).collect())
+    }
+}
+
+impl FromIterator<(ShapeClass, Choice)> for Choices {
+    fn from_iter<I: IntoIterator<Item = (ShapeClass, Choice)>>(choices: I) -> Self {
+        Self(choices.into_iter().collect())
+    }
+}
+
+impl Target {
+    /// What the rule by kind of adapter takes.
+    pub fn usual(&self) -> Choice {
+        Choice::tier(if self.software { Tier::Software } else { Tier::Workgroup })
+    }
+
+    /// What a kernel of these sizes takes.
+    pub(super) fn choice(&self, family: Family, sizes: [usize; 3]) -> Choice {
+        let chosen = self.choices.as_ref().and_then(|choices| choices.get(&ShapeClass::of(family, sizes)));
+        chosen.filter(|choice| self.admits(family, sizes, *choice)).unwrap_or(self.usual())
+    }
+
+    /// Whether a kernel of these sizes takes the tier without workgroup memory.
+    pub(super) fn is_software(&self, family: Family, sizes: [usize; 3]) -> bool {
+        self.choice(family, sizes).tier == Tier::Software
+    }
+
+    /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
+    /// as many as the other tier, and those of a software adapter are counted; attention's tiers take the same turns. Slices
+    /// are the rule's where a loop must be cut.
+    pub(in crate::plan) fn admits(
+        &self,
+        family: Family,
+        [rows, inner, _]: [usize; 3],
+        choice: Choice,
+    ) -> bool {
+        let turns = if family == Family::LinearWeightBackward { rows } else { inner };
+        // Half of them, since loops around loops count too.
+        let within = turns <= LONGEST_LOOP / 2;
+        let usual = choice == self.usual();
+        usual || !self.software || !family.multiplies() || within
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_text_and_back() {
+        let product = ShapeClass::of(Family::LinearWeightBackward, [768, 384, 128]);
+        let attention = ShapeClass::of(Family::AttentionKeyBackward, [48, 64, 32]);
+        let choices: Choices = [
+            (product, Choice { tier: Tier::Workgroup, slices: Some(4) }),
+            (attention, Choice::tier(Tier::Software)),
+        ]
+        .into_iter()
+        .collect();
+        let texts = choices.texts();
+        assert_eq!(texts["linear weight backward 1024x512x128"], "workgroup in 4 slices");
+        assert_eq!(texts["attention key backward 64x64x32"], "software");
+        assert_eq!(Choices::from_texts(&texts), choices);
+        assert_eq!(ShapeClass::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
+    }
+
+    /// A record may hold other words beside choices, or those of another version.
+    #[test]
+    fn texts_that_say_nothing_known_are_left_out() {
+        for (class, choice) in [
+            ("vectors", "avx2"),
+            ("linear 1024x128", "software"),
+            ("linear 1024x128x500", "software"),
+            ("linear 1024x128x512x2", "software"),
+            ("linear forward 1024x128x512", "software"),
+            ("linear 99999999999999999999x1x1", "software"),
+            ("linear 1024x128x512", "cooperative"),
+            ("linear 1024x128x512", "software in 0 slices"),
+            ("linear 1024x128x512", "software in 33 slices"),
+            ("linear 1024x128x512", "software in 4 pieces"),
+            ("", ""),
+        ] {
+            let texts = BTreeMap::from([(class.to_owned(), choice.to_owned())]);
+            assert!(Choices::from_texts(&texts).is_empty(), "{class}: {choice}");
+        }
+    }
+
+    #[test]
+    fn a_loop_that_a_software_adapter_would_end_early_is_no_choice() {
+        let workgroup = Choice::tier(Tier::Workgroup);
+        let sizes = [64, 50_304, 64];
+        let choices: Choices =
+            Family::ALL.into_iter().map(|family| (ShapeClass::of(family, sizes), workgroup)).collect();
+        let software = Target::new(true).with(&choices);
+        assert!(software.is_software(Family::LinearInputBackward, sizes));
+        assert!(!software.is_software(Family::LinearWeightBackward, sizes));
+        assert!(!software.is_software(Family::AttentionForward, sizes));
+        // Of a class that holds both, the shorter.
+        let class = ShapeClass::of(Family::LinearInputBackward, [64, 20_000, 64]);
+        let software = Target::new(true).with(&Choices::from_iter([(class, workgroup)]));
+        assert!(!software.is_software(Family::LinearInputBackward, [64, 20_000, 64]));
+        assert!(software.is_software(Family::LinearInputBackward, [64, 32_000, 64]));
+        assert!(!Target::new(false).with(&choices).is_software(Family::LinearInputBackward, sizes));
+    }
+}

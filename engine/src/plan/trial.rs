@@ -1,0 +1,260 @@
+//! Kernels of a graph that have a choice of variants, each as a graph of its own over operands of the same shapes: what is
+//! timed to choose.
+
+use super::estimate::node_flops;
+use super::lower::{Choice, Choices, FEW_ROWS, Family, MOST_SLICES, ShapeClass, Target, usual_slices};
+use super::{Plan, compile};
+use crate::error::Result;
+use crate::graph::{Graph, Node, Op, Parameter, ParameterId, Start, Type, ValueId};
+use std::ops::Range;
+
+/// Fewest inner steps of a slice that is tried beyond the rule's.
+const SHORTEST_SLICE: usize = 64;
+
+/// Most bytes of all its slices' sums.
+const MOST_BYTES: u64 = 32 << 20;
+
+/// A class of shapes that a graph's kernels fall into, by the largest of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// The class.
+    pub class: ShapeClass,
+    /// Floating-point operations of all the class's kernels in the graph.
+    pub flops: f64,
+    sizes: [usize; 3],
+    op: Op,
+    /// What the op reads.
+    operands: Vec<Type>,
+    /// The weight whose gradient it adds to.
+    weight: Option<Type>,
+}
+
+impl Trial {
+    fn product(family: Family, sizes: [usize; 3]) -> Self {
+        let [rows, first, second] = sizes;
+        let matrix = |rows, columns| Type::f32(&[rows, columns]);
+        let (op, operands, weight) = match family {
+            Family::LinearInputBackward => {
+                let op = Op::LinearInputBackward { residual: false };
+                (op, vec![matrix(rows, first), matrix(first, second)], None)
+            }
+            Family::LinearWeightBackward => {
+                let operands = vec![matrix(rows, first), matrix(rows, second)];
+                (Op::LinearWeightBackward, operands, Some(matrix(first, second)))
+            }
+            _ => {
+                let op = Op::Linear { bias: false, residual: false };
+                (op, vec![matrix(rows, first), matrix(second, first)], None)
+            }
+        };
+        let flops = 2.0 * rows as f64 * first as f64 * second as f64;
+        Self { class: ShapeClass::of(family, sizes), flops, sizes, op, operands, weight }
+    }
+
+    /// What it may take on a device: what the rule takes first, then whatever may be faster.
+    pub fn candidates(&self, target: &Target) -> Vec<Choice> {
+        let usual = target.usual();
+        let mut all = vec![usual, Choice::tier(usual.tier.other())];
+        // A software adapter has few threads, and slices are there to fill many.
+        if self.class.family == Family::LinearWeightBackward && !target.software {
+            let slices = usual_slices(target, self.sizes);
+            let bytes = self.weight.as_ref().map_or(0, Type::bytes);
+            let long_enough =
+                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= SHORTEST_SLICE);
+            let small_enough = |count: &usize| *count <= MOST_SLICES && *count as u64 * bytes <= MOST_BYTES;
+            let others =
+                [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
+            all.extend(others.map(|count| Choice { slices: Some(count), ..usual }));
+        }
+        all.retain(|choice| target.admits(self.class.family, self.sizes, *choice));
+        all
+    }
+
+    /// The plan that computes it as chosen, whose operands are the arena; and which of its dispatches are the class's.
+    ///
+    /// # Errors
+    /// The device's rules refuse it.
+    pub fn plan(&self, target: &Target, choice: Choice) -> Result<(Plan, Range<usize>)> {
+        let mut graph = Graph::default();
+        let mut operand = |ty: &Type, trainable| {
+            graph.parameter(Parameter {
+                name: "operand".to_owned(),
+                ty: ty.clone(),
+                decayed: false,
+                trainable,
+                start: Start::Constant(0.0),
+            })
+        };
+        let inputs: Vec<ValueId> = self.operands.iter().map(|ty| operand(ty, false)).collect();
+        let mut gradients = Vec::new();
+        if let Some(weight) = &self.weight {
+            operand(weight, true);
+            gradients.push(graph.gradient_of(ParameterId(self.operands.len() as u32)));
+        }
+        let outputs = graph.push_into(self.op, &inputs, &gradients)?;
+        let kept: Vec<ValueId> = outputs.into_iter().filter(|value| !gradients.contains(value)).collect();
+        let choices = Choices::from_iter([(self.class, choice)]);
+        let plan = compile(graph, &kept, &target.clone().with(&choices))?;
+        let own = match self.class.family {
+            Family::AttentionQueryBackward => 0..1,
+            Family::AttentionKeyBackward => 1..2,
+            // A weight gradient's slices are added up by a second one.
+            _ => 0..plan.dispatches.len(),
+        };
+        Ok((plan, own))
+    }
+}
+
+/// The trials of a node: none where its kernels have no choice.
+pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
+    let mut all = every(graph, node);
+    // A few rows go to a kernel of their own.
+    all.retain(|trial| trial.class.family != Family::Linear || trial.sizes[0] > FEW_ROWS);
+    all
+}
+
+fn every(graph: &Graph, node: &Node) -> Vec<Trial> {
+    let shape = |at: usize| graph.ty(node.inputs[at]);
+    let (rows, columns) = node.inputs.first().map_or((0, 0), |_| (shape(0).rows(), shape(0).columns()));
+    match node.op {
+        Op::Linear { .. } => vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()])],
+        Op::LinearInputBackward { .. } => {
+            vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()])]
+        }
+        Op::LinearWeightBackward => {
+            vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()])]
+        }
+        Op::LinearCrossEntropy { chunk, .. } => {
+            let forward = [chunk.min(rows), columns, shape(1).rows()];
+            vec![with_chunks(Trial::product(Family::Linear, forward), rows)]
+        }
+        Op::LinearCrossEntropyBackward { chunk, weight, .. } => {
+            let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
+            let mut all = vec![
+                Trial::product(Family::Linear, [chunk, columns, vocabulary]),
+                Trial::product(Family::LinearInputBackward, [chunk, vocabulary, columns]),
+            ];
+            if weight {
+                all.push(Trial::product(Family::LinearWeightBackward, [chunk, vocabulary, columns]));
+            }
+            all.into_iter().map(|trial| with_chunks(trial, rows)).collect()
+        }
+        Op::Attention { .. } => vec![attention(graph, node, Family::AttentionForward, 1.0)],
+        // Three products of the seven are the queries' kernel's, four the keys'.
+        Op::AttentionBackward { .. } => vec![
+            attention(graph, node, Family::AttentionQueryBackward, 3.0 / 7.0),
+            attention(graph, node, Family::AttentionKeyBackward, 4.0 / 7.0),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// A product of a chunk of rows, with the operations of them all.
+fn with_chunks(trial: Trial, rows: usize) -> Trial {
+    Trial { flops: trial.flops * rows as f64 / trial.sizes[0].max(1) as f64, ..trial }
+}
+
+fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
+    let operands: Vec<Type> = node.inputs.iter().map(|value| graph.ty(*value).clone()).collect();
+    let (batch, time) = (operands[0].shape[0], operands[0].shape[1]);
+    let sizes = match node.op {
+        Op::Attention { heads, .. } | Op::AttentionBackward { heads, .. } => {
+            [batch * heads.heads, time, heads.head_size]
+        }
+        _ => [batch, time, 1],
+    };
+    let (forward, backward) = node_flops(graph, node);
+    let class = ShapeClass::of(family, sizes);
+    Trial { class, flops: share * (forward + backward), sizes, op: node.op, operands, weight: None }
+}
+
+/// The trials of a graph, one a class, those with the most operations first.
+pub fn of_graph(graph: &Graph) -> Vec<Trial> {
+    let mut all: Vec<(Trial, f64)> = Vec::new();
+    for trial in graph.nodes.iter().flat_map(|node| of_node(graph, node)) {
+        let flops = trial.flops;
+        match all.iter_mut().find(|(other, _)| other.class == trial.class) {
+            Some((other, together)) => {
+                *together += flops;
+                if flops > other.flops {
+                    *other = trial;
+                }
+            }
+            None => all.push((trial, flops)),
+        }
+    }
+    // Stable, so that equal ones keep the order of the graph.
+    all.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    all.into_iter().map(|(trial, flops)| Trial { flops, ..trial }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::training_graphs;
+    use crate::plan::work;
+    use glasshouse_protocol::presets;
+
+    fn graph(preset: &str) -> Graph {
+        let config = presets::preset(preset).unwrap();
+        training_graphs(&config.model, &config.train).unwrap().train
+    }
+
+    /// Every operation of a step belongs to a class, and alike blocks share theirs.
+    #[test]
+    fn the_classes_share_the_products_of_a_graph() {
+        for name in ["nanogpt-cpu", "stories-260k", "gpt2-124m"] {
+            let graph = graph(name);
+            let trials = of_graph(&graph);
+            assert!(trials.len() < 25, "{name}: {}", trials.len());
+            assert!(trials.is_sorted_by(|one, other| one.flops >= other.flops));
+            let together: f64 = trials.iter().map(|trial| trial.flops).sum();
+            let all = crate::plan::estimate::work(&graph);
+            assert!((together / all - 1.0).abs() < 1e-9, "{name}: {together} of {all}");
+        }
+    }
+
+    /// A candidate's plan is what the class runs in the step: the same kernel with the same arguments and groups.
+    #[test]
+    fn a_trial_runs_what_the_step_runs() {
+        let graph = graph("nanogpt-cpu");
+        for target in [Target::new(true), Target::new(false)] {
+            let step = compile(graph.clone(), &[], &target).unwrap();
+            for trial in of_graph(&graph) {
+                let (plan, own) = trial.plan(&target, target.usual()).unwrap();
+                let dispatch = &plan.dispatches[own.start];
+                let name = |kernel: &str| kernel.split(':').next().unwrap_or_default().to_owned();
+                assert_eq!(name(dispatch.kernel.name), trial.class.family.kernel());
+                let same = step.dispatches.iter().any(|other| {
+                    name(other.kernel.name) == name(dispatch.kernel.name)
+                        && other.arguments == dispatch.arguments
+                        && other.groups == dispatch.groups
+                });
+                assert!(same, "{}", trial.class);
+                assert!(work::of_dispatch(&plan, own.start).flops > 0.0, "{}", trial.class);
+            }
+        }
+    }
+
+    #[test]
+    fn candidates_begin_with_the_rule_and_differ() {
+        for (target, most) in [(Target::new(true), 2), (Target::new(false), 5)] {
+            for trial in of_graph(&graph("nanogpt-cpu")) {
+                let candidates = trial.candidates(&target);
+                assert_eq!(candidates[0], target.usual());
+                assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.class);
+                let kernels: Vec<String> = candidates
+                    .iter()
+                    .map(|choice| {
+                        let (plan, own) = trial.plan(&target, *choice).unwrap();
+                        let first = &plan.dispatches[own.start];
+                        format!("{} {:?} {}", first.kernel.name, first.groups, own.len())
+                    })
+                    .collect();
+                for (at, kernel) in kernels.iter().enumerate() {
+                    assert!(!kernels[..at].contains(kernel), "{}: {candidates:?} {kernels:?}", trial.class);
+                }
+            }
+        }
+    }
+}
