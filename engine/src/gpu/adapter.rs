@@ -1,6 +1,7 @@
 //! Which adapters there are, what each can do, and which one a request means.
 
 use crate::error::{Error, Result};
+use crate::plan::lower::Target;
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
 
@@ -144,6 +145,13 @@ fn is_software(info: &AdapterInfo) -> bool {
 }
 
 impl AdapterReport {
+    /// What kernels should be chosen for.
+    pub(super) fn target(&self) -> Target {
+        // A browser does not tell names, and its software adapter is SwiftShader.
+        let swiftshader = self.name.is_empty() || self.name.to_lowercase().contains("swiftshader");
+        Target::new(self.software).with_slow_loads(self.software && swiftshader)
+    }
+
     fn of(adapter: &Adapter) -> Self {
         let info = adapter.get_info();
         let software = is_software(&info);

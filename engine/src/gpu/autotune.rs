@@ -130,7 +130,7 @@ impl Gpu {
             let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
             if target.software {
                 let mut settled: Choices =
-                    unknown.iter().map(|trial| (trial.class, target.usual())).collect();
+                    unknown.iter().map(|trial| (trial.class, target.usual(trial.class.family))).collect();
                 settled.extend(&now);
                 now = settled;
             }
@@ -142,7 +142,7 @@ impl Gpu {
         }
         // Only what this graph uses and what differs from the rule: that is what a run has to remember.
         let own = trials.iter().filter_map(|trial| Some((trial.class, known.get(&trial.class)?)));
-        let choices: Choices = own.filter(|(_, choice)| *choice != target.usual()).collect();
+        let choices: Choices = own.filter(|(class, choice)| *choice != target.usual(class.family)).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }

@@ -130,7 +130,7 @@ impl Gpu {
 
     /// The same device, for which kernels are chosen so.
     pub fn with_choices(&self, choices: &Choices) -> Self {
-        Self { target: Target::new(self.report.software).with(choices), ..self.clone() }
+        Self { target: self.report.target().with(choices), ..self.clone() }
     }
 
     /// What differs from the kernels of its kind, as a record keeps it.

@@ -2,7 +2,7 @@
 //! timed to choose.
 
 use super::estimate::node_flops;
-use super::lower::{Choice, Choices, FEW_ROWS, Family, MOST_SLICES, ShapeClass, Target, usual_slices};
+use super::lower::{Choice, Choices, FEW_ROWS, Family, MOST_SLICES, ShapeClass, Target, Tier, usual_slices};
 use super::{Plan, compile};
 use crate::error::Result;
 use crate::graph::{Graph, Node, Op, Parameter, ParameterId, Start, Type, ValueId};
@@ -53,8 +53,9 @@ impl Trial {
 
     /// What it may take on a device: what the rule takes first, then whatever may be faster.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
-        let usual = target.usual();
-        let mut all = vec![usual, Choice::tier(usual.tier.other())];
+        let usual = target.usual(self.class.family);
+        let mut all = vec![usual];
+        all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != usual));
         // A software adapter has few threads, and slices are there to fill many.
         if self.class.family == Family::LinearWeightBackward && !target.software {
             let slices = usual_slices(target, self.sizes);
@@ -218,12 +219,15 @@ mod tests {
     #[test]
     fn a_trial_runs_what_the_step_runs() {
         let graph = graph("nanogpt-cpu");
-        for target in [Target::new(true), Target::new(false)] {
+        for target in [Target::new(true), Target::new(true).with_slow_loads(true), Target::new(false)] {
             let step = compile(graph.clone(), &[], &target).unwrap();
             for trial in of_graph(&graph) {
-                let (plan, own) = trial.plan(&target, target.usual()).unwrap();
+                let (plan, own) = trial.plan(&target, target.usual(trial.class.family)).unwrap();
                 let dispatch = &plan.dispatches[own.start];
-                let name = |kernel: &str| kernel.split(':').next().unwrap_or_default().to_owned();
+                let name = |kernel: &str| {
+                    let name = kernel.split(':').next().unwrap_or_default();
+                    name.strip_suffix("_blocks").unwrap_or(name).to_owned()
+                };
                 assert_eq!(name(dispatch.kernel.name), trial.class.family.kernel());
                 let same = step.dispatches.iter().any(|other| {
                     name(other.kernel.name) == name(dispatch.kernel.name)
@@ -238,10 +242,10 @@ mod tests {
 
     #[test]
     fn candidates_begin_with_the_rule_and_differ() {
-        for (target, most) in [(Target::new(true), 2), (Target::new(false), 5)] {
+        for (target, most) in [(Target::new(true), 3), (Target::new(false), 5)] {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
-                assert_eq!(candidates[0], target.usual());
+                assert_eq!(candidates[0], target.usual(trial.class.family));
                 assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.class);
                 let kernels: Vec<String> = candidates
                     .iter()

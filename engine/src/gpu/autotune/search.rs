@@ -150,8 +150,8 @@ mod tests {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match class.family {
                 Family::Linear => Choice::tier(Tier::Software),
-                Family::LinearWeightBackward => more.unwrap_or(target.usual()),
-                _ => target.usual(),
+                Family::LinearWeightBackward => more.unwrap_or(target.usual(class.family)),
+                _ => target.usual(class.family),
             };
             assert_eq!(*chosen, expected, "{class}");
         }

@@ -32,16 +32,22 @@ fn every_choice_gives_the_same_gradient() {
     block_on(async {
         let (usual_loss, usual) = gradients(&gpu).await;
         let largest = usual.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
-        for (tier, slices) in [(Tier::Software, None), (Tier::Workgroup, None), (Tier::Workgroup, Some(3))] {
+        for (tier, slices) in
+            [(Tier::Software, None), (Tier::Wide, None), (Tier::Workgroup, None), (Tier::Workgroup, Some(3))]
+        {
             let chosen = gpu.with_choices(&everywhere(graph, |family| Choice {
                 tier,
                 slices: slices.filter(|_| family == Family::LinearWeightBackward),
             }));
             let names = kernels(&chosen);
             for family in Family::ALL {
-                let mut own = names.iter().filter(|name| name.split(':').next() == Some(family.kernel()));
-                assert!(own.clone().count() > 0, "{family:?}");
-                assert!(own.all(|name| name.contains("software") == (tier == Tier::Software)), "{names:?}");
+                let mut own = names.iter().filter(|name| name.starts_with(&format!("{}:", family.kernel())));
+                let blocks = format!("{}_blocks:", family.kernel());
+                let by_blocks = names.iter().filter(|name| name.starts_with(&blocks)).count();
+                assert_eq!(by_blocks > 0, !family.multiplies() && tier != Tier::Workgroup, "{names:?}");
+                assert!(own.clone().count() + by_blocks > 0, "{family:?}");
+                let word = tier.word();
+                assert!(own.all(|name| name.contains(word) || !family.multiplies()), "{names:?}");
             }
             let sums = |names: &[&str]| names.iter().filter(|name| name.starts_with("sum_rows")).count();
             assert_eq!(sums(&names) > sums(&kernels(&gpu)), slices.is_some(), "{names:?}");
@@ -91,11 +97,11 @@ fn what_was_timed_is_known_afterwards() {
             panic!("{:?}", tuned.found)
         };
         assert_eq!(class.to_string(), "linear 64x16x32");
-        assert_eq!(candidates.len(), 2);
+        assert!(candidates.len() >= 2);
         assert!(candidates.iter().all(|(_, seconds)| *seconds > 0.0) && tuned.seconds > 0.0);
         assert!(tuned.sentence().is_some_and(|text| text.starts_with("tuned 1 kernel in ")));
         let variants = chosen.variants();
-        let expected = (*best != gpu.target().usual()).then(|| best.to_string());
+        let expected = (*best != gpu.target().usual(Family::Linear)).then(|| best.to_string());
         assert_eq!(variants.get("linear 64x16x32").cloned(), expected);
 
         let (again, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
@@ -134,7 +140,8 @@ fn without_time_the_rule_holds() {
 fn a_record_pins_the_kernels_of_its_own_device() {
     let gpu = test_gpu();
     let graph = product(64);
-    let other = Choice::tier(gpu.target().usual().tier.other());
+    let usual = gpu.target().usual(Family::Linear).tier;
+    let other = Choice::tier(if usual == Tier::Workgroup { Tier::Software } else { Tier::Workgroup });
     let chosen = gpu.with_choices(&everywhere(&graph, |_| other));
     let recorded = DeviceDescription::gpu(&chosen);
     assert!(!recorded.repeats(&DeviceDescription::gpu(&gpu)));

@@ -1,6 +1,7 @@
 //! Attention and what surrounds it: rotary positions, the norm of heads, caches.
 
-use super::{Family, Launch, Lowering, Place, Site, grid, within_longest_loop};
+use super::attention_blocks;
+use super::{Family, Launch, Lowering, Place, Site, Tier, grid, within_longest_loop};
 use crate::error::Result;
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
@@ -76,12 +77,12 @@ fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Re
     within_longest_loop(site, turns, advice)
 }
 
-fn scale(heads: Heads) -> f32 {
+pub(super) fn scale(heads: Heads) -> f32 {
     (1.0 / (heads.head_size as f64).sqrt()) as f32
 }
 
 /// B and T of a packed input.
-fn batch_and_time(site: Site<'_>) -> (usize, usize) {
+pub(super) fn batch_and_time(site: Site<'_>) -> (usize, usize) {
     let shape = &site.input_type(0).shape;
     (shape[0], shape[1])
 }
@@ -89,7 +90,7 @@ fn batch_and_time(site: Site<'_>) -> (usize, usize) {
 /// Whether one of the three kernels takes the tier without workgroup memory.
 fn is_software(site: Site<'_>, family: Family, heads: Heads) -> bool {
     let (batch, time) = batch_and_time(site);
-    site.target.is_software(family, [batch * heads.heads, time, heads.head_size])
+    site.target.tier(family, [batch * heads.heads, time, heads.head_size]) == Tier::Software
 }
 
 /// A launch with one invocation for each of `count` things.
@@ -188,6 +189,9 @@ pub(super) fn head_norm_weight_backward(site: Site<'_>, heads: Heads) -> Result<
 /// [`crate::graph::Op::Attention`].
 pub(super) fn attention(site: Site<'_>, heads: Heads, dropout: Option<DropoutSite>) -> Result<Lowering> {
     let (batch, time) = batch_and_time(site);
+    if is_software(site, Family::AttentionForward, heads) && attention_blocks::takes(site, heads) {
+        return Ok(Lowering::one(attention_blocks::forward(site, heads, dropout)?));
+    }
     // Scores, rescaled sums, values.
     within_reach(site, heads, time, 3)?;
     let kernel = variant!(attention_forward, AttentionForward, site, heads);
@@ -223,32 +227,45 @@ pub(super) fn attention_backward(
     heads: Heads,
     dropout: Option<DropoutSite>,
 ) -> Result<Lowering> {
-    let (batch, time) = batch_and_time(site);
-    // Scores and sums, for every query head that shares the key.
-    within_reach(site, heads, time * (heads.heads / heads.kv_heads), 2)?;
+    let by_blocks = |family| is_software(site, family, heads) && attention_blocks::takes(site, heads);
+    let queries = if by_blocks(Family::AttentionQueryBackward) {
+        attention_blocks::query_backward(site, heads, dropout)?
+    } else {
+        query_backward(site, heads, dropout)?
+    };
+    let keys = if by_blocks(Family::AttentionKeyBackward) {
+        attention_blocks::key_backward(site, heads, dropout)?
+    } else {
+        key_backward(site, heads, dropout)?
+    };
+    Ok(Lowering { launches: vec![queries, keys], scratch: Vec::new() })
+}
+
+/// What the two kernels of the backward pass bind.
+fn backward_bindings(site: Site<'_>) -> Vec<Place> {
     let mut bindings = vec![Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
     bindings.extend((0..4).map(|number| site.input(number)));
     bindings.push(site.output(0));
-    let queries = variant!(attention_query_backward, AttentionQueryBackward, site, heads);
-    let keys = variant!(attention_key_backward, AttentionKeyBackward, site, heads);
-    let tiles = |kernel: &Kernel| time.div_ceil(rows_in_group(kernel));
-    Ok(Lowering {
-        launches: vec![
-            Launch::new(
-                queries,
-                arguments!(attention_query_backward, heads, (batch, time), dropout),
-                bindings.clone(),
-                grid(batch * heads.heads * tiles(queries))?,
-            )?,
-            Launch::new(
-                keys,
-                arguments!(attention_key_backward, heads, (batch, time), dropout),
-                bindings,
-                grid(batch * heads.kv_heads * tiles(keys))?,
-            )?,
-        ],
-        scratch: Vec::new(),
-    })
+    bindings
+}
+
+fn query_backward(site: Site<'_>, heads: Heads, dropout: Option<DropoutSite>) -> Result<Launch> {
+    let (batch, time) = batch_and_time(site);
+    within_reach(site, heads, time, 2)?;
+    let kernel = variant!(attention_query_backward, AttentionQueryBackward, site, heads);
+    let arguments = arguments!(attention_query_backward, heads, (batch, time), dropout);
+    let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
+    Launch::new(kernel, arguments, backward_bindings(site), groups)
+}
+
+fn key_backward(site: Site<'_>, heads: Heads, dropout: Option<DropoutSite>) -> Result<Launch> {
+    let (batch, time) = batch_and_time(site);
+    // Scores and sums, for every query head that shares the key.
+    within_reach(site, heads, time * (heads.heads / heads.kv_heads), 2)?;
+    let kernel = variant!(attention_key_backward, AttentionKeyBackward, site, heads);
+    let arguments = arguments!(attention_key_backward, heads, (batch, time), dropout);
+    let groups = grid(batch * heads.kv_heads * time.div_ceil(rows_in_group(kernel)))?;
+    Launch::new(kernel, arguments, backward_bindings(site), groups)
 }
 
 /// [`crate::graph::Op::CachedAttention`]: the chunk into the caches, then the attention.

@@ -1,7 +1,9 @@
 //! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
 //! biases.
 
-use super::{Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, tall, within_longest_loop};
+use super::{
+    Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, tall, within_longest_loop,
+};
 use crate::error::Result;
 use glasshouse_shaders::{
     Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
@@ -21,6 +23,17 @@ const SHORTEST_SLICE: usize = 512;
 
 /// Inner steps that the software tier takes in a turn of its loop.
 const STEPS_IN_TURN: usize = 4;
+
+/// The tier of one of the three products, whose modules are alike.
+macro_rules! tier {
+    ($module:ident, $target:expr, $family:expr, $sizes:expr) => {
+        match $target.tier($family, $sizes) {
+            Tier::Software => $module::Tier::Software,
+            Tier::Wide => $module::Tier::Wide,
+            Tier::Workgroup => $module::Tier::Workgroup,
+        }
+    };
+}
 
 /// Tiles that cover a matrix: side by side, and in total.
 fn tiles(rows: usize, columns: usize) -> (usize, usize) {
@@ -67,8 +80,7 @@ pub(super) fn linear_launch(
         let groups = grid(count.div_ceil(per_group))?;
         return Launch::new(kernel, arguments.bytes(), bindings, groups);
     }
-    let software = target.is_software(Family::Linear, [rows, inner, columns]);
-    let tier = if software { linear::Tier::Software } else { linear::Tier::Workgroup };
+    let tier = tier!(linear, target, Family::Linear, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
@@ -97,10 +109,9 @@ pub(super) fn input_backward_launch(
     bindings: Vec<Place>,
     residual: bool,
 ) -> Result<Launch> {
-    use linear_input_backward::{Arguments, Tier, kernel};
+    use linear_input_backward::{Arguments, kernel};
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
-    let software = site.target.is_software(Family::LinearInputBackward, [rows, inner, columns]);
-    let tier = if software { Tier::Software } else { Tier::Workgroup };
+    let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = Arguments {
         rows: rows as u32,
@@ -143,9 +154,8 @@ pub(super) fn weight_backward_launch(
     bindings: Vec<Place>,
     slice: usize,
 ) -> Result<Launch> {
-    use linear_weight_backward::{Arguments, Tier, kernel};
-    let software = target.is_software(Family::LinearWeightBackward, [inner, rows, columns]);
-    let tier = if software { Tier::Software } else { Tier::Workgroup };
+    use linear_weight_backward::{Arguments, kernel};
+    let tier = tier!(linear_weight_backward, target, Family::LinearWeightBackward, [inner, rows, columns]);
     let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {

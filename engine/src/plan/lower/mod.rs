@@ -1,6 +1,7 @@
 //! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops.
 
 mod attention;
+mod attention_blocks;
 mod elementwise;
 mod embedding;
 mod loss;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 pub struct Target {
     /// A software adapter, which pays dearly for barriers: kernels without workgroup memory, unless chosen otherwise.
     pub software: bool,
+    /// A software adapter that takes loads lane by lane, as SwiftShader: products with more registers.
+    pub slow_loads: bool,
     /// What was chosen otherwise.
     choices: Option<Arc<Choices>>,
 }
@@ -30,7 +33,12 @@ pub struct Target {
 impl Target {
     /// A kind of device, with the kernels that suit it as a rule.
     pub const fn new(software: bool) -> Self {
-        Self { software, choices: None }
+        Self { software, slow_loads: false, choices: None }
+    }
+
+    /// The same device, told how it loads.
+    pub const fn with_slow_loads(self, slow_loads: bool) -> Self {
+        Self { slow_loads, ..self }
     }
 
     /// The same device with choices of its own.

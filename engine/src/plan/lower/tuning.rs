@@ -51,7 +51,7 @@ impl Family {
     }
 
     /// Whether it is a matrix product of the linear layers.
-    fn multiplies(self) -> bool {
+    pub fn multiplies(self) -> bool {
         matches!(self, Self::Linear | Self::LinearInputBackward | Self::LinearWeightBackward)
     }
 }
@@ -100,23 +100,21 @@ impl FromStr for ShapeClass {
 pub enum Tier {
     /// Straight from the bindings, without barriers: what suits software adapters.
     Software,
+    /// The same with larger blocks of a product for each invocation, for a software adapter whose loads are dear.
+    Wide,
     /// Through workgroup memory.
     Workgroup,
 }
 
 impl Tier {
-    /// The other one.
-    pub fn other(self) -> Self {
-        match self {
-            Self::Software => Self::Workgroup,
-            Self::Workgroup => Self::Software,
-        }
-    }
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Software, Self::Wide, Self::Workgroup];
 
     /// As in the text of a choice.
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Software => "software",
+            Self::Wide => "wide",
             Self::Workgroup => "workgroup",
         }
     }
@@ -162,7 +160,7 @@ impl FromStr for Choice {
                 (word, Some(if known { number } else { return Err(()) }))
             }
         };
-        let tier = [Tier::Software, Tier::Workgroup].into_iter().find(|tier| tier.word() == word);
+        let tier = Tier::ALL.into_iter().find(|tier| tier.word() == word);
         Ok(Self { tier: tier.ok_or(())?, slices })
     }
 }
@@ -220,19 +218,23 @@ impl FromIterator<(ShapeClass, Choice)> for Choices {
 
 impl Target {
     /// What the rule by kind of adapter takes.
-    pub fn usual(&self) -> Choice {
-        Choice::tier(if self.software { Tier::Software } else { Tier::Workgroup })
+    pub fn usual(&self, family: Family) -> Choice {
+        Choice::tier(match self.software {
+            true if self.slow_loads && family.multiplies() => Tier::Wide,
+            true => Tier::Software,
+            false => Tier::Workgroup,
+        })
     }
 
     /// What a kernel of these sizes takes.
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3]) -> Choice {
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&ShapeClass::of(family, sizes)));
-        chosen.filter(|choice| self.admits(family, sizes, *choice)).unwrap_or(self.usual())
+        chosen.filter(|choice| self.admits(family, sizes, *choice)).unwrap_or(self.usual(family))
     }
 
-    /// Whether a kernel of these sizes takes the tier without workgroup memory.
-    pub(super) fn is_software(&self, family: Family, sizes: [usize; 3]) -> bool {
-        self.choice(family, sizes).tier == Tier::Software
+    /// The tier that a kernel of these sizes takes.
+    pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
+        self.choice(family, sizes).tier
     }
 
     /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
@@ -247,8 +249,12 @@ impl Target {
         let turns = if family == Family::LinearWeightBackward { rows } else { inner };
         // Half of them, since loops around loops count too.
         let within = turns <= LONGEST_LOOP / 2;
-        let usual = choice == self.usual();
-        usual || !self.software || !family.multiplies() || within
+        match choice.tier {
+            Tier::Software => true,
+            // A GPU has not the registers for it, and attention no such kernel.
+            Tier::Wide => self.software && family.multiplies(),
+            Tier::Workgroup => !self.software || !family.multiplies() || within,
+        }
     }
 }
 
@@ -301,14 +307,33 @@ mod tests {
         let choices: Choices =
             Family::ALL.into_iter().map(|family| (ShapeClass::of(family, sizes), workgroup)).collect();
         let software = Target::new(true).with(&choices);
-        assert!(software.is_software(Family::LinearInputBackward, sizes));
-        assert!(!software.is_software(Family::LinearWeightBackward, sizes));
-        assert!(!software.is_software(Family::AttentionForward, sizes));
+        assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Software);
+        assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Workgroup);
+        assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Workgroup);
         // Of a class that holds both, the shorter.
         let class = ShapeClass::of(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(class, workgroup)]));
-        assert!(!software.is_software(Family::LinearInputBackward, [64, 20_000, 64]));
-        assert!(software.is_software(Family::LinearInputBackward, [64, 32_000, 64]));
-        assert!(!Target::new(false).with(&choices).is_software(Family::LinearInputBackward, sizes));
+        assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Workgroup);
+        assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Software);
+        let gpu = Target::new(false).with(&choices);
+        assert_eq!(gpu.tier(Family::LinearInputBackward, sizes), Tier::Workgroup);
+    }
+
+    #[test]
+    fn wide_products_are_for_software_adapters_alone() {
+        let sizes = [768, 128, 512];
+        let wide: Choices = Family::ALL
+            .into_iter()
+            .map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Wide)))
+            .collect();
+        let tiers = |target: Target| Family::ALL.map(|family| target.tier(family, sizes));
+        let (product, attention) = (Tier::Wide, Tier::Software);
+        let expected = [product, product, product, attention, attention, attention];
+        assert_eq!(tiers(Target::new(true).with(&wide)), expected);
+        assert_eq!(tiers(Target::new(true).with_slow_loads(true)), expected);
+        assert_eq!(tiers(Target::new(true)), [Tier::Software; 6]);
+        for target in [Target::new(false).with(&wide), Target::new(false).with_slow_loads(true)] {
+            assert_eq!(tiers(target), [Tier::Workgroup; 6]);
+        }
     }
 }
