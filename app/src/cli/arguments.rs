@@ -100,6 +100,9 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// What training stores values as: f32, or mixed (16 bits where that does no harm) on GPUs that `devices` lists with it
+    #[arg(long, value_name = "PRECISION")]
+    pub precision: Option<String>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,

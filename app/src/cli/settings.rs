@@ -2,7 +2,7 @@
 
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
-use glasshouse_engine::protocol::{RunConfig, TokenizerKind, names, presets};
+use glasshouse_engine::protocol::{Precision, RunConfig, TokenizerKind, names, presets};
 use std::path::Path;
 
 /// A mistake in what was typed: exit code 2.
@@ -52,6 +52,9 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
+    if let Some(precision) = &arguments.precision {
+        config.train.precision = precision_called(precision)?;
+    }
     for assignment in &arguments.set {
         config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
     }
@@ -62,6 +65,13 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
 fn config_file(file: &Path) -> Result<RunConfig> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
+}
+
+/// The precision of that name.
+fn precision_called(name: &str) -> Result<Precision> {
+    let known = [Precision::F32, Precision::Mixed];
+    let found = known.into_iter().find(|precision| precision.name() == name);
+    found.ok_or_else(|| usage(format!("--precision takes f32 or mixed, not {name:?}")))
 }
 
 /// Refuses a device that would match every adapter.

@@ -49,6 +49,8 @@ pub struct Measurement {
     pub accumulate: usize,
     /// Tokens of a window.
     pub context: usize,
+    /// `f32` or `mixed`.
+    pub precision: &'static str,
     /// Where it ran.
     pub device: DeviceDescription,
     /// Steps measured.
@@ -146,6 +148,7 @@ pub async fn measure(
         batch: config.train.batch,
         accumulate: config.train.accumulate,
         context: config.model.context,
+        precision: config.train.precision.name(),
         device: executor.describe(),
         repeats: milliseconds.len(),
         ms_per_step: median,

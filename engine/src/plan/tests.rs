@@ -63,6 +63,8 @@ fn host_and_device_lay_structures_out_alike() {
         ("skipped", offset_of!(Control, skipped)),
         ("gradient_scale", offset_of!(Control, gradient_scale)),
         ("gradient_norm", offset_of!(Control, gradient_norm)),
+        ("loss_scale", offset_of!(Control, loss_scale)),
+        ("good_steps", offset_of!(Control, good_steps)),
     ];
     let schedule = [
         ("learning_rate", offset_of!(ScheduleRow, learning_rate)),
