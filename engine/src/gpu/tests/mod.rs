@@ -1,6 +1,7 @@
 //! What holds whichever kernels run.
 
 mod executor;
+mod mixed;
 
 use super::program::Program;
 use super::run::run_plan;
