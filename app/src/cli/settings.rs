@@ -1,6 +1,6 @@
 //! From what was typed to a run's configuration: preset, file or dial first, then the changes in the order of their weight.
 
-use super::arguments::ConfigArguments;
+use super::arguments::{ConfigArguments, PrecisionArgument};
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::protocol::{Precision, RunConfig, TokenizerKind, names, presets};
 use std::path::Path;
@@ -52,8 +52,11 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
-    if let Some(precision) = &arguments.precision {
-        config.train.precision = precision_called(precision)?;
+    if let Some(precision) = arguments.precision {
+        config.train.precision = match precision {
+            PrecisionArgument::F32 => Precision::F32,
+            PrecisionArgument::Mixed => Precision::Mixed,
+        };
     }
     for assignment in &arguments.set {
         config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
@@ -65,13 +68,6 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
 fn config_file(file: &Path) -> Result<RunConfig> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
-}
-
-/// The precision of that name.
-fn precision_called(name: &str) -> Result<Precision> {
-    let known = [Precision::F32, Precision::Mixed];
-    let found = known.into_iter().find(|precision| precision.name() == name);
-    found.ok_or_else(|| usage(format!("--precision takes f32 or mixed, not {name:?}")))
 }
 
 /// Refuses a device that would match every adapter.

@@ -5,7 +5,8 @@ use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
 use crate::executor::Data;
 use crate::graph::{
-    Element, Graph, Heads, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId, random,
+    DropoutSite, Element, Graph, Heads, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId,
+    random,
 };
 use crate::plan::compile;
 use crate::plan::lower::Target;
@@ -171,6 +172,18 @@ fn activations_and_gates_take_and_give_halves() {
         let (wide, narrow): (&[usize], &[usize]) = (&[33, 2 * hidden], &[33, hidden]);
         check(&gpu, Op::Gate(kind), &[Half(wide)], &[], &[0], ROUNDING);
         check(&gpu, Op::GateBackward(kind), &[Half(wide), Half(narrow)], &[], &[0], ROUNDING);
+    }
+}
+
+#[test]
+fn dropout_takes_and_gives_halves() {
+    let gpu = test_gpu();
+    let site = DropoutSite { rate: 0.3, site: 5 };
+    for shape in [&[33, 12], &[33, 7]] {
+        let plain = Op::Dropout { site, residual: false };
+        check(&gpu, plain, &[Full(shape)], &[], &[0], ROUNDING);
+        check(&gpu, plain, &[Half(shape)], &[], &[0], ROUNDING);
+        check(&gpu, Op::Dropout { site, residual: true }, &[Half(shape), Full(shape)], &[], &[], 1e-6);
     }
 }
 

@@ -94,9 +94,10 @@ fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
         Op::LinearCrossEntropy { .. } => alone_by_four(&[Input(0)]),
         Op::LinearCrossEntropyBackward { .. } => alone_by_four(&[Input(0), Output(0), Output(2)]),
         Op::CrossEntropyBackward { .. } | Op::Norm { .. } => vec![alone(Output(0))],
+        Op::Dropout { residual: false, .. } => vec![alone(Input(0)), alone(Output(0))],
+        Op::Dropout { residual: true, .. } | Op::SumRows { .. } => vec![alone(Input(0))],
         Op::NormBackward { .. } => vec![alone(Input(3))],
         Op::NormWeightBackward { .. } => vec![alone(Input(2))],
-        Op::SumRows { .. } => vec![alone(Input(0))],
         Op::Gate(_) | Op::Activation(_) | Op::Rope { .. } | Op::HeadNorm { .. } | Op::Attention { .. } => {
             together(&[Input(0), Output(0)])
         }
@@ -109,7 +110,6 @@ fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
         | Op::Embedding { .. }
         | Op::CachedAttention { .. }
         | Op::LastRow
-        | Op::Dropout { .. }
         | Op::Add
         | Op::CrossEntropy { .. }
         | Op::EmbeddingBackward => Vec::new(),

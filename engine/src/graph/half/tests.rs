@@ -46,6 +46,14 @@ fn nanogpt_has_what_it_can_in_half() {
     assert_eq!(given(&mixed(config)), wanted);
 }
 
+/// What is dropped is taken from the projection before it, and its gradient given to that projection, in half.
+#[test]
+fn dropout_stands_between_halves_and_the_stream() {
+    let counts = given(&mixed(preset("nanogpt-gpu").unwrap()));
+    // Six blocks of two; the one behind the embedding is part of the stream.
+    assert_eq!((counts.get("dropout"), counts.get("linear")), (Some(&12), Some(&24)), "{counts:?}");
+}
+
 #[test]
 fn llama_has_rotations_and_gates_in_half_too() {
     let mut config = preset("llama-tiny").unwrap();
@@ -88,9 +96,11 @@ fn the_stream_and_all_that_is_summed_stay_in_32_bits() {
                     assert_eq!(element, Element::F32, "{name}: {} {}", node.scope, node.op.name());
                 };
                 match node.op {
-                    Op::Embedding { .. } | Op::Add | Op::Dropout { .. } => full(&node.outputs[0]),
+                    Op::Embedding { .. } | Op::Add | Op::Dropout { residual: true, .. } => {
+                        full(&node.outputs[0]);
+                    }
                     Op::Linear { residual: true, .. } => {
-                        node.outputs.iter().chain(node.inputs.last()).for_each(full)
+                        node.outputs.iter().chain(node.inputs.last()).for_each(full);
                     }
                     Op::Norm { .. } => [node.inputs[0], node.outputs[1]].iter().for_each(full),
                     Op::NormBackward { .. } | Op::AttentionDelta { .. } => full(&node.outputs[0]),

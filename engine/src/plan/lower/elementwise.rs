@@ -38,7 +38,8 @@ pub(super) fn dropout(site: Site<'_>, place: DropoutSite, residual: bool) -> Res
     if residual {
         bindings.push(site.last_input());
     }
-    Ok(Lowering::one(Launch::new(dropout::kernel(vec4, residual), arguments.bytes(), bindings, groups)?))
+    let kernel = dropout::kernel(vec4, residual, site.half_input(0), site.half_output(0));
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
 }
 
 /// The kernel module's variant for an activation.
