@@ -85,6 +85,14 @@ impl Error {
         move |cause| Self::Io { path, cause }
     }
 
+    /// Mixed precision on what has no 16-bit floats, by its name.
+    pub(crate) fn without_half(device: &str) -> Self {
+        Self::Refused(format!(
+            "{device} has no 16-bit floats; use --precision f32 (train.precision = \"f32\"), or a device that `glasshouse devices` \
+             lists with mixed"
+        ))
+    }
+
     /// A file that cannot be used, and why.
     pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), reason: reason.into() }

@@ -1,4 +1,5 @@
-//! Composition with `wesl`: imports of `package::shared::…` and `@if(feature)`.
+//! Composition with `wesl`: imports of `package::shared::…` and `@if(feature)`; and the directive without which 16-bit floats may
+//! not be named.
 
 use crate::Outcome;
 use std::path::Path;
@@ -16,5 +17,12 @@ pub fn compose(root: &Path, kernel: &str, features: &[String], every: &[String])
     let path = format!("package::kernels::{kernel}");
     let path = path.parse().map_err(|error| format!("{path}: {error}"))?;
     let composed = compiler.compile(&path).map_err(|error| error.to_string())?;
-    Ok(composed.to_string())
+    let composed = composed.to_string();
+    if !composed.contains("f16") {
+        return Ok(composed);
+    }
+    if !features.iter().any(|feature| feature.contains("half")) {
+        return Err("16-bit floats belong into variants whose name says half".to_owned());
+    }
+    Ok(format!("enable f16;\n{composed}"))
 }

@@ -19,8 +19,9 @@ fn main() {
                 })
                 .collect();
             format!(
-                r#"{{"name":{},"entry_point":{},"source":{},"bindings":[{}],"workgroup_size":{:?}}}"#,
+                r#"{{"name":{},"half":{},"entry_point":{},"source":{},"bindings":[{}],"workgroup_size":{:?}}}"#,
                 quoted(kernel.name),
+                kernel.needs_half(),
                 quoted(kernel.entry_point),
                 quoted(kernel.source),
                 bindings.join(","),

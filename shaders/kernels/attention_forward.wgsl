@@ -1,5 +1,5 @@
 // Causal grouped-query attention: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any
+// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any half?
 //
 //   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -11,7 +11,7 @@
 // so that all its invocations read the same key at the same time: from workgroup memory where it is fast, and straight from the
 // buffer on software adapters, where barriers cost more than loads. The loop bounds are the workgroup's, its masks the row's.
 // `size` is D as a constant, which lets the compiler keep a row in registers; `any4` takes every D up to 256 that divides by
-// four, `any` the others, scalar by scalar.
+// four, `any` the others, scalar by scalar. half: qkv and y are stored in halves.
 
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
@@ -19,6 +19,9 @@ import package::shared::random::random_bits;
 
 @if(any) alias Entry = f32;
 @else alias Entry = vec4<f32>;
+@if(half && any) alias Stored = f16;
+@if(half && !any) alias Stored = vec4<f16>;
+@if(!half) alias Stored = Entry;
 
 // Entries of a head's row, and keys staged at once (about 1024 floats).
 @if(d8) const SIZE: u32 = 2u;
@@ -54,8 +57,8 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
-@group(0) @binding(3) var<storage, read> qkv: array<Entry>;
-@group(0) @binding(4) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(3) var<storage, read> qkv: array<Stored>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 
 @if(tiled) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
@@ -94,7 +97,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     var query: array<Entry, SIZE>;
     var mixed: array<Entry, SIZE>;
     for (var c = 0u; c < entries(); c++) {
-        query[c] = qkv[(window + t) * row_entries + head * entries() + c] * arguments.scale;
+        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
         mixed[c] = Entry();
     }
     var largest = LOWEST;
@@ -105,8 +108,8 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
             workgroupBarrier();
             for (var at = local; at < count * entries(); at += ROWS) {
                 let row = (window + start + at / entries()) * row_entries;
-                staged_keys[at] = qkv[row + key_column + at % entries()];
-                staged_values[at] = qkv[row + value_column + at % entries()];
+                staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+                staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
             }
             workgroupBarrier();
         }
@@ -119,7 +122,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
             var products = Entry();
             for (var c = 0u; c < entries(); c++) {
                 @if(tiled) products += query[c] * staged_keys[key + c];
-                @else products += query[c] * qkv[key + c];
+                @else products += query[c] * Entry(qkv[key + c]);
             }
             let score = horizontal_sum(products);
             if j <= t {
@@ -140,7 +143,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
                 }
                 for (var c = 0u; c < entries(); c++) {
                     @if(tiled) mixed[c] += share * staged_values[value + c];
-                    @else mixed[c] += share * qkv[value + c];
+                    @else mixed[c] += share * Entry(qkv[value + c]);
                 }
             }
         }
@@ -148,7 +151,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     if first + local < arguments.time {
         let out = ((window + t) * arguments.heads + head) * entries();
         for (var c = 0u; c < entries(); c++) {
-            y[out + c] = mixed[c] / total;
+            y[out + c] = Stored(mixed[c] / total);
         }
         lse[plane * arguments.time + t] = largest + log(total);
     }

@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to keys and values.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any
+// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
@@ -7,7 +7,7 @@
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; attention_query_backward writes the rest.
 // An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries; the queries are
-// staged in workgroup memory where it is fast.
+// staged in workgroup memory where it is fast. half: qkv, dy and dqkv are stored in halves.
 
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
@@ -15,6 +15,9 @@ import package::shared::random::random_bits;
 
 @if(any) alias Entry = f32;
 @else alias Entry = vec4<f32>;
+@if(half && any) alias Stored = f16;
+@if(half && !any) alias Stored = vec4<f16>;
+@if(!half) alias Stored = Entry;
 
 // Entries of a head's row, and queries staged at once (about 1024 floats).
 @if(d8) const SIZE: u32 = 2u;
@@ -48,11 +51,11 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
-@group(0) @binding(3) var<storage, read> qkv: array<Entry>;
+@group(0) @binding(3) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read> dy: array<Entry>;
-@group(0) @binding(7) var<storage, read_write> dqkv: array<Entry>;
+@group(0) @binding(6) var<storage, read> dy: array<Stored>;
+@group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
 
 @if(tiled) var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 @if(tiled) var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
@@ -93,8 +96,8 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
     var key_gradient: array<Entry, SIZE>;
     var value_gradient: array<Entry, SIZE>;
     for (var c = 0u; c < entries(); c++) {
-        key[c] = qkv[key_at + c] * arguments.scale;
-        value[c] = qkv[value_at + c];
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+        value[c] = Entry(qkv[value_at + c]);
         key_gradient[c] = Entry();
         value_gradient[c] = Entry();
     }
@@ -108,8 +111,8 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
                 for (var at = local; at < count * entries(); at += ROWS) {
                     let row = window + start + at / entries();
                     let column = head * entries() + at % entries();
-                    staged_queries[at] = qkv[row * row_entries + column];
-                    staged_flows[at] = dy[row * arguments.heads * entries() + column];
+                    staged_queries[at] = Entry(qkv[row * row_entries + column]);
+                    staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
                 }
                 workgroupBarrier();
             }
@@ -127,8 +130,8 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
                         flows += value[c] * staged_flows[flow + c];
                     }
                     @else {
-                        scores += key[c] * qkv[query + c];
-                        flows += value[c] * dy[flow + c];
+                        scores += key[c] * Entry(qkv[query + c]);
+                        flows += value[c] * Entry(dy[flow + c]);
                     }
                 }
                 if j <= t {
@@ -147,8 +150,8 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
                             key_gradient[c] += slope * staged_queries[query + c];
                         }
                         @else {
-                            value_gradient[c] += share * dy[flow + c];
-                            key_gradient[c] += slope * qkv[query + c];
+                            value_gradient[c] += share * Entry(dy[flow + c]);
+                            key_gradient[c] += slope * Entry(qkv[query + c]);
                         }
                     }
                 }
@@ -157,8 +160,8 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
     }
     if first + local < arguments.time {
         for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = key_gradient[c] * arguments.scale;
-            dqkv[value_at + c] = value_gradient[c];
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+            dqkv[value_at + c] = Stored(value_gradient[c]);
         }
     }
 }

@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to the queries.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any
+// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
@@ -7,6 +7,7 @@
 // Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; attention_key_backward writes the rest. The probabilities are
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
 // Shaped as attention_forward: an invocation owns a query row, a workgroup ROWS neighbours of one head.
+// half: qkv, dy and dqkv are stored in halves.
 
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
@@ -14,6 +15,9 @@ import package::shared::random::random_bits;
 
 @if(any) alias Entry = f32;
 @else alias Entry = vec4<f32>;
+@if(half && any) alias Stored = f16;
+@if(half && !any) alias Stored = vec4<f16>;
+@if(!half) alias Stored = Entry;
 
 // Entries of a head's row, and keys staged at once (about 1024 floats).
 @if(d8) const SIZE: u32 = 2u;
@@ -47,11 +51,11 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
-@group(0) @binding(3) var<storage, read> qkv: array<Entry>;
+@group(0) @binding(3) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read> dy: array<Entry>;
-@group(0) @binding(7) var<storage, read_write> dqkv: array<Entry>;
+@group(0) @binding(6) var<storage, read> dy: array<Stored>;
+@group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
 
 @if(tiled) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 @if(tiled) var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
@@ -90,8 +94,8 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     var flow: array<Entry, SIZE>;
     var gradient: array<Entry, SIZE>;
     for (var c = 0u; c < entries(); c++) {
-        query[c] = qkv[query_at + c] * arguments.scale;
-        flow[c] = dy[((window + t) * arguments.heads + head) * entries() + c];
+        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
+        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
         gradient[c] = Entry();
     }
     let row_lse = lse[plane * arguments.time + t];
@@ -102,8 +106,8 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
             workgroupBarrier();
             for (var at = local; at < count * entries(); at += ROWS) {
                 let row = (window + start + at / entries()) * row_entries;
-                staged_keys[at] = qkv[row + key_column + at % entries()];
-                staged_values[at] = qkv[row + value_column + at % entries()];
+                staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+                staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
             }
             workgroupBarrier();
         }
@@ -121,8 +125,8 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
                     flows += flow[c] * staged_values[value + c];
                 }
                 @else {
-                    scores += query[c] * qkv[key + c];
-                    flows += flow[c] * qkv[value + c];
+                    scores += query[c] * Entry(qkv[key + c]);
+                    flows += flow[c] * Entry(qkv[value + c]);
                 }
             }
             if j <= t {
@@ -135,14 +139,14 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
                 let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
                 for (var c = 0u; c < entries(); c++) {
                     @if(tiled) gradient[c] += slope * staged_keys[key + c];
-                    @else gradient[c] += slope * qkv[key + c];
+                    @else gradient[c] += slope * Entry(qkv[key + c]);
                 }
             }
         }
     }
     if first + local < arguments.time {
         for (var c = 0u; c < entries(); c++) {
-            dqkv[query_at + c] = gradient[c] * arguments.scale;
+            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
         }
     }
 }

@@ -1,12 +1,20 @@
 // Dropout: y = x·mask/(1 − rate) (+ r), the mask drawn for each entry from (seed, site, index).
-// variants: vec4? residual?
+// variants: vec4? residual? x_half? y_half?
 //
 // Its own gradient without r. One invocation an entry (four with vec4). The mask is recomputed, never stored.
+// x_half, y_half: x or y is stored in halves.
 
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
+
+@if(x_half && vec4) alias StoredX = vec4<f16>;
+@if(x_half && !vec4) alias StoredX = f16;
+@if(!x_half) alias StoredX = Entry;
+@if(y_half && vec4) alias StoredY = vec4<f16>;
+@if(y_half && !vec4) alias StoredY = f16;
+@if(!y_half) alias StoredY = Entry;
 
 struct Arguments {
     count: u32, // Entries of a binding: floats, or vectors of four.
@@ -18,8 +26,8 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
-@group(0) @binding(3) var<storage, read> x: array<Entry>;
-@group(0) @binding(4) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(3) var<storage, read> x: array<StoredX>;
+@group(0) @binding(4) var<storage, read_write> y: array<StoredY>;
 @if(residual) @group(0) @binding(5) var<storage, read> r: array<Entry>;
 
 fn factor(index: u32) -> f32 {
@@ -33,10 +41,10 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     if at < arguments.count {
         @if(vec4) let mask = vec4<f32>(factor(4u * at), factor(4u * at + 1u), factor(4u * at + 2u), factor(4u * at + 3u));
         @else let mask = factor(at);
-        var kept = x[at] * mask;
+        var kept = Entry(x[at]) * mask;
         @if(residual) {
             kept += r[at];
         }
-        y[at] = kept;
+        y[at] = StoredY(kept);
     }
 }

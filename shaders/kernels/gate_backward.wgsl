@@ -1,10 +1,11 @@
 // Gradient of a gate: of y[n,f] = g(x[n,f])·x[n,F+f], dx[n,f] = dy·x[n,F+f]·g′(x[n,f]), dx[n,F+f] = dy·g(x[n,f]).
-// variants: kind=swiglu|geglu vec4?
+// variants: kind=swiglu|geglu vec4? half?
 //
-// One invocation an entry of dy (four with vec4), which writes both halves.
+// One invocation an entry of dy (four with vec4), which writes both sides. half: x, dy and dx are stored in halves.
 
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
+import package::shared::stored::Stored;
 @if(swiglu) import package::shared::activation::{silu_of, silu_slope};
 @if(geglu) import package::shared::activation::{gelu_tanh_of, gelu_tanh_slope};
 
@@ -14,9 +15,9 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<Entry>;
-@group(0) @binding(2) var<storage, read> dy: array<Entry>;
-@group(0) @binding(3) var<storage, read_write> dx: array<Entry>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> dy: array<Stored>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
 
 fn value(x: Entry) -> Entry {
     @if(swiglu) return silu_of(x);
@@ -33,8 +34,9 @@ fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
         let first = at / arguments.hidden * 2u * arguments.hidden + at % arguments.hidden;
-        let before = x[first];
-        dx[first] = dy[at] * x[first + arguments.hidden] * slope(before);
-        dx[first + arguments.hidden] = dy[at] * value(before);
+        let before = Entry(x[first]);
+        let flow = Entry(dy[at]);
+        dx[first] = Stored(flow * Entry(x[first + arguments.hidden]) * slope(before));
+        dx[first + arguments.hidden] = Stored(flow * value(before));
     }
 }

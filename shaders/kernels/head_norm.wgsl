@@ -1,9 +1,11 @@
 // RMSNorm of each query and key head by itself: y = x·ρ·w, ρ = 1/√(mean x² + eps); values pass.
+// variants: half?
 //
 // x and y are [N,(H+2K)·D], the scales [D] each, roots [N,H+K] keeps ρ for the backward pass. One invocation a head's row: D is at
-// most 256, too short for a workgroup to share.
+// most 256, too short for a workgroup to share. half: x and y are stored in halves.
 
 import package::shared::grid::group_number;
+import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -14,10 +16,10 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> query_scale: array<f32>;
 @group(0) @binding(3) var<storage, read> key_scale: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> roots: array<f32>;
 
 @compute @workgroup_size(64)
@@ -39,12 +41,13 @@ fn head_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     }
     var squares = 0.0;
     for (var d = 0u; d < arguments.head_size; d++) {
-        squares += x[start + d] * x[start + d];
+        let entry = f32(x[start + d]);
+        squares += entry * entry;
     }
     let root = 1.0 / sqrt(squares / f32(arguments.head_size) + arguments.eps);
     roots[row * normed_heads + head] = root;
     for (var d = 0u; d < arguments.head_size; d++) {
         let scale = select(key_scale[d], query_scale[d], head < arguments.heads);
-        y[start + d] = x[start + d] * root * scale;
+        y[start + d] = Stored(f32(x[start + d]) * root * scale);
     }
 }

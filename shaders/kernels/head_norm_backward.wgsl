@@ -1,11 +1,14 @@
 // Gradient of the norm of query and key heads.
+// variants: half?
 //
 // Forward:  y = x·ρ·w, ρ = 1/√(mean x² + eps)
 // Here:     dx = ρ·w·dy − x·ρ³·mean(x·w·dy); values pass.
 //
-// x, dy and dx are [N,(H+2K)·D], roots [N,H+K]. One invocation a head's row.
+// x, dy and dx are [N,(H+2K)·D], roots [N,H+K]. One invocation a head's row. half: x, dy and dx are
+// stored in halves.
 
 import package::shared::grid::group_number;
+import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -15,12 +18,12 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> query_scale: array<f32>;
 @group(0) @binding(3) var<storage, read> key_scale: array<f32>;
 @group(0) @binding(4) var<storage, read> roots: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(5) var<storage, read> dy: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Stored>;
 
 @compute @workgroup_size(64)
 fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -42,12 +45,12 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     let is_query = head < arguments.heads;
     var sum = 0.0;
     for (var d = 0u; d < arguments.head_size; d++) {
-        sum += x[start + d] * select(key_scale[d], query_scale[d], is_query) * dy[start + d];
+        sum += f32(x[start + d]) * select(key_scale[d], query_scale[d], is_query) * f32(dy[start + d]);
     }
     let root = roots[row * normed_heads + head];
     let along = root * root * root * sum / f32(arguments.head_size);
     for (var d = 0u; d < arguments.head_size; d++) {
         let scale = select(key_scale[d], query_scale[d], is_query);
-        dx[start + d] = root * scale * dy[start + d] - along * x[start + d];
+        dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
     }
 }

@@ -1,12 +1,14 @@
-// Gradient of the query and key heads' scales, first half: sums over a segment of the rows.
+// Gradient of the query and key heads' scales, first part: sums over a segment of the rows.
+// variants: half?
 //
 // Forward:  y = x·ρ·w
 // Here:     partial[s, d] = Σ x·ρ·dy over the segment's rows and query heads, partial[s, D + d] the same over key heads.
 //
 // x and dy are [N,(H+2K)·D], roots [N,H+K], partial [S,2·D]. One invocation an entry of partial; head_norm_weight_backward adds the
-// segments up in order, so that the result is the same every time.
+// segments up in order, so that the result is the same every time. half: x and dy are stored in halves.
 
 import package::shared::grid::group_number;
+import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -18,9 +20,9 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> roots: array<f32>;
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> partial_sums: array<f32>;
 
 @compute @workgroup_size(64)
@@ -43,7 +45,7 @@ fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     for (var row = first_row; row < end_row; row++) {
         for (var head = first_head; head < end_head; head++) {
             let at = (row * all_heads + head) * arguments.head_size + d;
-            sum += x[at] * roots[row * normed_heads + head] * dy[at];
+            sum += f32(x[at]) * roots[row * normed_heads + head] * f32(dy[at]);
         }
     }
     partial_sums[number] = sum;

@@ -1,8 +1,8 @@
 // Linear layer: y = x·wᵀ (+ b) (+ r).
-// variants: tier=software|wide|workgroup vec4? bias? residual?
+// variants: tier=software|wide|workgroup operands=scalar|vec4|half|half_out bias? residual?
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it
-// divides by four. shared/tile.wgsl says who computes what.
+// divides by four: floats, or halves (`half`; `half_out` stores y in halves too). shared/tile.wgsl says who computes what.
 
 import package::shared::grid::group_number;
 import package::shared::tile::{GROUP, SIDE};
@@ -11,8 +11,11 @@ import package::shared::tile::{GROUP, SIDE};
 @if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
+@if(scalar) alias Entry = f32;
 @if(vec4) alias Entry = vec4<f32>;
-@else alias Entry = f32;
+@if(half || half_out) alias Entry = vec4<f16>;
+@if(half_out) alias Result = f16;
+@else alias Result = f32;
 
 struct Arguments {
     rows: u32, // N.
@@ -24,17 +27,17 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
 @group(0) @binding(2) var<storage, read> w: array<Entry>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Result>;
 @if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
 @if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
 @if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
 
-@if(!vec4)
+@if(scalar)
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
 
-@if(!vec4)
+@if(scalar)
 fn w_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, w[start + k], step + k < arguments.inner);
 }
@@ -42,13 +45,13 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
 // Four inner steps of a row of x; zeros past the inner dimension, any row past the last.
 fn x_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.inner + step;
-    @if(vec4) return x[at / 4u];
+    @if(!scalar) return vec4<f32>(x[at / 4u]);
     @else return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
 }
 
 fn w_steps(column: u32, step: u32) -> vec4<f32> {
     let at = min(column, arguments.columns - 1u) * arguments.inner + step;
-    @if(vec4) return w[at / 4u];
+    @if(!scalar) return vec4<f32>(w[at / 4u]);
     @else return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
 }
 
@@ -72,7 +75,7 @@ fn store_one(row: u32, column: u32, product: f32) {
         @if(residual) {
             value += r[at];
         }
-        y[at] = value;
+        y[at] = Result(value);
     }
 }
 

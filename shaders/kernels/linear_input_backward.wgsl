@@ -1,8 +1,9 @@
 // Gradient of a linear layer's input: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: tier=software|wide|workgroup left4? right4? residual?
+// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|right4|right_half residual?
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
-// four), w across it (right4: likewise for I). shared/tile.wgsl says who computes what.
+// four; left_half: of halves), w across it (right4, right_half: likewise for I). With right_half dx is stored in halves too,
+// unless a residual is added. shared/tile.wgsl says who computes what.
 
 import package::shared::grid::group_number;
 import package::shared::tile::{GROUP, SIDE};
@@ -11,10 +12,14 @@ import package::shared::tile::{GROUP, SIDE};
 @if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
+@if(left1) alias Left = f32;
 @if(left4) alias Left = vec4<f32>;
-@else alias Left = f32;
+@if(left_half) alias Left = vec4<f16>;
+@if(right1) alias Right = f32;
 @if(right4) alias Right = vec4<f32>;
-@else alias Right = f32;
+@if(right_half) alias Right = vec4<f16>;
+@if(right_half && !residual) alias Result = f16;
+@else alias Result = f32;
 
 struct Arguments {
     rows: u32, // N.
@@ -26,10 +31,10 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> dy: array<Left>;
 @group(0) @binding(2) var<storage, read> w: array<Right>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Result>;
 @if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
 
-@if(!left4)
+@if(left1)
 fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, dy[start + k], step + k < arguments.inner);
 }
@@ -37,11 +42,11 @@ fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
 // Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
 fn dy_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.inner + step;
-    @if(left4) return dy[at / 4u];
+    @if(!left1) return vec4<f32>(dy[at / 4u]);
     @else return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
 }
 
-@if(!right4)
+@if(right1)
 fn w_entry(step: u32, column: u32) -> f32 {
     return w[step * arguments.columns + min(column, arguments.columns - 1u)];
 }
@@ -49,10 +54,10 @@ fn w_entry(step: u32, column: u32) -> f32 {
 // Four columns of w at an inner step; any columns past the last, zeros past the last step.
 fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = min(step, arguments.inner - 1u);
-    @if(right4) let columns = w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u];
+    @if(!right1) let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     @else let columns = vec4<f32>(
         w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
-    @if(left4) return columns;
+    @if(!left1) return columns;
     @else return select(vec4<f32>(), columns, step < arguments.inner);
 }
 
@@ -72,7 +77,7 @@ fn store_one(row: u32, column: u32, product: f32) {
         @if(residual) {
             value += r[at];
         }
-        dx[at] = value;
+        dx[at] = Result(value);
     }
 }
 

@@ -1,8 +1,8 @@
 // Gradient of a linear layer's weight: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-// variants: tier=software|wide|workgroup left4? right4?
+// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|right4|right_half
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, right4: in vectors of four,
-// where O or I divides by four). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
+// where O or I divides by four; left_half, right_half: of halves). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
 // own in `dw`, here a scratch, and sum_rows.wgsl adds them up. shared/tile.wgsl says who computes what.
 
 import package::shared::grid::group_number;
@@ -12,10 +12,12 @@ import package::shared::tile::{GROUP, SIDE};
 @if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
+@if(left1) alias Left = f32;
 @if(left4) alias Left = vec4<f32>;
-@else alias Left = f32;
+@if(left_half) alias Left = vec4<f16>;
+@if(right1) alias Right = f32;
 @if(right4) alias Right = vec4<f32>;
-@else alias Right = f32;
+@if(right_half) alias Right = vec4<f16>;
 
 struct Arguments {
     rows: u32, // O.
@@ -32,24 +34,24 @@ struct Arguments {
 @group(0) @binding(2) var<storage, read> x: array<Right>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
-@if(!left4)
+@if(left1)
 fn dy_entry(step: u32, row: u32) -> f32 {
     return dy[step * arguments.rows + min(row, arguments.rows - 1u)];
 }
 
 // Four columns of dy, rows of dw, at an inner step; any past the last.
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
-    @if(left4) return dy[(step * arguments.rows + min(row, arguments.rows - 4u)) / 4u];
+    @if(!left1) return vec4<f32>(dy[(step * arguments.rows + min(row, arguments.rows - 4u)) / 4u]);
     @else return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
 }
 
-@if(!right4)
+@if(right1)
 fn x_entry(step: u32, column: u32) -> f32 {
     return x[step * arguments.columns + min(column, arguments.columns - 1u)];
 }
 
 fn x_columns(step: u32, column: u32) -> vec4<f32> {
-    @if(right4) return x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u];
+    @if(!right1) return vec4<f32>(x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     @else return vec4<f32>(
         x_entry(step, column), x_entry(step, column + 1u), x_entry(step, column + 2u), x_entry(step, column + 3u));
 }

@@ -1,11 +1,12 @@
 // Norm: layer y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); rms y = x·ρ·w, ρ = 1/√(mean x² + eps).
-// variants: tier=software|workgroup form=layer|rms vec4? bias?
+// variants: tier=software|workgroup form=layer|rms vec4? bias? half?
 //
 // x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second
-// pass: the difference of two large sums would lose it.
+// pass: the difference of two large sums would lose it. half: y is stored in halves.
 
 import package::shared::entry::{Entry, WIDTH, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+import package::shared::stored::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -16,7 +17,7 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
 @group(0) @binding(2) var<storage, read> w: array<Entry>;
-@group(0) @binding(3) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
 @if(bias) @group(0) @binding(5) var<storage, read> b: array<Entry>;
 
@@ -48,7 +49,7 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         @if(bias) {
             scaled += b[c];
         }
-        y[start + c] = scaled;
+        y[start + c] = Stored(scaled);
     }
     if lane == 0u {
         statistics[row] = vec2<f32>(mean, root);

@@ -1,11 +1,13 @@
 // Gradient of a norm's input: of y = x̂·w (+ b), x̂ = (x − μ)·ρ, with g = dy·w:
-// variants: tier=software|workgroup form=layer|rms vec4? residual?
+// variants: tier=software|workgroup form=layer|rms vec4? residual? half?
 //
 // layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
 // x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ). r is what else flows into x.
+// half: dy is stored in halves.
 
 import package::shared::entry::{Entry, WIDTH, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+import package::shared::stored::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -16,7 +18,7 @@ struct Arguments {
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
 @group(0) @binding(2) var<storage, read> w: array<Entry>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read> dy: array<Entry>;
+@group(0) @binding(4) var<storage, read> dy: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Entry>;
 @if(residual) @group(0) @binding(6) var<storage, read> r: array<Entry>;
 
@@ -34,7 +36,7 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     var along = Entry(0.0);
     @if(layer) var sum = Entry(0.0);
     for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = dy[start + c] * w[c];
+        let g = Entry(dy[start + c]) * w[c];
         along += g * (x[start + c] - mean) * root;
         @if(layer) {
             sum += g;
@@ -44,7 +46,7 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     @if(layer) let mean_g = sum_of_row(total(sum), local) / count;
     for (var c = lane; c < arguments.channels; c += LANES) {
         let normal = (x[start + c] - mean) * root;
-        var g = dy[start + c] * w[c];
+        var g = Entry(dy[start + c]) * w[c];
         @if(layer) {
             g -= mean_g;
         }

@@ -1,10 +1,12 @@
 // Gradients of a norm's scale and shift: of y = x̂·w (+ b), dw += Σ dy·x̂ (and db += Σ dy), x̂ = (x − μ)·ρ.
-// variants: tier=column|workgroup vec4? bias?
+// variants: tier=column|workgroup vec4? bias? half?
 //
 // x, dy [N,C]; statistics [N,2] = (μ, ρ); dw, db [C]. One pass over the rows for both sums.
+// half: dy is stored in halves.
 
 import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
 import package::shared::entry::Entry;
+import package::shared::stored::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -14,7 +16,7 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(3) var<storage, read> dy: array<Entry>;
+@group(0) @binding(3) var<storage, read> dy: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> dw: array<Entry>;
 @if(bias) @group(0) @binding(5) var<storage, read_write> db: array<Entry>;
 
@@ -41,8 +43,9 @@ fn sums(group: vec3<u32>, local: u32) {
         let end = min(block + BLOCK * STEP, arguments.rows);
         for (var row = block; row < end; row += STEP) {
             let at = row * arguments.channels + column;
-            block_scale += dy[at] * (x[at] - statistics[row].x) * statistics[row].y;
-            block_shift += dy[at];
+            let flow = Entry(dy[at]);
+            block_scale += flow * (x[at] - statistics[row].x) * statistics[row].y;
+            block_shift += flow;
         }
         scale += block_scale;
         shift += block_shift;

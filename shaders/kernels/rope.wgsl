@@ -1,12 +1,14 @@
 // Rotary positions (Su et al. 2021), halves paired as in Hugging Face's Llama; values pass.
-// variants: cursor?
+// variants: cursor? half?
 //
 //   y[i] = x[i]·cos − x[i+D/2]·sin;  y[i+D/2] = x[i+D/2]·cos + x[i]·sin   for i < D/2, angle of (start + t, i)
 //
 // x and y are [B,T,(H+2K)·D], table is [P,D] (cosines, then sines). With `turn` = −1 the rotation goes back, which is the
 // gradient. `start` is the cursor's first entry, else 0. One invocation a pair; D is even.
+// half: x and y are stored in halves.
 
 import package::shared::grid::group_number;
+import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // B·T.
@@ -19,11 +21,11 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
 @if(cursor) @group(0) @binding(3) var<storage, read> cursor: vec2<u32>;
-@if(cursor) @group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@else @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@if(cursor) @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+@else @group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 
 @compute @workgroup_size(256)
 fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -37,11 +39,11 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let head = (pair % pairs_in_row) / half_size;
     let i = pair % half_size;
     let at = (row * arguments.all_heads + head) * 2u * half_size + i;
-    let first = x[at];
-    let second = x[at + half_size];
+    let first = f32(x[at]);
+    let second = f32(x[at + half_size]);
     if head >= arguments.turning_heads {
-        y[at] = first;
-        y[at + half_size] = second;
+        y[at] = Stored(first);
+        y[at + half_size] = Stored(second);
         return;
     }
     var position = row % arguments.time;
@@ -52,6 +54,6 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let angle = position * 2u * half_size + i;
     let cosine = table[angle];
     let sine = table[angle + half_size] * arguments.turn;
-    y[at] = first * cosine - second * sine;
-    y[at + half_size] = second * cosine + first * sine;
+    y[at] = Stored(first * cosine - second * sine);
+    y[at + half_size] = Stored(second * cosine + first * sine);
 }

@@ -1,10 +1,12 @@
 // Column sums: dx[c] += Σ over rows of dy[n,c]; the gradient of a bias, and of the first rows of a position table.
-// variants: tier=column|workgroup vec4?
+// variants: tier=column|workgroup vec4? half?
 //
-// dy [N,C], dx [C] or longer. Also the last stage of a split matrix product.
+// dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in
+// halves.
 
 import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
 import package::shared::entry::Entry;
+import package::shared::stored::Stored;
 
 struct Arguments {
     rows: u32, // N.
@@ -12,7 +14,7 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> dy: array<Entry>;
+@group(0) @binding(1) var<storage, read> dy: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Entry>;
 
 @if(column)
@@ -35,7 +37,7 @@ fn sums(group: vec3<u32>, local: u32) {
         var block_sum = Entry(0.0);
         let end = min(block + BLOCK * STEP, arguments.rows);
         for (var row = block; row < end; row += STEP) {
-            block_sum += dy[row * arguments.columns + column];
+            block_sum += Entry(dy[row * arguments.columns + column]);
         }
         sum += block_sum;
     }

@@ -6,6 +6,8 @@ struct Control {
     skipped: u32,
     gradient_scale: f32,
     gradient_norm: f32,
+    loss_scale: f32,
+    good_steps: u32,
 }
 
 struct ScheduleRow {

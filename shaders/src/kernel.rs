@@ -41,6 +41,13 @@ pub struct Kernel {
     pub workgroup_memory: u32,
 }
 
+impl Kernel {
+    /// Whether it stores 16-bit floats, which not every device has (WebGPU's `shader-f16`).
+    pub fn needs_half(&self) -> bool {
+        self.source.starts_with("enable f16;")
+    }
+}
+
 /// A structure of WGSL that lies in a storage buffer, as naga lays it out.
 #[derive(Debug)]
 pub struct Structure {

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 fn validated(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(kernel.source).unwrap();
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+    let capabilities = if kernel.needs_half() { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap();
     (module, info)
 }
 
@@ -50,7 +51,14 @@ fn every_variant_keeps_to_the_default_limits() {
         assert_eq!(kernel.bindings[0].stride % 16, 0, "{}", kernel.name);
         assert!(kernel.workgroup_memory <= 16_384, "{}", kernel.name);
         assert!(kernel.workgroup_size.iter().product::<u32>() <= 256, "{}", kernel.name);
-        for word in ["enable ", "override ", "subgroup", "@if"] {
+        assert_eq!(kernel.needs_half(), kernel.name.contains("half"), "{}", kernel.name);
+        assert_eq!(
+            kernel.source.matches("enable ").count(),
+            usize::from(kernel.needs_half()),
+            "{}",
+            kernel.name
+        );
+        for word in ["override ", "subgroup", "@if"] {
             assert!(!kernel.source.contains(word), "{} holds {word:?}", kernel.name);
         }
     }
@@ -59,10 +67,11 @@ fn every_variant_keeps_to_the_default_limits() {
 /// The generated selectors count variants as the build does.
 #[test]
 fn selectors_find_their_variant() {
-    let plain = linear::kernel(linear::Tier::Software, false, false, false);
-    assert_eq!(plain.name, "linear:software");
-    let full = linear::kernel(linear::Tier::Workgroup, true, true, true);
-    assert_eq!(full.name, "linear:workgroup,vec4,bias,residual");
-    assert_eq!(linear::kernel(linear::Tier::Workgroup, false, true, false).name, "linear:workgroup,bias");
+    let plain = linear::kernel(linear::Tier::Software, linear::Operands::Scalar, false, false);
+    assert_eq!(plain.name, "linear:software,scalar");
+    let full = linear::kernel(linear::Tier::Workgroup, linear::Operands::HalfOut, true, true);
+    assert_eq!(full.name, "linear:workgroup,half_out,bias,residual");
+    let biased = linear::kernel(linear::Tier::Workgroup, linear::Operands::Vec4, true, false);
+    assert_eq!(biased.name, "linear:workgroup,vec4,bias");
     assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
 }

@@ -1,12 +1,13 @@
 // Creates every kernel variant in a real Chromium: its WGSL compiler is stricter than naga.
 //
 //   node kernels.mjs KERNELS.json     the list that `cargo run --release -p glasshouse-shaders --example list` prints:
-//                                     [{ name, entry_point, source, workgroup_size: [x, y, z],
+//                                     [{ name, half, entry_point, source, workgroup_size: [x, y, z],
 //                                        bindings: [{ binding, access: "read" | "read_write" | "uniform" }] }]
 //   node kernels.mjs --self-check     proves that the check can fail: two good kernels and three bad ones
 //
-// The device has WebGPU's default limits, the least that any browser offers. Prints a line for each kernel that fails
-// and `N passed, M failed` last; exits with 1 if any failed.
+// The device has WebGPU's default limits, the least that any browser offers, and 16-bit floats where the adapter has them; where it
+// has not, kernels that are marked `half` are left out and counted. Prints a line for each kernel that fails and
+// `N passed, M failed` last; exits with 1 if any failed.
 
 import { readFileSync } from "node:fs";
 import { withPage } from "./chromium.mjs";
@@ -43,20 +44,23 @@ async function create(kernel) {
 async function open() {
   const adapter = await navigator.gpu?.requestAdapter();
   if (!adapter) return "this browser offers no WebGPU adapter";
-  globalThis.device = await adapter.requestDevice();
+  const requiredFeatures = ["shader-f16"].filter((feature) => adapter.features.has(feature));
+  globalThis.device = await adapter.requestDevice({ requiredFeatures });
   return null;
 }
 
-/** Creates each kernel; returns [name, problem or null] for each. */
+/** Creates each kernel that the device can have; returns [name, problem or null] for each, and how many were left out. */
 async function check(kernels) {
   return withPage(async (page, version) => {
     const refusal = await page.evaluate(open);
     if (refusal) throw new Error(`Chromium ${version}: ${refusal}`);
+    const hasHalf = await page.evaluate(() => globalThis.device.features.has("shader-f16"));
+    const possible = kernels.filter((kernel) => hasHalf || !kernel.half);
     const results = [];
-    for (const kernel of kernels) {
+    for (const kernel of possible) {
       results.push([kernel.name, await page.evaluate(create, kernel)]);
     }
-    return results;
+    return { results, leftOut: kernels.length - possible.length };
   });
 }
 
@@ -118,7 +122,7 @@ async function main() {
     console.error(`${source}: no kernels listed`);
     return 1;
   }
-  const results = await check(kernels);
+  const { results, leftOut } = await check(kernels);
   let failed = 0;
   results.forEach(([name, problem], index) => {
     if (selfCheck && (problem === null) !== SELF_CHECK[index][0]) {
@@ -131,6 +135,9 @@ async function main() {
       console.log(`refused, as it must be: ${name}: ${problem.split("\n")[0]}`);
     }
   });
+  if (leftOut > 0) {
+    console.log(`${leftOut} left out: this adapter has no shader-f16`);
+  }
   console.log(`${results.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -11,13 +11,13 @@ use glasshouse_engine::executor::{ArenaState, DeviceDescription, Executor, Micro
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::plan::lower::{Choice, Choices};
+use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Run, RunRecord, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, metrics};
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Decay, RunConfig, TrainConfig};
+use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
 use pollster::block_on;
 use runs::{
     config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
@@ -83,11 +83,11 @@ fn equal_seeds_give_equal_bits_and_others_do_not() {
 }
 
 /// Sixty steps without and with interruptions give the same numbers and the same final state, to the bit.
-fn interruptions_leave_no_trace(device: &str) {
+fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
     let (_folder, project) = project();
     let store = store();
-    let straight = session(&create(&project, &config()), &store, device, Options::default()).unwrap();
-    let run = create(&project, &config());
+    let straight = session(&create(&project, config), &store, device, Options::default()).unwrap();
+    let run = create(&project, config);
     // Between an evaluation and a checkpoint, as `--stop-after 33` has it.
     let options = Options { stop_after: Some(33), ..Options::default() };
     let first = session(&run, &store, device, options).unwrap();
@@ -118,7 +118,7 @@ fn interruptions_leave_no_trace(device: &str) {
 
 #[test]
 fn interruptions_leave_no_trace_on_the_cpu() {
-    interruptions_leave_no_trace("cpu");
+    interruptions_leave_no_trace("cpu", &config());
 }
 
 /// A run whose record says that it began with other kernels than its device's usual ones goes on with those.
@@ -130,8 +130,13 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let adapter = runs::test_adapter();
     let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let other = Choice::tier(gpu.target().usual().tier.other());
-    let choices: Choices = trial::of_graph(&graph).iter().map(|trial| (trial.class, other)).collect();
+    let target = gpu.target();
+    let other = |family| match target.usual(family).tier {
+        Tier::Workgroup => Choice::tier(Tier::Software),
+        _ => Choice::tier(Tier::Workgroup),
+    };
+    let choices: Choices =
+        trial::of_graph(&graph).iter().map(|trial| (trial.class, other(trial.class.family))).collect();
     let begun = || {
         let run = create(&project, &config);
         let device = Some(DeviceDescription::gpu(&gpu.with_choices(&choices)));
@@ -158,7 +163,41 @@ fn chosen_kernels_are_recorded_and_pinned() {
 
 #[test]
 fn interruptions_leave_no_trace_on_the_gpu() {
-    interruptions_leave_no_trace(&runs::test_adapter());
+    interruptions_leave_no_trace(&runs::test_adapter(), &config());
+}
+
+fn mixed() -> RunConfig {
+    let mut config = config();
+    config.train.precision = Precision::Mixed;
+    config
+}
+
+#[test]
+fn interruptions_leave_no_trace_in_mixed_precision() {
+    interruptions_leave_no_trace(&runs::test_adapter(), &mixed());
+}
+
+/// Ten steps without a finite gradient are too many, and in mixed precision those that a search for a loss scale takes come on top.
+#[test]
+fn a_run_that_diverges_in_mixed_precision_searches_for_a_scale_first() {
+    let (_folder, project) = project();
+    let mut config = mixed();
+    config.train.learning_rate = 1e30;
+    (config.train.min_learning_rate, config.train.warmup_steps) = (0.0, 0);
+    let run = create(&project, &config);
+    let device = runs::test_adapter();
+    let error = session(&run, &store(), &device, Options::default()).unwrap_err().to_string();
+    assert!(error.contains("no finite gradient in the 26 steps"), "{error}");
+}
+
+#[test]
+fn mixed_precision_is_refused_where_there_are_no_halves() {
+    let (_folder, project) = project();
+    for device in ["cpu", "burn-flex"] {
+        let run = create(&project, &mixed());
+        let error = session(&run, &store(), device, Options::default()).unwrap_err().to_string();
+        assert!(error.contains("no 16-bit floats") && error.contains("--precision f32"), "{error}");
+    }
 }
 
 #[test]

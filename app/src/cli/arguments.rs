@@ -100,9 +100,21 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// What training stores values as
+    #[arg(long, value_name = "PRECISION", value_enum)]
+    pub precision: Option<PrecisionArgument>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// `train.precision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArgument {
+    /// 32-bit floats, on every device
+    F32,
+    /// 16-bit floats where that does no harm, on GPUs that `glasshouse devices` lists with it
+    Mixed,
 }
 
 /// `train`.
@@ -416,7 +428,7 @@ pub enum DataCommand {
     /// Say what every rule makes of one document, and show it before and after
     Explain(DataExplainArguments),
     /// Train two short runs, on the raw and on the cleaned documents, and compare their losses on the same held-out text
-    Compare(DataCompareArguments),
+    Compare(Box<DataCompareArguments>),
     /// Print a recipe as TOML, to change it and clean by it
     Recipe(DataRecipeArguments),
     /// Print a recipe as a Python script for datatrove, which runs it on a cluster

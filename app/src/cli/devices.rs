@@ -31,6 +31,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
         } = &adapter.limits;
         say!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver)?;
         say!("  features: {}", adapter.features.join(", "))?;
+        say!("  precisions: {}", adapter.precisions.join(", "))?;
         say!(
             "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers a stage",
             bytes(*buffer_bytes),
@@ -41,7 +42,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
             bytes(u64::from(*workgroup_bytes))
         )?;
     }
-    say!("cpu: {threads} threads")?;
+    say!("cpu: {threads} threads; precisions: f32")?;
     match auto {
         Some(adapter) => println!("--device auto takes {}", adapter.name),
         None => println!("--device auto takes the CPU: there is no real GPU here"),

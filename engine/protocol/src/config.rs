@@ -4,7 +4,7 @@ mod generate;
 mod train;
 
 pub use generate::GenerateConfig;
-pub use train::{Decay, OptimizerKind, TrainConfig};
+pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 
 use crate::{Invalid, ModelConfig, names, require};
 use serde::{Deserialize, Serialize};

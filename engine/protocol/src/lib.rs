@@ -20,7 +20,8 @@ pub mod train_event;
 
 pub use command::{Command, Timed, VocabularyOrder, WeightSource};
 pub use config::{
-    DataConfig, Decay, GenerateConfig, OptimizerKind, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig,
+    DataConfig, Decay, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig, TokenizerKind,
+    TrainConfig,
 };
 pub use event::{Event, TrainingState};
 pub use message::{Parcel, Report, Request};

@@ -115,6 +115,7 @@ impl CpuExecutor {
         optimizer: Optimizer,
         threads: Option<usize>,
     ) -> Result<Self> {
+        graphs.expect_full("the CPU executor")?;
         let layout = ArenaLayout::of(&graphs.train);
         room(graphs, &optimizer, &layout).check(available)?;
         let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };
@@ -182,6 +183,7 @@ impl CpuExecutor {
             parameters: self.weights.parameters.clone(),
             first_moments: self.first_moments.clone(),
             second_moments: self.second_moments.clone(),
+            loss_scale: None,
         }
     }
 

@@ -8,7 +8,8 @@ pub mod update;
 pub use device::{DeviceDescription, DeviceKind};
 pub use open::{Executor, Opened};
 
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Op, has_half};
+use serde::{Deserialize, Serialize};
 
 /// The weights and the optimizer's state, laid out as [`crate::plan::arena::ArenaLayout`] says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +20,29 @@ pub struct ArenaState {
     pub first_moments: Vec<f32>,
     /// Second moments, likewise.
     pub second_moments: Vec<f32>,
+    /// Where the search for a loss scale stands, in a run of mixed precision.
+    pub loss_scale: Option<LossScale>,
+}
+
+/// The state of dynamic loss scaling (Micikevicius et al. 2018). The device keeps it up, in `gradient_norm.wgsl`: a gradient that
+/// is not finite halves the scale, [`LossScale::INTERVAL`] finite ones in a row double it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossScale {
+    /// Factor on the loss.
+    pub scale: f32,
+    /// Steps since it changed or a step was skipped.
+    pub good_steps: u32,
+}
+
+impl LossScale {
+    /// Of a run in 32 bits, where it never changes.
+    pub const ONE: Self = Self { scale: 1.0, good_steps: 0 };
+    /// Where the search begins, as in PyTorch's GradScaler.
+    pub const FIRST: Self = Self { scale: 65536.0, good_steps: 0 };
+    /// Good steps after which the scale doubles, likewise.
+    pub const INTERVAL: u32 = 2000;
+    /// How often the first scale can be halved until it is 1, where it stays.
+    pub const HALVINGS: u32 = 16;
 }
 
 /// Token ids of a micro-batch, B·T each, row-major.
@@ -68,6 +92,14 @@ pub struct TrainingGraphs {
 }
 
 impl TrainingGraphs {
+    /// Refuses graphs with values in 16-bit floats, for executors that have none; `device` is what they are called.
+    ///
+    /// # Errors
+    /// [`crate::Error::Refused`] where there are such values.
+    pub fn expect_full(&self, device: &str) -> crate::error::Result<()> {
+        if has_half(&self.train) { Err(crate::Error::without_half(device)) } else { Ok(()) }
+    }
+
     /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
     pub fn accumulate(&self) -> usize {
         let scale = self.train.nodes.iter().find_map(|node| match node.op {

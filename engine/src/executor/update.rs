@@ -3,7 +3,7 @@
 use super::ArenaState;
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
-use glasshouse_protocol::{OptimizerKind, TrainConfig};
+use glasshouse_protocol::{OptimizerKind, Precision, TrainConfig};
 
 /// Moments as a run begins with them: zeros, as many as its optimizer keeps. The weights are left out.
 pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaState {
@@ -14,6 +14,7 @@ pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaStat
         parameters: Vec::new(),
         first_moments: zeros(optimizer.first_moments()),
         second_moments: zeros(optimizer.second_moments()),
+        loss_scale: None,
     }
 }
 
@@ -32,6 +33,8 @@ pub struct Optimizer {
     pub weight_decay: f32,
     /// Largest global gradient norm; 0 is no clipping.
     pub clip: f32,
+    /// Gradients come with a loss scale, and the weights have a copy in 16-bit floats.
+    pub mixed: bool,
 }
 
 impl Optimizer {
@@ -44,6 +47,7 @@ impl Optimizer {
             eps: config.eps as f32,
             weight_decay: config.weight_decay as f32,
             clip: config.clip as f32,
+            mixed: config.precision == Precision::Mixed,
         }
     }
 

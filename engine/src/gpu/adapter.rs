@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::plan::lower::Target;
+use glasshouse_protocol::Precision;
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
 
@@ -29,6 +30,8 @@ pub struct AdapterReport {
     pub software: bool,
     /// Features that make some kernels faster, or profiling possible.
     pub features: Vec<&'static str>,
+    /// What training can store values as there, by the names of `train.precision`.
+    pub precisions: Vec<&'static str>,
     /// Limits that decide which models fit.
     pub limits: AdapterLimits,
 }
@@ -178,6 +181,10 @@ impl AdapterReport {
                 .filter(|(feature, _)| features.contains(*feature))
                 .map(|(_, name)| *name)
                 .collect(),
+            precisions: match features.contains(Features::SHADER_F16) {
+                true => vec![Precision::F32.name(), Precision::Mixed.name()],
+                false => vec![Precision::F32.name()],
+            },
             limits: AdapterLimits::of(&adapter.limits()),
             name: info.name,
         }

@@ -76,7 +76,7 @@ impl Gpu {
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("glasshouse"),
-                required_features: adapter.features() & Features::TIMESTAMP_QUERY,
+                required_features: adapter.features() & (Features::TIMESTAMP_QUERY | Features::SHADER_F16),
                 required_limits: limits.clone(),
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
@@ -141,6 +141,11 @@ impl Gpu {
     /// Whether passes can be timed.
     pub fn has_timestamps(&self) -> bool {
         self.device.features().contains(Features::TIMESTAMP_QUERY)
+    }
+
+    /// Whether kernels can store 16-bit floats.
+    pub fn has_half(&self) -> bool {
+        self.device.features().contains(Features::SHADER_F16)
     }
 
     /// Gives the device up: whatever uses it from here on returns [`Error::Device`].

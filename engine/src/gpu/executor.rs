@@ -12,7 +12,8 @@ use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::executor::{ArenaState, LossScale, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::graph::has_half;
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
 use crate::plan::estimate::work;
@@ -32,6 +33,8 @@ pub struct GpuExecutor {
     evaluate: Mode,
     /// Clipping and the optimizer, after a step's last micro-batch.
     update: Program,
+    /// Renews the weights in 16-bit floats, in mixed precision; the end of `update`.
+    narrow: Option<Program>,
     /// Turns the device's counter to the next micro-batch.
     advance: Program,
     optimizer: Optimizer,
@@ -89,6 +92,12 @@ impl GpuExecutor {
         if ring == 0 {
             return Err(Error::Internal("a ring of no micro-batches".to_owned()));
         }
+        if !gpu.has_half() {
+            graphs.expect_full(&gpu.report().name)?;
+        }
+        if has_half(&graphs.train) != optimizer.mixed {
+            return Err(Error::Internal("graph and optimizer differ in precision".to_owned()));
+        }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
         let evaluate = compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &gpu.target())?;
         let mut further = update::update_dispatches(&train.arena, &optimizer, &gpu.target())?;
@@ -99,6 +108,13 @@ impl GpuExecutor {
         let storage = Storage::create(gpu, &allocations, &plans, &further).await?;
         let first = train.dispatches.len();
         let update = Program::new(gpu, &further[..updates], &storage, TRAIN, first).await?;
+        let narrow = if optimizer.mixed {
+            let from = updates - update::narrow_dispatches(&train.arena)?.len();
+            Some(Program::new(gpu, &further[from..updates], &storage, TRAIN, first + from).await?)
+        } else {
+            None
+        };
+        storage.set_loss_scale(gpu, first_scale(&optimizer)).await?;
         let advance = Program::new(gpu, &further[updates..], &storage, TRAIN, first + updates).await?;
         let train_mode = Mode::new(gpu, &storage, TRAIN, &train).await?;
         let evaluate_mode = Mode::new(gpu, &storage, EVALUATE, &evaluate).await?;
@@ -108,6 +124,7 @@ impl GpuExecutor {
             train: train_mode,
             evaluate: evaluate_mode,
             update,
+            narrow,
             advance,
             optimizer,
             layout: train.arena,
@@ -150,7 +167,10 @@ impl GpuExecutor {
         let rows = self.run(TRAIN, &items, false).await?;
         let buffer = self.storage.get(TRAIN, Buffer::Gradients)?;
         let bytes = self.gpu.read(buffer, 0, self.layout.trained_end as u64 * 4).await?;
-        Ok((mean_loss(&rows), bytemuck::pod_collect_to_vec(&bytes)))
+        let LossScale { scale, .. } = self.storage.loss_scale(&self.gpu).await?;
+        let mut gradients: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+        gradients.iter_mut().for_each(|gradient| *gradient /= scale);
+        Ok((mean_loss(&rows), gradients))
     }
 
     /// Trains on a step of one micro-batch and says where the device's time went, by scope and kernel.
@@ -189,10 +209,15 @@ impl GpuExecutor {
             parameters: self.floats(Buffer::Parameters, self.layout.length).await?,
             first_moments: self.floats(Buffer::FirstMoments, if first { trained } else { 0 }).await?,
             second_moments: self.floats(Buffer::SecondMoments, if second { trained } else { 0 }).await?,
+            loss_scale: match self.optimizer.mixed {
+                true => Some(self.storage.loss_scale(&self.gpu).await?),
+                false => None,
+            },
         })
     }
 
-    /// Replaces the weights and the optimizer's state. Moments that the optimizer keeps and the state lacks become zeros.
+    /// Replaces the weights and the optimizer's state. Moments that the optimizer keeps and the state lacks become zeros; a loss
+    /// scale that it lacks is searched for from the beginning.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let trained = self.layout.trained_end;
         let [first, second] = self.moments();
@@ -215,6 +240,13 @@ impl GpuExecutor {
             } else if kept {
                 self.gpu.write(self.storage.get(TRAIN, buffer)?, 0, bytemuck::cast_slice(floats)).await?;
             }
+        }
+        if let Some(narrow) = &self.narrow {
+            let scale = state.loss_scale.unwrap_or(first_scale(&self.optimizer));
+            self.storage.set_loss_scale(&self.gpu, scale).await?;
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            narrow.encode(&mut encoder.begin_compute_pass(&Default::default()), 0..narrow.len());
+            self.gpu.queue.submit([encoder.finish()]);
         }
         Ok(())
     }
@@ -342,6 +374,11 @@ impl GpuExecutor {
         reports.extend(bytemuck::pod_collect_to_vec::<u8, ReportRow>(&bytes));
         Ok(now)
     }
+}
+
+/// The loss scale that a run begins with.
+fn first_scale(optimizer: &Optimizer) -> LossScale {
+    if optimizer.mixed { LossScale::FIRST } else { LossScale::ONE }
 }
 
 fn mean_loss(rows: &[ReportRow]) -> f32 {

@@ -49,6 +49,8 @@ mod attention_tests;
 #[cfg(test)]
 mod decoder_tests;
 #[cfg(test)]
+mod half_tests;
+#[cfg(test)]
 mod kernel_tests;
 #[cfg(test)]
 mod tests;

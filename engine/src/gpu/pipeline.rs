@@ -67,8 +67,11 @@ impl Gpu {
         Ok(())
     }
 
-    /// Refuses a kernel that the device's limits cannot hold.
+    /// Refuses a kernel that the device's limits cannot hold, or whose 16-bit floats it does not have.
     fn admit(&self, kernel: &Kernel) -> Result<()> {
+        if kernel.needs_half() && !self.has_half() {
+            return Err(Error::without_half(&self.report().name));
+        }
         let limits = self.limits();
         let buffers =
             kernel.bindings.iter().filter(|binding| binding.access != Access::Uniform).count() as u32;

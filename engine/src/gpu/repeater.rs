@@ -7,7 +7,7 @@ use super::program::Program;
 use super::storage::Storage;
 use crate::error::Result;
 use crate::executor::update::Optimizer;
-use crate::executor::{MicroBatch, StepInput};
+use crate::executor::{LossScale, MicroBatch, StepInput};
 use crate::plan::buffers::buffers;
 use crate::plan::control::ScheduleRow;
 use crate::plan::{Buffer, Dispatch, Plan};
@@ -40,6 +40,7 @@ impl Repeater {
         let dispatches: Vec<Dispatch> = plan.dispatches.iter().chain(further).cloned().collect();
         let program = Program::new(gpu, &dispatches, &storage, 0, 0).await?;
         storage.fill_constants(gpu, 0, plan).await?;
+        storage.set_loss_scale(gpu, LossScale::ONE).await?;
         gpu.write(storage.get(0, Buffer::Parameters)?, 0, bytemuck::cast_slice(weights)).await?;
         Ok(Self { gpu: gpu.clone(), storage, program })
     }

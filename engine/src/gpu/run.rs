@@ -4,12 +4,13 @@ use super::Gpu;
 use super::program::Program;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::executor::Data;
+use crate::executor::{Data, LossScale};
 use crate::graph::{Element, Graph, Origin, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
 use crate::plan::lower::Target;
 use crate::plan::{Buffer, Plan, compile};
+use half::f16;
 
 /// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies
 /// outside every buffer. A kernel that reads what nobody wrote cannot give the right result by luck.
@@ -64,6 +65,7 @@ pub(super) async fn run_plan(
         gpu.write(slot, 0, bytemuck::cast_slice(&vec![POISON; slot.size() as usize / 4])).await?;
     }
     storage.fill_constants(gpu, 0, plan).await?;
+    storage.set_loss_scale(gpu, LossScale::ONE).await?;
     let row = ScheduleRow { seed, ..ScheduleRow::default() };
     gpu.write(storage.get(0, Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
     fill(gpu, plan, &storage, inputs).await?;
@@ -81,29 +83,44 @@ pub(super) async fn run_plan(
         let bytes = gpu.read(storage.get(0, buffer)?, offset, ty.bytes()).await?;
         results.push(match ty.element {
             Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(&bytes)),
+            Element::F16 => {
+                let entries = bytes.as_chunks::<2>().0.iter().take(ty.count());
+                Data::F32(entries.map(|entry| f16::from_le_bytes(*entry).to_f32()).collect())
+            }
             Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
         });
     }
     Ok(results)
 }
 
-/// Uploads what is given. Inputs and parameters that a node reads must be among it.
+/// Uploads what is given, rounded where the value is in 16 bits; of a weight also the copy in 16 bits, where there is one. Inputs
+/// and parameters that a node reads must be among it.
 async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Data)]) -> Result<()> {
     for (value, data) in inputs {
         let ty = plan.graph.ty(*value);
-        let (bytes, element): (&[u8], _) = match data {
-            Data::F32(entries) => (bytemuck::cast_slice(entries), Element::F32),
-            Data::U32(entries) => (bytemuck::cast_slice(entries), Element::U32),
+        let (count, element) = match data {
+            Data::F32(entries) => (entries.len(), Element::F32),
+            Data::U32(entries) => (entries.len(), Element::U32),
         };
-        if element != ty.element || bytes.len() as u64 != ty.bytes() {
-            let count = bytes.len() / 4;
+        let fits = element == ty.element || (element, ty.element) == (Element::F32, Element::F16);
+        if !fits || count != ty.count() {
             return Err(Error::Refused(format!(
                 "value {} is {ty}, and {count} {element:?} were given",
                 value.0
             )));
         }
         let (buffer, offset) = place(plan, *value)?;
+        let bytes: &[u8] = match data {
+            Data::F32(entries) if ty.element == Element::F16 => &halves(entries),
+            Data::F32(entries) => bytemuck::cast_slice(entries),
+            Data::U32(entries) => bytemuck::cast_slice(entries),
+        };
         gpu.write(storage.get(0, buffer)?, offset, bytes).await?;
+        if let (Buffer::Parameters, Data::F32(entries)) = (buffer, data)
+            && let Ok(copy) = storage.get(0, Buffer::HalfParameters)
+        {
+            gpu.write(copy, offset / 2, &halves(entries)).await?;
+        }
     }
     for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
         let origin = plan.graph.values[value.index()].origin;
@@ -113,6 +130,13 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
         }
     }
     Ok(())
+}
+
+/// Floats in 16 bits, up to a multiple of four bytes.
+fn halves(entries: &[f32]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = entries.iter().flat_map(|entry| f16::from_f32(*entry).to_le_bytes()).collect();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
 }
 
 /// Where a value lies: its buffer, and its offset in bytes.

@@ -3,9 +3,12 @@
 
 use super::Gpu;
 use crate::error::{Error, Result};
+use crate::executor::LossScale;
 use crate::graph::{Input, Origin};
 use crate::plan::buffers::{Allocation, Role};
+use crate::plan::control::Control;
 use crate::plan::{Binding, Buffer, Dispatch, Plan};
+use std::mem::offset_of;
 use wgpu::BufferUsages;
 
 /// Buffers by what plans call them.
@@ -84,6 +87,24 @@ impl Storage {
         self.entries.iter().map(|(_, buffer)| buffer.size()).sum()
     }
 
+    /// Sets the factor on the loss, which nothing but kernels changes afterwards.
+    pub(super) async fn set_loss_scale(
+        &self,
+        gpu: &Gpu,
+        LossScale { scale, good_steps }: LossScale,
+    ) -> Result<()> {
+        let control = self.get(0, Buffer::Control)?;
+        gpu.write(control, offset_of!(Control, loss_scale) as u64, bytemuck::bytes_of(&scale)).await?;
+        gpu.write(control, offset_of!(Control, good_steps) as u64, bytemuck::bytes_of(&good_steps)).await
+    }
+
+    /// The factor on the loss, and how long it has been good.
+    pub(super) async fn loss_scale(&self, gpu: &Gpu) -> Result<LossScale> {
+        let bytes = gpu.read(self.get(0, Buffer::Control)?, 0, size_of::<Control>() as u64).await?;
+        let Control { loss_scale, good_steps, .. } = bytemuck::pod_read_unaligned(&bytes);
+        Ok(LossScale { scale: loss_scale, good_steps })
+    }
+
     /// Uploads the constants of a plan.
     pub(super) async fn fill_constants(&self, gpu: &Gpu, at: usize, plan: &Plan) -> Result<()> {
         for (number, value) in plan.graph.values.iter().enumerate() {
@@ -109,6 +130,7 @@ fn describe(role: Role) -> String {
     match role {
         Role::Bound(Buffer::Slot(number)) => format!("activation buffer {number}"),
         Role::Bound(Buffer::Parameters) => "the weights".to_owned(),
+        Role::Bound(Buffer::HalfParameters) => "the weights in 16 bits".to_owned(),
         Role::Bound(Buffer::Gradients) => "the gradients".to_owned(),
         Role::Bound(Buffer::FirstMoments | Buffer::SecondMoments) => "the optimizer's moments".to_owned(),
         Role::Bound(Buffer::Input(input)) => format!("input {input:?}"),

@@ -8,6 +8,7 @@
 
 mod fuse;
 mod gradient;
+mod half;
 mod op;
 pub mod random;
 mod recompute;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use fuse::{Fusions, HeadFusion, fuse};
 pub use gradient::{gradient, gradient_from};
+pub use half::{has_half, store_in_half};
 pub use op::{DropoutSite, Heads, NormForm, Op};
 pub use recompute::Keep;
 
@@ -55,11 +57,13 @@ impl ParameterId {
     }
 }
 
-/// What one entry of a value is. Both take four bytes.
+/// What one entry of a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element {
     /// 32-bit float.
     F32,
+    /// 16-bit float, as which [`store_in_half`] has values stored that are computed in 32 bits.
+    F16,
     /// 32-bit unsigned integer: token ids and indices.
     U32,
 }
@@ -89,9 +93,13 @@ impl Type {
         product(&self.shape)
     }
 
-    /// Size in bytes.
+    /// Size in bytes, a multiple of 4.
     pub fn bytes(&self) -> u64 {
-        (self.count() as u64).saturating_mul(4)
+        let entries = self.count() as u64;
+        match self.element {
+            Element::F32 | Element::U32 => entries.saturating_mul(4),
+            Element::F16 => entries.div_ceil(2).saturating_mul(4),
+        }
     }
 
     /// Size of the last dimension; 1 for a scalar.
@@ -116,7 +124,11 @@ fn product(sizes: &[usize]) -> usize {
 
 impl std::fmt::Display for Type {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let element = if self.element == Element::F32 { "f32" } else { "u32" };
+        let element = match self.element {
+            Element::F32 => "f32",
+            Element::F16 => "f16",
+            Element::U32 => "u32",
+        };
         let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
         write!(formatter, "{element}[{}]", shape.join(", "))
     }

@@ -50,6 +50,8 @@ pub struct Measurement {
     pub accumulate: usize,
     /// Tokens of a window.
     pub context: usize,
+    /// `f32` or `mixed`.
+    pub precision: &'static str,
     /// Where it ran.
     pub device: DeviceDescription,
     /// Kernels were chosen by measuring.
@@ -156,6 +158,7 @@ pub async fn measure(
         batch: config.train.batch,
         accumulate: config.train.accumulate,
         context: config.model.context,
+        precision: config.train.precision.name(),
         device: executor.describe(),
         autotune: executor.gpu().is_some() && matches!(tuning, Tuning::Measured(_)),
         tuned_kernels: tuned.found.len(),

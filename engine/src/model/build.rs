@@ -4,9 +4,9 @@ use crate::error::Result;
 use crate::executor::TrainingGraphs;
 use crate::graph::{
     Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Op, Parameter, Start,
-    Type, ValueId, fuse, gradient,
+    Type, ValueId, fuse, gradient, store_in_half,
 };
-use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, TrainConfig};
+use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, TrainConfig};
 
 /// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +80,9 @@ pub fn training_graphs_with(
     let (evaluate, evaluate_loss) = fused(loss(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX))))?;
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
+    if train.precision == Precision::Mixed {
+        store_in_half(&mut graph);
+    }
     Ok(TrainingGraphs { train: graph, train_loss, evaluate, evaluate_loss })
 }
 

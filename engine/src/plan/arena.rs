@@ -1,12 +1,13 @@
 //! One layout for parameters, gradients and moments: four arenas whose entries stand at the same places.
 //!
 //! Decayed entries come first, so that the optimizer is one pass over each part and the gradient norm one reduction; frozen
-//! entries come last and have neither gradient nor moments. Entries begin on 256 bytes, WebGPU's alignment of bindings.
+//! entries come last and have neither gradient nor moments. Entries begin on 512 bytes, so that they and those of the copy in 16-bit
+//! floats, which is laid out alike, both keep to WebGPU's alignment of bindings, 256 bytes.
 
 use crate::graph::{Graph, Parameter, ParameterId};
 
-/// Entries begin on multiples of this many floats (256 bytes).
-pub const ALIGNMENT: usize = 64;
+/// Entries begin on multiples of this many floats.
+pub const ALIGNMENT: usize = 128;
 
 /// Where each parameter stands, in floats from the arena's start.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -88,6 +88,9 @@ pub fn buffers(
     if let Some(plan) = plans.first() {
         let floats = |count: usize| count as u64 * 4;
         all.push(shared(Buffer::Parameters, floats(plan.arena.length), Kind::Weights));
+        if reads_halves(plans) || optimizer.is_some_and(|optimizer| optimizer.mixed) {
+            all.push(shared(Buffer::HalfParameters, plan.arena.length as u64 * 2, Kind::Weights));
+        }
         let trained = floats(plan.arena.trained_end);
         if let Some(optimizer) = optimizer {
             all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
@@ -126,6 +129,12 @@ pub fn buffers(
         all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
     }
     all
+}
+
+/// Whether a dispatch reads weights in 16-bit floats.
+fn reads_halves(plans: &[&Plan]) -> bool {
+    let mut bindings = plans.iter().flat_map(|plan| &plan.dispatches).flat_map(|dispatch| &dispatch.bindings);
+    bindings.any(|binding| binding.buffer == Buffer::HalfParameters)
 }
 
 fn has_gradients(plans: &[&Plan]) -> bool {

@@ -11,10 +11,14 @@ pub struct Control {
     pub row: u32,
     /// 1 when the last update was skipped because the gradient was not finite.
     pub skipped: u32,
-    /// Factor on the gradient: min(1, clip / (norm + 1e-6)), 1 without clipping, 0 where skipped.
+    /// Factor on the gradient: min(1, clip / (norm + 1e-6)), 1 without clipping, over the loss scale; 0 where skipped.
     pub gradient_scale: f32,
     /// Global norm of the gradient before clipping.
     pub gradient_norm: f32,
+    /// Factor on the loss, so that gradients in 16-bit floats are not lost at their lower end; 1 in 32 bits.
+    pub loss_scale: f32,
+    /// Steps since the loss scale changed or a step was skipped.
+    pub good_steps: u32,
 }
 
 /// One micro-batch's settings.

@@ -23,7 +23,7 @@ pub mod work;
 mod tests;
 
 use crate::error::Result;
-use crate::graph::{Graph, Input, NodeId, Origin, ValueId};
+use crate::graph::{Element, Graph, Input, NodeId, Origin, ValueId};
 use arena::ArenaLayout;
 use glasshouse_shaders::Kernel;
 use lower::{Lowering, Place};
@@ -37,6 +37,8 @@ pub enum Buffer {
     Slot(usize),
     /// Weights.
     Parameters,
+    /// A copy of the weights in 16-bit floats, laid out alike, where training runs in mixed precision.
+    HalfParameters,
     /// Gradients.
     Gradients,
     /// First moments, or SGD's momentum.
@@ -150,8 +152,10 @@ fn binding(
             return Ok(Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(bytes) });
         }
         Place::Value(value) => (value, 0, graph.ty(value).bytes()),
+        Place::Half(value) => (value, 0, graph.ty(value).bytes() / 2),
         Place::Rows(value, first, count) => {
-            let row = graph.ty(value).columns() as u64 * 4;
+            let ty = graph.ty(value);
+            let row = ty.columns() as u64 * if ty.element == Element::F16 { 2 } else { 4 };
             (value, first as u64 * row, count as u64 * row)
         }
     };
@@ -164,6 +168,13 @@ fn binding(
     };
     match graph.values[value.index()].origin {
         Origin::Input(input) => bound(Buffer::Input(input)),
+        Origin::Parameter(id) if matches!(place, Place::Half(_)) => {
+            let offset = arena.offsets[id.index()] as u64 * 2;
+            Ok(Binding { buffer: Buffer::HalfParameters, offset, bytes: Some(bytes) })
+        }
+        _ if matches!(place, Place::Half(_)) => {
+            Err(crate::Error::Internal(format!("value {} is no weight and has no copy in 16 bits", value.0)))
+        }
         Origin::Parameter(id) => entry(Buffer::Parameters, id),
         Origin::Gradient(id) => entry(Buffer::Gradients, id),
         Origin::Constant(_) => bound(Buffer::Constant(value)),

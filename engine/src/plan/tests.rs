@@ -8,8 +8,8 @@ use super::{compile, update};
 use crate::executor::update::Optimizer;
 use crate::graph::{Fusions, Graph, Origin};
 use crate::model::{training_graphs, training_graphs_with};
-use glasshouse_protocol::RunConfig;
 use glasshouse_protocol::presets::preset;
+use glasshouse_protocol::{Precision, RunConfig};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
@@ -63,6 +63,8 @@ fn host_and_device_lay_structures_out_alike() {
         ("skipped", offset_of!(Control, skipped)),
         ("gradient_scale", offset_of!(Control, gradient_scale)),
         ("gradient_norm", offset_of!(Control, gradient_norm)),
+        ("loss_scale", offset_of!(Control, loss_scale)),
+        ("good_steps", offset_of!(Control, good_steps)),
     ];
     let schedule = [
         ("learning_rate", offset_of!(ScheduleRow, learning_rate)),
@@ -124,6 +126,27 @@ fn bytes_are_those_of_the_buffers() {
     }
 }
 
+/// Half of what is stored in half, beside the residual stream and a copy of the weights.
+#[test]
+fn mixed_precision_takes_less_memory() {
+    for name in ["nanogpt-cpu", "gpt2-124m", "llama-tiny"] {
+        let mut run = run(name, 8);
+        let full = estimated(&run, &TARGETS[1]).bytes;
+        run.train.precision = Precision::Mixed;
+        let mixed = estimated(&run, &TARGETS[1]).bytes;
+        let weights = full.by_kind[&Kind::Weights];
+        assert_eq!(mixed.by_kind[&Kind::Weights], weights + weights / 2);
+        assert_eq!(mixed.by_kind[&Kind::Gradients], full.by_kind[&Kind::Gradients]);
+        assert!(
+            mixed.peak_live as f64 <= 0.7 * full.peak_live as f64,
+            "{name}: {} of {}",
+            mixed.peak_live,
+            full.peak_live
+        );
+        assert!(mixed.total < full.total, "{name}");
+    }
+}
+
 /// 6 FLOPs a weight of the matrices and a token, and attention on top: forward 2 products, backward 7.
 #[test]
 fn flops_follow_from_the_shapes() {
@@ -174,9 +197,13 @@ fn activation_checkpointing_makes_room_for_a_forward_pass() {
 /// No dispatch binds a slot for reading and for writing at once, and every binding begins where WebGPU lets it.
 #[test]
 fn bindings_are_lawful() {
-    for name in ["nanogpt-gpu", "gpt2-124m", "llama-tiny"] {
+    let cases = ["nanogpt-gpu", "gpt2-124m", "llama-tiny"]
+        .into_iter()
+        .flat_map(|name| [Precision::F32, Precision::Mixed].map(|precision| (name, precision)));
+    for (name, precision) in cases {
         for target in TARGETS {
-            let run = run(name, 1);
+            let mut run = run(name, 1);
+            run.train.precision = precision;
             let graphs = training_graphs(&run.model, &run.train).unwrap();
             let plan = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
             let update = update::update_dispatches(&plan.arena, &Optimizer::of(&run.train), &target).unwrap();

@@ -156,7 +156,8 @@ fn with_chunks(trial: Trial, rows: usize) -> Trial {
 }
 
 fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
-    let operands: Vec<Type> = node.inputs.iter().map(|value| graph.ty(*value).clone()).collect();
+    // Halves choose as floats do.
+    let operands: Vec<Type> = node.inputs.iter().map(|value| Type::f32(&graph.ty(*value).shape)).collect();
     let (batch, time) = (operands[0].shape[0], operands[0].shape[1]);
     let sizes = match node.op {
         Op::Attention { heads, .. } | Op::AttentionBackward { heads, .. } => {

@@ -1,5 +1,6 @@
 //! The dispatches behind a step's last micro-batch: the gradient's norm, what clipping makes of it, and the optimizer's
-//! pass over the arenas; and the one that moves on to the next micro-batch.
+//! pass over the arenas, with the copy of the weights in 16-bit floats where there is one; and the one that moves on to the next
+//! micro-batch.
 //!
 //! The arenas are walked in pieces of at most WebGPU's default limit on a binding, whatever a device offers, so that a
 //! model's weights may be larger than that and every device adds in the same order.
@@ -8,9 +9,10 @@ use super::arena::ArenaLayout;
 use super::lower::{Target, grid};
 use super::{Binding, Buffer, Dispatch};
 use crate::error::Result;
+use crate::executor::LossScale;
 use crate::executor::update::Optimizer;
 use glasshouse_protocol::OptimizerKind;
-use glasshouse_shaders::{Kernel, advance, gradient_norm, gradient_squares, optimizer};
+use glasshouse_shaders::{Kernel, advance, gradient_norm, gradient_squares, narrow, optimizer};
 use std::rc::Rc;
 
 /// Floats in a piece: 128 MiB.
@@ -55,14 +57,39 @@ pub fn update_dispatches(
         all.push(dispatch(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], &clip));
         partials += groups;
     }
-    let arguments = gradient_norm::Arguments { count: partials as u32, clip: optimizer.clip };
+    let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
+    let arguments = gradient_norm::Arguments { count: partials as u32, clip: optimizer.clip, interval };
     let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
     all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
     let scope: Rc<str> = Rc::from("update");
     for piece in &pieces {
         all.push(update(arena, optimizer, piece, &scope)?);
     }
+    if optimizer.mixed {
+        all.extend(narrow_dispatches(arena)?);
+    }
     Ok(all)
+}
+
+/// Renews the copy of all weights in 16-bit floats: after an update, whose last dispatches these are, and wherever the weights
+/// were changed from outside.
+pub fn narrow_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
+    let scope: Rc<str> = Rc::from("update");
+    let pieces = (0..arena.length).step_by(PIECE).map(|at| at..(at + PIECE).min(arena.length));
+    pieces
+        .map(|piece| {
+            let count = piece.len() / 4;
+            let half = Binding {
+                buffer: Buffer::HalfParameters,
+                offset: piece.start as u64 * 2,
+                bytes: Some(piece.len() as u64 * 2),
+            };
+            let kernel = narrow::kernel(narrow::Width::Half);
+            let arguments = narrow::Arguments { count: count as u32 }.bytes();
+            let bindings = vec![part(Buffer::Parameters, &piece), half];
+            Ok(dispatch(kernel, arguments, bindings, grid(count.div_ceil(GROUP))?, &scope))
+        })
+        .collect()
 }
 
 /// The optimizer's pass over a piece.

@@ -112,6 +112,7 @@ fn bound(plan: &Plan, binding: &Binding) -> u64 {
         Buffer::Cache(number) => of_origin(Origin::Cache(number)),
         Buffer::Constant(value) => graph.ty(value).bytes(),
         Buffer::Parameters => plan.arena.length as u64 * 4,
+        Buffer::HalfParameters => plan.arena.length as u64 * 2,
         Buffer::Gradients | Buffer::FirstMoments | Buffer::SecondMoments => plan.arena.trained_end as u64 * 4,
         Buffer::Partials => super::update::partial_bytes(&plan.arena),
         Buffer::Schedule | Buffer::Control | Buffer::Reports | Buffer::Decode(_) => SMALL,
@@ -121,7 +122,7 @@ fn bound(plan: &Plan, binding: &Binding) -> u64 {
 /// A node's operands in words: `768x128 384x128 -> 768x384`, integers left out.
 pub fn shapes(graph: &Graph, node: &Node) -> String {
     let words = |values: &[crate::graph::ValueId]| {
-        let floats = values.iter().map(|value| graph.ty(*value)).filter(|ty| ty.element == Element::F32);
+        let floats = values.iter().map(|value| graph.ty(*value)).filter(|ty| ty.element != Element::U32);
         let shape =
             |ty: &crate::graph::Type| ty.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         floats.map(shape).collect::<Vec<_>>().join(" ")

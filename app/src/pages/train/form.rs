@@ -6,7 +6,7 @@ use crate::theme::space;
 use crate::widgets::{self, field};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
-use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, RunConfig};
+use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, Precision, RunConfig};
 use std::ops::RangeInclusive;
 
 /// What preferences remember the form's fold by.
@@ -128,6 +128,12 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) 
     field(ui, "Recompute activations", "train.activation_checkpointing", refused, |ui| {
         ui.checkbox(&mut train.activation_checkpointing, "less memory, up to a third slower")
             .accessible_name("Recompute activations");
+    });
+    field(ui, "Mixed precision", "train.precision", refused, |ui| {
+        let mut is_mixed = train.precision == Precision::Mixed;
+        ui.checkbox(&mut is_mixed, "less memory, on GPUs with 16-bit floats")
+            .accessible_name("Mixed precision");
+        train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
     number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);

@@ -31,6 +31,28 @@ pub enum Decay {
     WarmupStableDecay,
 }
 
+/// What training stores values as. Evaluation and writing are always in 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats where that does no harm, arithmetic in 32 bits, the loss scaled as gradients need it (Micikevicius et al.
+    /// 2018). For GPUs with 16-bit floats.
+    Mixed,
+}
+
+impl Precision {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
 /// The training loop's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +106,9 @@ pub struct TrainConfig {
     /// memory (Chen et al. 2016). It changes no number.
     #[serde(default)]
     pub activation_checkpointing: bool,
+    /// What values are stored as.
+    #[serde(default)]
+    pub precision: Precision,
     /// Steps between evaluations; one more at the end. 0 switches them off.
     #[serde(default = "default_eval_interval")]
     pub eval_interval: u64,
@@ -165,6 +190,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
+            precision: Precision::F32,
             eval_interval: default_eval_interval(),
             eval_batches: default_eval_batches(),
             checkpoint_interval: default_eval_interval(),

@@ -15,9 +15,9 @@ use crate::protocol::{ModelConfig, TrainConfig};
 use pollster::block_on;
 
 const VOCABULARY: usize = 11;
-const RING: usize = 3;
+pub(super) const RING: usize = 3;
 
-fn configs() -> (ModelConfig, TrainConfig) {
+pub(super) fn configs() -> (ModelConfig, TrainConfig) {
     let run = preset("nanogpt-cpu").unwrap();
     let mut model = run.model;
     (model.vocabulary, model.context, model.depth) = (VOCABULARY, 8, 2);
@@ -42,7 +42,7 @@ pub(super) fn batch(number: u64) -> MicroBatch {
     MicroBatch { tokens: ids(1), targets: ids(2), seed: random::dropout_seed(5, number, 0) }
 }
 
-fn steps(count: u64) -> Vec<StepInput> {
+pub(super) fn steps(count: u64) -> Vec<StepInput> {
     let step = |step| StepInput {
         step,
         learning_rate: 0.01,
@@ -51,7 +51,7 @@ fn steps(count: u64) -> Vec<StepInput> {
     (0..count).map(step).collect()
 }
 
-fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
+pub(super) fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
     let layout = ArenaLayout::of(&graphs.train);
     ArenaState {
         parameters: initial::parameters(&graphs.train.parameters, &layout, 1),

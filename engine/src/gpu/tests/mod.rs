@@ -1,6 +1,7 @@
 //! What holds whichever kernels run.
 
 mod executor;
+mod mixed;
 mod tuning;
 
 use super::program::Program;

@@ -22,6 +22,7 @@ fn rows_in_group(kernel: &Kernel) -> usize {
 /// Picks the variant of one of the three attention kernels, whose modules are alike.
 macro_rules! variant {
     ($module:ident, $family:ident, $site:expr, $heads:expr) => {{
+        let half = $site.half_input(0);
         let tier = if is_software($site, Family::$family, $heads) {
             $module::Tier::Software
         } else {
@@ -37,7 +38,7 @@ macro_rules! variant {
             size if size.is_multiple_of(4) => $module::Size::Any4,
             _ => $module::Size::Any,
         };
-        $module::kernel(tier, size)
+        $module::kernel(tier, size, half)
     }};
 }
 
@@ -117,7 +118,7 @@ pub(super) fn rope(site: Site<'_>, heads: Heads, inverse: bool, cursor: bool) ->
     }
     bindings.push(site.output(0));
     let pairs = site.output_type(0).count() / 2;
-    Ok(Lowering::one(each(rope::kernel(cursor), arguments.bytes(), bindings, pairs)?))
+    Ok(Lowering::one(each(rope::kernel(cursor, site.half_input(0)), arguments.bytes(), bindings, pairs)?))
 }
 
 /// [`crate::graph::Op::HeadNorm`].
@@ -132,7 +133,7 @@ pub(super) fn head_norm(site: Site<'_>, heads: Heads, eps: f32) -> Result<Loweri
     };
     let bindings = vec![site.input(0), site.input(1), site.input(2), site.output(0), site.output(1)];
     let count = rows * (heads.heads + 2 * heads.kv_heads);
-    Ok(Lowering::one(each(head_norm::kernel(), arguments.bytes(), bindings, count)?))
+    Ok(Lowering::one(each(head_norm::kernel(site.half_input(0)), arguments.bytes(), bindings, count)?))
 }
 
 /// [`crate::graph::Op::HeadNormBackward`].
@@ -147,7 +148,8 @@ pub(super) fn head_norm_backward(site: Site<'_>, heads: Heads) -> Result<Lowerin
     let mut bindings: Vec<Place> = (0..5).map(|number| site.input(number)).collect();
     bindings.push(site.output(0));
     let count = rows * (heads.heads + 2 * heads.kv_heads);
-    Ok(Lowering::one(each(head_norm_backward::kernel(), arguments.bytes(), bindings, count)?))
+    let kernel = head_norm_backward::kernel(site.half_input(0));
+    Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, count)?))
 }
 
 /// [`crate::graph::Op::HeadNormWeightBackward`]: partial sums, then their sum.
@@ -170,7 +172,7 @@ pub(super) fn head_norm_weight_backward(site: Site<'_>, heads: Heads) -> Result<
     Ok(Lowering {
         launches: vec![
             each(
-                head_norm_weight_partial::kernel(),
+                head_norm_weight_partial::kernel(site.half_input(0)),
                 partial.bytes(),
                 vec![site.input(0), site.input(1), site.input(2), sums],
                 segments * columns,
@@ -218,7 +220,8 @@ pub(super) fn attention_delta(site: Site<'_>, heads: Heads) -> Result<Lowering> 
     };
     let bindings = vec![site.input(0), site.input(1), site.output(0)];
     let count = site.output_type(0).count();
-    Ok(Lowering::one(each(attention_delta::kernel(), arguments.bytes(), bindings, count)?))
+    let kernel = attention_delta::kernel(site.half_input(0));
+    Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, count)?))
 }
 
 /// [`crate::graph::Op::AttentionBackward`]: the queries' columns, then the keys' and values'.

@@ -15,13 +15,14 @@ const ROWS: usize = 32;
 /// Largest head that they take.
 const LARGEST_HEAD: usize = 256;
 
-/// Whether they take these heads: others are taken scalar by scalar. Loops that llvmpipe would end early are left to the
+/// Whether they take these heads, in floats of 32 bits: others are taken scalar by scalar. Loops that llvmpipe would end early are left to the
 /// kernels whose lowering refuses them.
 pub(super) fn takes(site: Site<'_>, heads: Heads) -> bool {
     let (_, time) = batch_and_time(site);
     let entries = heads.head_size / 4;
     let turns = time.div_ceil(4) * (heads.heads / heads.kv_heads) * (1 + 2 * entries);
-    heads.head_size.is_multiple_of(4) && heads.head_size <= LARGEST_HEAD && turns <= LONGEST_LOOP
+    let half = site.half_input(0);
+    !half && heads.head_size.is_multiple_of(4) && heads.head_size <= LARGEST_HEAD && turns <= LONGEST_LOOP
 }
 
 /// The variant of one of the three, its arguments and its workgroups, one for each [`ROWS`] rows of each of so many heads.

@@ -38,7 +38,8 @@ pub(super) fn dropout(site: Site<'_>, place: DropoutSite, residual: bool) -> Res
     if residual {
         bindings.push(site.last_input());
     }
-    Ok(Lowering::one(Launch::new(dropout::kernel(vec4, residual), arguments.bytes(), bindings, groups)?))
+    let kernel = dropout::kernel(vec4, residual, site.half_input(0), site.half_output(0));
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
 }
 
 /// The kernel module's variant for an activation.
@@ -57,7 +58,7 @@ macro_rules! kind_of {
 /// [`crate::graph::Op::Activation`].
 pub(super) fn activation(site: Site<'_>, kind: Activation) -> Result<Lowering> {
     let (vec4, count, groups) = entries(site.output_type(0).count())?;
-    let kernel = activation::kernel(kind_of!(activation, kind), vec4);
+    let kernel = activation::kernel(kind_of!(activation, kind), vec4, site.half_input(0));
     let bindings = vec![site.input(0), site.output(0)];
     Ok(Lowering::one(Launch::new(kernel, activation::Arguments { count }.bytes(), bindings, groups)?))
 }
@@ -65,7 +66,7 @@ pub(super) fn activation(site: Site<'_>, kind: Activation) -> Result<Lowering> {
 /// [`crate::graph::Op::ActivationBackward`].
 pub(super) fn activation_backward(site: Site<'_>, kind: Activation) -> Result<Lowering> {
     let (vec4, count, groups) = entries(site.output_type(0).count())?;
-    let kernel = activation_backward::kernel(kind_of!(activation_backward, kind), vec4);
+    let kernel = activation_backward::kernel(kind_of!(activation_backward, kind), vec4, site.half_input(0));
     let arguments = activation_backward::Arguments { count }.bytes();
     let bindings = vec![site.input(0), site.input(1), site.output(0)];
     Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
@@ -87,7 +88,12 @@ pub(super) fn gate(site: Site<'_>, kind: Gate) -> Result<Lowering> {
     let kind = if kind == Gate::Geglu { Kind::Geglu } else { Kind::Swiglu };
     let bindings = vec![site.input(0), site.output(0)];
     let arguments = Arguments { count, hidden };
-    Ok(Lowering::one(Launch::new(kernel(kind, vec4), arguments.bytes(), bindings, groups)?))
+    Ok(Lowering::one(Launch::new(
+        kernel(kind, vec4, site.half_input(0)),
+        arguments.bytes(),
+        bindings,
+        groups,
+    )?))
 }
 
 /// [`crate::graph::Op::GateBackward`].
@@ -97,5 +103,10 @@ pub(super) fn gate_backward(site: Site<'_>, kind: Gate) -> Result<Lowering> {
     let kind = if kind == Gate::Geglu { Kind::Geglu } else { Kind::Swiglu };
     let bindings = vec![site.input(0), site.input(1), site.output(0)];
     let arguments = Arguments { count, hidden };
-    Ok(Lowering::one(Launch::new(kernel(kind, vec4), arguments.bytes(), bindings, groups)?))
+    Ok(Lowering::one(Launch::new(
+        kernel(kind, vec4, site.half_input(0)),
+        arguments.bytes(),
+        bindings,
+        groups,
+    )?))
 }

@@ -1,6 +1,6 @@
 //! The loss and its gradient, by themselves and with the head.
 
-use super::matmul::{input_backward_launch, linear_launch, weight_backward_launch};
+use super::matmul::{input_backward_launch, linear_launch, operands, weight_backward_launch};
 use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, row_groups};
 use crate::error::Result;
 use crate::plan::Buffer;
@@ -67,7 +67,7 @@ pub(super) fn backward(
     let whole = Part { first: 0, count: all_rows };
     let [logits, targets, rows, loss] = std::array::from_fn(|number| site.input(number));
     let places = [logits, targets, rows, loss, site.output(0)];
-    Ok(Lowering::one(rows_backward(rule, whole, scale, places)?))
+    Ok(Lowering::one(rows_backward(rule, whole, scale, places, site.half_output(0))?))
 }
 
 /// [`crate::graph::Op::LinearCrossEntropy`]: for each chunk its logits and its rows, then the mean.
@@ -80,13 +80,15 @@ pub(super) fn linear_cross_entropy(
     let (all_rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let vocabulary = site.input_type(1).rows();
     let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
-    let (x, weight, targets) = (site.input(0), site.input(1), site.input(2));
+    let (x, targets, half) = (site.input(0), site.input(2), site.half_input(0));
+    let weight = if half { site.half_weight(1) } else { site.input(1) };
     let (loss, results, logits) = (site.output(0), site.output(1), site.output(2));
     let mut launches = Vec::new();
     for part in Part::all(all_rows, chunk) {
         let sizes = [part.count, inner, vocabulary];
         let bindings = vec![part.of(x), weight, logits];
-        launches.push(linear_launch(site.target, sizes, bindings, false, false)?);
+        let operands = operands(inner, half);
+        launches.push(linear_launch(site.target, sizes, bindings, operands, [false, false])?);
         launches.push(rows(site.target, rule, part, [logits, targets, part.of(results)])?);
     }
     launches.push(mean(rule, [results, targets, loss])?);
@@ -107,19 +109,22 @@ pub(super) fn linear_backward(
     let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
     let [x, weight, targets, results, loss] = std::array::from_fn(|number| site.input(number));
     let (dx, logits, dlogits) = (site.output(0), site.output(1), site.output(2));
+    let (half_x, half_dx, half_dlogits) = (site.half_input(0), site.half_output(0), site.half_output(2));
+    let read = |half| if half { site.half_weight(1) } else { weight };
     let mut launches = Vec::new();
     for part in Part::all(all_rows, chunk) {
         let forward = [part.count, inner, vocabulary];
-        let bindings = vec![part.of(x), weight, logits];
-        launches.push(linear_launch(site.target, forward, bindings, false, false)?);
+        let bindings = vec![part.of(x), read(half_x), logits];
+        let operands = operands(inner, half_x);
+        launches.push(linear_launch(site.target, forward, bindings, operands, [false, false])?);
         let places = [logits, targets, part.of(results), loss, dlogits];
-        launches.push(rows_backward(rule, part, scale, places)?);
+        launches.push(rows_backward(rule, part, scale, places, half_dlogits)?);
         let back = [part.count, vocabulary, inner];
-        let bindings = vec![dlogits, weight, part.of(dx)];
-        launches.push(input_backward_launch(site, back, bindings, false)?);
+        let bindings = vec![dlogits, read(half_dx), part.of(dx)];
+        launches.push(input_backward_launch(site, back, bindings, [half_dlogits, half_dx], false)?);
         if weight_too {
-            let bindings = vec![dlogits, part.of(x), site.output(3)];
-            launches.push(weight_backward_launch(site.target, back, bindings, part.count)?);
+            let (bindings, half) = (vec![dlogits, part.of(x), site.output(3)], [half_dlogits, half_x]);
+            launches.push(weight_backward_launch(site.target, back, bindings, half, part.count)?);
         }
     }
     Ok(Lowering { launches, scratch: Vec::new() })
@@ -162,8 +167,9 @@ fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<Launch> {
     )
 }
 
-/// Gradient of a part's logits: over them, all targets, its results, the loss, and where the gradient goes.
-fn rows_backward(rule: Rule, part: Part, scale: f32, places: [Place; 5]) -> Result<Launch> {
+/// Gradient of a part's logits, in 16-bit floats where `half` says so: over them, all targets, its results, the loss, and where the
+/// gradient goes.
+fn rows_backward(rule: Rule, part: Part, scale: f32, places: [Place; 5], half: bool) -> Result<Launch> {
     let (ignoring, ignored) = rule.ignore();
     let arguments = cross_entropy_backward::Arguments {
         rows: part.count as u32,
@@ -177,5 +183,5 @@ fn rows_backward(rule: Rule, part: Part, scale: f32, places: [Place; 5]) -> Resu
     };
     let bindings = std::iter::once(Place::Buffer(Buffer::Control)).chain(places).collect();
     let groups = grid((part.count * rule.vocabulary).div_ceil(256))?;
-    Launch::new(cross_entropy_backward::kernel(), arguments.bytes(), bindings, groups)
+    Launch::new(cross_entropy_backward::kernel(half), arguments.bytes(), bindings, groups)
 }

@@ -44,7 +44,9 @@ fn tiles(rows: usize, columns: usize) -> (usize, usize) {
 /// [`crate::graph::Op::Linear`].
 pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
+    let (half, half_out) = (site.half_input(0), site.half_output(0));
+    let weight = if half { site.half_weight(1) } else { site.input(1) };
+    let mut bindings = vec![site.input(0), weight, site.output(0)];
     if bias {
         bindings.push(site.input(2));
     }
@@ -52,7 +54,19 @@ pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lower
         bindings.push(site.last_input());
     }
     let sizes = [rows, inner, site.output_type(0).columns()];
-    Ok(Lowering::one(linear_launch(site.target, sizes, bindings, bias, residual)?))
+    let operands = if half_out { linear::Operands::HalfOut } else { operands(inner, half) };
+    Ok(Lowering::one(linear_launch(site.target, sizes, bindings, operands, [bias, residual])?))
+}
+
+/// How a product of rows of `inner` entries reads them.
+pub(super) fn operands(inner: usize, half: bool) -> linear::Operands {
+    if half {
+        linear::Operands::Half
+    } else if inner.is_multiple_of(4) {
+        linear::Operands::Vec4
+    } else {
+        linear::Operands::Scalar
+    }
 }
 
 /// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O.
@@ -60,11 +74,12 @@ pub(super) fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
     bindings: Vec<Place>,
-    bias: bool,
-    residual: bool,
+    operands: linear::Operands,
+    [bias, residual]: [bool; 2],
 ) -> Result<Launch> {
     let vec4 = inner.is_multiple_of(4);
-    if rows <= FEW_ROWS {
+    let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut);
+    if rows <= FEW_ROWS && !half {
         let (tier, per_group) = if target.software {
             (linear_few::Tier::Software, SIDE)
         } else {
@@ -88,28 +103,32 @@ pub(super) fn linear_launch(
         inner: inner as u32,
         column_tiles: side_by_side as u32,
     };
-    let kernel = linear::kernel(tier, vec4, bias, residual);
+    let kernel = linear::kernel(tier, operands, bias, residual);
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
 /// [`crate::graph::Op::LinearInputBackward`].
 pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering> {
     let sizes = [site.input_type(0).rows(), site.input_type(0).columns(), site.output_type(0).columns()];
-    let mut bindings = vec![site.input(0), site.input(1), site.output(0)];
+    let half = [site.half_input(0), site.half_output(0)];
+    let weight = if half[1] { site.half_weight(1) } else { site.input(1) };
+    let mut bindings = vec![site.input(0), weight, site.output(0)];
     if residual {
         bindings.push(site.last_input());
     }
-    Ok(Lowering::one(input_backward_launch(site, sizes, bindings, residual)?))
+    Ok(Lowering::one(input_backward_launch(site, sizes, bindings, half, residual)?))
 }
 
-/// dx = dy·w (+ r) over `bindings` (dy, w, dx, r), whose sizes are N, O and I.
+/// dx = dy·w (+ r) over `bindings` (dy, w, dx, r), whose sizes are N, O and I. In 16-bit floats are dy, and w with dx, where `half`
+/// says so.
 pub(super) fn input_backward_launch(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
     bindings: Vec<Place>,
+    [half_dy, half_w]: [bool; 2],
     residual: bool,
 ) -> Result<Launch> {
-    use linear_input_backward::{Arguments, kernel};
+    use linear_input_backward::{Arguments, Left, Right, kernel};
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
     let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);
@@ -119,8 +138,21 @@ pub(super) fn input_backward_launch(
         inner: inner as u32,
         column_tiles: side_by_side as u32,
     };
-    let kernel = kernel(tier, inner.is_multiple_of(4), columns.is_multiple_of(4), residual);
+    let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
+    let right = by_width(columns, half_w, [Right::Right1, Right::Right4, Right::RightHalf]);
+    let kernel = kernel(tier, left, right, residual);
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
+}
+
+/// The variant for an operand of so many columns: float by float, four at a time, or four halves at a time.
+fn by_width<Variant>(columns: usize, half: bool, [one, four, four_halves]: [Variant; 3]) -> Variant {
+    if half {
+        four_halves
+    } else if columns.is_multiple_of(4) {
+        four
+    } else {
+        one
+    }
 }
 
 /// [`crate::graph::Op::LinearWeightBackward`].
@@ -133,13 +165,14 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     let slices = inner.div_ceil(slice);
     let launch = |into| {
         let bindings = vec![site.input(0), site.input(1), into];
-        weight_backward_launch(site.target, [inner, rows, columns], bindings, slice)
+        let half = [site.half_input(0), site.half_input(1)];
+        weight_backward_launch(site.target, [inner, rows, columns], bindings, half, slice)
     };
     if slices == 1 {
         return Ok(Lowering::one(launch(site.output(0))?));
     }
     let partial = Place::Scratch(0);
-    let sum = column_sums(site, partial, site.output(0), slices, rows * columns)?;
+    let sum = column_sums(site, [partial, site.output(0)], [slices, rows * columns], false)?;
     Ok(Lowering {
         launches: vec![launch(partial)?, sum],
         scratch: vec![(slices * rows * columns * 4) as u64],
@@ -147,14 +180,15 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
 }
 
 /// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I; where N is longer than `slice`, the products of its
-/// slices instead, one after another.
+/// slices instead, one after another. dy and x are in 16-bit floats where `half` says so.
 pub(super) fn weight_backward_launch(
     target: &Target,
     [inner, rows, columns]: [usize; 3],
     bindings: Vec<Place>,
+    [half_dy, half_x]: [bool; 2],
     slice: usize,
 ) -> Result<Launch> {
-    use linear_weight_backward::{Arguments, kernel};
+    use linear_weight_backward::{Arguments, Left, Right, kernel};
     let tier = tier!(linear_weight_backward, target, Family::LinearWeightBackward, [inner, rows, columns]);
     let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
@@ -167,7 +201,9 @@ pub(super) fn weight_backward_launch(
         slice: slice as u32,
         accumulate: u32::from(slices == 1),
     };
-    let kernel: &'static Kernel = kernel(tier, rows.is_multiple_of(4), columns.is_multiple_of(4));
+    let left = by_width(rows, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
+    let right = by_width(columns, half_x, [Right::Right1, Right::Right4, Right::RightHalf]);
+    let kernel: &'static Kernel = kernel(tier, left, right);
     Launch::new(kernel, arguments.bytes(), bindings, grid(total * slices)?)
 }
 
@@ -187,16 +223,22 @@ pub(in crate::plan) fn usual_slices(target: &Target, [inner, rows, columns]: [us
 /// [`crate::graph::Op::SumRows`].
 pub(super) fn sum_rows(site: Site<'_>, groups: usize) -> Result<Lowering> {
     let columns = site.input_type(0).count() / groups;
-    Ok(Lowering::one(column_sums(site, site.input(0), site.output(0), groups, columns)?))
+    let places = [site.input(0), site.output(0)];
+    Ok(Lowering::one(column_sums(site, places, [groups, columns], site.half_input(0))?))
 }
 
-/// Adds the sum of `rows` rows of `from` to `into`.
-fn column_sums(site: Site<'_>, from: Place, into: Place, rows: usize, columns: usize) -> Result<Launch> {
+/// Adds the sum of `rows` rows of `from`, in 16-bit floats where `half` says so, to `into`.
+fn column_sums(
+    site: Site<'_>,
+    [from, into]: [Place; 2],
+    [rows, columns]: [usize; 2],
+    half: bool,
+) -> Result<Launch> {
     use sum_rows::{Arguments, Tier, kernel};
     let vec4 = columns.is_multiple_of(4);
     let entries = if vec4 { columns / 4 } else { columns };
     let (shared, groups) = tall(site.target, rows, entries)?;
     let tier = if shared { Tier::Workgroup } else { Tier::Column };
     let arguments = Arguments { rows: rows as u32, columns: entries as u32 };
-    Launch::new(kernel(tier, vec4), arguments.bytes(), vec![from, into], groups)
+    Launch::new(kernel(tier, vec4, half), arguments.bytes(), vec![from, into], groups)
 }

@@ -15,7 +15,7 @@ pub use tuning::{Choice, Choices, Family, ShapeClass, Tier};
 
 use super::Buffer;
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, Op, Type, ValueId};
+use crate::graph::{Element, Graph, Node, NodeId, Op, Type, ValueId};
 use glasshouse_shaders::Kernel;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Target {
     }
 
     /// The same device, told how it loads.
-    pub const fn with_slow_loads(self, slow_loads: bool) -> Self {
+    pub fn with_slow_loads(self, slow_loads: bool) -> Self {
         Self { slow_loads, ..self }
     }
 
@@ -59,6 +59,8 @@ pub enum Place {
     Value(ValueId),
     /// Some rows of a value, the first at a multiple of 256 bytes: first row, how many.
     Rows(ValueId, usize, usize),
+    /// A weight, from the copy in 16-bit floats.
+    Half(ValueId),
     /// The node's own scratch, by its position in [`Lowering::scratch`].
     Scratch(usize),
     /// One of the executor's buffers, whole.
@@ -193,6 +195,21 @@ impl Site<'_> {
     /// Type of the n-th input.
     pub fn input_type(&self, number: usize) -> &Type {
         self.graph.ty(self.node.inputs[number])
+    }
+
+    /// Place of the n-th input, a weight, in 16-bit floats.
+    pub fn half_weight(&self, number: usize) -> Place {
+        if self.half_input(number) { self.input(number) } else { Place::Half(self.node.inputs[number]) }
+    }
+
+    /// Whether the n-th input is stored in 16-bit floats.
+    pub fn half_input(&self, number: usize) -> bool {
+        self.input_type(number).element == Element::F16
+    }
+
+    /// Whether the n-th output is stored in 16-bit floats.
+    pub fn half_output(&self, number: usize) -> bool {
+        self.output_type(number).element == Element::F16
     }
 
     /// Type of the n-th output.

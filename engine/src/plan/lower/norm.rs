@@ -17,7 +17,7 @@ pub(super) fn norm(site: Site<'_>, form: NormForm, bias: bool) -> Result<Lowerin
         bindings.push(site.input(2));
     }
     let arguments = Arguments { rows: rows as u32, channels, eps: form.eps };
-    let kernel = kernel(tier, kind, vec4, bias);
+    let kernel = kernel(tier, kind, vec4, bias, site.half_output(0));
     Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(site.target, rows)?)?))
 }
 
@@ -32,7 +32,7 @@ pub(super) fn backward(site: Site<'_>, form: NormForm, residual: bool) -> Result
         bindings.push(site.last_input());
     }
     let arguments = Arguments { rows: rows as u32, channels };
-    let kernel = kernel(tier, kind, vec4, residual);
+    let kernel = kernel(tier, kind, vec4, residual, site.half_input(3));
     Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(site.target, rows)?)?))
 }
 
@@ -47,7 +47,8 @@ pub(super) fn weight_backward(site: Site<'_>, bias: bool) -> Result<Lowering> {
         bindings.push(site.output(1));
     }
     let arguments = Arguments { rows: rows as u32, channels };
-    Ok(Lowering::one(Launch::new(kernel(tier, vec4, bias), arguments.bytes(), bindings, groups)?))
+    let kernel = kernel(tier, vec4, bias, site.half_input(2));
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
 }
 
 /// N, C in entries, and whether an entry is a vector of four.

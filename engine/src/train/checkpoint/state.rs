@@ -1,8 +1,8 @@
 //! Weights and moments as a safetensors file: parameters by their names, moments under `first_moment.` and
-//! `second_moment.`, and one JSON object about the run in the file's metadata.
+//! `second_moment.`, and one JSON object about the run in the file's metadata, beside it one about the loss scale where there is one.
 
 use crate::error::{Error, Result};
-use crate::executor::ArenaState;
+use crate::executor::{ArenaState, LossScale};
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::files;
@@ -18,6 +18,8 @@ use std::path::Path;
 pub const ARENA_VERSION: u32 = 1;
 
 const METADATA: &str = "glasshouse";
+/// Where a run of mixed precision keeps its loss scale: a JSON object of its own.
+const LOSS_SCALE: &str = "glasshouse_loss_scale";
 const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
 
@@ -140,8 +142,12 @@ fn write_as(
             (name, TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) })
         })
         .collect();
-    let metadata = Metadata::new(Some(HashMap::from([(METADATA.to_owned(), text)])), infos)
-        .map_err(|error| internal(error.to_string()))?;
+    let mut texts = HashMap::from([(METADATA.to_owned(), text)]);
+    if let Some(scale) = &state.loss_scale {
+        let text = serde_json::to_string(scale).map_err(|error| internal(error.to_string()))?;
+        texts.insert(LOSS_SCALE.to_owned(), text);
+    }
+    let metadata = Metadata::new(Some(texts), infos).map_err(|error| internal(error.to_string()))?;
     let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
     // The data begins on eight bytes, as safetensors itself writes it.
     header.resize(header.len().next_multiple_of(8), b' ');
@@ -236,6 +242,16 @@ fn parse(
     let layout = ArenaLayout::of_parameters(parameters);
     let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
     let moments = content == Content::WeightsAndMoments;
+    if let Some(text) =
+        metadata.metadata().as_ref().and_then(|texts| texts.get(LOSS_SCALE)).filter(|_| moments)
+    {
+        let scale: LossScale =
+            serde_json::from_str(text).map_err(|error| format!("its loss scale: {error}"))?;
+        if !(scale.scale.is_finite() && scale.scale >= 1.0) {
+            return Err(format!("a loss scale of {}", scale.scale));
+        }
+        state.loss_scale = Some(scale);
+    }
     let has = |prefix: &str| moments && metadata.offset_keys().iter().any(|name| name.starts_with(prefix));
     if has(FIRST) {
         state.first_moments = vec![0.0; layout.trained_end];

@@ -23,6 +23,7 @@ fn state(mark: f32) -> ArenaState {
         parameters: vec![0.0; layout.length],
         first_moments: vec![0.0; layout.trained_end],
         second_moments: vec![0.0; layout.trained_end],
+        loss_scale: None,
     };
     for (number, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
         for at in *start..start + count {
@@ -314,4 +315,21 @@ fn the_list_names_what_can_be_loaded() {
         let error = checkpoints.load_named(name, &parameters(), Content::Weights).unwrap_err().to_string();
         assert!(!error.contains('\n'), "{error}");
     }
+}
+
+/// Where the search for a loss scale stood is kept with the moments, and milestones do without.
+#[test]
+fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    assert_eq!(latest(folder.path()).unwrap().unwrap().state.loss_scale, None);
+    let scaled = ArenaState {
+        loss_scale: Some(crate::executor::LossScale { scale: 4096.0, good_steps: 1999 }),
+        ..state(2.0)
+    };
+    let path = checkpoints.save(&info(2), &parameters(), &scaled, false).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().state, scaled);
+    let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
+    assert_eq!(weights.loss_scale, None);
 }

@@ -13,10 +13,10 @@ use super::metrics::MetricsWriter;
 use super::tensorboard::TensorboardWriter;
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, MicroBatch, StepInput};
+use crate::executor::{Executor, LossScale, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
-use crate::protocol::{Event, RunConfig};
+use crate::protocol::{Event, Precision, RunConfig};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,8 @@ use web_time::Instant;
 const LARGEST_GROUP: u64 = 32;
 /// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
-/// Steps in a row without a finite gradient after which a run has diverged.
+/// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
+/// loss scale may take.
 const DIVERGED_AFTER: u32 = 10;
 
 /// How a session of a run is to go, beside the run's configuration.
@@ -361,22 +362,28 @@ impl Trainer<'_> {
         self.bad_steps += 1;
         if self.bad_steps == 1 {
             self.notice(format!(
-                "step {}: the gradient is not finite, so the step was skipped and the weights are as before",
-                self.step
+                "step {}: the gradient is not finite, so the step was skipped and the weights are as before{}",
+                self.step,
+                if self.is_mixed() { "; mixed precision tries it with half the loss scale" } else { "" }
             ));
         }
-        if self.bad_steps >= DIVERGED_AFTER {
+        let most = DIVERGED_AFTER + if self.is_mixed() { LossScale::HALVINGS } else { 0 };
+        if self.bad_steps >= most {
             let safe = match self.saved {
                 Some(step) => format!("the checkpoint of step {step} is safe"),
                 None => "no checkpoint was made yet".to_owned(),
             };
             return Err(Error::Refused(format!(
-                "training diverged: no finite gradient in the {DIVERGED_AFTER} steps up to step {}; {safe}. Start a new run with \
+                "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
                  a lower train.learning_rate ({} now), a longer train.warmup_steps or train.clip = 1",
                 self.step, self.config.train.learning_rate
             )));
         }
         Ok(())
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.config.train.precision == Precision::Mixed
     }
 
     /// Records an event and puts it out.

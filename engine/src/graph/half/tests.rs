@@ -1,0 +1,115 @@
+//! What becomes half in our presets, and what never does.
+
+use super::*;
+use crate::model::training_graphs;
+use glasshouse_protocol::presets::{PRESETS, preset};
+use glasshouse_protocol::{NormPlacement, Precision, RunConfig};
+use std::collections::BTreeMap;
+
+fn mixed(mut config: RunConfig) -> Graph {
+    config.train.precision = Precision::Mixed;
+    training_graphs(&config.model, &config.train).unwrap().train
+}
+
+/// How many values each op gives in half.
+fn given(graph: &Graph) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for node in &graph.nodes {
+        let half = node.outputs.iter().filter(|value| graph.ty(**value).element == Element::F16).count();
+        if half > 0 {
+            *counts.entry(node.op.name()).or_insert(0) += half;
+        }
+    }
+    counts
+}
+
+#[test]
+fn nanogpt_has_what_it_can_in_half() {
+    let mut config = preset("nanogpt-cpu").unwrap();
+    // Four blocks: projections of queries, keys and values and into the MLP; their gradients come from attention and activation.
+    let wanted = BTreeMap::from([
+        ("activation", 4),
+        ("activation_backward", 4),
+        ("attention", 4),
+        ("attention_backward", 4),
+        ("linear", 8),
+        // Of each block's four projections, and of the head.
+        ("linear_input_backward", 17),
+        // Two a block, and the last.
+        ("norm", 9),
+    ]);
+    // The gradient of 65 logits a row is not read in fours.
+    assert_eq!(given(&mixed(config.clone())), wanted);
+    config.model.vocabulary = 68;
+    let mut wanted = wanted;
+    wanted.insert("cross_entropy_backward", 1);
+    assert_eq!(given(&mixed(config)), wanted);
+}
+
+/// What is dropped is taken from the projection before it, and its gradient given to that projection, in half.
+#[test]
+fn dropout_stands_between_halves_and_the_stream() {
+    let counts = given(&mixed(preset("nanogpt-gpu").unwrap()));
+    // Six blocks of two; the one behind the embedding is part of the stream.
+    assert_eq!((counts.get("dropout"), counts.get("linear")), (Some(&12), Some(&24)), "{counts:?}");
+}
+
+#[test]
+fn llama_has_rotations_and_gates_in_half_too() {
+    let mut config = preset("llama-tiny").unwrap();
+    config.model.qk_norm = true;
+    let counts = given(&mixed(config));
+    for op in [
+        "rope",
+        "head_norm",
+        "head_norm_backward",
+        "gate",
+        "gate_backward",
+        "attention",
+        "attention_backward",
+    ] {
+        // The gradient of a rotation is a rotation.
+        let wanted = if op == "rope" { 12 } else { 6 };
+        assert_eq!(counts.get(op), Some(&wanted), "{op} in {counts:?}");
+    }
+}
+
+#[test]
+fn the_stream_and_all_that_is_summed_stay_in_32_bits() {
+    for (name, _) in PRESETS {
+        for (checkpointing, placement) in
+            [(false, NormPlacement::Pre), (true, NormPlacement::Pre), (false, NormPlacement::Post)]
+        {
+            let mut config = preset(name).unwrap();
+            config.train.activation_checkpointing = checkpointing;
+            config.model.norm.placement = placement;
+            let graph = mixed(config);
+            assert!(has_half(&graph));
+            // Weights, their gradients, inputs and tables.
+            for (at, value) in graph.values.iter().enumerate() {
+                let made = matches!(value.origin, Origin::Node(_));
+                assert!(made || value.ty.element != Element::F16, "{name}: value {at} {:?}", value.origin);
+            }
+            for node in &graph.nodes {
+                let full = |value: &ValueId| {
+                    let element = graph.ty(*value).element;
+                    assert_eq!(element, Element::F32, "{name}: {} {}", node.scope, node.op.name());
+                };
+                match node.op {
+                    Op::Embedding { .. } | Op::Add | Op::Dropout { residual: true, .. } => {
+                        full(&node.outputs[0]);
+                    }
+                    Op::Linear { residual: true, .. } => {
+                        node.outputs.iter().chain(node.inputs.last()).for_each(full);
+                    }
+                    Op::Norm { .. } => [node.inputs[0], node.outputs[1]].iter().for_each(full),
+                    Op::NormBackward { .. } | Op::AttentionDelta { .. } => full(&node.outputs[0]),
+                    Op::Attention { .. } => full(&node.outputs[1]),
+                    Op::CrossEntropy { .. } => node.outputs.iter().chain(node.inputs.first()).for_each(full),
+                    Op::LinearCrossEntropy { .. } => node.outputs.iter().for_each(full),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
