@@ -28,8 +28,12 @@ impl Played {
     fn new(shelf: &std::path::Path) -> Self {
         let (requests, inbox) = async_channel::unbounded();
         let (outbox, reports) = async_channel::unbounded();
-        let options =
-            session::Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), threads: Some(1) };
+        let options = session::Options {
+            shelf: shelf.to_owned(),
+            device: "cpu".to_owned(),
+            threads: Some(1),
+            ..Default::default()
+        };
         let tell = move |report| {
             outbox.try_send(report).ok();
         };
