@@ -44,7 +44,7 @@ globalThis.parquetBegin = (question, file) =>
     return last;
   });
 
-globalThis.parquetNext = (number) => guarded(() => readings.get(number).next());
+globalThis.parquetNext = (number) => guarded(() => readings.get(number).next_lines());
 
 globalThis.parquetEnd = (number) => {
   const reading = readings.get(number);

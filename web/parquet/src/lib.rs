@@ -26,7 +26,7 @@ impl Reading {
     ///
     /// # Errors
     /// One of them cannot be written as JSON.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, JsError> {
+    pub fn next_lines(&mut self) -> Result<Option<Vec<u8>>, JsError> {
         self.documents.next_lines().map_err(|reason| JsError::new(&reason))
     }
 }
