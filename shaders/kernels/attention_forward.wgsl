@@ -1,5 +1,5 @@
 // Causal grouped-query attention: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any half?
+// variants: size=d8|d16|d32|d48|d64|d128|any4|any|single half?
 //
 //   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -8,19 +8,19 @@
 //
 // One invocation owns a query row and walks the keys with an online softmax (Milakov and Gimelshein 2018): the sums are
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
-// so that all its invocations read the same key at the same time: from workgroup memory where it is fast, and straight from the
-// buffer on software adapters, where barriers cost more than loads. The loop bounds are the workgroup's, its masks the row's.
-// `size` is D as a constant, which lets the compiler keep a row in registers; `any4` takes every D up to 256 that divides by
-// four, `any` the others, scalar by scalar. half: qkv and y are stored in halves.
+// so that all its invocations read the same key at the same time, from workgroup memory. The loop bounds are the workgroup's, its
+// masks the row's. `size` is D as a constant, which lets the compiler keep a row in registers; `any4` takes every D up to 256
+// that divides by four, `any` the others, scalar by scalar. On software adapters, where barriers cost more than loads, `single`
+// takes the heads that attention_forward_blocks does not, straight from the buffer. half: qkv and y are stored in halves.
 
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
 
-@if(any) alias Entry = f32;
+@if(any || single) alias Entry = f32;
 @else alias Entry = vec4<f32>;
-@if(half && any) alias Stored = f16;
-@if(half && !any) alias Stored = vec4<f16>;
+@if(half && (any || single)) alias Stored = f16;
+@if(half && !any && !single) alias Stored = vec4<f16>;
 @if(!half) alias Stored = Entry;
 
 // Entries of a head's row, and keys staged at once (about 1024 floats).
@@ -31,12 +31,12 @@ import package::shared::random::random_bits;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
 @if(any4) const SIZE: u32 = 64u;
-@if(any) const SIZE: u32 = 256u;
+@if(any || single) const SIZE: u32 = 256u;
 @if(d8 || d16 || d32) const STAGED: u32 = 32u;
 @if(d48 || d64) const STAGED: u32 = 16u;
 @if(d128) const STAGED: u32 = 8u;
-@if(any4 || any) const STAGED: u32 = 4u;
-@if(tiled) const ROWS: u32 = 64u;
+@if(any4 || any || single) const STAGED: u32 = 4u;
+@if(!single) const ROWS: u32 = 64u;
 @else const ROWS: u32 = 8u;
 
 const LOWEST: f32 = -3.0e38;
@@ -61,17 +61,17 @@ struct Arguments {
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 
-@if(tiled) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
-@if(tiled) var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+@if(!single) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
+@if(!single) var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
 
 fn entries() -> u32 {
-    @if(any) return arguments.head_size;
+    @if(any || single) return arguments.head_size;
     @if(any4) return arguments.head_size / 4u;
-    @if(!any && !any4) return SIZE;
+    @if(!any && !any4 && !single) return SIZE;
 }
 
 fn horizontal_sum(x: Entry) -> f32 {
-    @if(any) return x;
+    @if(any || single) return x;
     @else return (x.x + x.y) + (x.z + x.w);
 }
 
@@ -104,7 +104,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     var total = 0.0;
     for (var start = 0u; start < end; start += STAGED) {
         let count = min(STAGED, end - start);
-        @if(tiled) {
+        @if(!single) {
             workgroupBarrier();
             for (var at = local; at < count * entries(); at += ROWS) {
                 let row = (window + start + at / entries()) * row_entries;
@@ -115,13 +115,13 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
         }
         for (var slot = 0u; slot < count; slot++) {
             let j = start + slot;
-            @if(tiled) let key = slot * entries();
+            @if(!single) let key = slot * entries();
             @else let key = (window + j) * row_entries + key_column;
-            @if(tiled) let value = key;
+            @if(!single) let value = key;
             @else let value = (window + j) * row_entries + value_column;
             var products = Entry();
             for (var c = 0u; c < entries(); c++) {
-                @if(tiled) products += query[c] * staged_keys[key + c];
+                @if(!single) products += query[c] * staged_keys[key + c];
                 @else products += query[c] * Entry(qkv[key + c]);
             }
             let score = horizontal_sum(products);
@@ -142,7 +142,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
                     share = select(share * arguments.keep_scale, 0.0, dropped);
                 }
                 for (var c = 0u; c < entries(); c++) {
-                    @if(tiled) mixed[c] += share * staged_values[value + c];
+                    @if(!single) mixed[c] += share * staged_values[value + c];
                     @else mixed[c] += share * Entry(qkv[value + c]);
                 }
             }

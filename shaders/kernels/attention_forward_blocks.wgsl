@@ -1,10 +1,10 @@
 // Causal grouped-query attention on software adapters: the formula of attention_forward.wgsl, four queries an invocation.
-// variants: size=d32|d64|d128|d256 dropout?
+// variants: size=d32|d64|d128 dropout? half?
 //
 //   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). D divides by four. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). D divides by four and is at most 128. half: qkv and y are stored in halves. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a processor that plays GPU a
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
@@ -16,11 +16,13 @@ import package::shared::blocks::{exponentials, highest, neighbours, scaled, tota
 import package::shared::grid::group_number;
 @if(dropout) import package::shared::random::random_bits;
 
+@if(half) alias Stored = vec4<f16>;
+@else alias Stored = vec4<f32>;
+
 // A head's row in vectors of four: room for the largest D of the variant.
 @if(d32) const SIZE: u32 = 8u;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
-@if(d256) const SIZE: u32 = 64u;
 
 // Invocations of a workgroup, and the queries that they own.
 const LANES: u32 = 8u;
@@ -41,14 +43,15 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> qkv: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
 @if(dropout) @group(0) @binding(4) var<storage, read> control: Control;
 @if(dropout) @group(0) @binding(5) var<storage, read> schedule: array<ScheduleRow>;
 
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(qkv[rows.x + c], qkv[rows.y + c], qkv[rows.z + c], qkv[rows.w + c]);
+    return mat4x4<f32>(
+        vec4<f32>(qkv[rows.x + c]), vec4<f32>(qkv[rows.y + c]), vec4<f32>(qkv[rows.z + c]), vec4<f32>(qkv[rows.w + c]));
 }
 
 // Scores of the keys that a query sees.
@@ -76,7 +79,7 @@ fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32>
 
 fn store(t: u32, at: u32, value: vec4<f32>) {
     if t < arguments.time {
-        y[at] = value;
+        y[at] = Stored(value);
     }
 }
 

@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to keys and values.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any half?
+// variants: size=d8|d16|d32|d48|d64|d128|any4|any|single half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
@@ -13,10 +13,10 @@ import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
 
-@if(any) alias Entry = f32;
+@if(any || single) alias Entry = f32;
 @else alias Entry = vec4<f32>;
-@if(half && any) alias Stored = f16;
-@if(half && !any) alias Stored = vec4<f16>;
+@if(half && (any || single)) alias Stored = f16;
+@if(half && !any && !single) alias Stored = vec4<f16>;
 @if(!half) alias Stored = Entry;
 
 // Entries of a head's row, and queries staged at once (about 1024 floats).
@@ -27,12 +27,12 @@ import package::shared::random::random_bits;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
 @if(any4) const SIZE: u32 = 64u;
-@if(any) const SIZE: u32 = 256u;
+@if(any || single) const SIZE: u32 = 256u;
 @if(d8 || d16 || d32) const STAGED: u32 = 32u;
 @if(d48 || d64) const STAGED: u32 = 16u;
 @if(d128) const STAGED: u32 = 8u;
-@if(any4 || any) const STAGED: u32 = 4u;
-@if(tiled) const ROWS: u32 = 64u;
+@if(any4 || any || single) const STAGED: u32 = 4u;
+@if(!single) const ROWS: u32 = 64u;
 @else const ROWS: u32 = 8u;
 
 struct Arguments {
@@ -57,17 +57,17 @@ struct Arguments {
 @group(0) @binding(6) var<storage, read> dy: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
 
-@if(tiled) var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
-@if(tiled) var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
+@if(!single) var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
+@if(!single) var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
 
 fn entries() -> u32 {
-    @if(any) return arguments.head_size;
+    @if(any || single) return arguments.head_size;
     @if(any4) return arguments.head_size / 4u;
-    @if(!any && !any4) return SIZE;
+    @if(!any && !any4 && !single) return SIZE;
 }
 
 fn horizontal_sum(x: Entry) -> f32 {
-    @if(any) return x;
+    @if(any || single) return x;
     @else return (x.x + x.y) + (x.z + x.w);
 }
 
@@ -106,7 +106,7 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
         let query_plane = (text * arguments.heads + head) * arguments.time;
         for (var start = first; start < arguments.time; start += STAGED) {
             let count = min(STAGED, arguments.time - start);
-            @if(tiled) {
+            @if(!single) {
                 workgroupBarrier();
                 for (var at = local; at < count * entries(); at += ROWS) {
                     let row = window + start + at / entries();
@@ -118,14 +118,14 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
             }
             for (var slot = 0u; slot < count; slot++) {
                 let t = start + slot;
-                @if(tiled) let query = slot * entries();
+                @if(!single) let query = slot * entries();
                 @else let query = (window + t) * row_entries + head * entries();
-                @if(tiled) let flow = query;
+                @if(!single) let flow = query;
                 @else let flow = ((window + t) * arguments.heads + head) * entries();
                 var scores = Entry();
                 var flows = Entry();
                 for (var c = 0u; c < entries(); c++) {
-                    @if(tiled) {
+                    @if(!single) {
                         scores += key[c] * staged_queries[query + c];
                         flows += value[c] * staged_flows[flow + c];
                     }
@@ -145,7 +145,7 @@ fn attention_key_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
                     let share = probability * keep;
                     let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
                     for (var c = 0u; c < entries(); c++) {
-                        @if(tiled) {
+                        @if(!single) {
                             value_gradient[c] += share * staged_flows[flow + c];
                             key_gradient[c] += slope * staged_queries[query + c];
                         }

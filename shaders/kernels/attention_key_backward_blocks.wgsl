@@ -1,11 +1,11 @@
 // Gradient of causal attention with respect to keys and values on software adapters: four keys an invocation.
-// variants: size=d32|d64|d128|d256 dropout?
+// variants: size=d32|d64|d128 dropout? half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
-// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. attention_forward_blocks.wgsl says why blocks; here a block holds, for
+// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_blocks.wgsl says why blocks; here a block holds, for
 // each of four keys, its weights for four queries.
 
 import package::shared::blocks::{exponentials, neighbours, products};
@@ -13,11 +13,13 @@ import package::shared::blocks::{exponentials, neighbours, products};
 import package::shared::grid::group_number;
 @if(dropout) import package::shared::random::random_bits;
 
+@if(half) alias Stored = vec4<f16>;
+@else alias Stored = vec4<f32>;
+
 // A head's row in vectors of four: room for the largest D of the variant.
 @if(d32) const SIZE: u32 = 8u;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
-@if(d256) const SIZE: u32 = 64u;
 
 // Invocations of a workgroup, and the keys that they own.
 const LANES: u32 = 8u;
@@ -38,20 +40,22 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> dy: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<Stored>;
 @if(dropout) @group(0) @binding(6) var<storage, read> control: Control;
 @if(dropout) @group(0) @binding(7) var<storage, read> schedule: array<ScheduleRow>;
 
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(qkv[rows.x + c], qkv[rows.y + c], qkv[rows.z + c], qkv[rows.w + c]);
+    return mat4x4<f32>(
+        vec4<f32>(qkv[rows.x + c]), vec4<f32>(qkv[rows.y + c]), vec4<f32>(qkv[rows.z + c]), vec4<f32>(qkv[rows.w + c]));
 }
 
 fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(dy[rows.x + c], dy[rows.y + c], dy[rows.z + c], dy[rows.w + c]);
+    return mat4x4<f32>(
+        vec4<f32>(dy[rows.x + c]), vec4<f32>(dy[rows.y + c]), vec4<f32>(dy[rows.z + c]), vec4<f32>(dy[rows.w + c]));
 }
 
 // Logarithms of the probabilities that four queries give a key.
@@ -75,7 +79,7 @@ fn kept(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
 
 fn store(j: u32, at: u32, value: vec4<f32>) {
     if j < arguments.time {
-        dqkv[at] = value;
+        dqkv[at] = Stored(value);
     }
 }
 

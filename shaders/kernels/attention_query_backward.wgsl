@@ -1,5 +1,5 @@
 // Gradient of causal attention with respect to the queries.
-// variants: tier=software|tiled size=d8|d16|d32|d48|d64|d128|any4|any half?
+// variants: size=d8|d16|d32|d48|d64|d128|any4|any|single half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
@@ -13,10 +13,10 @@ import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
 
-@if(any) alias Entry = f32;
+@if(any || single) alias Entry = f32;
 @else alias Entry = vec4<f32>;
-@if(half && any) alias Stored = f16;
-@if(half && !any) alias Stored = vec4<f16>;
+@if(half && (any || single)) alias Stored = f16;
+@if(half && !any && !single) alias Stored = vec4<f16>;
 @if(!half) alias Stored = Entry;
 
 // Entries of a head's row, and keys staged at once (about 1024 floats).
@@ -27,12 +27,12 @@ import package::shared::random::random_bits;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
 @if(any4) const SIZE: u32 = 64u;
-@if(any) const SIZE: u32 = 256u;
+@if(any || single) const SIZE: u32 = 256u;
 @if(d8 || d16 || d32) const STAGED: u32 = 32u;
 @if(d48 || d64) const STAGED: u32 = 16u;
 @if(d128) const STAGED: u32 = 8u;
-@if(any4 || any) const STAGED: u32 = 4u;
-@if(tiled) const ROWS: u32 = 64u;
+@if(any4 || any || single) const STAGED: u32 = 4u;
+@if(!single) const ROWS: u32 = 64u;
 @else const ROWS: u32 = 8u;
 
 struct Arguments {
@@ -57,17 +57,17 @@ struct Arguments {
 @group(0) @binding(6) var<storage, read> dy: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
 
-@if(tiled) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
-@if(tiled) var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+@if(!single) var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
+@if(!single) var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
 
 fn entries() -> u32 {
-    @if(any) return arguments.head_size;
+    @if(any || single) return arguments.head_size;
     @if(any4) return arguments.head_size / 4u;
-    @if(!any && !any4) return SIZE;
+    @if(!any && !any4 && !single) return SIZE;
 }
 
 fn horizontal_sum(x: Entry) -> f32 {
-    @if(any) return x;
+    @if(any || single) return x;
     @else return (x.x + x.y) + (x.z + x.w);
 }
 
@@ -102,7 +102,7 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     let row_delta = delta[plane * arguments.time + t];
     for (var start = 0u; start < end; start += STAGED) {
         let count = min(STAGED, end - start);
-        @if(tiled) {
+        @if(!single) {
             workgroupBarrier();
             for (var at = local; at < count * entries(); at += ROWS) {
                 let row = (window + start + at / entries()) * row_entries;
@@ -113,14 +113,14 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
         }
         for (var slot = 0u; slot < count; slot++) {
             let j = start + slot;
-            @if(tiled) let key = slot * entries();
+            @if(!single) let key = slot * entries();
             @else let key = (window + j) * row_entries + key_column;
-            @if(tiled) let value = key;
+            @if(!single) let value = key;
             @else let value = (window + j) * row_entries + value_column;
             var scores = Entry();
             var flows = Entry();
             for (var c = 0u; c < entries(); c++) {
-                @if(tiled) {
+                @if(!single) {
                     scores += query[c] * staged_keys[key + c];
                     flows += flow[c] * staged_values[value + c];
                 }
@@ -138,7 +138,7 @@ fn attention_query_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
                 }
                 let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
                 for (var c = 0u; c < entries(); c++) {
-                    @if(tiled) gradient[c] += slope * staged_keys[key + c];
+                    @if(!single) gradient[c] += slope * staged_keys[key + c];
                     @else gradient[c] += slope * Entry(qkv[key + c]);
                 }
             }

@@ -1,22 +1,24 @@
 // Gradient of causal attention with respect to queries on software adapters: four queries an invocation.
-// variants: size=d32|d64|d128|d256 dropout?
+// variants: size=d32|d64|d128 dropout? half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
 //
 // delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; attention_key_backward_blocks
-// writes the rest. attention_forward_blocks.wgsl says why blocks.
+// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_blocks.wgsl says why blocks.
 
 import package::shared::blocks::{exponentials, neighbours, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
 @if(dropout) import package::shared::random::random_bits;
 
+@if(half) alias Stored = vec4<f16>;
+@else alias Stored = vec4<f32>;
+
 // A head's row in vectors of four: room for the largest D of the variant.
 @if(d32) const SIZE: u32 = 8u;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
-@if(d256) const SIZE: u32 = 64u;
 
 // Invocations of a workgroup, and the queries that they own.
 const LANES: u32 = 8u;
@@ -37,20 +39,22 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> dy: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<Stored>;
 @if(dropout) @group(0) @binding(6) var<storage, read> control: Control;
 @if(dropout) @group(0) @binding(7) var<storage, read> schedule: array<ScheduleRow>;
 
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(qkv[rows.x + c], qkv[rows.y + c], qkv[rows.z + c], qkv[rows.w + c]);
+    return mat4x4<f32>(
+        vec4<f32>(qkv[rows.x + c]), vec4<f32>(qkv[rows.y + c]), vec4<f32>(qkv[rows.z + c]), vec4<f32>(qkv[rows.w + c]));
 }
 
 fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(dy[rows.x + c], dy[rows.y + c], dy[rows.z + c], dy[rows.w + c]);
+    return mat4x4<f32>(
+        vec4<f32>(dy[rows.x + c]), vec4<f32>(dy[rows.y + c]), vec4<f32>(dy[rows.z + c]), vec4<f32>(dy[rows.w + c]));
 }
 
 // Logarithms of the probabilities of the keys that a query sees.
@@ -78,7 +82,7 @@ fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32>
 
 fn store(t: u32, at: u32, value: vec4<f32>) {
     if t < arguments.time {
-        dqkv[at] = value * arguments.scale;
+        dqkv[at] = Stored(value * arguments.scale);
     }
 }
 

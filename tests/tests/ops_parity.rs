@@ -200,6 +200,11 @@ macro_rules! parity {
             fn on_gpu_with_kernels_for_hardware() {
                 check(&Tested::gpu(Target::new(false)), &cases::$op(), BOUNDS);
             }
+
+            #[test]
+            fn on_gpu_with_kernels_for_slow_loads() {
+                check(&Tested::gpu(Target::new(true).with_slow_loads(true)), &cases::$op(), BOUNDS);
+            }
         }
         )*
     };
@@ -234,8 +239,8 @@ const BEYOND_OPS: [&str; 7] =
 fn the_cases_reach_every_variant_of_every_kernel() {
     let mut reached = std::collections::BTreeSet::new();
     let mut reach = |graph: &Graph, read: &[ValueId]| {
-        for software in [false, true] {
-            let plan = plan::compile(graph.clone(), read, &Target::new(software)).expect("a plan");
+        for target in [Target::new(false), Target::new(true), Target::new(true).with_slow_loads(true)] {
+            let plan = plan::compile(graph.clone(), read, &target).expect("a plan");
             reached.extend(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name));
         }
     };
@@ -249,6 +254,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     }
     let missed: Vec<&str> = glasshouse_shaders::KERNELS
         .iter()
+        .filter(|kernel| !kernel.needs_half())
         .map(|kernel| kernel.name)
         .filter(|name| !BEYOND_OPS.contains(&name.split(':').next().unwrap_or(name)))
         .filter(|name| !reached.contains(name))

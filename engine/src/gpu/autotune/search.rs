@@ -200,7 +200,7 @@ mod tests {
         let (_, found) =
             searched(&Target::new(true), 1e9, |trial, choice| match (trial.class.family, choice.tier) {
                 (Family::Linear, Tier::Software) => (0.1, None),
-                (_, Tier::Workgroup) => (0.1, None),
+                (_, Tier::Wide | Tier::Workgroup) => (0.1, None),
                 _ => (0.1, Some(1.0)),
             });
         assert!(found.is_empty(), "{found:?}");

@@ -14,7 +14,7 @@ use glasshouse_shaders::{
 /// Partial sums of a head norm's weight gradient: enough to fill a GPU, few enough to add up at once.
 const SEGMENTS: usize = 64;
 
-/// Rows of a workgroup in the attention kernels, which the two tiers set differently.
+/// Rows of a workgroup in the attention kernels, which their variants set differently.
 fn rows_in_group(kernel: &Kernel) -> usize {
     kernel.workgroup_size[0] as usize
 }
@@ -23,12 +23,8 @@ fn rows_in_group(kernel: &Kernel) -> usize {
 macro_rules! variant {
     ($module:ident, $family:ident, $site:expr, $heads:expr) => {{
         let half = $site.half_input(0);
-        let tier = if is_software($site, Family::$family, $heads) {
-            $module::Tier::Software
-        } else {
-            $module::Tier::Tiled
-        };
         let size = match $heads.head_size {
+            _ if is_software($site, Family::$family, $heads) => $module::Size::Single,
             8 => $module::Size::D8,
             16 => $module::Size::D16,
             32 => $module::Size::D32,
@@ -38,7 +34,7 @@ macro_rules! variant {
             size if size.is_multiple_of(4) => $module::Size::Any4,
             _ => $module::Size::Any,
         };
-        $module::kernel(tier, size, half)
+        $module::kernel(size, half)
     }};
 }
 

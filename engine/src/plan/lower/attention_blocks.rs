@@ -12,17 +12,16 @@ use glasshouse_shaders::{
 /// Rows of a workgroup; the kernels hold the same number.
 const ROWS: usize = 32;
 
-/// Largest head that they take.
-const LARGEST_HEAD: usize = 256;
+/// Largest head that they take: with more registers llvmpipe takes a minute to build them.
+const LARGEST_HEAD: usize = 128;
 
-/// Whether they take these heads, in floats of 32 bits: others are taken scalar by scalar. Loops that llvmpipe would end early are left to the
+/// Whether they take these heads: others are taken scalar by scalar. Loops that llvmpipe would end early are left to the
 /// kernels whose lowering refuses them.
 pub(super) fn takes(site: Site<'_>, heads: Heads) -> bool {
     let (_, time) = batch_and_time(site);
     let entries = heads.head_size / 4;
     let turns = time.div_ceil(4) * (heads.heads / heads.kv_heads) * (1 + 2 * entries);
-    let half = site.half_input(0);
-    !half && heads.head_size.is_multiple_of(4) && heads.head_size <= LARGEST_HEAD && turns <= LONGEST_LOOP
+    heads.head_size.is_multiple_of(4) && heads.head_size <= LARGEST_HEAD && turns <= LONGEST_LOOP
 }
 
 /// The variant of one of the three, its arguments and its workgroups, one for each [`ROWS`] rows of each of so many heads.
@@ -32,8 +31,7 @@ macro_rules! launch {
         let size = match $heads.head_size {
             ..=32 => $module::Size::D32,
             33..=64 => $module::Size::D64,
-            65..=128 => $module::Size::D128,
-            _ => $module::Size::D256,
+            _ => $module::Size::D128,
         };
         let (threshold, keep_scale) = $dropout
             .map_or((0, 1.0), |site: DropoutSite| (random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
@@ -53,7 +51,12 @@ macro_rules! launch {
             bindings.extend([Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)]);
         }
         let groups = grid(batch * $head_count * time.div_ceil(ROWS))?;
-        Launch::new($module::kernel(size, $dropout.is_some()), arguments.bytes(), bindings, groups)
+        Launch::new(
+            $module::kernel(size, $dropout.is_some(), $site.half_input(0)),
+            arguments.bytes(),
+            bindings,
+            groups,
+        )
     }};
 }
 

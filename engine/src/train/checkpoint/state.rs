@@ -19,7 +19,6 @@ pub const ARENA_VERSION: u32 = 1;
 
 const METADATA: &str = "glasshouse";
 /// Where a run of mixed precision keeps its loss scale: a JSON object of its own.
-const LOSS_SCALE: &str = "glasshouse_loss_scale";
 const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
 
@@ -133,7 +132,9 @@ fn write_as(
         Precision::Half => (Dtype::F16, 2),
     };
     let internal = |error: String| Error::Internal(format!("checkpoint header: {error}"));
-    let text = serde_json::to_string(info).map_err(|error| internal(error.to_string()))?;
+    // One text, since several would stand in any order.
+    let text = Described { info: info.clone(), loss_scale: state.loss_scale };
+    let text = serde_json::to_string(&text).map_err(|error| internal(error.to_string()))?;
     let mut end = 0;
     let infos = tensors(parameters, state)
         .map(|(name, shape, values)| {
@@ -142,11 +143,7 @@ fn write_as(
             (name, TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) })
         })
         .collect();
-    let mut texts = HashMap::from([(METADATA.to_owned(), text)]);
-    if let Some(scale) = &state.loss_scale {
-        let text = serde_json::to_string(scale).map_err(|error| internal(error.to_string()))?;
-        texts.insert(LOSS_SCALE.to_owned(), text);
-    }
+    let texts = HashMap::from([(METADATA.to_owned(), text)]);
     let metadata = Metadata::new(Some(texts), infos).map_err(|error| internal(error.to_string()))?;
     let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
     // The data begins on eight bytes, as safetensors itself writes it.
@@ -206,7 +203,8 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
     file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
     let header: Header = serde_json::from_slice(&header)
         .map_err(|error| Error::bad_file(path, format!("no whole safetensors file: {error}")))?;
-    info(&header.metadata).map_err(|reason| Error::bad_file(path, reason))
+    let described = described(&header.metadata).map_err(|reason| Error::bad_file(path, reason))?;
+    Ok(described.info)
 }
 
 /// Longest header of which [`read_info`] looks at the metadata.
@@ -219,15 +217,26 @@ struct Header {
     metadata: Option<HashMap<String, String>>,
 }
 
-fn info(metadata: &Option<HashMap<String, String>>) -> Result<CheckpointInfo, String> {
+/// What the metadata of a checkpoint say.
+#[derive(Serialize, Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    info: CheckpointInfo,
+    /// Of a run in mixed precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<LossScale>,
+}
+
+fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, String> {
     let text = metadata.as_ref().and_then(|entries| entries.get(METADATA));
     let text = text.ok_or("a safetensors file, but no checkpoint of Glasshouse")?;
-    let info: CheckpointInfo =
+    let described: Described =
         serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
-    if info.arena_version != ARENA_VERSION {
-        return Err(format!("version {} of the checkpoint format, not {ARENA_VERSION}", info.arena_version));
+    let version = described.info.arena_version;
+    if version != ARENA_VERSION {
+        return Err(format!("version {version} of the checkpoint format, not {ARENA_VERSION}"));
     }
-    Ok(info)
+    Ok(described)
 }
 
 fn parse(
@@ -237,16 +246,12 @@ fn parse(
 ) -> Result<(CheckpointInfo, ArenaState), String> {
     let damaged = |error: safetensors::SafeTensorError| format!("no whole safetensors file: {error}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let info = info(metadata.metadata())?;
+    let Described { info, loss_scale } = described(metadata.metadata())?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layout = ArenaLayout::of_parameters(parameters);
     let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
     let moments = content == Content::WeightsAndMoments;
-    if let Some(text) =
-        metadata.metadata().as_ref().and_then(|texts| texts.get(LOSS_SCALE)).filter(|_| moments)
-    {
-        let scale: LossScale =
-            serde_json::from_str(text).map_err(|error| format!("its loss scale: {error}"))?;
+    if let Some(scale) = loss_scale.filter(|_| moments) {
         if !(scale.scale.is_finite() && scale.scale >= 1.0) {
             return Err(format!("a loss scale of {}", scale.scale));
         }
