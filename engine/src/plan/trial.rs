@@ -11,8 +11,9 @@ use std::ops::Range;
 /// Fewest inner steps of a slice that is tried beyond the rule's.
 const SHORTEST_SLICE: usize = 64;
 
-/// Most bytes of all its slices' sums.
-const MOST_BYTES: u64 = 32 << 20;
+/// Most bytes of all its slices' sums, so that a weight of the same class and four times the size still fits a device's smallest
+/// limit on bindings.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// A class of shapes that a graph's kernels fall into, by the largest of them.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,7 @@ use crate::cli::arguments::BenchKernelArguments;
 use crate::cli::settings::{checked_device, run_config};
 use anyhow::Result;
 use glasshouse_engine::measure::{KernelMeasurement, measure_kernels};
+use std::collections::BTreeMap;
 
 pub(super) async fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
@@ -58,19 +59,20 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
     choices(measured)
 }
 
-/// What each kernel that has a choice was chosen from.
+/// What each class of shapes was chosen from.
 fn choices(measured: &[KernelMeasurement]) -> Result<()> {
-    let chosen: Vec<_> = measured.iter().filter(|line| line.chosen.is_some()).collect();
+    let chosen: BTreeMap<&String, &KernelMeasurement> =
+        measured.iter().filter_map(|line| Some((line.class.as_ref()?, line))).collect();
+    let classes = chosen.keys().map(|class| class.len()).max().unwrap_or(0);
     if !chosen.is_empty() {
         say!("\nvariants, ms each; * is taken, the first where nothing is faster by 3 %")?;
     }
-    for line in chosen {
+    for (class, line) in chosen {
         let texts = line.candidates.iter().map(|candidate| {
             let star = if line.chosen.as_ref() == Some(&candidate.choice) { "*" } else { "" };
             format!("{}{star} {:.4}", candidate.choice, candidate.ms)
         });
-        let name = line.kernel.split(':').next().unwrap_or_default();
-        say!("{name:<24}  {:<24}  {}", line.shapes, texts.collect::<Vec<_>>().join("  "))?;
+        say!("{class:<classes$}  {}", texts.collect::<Vec<_>>().join("  "))?;
     }
     Ok(())
 }

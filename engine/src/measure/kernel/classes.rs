@@ -42,6 +42,7 @@ impl Class {
             scope: self.scope.to_string(),
             shapes: self.shapes.clone(),
             count: self.count,
+            class: None,
             candidates: Vec::new(),
             chosen: None,
             groups: self.groups,

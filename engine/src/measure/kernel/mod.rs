@@ -63,7 +63,10 @@ pub struct KernelMeasurement {
     pub shapes: String,
     /// How many there are in a step, all its micro-batches together.
     pub count: usize,
-    /// What the kernel was chosen from, where it has a choice and was timed for it: the rule's choice first.
+    /// The class of shapes that chooses alike, as in `linear 1024x128x512`, where the kernel has a choice and was timed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// What the class was chosen from: the rule's choice first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
     /// What was chosen of them.
@@ -94,7 +97,7 @@ pub struct KernelMeasurement {
 pub struct Candidate {
     /// `software`, `workgroup`, `workgroup in 4 slices`.
     pub choice: String,
-    /// Milliseconds of one run, of the class of shapes that the kernel belongs to.
+    /// Milliseconds of one run, at the largest shapes of the class.
     pub ms: f64,
 }
 
@@ -166,6 +169,7 @@ async fn on_gpu(
                 |(choice, seconds): &(_, f64)| Candidate { choice: format!("{choice}"), ms: seconds * 1e3 };
             line.candidates = found.candidates.iter().map(candidate).collect();
             line.chosen = Some(found.chosen.to_string());
+            line.class = Some(found.class.to_string());
         }
         measured.push(line);
     }
