@@ -132,8 +132,9 @@ impl Gpu {
             tuned.found = search(&mut bench, &unknown, &target, measuring.budget, unmet).await?;
             let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
             if target.software {
+                let left = unknown.iter().filter(|trial| known.get(&trial.class).is_none());
                 let mut settled: Choices =
-                    unknown.iter().map(|trial| (trial.class, target.usual(trial.class.family))).collect();
+                    left.map(|trial| (trial.class, target.usual(trial.class.family))).collect();
                 settled.extend(&now);
                 now = settled;
             }
