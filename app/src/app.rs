@@ -235,6 +235,11 @@ impl App {
             self.draft = open.config.clone();
             self.preferences.project = Some(open.summary.id.clone());
             self.kept_draft = self.draft.clone();
+            if open.summary.runs == 0
+                && self.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision)
+            {
+                self.draft.train.precision = self.preferences.precision;
+            }
             if let Some(preset) = self.start.preset.take().and_then(|name| presets::preset(&name).ok()) {
                 self.draft = preset;
             }

@@ -11,7 +11,7 @@ use glasshouse::app::{App, Recorder, Start};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
-use glasshouse_protocol::{Command, ErrorReport, Event, TrainingState};
+use glasshouse_protocol::{Command, ErrorReport, Event, Precision, TrainingState};
 use support::{answer, forget, full, in_training, sent, tell, window};
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -363,6 +363,39 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
     let field = window.get_by_label(rule).rect();
     let batch = window.get_all_by_label("Batch").next().unwrap().rect();
     assert!((field.top() - batch.bottom()).abs() < 40.0, "{field:?} is far from {batch:?}");
+}
+
+#[test]
+fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    app.open(PageName::Settings);
+    let mut window = window(app, 1000.0, 1600.0);
+    let planned = |window: &mut Harness<'_, App>| {
+        let sent = sent(window.state_mut());
+        sent.iter().rev().find_map(|command| match command {
+            Command::Plan { config } => Some(config.train.precision),
+            _ => None,
+        })
+    };
+    assert_eq!(planned(&mut window), Some(Precision::F32));
+    window.get_by_role_and_label(Role::RadioButton, "Mixed").click();
+    window.run_steps(3);
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::Plan { .. }),
+        [Event::Planned { plan: Box::new(support::plan()) }],
+    );
+    window.run_steps(3);
+    assert_eq!(planned(&mut window), Some(Precision::Mixed));
+    tell(window.state_mut(), [support::opened("poems", "Poems", vec![])]);
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::Plan { .. }),
+        [Event::Planned { plan: Box::new(support::plan()) }],
+    );
+    window.run_steps(3);
+    assert_eq!(planned(&mut window), Some(Precision::Mixed));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a person prefers; remembered across starts.
 
+use glasshouse_protocol::Precision;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ pub struct Preferences {
     pub scale: f32,
     /// Device wish.
     pub device: String,
+    /// Precision of a project's first run, where the device offers it.
+    pub precision: Precision,
     /// The project that was open last.
     pub project: Option<String>,
     /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
@@ -25,6 +28,7 @@ impl Default for Preferences {
             theme: "system".to_owned(),
             scale: 1.0,
             device: "auto".to_owned(),
+            precision: Precision::F32,
             project: None,
             folds: BTreeMap::new(),
         }

@@ -8,7 +8,7 @@ use crate::format;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
-use glasshouse_protocol::{Command, DeviceSummary};
+use glasshouse_protocol::{Command, DeviceSummary, Precision};
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
@@ -88,7 +88,21 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             context.outbox.send(Command::ChooseDevice { device });
         }
         ui.add_space(space::TIGHT);
-        widgets::quiet_text(ui, text::PRECISION);
+        if !engine.device.mixed_precision {
+            widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
+            return;
+        }
+        widgets::quiet_text(ui, "Precision of the next run, and of new projects");
+        let choices = [
+            (Precision::F32, "32 bits", text::FULL_PRECISION),
+            (Precision::Mixed, "Mixed", text::MIXED_PRECISION),
+        ];
+        for (precision, name, detail) in choices {
+            if choice_ui(ui, context.draft.train.precision == precision, name, detail) {
+                context.preferences.precision = precision;
+                context.draft.train.precision = precision;
+            }
+        }
     });
 }
 

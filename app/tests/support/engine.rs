@@ -192,6 +192,7 @@ fn device() -> DeviceSummary {
         memory: Some(2_000_000_000),
         binding: None,
         timestamps: true,
+        mixed_precision: false,
     }
 }
 

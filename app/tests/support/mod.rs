@@ -99,6 +99,7 @@ pub fn device() -> DeviceSummary {
         memory: Some(8_600_000_000),
         binding: Some(4_294_967_292),
         timestamps: true,
+        mixed_precision: true,
     }
 }
 
@@ -112,6 +113,7 @@ fn processor() -> DeviceSummary {
         memory: Some(31_000_000_000),
         binding: None,
         timestamps: false,
+        mixed_precision: false,
     }
 }
 

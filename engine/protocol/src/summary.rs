@@ -35,6 +35,9 @@ pub struct DeviceSummary {
     pub binding: Option<u64>,
     /// It can time kernels.
     pub timestamps: bool,
+    /// It trains in mixed precision too.
+    #[serde(default)]
+    pub mixed_precision: bool,
 }
 
 /// Where projects are kept.

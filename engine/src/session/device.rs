@@ -7,7 +7,7 @@ use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::Room;
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{DeviceSummary, Event, Parcel, Report, message};
+use crate::protocol::{DeviceSummary, Event, Parcel, Precision, Report, message};
 
 /// The chosen device.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,6 +118,7 @@ fn cpu(why: String) -> DeviceSummary {
         memory: platform::available_memory(),
         binding: None,
         timestamps: true,
+        mixed_precision: false,
     }
 }
 
@@ -137,6 +138,7 @@ pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
         memory: None,
         binding: None,
         timestamps: kind == "cpu",
+        mixed_precision: false,
     }
 }
 
@@ -153,6 +155,7 @@ fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
         memory: None,
         binding: Some(adapter.limits.binding_bytes.min(adapter.limits.buffer_bytes)),
         timestamps: adapter.features.contains(&"timestamp-query"),
+        mixed_precision: adapter.precisions.contains(&Precision::Mixed.name()),
     }
 }
 

@@ -5,8 +5,12 @@ pub(super) const WHAT: &str = "What is chosen here holds for every project on th
 
 pub(super) const AUTO: &str = "A real graphics processor where there is one, else the processor.";
 
-pub(super) const PRECISION: &str =
-    "Weights, gradients and sums are 32-bit floating-point numbers on every device.";
+pub(super) const FULL_PRECISION: &str = "All numbers in 32 bits, as on every other device";
+
+pub(super) const MIXED_PRECISION: &str =
+    "Activations and their gradients in 16 bits: less memory, and less to move. Weights and sums stay in 32.";
+
+pub(super) const NO_MIXED_PRECISION: &str = "Precision: weights, gradients and sums are 32-bit floating-point numbers. This device has no 16-bit ones.";
 
 pub(super) const LANGUAGE: &str =
     "Glasshouse speaks English so far. Texts in any script can be read, trained on and written.";
