@@ -119,6 +119,14 @@ pub const GLOSSARY: &[Term] = &[
         "Ott et al. 2018, Scaling Neural Machine Translation",
     ),
     entry(
+        "mixed precision",
+        &["precision"],
+        "What a layer hands to the next is kept in 16 bits instead of 32, and every sum is still made in 32. It takes less memory, on \
+         graphics cards that have such numbers.",
+        "gradient = (1/s) · gradient of s·loss, s found by trying",
+        "Micikevicius et al. 2018, Mixed Precision Training",
+    ),
+    entry(
         "steps",
         &["step"],
         "A step looks at one batch and moves the weights once.",

@@ -115,7 +115,7 @@ impl CpuExecutor {
         optimizer: Optimizer,
         threads: Option<usize>,
     ) -> Result<Self> {
-        graphs.expect_full("the CPU executor")?;
+        graphs.expect_full(&optimizer, "the CPU executor")?;
         let layout = ArenaLayout::of(&graphs.train);
         room(graphs, &optimizer, &layout).check(available)?;
         let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };

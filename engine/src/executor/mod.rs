@@ -10,6 +10,7 @@ pub use open::{Executor, Opened};
 
 use crate::graph::{Graph, Op, has_half};
 use serde::{Deserialize, Serialize};
+use update::Optimizer;
 
 /// The weights and the optimizer's state, laid out as [`crate::plan::arena::ArenaLayout`] says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,12 +93,13 @@ pub struct TrainingGraphs {
 }
 
 impl TrainingGraphs {
-    /// Refuses graphs with values in 16-bit floats, for executors that have none; `device` is what they are called.
+    /// Refuses mixed precision, for executors without 16-bit floats; `device` is what they are called.
     ///
     /// # Errors
-    /// [`crate::Error::Refused`] where there are such values.
-    pub fn expect_full(&self, device: &str) -> crate::error::Result<()> {
-        if has_half(&self.train) { Err(crate::Error::without_half(device)) } else { Ok(()) }
+    /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
+    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::error::Result<()> {
+        let mixed = optimizer.mixed || has_half(&self.train);
+        if mixed { Err(crate::Error::without_half(device)) } else { Ok(()) }
     }
 
     /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.

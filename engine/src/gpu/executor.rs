@@ -93,10 +93,11 @@ impl GpuExecutor {
             return Err(Error::Internal("a ring of no micro-batches".to_owned()));
         }
         if !gpu.has_half() {
-            graphs.expect_full(&gpu.report().name)?;
+            graphs.expect_full(&optimizer, &gpu.report().name)?;
         }
-        if has_half(&graphs.train) != optimizer.mixed {
-            return Err(Error::Internal("graph and optimizer differ in precision".to_owned()));
+        // A model may be of such sizes that none of its values is stored in halves.
+        if has_half(&graphs.train) && !optimizer.mixed {
+            return Err(Error::Internal("values in halves without a loss scale".to_owned()));
         }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
         let evaluate = compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &gpu.target())?;

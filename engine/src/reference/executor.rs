@@ -32,7 +32,7 @@ struct Pass {
 impl ReferenceExecutor {
     /// An executor whose weights are all 0 until [`Self::set_state`].
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
-        graphs.expect_full("burn's executor")?;
+        graphs.expect_full(&optimizer, "burn's executor")?;
         let layout = ArenaLayout::of(&graphs.train);
         let mut executor = Self {
             graphs: graphs.clone(),

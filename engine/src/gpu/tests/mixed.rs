@@ -4,6 +4,7 @@ use super::super::{Gpu, GpuExecutor, test_gpu};
 use super::executor::{RING, configs, initial_state, steps};
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, LossScale, StepReport};
+use crate::graph::has_half;
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, ring};
 use crate::protocol::{ModelConfig, Precision, TrainConfig};
@@ -104,6 +105,22 @@ fn a_state_goes_on_in_the_same_bits() {
         second.set_state(&first.state().await.unwrap()).await.unwrap();
         assert_eq!(second.train(&steps(6)[3..]).await.unwrap(), all[3..]);
         assert_eq!(second.state().await.unwrap(), straight.state().await.unwrap());
+    });
+}
+
+/// Where no size divides by four nothing is stored in halves, and the run goes on all the same.
+#[test]
+fn sizes_without_halves_train_in_32_bits() {
+    let gpu = test_gpu();
+    let (mut model, train) = config(Precision::Mixed);
+    (model.width, model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (6, 1, 1, 6, 9);
+    let graphs = training_graphs(&model, &train).unwrap();
+    assert!(!has_half(&graphs.train));
+    block_on(async {
+        let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), RING).await.unwrap();
+        executor.set_state(&initial_state(&graphs)).await.unwrap();
+        let reports = executor.train(&steps(2)).await.unwrap();
+        assert!(reports.iter().all(|report| !report.skipped && report.gradient_norm < 100.0), "{reports:?}");
     });
 }
 
