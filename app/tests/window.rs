@@ -371,31 +371,26 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
     tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
     app.open(PageName::Settings);
     let mut window = window(app, 1000.0, 1600.0);
-    let planned = |window: &mut Harness<'_, App>| {
+    window.get_by_role_and_label(Role::RadioButton, "Mixed").click_accesskit();
+    let kept = |window: &mut Harness<'_, App>| {
+        forget(window.state_mut());
+        window.run_steps(12);
         let sent = sent(window.state_mut());
-        sent.iter().rev().find_map(|command| match command {
-            Command::Plan { config } => Some(config.train.precision),
+        sent.into_iter().find_map(|command| match command {
+            Command::SaveDraft { config } => Some((config.preset, config.train.precision)),
             _ => None,
         })
     };
-    assert_eq!(planned(&mut window), Some(Precision::F32));
-    window.get_by_role_and_label(Role::RadioButton, "Mixed").click();
-    window.run_steps(3);
-    answer(
-        window.state_mut(),
-        |command| matches!(command, Command::Plan { .. }),
-        [Event::Planned { plan: Box::new(support::plan()) }],
-    );
-    window.run_steps(3);
-    assert_eq!(planned(&mut window), Some(Precision::Mixed));
+    let mixed = Some(("llama-tiny".to_owned(), Precision::Mixed));
+    assert_eq!(kept(&mut window), mixed);
+    assert!(is_chosen(&window.get_by_role_and_label(Role::RadioButton, "Mixed")));
     tell(window.state_mut(), [support::opened("poems", "Poems", vec![])]);
-    answer(
-        window.state_mut(),
-        |command| matches!(command, Command::Plan { .. }),
-        [Event::Planned { plan: Box::new(support::plan()) }],
-    );
-    window.run_steps(3);
-    assert_eq!(planned(&mut window), Some(Precision::Mixed));
+    assert_eq!(kept(&mut window), mixed);
+    // A project that has trained keeps what it trained with.
+    let trained = vec![support::run("1-llama-tiny", "finished", 2000, 2000)];
+    tell(window.state_mut(), [support::opened("plays", "Plays", trained)]);
+    assert_eq!(kept(&mut window), None);
+    assert!(is_chosen(&window.get_by_role_and_label(Role::RadioButton, "32 bits")));
 }
 
 #[test]

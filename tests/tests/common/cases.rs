@@ -353,6 +353,8 @@ pub fn attention() -> Vec<Case> {
     cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 16 }, 1, 33, 12.0, None));
     cases.push(case(Heads { heads: 3, kv_heads: 3, head_size: 4 }, 2, 17, 1.0, Some(0.3)));
     cases.push(case(Heads { heads: 4, kv_heads: 2, head_size: 32 }, 2, 67, 1.0, Some(0.1)));
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 64 }, 1, 35, 1.0, Some(0.2)));
+    cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 100 }, 1, 18, 1.0, Some(0.2)));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, 33_001, 2, 1.0, None));
     cases
 }
