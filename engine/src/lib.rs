@@ -14,7 +14,12 @@ pub mod model;
 pub mod plan;
 pub(crate) mod platform;
 pub mod project;
+#[cfg(feature = "oracle")]
 pub mod reference;
+#[cfg(not(feature = "oracle"))]
+#[path = "reference_absent.rs"]
+mod reference;
+#[cfg(feature = "oracle")]
 pub mod selftest;
 pub mod session;
 pub mod storage;

@@ -1,4 +1,5 @@
 // Attention of a decoded chunk to everything in the caches: y[t,h] = softmax(q·kᵀ/√D)·v over positions 0 ..= start + t.
+// variants: split?
 //
 // qkv [T,(H+2K)·D] (queries only), caches [K,P,D] (cached_write has put the chunk's own rows there), cursor (start, length),
 // y [T,H·D]. Rows at or past `length` are left alone.
@@ -6,6 +7,10 @@
 // While a text is written there is one query row, so a workgroup takes one head of one row and its invocations share the keys:
 // each scores one of LANES keys, then each sums the weighted values of its own channels, with an online softmax from one
 // group of keys to the next. The two workgroup arrays take turns, which saves a third barrier. Every D up to 256 fits.
+//
+// split: a long cache is cut along time, so that a model of few heads fills a device too (Dao et al. 2023, "Flash-Decoding"). Each part
+// of a head of a row has a workgroup, which writes Σ exp(s − m)·v, m and Σ exp(s − m) to partials [T,H,parts,D+2];
+// cached_attention_join puts them together.
 
 import package::shared::grid::group_number;
 
@@ -19,6 +24,8 @@ struct Arguments {
     head_size: u32, // D.
     positions: u32, // P, rows of a cache.
     scale: f32, // 1 / √D.
+    parts: u32, // Parts that the cache is cut into; 1 without a split.
+    part: u32, // Positions of a part.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -26,7 +33,8 @@ struct Arguments {
 @group(0) @binding(2) var<storage, read> keys: array<f32>;
 @group(0) @binding(3) var<storage, read> values: array<f32>;
 @group(0) @binding(4) var<storage, read> cursor: vec2<u32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@if(split) @group(0) @binding(5) var<storage, read_write> partials: array<f32>;
+@else @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 var<workgroup> query: array<f32, 256>;
 var<workgroup> scores: array<f32, LANES>;
@@ -34,7 +42,8 @@ var<workgroup> shares: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group);
+    @if(split) let number = group_number(group) / arguments.parts;
+    @else let number = group_number(group);
     let t = number / arguments.heads;
     if t >= min(cursor.y, arguments.time) {
         return;
@@ -43,7 +52,11 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     let head_size = arguments.head_size;
     let key_head = head / (arguments.heads / arguments.kv_heads);
     let cache = key_head * arguments.positions * head_size;
-    let end = min(cursor.x + t + 1u, arguments.positions);
+    @if(split) let part = group_number(group) % arguments.parts;
+    @if(split) let begin = part * arguments.part;
+    @if(split) let end = min(min(cursor.x + t + 1u, arguments.positions), begin + arguments.part);
+    @if(!split) let begin = 0u;
+    @if(!split) let end = min(cursor.x + t + 1u, arguments.positions);
     let query_at = (t * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
     for (var d = local; d < head_size; d += LANES) {
         query[d] = qkv[query_at + d] * arguments.scale;
@@ -53,7 +66,7 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     var largest = LOWEST;
     var total = 0.0;
     var mixed = vec4<f32>();
-    for (var start = 0u; start < end; start += LANES) {
+    for (var start = begin; start < end; start += LANES) {
         let count = min(LANES, end - start);
         var score = LOWEST;
         if local < count {
@@ -90,7 +103,15 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     for (var channel = 0u; channel < 4u; channel++) {
         let d = channel * LANES + local;
         if d < head_size {
-            y[number * head_size + d] = mixed[channel] / total;
+            @if(split) partials[(number * arguments.parts + part) * (head_size + 2u) + d] = mixed[channel];
+            @else y[number * head_size + d] = mixed[channel] / total;
+        }
+    }
+    @if(split) {
+        if local == 0u {
+            let at = (number * arguments.parts + part) * (head_size + 2u) + head_size;
+            partials[at] = largest;
+            partials[at + 1u] = total;
         }
     }
 }

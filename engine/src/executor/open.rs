@@ -69,12 +69,7 @@ impl Executor {
         tuning: &Tuning,
     ) -> Result<Opened> {
         let plain = |executor, warning| Opened { executor, warning, tuned: Tuned::default() };
-        let reference = match device {
-            "burn-wgpu" => Some(Device::burn_wgpu()?),
-            "burn-flex" => Some(Device::flex()),
-            _ => None,
-        };
-        if let Some(device) = reference {
+        if let Some(device) = Device::named(device)? {
             let executor = ReferenceExecutor::new(graphs, optimizer, device)?;
             return Ok(plain(Self::Reference(Box::new(executor)), None));
         }

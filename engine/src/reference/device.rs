@@ -36,6 +36,18 @@ impl Device {
         Ok(Self { burn: wgpu::device()?.autodiff(), float: DType::F32, kind: DeviceKind::BurnWgpu })
     }
 
+    /// The device that a request names; `None` where it names none of burn's.
+    ///
+    /// # Errors
+    /// As [`Device::burn_wgpu`].
+    pub fn named(request: &str) -> Result<Option<Self>> {
+        match request {
+            "burn-wgpu" => Self::burn_wgpu().map(Some),
+            "burn-flex" => Ok(Some(Self::flex())),
+            _ => Ok(None),
+        }
+    }
+
     /// The same device for runs that nothing is differentiated in.
     pub fn without_autodiff(&self) -> Self {
         Self { burn: self.burn.clone().without_autodiff(), ..self.clone() }

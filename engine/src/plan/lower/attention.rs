@@ -7,12 +7,18 @@ use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{
     Kernel, attention_delta, attention_forward, attention_key_backward, attention_query_backward,
-    cached_attention, cached_write, head_norm, head_norm_backward, head_norm_weight_backward,
-    head_norm_weight_partial, last_row, rope,
+    cached_attention, cached_attention_join, cached_write, head_norm, head_norm_backward,
+    head_norm_weight_backward, head_norm_weight_partial, last_row, rope,
 };
 
 /// Partial sums of a head norm's weight gradient: enough to fill a GPU, few enough to add up at once.
 const SEGMENTS: usize = 64;
+
+/// Positions of a cache that a workgroup goes through while a text is written, until there are [`MOST_PARTS`].
+const PART: usize = 256;
+
+/// Most parts of a cache.
+const MOST_PARTS: usize = 16;
 
 /// Rows of a workgroup in the attention kernels, which their variants set differently.
 fn rows_in_group(kernel: &Kernel) -> usize {
@@ -278,6 +284,8 @@ pub(super) fn cached_attention(site: Site<'_>, heads: Heads) -> Result<Lowering>
         head_size: heads.head_size as u32,
         positions: positions as u32,
     };
+    // A software adapter has few threads, which one part keeps busy.
+    let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MOST_PARTS) };
     let attend = cached_attention::Arguments {
         time: time as u32,
         heads: heads.heads as u32,
@@ -285,25 +293,39 @@ pub(super) fn cached_attention(site: Site<'_>, heads: Heads) -> Result<Lowering>
         head_size: heads.head_size as u32,
         positions: positions as u32,
         scale: scale(heads),
+        parts: parts as u32,
+        part: positions.div_ceil(parts) as u32,
     };
     let (qkv, keys, values, cursor) = (site.input(0), site.input(1), site.input(2), site.input(3));
-    Ok(Lowering {
-        launches: vec![
-            each(
-                cached_write::kernel(),
-                write.bytes(),
-                vec![qkv, cursor, keys, values],
-                time * heads.kv_heads * heads.head_size,
-            )?,
-            Launch::new(
-                cached_attention::kernel(),
-                attend.bytes(),
-                vec![qkv, keys, values, cursor, site.output(0)],
-                grid(time * heads.heads)?,
-            )?,
-        ],
-        scratch: Vec::new(),
-    })
+    let rows = time * heads.heads;
+    let sums = Place::Scratch(0);
+    let into = if parts > 1 { sums } else { site.output(0) };
+    let mut launches = vec![
+        each(
+            cached_write::kernel(),
+            write.bytes(),
+            vec![qkv, cursor, keys, values],
+            time * heads.kv_heads * heads.head_size,
+        )?,
+        Launch::new(
+            cached_attention::kernel(parts > 1),
+            attend.bytes(),
+            vec![qkv, keys, values, cursor, into],
+            grid(rows * parts)?,
+        )?,
+    ];
+    if parts == 1 {
+        return Ok(Lowering { launches, scratch: Vec::new() });
+    }
+    let join = cached_attention_join::Arguments {
+        time: time as u32,
+        heads: heads.heads as u32,
+        head_size: heads.head_size as u32,
+        parts: parts as u32,
+    };
+    let bindings = vec![sums, cursor, site.output(0)];
+    launches.push(each(cached_attention_join::kernel(), join.bytes(), bindings, rows * heads.head_size)?);
+    Ok(Lowering { launches, scratch: vec![(rows * parts * (heads.head_size + 2) * 4) as u64] })
 }
 
 /// [`crate::graph::Op::LastRow`].

@@ -1,0 +1,55 @@
+//! Where burn is left out, as in a browser: its devices are refused by name, and nothing of them can exist.
+
+use crate::error::{Error, Result};
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
+
+/// One of burn's devices: there is none.
+#[derive(Debug)]
+pub enum Device {}
+
+impl Device {
+    /// The device that a request names; `None` where it names none of burn's.
+    pub fn named(request: &str) -> Result<Option<Self>> {
+        match request {
+            "burn-wgpu" | "burn-flex" => Err(Error::Device(format!(
+                "{request} is for the desktop program, which has it for comparison; take gpu or cpu here"
+            ))),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// An executor on such a device.
+#[derive(Debug)]
+pub enum ReferenceExecutor {}
+
+impl ReferenceExecutor {
+    pub fn new(_: &TrainingGraphs, _: Optimizer, device: Device) -> Result<Self> {
+        match device {}
+    }
+
+    pub fn kind(&self) -> DeviceKind {
+        match *self {}
+    }
+
+    pub fn train(&mut self, _: &[StepInput]) -> Result<Vec<StepReport>> {
+        match *self {}
+    }
+
+    pub fn evaluate(&mut self, _: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        match *self {}
+    }
+
+    pub fn gradients(&mut self, _: &StepInput) -> Result<(f32, Vec<f32>)> {
+        match *self {}
+    }
+
+    pub fn state(&mut self) -> Result<ArenaState> {
+        match *self {}
+    }
+
+    pub fn set_state(&mut self, _: &ArenaState) -> Result<()> {
+        match *self {}
+    }
+}

@@ -1,0 +1,42 @@
+// Puts the parts of a decoded chunk's attention together: y[t,h] = Σ exp(m[p] − m)·mixed[p] / Σ exp(m[p] − m)·total[p], m = max m[p].
+//
+// partials [T,H,parts,D+2] as cached_attention with a split writes them: mixed, m and total of each part, whose m is lowest where it
+// holds no position yet. cursor (start, length), y [T,H·D]. Rows at or past `length` are left alone. One invocation an entry.
+
+import package::shared::grid::group_number;
+
+struct Arguments {
+    time: u32, // T, rows of the chunk.
+    heads: u32, // H.
+    head_size: u32, // D.
+    parts: u32, // Parts of the cache.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> partials: array<f32>;
+@group(0) @binding(2) var<storage, read> cursor: vec2<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn cached_attention_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 64u + local;
+    let number = at / arguments.head_size;
+    if number / arguments.heads >= min(cursor.y, arguments.time) {
+        return;
+    }
+    let row = arguments.head_size + 2u;
+    let first = number * arguments.parts * row;
+    var largest = partials[first + arguments.head_size];
+    for (var part = 1u; part < arguments.parts; part++) {
+        largest = max(largest, partials[first + part * row + arguments.head_size]);
+    }
+    var mixed = 0.0;
+    var total = 0.0;
+    for (var part = 0u; part < arguments.parts; part++) {
+        let own = first + part * row;
+        let weight = exp(partials[own + arguments.head_size] - largest);
+        mixed += weight * partials[own + at % arguments.head_size];
+        total += weight * partials[own + arguments.head_size + 1u];
+    }
+    y[at] = mixed / total;
+}
