@@ -156,6 +156,18 @@ fn a_shortened_reproduction_gives_no_verdict() {
         number(&line, "ours");
         assert_eq!(std::fs::read_dir(folder.path().join("project/runs")).unwrap().count(), runs);
     }
+    // It ended as it was to, so that going on with it ends at once.
+    let again = ["reproduce", "nanogpt-cpu", "--project", &project, "--device", "cpu", "--resume"];
+    let output = glasshouse(&[&again[..], &["--json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text_of_it = String::from_utf8(output.stdout).unwrap();
+    let line: Value = serde_json::from_str(text_of_it.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["reproduced"], &line["run"]), (&Value::Null, &Value::from("2-nanogpt-cpu")));
+    assert_eq!(number(&line, "step"), 2.0);
+    let changed = ["--preset", "nanogpt-cpu", "--batch", "2", "--steps", "1", "--device", "cpu"];
+    let output = glasshouse(&[&["train", "--project", &project, "--data", &text], &changed[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    refused(&again, "is not nanogpt-cpu as published");
     refused(&["reproduce", "nanogpt-cpu", "--data", &other], "1115393 bytes");
     refused(&short, "though it is as long");
     refused(&["reproduce", "nanogpt-gqu"], "nanogpt-gpu");

@@ -3,10 +3,10 @@
 use super::arguments::{ConfigArguments, PublishedRun, ReproduceArguments, TrainArguments};
 use super::output::duration;
 use super::settings::{checked_device, run_config, usage};
-use super::{fetch, train};
+use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
-use glasshouse_engine::protocol::RunSummary;
+use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -81,23 +81,44 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     // A mistake in what was typed is told before anything is fetched.
     run_config(&config, published.preset)?;
     arguments.device.as_deref().map(checked_device).transpose()?;
-    let text = text(arguments, steps)?;
-    let run = train::to_the_end(&TrainArguments {
-        config,
-        data: vec![text],
+    let training = TrainArguments {
         project: arguments.project.clone(),
         device: arguments.device.clone(),
         threads: arguments.threads,
-        // Others shall find the same bits on such a device.
-        no_autotune: true,
         json: arguments.json,
         ..TrainArguments::default()
+    };
+    let run = train::to_the_end(&if arguments.resume {
+        check_latest(arguments, &published)?;
+        TrainArguments { resume: true, ..training }
+    } else {
+        // Without tuning, so that others find the same bits on such a device.
+        TrainArguments { config, data: vec![text(arguments, steps)?], no_autotune: true, ..training }
     })?;
     let verdict = published.verdict(steps, &run);
     tell(arguments, &published, steps, &run, verdict)?;
     // A run that was broken off has shown nothing; one that was asked to be shorter did what was asked.
     let broken_off = run.step < run.steps;
     Ok(ExitCode::from(u8::from(verdict == Some(false) || broken_off)))
+}
+
+/// Refuses to go on with a run that is another than the published one, which would get its verdict.
+fn check_latest(arguments: &ReproduceArguments, published: &Published) -> Result<()> {
+    let run = trained::find_run(&arguments.project, None)?;
+    let RunConfig { model, train, seed, preset, .. } = run.config()?;
+    let preset_config = ConfigArguments { preset: Some(published.preset.to_owned()), ..Default::default() };
+    let wanted = run_config(&preset_config, published.preset)?;
+    let same_model = ModelConfig { vocabulary: wanted.model.vocabulary, ..model } == wanted.model;
+    let same_training = TrainConfig { steps: wanted.train.steps, ..train } == wanted.train;
+    if preset == published.preset && same_model && same_training && seed == wanted.seed {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "run {} in {} is not {} as published; leave --resume out to begin it",
+        run.name(),
+        arguments.project.display(),
+        published.preset
+    )))
 }
 
 /// The file that is named, or the catalogue's. A run of `steps` steps is compared with the published one, and must have its text.
@@ -163,7 +184,8 @@ fn tell(
             say!("not reproduced: ours is higher than the published figure{}", published.spread())?;
         }
         None if run.step < run.steps => say!(
-            "no verdict: the run stopped before its end; go on with: glasshouse train --project {} --resume",
+            "no verdict: the run stopped before its end; go on with: glasshouse reproduce {} --project {} --resume",
+            published.preset,
             arguments.project.display()
         )?,
         None => say!("no verdict: a run of {} steps says nothing about the figure after {steps}", run.steps)?,

@@ -55,7 +55,8 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    training_graphs_with(model, train, Fusions::default())
+    let fusions = if train.fused_head { Fusions::default() } else { Fusions::NONE };
+    training_graphs_with(model, train, fusions)
 }
 
 /// As [`training_graphs`], with the fusions that are asked for.

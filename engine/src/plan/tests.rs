@@ -174,6 +174,8 @@ fn logits_of_a_large_vocabulary_are_never_whole() {
     assert!(4 * largest(&graphs.train).max(largest(&graphs.evaluate)) < whole);
     let plain = training_graphs_with(&run.model, &run.train, Fusions::NONE).unwrap();
     assert_eq!(largest(&plain.train), whole);
+    let switched_off = TrainConfig { fused_head: false, ..run.train.clone() };
+    assert_eq!(largest(&training_graphs(&run.model, &switched_off).unwrap().train), whole);
 }
 
 /// What GPT-2's smallest needs where its blocks are computed again; and all but each block's last product is.

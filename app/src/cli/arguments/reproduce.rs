@@ -21,7 +21,10 @@ pub struct ReproduceArguments {
     /// Another length than the published run's, which then gives no verdict
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Folder of the project; where there is one, the run is a new one in it
+    /// Go on with the project's latest run, which was broken off, to its verdict
+    #[arg(long, conflicts_with_all = ["data", "steps"])]
+    pub resume: bool,
+    /// Folder of the project; where there is one, the run is a new one in it unless resumed
     #[arg(long, value_name = "DIR", default_value = "glasshouse-reproduce")]
     pub project: PathBuf,
     /// One JSON object a line instead of text

@@ -106,6 +106,10 @@ pub struct TrainConfig {
     /// memory (Chen et al. 2016). It changes no number.
     #[serde(default)]
     pub activation_checkpointing: bool,
+    /// The head of a large vocabulary goes with the cross-entropy, so that its logits exist in chunks alone. It changes rounding
+    /// alone.
+    #[serde(default = "yes")]
+    pub fused_head: bool,
     /// What values are stored as.
     #[serde(default)]
     pub precision: Precision,
@@ -138,6 +142,9 @@ pub struct TrainConfig {
 
 fn one() -> usize {
     1
+}
+fn yes() -> bool {
+    true
 }
 fn default_optimizer() -> OptimizerKind {
     OptimizerKind::Adamw
@@ -190,6 +197,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
+            fused_head: yes(),
             precision: Precision::F32,
             eval_interval: default_eval_interval(),
             eval_batches: default_eval_batches(),
