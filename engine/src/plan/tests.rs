@@ -9,7 +9,7 @@ use crate::executor::update::Optimizer;
 use crate::graph::{Fusions, Graph, Origin};
 use crate::model::{training_graphs, training_graphs_with};
 use glasshouse_protocol::presets::preset;
-use glasshouse_protocol::{Precision, RunConfig};
+use glasshouse_protocol::{Precision, RunConfig, TrainConfig};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
