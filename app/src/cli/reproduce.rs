@@ -6,7 +6,7 @@ use super::settings::{checked_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
-use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
+use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -106,11 +106,12 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
 fn check_latest(arguments: &ReproduceArguments, published: &Published) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     let RunConfig { model, train, seed, preset, .. } = run.config()?;
-    let preset_config = ConfigArguments { preset: Some(published.preset.to_owned()), ..Default::default() };
-    let wanted = run_config(&preset_config, published.preset)?;
+    // One of another length gets no verdict, and may go on.
+    let (preset_wanted, steps) = (Some(published.preset.to_owned()), Some(train.steps));
+    let wanted = ConfigArguments { preset: preset_wanted, steps, ..Default::default() };
+    let wanted = run_config(&wanted, published.preset)?;
     let same_model = ModelConfig { vocabulary: wanted.model.vocabulary, ..model } == wanted.model;
-    let same_training = TrainConfig { steps: wanted.train.steps, ..train } == wanted.train;
-    if preset == published.preset && same_model && same_training && seed == wanted.seed {
+    if preset == published.preset && same_model && train == wanted.train && seed == wanted.seed {
         return Ok(());
     }
     Err(usage(format!(
