@@ -14,6 +14,7 @@ pub(super) const FOLD: &str = "train:settings";
 
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
+    let has_halves = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
     let draft = &mut *context.draft;
     let note = format!(
         "{} steps · batch {} · {}",
@@ -28,11 +29,11 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         if wide {
             widgets::halves(ui, space::SECTION, |ui, column| match column {
                 0 => pace_ui(ui, draft, refused),
-                _ => upkeep_ui(ui, draft, refused),
+                _ => upkeep_ui(ui, draft, has_halves, refused),
             });
         } else {
             pace_ui(ui, draft, refused);
-            upkeep_ui(ui, draft, refused);
+            upkeep_ui(ui, draft, has_halves, refused);
         }
     });
 }
@@ -101,7 +102,7 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
 }
 
 /// The optimizer, and what is done beside the steps.
-fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Option<&ErrorReport>) {
     let train = &mut draft.train;
     field(ui, "Optimizer", "train.optimizer", refused, |ui| {
         let name = |kind: OptimizerKind| match kind {
@@ -131,8 +132,10 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) 
     });
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
-        ui.checkbox(&mut is_mixed, "less memory, on GPUs with 16-bit floats")
-            .accessible_name("Mixed precision");
+        let detail = if has_halves { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
+        // What another device was to do can be taken back on this one.
+        let choice = egui::Checkbox::new(&mut is_mixed, detail);
+        ui.add_enabled(has_halves || is_mixed, choice).accessible_name("Mixed precision");
         train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
