@@ -134,8 +134,9 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
         let mut is_mixed = train.precision == Precision::Mixed;
         let detail = if has_halves { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
         // What another device was to do can be taken back on this one.
-        let choice = egui::Checkbox::new(&mut is_mixed, detail);
-        ui.add_enabled(has_halves || is_mixed, choice).accessible_name("Mixed precision");
+        let enabled = has_halves || is_mixed;
+        ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail))
+            .accessible_name("Mixed precision");
         train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
