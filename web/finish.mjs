@@ -1,6 +1,6 @@
 // Completes a build: names it by its content, tells the boot script and the service worker, and prints what a visitor loads.
 //
-//   node finish.mjs FOLDER PAGE ENGINE     fails where the page or the engine is larger than so many bytes after brotli
+//   node finish.mjs FOLDER LIMIT     fails where the page, the engine or the reader of Parquet is larger than so many bytes after brotli
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

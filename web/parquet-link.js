@@ -1,4 +1,5 @@
-// Parquet for the engine: a module that is fetched with the first such file. The engine calls from the middle of its work and
+// Parquet for the engine: a module that is loaded with the first such file (the service worker keeps it for use without a network).
+// The engine calls from the middle of its work and
 // cannot wait for a promise, so all of this is synchronous, which a worker may be.
 
 import { Reading, initSync } from "./parquet.js";
@@ -23,17 +24,18 @@ function load() {
   loaded = true;
 }
 
-/** Calls the module. What it refuses is an `Error` with a reason; a trap is its end. */
+/** Calls the module. What it refuses is an `Error` with a reason; anything else is its end. */
 function guarded(call) {
   if (failed) throw new Error("the reader of Parquet broke on an earlier file; reload the page to try this one");
   if (!loaded) load();
   try {
     return call();
   } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    // The module's own refusals are plain errors; a trap or an overflow of the stack is of another kind.
+    if (error.constructor === Error) throw error;
     failed = true;
     readings.clear();
-    throw new Error("it contradicts itself");
+    throw new Error("its reader broke on it: there was too little memory, or the file contradicts itself");
   }
 }
 

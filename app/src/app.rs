@@ -27,7 +27,7 @@ use crate::pages::{data, home, model, runs, settings, tokenizer, train, write};
 use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Parcel, Request, RunConfig, message, presets};
+use glasshouse_protocol::{Command, Parcel, Precision, Request, RunConfig, message, presets};
 use std::sync::mpsc;
 
 /// How an application begins.
@@ -235,10 +235,9 @@ impl App {
             self.draft = open.config.clone();
             self.preferences.project = Some(open.summary.id.clone());
             self.kept_draft = self.draft.clone();
-            if open.summary.runs == 0
-                && self.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision)
-            {
-                self.draft.train.precision = self.preferences.precision;
+            let offered = self.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
+            if open.summary.runs == 0 && offered && self.preferences.precision == Precision::Mixed {
+                self.draft.train.precision = Precision::Mixed;
             }
             if let Some(preset) = self.start.preset.take().and_then(|name| presets::preset(&name).ok()) {
                 self.draft = preset;

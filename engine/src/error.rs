@@ -88,8 +88,7 @@ impl Error {
     /// Mixed precision on what has no 16-bit floats, by its name.
     pub(crate) fn without_half(device: &str) -> Self {
         Self::Refused(format!(
-            "{device} has no 16-bit floats; use --precision f32 (train.precision = \"f32\"), or a device that `glasshouse devices` \
-             lists with mixed"
+            "{device} has no 16-bit floats; train in 32 bits (train.precision = \"f32\", --precision f32), or on a device that has them"
         ))
     }
 

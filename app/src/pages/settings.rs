@@ -88,14 +88,15 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             context.outbox.send(Command::ChooseDevice { device });
         }
         ui.add_space(space::TIGHT);
-        if !engine.device.mixed_precision {
+        let has_halves = engine.device.mixed_precision;
+        if !has_halves && context.draft.train.precision == Precision::F32 {
             widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
             return;
         }
         widgets::quiet_text(ui, "Precision of the next run, and of new projects");
         let choices = [
             (Precision::F32, "32 bits", text::FULL_PRECISION),
-            (Precision::Mixed, "Mixed", text::MIXED_PRECISION),
+            (Precision::Mixed, "Mixed", if has_halves { text::MIXED_PRECISION } else { text::NOT_HERE }),
         ];
         for (precision, name, detail) in choices {
             if choice_ui(ui, context.draft.train.precision == precision, name, detail) {

@@ -102,7 +102,7 @@ impl Gpu {
                 error => format!("the device refused a command: {}", one_line(&error)),
             });
         }));
-        let target = Target::new(report.software);
+        let target = report.target();
         Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, target, fault })
     }
 

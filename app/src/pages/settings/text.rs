@@ -10,6 +10,8 @@ pub(super) const FULL_PRECISION: &str = "All numbers in 32 bits, as on every oth
 pub(super) const MIXED_PRECISION: &str =
     "Activations and their gradients in 16 bits: less memory, and less to move. Weights and sums stay in 32.";
 
+pub(super) const NOT_HERE: &str = "Not on this device, which has no 16-bit floating-point numbers";
+
 pub(super) const NO_MIXED_PRECISION: &str = "Precision: weights, gradients and sums are 32-bit floating-point numbers. This device has no 16-bit ones.";
 
 pub(super) const LANGUAGE: &str =

@@ -16,6 +16,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
     let has_halves = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
     let draft = &mut *context.draft;
+    let before = draft.train.precision;
     let note = format!(
         "{} steps · batch {} · {}",
         format::whole(draft.train.steps),
@@ -36,6 +37,9 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
             upkeep_ui(ui, draft, has_halves, refused);
         }
     });
+    if draft.train.precision != before {
+        context.preferences.precision = draft.train.precision;
+    }
 }
 
 /// The first rule of training that the draft breaks, before the engine has said so.

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// A candidate must take less than this share of what the rule's choice takes, to be chosen over it: less is noise.
 const BETTER: f64 = 0.97;
 
+/// Where the rule's choice takes so many seconds on a GPU, another tier may take so long that a driver ends it.
+const LONG_SECONDS: f64 = 0.05;
+
 /// Where candidates are timed.
 pub(super) trait Bench {
     /// Seconds since tuning began.
@@ -51,8 +54,12 @@ pub(super) async fn search(
     let mut longest: BTreeMap<Tier, f64> = BTreeMap::new();
     for trial in trials {
         let candidates = trial.candidates(target);
-        let mut timed = Vec::with_capacity(candidates.len());
+        let mut timed: Vec<(Choice, f64)> = Vec::with_capacity(candidates.len());
         for (number, choice) in candidates.iter().copied().enumerate() {
+            let slow = timed.first().is_some_and(|(_, seconds)| *seconds > LONG_SECONDS);
+            if slow && !target.software && choice.tier != candidates[0].tier {
+                continue;
+            }
             let of_all = longest.values().copied().fold(0.0, f64::max);
             let expected = |choice: &Choice| longest.get(&choice.tier).copied().unwrap_or(unmet * of_all);
             let begun = bench.elapsed();
@@ -95,7 +102,7 @@ mod tests {
     struct Made {
         elapsed: f64,
         tried: Vec<(ShapeClass, Choice)>,
-        /// Seconds to try, and the kernel's own; `None` where it does not run.
+        /// Seconds to try, and the kernel's own milliseconds; `None` where it does not run.
         take: fn(&Trial, Choice) -> (f64, Option<f64>),
     }
 
@@ -108,7 +115,7 @@ mod tests {
             let (trying, seconds) = (self.take)(trial, choice);
             self.elapsed += trying;
             self.tried.push((trial.class, choice));
-            Ok(seconds)
+            Ok(seconds.map(|seconds| seconds * 1e-3))
         }
     }
 
@@ -193,6 +200,14 @@ mod tests {
             found[0].candidates.len(),
             if found[0].class.family == Family::LinearWeightBackward { 4 } else { 2 }
         );
+    }
+
+    /// A driver might end what takes seconds in another tier, and lose the device.
+    #[test]
+    fn slow_kernels_are_not_tried_in_other_tiers_on_a_gpu() {
+        let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));
+        assert!(bench.tried.iter().all(|(_, choice)| choice.tier == Tier::Workgroup));
+        assert!(found.iter().all(|found| found.class.family == Family::LinearWeightBackward));
     }
 
     #[test]

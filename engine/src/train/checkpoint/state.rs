@@ -1,5 +1,5 @@
 //! Weights and moments as a safetensors file: parameters by their names, moments under `first_moment.` and
-//! `second_moment.`, and one JSON object about the run in the file's metadata, beside it one about the loss scale where there is one.
+//! `second_moment.`, and one JSON object about the run in the file's metadata, with its loss scale where there is one.
 
 use crate::error::{Error, Result};
 use crate::executor::{ArenaState, LossScale};
@@ -18,7 +18,6 @@ use std::path::Path;
 pub const ARENA_VERSION: u32 = 1;
 
 const METADATA: &str = "glasshouse";
-/// Where a run of mixed precision keeps its loss scale: a JSON object of its own.
 const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
 

@@ -114,7 +114,8 @@ impl Set {
     }
 
     /// A set whose memory is bounded whatever is added to it: beyond a million different runs it holds every second of them, then
-    /// every fourth, and so on, by a hash, so that shares are estimated without bias (Broder 1997, section 4: "modulo" sketches).
+    /// every fourth, and so on, by a hash (Broder 1997, section 4: "modulo" sketches). Shares are estimates then, and an item of a few
+    /// dozen words may escape.
     pub fn sampled(settings: &Settings) -> Self {
         Self { most_runs: MOST_SAMPLED_RUNS, samples: true, ..Self::empty(settings) }
     }
@@ -272,11 +273,13 @@ impl Set {
         let (mut count, mut looked_at) = (0_u64, 0_u64);
         words::scan(text, &mut |word: u64| {
             count += 1;
-            for shingles in &mut shingles {
+            let longest = shingles.len() - 1;
+            for (number, shingles) in shingles.iter_mut().enumerate() {
                 if let Some(hash) = shingles.take(word)
                     && self.takes(hash)
                     && {
-                        looked_at += 1;
+                        // Of a document's runs those of one length count, the longest.
+                        looked_at += u64::from(number == longest);
                         passes(&self.sieve, hash)
                     }
                     && let Some(holder) = self.runs.get(&hash)
@@ -319,8 +322,9 @@ impl Set {
 
     /// Whether an overlap is as large as the settings ask.
     pub fn is_contaminated(&self, overlap: &Overlap) -> bool {
-        overlap.runs >= self.settings.runs
-            && overlap.item_share().max(overlap.document_share()) >= self.settings.share
+        // One run in a sample may be the only one that a text shares.
+        let fewest = if self.zeros == 0 { self.settings.runs } else { self.settings.runs.max(2) };
+        overlap.runs >= fewest && overlap.item_share().max(overlap.document_share()) >= self.settings.share
     }
 
     /// The overlap for which a document is dropped; none where it stays, also since overlaps are only to be reported

@@ -35,12 +35,22 @@ impl Asked {
         file: Box<dyn Input>,
         counter: &Arc<Counter>,
     ) -> Result<Self, Trouble> {
+        let too_long = || {
+            let reason = format!("is longer than {}; clean it with the desktop program", bytes(LARGEST));
+            context.trouble(None, reason)
+        };
+        // Told before room is made for it, which would be missing for all else.
+        let size = context.source.size;
+        if size > LARGEST {
+            return Err(too_long());
+        }
         let mut content = Vec::new();
+        let room = content.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX));
+        room.map_err(|_| context.trouble(None, "is larger than the memory that is left".to_owned()))?;
         let read = file.take(LARGEST + 1).read_to_end(&mut content);
         read.map_err(|error| context.trouble(None, open::broken(&error)))?;
         if content.len() as u64 > LARGEST {
-            let reason = format!("is longer than {}; clean it with the desktop program", bytes(LARGEST));
-            return Err(context.trouble(None, reason));
+            return Err(too_long());
         }
         let question = Question { source: context.source.clone(), settings: context.settings.clone() };
         let begun = serde_json::to_string(&question)
@@ -71,7 +81,7 @@ impl Iterator for Asked {
         while self.items.is_empty() && !self.done {
             if let Err(reason) = self.fetch() {
                 self.done = true;
-                let reason = format!("is broken: {reason}; what was read of it is kept");
+                let reason = format!("cannot be read on: {reason}; what came before is kept");
                 self.items.push_back(Err(self.context.trouble(None, reason)));
             }
         }

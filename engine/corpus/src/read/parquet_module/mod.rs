@@ -1,7 +1,7 @@
 //! Parquet read by a module of its own.
 //!
 //! In a browser the reader is as large as a quarter of the engine, and few visitors drop such a file: so it is a WebAssembly
-//! module that is fetched with the first one. A file that makes the library panic in spite of all checks ends that module and
+//! module that is loaded with the first one. A file that makes the library panic in spite of all checks ends that module and
 //! not the engine. The two sides speak in JSON: a [`Question`] goes there with the file's bytes, [`Item`]s come back, one a line.
 
 #[cfg(feature = "parquet")]
