@@ -204,7 +204,7 @@ mod tests {
 
     /// A driver might end what takes seconds in another tier, and lose the device.
     #[test]
-    fn slow_kernels_are_not_tried_in_other_tiers_on_a_gpu() {
+    fn kernels_that_take_long_are_not_tried_in_other_tiers_on_a_gpu() {
         let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));
         assert!(bench.tried.iter().all(|(_, choice)| choice.tier == Tier::Workgroup));
         assert!(found.iter().all(|found| found.class.family == Family::LinearWeightBackward));
