@@ -10,25 +10,10 @@
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
 // read again for each block of keys, since an array that a loop indexes costs as much as a buffer.
 
-import package::shared::blocks::{exponentials, highest, neighbours, scaled, total};
-@if(dropout) import package::shared::blocks::products;
+import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
+@if(dropout) import package::shared::blocks::{kept, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
-@if(dropout) import package::shared::random::random_bits;
-
-@if(half) alias Stored = vec4<f16>;
-@else alias Stored = vec4<f32>;
-
-// A head's row in vectors of four: room for the largest D of the variant.
-@if(d32) const SIZE: u32 = 8u;
-@if(d64) const SIZE: u32 = 16u;
-@if(d128) const SIZE: u32 = 32u;
-
-// Invocations of a workgroup, and the queries that they own.
-const LANES: u32 = 8u;
-const ROWS: u32 = 32u;
-
-const LOWEST: f32 = -3.0e38;
 
 struct Arguments {
     batch: u32, // B.
@@ -61,20 +46,14 @@ fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
 
 // M of a query's probabilities for four keys.
 @if(dropout)
-fn kept(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
-    let first = row * arguments.time;
-    let dropped = vec4<bool>(
-        random_bits(seed, arguments.site, first + keys.x) < arguments.threshold,
-        random_bits(seed, arguments.site, first + keys.y) < arguments.threshold,
-        random_bits(seed, arguments.site, first + keys.z) < arguments.threshold,
-        random_bits(seed, arguments.site, first + keys.w) < arguments.threshold,
-    );
-    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
+fn kept_of(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
+    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, vec4<u32>(row * arguments.time) + keys);
 }
 
 @if(dropout)
 fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
-    return mat4x4<f32>(kept(seed, rows.x, keys), kept(seed, rows.y, keys), kept(seed, rows.z, keys), kept(seed, rows.w, keys));
+    return mat4x4<f32>(
+        kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
 }
 
 fn store(t: u32, at: u32, value: vec4<f32>) {

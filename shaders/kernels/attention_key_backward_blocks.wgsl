@@ -8,24 +8,10 @@
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_blocks.wgsl says why blocks; here a block holds, for
 // each of four keys, its weights for four queries.
 
-import package::shared::blocks::{exponentials, neighbours, products};
+import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
+@if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
-@if(dropout) import package::shared::random::random_bits;
-
-@if(half) alias Stored = vec4<f16>;
-@else alias Stored = vec4<f32>;
-
-// A head's row in vectors of four: room for the largest D of the variant.
-@if(d32) const SIZE: u32 = 8u;
-@if(d64) const SIZE: u32 = 16u;
-@if(d128) const SIZE: u32 = 32u;
-
-// Invocations of a workgroup, and the keys that they own.
-const LANES: u32 = 8u;
-const ROWS: u32 = 32u;
-
-const LOWEST: f32 = -3.0e38;
 
 struct Arguments {
     batch: u32, // B.
@@ -66,15 +52,9 @@ fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32>
 
 // M of the probabilities that four queries, from `first` on in all of them, give a key.
 @if(dropout)
-fn kept(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
-    let at = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
-    let dropped = vec4<bool>(
-        random_bits(seed, arguments.site, at.x) < arguments.threshold,
-        random_bits(seed, arguments.site, at.y) < arguments.threshold,
-        random_bits(seed, arguments.site, at.z) < arguments.threshold,
-        random_bits(seed, arguments.site, at.w) < arguments.threshold,
-    );
-    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
+fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
+    let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
+    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, entries);
 }
 
 fn store(j: u32, at: u32, value: vec4<f32>) {
@@ -135,10 +115,10 @@ fn attention_key_backward_blocks(@builtin(workgroup_id) group: vec3<u32>, @built
             var kept_probabilities = probabilities;
             @if(dropout) {
                 let keep = mat4x4<f32>(
-                    kept(seed, query_plane + t, own),
-                    kept(seed, query_plane + t, own + 1u),
-                    kept(seed, query_plane + t, own + 2u),
-                    kept(seed, query_plane + t, own + 3u),
+                    kept_of(seed, query_plane + t, own),
+                    kept_of(seed, query_plane + t, own + 1u),
+                    kept_of(seed, query_plane + t, own + 2u),
+                    kept_of(seed, query_plane + t, own + 3u),
                 );
                 kept_probabilities = products(probabilities, keep);
                 shares = products(shares, keep);

@@ -1,6 +1,35 @@
 // Blocks of 4 rows × 4 keys, as the attention kernels for software adapters compute them. A mat4x4 holds a vector of four in each
 // of its columns: four channels of a row, or a row's weights for four keys.
 
+@if(dropout) import package::shared::random::random_bits;
+
+@if(half) alias Stored = vec4<f16>;
+@else alias Stored = vec4<f32>;
+
+// A head's row in vectors of four: room for the largest D of the variant.
+@if(d32) const SIZE: u32 = 8u;
+@if(d64) const SIZE: u32 = 16u;
+@if(d128) const SIZE: u32 = 32u;
+
+// Invocations of a workgroup, and the rows that they own.
+const LANES: u32 = 8u;
+const ROWS: u32 = 32u;
+
+// A score that leaves nothing of a probability.
+const LOWEST: f32 = -3.0e38;
+
+// Dropout's mask/(1 − rate) of four entries.
+@if(dropout)
+fn kept(seed: vec2<u32>, site: u32, threshold: u32, keep_scale: f32, entries: vec4<u32>) -> vec4<f32> {
+    let dropped = vec4<bool>(
+        random_bits(seed, site, entries.x) < threshold,
+        random_bits(seed, site, entries.y) < threshold,
+        random_bits(seed, site, entries.z) < threshold,
+        random_bits(seed, site, entries.w) < threshold,
+    );
+    return select(vec4<f32>(keep_scale), vec4<f32>(), dropped);
+}
+
 fn total(values: vec4<f32>) -> f32 {
     return (values.x + values.y) + (values.z + values.w);
 }

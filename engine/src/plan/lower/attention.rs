@@ -48,8 +48,7 @@ macro_rules! variant {
 macro_rules! arguments {
     ($module:ident, $heads:expr, $size:expr, $dropout:expr) => {{
         let (batch, time) = $size;
-        let (threshold, keep_scale) = $dropout
-            .map_or((0, 1.0), |site: DropoutSite| (random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
+        let (site, threshold, keep_scale) = dropping($dropout);
         $module::Arguments {
             batch: batch as u32,
             time: time as u32,
@@ -58,12 +57,17 @@ macro_rules! arguments {
             head_size: $heads.head_size as u32,
             scale: scale($heads),
             dropout: u32::from($dropout.is_some()),
-            site: $dropout.map_or(0, |site| site.site),
+            site,
             threshold,
             keep_scale,
         }
         .bytes()
     }};
+}
+
+/// The number of a dropout site, the random bits below which it drops, and what it multiplies the rest by.
+pub(super) fn dropping(dropout: Option<DropoutSite>) -> (u32, u32, f32) {
+    dropout.map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)))
 }
 
 /// Turns of a kernel's loop over a head's row, four channels at a time where they divide. They count towards
@@ -94,6 +98,11 @@ pub(super) fn batch_and_time(site: Site<'_>) -> (usize, usize) {
 fn is_software(site: Site<'_>, family: Family, heads: Heads) -> bool {
     let (batch, time) = batch_and_time(site);
     site.target.tier(family, [batch * heads.heads, time, heads.head_size]) == Tier::Software
+}
+
+/// Whether one of the three kernels goes by blocks.
+fn by_blocks(site: Site<'_>, family: Family, heads: Heads) -> bool {
+    is_software(site, family, heads) && attention_blocks::takes(site, heads)
 }
 
 /// A launch with one invocation for each of `count` things.
@@ -193,7 +202,7 @@ pub(super) fn head_norm_weight_backward(site: Site<'_>, heads: Heads) -> Result<
 /// [`crate::graph::Op::Attention`].
 pub(super) fn attention(site: Site<'_>, heads: Heads, dropout: Option<DropoutSite>) -> Result<Lowering> {
     let (batch, time) = batch_and_time(site);
-    if is_software(site, Family::AttentionForward, heads) && attention_blocks::takes(site, heads) {
+    if by_blocks(site, Family::AttentionForward, heads) {
         return Ok(Lowering::one(attention_blocks::forward(site, heads, dropout)?));
     }
     // Scores, rescaled sums, values.
@@ -232,13 +241,12 @@ pub(super) fn attention_backward(
     heads: Heads,
     dropout: Option<DropoutSite>,
 ) -> Result<Lowering> {
-    let by_blocks = |family| is_software(site, family, heads) && attention_blocks::takes(site, heads);
-    let queries = if by_blocks(Family::AttentionQueryBackward) {
+    let queries = if by_blocks(site, Family::AttentionQueryBackward, heads) {
         attention_blocks::query_backward(site, heads, dropout)?
     } else {
         query_backward(site, heads, dropout)?
     };
-    let keys = if by_blocks(Family::AttentionKeyBackward) {
+    let keys = if by_blocks(site, Family::AttentionKeyBackward, heads) {
         attention_blocks::key_backward(site, heads, dropout)?
     } else {
         key_backward(site, heads, dropout)?

@@ -1,9 +1,9 @@
 //! Attention on software adapters: four queries meet four keys at a time, in kernels of their own.
 
-use super::attention::{batch_and_time, scale};
+use super::attention::{batch_and_time, dropping, scale};
 use super::{LONGEST_LOOP, Launch, Place, Site, grid};
 use crate::error::Result;
-use crate::graph::{DropoutSite, Heads, random};
+use crate::graph::{DropoutSite, Heads};
 use crate::plan::Buffer;
 use glasshouse_shaders::{
     attention_forward_blocks, attention_key_backward_blocks, attention_query_backward_blocks,
@@ -33,8 +33,7 @@ macro_rules! launch {
             33..=64 => $module::Size::D64,
             _ => $module::Size::D128,
         };
-        let (threshold, keep_scale) = $dropout
-            .map_or((0, 1.0), |site: DropoutSite| (random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
+        let (site, threshold, keep_scale) = dropping($dropout);
         let arguments = $module::Arguments {
             batch: batch as u32,
             time: time as u32,
@@ -42,7 +41,7 @@ macro_rules! launch {
             kv_heads: $heads.kv_heads as u32,
             head_size: $heads.head_size as u32,
             scale: scale($heads),
-            site: $dropout.map_or(0, |site| site.site),
+            site,
             threshold,
             keep_scale,
         };
