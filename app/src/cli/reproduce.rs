@@ -13,12 +13,12 @@ use std::process::ExitCode;
 /// The catalogue's name of the text of both runs.
 const TEXT: &str = "tiny-shakespeare";
 
+/// Its different characters.
+const ALPHABET: usize = 65;
+
 /// A run as it was published.
 struct Published {
     preset: &'static str,
-    steps: u64,
-    /// Different characters of the text.
-    vocabulary: usize,
     loss: f64,
     /// The loss is the lowest of the run, and not that of its last evaluation.
     best: bool,
@@ -30,16 +30,12 @@ impl Published {
         match run {
             PublishedRun::NanogptCpu => Self {
                 preset: "nanogpt-cpu",
-                steps: 2000,
-                vocabulary: 65,
                 loss: 1.88,
                 best: false,
                 source: "karpathy/nanoGPT, README, \"I only have a macbook\"",
             },
             PublishedRun::NanogptGpu => Self {
                 preset: "nanogpt-gpu",
-                steps: 5000,
-                vocabulary: 65,
                 loss: 1.4697,
                 best: true,
                 source: "karpathy/nanoGPT, README, \"I have a GPU\"",
@@ -96,7 +92,7 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         ..TrainArguments::default()
     };
     let run = train::to_the_end(&if arguments.resume {
-        check_latest(arguments, &published)?;
+        check_latest(arguments, &published, steps)?;
         TrainArguments { resume: true, ..training }
     } else {
         // Without tuning, so that others find the same bits on such a device.
@@ -109,17 +105,20 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(verdict == Some(false) || broken_off)))
 }
 
-/// Refuses to go on with a run that is another than the published one, which would get its verdict.
-fn check_latest(arguments: &ReproduceArguments, published: &Published) -> Result<()> {
+/// Refuses to go on with a run that is another than the published one of `steps` steps, which would get its verdict.
+fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u64) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     let RunConfig { model, train, seed, preset, .. } = run.config()?;
     // One of another length gets no verdict, and may go on.
-    let (preset_wanted, steps) = (Some(published.preset.to_owned()), Some(train.steps));
-    let wanted = ConfigArguments { preset: preset_wanted, steps, ..Default::default() };
+    let wanted = ConfigArguments {
+        preset: Some(published.preset.to_owned()),
+        steps: Some(train.steps),
+        ..Default::default()
+    };
     let wanted = run_config(&wanted, published.preset)?;
     let same_model = ModelConfig { vocabulary: wanted.model.vocabulary, ..model.clone() } == wanted.model;
     // Another text would have another alphabet; one of another length gets no verdict whatever its text.
-    let same_text = train.steps != published.steps || model.vocabulary == published.vocabulary;
+    let same_text = train.steps != steps || model.vocabulary == ALPHABET;
     let same_training = train == wanted.train && seed == wanted.seed;
     if preset == published.preset && same_model && same_training && same_text {
         return Ok(());
