@@ -122,7 +122,7 @@ fn camel(name: &str) -> String {
 fn selector(text: &mut String, file: &KernelFile) {
     let (mut parameters, mut terms) = (Vec::new(), Vec::new());
     // Variants from one value of an axis to its next.
-    let mut stride = file.variants.len();
+    let mut stride = file.places.len();
     for axis in &file.axes {
         let value = match axis {
             Axis::Switch(name) => {
@@ -140,9 +140,19 @@ fn selector(text: &mut String, file: &KernelFile) {
         terms.push(if stride == 1 { value } else { format!("{value} * {stride}") });
     }
     let index = if terms.is_empty() { "0".to_owned() } else { terms.join(" + ") };
-    let _ = writeln!(text, "    /// The variant with these features.");
-    let _ = writeln!(text, "    pub fn kernel({}) -> &'static Kernel {{", parameters.join(", "));
-    let _ = writeln!(text, "        &VARIANTS[{index}]\n    }}\n");
+    let parameters = parameters.join(", ");
+    if file.places.iter().all(Option::is_some) {
+        let _ = writeln!(text, "    /// The variant with these features.");
+        let _ = writeln!(text, "    pub fn kernel({parameters}) -> &'static Kernel {{");
+        let _ = writeln!(text, "        &VARIANTS[{index}]\n    }}\n");
+    } else {
+        let count = file.places.len();
+        let _ = writeln!(text, "    /// The variant with these features, if there is one: some need others.");
+        let _ = writeln!(text, "    pub fn kernel({parameters}) -> Option<&'static Kernel> {{");
+        let _ = writeln!(text, "        const PLACES: [Option<u16>; {count}] = {:?};", file.places);
+        let _ =
+            writeln!(text, "        PLACES[{index}].map(|place| &VARIANTS[usize::from(place)])\n    }}\n");
+    }
 }
 
 fn choice(text: &mut String, name: &str, choices: &[String]) {
@@ -157,11 +167,14 @@ fn choice(text: &mut String, name: &str, choices: &[String]) {
 
 fn descriptor(text: &mut String, name: &str, variant: &Variant, source: &str) {
     let layout = &variant.layout;
-    let full = if variant.features.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{name}:{}", variant.features.join(","))
-    };
+    // What is not done needs no word.
+    let words: Vec<&str> = variant
+        .features
+        .iter()
+        .map(String::as_str)
+        .filter(|word| !["plain", "none"].contains(word))
+        .collect();
+    let full = if words.is_empty() { name.to_owned() } else { format!("{name}:{}", words.join(",")) };
     let _ = writeln!(text, "        Kernel {{");
     let _ = writeln!(text, "            name: {full:?},");
     let _ = writeln!(text, "            entry_point: {:?},", layout.entry_point);

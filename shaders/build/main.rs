@@ -23,6 +23,8 @@ struct KernelFile {
     axes: Vec<variants::Axis>,
     /// Every variant, checked and reflected.
     variants: Vec<Variant>,
+    /// For every combination of features where among the variants it stands; nowhere if it lacks what it needs.
+    places: Vec<Option<usize>>,
 }
 
 /// One variant of a kernel.
@@ -81,12 +83,18 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
     let axes = variants::axes(&text).map_err(in_file)?;
     let every = variants::every_feature(&axes);
-    let mut built = Vec::new();
-    for features in variants::combinations(&axes) {
+    let needs = variants::needs(&text, &axes).map_err(in_file)?;
+    let (mut built, mut places) = (Vec::new(), Vec::new());
+    for features in variants::combinations(&axes, &needs) {
+        let Some(features) = features else {
+            places.push(None);
+            continue;
+        };
+        places.push(Some(built.len()));
         let in_variant = |reason: String| format!("kernels/{name}.wgsl [{}]: {reason}", features.join(","));
         let source = compose::compose(root, &name, &features, &every).map_err(in_variant)?;
         let layout = reflect::checked(&source).map_err(in_variant)?;
         built.push(Variant { features, source, layout });
     }
-    Ok(KernelFile { name, text, axes, variants: built })
+    Ok(KernelFile { name, text, axes, variants: built, places })
 }

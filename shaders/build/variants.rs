@@ -6,6 +6,8 @@
 //!
 //! `name?` is a feature that is on or off; `name=a|b` is a choice of exactly one. The kernel is built for every
 //! combination; inside it `@if(bias)` asks for a feature. Without such a line there is one variant.
+//!
+//! Lines like `// needs: gate|rope with vec4|half_out` leave out the combinations that have a feature of the first list and none of the second.
 
 use crate::Outcome;
 
@@ -43,6 +45,40 @@ fn axis(word: &str) -> Outcome<Axis> {
     }
 }
 
+/// What features need to go with them.
+#[derive(Debug)]
+pub struct Need {
+    these: Vec<String>,
+    with: Vec<String>,
+}
+
+impl Need {
+    /// Whether a combination has what it needs.
+    fn admits(&self, features: &[String]) -> bool {
+        let has = |names: &[String]| names.iter().any(|name| features.contains(name));
+        !has(&self.these) || has(&self.with)
+    }
+}
+
+/// Reads the lines about needs, whose names must be those of `axes`.
+pub fn needs(text: &str, axes: &[Axis]) -> Outcome<Vec<Need>> {
+    let known = every_feature(axes);
+    let names = |list: &str| -> Outcome<Vec<String>> {
+        let names: Vec<String> = list.split('|').map(|name| name.trim().to_owned()).collect();
+        match names.iter().find(|name| !known.contains(name)) {
+            Some(name) => Err(format!("`{name}` is needed or in need, and no feature")),
+            None => Ok(names),
+        }
+    };
+    let lines = text.lines().filter_map(|line| line.strip_prefix("// needs:"));
+    lines
+        .map(|line| match line.split_once(" with ") {
+            Some((these, with)) => Ok(Need { these: names(these)?, with: names(with)? }),
+            None => Err(format!("`{line}` does not say what goes with what")),
+        })
+        .collect()
+}
+
 /// All features that a kernel asks about.
 pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     let of = |axis: &Axis| match axis {
@@ -52,8 +88,8 @@ pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     axes.iter().flat_map(of).collect()
 }
 
-/// Every combination, in the order that the generated selector counts them: the first axis varies slowest.
-pub fn combinations(axes: &[Axis]) -> Vec<Vec<String>> {
+/// Every combination, in the order that the generated selector counts them: the first axis varies slowest; `None` where it lacks what it needs.
+pub fn combinations(axes: &[Axis], needs: &[Need]) -> Vec<Option<Vec<String>>> {
     let mut all = vec![Vec::new()];
     for axis in axes {
         let values: Vec<Option<&String>> = match axis {
@@ -67,5 +103,6 @@ pub fn combinations(axes: &[Axis]) -> Vec<Vec<String>> {
             })
             .collect();
     }
-    all
+    let fine = |features: &Vec<String>| needs.iter().all(|need| need.admits(features));
+    all.into_iter().map(|features| Some(features).filter(fine)).collect()
 }

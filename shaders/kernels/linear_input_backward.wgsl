@@ -1,9 +1,17 @@
-// Gradient of a linear layer's input: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|right4|right_half residual?
+// Gradient of a linear layer's input, and of the activation that made it: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
+// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|vec4|right_half epilogue=plain|residual|activation|gate function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
+// needs: activation|gate with left4|left_half
+// needs: activation|gate with vec4|right_half
+// needs: activation with gelu_exact|gelu_tanh|relu|relu_squared|silu
+// needs: gate with gelu_tanh|silu
+// needs: plain|residual with none
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
-// four; left_half: of halves), w across it (right4, right_half: likewise for I). With right_half dx is stored in halves too,
-// unless a residual is added. shared/tile.wgsl says who computes what.
+// four; left_half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too,
+// dx unless a residual is added. shared/tile.wgsl says who computes what.
+//
+// activation: dx = dh·f′(x), x [N,I].
+// gate: of h[n,c] = f(x[n,c])·x[n,I+c], dx[n,c] = dh·x[n,I+c]·f′(x[n,c]) and dx[n,I+c] = dh·f(x[n,c]), both [N,2I].
 
 import package::shared::grid::group_number;
 import package::shared::tile::{GROUP, SIDE};
@@ -11,15 +19,18 @@ import package::shared::tile::{GROUP, SIDE};
 @if(software) import package::shared::tile::multiply;
 @if(wide) import package::shared::tile::{Row, multiply_row};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
+@if(activation) import package::shared::curve::slope;
+@if(gate) import package::shared::curve::{activated, slope};
 
 @if(left1) alias Left = f32;
 @if(left4) alias Left = vec4<f32>;
 @if(left_half) alias Left = vec4<f16>;
 @if(right1) alias Right = f32;
-@if(right4) alias Right = vec4<f32>;
+@if(vec4) alias Right = vec4<f32>;
 @if(right_half) alias Right = vec4<f16>;
-@if(right_half && !residual) alias Result = f16;
-@else alias Result = f32;
+@if(activation || gate) alias Result = Right;
+@if(plain && right_half) alias Result = f16;
+@if((plain && !right_half) || residual) alias Result = f32;
 
 struct Arguments {
     rows: u32, // N.
@@ -33,6 +44,7 @@ struct Arguments {
 @group(0) @binding(2) var<storage, read> w: array<Right>;
 @group(0) @binding(3) var<storage, read_write> dx: array<Result>;
 @if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
+@if(activation || gate) @group(0) @binding(4) var<storage, read> x: array<Right>;
 
 @if(left1)
 fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
@@ -70,6 +82,7 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
         w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
 }
 
+@if(plain || residual)
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = row * arguments.columns + column;
@@ -81,11 +94,43 @@ fn store_one(row: u32, column: u32, product: f32) {
     }
 }
 
+@if(plain || residual)
 fn store_row(row: u32, column: u32, values: vec4<f32>) {
     store_one(row, column, values.x);
     store_one(row, column + 1u, values.y);
     store_one(row, column + 2u, values.z);
     store_one(row, column + 3u, values.w);
+}
+
+@if(gate)
+fn curve(x: vec4<f32>) -> vec4<f32> {
+    @if(vec4) return activated(x);
+    @else return vec4<f32>(activated(x.x), activated(x.y), activated(x.z), activated(x.w));
+}
+
+@if(activation || gate)
+fn slopes(x: vec4<f32>) -> vec4<f32> {
+    @if(vec4) return slope(x);
+    @else return vec4<f32>(slope(x.x), slope(x.y), slope(x.z), slope(x.w));
+}
+
+@if(activation)
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * arguments.columns + column) / 4u;
+        dx[at] = Result(values * slopes(vec4<f32>(x[at])));
+    }
+}
+
+@if(gate)
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * 2u * arguments.columns + column) / 4u;
+        let there = at + arguments.columns / 4u;
+        let before = vec4<f32>(x[at]);
+        dx[at] = Result(values * vec4<f32>(x[there]) * slopes(before));
+        dx[there] = Result(values * curve(before));
+    }
 }
 
 fn store(row: u32, column: u32, block: mat4x4<f32>) {

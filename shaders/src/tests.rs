@@ -67,11 +67,23 @@ fn every_variant_keeps_to_the_default_limits() {
 /// The generated selectors count variants as the build does.
 #[test]
 fn selectors_find_their_variant() {
-    let plain = linear::kernel(linear::Tier::Software, linear::Operands::Scalar, false, false);
-    assert_eq!(plain.name, "linear:software,scalar");
-    let full = linear::kernel(linear::Tier::Workgroup, linear::Operands::HalfOut, true, true);
-    assert_eq!(full.name, "linear:workgroup,half_out,bias,residual");
-    let biased = linear::kernel(linear::Tier::Workgroup, linear::Operands::Vec4, true, false);
-    assert_eq!(biased.name, "linear:workgroup,vec4,bias");
+    use linear::{Epilogue, Function, Operands, Tier};
+    let name = |tier, operands, bias, epilogue, function| {
+        linear::kernel(tier, operands, bias, epilogue, function).map(|kernel| kernel.name)
+    };
+    let plain = name(Tier::Software, Operands::Scalar, false, Epilogue::Plain, Function::None);
+    assert_eq!(plain, Some("linear:software,scalar"));
+    let full = name(Tier::Workgroup, Operands::HalfOut, true, Epilogue::Residual, Function::None);
+    assert_eq!(full, Some("linear:workgroup,half_out,bias,residual"));
+    let gated = name(Tier::Wide, Operands::Vec4, true, Epilogue::Gate, Function::Silu);
+    assert_eq!(gated, Some("linear:wide,vec4,bias,gate,silu"));
+    // What it lacks: vectors of four, a function, a function that gates have.
+    for (operands, function) in [
+        (Operands::Scalar, Function::Silu),
+        (Operands::Vec4, Function::None),
+        (Operands::Vec4, Function::Relu),
+    ] {
+        assert_eq!(name(Tier::Wide, operands, true, Epilogue::Gate, function), None);
+    }
     assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
 }

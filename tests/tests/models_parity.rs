@@ -97,7 +97,9 @@ fn check(device: &str) {
         };
         // Chunks of 64 rows.
         let head = (number % 3 == 0).then_some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 });
-        let fusions = Fusions { head };
+        // Every other pair of models, so that each fusion meets models with and without activation checkpointing.
+        let epilogues = if number / 2 % 2 == 0 { Fusions::EPILOGUES } else { Fusions::NONE };
+        let fusions = Fusions { head, ..epilogues };
         let graphs = training_graphs_with(&model, &train, fusions)
             .unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);

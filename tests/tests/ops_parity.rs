@@ -216,6 +216,8 @@ parity! {
     embedding_at_cursor: 2e-7, 0.0;
     norm: 5e-6, 5e-5;
     linear: 5e-6, 5e-5;
+    linear_activation: 1e-5, 5e-5;
+    linear_rope: 5e-6, 5e-5;
     head_norm: 2e-6, 5e-5;
     rope: 2e-6, 2e-6;
     rope_at_cursor: 2e-6, 0.0;

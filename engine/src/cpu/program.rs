@@ -5,7 +5,7 @@ use super::ops::{attention, cached, elementwise, embedding, head_norm, linear, l
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::executor::Data;
-use crate::graph::{Element, Graph, Op, Origin, Type, ValueId};
+use crate::graph::{Element, Graph, Nonlinearity, Op, Origin, Type, ValueId};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::memory;
 use std::ops::Range;
@@ -388,13 +388,24 @@ impl<'run> Call<'run> {
                 let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
                 linear::forward(workers, floats(0), floats(1), self.floats_if(bias, 2), residual, y, sizes);
             }
+            Op::LinearActivation { bias, kind } => {
+                let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
+                linear::forward(workers, floats(0), floats(1), self.floats_if(bias, 2), None, second, sizes);
+                elementwise::nonlinearity(workers, kind, second, y, sizes[2]);
+            }
+            Op::LinearRope { bias, heads } => {
+                let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
+                linear::forward(workers, floats(0), floats(1), self.floats_if(bias, 2), None, y, sizes);
+                rope::turn_in_place(workers, heads, false, floats(self.last()), 0, self.ty(0).shape[1], y);
+            }
             Op::HeadNorm { heads, eps } => {
                 head_norm::forward(workers, heads, eps, floats(0), floats(1), floats(2), y, second);
             }
             Op::Rope { heads, inverse, cursor } => {
                 let start = if cursor { self.cursor().0 } else { 0 };
                 let time = self.ty(0).shape[1];
-                rope::forward(workers, heads, inverse, floats(0), floats(1), start, time, y);
+                y.copy_from_slice(floats(0));
+                rope::turn_in_place(workers, heads, inverse, floats(1), start, time, y);
             }
             Op::Attention { heads, dropout } => {
                 let sizes = self.attention(heads, self.ty(0));
@@ -416,9 +427,13 @@ impl<'run> Call<'run> {
                 }
                 y.copy_from_slice(&floats(0)[(length - 1) * columns..length * columns]);
             }
-            Op::Activation(kind) => elementwise::activation(workers, kind, floats(0), y),
+            Op::Activation(kind) => {
+                let kind = Nonlinearity::Activation(kind);
+                elementwise::nonlinearity(workers, kind, floats(0), y, self.ty(0).columns());
+            }
             Op::Gate(kind) => {
-                elementwise::gate(workers, kind, floats(0), y, self.ty(0).columns() / 2);
+                let kind = Nonlinearity::Gate(kind);
+                elementwise::nonlinearity(workers, kind, floats(0), y, self.ty(0).columns());
             }
             Op::Dropout { site, residual } => {
                 elementwise::dropout(workers, site, self.seed, floats(0), self.floats_if(residual, 1), y);
@@ -476,6 +491,11 @@ impl<'run> Call<'run> {
                 let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
                 linear::input_backward(workers, floats(0), floats(1), self.floats_if(residual, 2), y, sizes);
             }
+            Op::LinearInputActivationBackward(kind) => {
+                let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
+                linear::input_backward_beside(workers, floats(0), floats(1), y, sizes, kind.columns());
+                elementwise::nonlinearity_backward(workers, kind, floats(2), y, sizes[1]);
+            }
             Op::LinearWeightBackward => {
                 let sizes = [self.ty(0).rows(), self.ty(1).columns(), self.ty(0).columns()];
                 linear::weight_backward(workers, floats(0), floats(1), y, sizes);
@@ -504,10 +524,17 @@ impl<'run> Call<'run> {
                 attention::backward(workers, sizes, dropout, floats(0), floats(1), floats(2), floats(3), y);
             }
             Op::ActivationBackward(kind) => {
-                elementwise::activation_backward(workers, kind, floats(0), floats(1), y);
+                y.copy_from_slice(floats(1));
+                let kind = Nonlinearity::Activation(kind);
+                elementwise::nonlinearity_backward(workers, kind, floats(0), y, self.ty(1).columns());
             }
             Op::GateBackward(kind) => {
-                elementwise::gate_backward(workers, kind, floats(0), floats(1), y, self.ty(1).columns());
+                let hidden = self.ty(1).columns();
+                for (dx, dy) in y.chunks_exact_mut(2 * hidden).zip(floats(1).chunks_exact(hidden)) {
+                    dx[..hidden].copy_from_slice(dy);
+                }
+                let kind = Nonlinearity::Gate(kind);
+                elementwise::nonlinearity_backward(workers, kind, floats(0), y, hidden);
             }
             Op::EmbeddingBackward => {
                 let columns = self.ty(0).columns();

@@ -5,8 +5,8 @@ use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
 use crate::executor::Data;
 use crate::graph::{
-    DropoutSite, Element, Graph, Heads, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId,
-    random,
+    DropoutSite, Element, Graph, Heads, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId, Start,
+    Type, ValueId, random,
 };
 use crate::plan::compile;
 use crate::plan::lower::Target;
@@ -116,6 +116,29 @@ fn linear_layers_take_and_give_halves() {
     check(&gpu, added, &[Half(x), Half(w), Full(&[37]), Full(y)], &[], &[], 1e-6);
     // So few rows that 32 bits would take the kernel of dot products.
     check(&gpu, plain, &[Half(&[3, 8]), Half(&[5, 8])], &[], &[0], ROUNDING);
+}
+
+#[test]
+fn epilogues_take_and_give_halves() {
+    let gpu = test_gpu();
+    let (x, w, dy, back): (&[usize], &[usize], &[usize], &[usize]) =
+        (&[67, 20], &[72, 20], &[67, 12], &[12, 36]);
+    for kind in [
+        Nonlinearity::Activation(Activation::GeluExact),
+        Nonlinearity::Activation(Activation::ReluSquared),
+        Nonlinearity::Gate(Gate::Swiglu),
+        Nonlinearity::Gate(Gate::Geglu),
+    ] {
+        let fed = [Half(x), Half(w), Full(&[72])];
+        check(&gpu, Op::LinearActivation { bias: true, kind }, &fed, &[], &[0, 1], ROUNDING);
+        let wide = [67, 36 * kind.columns()];
+        let op = Op::LinearInputActivationBackward(kind);
+        check(&gpu, op, &[Full(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING);
+        check(&gpu, op, &[Half(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING);
+    }
+    let heads = Heads { heads: 2, kv_heads: 1, head_size: 24 };
+    let fed = [Half(&[2, 37, 20]), Half(&[96, 20]), Full(&[40, 24])];
+    check(&gpu, Op::LinearRope { bias: false, heads }, &fed, &[], &[0], ROUNDING);
 }
 
 #[test]

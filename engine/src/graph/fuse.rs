@@ -1,107 +1,137 @@
 //! Fusions: passes over a forward graph that replace some nodes by one that does their work in less memory or time. Each can be
 //! switched off, and the result is the same up to rounding.
 
-use super::{Graph, GraphError, Node, NodeId, Op, Origin, ValueId};
-use std::collections::{HashMap, HashSet};
+mod epilogue;
+mod head;
 
-/// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
-/// chunk that is so large, the batch must be smaller.
-const MOST_CHUNKS: usize = 5;
+pub use head::HeadFusion;
+
+use super::{Graph, GraphError, Node, NodeId, Op, Origin, ValueId};
+use std::collections::HashMap;
 
 /// Which fusions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fusions {
     /// The head goes with the cross-entropy ([`Op::LinearCrossEntropy`]).
     pub head: Option<HeadFusion>,
-}
-
-/// Where the head goes with the cross-entropy: its product is computed once more in the backward pass, so that its logits need
-/// not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadFusion {
-    /// Logits of more bytes than this are not stored whole.
-    pub bytes: u64,
-    /// Columns that the logits have at least. A chunk's weight gradient has few tiles where there are fewer, and its rows are not
-    /// cut into slices as a linear layer's would be.
-    pub vocabulary: usize,
-    /// Bytes below which a chunk is not made smaller.
-    pub chunk: u64,
+    /// An MLP's activation or gate goes with the linear layer before it ([`Op::LinearActivation`]), and its gradient with that of the
+    /// layer behind it ([`Op::LinearInputActivationBackward`]).
+    pub activation: bool,
+    /// Rotary positions go with the projection of queries and keys ([`Op::LinearRope`]).
+    pub rope: bool,
+    /// Sums with the residual stream go with the linear layer or dropout before them.
+    pub residual: bool,
 }
 
 impl Fusions {
     /// None: every operation by itself.
-    pub const NONE: Self = Self { head: None };
+    pub const NONE: Self = Self { head: None, activation: false, rope: false, residual: false };
+    /// Those in the epilogues of matrix products, whatever the sizes.
+    pub const EPILOGUES: Self = Self { head: None, activation: true, rope: true, residual: true };
 }
 
 impl Default for Fusions {
     fn default() -> Self {
-        // Half of what any WebGPU device binds at once.
-        Self { head: Some(HeadFusion { bytes: 64 << 20, vocabulary: 2048, chunk: 32 << 20 }) }
+        Self { head: Some(HeadFusion::default()), ..Self::EPILOGUES }
     }
 }
 
 /// The graph with its fusions made, and where `wanted`, a value that no fusion removes, stands in it.
 pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, ValueId), GraphError> {
-    let mut copy = Graph { parameters: graph.parameters.clone(), ..Graph::default() };
-    let mut places: HashMap<ValueId, ValueId> = HashMap::new();
-    let heads: Vec<Option<Head>> =
-        graph.nodes.iter().map(|node| head_of(graph, node, fusions.head?)).collect();
-    let gone: HashSet<NodeId> = heads.iter().flatten().map(|head| head.node).collect();
+    let fused: Vec<Option<Fused>> = graph.nodes.iter().map(|node| of(graph, node, fusions)).collect();
+    let mut copy = Copy {
+        graph,
+        copy: Graph { parameters: graph.parameters.clone(), ..Graph::default() },
+        places: HashMap::new(),
+    };
     for (at, node) in graph.nodes.iter().enumerate() {
-        if gone.contains(&NodeId(at as u32)) {
+        if fused.iter().flatten().any(|fused| fused.linear == NodeId(at as u32)) {
             continue;
         }
-        let (op, inputs) = match (heads[at], node.op) {
-            (Some(Head { node: head, chunk }), Op::CrossEntropy { label_smoothing, ignore_index }) => {
-                let head = &graph.nodes[head.index()];
-                let op = Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk };
-                (op, vec![head.inputs[0], head.inputs[1], node.inputs[1]])
+        copy.copy.scope = Some(node.scope.clone());
+        match &fused[at] {
+            Some(Fused { linear, op, inputs }) => {
+                let outputs = copy.push(*op, inputs)?;
+                copy.places.extend(node.outputs.iter().copied().zip(outputs.iter().copied()));
+                if let Op::LinearActivation { .. } = op {
+                    copy.places.insert(graph.nodes[linear.index()].outputs[0], outputs[1]);
+                }
             }
-            _ => (node.op, node.inputs.clone()),
-        };
-        let inputs: Vec<ValueId> = inputs
-            .into_iter()
-            .map(|input| {
-                *places.entry(input).or_insert_with(|| {
-                    let value = &graph.values[input.index()];
-                    copy.value(value.ty.clone(), value.origin)
-                })
-            })
-            .collect();
-        copy.scope = Some(node.scope.clone());
-        let outputs = copy.push(op, &inputs)?;
-        places.extend(node.outputs.iter().copied().zip(outputs));
+            None => copy.node(node, fusions.residual)?,
+        }
     }
-    let wanted = places.get(&wanted).copied().ok_or_else(|| GraphError {
+    let wanted = copy.places.get(&wanted).copied().ok_or_else(|| GraphError {
         scope: "graph".to_owned(),
         op: "fusion",
         reason: format!("value {} is gone", wanted.0),
     })?;
-    Ok((copy, wanted))
+    Ok((copy.copy, wanted))
 }
 
-/// A head that goes with its cross-entropy, so many rows at a time.
-#[derive(Clone, Copy)]
-struct Head {
-    node: NodeId,
-    chunk: usize,
+/// What takes the place of a node and of the linear layer before it.
+struct Fused {
+    linear: NodeId,
+    op: Op,
+    /// Values of the graph before.
+    inputs: Vec<ValueId>,
 }
 
-/// The plain linear layer whose result goes into this cross-entropy and nowhere else, where that result is too large.
-fn head_of(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<Head> {
-    let Op::CrossEntropy { .. } = node.op else { return None };
-    let logits = node.inputs[0];
-    let Origin::Node(head) = graph.values[logits.index()].origin else { return None };
-    let plain = graph.nodes[head.index()].op == Op::Linear { bias: false, residual: false };
-    let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&logits)).count();
-    let ty = graph.ty(logits);
-    let large = ty.bytes() > fusion.bytes && ty.columns() >= fusion.vocabulary;
-    let chunk = chunk(ty.rows(), ty.columns(), fusion.chunk);
-    (plain && readers == 1 && large).then_some(Head { node: head, chunk })
+fn of(graph: &Graph, node: &Node, fusions: Fusions) -> Option<Fused> {
+    match node.op {
+        Op::CrossEntropy { .. } => head::fused(graph, node, fusions.head?),
+        Op::Activation(_) | Op::Gate(_) if fusions.activation => epilogue::activation(graph, node),
+        Op::Rope { .. } if fusions.rope => epilogue::rope(graph, node),
+        _ => None,
+    }
 }
 
-/// Rows at a time: a multiple of 64, or all.
-fn chunk(rows: usize, vocabulary: usize, least: u64) -> usize {
-    let fitting = (least / (vocabulary as u64 * 4)) as usize / 64 * 64;
-    fitting.max(rows.div_ceil(MOST_CHUNKS).next_multiple_of(64)).min(rows)
+/// The linear layer without residual whose result is this node's first input and goes nowhere else; whether it has a bias.
+fn linear_before(graph: &Graph, node: &Node) -> Option<(NodeId, bool)> {
+    let value = node.inputs[0];
+    let Origin::Node(linear) = graph.values[value.index()].origin else { return None };
+    let Op::Linear { bias, residual: false } = graph.nodes[linear.index()].op else { return None };
+    let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&value)).count();
+    (readers == 1).then_some((linear, bias))
+}
+
+/// A graph on its way into another.
+struct Copy<'graph> {
+    graph: &'graph Graph,
+    copy: Graph,
+    /// Where the values of the first stand in the second.
+    places: HashMap<ValueId, ValueId>,
+}
+
+impl Copy<'_> {
+    /// Appends an operation on values of the first graph.
+    fn push(&mut self, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
+        let inputs: Vec<ValueId> = inputs.iter().map(|input| self.place(*input)).collect();
+        self.copy.push(op, &inputs)
+    }
+
+    /// Where a value of the first graph stands in the second.
+    fn place(&mut self, value: ValueId) -> ValueId {
+        *self.places.entry(value).or_insert_with(|| {
+            let value = &self.graph.values[value.index()];
+            self.copy.value(value.ty.clone(), value.origin)
+        })
+    }
+
+    /// Appends a node as it is, or its sum with the residual stream as a node of its own.
+    fn node(&mut self, node: &Node, residual: bool) -> Result<(), GraphError> {
+        let alone = match node.op {
+            Op::Linear { bias, residual: true } => Some(Op::Linear { bias, residual: false }),
+            Op::Dropout { site, residual: true } => Some(Op::Dropout { site, residual: false }),
+            _ => None,
+        };
+        let outputs = match (alone.filter(|_| !residual), node.inputs.split_last()) {
+            (Some(op), Some((stream, inputs))) => {
+                let operands = [self.push(op, inputs)?[0], self.place(*stream)];
+                self.copy.push(Op::Add, &operands)?
+            }
+            _ => self.push(node.op, &node.inputs)?,
+        };
+        self.places.extend(node.outputs.iter().copied().zip(outputs));
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@
 //! take the rest as a residual.
 
 use super::recompute::{Keep, Recompute};
-use super::{Graph, GraphError, NodeId, Op, Origin, ParameterId, ValueId};
+use super::{Graph, GraphError, NodeId, Nonlinearity, Op, Origin, ParameterId, ValueId};
 use std::collections::HashMap;
 
 /// Appends the gradient of `loss` (the first output of a [`Op::CrossEntropy`] or [`Op::LinearCrossEntropy`]), times `scale`, with respect to every
@@ -13,7 +13,8 @@ use std::collections::HashMap;
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
     let (wanted, recompute) = (wanted(graph, &[]), Recompute::of(graph, keep));
     let gradients = HashMap::new();
-    Backward { loss: Some((loss, scale)), wanted, recompute, gradients, graph }.all_nodes()
+    let forward = graph.nodes.len();
+    Backward { loss: Some((loss, scale)), wanted, recompute, gradients, forward, graph }.all_nodes()
 }
 
 /// Appends the gradient of Σ output·seed over the pairs `(output, seed)` of `seeds`, a seed being a value of its output's
@@ -27,7 +28,8 @@ pub fn gradient_from(
     let wanted = wanted(graph, inputs);
     let gradients = seeds.iter().copied().collect();
     let recompute = Recompute::default();
-    let mut pass = Backward { loss: None, wanted, recompute, gradients, graph };
+    let forward = graph.nodes.len();
+    let mut pass = Backward { loss: None, wanted, recompute, gradients, forward, graph };
     pass.all_nodes()?;
     Ok(inputs.iter().map(|input| pass.gradient_of(*input)).collect())
 }
@@ -57,6 +59,8 @@ fn wanted(graph: &Graph, inputs: &[ValueId]) -> Vec<bool> {
 
 struct Backward<'graph> {
     graph: &'graph mut Graph,
+    /// Nodes of the forward pass, which come first.
+    forward: usize,
     /// Where the pass begins, and the factor on its gradient; without it, `gradients` holds seeds.
     loss: Option<(ValueId, f32)>,
     wanted: Vec<bool>,
@@ -131,6 +135,40 @@ impl Backward<'_> {
         Ok(())
     }
 
+    /// What flows back through a linear layer x·wᵀ (+ b), whose inputs begin with x, w and b.
+    fn linear(&mut self, dy: ValueId, inputs: &[ValueId], bias: bool) -> Result<(), GraphError> {
+        let (x, weight) = (inputs[0], inputs[1]);
+        if let Some(gradient) = self.parameter(weight) {
+            let x = self.read(x)?;
+            self.into(Op::LinearWeightBackward, &[dy, x], &[gradient])?;
+        }
+        if bias && let Some(gradient) = self.parameter(inputs[2]) {
+            let groups = self.graph.ty(dy).rows();
+            self.into(Op::SumRows { groups }, &[dy], &[gradient])?;
+        }
+        if !self.wants(x) {
+            return Ok(());
+        }
+        if let Some((kind, z)) = self.activation_before(x, dy) {
+            let before = self.read(z)?;
+            let gradient = self.one(Op::LinearInputActivationBackward(kind), &[dy, weight, before])?;
+            return self.flow(z, gradient);
+        }
+        self.flow_through(x, |residual| Op::LinearInputBackward { residual }, &[dy, weight])
+    }
+
+    /// The nonlinearity that made `x` in the epilogue of a product, and the value before it, where x has this one reader: then its
+    /// gradient goes into an epilogue too. Kernels read `dy` four columns at a time.
+    fn activation_before(&self, x: ValueId, dy: ValueId) -> Option<(Nonlinearity, ValueId)> {
+        let Origin::Node(maker) = self.graph.values[x.index()].origin else { return None };
+        let maker = &self.graph.nodes[maker.index()];
+        let Op::LinearActivation { kind, .. } = maker.op else { return None };
+        let forward = &self.graph.nodes[..self.forward];
+        let readers = forward.iter().filter(|reader| reader.inputs.contains(&x)).count();
+        let fours = self.graph.ty(dy).columns().is_multiple_of(4);
+        (readers == 1 && fours && maker.outputs[0] == x).then_some((kind, maker.outputs[1]))
+    }
+
     fn node(&mut self, id: NodeId) -> Result<(), GraphError> {
         let node = self.graph.nodes[id.index()].clone();
         let (inputs, outputs) = (&node.inputs, &node.outputs);
@@ -160,6 +198,17 @@ impl Backward<'_> {
                 let into: Vec<ValueId> = gradient.into_iter().collect();
                 let dx = self.graph.push_into(op, &operands, &into)?[0];
                 self.flow(inputs[0], dx)?;
+            }
+            return Ok(());
+        }
+        if let Op::LinearActivation { bias, kind } = node.op {
+            if let Some(dy) = self.gradients.get(&outputs[0]).copied() {
+                let z = self.read(outputs[1])?;
+                let gradient = self.one(kind.backward(), &[z, dy])?;
+                self.flow(outputs[1], gradient)?;
+            }
+            if let Some(dz) = self.gradients.get(&outputs[1]).copied() {
+                self.linear(dz, inputs, bias)?;
             }
             return Ok(());
         }
@@ -193,21 +242,15 @@ impl Backward<'_> {
                 }
             }
             Op::Linear { bias, residual } => {
-                if let Some(weight) = self.parameter(inputs[1]) {
-                    let x = self.read(inputs[0])?;
-                    self.into(Op::LinearWeightBackward, &[dy, x], &[weight])?;
-                }
-                if bias && let Some(bias) = self.parameter(inputs[2]) {
-                    let groups = self.graph.ty(dy).rows();
-                    self.into(Op::SumRows { groups }, &[dy], &[bias])?;
-                }
-                if self.wants(inputs[0]) {
-                    let op = |residual| Op::LinearInputBackward { residual };
-                    self.flow_through(inputs[0], op, &[dy, inputs[1]])?;
-                }
+                self.linear(dy, inputs, bias)?;
                 if residual && let Some(stream) = inputs.last().copied().filter(|value| self.wants(*value)) {
                     self.flow(stream, dy)?;
                 }
+            }
+            Op::LinearRope { bias, heads } => {
+                let turn_back = Op::Rope { heads, inverse: true, cursor: false };
+                let gradient = self.one(turn_back, &[dy, inputs[inputs.len() - 1]])?;
+                self.linear(gradient, inputs, bias)?;
             }
             Op::HeadNorm { heads, .. } => {
                 let (qkv, roots) = (self.read(inputs[0])?, self.read(outputs[1])?);
@@ -264,7 +307,9 @@ impl Backward<'_> {
             | Op::CrossEntropyBackward { .. }
             | Op::LinearCrossEntropy { .. }
             | Op::LinearCrossEntropyBackward { .. }
+            | Op::LinearActivation { .. }
             | Op::LinearInputBackward { .. }
+            | Op::LinearInputActivationBackward(_)
             | Op::LinearWeightBackward
             | Op::SumRows { .. }
             | Op::NormBackward { .. }

@@ -88,6 +88,13 @@ fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
             }
             rules
         }
+        Op::LinearActivation { .. } if by_four(Input(0)) => together(&[Input(0), Output(0), Output(1)]),
+        Op::LinearRope { .. } if by_four(Input(0)) => together(&[Input(0), Output(0)]),
+        Op::LinearInputActivationBackward(_) => {
+            let mut rules = together(&[Input(2), Output(0)]);
+            rules.extend(alone_by_four(&[Input(0)]));
+            rules
+        }
         Op::LinearInputBackward { residual: false } => alone_by_four(&[Input(0), Output(0)]),
         Op::LinearInputBackward { residual: true } => alone_by_four(&[Input(0)]),
         Op::LinearWeightBackward => alone_by_four(&[Input(0), Input(1)]),
@@ -107,6 +114,8 @@ fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
         Op::HeadNormBackward { .. } => together(&[Input(0), Input(4), Output(0)]),
         Op::HeadNormWeightBackward { .. } => together(&[Input(0), Input(2)]),
         Op::Linear { .. }
+        | Op::LinearActivation { .. }
+        | Op::LinearRope { .. }
         | Op::Embedding { .. }
         | Op::CachedAttention { .. }
         | Op::LastRow

@@ -19,7 +19,7 @@ mod tests;
 pub use fuse::{Fusions, HeadFusion, fuse};
 pub use gradient::{gradient, gradient_from};
 pub use half::{has_half, store_in_half};
-pub use op::{DropoutSite, Heads, NormForm, Op};
+pub use op::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 pub use recompute::Keep;
 
 use std::rc::Rc;

@@ -48,6 +48,41 @@ pub struct NormForm {
     pub eps: f32,
 }
 
+/// What an MLP does between its two linear layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nonlinearity {
+    /// As [`Op::Activation`].
+    Activation(Activation),
+    /// As [`Op::Gate`], on twice the columns.
+    Gate(Gate),
+}
+
+impl Nonlinearity {
+    /// The operation by itself.
+    pub fn op(self) -> Op {
+        match self {
+            Self::Activation(kind) => Op::Activation(kind),
+            Self::Gate(kind) => Op::Gate(kind),
+        }
+    }
+
+    /// Its gradient by itself.
+    pub fn backward(self) -> Op {
+        match self {
+            Self::Activation(kind) => Op::ActivationBackward(kind),
+            Self::Gate(kind) => Op::GateBackward(kind),
+        }
+    }
+
+    /// Columns of its input to one of its output.
+    pub fn columns(self) -> usize {
+        match self {
+            Self::Activation(_) => 1,
+            Self::Gate(_) => 2,
+        }
+    }
+}
+
 /// An operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
@@ -74,6 +109,22 @@ pub enum Op {
         bias: bool,
         /// r, the residual stream, is given.
         residual: bool,
+    },
+    /// [`Op::Linear`] without residual, then [`Op::Activation`] or [`Op::Gate`]. Inputs: x [..,I], w [O,I], (b [O]).
+    /// Outputs: y [..,O] or, behind a gate, [..,O/2], and z [..,O], what the linear layer alone would give.
+    LinearActivation {
+        /// b is given.
+        bias: bool,
+        /// What follows.
+        kind: Nonlinearity,
+    },
+    /// [`Op::Linear`] without residual, then [`Op::Rope`] from position 0. Inputs: x [B,T,I], w [W,I], (b [W]), table [P,D].
+    /// Output: [B,T,W].
+    LinearRope {
+        /// b is given.
+        bias: bool,
+        /// Sizes.
+        heads: Heads,
     },
     /// RMSNorm of each query and key head by itself; values pass. Inputs: qkv [..,W], wq [D], wk [D].
     /// Outputs: [..,W], reciprocal roots [N,H+K].
@@ -176,6 +227,9 @@ pub enum Op {
         /// r is given.
         residual: bool,
     },
+    /// [`Op::LinearInputBackward`], then [`Op::ActivationBackward`] or [`Op::GateBackward`]: the gradient of x where
+    /// y = f(x)·wᵀ. Inputs: dy [..,O], w [O,I], x [..,I] or, before a gate, [..,2I]. Output: dx like x.
+    LinearInputActivationBackward(Nonlinearity),
     /// dw += dyᵀ·x. Inputs: dy [..,O], x [..,I]. Output += [O,I].
     LinearWeightBackward,
     /// db += Σ over rows of dy; the gradient of a bias [O], and of a position table's first rows (dy [B,T,C] → [P,C]).
@@ -237,6 +291,8 @@ impl Op {
             Self::Embedding { .. } => "embedding",
             Self::Norm { .. } => "norm",
             Self::Linear { .. } => "linear",
+            Self::LinearActivation { .. } => "linear_activation",
+            Self::LinearRope { .. } => "linear_rope",
             Self::HeadNorm { .. } => "head_norm",
             Self::Rope { .. } => "rope",
             Self::Attention { .. } => "attention",
@@ -251,6 +307,7 @@ impl Op {
             Self::LinearCrossEntropy { .. } => "linear_cross_entropy",
             Self::LinearCrossEntropyBackward { .. } => "linear_cross_entropy_backward",
             Self::LinearInputBackward { .. } => "linear_input_backward",
+            Self::LinearInputActivationBackward(_) => "linear_input_activation_backward",
             Self::LinearWeightBackward => "linear_weight_backward",
             Self::SumRows { .. } => "sum_rows",
             Self::NormBackward { .. } => "norm_backward",

@@ -57,6 +57,16 @@ pub(super) fn outputs(op: &Op, inputs: &[&Type], gradients: &[&Type]) -> Rule<Ve
             }
             Ok(vec![y])
         }
+        Op::LinearActivation { bias, kind } => {
+            let z = outputs(&Op::Linear { bias, residual: false }, inputs, &[])?.remove(0);
+            let y = outputs(&kind.op(), &[&z], &[])?.remove(0);
+            Ok(vec![y, z])
+        }
+        Op::LinearRope { bias, heads } => {
+            let (table, linear) = (inputs[needed - 1], &inputs[..needed - 1]);
+            let z = outputs(&Op::Linear { bias, residual: false }, linear, &[])?.remove(0);
+            outputs(&Op::Rope { heads, inverse: false, cursor: false }, &[&z, table], &[])
+        }
         Op::HeadNorm { heads, .. } => {
             packed(inputs[0], heads)?;
             vector("query scale", inputs[1], heads.head_size)?;
@@ -163,6 +173,10 @@ pub(super) fn outputs(op: &Op, inputs: &[&Type], gradients: &[&Type]) -> Rule<Ve
             }
             Ok(vec![dx])
         }
+        Op::LinearInputActivationBackward(kind) => {
+            let dh = outputs(&Op::LinearInputBackward { residual: false }, &inputs[..2], &[])?.remove(0);
+            outputs(&kind.backward(), &[inputs[2], &dh], &[])
+        }
         Op::LinearWeightBackward => {
             expect(inputs[0].rows() == inputs[1].rows(), || {
                 format!("rows differ: {} and {}", inputs[0], inputs[1])
@@ -262,7 +276,9 @@ fn arity(op: &Op) -> (usize, usize) {
         Op::Embedding { positions, cursor } => (2 + usize::from(positions) + usize::from(cursor), 0),
         Op::Norm { bias, .. } => (2 + usize::from(bias), 0),
         Op::Linear { bias, residual } => (2 + usize::from(bias) + usize::from(residual), 0),
-        Op::HeadNorm { .. } => (3, 0),
+        Op::LinearActivation { bias, .. } => (2 + usize::from(bias), 0),
+        Op::LinearRope { bias, .. } => (3 + usize::from(bias), 0),
+        Op::HeadNorm { .. } | Op::LinearInputActivationBackward(_) => (3, 0),
         Op::Rope { cursor, .. } => (2 + usize::from(cursor), 0),
         Op::Attention { .. } | Op::Activation(_) | Op::Gate(_) => (1, 0),
         Op::CachedAttention { .. } | Op::CrossEntropyBackward { .. } | Op::AttentionBackward { .. } => (4, 0),

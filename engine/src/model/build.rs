@@ -55,7 +55,9 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    let fusions = if train.fused_head { Fusions::default() } else { Fusions::NONE };
+    let Fusions { head, .. } = Fusions::default();
+    let epilogues = if train.fused_epilogues { Fusions::EPILOGUES } else { Fusions::NONE };
+    let fusions = Fusions { head: head.filter(|_| train.fused_head), ..epilogues };
     training_graphs_with(model, train, fusions)
 }
 

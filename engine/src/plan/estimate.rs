@@ -165,14 +165,18 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
 pub(super) fn node_flops(graph: &Graph, node: &crate::graph::Node) -> (f64, f64) {
     let rows = graph.ty(node.inputs[0]).rows() as f64;
     match node.op {
-        Op::Linear { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
-        Op::LinearCrossEntropy { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
+        Op::Linear { .. }
+        | Op::LinearActivation { .. }
+        | Op::LinearRope { .. }
+        | Op::LinearCrossEntropy { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
         // The logits once more, and what a linear layer's backward pass takes.
         Op::LinearCrossEntropyBackward { weight, .. } => {
             let product = 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
             (product, if weight { 2.0 * product } else { product })
         }
-        Op::LinearInputBackward { .. } => (0.0, 2.0 * rows * graph.ty(node.inputs[1]).count() as f64),
+        Op::LinearInputBackward { .. } | Op::LinearInputActivationBackward(_) => {
+            (0.0, 2.0 * rows * graph.ty(node.inputs[1]).count() as f64)
+        }
         Op::LinearWeightBackward => (0.0, 2.0 * rows * graph.ty(node.outputs[0]).count() as f64),
         // Two products: scores, and values.
         Op::Attention { heads, .. } => (2.0 * attention(graph, node, heads), 0.0),

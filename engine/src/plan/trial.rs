@@ -119,8 +119,10 @@ fn every(graph: &Graph, node: &Node) -> Vec<Trial> {
     let shape = |at: usize| graph.ty(node.inputs[at]);
     let (rows, columns) = node.inputs.first().map_or((0, 0), |_| (shape(0).rows(), shape(0).columns()));
     match node.op {
-        Op::Linear { .. } => vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()])],
-        Op::LinearInputBackward { .. } => {
+        Op::Linear { .. } | Op::LinearActivation { .. } | Op::LinearRope { .. } => {
+            vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()])]
+        }
+        Op::LinearInputBackward { .. } | Op::LinearInputActivationBackward(_) => {
             vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()])]
         }
         Op::LinearWeightBackward => {

@@ -1,7 +1,7 @@
 //! Each forward operation as a plain burn expression, after its formula in [`crate::graph::Op`].
 
 use super::Device;
-use crate::graph::{DropoutSite, Heads, NormForm, random};
+use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, random};
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Bool, Tensor, TensorData};
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
@@ -196,6 +196,14 @@ impl Expression<'_> {
             probabilities = self.drop_entries(probabilities, site);
         }
         (probabilities.matmul(value), lse)
+    }
+
+    /// An activation or a gate.
+    pub(super) fn nonlinearity(&self, x: Tensor<2>, kind: Nonlinearity) -> Tensor<2> {
+        match kind {
+            Nonlinearity::Activation(kind) => self.activation(x, kind),
+            Nonlinearity::Gate(kind) => self.gate(x, kind),
+        }
     }
 
     /// Entry by entry.

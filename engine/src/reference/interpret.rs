@@ -167,6 +167,18 @@ impl<'run> Run<'run> {
                 let residual = if residual { Some(self.floats(next()?)?) } else { None };
                 vec![express.linear(x, weight, bias, residual)]
             }
+            Op::LinearActivation { bias, kind } => {
+                let (x, weight) = (self.floats(next()?)?, self.floats(next()?)?);
+                let bias = if bias { Some(self.floats(next()?)?) } else { None };
+                let z = express.linear(x, weight, bias, None);
+                vec![express.nonlinearity(z.clone(), kind), z]
+            }
+            Op::LinearRope { bias, heads } => {
+                let (x, weight) = (self.floats(next()?)?, self.floats(next()?)?);
+                let bias = if bias { Some(self.floats(next()?)?) } else { None };
+                let qkv = express.linear(x, weight, bias, None);
+                vec![express.rope(&qkv, self.floats(next()?)?, heads, shape[1], 0, false)]
+            }
             Op::HeadNorm { heads, eps } => {
                 let (qkv, query, key) = (self.floats(next()?)?, self.floats(next()?)?, self.floats(next()?)?);
                 let (y, roots) = express.head_norm(&qkv, query, key, heads, eps);

@@ -4,8 +4,8 @@
 use super::{ids, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{
-    Constant, DropoutSite, Graph, Heads, Input, NormForm, Op, Origin, Parameter, Start, Type, ValueId,
-    token_order,
+    Constant, DropoutSite, Graph, Heads, Input, Nonlinearity, NormForm, Op, Origin, Parameter, Start, Type,
+    ValueId, token_order,
 };
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
@@ -138,6 +138,14 @@ impl Case {
             let mut push = |op, operands: &[ValueId]| graph.push(op, operands).expect("a fitting node")[0];
             let past = push(Op::Linear { bias: false, residual: false }, &[operands[0], weight]);
             outputs[0] = push(Op::Add, &[outputs[0], past]);
+        }
+        if let Op::LinearActivation { .. } = self.op {
+            // The layer behind it, whose gradient goes through the activation in its epilogue.
+            let shape = [12, graph.ty(outputs[0]).columns()];
+            let weight = graph.input(Input::Free(78), Type::f32(&shape));
+            inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
+            let plain = Op::Linear { bias: false, residual: false };
+            outputs.insert(0, graph.push(plain, &[outputs[0], weight]).expect("a fitting node")[0]);
         }
         inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
         Built { graph, inputs, outputs, differentiable, caches }
@@ -284,6 +292,50 @@ pub fn linear() -> Vec<Case> {
         });
     }
     cases
+}
+
+pub fn linear_activation() -> Vec<Case> {
+    // Rows, inputs, outputs behind the activation: less than a tile, just past one, several.
+    let sizes: [(&[usize], usize, usize); 4] =
+        [(&[1], 4, 4), (&[2, 5], 8, 12), (&[67], 36, 68), (&[2, 35], 12, 132)];
+    let kinds = [
+        Nonlinearity::Activation(Activation::GeluExact),
+        Nonlinearity::Activation(Activation::GeluTanh),
+        Nonlinearity::Activation(Activation::Relu),
+        Nonlinearity::Activation(Activation::ReluSquared),
+        Nonlinearity::Activation(Activation::Silu),
+        Nonlinearity::Gate(Gate::Swiglu),
+        Nonlinearity::Gate(Gate::Geglu),
+    ];
+    let mut cases = Vec::new();
+    for (number, kind) in kinds.into_iter().enumerate() {
+        for bias in [false, true] {
+            let (rows, input, output) = sizes[(number + 2 * usize::from(bias)) % sizes.len()];
+            let output = output * kind.columns();
+            let mut feeds = vec![floats(&[rows, &[input]].concat()), weight(&[output, input])];
+            if bias {
+                feeds.push(weight(&[output]));
+            }
+            cases.push(Case { op: Op::LinearActivation { bias, kind }, feeds });
+        }
+    }
+    cases
+}
+
+/// Half a head is a vector, six of them, a block's 32 columns, more than those; heads that turn end inside a tile.
+pub fn linear_rope() -> Vec<Case> {
+    let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
+    let all = [heads(3, 1, 8), heads(2, 2, 24), heads(2, 1, 64), heads(1, 1, 136)];
+    let case = |(number, heads): (usize, Heads)| {
+        let (time, inner, bias) = (37, 20, number % 2 == 1);
+        let mut feeds = vec![floats(&[2, time, inner]), weight(&[heads.packed(), inner])];
+        if bias {
+            feeds.push(weight(&[heads.packed()]));
+        }
+        feeds.push(Feed::RopeTable(time + 3, heads.head_size));
+        Case { op: Op::LinearRope { bias, heads }, feeds }
+    };
+    all.into_iter().enumerate().map(case).collect()
 }
 
 /// Multi-head, grouped-query and multi-query sizes.

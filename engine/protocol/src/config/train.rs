@@ -110,6 +110,10 @@ pub struct TrainConfig {
     /// alone.
     #[serde(default = "yes")]
     pub fused_head: bool,
+    /// Activations, gates and rotary positions go into the epilogues of the products before them, and the gradients of the first two
+    /// into those of the products behind. It changes rounding alone.
+    #[serde(default = "yes")]
+    pub fused_epilogues: bool,
     /// What values are stored as.
     #[serde(default)]
     pub precision: Precision,
@@ -198,6 +202,7 @@ impl Default for TrainConfig {
             ignore_index: None,
             activation_checkpointing: false,
             fused_head: yes(),
+            fused_epilogues: yes(),
             precision: Precision::F32,
             eval_interval: default_eval_interval(),
             eval_batches: default_eval_batches(),

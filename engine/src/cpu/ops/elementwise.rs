@@ -3,7 +3,7 @@
 use super::linear::sum;
 use crate::cpu::vector::{normal, sigmoid, tanh};
 use crate::cpu::workers::{Rows, Workers};
-use crate::graph::{DropoutSite, random};
+use crate::graph::{DropoutSite, Nonlinearity, random};
 use crate::platform::lanes::{Lanes, vectorised};
 use glasshouse_protocol::{Activation, Gate};
 
@@ -15,36 +15,24 @@ const ROOT_TWO_OVER_PI: f32 = 0.797_884_6;
 /// Of the same form.
 const CUBIC: f32 = 0.044_715;
 
-/// y = g(x).
-pub fn activation(workers: &Workers, kind: Activation, x: &[f32], y: &mut [f32]) {
-    workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
-        let (x, y) = (&x[range], part.data);
-        match kind {
-            Activation::GeluExact => gelu_exact(x, y),
-            Activation::GeluTanh => gelu_tanh(x, y),
-            Activation::Relu => relu(x, y),
-            Activation::ReluSquared => relu_squared(x, y),
-            Activation::Silu => silu(x, y),
-        }
-    });
+/// y = g(x), or g(x₁)·x₂ on rows [x₁ | x₂] of `columns`.
+pub fn nonlinearity(workers: &Workers, kind: Nonlinearity, x: &[f32], y: &mut [f32], columns: usize) {
+    match kind {
+        Nonlinearity::Activation(kind) => workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+            let (x, y) = (&x[range], part.data);
+            match kind {
+                Activation::GeluExact => gelu_exact(x, y),
+                Activation::GeluTanh => gelu_tanh(x, y),
+                Activation::Relu => relu(x, y),
+                Activation::ReluSquared => relu_squared(x, y),
+                Activation::Silu => silu(x, y),
+            }
+        }),
+        Nonlinearity::Gate(kind) => gate(workers, kind, x, y, columns / 2),
+    }
 }
 
-/// dx = dy·g′(x).
-pub fn activation_backward(workers: &Workers, kind: Activation, x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
-        let (x, dy, dx) = (&x[range.clone()], &dy[range], part.data);
-        match kind {
-            Activation::GeluExact => gelu_exact_backward(x, dy, dx),
-            Activation::GeluTanh => gelu_tanh_backward(x, dy, dx),
-            Activation::Relu => relu_backward(x, dy, dx),
-            Activation::ReluSquared => relu_squared_backward(x, dy, dx),
-            Activation::Silu => silu_backward(x, dy, dx),
-        }
-    });
-}
-
-/// y = g(x₁)·x₂ on rows [x₁ | x₂].
-pub fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) {
+fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) {
     let rows = y.len() / hidden;
     workers.rows(rows, WORK.div_ceil(hidden), Rows::of(y, hidden), |range, part, _| {
         let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
@@ -58,17 +46,39 @@ pub fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usi
     });
 }
 
-/// The gate's gradient: dx₁ = dy·x₂·g′(x₁), dx₂ = dy·g(x₁).
-pub fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dy: &[f32], dx: &mut [f32], hidden: usize) {
-    let rows = dy.len() / hidden;
+/// The gradient of [`nonlinearity`], in place: `dx` comes as dy, `columns` to a row, behind which a gate's rows have as many more.
+/// dx = dy·g′(x), or dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁).
+pub fn nonlinearity_backward(
+    workers: &Workers,
+    kind: Nonlinearity,
+    x: &[f32],
+    dx: &mut [f32],
+    columns: usize,
+) {
+    match kind {
+        Nonlinearity::Activation(kind) => workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
+            let (x, dx) = (&x[range], part.data);
+            match kind {
+                Activation::GeluExact => gelu_exact_backward(x, dx),
+                Activation::GeluTanh => gelu_tanh_backward(x, dx),
+                Activation::Relu => relu_backward(x, dx),
+                Activation::ReluSquared => relu_squared_backward(x, dx),
+                Activation::Silu => silu_backward(x, dx),
+            }
+        }),
+        Nonlinearity::Gate(kind) => gate_backward(workers, kind, x, dx, columns),
+    }
+}
+
+fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dx: &mut [f32], hidden: usize) {
+    let rows = dx.len() / (2 * hidden);
     workers.rows(rows, WORK.div_ceil(hidden), Rows::of(dx, 2 * hidden), |range, part, _| {
         let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
-        let dy = dy[range.start * hidden..range.end * hidden].chunks_exact(hidden);
-        for ((x, dy), dx) in x.zip(dy).zip(part.data.chunks_exact_mut(2 * hidden)) {
+        for (x, dx) in x.zip(part.data.chunks_exact_mut(2 * hidden)) {
             let ((gate, up), (dgate, dup)) = (x.split_at(hidden), dx.split_at_mut(hidden));
             match kind {
-                Gate::Geglu => geglu_backward(gate, up, dy, dgate, dup),
-                Gate::Swiglu | Gate::None => swiglu_backward(gate, up, dy, dgate, dup),
+                Gate::Geglu => geglu_backward(gate, up, dgate, dup),
+                Gate::Swiglu | Gate::None => swiglu_backward(gate, up, dgate, dup),
             }
         }
     });
@@ -129,11 +139,11 @@ macro_rules! entrywise {
             }
         }
 
-        fn $backward<L>(x: &[f32], dy: &[f32], dx: &mut [f32]) {
-            for ((dx, $x), dy) in dx.iter_mut().zip(x).zip(dy) {
+        fn $backward<L>(x: &[f32], dx: &mut [f32]) {
+            for (dx, $x) in dx.iter_mut().zip(x) {
                 let $x = *$x;
                 let form: (f32, f32) = $form;
-                *dx = dy * form.1;
+                *dx *= form.1;
             }
         }
     )*}};
@@ -156,10 +166,9 @@ macro_rules! gated {
             }
         }
 
-        fn $backward<L>(gate: &[f32], up: &[f32], dy: &[f32], dgate: &mut [f32], dup: &mut [f32]) {
-            let inputs = gate.iter().zip(up).zip(dy);
-            for (((gate, up), dy), (dgate, dup)) in inputs.zip(dgate.iter_mut().zip(dup)) {
-                let (value, slope) = $form::<L>(*gate);
+        fn $backward<L>(gate: &[f32], up: &[f32], dgate: &mut [f32], dup: &mut [f32]) {
+            for ((gate, up), (dgate, dup)) in gate.iter().zip(up).zip(dgate.iter_mut().zip(dup)) {
+                let ((value, slope), dy) = ($form::<L>(*gate), *dgate);
                 *dgate = dy * up * slope;
                 *dup = dy * value;
             }

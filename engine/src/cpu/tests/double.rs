@@ -1,6 +1,6 @@
 //! The forward operations once more, as plain loops in f64: what the executor is held against.
 
-use crate::graph::{Graph, Op, Origin, ValueId, random};
+use crate::graph::{Graph, Heads, Nonlinearity, Op, Origin, ValueId, random};
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use std::collections::HashMap;
 
@@ -46,6 +46,44 @@ pub fn activation(kind: Activation, x: f64) -> f64 {
 fn kept(seed: [u32; 2], site: crate::graph::DropoutSite, index: usize) -> f64 {
     let dropped = random::bits(seed, site.site, index as u32) < random::threshold(site.rate);
     if dropped { 0.0 } else { 1.0 / (1.0 - f64::from(site.rate)) }
+}
+
+/// x·wᵀ (+ b) with rows of `inner`.
+fn linear(x: &[f64], weight: &[f64], bias: Option<&[f64]>, inner: usize) -> Vec<f64> {
+    let row = |x: &[f64]| -> Vec<f64> {
+        let outputs = weight.chunks(inner).enumerate();
+        let dot = |w: &[f64]| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>();
+        outputs.map(|(o, w)| dot(w) + bias.map_or(0.0, |bias| bias[o])).collect()
+    };
+    x.chunks(inner).flat_map(row).collect()
+}
+
+/// An activation, or a gate on rows of `columns`.
+fn nonlinearity(kind: Nonlinearity, x: &[f64], columns: usize) -> Vec<f64> {
+    let gate = match kind {
+        Nonlinearity::Activation(kind) => return x.iter().map(|x| activation(kind, *x)).collect(),
+        Nonlinearity::Gate(Gate::Geglu) => Activation::GeluTanh,
+        Nonlinearity::Gate(_) => Activation::Silu,
+    };
+    let hidden = columns / 2;
+    let row = |x: &[f64]| (0..hidden).map(|f| activation(gate, x[f]) * x[hidden + f]).collect::<Vec<f64>>();
+    x.chunks(columns).flat_map(row).collect()
+}
+
+/// Turns the queries and keys of packed rows in windows of `time`.
+fn turn(rows: &mut [f64], table: &[f64], heads: Heads, time: usize, inverse: bool) {
+    let size = heads.head_size;
+    for (t, row) in rows.chunks_mut(heads.packed()).enumerate() {
+        let angles = &table[t % time * size..(t % time + 1) * size];
+        for x in row.chunks_mut(size).take(heads.heads + heads.kv_heads) {
+            for i in 0..size / 2 {
+                let (cosine, sine) = (angles[i], angles[size / 2 + i]);
+                let sine = if inverse { -sine } else { sine };
+                let (a, b) = (x[i], x[i + size / 2]);
+                (x[i], x[i + size / 2]) = (a * cosine - b * sine, a * sine + b * cosine);
+            }
+        }
+    }
 }
 
 /// Runs the forward nodes and leaves every value in `values`.
@@ -94,22 +132,25 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                     .collect()
             }
             Op::Linear { bias, residual } => {
-                let (inner, outer) = (shape(1).columns(), shape(1).rows());
-                let last = node.inputs.len() - 1;
-                input(0)
-                    .chunks(inner)
-                    .enumerate()
-                    .flat_map(|(n, x)| {
-                        (0..outer)
-                            .map(|o| {
-                                let dot: f64 = x.iter().zip(&input(1)[o * inner..]).map(|(x, w)| x * w).sum();
-                                let bias = if bias { input(2)[o] } else { 0.0 };
-                                let residual = if residual { input(last)[n * outer + o] } else { 0.0 };
-                                dot + bias + residual
-                            })
-                            .collect::<Vec<_>>()
-                    })
-                    .collect()
+                let bias = bias.then(|| input(2).as_slice());
+                let mut y = linear(input(0), input(1), bias, shape(1).columns());
+                if residual {
+                    y.iter_mut().zip(input(node.inputs.len() - 1)).for_each(|(y, r)| *y += r);
+                }
+                y
+            }
+            Op::LinearActivation { bias, kind } => {
+                let bias = bias.then(|| input(2).as_slice());
+                let z = linear(input(0), input(1), bias, shape(1).columns());
+                let y = nonlinearity(kind, &z, shape(1).rows());
+                second = Some(z);
+                y
+            }
+            Op::LinearRope { bias, heads } => {
+                let (bias, table) = (bias.then(|| input(2).as_slice()), input(node.inputs.len() - 1));
+                let mut y = linear(input(0), input(1), bias, shape(1).columns());
+                turn(&mut y, table, heads, shape(0).shape[1], false);
+                y
             }
             Op::HeadNorm { heads, eps } => {
                 let mut y = input(0).clone();
@@ -126,19 +167,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 y
             }
             Op::Rope { heads, inverse, .. } => {
-                let (time, size) = (shape(0).shape[1], heads.head_size);
                 let mut y = input(0).clone();
-                for (t, row) in y.chunks_mut(heads.packed()).enumerate() {
-                    let angles = &input(1)[t % time * size..(t % time + 1) * size];
-                    for x in row.chunks_mut(size).take(heads.heads + heads.kv_heads) {
-                        for i in 0..size / 2 {
-                            let (cosine, sine) = (angles[i], angles[size / 2 + i]);
-                            let sine = if inverse { -sine } else { sine };
-                            let (a, b) = (x[i], x[i + size / 2]);
-                            (x[i], x[i + size / 2]) = (a * cosine - b * sine, a * sine + b * cosine);
-                        }
-                    }
-                }
+                turn(&mut y, input(1), heads, shape(0).shape[1], inverse);
                 y
             }
             Op::Attention { heads, dropout } => {
@@ -182,15 +212,10 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 second = Some(lse);
                 y
             }
-            Op::Activation(kind) => input(0).iter().map(|x| activation(kind, *x)).collect(),
-            Op::Gate(kind) => {
-                let hidden = shape(0).columns() / 2;
-                let kind = if kind == Gate::Geglu { Activation::GeluTanh } else { Activation::Silu };
-                let row = |x: &[f64]| -> Vec<f64> {
-                    (0..hidden).map(|f| activation(kind, x[f]) * x[hidden + f]).collect()
-                };
-                input(0).chunks(2 * hidden).flat_map(row).collect()
+            Op::Activation(kind) => {
+                nonlinearity(Nonlinearity::Activation(kind), input(0), shape(0).columns())
             }
+            Op::Gate(kind) => nonlinearity(Nonlinearity::Gate(kind), input(0), shape(0).columns()),
             Op::Dropout { site, residual } => {
                 let residual = |at: usize| if residual { input(1)[at] } else { 0.0 };
                 input(0).iter().enumerate().map(|(at, x)| x * kept(seed, site, at) + residual(at)).collect()

@@ -22,7 +22,7 @@ const ENOUGH_TILES: usize = 48;
 const SHORTEST_SLICE: usize = 512;
 
 /// Inner steps that the software tier takes in a turn of its loop.
-const STEPS_IN_TURN: usize = 4;
+pub(super) const STEPS_IN_TURN: usize = 4;
 
 /// The tier of one of the three products, whose modules are alike.
 macro_rules! tier {
@@ -35,8 +35,15 @@ macro_rules! tier {
     };
 }
 
+pub(super) use tier;
+
+/// A variant that a kernel must have been built in.
+pub(super) fn built(kernel: Option<&'static Kernel>) -> Result<&'static Kernel> {
+    kernel.ok_or_else(|| crate::Error::Internal("a product's kernel was not built for this".to_owned()))
+}
+
 /// Tiles that cover a matrix: side by side, and in total.
-fn tiles(rows: usize, columns: usize) -> (usize, usize) {
+pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
     let side_by_side = columns.div_ceil(SIDE);
     (side_by_side, rows.div_ceil(SIDE) * side_by_side)
 }
@@ -102,8 +109,10 @@ pub(super) fn linear_launch(
         columns: columns as u32,
         inner: inner as u32,
         column_tiles: side_by_side as u32,
+        ..linear::Arguments::default()
     };
-    let kernel = linear::kernel(tier, operands, bias, residual);
+    let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
+    let kernel = built(linear::kernel(tier, operands, bias, epilogue, linear::Function::None))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
@@ -128,7 +137,7 @@ pub(super) fn input_backward_launch(
     [half_dy, half_w]: [bool; 2],
     residual: bool,
 ) -> Result<Launch> {
-    use linear_input_backward::{Arguments, Left, Right, kernel};
+    use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
     let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);
@@ -139,13 +148,18 @@ pub(super) fn input_backward_launch(
         column_tiles: side_by_side as u32,
     };
     let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
-    let right = by_width(columns, half_w, [Right::Right1, Right::Right4, Right::RightHalf]);
-    let kernel = kernel(tier, left, right, residual);
+    let right = by_width(columns, half_w, [Right::Right1, Right::Vec4, Right::RightHalf]);
+    let epilogue = if residual { Epilogue::Residual } else { Epilogue::Plain };
+    let kernel = built(kernel(tier, left, right, epilogue, Function::None))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
 /// The variant for an operand of so many columns: float by float, four at a time, or four halves at a time.
-fn by_width<Variant>(columns: usize, half: bool, [one, four, four_halves]: [Variant; 3]) -> Variant {
+pub(super) fn by_width<Variant>(
+    columns: usize,
+    half: bool,
+    [one, four, four_halves]: [Variant; 3],
+) -> Variant {
     if half {
         four_halves
     } else if columns.is_multiple_of(4) {

@@ -4,6 +4,7 @@ mod attention;
 mod attention_blocks;
 mod elementwise;
 mod embedding;
+mod epilogue;
 mod loss;
 mod matmul;
 mod norm;
@@ -243,7 +244,10 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
         Op::NormBackward { form, residual } => norm::backward(site, form, residual),
         Op::NormWeightBackward { bias } => norm::weight_backward(site, bias),
         Op::Linear { bias, residual } => matmul::linear(site, bias, residual),
+        Op::LinearActivation { bias, kind } => epilogue::linear_activation(site, bias, kind),
+        Op::LinearRope { bias, heads } => epilogue::linear_rope(site, bias, heads),
         Op::LinearInputBackward { residual } => matmul::input_backward(site, residual),
+        Op::LinearInputActivationBackward(kind) => epilogue::input_activation_backward(site, kind),
         Op::LinearWeightBackward => matmul::weight_backward(site),
         Op::SumRows { groups } => matmul::sum_rows(site, groups),
         Op::CrossEntropy { label_smoothing, ignore_index } => {
