@@ -52,6 +52,8 @@ pub enum Error {
         what: String,
         /// Bytes needed.
         needed: u64,
+        /// Bytes that were found before, where all that a model needs was asked for: settings that take no more fit.
+        held: Option<u64>,
         /// What may help.
         advice: String,
     },

@@ -2,7 +2,8 @@
 // variants: vec4? positions=bare|fixed|moved
 //
 // tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[0] (moved)
-// or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4).
+// or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some
+// rows are bound, and only what they hold is written.
 
 import package::shared::control::Control;
 import package::shared::entry::Entry;
@@ -14,6 +15,8 @@ struct Arguments {
     channels: u32, // C, in entries.
     vocabulary: u32, // V.
     limit: u32, // P.
+    first: u32, // The first row of the table that is bound.
+    rows: u32, // How many are: V, or fewer.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -32,7 +35,12 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     if row < arguments.tokens {
         // An id from outside the vocabulary reads its last row rather than past the table.
         let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        var sum = table[token * arguments.channels + channel];
+        // Of a row before the first this wraps around and is past the last.
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = table[bound * arguments.channels + channel];
         @if(!bare) {
             var position = row % arguments.time;
             @if(moved) {

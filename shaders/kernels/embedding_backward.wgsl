@@ -5,7 +5,8 @@
 // token and its second holds, where a token's run begins, its length, else 0. No atomics: a workgroup belongs to a sorted
 // position and adds up the run that begins there, in a fixed order, or has nothing to do.
 // workgroup: 32 columns of entries by 8 lanes of rows, a further workgroup for each 32 columns; software: 32 invocations
-// walk over the columns, one workgroup a position.
+// walk over the columns, one workgroup a position. Of a table that is too large to bind, some rows are bound, and only they are
+// added to.
 
 import package::shared::control::Control;
 import package::shared::entry::Entry;
@@ -15,7 +16,8 @@ struct Arguments {
     count: u32, // N.
     channels: u32, // C, in entries.
     chunks: u32, // Workgroups for a position.
-    vocabulary: u32, // V.
+    first: u32, // The first row of the table that is bound.
+    rows: u32, // How many are: V, or fewer.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -48,10 +50,11 @@ fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     if length == 0u {
         return;
     }
-    let token = tokens[control.row * arguments.count + order[begin]];
-    if token < arguments.vocabulary {
+    // Of a row before the first this wraps around and is past the last.
+    let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
+    if bound < arguments.rows {
         for (var column = local; column < arguments.channels; column += 32u) {
-            dtable[token * arguments.channels + column] += run_sum(begin, 0u, 1u, length, column);
+            dtable[bound * arguments.channels + column] += run_sum(begin, 0u, 1u, length, column);
         }
     }
 }
@@ -75,11 +78,11 @@ fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
     sums[local] = sum;
     workgroupBarrier();
-    let token = tokens[control.row * arguments.count + order[begin]];
-    if local < 32u && column < arguments.channels && token < arguments.vocabulary {
+    let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
+    if local < 32u && column < arguments.channels && bound < arguments.rows {
         for (var lane = 1u; lane < 8u; lane += 1u) {
             sum += sums[lane * 32u + local];
         }
-        dtable[token * arguments.channels + column] += sum;
+        dtable[bound * arguments.channels + column] += sum;
     }
 }

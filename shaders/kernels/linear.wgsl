@@ -7,6 +7,8 @@
 //
 // x [N,I], w [O,I], b [O], z, y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it
 // divides by four: floats, or halves (`half`; `half_out` stores results in halves too). shared/tile.wgsl says who computes what.
+// Of a w that is too large to bind, some rows are O here, and y, b and r are bound from the column of the first on (plain and
+// residual alone).
 //
 // activation: y = f(z), and z is stored too, for the gradient; O divides by four.
 // gate: y [N,F], F = O/2: y[n,c] = f(z[n,c])·z[n,F+c], and z is stored too; F divides by four.
@@ -41,6 +43,7 @@ struct Arguments {
     partner: u32, // Columns from one of a pair to the other: F or D/2, else 0.
     turning: u32, // rope: columns of queries and keys, (H + K)·D, else 0.
     time: u32, // rope: T, else 0.
+    stride: u32, // plain and residual: from a row of y and r to the next, O or more where w is a part.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -91,7 +94,7 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
 @if(plain || residual)
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.columns + column;
+        let at = row * arguments.stride + column;
         var value = product;
         @if(bias) {
             value += b[column];

@@ -2,7 +2,8 @@
 // variants: tier=software|workgroup vec4? bias? residual?
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
-// own (shared/rows.wgsl), and reading w once is all the work.
+// own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
+// r are bound from the column of the first on.
 
 import package::shared::entry::{Entry, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
@@ -11,6 +12,7 @@ struct Arguments {
     count: u32, // N·O.
     columns: u32, // O.
     inner: u32, // I, in entries.
+    stride: u32, // From a row of y and r to the next: O, or more where w is a part.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -36,12 +38,13 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     }
     var value = sum_of_row(total(products), local);
     if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
         @if(bias) {
             value += b[at % arguments.columns];
         }
         @if(residual) {
-            value += r[at];
+            value += r[place];
         }
-        y[at] = value;
+        y[place] = value;
     }
 }

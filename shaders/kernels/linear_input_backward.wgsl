@@ -8,7 +8,8 @@
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
 // four; left_half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too,
-// dx unless a residual is added. shared/tile.wgsl says who computes what.
+// dx unless a residual is added. shared/tile.wgsl says who computes what. Of a w that is too large to bind, some rows are O here, dy
+// is bound from the column of the first on, and each part after the first adds to dx (plain alone).
 //
 // activation: dx = dh·f′(x), x [N,I].
 // gate: of h[n,c] = f(x[n,c])·x[n,I+c], dx[n,c] = dh·x[n,I+c]·f′(x[n,c]) and dx[n,I+c] = dh·f(x[n,c]), both [N,2I].
@@ -37,6 +38,8 @@ struct Arguments {
     columns: u32, // I.
     inner: u32, // O.
     column_tiles: u32, // Tiles of 64 side by side.
+    stride: u32, // From a row of dy to the next: O, or more where w is a part.
+    accumulate: u32, // 1 adds to dx.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -53,7 +56,7 @@ fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
 
 // Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
 fn dy_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
+    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
     @if(!left1) return vec4<f32>(dy[at / 4u]);
     @else return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
 }
@@ -86,7 +89,7 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = row * arguments.columns + column;
-        var value = product;
+        var value = product + select(0.0, f32(dx[at]), arguments.accumulate == 1u);
         @if(residual) {
             value += r[at];
         }

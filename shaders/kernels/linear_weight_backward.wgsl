@@ -3,7 +3,8 @@
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, right4: in vectors of four,
 // where O or I divides by four; left_half, right_half: of halves). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
-// own in `dw`, here a scratch, and sum_rows.wgsl adds them up. shared/tile.wgsl says who computes what.
+// own in `dw`, here a scratch, and sum_rows.wgsl adds them up. shared/tile.wgsl says who computes what. Of a dw that is too large to
+// bind, some rows are O here, and dy is bound from the column of the first on.
 
 import package::shared::grid::group_number;
 import package::shared::tile::{GROUP, SIDE};
@@ -27,6 +28,7 @@ struct Arguments {
     tiles: u32, // Tiles of a slice.
     slice: u32, // Inner steps of a slice, a multiple of 16.
     accumulate: u32, // 1 adds to dw, 0 writes each slice by itself.
+    stride: u32, // From a row of dy to the next: O, or more where dw is a part.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -36,12 +38,12 @@ struct Arguments {
 
 @if(left1)
 fn dy_entry(step: u32, row: u32) -> f32 {
-    return dy[step * arguments.rows + min(row, arguments.rows - 1u)];
+    return dy[step * arguments.stride + min(row, arguments.rows - 1u)];
 }
 
 // Four columns of dy, rows of dw, at an inner step; any past the last.
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
-    @if(!left1) return vec4<f32>(dy[(step * arguments.rows + min(row, arguments.rows - 4u)) / 4u]);
+    @if(!left1) return vec4<f32>(dy[(step * arguments.stride + min(row, arguments.rows - 4u)) / 4u]);
     @else return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
 }
 

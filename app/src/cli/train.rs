@@ -12,6 +12,7 @@ use glasshouse_engine::generate::Decoder;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::estimate;
+use glasshouse_engine::plan::fit::advised;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{GenerateConfig, RunConfig, RunSummary};
 use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
@@ -71,8 +72,8 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     )?;
     let optimizer = Optimizer::of(&session.config.train);
     let device = &session.config.device;
-    let Opened { executor, warning, tuned } =
-        Executor::open_tuned(device, &graphs, optimizer, session.threads, &session.tuning).await?;
+    let opened = Executor::open_tuned(device, &graphs, optimizer, session.threads, &session.tuning).await;
+    let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &session.config))?;
     if let Some(warning) = warning {
         output.notice(&warning)?;
     }

@@ -24,7 +24,8 @@ pub struct Weights {
 /// Where a value lies.
 #[derive(Clone, Debug)]
 enum Place {
-    Slot(usize),
+    /// A slot, and the floats of it.
+    Slot(usize, Range<usize>),
     Parameter(Range<usize>),
     Gradient(Range<usize>),
     /// Of [`Memory::fixed`]: constants and float inputs.
@@ -88,7 +89,10 @@ impl Program {
                     push(&mut memory.words, vec![0; count], Place::Words)
                 }
                 Origin::Input(_) => push(&mut memory.fixed, vec![0.0; count], Place::Fixed),
-                Origin::Node(_) => placement.slot_of_value[at].map_or(Place::Nowhere, Place::Slot),
+                Origin::Node(_) => placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
+                    let start = (spot.offset / 4) as usize;
+                    Place::Slot(spot.slot, start..start + count)
+                }),
             };
             values.push(Operand { place, ty: value.ty.clone() });
         }
@@ -136,7 +140,7 @@ impl Program {
             Place::Cache(at) => &mut self.memory.caches[at][..],
             Place::Parameter(range) => &mut weights.parameters[range],
             Place::Gradient(range) => &mut weights.gradients[range],
-            Place::Slot(_) | Place::Words(_) | Place::Nowhere => {
+            Place::Slot(..) | Place::Words(_) | Place::Nowhere => {
                 return Err(misplaced(value, "floats cannot be fed into it"));
             }
         };
@@ -195,10 +199,10 @@ impl Program {
         let begun = Instant::now();
         let mut before = Duration::ZERO;
         for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
-            // What is written is taken out of memory while it is written; liveness keeps it apart from what is read.
+            // Slots that are written are taken out of memory while they are; their placement keeps them apart from what is read.
             let mut slots = [const { Vec::new() }; MOST_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
-                if let Place::Slot(at) = output.place {
+                if let Place::Slot(at, _) = output.place {
                     *slot = std::mem::take(&mut self.memory.slots[at]);
                 }
             }
@@ -215,7 +219,7 @@ impl Program {
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| call.run(outputs, &mut caches));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {
-                if let Place::Slot(at) = output.place {
+                if let Place::Slot(at, _) = output.place {
                     self.memory.slots[at] = slot;
                 }
             }
@@ -274,9 +278,9 @@ fn outputs<'data>(
         }
         list => {
             let [first, second, third] = slots;
-            let length = |at: usize| match list.get(at) {
-                Some(Operand { place: Place::Slot(_), ty }) => ty.count(),
-                _ => 0,
+            let range = |at: usize| match list.get(at) {
+                Some(Operand { place: Place::Slot(_, range), .. }) => range.clone(),
+                _ => 0..0,
             };
             let gradient = match list.last() {
                 Some(Operand { place: Place::Gradient(range), .. }) => {
@@ -285,9 +289,9 @@ fn outputs<'data>(
                 _ => nothing,
             };
             Ok([
-                first.get_mut(..length(0)).ok_or_else(overlap)?,
-                second.get_mut(..length(1)).ok_or_else(overlap)?,
-                third.get_mut(..length(2)).ok_or_else(overlap)?,
+                first.get_mut(range(0)).ok_or_else(overlap)?,
+                second.get_mut(range(1)).ok_or_else(overlap)?,
+                third.get_mut(range(2)).ok_or_else(overlap)?,
                 gradient,
             ])
         }
@@ -297,7 +301,7 @@ fn outputs<'data>(
 impl Memory {
     fn floats<'data>(&'data self, parameters: &'data [f32], place: &Place) -> &'data [f32] {
         match place {
-            Place::Slot(at) => &self.slots[*at],
+            Place::Slot(at, range) => &self.slots[*at][range.clone()],
             Place::Fixed(at) => &self.fixed[*at],
             Place::Cache(at) => &self.caches[*at],
             Place::Parameter(range) => &parameters[range.clone()],

@@ -21,7 +21,7 @@ pub struct Gpu {
     pub(super) pipelines: Pipelines,
     limits: Limits,
     report: AdapterReport,
-    target: Target,
+    pub(super) target: Target,
     fault: Fault,
 }
 
@@ -273,6 +273,7 @@ impl Gpu {
             return Err(Error::OutOfMemory {
                 what: format!("a buffer for {label}"),
                 needed: size,
+                held: None,
                 advice: "set train.activation_checkpointing = true, lower train.batch or model.context, or close other \
                          programs that use the device"
                     .to_owned(),

@@ -129,7 +129,7 @@ mod tests {
         let (a, b) = (parameter(), parameter());
         let sum = graph.push(Op::Add, &[a, b]).unwrap();
         let mut plan = compile(graph, &sum, &gpu.target()).unwrap();
-        let slot = Buffer::Slot(plan.placement.slot_of_value[sum[0].index()].unwrap());
+        let slot = Buffer::Slot(plan.placement.spot_of_value[sum[0].index()].unwrap().slot);
         let arguments = peak_flops::Arguments {
             count: INVOCATIONS as u32,
             turns: TURNS as u32,

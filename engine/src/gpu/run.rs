@@ -9,6 +9,7 @@ use crate::graph::{Element, Graph, Origin, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
 use crate::plan::lower::Target;
+use crate::plan::memory::Spot;
 use crate::plan::{Buffer, Plan, compile};
 use half::f16;
 
@@ -147,8 +148,8 @@ fn place(plan: &Plan, value: ValueId) -> Result<(Buffer, u64)> {
         Origin::Gradient(id) => (Buffer::Gradients, plan.arena.offsets[id.index()] as u64 * 4),
         Origin::Constant(_) => (Buffer::Constant(value), 0),
         Origin::Cache(number) => (Buffer::Cache(number), 0),
-        Origin::Node(_) => match plan.placement.slot_of_value[value.index()] {
-            Some(slot) => (Buffer::Slot(slot), 0),
+        Origin::Node(_) => match plan.placement.spot_of_value[value.index()] {
+            Some(Spot { slot, offset }) => (Buffer::Slot(slot), offset),
             None => return Err(Error::Internal(format!("value {} has no slot", value.0))),
         },
     })

@@ -28,18 +28,27 @@ impl Storage {
     ) -> Result<Self> {
         gpu.check()?;
         let batch = plans.iter().find_map(|plan| batch(plan));
-        for allocation in allocations {
-            let most = gpu.limits().max_buffer_size;
-            fits(&describe(allocation.role), allocation.role, allocation.bytes, most, batch)?;
+        // What the largest needs is what all need.
+        if let Some(Allocation { role, bytes, .. }) =
+            allocations.iter().max_by_key(|allocation| allocation.bytes)
+        {
+            fits(&describe(*role), *role, *bytes, gpu.limits().max_buffer_size, batch)?;
         }
-        let most = gpu.limits().max_storage_buffer_binding_size;
-        for (at, plan) in plans.iter().enumerate() {
-            for dispatch in &plan.dispatches {
-                dispatch_fits(dispatch, Some(at), allocations, most, batch)?;
-            }
-        }
-        for dispatch in further {
-            dispatch_fits(dispatch, None, allocations, most, batch)?;
+        let own = plans
+            .iter()
+            .enumerate()
+            .flat_map(|(at, plan)| plan.dispatches.iter().map(move |dispatch| (Some(at), dispatch)));
+        let all = own.chain(further.iter().map(|dispatch| (None, dispatch)));
+        let bound = all.flat_map(|(plan, dispatch)| {
+            dispatch
+                .bindings
+                .iter()
+                .map(move |binding| (bound_bytes(binding, plan, allocations), binding, dispatch))
+        });
+        if let Some((bytes, binding, dispatch)) = bound.max_by_key(|(bytes, ..)| *bytes) {
+            let role = Role::Bound(binding.buffer);
+            let what = format!("{} at {} ({})", describe(role), dispatch.scope, dispatch.kernel.name);
+            fits(&what, role, bytes, gpu.limits().max_storage_buffer_binding_size, batch)?;
         }
         let total: u64 = allocations.iter().map(|allocation| allocation.bytes).sum();
         let mut created = Self::default();
@@ -50,6 +59,7 @@ impl Storage {
                 Error::OutOfMemory { advice, .. } => Error::OutOfMemory {
                     what: format!("the model with its batch (refused at {label})"),
                     needed: total,
+                    held: Some(created.bytes()),
                     advice,
                 },
                 other => other,
@@ -170,24 +180,14 @@ fn fits(what: &str, role: Role, needed: u64, available: u64, batch: Option<usize
     Err(Error::TooLarge { what: what.to_owned(), needed, available, advice })
 }
 
-fn dispatch_fits(
-    dispatch: &Dispatch,
-    plan: Option<usize>,
-    allocations: &[Allocation],
-    most: u64,
-    batch: Option<usize>,
-) -> Result<()> {
-    for Binding { buffer, offset, bytes } in &dispatch.bindings {
-        let role = Role::Bound(*buffer);
-        let same = |allocation: &&Allocation| {
-            allocation.role == role && (allocation.plan.is_none() || allocation.plan == plan)
-        };
-        let whole = allocations.iter().find(same).map_or(0, |allocation| allocation.bytes);
-        let needed = bytes.unwrap_or(whole.saturating_sub(*offset));
-        let what = format!("{} at {} ({})", describe(role), dispatch.scope, dispatch.kernel.name);
-        fits(&what, role, needed, most, batch)?;
-    }
-    Ok(())
+/// Bytes that a dispatch of a plan, or of none, binds here.
+fn bound_bytes(binding: &Binding, plan: Option<usize>, allocations: &[Allocation]) -> u64 {
+    let role = Role::Bound(binding.buffer);
+    let same = |allocation: &&Allocation| {
+        allocation.role == role && (allocation.plan.is_none() || allocation.plan == plan)
+    };
+    let whole = allocations.iter().find(same).map_or(0, |allocation| allocation.bytes);
+    binding.bytes.unwrap_or(whole.saturating_sub(binding.offset))
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ pub async fn measure_scaling(
             "{device} has no plan to be compared with; use --device cpu or gpu"
         )));
     }
-    let mut bench = Bench { device, threads, quick, description: None, warning: None };
+    let mut bench = Bench { device, threads, quick, measured: None, warning: None };
     let told = |error: std::io::Error| Error::Refused(format!("the table could not be written: {error}"));
     let mut all = Vec::new();
     let mut known = Vec::new();
@@ -190,7 +190,7 @@ pub async fn measure_scaling(
         on_cell(&cell).map_err(told)?;
         all.push(cell);
     }
-    Ok((Scaling::of(&all, bench.description), bench.warning))
+    Ok((Scaling::of(&all, bench.measured.map(|(device, _)| device)), bench.warning))
 }
 
 /// A bench under way.
@@ -198,7 +198,8 @@ struct Bench<'a> {
     device: &'a str,
     threads: Option<usize>,
     quick: bool,
-    description: Option<DeviceDescription>,
+    /// The device, and what its kernels are chosen for: known once a model was measured.
+    measured: Option<(DeviceDescription, Target)>,
     warning: Option<String>,
 }
 
@@ -236,14 +237,14 @@ impl Bench<'_> {
         match measure(&config, self.device, self.threads, extent, &Tuning::Usual).await {
             Ok((measured, warning)) => {
                 self.warning = self.warning.take().or(warning);
-                let foretold = bytes(&config, &measured.device)?;
+                let foretold = bytes(&config, &measured.device, &measured.target)?;
                 cell.bytes_estimated = Some(foretold);
                 cell.bytes = Some(measured.bytes);
                 cell.bytes_ratio = Some(measured.bytes as f64 / foretold.max(1) as f64);
                 cell.ms_per_step = Some(measured.ms_per_step);
                 cell.repeats = measured.repeats;
                 cell.time_ratio = expected.map(|seconds| measured.ms_per_step / 1e3 / seconds.max(1e-9));
-                self.description = Some(measured.device);
+                self.measured = Some((measured.device, measured.target));
             }
             Err(error @ (Error::TooLarge { .. } | Error::OutOfMemory { .. })) => {
                 cell.skipped = Some(error.to_string());
@@ -253,18 +254,17 @@ impl Bench<'_> {
         Ok((cell, demand(self)?))
     }
 
-    /// What kernels are chosen for: known once a model was measured, and nothing is foretold before.
+    /// What kernels are chosen for; nothing is foretold before a model was measured.
     fn target(&self) -> Target {
-        Target::new(self.description.as_ref().is_some_and(|device| device.software))
+        self.measured.as_ref().map_or(Target::new(false), |(_, target)| target.clone())
     }
 }
 
 /// Bytes that a run's executor is foretold to hold on a device: what `plan` says of a GPU, and what the processor's executor
 /// asks its machine for.
-fn bytes(config: &RunConfig, device: &DeviceDescription) -> Result<u64> {
+fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {
-        let target = Target::new(device.software);
-        return Ok(estimate::estimate(&config.model, &config.train, &target)?.bytes.total);
+        return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes.total);
     };
     let graphs = training_graphs(&config.model, &config.train)?;
     Ok(CpuExecutor::needed(&graphs, Optimizer::of(&config.train)))

@@ -10,6 +10,7 @@ use crate::graph::random;
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
+use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::RunConfig;
 use serde::Serialize;
@@ -54,6 +55,9 @@ pub struct Measurement {
     pub precision: &'static str,
     /// Where it ran.
     pub device: DeviceDescription,
+    /// What its kernels were chosen for.
+    #[serde(skip)]
+    pub target: Target,
     /// Kernels were chosen by measuring.
     pub autotune: bool,
     /// Classes of kernels that were timed for it just now; what is known from before is not timed again.
@@ -160,6 +164,7 @@ pub async fn measure(
         context: config.model.context,
         precision: config.train.precision.name(),
         device: executor.describe(),
+        target: executor.target(),
         autotune: executor.gpu().is_some() && matches!(tuning, Tuning::Measured(_)),
         tuned_kernels: tuned.found.len(),
         tuning_seconds: tuned.seconds,

@@ -5,6 +5,7 @@
 //! to it. So the host uploads a prompt and random numbers, replays, and reads many tokens at once.
 
 use super::buffers::{Allocation, Kind, Role, buffers};
+use super::memory::Spot;
 use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
 use crate::error::{Error, Result};
 use crate::generate::sampler::Sampling;
@@ -179,7 +180,7 @@ fn feed(time: usize, context: usize, window: bool) -> Dispatch {
 
 /// The dispatch that samples from a plan's `logits` [.., V].
 pub fn sampler(plan: &Plan, logits: ValueId, context: usize) -> Result<Dispatch> {
-    let slot = plan.placement.slot_of_value[logits.index()]
+    let Spot { slot, offset } = plan.placement.spot_of_value[logits.index()]
         .ok_or_else(|| Error::Internal("the logits have no slot".to_owned()))?;
     let ty = plan.graph.ty(logits);
     let arguments = sample::Arguments {
@@ -194,7 +195,7 @@ pub fn sampler(plan: &Plan, logits: ValueId, context: usize) -> Result<Dispatch>
         bindings: vec![
             own(DecodeBuffer::Settings),
             own(DecodeBuffer::Draws),
-            Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(ty.bytes()) },
+            Binding { buffer: Buffer::Slot(slot), offset, bytes: Some(ty.bytes()) },
             own(DecodeBuffer::Keys),
             own(DecodeBuffer::Weights),
             own(DecodeBuffer::History),

@@ -1,7 +1,7 @@
 //! From a graph to a static list of kernel dispatches over buffers of known size: plain data that can be built, printed,
 //! tested and sized without a device.
 //!
-//! [`lower`] turns each node into dispatches, [`memory`] gives every value a slot, [`arena`] lays out the weights. A plan
+//! [`lower`] turns each node into dispatches, [`memory`] gives every value a place in a slot, [`arena`] lays out the weights. A plan
 //! is replayed by [`crate::gpu`]. What changes from step to step lies in buffers that the kernels index by
 //! [`Control::row`](control), never in the plan.
 
@@ -27,13 +27,13 @@ use crate::graph::{Element, Graph, Input, NodeId, Origin, ValueId};
 use arena::ArenaLayout;
 use glasshouse_shaders::Kernel;
 use lower::{Lowering, Place};
-use memory::Placement;
+use memory::{Placement, Spot};
 use std::rc::Rc;
 
 /// A buffer of the executor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Buffer {
-    /// Activation slot by number.
+    /// Activation slot by number: a buffer that values share, one after another and side by side.
     Slot(usize),
     /// Weights.
     Parameters,
@@ -144,23 +144,32 @@ fn binding(
     place: Place,
 ) -> Result<Binding> {
     let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
+    let entry_bytes = |value| if graph.ty(value).element == Element::F16 { 2 } else { 4 };
     let (value, start, bytes) = match place {
         Place::Buffer(buffer) => return whole(buffer),
         Place::Scratch(number) => {
-            // The slot may be larger: it holds other values at other times.
-            let (slot, bytes) = (placement.scratch_of_node[node][number], scratch[node][number]);
-            return Ok(Binding { buffer: Buffer::Slot(slot), offset: 0, bytes: Some(bytes) });
+            let (Spot { slot, offset }, bytes) =
+                (placement.scratch_of_node[node][number], scratch[node][number]);
+            return Ok(Binding { buffer: Buffer::Slot(slot), offset, bytes: Some(bytes) });
         }
         Place::Value(value) => (value, 0, graph.ty(value).bytes()),
         Place::Half(value) => (value, 0, graph.ty(value).bytes() / 2),
         Place::Rows(value, first, count) => {
-            let ty = graph.ty(value);
-            let row = ty.columns() as u64 * if ty.element == Element::F16 { 2 } else { 4 };
+            let row = graph.ty(value).columns() as u64 * entry_bytes(value);
             (value, first as u64 * row, count as u64 * row)
         }
+        Place::HalfRows(value, first, count) => {
+            let row = graph.ty(value).columns() as u64 * 2;
+            (value, first as u64 * row, count as u64 * row)
+        }
+        Place::From(value, entry) => {
+            let start = entry as u64 * entry_bytes(value);
+            (value, start, graph.ty(value).bytes() - start)
+        }
     };
+    let half = matches!(place, Place::Half(_) | Place::HalfRows(..));
     let bound = |buffer| match place {
-        Place::Rows(..) => Ok(Binding { buffer, offset: start, bytes: Some(bytes) }),
+        Place::Rows(..) | Place::From(..) => Ok(Binding { buffer, offset: start, bytes: Some(bytes) }),
         _ => whole(buffer),
     };
     let entry = |buffer, id: crate::graph::ParameterId| {
@@ -168,19 +177,21 @@ fn binding(
     };
     match graph.values[value.index()].origin {
         Origin::Input(input) => bound(Buffer::Input(input)),
-        Origin::Parameter(id) if matches!(place, Place::Half(_)) => {
-            let offset = arena.offsets[id.index()] as u64 * 2;
+        Origin::Parameter(id) if half => {
+            let offset = arena.offsets[id.index()] as u64 * 2 + start;
             Ok(Binding { buffer: Buffer::HalfParameters, offset, bytes: Some(bytes) })
         }
-        _ if matches!(place, Place::Half(_)) => {
+        _ if half => {
             Err(crate::Error::Internal(format!("value {} is no weight and has no copy in 16 bits", value.0)))
         }
         Origin::Parameter(id) => entry(Buffer::Parameters, id),
         Origin::Gradient(id) => entry(Buffer::Gradients, id),
         Origin::Constant(_) => bound(Buffer::Constant(value)),
         Origin::Cache(number) => bound(Buffer::Cache(number)),
-        Origin::Node(_) => match placement.slot_of_value[value.index()] {
-            Some(slot) => Ok(Binding { buffer: Buffer::Slot(slot), offset: start, bytes: Some(bytes) }),
+        Origin::Node(_) => match placement.spot_of_value[value.index()] {
+            Some(Spot { slot, offset }) => {
+                Ok(Binding { buffer: Buffer::Slot(slot), offset: offset + start, bytes: Some(bytes) })
+            }
             None => Err(crate::Error::Internal(format!("value {} has no slot", value.0))),
         },
     }

@@ -26,7 +26,7 @@ impl ChosenDevice {
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        Target::new(self.summary.kind == "software")
+        Target::new(self.summary.kind == "software").with_binding(self.summary.binding.unwrap_or(u64::MAX))
     }
 
     /// What it offers, as far as it tells.

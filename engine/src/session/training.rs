@@ -12,6 +12,7 @@ use crate::executor::update::Optimizer;
 use crate::executor::{Executor, Opened};
 use crate::gpu::Tuning;
 use crate::model::training_graphs;
+use crate::plan::fit::advised;
 use crate::platform;
 use crate::project::Run;
 use crate::protocol::{
@@ -148,7 +149,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Some(opened) => opened,
             None => {
                 let (device, tuning) = (&self.device.request, self.tuning());
-                Executor::open_tuned(device, &graphs, optimizer, threads, &tuning).await?
+                let opened = Executor::open_tuned(device, &graphs, optimizer, threads, &tuning).await;
+                opened.map_err(|error| advised(error, &config))?
             }
         };
         let chosen = self.device.summary.clone();

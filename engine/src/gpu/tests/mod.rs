@@ -2,6 +2,7 @@
 
 mod executor;
 mod mixed;
+mod parts;
 mod tuning;
 
 use super::program::Program;

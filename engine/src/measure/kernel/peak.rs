@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::executor::Data;
 use crate::gpu::{Gpu, Repeater};
 use crate::graph::{Graph, NodeId, Op, Parameter, Start, Type, ValueId};
+use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
 use glasshouse_shaders::peak_flops;
@@ -73,7 +74,7 @@ pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
     let graph = PeakGraph::new(STREAM, side)?;
     let (sum, product) = (graph.work(0), graph.work(1));
     let mut plan = compile(graph.graph, &graph.outputs, &gpu.target())?;
-    let slot = plan.placement.slot_of_value[graph.outputs[0].index()]
+    let Spot { slot, offset } = plan.placement.spot_of_value[graph.outputs[0].index()]
         .ok_or_else(|| Error::Internal("the sum has no slot".to_owned()))?;
     let invocations = groups * PEAK_GROUP;
     let arguments =
@@ -81,11 +82,7 @@ pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
     let registers = Dispatch {
         kernel: peak_flops::kernel(),
         arguments: arguments.bytes(),
-        bindings: vec![Binding {
-            buffer: Buffer::Slot(slot),
-            offset: 0,
-            bytes: Some(invocations as u64 * 4),
-        }],
+        bindings: vec![Binding { buffer: Buffer::Slot(slot), offset, bytes: Some(invocations as u64 * 4) }],
         groups: [groups as u32, 1, 1],
         node: None,
         scope: Rc::from("peak"),

@@ -1,6 +1,7 @@
 //! The loss and its gradient, by themselves and with the head.
 
-use super::matmul::{input_backward_launch, linear_launch, operands, weight_backward_launch};
+use super::matmul::{input_backward_launches, linear_launches, operands, weight_backward_launches};
+use super::parts::Part;
 use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, row_groups};
 use crate::error::Result;
 use crate::plan::Buffer;
@@ -23,33 +24,11 @@ impl Rule {
     }
 }
 
-/// The part of a micro-batch that a launch works on.
-#[derive(Clone, Copy)]
-struct Part {
-    first: usize,
-    count: usize,
-}
-
-impl Part {
-    /// Parts of `chunk` rows that cover all of them.
-    fn all(rows: usize, chunk: usize) -> impl Iterator<Item = Self> {
-        (0..rows).step_by(chunk.max(1)).map(move |first| Self { first, count: chunk.min(rows - first) })
-    }
-
-    /// Its rows of a value.
-    fn of(self, place: Place) -> Place {
-        match place {
-            Place::Value(value) => Place::Rows(value, self.first, self.count),
-            other => other,
-        }
-    }
-}
-
 /// [`crate::graph::Op::CrossEntropy`]: rows, then their mean, which also goes into the report.
 pub(super) fn cross_entropy(site: Site<'_>, smoothing: f32, ignore_index: Option<u32>) -> Result<Lowering> {
     let (all_rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
     let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
-    let whole = Part { first: 0, count: all_rows };
+    let whole = Part::whole(all_rows);
     let each = rows(site.target, rule, whole, [site.input(0), site.input(1), site.output(1)])?;
     let mean = mean(rule, [site.output(1), site.input(1), site.output(0)])?;
     Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
@@ -64,7 +43,7 @@ pub(super) fn backward(
 ) -> Result<Lowering> {
     let (all_rows, vocabulary) = (site.input_type(0).rows(), site.input_type(0).columns());
     let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
-    let whole = Part { first: 0, count: all_rows };
+    let whole = Part::whole(all_rows);
     let [logits, targets, rows, loss] = std::array::from_fn(|number| site.input(number));
     let places = [logits, targets, rows, loss, site.output(0)];
     Ok(Lowering::one(rows_backward(rule, whole, scale, places, site.half_output(0))?))
@@ -81,15 +60,12 @@ pub(super) fn linear_cross_entropy(
     let vocabulary = site.input_type(1).rows();
     let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
     let (x, targets, half) = (site.input(0), site.input(2), site.half_input(0));
-    let weight = if half { site.half_weight(1) } else { site.input(1) };
     let (loss, results, logits) = (site.output(0), site.output(1), site.output(2));
     let mut launches = Vec::new();
     for part in Part::all(all_rows, chunk) {
         let sizes = [part.count, inner, vocabulary];
-        let bindings = vec![part.of(x), weight, logits];
-        let operands = operands(inner, half);
-        launches.push(linear_launch(site.target, sizes, bindings, operands, [false, false])?);
-        launches.push(rows(site.target, rule, part, [logits, targets, part.of(results)])?);
+        launches.extend(logits_launches(site, sizes, [part.rows_of(x), logits], half)?);
+        launches.push(rows(site.target, rule, part, [logits, targets, part.rows_of(results)])?);
     }
     launches.push(mean(rule, [results, targets, loss])?);
     Ok(Lowering { launches, scratch: Vec::new() })
@@ -107,27 +83,33 @@ pub(super) fn linear_backward(
     let (all_rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let vocabulary = site.input_type(1).rows();
     let rule = Rule { all_rows, vocabulary, smoothing, ignore_index };
-    let [x, weight, targets, results, loss] = std::array::from_fn(|number| site.input(number));
+    let [x, _, targets, results, loss] = std::array::from_fn(|number| site.input(number));
     let (dx, logits, dlogits) = (site.output(0), site.output(1), site.output(2));
     let (half_x, half_dx, half_dlogits) = (site.half_input(0), site.half_output(0), site.half_output(2));
-    let read = |half| if half { site.half_weight(1) } else { weight };
     let mut launches = Vec::new();
     for part in Part::all(all_rows, chunk) {
-        let forward = [part.count, inner, vocabulary];
-        let bindings = vec![part.of(x), read(half_x), logits];
-        let operands = operands(inner, half_x);
-        launches.push(linear_launch(site.target, forward, bindings, operands, [false, false])?);
-        let places = [logits, targets, part.of(results), loss, dlogits];
+        let (x, dx) = (part.rows_of(x), part.rows_of(dx));
+        launches.extend(logits_launches(site, [part.count, inner, vocabulary], [x, logits], half_x)?);
+        let places = [logits, targets, part.rows_of(results), loss, dlogits];
         launches.push(rows_backward(rule, part, scale, places, half_dlogits)?);
         let back = [part.count, vocabulary, inner];
-        let bindings = vec![dlogits, read(half_dx), part.of(dx)];
-        launches.push(input_backward_launch(site, back, bindings, [half_dlogits, half_dx], false)?);
+        launches.extend(input_backward_launches(site, back, [dlogits, dx], [half_dlogits, half_dx], None)?);
         if weight_too {
-            let (bindings, half) = (vec![dlogits, part.of(x), site.output(3)], [half_dlogits, half_x]);
-            launches.push(weight_backward_launch(site.target, back, bindings, half, part.count)?);
+            let (bindings, half) = ([dlogits, x, site.output(3)], [half_dlogits, half_x]);
+            launches.extend(weight_backward_launches(site, back, bindings, half)?);
         }
     }
     Ok(Lowering { launches, scratch: Vec::new() })
+}
+
+/// A chunk's logits: of x, in 16-bit floats where `half` says so, by the head.
+fn logits_launches(
+    site: Site<'_>,
+    sizes: [usize; 3],
+    [x, logits]: [Place; 2],
+    half: bool,
+) -> Result<Vec<Launch>> {
+    linear_launches(site, sizes, [x, logits], operands(sizes[1], half), [None, None])
 }
 
 /// (lse, loss) of each row of a part: over its logits, all targets, its results.

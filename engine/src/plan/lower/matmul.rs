@@ -1,6 +1,7 @@
 //! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
 //! biases.
 
+use super::parts::Part;
 use super::{
     Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, tall, within_longest_loop,
 };
@@ -51,18 +52,15 @@ pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
 /// [`crate::graph::Op::Linear`].
 pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let (half, half_out) = (site.half_input(0), site.half_output(0));
-    let weight = if half { site.half_weight(1) } else { site.input(1) };
-    let mut bindings = vec![site.input(0), weight, site.output(0)];
-    if bias {
-        bindings.push(site.input(2));
-    }
-    if residual {
-        bindings.push(site.last_input());
-    }
     let sizes = [rows, inner, site.output_type(0).columns()];
-    let operands = if half_out { linear::Operands::HalfOut } else { operands(inner, half) };
-    Ok(Lowering::one(linear_launch(site.target, sizes, bindings, operands, [bias, residual])?))
+    let half = site.half_input(0);
+    let operands = if site.half_output(0) { linear::Operands::HalfOut } else { operands(inner, half) };
+    let (bias, residual) = (bias.then(|| site.input(2)), residual.then(|| site.last_input()));
+    let places = [site.input(0), site.output(0)];
+    Ok(Lowering {
+        launches: linear_launches(site, sizes, places, operands, [bias, residual])?,
+        scratch: Vec::new(),
+    })
 }
 
 /// How a product of rows of `inner` entries reads them.
@@ -76,10 +74,31 @@ pub(super) fn operands(inner: usize, half: bool) -> linear::Operands {
     }
 }
 
-/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O.
-pub(super) fn linear_launch(
+/// y = x·wᵀ (+ b) (+ r) over x and y, whose sizes are N, I and O, and the node's second input w, a launch for each part of w that the
+/// device binds.
+pub(super) fn linear_launches(
+    site: Site<'_>,
+    [rows, inner, columns]: [usize; 3],
+    [x, y]: [Place; 2],
+    operands: linear::Operands,
+    [bias, residual]: [Option<Place>; 2],
+) -> Result<Vec<Launch>> {
+    let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut);
+    let weight = if half { site.half_weight(1) } else { site.input(1) };
+    let launch = |part: Part| {
+        let mut bindings = vec![x, part.rows_of(weight), part.columns_of(y)];
+        bindings.extend([bias, residual].into_iter().flatten().map(|place| part.columns_of(place)));
+        let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
+        linear_launch(site.target, sizes, columns, bindings, operands, added)
+    };
+    site.parts_of(site.node.inputs[1], half).map(launch).collect()
+}
+
+/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart.
+fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
+    stride: usize,
     bindings: Vec<Place>,
     operands: linear::Operands,
     [bias, residual]: [bool; 2],
@@ -97,6 +116,7 @@ pub(super) fn linear_launch(
             count: count as u32,
             columns: columns as u32,
             inner: (if vec4 { inner / 4 } else { inner }) as u32,
+            stride: stride as u32,
         };
         let kernel = linear_few::kernel(tier, vec4, bias, residual);
         let groups = grid(count.div_ceil(per_group))?;
@@ -109,6 +129,7 @@ pub(super) fn linear_launch(
         columns: columns as u32,
         inner: inner as u32,
         column_tiles: side_by_side as u32,
+        stride: stride as u32,
         ..linear::Arguments::default()
     };
     let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
@@ -120,38 +141,47 @@ pub(super) fn linear_launch(
 pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering> {
     let sizes = [site.input_type(0).rows(), site.input_type(0).columns(), site.output_type(0).columns()];
     let half = [site.half_input(0), site.half_output(0)];
-    let weight = if half[1] { site.half_weight(1) } else { site.input(1) };
-    let mut bindings = vec![site.input(0), weight, site.output(0)];
-    if residual {
-        bindings.push(site.last_input());
-    }
-    Ok(Lowering::one(input_backward_launch(site, sizes, bindings, half, residual)?))
+    let places = [site.input(0), site.output(0)];
+    let residual = residual.then(|| site.last_input());
+    let launches = input_backward_launches(site, sizes, places, half, residual)?;
+    Ok(Lowering { launches, scratch: Vec::new() })
 }
 
-/// dx = dy·w (+ r) over `bindings` (dy, w, dx, r), whose sizes are N, O and I. In 16-bit floats are dy, and w with dx, where `half`
-/// says so.
-pub(super) fn input_backward_launch(
+/// dx = dy·w (+ r) over dy and dx, whose sizes are N, O and I, and the node's second input w, a launch for each part of w that the
+/// device binds. In 16-bit floats are dy, and w with dx, where `half` says so.
+pub(super) fn input_backward_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
-    bindings: Vec<Place>,
+    [dy, dx]: [Place; 2],
     [half_dy, half_w]: [bool; 2],
-    residual: bool,
-) -> Result<Launch> {
+    residual: Option<Place>,
+) -> Result<Vec<Launch>> {
     use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
-    within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.vocabulary")?;
-    let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, [rows, inner, columns]);
-    let (side_by_side, total) = tiles(rows, columns);
-    let arguments = Arguments {
-        rows: rows as u32,
-        columns: columns as u32,
-        inner: inner as u32,
-        column_tiles: side_by_side as u32,
-    };
+    let weight = if half_w { site.half_weight(1) } else { site.input(1) };
     let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
     let right = by_width(columns, half_w, [Right::Right1, Right::Vec4, Right::RightHalf]);
-    let epilogue = if residual { Epilogue::Residual } else { Epilogue::Plain };
-    let kernel = built(kernel(tier, left, right, epilogue, Function::None))?;
-    Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
+    let (side_by_side, total) = tiles(rows, columns);
+    let launch = |part: Part| {
+        within_longest_loop(site, part.count / STEPS_IN_TURN, "lower model.vocabulary")?;
+        let sizes = [rows, part.count, columns];
+        let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, sizes);
+        let arguments = Arguments {
+            rows: rows as u32,
+            columns: columns as u32,
+            inner: part.count as u32,
+            column_tiles: side_by_side as u32,
+            stride: inner as u32,
+            accumulate: u32::from(part.first > 0),
+        };
+        // The residual comes in with the first part.
+        let residual = residual.filter(|_| part.first == 0);
+        let mut bindings = vec![part.columns_of(dy), part.rows_of(weight), dx];
+        bindings.extend(residual);
+        let epilogue = if residual.is_some() { Epilogue::Residual } else { Epilogue::Plain };
+        let kernel = built(kernel(tier, left, right, epilogue, Function::None))?;
+        Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
+    };
+    site.parts_of(site.node.inputs[1], half_w).map(launch).collect()
 }
 
 /// The variant for an operand of so many columns: float by float, four at a time, or four halves at a time.
@@ -173,31 +203,46 @@ pub(super) fn by_width<Variant>(
 pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     let (inner, rows) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).columns();
+    let half = [site.half_input(0), site.half_input(1)];
+    let [dy, x, dw] = [site.input(0), site.input(1), site.output(0)];
     let chosen = site.target.choice(Family::LinearWeightBackward, [inner, rows, columns]).slices;
     let slices = chosen.unwrap_or_else(|| usual_slices(site.target, [inner, rows, columns]));
     let slice = inner.div_ceil(slices).next_multiple_of(16);
     let slices = inner.div_ceil(slice);
-    let launch = |into| {
-        let bindings = vec![site.input(0), site.input(1), into];
-        let half = [site.half_input(0), site.half_input(1)];
-        weight_backward_launch(site.target, [inner, rows, columns], bindings, half, slice)
-    };
-    if slices == 1 {
-        return Ok(Lowering::one(launch(site.output(0))?));
+    // Slices are for small gradients, and parts for large ones.
+    if slices == 1 || site.parts_of(site.node.outputs[0], false).count() > 1 {
+        let launches = weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?;
+        return Ok(Lowering { launches, scratch: Vec::new() });
     }
     let partial = Place::Scratch(0);
-    let sum = column_sums(site, [partial, site.output(0)], [slices, rows * columns], false)?;
-    Ok(Lowering {
-        launches: vec![launch(partial)?, sum],
-        scratch: vec![(slices * rows * columns * 4) as u64],
-    })
+    let sizes = [inner, rows, columns];
+    let products = weight_backward_launch(site.target, sizes, rows, vec![dy, x, partial], half, slice)?;
+    let sum = column_sums(site, [partial, dw], [slices, rows * columns], false)?;
+    Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
-/// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I; where N is longer than `slice`, the products of its
-/// slices instead, one after another. dy and x are in 16-bit floats where `half` says so.
-pub(super) fn weight_backward_launch(
+/// dw += dyᵀ·x over dy, x and dw, whose sizes are N, O and I, a launch for each part of dw that the device binds. dy and x are in
+/// 16-bit floats where `half` says so.
+pub(super) fn weight_backward_launches(
+    site: Site<'_>,
+    [inner, rows, columns]: [usize; 3],
+    [dy, x, dw]: [Place; 3],
+    half: [bool; 2],
+) -> Result<Vec<Launch>> {
+    within_longest_loop(site, inner / STEPS_IN_TURN, "lower train.batch")?;
+    let launch = |part: Part| {
+        let bindings = vec![part.columns_of(dy), x, part.rows_of(dw)];
+        weight_backward_launch(site.target, [inner, part.count, columns], rows, bindings, half, inner)
+    };
+    Part::bindable(site.target, rows, columns as u64 * 4).map(launch).collect()
+}
+
+/// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I, where rows of dy are `stride` apart; where N is longer than
+/// `slice`, the products of its slices instead, one after another. dy and x are in 16-bit floats where `half` says so.
+fn weight_backward_launch(
     target: &Target,
     [inner, rows, columns]: [usize; 3],
+    stride: usize,
     bindings: Vec<Place>,
     [half_dy, half_x]: [bool; 2],
     slice: usize,
@@ -214,8 +259,9 @@ pub(super) fn weight_backward_launch(
         tiles: total as u32,
         slice: slice as u32,
         accumulate: u32::from(slices == 1),
+        stride: stride as u32,
     };
-    let left = by_width(rows, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
+    let left = by_width(stride, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
     let right = by_width(columns, half_x, [Right::Right1, Right::Right4, Right::RightHalf]);
     let kernel: &'static Kernel = kernel(tier, left, right);
     Launch::new(kernel, arguments.bytes(), bindings, grid(total * slices)?)

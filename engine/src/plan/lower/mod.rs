@@ -8,6 +8,7 @@ mod epilogue;
 mod loss;
 mod matmul;
 mod norm;
+mod parts;
 mod tuning;
 
 pub(super) use matmul::{FEW_ROWS, usual_slices};
@@ -27,19 +28,26 @@ pub struct Target {
     pub software: bool,
     /// A software adapter that takes loads lane by lane, as SwiftShader: products with more registers.
     pub slow_loads: bool,
+    /// Bytes that a kernel can bind at once. Of a larger weight each launch takes some rows.
+    pub binding: u64,
     /// What was chosen otherwise.
     choices: Option<Arc<Choices>>,
 }
 
 impl Target {
-    /// A kind of device, with the kernels that suit it as a rule.
+    /// A kind of device, with the kernels that suit it as a rule; it binds whatever is there.
     pub const fn new(software: bool) -> Self {
-        Self { software, slow_loads: false, choices: None }
+        Self { software, slow_loads: false, binding: u64::MAX, choices: None }
     }
 
     /// The same device, told how it loads.
     pub fn with_slow_loads(self, slow_loads: bool) -> Self {
         Self { slow_loads, ..self }
+    }
+
+    /// The same device, which binds so many bytes at once.
+    pub fn with_binding(self, binding: u64) -> Self {
+        Self { binding, ..self }
     }
 
     /// The same device with choices of its own.
@@ -60,8 +68,12 @@ pub enum Place {
     Value(ValueId),
     /// Some rows of a value, the first at a multiple of 256 bytes: first row, how many.
     Rows(ValueId, usize, usize),
+    /// A value from one of its entries on, which stands at a multiple of 256 bytes.
+    From(ValueId, usize),
     /// A weight, from the copy in 16-bit floats.
     Half(ValueId),
+    /// Some rows of that copy, the first at a multiple of 256 bytes: first row, how many.
+    HalfRows(ValueId, usize, usize),
     /// The node's own scratch, by its position in [`Lowering::scratch`].
     Scratch(usize),
     /// One of the executor's buffers, whole.

@@ -1,0 +1,121 @@
+//! Parts of the rows of a matrix: chunks of a batch that the head goes through with its loss, and pieces of a weight that is larger
+//! than what a device binds at once.
+//!
+//! WebGPU binds 128 MiB by default, and a vocabulary of 50,257 tokens by 768 channels is 154 MB. Every product over such a
+//! weight becomes a launch for each part of its rows; where the rows are columns of another operand, that one is bound from the
+//! part's first column on and walked with its own stride.
+
+use super::{Place, Site, Target};
+use crate::graph::{Element, ValueId};
+
+/// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
+/// do the columns that they stand for.
+const ALIGNMENT: usize = 128;
+
+/// Some of the rows of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The first.
+    pub(super) first: usize,
+    /// How many.
+    pub(super) count: usize,
+    /// How many the matrix has.
+    all: usize,
+}
+
+impl Part {
+    /// All of `rows`.
+    pub(super) const fn whole(rows: usize) -> Self {
+        Self { first: 0, count: rows, all: rows }
+    }
+
+    /// Parts of `chunk` rows that cover all of them.
+    pub(super) fn all(rows: usize, chunk: usize) -> impl Iterator<Item = Self> {
+        (0..rows).step_by(chunk.max(1)).map(move |first| Self {
+            first,
+            count: chunk.min(rows - first),
+            all: rows,
+        })
+    }
+
+    /// As few parts as a device binds of `rows` rows of so many bytes, about equally large. Rows of which it binds too few are left
+    /// in one part, which the device refuses by name.
+    pub(super) fn bindable(
+        target: &Target,
+        rows: usize,
+        row_bytes: u64,
+    ) -> impl Iterator<Item = Self> + use<> {
+        let most = (target.binding / row_bytes.max(1)).min(rows as u64) as usize;
+        let aligned = most / ALIGNMENT * ALIGNMENT;
+        let chunk = if most == rows || aligned == 0 {
+            rows
+        } else {
+            rows.div_ceil(rows.div_ceil(aligned)).next_multiple_of(ALIGNMENT)
+        };
+        Self::all(rows, chunk)
+    }
+
+    /// Its rows of a value, or of a weight's copy in 16-bit floats.
+    pub(super) fn rows_of(self, place: Place) -> Place {
+        match place {
+            whole if self.count == self.all => whole,
+            Place::Value(value) => Place::Rows(value, self.first, self.count),
+            Place::Half(value) => Place::HalfRows(value, self.first, self.count),
+            other => other,
+        }
+    }
+
+    /// A value whose columns are the rows that this is a part of, from the part's first column on.
+    pub(super) fn columns_of(self, place: Place) -> Place {
+        match place {
+            Place::Value(value) if self.first > 0 => Place::From(value, self.first),
+            other => other,
+        }
+    }
+}
+
+impl Site<'_> {
+    /// Parts that the device binds of a matrix that is read or written in 16-bit floats where `half` says so.
+    pub(super) fn parts_of(&self, matrix: ValueId, half: bool) -> impl Iterator<Item = Part> + use<> {
+        let ty = self.graph.ty(matrix);
+        let entry = if half || ty.element == Element::F16 { 2 } else { 4 };
+        Part::bindable(self.target, ty.rows(), ty.columns() as u64 * entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_rows_and_each_can_be_bound() {
+        for (rows, row_bytes, binding) in [
+            (50_257, 3072, 128 << 20),
+            (50_257, 1536, 128 << 20),
+            (300, 80, 12_000),
+            (257, 4, 512),
+            (256, 4, 512),
+        ] {
+            let target = Target::new(false).with_binding(binding);
+            let parts: Vec<Part> = Part::bindable(&target, rows, row_bytes).collect();
+            assert!(parts.iter().all(|part| part.count as u64 * row_bytes <= binding));
+            assert!(parts.iter().all(|part| part.first.is_multiple_of(ALIGNMENT)));
+            let mut next = 0;
+            for part in &parts {
+                assert_eq!(part.first, next);
+                next += part.count;
+            }
+            assert_eq!(next, rows);
+            let fewest = (rows as u64 * row_bytes).div_ceil(binding) as usize;
+            assert!((fewest..=fewest + 1).contains(&parts.len()), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_bound_or_cannot_be_cut_stays_whole() {
+        for (rows, row_bytes, binding) in [(100, 4, 400), (1000, 4, u64::MAX), (1000, 400, 4000)] {
+            let target = Target::new(true).with_binding(binding);
+            assert_eq!(Part::bindable(&target, rows, row_bytes).collect::<Vec<_>>(), [Part::whole(rows)]);
+        }
+    }
+}
