@@ -152,7 +152,9 @@ impl AdapterReport {
     pub(super) fn target(&self) -> Target {
         // A browser does not tell names, and its software adapter is SwiftShader.
         let swiftshader = self.name.is_empty() || self.name.to_lowercase().contains("swiftshader");
-        Target::new(self.software).with_slow_loads(self.software && swiftshader)
+        Target::new(self.software)
+            .with_slow_loads(self.software && swiftshader)
+            .with_subgroups(self.features.contains(&"subgroups"))
     }
 
     fn of(adapter: &Adapter) -> Self {

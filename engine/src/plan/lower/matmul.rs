@@ -2,7 +2,8 @@
 //! biases.
 
 use super::{
-    Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, tall, within_longest_loop,
+    Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier, tall,
+    within_longest_loop,
 };
 use crate::error::Result;
 use glasshouse_shaders::{
@@ -30,7 +31,8 @@ macro_rules! tier {
         match $target.tier($family, $sizes) {
             Tier::Software => $module::Tier::Software,
             Tier::Wide => $module::Tier::Wide,
-            Tier::Workgroup => $module::Tier::Workgroup,
+            // No product adds up within subgroups.
+            Tier::Workgroup | Tier::Subgroup => $module::Tier::Workgroup,
         }
     };
 }
@@ -45,7 +47,8 @@ fn tiles(rows: usize, columns: usize) -> (usize, usize) {
 pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let (half, half_out) = (site.half_input(0), site.half_output(0));
-    let weight = if half { site.half_weight(1) } else { site.input(1) };
+    let few_halves = site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4);
+    let weight = if half || few_halves { site.half_weight(1) } else { site.input(1) };
     let mut bindings = vec![site.input(0), weight, site.output(0)];
     if bias {
         bindings.push(site.input(2));
@@ -69,7 +72,8 @@ pub(super) fn operands(inner: usize, half: bool) -> linear::Operands {
     }
 }
 
-/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O.
+/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O. For a few rows of floats, w may be the copy in
+/// 16-bit floats.
 pub(super) fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
@@ -80,10 +84,11 @@ pub(super) fn linear_launch(
     let vec4 = inner.is_multiple_of(4);
     let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut);
     if rows <= FEW_ROWS && !half {
-        let (tier, per_group) = if target.software {
-            (linear_few::Tier::Software, SIDE)
-        } else {
-            (linear_few::Tier::Workgroup, 1)
+        let tier = target.tier(Family::LinearFew, [rows, inner, columns]);
+        let operands = match bindings.get(1) {
+            Some(Place::Half(_)) => linear_few::Operands::Half,
+            _ if vec4 => linear_few::Operands::Vec4,
+            _ => linear_few::Operands::Scalar,
         };
         let count = rows * columns;
         let arguments = linear_few::Arguments {
@@ -91,9 +96,8 @@ pub(super) fn linear_launch(
             columns: columns as u32,
             inner: (if vec4 { inner / 4 } else { inner }) as u32,
         };
-        let kernel = linear_few::kernel(tier, vec4, bias, residual);
-        let groups = grid(count.div_ceil(per_group))?;
-        return Launch::new(kernel, arguments.bytes(), bindings, groups);
+        let kernel = linear_few::kernel(row_tier!(linear_few, tier), operands, bias, residual);
+        return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, count)?);
     }
     let tier = tier!(linear, target, Family::Linear, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);
