@@ -154,6 +154,8 @@ export interface GenerateOptions {
   seed?: number;
   /** Texts that end the writing. */
   stop?: string | string[];
+  /** What a GPU reads weights as. Default `auto`: `mixed` on GPUs with 16-bit floats, `f32` elsewhere. */
+  precision?: "f32" | "mixed" | "auto";
   onToken?: (token: { id: number; text: string }) => void;
   /** Raised: the promise resolves with what was written so far, `ending` being `interrupted`. */
   signal?: AbortSignal;

@@ -221,7 +221,7 @@ export class Glasshouse {
     const { prompt = "", onToken, signal, run, checkpoint } = options;
     await this.#open();
     const names = { maxTokens: "max_tokens", temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p",
-      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop" };
+      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", precision: "precision" };
     const config = {};
     for (const [name, theirs] of Object.entries(names)) if (options[name] !== undefined) config[theirs] = options[name];
     if (typeof config.stop === "string") config.stop = [config.stop];

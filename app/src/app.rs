@@ -236,8 +236,8 @@ impl App {
             self.preferences.project = Some(open.summary.id.clone());
             self.kept_draft = self.draft.clone();
             let offered = self.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
-            if open.summary.runs == 0 && offered && self.preferences.precision == Precision::Mixed {
-                self.draft.train.precision = Precision::Mixed;
+            if open.summary.runs == 0 && offered && self.preferences.precision != Precision::F32 {
+                self.draft.train.precision = self.preferences.precision;
             }
             if let Some(preset) = self.start.preset.take().and_then(|name| presets::preset(&name).ok()) {
                 self.draft = preset;

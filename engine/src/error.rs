@@ -87,10 +87,11 @@ impl Error {
         move |cause| Self::Io { path, cause }
     }
 
-    /// Mixed precision on what has no 16-bit floats, by its name.
-    pub(crate) fn without_half(device: &str) -> Self {
+    /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
+    pub(crate) fn without_half(device: &str, purpose: &str) -> Self {
+        let setting = if purpose == "train" { "train.precision = \"f32\", " } else { "" };
         Self::Refused(format!(
-            "{device} has no 16-bit floats; train in 32 bits (train.precision = \"f32\", --precision f32), or on a device that has them"
+            "{device} has no 16-bit floats; {purpose} in 32 bits ({setting}--precision f32), or on a device that has them"
         ))
     }
 

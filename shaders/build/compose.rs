@@ -18,6 +18,9 @@ pub fn compose(root: &Path, kernel: &str, features: &[String], every: &[String])
     let path = path.parse().map_err(|error| format!("{path}: {error}"))?;
     let composed = compiler.compile(&path).map_err(|error| error.to_string())?;
     let composed = composed.to_string();
+    if composed.contains("subgroup") && !features.iter().any(|feature| feature == "subgroup") {
+        return Err("subgroups belong into variants whose name says subgroup".to_owned());
+    }
     if !composed.contains("f16") {
         return Ok(composed);
     }

@@ -130,11 +130,15 @@ fn selector(text: &mut String, file: &KernelFile) {
                 stride /= 2;
                 format!("usize::from({name})")
             }
-            Axis::Choice(name, choices) => {
+            Axis::Choice(name, choices, built) => {
                 choice(text, name, choices);
                 parameters.push(format!("{name}: {}", camel(name)));
-                stride /= choices.len();
-                format!("{name} as usize")
+                stride /= built;
+                if *built == choices.len() {
+                    format!("{name} as usize")
+                } else {
+                    format!("({name} as usize).min({})", built - 1)
+                }
             }
         };
         terms.push(if stride == 1 { value } else { format!("{value} * {stride}") });

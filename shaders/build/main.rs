@@ -61,6 +61,11 @@ fn environment(name: &str) -> Outcome<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set"))
 }
 
+/// Whether the build is not for a browser.
+fn native() -> Outcome<bool> {
+    Ok(environment("CARGO_CFG_TARGET_ARCH")?.as_os_str() != "wasm32")
+}
+
 /// Names of the kernel files, sorted.
 fn kernel_names(folder: &Path) -> Outcome<Vec<String>> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -81,7 +86,7 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
     let path = root.join("kernels").join(&name).with_extension("wgsl");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
-    let axes = variants::axes(&text).map_err(in_file)?;
+    let axes = variants::axes(&text, native()?).map_err(in_file)?;
     let every = variants::every_feature(&axes);
     let needs = variants::needs(&text, &axes).map_err(in_file)?;
     let (mut built, mut places) = (Vec::new(), Vec::new());

@@ -52,9 +52,11 @@ pub struct Field {
 pub fn checked(source: &str) -> Outcome<Layout> {
     let module = naga::front::wgsl::parse_str(source)
         .map_err(|error| format!("{}\n{}", error.emit_to_string(source), source))?;
-    // No capabilities beyond the core: what validates runs everywhere. A variant that enables 16-bit floats says so in its name.
-    let capabilities =
-        if source.starts_with("enable f16;") { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() };
+    // No capabilities beyond the core: what validates runs everywhere. A variant with 16-bit floats or subgroups says so in its
+    // name.
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SHADER_FLOAT16, source.starts_with("enable f16;"));
+    capabilities.set(Capabilities::SUBGROUP, source.contains("subgroup"));
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     let info = validator
         .validate(&module)

@@ -8,6 +8,9 @@
 //! combination; inside it `@if(bias)` asks for a feature. Without such a line there is one variant.
 //!
 //! Lines like `// needs: gate|rope with vec4|half_out` leave out the combinations that have a feature of the first list and none of the second.
+//!
+//! A choice that ends in `subgroup` is native: builds for a browser, which never takes it, are without it, and whoever asks for it
+//! there is given the choice before it.
 
 use crate::Outcome;
 
@@ -16,19 +19,22 @@ use crate::Outcome;
 pub enum Axis {
     /// A feature that is on or off.
     Switch(String),
-    /// One feature out of several: the axis' name and theirs.
-    Choice(String, Vec<String>),
+    /// One feature out of several: the axis' name, theirs, and how many of them are built.
+    Choice(String, Vec<String>, usize),
 }
 
-/// Reads the line.
-pub fn axes(text: &str) -> Outcome<Vec<Axis>> {
+/// The choice that is native.
+const SUBGROUP: &str = "subgroup";
+
+/// Reads the line, for a build that is native or for a browser.
+pub fn axes(text: &str, native: bool) -> Outcome<Vec<Axis>> {
     let Some(line) = text.lines().find_map(|line| line.strip_prefix("// variants:")) else {
         return Ok(Vec::new());
     };
-    line.split_whitespace().map(axis).collect()
+    line.split_whitespace().map(|word| axis(word, native)).collect()
 }
 
-fn axis(word: &str) -> Outcome<Axis> {
+fn axis(word: &str, native: bool) -> Outcome<Axis> {
     let named = |name: &str| {
         let fine =
             !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
@@ -39,7 +45,15 @@ fn axis(word: &str) -> Outcome<Axis> {
     }
     match word.split_once('=') {
         Some((name, choices)) => {
-            Ok(Axis::Choice(named(name)?, choices.split('|').map(named).collect::<Outcome<_>>()?))
+            let choices: Vec<String> = choices.split('|').map(named).collect::<Outcome<_>>()?;
+            let built = match choices.iter().position(|choice| choice == SUBGROUP) {
+                Some(at) if at == 0 || at + 1 < choices.len() => {
+                    return Err(format!("`{word}`: subgroup comes last, after what takes its place"));
+                }
+                Some(at) if !native => at,
+                _ => choices.len(),
+            };
+            Ok(Axis::Choice(named(name)?, choices, built))
         }
         None => Err(format!("`{word}` is neither `name?` nor `name=a|b`")),
     }
@@ -83,7 +97,7 @@ pub fn needs(text: &str, axes: &[Axis]) -> Outcome<Vec<Need>> {
 pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     let of = |axis: &Axis| match axis {
         Axis::Switch(name) => vec![name.clone()],
-        Axis::Choice(_, names) => names.clone(),
+        Axis::Choice(_, names, _) => names.clone(),
     };
     axes.iter().flat_map(of).collect()
 }
@@ -94,7 +108,7 @@ pub fn combinations(axes: &[Axis], needs: &[Need]) -> Vec<Option<Vec<String>>> {
     for axis in axes {
         let values: Vec<Option<&String>> = match axis {
             Axis::Switch(name) => vec![None, Some(name)],
-            Axis::Choice(_, names) => names.iter().map(Some).collect(),
+            Axis::Choice(_, names, built) => names.iter().take(*built).map(Some).collect(),
         };
         all = all
             .into_iter()

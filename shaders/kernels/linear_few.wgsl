@@ -1,12 +1,17 @@
 // Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
-// variants: tier=software|workgroup vec4? bias? residual?
+// variants: tier=software|workgroup|subgroup operands=scalar|vec4|half bias? residual?
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
 // own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
-// r are bound from the column of the first on.
+// r are bound from the column of the first on. half: w is stored in halves, half the work; the rest in floats. What
+// w is stored as is known to `weights` alone, so that another way of storing it is another variant of that function.
 
-import package::shared::entry::{Entry, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+
+@if(scalar) alias Entry = f32;
+@else alias Entry = vec4<f32>;
+@if(half) alias Stored = vec4<f16>;
+@else alias Stored = Entry;
 
 struct Arguments {
     count: u32, // N·O.
@@ -17,11 +22,21 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Entry>;
-@group(0) @binding(2) var<storage, read> w: array<Entry>;
+@group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
 @if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
 @if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
+
+// Entry k of the weights of an output.
+fn weights(output: u32, k: u32) -> Entry {
+    return Entry(w[output * arguments.inner + k]);
+}
+
+fn total(entry: Entry) -> f32 {
+    @if(scalar) return entry;
+    @else return entry.x + entry.y + entry.z + entry.w;
+}
 
 @compute @workgroup_size(64)
 fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -31,16 +46,16 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     }
     let lane = lane_of(local);
     let row = at / arguments.columns * arguments.inner;
-    let column = at % arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
     var products = Entry(0.0);
     for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * w[column + k];
+        products += x[row + k] * weights(output, k);
     }
     var value = sum_of_row(total(products), local);
     if lane == 0u {
         let place = at / arguments.columns * arguments.stride + at % arguments.columns;
         @if(bias) {
-            value += b[at % arguments.columns];
+            value += b[output];
         }
         @if(residual) {
             value += r[place];

@@ -46,6 +46,11 @@ impl Kernel {
     pub fn needs_half(&self) -> bool {
         self.source.starts_with("enable f16;")
     }
+
+    /// Whether its invocations add up within subgroups, which not every device has, and no browser through wgpu.
+    pub fn needs_subgroups(&self) -> bool {
+        self.name.contains("subgroup")
+    }
 }
 
 /// A structure of WGSL that lies in a storage buffer, as naga lays it out.

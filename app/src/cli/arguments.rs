@@ -10,6 +10,7 @@ pub use bench::{
 pub use reproduce::{PublishedRun, ReproduceArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use glasshouse_engine::protocol::Precision;
 use std::path::PathBuf;
 
 /// Where a project is kept unless said otherwise.
@@ -100,7 +101,7 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// What training stores values as
+    /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
@@ -115,6 +116,19 @@ pub enum PrecisionArgument {
     F32,
     /// 16-bit floats where that does no harm, on GPUs that `glasshouse devices` lists with it
     Mixed,
+    /// Whichever suits the device; 32-bit floats on the CPU
+    Auto,
+}
+
+impl PrecisionArgument {
+    /// As settings have it.
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Mixed => Precision::Mixed,
+            Self::Auto => Precision::Auto,
+        }
+    }
 }
 
 /// `train`.
@@ -195,6 +209,9 @@ pub struct SamplingArguments {
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
+    /// What a GPU reads weights as
+    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
+    pub precision: PrecisionArgument,
 }
 
 /// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.

@@ -5,7 +5,8 @@ use super::generate::generate_config;
 use super::settings::checked_device;
 use super::{trained, writing};
 use anyhow::Result;
-use glasshouse_engine::generate::{Decoder, Piece};
+use glasshouse_engine::generate::{Decoder, Opening, Piece};
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::GenerateConfig;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -17,9 +18,11 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
     let mut config = generate_config(&arguments.sampling)?;
     let model = trained::load(&arguments.model)?;
     let tokenizer = &model.tokenizer;
+    let opening =
+        Opening { precision: config.precision, tuning: Tuning::before_a_run(), ..Opening::default() };
+    let device = checked_device(&arguments.device)?;
     let (mut decoder, warning) =
-        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters, None)
-            .await?;
+        Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }

@@ -11,6 +11,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
     if json {
         let report = serde_json::json!({
             "adapters": adapters,
+            "tuned": adapters.iter().map(gpu::known).collect::<Vec<_>>(),
             "cpu_threads": threads,
             "auto": auto.map_or("cpu", |adapter| adapter.name.as_str()),
         });
@@ -32,6 +33,14 @@ pub(super) fn devices(json: bool) -> Result<()> {
         say!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver)?;
         say!("  features: {}", adapter.features.join(", "))?;
         say!("  precisions: {}", adapter.precisions.join(", "))?;
+        let (precisions, kernels): (Vec<_>, Vec<_>) =
+            gpu::known(adapter).into_iter().partition(|(name, _)| name.starts_with("precision "));
+        if !kernels.is_empty() {
+            say!("  tuned here: {} classes of kernels, by autotuning or as a rule", kernels.len())?;
+        }
+        for (class, found) in precisions {
+            say!("  --precision auto takes {found} for steps of {}", class.trim_start_matches("precision "))?;
+        }
         say!(
             "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers a stage",
             bytes(*buffer_bytes),

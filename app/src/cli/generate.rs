@@ -4,7 +4,8 @@ use super::arguments::{GenerateArguments, SamplingArguments};
 use super::settings::{checked_device, usage};
 use super::{interrupt, trained, writing};
 use anyhow::Result;
-use glasshouse_engine::generate::{Decoder, Piece};
+use glasshouse_engine::generate::{Decoder, Opening, Piece};
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::GenerateConfig;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         repetition_penalty: arguments.repetition_penalty,
         seed: arguments.seed,
         stop: arguments.stop.clone(),
+        precision: arguments.precision.precision(),
     };
     config.validate().map_err(|mut invalid| {
         invalid.field = format!("--{}", invalid.field.replace('_', "-"));
@@ -39,9 +41,11 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
     for character in tokenizer.unknown_characters(&arguments.prompt) {
         eprintln!("note: {character:?} is not in the model's vocabulary and is left out");
     }
+    let opening =
+        Opening { precision: config.precision, tuning: Tuning::before_a_run(), ..Opening::default() };
+    let device = checked_device(&arguments.device)?;
     let (mut decoder, warning) =
-        Decoder::open(checked_device(&arguments.device)?, &model.config.model, &model.parameters, None)
-            .await?;
+        Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;
     if let Some(warning) = warning {
         eprintln!("note: {warning}");
     }
@@ -74,6 +78,7 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
             "seconds": written.seconds,
             "tokens_per_s": written.tokens_per_s,
             "device": decoder.device_name(),
+            "precision": decoder.precision().name(),
             "run": model.run.name(),
             "step": model.info.step,
         });

@@ -1,8 +1,8 @@
 //! From what was typed to a run's configuration: preset, file or dial first, then the changes in the order of their weight.
 
-use super::arguments::{ConfigArguments, PrecisionArgument};
+use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
-use glasshouse_engine::protocol::{Precision, RunConfig, TokenizerKind, names, presets};
+use glasshouse_engine::protocol::{RunConfig, TokenizerKind, names, presets};
 use std::path::Path;
 
 /// A mistake in what was typed: exit code 2.
@@ -53,10 +53,7 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
         config.seed = seed;
     }
     if let Some(precision) = arguments.precision {
-        config.train.precision = match precision {
-            PrecisionArgument::F32 => Precision::F32,
-            PrecisionArgument::Mixed => Precision::Mixed,
-        };
+        config.train.precision = precision.precision();
     }
     for assignment in &arguments.set {
         config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;

@@ -10,11 +10,12 @@ use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{Executor, Opened, TrainingGraphs};
 use glasshouse_engine::generate::Decoder;
 use glasshouse_engine::gpu::Tuning;
+use glasshouse_engine::measure::settle_precision;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::estimate;
 use glasshouse_engine::plan::fit::advised;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::{GenerateConfig, RunConfig, RunSummary};
+use glasshouse_engine::protocol::{GenerateConfig, Precision, RunConfig, RunSummary};
 use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,8 +62,13 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
         ..Options::default()
     };
-    let session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
+    let mut session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
     let output = Output::new(arguments.json, session.config.train.steps);
+    let settled = settle_precision(&session.config, &session.config.device, &session.tuning).await?;
+    if let Some(settled) = settled {
+        session.config.train.precision = settled.precision;
+        output.say(&settled.sentence)?;
+    }
     let graphs = training_graphs(&session.config.model, &session.config.train)?;
     let batches = Batches::new(
         &session.prepared.store,
@@ -258,7 +264,7 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
 async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &SampleRequest) -> Result<String> {
     let model = trainer.config().model.clone();
     let parameters = trainer.executor().state().await?.parameters;
-    let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
+    let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
     let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
     let written =
         writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut |_| Ok(true))

@@ -6,6 +6,7 @@ use glasshouse_protocol::{
     MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, TokenSummary, TokenizerSummary,
     VocabularyEntry, WrittenToken, message, presets,
 };
+use std::collections::BTreeMap;
 
 const STORY: &str = "Once upon a time there was a little fox named Mia. She lived at the edge of a quiet forest, where the rain fell \
     softly on the leaves. One day Mia found a small red ball under an old oak tree. \"Whose ball is this?\" she asked the owl. The owl \
@@ -193,6 +194,7 @@ fn device() -> DeviceSummary {
         binding: None,
         timestamps: true,
         mixed_precision: false,
+        tuned_kernels: BTreeMap::new(),
     }
 }
 
@@ -294,7 +296,7 @@ fn plan(config: &RunConfig) -> PlanSummary {
     let weights = (model.vocabulary * model.width + model.depth * 12 * model.width * model.width) as u64;
     let kinds = [("weights", 4 * weights), ("gradients", 4 * weights), ("moments", 8 * weights)];
     let activations = (config.train.batch * model.context * model.width * model.depth * 60) as u64;
-    let bytes_by_kind: std::collections::BTreeMap<String, u64> = kinds
+    let bytes_by_kind: BTreeMap<String, u64> = kinds
         .into_iter()
         .chain([("activations", activations), ("tables", 800_000)])
         .map(|(kind, bytes)| (kind.to_owned(), bytes))

@@ -16,6 +16,7 @@ use glasshouse_protocol::{
     PlanSummary, ProfileEntry, ProjectSummary, Report, RunSummary, StorageSummary, TokenizerSummary,
     TrainEvent, TrainingState, presets,
 };
+use std::collections::BTreeMap;
 
 /// Seconds since 1970 at which the made-up projects were changed; long ago, so that pictures show a date.
 pub const THEN: u64 = 1_763_000_000;
@@ -100,6 +101,7 @@ pub fn device() -> DeviceSummary {
         binding: Some(4_294_967_292),
         timestamps: true,
         mixed_precision: true,
+        tuned_kernels: BTreeMap::new(),
     }
 }
 
@@ -114,6 +116,7 @@ fn processor() -> DeviceSummary {
         binding: None,
         timestamps: false,
         mixed_precision: false,
+        tuned_kernels: BTreeMap::new(),
     }
 }
 

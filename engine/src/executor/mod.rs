@@ -99,7 +99,7 @@ impl TrainingGraphs {
     /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
     pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::error::Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
-        if mixed { Err(crate::Error::without_half(device)) } else { Ok(()) }
+        if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
     }
 
     /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.

@@ -10,6 +10,9 @@ use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
 use glasshouse_protocol::ProfileEntry;
 
+/// What is said where a candidate made the driver give up.
+const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
+
 /// Runs a training run's graphs on a device.
 pub enum Executor {
     /// Our kernels on the processor's cores.
@@ -78,7 +81,20 @@ impl Executor {
             let executor = Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?));
             return Ok(plain(executor, warning));
         };
-        let (gpu, tuned) = gpu.tuned(&graphs.train, tuning).await?;
+        let (gpu, tuned, warning) = match gpu.tuned(&graphs.train, tuning).await {
+            Ok((gpu, tuned)) => (gpu, tuned, warning),
+            // A kernel that was tried cost the device: it is opened once more, for the kernels that it has as a rule.
+            Err(Error::Device(_)) => {
+                let (again, _) = Gpu::from_request(device).await?;
+                let Some(gpu) = again else { return Err(Error::Device(LOST_IN_TUNING.to_owned())) };
+                (
+                    gpu,
+                    Tuned::default(),
+                    Some(format!("{LOST_IN_TUNING}, and was opened again for its usual ones")),
+                )
+            }
+            Err(error) => return Err(error),
+        };
         let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }

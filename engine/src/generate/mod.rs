@@ -8,6 +8,7 @@ mod open;
 pub mod sampler;
 mod writer;
 
+pub use open::Opening;
 pub use writer::{Ending, Writer};
 
 use crate::cpu::CpuDecoder;

@@ -4,21 +4,40 @@ use super::Decoder;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::executor::{DeviceDescription, Executor};
-use crate::gpu::{Gpu, GpuDecoder};
-use glasshouse_protocol::ModelConfig;
+use crate::gpu::{Gpu, GpuDecoder, Tuning};
+use crate::model::{Purpose, build};
+use glasshouse_protocol::{ModelConfig, Precision};
+use half::f16;
+
+/// How a model is opened for writing.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The processor's threads; `None` takes every core.
+    pub threads: Option<usize>,
+    /// What a device reads weights as.
+    pub precision: Precision,
+    /// How a real GPU's kernels are chosen. A software adapter keeps those of its kind: timing them takes it seconds.
+    pub tuning: Tuning,
+}
+
+impl Default for Opening {
+    /// Every core, the precision that suits the device, and the kernels of its kind.
+    fn default() -> Self {
+        Self { threads: None, precision: Precision::Auto, tuning: Tuning::Usual }
+    }
+}
 
 impl Decoder {
     /// Opens a device (`auto`, `cpu`, `gpu`, or part of an adapter's name, as [`Executor::open`] has it) and loads the weights,
-    /// laid out as the arena. `threads` are the processor's; `None` takes every core. The second half of the result is a warning,
-    /// where the device disappoints.
+    /// laid out as the arena. The second half of the result is a warning, where the device disappoints.
     ///
     /// # Errors
-    /// No such device, or one that cannot hold the model.
+    /// No such device, or one that cannot hold the model, or has not the precision that is asked for.
     pub async fn open(
         device: &str,
         model: &ModelConfig,
         parameters: &[f32],
-        threads: Option<usize>,
+        opening: &Opening,
     ) -> Result<(Self, Option<String>)> {
         if matches!(device, "burn-wgpu" | "burn-flex") {
             return Err(Error::Refused(format!(
@@ -27,27 +46,58 @@ impl Decoder {
         }
         let (gpu, warning) = Gpu::from_request(device).await?;
         let decoder = match gpu {
-            Some(gpu) => Self::on_gpu(gpu, model, parameters).await?,
-            None => Self::on_cpu(model, parameters, threads)?,
+            Some(gpu) => {
+                let software = gpu.report().software;
+                let tuning = if software { &Tuning::Usual } else { &opening.tuning };
+                let token = build(model, Purpose::Decode { chunk: 1 })?.graph;
+                let (gpu, _) = gpu.tuned(&token, tuning).await?;
+                Self::on_gpu(gpu, model, parameters, opening.precision).await?
+            }
+            None => Self::on_cpu(model, parameters, opening.threads, opening.precision)?,
         };
         Ok((decoder, warning))
     }
 
     /// A decoder on the device that an executor trains on, for samples during a run.
-    pub async fn beside(executor: &Executor, model: &ModelConfig, parameters: &[f32]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The device cannot hold the model beside the run, or has not the precision that is asked for.
+    pub async fn beside(
+        executor: &Executor,
+        model: &ModelConfig,
+        parameters: &[f32],
+        precision: Precision,
+    ) -> Result<Self> {
         match executor.gpu() {
-            Some(gpu) => Self::on_gpu(gpu.clone(), model, parameters).await,
-            None => Self::on_cpu(model, parameters, executor.describe().threads),
+            Some(gpu) => Self::on_gpu(gpu.clone(), model, parameters, precision).await,
+            None => Self::on_cpu(model, parameters, executor.describe().threads, precision),
         }
     }
 
-    async fn on_gpu(gpu: Gpu, model: &ModelConfig, parameters: &[f32]) -> Result<Self> {
-        let decoder = GpuDecoder::new(&gpu, model, parameters).await?;
+    async fn on_gpu(gpu: Gpu, model: &ModelConfig, parameters: &[f32], precision: Precision) -> Result<Self> {
+        let halves = reads_halves(&gpu, parameters, precision)?;
+        let decoder = GpuDecoder::new(&gpu, model, parameters, halves).await?;
         Ok(Self::Gpu(Box::new(decoder), Box::new(gpu)))
     }
 
-    fn on_cpu(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
+    fn on_cpu(
+        model: &ModelConfig,
+        parameters: &[f32],
+        threads: Option<usize>,
+        precision: Precision,
+    ) -> Result<Self> {
+        if precision == Precision::Mixed {
+            return Err(Error::without_half("the CPU executor", "write"));
+        }
         Ok(Self::Cpu(Box::new(CpuDecoder::new(model, parameters, threads)?)))
+    }
+
+    /// What it reads weights as.
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::Gpu(decoder, _) if decoder.reads_halves() => Precision::Mixed,
+            Self::Cpu(_) | Self::Gpu(..) => Precision::F32,
+        }
     }
 
     /// Where it writes.
@@ -72,5 +122,20 @@ impl Decoder {
             Self::Cpu(_) => "cpu",
             Self::Gpu(_, gpu) => &gpu.report().name,
         }
+    }
+}
+
+/// Whether a device is to read weights in 16-bit floats. A software adapter gains nothing by it, since its processor must widen them.
+fn reads_halves(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
+    let largest = f16::MAX.to_f32();
+    let fit = || parameters.iter().all(|weight| weight.abs() <= largest);
+    match precision {
+        Precision::F32 => Ok(false),
+        Precision::Auto => Ok(gpu.has_half() && !gpu.report().software && fit()),
+        Precision::Mixed if !gpu.has_half() => Err(Error::without_half(&gpu.report().name, "write")),
+        Precision::Mixed if !fit() => Err(Error::Refused(format!(
+            "a weight of this model is beyond {largest}, the largest 16-bit float; write in 32 bits (--precision f32)"
+        ))),
+        Precision::Mixed => Ok(true),
     }
 }

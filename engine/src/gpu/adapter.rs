@@ -155,6 +155,7 @@ impl AdapterReport {
         Target::new(self.software)
             .with_slow_loads(self.software && swiftshader)
             .with_binding(self.limits.binding_bytes)
+            .with_subgroups(self.features.contains(&"subgroups"))
     }
 
     fn of(adapter: &Adapter) -> Self {

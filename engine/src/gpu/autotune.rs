@@ -11,7 +11,7 @@ mod search;
 pub use cache::FILE;
 pub use search::Found;
 
-use super::{Gpu, Repeater};
+use super::{AdapterReport, Gpu, Repeater};
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::graph::Graph;
@@ -19,8 +19,9 @@ use crate::plan::lower::{Choice, Choices};
 use crate::plan::trial::{self, Trial};
 use crate::platform;
 use search::{Bench, search};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use web_time::Instant;
 
 /// Seconds that tuning may take before a run.
@@ -95,7 +96,22 @@ impl Tuned {
     }
 }
 
+/// What is kept of an adapter on this machine, of classes of kernels and of precisions, each by its name.
+pub fn known(adapter: &AdapterReport) -> BTreeMap<String, String> {
+    platform::cache_folder().map(|folder| cache::words(&folder, adapter)).unwrap_or_default()
+}
+
 impl Gpu {
+    /// A word that was kept about this adapter and these kernels under a name.
+    pub fn remembered(&self, folder: &Path, name: &str) -> Option<String> {
+        cache::words(folder, self.report()).remove(name)
+    }
+
+    /// Keeps such a word beside what was found of kernels.
+    pub fn remember(&self, folder: &Path, name: &str, word: &str) {
+        cache::store_words(folder, self.report(), [(name.to_owned(), word.to_owned())].into());
+    }
+
     /// The same device, with kernels chosen for a graph.
     ///
     /// # Errors
@@ -121,7 +137,8 @@ impl Gpu {
         let trials = trial::of_graph(graph);
         let wanted = |trial: &&Trial| {
             let named = trial.class.family.kernel().contains(&measuring.kernels);
-            named && (measuring.anew || known.get(&trial.class).is_none())
+            let has_choice = trial.candidates(&target).len() > 1;
+            named && has_choice && (measuring.anew || known.get(&trial.class).is_none())
         };
         let unknown: Vec<Trial> = trials.iter().filter(wanted).cloned().collect();
         let mut tuned = Tuned::default();
@@ -129,7 +146,13 @@ impl Gpu {
             // A software adapter builds a kernel with barriers many times as long as one without.
             let unmet = if target.software { 4.0 } else { 1.0 };
             let mut bench = Device { gpu: plain, begun };
-            tuned.found = search(&mut bench, &unknown, &target, measuring.budget, unmet).await?;
+            let found = search(&mut bench, &unknown, &target, measuring.budget, unmet).await;
+            if let (Err(_), Some(folder)) = (&found, folder) {
+                // Whatever cost the device is not tried again before every run.
+                let usual = unknown.iter().map(|trial| (trial.class, target.usual(trial.class.family)));
+                cache::store(folder, self.report(), &usual.collect());
+            }
+            tuned.found = found?;
             let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.class).is_none());

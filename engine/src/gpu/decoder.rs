@@ -4,6 +4,7 @@
 use super::Gpu;
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
+use super::run::halves;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::generate::sampler::{self, Sampling};
@@ -28,6 +29,7 @@ pub struct GpuDecoder {
     chunk: usize,
     context: usize,
     vocabulary: usize,
+    half_weights: bool,
     /// What is being written; `None` before a start and after an error.
     text: Option<Text>,
 }
@@ -54,11 +56,15 @@ struct Text {
 
 impl GpuDecoder {
     /// Allocates caches and buffers, builds the pipelines and uploads the weights: the parameter arena as
-    /// [`crate::plan::arena::ArenaLayout`] lays it out.
+    /// [`crate::plan::arena::ArenaLayout`] lays it out. With `half_weights` a token's matrix products read a copy of them in 16-bit
+    /// floats, which is kept beside: reading weights is nearly all that writing token by token takes.
     ///
     /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs.
-    pub async fn new(gpu: &Gpu, model: &ModelConfig, parameters: &[f32]) -> Result<Self> {
-        let plans = DecodePlans::new(model, &gpu.target())?;
+    pub async fn new(gpu: &Gpu, model: &ModelConfig, parameters: &[f32], half_weights: bool) -> Result<Self> {
+        if half_weights && !gpu.has_half() {
+            return Err(Error::without_half(&gpu.report().name, "write"));
+        }
+        let plans = DecodePlans::new(model, &gpu.target().with_half_weights(half_weights))?;
         let needed = plans.step.arena.length;
         if parameters.len() != needed {
             return Err(Error::Refused(format!(
@@ -68,6 +74,10 @@ impl GpuDecoder {
         }
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
         gpu.write(storage.get(0, Buffer::Parameters)?, 0, bytemuck::cast_slice(parameters)).await?;
+        // No product of the model may be of sizes that halves come in.
+        if let Ok(copy) = storage.get(0, Buffer::HalfParameters) {
+            gpu.write(copy, 0, &halves(parameters)).await?;
+        }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Ok(Self {
             prompt: Mode::new(gpu, &plans.prompt, &storage, 0).await?,
@@ -79,6 +89,7 @@ impl GpuDecoder {
             chunk: plans.chunk,
             context: model.context,
             vocabulary: model.vocabulary,
+            half_weights,
             text: None,
         })
     }
@@ -119,6 +130,11 @@ impl GpuDecoder {
         for mode in [&mut self.prompt, &mut self.step, &mut self.window] {
             mode.pacing.interactive = interactive;
         }
+    }
+
+    /// Whether a token's products read weights in 16-bit floats.
+    pub fn reads_halves(&self) -> bool {
+        self.half_weights
     }
 
     /// Bytes of all buffers that were created.

@@ -3,7 +3,7 @@
 
 use super::program::Program;
 use super::storage::Storage;
-use super::{Gpu, GpuDecoder, run_graph, test_gpu};
+use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
 use crate::executor::Data;
 use crate::generate::sampler::{self, Sampling};
 use crate::generate::{Decoder, Ending, generate};
@@ -12,8 +12,10 @@ use crate::model::{Purpose, build, initial};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::buffers::buffers;
 use crate::plan::decode::{self, DecodeBuffer, DecodeState, SampleSettings};
-use crate::plan::{Buffer, compile};
+use crate::plan::lower::{Choice, Target, Tier};
+use crate::plan::{Buffer, compile, trial};
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormKind, Position, presets};
+use half::f16;
 use std::ops::ControlFlow;
 
 /// A uniform number in [0, 1).
@@ -251,7 +253,7 @@ fn write(
     groups: &[usize],
 ) -> Vec<u32> {
     pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(gpu, model, &weights(model)).await.unwrap();
+        let mut decoder = GpuDecoder::new(gpu, model, &weights(model), false).await.unwrap();
         decoder.start(prompt, config).await.unwrap();
         let mut written = Vec::new();
         for count in groups {
@@ -294,6 +296,79 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
     }
 }
 
+/// A first token's logits over empty caches, with the kernels for `target`.
+fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) -> Vec<f32> {
+    let graph = build(model, Purpose::Decode { chunk: 1 }).unwrap();
+    let (logits, graph) = (graph.logits, graph.graph);
+    let mut inputs = parameters(&graph, arena);
+    for (input, data) in [(Input::Tokens, vec![7]), (Input::Cursor, vec![0, 1])] {
+        inputs.push((graph.find(Origin::Input(input)).unwrap(), Data::U32(data)));
+    }
+    for number in 0..2 * model.depth as u32 {
+        let cache = graph.find(Origin::Cache(number)).unwrap();
+        inputs.push((cache, Data::F32(vec![0.0; graph.ty(cache).count()])));
+    }
+    let read = pollster::block_on(run_graph_for(gpu, &graph, &inputs, &[logits], [0, 0], target.clone()));
+    read.unwrap().into_iter().map(floats).next().unwrap()
+}
+
+#[test]
+fn halves_of_weights_change_logits_by_their_rounding() {
+    let gpu = test_gpu();
+    for model in models() {
+        let arena = weights(&model);
+        let exact: Vec<f32> = arena.iter().map(|weight| f16::from_f32(*weight).to_f32()).collect();
+        let graph = build(&model, Purpose::Decode { chunk: 1 }).unwrap().graph;
+        let usual = first_logits(&gpu, &model, &arena, &gpu.target());
+        let largest = usual.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+        for tier in [Tier::Software, Tier::Workgroup, Tier::Subgroup] {
+            let rows = trial::of_graph(&graph).into_iter().filter(|trial| trial.class.family.by_rows());
+            let choices = rows.map(|trial| (trial.class, Choice::tier(tier))).collect();
+            let full = gpu.target().with(&choices);
+            let half = full.clone().with_half_weights(true);
+            let kernels = compile(graph.clone(), &[], &half).unwrap().dispatches;
+            let wanted = format!("linear_few:{},half", tier.word());
+            assert!(kernels.iter().any(|dispatch| dispatch.kernel.name.starts_with(&wanted)), "{wanted}");
+            let near = |ours: &[f32], theirs: &[f32], share: f32| {
+                ours.iter().zip(theirs).all(|(one, other)| (one - other).abs() <= share * largest)
+            };
+            assert!(near(&first_logits(&gpu, &model, &arena, &full), &usual, 1e-5), "{tier:?}");
+            let rounded = first_logits(&gpu, &model, &arena, &half);
+            assert!(near(&rounded, &usual, 4e-3), "{tier:?}: {rounded:?} for {usual:?}");
+            assert!(!near(&rounded, &usual, 1e-6), "nothing was rounded");
+            // Weights that halves hold exactly lose nothing.
+            let kept = first_logits(&gpu, &model, &exact, &half);
+            assert!(near(&kept, &first_logits(&gpu, &model, &exact, &full), 1e-5), "{tier:?}");
+        }
+    }
+}
+
+#[test]
+fn a_decoder_that_reads_halves_takes_the_likeliest_token() {
+    let gpu = test_gpu();
+    let model = models().remove(0);
+    let arena = weights(&model);
+    let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
+    let mut text = vec![3, 1, 4];
+    let written = pollster::block_on(async {
+        let mut decoder = GpuDecoder::new(&gpu, &model, &arena, true).await.unwrap();
+        let plain = GpuDecoder::new(&gpu, &model, &arena, false).await.unwrap();
+        assert!(decoder.reads_halves() && !plain.reads_halves());
+        assert_eq!(decoder.bytes() - plain.bytes(), 2 * arena.len() as u64);
+        decoder.start(&text, &greedy).await.unwrap();
+        decoder.advance(model.context + 4).await.unwrap()
+    });
+    for token in written {
+        let window = &text[text.len().saturating_sub(model.context)..];
+        let logits = window_logits(&gpu, &model, &arena, window);
+        let best = logits.iter().copied().fold(f32::MIN, f32::max);
+        let largest = logits.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+        let chosen = logits[token as usize];
+        assert!(chosen >= best - 0.01 * largest, "{chosen} for {best} after {} tokens", text.len());
+        text.push(token);
+    }
+}
+
 #[test]
 fn tokens_do_not_depend_on_how_many_are_asked_for_at_once() {
     let gpu = test_gpu();
@@ -312,7 +387,7 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
     let model = models().remove(0);
     let config = GenerateConfig { max_tokens: 9, ..GenerateConfig::default() };
     pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(&gpu, &model, &weights(&model)).await.unwrap();
+        let mut decoder = GpuDecoder::new(&gpu, &model, &weights(&model), false).await.unwrap();
         assert!(decoder.advance(1).await.is_err_and(|error| error.to_string().contains("started")));
         let empty = decoder.start(&[], &config).await;
         assert!(empty.is_err_and(|error| error.to_string().contains("prompt is empty")));
@@ -341,6 +416,6 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         let broken = generate(&mut decoder, &[1, 2, 3], &config, None, spell, |_| ControlFlow::Break(()));
         assert_eq!(broken.await.unwrap().tokens, first[..1]);
     });
-    let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3]));
+    let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3], false));
     assert!(short.is_err_and(|error| error.to_string().contains("3 weights")));
 }

@@ -73,10 +73,11 @@ impl Gpu {
 
     async fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<Self> {
         let limits = adapter.limits();
+        let wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP;
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("glasshouse"),
-                required_features: adapter.features() & (Features::TIMESTAMP_QUERY | Features::SHADER_F16),
+                required_features: adapter.features() & wanted,
                 required_limits: limits.clone(),
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()

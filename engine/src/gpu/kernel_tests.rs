@@ -8,7 +8,8 @@ use crate::graph::{
     DropoutSite, Graph, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId, random,
     token_order,
 };
-use crate::plan::lower::Target;
+use crate::plan::lower::{Choice, Choices, Target, Tier};
+use crate::plan::trial;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
@@ -61,12 +62,14 @@ impl Case {
         value
     }
 
-    /// Runs the op for both targets and compares its outputs, gradients included.
+    /// Runs the op for both targets, and within subgroups where it goes row by row, and compares its outputs, gradients included.
     fn check(mut self, gpu: &Gpu, op: Op, gradients: &[ValueId], truth: &[Vec<f64>], tolerance: f64) {
         let inputs: Vec<ValueId> =
             self.fed.iter().map(|(value, _)| *value).filter(|value| !gradients.contains(value)).collect();
         let outputs = self.graph.push_into(op, &inputs, gradients).unwrap();
-        for target in &TARGETS {
+        let mut targets = TARGETS.to_vec();
+        targets.extend(with_subgroups(gpu, &self.graph));
+        for target in &targets {
             let results = run(gpu, target, &self.graph, &self.fed, &outputs);
             assert_eq!(results.len(), truth.len());
             for (number, (ours, truth)) in results.iter().zip(truth).enumerate() {
@@ -79,6 +82,14 @@ impl Case {
             }
         }
     }
+}
+
+/// A device whose kernels add up rows within subgroups, where this one has them and the graph such kernels.
+fn with_subgroups(gpu: &Gpu, graph: &Graph) -> Option<Target> {
+    let rows = trial::of_graph(graph).into_iter().filter(|trial| trial.class.family.by_rows());
+    let choices: Choices = rows.map(|trial| (trial.class, Choice::tier(Tier::Subgroup))).collect();
+    let possible = gpu.target().subgroups && !choices.is_empty();
+    possible.then(|| Target::new(false).with_subgroups(true).with(&choices))
 }
 
 fn run(

@@ -22,7 +22,7 @@ mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
 pub use autotune::FILE as TUNING_FILE;
-pub use autotune::{BUDGET, Found, Measuring, Tuned, Tuning};
+pub use autotune::{BUDGET, Found, Measuring, Tuned, Tuning, known};
 pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;

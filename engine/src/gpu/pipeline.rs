@@ -70,7 +70,7 @@ impl Gpu {
     /// Refuses a kernel that the device's limits cannot hold, or whose 16-bit floats it does not have.
     fn admit(&self, kernel: &Kernel) -> Result<()> {
         if kernel.needs_half() && !self.has_half() {
-            return Err(Error::without_half(&self.report().name));
+            return Err(Error::without_half(&self.report().name, "train"));
         }
         let limits = self.limits();
         let buffers =

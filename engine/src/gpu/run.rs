@@ -134,7 +134,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
 }
 
 /// Floats in 16 bits, up to a multiple of four bytes.
-fn halves(entries: &[f32]) -> Vec<u8> {
+pub(super) fn halves(entries: &[f32]) -> Vec<u8> {
     let mut bytes: Vec<u8> = entries.iter().flat_map(|entry| f16::from_f32(*entry).to_le_bytes()).collect();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes

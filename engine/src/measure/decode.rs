@@ -4,7 +4,8 @@
 use super::spread;
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
-use crate::generate::Decoder;
+use crate::generate::{Decoder, Opening};
+use crate::gpu::Tuning;
 use crate::graph::random;
 use crate::model::{Purpose, build, initial};
 use crate::plan::arena::ArenaLayout;
@@ -65,6 +66,8 @@ pub struct DecodeMeasurement {
     pub vocabulary: usize,
     /// Where it ran.
     pub device: DeviceDescription,
+    /// What weights were read as while a token was written: `f32` or `mixed`.
+    pub precision: &'static str,
     /// Passages measured.
     pub repeats: usize,
     /// Tokens of the prompt.
@@ -89,21 +92,24 @@ pub struct DecodeMeasurement {
     pub bytes: u64,
 }
 
-/// Measures how a run's model writes on a device, as [`Decoder::open`] names it. The second half is that function's warning.
+/// Measures how a run's model writes on a device, as [`Decoder::open`] names it, in the precision of its training and with kernels
+/// chosen as `tuning` says. The second half is that function's warning.
 ///
 /// # Errors
-/// The device is missing or cannot hold the model; a prompt that the window does not take; a passage of nothing.
+/// The device is missing, cannot hold the model or has not the precision; a prompt that the window does not take; a passage of nothing.
 pub async fn measure_decode(
     config: &RunConfig,
     device: &str,
     threads: Option<usize>,
+    tuning: &Tuning,
     passage: Passage,
 ) -> Result<(DecodeMeasurement, Option<String>)> {
     let model = &config.model;
     passage.check(model)?;
     let graph = build(model, Purpose::Decode { chunk: 1 })?.graph;
     let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), config.seed);
-    let (mut decoder, warning) = Decoder::open(device, model, &weights, threads).await?;
+    let opening = Opening { threads, precision: config.train.precision, tuning: tuning.clone() };
+    let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;
     let vocabulary = model.vocabulary as u64;
     let prompt: Vec<u32> = (0..passage.prompt_tokens as u64)
         .map(|at| (random::nth(config.seed, PROMPT, at) % vocabulary) as u32)
@@ -134,6 +140,7 @@ pub async fn measure_decode(
         context: model.context,
         vocabulary: model.vocabulary,
         device: decoder.describe(),
+        precision: decoder.precision().name(),
         repeats: each.len(),
         prompt_tokens: passage.prompt_tokens,
         generated_tokens: passage.tokens,
@@ -160,8 +167,10 @@ mod tests {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         (config.model.depth, config.model.context) = (1, 16);
         let passage = |prompt_tokens, tokens| Passage { prompt_tokens, tokens, repeats: 1 };
-        let measured =
-            |passage| pollster::block_on(measure_decode(&config, "cpu", Some(1), passage)).map(|pair| pair.0);
+        let measured = |passage| {
+            let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Usual, passage);
+            pollster::block_on(measuring).map(|pair| pair.0)
+        };
         assert_eq!(measured(passage(12, 4)).unwrap().tokens_past_window, 0);
         let past = measured(passage(12, 6)).unwrap();
         assert_eq!((past.tokens_past_window, past.generated_tokens, past.repeats), (2, 6, 1));

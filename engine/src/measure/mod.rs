@@ -1,13 +1,15 @@
 //! How fast a device is, with made-up tokens and a run's own initial weights: what `glasshouse bench` prints, what a run's
-//! forecast of its time rests on, and a page's bench.
+//! forecast of its time rests on, what settles its precision, and a page's bench.
 
 mod decode;
 mod kernel;
+mod precision;
 mod scaling;
 mod step;
 
 pub use decode::{DecodeMeasurement, Passage, measure_decode};
 pub use kernel::{Candidate, KernelMeasurement, measure_kernels};
+pub use precision::{Settled, settle_precision};
 pub use scaling::{Scaling, ScalingCell, Size, measure_scaling};
 pub use step::{Extent, Measurement, measure};
 

@@ -1,7 +1,7 @@
 //! How fast a device trains: a repeated batch of made-up tokens from the run's own initial weights, so that the loss must
 //! fall.
 
-use super::spread;
+use super::{settle_precision, spread};
 use crate::error::Result;
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, Opened, StepInput};
@@ -101,6 +101,11 @@ pub async fn measure(
     extent: Extent,
     tuning: &Tuning,
 ) -> Result<(Measurement, Option<String>)> {
+    let mut config = config.clone();
+    if let Some(settled) = settle_precision(&config, device, tuning).await? {
+        config.train.precision = settled.precision;
+    }
+    let config = &config;
     let graphs = training_graphs(&config.model, &config.train)?;
     let optimizer = Optimizer::of(&config.train);
     let Opened { mut executor, warning, tuned } =

@@ -8,6 +8,7 @@ use crate::plan::fit::Room;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, Event, Parcel, Precision, Report, message};
+use std::collections::BTreeMap;
 
 /// The chosen device.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +120,7 @@ fn cpu(why: String) -> DeviceSummary {
         binding: None,
         timestamps: true,
         mixed_precision: false,
+        tuned_kernels: BTreeMap::new(),
     }
 }
 
@@ -139,6 +141,7 @@ pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
         binding: None,
         timestamps: kind == "cpu",
         mixed_precision: false,
+        tuned_kernels: BTreeMap::new(),
     }
 }
 
@@ -156,6 +159,7 @@ fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
         binding: Some(adapter.limits.binding_bytes.min(adapter.limits.buffer_bytes)),
         timestamps: adapter.features.contains(&"timestamp-query"),
         mixed_precision: adapter.precisions.contains(&Precision::Mixed.name()),
+        tuned_kernels: BTreeMap::new(),
     }
 }
 

@@ -142,7 +142,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         config.validate()?;
         let passage = Passage { repeats: repeats.max(1), ..Passage::of(&config.model) };
         let (device, threads) = (&self.device.request, self.options.threads);
-        let (measured, warning) = measure_decode(config, device, threads, passage).await?;
+        let (measured, warning) = measure_decode(config, device, threads, &self.tuning(), passage).await?;
         if let Some(warning) = warning {
             self.outlet.notice(warning);
         }

@@ -9,8 +9,9 @@ use super::{After, Session, device};
 use crate::data::{self, Batches, Prepared};
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
-use crate::executor::{Executor, Opened};
+use crate::executor::{DeviceKind, Executor, Opened};
 use crate::gpu::Tuning;
+use crate::measure::settle_precision;
 use crate::model::training_graphs;
 use crate::plan::fit::advised;
 use crate::platform;
@@ -91,7 +92,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
         let resuming = matches!(job.what, What::Resume(_));
-        let (config, prepared, run) = match job.what {
+        let (mut config, prepared, run) = match job.what {
             What::Start(config) => {
                 let mut config = *config;
                 config.data = DataConfig {
@@ -128,6 +129,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Some(run) => run.record()?.foretold_seconds,
             None => self.foretold_seconds(&config),
         };
+        let wish = self.device.request.clone();
+        if let Some(settled) = settle_precision(&config, &wish, &self.tuning()).await? {
+            config.train.precision = settled.precision;
+            self.outlet.notice(settled.sentence);
+        }
         let graphs = training_graphs(&config.model, &config.train)?;
         let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
         let optimizer = Optimizer::of(&config.train);
@@ -156,7 +162,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let chosen = self.device.summary.clone();
         let description = executor.describe();
         let is_chosen = !is_pinned || description.request() == chosen.request;
-        let device = if is_chosen { chosen } else { device::of_run(&description) };
+        let mut device = if is_chosen { chosen } else { device::of_run(&description) };
+        if description.kind == DeviceKind::Gpu {
+            device.tuned_kernels = description.variants;
+        }
         if let Some(warning) = warning {
             self.outlet.notice(warning);
         }

@@ -5,10 +5,10 @@ use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::generate::sampler::{self, Explained, Sampling};
-use crate::generate::{Decoder, Ending, Generation};
+use crate::generate::{Decoder, Ending, Generation, Opening};
 use crate::project::Trained;
 use crate::protocol::{
-    Candidate, Event, GenerateConfig, ModelConfig, Parcel, Report, WeightSource, WrittenToken,
+    Candidate, Event, GenerateConfig, ModelConfig, Parcel, Precision, Report, WeightSource, WrittenToken,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ struct Model {
 struct Text {
     id: u64,
     key: Key,
+    precision: Precision,
     decoder: Decoder,
     generation: Generation<Decode<'static>>,
     tokenizer: Arc<Tokenizer>,
@@ -49,8 +50,8 @@ struct Text {
 pub(super) struct Desk {
     texts: Vec<Text>,
     models: Vec<Model>,
-    /// Decoders whose text is done, for the next one of the same weights.
-    decoders: Vec<(Key, Decoder)>,
+    /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
+    decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
 }
 
@@ -91,16 +92,19 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
         }
         let model = self.weights(source, live.as_mut()).await?;
-        let mut decoder = match self.desk.decoders.iter().position(|(key, _)| *key == model.key) {
-            Some(at) => self.desk.decoders.swap_remove(at).1,
+        let precision = config.precision;
+        let same = |(key, other, _): &(Key, Precision, Decoder)| *key == model.key && *other == precision;
+        let mut decoder = match self.desk.decoders.iter().position(same) {
+            Some(at) => self.desk.decoders.swap_remove(at).2,
             None => match live {
                 Some(live) => {
-                    Decoder::beside(live.trainer.executor(), &model.config, &model.parameters).await?
+                    let executor = live.trainer.executor();
+                    Decoder::beside(executor, &model.config, &model.parameters, precision).await?
                 }
                 None => {
-                    let (device, threads) = (&self.device.request, self.options.threads);
-                    let opened = Decoder::open(device, &model.config, &model.parameters, threads);
-                    opened.await?.0
+                    let opening = Opening { threads: self.options.threads, precision, tuning: self.tuning() };
+                    let device = &self.device.request;
+                    Decoder::open(device, &model.config, &model.parameters, &opening).await?.0
                 }
             },
         };
@@ -117,7 +121,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let mut stream = DecodeStream::new(tokenizer.clone());
         let tokens = written(&mut stream, &tokenizer, &ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true });
-        self.desk.texts.push(Text { id, key: model.key, decoder, generation, tokenizer, stream });
+        self.desk.texts.push(Text { id, key: model.key, precision, decoder, generation, tokenizer, stream });
         Ok(())
     }
 
@@ -169,7 +173,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         };
         self.outlet.answer(text.id, ended);
         self.outlet.finished(text.id);
-        self.desk.decoders.push((text.key, text.decoder));
+        self.desk.decoders.push((text.key, text.precision, text.decoder));
         if self.desk.decoders.len() > KEPT {
             self.desk.decoders.remove(0);
         }

@@ -59,6 +59,9 @@ pub struct BenchDecodeArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Choose a real GPU's kernels by its kind alone, instead of timing variants first
+    #[arg(long)]
+    pub no_autotune: bool,
     /// Tokens of the prompt; half a window, 512 at most, unless said
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,

@@ -4,6 +4,7 @@ use crate::cli::arguments::BenchDecodeArguments;
 use crate::cli::output::{bytes, rate};
 use crate::cli::settings::{checked_device, run_config, usage};
 use anyhow::Result;
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::measure::{DecodeMeasurement, Passage, measure_decode};
 
 pub(super) async fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
@@ -23,13 +24,15 @@ pub(super) async fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     if passage.tokens == 0 || passage.repeats == 0 {
         return Err(usage("--tokens and --repeats must be at least 1"));
     }
-    let (measured, warning) = measure_decode(&config, device, arguments.threads, passage).await?;
+    let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
+    let (measured, warning) = measure_decode(&config, device, arguments.threads, &tuning, passage).await?;
     super::tell(&measured, warning, arguments.json, print)
 }
 
 fn print(measured: &DecodeMeasurement) -> Result<()> {
     let DecodeMeasurement { ms_per_token, ms_fastest, ms_slowest, prompt_tokens, .. } = measured;
-    say!("{} on {}, {}", measured.config, measured.device, bytes(measured.bytes))?;
+    let DecodeMeasurement { config, device, precision, .. } = measured;
+    say!("{config} on {device}, weights in {precision}, {}", bytes(measured.bytes))?;
     say!(
         "prompt of {prompt_tokens} tokens: {:.2} ms to the first token, {}",
         measured.ms_first_token,

@@ -58,8 +58,14 @@ pub(super) fn numbers_ui(
             row(ui, "Foretold", &format::duration(foretold), &error_of_forecast(foretold, run));
         }
     }
-    if let Some(device) = training.device.as_ref().map(|device| device.name.as_str()) {
-        row(ui, "Device", device, device);
+    if let Some(device) = &training.device {
+        row(ui, "Device", &device.name, &device.name);
+        if !device.tuned_kernels.is_empty() {
+            let kernels: Vec<String> =
+                device.tuned_kernels.iter().map(|(class, choice)| format!("{class}: {choice}")).collect();
+            let count = format!("{} faster than usual", kernels.len());
+            row(ui, "Tuned kernels", &count, &kernels.join("\n"));
+        }
     } else if !run.device.is_empty() {
         row(ui, "Device", &run.device, &run.device);
     }

@@ -139,9 +139,12 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
         let detail = if has_halves { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
         // What another device was to do can be taken back on this one.
         let enabled = has_halves || is_mixed;
-        ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail))
-            .accessible_name("Mixed precision");
-        train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
+        let detail = if train.precision == Precision::Auto { "tried when the run begins" } else { detail };
+        let shown = ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail));
+        if shown.changed() {
+            train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
+        }
+        shown.accessible_name("Mixed precision");
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
     number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);

@@ -1,6 +1,6 @@
 //! How text is drawn from a model.
 
-use crate::{Invalid, require};
+use crate::{Invalid, Precision, require};
 use serde::{Deserialize, Serialize};
 
 /// How the next token is drawn.
@@ -23,6 +23,8 @@ pub struct GenerateConfig {
     pub seed: u64,
     /// Texts that end the generation; what is written stops before them.
     pub stop: Vec<String>,
+    /// What a device reads weights as while it writes token by token: `mixed` halves the bytes that each token takes.
+    pub precision: Precision,
 }
 
 impl Default for GenerateConfig {
@@ -36,6 +38,7 @@ impl Default for GenerateConfig {
             repetition_penalty: 1.0,
             seed: 1,
             stop: Vec::new(),
+            precision: Precision::Auto,
         }
     }
 }

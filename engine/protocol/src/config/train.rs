@@ -31,7 +31,7 @@ pub enum Decay {
     WarmupStableDecay,
 }
 
-/// What training stores values as. Evaluation and writing are always in 32 bits.
+/// What values are stored as in training, which evaluates in 32 bits in any case, and weights in writing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
@@ -41,6 +41,9 @@ pub enum Precision {
     /// 16-bit floats where that does no harm, arithmetic in 32 bits, the loss scaled as gradients need it (Micikevicius et al.
     /// 2018). For GPUs with 16-bit floats.
     Mixed,
+    /// Whichever suits the device: 32 bits on the processor and on software adapters. A run that begins so is recorded with what
+    /// was found.
+    Auto,
 }
 
 impl Precision {
@@ -49,6 +52,7 @@ impl Precision {
         match self {
             Self::F32 => "f32",
             Self::Mixed => "mixed",
+            Self::Auto => "auto",
         }
     }
 }

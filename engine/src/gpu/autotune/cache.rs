@@ -5,6 +5,7 @@
 //! { "kernels": "90f3…", "adapters": { "vulkan · … · …": { "linear 1024x128x512": "workgroup" } } }
 //! ```
 //!
+//! Beside them stand the precisions that were found faster (`precision 1024x128x4x128`: `mixed`), which no class is called like.
 //! It holds for one version of the kernels. A file of another version, or one that is damaged, counts as empty and is replaced; one
 //! that cannot be written costs nothing but the time to measure again.
 
@@ -44,15 +45,25 @@ fn kept(folder: &Path) -> Kept {
 
 /// What is known of an adapter.
 pub(super) fn load(folder: &Path, adapter: &AdapterReport) -> Choices {
-    kept(folder).adapters.get(&key(adapter)).map(Choices::from_texts).unwrap_or_default()
+    Choices::from_texts(&words(folder, adapter))
+}
+
+/// All that is kept of an adapter, by name.
+pub(super) fn words(folder: &Path, adapter: &AdapterReport) -> BTreeMap<String, String> {
+    kept(folder).adapters.remove(&key(adapter)).unwrap_or_default()
 }
 
 /// Keeps what was found of an adapter beside what is known of it and of others.
 pub(super) fn store(folder: &Path, adapter: &AdapterReport, found: &Choices) {
+    store_words(folder, adapter, found.texts());
+}
+
+/// Likewise, of anything that has a name.
+pub(super) fn store_words(folder: &Path, adapter: &AdapterReport, words: BTreeMap<String, String>) {
     // Read again: another program may have found something meanwhile.
     let mut kept = kept(folder);
     glasshouse_shaders::VERSION.clone_into(&mut kept.kernels);
-    kept.adapters.entry(key(adapter)).or_default().extend(found.texts());
+    kept.adapters.entry(key(adapter)).or_default().extend(words);
     files::create_dir_all(folder).ok();
     storage::write_json(&folder.join(FILE), &kept).ok();
 }

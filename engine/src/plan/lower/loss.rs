@@ -2,7 +2,7 @@
 
 use super::matmul::{input_backward_launches, linear_launches, operands, weight_backward_launches};
 use super::parts::Part;
-use super::{LONGEST_LOOP, Launch, Lowering, Place, Site, Target, grid, row_groups};
+use super::{Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier};
 use crate::error::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean};
@@ -114,11 +114,13 @@ fn logits_launches(
 
 /// (lse, loss) of each row of a part: over its logits, all targets, its results.
 fn rows(target: &Target, rule: Rule, part: Part, [logits, targets, results]: [Place; 3]) -> Result<Launch> {
-    use cross_entropy::{Arguments, Tier, kernel};
+    use cross_entropy::{Arguments, kernel};
     let (ignoring, ignored) = rule.ignore();
-    // An invocation with a row of its own goes through it twice.
-    let target = Target::new(target.software && 2 * rule.vocabulary <= LONGEST_LOOP);
-    let tier = if target.software { Tier::Software } else { Tier::Workgroup };
+    let tier = match target.tier(Family::CrossEntropy, [part.count, rule.vocabulary, 1]) {
+        // An invocation with a row of its own goes through it twice.
+        Tier::Software if 2 * rule.vocabulary > LONGEST_LOOP => Tier::Workgroup,
+        tier => tier,
+    };
     let arguments = Arguments {
         rows: part.count as u32,
         vocabulary: rule.vocabulary as u32,
@@ -129,10 +131,10 @@ fn rows(target: &Target, rule: Rule, part: Part, [logits, targets, results]: [Pl
         all_rows: rule.all_rows as u32,
     };
     Launch::new(
-        kernel(tier),
+        kernel(row_tier!(cross_entropy, tier)),
         arguments.bytes(),
         vec![Place::Buffer(Buffer::Control), logits, targets, results],
-        row_groups(&target, part.count)?,
+        row_groups(tier, part.count)?,
     )
 }
 

@@ -3,7 +3,8 @@
 
 use super::parts::Part;
 use super::{
-    Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, tall, within_longest_loop,
+    Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier, tall,
+    within_longest_loop,
 };
 use crate::error::Result;
 use glasshouse_shaders::{
@@ -31,7 +32,8 @@ macro_rules! tier {
         match $target.tier($family, $sizes) {
             Tier::Software => $module::Tier::Software,
             Tier::Wide => $module::Tier::Wide,
-            Tier::Workgroup => $module::Tier::Workgroup,
+            // No product adds up within subgroups.
+            Tier::Workgroup | Tier::Subgroup => $module::Tier::Workgroup,
         }
     };
 }
@@ -83,7 +85,8 @@ pub(super) fn linear_launches(
     operands: linear::Operands,
     [bias, residual]: [Option<Place>; 2],
 ) -> Result<Vec<Launch>> {
-    let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut);
+    let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut)
+        || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
     let weight = if half { site.half_weight(1) } else { site.input(1) };
     let launch = |part: Part| {
         let mut bindings = vec![x, part.rows_of(weight), part.columns_of(y)];
@@ -94,7 +97,8 @@ pub(super) fn linear_launches(
     site.parts_of(site.node.inputs[1], half).map(launch).collect()
 }
 
-/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart.
+/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart. For a few
+/// rows of floats, w may be the copy in 16-bit floats.
 fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
@@ -106,10 +110,11 @@ fn linear_launch(
     let vec4 = inner.is_multiple_of(4);
     let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut);
     if rows <= FEW_ROWS && !half {
-        let (tier, per_group) = if target.software {
-            (linear_few::Tier::Software, SIDE)
-        } else {
-            (linear_few::Tier::Workgroup, 1)
+        let tier = target.tier(Family::LinearFew, [rows, inner, columns]);
+        let operands = match bindings.get(1) {
+            Some(Place::Half(_) | Place::HalfRows(..)) => linear_few::Operands::Half,
+            _ if vec4 => linear_few::Operands::Vec4,
+            _ => linear_few::Operands::Scalar,
         };
         let count = rows * columns;
         let arguments = linear_few::Arguments {
@@ -118,9 +123,8 @@ fn linear_launch(
             inner: (if vec4 { inner / 4 } else { inner }) as u32,
             stride: stride as u32,
         };
-        let kernel = linear_few::kernel(tier, vec4, bias, residual);
-        let groups = grid(count.div_ceil(per_group))?;
-        return Launch::new(kernel, arguments.bytes(), bindings, groups);
+        let kernel = linear_few::kernel(row_tier!(linear_few, tier), operands, bias, residual);
+        return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, count)?);
     }
     let tier = tier!(linear, target, Family::Linear, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);

@@ -30,6 +30,10 @@ pub struct Target {
     pub slow_loads: bool,
     /// Bytes that a kernel can bind at once. Of a larger weight each launch takes some rows.
     pub binding: u64,
+    /// Invocations can add up within subgroups: kernels that do are a choice.
+    pub subgroups: bool,
+    /// Products of a few rows read weights from the copy in 16-bit floats.
+    pub half_weights: bool,
     /// What was chosen otherwise.
     choices: Option<Arc<Choices>>,
 }
@@ -37,7 +41,14 @@ pub struct Target {
 impl Target {
     /// A kind of device, with the kernels that suit it as a rule; it binds whatever is there.
     pub const fn new(software: bool) -> Self {
-        Self { software, slow_loads: false, binding: u64::MAX, choices: None }
+        Self {
+            software,
+            slow_loads: false,
+            binding: u64::MAX,
+            subgroups: false,
+            half_weights: false,
+            choices: None,
+        }
     }
 
     /// The same device, told how it loads.
@@ -48,6 +59,16 @@ impl Target {
     /// The same device, which binds so many bytes at once.
     pub fn with_binding(self, binding: u64) -> Self {
         Self { binding, ..self }
+    }
+
+    /// The same device, told whether it has subgroups.
+    pub fn with_subgroups(self, subgroups: bool) -> Self {
+        Self { subgroups, ..self }
+    }
+
+    /// The same device, where products of a few rows read halves of weights, or do not.
+    pub fn with_half_weights(self, half_weights: bool) -> Self {
+        Self { half_weights, ..self }
     }
 
     /// The same device with choices of its own.
@@ -165,10 +186,22 @@ fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()>
     Ok(())
 }
 
-/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group on a software adapter, else one.
-fn row_groups(target: &Target, rows: usize) -> Result<[u32; 3]> {
-    grid(if target.software { rows.div_ceil(64) } else { rows })
+/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group in the software tier, else one.
+fn row_groups(tier: Tier, rows: usize) -> Result<[u32; 3]> {
+    grid(if tier == Tier::Software { rows.div_ceil(64) } else { rows })
 }
+
+/// The tier of one of the kernels that go row by row, whose modules are alike.
+macro_rules! row_tier {
+    ($module:ident, $tier:expr) => {
+        match $tier {
+            $crate::plan::lower::Tier::Software | $crate::plan::lower::Tier::Wide => $module::Tier::Software,
+            $crate::plan::lower::Tier::Workgroup => $module::Tier::Workgroup,
+            $crate::plan::lower::Tier::Subgroup => $module::Tier::Subgroup,
+        }
+    };
+}
+use row_tier;
 
 /// For the kernels that add up columns (`shared/columns.wgsl`): whether lanes share a column, and how many groups there
 /// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers unless a column is longer than

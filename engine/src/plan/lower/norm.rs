@@ -1,6 +1,6 @@
 //! Norms and their gradients.
 
-use super::{Launch, Lowering, Site, row_groups, tall};
+use super::{Family, Launch, Lowering, Site, row_groups, row_tier, tall};
 use crate::error::Result;
 use crate::graph::NormForm;
 use glasshouse_protocol::NormKind;
@@ -8,32 +8,32 @@ use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};
 
 /// [`crate::graph::Op::Norm`].
 pub(super) fn norm(site: Site<'_>, form: NormForm, bias: bool) -> Result<Lowering> {
-    use norm::{Arguments, Form, Tier, kernel};
+    use norm::{Arguments, Form, kernel};
     let (rows, channels, vec4) = shape(site);
-    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let tier = site.target.tier(Family::Norm, [rows, site.input_type(0).columns(), 1]);
     let kind = if form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
     let mut bindings = vec![site.input(0), site.input(1), site.output(0), site.output(1)];
     if bias {
         bindings.push(site.input(2));
     }
     let arguments = Arguments { rows: rows as u32, channels, eps: form.eps };
-    let kernel = kernel(tier, kind, vec4, bias, site.half_output(0));
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(site.target, rows)?)?))
+    let kernel = kernel(row_tier!(norm, tier), kind, vec4, bias, site.half_output(0));
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
 }
 
 /// [`crate::graph::Op::NormBackward`].
 pub(super) fn backward(site: Site<'_>, form: NormForm, residual: bool) -> Result<Lowering> {
-    use norm_backward::{Arguments, Form, Tier, kernel};
+    use norm_backward::{Arguments, Form, kernel};
     let (rows, channels, vec4) = shape(site);
-    let tier = if site.target.software { Tier::Software } else { Tier::Workgroup };
+    let tier = site.target.tier(Family::NormBackward, [rows, site.input_type(0).columns(), 1]);
     let kind = if form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
     let mut bindings = vec![site.input(0), site.input(1), site.input(2), site.input(3), site.output(0)];
     if residual {
         bindings.push(site.last_input());
     }
     let arguments = Arguments { rows: rows as u32, channels };
-    let kernel = kernel(tier, kind, vec4, residual, site.half_input(3));
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(site.target, rows)?)?))
+    let kernel = kernel(row_tier!(norm_backward, tier), kind, vec4, residual, site.half_input(3));
+    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
 }
 
 /// [`crate::graph::Op::NormWeightBackward`].

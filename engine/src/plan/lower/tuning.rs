@@ -15,6 +15,8 @@ use std::str::FromStr;
 pub enum Family {
     /// y = x·wᵀ, sizes N, I, O.
     Linear,
+    /// The same for a few rows.
+    LinearFew,
     /// dx = dy·w, sizes N, O, I.
     LinearInputBackward,
     /// dw += dyᵀ·x, sizes N, O, I.
@@ -25,34 +27,53 @@ pub enum Family {
     AttentionQueryBackward,
     /// Attention's gradient by keys and values, likewise.
     AttentionKeyBackward,
+    /// Norms, sizes N, C, 1.
+    Norm,
+    /// A norm's gradient by its input, likewise.
+    NormBackward,
+    /// Cross-entropy of rows of logits, sizes N, V, 1.
+    CrossEntropy,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Linear,
+        Self::LinearFew,
         Self::LinearInputBackward,
         Self::LinearWeightBackward,
         Self::AttentionForward,
         Self::AttentionQueryBackward,
         Self::AttentionKeyBackward,
+        Self::Norm,
+        Self::NormBackward,
+        Self::CrossEntropy,
     ];
 
     /// Name of the kernel's file.
     pub fn kernel(self) -> &'static str {
         match self {
             Self::Linear => "linear",
+            Self::LinearFew => "linear_few",
             Self::LinearInputBackward => "linear_input_backward",
             Self::LinearWeightBackward => "linear_weight_backward",
             Self::AttentionForward => "attention_forward",
             Self::AttentionQueryBackward => "attention_query_backward",
             Self::AttentionKeyBackward => "attention_key_backward",
+            Self::Norm => "norm",
+            Self::NormBackward => "norm_backward",
+            Self::CrossEntropy => "cross_entropy",
         }
     }
 
     /// Whether it is a matrix product of the linear layers.
     pub fn multiplies(self) -> bool {
         matches!(self, Self::Linear | Self::LinearInputBackward | Self::LinearWeightBackward)
+    }
+
+    /// Whether it goes row by row (`shared/rows.wgsl`).
+    pub fn by_rows(self) -> bool {
+        matches!(self, Self::LinearFew | Self::Norm | Self::NormBackward | Self::CrossEntropy)
     }
 }
 
@@ -104,11 +125,13 @@ pub enum Tier {
     Wide,
     /// Through workgroup memory.
     Workgroup,
+    /// Through workgroup memory, and within subgroups without it.
+    Subgroup,
 }
 
 impl Tier {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Software, Self::Wide, Self::Workgroup];
+    pub const ALL: [Self; 4] = [Self::Software, Self::Wide, Self::Workgroup, Self::Subgroup];
 
     /// As in the text of a choice.
     pub fn word(self) -> &'static str {
@@ -116,6 +139,7 @@ impl Tier {
             Self::Software => "software",
             Self::Wide => "wide",
             Self::Workgroup => "workgroup",
+            Self::Subgroup => "subgroup",
         }
     }
 }
@@ -250,10 +274,12 @@ impl Target {
         // Half of them, since loops around loops count too.
         let within = turns <= LONGEST_LOOP / 2;
         match choice.tier {
-            Tier::Software => true,
+            // An invocation with a row of its own leaves a GPU idle.
+            Tier::Software => self.software || !family.by_rows(),
             // A GPU has not the registers for it, and attention no such kernel.
             Tier::Wide => self.software && family.multiplies(),
             Tier::Workgroup => !self.software || !family.multiplies() || within,
+            Tier::Subgroup => self.subgroups && family.by_rows(),
         }
     }
 }
@@ -293,6 +319,7 @@ mod tests {
             ("linear 1024x128x512", "software in 0 slices"),
             ("linear 1024x128x512", "software in 33 slices"),
             ("linear 1024x128x512", "software in 4 pieces"),
+            ("linear many 1024x128x512", "software"),
             ("", ""),
         ] {
             let texts = BTreeMap::from([(class.to_owned(), choice.to_owned())]);
@@ -327,13 +354,29 @@ mod tests {
             .map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Wide)))
             .collect();
         let tiers = |target: Target| Family::ALL.map(|family| target.tier(family, sizes));
-        let (product, attention) = (Tier::Wide, Tier::Software);
-        let expected = [product, product, product, attention, attention, attention];
+        let tier = |family: Family| if family.multiplies() { Tier::Wide } else { Tier::Software };
+        let expected = Family::ALL.map(tier);
         assert_eq!(tiers(Target::new(true).with(&wide)), expected);
         assert_eq!(tiers(Target::new(true).with_slow_loads(true)), expected);
-        assert_eq!(tiers(Target::new(true)), [Tier::Software; 6]);
+        assert_eq!(tiers(Target::new(true)), [Tier::Software; 10]);
         for target in [Target::new(false).with(&wide), Target::new(false).with_slow_loads(true)] {
-            assert_eq!(tiers(target), [Tier::Workgroup; 6]);
+            assert_eq!(tiers(target), [Tier::Workgroup; 10]);
+        }
+    }
+
+    #[test]
+    fn subgroups_are_for_rows_on_devices_that_have_them() {
+        let sizes = [768, 128, 512];
+        let chosen = Family::ALL.map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Subgroup)));
+        let choices = Choices::from_iter(chosen);
+        for software in [true, false] {
+            let usual = Target::new(software);
+            for family in Family::ALL {
+                let tier =
+                    |subgroups| usual.clone().with_subgroups(subgroups).with(&choices).tier(family, sizes);
+                assert_eq!(tier(false), usual.tier(family, sizes));
+                assert_eq!(tier(true) == Tier::Subgroup, family.by_rows(), "{family:?}");
+            }
         }
     }
 }

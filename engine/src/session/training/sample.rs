@@ -3,7 +3,7 @@
 use super::super::writing::{self, Decode};
 use crate::error::Result;
 use crate::generate::{Decoder, Generation};
-use crate::protocol::GenerateConfig;
+use crate::protocol::{GenerateConfig, Precision};
 use crate::tokenizer::Tokenizer;
 use crate::train::{SampleRequest, Trainer};
 
@@ -24,7 +24,7 @@ impl<'text> Sample<'text> {
     ) -> Result<Self> {
         let model = trainer.config().model.clone();
         let parameters = trainer.executor().state().await?.parameters;
-        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters).await?;
+        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
         decoder.set_interactive(visible);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
         let generation = writing::begin(&mut decoder, tokenizer, &request.prompt, &config).await?;

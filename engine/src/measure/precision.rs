@@ -1,0 +1,213 @@
+//! Which precision a run trains in where its settings leave that to the device (`auto`): mixed precision on a real GPU that takes its
+//! steps noticeably faster in it, 32 bits everywhere else.
+//!
+//! Both are timed over a few steps of the run's own shapes, with the kernels of the device's kind. What was found is kept beside what
+//! autotuning finds, by adapter, driver, version of the kernels and class of shapes; and the run's settings are stored with
+//! what was chosen, so that a run that is resumed is the same run.
+
+use super::step::random_batches;
+use crate::error::Result;
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, StepInput};
+use crate::gpu::{BUDGET, Gpu, GpuExecutor, Tuning};
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::plan::estimate::ring;
+use crate::platform;
+use crate::protocol::{Precision, RunConfig, TrainConfig};
+use web_time::Instant;
+
+/// Mixed precision must be so many times as fast: less is not worth 16 bits.
+const FASTER: f64 = 1.05;
+
+/// What a timed group of steps should last.
+const SECONDS: f64 = 0.1;
+
+/// Groups of which the fastest counts.
+const SAMPLES: usize = 3;
+
+/// What was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// 32 bits, or mixed.
+    pub precision: Precision,
+    /// What and why, for the user.
+    pub sentence: String,
+}
+
+impl Settled {
+    fn new(precision: Precision, why: &str) -> Self {
+        let name = if precision == Precision::Mixed { "mixed precision" } else { "32 bits" };
+        Self { precision, sentence: format!("precision: {name}, since {why}") }
+    }
+}
+
+/// Settles the precision of a run that is to begin on a device, as [`crate::executor::Executor::open_tuned`] names it; `None` where the
+/// run's settings say which. Without measuring, a device keeps 32 bits. A device that cannot be opened keeps them too: whoever opens
+/// it next says why.
+///
+/// # Errors
+/// The device was lost.
+pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning) -> Result<Option<Settled>> {
+    if config.train.precision != Precision::Auto {
+        return Ok(None);
+    }
+    let full = |why| Ok(Some(Settled::new(Precision::F32, why)));
+    if matches!(device, "burn-wgpu" | "burn-flex") {
+        return full("burn's backends train in nothing else");
+    }
+    let Ok((Some(gpu), _)) = Gpu::from_request(device).await else {
+        return full("the processor trains in nothing else");
+    };
+    let Tuning::Measured(measuring) = tuning else {
+        return full("nothing was to be timed");
+    };
+    match (gpu.has_half(), gpu.report().software) {
+        (false, _) => return full("this device has no 16-bit floats"),
+        (_, true) => return full("a software adapter must widen every 16-bit float"),
+        _ => {}
+    }
+    let class = class(config);
+    let known = measuring.folder.as_deref().and_then(|folder| gpu.remembered(folder, &class));
+    let known =
+        [Precision::F32, Precision::Mixed].into_iter().find(|each| known.as_deref() == Some(each.name()));
+    if let Some(known) = known.filter(|_| !measuring.anew) {
+        return Ok(Some(Settled::new(known, "it was the faster of the two here before")));
+    }
+    let settled = compare(&gpu, config).await?;
+    if let Some(folder) = measuring.folder.as_deref() {
+        gpu.remember(folder, &class, settled.precision.name());
+    }
+    Ok(Some(settled))
+}
+
+/// Runs that settle alike, by what decides where a step's time goes; sizes rounded up to powers of two.
+fn class(config: &RunConfig) -> String {
+    let model = &config.model;
+    let rows = config.train.batch * model.context;
+    let sizes = [rows, model.width, model.depth, model.vocabulary];
+    let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size).to_string());
+    format!("precision {}", sizes.join("x"))
+}
+
+/// Times both.
+async fn compare(gpu: &Gpu, config: &RunConfig) -> Result<Settled> {
+    let full = step_seconds(gpu, config, Precision::F32).await;
+    gpu.check()?;
+    let mixed = step_seconds(gpu, config, Precision::Mixed).await;
+    gpu.check()?;
+    // What the device has no room for cannot be timed; the run itself says so, if it meets it.
+    Ok(match (full, mixed) {
+        (Ok(full), Ok(mixed)) => {
+            let ratio = full / mixed.max(1e-9);
+            let precision = if ratio >= FASTER { Precision::Mixed } else { Precision::F32 };
+            let [full, mixed] = [full, mixed].map(|seconds| seconds * 1e3);
+            Settled::new(
+                precision,
+                &format!("a step takes {full:.2} ms in 32 bits and {mixed:.2} ms in mixed"),
+            )
+        }
+        (Err(_), Ok(_)) => Settled::new(Precision::Mixed, "32 bits do not fit on this device"),
+        (_, Err(_)) => Settled::new(Precision::F32, "mixed precision could not be tried"),
+    })
+}
+
+/// Seconds of a step: about a second of them in all, but always one to warm up and one that counts.
+async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision) -> Result<f64> {
+    let begun = Instant::now();
+    let train = TrainConfig { precision, ..config.train.clone() };
+    let graphs = training_graphs(&config.model, &train)?;
+    let ring = ring(graphs.accumulate());
+    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::of(&train), ring).await?;
+    let parameters =
+        initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), config.seed);
+    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    let micro_batches = random_batches(config);
+    let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };
+    executor.train(&[input(0)]).await?;
+    let timed = Instant::now();
+    executor.train(&[input(1)]).await?;
+    let mut fastest = timed.elapsed().as_secs_f64();
+    let count = ((SECONDS / fastest.max(1e-6)) as u64).clamp(1, 64);
+    for sample in 0..SAMPLES as u64 {
+        if begun.elapsed().as_secs_f64() + count as f64 * fastest > BUDGET / 2.0 {
+            break;
+        }
+        platform::yield_now().await;
+        let steps: Vec<StepInput> = (0..count).map(|step| input(2 + sample * count + step)).collect();
+        let timed = Instant::now();
+        executor.train(&steps).await?;
+        fastest = fastest.min(timed.elapsed().as_secs_f64() / count as f64);
+    }
+    Ok(fastest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{Measuring, test_gpu};
+    use crate::protocol::presets;
+    use pollster::block_on;
+    use std::path::Path;
+
+    fn config() -> RunConfig {
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        (config.model.depth, config.model.context, config.train.batch) = (1, 16, 2);
+        config.train.precision = Precision::Auto;
+        config
+    }
+
+    fn measuring(folder: &Path) -> Tuning {
+        let (folder, kernels) = (Some(folder.to_owned()), String::new());
+        Tuning::Measured(Measuring { folder, budget: BUDGET, anew: false, kernels })
+    }
+
+    #[test]
+    fn processors_and_software_adapters_keep_32_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        let settled = |config: &RunConfig, device: &str, tuning: &Tuning| {
+            block_on(settle_precision(config, device, tuning)).unwrap()
+        };
+        let tuning = measuring(folder.path());
+        for device in ["cpu", "burn-flex", "llvmpipe"] {
+            let found = settled(&config(), device, &tuning).unwrap();
+            assert_eq!(found.precision, Precision::F32, "{device}");
+            assert!(found.sentence.starts_with("precision: 32 bits, since "), "{}", found.sentence);
+        }
+        assert_eq!(settled(&config(), "llvmpipe", &Tuning::Usual).unwrap().precision, Precision::F32);
+        let mut said = config();
+        said.train.precision = Precision::Mixed;
+        assert_eq!(settled(&said, "cpu", &tuning), None);
+    }
+
+    /// The comparison itself, on whatever adapter tests have: what it says is what it chose.
+    #[test]
+    fn both_precisions_are_timed() {
+        let gpu = test_gpu();
+        let config = config();
+        let settled = block_on(compare(&gpu, &config)).unwrap();
+        let numbers: Vec<f64> = settled
+            .sentence
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .filter(|ms| *ms != 32.0)
+            .collect();
+        let [full, mixed] = numbers[..] else { panic!("{}", settled.sentence) };
+        assert!(full > 0.0 && mixed > 0.0);
+        // Of printed numbers, rounded.
+        let is_mixed = settled.precision == Precision::Mixed;
+        assert!(if is_mixed { full > mixed } else { full < 1.06 * mixed }, "{}", settled.sentence);
+    }
+
+    #[test]
+    fn what_was_settled_is_remembered_beside_choices_of_kernels() {
+        let gpu = test_gpu();
+        let folder = tempfile::tempdir().unwrap();
+        let class = class(&config());
+        assert_eq!(class, "precision 32x128x1x128");
+        assert_eq!(gpu.remembered(folder.path(), &class), None);
+        gpu.remember(folder.path(), &class, Precision::Mixed.name());
+        assert_eq!(gpu.remembered(folder.path(), &class).as_deref(), Some("mixed"));
+        assert_eq!(gpu.remembered(folder.path(), "precision 64x128x1x128"), None);
+    }
+}
