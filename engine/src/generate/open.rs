@@ -125,7 +125,8 @@ impl Decoder {
     }
 }
 
-/// Whether a device is to read weights in 16-bit floats. A software adapter gains nothing by it, since its processor must widen them.
+/// Whether a device is to read weights in 16-bit floats. A software adapter is not by itself: it is there for tests, and writes what
+/// the processor writes.
 fn reads_halves(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
     let largest = f16::MAX.to_f32();
     let fit = || parameters.iter().all(|weight| weight.abs() <= largest);

@@ -121,7 +121,9 @@ mod tests {
 
     fn trials() -> Vec<Trial> {
         let config = preset("nanogpt-cpu").unwrap();
-        trial::of_graph(&training_graphs(&config.model, &config.train).unwrap().train)
+        let all = trial::of_graph(&training_graphs(&config.model, &config.train).unwrap().train);
+        // What goes row by row has no choice without subgroups, and is not searched then.
+        all.into_iter().filter(|trial| !trial.class.family.by_rows()).collect()
     }
 
     fn searched(
