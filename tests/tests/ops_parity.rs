@@ -8,7 +8,8 @@ use common::cases::{self, Built, Case};
 use common::{deviation, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
-use glasshouse_engine::plan::{self, lower::Target};
+use glasshouse_engine::plan::lower::{Choice, Choices, Target, Tier};
+use glasshouse_engine::plan::{self, trial};
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::{cpu, gpu};
 
@@ -241,7 +242,12 @@ const BEYOND_OPS: [&str; 7] =
 fn the_cases_reach_every_variant_of_every_kernel() {
     let mut reached = std::collections::BTreeSet::new();
     let mut reach = |graph: &Graph, read: &[ValueId]| {
-        for target in [Target::new(false), Target::new(true), Target::new(true).with_slow_loads(true)] {
+        let rows =
+            trial::of_graph(graph).into_iter().map(|trial| (trial.class, Choice::tier(Tier::Subgroup)));
+        let subgroups = Target::new(false).with_subgroups(true).with(&rows.collect::<Choices>());
+        let software = Target::new(true);
+        let slow_loads = software.clone().with_slow_loads(true);
+        for target in [Target::new(false), software, slow_loads, subgroups] {
             let plan = plan::compile(graph.clone(), read, &target).expect("a plan");
             reached.extend(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name));
         }

@@ -72,6 +72,7 @@ fn product(
         columns: columns as u32,
         inner: inner as u32,
         column_tiles: side_by_side as u32,
+        stride: columns as u32,
         ..arguments
     };
     let kernel = built(linear::kernel(tier, operands, bias, epilogue, function))?;
