@@ -2,6 +2,9 @@
 // workers end with it, and what happens when one is lost.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { losses, serve } from "./site.mjs";
 
 /** A decoder with dropout whose steps are long enough to be divided, in batches that cannot be halved. */
@@ -43,17 +46,23 @@ globalThis.Worker = class extends Worker {
 };
 `;
 
-/** A page of the site's origin without the app; with `before` put before share-link.js, and without what `missing` names. */
-async function bare(site, { before, missing } = {}) {
+/** Put before share-link.js: a worker's script is not there. */
+const MISSING = `
+globalThis.Worker = class extends Worker {
+  constructor(script, options) {
+    super(\`\${script}.missing\`, options);
+  }
+};
+`;
+
+/** A page of the site's origin without the app, with `before` put before share-link.js. */
+async function bare(site, before = "") {
   const context = await site.profile({ serviceWorkers: "block" });
   await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
-  if (before) {
-    await context.route("**/share-link.js", async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, body: before + (await response.text()) });
-    });
-  }
-  if (missing) await context.route(`**/${missing}`, (route) => route.fulfill({ status: 404 }));
+  await context.route("**/share-link.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: before + (await response.text()) });
+  });
   const page = await context.newPage();
   await page.goto(`${site.address}plain`);
   return page;
@@ -91,7 +100,7 @@ async function trained(page, address, threads) {
 const possible = (cores) => Math.min(2, cores);
 
 export async function training_is_divided_among_workers_that_end_with_it(site) {
-  const page = await bare(site, { before: COUNTED });
+  const page = await bare(site, COUNTED);
   const alone = await trained(page, site.address, 1);
   const divided = await trained(page, site.address, 2);
   assert.deepEqual(alone.workers, { now: 0, most: 0 });
@@ -107,8 +116,8 @@ export async function training_is_divided_among_workers_that_end_with_it(site) {
 
 export async function a_lost_worker_changes_nothing_but_the_time(site) {
   const whole = await trained(await bare(site), site.address, 2);
-  for (const options of [{ before: KILLED }, { missing: "share.js" }]) {
-    const lost = await trained(await bare(site, options), site.address, 2);
+  for (const before of [KILLED, MISSING]) {
+    const lost = await trained(await bare(site, before), site.address, 2);
     assert.deepEqual(lost.losses, whole.losses);
     assert.equal(lost.device, whole.device);
     if (possible(lost.cores) === 1) continue;
@@ -118,13 +127,20 @@ export async function a_lost_worker_changes_nothing_but_the_time(site) {
 }
 
 export async function an_engine_of_another_origin_divides_training_too(site) {
-  const { server, address } = await serve(() => site.folder, { "access-control-allow-origin": "*" });
+  const folder = mkdtempSync(join(tmpdir(), "glasshouse-page-"));
+  writeFileSync(join(folder, "index.html"), "<!doctype html>");
+  const engine = await serve(() => site.folder, { "access-control-allow-origin": "*" });
+  const pages = await serve(() => folder);
   try {
-    const found = await trained(await bare(site), address, 2);
+    const page = await (await site.profile()).newPage();
+    await page.goto(pages.address);
+    const found = await trained(page, engine.address, 2);
     assert.equal(found.losses.length, WISH.steps);
     assert.deepEqual(found.notices, []);
     if (possible(found.cores) === 2) assert.match(found.device, /2 workers/);
   } finally {
-    server.close();
+    engine.server.close();
+    pages.server.close();
+    rmSync(folder, { recursive: true });
   }
 }

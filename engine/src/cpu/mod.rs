@@ -87,7 +87,7 @@ impl CpuExecutor {
         room(graphs, &optimizer, &layout).check(available)?;
         let divided = match workers {
             0 | 1 => None,
-            count => Some(Others::of(&graphs.recipe, &layout, share::ignored(graphs), count)?),
+            count => Some(Others::of(&graphs.recipe, &layout, count)?),
         };
         let train = match &divided {
             None => Run::new(&graphs.train, graphs.train_loss)?,
@@ -228,11 +228,10 @@ impl CpuExecutor {
         others.ask(&self.weights.parameters, step);
         let begun = Instant::now();
         let mut total: Result<f32> = Ok(0.0);
-        for batch in &step.micro_batches {
-            let Part { batch, counted } = others.part(share, batch);
-            let portion = share.portion(counted);
-            let done = self.train.batch(&mut self.weights, &self.workers, &batch, portion).await;
-            total = total.and_then(|total| Ok(total + share::contribution(done?, counted)));
+        for Part { batch, counted } in &share.parts(step) {
+            let portion = share.portion(*counted);
+            let done = self.train.batch(&mut self.weights, &self.workers, batch, portion).await;
+            total = total.and_then(|total| Ok(total + share::contribution(done?, *counted)));
         }
         // The others' answers are taken in whatever happened here: the next step's must find none left over.
         let rest = others.collect(&mut self.weights, &self.workers, step, begun.elapsed()).await;

@@ -9,7 +9,7 @@ use super::run::Run;
 use super::share::{Part, Share, contribution, divide, packed};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::{MicroBatch, Recipe, StepInput};
+use crate::executor::{Recipe, StepInput};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Remote;
 use std::time::Duration;
@@ -23,7 +23,6 @@ const SLOWER: u32 = 5;
 #[derive(Debug, Default)]
 pub struct Others {
     others: Vec<Other>,
-    ignored: Option<u32>,
     /// Gradient of one share at a time.
     received: Vec<f32>,
     warning: Option<String>,
@@ -44,17 +43,11 @@ enum Place {
 }
 
 impl Others {
-    /// The other shares of a batch that is divided in `count`, and the first, which is the caller's. `ignored` is the target
-    /// that does not count.
-    pub fn of(
-        recipe: &Recipe,
-        layout: &ArenaLayout,
-        ignored: Option<u32>,
-        count: usize,
-    ) -> Result<(Share, Self)> {
+    /// The other shares of a batch that is divided in `count`, and the first, which is the caller's.
+    pub fn of(recipe: &Recipe, layout: &ArenaLayout, count: usize) -> Result<(Share, Self)> {
         let mut shares = divide(recipe.train.batch, count).map(|windows| Share::new(recipe, &windows));
         let first = shares.next().ok_or_else(|| Error::Internal("a batch in no shares".to_owned()))?;
-        let mut found = Self { ignored, received: vec![0.0; layout.trained_end], ..Self::default() };
+        let mut found = Self { received: vec![0.0; layout.trained_end], ..Self::default() };
         for share in shares {
             let bytes = share.needed()?;
             let task = serde_json::to_string(&share)
@@ -90,17 +83,11 @@ impl Others {
         self.warning.take()
     }
 
-    /// A share's part of a micro-batch.
-    pub fn part(&self, share: &Share, batch: &MicroBatch) -> Part {
-        share.part(batch, self.ignored)
-    }
-
     /// Has the workers begin with a step; nothing is waited for.
     pub fn ask(&mut self, parameters: &[f32], step: &StepInput) {
-        for at in 0..self.others.len() {
-            let words = packed(&self.parts(at, step));
-            if let Place::Away(remote) = &mut self.others[at].place {
-                remote.ask(parameters, &words);
+        for Other { share, place, .. } in &mut self.others {
+            if let Place::Away(remote) = place {
+                remote.ask(parameters, &packed(&share.parts(step)));
             }
         }
     }
@@ -142,23 +129,17 @@ impl Others {
         workers: &Workers,
         step: &StepInput,
     ) -> Result<f32> {
-        let parts = self.parts(at, step);
         let Other { share, place, .. } = &mut self.others[at];
         let Place::Here(run) = place else { return Ok(0.0) };
         self.received.fill(0.0);
         std::mem::swap(&mut weights.gradients, &mut self.received);
         let mut total = Ok(0.0);
-        for Part { batch, counted } in &parts {
+        for Part { batch, counted } in &share.parts(step) {
             let done = run.batch(weights, workers, batch, share.portion(*counted)).await;
             total = total.and_then(|total: f32| Ok(total + contribution(done?, *counted)));
         }
         std::mem::swap(&mut weights.gradients, &mut self.received);
         total
-    }
-
-    fn parts(&self, at: usize, step: &StepInput) -> Vec<Part> {
-        let share = &self.others[at].share;
-        step.micro_batches.iter().map(|batch| self.part(share, batch)).collect()
     }
 
     /// Keeps the first worker's loss for the user: one sentence says as much as several.

@@ -8,8 +8,7 @@ use super::program::{Portion, Program, Weights};
 use super::run::Run;
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::{MicroBatch, Recipe, TrainingGraphs};
-use crate::graph::Op;
+use crate::executor::{MicroBatch, Recipe, StepInput, TrainingGraphs};
 use crate::model::training_graphs;
 use crate::plan::arena::ArenaLayout;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,9 @@ use std::ops::Range;
 
 /// More workers than this take memory and win nothing.
 const MOST: usize = 8;
+
+/// Bytes that the others may take for weights, gradients and the memory that carries them: a tab that takes too much is ended.
+const MOST_BYTES: usize = 1 << 30;
 
 /// Operations of a step below which it is over before the workers' messages are.
 const LEAST_OPERATIONS: f64 = 1e8;
@@ -35,7 +37,8 @@ pub fn worthwhile(recipe: &Recipe, layout: &ArenaLayout, possible: usize) -> usi
         return 1;
     }
     let best = (tokens / TOKENS_PER_COPY).sqrt() as usize;
-    possible.min(best).min(train.batch).clamp(1, MOST)
+    let room = 1 + MOST_BYTES / layout.length.saturating_mul(12).max(1);
+    possible.min(best).min(room).min(train.batch).clamp(1, MOST)
 }
 
 /// `windows` cut into `count` shares that differ by one window at most. The first, whose worker also updates the weights, is
@@ -94,15 +97,19 @@ impl Share {
         Portion { first: self.first, counted: Some(counted) }
     }
 
-    /// Its part of a micro-batch.
-    pub fn part(&self, whole: &MicroBatch, ignored: Option<u32>) -> Part {
-        let time = self.recipe.model.context;
-        let windows = self.first * time..(self.first + self.recipe.train.batch) * time;
+    /// Its parts of a step's micro-batches.
+    pub fn parts(&self, step: &StepInput) -> Vec<Part> {
+        step.micro_batches.iter().map(|whole| self.part(whole)).collect()
+    }
+
+    fn part(&self, whole: &MicroBatch) -> Part {
+        let Recipe { model, train } = &self.recipe;
+        let windows = self.first * model.context..(self.first + train.batch) * model.context;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
-        let counted = whole.targets.iter().filter(|target| Some(**target) != ignored).count() as f32;
+        let counts = |target: &&u32| Some(**target) != train.ignore_index;
         let batch =
             MicroBatch { tokens: part(&whole.tokens), targets: part(&whole.targets), seed: whole.seed };
-        Part { batch, counted }
+        Part { batch, counted: whole.targets.iter().filter(counts).count() as f32 }
     }
 
     /// Tokens of its part of a micro-batch.
@@ -114,14 +121,6 @@ impl Share {
 /// What a share adds to the mean loss of a micro-batch: its own mean over `counted` of all targets that count.
 pub fn contribution((loss, here): (f32, f32), counted: f32) -> f32 {
     if counted > 0.0 { loss * here / counted } else { 0.0 }
-}
-
-/// Target that does not count in a training graph's loss.
-pub fn ignored(graphs: &TrainingGraphs) -> Option<u32> {
-    graphs.train.nodes.iter().find_map(|node| match node.op {
-        Op::CrossEntropy { ignore_index, .. } | Op::LinearCrossEntropy { ignore_index, .. } => ignore_index,
-        _ => None,
-    })
 }
 
 /// A step's parts as words for a message: of each, dropout's seed, the targets that count as a float's bits, tokens, targets.

@@ -2,7 +2,7 @@
 
 use super::training::{batch, gpt, llama};
 use crate::cpu::CpuExecutor;
-use crate::cpu::share::{Share, ShareExecutor, divide, ignored, packed, worthwhile};
+use crate::cpu::share::{Share, ShareExecutor, divide, packed, worthwhile};
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, Recipe, StepInput, TrainingGraphs};
 use crate::model::{initial, training_graphs};
@@ -44,10 +44,9 @@ fn executor(graphs: &TrainingGraphs, workers: usize) -> CpuExecutor {
 
 /// ‖a − b‖ / ‖b‖.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let norm =
-        |entries: &mut dyn Iterator<Item = f64>| entries.map(|entry| entry * entry).sum::<f64>().sqrt();
-    let apart = a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b));
-    norm(&mut apart.into_iter()) / norm(&mut b.iter().map(|entry| f64::from(*entry)))
+    let squares = |entries: &mut dyn Iterator<Item = f64>| entries.map(|entry| entry * entry).sum::<f64>();
+    let apart = squares(&mut a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    (apart / squares(&mut b.iter().map(|entry| f64::from(*entry)))).sqrt()
 }
 
 #[test]
@@ -81,8 +80,7 @@ fn a_worker_of_its_own_computes_the_bits_that_are_computed_here() {
             let share = Share::new(&graphs.recipe, &windows);
             let mut remote = ShareExecutor::new(&serde_json::to_string(&share).unwrap()).unwrap();
             remote.parameters().copy_from_slice(&parameters(&graphs));
-            let part = |whole| share.part(whole, ignored(&graphs));
-            let words = packed(&step.micro_batches.iter().map(part).collect::<Vec<_>>());
+            let words = packed(&share.parts(&step));
             losses.push(remote.step(&words).unwrap());
             gradients.push(remote.gradients().to_vec());
             assert!(remote.step(&words[1..]).is_err(), "{name}: half a message");
@@ -142,6 +140,11 @@ fn as_many_workers_as_make_a_step_shorter() {
     assert_eq!(count(&|train| train.batch = 1, 64), 1);
     assert_eq!(divide(3, 2).collect::<Vec<_>>(), [0..1, 1..3]);
     assert_eq!(divide(12, 5).collect::<Vec<_>>(), [0..2, 2..4, 4..7, 7..9, 9..12]);
+    // Eight copies of GPT-2 would be more than a tab may take.
+    let model = presets::preset("gpt2-124m").unwrap().model;
+    let train = TrainConfig { batch: 8, ..TrainConfig::default() };
+    let layout = ArenaLayout::of(&training_graphs(&model, &train).unwrap().train);
+    assert_eq!(worthwhile(&Recipe { model, train }, &layout, 64), 1);
     let tiny = ModelConfig { width: 16, heads: 2, kv_heads: 2, head_size: 8, ..gpt() };
     let train = TrainConfig { batch: 16, ..TrainConfig::default() };
     let layout = ArenaLayout::of(&training_graphs(&tiny, &train).unwrap().train);
