@@ -144,3 +144,40 @@ export async function an_engine_of_another_origin_divides_training_too(site) {
     rmSync(folder, { recursive: true });
   }
 }
+
+export async function a_divided_run_pauses_stops_and_goes_on_with_the_same_losses(site) {
+  const page = await bare(site);
+  const whole = await trained(page, site.address, 2);
+  const work = async ([address, wish]) => {
+    const { EngineLink } = await import(`${address}engine-link.js`);
+    const link = new EngineLink({ base: new URL(address), threads: 2 });
+    link.start();
+    await link.request({ command: "hello", version: 1, device: "cpu" });
+    await link.request({ command: "create_project", name: "In parts" });
+    const config = await link.configure(wish);
+    let steps = 0;
+    let training;
+    await new Promise((begun) => {
+      const onEvent = ({ event, events }) => {
+        if (event !== "training") return;
+        steps += events.filter((happened) => happened.event === "step").length;
+        begun();
+      };
+      training = link.request({ command: "train", config, stop_after: 4 }, { onEvent });
+    });
+    await link.request({ command: "pause" });
+    const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    await wait(200);
+    const held = steps;
+    await wait(300);
+    const still = steps;
+    await link.request({ command: "continue" });
+    const part = await training;
+    const rest = await link.request({ command: "resume", run: null });
+    link.close();
+    return { held, still, part, rest };
+  };
+  const { held, still, part, rest } = await page.evaluate(work, [site.address, WISH]);
+  assert(held < 4 && still === held, `${held} steps when it was held, ${still} later`);
+  assert.deepEqual([...Object.values(losses(part)), ...Object.values(losses(rest))], whole.losses);
+}
