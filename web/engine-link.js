@@ -52,17 +52,19 @@ export class EngineLink {
   #pings = { sent: 0, heard: 0, since: 0, looks: 0 };
   #timer = null;
   #module = null;
+  #threads;
 
   /** Why the engine is gone; null while it lives. */
   lost = null;
 
   /**
    * `base` is where worker.js and the engine lie; `firstId` numbers the requests made here, so that they can live beside
-   * those of the app.
+   * those of the app; `threads` are the cores that training on the processor may take, unless it may take all.
    */
-  constructor({ base = new URL(".", import.meta.url), firstId = 1 } = {}) {
+  constructor({ base = new URL(".", import.meta.url), firstId = 1, threads } = {}) {
     this.#base = base;
     this.#next = firstId;
+    this.#threads = threads;
   }
 
   /** Starts the worker; messages may be sent at once. */
@@ -71,7 +73,7 @@ export class EngineLink {
       // The worker loads its script while the page compiles the module.
       this.#open();
       this.#module ??= await compile(new URL("engine_bg.wasm", this.#base));
-      this.#worker?.postMessage({ module: this.#module });
+      this.#worker?.postMessage({ module: this.#module, threads: this.#threads });
     } catch (error) {
       this.#lose("failed", `The engine could not be loaded: ${error.message ?? error}`);
     }

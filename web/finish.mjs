@@ -41,7 +41,7 @@ fill(LEFT_OUT, "const FILES = {};", `const FILES = ${JSON.stringify(files, null,
 
 const parts = {
   page: ["index.html", "boot.js", "engine-link.js", "page.js", "page_bg.wasm"],
-  engine: ["worker.js", "parquet-link.js", "engine.js", "parquet.js", "engine_bg.wasm"],
+  engine: ["worker.js", "parquet-link.js", "share-link.js", "engine.js", "parquet.js", "engine_bg.wasm"],
   parquet: ["parquet_bg.wasm"],
 };
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);

@@ -42,6 +42,8 @@ export interface CreateOptions {
   project?: string;
   /** Where worker.js and the engine lie. Default: beside glasshouse.js. */
   base?: string | URL;
+  /** Cores that training on the processor may take, a worker each; a short step takes fewer. Default: all there are. */
+  threads?: number;
 }
 
 /** Which model, and how it is trained: a preset, a depth, or neither for the first stories; `config` overrides single fields. */

@@ -5,7 +5,7 @@
 //   await lab.train({ preset: "nanogpt-cpu", text, steps: 300, onStep: ({ step, loss }) => console.log(step, loss) });
 //   const { text: story } = await lab.generate({ prompt: "Once", maxTokens: 200 });
 //
-// The files beside it (engine-link.js, worker.js, engine.js, engine_bg.wasm) belong to it. glasshouse.d.ts says every option.
+// The files beside it (engine-link.js, worker.js, share.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
 
 import { EngineLink, GlasshouseError } from "./engine-link.js";
 
@@ -66,12 +66,17 @@ export class Glasshouse {
 
   /**
    * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` names what runs are kept in,
-   * over visits where storage lasts; `base` is where the files of the engine lie, unless beside this one.
+   * over visits where storage lasts; `base` is where the files of the engine lie, unless beside this one; `threads` are the cores
+   * that training on the processor may take, unless it may take all.
    */
-  static async create({ device = "auto", project = "JavaScript", base } = {}) {
+  static async create({ device = "auto", project = "JavaScript", base, threads } = {}) {
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+      throw new GlasshouseError("invalid", `threads must be a whole number from 1 on, not ${threads}`, "threads");
+    }
     const lab = new Glasshouse();
     lab.#projectName = project;
-    lab.#link = new EngineLink(base === undefined ? {} : { base: new URL(base, globalThis.location?.href) });
+    const place = base === undefined ? {} : { base: new URL(base, globalThis.location?.href) };
+    lab.#link = new EngineLink({ ...place, threads });
     lab.#link.start();
     try {
       const events = await lab.#link.request({ command: "hello", version: VERSION, device });

@@ -1,10 +1,11 @@
 // The engine's worker: starts the WebAssembly engine from a module that the page compiled, and carries messages.
 //
-// To here: { module } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
+// To here: { module, threads } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
 // From here: { report, files }, { configured, id, error }, { pong }, and { panic } or { failed } as the last word.
 
 import init, { Engine, configure } from "./engine.js";
 import "./parquet-link.js";
+import "./share-link.js";
 
 /** What came before the engine was there. */
 let early = [];
@@ -48,10 +49,10 @@ function receive(data) {
   }
 }
 
-async function start(module) {
+async function start(module, threads) {
   try {
     await init({ module_or_path: module });
-    engine = new Engine(post);
+    engine = new Engine(post, threads);
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });
     return;
@@ -61,7 +62,7 @@ async function start(module) {
 }
 
 addEventListener("message", ({ data }) => {
-  if (data.module) start(data.module);
+  if (data.module) start(data.module, data.threads);
   else if (data.ping) postMessage({ pong: data.ping });
   else if (engine) receive(data);
   else early.push(data);

@@ -9,6 +9,7 @@ import { Site } from "./site.mjs";
 import * as around from "./tests-around.mjs";
 import * as cleaning from "./tests-cleaning.mjs";
 import * as script from "./tests-script.mjs";
+import * as shares from "./tests-shares.mjs";
 import * as training from "./tests-training.mjs";
 import * as travel from "./tests-travel.mjs";
 
@@ -29,7 +30,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, travel, cleaning, script, around]
+  const tests = [training, shares, travel, cleaning, script, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

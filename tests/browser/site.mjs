@@ -15,8 +15,8 @@ const TYPES = {
   ".png": "image/png",
 };
 
-/** Serves what `where` names at http://localhost; resolves to the server and its address. */
-async function serve(where) {
+/** Serves what `where` names at http://localhost, with `headers`; resolves to the server and its address. */
+export async function serve(where, headers = {}) {
   const server = createServer((request, response) => {
     const folder = where();
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
@@ -31,6 +31,7 @@ async function serve(where) {
       return;
     }
     response.writeHead(200, {
+      ...headers,
       "content-type": TYPES[extname(file)] ?? "application/octet-stream",
       "content-length": size,
     });

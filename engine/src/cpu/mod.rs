@@ -2,13 +2,17 @@
 //!
 //! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
 //! fixed shares of every op (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
-//! and no result depends on how many threads there are.
+//! and no result depends on how many threads there are. A browser has workers instead, which share no memory: there each batch
+//! is divided among them (`share`, `others`), and the last digits depend on how.
 
 mod decoder;
 mod matrix;
 mod ops;
+mod others;
 mod program;
 mod room;
+mod run;
+mod share;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -16,17 +20,20 @@ mod vector;
 mod workers;
 
 pub use decoder::CpuDecoder;
+pub use share::ShareExecutor;
 
 use crate::error::{Error, Result};
 use crate::executor::update::{Optimizer, Rate};
 use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
 use crate::plan::arena::ArenaLayout;
-use crate::platform;
-use program::{Program, Weights};
+use crate::platform::{self, Remote};
+use others::Others;
+use program::{Portion, Program, Weights};
 use room::Room;
+use run::Run;
+use share::{Part, Share};
 use std::sync::Arc;
-use std::time::Duration;
 use web_time::Instant;
 use workers::Workers;
 
@@ -42,64 +49,23 @@ pub struct CpuExecutor {
     partial: Vec<f32>,
     train: Run,
     evaluate: Run,
+    /// This executor's share of each batch and those of others, where it is divided.
+    divided: Option<(Share, Others)>,
 }
-
-/// How long a batch holds the thread: whoever waits for it to listen (a request to pause) waits no longer.
-const TURN: Duration = Duration::from_millis(40);
 
 /// Runs of a graph that are not timed: they fill caches and memory.
 const WARM_UP: usize = 2;
 
-/// A program of a loss, and where its batch goes.
-#[derive(Debug)]
-struct Run {
-    program: Program,
-    tokens: ValueId,
-    targets: ValueId,
-    loss: ValueId,
-}
-
-impl Run {
-    fn new(graph: &Graph, loss: ValueId) -> Result<Self> {
-        let input = |input| {
-            graph
-                .find(Origin::Input(input))
-                .ok_or_else(|| Error::Internal(format!("a loss graph without {input:?}")))
-        };
-        let (tokens, targets) = (input(Input::Tokens)?, input(Input::Targets)?);
-        Ok(Self { program: Program::new(graph, &[loss]), tokens, targets, loss })
-    }
-
-    /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
-    async fn batch(
-        &mut self,
-        weights: &mut Weights,
-        workers: &Workers,
-        batch: &MicroBatch,
-    ) -> Result<(f32, f32)> {
-        self.program.set_words(self.tokens, &batch.tokens)?;
-        self.program.set_words(self.targets, &batch.targets)?;
-        let mut next = Some(0);
-        while let Some(from) = next {
-            next = workers.install(|| self.program.run_for(TURN, from, weights, batch.seed, workers))?;
-            if next.is_some() {
-                platform::yield_now().await;
-            }
-        }
-        match self.program.floats(self.loss) {
-            [loss, count] => Ok((*loss, *count)),
-            _ => Err(Error::Internal("the loss is not a pair".to_owned())),
-        }
-    }
-}
-
 impl CpuExecutor {
-    /// An executor with all weights and moments at zero until [`Self::set_state`]; `threads` or one a core.
+    /// An executor with all weights and moments at zero until [`Self::set_state`]; `threads` or one a core. In a browser they
+    /// are workers, as many as make a step shorter.
     ///
     /// # Errors
     /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
-        Self::within(platform::available_memory(), graphs, optimizer, threads)
+        let workers =
+            share::worthwhile(&graphs.recipe, &ArenaLayout::of(&graphs.train), Remote::most(threads));
+        Self::within(platform::available_memory(), graphs, optimizer, threads, workers)
     }
 
     /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
@@ -108,16 +74,25 @@ impl CpuExecutor {
         arenas + programs
     }
 
-    /// [`Self::new`] with so many bytes of memory.
+    /// [`Self::new`] with so many bytes of memory, each batch divided among so many workers.
     fn within(
         available: Option<u64>,
         graphs: &TrainingGraphs,
         optimizer: Optimizer,
         threads: Option<usize>,
+        workers: usize,
     ) -> Result<Self> {
         graphs.expect_full(&optimizer, "the CPU executor")?;
         let layout = ArenaLayout::of(&graphs.train);
         room(graphs, &optimizer, &layout).check(available)?;
+        let divided = match workers {
+            0 | 1 => None,
+            count => Some(Others::of(&graphs.recipe, &layout, count)?),
+        };
+        let train = match &divided {
+            None => Run::new(&graphs.train, graphs.train_loss)?,
+            Some((share, _)) => share.run()?,
+        };
         let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
@@ -129,8 +104,9 @@ impl CpuExecutor {
             first_moments: moments(optimizer.first_moments()),
             second_moments: moments(optimizer.second_moments()),
             partial: Vec::new(),
-            train: Run::new(&graphs.train, graphs.train_loss)?,
+            train,
             evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss)?,
+            divided,
             layout,
         })
     }
@@ -140,12 +116,23 @@ impl CpuExecutor {
         self.workers.count()
     }
 
+    /// Workers among which each batch is divided. The last digits of a result depend on it.
+    pub fn workers(&self) -> usize {
+        1 + self.divided.as_ref().map_or(0, |(_, others)| others.count())
+    }
+
+    /// A sentence for the user where a worker was lost since it was last asked for: its share is computed here then.
+    pub fn take_warning(&mut self) -> Option<String> {
+        self.divided.as_mut().and_then(|(_, others)| others.take_warning())
+    }
+
     /// Bytes of all memory held.
     pub fn bytes(&self) -> u64 {
         let Weights { parameters, gradients } = &self.weights;
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
         let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>();
-        arenas + self.train.program.bytes() + self.evaluate.program.bytes() + self.workers.bytes()
+        let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
+        arenas + self.train.program.bytes() + self.evaluate.program.bytes() + self.workers.bytes() + others
     }
 
     /// Runs optimizer steps.
@@ -161,7 +148,8 @@ impl CpuExecutor {
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         let mut losses = Vec::with_capacity(batches.len());
         for batch in batches {
-            losses.push(self.evaluate.batch(&mut self.weights, &self.workers, batch).await?);
+            let whole = Portion::default();
+            losses.push(self.evaluate.batch(&mut self.weights, &self.workers, batch, whole).await?);
         }
         Ok(losses)
     }
@@ -219,11 +207,35 @@ impl CpuExecutor {
     /// Clears the gradient and runs the micro-batches; their mean loss.
     async fn accumulate(&mut self, step: &StepInput) -> Result<f32> {
         self.weights.gradients.fill(0.0);
+        let total =
+            if self.divided.is_some() { self.divided(step).await? } else { self.undivided(step).await? };
+        Ok(total / step.micro_batches.len().max(1) as f32)
+    }
+
+    /// Adds the micro-batches' gradients up; the sum of their losses.
+    async fn undivided(&mut self, step: &StepInput) -> Result<f32> {
         let mut total = 0.0;
         for batch in &step.micro_batches {
-            total += self.train.batch(&mut self.weights, &self.workers, batch).await?.0;
+            let whole = Portion::default();
+            total += self.train.batch(&mut self.weights, &self.workers, batch, whole).await?.0;
         }
-        Ok(total / step.micro_batches.len().max(1) as f32)
+        Ok(total)
+    }
+
+    /// The same, with the others at work meanwhile.
+    async fn divided(&mut self, step: &StepInput) -> Result<f32> {
+        let Some((share, others)) = &mut self.divided else { return Ok(0.0) };
+        others.ask(&self.weights.parameters, step);
+        let begun = Instant::now();
+        let mut total: Result<f32> = Ok(0.0);
+        for Part { batch, counted } in &share.parts(step) {
+            let portion = share.portion(*counted);
+            let done = self.train.batch(&mut self.weights, &self.workers, batch, portion).await;
+            total = total.and_then(|total| Ok(total + share::contribution(done?, *counted)));
+        }
+        // The others' answers are taken in whatever happened here: the next step's must find none left over.
+        let rest = others.collect(&mut self.weights, &self.workers, step, begun.elapsed()).await;
+        Ok(total? + rest?)
     }
 
     async fn step(&mut self, step: &StepInput) -> Result<StepReport> {

@@ -58,12 +58,22 @@ struct Memory {
     words: Vec<Vec<u32>>,
 }
 
+/// What a program's batch is of a larger one that is divided among several programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Portion {
+    /// Windows of the whole batch before this one's: dropout numbers its elements over the whole.
+    pub first: usize,
+    /// Targets that count in the whole batch, over which the gradient is a mean; `None` where this is all of it.
+    pub counted: Option<f32>,
+}
+
 /// A graph made ready to run.
 #[derive(Clone, Debug)]
 pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
     memory: Memory,
+    portion: Portion,
     /// Seconds that each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -103,7 +113,8 @@ impl Program {
             outputs: operands(&node.outputs),
             scope: node.scope.to_string(),
         });
-        Self { instructions: instructions.collect(), values, memory, seconds: vec![0.0; graph.nodes.len()] }
+        let (instructions, seconds) = (instructions.collect(), vec![0.0; graph.nodes.len()]);
+        Self { instructions, values, memory, portion: Portion::default(), seconds }
     }
 
     /// What [`Self::bytes`] will be, before anything is allocated.
@@ -118,6 +129,11 @@ impl Program {
         let Memory { slots, fixed, caches, words } = &self.memory;
         let floats: usize = slots.iter().chain(fixed).chain(caches).map(Vec::len).sum();
         (floats + words.iter().map(Vec::len).sum::<usize>()) as u64 * 4
+    }
+
+    /// Says what the batch is a part of, for the runs from now on.
+    pub fn set_portion(&mut self, portion: Portion) {
+        self.portion = portion;
     }
 
     /// Fills in a value of integers.
@@ -214,8 +230,8 @@ impl Program {
                     }
                 }
             }
-            let call =
-                Call { instruction, memory: &self.memory, parameters: &weights.parameters, seed, workers };
+            let (memory, parameters, portion) = (&self.memory, &weights.parameters, self.portion);
+            let call = Call { instruction, memory, parameters, seed, portion, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| call.run(outputs, &mut caches));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {
@@ -316,6 +332,7 @@ struct Call<'run> {
     memory: &'run Memory,
     parameters: &'run [f32],
     seed: [u32; 2],
+    portion: Portion,
     workers: &'run Workers,
 }
 
@@ -352,20 +369,33 @@ impl<'run> Call<'run> {
         }
     }
 
-    /// Ids must lie below `limit`, or be the one that does not count.
-    fn known(&self, ids: &[u32], limit: usize, ignored: Option<u32>) -> Result<()> {
+    /// Ids of an input must lie below `limit`, or be the one that does not count.
+    fn known(&self, input: usize, limit: usize, ignored: Option<u32>) -> Result<()> {
+        let ids = self.words(input);
         match ids.iter().position(|id| *id as usize >= limit && Some(*id) != ignored) {
             None => Ok(()),
             Some(at) => Err(Error::Refused(format!(
-                "{}: id {} at position {at} of the batch is outside the vocabulary of {limit}; the tokens come from \
+                "{}: id {} at position {} of the batch is outside the vocabulary of {limit}; the tokens come from \
                  another tokenizer than the model's",
-                self.instruction.scope, ids[at]
+                self.instruction.scope,
+                ids[at],
+                self.first_element(self.ty(input)) + at
             ))),
         }
     }
 
     fn attention(&self, heads: crate::graph::Heads, ty: &Type) -> attention::Sizes {
-        attention::Sizes { heads, batch: ty.shape[0], time: ty.shape[1] }
+        attention::Sizes { heads, batch: ty.shape[0], time: ty.shape[1], first: self.portion.first }
+    }
+
+    /// Number of an input's first element in the whole batch, counted as dropout does.
+    fn first_element(&self, ty: &Type) -> usize {
+        self.portion.first * ty.shape.iter().skip(1).product::<usize>()
+    }
+
+    /// Targets over which the gradient is a mean: those of the whole batch, or `here` where this is it.
+    fn counted(&self, here: f32) -> f32 {
+        self.portion.counted.unwrap_or(here)
     }
 
     fn run(
@@ -378,7 +408,7 @@ impl<'run> Call<'run> {
         match self.instruction.op {
             Op::Embedding { positions, cursor } => {
                 let (tokens, table) = (self.words(0), self.ty(1));
-                self.known(tokens, table.rows(), None)?;
+                self.known(0, table.rows(), None)?;
                 let start = if cursor { self.cursor().0 } else { 0 };
                 let positions = self.floats_if(positions, 2).map(|table| (table, start));
                 let sizes = [self.ty(0).columns(), table.columns()];
@@ -440,25 +470,26 @@ impl<'run> Call<'run> {
                 elementwise::nonlinearity(workers, kind, floats(0), y, self.ty(0).columns());
             }
             Op::Dropout { site, residual } => {
-                elementwise::dropout(workers, site, self.seed, floats(0), self.floats_if(residual, 1), y);
+                let (first, residual) = (self.first_element(self.ty(0)), self.floats_if(residual, 1));
+                elementwise::dropout(workers, site, self.seed, first, floats(0), residual, y);
             }
             Op::Add => elementwise::add(workers, floats(0), floats(1), y),
             Op::CrossEntropy { label_smoothing, ignore_index } => {
                 let vocabulary = self.ty(0).columns();
-                self.known(self.words(1), vocabulary, ignore_index)?;
+                self.known(1, vocabulary, ignore_index)?;
                 let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
                 loss::forward(workers, settings, floats(0), self.words(1), y, second);
             }
             Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
                 let vocabulary = self.ty(0).columns();
-                self.known(self.words(1), vocabulary, ignore_index)?;
+                self.known(1, vocabulary, ignore_index)?;
                 let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
-                let (rows, count) = (floats(2), floats(3)[1]);
+                let (rows, count) = (floats(2), self.counted(floats(3)[1]));
                 loss::backward(workers, settings, scale, floats(0), self.words(1), rows, count, y);
             }
             Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } => {
                 let [rows, inner, vocabulary] = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
-                self.known(self.words(2), vocabulary, ignore_index)?;
+                self.known(2, vocabulary, ignore_index)?;
                 let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
                 let (x, weight, targets) = (floats(0), floats(1), self.words(2));
                 for part in chunks(rows, chunk) {
@@ -472,10 +503,10 @@ impl<'run> Call<'run> {
             }
             Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, .. } => {
                 let [rows, inner, vocabulary] = [self.ty(0).rows(), self.ty(1).columns(), self.ty(1).rows()];
-                self.known(self.words(2), vocabulary, ignore_index)?;
+                self.known(2, vocabulary, ignore_index)?;
                 let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
                 let (x, weight, targets) = (floats(0), floats(1), self.words(2));
-                let (results, count) = (floats(3), floats(4)[1]);
+                let (results, count) = (floats(3), self.counted(floats(4)[1]));
                 for part in chunks(rows, chunk) {
                     let sizes = [part.len(), inner, vocabulary];
                     let logits = &mut second[..part.len() * vocabulary];
@@ -542,7 +573,7 @@ impl<'run> Call<'run> {
             }
             Op::EmbeddingBackward => {
                 let columns = self.ty(0).columns();
-                self.known(self.words(1), y.len() / columns, None)?;
+                self.known(1, y.len() / columns, None)?;
                 embedding::backward(workers, floats(0), self.words(1), y, columns);
             }
         }

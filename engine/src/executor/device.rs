@@ -5,6 +5,9 @@ use crate::platform::lanes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Among what was chosen for a machine: the workers among which a batch is divided.
+const WORKERS: &str = "workers";
+
 /// The kinds of executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,8 +46,9 @@ pub struct DeviceDescription {
     /// Threads of the CPU executor. Its results do not depend on them.
     #[serde(default)]
     pub threads: Option<usize>,
-    /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions; on a GPU the
-    /// kernels that differ from those of its kind, by class of shapes, as autotuning chose them.
+    /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions, and
+    /// `workers`, where each batch is divided among several; on a GPU the kernels that differ from those of its kind, by class of
+    /// shapes, as autotuning chose them.
     #[serde(default)]
     pub variants: BTreeMap<String, String>,
 }
@@ -57,6 +61,14 @@ impl DeviceDescription {
             variants: BTreeMap::from([("vectors".to_owned(), lanes::level().name().to_owned())]),
             ..Self::plain(DeviceKind::Cpu, "cpu")
         }
+    }
+
+    /// The same with each batch divided among so many workers.
+    pub fn divided(mut self, workers: usize) -> Self {
+        if workers > 1 {
+            self.variants.insert(WORKERS.to_owned(), format!("{workers} workers"));
+        }
+        self
     }
 
     /// A graphics adapter.
@@ -93,11 +105,12 @@ impl std::fmt::Display for DeviceDescription {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.name)?;
         if let Some(threads) = self.threads {
-            write!(formatter, " ({threads} {}", if threads == 1 { "thread" } else { "threads" })?;
-            for variant in self.variants.values() {
-                write!(formatter, ", {variant}")?;
-            }
-            formatter.write_str(")")?;
+            let plural = if threads == 1 { "thread" } else { "threads" };
+            // Where there are workers, each has one thread.
+            let alone = !self.variants.contains_key(WORKERS);
+            let threads = alone.then(|| format!("{threads} {plural}"));
+            let parts: Vec<_> = threads.into_iter().chain(self.variants.values().cloned()).collect();
+            write!(formatter, " ({})", parts.join(", "))?;
         }
         if self.software {
             formatter.write_str(" (software)")?;
@@ -127,5 +140,10 @@ mod tests {
         assert!(wide.repeats(&DeviceDescription { threads: Some(7), ..wide.clone() }));
         assert_eq!(narrow.to_string(), "cpu (2 threads, avx2)");
         assert_eq!(narrow.request(), "cpu");
+        let divided = narrow.clone().divided(3);
+        assert!(!narrow.repeats(&divided) && !divided.repeats(&narrow.clone().divided(2)));
+        assert!(divided.repeats(&divided.clone()));
+        assert_eq!(divided.to_string(), "cpu (avx2, 3 workers)");
+        assert_eq!(narrow.clone().divided(1), narrow);
     }
 }

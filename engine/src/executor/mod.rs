@@ -9,6 +9,7 @@ pub use device::{DeviceDescription, DeviceKind};
 pub use open::{Executor, Opened};
 
 use crate::graph::{Graph, Op, has_half};
+use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::{Deserialize, Serialize};
 use update::Optimizer;
 
@@ -79,9 +80,20 @@ pub struct StepReport {
     pub skipped: bool,
 }
 
+/// What training graphs are built from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The model.
+    pub model: ModelConfig,
+    /// How it is trained.
+    pub train: TrainConfig,
+}
+
 /// The graphs that a training executor runs, all over the same parameters.
 #[derive(Clone, Debug)]
 pub struct TrainingGraphs {
+    /// What they were built from, for executors that divide a batch: each part has graphs of its own.
+    pub recipe: Recipe,
     /// Forward and backward of a micro-batch; its loss is `train_loss`.
     pub train: Graph,
     /// The loss value of `train`.

@@ -147,7 +147,7 @@ impl Executor {
     /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
         match self {
-            Self::Cpu(executor) => DeviceDescription::cpu(executor.threads()),
+            Self::Cpu(executor) => DeviceDescription::cpu(executor.threads()).divided(executor.workers()),
             Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu),
             Self::Reference(executor) => DeviceDescription::burn(executor.kind()),
         }
@@ -214,6 +214,14 @@ impl Executor {
             }
         };
         Ok((entries, method))
+    }
+
+    /// A sentence for the user on what became worse since it was last asked for.
+    pub fn take_warning(&mut self) -> Option<String> {
+        match self {
+            Self::Cpu(executor) => executor.take_warning(),
+            Self::Gpu(..) | Self::Reference(_) => None,
+        }
     }
 
     /// Whether someone looks on: then no submission to a GPU exceeds about 8 ms, so that the desktop stays smooth.

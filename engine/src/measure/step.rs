@@ -185,7 +185,7 @@ pub async fn measure(
         loss_first: losses.first().copied().unwrap_or(f32::NAN),
         loss_last: losses.last().copied().unwrap_or(f32::NAN),
     };
-    Ok((measurement, warning))
+    Ok((measurement, warning.or(executor.take_warning())))
 }
 
 /// The same made-up micro-batches at every call.

@@ -1,7 +1,7 @@
 //! Graph-building code that reads like the paper: embed, blocks of attention and MLP, norm, head, loss.
 
 use crate::error::Result;
-use crate::executor::TrainingGraphs;
+use crate::executor::{Recipe, TrainingGraphs};
 use crate::graph::{
     Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Op, Parameter, Start,
     Type, ValueId, fuse, gradient, store_in_half,
@@ -86,7 +86,8 @@ pub fn training_graphs_with(
     if train.precision == Precision::Mixed {
         store_in_half(&mut graph);
     }
-    Ok(TrainingGraphs { train: graph, train_loss, evaluate, evaluate_loss })
+    let recipe = Recipe { model: model.clone(), train: train.clone() };
+    Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
 }
 
 struct Builder<'config> {

@@ -16,6 +16,7 @@ mod native;
 pub mod parallel;
 #[cfg(target_arch = "wasm32")]
 mod parquet;
+mod remote;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native_storage.rs"]
 pub mod storage;
@@ -36,6 +37,7 @@ pub use native::{
     Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
     yield_now,
 };
+pub use remote::Remote;
 #[cfg(target_arch = "wasm32")]
 pub use web::{
     Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,

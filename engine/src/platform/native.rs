@@ -69,7 +69,7 @@ pub fn id_suffix() -> String {
     String::new()
 }
 
-/// Threads that a computation may use.
+/// Threads that training may use.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

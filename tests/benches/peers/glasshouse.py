@@ -41,7 +41,9 @@ def figures(report, loss20):
     if not report.get("ms_per_step"):
         raise Unavailable("the bench reported nothing")
     name = device["name"]
-    if threads := device.get("threads"):
+    if workers := device.get("variants", {}).get("workers"):
+        name = f"{name}, {workers}"
+    elif threads := device.get("threads"):
         name = f"{name}, {threads} {'thread' if threads == 1 else 'threads'}"
     return {
         "device": name or "WebGPU",

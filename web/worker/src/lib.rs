@@ -2,10 +2,13 @@
 //!
 //! `worker.js` makes one [`Engine`], hands it the messages of the page and posts what it says. Messages are the protocol's JSON;
 //! whole files go beside it as `Uint8Array`s, whose memory the browser hands over instead of copying it.
+//!
+//! The same module is a [`Share`] in the workers that training starts beside the engine's own.
 
+use glasshouse_engine::cpu::ShareExecutor;
 use glasshouse_engine::session;
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
@@ -30,16 +33,16 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Starts the session. `tell(text, files)` is called with every report: its JSON, and an array of `Uint8Array`s whose buffers
-    /// can be transferred.
+    /// can be transferred. `threads` are the cores that training on the processor may take, unless it may take all.
     #[wasm_bindgen(constructor)]
-    pub fn new(tell: Function) -> Self {
+    pub fn new(tell: Function, threads: Option<usize>) -> Self {
         std::panic::set_hook(Box::new(|panic| {
             console_error_panic_hook::hook(panic);
             engine_panicked(&format!("glasshouse {}: {panic}", env!("CARGO_PKG_VERSION")));
         }));
         let (requests, inbox) = async_channel::unbounded();
         wasm_bindgen_futures::spawn_local(async move {
-            let options = session::Options { shelf: SHELF.into(), ..Default::default() };
+            let options = session::Options { shelf: SHELF.into(), threads, ..Default::default() };
             session::run(options, inbox, move |report| post(&tell, report)).await;
         });
         Self { requests }
@@ -55,6 +58,43 @@ impl Engine {
         // A session that has ended takes no more requests; the page learns of its end by other ways.
         self.requests.try_send(Parcel { body, bytes }).ok();
         Ok(())
+    }
+}
+
+/// A program for a share of each training batch, in a worker of its own.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Share(ShareExecutor);
+
+#[wasm_bindgen]
+impl Share {
+    /// The share that the engine described.
+    ///
+    /// # Errors
+    /// Another version described it.
+    #[wasm_bindgen(constructor)]
+    pub fn new(share: &str) -> Result<Self, JsError> {
+        std::panic::set_hook(Box::new(console_error_panic_hook::hook));
+        Ok(Self(ShareExecutor::new(share)?))
+    }
+
+    /// Computes a step. `memory` holds the weights and behind them the parts of its micro-batches; its beginning is replaced by
+    /// the gradient. Returns what the share adds to the sum of the micro-batches' losses.
+    ///
+    /// # Errors
+    /// The memory holds something else.
+    pub fn step(&mut self, memory: &ArrayBuffer) -> Result<f32, JsError> {
+        let parameters = self.0.parameters();
+        let split = parameters.len() as u32;
+        if memory.byte_length() < 4 * split {
+            return Err(JsError::new("a step without all weights"));
+        }
+        Float32Array::new_with_byte_offset_and_length(memory, 0, split).copy_to(parameters);
+        let words = Uint32Array::new_with_byte_offset(memory, 4 * split).to_vec();
+        let loss = self.0.step(&words)?;
+        let gradients = self.0.gradients();
+        Float32Array::new_with_byte_offset_and_length(memory, 0, gradients.len() as u32).copy_from(gradients);
+        Ok(loss)
     }
 }
 

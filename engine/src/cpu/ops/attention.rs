@@ -20,6 +20,8 @@ pub struct Sizes {
     pub batch: usize,
     /// T.
     pub time: usize,
+    /// Windows before these, where the batch is a part of a larger one: dropout numbers its elements over the whole.
+    pub first: usize,
 }
 
 /// Dropout on the probabilities: where, and the micro-batch's seed.
@@ -41,6 +43,11 @@ impl Sizes {
         Matrix::new(&data[batch * self.time * width + column..], self.time, self.heads.head_size, width)
     }
 
+    /// Dropout's number of the first probability of a row, of those [B,H,T] here.
+    fn element(&self, row: usize) -> u32 {
+        ((self.first * self.heads.heads * self.time + row) * self.time) as u32
+    }
+
     /// Score rows begin this far apart.
     fn score_stride(&self) -> usize {
         self.time.next_multiple_of(BLOCK)
@@ -56,7 +63,7 @@ pub fn forward(
     y: &mut [f32],
     lse: &mut [f32],
 ) {
-    let Sizes { heads, batch, time } = sizes;
+    let Sizes { heads, batch, time, .. } = sizes;
     let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
     let group = heads.heads / heads.kv_heads;
     let y = Shared::of(y);
@@ -88,8 +95,8 @@ pub fn forward(
                 softmax(scores, stride, first, end, &mut lse[first..end]);
                 if let Some((site, seed)) = dropout {
                     for row in 0..rows {
-                        let element = (unit * time + first + row) * time;
-                        mask_in_place(site, seed, element as u32, &mut scores[row * stride..][..end]);
+                        let element = sizes.element(unit * time + first + row);
+                        mask_in_place(site, seed, element, &mut scores[row * stride..][..end]);
                     }
                 }
                 let probabilities = Matrix::new(scores, rows, end, stride);
@@ -101,7 +108,7 @@ pub fn forward(
 
 /// delta[b,h,t] = Σ_d dy·y.
 pub fn delta(workers: &Workers, sizes: Sizes, y: &[f32], dy: &[f32], delta: &mut [f32]) {
-    let Sizes { heads, batch, time } = sizes;
+    let Sizes { heads, batch, time, .. } = sizes;
     workers.rows(batch * heads.heads, 1, Rows::of(delta, time), |range, delta, _| {
         for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
             let (b, h) = (unit / heads.heads, unit % heads.heads);
@@ -123,7 +130,7 @@ pub fn backward(
     dy: &[f32],
     dx: &mut [f32],
 ) {
-    let Sizes { heads, batch, time } = sizes;
+    let Sizes { heads, batch, time, .. } = sizes;
     let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
     let group = heads.heads / heads.kv_heads;
     let dx = Shared::of(dx);
@@ -171,7 +178,7 @@ pub fn backward(
                     let mut weights = &*scores;
                     if let Some((site, seed)) = dropout {
                         for at in 0..rows {
-                            let element = ((row + at) * time) as u32;
+                            let element = sizes.element(row + at);
                             let entries = at * stride..at * stride + end;
                             kept[entries.clone()].copy_from_slice(&scores[entries.clone()]);
                             mask_in_place(site, seed, element, &mut kept[entries.clone()]);

@@ -84,17 +84,18 @@ fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dx: &mut [f32], hidde
     });
 }
 
-/// y = x·mask/(1 − rate) (+ residual).
+/// y = x·mask/(1 − rate) (+ residual). The mask's elements are numbered from `first` on.
 pub fn dropout(
     workers: &Workers,
     site: DropoutSite,
     seed: [u32; 2],
+    first: usize,
     x: &[f32],
     residual: Option<&[f32]>,
     y: &mut [f32],
 ) {
     workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
-        mask(site, seed, range.start as u32, &x[range.clone()], part.data);
+        mask(site, seed, (first + range.start) as u32, &x[range.clone()], part.data);
         if let Some(residual) = residual {
             super::linear::accumulate(&residual[range], part.data);
         }

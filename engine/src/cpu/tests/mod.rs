@@ -2,6 +2,7 @@
 
 mod decoder;
 mod double;
+mod share;
 pub(super) mod training;
 
 use super::matrix::{Matrix, MatrixMut, Old, product};

@@ -87,7 +87,7 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     ]
 }
 
-fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch {
+pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch {
     let count = train.batch * model.context;
     let ids = |seed| {
         let id = |x: &f32| ((x + 1.0) / 2.0 * model.vocabulary as f32) as u32 % model.vocabulary as u32;
@@ -298,7 +298,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
     let train = TrainConfig { batch: 8, ..TrainConfig::default() };
     let make = |batch, available| {
         let graphs = training_graphs(&gpt(), &TrainConfig { batch, ..train.clone() }).unwrap();
-        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1))
+        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), 1)
     };
     // What is asked for beforehand is what is held afterwards, but for the threads' own.
     let needed = make(8, None).unwrap().bytes();

@@ -301,6 +301,9 @@ impl Trainer<'_> {
             (self.step..self.step + count).map(|step| self.step_input(step)).collect::<Result<Vec<_>>>()?;
         let began = Instant::now();
         let reports = self.executor.train(&inputs).await?;
+        if let Some(text) = self.executor.take_warning() {
+            self.notice(text);
+        }
         // A clock that stands still (some browsers round it) must not divide by zero.
         let seconds = began.elapsed().as_secs_f64().max(1e-6);
         if reports.len() != inputs.len() {

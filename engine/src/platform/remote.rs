@@ -1,0 +1,130 @@
+//! Workers beside this one that share no memory with it. Natively there are none: threads share their memory
+//! ([`super::parallel`]).
+
+#[cfg(not(target_arch = "wasm32"))]
+mod workers {
+    use crate::error::{Error, Result};
+    use std::time::Duration;
+
+    /// There is none.
+    #[derive(Debug)]
+    pub enum Remote {}
+
+    impl Remote {
+        /// One: this.
+        pub fn most(_threads: Option<usize>) -> usize {
+            1
+        }
+
+        /// Refused.
+        pub fn start(_share: &str) -> Result<Self> {
+            Err(Error::Refused("there are threads here, and no workers".to_owned()))
+        }
+
+        /// Never called.
+        pub fn ask(&mut self, _parameters: &[f32], _words: &[u32]) {
+            match *self {}
+        }
+
+        /// Never called.
+        pub async fn answer(&mut self, _patience: Duration, _gradients: &mut [f32]) -> Result<f32> {
+            match *self {}
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod workers {
+    use crate::error::{Error, Result};
+    use js_sys::{ArrayBuffer, Float32Array, Reflect, Uint32Array};
+    use std::time::Duration;
+    use wasm_bindgen::prelude::wasm_bindgen;
+    use wasm_bindgen::{JsCast, JsValue};
+
+    #[wasm_bindgen]
+    extern "C" {
+        /// A Web Worker that was started by this one; `share-link.js` defines it.
+        #[derive(Debug)]
+        type RemoteShare;
+        #[wasm_bindgen(constructor, catch)]
+        fn new(module: &JsValue, share: &str) -> std::result::Result<RemoteShare, JsValue>;
+        #[wasm_bindgen(method)]
+        fn ask(this: &RemoteShare, words: &ArrayBuffer);
+        #[wasm_bindgen(method, catch)]
+        async fn answer(this: &RemoteShare, milliseconds: f64) -> std::result::Result<JsValue, JsValue>;
+        #[wasm_bindgen(method)]
+        fn end(this: &RemoteShare);
+    }
+
+    /// A worker with a program of its own for a share of each batch. It ends when this is dropped.
+    #[derive(Debug)]
+    pub struct Remote {
+        worker: RemoteShare,
+        /// The memory that travels: it goes with a step's weights and comes back with the gradient.
+        memory: Option<ArrayBuffer>,
+    }
+
+    impl Remote {
+        /// Workers that can work at once, this one counted: one for each core, or as many as `threads` allows.
+        pub fn most(threads: Option<usize>) -> usize {
+            let scope = js_sys::global();
+            let navigator = Reflect::get(&scope, &"navigator".into()).unwrap_or(JsValue::UNDEFINED);
+            let cores = Reflect::get(&navigator, &"hardwareConcurrency".into()).ok();
+            let cores = cores.and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize;
+            // Old Safaris let no worker start another.
+            let nested = Reflect::has(&scope, &"Worker".into()).unwrap_or(false);
+            if nested { cores.min(threads.unwrap_or(usize::MAX)).max(1) } else { 1 }
+        }
+
+        /// Starts a worker for a share of each batch. Whether it runs shows when it answers.
+        pub fn start(share: &str) -> Result<Self> {
+            let worker = RemoteShare::new(&wasm_bindgen::module(), share).map_err(|error| refused(&error))?;
+            Ok(Self { worker, memory: None })
+        }
+
+        /// Sends a step's weights and its micro-batches' parts.
+        pub fn ask(&mut self, parameters: &[f32], words: &[u32]) {
+            let bytes = 4 * (parameters.len() + words.len()) as u32;
+            let kept = self.memory.take().filter(|memory| memory.byte_length() == bytes);
+            let memory = kept.unwrap_or_else(|| ArrayBuffer::new(bytes));
+            let split = parameters.len() as u32;
+            Float32Array::new_with_byte_offset_and_length(&memory, 0, split).copy_from(parameters);
+            let ids = Uint32Array::new_with_byte_offset_and_length(&memory, 4 * split, words.len() as u32);
+            ids.copy_from(words);
+            self.worker.ask(&memory);
+        }
+
+        /// Waits for the gradient of the step that was asked for, so long at most; returns what the share adds to the loss.
+        pub async fn answer(&mut self, patience: Duration, gradients: &mut [f32]) -> Result<f32> {
+            let answer = self.worker.answer(patience.as_secs_f64() * 1e3).await;
+            let get = |answer: &JsValue, name: &str| {
+                Reflect::get(answer, &name.into()).unwrap_or(JsValue::UNDEFINED)
+            };
+            let answer = answer.map_err(|error| refused(&error))?;
+            let memory = get(&answer, "memory").dyn_into::<ArrayBuffer>();
+            let (Ok(memory), Some(loss)) = (memory, get(&answer, "loss").as_f64()) else {
+                return Err(Error::Internal("its answer was none".to_owned()));
+            };
+            if (memory.byte_length() as usize) < 4 * gradients.len() {
+                return Err(Error::Internal("its answer is too short".to_owned()));
+            }
+            let found = Float32Array::new_with_byte_offset_and_length(&memory, 0, gradients.len() as u32);
+            found.copy_to(gradients);
+            self.memory = Some(memory);
+            Ok(loss as f32)
+        }
+    }
+
+    impl Drop for Remote {
+        fn drop(&mut self) {
+            self.worker.end();
+        }
+    }
+
+    fn refused(error: &JsValue) -> Error {
+        let message = Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
+        Error::Refused(message.unwrap_or_else(|| format!("{error:?}")))
+    }
+}
+
+pub use workers::Remote;

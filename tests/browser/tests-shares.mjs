@@ -1,0 +1,183 @@
+// Training on the processor divided among workers, on a page without special headers: that it is the same training, that the
+// workers end with it, and what happens when one is lost.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { losses, serve } from "./site.mjs";
+
+/** A decoder with dropout whose steps are long enough to be divided, in batches that cannot be halved. */
+const WISH = {
+  preset: "nanogpt-cpu",
+  steps: 6,
+  seed: 5,
+  config: {
+    data: { corpus_bytes: 60_000 },
+    model: { depth: 2, width: 64, dropout: { embedding: 0.1, attention: 0.1, residual: 0.1 } },
+    train: { batch: 5, accumulate: 2, eval_interval: 0, checkpoint_interval: 100 },
+  },
+};
+
+/** Put before share-link.js: tells the page of workers that start and end. */
+const COUNTED = `
+const channel = new BroadcastChannel("workers");
+globalThis.Worker = class extends Worker {
+  constructor(...all) {
+    super(...all);
+    channel.postMessage(1);
+  }
+  terminate() {
+    super.terminate();
+    channel.postMessage(-1);
+  }
+};
+`;
+
+/** Put before share-link.js: a worker ends without a word of its own when it is sent its fourth step. */
+const KILLED = `
+let messages = 0;
+globalThis.Worker = class extends Worker {
+  postMessage(...all) {
+    messages += 1;
+    if (messages < 5) super.postMessage(...all);
+    else this.dispatchEvent(new ErrorEvent("error", { message: "ended by a test" }));
+  }
+};
+`;
+
+/** Put before share-link.js: a worker's script is not there. */
+const MISSING = `
+globalThis.Worker = class extends Worker {
+  constructor(script, options) {
+    super(\`\${script}.missing\`, options);
+  }
+};
+`;
+
+/** A page of the site's origin without the app, with `before` put before share-link.js. */
+async function bare(site, before = "") {
+  const context = await site.profile({ serviceWorkers: "block" });
+  await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
+  await context.route("**/share-link.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: before + (await response.text()) });
+  });
+  const page = await context.newPage();
+  await page.goto(`${site.address}plain`);
+  return page;
+}
+
+/** Trains with an engine of `address` on so many cores: losses by step, notices, the run's device, and the workers meanwhile and after. */
+async function trained(page, address, threads) {
+  const work = async ([address, threads, wish]) => {
+    const { EngineLink } = await import(`${address}engine-link.js`);
+    const workers = { now: 0, most: 0 };
+    const channel = new BroadcastChannel("workers");
+    channel.onmessage = ({ data }) => {
+      workers.now += data;
+      workers.most = Math.max(workers.most, workers.now);
+    };
+    const link = new EngineLink({ base: new URL(address), threads });
+    link.start();
+    await link.request({ command: "hello", version: 1, device: "cpu" });
+    await link.request({ command: "create_project", name: "Shares" });
+    const config = await link.configure(wish);
+    const events = await link.request({ command: "train", config });
+    const end = performance.now() + 5000;
+    while (workers.now > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+    link.close();
+    return { events, workers, cores: navigator.hardwareConcurrency };
+  };
+  const found = await page.evaluate(work, [address, threads, WISH]);
+  const happened = found.events.filter(({ event }) => event === "training").flatMap(({ events }) => events);
+  const notices = happened.filter(({ event }) => event === "notice").map(({ text }) => text);
+  const { run } = found.events.findLast(({ event }) => event === "training_ended");
+  return { ...found, losses: Object.values(losses(found.events)), notices, device: run.device };
+}
+
+/** Workers that two cores are divided among, on this machine. */
+const possible = (cores) => Math.min(2, cores);
+
+export async function training_is_divided_among_workers_that_end_with_it(site) {
+  const page = await bare(site, COUNTED);
+  const alone = await trained(page, site.address, 1);
+  const divided = await trained(page, site.address, 2);
+  assert.deepEqual(alone.workers, { now: 0, most: 0 });
+  assert.doesNotMatch(alone.device, /workers/);
+  assert.deepEqual(divided.workers, { now: 0, most: possible(divided.cores) - 1 });
+  if (possible(divided.cores) === 2) assert.match(divided.device, /2 workers/);
+  assert.equal(divided.losses.length, WISH.steps);
+  divided.losses.forEach((loss, step) => {
+    assert(Math.abs(loss - alone.losses[step]) < 1e-4, `step ${step + 1}: ${loss} divided, ${alone.losses[step]} alone`);
+  });
+  assert.deepEqual(divided.notices, []);
+}
+
+export async function a_lost_worker_changes_nothing_but_the_time(site) {
+  const whole = await trained(await bare(site), site.address, 2);
+  for (const before of [KILLED, MISSING]) {
+    const lost = await trained(await bare(site, before), site.address, 2);
+    assert.deepEqual(lost.losses, whole.losses);
+    assert.equal(lost.device, whole.device);
+    if (possible(lost.cores) === 1) continue;
+    assert.equal(lost.notices.length, 1, JSON.stringify(lost.notices));
+    assert.match(lost.notices[0], /goes on without it/);
+  }
+}
+
+export async function an_engine_of_another_origin_divides_training_too(site) {
+  const folder = mkdtempSync(join(tmpdir(), "glasshouse-page-"));
+  writeFileSync(join(folder, "index.html"), "<!doctype html>");
+  const engine = await serve(() => site.folder, { "access-control-allow-origin": "*" });
+  const pages = await serve(() => folder);
+  try {
+    const page = await (await site.profile()).newPage();
+    await page.goto(pages.address);
+    const found = await trained(page, engine.address, 2);
+    assert.equal(found.losses.length, WISH.steps);
+    assert.deepEqual(found.notices, []);
+    if (possible(found.cores) === 2) assert.match(found.device, /2 workers/);
+  } finally {
+    engine.server.close();
+    pages.server.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export async function a_divided_run_pauses_stops_and_goes_on_with_the_same_losses(site) {
+  const page = await bare(site);
+  const whole = await trained(page, site.address, 2);
+  const work = async ([address, wish]) => {
+    const { EngineLink } = await import(`${address}engine-link.js`);
+    const link = new EngineLink({ base: new URL(address), threads: 2 });
+    link.start();
+    await link.request({ command: "hello", version: 1, device: "cpu" });
+    await link.request({ command: "create_project", name: "In parts" });
+    const config = await link.configure(wish);
+    let steps = 0;
+    let training;
+    await new Promise((begun) => {
+      const onEvent = ({ event, events }) => {
+        if (event !== "training") return;
+        steps += events.filter((happened) => happened.event === "step").length;
+        begun();
+      };
+      training = link.request({ command: "train", config, stop_after: 4 }, { onEvent });
+    });
+    await link.request({ command: "pause" });
+    const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    await wait(200);
+    const held = steps;
+    await wait(300);
+    const still = steps;
+    await link.request({ command: "continue" });
+    const part = await training;
+    const rest = await link.request({ command: "resume", run: null });
+    link.close();
+    return { held, still, part, rest };
+  };
+  const { held, still, part, rest } = await page.evaluate(work, [site.address, WISH]);
+  assert(held < 4 && still === held, `${held} steps when it was held, ${still} later`);
+  assert.deepEqual([...Object.values(losses(part)), ...Object.values(losses(rest))], whole.losses);
+}

@@ -1,0 +1,65 @@
+// The way from the engine's worker to workers that compute shares of a training batch beside it: they share no memory, so that a
+// page needs no special headers for them. The engine's module calls it (engine/src/platform/remote.rs).
+
+/** The workers' script. A browser takes none from another server, but a script of ours may import one. */
+function script() {
+  const own = new URL("share.js", import.meta.url);
+  if (own.origin === globalThis.location.origin) return own;
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(own.href)};`], { type: "text/javascript" }));
+}
+
+/** A promise, and what settles it. */
+function awaited() {
+  const found = {};
+  found.promise = new Promise((resolve, reject) => Object.assign(found, { resolve, reject }));
+  // Whoever waits hears of a failure; nobody waits while the engine computes its own share.
+  found.promise.catch(() => {});
+  return found;
+}
+
+globalThis.RemoteShare = class RemoteShare {
+  #worker;
+  /** Why the worker is gone. */
+  #lost = null;
+  /** The answer that is waited for, or came before anyone waited. */
+  #answer = awaited();
+
+  /** Starts a worker from the engine's compiled module for a share of each batch, described by the engine. */
+  constructor(module, share) {
+    this.#worker = new Worker(script(), { type: "module", name: "glasshouse-share" });
+    this.#worker.addEventListener("message", ({ data }) => {
+      if (data.failed !== undefined) this.#lose(data.failed);
+      else this.#answer.resolve(data);
+    });
+    this.#worker.addEventListener("messageerror", () => this.#lose("its message could not be read"));
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#lose(event.message || "its script could not be loaded");
+    });
+    this.#worker.postMessage({ module, share });
+  }
+
+  #lose(why) {
+    this.#lost ??= new Error(why);
+    this.end();
+    this.#answer.reject(this.#lost);
+  }
+
+  /** Has it compute a step; the memory moves to it. */
+  ask(memory) {
+    this.#answer = awaited();
+    if (this.#lost) this.#answer.reject(this.#lost);
+    else this.#worker.postMessage({ memory }, [memory]);
+  }
+
+  /** Resolves to the step's { memory, loss }; rejects where the worker is lost, or has not answered in so many milliseconds. */
+  answer(milliseconds) {
+    const timer = setTimeout(() => this.#lose("it has not answered"), milliseconds);
+    return this.#answer.promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Ends the worker. */
+  end() {
+    this.#worker.terminate();
+  }
+};
