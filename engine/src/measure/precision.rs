@@ -64,7 +64,9 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     };
     match (gpu.has_half(), gpu.report().software) {
         (false, _) => return full("this device has no 16-bit floats"),
-        (_, true) => return full("a software adapter is there for tests, and computes as the processor does"),
+        (_, true) => {
+            return full("a software adapter is there for tests, and computes as the processor does");
+        }
         _ => {}
     }
     let class = class(config);
