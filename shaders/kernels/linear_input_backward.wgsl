@@ -1,15 +1,15 @@
 // Gradient of a linear layer's input, and of the activation that made it: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
-// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|vec4|right_half epilogue=plain|residual|activation|gate function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
+// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|vec4|right_half epilogue=plain|residual|accumulate|activation|gate function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
 // needs: activation|gate with left4|left_half
 // needs: activation|gate with vec4|right_half
 // needs: activation with gelu_exact|gelu_tanh|relu|relu_squared|silu
 // needs: gate with gelu_tanh|silu
-// needs: plain|residual with none
+// needs: plain|residual|accumulate with none
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
 // four; left_half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too,
 // dx unless a residual is added. shared/tile.wgsl says who computes what. Of a w that is too large to bind, some rows are O here, dy
-// is bound from the column of the first on, and each part after the first adds to dx (plain alone).
+// is bound from the column of the first on, and each part after the first adds to dx (accumulate).
 //
 // activation: dx = dh·f′(x), x [N,I].
 // gate: of h[n,c] = f(x[n,c])·x[n,I+c], dx[n,c] = dh·x[n,I+c]·f′(x[n,c]) and dx[n,I+c] = dh·f(x[n,c]), both [N,2I].
@@ -30,8 +30,8 @@ import package::shared::tile::{GROUP, SIDE};
 @if(vec4) alias Right = vec4<f32>;
 @if(right_half) alias Right = vec4<f16>;
 @if(activation || gate) alias Result = Right;
-@if(plain && right_half) alias Result = f16;
-@if((plain && !right_half) || residual) alias Result = f32;
+@if((plain || accumulate) && right_half) alias Result = f16;
+@if(((plain || accumulate) && !right_half) || residual) alias Result = f32;
 
 struct Arguments {
     rows: u32, // N.
@@ -39,7 +39,6 @@ struct Arguments {
     inner: u32, // O.
     column_tiles: u32, // Tiles of 64 side by side.
     stride: u32, // From a row of dy to the next: O, or more where w is a part.
-    accumulate: u32, // 1 adds to dx.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -85,11 +84,14 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
         w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
 }
 
-@if(plain || residual)
+@if(plain || residual || accumulate)
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = row * arguments.columns + column;
-        var value = product + select(0.0, f32(dx[at]), arguments.accumulate == 1u);
+        var value = product;
+        @if(accumulate) {
+            value += f32(dx[at]);
+        }
         @if(residual) {
             value += r[at];
         }
@@ -97,7 +99,7 @@ fn store_one(row: u32, column: u32, product: f32) {
     }
 }
 
-@if(plain || residual)
+@if(plain || residual || accumulate)
 fn store_row(row: u32, column: u32, values: vec4<f32>) {
     store_one(row, column, values.x);
     store_one(row, column + 1u, values.y);

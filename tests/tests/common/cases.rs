@@ -258,7 +258,7 @@ pub fn norm() -> Vec<Case> {
 
 pub fn linear() -> Vec<Case> {
     // Rows, inputs, outputs.
-    let sizes: [(&[usize], usize, usize); 11] = [
+    let sizes: [(&[usize], usize, usize); 13] = [
         (&[1], 1, 1),
         (&[1], 7, 1),
         (&[3], 1, 5),
@@ -269,6 +269,8 @@ pub fn linear() -> Vec<Case> {
         (&[2, 64], 32, 384),
         (&[257], 31, 8),
         (&[2, 131], 67, 257),
+        (&[3], 36, 301),
+        (&[3], 35, 300),
         (&[MANY], 3, 5),
     ];
     let mut cases = Vec::new();

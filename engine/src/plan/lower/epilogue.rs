@@ -96,7 +96,6 @@ pub(super) fn input_activation_backward(site: Site<'_>, kind: Nonlinearity) -> R
         inner: inner as u32,
         column_tiles: side_by_side as u32,
         stride: inner as u32,
-        accumulate: 0,
     };
     let left = by_width(inner, site.half_input(0), [Left::Left1, Left::Left4, Left::LeftHalf]);
     let right = by_width(columns, half, [Right::Right1, Right::Vec4, Right::RightHalf]);

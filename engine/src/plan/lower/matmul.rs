@@ -175,13 +175,16 @@ pub(super) fn input_backward_launches(
             inner: part.count as u32,
             column_tiles: side_by_side as u32,
             stride: inner as u32,
-            accumulate: u32::from(part.first > 0),
         };
         // The residual comes in with the first part.
         let residual = residual.filter(|_| part.first == 0);
         let mut bindings = vec![part.columns_of(dy), part.rows_of(weight), dx];
         bindings.extend(residual);
-        let epilogue = if residual.is_some() { Epilogue::Residual } else { Epilogue::Plain };
+        let epilogue = match residual {
+            _ if part.first > 0 => Epilogue::Accumulate,
+            Some(_) => Epilogue::Residual,
+            None => Epilogue::Plain,
+        };
         let kernel = built(kernel(tier, left, right, epilogue, Function::None))?;
         Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
     };
