@@ -4,6 +4,7 @@
 // needs: activation with gelu_exact|gelu_tanh|relu|relu_squared|silu
 // needs: gate with gelu_tanh|silu
 // needs: plain|residual|rope with none
+// needs: residual with scalar|vec4|half
 //
 // x [N,I], w [O,I], b [O], z, y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it
 // divides by four: floats, or halves (`half`; `half_out` stores results in halves too). shared/tile.wgsl says who computes what.

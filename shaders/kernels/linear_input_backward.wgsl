@@ -5,10 +5,11 @@
 // needs: activation with gelu_exact|gelu_tanh|relu|relu_squared|silu
 // needs: gate with gelu_tanh|silu
 // needs: plain|residual|accumulate with none
+// needs: residual with right1|vec4
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
-// four; left_half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too,
-// dx unless a residual is added. shared/tile.wgsl says who computes what. Of a w that is too large to bind, some rows are O here, dy
+// four; left_half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too.
+// shared/tile.wgsl says who computes what. Of a w that is too large to bind, some rows are O here, dy
 // is bound from the column of the first on, and each part after the first adds to dx (accumulate).
 //
 // activation: dx = dh·f′(x), x [N,I].

@@ -76,8 +76,8 @@ fn selectors_find_their_variant() {
     };
     let plain = name(Tier::Software, Operands::Scalar, false, Epilogue::Plain, Function::None);
     assert_eq!(plain, Some("linear:software,scalar"));
-    let full = name(Tier::Workgroup, Operands::HalfOut, true, Epilogue::Residual, Function::None);
-    assert_eq!(full, Some("linear:workgroup,half_out,bias,residual"));
+    let full = name(Tier::Workgroup, Operands::Half, true, Epilogue::Residual, Function::None);
+    assert_eq!(full, Some("linear:workgroup,half,bias,residual"));
     let gated = name(Tier::Wide, Operands::Vec4, true, Epilogue::Gate, Function::Silu);
     assert_eq!(gated, Some("linear:wide,vec4,bias,gate,silu"));
     // What it lacks: vectors of four, a function, a function that gates have.

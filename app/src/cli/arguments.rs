@@ -10,6 +10,7 @@ pub use bench::{
 pub use reproduce::{PublishedRun, ReproduceArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::Precision;
 use std::path::PathBuf;
 
@@ -212,6 +213,16 @@ pub struct SamplingArguments {
     /// What a GPU reads weights as
     #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
     pub precision: PrecisionArgument,
+    /// Choose a real GPU's kernels by its kind alone, instead of timing variants for up to two seconds
+    #[arg(long)]
+    pub no_autotune: bool,
+}
+
+impl SamplingArguments {
+    /// How kernels are chosen.
+    pub fn tuning(&self) -> Tuning {
+        if self.no_autotune { Tuning::Usual } else { Tuning::before_a_run() }
+    }
 }
 
 /// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.

@@ -6,7 +6,6 @@ use super::settings::checked_device;
 use super::{trained, writing};
 use anyhow::Result;
 use glasshouse_engine::generate::{Decoder, Opening, Piece};
-use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::GenerateConfig;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -19,7 +18,7 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
     let model = trained::load(&arguments.model)?;
     let tokenizer = &model.tokenizer;
     let opening =
-        Opening { precision: config.precision, tuning: Tuning::before_a_run(), ..Opening::default() };
+        Opening { precision: config.precision, tuning: arguments.sampling.tuning(), ..Opening::default() };
     let device = checked_device(&arguments.device)?;
     let (mut decoder, warning) =
         Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;

@@ -5,7 +5,6 @@ use super::settings::{checked_device, usage};
 use super::{interrupt, trained, writing};
 use anyhow::Result;
 use glasshouse_engine::generate::{Decoder, Opening, Piece};
-use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::GenerateConfig;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -42,7 +41,7 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
         eprintln!("note: {character:?} is not in the model's vocabulary and is left out");
     }
     let opening =
-        Opening { precision: config.precision, tuning: Tuning::before_a_run(), ..Opening::default() };
+        Opening { precision: config.precision, tuning: arguments.sampling.tuning(), ..Opening::default() };
     let device = checked_device(&arguments.device)?;
     let (mut decoder, warning) =
         Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;

@@ -140,6 +140,10 @@ fn resumed(arguments: &TrainArguments) -> Result<Session> {
             config.train.steps
         )));
     }
+    // A run of mixed precision can go on where there are no 16-bit floats.
+    if let Some(precision) = changes.precision {
+        config.train.precision = precision.precision();
+    }
     let record = run.record()?;
     let pinned = record.device.as_ref();
     config.device = arguments

@@ -101,24 +101,31 @@ impl Others {
         step: &StepInput,
         own: Duration,
     ) -> Result<f32> {
-        let mut total = 0.0;
+        let (mut total, mut failed) = (0.0, None);
         for at in 0..self.others.len() {
             let answer = match &mut self.others[at].place {
                 Place::Away(remote) => Some(remote.answer(PATIENCE + SLOWER * own, &mut self.received).await),
                 Place::Here(_) => None,
             };
-            total += match answer {
-                Some(Ok(loss)) => loss,
-                None => self.compute(at, weights, workers, step).await?,
+            let loss = match answer {
+                Some(Ok(loss)) => Ok(loss),
+                None => self.compute(at, weights, workers, step).await,
                 Some(Err(error)) => {
                     self.warn(&error);
                     self.others[at].place = Place::Here(Box::new(self.others[at].share.run()?));
-                    self.compute(at, weights, workers, step).await?
+                    self.compute(at, weights, workers, step).await
                 }
             };
-            accumulate(&self.received, &mut weights.gradients);
+            // Whatever goes wrong, every answer is taken: one that is left would be the next step's.
+            match loss {
+                Ok(loss) => {
+                    total += loss;
+                    accumulate(&self.received, &mut weights.gradients);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(total)
+        failed.map_or(Ok(total), Err)
     }
 
     /// Computes a share here, its gradient into `received`.

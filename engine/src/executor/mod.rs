@@ -6,6 +6,7 @@ mod open;
 pub mod update;
 
 pub use device::{DeviceDescription, DeviceKind};
+pub(crate) use open::tuned_or_again;
 pub use open::{Executor, Opened};
 
 use crate::graph::{Graph, Op, has_half};

@@ -5,6 +5,7 @@ use super::{ArenaState, DeviceDescription, MicroBatch, StepInput, StepReport, Tr
 use crate::cpu::CpuExecutor;
 use crate::error::{Error, Result};
 use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Tuned, Tuning};
+use crate::graph::Graph;
 use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
@@ -81,20 +82,8 @@ impl Executor {
             let executor = Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?));
             return Ok(plain(executor, warning));
         };
-        let (gpu, tuned, warning) = match gpu.tuned(&graphs.train, tuning).await {
-            Ok((gpu, tuned)) => (gpu, tuned, warning),
-            // A kernel that was tried cost the device: it is opened once more, for the kernels that it has as a rule.
-            Err(Error::Device(_)) => {
-                let (again, _) = Gpu::from_request(device).await?;
-                let Some(gpu) = again else { return Err(Error::Device(LOST_IN_TUNING.to_owned())) };
-                (
-                    gpu,
-                    Tuned::default(),
-                    Some(format!("{LOST_IN_TUNING}, and was opened again for its usual ones")),
-                )
-            }
-            Err(error) => return Err(error),
-        };
+        let (gpu, tuned, lost) = tuned_or_again(gpu, device, &graphs.train, tuning).await?;
+        let warning = lost.or(warning);
         let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.accumulate())).await?;
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
@@ -237,5 +226,28 @@ impl Executor {
             Self::Gpu(_, gpu) => Some(gpu),
             Self::Cpu(_) | Self::Reference(_) => None,
         }
+    }
+}
+
+/// A device with the kernels that suit a graph. Where one that was tried costs the device, it is opened once more, for the kernels that it
+/// has as a rule, and the last of the result says so.
+///
+/// # Errors
+/// It cannot be opened again.
+pub(crate) async fn tuned_or_again(
+    gpu: Gpu,
+    device: &str,
+    graph: &Graph,
+    tuning: &Tuning,
+) -> Result<(Gpu, Tuned, Option<String>)> {
+    match gpu.tuned(graph, tuning).await {
+        Ok((gpu, tuned)) => Ok((gpu, tuned, None)),
+        Err(Error::Device(_)) => {
+            let (again, _) = Gpu::from_request(device).await?;
+            let gpu = again.ok_or_else(|| Error::Device(LOST_IN_TUNING.to_owned()))?;
+            let warning = format!("{LOST_IN_TUNING}, and was opened again for its usual ones");
+            Ok((gpu, Tuned::default(), Some(warning)))
+        }
+        Err(error) => Err(error),
     }
 }

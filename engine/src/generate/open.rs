@@ -3,7 +3,7 @@
 use super::Decoder;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
-use crate::executor::{DeviceDescription, Executor};
+use crate::executor::{DeviceDescription, Executor, tuned_or_again};
 use crate::gpu::{Gpu, GpuDecoder, Tuning};
 use crate::model::{Purpose, build};
 use glasshouse_protocol::{ModelConfig, Precision};
@@ -45,17 +45,14 @@ impl Decoder {
             )));
         }
         let (gpu, warning) = Gpu::from_request(device).await?;
-        let decoder = match gpu {
-            Some(gpu) => {
-                let software = gpu.report().software;
-                let tuning = if software { &Tuning::Usual } else { &opening.tuning };
-                let token = build(model, Purpose::Decode { chunk: 1 })?.graph;
-                let (gpu, _) = gpu.tuned(&token, tuning).await?;
-                Self::on_gpu(gpu, model, parameters, opening.precision).await?
-            }
-            None => Self::on_cpu(model, parameters, opening.threads, opening.precision)?,
+        let Some(gpu) = gpu else {
+            return Ok((Self::on_cpu(model, parameters, opening.threads, opening.precision)?, warning));
         };
-        Ok((decoder, warning))
+        let tuning = if gpu.report().software { &Tuning::Usual } else { &opening.tuning };
+        let token = build(model, Purpose::Decode { chunk: 1 })?.graph;
+        let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
+        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision).await?;
+        Ok((decoder, lost.or(warning)))
     }
 
     /// A decoder on the device that an executor trains on, for samples during a run.
@@ -76,7 +73,15 @@ impl Decoder {
 
     async fn on_gpu(gpu: Gpu, model: &ModelConfig, parameters: &[f32], precision: Precision) -> Result<Self> {
         let halves = reads_halves(&gpu, parameters, precision)?;
-        let decoder = GpuDecoder::new(&gpu, model, parameters, halves).await?;
+        let decoder = match GpuDecoder::new(&gpu, model, parameters, halves).await {
+            // The copy in halves lies beside the weights, and nobody asked for it.
+            Err(Error::TooLarge { .. } | Error::OutOfMemory { .. })
+                if halves && precision == Precision::Auto =>
+            {
+                GpuDecoder::new(&gpu, model, parameters, false).await?
+            }
+            decoder => decoder?,
+        };
         Ok(Self::Gpu(Box::new(decoder), Box::new(gpu)))
     }
 

@@ -76,8 +76,8 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     if let Some(known) = known.filter(|_| !measuring.anew) {
         return Ok(Some(Settled::new(known, "it was the faster of the two here before")));
     }
-    let settled = compare(&gpu, config).await?;
-    if let Some(folder) = measuring.folder.as_deref() {
+    let (settled, lasting) = compare(&gpu, config).await;
+    if let Some(folder) = measuring.folder.as_deref().filter(|_| lasting) {
         gpu.remember(folder, &class, settled.precision.name());
     }
     Ok(Some(settled))
@@ -92,14 +92,16 @@ fn class(config: &RunConfig) -> String {
     format!("precision {}", sizes.join("x"))
 }
 
-/// Times both.
-async fn compare(gpu: &Gpu, config: &RunConfig) -> Result<Settled> {
+/// Times both; whether what comes out of it holds for later runs. What the device had no room for just now may fit another time, but a
+/// device that is lost in the trial would be lost in the next one too.
+async fn compare(gpu: &Gpu, config: &RunConfig) -> (Settled, bool) {
     let full = step_seconds(gpu, config, Precision::F32).await;
-    gpu.check()?;
     let mixed = step_seconds(gpu, config, Precision::Mixed).await;
-    gpu.check()?;
-    // What the device has no room for cannot be timed; the run itself says so, if it meets it.
-    Ok(match (full, mixed) {
+    if gpu.check().is_err() {
+        return (Settled::new(Precision::F32, "the device was lost when both were tried"), true);
+    }
+    let timed = full.is_ok() && mixed.is_ok();
+    let settled = match (full, mixed) {
         (Ok(full), Ok(mixed)) => {
             let ratio = full / mixed.max(1e-9);
             let precision = if ratio >= FASTER { Precision::Mixed } else { Precision::F32 };
@@ -111,7 +113,8 @@ async fn compare(gpu: &Gpu, config: &RunConfig) -> Result<Settled> {
         }
         (Err(_), Ok(_)) => Settled::new(Precision::Mixed, "32 bits do not fit on this device"),
         (_, Err(_)) => Settled::new(Precision::F32, "mixed precision could not be tried"),
-    })
+    };
+    (settled, timed)
 }
 
 /// Seconds of a step: about a second of them in all, but always one to warm up and one that counts.
@@ -187,7 +190,8 @@ mod tests {
     fn both_precisions_are_timed() {
         let gpu = test_gpu();
         let config = config();
-        let settled = block_on(compare(&gpu, &config)).unwrap();
+        let (settled, lasting) = block_on(compare(&gpu, &config));
+        assert!(lasting);
         let numbers: Vec<f64> = settled
             .sentence
             .split(' ')

@@ -7,7 +7,7 @@ pub(super) const AUTO: &str = "A real graphics processor where there is one, els
 
 pub(super) const FULL_PRECISION: &str = "All numbers in 32 bits, as on every other device";
 
-pub(super) const AUTO_PRECISION: &str = "Both are tried when a run begins, and the faster one is taken, 32 bits unless the other is noticeably so.";
+pub(super) const AUTO_PRECISION: &str = "On a GPU with 16-bit floats both are tried when a run begins, and mixed is taken where it is noticeably faster. Elsewhere 32 bits.";
 
 pub(super) const MIXED_PRECISION: &str =
     "Activations and their gradients in 16 bits: less memory, and less to move. Weights and sums stay in 32.";

@@ -139,7 +139,8 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
         let detail = if has_halves { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
         // What another device was to do can be taken back on this one.
         let enabled = has_halves || is_mixed;
-        let detail = if train.precision == Precision::Auto { "tried when the run begins" } else { detail };
+        let automatic = train.precision == Precision::Auto && has_halves;
+        let detail = if automatic { "tried when the run begins" } else { detail };
         let shown = ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail));
         if shown.changed() {
             train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
