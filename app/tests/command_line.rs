@@ -91,6 +91,26 @@ fn train(folder: &Path, project: &str, more: &[&str]) -> String {
     succeed(folder, &arguments)
 }
 
+/// A run of mixed precision is not lost to a machine without 16-bit floats: its weights were 32 bits all along.
+#[test]
+fn a_run_of_mixed_precision_goes_on_in_32_bits_where_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    let mut begin =
+        vec!["train", "--data", "stories.txt", "--project", "halves", "--device", &adapter, "--json"];
+    begin.extend_from_slice(SMALL);
+    begin.extend(["--steps", "20", "--stop-after", "10", "--precision", "mixed"]);
+    let first = losses(&json_lines(&succeed(folder, &begin)));
+    assert_eq!(first.len(), 10);
+    let resume = ["train", "--project", "halves", "--resume", "--device", "cpu", "--json"];
+    fail(folder, &resume, 1, &["--precision f32"]);
+    let rest = losses(&json_lines(&succeed(folder, &[&resume[..], &["--precision", "f32"]].concat())));
+    assert_eq!(rest.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), (11..=20).collect::<Vec<_>>());
+    assert!(rest[9].1 < first[0].1);
+}
+
 fn losses(lines: &[Value]) -> Vec<(u64, f64, f64)> {
     events(lines, "step")
         .iter()
