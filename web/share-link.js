@@ -1,6 +1,9 @@
 // The way from the engine's worker to workers that compute shares of a training batch beside it: they share no memory, so that a
 // page needs no special headers for them. The engine's module calls it (engine/src/platform/remote.rs).
 
+/** Milliseconds between two looks at whether a worker has answered. */
+const LOOK = 1_000;
+
 /** The workers' script. A browser takes none from another server, but a script of ours may import one. */
 function script() {
   const own = new URL("share.js", import.meta.url);
@@ -54,8 +57,13 @@ globalThis.RemoteShare = class RemoteShare {
 
   /** Resolves to the step's { memory, loss }; rejects where the worker is lost, or has not answered in so many milliseconds. */
   answer(milliseconds) {
-    const timer = setTimeout(() => this.#lose("it has not answered"), milliseconds);
-    return this.#answer.promise.finally(() => clearTimeout(timer));
+    // Counted in looks: while a laptop sleeps the clock goes on, and its workers stand still.
+    let looks = Math.ceil(milliseconds / LOOK);
+    const timer = setInterval(() => {
+      looks -= 1;
+      if (looks <= 0) this.#lose("it has not answered");
+    }, LOOK);
+    return this.#answer.promise.finally(() => clearInterval(timer));
   }
 
   /** Ends the worker. */
