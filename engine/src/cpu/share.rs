@@ -159,7 +159,7 @@ pub struct ShareExecutor {
 }
 
 impl ShareExecutor {
-    /// What [`Share`]'s JSON asks for.
+    /// What the JSON of a share asks for, which the engine's other side wrote.
     ///
     /// # Errors
     /// The text comes from another version.

@@ -6,7 +6,7 @@ use crate::measure::{DecodeMeasurement, Extent, Measurement, Passage, measure, m
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, flops_by_scope};
 use crate::plan::fit::fit;
-use crate::protocol::{Event, Parcel, PlanSummary, Report, RunConfig, Timed, presets};
+use crate::protocol::{Event, Parcel, PlanSummary, Precision, Report, RunConfig, Timed, presets};
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
@@ -141,8 +141,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     async fn measured_writing(&mut self, config: &RunConfig, repeats: usize) -> Result<DecodeMeasurement> {
         config.validate()?;
         let passage = Passage { repeats: repeats.max(1), ..Passage::of(&config.model) };
+        // As texts are written: what training stores values as is another matter.
+        let mut config = config.clone();
+        config.train.precision = Precision::Auto;
         let (device, threads) = (&self.device.request, self.options.threads);
-        let (measured, warning) = measure_decode(config, device, threads, &self.tuning(), passage).await?;
+        let (measured, warning) = measure_decode(&config, device, threads, &self.tuning(), passage).await?;
         if let Some(warning) = warning {
             self.outlet.notice(warning);
         }

@@ -17,7 +17,8 @@ use crate::plan::fit::advised;
 use crate::platform;
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, Event, Parcel, Report, RunConfig, RunSummary, TrainEvent, TrainingState, quantity,
+    Command, DataConfig, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent, TrainingState,
+    quantity,
 };
 use crate::train::{Options, Progress, Trainer};
 use control::urgent;
@@ -27,6 +28,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use web_time::{Duration, Instant};
+
+/// What is said where a run of mixed precision goes on without.
+const IN_FULL: &str =
+    "This device has no 16-bit floats: the run, which began in mixed precision, goes on in 32 bits.";
 
 /// Steps are told of this often: a screen shows no more.
 const TOLD: Duration = Duration::from_millis(40);
@@ -134,9 +139,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             config.train.precision = settled.precision;
             self.outlet.notice(settled.sentence);
         }
-        let graphs = training_graphs(&config.model, &config.train)?;
+        let mut graphs = training_graphs(&config.model, &config.train)?;
         let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
-        let optimizer = Optimizer::of(&config.train);
+        let mut optimizer = Optimizer::of(&config.train);
         let threads = self.options.threads;
         // A run goes on where it began, bit for bit, as long as that device is there: with the kernels chosen then.
         let pinned = match &run {
@@ -154,6 +159,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let Opened { mut executor, warning, .. } = match on_pinned {
             Some(opened) => opened,
             None => {
+                let mixed = config.train.precision == Precision::Mixed;
+                if run.is_some() && mixed && !self.device.summary.mixed_precision {
+                    config.train.precision = Precision::F32;
+                    graphs = training_graphs(&config.model, &config.train)?;
+                    optimizer = Optimizer::of(&config.train);
+                    self.outlet.notice(IN_FULL.to_owned());
+                }
                 let (device, tuning) = (&self.device.request, self.tuning());
                 let opened = Executor::open_tuned(device, &graphs, optimizer, threads, &tuning).await;
                 opened.map_err(|error| advised(error, &config))?
