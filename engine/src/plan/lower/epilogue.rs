@@ -1,7 +1,7 @@
 //! Matrix products with more in their epilogues than a sum: activations, gates and rotations, and the gradients of the first two.
 
-use super::matmul::{STEPS_IN_TURN, built, by_width, tier, tiles};
-use super::{Family, Launch, Lowering, Site, Tier, grid, within_longest_loop};
+use super::matmul::{STEPS_IN_TURN, built, by_width, linear_tiles, tier, tiles};
+use super::{Family, Launch, Lowering, Place, Site, Tier, grid, within_longest_loop};
 use crate::error::Result;
 use crate::graph::{Heads, Nonlinearity};
 use glasshouse_protocol::{Activation, Gate};
@@ -27,57 +27,47 @@ macro_rules! curve {
 
 /// [`crate::graph::Op::LinearActivation`].
 pub(super) fn linear_activation(site: Site<'_>, bias: bool, kind: Nonlinearity) -> Result<Lowering> {
-    let mut bindings = vec![];
-    bindings.extend(bias.then(|| site.input(2)));
-    bindings.push(site.output(1));
     let partner = match kind {
         Nonlinearity::Activation(_) => 0,
         Nonlinearity::Gate(_) => site.output_type(0).columns() as u32,
     };
     let arguments = linear::Arguments { partner, ..linear::Arguments::default() };
-    product(site, bias, curve!(linear, kind), bindings, arguments)
+    product(site, bias, curve!(linear, kind), site.output(1), arguments)
 }
 
 /// [`crate::graph::Op::LinearRope`].
 pub(super) fn linear_rope(site: Site<'_>, bias: bool, heads: Heads) -> Result<Lowering> {
-    let mut bindings = vec![];
-    bindings.extend(bias.then(|| site.input(2)));
-    bindings.push(site.last_input());
     let arguments = linear::Arguments {
         partner: heads.head_size as u32 / 2,
         turning: ((heads.heads + heads.kv_heads) * heads.head_size) as u32,
         time: site.input_type(0).shape[1] as u32,
         ..linear::Arguments::default()
     };
-    product(site, bias, (linear::Epilogue::Rope, linear::Function::None), bindings, arguments)
+    let turned = (linear::Epilogue::Rope, linear::Function::None);
+    product(site, bias, turned, site.last_input(), arguments)
 }
 
-/// A product of tiles, the weight being the second input, with `further` bindings behind x, w and y.
+/// A product of tiles, the weight being the second input, with one binding more than a plain one.
 fn product(
     site: Site<'_>,
     bias: bool,
     (epilogue, function): (linear::Epilogue, linear::Function),
-    further: Vec<super::Place>,
+    further: Place,
     arguments: linear::Arguments,
 ) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).rows();
-    let half = site.half_input(0);
-    let weight = if half { site.half_weight(1) } else { site.input(1) };
-    let operands = if half { linear::Operands::HalfOut } else { linear::Operands::Vec4 };
-    let tier = tier!(linear, site.target, Family::Linear, [rows, inner, columns]);
-    let (side_by_side, total) = tiles(rows, columns);
-    let arguments = linear::Arguments {
-        rows: rows as u32,
-        columns: columns as u32,
-        inner: inner as u32,
-        column_tiles: side_by_side as u32,
-        stride: columns as u32,
-        ..arguments
+    let (weight, operands) = if site.half_input(0) {
+        (site.half_weight(1), linear::Operands::HalfOut)
+    } else {
+        (site.input(1), linear::Operands::Vec4)
     };
-    let kernel = built(linear::kernel(tier, operands, bias, epilogue, function))?;
-    let bindings = [vec![site.input(0), weight, site.output(0)], further].concat();
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)?))
+    let mut bindings = vec![site.input(0), weight, site.output(0)];
+    bindings.extend(bias.then(|| site.input(2)));
+    bindings.push(further);
+    let kernel = |tier| linear::kernel(tier, operands, bias, epilogue, function);
+    let arguments = linear::Arguments { stride: columns as u32, ..arguments };
+    Ok(Lowering::one(linear_tiles(site.target, [rows, inner, columns], bindings, kernel, arguments)?))
 }
 
 /// [`crate::graph::Op::LinearInputActivationBackward`].

@@ -126,18 +126,29 @@ fn linear_launch(
         let kernel = linear_few::kernel(row_tier!(linear_few, tier), operands, bias, residual);
         return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, count)?);
     }
-    let tier = tier!(linear, target, Family::Linear, [rows, inner, columns]);
+    let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
+    let kernel = |tier| linear::kernel(tier, operands, bias, epilogue, linear::Function::None);
+    let arguments = linear::Arguments { stride: stride as u32, ..linear::Arguments::default() };
+    linear_tiles(target, [rows, inner, columns], bindings, kernel, arguments)
+}
+
+/// A product of tiles by the variant for the tier that is chosen; its sizes are added to `arguments`.
+pub(super) fn linear_tiles(
+    target: &Target,
+    [rows, inner, columns]: [usize; 3],
+    bindings: Vec<Place>,
+    kernel: impl Fn(linear::Tier) -> Option<&'static Kernel>,
+    arguments: linear::Arguments,
+) -> Result<Launch> {
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
         columns: columns as u32,
         inner: inner as u32,
         column_tiles: side_by_side as u32,
-        stride: stride as u32,
-        ..linear::Arguments::default()
+        ..arguments
     };
-    let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
-    let kernel = built(linear::kernel(tier, operands, bias, epilogue, linear::Function::None))?;
+    let kernel = built(kernel(tier!(linear, target, Family::Linear, [rows, inner, columns])))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
