@@ -1,5 +1,5 @@
-//! Composition with `wesl`: imports of `package::shared::…` and `@if(feature)`; and the directive without which 16-bit floats may
-//! not be named.
+//! Composition with `wesl`: imports of `package::shared::…` and `@if(feature)`; and the directives without which 16-bit floats and
+//! cooperative matrices may not be named.
 
 use crate::Outcome;
 use std::path::Path;
@@ -18,14 +18,15 @@ pub fn compose(root: &Path, kernel: &str, features: &[String], every: &[String])
     let path = path.parse().map_err(|error| format!("{path}: {error}"))?;
     let composed = compiler.compile(&path).map_err(|error| error.to_string())?;
     let composed = composed.to_string();
-    if composed.contains("subgroup") && !features.iter().any(|feature| feature == "subgroup") {
-        return Err("subgroups belong into variants whose name says subgroup".to_owned());
+    let named = |words: &[&str]| features.iter().any(|name| words.iter().any(|word| name.contains(word)));
+    let rules: [(&str, &[&str]); 3] =
+        [("subgroup", &["subgroup", "cooperative"]), ("coop_mat", &["cooperative"]), ("f16", &["half"])];
+    for (what, words) in rules {
+        if composed.contains(what) && !named(words) {
+            return Err(format!("`{what}` belongs into variants whose name says {}", words.join(" or ")));
+        }
     }
-    if !composed.contains("f16") {
-        return Ok(composed);
-    }
-    if !features.iter().any(|feature| feature.contains("half")) {
-        return Err("16-bit floats belong into variants whose name says half".to_owned());
-    }
-    Ok(format!("enable f16;\n{composed}"))
+    let enabled = [("f16", "f16"), ("coop_mat", "wgpu_cooperative_matrix")];
+    let lines = enabled.iter().filter(|(what, _)| composed.contains(what));
+    Ok(lines.map(|(_, extension)| format!("enable {extension};\n")).collect::<String>() + &composed)
 }

@@ -23,7 +23,7 @@ struct KernelFile {
     axes: Vec<variants::Axis>,
     /// Every variant, checked and reflected.
     variants: Vec<Variant>,
-    /// For every combination of features where among the variants it stands; nowhere if it lacks what it needs.
+    /// For every combination of features where among the variants it stands; nowhere if it breaks a rule.
     places: Vec<Option<usize>>,
 }
 
@@ -88,9 +88,9 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
     let axes = variants::axes(&text, native()?).map_err(in_file)?;
     let every = variants::every_feature(&axes);
-    let needs = variants::needs(&text, &axes).map_err(in_file)?;
+    let rules = variants::rules(&text, &axes).map_err(in_file)?;
     let (mut built, mut places) = (Vec::new(), Vec::new());
-    for features in variants::combinations(&axes, &needs) {
+    for features in variants::combinations(&axes, &rules) {
         let Some(features) = features else {
             places.push(None);
             continue;

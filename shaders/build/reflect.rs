@@ -57,23 +57,32 @@ pub fn checked(source: &str) -> Outcome<Layout> {
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, source.starts_with("enable f16;"));
     capabilities.set(Capabilities::SUBGROUP, source.contains("subgroup"));
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, source.contains("coop_mat"));
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     let info = validator
         .validate(&module)
         .map_err(|error| format!("{}\n{}", error.emit_to_string(source), source))?;
     let layout = layout(&module)?;
-    written(&module, &info, &layout.entry_point)?;
+    written(source, &module, &info, &layout.entry_point)?;
     Ok(layout)
 }
 
-/// SPIR-V (Vulkan), MSL (Metal) and HLSL (Direct3D 12) can all be written.
-fn written(module: &Module, info: &ModuleInfo, entry_point: &str) -> Outcome<()> {
+/// SPIR-V (Vulkan), MSL (Metal) and HLSL (Direct3D 12) can all be written. Cooperative matrices are unknown to HLSL, and those of
+/// 16 × 16 to Metal.
+fn written(source: &str, module: &Module, info: &ModuleInfo, entry_point: &str) -> Outcome<()> {
     let options =
         spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry_point.to_owned() };
     spv::write_vec(module, info, &spv::Options::default(), Some(&options))
         .map_err(|error| format!("no SPIR-V: {error}"))?;
-    msl::write_string(module, info, &msl::Options::default(), &msl::PipelineOptions::default())
-        .map_err(|error| format!("no MSL: {error}"))?;
+    let cooperative = |side: &str| source.contains(&format!("coop_mat{side}"));
+    if !cooperative("16x16") {
+        let options = msl::Options { lang_version: (2, 3), ..msl::Options::default() };
+        msl::write_string(module, info, &options, &msl::PipelineOptions::default())
+            .map_err(|error| format!("no MSL: {error}"))?;
+    }
+    if cooperative("") {
+        return Ok(());
+    }
     let mut text = String::new();
     hlsl::Writer::new(&mut text, &hlsl::Options::default(), &hlsl::PipelineOptions::default())
         .write(module, info, None)

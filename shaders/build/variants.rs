@@ -7,10 +7,11 @@
 //! `name?` is a feature that is on or off; `name=a|b` is a choice of exactly one. The kernel is built for every
 //! combination; inside it `@if(bias)` asks for a feature. Without such a line there is one variant.
 //!
-//! Lines like `// needs: gate|rope with vec4|half_out` leave out the combinations that have a feature of the first list and none of the second.
+//! Lines like `// needs: gate|rope with vec4|half_out` leave out the combinations that have a feature of the first list and none of the
+//! second; those like `// never: left4+right_half|half+vec4` what has both of a pair, or all of more.
 //!
-//! A choice that ends in `subgroup` is native: builds for a browser, which never takes it, are without it, and whoever asks for it
-//! there is given the choice before it.
+//! Choices at the end of an axis that are named `subgroup` or `cooperative…` are native: builds for a browser, which never takes them,
+//! are without them, and whoever asks for one there is given the last choice before them.
 
 use crate::Outcome;
 
@@ -23,8 +24,10 @@ pub enum Axis {
     Choice(String, Vec<String>, usize),
 }
 
-/// The choice that is native.
-const SUBGROUP: &str = "subgroup";
+/// Whether a choice is native.
+fn is_native(choice: &str) -> bool {
+    choice == "subgroup" || choice.starts_with("cooperative")
+}
 
 /// Reads the line, for a build that is native or for a browser.
 pub fn axes(text: &str, native: bool) -> Outcome<Vec<Axis>> {
@@ -46,51 +49,61 @@ fn axis(word: &str, native: bool) -> Outcome<Axis> {
     match word.split_once('=') {
         Some((name, choices)) => {
             let choices: Vec<String> = choices.split('|').map(named).collect::<Outcome<_>>()?;
-            let built = match choices.iter().position(|choice| choice == SUBGROUP) {
-                Some(at) if at == 0 || at + 1 < choices.len() => {
-                    return Err(format!("`{word}`: subgroup comes last, after what takes its place"));
-                }
-                Some(at) if !native => at,
-                _ => choices.len(),
-            };
+            let portable = choices.iter().position(|choice| is_native(choice)).unwrap_or(choices.len());
+            if portable == 0 || !choices[portable..].iter().all(|choice| is_native(choice)) {
+                return Err(format!("`{word}`: what is native comes last, after what takes its place"));
+            }
+            let built = if native { choices.len() } else { portable };
             Ok(Axis::Choice(named(name)?, choices, built))
         }
         None => Err(format!("`{word}` is neither `name?` nor `name=a|b`")),
     }
 }
 
-/// What features need to go with them.
+/// Which features go together.
 #[derive(Debug)]
-pub struct Need {
-    these: Vec<String>,
-    with: Vec<String>,
+pub enum Rule {
+    /// One of these needs one of those.
+    Needs(Vec<String>, Vec<String>),
+    /// Not all of these.
+    Never(Vec<String>),
 }
 
-impl Need {
-    /// Whether a combination has what it needs.
+impl Rule {
+    /// Whether a combination keeps it.
     fn admits(&self, features: &[String]) -> bool {
-        let has = |names: &[String]| names.iter().any(|name| features.contains(name));
-        !has(&self.these) || has(&self.with)
+        let has = |name: &String| features.contains(name);
+        match self {
+            Self::Needs(these, with) => !these.iter().any(has) || with.iter().any(has),
+            Self::Never(these) => !these.iter().all(has),
+        }
     }
 }
 
-/// Reads the lines about needs, whose names must be those of `axes`.
-pub fn needs(text: &str, axes: &[Axis]) -> Outcome<Vec<Need>> {
+/// Reads the lines about what goes together, whose names must be those of `axes`.
+pub fn rules(text: &str, axes: &[Axis]) -> Outcome<Vec<Rule>> {
     let known = every_feature(axes);
-    let names = |list: &str| -> Outcome<Vec<String>> {
-        let names: Vec<String> = list.split('|').map(|name| name.trim().to_owned()).collect();
+    let names = |list: &str, separator: char| -> Outcome<Vec<String>> {
+        let names: Vec<String> = list.split(separator).map(|name| name.trim().to_owned()).collect();
         match names.iter().find(|name| !known.contains(name)) {
-            Some(name) => Err(format!("`{name}` is needed or in need, and no feature")),
+            Some(name) => Err(format!("`{name}` is in a rule, and no feature")),
             None => Ok(names),
         }
     };
-    let lines = text.lines().filter_map(|line| line.strip_prefix("// needs:"));
-    lines
-        .map(|line| match line.split_once(" with ") {
-            Some((these, with)) => Ok(Need { these: names(these)?, with: names(with)? }),
-            None => Err(format!("`{line}` does not say what goes with what")),
-        })
-        .collect()
+    let mut rules = Vec::new();
+    for line in text.lines() {
+        if let Some(line) = line.strip_prefix("// needs:") {
+            let (these, with) = line
+                .split_once(" with ")
+                .ok_or_else(|| format!("`{line}` does not say what goes with what"))?;
+            rules.push(Rule::Needs(names(these, '|')?, names(with, '|')?));
+        } else if let Some(line) = line.strip_prefix("// never:") {
+            for together in line.split('|') {
+                rules.push(Rule::Never(names(together, '+')?));
+            }
+        }
+    }
+    Ok(rules)
 }
 
 /// All features that a kernel asks about.
@@ -102,8 +115,8 @@ pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     axes.iter().flat_map(of).collect()
 }
 
-/// Every combination, in the order that the generated selector counts them: the first axis varies slowest; `None` where it lacks what it needs.
-pub fn combinations(axes: &[Axis], needs: &[Need]) -> Vec<Option<Vec<String>>> {
+/// Every combination, in the order that the generated selector counts them: the first axis varies slowest; `None` where it breaks a rule.
+pub fn combinations(axes: &[Axis], rules: &[Rule]) -> Vec<Option<Vec<String>>> {
     let mut all = vec![Vec::new()];
     for axis in axes {
         let values: Vec<Option<&String>> = match axis {
@@ -117,6 +130,6 @@ pub fn combinations(axes: &[Axis], needs: &[Need]) -> Vec<Option<Vec<String>>> {
             })
             .collect();
     }
-    let fine = |features: &Vec<String>| needs.iter().all(|need| need.admits(features));
+    let fine = |features: &Vec<String>| rules.iter().all(|rule| rule.admits(features));
     all.into_iter().map(|features| Some(features).filter(fine)).collect()
 }

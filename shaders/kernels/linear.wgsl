@@ -1,13 +1,15 @@
 // Linear layer, and what is done to its result before it is stored: z = x·wᵀ (+ b), y = z (+ r), f(z), a gate or a rotation of z.
-// variants: tier=software|wide|workgroup operands=scalar|vec4|half|half_out bias? epilogue=plain|residual|activation|gate|rope function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
+// variants: tier=software|wide|workgroup|cooperative8|cooperative16 operands=scalar|vec4|half half_out? bias? epilogue=plain|residual|activation|gate|rope function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
+// needs: half_out with half
 // needs: activation|gate|rope with vec4|half_out
 // needs: activation with gelu_exact|gelu_tanh|relu|relu_squared|silu
 // needs: gate with gelu_tanh|silu
 // needs: plain|residual|rope with none
-// needs: residual with scalar|vec4|half
+// needs: cooperative8|cooperative16 with vec4|half
+// never: residual+half_out
 //
 // x [N,I], w [O,I], b [O], z, y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it
-// divides by four: floats, or halves (`half`; `half_out` stores results in halves too). shared/tile.wgsl says who computes what.
+// divides by four: floats, or halves (`half`; `half_out` stores results in halves too). Cooperative matrices are loaded entry by entry. shared/tile.wgsl says who computes what.
 // Of a w that is too large to bind, some rows are O here, and y, b and r are bound from the column of the first on (plain and
 // residual alone).
 //
@@ -19,16 +21,18 @@
 // are the right half of its blocks, so that an invocation holds both of a pair.
 
 import package::shared::grid::group_number;
-import package::shared::tile::{GROUP, SIDE};
-@if(software || workgroup) import package::shared::tile::Blocks;
+import package::shared::tile::{ALONG, DOWN, GROUP, SIDE};
+@if(!wide) import package::shared::tile::Blocks;
 @if(software) import package::shared::tile::multiply;
 @if(wide) import package::shared::tile::{Row, multiply_row};
+@if(cooperative8 || cooperative16) import package::shared::cooperative::{EDGE, LeftMatrix, RightMatrix, Sums, own_subgroup, turns_of, part_corner, add_products, keep, kept_blocks};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 @if(activation || gate) import package::shared::curve::activated;
 
-@if(scalar) alias Operand = f32;
-@if(vec4) alias Operand = vec4<f32>;
-@if(half || half_out) alias Operand = vec4<f16>;
+@if(scalar || (vec4 && (cooperative8 || cooperative16))) alias Operand = f32;
+@if(vec4 && !cooperative8 && !cooperative16) alias Operand = vec4<f32>;
+@if(half && (cooperative8 || cooperative16)) alias Operand = f16;
+@if(half && !cooperative8 && !cooperative16) alias Operand = vec4<f16>;
 @if(half_out && (plain || residual)) alias Result = f16;
 @if(half_out && !plain && !residual) alias Result = vec4<f16>;
 @if(!half_out && (plain || residual)) alias Result = f32;
@@ -70,22 +74,26 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
 }
 
 // Four inner steps of a row of x; zeros past the inner dimension, any row past the last.
+@if(!cooperative8 && !cooperative16)
 fn x_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.inner + step;
     @if(!scalar) return vec4<f32>(x[at / 4u]);
     @else return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn w_steps(column: u32, step: u32) -> vec4<f32> {
     let at = min(column, arguments.columns - 1u) * arguments.inner + step;
     @if(!scalar) return vec4<f32>(w[at / 4u]);
     @else return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_steps(row, step), x_steps(row + 1u, step), x_steps(row + 2u, step), x_steps(row + 3u, step));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     let columns = mat4x4<f32>(
         w_steps(column, step), w_steps(column + 1u, step), w_steps(column + 2u, step), w_steps(column + 3u, step));
@@ -188,6 +196,34 @@ fn column_of(tile_column: u32, place: u32) -> u32 {
     @if(!gate && !rope) return tile_column + place;
 }
 
+// Rows and inner steps of x, any rows past the last.
+@if(cooperative8 || cooperative16)
+fn left_matrix(row: u32, step: u32) -> LeftMatrix {
+    let at = min(row, arguments.rows - EDGE) * arguments.inner + step;
+    return coopLoadT<LeftMatrix>(&x[at], arguments.inner);
+}
+
+// Inner steps and rows of w, any past the last.
+@if(cooperative8 || cooperative16)
+fn right_matrix(tile_column: u32, place: u32, step: u32) -> RightMatrix {
+    let at = min(column_of(tile_column, place), arguments.columns - EDGE) * arguments.inner + step;
+    return coopLoad<RightMatrix>(&w[at], arguments.inner);
+}
+
+@if(cooperative8 || cooperative16)
+fn left_matrices(row: u32, step: u32) -> array<LeftMatrix, 2> {
+    return array<LeftMatrix, 2>(left_matrix(row, step), left_matrix(row + EDGE, step));
+}
+
+@if(cooperative8 || cooperative16)
+fn right_matrices(tile_column: u32, place: u32, step: u32) -> array<RightMatrix, 4> {
+    return array<RightMatrix, 4>(
+        right_matrix(tile_column, place, step),
+        right_matrix(tile_column, place + EDGE, step),
+        right_matrix(tile_column, place + 2u * EDGE, step),
+        right_matrix(tile_column, place + 3u * EDGE, step));
+}
+
 @if(wide)
 fn right_row(tile_column: u32, place: u32, step: u32) -> Row {
     return Row(
@@ -211,10 +247,9 @@ fn store_blocks(row: u32, tile_column: u32, place: u32, blocks: Row) {
     }
 }
 
-@compute @workgroup_size(GROUP, GROUP)
+@compute @workgroup_size(ALONG, DOWN)
 fn linear(
     @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
     let tile = group_number(group);
@@ -223,11 +258,12 @@ fn linear(
     if tile_row >= arguments.rows {
         return;
     }
+    let local = vec2<u32>(index % GROUP, index / GROUP);
     let row = tile_row + local.y * 4u;
     let place = local.x * 4u;
-    @if(software || workgroup) let column = column_of(tile_column, place);
-    @if(software || workgroup) let across = column_of(tile_column, place + 32u);
-    @if(software || workgroup) var blocks = Blocks();
+    @if(!wide) let column = column_of(tile_column, place);
+    @if(!wide) let across = column_of(tile_column, place + 32u);
+    @if(!wide) var blocks = Blocks();
     @if(software) {
         for (var step = 0u; step < arguments.inner; step += 4u) {
             multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(across, step));
@@ -248,6 +284,19 @@ fn linear(
             multiply_staged(&blocks, local);
             workgroupBarrier();
         }
+    }
+    @if(cooperative8 || cooperative16) {
+        let own = own_subgroup(index);
+        let turns = turns_of(index, own);
+        for (var turn = 0u; turn < turns; turn += 1u) {
+            let corner = part_corner(own, turn);
+            var sums = Sums();
+            for (var step = 0u; step < arguments.inner; step += EDGE) {
+                add_products(&sums, left_matrices(tile_row + corner.x, step), right_matrices(tile_column, corner.y, step));
+            }
+            keep(&sums, corner);
+        }
+        blocks = kept_blocks(local.y * 4u, local.x * 4u);
     }
     @if(wide) {
         var rows = Row();

@@ -1,14 +1,17 @@
 // Gradient of a linear layer's input, and of the activation that made it: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
-// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|vec4|right_half epilogue=plain|residual|accumulate|activation|gate function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
-// needs: activation|gate with left4|left_half
+// variants: tier=software|wide|workgroup|cooperative8|cooperative16 left=left1|left4|half right=right1|vec4|right_half epilogue=plain|residual|accumulate|activation|gate function=none|gelu_exact|gelu_tanh|relu|relu_squared|silu
+// needs: activation|gate with left4|half
 // needs: activation|gate with vec4|right_half
 // needs: activation with gelu_exact|gelu_tanh|relu|relu_squared|silu
 // needs: gate with gelu_tanh|silu
 // needs: plain|residual|accumulate with none
 // needs: residual with right1|vec4
+// needs: cooperative8|cooperative16 with left4|half
+// needs: cooperative8|cooperative16 with vec4|right_half
+// never: cooperative8+left4+right_half|cooperative8+half+vec4|cooperative16+left4+right_half|cooperative16+half+vec4
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by
-// four; left_half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too.
+// four; half: of halves), w across it (vec4, right_half: likewise for I). With right_half x and dx are stored in halves too.
 // shared/tile.wgsl says who computes what. Of a w that is too large to bind, some rows are O here, dy
 // is bound from the column of the first on, and each part after the first adds to dx (accumulate).
 //
@@ -16,20 +19,26 @@
 // gate: of h[n,c] = f(x[n,c])·x[n,I+c], dx[n,c] = dh·x[n,I+c]·f′(x[n,c]) and dx[n,I+c] = dh·f(x[n,c]), both [N,2I].
 
 import package::shared::grid::group_number;
-import package::shared::tile::{GROUP, SIDE};
-@if(software || workgroup) import package::shared::tile::Blocks;
+import package::shared::tile::{ALONG, DOWN, GROUP, SIDE};
+@if(!wide) import package::shared::tile::Blocks;
 @if(software) import package::shared::tile::multiply;
 @if(wide) import package::shared::tile::{Row, multiply_row};
+@if(cooperative8 || cooperative16) import package::shared::cooperative::{EDGE, LeftMatrix, RightMatrix, Sums, own_subgroup, turns_of, part_corner, add_products, keep, kept_blocks};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 @if(activation) import package::shared::curve::slope;
 @if(gate) import package::shared::curve::{activated, slope};
 
-@if(left1) alias Left = f32;
-@if(left4) alias Left = vec4<f32>;
-@if(left_half) alias Left = vec4<f16>;
+@if(left1 || (left4 && (cooperative8 || cooperative16))) alias Left = f32;
+@if(left4 && !cooperative8 && !cooperative16) alias Left = vec4<f32>;
+@if(half && (cooperative8 || cooperative16)) alias Left = f16;
+@if(half && !cooperative8 && !cooperative16) alias Left = vec4<f16>;
 @if(right1) alias Right = f32;
 @if(vec4) alias Right = vec4<f32>;
 @if(right_half) alias Right = vec4<f16>;
+// What w is loaded by.
+@if(vec4 && (cooperative8 || cooperative16)) alias Weight = f32;
+@if(right_half && (cooperative8 || cooperative16)) alias Weight = f16;
+@if(!cooperative8 && !cooperative16) alias Weight = Right;
 @if(activation || gate) alias Result = Right;
 @if((plain || accumulate) && right_half) alias Result = f16;
 @if(((plain || accumulate) && !right_half) || residual) alias Result = f32;
@@ -44,7 +53,7 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> dy: array<Left>;
-@group(0) @binding(2) var<storage, read> w: array<Right>;
+@group(0) @binding(2) var<storage, read> w: array<Weight>;
 @group(0) @binding(3) var<storage, read_write> dx: array<Result>;
 @if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
 @if(activation || gate) @group(0) @binding(4) var<storage, read> x: array<Right>;
@@ -55,6 +64,7 @@ fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
 }
 
 // Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
+@if(!cooperative8 && !cooperative16)
 fn dy_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.stride + step;
     @if(!left1) return vec4<f32>(dy[at / 4u]);
@@ -67,6 +77,7 @@ fn w_entry(step: u32, column: u32) -> f32 {
 }
 
 // Four columns of w at an inner step; any columns past the last, zeros past the last step.
+@if(!cooperative8 && !cooperative16)
 fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = min(step, arguments.inner - 1u);
     @if(!right1) let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
@@ -76,10 +87,12 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     @else return select(vec4<f32>(), columns, step < arguments.inner);
 }
 
+@if(!cooperative8 && !cooperative16)
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(dy_steps(row, step), dy_steps(row + 1u, step), dy_steps(row + 2u, step), dy_steps(row + 3u, step));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
         w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
@@ -146,6 +159,34 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 
+// Rows and inner steps of dy, any rows past the last.
+@if(cooperative8 || cooperative16)
+fn left_matrix(row: u32, step: u32) -> LeftMatrix {
+    let at = min(row, arguments.rows - EDGE) * arguments.stride + step;
+    return coopLoadT<LeftMatrix>(&dy[at], arguments.stride);
+}
+
+// Inner steps and columns of w, any columns past the last.
+@if(cooperative8 || cooperative16)
+fn right_matrix(tile_column: u32, place: u32, step: u32) -> RightMatrix {
+    let at = step * arguments.columns + min(tile_column + place, arguments.columns - EDGE);
+    return coopLoadT<RightMatrix>(&w[at], arguments.columns);
+}
+
+@if(cooperative8 || cooperative16)
+fn left_matrices(row: u32, step: u32) -> array<LeftMatrix, 2> {
+    return array<LeftMatrix, 2>(left_matrix(row, step), left_matrix(row + EDGE, step));
+}
+
+@if(cooperative8 || cooperative16)
+fn right_matrices(tile_column: u32, place: u32, step: u32) -> array<RightMatrix, 4> {
+    return array<RightMatrix, 4>(
+        right_matrix(tile_column, place, step),
+        right_matrix(tile_column, place + EDGE, step),
+        right_matrix(tile_column, place + 2u * EDGE, step),
+        right_matrix(tile_column, place + 3u * EDGE, step));
+}
+
 @if(wide)
 fn right_row(column: u32, step: u32) -> Row {
     return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
@@ -159,10 +200,9 @@ fn store_blocks(row: u32, column: u32, blocks: Row) {
     store(row, column + 48u, blocks.fourth);
 }
 
-@compute @workgroup_size(GROUP, GROUP)
+@compute @workgroup_size(ALONG, DOWN)
 fn linear_input_backward(
     @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
     let tile = group_number(group);
@@ -171,9 +211,10 @@ fn linear_input_backward(
     if tile_row >= arguments.rows {
         return;
     }
+    let local = vec2<u32>(index % GROUP, index / GROUP);
     let row = tile_row + local.y * 4u;
     let column = tile_column + local.x * 4u;
-    @if(software || workgroup) var blocks = Blocks();
+    @if(!wide) var blocks = Blocks();
     @if(software) {
         for (var step = 0u; step < arguments.inner; step += 4u) {
             multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
@@ -194,6 +235,19 @@ fn linear_input_backward(
             multiply_staged(&blocks, local);
             workgroupBarrier();
         }
+    }
+    @if(cooperative8 || cooperative16) {
+        let own = own_subgroup(index);
+        let turns = turns_of(index, own);
+        for (var turn = 0u; turn < turns; turn += 1u) {
+            let corner = part_corner(own, turn);
+            var sums = Sums();
+            for (var step = 0u; step < arguments.inner; step += EDGE) {
+                add_products(&sums, left_matrices(tile_row + corner.x, step), right_matrices(tile_column, corner.y, step));
+            }
+            keep(&sums, corner);
+        }
+        blocks = kept_blocks(local.y * 4u, local.x * 4u);
     }
     @if(wide) {
         var rows = Row();

@@ -1,24 +1,30 @@
 // Gradient of a linear layer's weight: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-// variants: tier=software|wide|workgroup left=left1|left4|left_half right=right1|right4|right_half
+// variants: tier=software|wide|workgroup|cooperative8|cooperative16 left=left1|left4|half right=right1|right4|right_half
+// needs: cooperative8|cooperative16 with left4|half
+// needs: cooperative8|cooperative16 with right4|right_half
+// never: cooperative8+left4+right_half|cooperative8+half+right4|cooperative16+left4+right_half|cooperative16+half+right4
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, right4: in vectors of four,
-// where O or I divides by four; left_half, right_half: of halves). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
+// where O or I divides by four; half, right_half: of halves). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its
 // own in `dw`, here a scratch, and sum_rows.wgsl adds them up. shared/tile.wgsl says who computes what. Of a dw that is too large to
 // bind, some rows are O here, and dy is bound from the column of the first on.
 
 import package::shared::grid::group_number;
-import package::shared::tile::{GROUP, SIDE};
-@if(software || workgroup) import package::shared::tile::Blocks;
+import package::shared::tile::{ALONG, DOWN, GROUP, SIDE};
+@if(!wide) import package::shared::tile::Blocks;
 @if(software) import package::shared::tile::multiply;
 @if(wide) import package::shared::tile::{Row, multiply_row};
+@if(cooperative8 || cooperative16) import package::shared::cooperative::{EDGE, LeftMatrix, RightMatrix, Sums, own_subgroup, turns_of, part_corner, add_products, keep, kept_blocks};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 
-@if(left1) alias Left = f32;
-@if(left4) alias Left = vec4<f32>;
-@if(left_half) alias Left = vec4<f16>;
-@if(right1) alias Right = f32;
-@if(right4) alias Right = vec4<f32>;
-@if(right_half) alias Right = vec4<f16>;
+@if(left1 || (left4 && (cooperative8 || cooperative16))) alias Left = f32;
+@if(left4 && !cooperative8 && !cooperative16) alias Left = vec4<f32>;
+@if(half && (cooperative8 || cooperative16)) alias Left = f16;
+@if(half && !cooperative8 && !cooperative16) alias Left = vec4<f16>;
+@if(right1 || (right4 && (cooperative8 || cooperative16))) alias Right = f32;
+@if(right4 && !cooperative8 && !cooperative16) alias Right = vec4<f32>;
+@if(right_half && (cooperative8 || cooperative16)) alias Right = f16;
+@if(right_half && !cooperative8 && !cooperative16) alias Right = vec4<f16>;
 
 struct Arguments {
     rows: u32, // O.
@@ -42,6 +48,7 @@ fn dy_entry(step: u32, row: u32) -> f32 {
 }
 
 // Four columns of dy, rows of dw, at an inner step; any past the last.
+@if(!cooperative8 && !cooperative16)
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     @if(!left1) return vec4<f32>(dy[(step * arguments.stride + min(row, arguments.rows - 4u)) / 4u]);
     @else return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
@@ -52,6 +59,7 @@ fn x_entry(step: u32, column: u32) -> f32 {
     return x[step * arguments.columns + min(column, arguments.columns - 1u)];
 }
 
+@if(!cooperative8 && !cooperative16)
 fn x_columns(step: u32, column: u32) -> vec4<f32> {
     @if(!right1) return vec4<f32>(x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     @else return vec4<f32>(
@@ -59,29 +67,35 @@ fn x_columns(step: u32, column: u32) -> vec4<f32> {
 }
 
 // Zeros past the last inner step, of which the end may have fewer than four.
+@if(!cooperative8 && !cooperative16)
 fn dy_guarded(step: u32, row: u32) -> vec4<f32> {
     return select(vec4<f32>(), dy_columns(min(step, arguments.inner - 1u), row), step < arguments.inner);
 }
 
+@if(!cooperative8 && !cooperative16)
 fn x_guarded(step: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), x_columns(min(step, arguments.inner - 1u), column), step < arguments.inner);
 }
 
+@if(!cooperative8 && !cooperative16)
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(
         dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
         x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(
         dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
         x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
@@ -108,6 +122,34 @@ fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {
     store_row(slice, row + 3u, column, block[3]);
 }
 
+// Rows of dw and inner steps of dy, any rows past the last.
+@if(cooperative8 || cooperative16)
+fn left_matrix(row: u32, step: u32) -> LeftMatrix {
+    let at = step * arguments.stride + min(row, arguments.rows - EDGE);
+    return coopLoad<LeftMatrix>(&dy[at], arguments.stride);
+}
+
+// Inner steps and columns of x, any columns past the last.
+@if(cooperative8 || cooperative16)
+fn right_matrix(tile_column: u32, place: u32, step: u32) -> RightMatrix {
+    let at = step * arguments.columns + min(tile_column + place, arguments.columns - EDGE);
+    return coopLoadT<RightMatrix>(&x[at], arguments.columns);
+}
+
+@if(cooperative8 || cooperative16)
+fn left_matrices(row: u32, step: u32) -> array<LeftMatrix, 2> {
+    return array<LeftMatrix, 2>(left_matrix(row, step), left_matrix(row + EDGE, step));
+}
+
+@if(cooperative8 || cooperative16)
+fn right_matrices(tile_column: u32, place: u32, step: u32) -> array<RightMatrix, 4> {
+    return array<RightMatrix, 4>(
+        right_matrix(tile_column, place, step),
+        right_matrix(tile_column, place + EDGE, step),
+        right_matrix(tile_column, place + 2u * EDGE, step),
+        right_matrix(tile_column, place + 3u * EDGE, step));
+}
+
 @if(wide)
 fn right_row(column: u32, step: u32) -> Row {
     return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
@@ -131,10 +173,9 @@ fn store_blocks(slice: u32, row: u32, column: u32, blocks: Row) {
     store(slice, row, column + 48u, blocks.fourth);
 }
 
-@compute @workgroup_size(GROUP, GROUP)
+@compute @workgroup_size(ALONG, DOWN)
 fn linear_weight_backward(
     @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
     let slice = group_number(group) / arguments.tiles;
@@ -146,9 +187,10 @@ fn linear_weight_backward(
     let end = min(begin + arguments.slice, arguments.inner);
     let tile_row = tile / arguments.column_tiles * SIDE;
     let tile_column = tile % arguments.column_tiles * SIDE;
+    let local = vec2<u32>(index % GROUP, index / GROUP);
     let row = tile_row + local.y * 4u;
     let column = tile_column + local.x * 4u;
-    @if(software || workgroup) var blocks = Blocks();
+    @if(!wide) var blocks = Blocks();
     @if(software) {
         var step = begin;
         for (; step + 4u <= end; step += 4u) {
@@ -174,6 +216,19 @@ fn linear_weight_backward(
             multiply_staged(&blocks, local);
             workgroupBarrier();
         }
+    }
+    @if(cooperative8 || cooperative16) {
+        let own = own_subgroup(index);
+        let turns = turns_of(index, own);
+        for (var turn = 0u; turn < turns; turn += 1u) {
+            let corner = part_corner(own, turn);
+            var sums = Sums();
+            for (var step = begin; step < end; step += EDGE) {
+                add_products(&sums, left_matrices(tile_row + corner.x, step), right_matrices(tile_column, corner.y, step));
+            }
+            keep(&sums, corner);
+        }
+        blocks = kept_blocks(local.y * 4u, local.x * 4u);
     }
     @if(wide) {
         var rows = Row();

@@ -6,15 +6,19 @@
 // software: invocations multiply straight from the bindings, four inner steps at a time.
 // wide: the same with twice as many products for what is loaded: SwiftShader goes through the lanes of a load one by one, and
 // a number costs it twenty times what a product does.
+// cooperative8, cooperative16: shared/cooperative.wgsl.
 // workgroup: 16 inner steps of both operands are staged in workgroup memory, 8 KiB, inner step by inner step, so that
 // neighbouring invocations read neighbouring vectors.
 
 import package::shared::grid::group_number;
 
 const SIDE: u32 = 64u;
-// Invocations along a workgroup's side.
+// Invocations along a workgroup's side, and the square's as the workgroup numbers them: where subgroups must be full, all in a row.
 @if(wide) const GROUP: u32 = 4u;
 @else const GROUP: u32 = 8u;
+@if(cooperative8 || cooperative16) const ALONG: u32 = GROUP * GROUP;
+@else const ALONG: u32 = GROUP;
+const DOWN: u32 = GROUP * GROUP / ALONG;
 
 // An invocation's blocks: at (row, column), 32 columns to the right, 32 rows down, and both.
 struct Blocks {
@@ -88,7 +92,7 @@ fn outer(rows: vec4<f32>, columns: vec4<f32>) -> mat4x4<f32> {
 
 // Multiplies what is staged.
 @if(workgroup)
-fn multiply_staged(blocks: ptr<function, Blocks>, local: vec3<u32>) {
+fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
     for (var k = 0u; k < DEPTH; k += 1u) {
         let left = left_tile[k * 16u + local.y];
         let left_down = left_tile[k * 16u + local.y + 8u];

@@ -49,7 +49,12 @@ impl Kernel {
 
     /// Whether its invocations add up within subgroups, which not every device has, and no browser through wgpu.
     pub fn needs_subgroups(&self) -> bool {
-        self.name.contains("subgroup")
+        self.name.contains("subgroup") || self.needs_cooperative()
+    }
+
+    /// Whether it multiplies cooperative matrices, which few devices have, and no browser.
+    pub fn needs_cooperative(&self) -> bool {
+        self.name.contains("cooperative")
     }
 }
 

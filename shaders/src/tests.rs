@@ -11,6 +11,7 @@ fn validated(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_half());
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, kernel.needs_cooperative());
     let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap();
     (module, info)
 }
@@ -26,7 +27,7 @@ fn names_are_sorted_by_file_and_unique() {
 
 #[test]
 fn every_variant_can_be_written_for_metal_and_direct3d() {
-    for kernel in KERNELS {
+    for kernel in KERNELS.iter().filter(|kernel| !kernel.needs_cooperative()) {
         let (module, info) = validated(kernel);
         let (metal, _) =
             msl::write_string(&module, &info, &msl::Options::default(), &msl::PipelineOptions::default())
@@ -56,7 +57,7 @@ fn every_variant_keeps_to_the_default_limits() {
         assert_eq!(kernel.needs_half(), kernel.name.contains("half"), "{}", kernel.name);
         assert_eq!(
             kernel.source.matches("enable ").count(),
-            usize::from(kernel.needs_half()),
+            usize::from(kernel.needs_half()) + usize::from(kernel.needs_cooperative()),
             "{}",
             kernel.name
         );
@@ -72,7 +73,7 @@ fn every_variant_keeps_to_the_default_limits() {
 fn selectors_find_their_variant() {
     use linear::{Epilogue, Function, Operands, Tier};
     let name = |tier, operands, bias, epilogue, function| {
-        linear::kernel(tier, operands, bias, epilogue, function).map(|kernel| kernel.name)
+        linear::kernel(tier, operands, false, bias, epilogue, function).map(|kernel| kernel.name)
     };
     let plain = name(Tier::Software, Operands::Scalar, false, Epilogue::Plain, Function::None);
     assert_eq!(plain, Some("linear:software,scalar"));
@@ -88,5 +89,11 @@ fn selectors_find_their_variant() {
     ] {
         assert_eq!(name(Tier::Wide, operands, true, Epilogue::Gate, function), None);
     }
+    // Halves come out of halves, and no sum with what is stored in 32 bits.
+    let halves = |operands, epilogue| {
+        linear::kernel(Tier::Workgroup, operands, true, false, epilogue, Function::None).is_some()
+    };
+    assert!(halves(Operands::Half, Epilogue::Plain));
+    assert!(!halves(Operands::Vec4, Epilogue::Plain) && !halves(Operands::Half, Epilogue::Residual));
     assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
 }

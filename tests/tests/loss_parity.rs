@@ -1,4 +1,4 @@
-//! Mixed precision and the tier of subgroups are admitted by their loss: a run of 200 steps ends where the run in 32 bits with the
+//! Mixed precision and the tiers of subgroups and cooperative matrices are admitted by their loss: a run of 200 steps ends where the run in 32 bits with the
 //! usual kernels does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -6,11 +6,11 @@
 use glasshouse_engine::data::{self, Batches, Prepared};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
-use glasshouse_engine::gpu::Tuning;
+use glasshouse_engine::gpu::{DeviceChoice, Gpu, Tuning};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
+use glasshouse_engine::plan::lower::{Choice, Choices, ShapeClass, Tier};
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::protocol::{Precision, RunConfig, presets};
 use glasshouse_tests::shared;
@@ -18,10 +18,14 @@ use std::path::Path;
 
 const STEPS: u64 = 200;
 
-/// Losses of a run's first steps on the adapter that tests run on, with this tier for every kernel that goes row by row, or the
-/// usual one.
-fn losses(config: &RunConfig, batches: &Batches<'_>, rows: Option<Tier>) -> Vec<f32> {
-    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+fn adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
+
+/// Losses of a run's first steps on the adapter that tests run on, with this tier for every kernel that goes row by row or, if it
+/// is of cooperative matrices, for every product of halves; or the usual ones.
+fn losses(config: &RunConfig, batches: &Batches<'_>, tier: Option<Tier>) -> Vec<f32> {
+    let adapter = adapter();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let optimizer = Optimizer::of(&config.train);
     let parameters =
@@ -38,12 +42,14 @@ fn losses(config: &RunConfig, batches: &Batches<'_>, rows: Option<Tier>) -> Vec<
     let inputs: Vec<StepInput> = (0..STEPS).map(input).collect();
     pollster::block_on(async {
         let (mut executor, _) = Executor::open(&adapter, &graphs, optimizer, None).await.unwrap();
-        if let Some(tier) = rows {
+        if let Some(tier) = tier {
             let classes = trial::of_graph(&graphs.train).into_iter().map(|trial| trial.class);
-            let chosen: Choices = classes
-                .filter(|class| class.family.by_rows())
-                .map(|class| (class, Choice::tier(tier)))
-                .collect();
+            let takes = |class: &ShapeClass| match tier {
+                Tier::Cooperative => class.halves,
+                _ => class.family.by_rows(),
+            };
+            let chosen: Choices = classes.filter(takes).map(|class| (class, Choice::tier(tier))).collect();
+            assert!(!chosen.is_empty());
             let device = DeviceDescription { variants: chosen.texts(), ..executor.describe() };
             let tuning = Tuning::Pinned(device.clone());
             let opened = Executor::open_tuned(&adapter, &graphs, optimizer, None, &tuning).await.unwrap();
@@ -87,6 +93,26 @@ fn slow_mixed_precision_ends_within_a_hundredth_of_32_bits() {
         losses(&config, &batches, None)
     });
     ends_alike(&full, &mixed, "mixed precision");
+}
+
+/// Only where the adapter has such matrices: the software one of Mesa 26.2 has, that of Debian 12 has not.
+#[test]
+fn slow_cooperative_matrices_end_within_a_hundredth_of_32_bits() {
+    let gpu = pollster::block_on(Gpu::open(&DeviceChoice::Named(adapter()))).unwrap();
+    if gpu.target().cooperative.halves.is_none() {
+        println!("{} has no cooperative matrices of halves: nothing to compare", gpu.report().name);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (mut config, prepared) = prepared(folder.path());
+    let (seed, train) = (config.seed, &config.train);
+    let batches = Batches::new(&prepared.store, seed, train.batch, config.model.context).unwrap();
+    let full = losses(&config, &batches, None);
+    config.train.precision = Precision::Mixed;
+    let mixed = losses(&config, &batches, None);
+    let cooperative = losses(&config, &batches, Some(Tier::Cooperative));
+    assert!(mixed != cooperative, "cooperative matrices were not taken");
+    ends_alike(&full, &cooperative, "cooperative matrices in mixed precision");
 }
 
 #[test]

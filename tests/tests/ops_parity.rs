@@ -8,7 +8,7 @@ use common::cases::{self, Built, Case};
 use common::{deviation, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
-use glasshouse_engine::plan::lower::{Choice, Choices, Target, Tier};
+use glasshouse_engine::plan::lower::{Choice, Choices, Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::{cpu, gpu};
@@ -242,12 +242,19 @@ const BEYOND_OPS: [&str; 7] =
 fn the_cases_reach_every_variant_of_every_kernel() {
     let mut reached = std::collections::BTreeSet::new();
     let mut reach = |graph: &Graph, read: &[ValueId]| {
-        let rows =
-            trial::of_graph(graph).into_iter().map(|trial| (trial.class, Choice::tier(Tier::Subgroup)));
-        let subgroups = Target::new(false).with_subgroups(true).with(&rows.collect::<Choices>());
+        let everywhere = |tier| -> Choices {
+            trial::of_graph(graph).into_iter().map(|trial| (trial.class, Choice::tier(tier))).collect()
+        };
+        let with_subgroups = Target::new(false).with_subgroups(true);
+        let subgroups = with_subgroups.clone().with(&everywhere(Tier::Subgroup));
+        let cooperative = |side| {
+            let matrices = Cooperative { floats: Some(side), halves: None };
+            with_subgroups.clone().with_cooperative(matrices).with(&everywhere(Tier::Cooperative))
+        };
         let software = Target::new(true);
         let slow_loads = software.clone().with_slow_loads(true);
-        let whole = [Target::new(false), software, slow_loads, subgroups];
+        let [small, large] = [Side::Eight, Side::Sixteen].map(cooperative);
+        let whole = [Target::new(false), software, slow_loads, subgroups, small, large];
         // So little at once that a weight of 256 rows or more comes in parts.
         let parts = whole.clone().map(|target| target.with_binding(40_000));
         for target in whole.into_iter().chain(parts) {

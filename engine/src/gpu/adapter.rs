@@ -1,7 +1,7 @@
 //! Which adapters there are, what each can do, and which one a request means.
 
 use crate::error::{Error, Result};
-use crate::plan::lower::Target;
+use crate::plan::lower::{Cooperative, Side, Target};
 use glasshouse_protocol::Precision;
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
@@ -30,6 +30,9 @@ pub struct AdapterReport {
     pub software: bool,
     /// Features that make some kernels faster, or profiling possible.
     pub features: Vec<&'static str>,
+    /// Cooperative matrices that it multiplies, of those that kernels are built for.
+    #[serde(skip)]
+    pub cooperative: Cooperative,
     /// What training can store values as there, by the names of `train.precision`.
     pub precisions: Vec<&'static str>,
     /// Limits that decide which models fit.
@@ -147,6 +150,25 @@ fn is_software(info: &AdapterInfo) -> bool {
         })
 }
 
+/// The largest matrices of each kind that an adapter multiplies, with sums in 32-bit floats.
+fn cooperative(adapter: &Adapter) -> Cooperative {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let all = adapter.cooperative_matrix_properties();
+    let largest = |entries| {
+        let sides = [(16, Side::Sixteen), (8, Side::Eight)];
+        let offers = |side: u32| {
+            all.iter().any(|matrix| {
+                [matrix.m_size, matrix.n_size, matrix.k_size] == [side; 3]
+                    && matrix.ab_type == entries
+                    && matrix.cr_type == F32
+                    && !matrix.saturating_accumulation
+            })
+        };
+        sides.into_iter().find(|(size, _)| offers(*size)).map(|(_, side)| side)
+    };
+    Cooperative { floats: largest(F32), halves: largest(F16) }
+}
+
 impl AdapterReport {
     /// What kernels should be chosen for.
     pub(super) fn target(&self) -> Target {
@@ -156,17 +178,17 @@ impl AdapterReport {
             .with_slow_loads(self.software && swiftshader)
             .with_binding(self.limits.binding_bytes)
             .with_subgroups(self.features.contains(&"subgroups"))
+            .with_cooperative(self.cooperative)
     }
 
     fn of(adapter: &Adapter) -> Self {
         let info = adapter.get_info();
         let software = is_software(&info);
-        let features = adapter.features();
+        let (features, cooperative) = (adapter.features(), cooperative(adapter));
         let known = [
             (Features::SHADER_F16, "shader-f16"),
             (Features::SUBGROUP, "subgroups"),
             (Features::TIMESTAMP_QUERY, "timestamp-query"),
-            (Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative-matrix"),
         ];
         Self {
             backend: info.backend.to_string(),
@@ -183,7 +205,9 @@ impl AdapterReport {
                 .iter()
                 .filter(|(feature, _)| features.contains(*feature))
                 .map(|(_, name)| *name)
+                .chain(cooperative.names())
                 .collect(),
+            cooperative,
             precisions: match features.contains(Features::SHADER_F16) {
                 true => vec![Precision::F32.name(), Precision::Mixed.name()],
                 false => vec![Precision::F32.name()],

@@ -7,6 +7,7 @@
 
 mod cache;
 mod search;
+mod verify;
 
 pub use cache::FILE;
 pub use search::Found;
@@ -15,7 +16,7 @@ use super::{AdapterReport, Gpu, Repeater};
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::graph::Graph;
-use crate::plan::lower::{Choice, Choices};
+use crate::plan::lower::{Choice, Choices, ShapeClass, Tier};
 use crate::plan::trial::{self, Trial};
 use crate::platform;
 use search::{Bench, search};
@@ -85,6 +86,8 @@ pub struct Tuned {
     pub found: Vec<Found>,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Classes whose fastest kernel computed something else than the usual one, which they keep.
+    pub wrong: Vec<ShapeClass>,
 }
 
 impl Tuned {
@@ -92,7 +95,14 @@ impl Tuned {
     pub fn sentence(&self) -> Option<String> {
         let (count, seconds) = (self.found.len(), self.seconds);
         let kernels = if count == 1 { "kernel" } else { "kernels" };
-        (count > 0).then(|| format!("tuned {count} {kernels} in {seconds:.1} s"))
+        let wrong = match self.wrong.as_slice() {
+            [] => String::new(),
+            [class, ..] => format!(
+                "; {} of them keep the usual one, since a faster one computed something else ({class}): the driver is to blame",
+                self.wrong.len()
+            ),
+        };
+        (count > 0).then(|| format!("tuned {count} {kernels} in {seconds:.1} s{wrong}"))
     }
 }
 
@@ -153,6 +163,15 @@ impl Gpu {
                 cache::store(folder, self.report(), &usual.collect());
             }
             tuned.found = found?;
+            for found in &mut tuned.found {
+                let trial = unknown.iter().find(|trial| trial.class == found.class);
+                if let (Tier::Cooperative, Some(trial)) = (found.chosen.tier, trial)
+                    && !verify::agrees(&bench.gpu, trial, found.chosen).await?
+                {
+                    found.chosen = target.usual(found.class.family);
+                    tuned.wrong.push(found.class);
+                }
+            }
             let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.class).is_none());
@@ -202,9 +221,10 @@ impl Device {
     async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
         let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
         // Neither zeros nor all alike, which some devices compute faster.
-        let noise: Vec<f32> =
-            (0..plan.arena.length.min(NOISE)).map(|at| (at % 251) as f32 / 251.0 - 0.5).collect();
-        let repeater = Repeater::new(&self.gpu, &plan, &noise, None, &[]).await?;
+        let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
+        let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
+        let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
+        repeater.fill_halves(&plan, NOISE, noise).await?;
         fastest(&repeater, own).await
     }
 }

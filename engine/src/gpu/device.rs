@@ -5,7 +5,7 @@ use super::adapter::{self, AdapterReport, DeviceChoice};
 use super::pipeline::Pipelines;
 use super::signal;
 use crate::error::{Error, Result};
-use crate::plan::lower::{Choices, Target};
+use crate::plan::lower::{Choices, Cooperative, Target};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{Device, Features, Limits, Queue};
@@ -73,12 +73,24 @@ impl Gpu {
 
     async fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<Self> {
         let limits = adapter.limits();
-        let wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP;
+        let mut wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP;
+        let mut experimental = wgpu::ExperimentalFeatures::disabled();
+        if report.cooperative != Cooperative::NONE {
+            wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            // SAFETY: wgpu calls these matrices experimental since a kernel can make undefined behaviour of them, and asks that
+            // this be known. Ours load and store them within what is bound alone, by subgroups that are full, in control flow that
+            // naga proves uniform, in types that the adapter lists.
+            #[allow(unsafe_code, reason = "products on tensor cores are several times as fast")]
+            unsafe {
+                experimental = wgpu::ExperimentalFeatures::enabled();
+            }
+        }
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("glasshouse"),
                 required_features: adapter.features() & wanted,
                 required_limits: limits.clone(),
+                experimental_features: experimental,
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
             })

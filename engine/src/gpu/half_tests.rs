@@ -2,6 +2,7 @@
 //! halves hold exactly, what is computed is the same up to the rounding of what is stored in halves.
 
 use super::run::run_graph_for;
+use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
 use crate::executor::Data;
 use crate::graph::{
@@ -78,7 +79,7 @@ fn check(gpu: &Gpu, op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_output
     for value in halves.iter().copied().chain(half_outputs.iter().map(|number| outputs[*number])) {
         in_half.values[value.index()].ty.element = Element::F16;
     }
-    for target in TARGETS {
+    for target in TARGETS.into_iter().chain(with_cooperative(gpu, &in_half)) {
         let kernels = compile(in_half.clone(), &outputs, &target).unwrap().dispatches;
         assert!(kernels.iter().any(|dispatch| dispatch.kernel.needs_half()), "{op:?}");
         let run = |graph: &Graph| -> Vec<Vec<f32>> {
@@ -114,6 +115,11 @@ fn linear_layers_take_and_give_halves() {
     check(&gpu, shifted, &[Half(x), Half(w), Full(&[37])], &[], &[0], ROUNDING);
     let added = Op::Linear { bias: true, residual: true };
     check(&gpu, added, &[Half(x), Half(w), Full(&[37]), Full(y)], &[], &[], 1e-6);
+    // What cooperative matrices are made up of.
+    let (x, w, y): (&[usize], &[usize], &[usize]) = (&[80, 48], &[112, 48], &[80, 112]);
+    check(&gpu, plain, &[Half(x), Half(w)], &[], &[0], ROUNDING);
+    check(&gpu, shifted, &[Half(x), Half(w), Full(&[112])], &[], &[], 1e-6);
+    check(&gpu, added, &[Half(x), Half(w), Full(&[112]), Full(y)], &[], &[], 1e-6);
     // So few rows that 32 bits would take the kernel of dot products.
     check(&gpu, plain, &[Half(&[3, 8]), Half(&[5, 8])], &[], &[0], ROUNDING);
 }
@@ -136,6 +142,16 @@ fn epilogues_take_and_give_halves() {
         check(&gpu, op, &[Full(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING);
         check(&gpu, op, &[Half(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING);
     }
+    for kind in [Nonlinearity::Activation(Activation::Silu), Nonlinearity::Gate(Gate::Geglu)] {
+        let fed = [Half(&[80, 48]), Half(&[96, 48]), Full(&[96])];
+        check(&gpu, Op::LinearActivation { bias: true, kind }, &fed, &[], &[0, 1], ROUNDING);
+        let wide = [80, 48 * kind.columns()];
+        let fed = [Half(&[80, 112]), Half(&[112, 48]), Half(&wide)];
+        check(&gpu, Op::LinearInputActivationBackward(kind), &fed, &[], &[0], ROUNDING);
+    }
+    let heads = Heads { heads: 2, kv_heads: 1, head_size: 32 };
+    let fed = [Half(&[2, 40, 48]), Half(&[128, 48]), Full(&[128]), Full(&[40, 32])];
+    check(&gpu, Op::LinearRope { bias: true, heads }, &fed, &[], &[0], ROUNDING);
     let heads = Heads { heads: 2, kv_heads: 1, head_size: 24 };
     let fed = [Half(&[2, 37, 20]), Half(&[96, 20]), Full(&[40, 24])];
     check(&gpu, Op::LinearRope { bias: false, heads }, &fed, &[], &[0], ROUNDING);
@@ -146,12 +162,15 @@ fn gradients_of_linear_layers_take_and_give_halves() {
     let gpu = test_gpu();
     let plain = Op::LinearInputBackward { residual: false };
     check(&gpu, plain, &[Half(&[67, 20]), Half(&[20, 36])], &[], &[0], ROUNDING);
+    check(&gpu, plain, &[Half(&[80, 112]), Half(&[112, 48])], &[], &[0], ROUNDING);
     check(&gpu, plain, &[Full(&[67, 65]), Half(&[65, 36])], &[], &[0], ROUNDING);
     check(&gpu, plain, &[Half(&[67, 20]), Full(&[20, 7])], &[], &[], 1e-6);
     let added = Op::LinearInputBackward { residual: true };
     check(&gpu, added, &[Half(&[67, 20]), Full(&[20, 36]), Full(&[67, 36])], &[], &[], 1e-6);
     let weight = Op::LinearWeightBackward;
     check(&gpu, weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6);
+    check(&gpu, weight, &[Half(&[80, 112]), Half(&[80, 48])], &[&[112, 48]], &[], 1e-6);
+    check(&gpu, weight, &[Half(&[1616, 16]), Half(&[1616, 32])], &[&[16, 32]], &[], 1e-6);
     check(&gpu, weight, &[Full(&[67, 7]), Half(&[67, 36])], &[&[7, 36]], &[], 1e-6);
     check(&gpu, weight, &[Half(&[1501, 12]), Full(&[1501, 9])], &[&[12, 9]], &[], 1e-6);
     for (rows, columns) in [(300, 7), (1000, 36)] {

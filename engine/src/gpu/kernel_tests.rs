@@ -2,6 +2,7 @@
 //! both kinds of device, at sizes that fit no tile.
 
 use super::run::run_graph_for;
+use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
 use crate::executor::Data;
 use crate::graph::{
@@ -69,6 +70,7 @@ impl Case {
         let outputs = self.graph.push_into(op, &inputs, gradients).unwrap();
         let mut targets = TARGETS.to_vec();
         targets.extend(with_subgroups(gpu, &self.graph));
+        targets.extend(with_cooperative(gpu, &self.graph));
         for target in &targets {
             let results = run(gpu, target, &self.graph, &self.fed, &outputs);
             assert_eq!(results.len(), truth.len());
@@ -121,8 +123,8 @@ fn product(
     (0..rows * columns).map(|at| entry(at / columns, at % columns)).collect()
 }
 
-/// N, I, O: one, a few, odd, just past a tile, on vectors, tall enough to be cut into slices.
-const PRODUCTS: [(usize, usize, usize); 9] = [
+/// N, I, O: one, a few, odd, just past a tile, on vectors, of matrices that end within a tile, tall enough to be cut into slices.
+const PRODUCTS: [(usize, usize, usize); 11] = [
     (1, 1, 1),
     (3, 5, 7),
     (8, 12, 3),
@@ -132,6 +134,8 @@ const PRODUCTS: [(usize, usize, usize); 9] = [
     (130, 20, 65),
     (64, 128, 64),
     (1501, 12, 9),
+    (80, 48, 112),
+    (272, 32, 16),
 ];
 
 #[test]

@@ -8,9 +8,11 @@ use super::storage::Storage;
 use crate::error::Result;
 use crate::executor::update::Optimizer;
 use crate::executor::{LossScale, MicroBatch, StepInput};
+use crate::graph::{Element, Input, Origin};
 use crate::plan::buffers::buffers;
 use crate::plan::control::ScheduleRow;
 use crate::plan::{Buffer, Dispatch, Plan};
+use half::f16;
 use std::ops::Range;
 use web_time::Instant;
 
@@ -43,6 +45,23 @@ impl Repeater {
         storage.set_loss_scale(gpu, LossScale::ONE).await?;
         gpu.write(storage.get(0, Buffer::Parameters)?, 0, bytemuck::cast_slice(weights)).await?;
         Ok(Self { gpu: gpu.clone(), storage, program })
+    }
+
+    /// Fills the free inputs of a plan that are in 16-bit floats, as far as `most` entries, with what `entry` says of each.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub async fn fill_halves(&self, plan: &Plan, most: usize, entry: impl Fn(usize) -> f32) -> Result<()> {
+        for value in &plan.graph.values {
+            if let (Origin::Input(input @ Input::Free(_)), Element::F16) = (value.origin, value.ty.element) {
+                // Two to a word.
+                let count = value.ty.count().min(most).next_multiple_of(2);
+                let halves: Vec<f16> = (0..count).map(|at| f16::from_f32(entry(at))).collect();
+                let buffer = self.storage.get(0, Buffer::Input(input))?;
+                self.gpu.write(buffer, 0, bytemuck::cast_slice(&halves)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Uploads the first micro-batch of a step for a plan that trains.

@@ -2,7 +2,9 @@
 //! timed to choose.
 
 use super::estimate::node_flops;
-use super::lower::{Choice, Choices, FEW_ROWS, Family, MOST_SLICES, ShapeClass, Target, Tier, usual_slices};
+use super::lower::{
+    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeClass, Target, Tier, usual_slices,
+};
 use super::{Plan, compile};
 use crate::error::Result;
 use crate::graph::{Element, Graph, Input, Node, Op, Parameter, ParameterId, Start, Type, ValueId};
@@ -23,6 +25,8 @@ pub struct Trial {
     /// Floating-point operations of all the class's kernels in the graph.
     pub flops: f64,
     sizes: [usize; 3],
+    /// What a product's operands are stored in.
+    stored: Operands,
     op: Op,
     /// What the op reads.
     operands: Vec<Type>,
@@ -31,9 +35,11 @@ pub struct Trial {
 }
 
 impl Trial {
-    fn product(family: Family, sizes: [usize; 3]) -> Self {
+    fn product(family: Family, sizes: [usize; 3], stored: Operands) -> Self {
         let [rows, first, second] = sizes;
-        let matrix = |rows, columns| Type::f32(&[rows, columns]);
+        // Where one operand is in halves, floats stand for both.
+        let element = if stored == Operands::Halves { Element::F16 } else { Element::F32 };
+        let matrix = |rows, columns| Type { element, ..Type::f32(&[rows, columns]) };
         let (op, operands, weight) = match family {
             Family::LinearInputBackward => {
                 let op = Op::LinearInputBackward { residual: false };
@@ -41,7 +47,7 @@ impl Trial {
             }
             Family::LinearWeightBackward => {
                 let operands = vec![matrix(rows, first), matrix(rows, second)];
-                (Op::LinearWeightBackward, operands, Some(matrix(first, second)))
+                (Op::LinearWeightBackward, operands, Some(Type::f32(&[first, second])))
             }
             _ => {
                 let op = Op::Linear { bias: false, residual: false };
@@ -51,7 +57,13 @@ impl Trial {
         let few = family == Family::Linear && rows <= FEW_ROWS;
         let family = if few { Family::LinearFew } else { family };
         let flops = 2.0 * rows as f64 * first as f64 * second as f64;
-        Self { class: ShapeClass::of(family, sizes), flops, sizes, op, operands, weight }
+        let class = ShapeClass::of_product(family, sizes, stored);
+        Self { class, flops, sizes, stored, op, operands, weight }
+    }
+
+    /// The same product with no size larger than that.
+    pub fn no_larger_than(&self, most: usize) -> Self {
+        Self::product(self.class.family, self.sizes.map(|size| size.min(most)), self.stored)
     }
 
     /// What it may take on a device: what the rule takes first, then whatever may be faster.
@@ -70,7 +82,7 @@ impl Trial {
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
             all.extend(others.map(|count| Choice { slices: Some(count), ..usual }));
         }
-        all.retain(|choice| target.admits(self.class.family, self.sizes, *choice));
+        all.retain(|choice| target.admits(self.class.family, self.sizes, self.stored, *choice));
         all
     }
 
@@ -94,15 +106,21 @@ impl Trial {
             inputs.push(match ty.element {
                 // The only integers that any of these reads.
                 Element::U32 => graph.input(Input::Targets, ty.clone()),
-                Element::F32 | Element::F16 => operand(&mut graph, ty, false),
+                Element::F16 => graph.input(Input::Free(inputs.len() as u32), ty.clone()),
+                Element::F32 => operand(&mut graph, ty, false),
             });
         }
         let mut gradients = Vec::new();
         if let Some(weight) = &self.weight {
             operand(&mut graph, weight, true);
-            gradients.push(graph.gradient_of(ParameterId(self.operands.len() as u32)));
+            gradients.push(graph.gradient_of(ParameterId(graph.parameters.len() as u32 - 1)));
         }
         let outputs = graph.push_into(self.op, &inputs, &gradients)?;
+        if self.stored == Operands::Halves && self.weight.is_none() {
+            for output in &outputs {
+                graph.values[output.index()].ty.element = Element::F16;
+            }
+        }
         let kept: Vec<ValueId> = outputs.into_iter().filter(|value| !gradients.contains(value)).collect();
         let choices = Choices::from_iter([(self.class, choice)]);
         let plan = compile(graph, &kept, &target.clone().with(&choices))?;
@@ -120,23 +138,32 @@ impl Trial {
 /// The trials of a node: none where its kernels have no choice.
 pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     let shape = |at: usize| graph.ty(node.inputs[at]);
+    let half = |value: ValueId| graph.ty(value).element == Element::F16;
+    let input = |at: usize| node.inputs.get(at).is_some_and(|value| half(*value));
+    let output = |at: usize| node.outputs.get(at).is_some_and(|value| half(*value));
     let (rows, columns) = node.inputs.first().map_or((0, 0), |_| (shape(0).rows(), shape(0).columns()));
     match node.op {
         Op::Linear { .. } | Op::LinearActivation { .. } | Op::LinearRope { .. } => {
-            vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()])]
+            let stored = Operands::of([input(0); 2]);
+            vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()], stored)]
         }
         Op::LinearInputBackward { .. } | Op::LinearInputActivationBackward(_) => {
-            vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()])]
+            let stored = Operands::of([input(0), output(0)]);
+            vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()], stored)]
         }
         Op::LinearWeightBackward => {
-            vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()])]
+            let stored = Operands::of([input(0), input(1)]);
+            vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()], stored)]
         }
         Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
             let op = Op::CrossEntropy { label_smoothing, ignore_index };
             let operands = vec![Type::f32(&[chunk, vocabulary]), Type::u32(&[chunk])];
             vec![
-                with_chunks(Trial::product(Family::Linear, [chunk, columns, vocabulary]), rows),
+                with_chunks(
+                    Trial::product(Family::Linear, [chunk, columns, vocabulary], Operands::of([input(0); 2])),
+                    rows,
+                ),
                 by_rows(Family::CrossEntropy, op, operands),
             ]
         }
@@ -145,12 +172,14 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
         Op::CrossEntropy { .. } => vec![by_rows(Family::CrossEntropy, node.op, operands(graph, node))],
         Op::LinearCrossEntropyBackward { chunk, weight, .. } => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
+            let (x, dx, dlogits) = (input(0), output(0), output(2));
+            let product = |family, sizes, halves| Trial::product(family, sizes, Operands::of(halves));
             let mut all = vec![
-                Trial::product(Family::Linear, [chunk, columns, vocabulary]),
-                Trial::product(Family::LinearInputBackward, [chunk, vocabulary, columns]),
+                product(Family::Linear, [chunk, columns, vocabulary], [x; 2]),
+                product(Family::LinearInputBackward, [chunk, vocabulary, columns], [dlogits, dx]),
             ];
             if weight {
-                all.push(Trial::product(Family::LinearWeightBackward, [chunk, vocabulary, columns]));
+                all.push(product(Family::LinearWeightBackward, [chunk, vocabulary, columns], [dlogits, x]));
             }
             all.into_iter().map(|trial| with_chunks(trial, rows)).collect()
         }
@@ -176,7 +205,15 @@ fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
 /// A kernel that goes row by row, which counts as no operations: its class comes after all products.
 fn by_rows(family: Family, op: Op, operands: Vec<Type>) -> Trial {
     let sizes = [operands[0].rows(), operands[0].columns(), 1];
-    Trial { class: ShapeClass::of(family, sizes), flops: 0.0, sizes, op, operands, weight: None }
+    Trial {
+        class: ShapeClass::of(family, sizes),
+        flops: 0.0,
+        sizes,
+        stored: Operands::Floats,
+        op,
+        operands,
+        weight: None,
+    }
 }
 
 /// A product of a chunk of rows, with the operations of them all.
@@ -195,7 +232,8 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
     };
     let (forward, backward) = node_flops(graph, node);
     let class = ShapeClass::of(family, sizes);
-    Trial { class, flops: share * (forward + backward), sizes, op: node.op, operands, weight: None }
+    let (flops, stored) = (share * (forward + backward), Operands::Floats);
+    Trial { class, flops, sizes, stored, op: node.op, operands, weight: None }
 }
 
 /// The trials of a graph, one a class, those with the most operations first.

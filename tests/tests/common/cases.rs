@@ -312,13 +312,17 @@ pub fn linear_activation() -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, kind) in kinds.into_iter().enumerate() {
         for bias in [false, true] {
-            let (rows, input, output) = sizes[(number + 2 * usize::from(bias)) % sizes.len()];
-            let output = output * kind.columns();
-            let mut feeds = vec![floats(&[rows, &[input]].concat()), weight(&[output, input])];
-            if bias {
-                feeds.push(weight(&[output]));
+            // The second is what cooperative matrices are made up of.
+            for (rows, input, output) in
+                [sizes[(number + 2 * usize::from(bias)) % sizes.len()], (&[48], 16, 32)]
+            {
+                let output = output * kind.columns();
+                let mut feeds = vec![floats(&[rows, &[input]].concat()), weight(&[output, input])];
+                if bias {
+                    feeds.push(weight(&[output]));
+                }
+                cases.push(Case { op: Op::LinearActivation { bias, kind }, feeds });
             }
-            cases.push(Case { op: Op::LinearActivation { bias, kind }, feeds });
         }
     }
     cases
@@ -327,9 +331,18 @@ pub fn linear_activation() -> Vec<Case> {
 /// Half a head is a vector, six of them, a block's 32 columns, more than those; heads that turn end inside a tile.
 pub fn linear_rope() -> Vec<Case> {
     let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
-    let all = [heads(3, 1, 8), heads(2, 2, 24), heads(2, 1, 64), heads(1, 1, 136)];
+    let all = [
+        heads(3, 1, 8),
+        heads(2, 2, 24),
+        heads(2, 1, 64),
+        heads(1, 1, 136),
+        heads(1, 1, 32),
+        heads(2, 1, 32),
+    ];
     let case = |(number, heads): (usize, Heads)| {
-        let (time, inner, bias) = (37, 20, number % 2 == 1);
+        // The last two are what cooperative matrices are made up of.
+        let (time, inner) = if heads.head_size == 32 { (40, 16) } else { (37, 20) };
+        let bias = number % 2 == 1;
         let mut feeds = vec![floats(&[2, time, inner]), weight(&[heads.packed(), inner])];
         if bias {
             feeds.push(weight(&[heads.packed()]));

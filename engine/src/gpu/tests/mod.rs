@@ -13,8 +13,20 @@ use crate::Error;
 use crate::executor::Data;
 use crate::graph::{Graph, Input, Op, Type, ValueId};
 use crate::plan::buffers::buffers;
-use crate::plan::compile;
+use crate::plan::lower::{Choice, Choices, Cooperative, Target, Tier};
+use crate::plan::{compile, trial};
 use glasshouse_shaders::Kernel;
+
+/// A device whose products take cooperative matrices wherever they can, if this one has any and the graph such a product.
+pub(super) fn with_cooperative(gpu: &Gpu, graph: &Graph) -> Option<Target> {
+    let products = trial::of_graph(graph).into_iter().filter(|trial| trial.class.family.multiplies());
+    let choices: Choices = products.map(|trial| (trial.class, Choice::tier(Tier::Cooperative))).collect();
+    let possible = gpu.target().cooperative != Cooperative::NONE && !choices.is_empty();
+    possible.then(|| {
+        let target = Target::new(false).with_subgroups(true);
+        target.with_cooperative(gpu.target().cooperative).with(&choices)
+    })
+}
 
 #[test]
 fn lists_the_software_adapter_as_one() {

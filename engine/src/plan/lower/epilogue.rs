@@ -1,6 +1,7 @@
 //! Matrix products with more in their epilogues than a sum: activations, gates and rotations, and the gradients of the first two.
 
 use super::matmul::{STEPS_IN_TURN, built, by_width, linear_tiles, tier, tiles};
+use super::tuning::{Operands, Side};
 use super::{Family, Launch, Lowering, Place, Site, Tier, grid, within_longest_loop};
 use crate::error::Result;
 use crate::graph::{Heads, Nonlinearity};
@@ -57,17 +58,18 @@ fn product(
 ) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).rows();
-    let (weight, operands) = if site.half_input(0) {
-        (site.half_weight(1), linear::Operands::HalfOut)
+    let half = site.half_input(0);
+    let (weight, operands) = if half {
+        (site.half_weight(1), linear::Operands::Half)
     } else {
         (site.input(1), linear::Operands::Vec4)
     };
     let mut bindings = vec![site.input(0), weight, site.output(0)];
     bindings.extend(bias.then(|| site.input(2)));
     bindings.push(further);
-    let kernel = |tier| linear::kernel(tier, operands, bias, epilogue, function);
+    let kernel = |tier| linear::kernel(tier, operands, half, bias, epilogue, function);
     let arguments = linear::Arguments { stride: columns as u32, ..arguments };
-    Ok(Lowering::one(linear_tiles(site.target, [rows, inner, columns], bindings, kernel, arguments)?))
+    Ok(Lowering::one(linear_tiles(site.target, [rows, inner, columns], half, bindings, kernel, arguments)?))
 }
 
 /// [`crate::graph::Op::LinearInputActivationBackward`].
@@ -78,7 +80,9 @@ pub(super) fn input_activation_backward(site: Site<'_>, kind: Nonlinearity) -> R
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.width")?;
     let half = site.half_output(0);
     let weight = if half { site.half_weight(1) } else { site.input(1) };
-    let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, [rows, inner, columns]);
+    let operands = Operands::of([site.half_input(0), half]);
+    let sizes = [rows, inner, columns];
+    let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, sizes, operands);
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = Arguments {
         rows: rows as u32,
@@ -87,7 +91,7 @@ pub(super) fn input_activation_backward(site: Site<'_>, kind: Nonlinearity) -> R
         column_tiles: side_by_side as u32,
         stride: inner as u32,
     };
-    let left = by_width(inner, site.half_input(0), [Left::Left1, Left::Left4, Left::LeftHalf]);
+    let left = by_width(inner, site.half_input(0), [Left::Left1, Left::Left4, Left::Half]);
     let right = by_width(columns, half, [Right::Right1, Right::Vec4, Right::RightHalf]);
     let (epilogue, function) = curve!(linear_input_backward, kind);
     let kernel = built(kernel(tier, left, right, epilogue, function))?;

@@ -1,6 +1,6 @@
 //! The loss and its gradient, by themselves and with the head.
 
-use super::matmul::{input_backward_launches, linear_launches, operands, weight_backward_launches};
+use super::matmul::{input_backward_launches, linear_launches, weight_backward_launches};
 use super::parts::Part;
 use super::{Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier};
 use crate::error::Result;
@@ -109,7 +109,7 @@ fn logits_launches(
     [x, logits]: [Place; 2],
     half: bool,
 ) -> Result<Vec<Launch>> {
-    linear_launches(site, sizes, [x, logits], operands(sizes[1], half), [None, None])
+    linear_launches(site, sizes, [x, logits], [half, false], [None, None])
 }
 
 /// (lse, loss) of each row of a part: over its logits, all targets, its results.

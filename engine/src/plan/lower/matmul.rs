@@ -2,6 +2,7 @@
 //! biases.
 
 use super::parts::Part;
+use super::tuning::{Operands, Side};
 use super::{
     Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier, tall,
     within_longest_loop,
@@ -28,12 +29,14 @@ pub(super) const STEPS_IN_TURN: usize = 4;
 
 /// The tier of one of the three products, whose modules are alike.
 macro_rules! tier {
-    ($module:ident, $target:expr, $family:expr, $sizes:expr) => {
-        match $target.tier($family, $sizes) {
-            Tier::Software => $module::Tier::Software,
-            Tier::Wide => $module::Tier::Wide,
+    ($module:ident, $target:expr, $family:expr, $sizes:expr, $operands:expr) => {
+        match $target.product($family, $sizes, $operands) {
+            (Tier::Software, _) => $module::Tier::Software,
+            (Tier::Wide, _) => $module::Tier::Wide,
             // No product adds up within subgroups.
-            Tier::Workgroup | Tier::Subgroup => $module::Tier::Workgroup,
+            (Tier::Workgroup | Tier::Subgroup, _) => $module::Tier::Workgroup,
+            (Tier::Cooperative, Side::Eight) => $module::Tier::Cooperative8,
+            (Tier::Cooperative, Side::Sixteen) => $module::Tier::Cooperative16,
         }
     };
 }
@@ -55,60 +58,46 @@ pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
 pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let sizes = [rows, inner, site.output_type(0).columns()];
-    let half = site.half_input(0);
-    let operands = if site.half_output(0) { linear::Operands::HalfOut } else { operands(inner, half) };
+    let half = [site.half_input(0), site.half_output(0)];
     let (bias, residual) = (bias.then(|| site.input(2)), residual.then(|| site.last_input()));
     let places = [site.input(0), site.output(0)];
     Ok(Lowering {
-        launches: linear_launches(site, sizes, places, operands, [bias, residual])?,
+        launches: linear_launches(site, sizes, places, half, [bias, residual])?,
         scratch: Vec::new(),
     })
 }
 
-/// How a product of rows of `inner` entries reads them.
-pub(super) fn operands(inner: usize, half: bool) -> linear::Operands {
-    if half {
-        linear::Operands::Half
-    } else if inner.is_multiple_of(4) {
-        linear::Operands::Vec4
-    } else {
-        linear::Operands::Scalar
-    }
-}
-
 /// y = x·wᵀ (+ b) (+ r) over x and y, whose sizes are N, I and O, and the node's second input w, a launch for each part of w that the
-/// device binds.
+/// device binds. In 16-bit floats are x, and y with it, where `half` says so.
 pub(super) fn linear_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
     [x, y]: [Place; 2],
-    operands: linear::Operands,
+    half: [bool; 2],
     [bias, residual]: [Option<Place>; 2],
 ) -> Result<Vec<Launch>> {
-    let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut)
-        || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
-    let weight = if half { site.half_weight(1) } else { site.input(1) };
+    let half_weight = half[0] || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
+    let weight = if half_weight { site.half_weight(1) } else { site.input(1) };
     let launch = |part: Part| {
         let mut bindings = vec![x, part.rows_of(weight), part.columns_of(y)];
         bindings.extend([bias, residual].into_iter().flatten().map(|place| part.columns_of(place)));
         let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
-        linear_launch(site.target, sizes, columns, bindings, operands, added)
+        linear_launch(site.target, sizes, columns, bindings, half, added)
     };
-    site.parts_of(site.node.inputs[1], half).map(launch).collect()
+    site.parts_of(site.node.inputs[1], half_weight).map(launch).collect()
 }
 
-/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart. For a few
-/// rows of floats, w may be the copy in 16-bit floats.
+/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart. In 16-bit
+/// floats are x and w, and y with them, where `half` says so. For a few rows of floats, w may be the copy in 16-bit floats.
 fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
     stride: usize,
     bindings: Vec<Place>,
-    operands: linear::Operands,
+    [half, half_out]: [bool; 2],
     [bias, residual]: [bool; 2],
 ) -> Result<Launch> {
     let vec4 = inner.is_multiple_of(4);
-    let half = matches!(operands, linear::Operands::Half | linear::Operands::HalfOut);
     if rows <= FEW_ROWS && !half {
         let tier = target.tier(Family::LinearFew, [rows, inner, columns]);
         let operands = match bindings.get(1) {
@@ -127,15 +116,18 @@ fn linear_launch(
         return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, count)?);
     }
     let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
-    let kernel = |tier| linear::kernel(tier, operands, bias, epilogue, linear::Function::None);
+    let operands =
+        by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half]);
+    let kernel = |tier| linear::kernel(tier, operands, half_out, bias, epilogue, linear::Function::None);
     let arguments = linear::Arguments { stride: stride as u32, ..linear::Arguments::default() };
-    linear_tiles(target, [rows, inner, columns], bindings, kernel, arguments)
+    linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)
 }
 
-/// A product of tiles by the variant for the tier that is chosen; its sizes are added to `arguments`.
+/// A product of tiles, of halves where `half` says so, by the variant for the tier that is chosen; its sizes are added to `arguments`.
 pub(super) fn linear_tiles(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
+    half: bool,
     bindings: Vec<Place>,
     kernel: impl Fn(linear::Tier) -> Option<&'static Kernel>,
     arguments: linear::Arguments,
@@ -148,7 +140,10 @@ pub(super) fn linear_tiles(
         column_tiles: side_by_side as u32,
         ..arguments
     };
-    let kernel = built(kernel(tier!(linear, target, Family::Linear, [rows, inner, columns])))?;
+    // A cooperative matrix takes columns that lie side by side, which partners do in runs.
+    let runs = arguments.partner.is_multiple_of(Side::Sixteen as u32);
+    let operands = if runs { Operands::of([half; 2]) } else { Operands::Both };
+    let kernel = built(kernel(tier!(linear, target, Family::Linear, [rows, inner, columns], operands)))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
@@ -173,13 +168,14 @@ pub(super) fn input_backward_launches(
 ) -> Result<Vec<Launch>> {
     use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
     let weight = if half_w { site.half_weight(1) } else { site.input(1) };
-    let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
+    let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::Half]);
     let right = by_width(columns, half_w, [Right::Right1, Right::Vec4, Right::RightHalf]);
     let (side_by_side, total) = tiles(rows, columns);
     let launch = |part: Part| {
         within_longest_loop(site, part.count / STEPS_IN_TURN, "lower model.vocabulary")?;
         let sizes = [rows, part.count, columns];
-        let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, sizes);
+        let operands = Operands::of([half_dy, half_w]);
+        let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, sizes, operands);
         let arguments = Arguments {
             rows: rows as u32,
             columns: columns as u32,
@@ -223,7 +219,8 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     let columns = site.input_type(1).columns();
     let half = [site.half_input(0), site.half_input(1)];
     let [dy, x, dw] = [site.input(0), site.input(1), site.output(0)];
-    let chosen = site.target.choice(Family::LinearWeightBackward, [inner, rows, columns]).slices;
+    let family = Family::LinearWeightBackward;
+    let chosen = site.target.choice(family, [inner, rows, columns], Operands::of(half)).slices;
     let slices = chosen.unwrap_or_else(|| usual_slices(site.target, [inner, rows, columns]));
     let slice = inner.div_ceil(slices).next_multiple_of(16);
     let slices = inner.div_ceil(slice);
@@ -266,7 +263,8 @@ fn weight_backward_launch(
     slice: usize,
 ) -> Result<Launch> {
     use linear_weight_backward::{Arguments, Left, Right, kernel};
-    let tier = tier!(linear_weight_backward, target, Family::LinearWeightBackward, [inner, rows, columns]);
+    let (family, operands) = (Family::LinearWeightBackward, Operands::of([half_dy, half_x]));
+    let tier = tier!(linear_weight_backward, target, family, [inner, rows, columns], operands);
     let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {
@@ -279,10 +277,9 @@ fn weight_backward_launch(
         accumulate: u32::from(slices == 1),
         stride: stride as u32,
     };
-    let left = by_width(stride, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf]);
+    let left = by_width(stride, half_dy, [Left::Left1, Left::Left4, Left::Half]);
     let right = by_width(columns, half_x, [Right::Right1, Right::Right4, Right::RightHalf]);
-    let kernel: &'static Kernel = kernel(tier, left, right);
-    Launch::new(kernel, arguments.bytes(), bindings, grid(total * slices)?)
+    Launch::new(built(kernel(tier, left, right))?, arguments.bytes(), bindings, grid(total * slices)?)
 }
 
 /// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer

@@ -13,7 +13,7 @@ mod tuning;
 
 pub(super) use matmul::{FEW_ROWS, usual_slices};
 pub(super) use tuning::MOST_SLICES;
-pub use tuning::{Choice, Choices, Family, ShapeClass, Tier};
+pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Side, Tier};
 
 use super::Buffer;
 use crate::error::Result;
@@ -32,6 +32,8 @@ pub struct Target {
     pub binding: u64,
     /// Invocations can add up within subgroups: kernels that do are a choice.
     pub subgroups: bool,
+    /// Matrices that subgroups multiply together: kernels that do are a choice.
+    pub cooperative: Cooperative,
     /// Products of a few rows read weights from the copy in 16-bit floats.
     pub half_weights: bool,
     /// What was chosen otherwise.
@@ -46,6 +48,7 @@ impl Target {
             slow_loads: false,
             binding: u64::MAX,
             subgroups: false,
+            cooperative: Cooperative::NONE,
             half_weights: false,
             choices: None,
         }
@@ -64,6 +67,11 @@ impl Target {
     /// The same device, told whether it has subgroups.
     pub fn with_subgroups(self, subgroups: bool) -> Self {
         Self { subgroups, ..self }
+    }
+
+    /// The same device, told which cooperative matrices it has.
+    pub fn with_cooperative(self, cooperative: Cooperative) -> Self {
+        Self { cooperative, ..self }
     }
 
     /// The same device, where products of a few rows read halves of weights, or do not.
@@ -196,7 +204,9 @@ macro_rules! row_tier {
     ($module:ident, $tier:expr) => {
         match $tier {
             $crate::plan::lower::Tier::Software | $crate::plan::lower::Tier::Wide => $module::Tier::Software,
-            $crate::plan::lower::Tier::Workgroup => $module::Tier::Workgroup,
+            $crate::plan::lower::Tier::Workgroup | $crate::plan::lower::Tier::Cooperative => {
+                $module::Tier::Workgroup
+            }
             $crate::plan::lower::Tier::Subgroup => $module::Tier::Subgroup,
         }
     };

@@ -77,11 +77,13 @@ impl Family {
     }
 }
 
-/// Shapes that are served by the same choice. As text: `linear 1024x128x512`.
+/// Shapes that are served by the same choice. As text: `linear 1024x128x512`, or `linear in halves 1024x128x512`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShapeClass {
     /// Which kernels.
     pub family: Family,
+    /// Both operands of a product are in 16-bit floats.
+    pub halves: bool,
     /// The family's sizes, each a power of two.
     pub sizes: [usize; 3],
 }
@@ -90,14 +92,21 @@ impl ShapeClass {
     /// The class of a kernel's sizes.
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
         // What has no next power of two is no size that a device could hold.
-        Self { family, sizes: sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size)) }
+        let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
+        Self { family, halves: false, sizes }
+    }
+
+    /// The class of a product with operands of these floats.
+    pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
+        Self { halves: operands == Operands::Halves, ..Self::of(family, sizes) }
     }
 }
 
 impl fmt::Display for ShapeClass {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third] = self.sizes;
-        write!(formatter, "{} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
+        let halves = if self.halves { IN_HALVES } else { "" };
+        write!(formatter, "{}{halves} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
     }
 }
 
@@ -106,13 +115,86 @@ impl FromStr for ShapeClass {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (name, sizes) = text.rsplit_once(' ').ok_or(())?;
+        let (name, halves) = name.strip_suffix(IN_HALVES).map_or((name, false), |name| (name, true));
         let name = name.replace(' ', "_");
         let family = Family::ALL.into_iter().find(|family| family.kernel() == name).ok_or(())?;
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
-        let class = Self::of(family, sizes);
-        if class.sizes == sizes { Ok(class) } else { Err(()) }
+        let class = Self { halves, ..Self::of(family, sizes) };
+        let known = class.sizes == sizes && (family.multiplies() || !halves);
+        if known { Ok(class) } else { Err(()) }
+    }
+}
+
+/// What a class of products of halves is called by.
+const IN_HALVES: &str = " in halves";
+
+/// Which floats the two operands of a product are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operands {
+    /// Both in 32 bits.
+    Floats,
+    /// Both in 16 bits.
+    Halves,
+    /// One and the other.
+    Both,
+}
+
+impl Operands {
+    /// Of operands that are in 16 bits, or not.
+    pub fn of(halves: [bool; 2]) -> Self {
+        match halves {
+            [false, false] => Self::Floats,
+            [true, true] => Self::Halves,
+            _ => Self::Both,
+        }
+    }
+}
+
+/// Entries along a side of a cooperative matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// 8.
+    Eight = 8,
+    /// 16.
+    Sixteen = 16,
+}
+
+/// The square cooperative matrices that a device multiplies with sums in 32-bit floats, by what their entries are stored in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cooperative {
+    /// 32-bit floats.
+    pub floats: Option<Side>,
+    /// 16-bit floats.
+    pub halves: Option<Side>,
+}
+
+impl Cooperative {
+    /// None at all.
+    pub const NONE: Self = Self { floats: None, halves: None };
+
+    /// As features of a device are named.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let floats = self.floats.map(|side| match side {
+            Side::Eight => "cooperative-matrix-f32-8x8",
+            Side::Sixteen => "cooperative-matrix-f32-16x16",
+        });
+        let halves = self.halves.map(|side| match side {
+            Side::Eight => "cooperative-matrix-f16-8x8",
+            Side::Sixteen => "cooperative-matrix-f16-16x16",
+        });
+        floats.into_iter().chain(halves)
+    }
+
+    /// The matrices that a product of these sizes is made up of without a rest, if there are such.
+    fn side(self, sizes: [usize; 3], operands: Operands) -> Option<Side> {
+        let side = match operands {
+            Operands::Floats => self.floats,
+            Operands::Halves => self.halves,
+            Operands::Both => None,
+        };
+        side.filter(|side| sizes.iter().all(|size| size.is_multiple_of(*side as usize)))
     }
 }
 
@@ -127,11 +209,14 @@ pub enum Tier {
     Workgroup,
     /// Through workgroup memory, and within subgroups without it.
     Subgroup,
+    /// By matrices that subgroups hold together.
+    Cooperative,
 }
 
 impl Tier {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Software, Self::Wide, Self::Workgroup, Self::Subgroup];
+    pub const ALL: [Self; 5] =
+        [Self::Software, Self::Wide, Self::Workgroup, Self::Subgroup, Self::Cooperative];
 
     /// As in the text of a choice.
     pub fn word(self) -> &'static str {
@@ -140,6 +225,7 @@ impl Tier {
             Self::Wide => "wide",
             Self::Workgroup => "workgroup",
             Self::Subgroup => "subgroup",
+            Self::Cooperative => "cooperative",
         }
     }
 }
@@ -250,15 +336,22 @@ impl Target {
         })
     }
 
-    /// What a kernel of these sizes takes.
-    pub(super) fn choice(&self, family: Family, sizes: [usize; 3]) -> Choice {
-        let chosen = self.choices.as_ref().and_then(|choices| choices.get(&ShapeClass::of(family, sizes)));
-        chosen.filter(|choice| self.admits(family, sizes, *choice)).unwrap_or(self.usual(family))
+    /// What a product of these sizes takes.
+    pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
+        let class = ShapeClass::of_product(family, sizes, operands);
+        let chosen = self.choices.as_ref().and_then(|choices| choices.get(&class));
+        chosen.filter(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(self.usual(family))
     }
 
     /// The tier that a kernel of these sizes takes.
     pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
-        self.choice(family, sizes).tier
+        self.choice(family, sizes, Operands::Floats).tier
+    }
+
+    /// The tier that a product of these sizes takes, and the side of its matrices where it is by cooperative ones.
+    pub(super) fn product(&self, family: Family, sizes: [usize; 3], operands: Operands) -> (Tier, Side) {
+        let tier = self.choice(family, sizes, operands).tier;
+        (tier, self.cooperative.side(sizes, operands).unwrap_or(Side::Eight))
     }
 
     /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
@@ -267,9 +360,11 @@ impl Target {
     pub(in crate::plan) fn admits(
         &self,
         family: Family,
-        [rows, inner, _]: [usize; 3],
+        sizes: [usize; 3],
+        operands: Operands,
         choice: Choice,
     ) -> bool {
+        let [rows, inner, _] = sizes;
         let turns = if family == Family::LinearWeightBackward { rows } else { inner };
         // Half of them, since loops around loops count too.
         let within = turns <= LONGEST_LOOP / 2;
@@ -280,6 +375,9 @@ impl Target {
             Tier::Wide => self.software && family.multiplies(),
             Tier::Workgroup => !self.software || !family.multiplies() || within,
             Tier::Subgroup => self.subgroups && family.by_rows(),
+            Tier::Cooperative => {
+                family.multiplies() && self.subgroups && self.cooperative.side(sizes, operands).is_some()
+            }
         }
     }
 }
@@ -315,7 +413,8 @@ mod tests {
             ("linear 1024x128x512x2", "software"),
             ("linear forward 1024x128x512", "software"),
             ("linear 99999999999999999999x1x1", "software"),
-            ("linear 1024x128x512", "cooperative"),
+            ("linear 1024x128x512", "tensor"),
+            ("norm in halves 1024x128x1", "subgroup"),
             ("linear 1024x128x512", "software in 0 slices"),
             ("linear 1024x128x512", "software in 33 slices"),
             ("linear 1024x128x512", "software in 4 pieces"),
@@ -362,6 +461,35 @@ mod tests {
         for target in [Target::new(false).with(&wide), Target::new(false).with_slow_loads(true)] {
             assert_eq!(tiers(target), [Tier::Workgroup; 10]);
         }
+    }
+
+    #[test]
+    fn cooperative_products_are_of_whole_matrices_of_one_kind_of_floats() {
+        let cooperative = Choice::tier(Tier::Cooperative);
+        let matrices = Cooperative { floats: None, halves: Some(Side::Sixteen) };
+        let device = |subgroups| Target::new(false).with_subgroups(subgroups).with_cooperative(matrices);
+        let admits = |target: &Target, family, sizes, operands| {
+            let class = ShapeClass::of_product(family, sizes, operands);
+            let chosen = target.clone().with(&Choices::from_iter([(class, cooperative)]));
+            let taken = chosen.product(family, sizes, operands) == (Tier::Cooperative, Side::Sixteen);
+            assert_eq!(taken, target.admits(family, sizes, operands, cooperative));
+            taken
+        };
+        let sizes = [768, 128, 512];
+        for family in Family::ALL {
+            assert_eq!(admits(&device(true), family, sizes, Operands::Halves), family.multiplies());
+            assert!(!admits(&device(true), family, sizes, Operands::Floats));
+            assert!(!admits(&device(true), family, sizes, Operands::Both));
+            assert!(!admits(&device(false), family, sizes, Operands::Halves));
+            assert!(!admits(&Target::new(false).with_subgroups(true), family, sizes, Operands::Halves));
+            for odd in [[776, 128, 512], [768, 65, 512], [768, 128, 8]] {
+                assert!(!admits(&device(true), family, odd, Operands::Halves), "{family:?} {odd:?}");
+            }
+        }
+        let class = ShapeClass::of_product(Family::Linear, sizes, Operands::Halves);
+        assert_eq!(class.to_string(), "linear in halves 1024x128x512");
+        assert_eq!("linear in halves 1024x128x512".parse(), Ok(class));
+        assert_ne!(class, ShapeClass::of(Family::Linear, sizes));
     }
 
     #[test]
