@@ -57,6 +57,7 @@ fn product(
 ) -> Result<Lowering> {
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).rows();
+    site.expect_whole(site.node.inputs[1], site.half_input(0))?;
     let (weight, operands) = if site.half_input(0) {
         (site.half_weight(1), linear::Operands::HalfOut)
     } else {
@@ -77,6 +78,7 @@ pub(super) fn input_activation_backward(site: Site<'_>, kind: Nonlinearity) -> R
     let columns = site.input_type(1).columns();
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.width")?;
     let half = site.half_output(0);
+    site.expect_whole(site.node.inputs[1], half)?;
     let weight = if half { site.half_weight(1) } else { site.input(1) };
     let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, [rows, inner, columns]);
     let (side_by_side, total) = tiles(rows, columns);
