@@ -220,7 +220,7 @@ impl GpuExecutor {
     /// scale that it lacks is searched for from the beginning.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let trained = self.layout.trained_end;
-        let [first, second] = self.moments();
+        let (first, second) = (self.optimizer.first_moments(), self.optimizer.second_moments());
         let arenas: [(&str, Numbered, &[f32], usize, bool); 3] = [
             ("weights", Buffer::Parameters, &state.parameters, self.layout.length, true),
             ("first moments", Buffer::FirstMoments, &state.first_moments, trained, first),
@@ -275,10 +275,6 @@ impl GpuExecutor {
     pub fn set_interactive(&mut self, interactive: bool) {
         self.train.pacing.interactive = interactive;
         self.evaluate.pacing.interactive = interactive;
-    }
-
-    fn moments(&self) -> [bool; 2] {
-        [self.optimizer.first_moments(), self.optimizer.second_moments()]
     }
 
     /// The micro-batches of some steps, one after another.

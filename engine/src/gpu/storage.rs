@@ -109,10 +109,11 @@ impl Storage {
 
     /// Reads an arena of floats: nothing where there is no such arena.
     pub(super) async fn read_arena(&self, gpu: &Gpu, arena: Numbered) -> Result<Vec<f32>> {
-        let mut floats = Vec::new();
+        let bytes: u64 = self.pieces(arena).map(wgpu::Buffer::size).sum();
+        let mut floats = Vec::with_capacity(bytes as usize / 4);
         for piece in self.pieces(arena) {
             let bytes = gpu.read(piece, 0, piece.size()).await?;
-            floats.extend(bytemuck::pod_collect_to_vec::<u8, f32>(&bytes));
+            floats.extend(bytes.as_chunks::<4>().0.iter().map(|float| f32::from_le_bytes(*float)));
         }
         Ok(floats)
     }

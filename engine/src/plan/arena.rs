@@ -103,7 +103,7 @@ impl ArenaLayout {
             what: format!("one buffer for {}", parameter.name),
             needed: parameter.ty.bytes(),
             available: self.most,
-            advice: "lower model.width or model.context".to_owned(),
+            advice: "lower model.width, model.context or model.vocabulary".to_owned(),
         }
     }
 
@@ -119,5 +119,75 @@ impl ArenaLayout {
             let (start, end) = (range.start.max(piece.start), range.end.min(piece.end));
             (start < end).then(|| (number, start - piece.start..end - piece.start))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Start, Type};
+
+    /// Parameters of these shapes; every third is frozen, and vectors are not decayed.
+    fn graph(shapes: &[&[usize]]) -> Graph {
+        let mut graph = Graph::default();
+        for (at, shape) in shapes.iter().enumerate() {
+            graph.parameter(Parameter {
+                name: format!("weight {at}"),
+                ty: Type::f32(shape),
+                decayed: shape.len() > 1,
+                trainable: at % 3 != 2,
+                start: Start::Constant(0.0),
+            });
+        }
+        graph
+    }
+
+    #[test]
+    fn pieces_are_cut_between_parameters_and_within_none_that_fits() {
+        // 6,400, 100, 640, 12,800, 300, 3,200 and 51,200 floats.
+        let graph = graph(&[&[160, 40], &[100], &[16, 40], &[320, 40], &[300], &[80, 40], &[1280, 40]]);
+        let whole = ArenaLayout::of(&graph);
+        assert_eq!(whole.pieces.len(), 1);
+        assert_eq!(ArenaLayout::on(&graph, &Target::new(true)).unwrap(), whole);
+        for buffer in [51_200, 81_920, 102_400, 204_800, 4 * whole.length as u64] {
+            let target = Target::new(true).with_buffer(buffer);
+            let cut = ArenaLayout::on(&graph, &target).unwrap();
+            assert_eq!(
+                (&cut.offsets, cut.trained_end, cut.length),
+                (&whole.offsets, whole.trained_end, whole.length)
+            );
+            let mut next = 0;
+            for piece in &cut.pieces {
+                assert!(piece.start == next && next.is_multiple_of(ALIGNMENT));
+                assert!(piece.len() as u64 * 4 <= buffer);
+                next = piece.end;
+            }
+            assert_eq!(next, whole.length);
+            // No two neighbours would have fitted into one.
+            let together = |two: &[Range<usize>]| (two[0].len() + two[1].len()) as u64 * 4;
+            assert!(cut.pieces.windows(2).all(|two| together(two) > buffer), "{cut:?}");
+            for (at, parameter) in graph.parameters.iter().enumerate() {
+                let range = cut.range(ParameterId(at as u32));
+                let spans: Vec<_> = cut.spans(range.clone()).collect();
+                assert_eq!(spans.len() == 1, parameter.ty.bytes() <= buffer, "{buffer}: {}", parameter.name);
+                let mut next = range.start;
+                for (piece, own) in spans {
+                    assert_eq!(cut.pieces[piece].start + own.start, next);
+                    next += own.len();
+                }
+                assert_eq!(next, range.end);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_too_few_rows_for_parts_is_refused_by_name() {
+        let graph = graph(&[&[16, 4], &[64, 40]]);
+        match ArenaLayout::on(&graph, &Target::new(true).with_buffer(10_000)) {
+            Err(Error::TooLarge { what, needed: 10_240, available: 10_000, .. }) => {
+                assert_eq!(what, "one buffer for weight 1");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -247,7 +247,6 @@ fn slow_gpt2_trains_and_writes_in_buffers_of_256_mib() {
                 .unwrap();
             (state, losses, decoder.advance(10).await.unwrap())
         });
-        println!("{losses:?} {written:?}");
         found.push((state, losses, written));
     }
     assert!(found[0] == found[1]);
