@@ -22,7 +22,10 @@ export interface Device {
   why: string;
   /** Bytes; `null` where the device does not tell. */
   memory: number | null;
+  /** Bytes of a buffer that a kernel sees at once. */
   binding: number | null;
+  /** Bytes of the largest buffer. */
+  buffer: number | null;
   timestamps: boolean;
 }
 

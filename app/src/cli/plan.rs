@@ -41,6 +41,7 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
     }
     say!("  largest binding      {:>12}", bytes(estimate.bytes.largest_binding))?;
+    say!("  largest buffer       {:>12}, weights aside", bytes(estimate.bytes.largest_buffer))?;
     let (kept, alive) = (estimate.bytes.by_kind.get(&Kind::Activations), estimate.bytes.peak_live);
     say!(
         "  activations alive at the worst moment {}, in buffers of {:.2} times that",

@@ -192,6 +192,7 @@ fn device() -> DeviceSummary {
         why: "No GPU was found.".to_owned(),
         memory: Some(2_000_000_000),
         binding: None,
+        buffer: None,
         timestamps: true,
         mixed_precision: false,
         tuned_kernels: BTreeMap::new(),

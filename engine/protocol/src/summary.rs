@@ -31,8 +31,11 @@ pub struct DeviceSummary {
     pub why: String,
     /// Largest model memory in bytes, where the device tells.
     pub memory: Option<u64>,
-    /// Largest buffer that a kernel sees, in bytes.
+    /// Bytes of a buffer that a kernel sees at once.
     pub binding: Option<u64>,
+    /// Bytes of the largest buffer.
+    #[serde(default)]
+    pub buffer: Option<u64>,
     /// It can time kernels.
     pub timestamps: bool,
     /// It trains in mixed precision too.
@@ -217,7 +220,7 @@ pub struct PlanSummary {
     pub bytes_by_kind: BTreeMap<String, u64>,
     /// Their sum.
     pub bytes: u64,
-    /// The largest buffer that a kernel sees.
+    /// The largest range of a buffer that a kernel sees.
     pub largest_binding: u64,
     /// Kernel launches a step.
     pub dispatches_per_step: usize,

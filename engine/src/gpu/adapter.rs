@@ -177,6 +177,7 @@ impl AdapterReport {
         Target::new(self.software)
             .with_slow_loads(self.software && swiftshader)
             .with_binding(self.limits.binding_bytes)
+            .with_buffer(self.limits.buffer_bytes)
             .with_subgroups(self.features.contains(&"subgroups"))
             .with_cooperative(self.cooperative)
     }
@@ -220,7 +221,7 @@ impl AdapterReport {
 
 impl AdapterLimits {
     /// The few of wgpu's limits that matter here.
-    fn of(limits: &Limits) -> Self {
+    pub(super) fn of(limits: &Limits) -> Self {
         Self {
             buffer_bytes: limits.max_buffer_size,
             binding_bytes: limits.max_storage_buffer_binding_size,

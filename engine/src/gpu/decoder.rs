@@ -73,10 +73,10 @@ impl GpuDecoder {
             )));
         }
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
-        gpu.write(storage.get(0, Buffer::Parameters)?, 0, bytemuck::cast_slice(parameters)).await?;
-        // No product of the model may be of sizes that halves come in.
-        if let Ok(copy) = storage.get(0, Buffer::HalfParameters) {
-            gpu.write(copy, 0, &halves(parameters)).await?;
+        storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
+        if half_weights {
+            // There is no copy where no product of the model is of sizes that halves come in.
+            storage.write_arena(gpu, Buffer::HalfParameters, &halves(parameters)).await?;
         }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Ok(Self {
@@ -163,10 +163,10 @@ impl GpuDecoder {
         let begun = Instant::now();
         let mut recorder = Recorder::new(&self.gpu, mode.pacing.cut());
         for _ in 1..chunks {
-            recorder.record(Unit { clear: None, programs: &[&mode.read] });
+            recorder.record(Unit { clear: &[], programs: &[&mode.read] });
         }
         for _ in 0..count {
-            recorder.record(Unit { clear: None, programs: &[&mode.read, &mode.sample] });
+            recorder.record(Unit { clear: &[], programs: &[&mode.read, &mode.sample] });
         }
         let bytes = count as u64 * 4;
         let (submission, _) = recorder.finish(own(DecodeBuffer::Written)?, &self.staging, bytes);

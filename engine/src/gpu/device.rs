@@ -43,13 +43,17 @@ impl Gpu {
     /// Opens the adapter that `choice` means. [`Error::Device`] lists the adapters where none is meant.
     pub async fn open(choice: &DeviceChoice) -> Result<Self> {
         let (adapter, report) = adapter::choose(&adapter::instance(), choice).await?;
-        Self::request(&adapter, report).await
+        let limits = adapter.limits();
+        Self::request(&adapter, report, limits).await
     }
 
     /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
     pub async fn open_real() -> Result<Option<Self>> {
         match adapter::real(&adapter::instance()).await {
-            Some((adapter, report)) => Self::request(&adapter, report).await.map(Some),
+            Some((adapter, report)) => {
+                let limits = adapter.limits();
+                Self::request(&adapter, report, limits).await.map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -71,8 +75,18 @@ impl Gpu {
         Ok((gpu, warning))
     }
 
-    async fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<Self> {
-        let limits = adapter.limits();
+    /// The device whose buffers hold no more than so many bytes, which it holds everybody to.
+    #[cfg(test)]
+    pub(super) async fn open_with_buffers_of(choice: &DeviceChoice, bytes: u64) -> Result<Self> {
+        let (adapter, mut report) = adapter::choose(&adapter::instance(), choice).await?;
+        let mut limits = adapter.limits();
+        limits.max_buffer_size = bytes;
+        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(bytes);
+        report.limits = adapter::AdapterLimits::of(&limits);
+        Self::request(&adapter, report, limits).await
+    }
+
+    async fn request(adapter: &wgpu::Adapter, report: AdapterReport, limits: Limits) -> Result<Self> {
         let mut wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP;
         let mut experimental = wgpu::ExperimentalFeatures::disabled();
         if report.cooperative != Cooperative::NONE {
@@ -80,7 +94,7 @@ impl Gpu {
             // SAFETY: wgpu calls these matrices experimental since a kernel can make undefined behaviour of them, and asks that
             // this be known. Ours load and store them within what is bound alone, by subgroups that are full, in control flow that
             // naga proves uniform, in types that the adapter lists.
-            #[allow(unsafe_code, reason = "products on tensor cores are several times as fast")]
+            #[allow(unsafe_code, reason = "tensor cores are reached in no other way")]
             unsafe {
                 experimental = wgpu::ExperimentalFeatures::enabled();
             }

@@ -17,7 +17,7 @@ use crate::graph::has_half;
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
 use crate::plan::estimate::work;
-use crate::plan::{Buffer, Plan, compile, update};
+use crate::plan::{Buffer, Numbered, Plan, compile, update};
 use web_time::Instant;
 
 /// Positions of the plans in the list of buffers.
@@ -166,10 +166,8 @@ impl GpuExecutor {
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let items = self.items(std::slice::from_ref(step))?;
         let rows = self.run(TRAIN, &items, false).await?;
-        let buffer = self.storage.get(TRAIN, Buffer::Gradients)?;
-        let bytes = self.gpu.read(buffer, 0, self.layout.trained_end as u64 * 4).await?;
+        let mut gradients = self.storage.read_arena(&self.gpu, Buffer::Gradients).await?;
         let LossScale { scale, .. } = self.storage.loss_scale(&self.gpu).await?;
-        let mut gradients: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
         gradients.iter_mut().for_each(|gradient| *gradient /= scale);
         Ok((mean_loss(&rows), gradients))
     }
@@ -183,7 +181,9 @@ impl GpuExecutor {
         };
         self.train.rules.upload(&self.gpu, &self.storage, &[(item.batch, item.row)])?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        encoder.clear_buffer(self.storage.get(TRAIN, Buffer::Gradients)?, 0, None);
+        for gradients in self.storage.pieces(Buffer::Gradients) {
+            encoder.clear_buffer(gradients, 0, None);
+        }
         self.gpu.queue.submit([encoder.finish()]);
         profile(&self.gpu, &[&self.train.program, &self.update, &self.advance]).await
     }
@@ -204,12 +204,11 @@ impl GpuExecutor {
 
     /// The weights and the optimizer's state.
     pub async fn state(&self) -> Result<ArenaState> {
-        let trained = self.layout.trained_end;
-        let [first, second] = self.moments();
+        let (gpu, storage) = (&self.gpu, &self.storage);
         Ok(ArenaState {
-            parameters: self.floats(Buffer::Parameters, self.layout.length).await?,
-            first_moments: self.floats(Buffer::FirstMoments, if first { trained } else { 0 }).await?,
-            second_moments: self.floats(Buffer::SecondMoments, if second { trained } else { 0 }).await?,
+            parameters: storage.read_arena(gpu, Buffer::Parameters).await?,
+            first_moments: storage.read_arena(gpu, Buffer::FirstMoments).await?,
+            second_moments: storage.read_arena(gpu, Buffer::SecondMoments).await?,
             loss_scale: match self.optimizer.mixed {
                 true => Some(self.storage.loss_scale(&self.gpu).await?),
                 false => None,
@@ -221,25 +220,25 @@ impl GpuExecutor {
     /// scale that it lacks is searched for from the beginning.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let trained = self.layout.trained_end;
-        let [first, second] = self.moments();
-        let parts = [
-            (Buffer::Parameters, &state.parameters, self.layout.length, true),
-            (Buffer::FirstMoments, &state.first_moments, trained, first),
-            (Buffer::SecondMoments, &state.second_moments, trained, second),
+        let (first, second) = (self.optimizer.first_moments(), self.optimizer.second_moments());
+        let arenas: [(&str, Numbered, &[f32], usize, bool); 3] = [
+            ("weights", Buffer::Parameters, &state.parameters, self.layout.length, true),
+            ("first moments", Buffer::FirstMoments, &state.first_moments, trained, first),
+            ("second moments", Buffer::SecondMoments, &state.second_moments, trained, second),
         ];
-        for (buffer, floats, length, kept) in parts {
-            let optional = buffer != Buffer::Parameters;
+        for (number, (name, arena, floats, length, kept)) in arenas.into_iter().enumerate() {
+            let optional = number > 0;
             if floats.len() != length && !(optional && floats.is_empty()) {
                 return Err(Error::Refused(format!(
-                    "{} floats of {buffer:?} given where the model has {length}",
+                    "{} {name} given where the model has {length}",
                     floats.len()
                 )));
             }
             if kept && floats.is_empty() {
                 let zeros = vec![0.0f32; length];
-                self.gpu.write(self.storage.get(TRAIN, buffer)?, 0, bytemuck::cast_slice(&zeros)).await?;
+                self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(&zeros)).await?;
             } else if kept {
-                self.gpu.write(self.storage.get(TRAIN, buffer)?, 0, bytemuck::cast_slice(floats)).await?;
+                self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(floats)).await?;
             }
         }
         if let Some(narrow) = &self.narrow {
@@ -276,18 +275,6 @@ impl GpuExecutor {
     pub fn set_interactive(&mut self, interactive: bool) {
         self.train.pacing.interactive = interactive;
         self.evaluate.pacing.interactive = interactive;
-    }
-
-    fn moments(&self) -> [bool; 2] {
-        [self.optimizer.first_moments(), self.optimizer.second_moments()]
-    }
-
-    async fn floats(&self, buffer: Buffer, count: usize) -> Result<Vec<f32>> {
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let bytes = self.gpu.read(self.storage.get(TRAIN, buffer)?, 0, count as u64 * 4).await?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
     /// The micro-batches of some steps, one after another.
@@ -340,11 +327,11 @@ impl GpuExecutor {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
         own.rules.upload(&self.gpu, &self.storage, &rows)?;
-        let gradients = self.storage.get(TRAIN, Buffer::Gradients)?;
+        let gradients: Vec<&wgpu::Buffer> = self.storage.pieces(Buffer::Gradients).collect();
         let begun = Instant::now();
         let mut recorder = Recorder::new(&self.gpu, self.fixed_cut.unwrap_or_else(|| own.pacing.cut()));
         for item in group {
-            let clear = item.first.then_some(gradients);
+            let clear = if item.first { &gradients[..] } else { &[] };
             if update && item.last {
                 recorder.record(Unit { clear, programs: &[&own.program, &self.update, &self.advance] });
             } else {

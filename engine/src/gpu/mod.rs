@@ -35,8 +35,24 @@ pub use run::{run_graph, run_graph_for, run_graph_seeded};
 /// picks by itself.
 #[cfg(test)]
 pub(crate) fn test_gpu() -> Gpu {
-    let name = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match pollster::block_on(Gpu::open(&DeviceChoice::Named(name))) {
+    opened(pollster::block_on(Gpu::open(&test_adapter())))
+}
+
+/// The same, with buffers of so many bytes at most.
+#[cfg(test)]
+pub(crate) fn test_gpu_with_buffers_of(bytes: u64) -> Gpu {
+    opened(pollster::block_on(Gpu::open_with_buffers_of(&test_adapter(), bytes)))
+}
+
+#[cfg(test)]
+fn test_adapter() -> DeviceChoice {
+    let name = std::env::var("GLASSHOUSE_TEST_ADAPTER");
+    DeviceChoice::Named(name.unwrap_or_else(|_| "llvmpipe".to_owned()))
+}
+
+#[cfg(test)]
+fn opened(gpu: crate::error::Result<Gpu>) -> Gpu {
+    match gpu {
         Ok(gpu) => gpu,
         Err(error) => panic!(
             "unit tests need Mesa's software Vulkan (mesa-vulkan-drivers), or GLASSHOUSE_TEST_ADAPTER: {error}"

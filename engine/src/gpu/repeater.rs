@@ -43,7 +43,7 @@ impl Repeater {
         let program = Program::new(gpu, &dispatches, &storage, 0, 0).await?;
         storage.fill_constants(gpu, 0, plan).await?;
         storage.set_loss_scale(gpu, LossScale::ONE).await?;
-        gpu.write(storage.get(0, Buffer::Parameters)?, 0, bytemuck::cast_slice(weights)).await?;
+        storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(weights)).await?;
         Ok(Self { gpu: gpu.clone(), storage, program })
     }
 

@@ -76,7 +76,7 @@ pub struct EncodeStatistics {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit<'a> {
     /// Cleared before it.
-    pub(super) clear: Option<&'a wgpu::Buffer>,
+    pub(super) clear: &'a [&'a wgpu::Buffer],
     /// Replayed one after another.
     pub(super) programs: &'a [&'a Program],
 }
@@ -119,7 +119,7 @@ impl<'a> Recorder<'a> {
             self.submit();
         }
         self.units += 1;
-        if let Some(buffer) = unit.clear {
+        for buffer in unit.clear {
             self.encoder().clear_buffer(buffer, 0, None);
         }
         for piece in 0..pieces {

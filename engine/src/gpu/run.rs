@@ -10,7 +10,7 @@ use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
 use crate::plan::lower::Target;
 use crate::plan::memory::Spot;
-use crate::plan::{Buffer, Plan, compile};
+use crate::plan::{Buffer, Numbered, Plan, compile};
 use half::f16;
 
 /// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies
@@ -79,9 +79,11 @@ pub(super) async fn run_plan(
     gpu.queue.submit([encoder.finish()]);
     let mut results = Vec::with_capacity(read.len());
     for value in read {
-        let (buffer, offset) = place(plan, *value)?;
         let ty = plan.graph.ty(*value);
-        let bytes = gpu.read(storage.get(0, buffer)?, offset, ty.bytes()).await?;
+        let mut bytes = Vec::with_capacity(ty.bytes() as usize);
+        for (buffer, offset, count) in places(plan, *value)? {
+            bytes.extend(gpu.read(storage.get(0, buffer)?, offset, count).await?);
+        }
         results.push(match ty.element {
             Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(&bytes)),
             Element::F16 => {
@@ -110,17 +112,20 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
                 value.0
             )));
         }
-        let (buffer, offset) = place(plan, *value)?;
-        let bytes: &[u8] = match data {
+        let mut bytes: &[u8] = match data {
             Data::F32(entries) if ty.element == Element::F16 => &halves(entries),
             Data::F32(entries) => bytemuck::cast_slice(entries),
             Data::U32(entries) => bytemuck::cast_slice(entries),
         };
-        gpu.write(storage.get(0, buffer)?, offset, bytes).await?;
-        if let (Buffer::Parameters, Data::F32(entries)) = (buffer, data)
-            && let Ok(copy) = storage.get(0, Buffer::HalfParameters)
-        {
-            gpu.write(copy, offset / 2, &halves(entries)).await?;
+        for (buffer, offset, count) in places(plan, *value)? {
+            let (own, rest) = bytes.split_at(count as usize);
+            gpu.write(storage.get(0, buffer)?, offset, own).await?;
+            if let Buffer::Parameters(piece) = buffer
+                && let Ok(copy) = storage.get(0, Buffer::HalfParameters(piece))
+            {
+                gpu.write(copy, offset / 2, &halves(&bytemuck::pod_collect_to_vec(own))).await?;
+            }
+            bytes = rest;
         }
     }
     for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
@@ -140,16 +145,21 @@ pub(super) fn halves(entries: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// Where a value lies: its buffer, and its offset in bytes.
-fn place(plan: &Plan, value: ValueId) -> Result<(Buffer, u64)> {
+/// Where a value lies: its buffer, offset and length in bytes, once for each piece of an arena that it is in.
+fn places(plan: &Plan, value: ValueId) -> Result<Vec<(Buffer, u64, u64)>> {
+    let of_arena = |arena: Numbered, id| {
+        let spans = plan.arena.spans(plan.arena.range(id));
+        spans.map(|(piece, own)| (arena(piece), own.start as u64 * 4, own.len() as u64 * 4)).collect()
+    };
+    let one = |buffer, offset| vec![(buffer, offset, plan.graph.ty(value).bytes())];
     Ok(match plan.graph.values[value.index()].origin {
-        Origin::Input(input) => (Buffer::Input(input), 0),
-        Origin::Parameter(id) => (Buffer::Parameters, plan.arena.offsets[id.index()] as u64 * 4),
-        Origin::Gradient(id) => (Buffer::Gradients, plan.arena.offsets[id.index()] as u64 * 4),
-        Origin::Constant(_) => (Buffer::Constant(value), 0),
-        Origin::Cache(number) => (Buffer::Cache(number), 0),
+        Origin::Input(input) => one(Buffer::Input(input), 0),
+        Origin::Parameter(id) => of_arena(Buffer::Parameters, id),
+        Origin::Gradient(id) => of_arena(Buffer::Gradients, id),
+        Origin::Constant(_) => one(Buffer::Constant(value), 0),
+        Origin::Cache(number) => one(Buffer::Cache(number), 0),
         Origin::Node(_) => match plan.placement.spot_of_value[value.index()] {
-            Some(Spot { slot, offset }) => (Buffer::Slot(slot), offset),
+            Some(Spot { slot, offset }) => one(Buffer::Slot(slot), offset),
             None => return Err(Error::Internal(format!("value {} has no slot", value.0))),
         },
     })

@@ -7,7 +7,7 @@ use crate::executor::LossScale;
 use crate::graph::{Input, Origin};
 use crate::plan::buffers::{Allocation, Role};
 use crate::plan::control::Control;
-use crate::plan::{Binding, Buffer, Dispatch, Plan};
+use crate::plan::{Binding, Buffer, Dispatch, Numbered, Plan};
 use std::mem::offset_of;
 use wgpu::BufferUsages;
 
@@ -92,6 +92,32 @@ impl Storage {
         self.entries.iter().filter(move |(allocation, _)| wanted(allocation.role)).map(|(_, buffer)| buffer)
     }
 
+    /// The pieces of an arena in order: none where there is no such arena.
+    pub(super) fn pieces(&self, arena: Numbered) -> impl Iterator<Item = &wgpu::Buffer> {
+        (0..).map_while(move |piece| self.get(0, arena(piece)).ok())
+    }
+
+    /// Writes an arena from its start on.
+    pub(super) async fn write_arena(&self, gpu: &Gpu, arena: Numbered, mut bytes: &[u8]) -> Result<()> {
+        for piece in self.pieces(arena) {
+            let (own, rest) = bytes.split_at(bytes.len().min(piece.size() as usize));
+            gpu.write(piece, 0, own).await?;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Reads an arena of floats: nothing where there is no such arena.
+    pub(super) async fn read_arena(&self, gpu: &Gpu, arena: Numbered) -> Result<Vec<f32>> {
+        let bytes: u64 = self.pieces(arena).map(wgpu::Buffer::size).sum();
+        let mut floats = Vec::with_capacity(bytes as usize / 4);
+        for piece in self.pieces(arena) {
+            let bytes = gpu.read(piece, 0, piece.size()).await?;
+            floats.extend(bytes.as_chunks::<4>().0.iter().map(|float| f32::from_le_bytes(*float)));
+        }
+        Ok(floats)
+    }
+
     /// Sum of the sizes of what was created.
     pub(super) fn bytes(&self) -> u64 {
         self.entries.iter().map(|(_, buffer)| buffer.size()).sum()
@@ -139,10 +165,12 @@ fn usage(role: Role) -> BufferUsages {
 fn describe(role: Role) -> String {
     match role {
         Role::Bound(Buffer::Slot(number)) => format!("activation buffer {number}"),
-        Role::Bound(Buffer::Parameters) => "the weights".to_owned(),
-        Role::Bound(Buffer::HalfParameters) => "the weights in 16 bits".to_owned(),
-        Role::Bound(Buffer::Gradients) => "the gradients".to_owned(),
-        Role::Bound(Buffer::FirstMoments | Buffer::SecondMoments) => "the optimizer's moments".to_owned(),
+        Role::Bound(Buffer::Parameters(piece)) => numbered("the weights", piece),
+        Role::Bound(Buffer::HalfParameters(piece)) => numbered("the weights in 16 bits", piece),
+        Role::Bound(Buffer::Gradients(piece)) => numbered("the gradients", piece),
+        Role::Bound(Buffer::FirstMoments(piece) | Buffer::SecondMoments(piece)) => {
+            numbered("the optimizer's moments", piece)
+        }
         Role::Bound(Buffer::Input(input)) => format!("input {input:?}"),
         Role::Bound(Buffer::Constant(value)) => format!("constant {}", value.0),
         Role::Bound(Buffer::Cache(number)) => format!("cache {number}"),
@@ -154,6 +182,11 @@ fn describe(role: Role) -> String {
         Role::Arguments => "the kernels' arguments".to_owned(),
         Role::Readback => "the read-back".to_owned(),
     }
+}
+
+/// A piece of an arena in words. Most arenas are one.
+fn numbered(arena: &str, piece: usize) -> String {
+    if piece == 0 { arena.to_owned() } else { format!("{arena}, piece {piece}") }
 }
 
 /// Rows of the token input.
@@ -204,7 +237,7 @@ mod tests {
             ),
             Ok(()) => panic!("640 bytes in 100"),
         }
-        let weights = fits("the weights", Role::Bound(Buffer::Parameters), 640, 100, Some(64));
+        let weights = fits("the weights", Role::Bound(Buffer::Parameters(0)), 640, 100, Some(64));
         assert!(weights.is_err_and(|error| {
             error.to_string().ends_with("lower model.width, model.depth or model.vocabulary")
         }));

@@ -3,8 +3,14 @@
 //! Decayed entries come first, so that the optimizer is one pass over each part and the gradient norm one reduction; frozen
 //! entries come last and have neither gradient nor moments. Entries begin on 512 bytes, so that they and those of the copy in 16-bit
 //! floats, which is laid out alike, both keep to WebGPU's alignment of bindings, 256 bytes.
+//!
+//! An arena is one buffer, or where a device's buffers are smaller, several: pieces, cut between parameters where that is possible. The
+//! places stay the same; a piece is a range of them.
 
+use super::lower::{Part, Target};
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Parameter, ParameterId};
+use std::ops::Range;
 
 /// Entries begin on multiples of this many floats.
 pub const ALIGNMENT: usize = 128;
@@ -22,6 +28,10 @@ pub struct ArenaLayout {
     pub trained_end: usize,
     /// Length of the parameter arena. Padding between entries is zero.
     pub length: usize,
+    /// The buffers that the parameter arena is made of, one after another. The other arenas are cut at the same places.
+    pub pieces: Vec<Range<usize>>,
+    /// Bytes that one of them may have.
+    most: u64,
 }
 
 impl ArenaLayout {
@@ -45,12 +55,139 @@ impl ArenaLayout {
         let decayed_end = place(&|parameter| parameter.trainable && parameter.decayed);
         let trained_end = place(&|parameter| parameter.trainable && !parameter.decayed);
         let length = place(&|parameter| !parameter.trainable);
-        Self { offsets, counts, decayed_end, trained_end, length }
+        Self {
+            offsets,
+            counts,
+            decayed_end,
+            trained_end,
+            length,
+            pieces: std::iter::once(0..length).collect(),
+            most: u64::MAX,
+        }
+    }
+
+    /// The layout of a graph's parameters in the buffers of a device.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] names a parameter that cannot be cut into parts of a buffer's size.
+    pub fn on(graph: &Graph, target: &Target) -> Result<Self> {
+        let mut layout = Self { most: target.buffer, ..Self::of(graph) };
+        let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX) / ALIGNMENT * ALIGNMENT;
+        if layout.length <= most {
+            return Ok(layout);
+        }
+        layout.pieces.clear();
+        let mut in_order: Vec<usize> = (0..graph.parameters.len()).collect();
+        in_order.sort_by_key(|at| layout.offsets[*at]);
+        let (mut start, mut end) = (0, 0);
+        for parameter in in_order.into_iter().map(|at| &graph.parameters[at]) {
+            for part in Part::of_weight(target, &parameter.ty) {
+                let room = (part.count * parameter.ty.columns()).next_multiple_of(ALIGNMENT);
+                if room > most {
+                    return Err(layout.too_large(parameter));
+                }
+                if end + room - start > most {
+                    layout.pieces.push(start..end);
+                    start = end;
+                }
+                end += room;
+            }
+        }
+        layout.pieces.push(start..end);
+        Ok(layout)
+    }
+
+    /// The refusal of a parameter that would have to lie in one buffer.
+    pub(super) fn too_large(&self, parameter: &Parameter) -> Error {
+        Error::TooLarge {
+            what: format!("one buffer for {}", parameter.name),
+            needed: parameter.ty.bytes(),
+            available: self.most,
+            advice: "lower model.width, model.context or model.vocabulary".to_owned(),
+        }
     }
 
     /// Where a parameter's entries lie.
-    pub fn range(&self, parameter: ParameterId) -> std::ops::Range<usize> {
+    pub fn range(&self, parameter: ParameterId) -> Range<usize> {
         let start = self.offsets[parameter.index()];
         start..start + self.counts[parameter.index()]
+    }
+
+    /// The pieces that a range lies in: each one's number, and the range's share of it, counted from the piece's start.
+    pub fn spans(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.pieces.iter().enumerate().filter_map(move |(number, piece)| {
+            let (start, end) = (range.start.max(piece.start), range.end.min(piece.end));
+            (start < end).then(|| (number, start - piece.start..end - piece.start))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Start, Type};
+
+    /// Parameters of these shapes; every third is frozen, and vectors are not decayed.
+    fn graph(shapes: &[&[usize]]) -> Graph {
+        let mut graph = Graph::default();
+        for (at, shape) in shapes.iter().enumerate() {
+            graph.parameter(Parameter {
+                name: format!("weight {at}"),
+                ty: Type::f32(shape),
+                decayed: shape.len() > 1,
+                trainable: at % 3 != 2,
+                start: Start::Constant(0.0),
+            });
+        }
+        graph
+    }
+
+    #[test]
+    fn pieces_are_cut_between_parameters_and_within_none_that_fits() {
+        // 6,400, 100, 640, 12,800, 300, 3,200 and 51,200 floats.
+        let graph = graph(&[&[160, 40], &[100], &[16, 40], &[320, 40], &[300], &[80, 40], &[1280, 40]]);
+        let whole = ArenaLayout::of(&graph);
+        assert_eq!(whole.pieces.len(), 1);
+        assert_eq!(ArenaLayout::on(&graph, &Target::new(true)).unwrap(), whole);
+        for buffer in [51_200, 81_920, 102_400, 204_800, 4 * whole.length as u64] {
+            let target = Target::new(true).with_buffer(buffer);
+            let cut = ArenaLayout::on(&graph, &target).unwrap();
+            assert_eq!(
+                (&cut.offsets, cut.trained_end, cut.length),
+                (&whole.offsets, whole.trained_end, whole.length)
+            );
+            let mut next = 0;
+            for piece in &cut.pieces {
+                assert!(piece.start == next && next.is_multiple_of(ALIGNMENT));
+                assert!(piece.len() as u64 * 4 <= buffer);
+                next = piece.end;
+            }
+            assert_eq!(next, whole.length);
+            // No two neighbours would have fitted into one.
+            let together = |two: &[Range<usize>]| (two[0].len() + two[1].len()) as u64 * 4;
+            assert!(cut.pieces.windows(2).all(|two| together(two) > buffer), "{cut:?}");
+            for (at, parameter) in graph.parameters.iter().enumerate() {
+                let range = cut.range(ParameterId(at as u32));
+                let spans: Vec<_> = cut.spans(range.clone()).collect();
+                assert_eq!(spans.len() == 1, parameter.ty.bytes() <= buffer, "{buffer}: {}", parameter.name);
+                let mut next = range.start;
+                for (piece, own) in spans {
+                    assert_eq!(cut.pieces[piece].start + own.start, next);
+                    next += own.len();
+                }
+                assert_eq!(next, range.end);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_too_few_rows_for_parts_is_refused_by_name() {
+        let graph = graph(&[&[16, 4], &[64, 40]]);
+        match ArenaLayout::on(&graph, &Target::new(true).with_buffer(10_000)) {
+            Err(Error::TooLarge { what, needed: 10_240, available: 10_000, .. }) => {
+                assert_eq!(what, "one buffer for weight 1");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! control; constants and kernel arguments belong to a plan each.
 
 use super::control::{Control, ReportRow, ScheduleRow};
-use super::{Buffer, Dispatch, Plan};
+use super::{Buffer, Dispatch, Numbered, Plan};
 use crate::executor::update::Optimizer;
 use crate::graph::{Input, Origin};
 use serde::Serialize;
@@ -86,24 +86,10 @@ pub fn buffers(
     let mut all = Vec::new();
     let shared = |role, bytes, kind| Allocation { role: Role::Bound(role), plan: None, bytes, kind };
     if let Some(plan) = plans.first() {
-        let floats = |count: usize| count as u64 * 4;
-        all.push(shared(Buffer::Parameters, floats(plan.arena.length), Kind::Weights));
-        if reads_halves(plans) || optimizer.is_some_and(|optimizer| optimizer.mixed) {
-            all.push(shared(Buffer::HalfParameters, plan.arena.length as u64 * 2, Kind::Weights));
-        }
-        let trained = floats(plan.arena.trained_end);
-        if let Some(optimizer) = optimizer {
-            all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
-            if optimizer.first_moments() {
-                all.push(shared(Buffer::FirstMoments, trained, Kind::Moments));
-            }
-            if optimizer.second_moments() {
-                all.push(shared(Buffer::SecondMoments, trained, Kind::Moments));
-            }
+        arenas(plan, plans, optimizer, &mut all);
+        if optimizer.is_some() {
             let partials = super::update::partial_bytes(&plan.arena);
             all.push(shared(Buffer::Partials, partials, Kind::TablesAndStaging));
-        } else if has_gradients(plans) {
-            all.push(shared(Buffer::Gradients, trained, Kind::Gradients));
         }
     }
     // The dispatch that moves on to the next micro-batch is one more.
@@ -131,10 +117,31 @@ pub fn buffers(
     all
 }
 
+/// The pieces of weights, gradients and moments, laid out as the first plan says.
+fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mut Vec<Allocation>) {
+    let (length, trained) = (first.arena.length, first.arena.trained_end);
+    let mut push = |wanted: bool, buffer: Numbered, end: usize, entry_bytes: u64, kind| {
+        all.extend(first.arena.spans(0..end).filter(|_| wanted).map(|(piece, own)| Allocation {
+            role: Role::Bound(buffer(piece)),
+            plan: None,
+            bytes: own.len() as u64 * entry_bytes,
+            kind,
+        }));
+    };
+    let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
+    push(true, Buffer::Parameters, length, 4, Kind::Weights);
+    let halves = reads_halves(plans) || asks(|optimizer| optimizer.mixed);
+    push(halves, Buffer::HalfParameters, length, 2, Kind::Weights);
+    let gradients = optimizer.is_some() || has_gradients(plans);
+    push(gradients, Buffer::Gradients, trained, 4, Kind::Gradients);
+    push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, Kind::Moments);
+    push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, Kind::Moments);
+}
+
 /// Whether a dispatch reads weights in 16-bit floats.
 fn reads_halves(plans: &[&Plan]) -> bool {
     let mut bindings = plans.iter().flat_map(|plan| &plan.dispatches).flat_map(|dispatch| &dispatch.bindings);
-    bindings.any(|binding| binding.buffer == Buffer::HalfParameters)
+    bindings.any(|binding| matches!(binding.buffer, Buffer::HalfParameters(_)))
 }
 
 fn has_gradients(plans: &[&Plan]) -> bool {

@@ -51,8 +51,10 @@ pub struct Bytes {
     /// Sums by kind.
     #[serde(flatten)]
     pub by_kind: BTreeMap<Kind, u64>,
-    /// The largest buffer that a kernel binds.
+    /// The largest range of a buffer that a kernel binds.
     pub largest_binding: u64,
+    /// The largest buffer beside weights, gradients and moments, of which those that are too large for a device are cut.
+    pub largest_buffer: u64,
     /// Values alive at the worst moment: the activations of a perfect placement.
     pub peak_live: u64,
 }
@@ -124,8 +126,15 @@ fn bytes(all: &[Allocation], training: &Plan) -> Bytes {
         total: by_kind.values().sum(),
         by_kind,
         largest_binding: largest_binding(all, training),
+        largest_buffer: largest_buffer(all),
         peak_live: training.placement.peak_live,
     }
+}
+
+fn largest_buffer(all: &[Allocation]) -> u64 {
+    let cut = [Kind::Weights, Kind::Gradients, Kind::Moments];
+    let whole = all.iter().filter(|allocation| !cut.contains(&allocation.kind));
+    whole.map(|allocation| allocation.bytes).max().unwrap_or(0)
 }
 
 /// The largest range that a dispatch binds.

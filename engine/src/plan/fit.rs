@@ -11,23 +11,30 @@ use glasshouse_protocol::RunConfig;
 pub struct Room {
     /// Bytes in all.
     pub memory: Option<u64>,
-    /// Bytes of the largest buffer that a kernel can see.
+    /// Bytes of a buffer that a kernel can see at once.
     pub binding: Option<u64>,
+    /// Bytes of the largest buffer.
+    pub buffer: Option<u64>,
 }
 
 impl Room {
     /// Whether a run fits; `None` where the device tells nothing.
     pub fn holds(&self, estimate: &Estimate) -> Option<bool> {
-        let memory = self.memory.map(|memory| estimate.bytes.total <= memory);
-        let binding = self.binding.map(|binding| estimate.bytes.largest_binding <= binding);
-        match (memory, binding) {
-            (None, None) => None,
-            (memory, binding) => Some(memory.unwrap_or(true) && binding.unwrap_or(true)),
-        }
+        let held = self.limits(estimate).map(|(needed, available)| needed <= available);
+        held.reduce(|all, one| all && one)
     }
-}
 
-impl Room {
+    /// Bytes that a run needs and that there are, as far as the device tells: in all, of a binding, of a buffer.
+    fn limits(&self, estimate: &Estimate) -> impl Iterator<Item = (u64, u64)> {
+        let needs = &estimate.bytes;
+        let all = [
+            (needs.total, self.memory),
+            (needs.largest_binding, self.binding),
+            (needs.largest_buffer, self.buffer),
+        ];
+        all.into_iter().filter_map(|(needed, available)| Some((needed, available?)))
+    }
+
     /// Whether it is memory as a whole that a run lacks, and not room in a binding.
     fn short_of_memory(&self, estimate: &Estimate) -> bool {
         self.memory.is_some_and(|memory| estimate.bytes.total > memory)
@@ -45,7 +52,14 @@ const SHORTEST: usize = 32;
 pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig, Vec<String>)> {
     let mut fitting = config.clone();
     loop {
-        let needs = estimate(&fitting.model, &fitting.train, target)?;
+        let needs = match estimate(&fitting.model, &fitting.train, target) {
+            // A weight that a product takes whole, with what is fused to it, comes in parts where nothing is.
+            Err(Error::TooLarge { .. }) if fitting.train.fused_epilogues => {
+                fitting.train.fused_epilogues = false;
+                continue;
+            }
+            needs => needs?,
+        };
         if room.holds(&needs) != Some(false) {
             break;
         }
@@ -63,10 +77,12 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
         } else if model.depth > 1 {
             model.depth /= 2;
         } else {
+            let short = room.limits(&needs).find(|(needed, available)| needed > available);
+            let (needed, available) = short.unwrap_or_default();
             return Err(Error::TooLarge {
                 what: "one short window through one layer".to_owned(),
-                needed: needs.bytes.total,
-                available: room.memory.or(room.binding).unwrap_or(0),
+                needed,
+                available,
                 advice: "lower model.width or model.vocabulary".to_owned(),
             });
         }
@@ -78,6 +94,11 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
             "train.activation_checkpointing",
             config.train.activation_checkpointing.to_string(),
             fitting.train.activation_checkpointing.to_string(),
+        ),
+        (
+            "train.fused_epilogues",
+            config.train.fused_epilogues.to_string(),
+            fitting.train.fused_epilogues.to_string(),
         ),
         ("model.context", config.model.context.to_string(), fitting.model.context.to_string()),
         ("model.depth", config.model.depth.to_string(), fitting.model.depth.to_string()),
@@ -94,7 +115,7 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
 pub fn advised(error: Error, config: &RunConfig) -> Error {
     let Error::OutOfMemory { what, needed, held: Some(held), advice } = error else { return error };
     // A plain device's plans take as much scratch as any other's, or more.
-    let room = Room { memory: Some(held), binding: None };
+    let room = Room { memory: Some(held), ..Room::default() };
     let advice = match fit(config, &Target::new(false), room) {
         Ok((_, changes)) if !changes.is_empty() => {
             format!("{held} bytes of it were there, which are enough with {}", changes.join(", "))
@@ -135,14 +156,14 @@ mod tests {
         let config = preset("nanogpt-gpu").unwrap();
         let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
-        let room = Room { memory: Some(whole / 3), binding: None };
+        let room = Room { memory: Some(whole / 3), ..Room::default() };
         let (fitting, changes) = fit(&config, &target, room).unwrap();
         assert_eq!(fitting.model, config.model);
         assert_eq!(fitting.train.batch * fitting.train.accumulate, config.train.batch);
         assert_eq!(changes.len(), 2);
         assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes.total <= whole / 3);
         assert_eq!(fit(&config, &target, Room::default()).unwrap(), (config.clone(), Vec::new()));
-        assert!(fit(&config, &target, Room { memory: Some(1000), binding: None }).is_err());
+        assert!(fit(&config, &target, Room { memory: Some(1000), ..Room::default() }).is_err());
     }
 
     #[test]
@@ -152,14 +173,14 @@ mod tests {
         let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let (fitting, changes) =
-            fit(&config, &target, Room { memory: Some(whole.total - 1), binding: None }).unwrap();
+            fit(&config, &target, Room { memory: Some(whole.total - 1), ..Room::default() }).unwrap();
         assert_eq!((&fitting.model, fitting.train.activation_checkpointing), (&config.model, true));
         assert_eq!(changes, ["train.activation_checkpointing: false to true"]);
         // So long a window that activations are what a binding must hold.
         let mut long = preset("nanogpt-cpu").unwrap();
         (long.train.batch, long.model.context) = (1, 4096);
         let largest = estimate(&long.model, &long.train, &target).unwrap().bytes.largest_binding;
-        let room = Room { memory: None, binding: Some(largest - 1) };
+        let room = Room { binding: Some(largest - 1), ..Room::default() };
         let (fitting, changes) = fit(&long, &target, room).unwrap();
         assert!(!fitting.train.activation_checkpointing && fitting.model.context < 4096, "{changes:?}");
     }

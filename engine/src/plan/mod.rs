@@ -35,16 +35,16 @@ use std::rc::Rc;
 pub enum Buffer {
     /// Activation slot by number: a buffer that values share, one after another and side by side.
     Slot(usize),
-    /// Weights.
-    Parameters,
-    /// A copy of the weights in 16-bit floats, laid out alike, where training runs in mixed precision.
-    HalfParameters,
-    /// Gradients.
-    Gradients,
-    /// First moments, or SGD's momentum.
-    FirstMoments,
-    /// Second moments.
-    SecondMoments,
+    /// A piece of the weights, by its number in [`ArenaLayout::pieces`].
+    Parameters(usize),
+    /// The same piece of a copy of the weights in 16-bit floats, laid out alike, where training runs in mixed precision.
+    HalfParameters(usize),
+    /// The same piece of the gradients.
+    Gradients(usize),
+    /// The same piece of the first moments, or of SGD's momentum.
+    FirstMoments(usize),
+    /// The same piece of the second moments.
+    SecondMoments(usize),
     /// What the host fills in. [`Input::Tokens`], [`Input::Targets`] and [`Input::TokenOrder`] hold several micro-batches
     /// one after another, of which the kernels take the one that the control's row says.
     Input(Input),
@@ -63,6 +63,9 @@ pub enum Buffer {
     /// One of generation's.
     Decode(decode::DecodeBuffer),
 }
+
+/// One of the buffers that are alike, such as [`Buffer::Gradients`], by its number.
+pub type Numbered = fn(usize) -> Buffer;
 
 /// A range of a buffer, bound at the kernel's next binding after the arguments.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,7 +114,7 @@ pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result
         .map(|at| lower::node(&graph, NodeId(at as u32), target))
         .collect::<Result<_>>()?;
     let scratch: Vec<Vec<u64>> = lowered.iter().map(|lowering| lowering.scratch.clone()).collect();
-    let arena = ArenaLayout::of(&graph);
+    let arena = ArenaLayout::on(&graph, target)?;
     let placement = memory::place(&graph, keep, &scratch);
     let mut dispatches = Vec::new();
     for (at, lowering) in lowered.into_iter().enumerate() {
@@ -172,20 +175,26 @@ fn binding(
         Place::Rows(..) | Place::From(..) => Ok(Binding { buffer, offset: start, bytes: Some(bytes) }),
         _ => whole(buffer),
     };
-    let entry = |buffer, id: crate::graph::ParameterId| {
-        Ok(Binding { buffer, offset: arena.offsets[id.index()] as u64 * 4 + start, bytes: Some(bytes) })
+    let entry = |buffer: Numbered, id: crate::graph::ParameterId, entry_bytes: u64| {
+        let first = arena.offsets[id.index()] + (start / entry_bytes) as usize;
+        let mut spans = arena.spans(first..first + (bytes / entry_bytes) as usize);
+        match (spans.next(), spans.next()) {
+            (Some((piece, own)), None) => Ok(Binding {
+                buffer: buffer(piece),
+                offset: own.start as u64 * entry_bytes,
+                bytes: Some(bytes),
+            }),
+            _ => Err(arena.too_large(&graph.parameters[id.index()])),
+        }
     };
     match graph.values[value.index()].origin {
         Origin::Input(input) => bound(Buffer::Input(input)),
-        Origin::Parameter(id) if half => {
-            let offset = arena.offsets[id.index()] as u64 * 2 + start;
-            Ok(Binding { buffer: Buffer::HalfParameters, offset, bytes: Some(bytes) })
-        }
+        Origin::Parameter(id) if half => entry(Buffer::HalfParameters, id, 2),
         _ if half => {
             Err(crate::Error::Internal(format!("value {} is no weight and has no copy in 16 bits", value.0)))
         }
-        Origin::Parameter(id) => entry(Buffer::Parameters, id),
-        Origin::Gradient(id) => entry(Buffer::Gradients, id),
+        Origin::Parameter(id) => entry(Buffer::Parameters, id, 4),
+        Origin::Gradient(id) => entry(Buffer::Gradients, id, 4),
         Origin::Constant(_) => bound(Buffer::Constant(value)),
         Origin::Cache(number) => bound(Buffer::Cache(number)),
         Origin::Node(_) => match placement.spot_of_value[value.index()] {

@@ -2,23 +2,25 @@
 //! pass over the arenas, with the copy of the weights in 16-bit floats where there is one; and the one that moves on to the next
 //! micro-batch.
 //!
-//! The arenas are walked in pieces of at most WebGPU's default limit on a binding, whatever a device offers, so that a
-//! model's weights may be larger than that and every device adds in the same order.
+//! The arenas are walked in stretches of at most WebGPU's default limit on a binding, whatever a device offers, so that a
+//! model's weights may be larger than that and every device whose buffers hold the arenas adds in the same order. A stretch ends with
+//! its buffer.
 
 use super::arena::ArenaLayout;
 use super::lower::{Target, grid};
-use super::{Binding, Buffer, Dispatch};
+use super::{Binding, Buffer, Dispatch, Numbered};
 use crate::error::Result;
 use crate::executor::LossScale;
 use crate::executor::update::Optimizer;
 use glasshouse_protocol::OptimizerKind;
 use glasshouse_shaders::{Kernel, advance, gradient_norm, gradient_squares, narrow, optimizer};
+use std::ops::Range;
 use std::rc::Rc;
 
-/// Floats in a piece: 128 MiB.
-const PIECE: usize = 1 << 25;
+/// Floats in a stretch at most: 128 MiB.
+const STRETCH: usize = 1 << 25;
 
-/// Most workgroups, hence partial sums, for a piece.
+/// Most workgroups, hence partial sums, for a stretch.
 const PARTIALS: usize = 256;
 
 /// The same on a software adapter, which has few threads and pays for each workgroup's barriers.
@@ -27,9 +29,38 @@ const SOFTWARE_PARTIALS: usize = 8;
 /// Invocations in a workgroup of these kernels; each takes vectors of four floats.
 const GROUP: usize = 256;
 
+/// A range of floats of one piece of the arenas.
+struct Stretch {
+    piece: usize,
+    /// Counted from the piece's start.
+    own: Range<usize>,
+}
+
+/// The stretches of the arenas up to here.
+fn stretches(arena: &ArenaLayout, end: usize) -> impl Iterator<Item = Stretch> {
+    arena.spans(0..end).flat_map(|(piece, own)| {
+        own.clone()
+            .step_by(STRETCH)
+            .map(move |start| Stretch { piece, own: start..(start + STRETCH).min(own.end) })
+    })
+}
+
+impl Stretch {
+    /// Vectors of four floats.
+    fn count(&self) -> usize {
+        self.own.len() / 4
+    }
+
+    /// It in an arena whose entries have so many bytes.
+    fn of(&self, arena: Numbered, entry_bytes: u64) -> Binding {
+        let bytes = Some(self.own.len() as u64 * entry_bytes);
+        Binding { buffer: arena(self.piece), offset: self.own.start as u64 * entry_bytes, bytes }
+    }
+}
+
 /// Bytes of [`Buffer::Partials`].
 pub fn partial_bytes(arena: &ArenaLayout) -> u64 {
-    (arena.trained_end.div_ceil(PIECE).max(1) * PARTIALS * 8) as u64
+    (stretches(arena, arena.trained_end).count().max(1) * PARTIALS * 8) as u64
 }
 
 /// Gradient norm, clipping and update, in this order, for the gradients that a step's micro-batches have added up.
@@ -38,13 +69,11 @@ pub fn update_dispatches(
     optimizer: &Optimizer,
     target: &Target,
 ) -> Result<Vec<Dispatch>> {
-    let pieces: Vec<std::ops::Range<usize>> =
-        (0..arena.trained_end).step_by(PIECE).map(|at| at..(at + PIECE).min(arena.trained_end)).collect();
     let mut all = Vec::new();
     let clip: Rc<str> = Rc::from("clip");
     let mut partials = 0;
-    for piece in &pieces {
-        let count = piece.len() / 4;
+    for stretch in stretches(arena, arena.trained_end) {
+        let count = stretch.count();
         let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
         let groups = count.div_ceil(4 * GROUP).min(most);
         let arguments = gradient_squares::Arguments {
@@ -52,7 +81,7 @@ pub fn update_dispatches(
             groups: groups as u32,
             first: partials as u32,
         };
-        let bindings = vec![part(Buffer::Gradients, piece), whole(Buffer::Partials)];
+        let bindings = vec![stretch.of(Buffer::Gradients, 4), whole(Buffer::Partials)];
         let kernel = gradient_squares::kernel();
         all.push(dispatch(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], &clip));
         partials += groups;
@@ -62,8 +91,8 @@ pub fn update_dispatches(
     let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
     all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
     let scope: Rc<str> = Rc::from("update");
-    for piece in &pieces {
-        all.push(update(arena, optimizer, piece, &scope)?);
+    for stretch in stretches(arena, arena.trained_end) {
+        all.push(update(arena, optimizer, &stretch, &scope)?);
     }
     if optimizer.mixed {
         all.extend(narrow_dispatches(arena)?);
@@ -75,34 +104,24 @@ pub fn update_dispatches(
 /// were changed from outside.
 pub fn narrow_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("update");
-    let pieces = (0..arena.length).step_by(PIECE).map(|at| at..(at + PIECE).min(arena.length));
-    pieces
-        .map(|piece| {
-            let count = piece.len() / 4;
-            let half = Binding {
-                buffer: Buffer::HalfParameters,
-                offset: piece.start as u64 * 2,
-                bytes: Some(piece.len() as u64 * 2),
-            };
+    stretches(arena, arena.length)
+        .map(|stretch| {
+            let count = stretch.count();
             let kernel = narrow::kernel(narrow::Width::Half);
             let arguments = narrow::Arguments { count: count as u32 }.bytes();
-            let bindings = vec![part(Buffer::Parameters, &piece), half];
+            let bindings = vec![stretch.of(Buffer::Parameters, 4), stretch.of(Buffer::HalfParameters, 2)];
             Ok(dispatch(kernel, arguments, bindings, grid(count.div_ceil(GROUP))?, &scope))
         })
         .collect()
 }
 
-/// The optimizer's pass over a piece.
-fn update(
-    arena: &ArenaLayout,
-    rule: &Optimizer,
-    piece: &std::ops::Range<usize>,
-    scope: &Rc<str>,
-) -> Result<Dispatch> {
-    let count = piece.len() / 4;
+/// The optimizer's pass over a stretch.
+fn update(arena: &ArenaLayout, rule: &Optimizer, stretch: &Stretch, scope: &Rc<str>) -> Result<Dispatch> {
+    let count = stretch.count();
+    let start = arena.pieces[stretch.piece].start + stretch.own.start;
     let arguments = optimizer::Arguments {
         count: count as u32,
-        decayed_end: (arena.decayed_end.clamp(piece.start, piece.end) - piece.start) as u32 / 4,
+        decayed_end: (arena.decayed_end.saturating_sub(start) / 4).min(count) as u32,
         beta1: rule.beta1,
         beta2: rule.beta2,
         rest1: 1.0 - rule.beta1,
@@ -113,14 +132,14 @@ fn update(
     let mut bindings = vec![
         whole(Buffer::Control),
         whole(Buffer::Schedule),
-        part(Buffer::Gradients, piece),
-        part(Buffer::Parameters, piece),
+        stretch.of(Buffer::Gradients, 4),
+        stretch.of(Buffer::Parameters, 4),
     ];
     if rule.first_moments() {
-        bindings.push(part(Buffer::FirstMoments, piece));
+        bindings.push(stretch.of(Buffer::FirstMoments, 4));
     }
     if rule.second_moments() {
-        bindings.push(part(Buffer::SecondMoments, piece));
+        bindings.push(stretch.of(Buffer::SecondMoments, 4));
     }
     let kernel = optimizer::kernel(match rule.kind {
         OptimizerKind::Adamw | OptimizerKind::Adam => optimizer::Rule::Adam,
@@ -139,11 +158,6 @@ pub fn advance_dispatch() -> Dispatch {
 
 fn whole(buffer: Buffer) -> Binding {
     Binding { buffer, offset: 0, bytes: None }
-}
-
-/// A range of floats of an arena.
-fn part(buffer: Buffer, piece: &std::ops::Range<usize>) -> Binding {
-    Binding { buffer, offset: piece.start as u64 * 4, bytes: Some(piece.len() as u64 * 4) }
 }
 
 fn dispatch(

@@ -70,7 +70,7 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
         let bytes = bound(plan, binding).min(most) as f64;
         let added = matches!(
             binding.buffer,
-            Buffer::Parameters | Buffer::Gradients | Buffer::FirstMoments | Buffer::SecondMoments
+            Buffer::Parameters(_) | Buffer::Gradients(_) | Buffer::FirstMoments(_) | Buffer::SecondMoments(_)
         );
         if added && declared.access == Access::ReadWrite { 2.0 * bytes } else { bytes }
     });
@@ -111,9 +111,12 @@ fn bound(plan: &Plan, binding: &Binding) -> u64 {
         Buffer::Input(input) => of_origin(Origin::Input(input)),
         Buffer::Cache(number) => of_origin(Origin::Cache(number)),
         Buffer::Constant(value) => graph.ty(value).bytes(),
-        Buffer::Parameters => plan.arena.length as u64 * 4,
-        Buffer::HalfParameters => plan.arena.length as u64 * 2,
-        Buffer::Gradients | Buffer::FirstMoments | Buffer::SecondMoments => plan.arena.trained_end as u64 * 4,
+        // Bound by ranges of known length.
+        Buffer::Parameters(_)
+        | Buffer::HalfParameters(_)
+        | Buffer::Gradients(_)
+        | Buffer::FirstMoments(_)
+        | Buffer::SecondMoments(_) => 0,
         Buffer::Partials => super::update::partial_bytes(&plan.arena),
         Buffer::Schedule | Buffer::Control | Buffer::Reports | Buffer::Decode(_) => SMALL,
     })

@@ -27,12 +27,14 @@ impl ChosenDevice {
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        Target::new(self.summary.kind == "software").with_binding(self.summary.binding.unwrap_or(u64::MAX))
+        Target::new(self.summary.kind == "software")
+            .with_binding(self.summary.binding.unwrap_or(u64::MAX))
+            .with_buffer(self.summary.buffer.unwrap_or(u64::MAX))
     }
 
     /// What it offers, as far as it tells.
     pub(super) fn room(&self) -> Room {
-        Room { memory: self.summary.memory, binding: self.summary.binding }
+        Room { memory: self.summary.memory, binding: self.summary.binding, buffer: self.summary.buffer }
     }
 }
 
@@ -118,6 +120,7 @@ fn cpu(why: String) -> DeviceSummary {
         why,
         memory: platform::available_memory(),
         binding: None,
+        buffer: None,
         timestamps: true,
         mixed_precision: false,
         tuned_kernels: BTreeMap::new(),
@@ -139,6 +142,7 @@ pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
         why: "this run began on it and goes on bit for bit".to_owned(),
         memory: None,
         binding: None,
+        buffer: None,
         timestamps: kind == "cpu",
         mixed_precision: false,
         tuned_kernels: BTreeMap::new(),
@@ -156,7 +160,8 @@ fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
         details: details.join(" · "),
         why,
         memory: None,
-        binding: Some(adapter.limits.binding_bytes.min(adapter.limits.buffer_bytes)),
+        binding: Some(adapter.limits.binding_bytes),
+        buffer: Some(adapter.limits.buffer_bytes),
         timestamps: adapter.features.contains(&"timestamp-query"),
         mixed_precision: adapter.precisions.contains(&Precision::Mixed.name()),
         tuned_kernels: BTreeMap::new(),

@@ -3,6 +3,7 @@
 mod executor;
 mod mixed;
 mod parts;
+mod pieces;
 mod tuning;
 
 use super::program::Program;

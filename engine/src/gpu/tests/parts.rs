@@ -1,4 +1,4 @@
-//! Weights that are larger than what a device binds: a model whose matrices are cut into parts of their rows learns and writes as the
+//! Weights that are larger than what a device binds, or than its buffers: a model whose matrices are cut into parts of their rows learns and writes as the
 //! uncut one does.
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
@@ -11,7 +11,7 @@ use crate::graph::{
 use crate::model::{initial, training_graphs_with};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::lower::Target;
-use crate::plan::{Buffer, Plan, compile};
+use crate::plan::{Binding, Buffer, Plan, compile};
 use crate::protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig};
 use pollster::block_on;
 
@@ -47,12 +47,10 @@ fn fused() -> Fusions {
 /// The most bytes of weights or gradients that a dispatch of the plan binds.
 fn largest(plan: &Plan) -> u64 {
     let bindings = plan.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
-    let arenas = [Buffer::Parameters, Buffer::HalfParameters, Buffer::Gradients];
-    bindings
-        .filter(|binding| arenas.contains(&binding.buffer))
-        .filter_map(|binding| binding.bytes)
-        .max()
-        .unwrap()
+    let in_arena = |binding: &&Binding| {
+        matches!(binding.buffer, Buffer::Parameters(_) | Buffer::HalfParameters(_) | Buffer::Gradients(_))
+    };
+    bindings.filter(in_arena).filter_map(|binding| binding.bytes).max().unwrap()
 }
 
 /// Loss, gradient and evaluation loss of a step.
@@ -80,7 +78,7 @@ fn learnt(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig, fusions: Fusions)
 }
 
 /// That two vectors differ by no more than this share of the largest entry.
-fn near(found: &[f32], wanted: &[f32], share: f32) {
+pub(super) fn near(found: &[f32], wanted: &[f32], share: f32) {
     assert_eq!(found.len(), wanted.len());
     let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
     let worst = found.iter().zip(wanted).fold(0.0f32, |most, (one, other)| most.max((one - other).abs()));
@@ -168,7 +166,8 @@ fn parts_of_a_linear_layer_take_their_share_of_bias_and_residual() {
         let run = |target| block_on(run_graph_for(&gpu, &graph, &inputs, &wanted, [0, 0], target)).unwrap();
         for target in kinds() {
             let whole = run(target.clone());
-            for (found, wanted) in run(target.with_binding(BINDING)).iter().zip(&whole) {
+            let cut = [target.clone().with_binding(BINDING), target.with_buffer(BINDING)].map(run);
+            for (found, wanted) in cut.iter().flat_map(|found| found.iter().zip(&whole)) {
                 match (found, wanted) {
                     (Data::F32(found), Data::F32(wanted)) => near(found, wanted, 1e-6),
                     other => panic!("{other:?}"),

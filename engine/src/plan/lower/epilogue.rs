@@ -59,6 +59,7 @@ fn product(
     let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
     let columns = site.input_type(1).rows();
     let half = site.half_input(0);
+    site.expect_whole(site.node.inputs[1], half)?;
     let (weight, operands) = if half {
         (site.half_weight(1), linear::Operands::Half)
     } else {
@@ -79,6 +80,7 @@ pub(super) fn input_activation_backward(site: Site<'_>, kind: Nonlinearity) -> R
     let columns = site.input_type(1).columns();
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.width")?;
     let half = site.half_output(0);
+    site.expect_whole(site.node.inputs[1], half)?;
     let weight = if half { site.half_weight(1) } else { site.input(1) };
     let operands = Operands::of([site.half_input(0), half]);
     let sizes = [rows, inner, columns];

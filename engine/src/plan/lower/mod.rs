@@ -12,6 +12,7 @@ mod parts;
 mod tuning;
 
 pub(super) use matmul::{FEW_ROWS, usual_slices};
+pub(super) use parts::Part;
 pub(super) use tuning::MOST_SLICES;
 pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Side, Tier};
 
@@ -30,6 +31,8 @@ pub struct Target {
     pub slow_loads: bool,
     /// Bytes that a kernel can bind at once. Of a larger weight each launch takes some rows.
     pub binding: u64,
+    /// Bytes of a buffer. More weights than that lie in several.
+    pub buffer: u64,
     /// Invocations can add up within subgroups: kernels that do are a choice.
     pub subgroups: bool,
     /// Matrices that subgroups multiply together: kernels that do are a choice.
@@ -41,12 +44,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// A kind of device, with the kernels that suit it as a rule; it binds whatever is there.
+    /// A kind of device, with the kernels that suit it as a rule; its buffers hold whatever is there, and it binds them whole.
     pub const fn new(software: bool) -> Self {
         Self {
             software,
             slow_loads: false,
             binding: u64::MAX,
+            buffer: u64::MAX,
             subgroups: false,
             cooperative: Cooperative::NONE,
             half_weights: false,
@@ -62,6 +66,11 @@ impl Target {
     /// The same device, which binds so many bytes at once.
     pub fn with_binding(self, binding: u64) -> Self {
         Self { binding, ..self }
+    }
+
+    /// The same device, whose buffers hold so many bytes.
+    pub fn with_buffer(self, buffer: u64) -> Self {
+        Self { buffer, ..self }
     }
 
     /// The same device, told whether it has subgroups.

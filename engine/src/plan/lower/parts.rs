@@ -1,12 +1,14 @@
-//! Parts of the rows of a matrix: chunks of a batch that the head goes through with its loss, and pieces of a weight that is larger
-//! than what a device binds at once.
+//! Parts of the rows of a matrix: chunks of a batch that the head goes through with its loss, and parts of a weight that is larger
+//! than what a device binds at once, or than a buffer.
 //!
 //! WebGPU binds 128 MiB by default, and a vocabulary of 50,257 tokens by 768 channels is 154 MB. Every product over such a
 //! weight becomes a launch for each part of its rows; where the rows are columns of another operand, that one is bound from the
-//! part's first column on and walked with its own stride.
+//! part's first column on and walked with its own stride. Where a weight does not fit into a buffer, the arena is cut between these
+//! parts too.
 
 use super::{Place, Site, Target};
-use crate::graph::{Element, ValueId};
+use crate::error::{Error, Result};
+use crate::graph::{Element, Type, ValueId};
 
 /// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
 /// do the columns that they stand for.
@@ -14,11 +16,11 @@ const ALIGNMENT: usize = 128;
 
 /// Some of the rows of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(in crate::plan) struct Part {
     /// The first.
-    pub(super) first: usize,
+    pub(in crate::plan) first: usize,
     /// How many.
-    pub(super) count: usize,
+    pub(in crate::plan) count: usize,
     /// How many the matrix has.
     all: usize,
 }
@@ -38,14 +40,15 @@ impl Part {
         })
     }
 
-    /// As few parts as a device binds of `rows` rows of so many bytes, about equally large. Rows of which it binds too few are left
-    /// in one part, which the device refuses by name.
+    /// As few parts as a device binds, and has buffers for, of `rows` rows of so many bytes, about equally large. Rows of which that
+    /// are too few are left in one part, which is refused by name.
     pub(super) fn bindable(
         target: &Target,
         rows: usize,
         row_bytes: u64,
     ) -> impl Iterator<Item = Self> + use<> {
-        let most = (target.binding / row_bytes.max(1)).min(rows as u64) as usize;
+        let bytes = target.binding.min(target.buffer);
+        let most = (bytes / row_bytes.max(1)).min(rows as u64) as usize;
         let aligned = most / ALIGNMENT * ALIGNMENT;
         let chunk = if most == rows || aligned == 0 {
             rows
@@ -53,6 +56,15 @@ impl Part {
             rows.div_ceil(rows.div_ceil(aligned)).next_multiple_of(ALIGNMENT)
         };
         Self::all(rows, chunk)
+    }
+
+    /// The parts of a weight that may lie in buffers of their own: all of it in one, unless it is larger than a buffer.
+    pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
+        if ty.count() as u64 * 4 > target.buffer {
+            Self::bindable(target, ty.rows(), ty.columns() as u64 * 4).collect()
+        } else {
+            vec![Self::whole(ty.rows())]
+        }
     }
 
     /// Its rows of a value, or of a weight's copy in 16-bit floats.
@@ -75,11 +87,30 @@ impl Part {
 }
 
 impl Site<'_> {
-    /// Parts that the device binds of a matrix that is read or written in 16-bit floats where `half` says so.
+    /// Parts that the device binds of a matrix that is read or written in 16-bit floats where `half` says so. The copy of a weight that
+    /// lies in several buffers lies in as many, hence comes in the same parts.
     pub(super) fn parts_of(&self, matrix: ValueId, half: bool) -> impl Iterator<Item = Part> + use<> {
+        Part::bindable(self.target, self.graph.ty(matrix).rows(), self.row_bytes(matrix, half))
+    }
+
+    fn row_bytes(&self, matrix: ValueId, half: bool) -> u64 {
         let ty = self.graph.ty(matrix);
-        let entry = if half || ty.element == Element::F16 { 2 } else { 4 };
-        Part::bindable(self.target, ty.rows(), ty.columns() as u64 * entry)
+        let several = ty.count() as u64 * 4 > self.target.buffer;
+        let entry = if (half || ty.element == Element::F16) && !several { 2 } else { 4 };
+        ty.columns() as u64 * entry
+    }
+
+    /// Refuses a weight that comes in parts, for a product whose epilogue takes all its columns.
+    pub(super) fn expect_whole(&self, weight: ValueId, half: bool) -> Result<()> {
+        if self.parts_of(weight, half).count() == 1 {
+            return Ok(());
+        }
+        Err(Error::TooLarge {
+            what: format!("the weight of {}, taken whole with what is fused to it,", self.node.scope),
+            needed: self.graph.ty(weight).rows() as u64 * self.row_bytes(weight, half),
+            available: self.target.binding.min(self.target.buffer),
+            advice: "set train.fused_epilogues = false".to_owned(),
+        })
     }
 }
 

@@ -1,0 +1,253 @@
+//! Arenas that are larger than a buffer of the device: a model whose weights, gradients and moments lie in several buffers learns and
+//! writes as the one in whole arenas does.
+
+use super::super::{Gpu, GpuDecoder, GpuExecutor, test_gpu, test_gpu_with_buffers_of};
+use super::executor::configs;
+use super::parts::near;
+use crate::Error;
+use crate::executor::update::Optimizer;
+use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport};
+use crate::graph::{has_half, random};
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::plan::compile;
+use crate::plan::estimate::{estimate, ring};
+use crate::plan::fit::{Room, fit};
+use crate::plan::lower::Target;
+use crate::protocol::presets::preset;
+use crate::protocol::{Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
+use pollster::block_on;
+
+/// Bytes of a buffer of the limited device.
+const BUFFER: u64 = 50_000;
+
+/// A model of half a dozen such buffers. An embedding of 120 tokens fits into one, and one of 700 does not.
+fn config(vocabulary: usize, precision: Precision) -> (ModelConfig, TrainConfig) {
+    let (mut model, mut train) = configs();
+    (model.vocabulary, model.width, model.head_size) = (vocabulary, 40, 20);
+    (model.mlp.gate, model.mlp.hidden) = (Gate::Swiglu, 100);
+    model.tied_head = false;
+    (train.batch, train.weight_decay, train.precision) = (2, 0.3, precision);
+    // What is zero but for rounding is not blown up to a step of the usual length.
+    train.eps = 1e-3;
+    (model, train)
+}
+
+fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
+    let batch = |number: u64| {
+        let ids = |purpose| -> Vec<u32> {
+            let id = |at| (random::nth(5, purpose, number * 16 + at) % model.vocabulary as u64) as u32;
+            (0..16).map(id).collect()
+        };
+        MicroBatch { tokens: ids(1), targets: ids(2), seed: random::dropout_seed(5, number, 0) }
+    };
+    let step = |step| StepInput {
+        step,
+        learning_rate: 0.01,
+        micro_batches: vec![batch(2 * step), batch(2 * step + 1)],
+    };
+    (0..count).map(step).collect()
+}
+
+/// The device as it is and with small buffers, with the kernels for one kind of adapter.
+fn devices(software: bool) -> [Gpu; 2] {
+    let mut whole = test_gpu();
+    whole.target = Target::new(software);
+    let mut small = test_gpu_with_buffers_of(BUFFER);
+    small.target = Target::new(software).with_binding(BUFFER).with_buffer(BUFFER);
+    [whole, small]
+}
+
+/// An executor with initial weights, and how many buffers these lie in.
+async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuExecutor, usize) {
+    let graphs = training_graphs(model, train).unwrap();
+    assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
+    let layout = ArenaLayout::on(&graphs.train, &gpu.target()).unwrap();
+    let parameters = initial::parameters(&graphs.train.parameters, &layout, 1);
+    let ring = ring(train.accumulate);
+    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::of(train), ring).await.unwrap();
+    let planned = estimate(model, train, &gpu.target()).unwrap();
+    assert_eq!(executor.bytes(), planned.bytes.total);
+    assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
+    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+    (executor, layout.pieces.len())
+}
+
+/// What four steps leave, with their reports and a loss of evaluation.
+async fn trained(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (ArenaState, Vec<StepReport>, f32) {
+    let (mut executor, pieces) = executor(gpu, model, train).await;
+    assert!(if gpu.target().buffer == BUFFER { pieces >= 3 } else { pieces == 1 }, "{pieces}");
+    let steps = steps(model, 4);
+    let reports = executor.train(&steps).await.unwrap();
+    assert!(reports.iter().all(|report| !report.skipped));
+    let loss = executor.evaluate(&steps[0].micro_batches).await.unwrap()[0].0;
+    (executor.state().await.unwrap(), reports, loss)
+}
+
+/// Cut between parameters, each kernel does what it does to whole arenas; only the gradient's norm is added up in another order.
+#[test]
+fn pieces_between_parameters_leave_the_same_bits() {
+    for (software, optimizer, precision) in [
+        (true, OptimizerKind::Adamw, Precision::F32),
+        (false, OptimizerKind::Adamw, Precision::Mixed),
+        (true, OptimizerKind::Sgd, Precision::F32),
+        (true, OptimizerKind::Rmsprop, Precision::F32),
+    ] {
+        let (model, mut train) = config(120, precision);
+        // So high that no step is clipped.
+        (train.optimizer, train.clip) = (optimizer, 1e4);
+        let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
+        assert!(whole.0 == small.0, "{optimizer:?} {precision:?}");
+        assert_eq!(whole.2, small.2);
+        for (whole, small) in whole.1.iter().zip(&small.1) {
+            assert_eq!(whole.loss, small.loss);
+            near(&[small.gradient_norm], &[whole.gradient_norm], 1e-6);
+        }
+    }
+}
+
+#[test]
+fn pieces_of_a_parameter_learn_as_the_whole_one() {
+    // Sums of rounded parts are rounded again.
+    for (precision, bound) in [(Precision::F32, 1e-5), (Precision::Mixed, 1e-2)] {
+        let (model, mut train) = config(700, precision);
+        train.clip = 0.5;
+        for software in [true, false] {
+            let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
+            assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.clip));
+            near(&small.0.parameters, &whole.0.parameters, bound);
+            near(&small.0.first_moments, &whole.0.first_moments, bound);
+            near(&small.0.second_moments, &whole.0.second_moments, bound);
+            for (whole, small) in whole.1.iter().zip(&small.1) {
+                near(&[small.loss, small.gradient_norm], &[whole.loss, whole.gradient_norm], bound);
+            }
+            near(&[small.2], &[whole.2], bound);
+        }
+    }
+}
+
+#[test]
+fn a_state_in_pieces_goes_on_in_the_same_bits() {
+    let gpu = test_gpu_with_buffers_of(BUFFER);
+    for precision in [Precision::F32, Precision::Mixed] {
+        let (model, train) = config(700, precision);
+        let steps = steps(&model, 4);
+        block_on(async {
+            let (mut straight, _) = executor(&gpu, &model, &train).await;
+            let all = straight.train(&steps).await.unwrap();
+            let (mut first, _) = executor(&gpu, &model, &train).await;
+            first.train(&steps[..2]).await.unwrap();
+            let (mut second, pieces) = executor(&gpu, &model, &train).await;
+            assert!(pieces >= 3);
+            second.set_state(&first.state().await.unwrap()).await.unwrap();
+            assert_eq!(second.train(&steps[2..]).await.unwrap(), all[2..]);
+            assert_eq!(second.state().await.unwrap(), straight.state().await.unwrap());
+            // A state of weights alone leaves no moment behind.
+            let parameters = first.state().await.unwrap().parameters;
+            second.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+            assert!(second.state().await.unwrap().first_moments.iter().all(|moment| *moment == 0.0));
+        });
+    }
+}
+
+#[test]
+fn a_model_in_pieces_writes_as_the_whole_one() {
+    for vocabulary in [120, 700] {
+        let (model, _) = config(vocabulary, Precision::F32);
+        let graph = crate::model::build(&model, crate::model::Purpose::Window { time: 1 }).unwrap().graph;
+        let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3);
+        let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
+        for (software, halves) in [(true, false), (false, false), (true, true)] {
+            let written = |gpu: Gpu| {
+                let pieces = ArenaLayout::on(&graph, &gpu.target()).unwrap().pieces.len();
+                assert_eq!(pieces >= 3, gpu.target().buffer == BUFFER);
+                block_on(async {
+                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, halves).await.unwrap();
+                    decoder.start(&[100, 1, 17, 119], &settings).await.unwrap();
+                    // Past the context, too.
+                    decoder.advance(model.context + 6).await.unwrap()
+                })
+            };
+            let [whole, small] = devices(software).map(written);
+            assert_eq!(whole, small);
+        }
+    }
+}
+
+/// A batch whose values are larger than a buffer: planning finds settings that fit, and opening the model as it is names one.
+#[test]
+fn values_larger_than_a_buffer_are_refused_with_a_setting() {
+    let gpu = test_gpu_with_buffers_of(BUFFER);
+    let (model, mut train) = config(120, Precision::F32);
+    train.batch = 32;
+    let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
+    let room = Room { buffer: Some(BUFFER), ..Room::default() };
+    let needs = estimate(&config.model, &config.train, &gpu.target()).unwrap();
+    assert_eq!(room.holds(&needs), Some(false));
+    let (fitting, changes) = fit(&config, &gpu.target(), room).unwrap();
+    assert!(changes.iter().any(|change| change.starts_with("train.batch: 32 to")), "{changes:?}");
+    let open = |config: &RunConfig| {
+        let graphs = training_graphs(&config.model, &config.train).unwrap();
+        block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&config.train), 1))
+    };
+    assert!(open(&fitting).is_ok());
+    match open(&config) {
+        Err(Error::TooLarge { what, available: BUFFER, advice, .. }) => {
+            assert!(
+                what.starts_with("activation buffer") && advice.starts_with("train.batch = "),
+                "{what}; {advice}"
+            );
+        }
+        other => panic!("{:?}", other.map(|executor| executor.bytes())),
+    }
+}
+
+#[test]
+fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
+    let (model, train) = config(120, Precision::F32);
+    let graph = training_graphs(&model, &train).unwrap().train;
+    for (buffer, name, setting) in
+        [(30_000, "blocks.0.mlp", "train.fused_epilogues = false"), (2_000, "embedding.", "model.width")]
+    {
+        match compile(graph.clone(), &[], &Target::new(false).with_buffer(buffer)) {
+            Err(Error::TooLarge { what, needed, available, advice }) => {
+                assert!(what.contains(name) && advice.contains(setting), "{what}; {advice}");
+                assert!(needed > available && available == buffer);
+            }
+            other => panic!("{buffer}: {:?}", other.map(|plan| plan.arena.pieces)),
+        }
+    }
+    let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
+    let fitted = |buffer| fit(&config, &Target::new(false).with_buffer(buffer), Room::default());
+    assert_eq!(fitted(30_000).unwrap().1, ["train.fused_epilogues: true to false"]);
+    assert!(matches!(fitted(2_000), Err(Error::TooLarge { .. })));
+}
+
+/// GPT-2's 498 MB of weights, and as much of gradients and of each moment, with WebGPU's default limit of 256 MiB on buffers.
+#[test]
+fn slow_gpt2_trains_and_writes_in_buffers_of_256_mib() {
+    let mut config = preset("gpt2-124m").unwrap();
+    (config.model.context, config.train.batch, config.train.accumulate) = (8, 2, 2);
+    // Clipping follows the norm, which is added up in another order.
+    config.train.clip = 0.0;
+    let mut found = Vec::new();
+    for gpu in [test_gpu(), test_gpu_with_buffers_of(256 << 20)] {
+        let (state, losses, written) = block_on(async {
+            let (mut executor, pieces) = executor(&gpu, &config.model, &config.train).await;
+            assert_eq!(pieces, found.len() + 1);
+            let reports = executor.train(&steps(&config.model, 2)).await.unwrap();
+            assert!(reports.iter().all(|report| !report.skipped));
+            let losses: Vec<f32> = reports.iter().map(|report| report.loss).collect();
+            let state = executor.state().await.unwrap();
+            drop(executor);
+            let mut decoder = GpuDecoder::new(&gpu, &config.model, &state.parameters, false).await.unwrap();
+            decoder
+                .start(&[50_256, 17], &GenerateConfig { seed: 4, ..GenerateConfig::default() })
+                .await
+                .unwrap();
+            (state, losses, decoder.advance(10).await.unwrap())
+        });
+        found.push((state, losses, written));
+    }
+    assert!(found[0] == found[1]);
+}
