@@ -157,7 +157,7 @@ impl Others {
 /// Keeps the first worker's loss for the user: one sentence says as much as several.
 fn warn(warning: &mut Option<String>, error: &Error) {
     warning.get_or_insert_with(|| {
-        format!("a worker that computed a part of each batch is missing ({error}); training goes on without it, slower")
+        format!("a worker that computed a part of each step is missing ({error}); training goes on without it, slower")
     });
 }
 
