@@ -1,4 +1,4 @@
-// The way from the engine's worker to workers that compute shares of a training batch beside it: they share no memory, so that a
+// The way from the engine's worker to workers that compute shares of a training step beside it: they share no memory, so that a
 // page needs no special headers for them. The engine's module calls it (engine/src/platform/remote.rs).
 
 /** Milliseconds between two looks at whether a worker has answered. */
@@ -27,7 +27,7 @@ globalThis.RemoteShare = class RemoteShare {
   /** The answer that is waited for, or came before anyone waited. */
   #answer = awaited();
 
-  /** Starts a worker from the engine's compiled module for a share of each batch, described by the engine. */
+  /** Starts a worker from the engine's compiled module for a share of each step, described by the engine. */
   constructor(module, share) {
     this.#worker = new Worker(script(), { type: "module", name: "glasshouse-share" });
     this.#worker.addEventListener("message", ({ data }) => {
@@ -48,14 +48,14 @@ globalThis.RemoteShare = class RemoteShare {
     this.#answer.reject(this.#lost);
   }
 
-  /** Has it compute a step; the memory moves to it. */
+  /** Has it compute its share; the memory moves to it. */
   ask(memory) {
     this.#answer = awaited();
     if (this.#lost) this.#answer.reject(this.#lost);
     else this.#worker.postMessage({ memory }, [memory]);
   }
 
-  /** Resolves to the step's { memory, loss }; rejects where the worker is lost, or has not answered in so many milliseconds. */
+  /** Resolves to the share's { memory, losses }; rejects where the worker is lost, or has not answered in so many milliseconds. */
   answer(milliseconds) {
     // Counted in looks: while a laptop sleeps the clock goes on, and its workers stand still.
     let looks = Math.ceil(milliseconds / LOOK);

@@ -1,11 +1,11 @@
-// Computes a share of each training batch, in a worker that the engine's worker starts (share-link.js).
+// Computes a share of each training step and evaluation, in a worker that the engine's worker starts (share-link.js).
 //
-// To here: { module, share } once, then { memory } with a step's weights and part of its micro-batches.
-// From here: { memory, loss } with the step's gradient, or { failed } as the last word.
+// To here: { module, share } once, then { memory } with weights and parts of micro-batches.
+// From here: { memory, losses } with the parts' gradient, or { failed } as the last word.
 
 import init, { Share } from "./engine.js";
 
-/** Resolves to the share's program. */
+/** Resolves to the share's programs. */
 let ready;
 
 async function start(module, share) {
@@ -20,8 +20,8 @@ addEventListener("message", async ({ data: { module, share, memory } }) => {
       await ready;
       return;
     }
-    const loss = (await ready).step(memory);
-    postMessage({ memory, loss }, [memory]);
+    const losses = await (await ready).answer(memory);
+    postMessage({ memory, losses }, [memory]);
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });
   }

@@ -100,7 +100,7 @@ pub async fn run(
             return;
         }
     };
-    let device = ChosenDevice::unknown(&options.device);
+    let device = ChosenDevice::unknown(&options.device, options.threads);
     let mut session = Session {
         options,
         outlet,

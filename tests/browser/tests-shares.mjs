@@ -1,5 +1,5 @@
 // Training on the processor divided among workers, on a page without special headers: that it is the same training, that the
-// workers end with it, and what happens when one is lost.
+// workers end with it, what happens when one is lost, and what is said of them before.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { losses, serve } from "./site.mjs";
 
-/** A decoder with dropout whose steps are long enough to be divided, in batches that cannot be halved. */
+/** A decoder with dropout whose steps are long enough to be divided, in three batches that cannot be halved. */
 const WISH = {
   preset: "nanogpt-cpu",
   steps: 6,
@@ -15,26 +15,33 @@ const WISH = {
   config: {
     data: { corpus_bytes: 60_000 },
     model: { depth: 2, width: 64, dropout: { embedding: 0.1, attention: 0.1, residual: 0.1 } },
-    train: { batch: 5, accumulate: 2, eval_interval: 0, checkpoint_interval: 100 },
+    train: { batch: 5, accumulate: 3, eval_interval: 3, eval_batches: 3, checkpoint_interval: 100 },
   },
 };
 
-/** Put before share-link.js: tells the page of workers that start and end. */
+/** The same in batches of one window, of which whole ones must be shared out. */
+const NARROW = { ...WISH, train: { batch: 1, accumulate: 8 } };
+
+/** Put before share-link.js: tells the page of workers that start and end, and of what they are sent. */
 const COUNTED = `
 const channel = new BroadcastChannel("workers");
 globalThis.Worker = class extends Worker {
   constructor(...all) {
     super(...all);
-    channel.postMessage(1);
+    channel.postMessage({ workers: 1, tasks: 0 });
+  }
+  postMessage(message, ...all) {
+    super.postMessage(message, ...all);
+    channel.postMessage({ workers: 0, tasks: message.memory ? 1 : 0 });
   }
   terminate() {
     super.terminate();
-    channel.postMessage(-1);
+    channel.postMessage({ workers: -1, tasks: 0 });
   }
 };
 `;
 
-/** Put before share-link.js: a worker ends without a word of its own when it is sent its fourth step. */
+/** Put before share-link.js: a worker ends without a word of its own when it is sent its fourth task. */
 const KILLED = `
 let messages = 0;
 globalThis.Worker = class extends Worker {
@@ -68,14 +75,18 @@ async function bare(site, before = "") {
   return page;
 }
 
-/** Trains with an engine of `address` on so many cores: losses by step, notices, the run's device, and the workers meanwhile and after. */
+/**
+ * Trains with an engine of `address` on so many cores: losses by step, then those of evaluations; notices, the run's device, and the
+ * workers meanwhile and after.
+ */
 async function trained(page, address, threads, wish = WISH) {
   const work = async ([address, threads, wish]) => {
     const { EngineLink } = await import(`${address}engine-link.js`);
-    const workers = { now: 0, most: 0 };
+    const workers = { now: 0, most: 0, tasks: 0 };
     const channel = new BroadcastChannel("workers");
     channel.onmessage = ({ data }) => {
-      workers.now += data;
+      workers.now += data.workers;
+      workers.tasks += data.tasks;
       workers.most = Math.max(workers.most, workers.now);
     };
     const link = new EngineLink({ base: new URL(address), threads });
@@ -93,36 +104,48 @@ async function trained(page, address, threads, wish = WISH) {
   const happened = found.events.filter(({ event }) => event === "training").flatMap(({ events }) => events);
   const notices = happened.filter(({ event }) => event === "notice").map(({ text }) => text);
   const { run } = found.events.findLast(({ event }) => event === "training_ended");
-  return { ...found, losses: Object.values(losses(found.events)), notices, device: run.device };
+  const evaluated = happened.filter(({ event }) => event === "eval").flatMap((found) => [found.train_loss, found.val_loss]);
+  return { ...found, losses: [...Object.values(losses(found.events)), ...evaluated], notices, device: run.device };
 }
 
 /** Workers that two cores are divided among, on this machine. */
 const possible = (cores) => Math.min(2, cores);
 
+/** Losses of the steps and of evaluations before the first, after the third and after the last. */
+const LOSSES = WISH.steps + 2 * 3;
+
 export async function training_is_divided_among_workers_that_end_with_it(site) {
   const page = await bare(site, COUNTED);
-  const alone = await trained(page, site.address, 1);
-  const divided = await trained(page, site.address, 2);
-  assert.deepEqual(alone.workers, { now: 0, most: 0 });
-  assert.doesNotMatch(alone.device, /workers/);
-  assert.deepEqual(divided.workers, { now: 0, most: possible(divided.cores) - 1 });
-  if (possible(divided.cores) === 2) assert.match(divided.device, /2 workers/);
-  assert.equal(divided.losses.length, WISH.steps);
-  divided.losses.forEach((loss, step) => {
-    assert(Math.abs(loss - alone.losses[step]) < 1e-4, `step ${step + 1}: ${loss} divided, ${alone.losses[step]} alone`);
-  });
-  assert.deepEqual(divided.notices, []);
+  for (const wish of [WISH, NARROW]) {
+    const alone = await trained(page, site.address, 1, wish);
+    const divided = await trained(page, site.address, 2, wish);
+    assert.deepEqual(alone.workers, { now: 0, most: 0, tasks: 0 });
+    assert.doesNotMatch(alone.device, /workers/);
+    assert.equal(divided.losses.length, LOSSES);
+    divided.losses.forEach((loss, at) => {
+      assert(Math.abs(loss - alone.losses[at]) < 1e-4, `loss ${at + 1}: ${loss} divided, ${alone.losses[at]} alone`);
+    });
+    assert.deepEqual(divided.notices, []);
+    const { now, most, tasks } = divided.workers;
+    assert.deepEqual({ now, most }, { now: 0, most: possible(divided.cores) - 1 });
+    if (possible(divided.cores) === 1) continue;
+    assert.match(divided.device, /2 workers/);
+    // One of every step, and one or more of each split of an evaluation.
+    assert(tasks >= LOSSES, `${tasks} tasks`);
+  }
 }
 
 export async function a_lost_worker_changes_nothing_but_the_time(site) {
-  const whole = await trained(await bare(site), site.address, 2);
-  for (const before of [KILLED, MISSING]) {
-    const lost = await trained(await bare(site, before), site.address, 2);
-    assert.deepEqual(lost.losses, whole.losses);
-    assert.equal(lost.device, whole.device);
-    if (possible(lost.cores) === 1) continue;
-    assert.equal(lost.notices.length, 1, JSON.stringify(lost.notices));
-    assert.match(lost.notices[0], /goes on without it/);
+  for (const wish of [WISH, NARROW]) {
+    const whole = await trained(await bare(site), site.address, 2, wish);
+    for (const before of [KILLED, MISSING]) {
+      const lost = await trained(await bare(site, before), site.address, 2, wish);
+      assert.deepEqual(lost.losses, whole.losses);
+      assert.equal(lost.device, whole.device);
+      if (possible(lost.cores) === 1) continue;
+      assert.equal(lost.notices.length, 1, JSON.stringify(lost.notices));
+      assert.match(lost.notices[0], /goes on without it/);
+    }
   }
 }
 
@@ -135,7 +158,7 @@ export async function an_engine_of_another_origin_divides_training_too(site) {
     const page = await (await site.profile()).newPage();
     await page.goto(pages.address);
     const found = await trained(page, engine.address, 2);
-    assert.equal(found.losses.length, WISH.steps);
+    assert.equal(found.losses.length, LOSSES);
     assert.deepEqual(found.notices, []);
     if (possible(found.cores) === 2) assert.match(found.device, /2 workers/);
   } finally {
@@ -148,7 +171,7 @@ export async function an_engine_of_another_origin_divides_training_too(site) {
 export async function a_divided_run_pauses_stops_and_goes_on_with_the_same_losses(site) {
   const page = await bare(site);
   // Long enough that a pause comes before its part ends, on a fast machine too.
-  const long = { ...WISH, steps: 90 };
+  const long = { ...WISH, steps: 90, train: { eval_interval: 0 } };
   const whole = await trained(page, site.address, 2, long);
   const work = async ([address, wish]) => {
     const { EngineLink } = await import(`${address}engine-link.js`);
@@ -182,4 +205,36 @@ export async function a_divided_run_pauses_stops_and_goes_on_with_the_same_losse
   const { held, still, part, rest } = await page.evaluate(work, [site.address, long]);
   assert(held < 60 && still === held, `${held} steps when it was held, ${still} later`);
   assert.deepEqual([...Object.values(losses(part)), ...Object.values(losses(rest))], whole.losses);
+}
+
+export async function what_is_said_before_training_knows_of_workers(site) {
+  const page = await bare(site);
+  const work = async ([address, wish]) => {
+    const { EngineLink } = await import(`${address}engine-link.js`);
+    const seconds = async (link, train) => {
+      const config = await link.configure({ ...wish, train });
+      const events = await link.request({ command: "plan", config });
+      return events.find(({ event }) => event === "planned").plan.run_seconds;
+    };
+    const said = async (threads) => {
+      const link = new EngineLink({ base: new URL(address), threads });
+      link.start();
+      const events = await link.request({ command: "hello", version: 1, device: "cpu" });
+      await link.request({ command: "measure", config: await link.configure(wish) });
+      const divided = await seconds(link, {});
+      const single = await seconds(link, { batch: 1, accumulate: 1 });
+      link.close();
+      return { details: events.find(({ event }) => event === "ready").device.details, divided, single };
+    };
+    return { alone: await said(1), both: await said(2), cores: navigator.hardwareConcurrency };
+  };
+  const { alone, both, cores } = await page.evaluate(work, [site.address, WISH]);
+  assert.equal(alone.details, "1 thread");
+  // Of as many windows: a step of a single one cannot be divided.
+  const windows = WISH.config.train.batch * WISH.config.train.accumulate;
+  const near = (found, wanted) => assert(Math.abs(found / wanted - 1) < 1e-6, `${found}, not ${wanted}`);
+  near(alone.divided, windows * alone.single);
+  if (possible(cores) === 1) return;
+  assert.equal(both.details, "up to 2 workers");
+  near(2 * both.divided, windows * both.single);
 }

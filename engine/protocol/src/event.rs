@@ -265,7 +265,7 @@ pub enum Event {
         step_ms: f64,
         /// Of these, milliseconds in which the processor drove the GPU.
         driving_ms: f64,
-        /// How it was measured, in a word: `timestamps` or `clock`.
+        /// How it was measured, in a word: `timestamps`, `clock`, or `worker` where the entries are those of one of several.
         method: String,
     },
 

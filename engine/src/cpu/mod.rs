@@ -2,8 +2,8 @@
 //!
 //! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
 //! fixed shares of every op (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
-//! and no result depends on how many threads there are. A browser has workers instead, which share no memory: there each batch
-//! is divided among them (`share`, `others`), and the last digits depend on how.
+//! and no result depends on how many threads there are. A browser has workers instead, which share no memory: there each step
+//! and evaluation is divided among them (`share`, `others`), and the last digits depend on how.
 
 mod decoder;
 mod matrix;
@@ -20,19 +20,21 @@ mod vector;
 mod workers;
 
 pub use decoder::CpuDecoder;
-pub use share::ShareExecutor;
+pub use share::{Answer, ShareExecutor};
 
 use crate::error::{Error, Result};
 use crate::executor::update::{Optimizer, Rate};
 use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
+use crate::model::training_graphs;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
+use crate::protocol::RunConfig;
 use others::Others;
 use program::{Portion, Program, Weights};
 use room::Room;
-use run::Run;
-use share::{Part, Share};
+use run::{Programs, Task};
+use share::{Division, Share};
 use std::sync::Arc;
 use web_time::Instant;
 use workers::Workers;
@@ -47,9 +49,8 @@ pub struct CpuExecutor {
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
     partial: Vec<f32>,
-    train: Run,
-    evaluate: Run,
-    /// This executor's share of each batch and those of others, where it is divided.
+    programs: Programs,
+    /// This executor's share of everything and those of others, where it is divided.
     divided: Option<(Share, Others)>,
 }
 
@@ -63,9 +64,8 @@ impl CpuExecutor {
     /// # Errors
     /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
-        let workers =
-            share::worthwhile(&graphs.recipe, &ArenaLayout::of(&graphs.train), Remote::most(threads));
-        Self::within(platform::available_memory(), graphs, optimizer, threads, workers)
+        let division = Division::best(graphs, most_workers(threads));
+        Self::within(platform::available_memory(), graphs, optimizer, threads, division)
     }
 
     /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
@@ -74,24 +74,24 @@ impl CpuExecutor {
         arenas + programs
     }
 
-    /// [`Self::new`] with so many bytes of memory, each batch divided among so many workers.
+    /// [`Self::new`] with so many bytes of memory, steps divided so.
     fn within(
         available: Option<u64>,
         graphs: &TrainingGraphs,
         optimizer: Optimizer,
         threads: Option<usize>,
-        workers: usize,
+        division: Division,
     ) -> Result<Self> {
         graphs.expect_full(&optimizer, "the CPU executor")?;
         let layout = ArenaLayout::of(&graphs.train);
         room(graphs, &optimizer, &layout).check(available)?;
-        let divided = match workers {
-            0 | 1 => None,
-            count => Some(Others::of(&graphs.recipe, &layout, count)?),
+        let divided = match division {
+            Division::WHOLE => None,
+            division => Some(Others::of(&graphs.recipe, &layout, division)?),
         };
-        let train = match &divided {
-            None => Run::new(&graphs.train, graphs.train_loss)?,
-            Some((share, _)) => share.run()?,
+        let programs = match &divided {
+            None => Programs::new(graphs)?,
+            Some((share, _)) => share.programs()?,
         };
         let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };
         Ok(Self {
@@ -104,8 +104,7 @@ impl CpuExecutor {
             first_moments: moments(optimizer.first_moments()),
             second_moments: moments(optimizer.second_moments()),
             partial: Vec::new(),
-            train,
-            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss)?,
+            programs,
             divided,
             layout,
         })
@@ -116,9 +115,14 @@ impl CpuExecutor {
         self.workers.count()
     }
 
-    /// Workers among which each batch is divided. The last digits of a result depend on it.
+    /// Workers among which each step is divided. The last digits of a result depend on it.
     pub fn workers(&self) -> usize {
         1 + self.divided.as_ref().map_or(0, |(_, others)| others.count())
+    }
+
+    /// Batches of an evaluation that are worked on at once: fewer leave workers idle.
+    pub fn batches_at_once(&self) -> usize {
+        self.divided.as_ref().map_or(1, |(share, _)| share.groups())
     }
 
     /// A sentence for the user where a worker was lost since it was last asked for: its share is computed here then.
@@ -132,7 +136,7 @@ impl CpuExecutor {
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
         let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>();
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
-        arenas + self.train.program.bytes() + self.evaluate.program.bytes() + self.workers.bytes() + others
+        arenas + self.programs.bytes() + self.workers.bytes() + others
     }
 
     /// Runs optimizer steps.
@@ -146,12 +150,7 @@ impl CpuExecutor {
 
     /// (mean loss, rows that count) of each batch, without dropout and smoothing.
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
-        let mut losses = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let whole = Portion::default();
-            losses.push(self.evaluate.batch(&mut self.weights, &self.workers, batch, whole).await?);
-        }
-        Ok(losses)
+        self.losses(Task::Evaluate, batches).await
     }
 
     /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
@@ -160,9 +159,10 @@ impl CpuExecutor {
         Ok((loss, self.weights.gradients.clone()))
     }
 
-    /// (scope, operation, seconds) of each node of the last micro-batch's forward and backward pass, in order.
+    /// (scope, operation, seconds) of each node of the last micro-batch's forward and backward pass, in order; of this executor's part
+    /// of it, where it is divided.
     pub fn timings(&self) -> impl Iterator<Item = (&str, &'static str, f64)> {
-        self.train.program.timings()
+        self.programs.train.program.timings()
     }
 
     /// Weights and moments.
@@ -207,35 +207,33 @@ impl CpuExecutor {
     /// Clears the gradient and runs the micro-batches; their mean loss.
     async fn accumulate(&mut self, step: &StepInput) -> Result<f32> {
         self.weights.gradients.fill(0.0);
-        let total =
-            if self.divided.is_some() { self.divided(step).await? } else { self.undivided(step).await? };
-        Ok(total / step.micro_batches.len().max(1) as f32)
+        let losses = self.losses(Task::Train, &step.micro_batches).await?;
+        let total: f32 = losses.iter().map(|(loss, _)| loss).sum();
+        Ok(total / losses.len().max(1) as f32)
     }
 
-    /// Adds the micro-batches' gradients up; the sum of their losses.
-    async fn undivided(&mut self, step: &StepInput) -> Result<f32> {
-        let mut total = 0.0;
-        for batch in &step.micro_batches {
-            let whole = Portion::default();
-            total += self.train.batch(&mut self.weights, &self.workers, batch, whole).await?.0;
-        }
-        Ok(total)
-    }
-
-    /// The same, with the others at work meanwhile.
-    async fn divided(&mut self, step: &StepInput) -> Result<f32> {
-        let Some((share, others)) = &mut self.divided else { return Ok(0.0) };
-        others.ask(&self.weights.parameters, step);
+    /// (mean loss, rows that count) of each batch; in training their gradients are added up.
+    async fn losses(&mut self, task: Task, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        let Self { programs, weights, workers, divided, .. } = self;
+        let Some((share, others)) = divided else {
+            let mut losses = Vec::with_capacity(batches.len());
+            for batch in batches {
+                let whole = Portion::default();
+                losses.push(programs.of(task).batch(weights, workers, batch, whole).await?);
+            }
+            return Ok(losses);
+        };
+        others.ask(task, &weights.parameters, batches);
         let begun = Instant::now();
-        let mut total: Result<f32> = Ok(0.0);
-        for Part { batch, counted } in &share.parts(step) {
-            let portion = share.portion(*counted);
-            let done = self.train.batch(&mut self.weights, &self.workers, batch, portion).await;
-            total = total.and_then(|total| Ok(total + share::contribution(done?, *counted)));
+        let own = share.compute(task, &share.parts(task, batches), programs, weights, workers).await;
+        let mut losses = vec![0.0; batches.len()];
+        if let Ok(own) = &own {
+            others::add(own, &mut losses[share.range(task, batches.len())]);
         }
         // The others' answers are taken in whatever happened here: the next step's must find none left over.
-        let rest = others.collect(&mut self.weights, &self.workers, step, begun.elapsed()).await;
-        Ok(total? + rest?)
+        let rest = others.collect(task, batches, begun.elapsed(), &mut losses, weights, workers).await;
+        own.and(rest)?;
+        Ok(losses.into_iter().zip(batches.iter().map(|batch| share.counted(batch))).collect())
     }
 
     async fn step(&mut self, step: &StepInput) -> Result<StepReport> {
@@ -274,14 +272,29 @@ impl CpuExecutor {
     }
 }
 
+/// Workers that steps may be divided among, this one counted; 1 natively, where threads share their memory.
+pub fn most_workers(threads: Option<usize>) -> usize {
+    Remote::most(threads).min(share::MOST)
+}
+
+/// Workers among which [`CpuExecutor::new`] would divide a run's steps.
+///
+/// # Errors
+/// The settings make no model.
+pub fn workers_for(config: &RunConfig, threads: Option<usize>) -> Result<usize> {
+    match most_workers(threads) {
+        1 => Ok(1),
+        most => Ok(Division::best(&training_graphs(&config.model, &config.train)?, most).count()),
+    }
+}
+
 /// What an executor allocates. The little that its threads keep for themselves comes on top.
 fn room(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> Room {
     let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
     let tokens = graphs.train.find(Origin::Input(Input::Tokens));
     Room {
         arenas: 4 * (layout.length + layout.trained_end * (1 + moments)) as u64,
-        programs: Program::needed(&graphs.train, &[graphs.train_loss])
-            + Program::needed(&graphs.evaluate, &[graphs.evaluate_loss]),
+        programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
     }
 }

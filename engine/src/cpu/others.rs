@@ -1,15 +1,15 @@
-//! The shares of a batch that others compute: workers without shared memory, or this one where a worker is not to be had.
+//! The shares of a step that others compute: workers without shared memory, or this one where a worker is not to be had.
 //!
-//! Gradients are added in the shares' order, each summed up by itself before: the bits depend on how the batch is divided, not
+//! Gradients are added in the shares' order, each summed up by itself before: the bits depend on how the step is divided, not
 //! on who computed what.
 
 use super::ops::linear::accumulate;
 use super::program::Weights;
-use super::run::Run;
-use super::share::{Part, Share, contribution, divide, packed};
+use super::run::{Programs, Task};
+use super::share::{Division, Share, packed};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::{Recipe, StepInput};
+use crate::executor::{MicroBatch, Recipe};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Remote;
 use std::time::Duration;
@@ -39,24 +39,24 @@ struct Other {
 #[derive(Debug)]
 enum Place {
     Away(Remote),
-    Here(Box<Run>),
+    Here(Box<Programs>),
 }
 
 impl Others {
-    /// The other shares of a batch that is divided in `count`, and the first, which is the caller's.
-    pub fn of(recipe: &Recipe, layout: &ArenaLayout, count: usize) -> Result<(Share, Self)> {
-        let mut shares = divide(recipe.train.batch, count).map(|windows| Share::new(recipe, &windows));
-        let first = shares.next().ok_or_else(|| Error::Internal("a batch in no shares".to_owned()))?;
+    /// The other shares of steps that are so divided, and the first, which is the caller's.
+    pub fn of(recipe: &Recipe, layout: &ArenaLayout, division: Division) -> Result<(Share, Self)> {
+        let mut shares = division.shares(recipe);
+        let first = shares.next().ok_or_else(|| Error::Internal("a step in no shares".to_owned()))?;
         let mut found = Self { received: vec![0.0; layout.trained_end], ..Self::default() };
         for share in shares {
             let bytes = share.needed()?;
-            let task = serde_json::to_string(&share)
-                .map_err(|error| Error::Internal(format!("a share of the batch: {error}")))?;
-            let place = match Remote::start(&task) {
+            let text = serde_json::to_string(&share)
+                .map_err(|error| Error::Internal(format!("a share: {error}")))?;
+            let place = match Remote::start(&text) {
                 Ok(remote) => Place::Away(remote),
                 Err(error) => {
-                    found.warn(&error);
-                    Place::Here(Box::new(share.run()?))
+                    warn(&mut found.warning, &error);
+                    Place::Here(Box::new(share.programs()?))
                 }
             };
             found.others.push(Other { share, place, bytes });
@@ -73,7 +73,7 @@ impl Others {
     pub fn bytes(&self) -> u64 {
         let others = self.others.iter().map(|other| match &other.place {
             Place::Away(_) => other.bytes,
-            Place::Here(run) => run.program.bytes(),
+            Place::Here(programs) => programs.bytes(),
         });
         others.sum::<u64>() + self.received.len() as u64 * 4
     }
@@ -83,76 +83,85 @@ impl Others {
         self.warning.take()
     }
 
-    /// Has the workers begin with a step; nothing is waited for.
-    pub fn ask(&mut self, parameters: &[f32], step: &StepInput) {
+    /// Has the workers begin with micro-batches; nothing is waited for.
+    pub fn ask(&mut self, task: Task, parameters: &[f32], batches: &[MicroBatch]) {
         for Other { share, place, .. } in &mut self.others {
-            if let Place::Away(remote) = place {
-                remote.ask(parameters, &packed(&share.parts(step)));
+            let parts = share.parts(task, batches);
+            if let (Place::Away(remote), false) = (place, parts.is_empty()) {
+                remote.ask(parameters, &packed(task, &parts));
             }
         }
     }
 
-    /// Adds the others' gradients of the step that was asked for to those in `weights`; what they add to the sum of its
-    /// micro-batches' losses. `own` is how long the caller's own share took.
+    /// Adds to the micro-batches' `losses` what the others' shares of what was asked for add to them, and in training their gradients
+    /// to those in `weights`. `own` is how long the caller's own share took.
     pub async fn collect(
         &mut self,
+        task: Task,
+        batches: &[MicroBatch],
+        own: Duration,
+        losses: &mut [f32],
         weights: &mut Weights,
         workers: &Workers,
-        step: &StepInput,
-        own: Duration,
-    ) -> Result<f32> {
-        let (mut total, mut failed) = (0.0, None);
+    ) -> Result<()> {
+        let mut outcome = Ok(());
         for at in 0..self.others.len() {
-            let answer = match &mut self.others[at].place {
-                Place::Away(remote) => Some(remote.answer(PATIENCE + SLOWER * own, &mut self.received).await),
-                Place::Here(_) => None,
-            };
-            let loss = match answer {
-                Some(Ok(loss)) => Ok(loss),
-                None => self.compute(at, weights, workers, step).await,
-                Some(Err(error)) => {
-                    self.warn(&error);
-                    self.others[at].place = Place::Here(Box::new(self.others[at].share.run()?));
-                    self.compute(at, weights, workers, step).await
-                }
-            };
+            let range = self.others[at].share.range(task, batches.len());
+            if range.is_empty() {
+                continue;
+            }
             // Whatever goes wrong, every answer is taken: one that is left would be the next step's.
-            match loss {
-                Ok(loss) => {
-                    total += loss;
-                    accumulate(&self.received, &mut weights.gradients);
+            match self.answer(at, task, batches, own, weights, workers).await {
+                Ok(found) => {
+                    add(&found, &mut losses[range]);
+                    if task == Task::Train {
+                        accumulate(&self.received, &mut weights.gradients);
+                    }
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => outcome = outcome.and(Err(error)),
             }
         }
-        failed.map_or(Ok(total), Err)
+        outcome
     }
 
-    /// Computes a share here, its gradient into `received`.
-    async fn compute(
+    /// The losses of a share's parts, and their gradient in `received`: its worker's, or computed here where there is none.
+    async fn answer(
         &mut self,
         at: usize,
+        task: Task,
+        batches: &[MicroBatch],
+        own: Duration,
         weights: &mut Weights,
         workers: &Workers,
-        step: &StepInput,
-    ) -> Result<f32> {
-        let Other { share, place, .. } = &mut self.others[at];
-        let Place::Here(run) = place else { return Ok(0.0) };
-        self.received.fill(0.0);
-        std::mem::swap(&mut weights.gradients, &mut self.received);
-        let mut total = Ok(0.0);
-        for Part { batch, counted } in &share.parts(step) {
-            let done = run.batch(weights, workers, batch, share.portion(*counted)).await;
-            total = total.and_then(|total: f32| Ok(total + contribution(done?, *counted)));
+    ) -> Result<Vec<f32>> {
+        let Self { others, received, warning } = self;
+        let Other { share, place, .. } = &mut others[at];
+        if let Place::Away(remote) = place {
+            let mut losses = vec![0.0; share.range(task, batches.len()).len()];
+            let gradients = if task == Task::Train { &mut received[..] } else { &mut [] };
+            let Err(error) = remote.answer(PATIENCE + SLOWER * own, &mut losses, gradients).await else {
+                return Ok(losses);
+            };
+            *place = Place::Here(Box::new(share.programs()?));
+            warn(warning, &error);
         }
-        std::mem::swap(&mut weights.gradients, &mut self.received);
-        total
+        let Place::Here(programs) = place else { return Ok(Vec::new()) };
+        received.fill(0.0);
+        std::mem::swap(&mut weights.gradients, received);
+        let losses = share.compute(task, &share.parts(task, batches), programs, weights, workers).await;
+        std::mem::swap(&mut weights.gradients, received);
+        losses
     }
+}
 
-    /// Keeps the first worker's loss for the user: one sentence says as much as several.
-    fn warn(&mut self, error: &Error) {
-        self.warning.get_or_insert_with(|| {
-            format!("a worker that computed a part of each batch is missing ({error}); training goes on without it, slower")
-        });
-    }
+/// Keeps the first worker's loss for the user: one sentence says as much as several.
+fn warn(warning: &mut Option<String>, error: &Error) {
+    warning.get_or_insert_with(|| {
+        format!("a worker that computed a part of each step is missing ({error}); training goes on without it, slower")
+    });
+}
+
+/// Adds what a share's parts contribute to the losses of their micro-batches.
+pub fn add(contributions: &[f32], losses: &mut [f32]) {
+    losses.iter_mut().zip(contributions).for_each(|(loss, contribution)| *loss += contribution);
 }

@@ -1,9 +1,9 @@
-//! A program of a loss, and where its batch goes.
+//! A program of a loss, and where its batch goes; the two of them that training needs.
 
 use super::program::{Portion, Program, Weights};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::MicroBatch;
+use crate::executor::{MicroBatch, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
 use crate::platform;
 use std::time::Duration;
@@ -52,19 +52,6 @@ impl Run {
         self.end()
     }
 
-    /// [`Self::batch`] without a pause, where nothing else waits.
-    pub fn batch_at_once(
-        &mut self,
-        weights: &mut Weights,
-        workers: &Workers,
-        batch: &MicroBatch,
-        portion: Portion,
-    ) -> Result<(f32, f32)> {
-        self.begin(batch, portion)?;
-        workers.install(|| self.program.run(weights, batch.seed, workers))?;
-        self.end()
-    }
-
     fn begin(&mut self, batch: &MicroBatch, portion: Portion) -> Result<()> {
         self.program.set_portion(portion);
         self.program.set_words(self.tokens, &batch.tokens)?;
@@ -75,6 +62,53 @@ impl Run {
         match self.program.floats(self.loss) {
             [loss, count] => Ok((*loss, *count)),
             _ => Err(Error::Internal("the loss is not a pair".to_owned())),
+        }
+    }
+}
+
+/// What batches are run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The loss and its gradient.
+    Train,
+    /// The loss alone, without dropout and smoothing.
+    Evaluate,
+}
+
+/// A program for each task.
+#[derive(Debug)]
+pub struct Programs {
+    /// Forward and backward.
+    pub train: Run,
+    /// Forward.
+    pub evaluate: Run,
+}
+
+impl Programs {
+    /// Lays out both graphs.
+    pub fn new(graphs: &TrainingGraphs) -> Result<Self> {
+        Ok(Self {
+            train: Run::new(&graphs.train, graphs.train_loss)?,
+            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss)?,
+        })
+    }
+
+    /// What [`Self::bytes`] will be, before anything is allocated.
+    pub fn needed(graphs: &TrainingGraphs) -> u64 {
+        Program::needed(&graphs.train, &[graphs.train_loss])
+            + Program::needed(&graphs.evaluate, &[graphs.evaluate_loss])
+    }
+
+    /// Bytes of everything but the weights.
+    pub fn bytes(&self) -> u64 {
+        self.train.program.bytes() + self.evaluate.program.bytes()
+    }
+
+    /// The one for a task.
+    pub fn of(&mut self, task: Task) -> &mut Run {
+        match task {
+            Task::Train => &mut self.train,
+            Task::Evaluate => &mut self.evaluate,
         }
     }
 }

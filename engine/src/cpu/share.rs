@@ -1,24 +1,25 @@
-//! A batch divided among workers that share no memory, as those of a browser whose page has no special headers.
+//! A step divided among workers that share no memory, as those of a browser whose page has no special headers.
 //!
-//! Each worker has the graph of its windows alone. The loss is a mean over all targets that count in the whole batch and dropout
-//! numbers its elements over the whole batch ([`Portion`]), so that the workers' losses and gradients add up to those of the
-//! undivided batch. In a step each gets the weights and its part of every micro-batch, and answers with its gradient.
+//! Each worker has some windows of some micro-batches ([`Division`]), and graphs of those windows alone. The loss is a mean over all
+//! targets that count in the whole micro-batch and dropout numbers its elements over the whole micro-batch ([`Portion`]), so that
+//! the workers' losses and gradients add up to those of the undivided step. In a step each gets the weights and its parts of
+//! the micro-batches, and answers with its gradient. Evaluations are divided likewise, and answered with losses alone.
 
-use super::program::{Portion, Program, Weights};
-use super::run::Run;
+use super::program::{Portion, Weights};
+use super::run::{Programs, Task};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::{MicroBatch, Recipe, StepInput, TrainingGraphs};
+use crate::executor::{MicroBatch, Recipe, TrainingGraphs};
 use crate::model::training_graphs;
 use crate::plan::arena::ArenaLayout;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// More workers than this take memory and win nothing.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 
-/// Bytes that the others may take for weights, gradients and the memory that carries them: a tab that takes too much is ended.
-const MOST_BYTES: usize = 1 << 30;
+/// Bytes that dividing a step may add: a tab that takes too much is ended.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// Operations of a step below which it is over before the workers' messages are.
 const LEAST_OPERATIONS: f64 = 1e8;
@@ -26,34 +27,80 @@ const LEAST_OPERATIONS: f64 = 1e8;
 /// Tokens of a step that take a worker as long for each weight as it takes to copy that weight to one and its gradient back.
 const TOKENS_PER_COPY: f64 = 16.0;
 
-/// How many workers make a step shorter, where so many can work at once.
-///
-/// With n workers and N tokens the work takes c·N/n for each weight, and the copies, which one worker makes for all others,
-/// c·[`TOKENS_PER_COPY`]·(n − 1): the sum is least at n = √(N / [`TOKENS_PER_COPY`]).
-pub fn worthwhile(recipe: &Recipe, layout: &ArenaLayout, possible: usize) -> usize {
-    let Recipe { model, train } = recipe;
-    let tokens = (train.batch * train.accumulate * model.context) as f64;
-    if 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
-        return 1;
+/// How a step is cut: its micro-batches into groups, and the windows of each into parts. There is a share for each part of
+/// each group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// Parts of every micro-batch, B at most.
+    pub parts: usize,
+    /// Groups of micro-batches, as many as a step accumulates at most.
+    pub groups: usize,
+}
+
+impl Division {
+    /// One share is all.
+    pub const WHOLE: Self = Self { parts: 1, groups: 1 };
+
+    /// Of all that so many workers at once allow, the one whose largest share has the fewest windows; of such the one with the fewest
+    /// workers, and then with the smallest parts, whose activations take the least memory.
+    ///
+    /// With n workers and N tokens the work takes c·N/n for each weight, and the copies, which one worker makes for all others,
+    /// c·[`TOKENS_PER_COPY`]·(n − 1): the sum is least at n = √(N / [`TOKENS_PER_COPY`]), and there are no more.
+    pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
+        let Recipe { model, train } = &graphs.recipe;
+        let layout = ArenaLayout::of(&graphs.train);
+        let tokens = (train.batch * train.accumulate * model.context) as f64;
+        let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
+        if most <= 1 || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
+            return Self::WHOLE;
+        }
+        let windows = |division: &Self| train.batch.div_ceil(division.parts);
+        let largest = |division: &Self| windows(division) * train.accumulate.div_ceil(division.groups);
+        let programs = Programs::needed(graphs) / train.batch as u64;
+        let added = |division: &Self| {
+            let windows = (division.count() * windows(division)).saturating_sub(train.batch);
+            12 * (layout.length * (division.count() - 1)) as u64 + programs * windows as u64
+        };
+        let all = (1..=most.min(train.batch)).flat_map(|parts| {
+            (1..=(most / parts).min(train.accumulate)).map(move |groups| Self { parts, groups })
+        });
+        all.filter(|division| added(division) <= MOST_BYTES)
+            .min_by_key(|division| (largest(division), division.count(), division.groups))
+            .unwrap_or(Self::WHOLE)
     }
-    let best = (tokens / TOKENS_PER_COPY).sqrt() as usize;
-    let room = 1 + MOST_BYTES / layout.length.saturating_mul(12).max(1);
-    possible.min(best).min(room).min(train.batch).clamp(1, MOST)
+
+    /// Its shares.
+    pub fn count(self) -> usize {
+        self.parts * self.groups
+    }
+
+    /// The shares of a run's steps. The first, whose worker also updates the weights, is never the largest.
+    pub fn shares(self, recipe: &Recipe) -> impl Iterator<Item = Share> {
+        let Self { parts, groups } = self;
+        (0..self.count()).map(move |at| {
+            let windows = piece(recipe.train.batch, parts, at % parts);
+            let mut recipe = recipe.clone();
+            recipe.train.batch = windows.len();
+            Share { recipe, first: windows.start, group: at / parts, groups }
+        })
+    }
 }
 
-/// `windows` cut into `count` shares that differ by one window at most. The first, whose worker also updates the weights, is
-/// never the largest.
-pub fn divide(windows: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..count).map(move |at| windows * at / count..windows * (at + 1) / count)
+/// One of `count` things' `pieces`, which differ by one at most; the first is never the largest.
+fn piece(count: usize, pieces: usize, at: usize) -> Range<usize> {
+    count * at / pieces..count * (at + 1) / pieces
 }
 
-/// What one worker computes of every batch. Its JSON is what a worker is started with.
+/// What one worker computes of every step and evaluation. Its JSON is what a worker is started with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Share {
     /// The run's, with the share's windows as the batch.
     recipe: Recipe,
-    /// Windows of the whole batch before the share's.
+    /// Windows of the whole micro-batch before the share's.
     first: usize,
+    /// Which group of the micro-batches is its.
+    group: usize,
+    groups: usize,
 }
 
 /// A share's part of a micro-batch.
@@ -66,15 +113,8 @@ pub struct Part {
 }
 
 impl Share {
-    /// The share of some of the windows of a run's batch.
-    pub fn new(recipe: &Recipe, windows: &Range<usize>) -> Self {
-        let mut recipe = recipe.clone();
-        recipe.train.batch = windows.len();
-        Self { recipe, first: windows.start }
-    }
-
     /// The graphs of its windows.
-    pub fn graphs(&self) -> Result<TrainingGraphs> {
+    fn graphs(&self) -> Result<TrainingGraphs> {
         training_graphs(&self.recipe.model, &self.recipe.train)
     }
 
@@ -82,50 +122,79 @@ impl Share {
     pub fn needed(&self) -> Result<u64> {
         let graphs = self.graphs()?;
         let layout = ArenaLayout::of(&graphs.train);
-        let arenas = 4 * (layout.length + layout.trained_end) as u64;
-        Ok(arenas + Program::needed(&graphs.train, &[graphs.train_loss]))
+        Ok(4 * (layout.length + layout.trained_end) as u64 + Programs::needed(&graphs))
     }
 
-    /// A program of it.
-    pub fn run(&self) -> Result<Run> {
-        let graphs = self.graphs()?;
-        Run::new(&graphs.train, graphs.train_loss)
+    /// Its programs.
+    pub fn programs(&self) -> Result<Programs> {
+        Programs::new(&self.graphs()?)
     }
 
-    /// Where its windows stand in a batch of which so many targets count.
-    pub fn portion(&self, counted: f32) -> Portion {
-        Portion { first: self.first, counted: Some(counted) }
+    /// Groups into which micro-batches are cut: so many are evaluated at once.
+    pub fn groups(&self) -> usize {
+        self.groups
     }
 
-    /// Its parts of a step's micro-batches.
-    pub fn parts(&self, step: &StepInput) -> Vec<Part> {
-        step.micro_batches.iter().map(|whole| self.part(whole)).collect()
+    /// Which of so many micro-batches it has a part of.
+    pub fn range(&self, task: Task, count: usize) -> Range<usize> {
+        let group = match task {
+            Task::Train => self.group,
+            // There may be fewer than groups. The first share has some then: others are waited for as its time suggests.
+            Task::Evaluate => self.groups - 1 - self.group,
+        };
+        piece(count, self.groups, group)
+    }
+
+    /// Its parts of micro-batches.
+    pub fn parts(&self, task: Task, batches: &[MicroBatch]) -> Vec<Part> {
+        batches[self.range(task, batches.len())].iter().map(|whole| self.part(whole)).collect()
     }
 
     fn part(&self, whole: &MicroBatch) -> Part {
         let Recipe { model, train } = &self.recipe;
         let windows = self.first * model.context..(self.first + train.batch) * model.context;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
-        let counts = |target: &&u32| Some(**target) != train.ignore_index;
         let batch =
             MicroBatch { tokens: part(&whole.tokens), targets: part(&whole.targets), seed: whole.seed };
-        Part { batch, counted: whole.targets.iter().filter(counts).count() as f32 }
+        Part { batch, counted: self.counted(whole) }
+    }
+
+    /// Targets of a whole micro-batch that count.
+    pub fn counted(&self, whole: &MicroBatch) -> f32 {
+        let counts = |target: &&u32| Some(**target) != self.recipe.train.ignore_index;
+        whole.targets.iter().filter(counts).count() as f32
     }
 
     /// Tokens of its part of a micro-batch.
     fn tokens(&self) -> usize {
         self.recipe.train.batch * self.recipe.model.context
     }
+
+    /// Runs its parts; what each adds to the mean loss of its micro-batch. In training their gradients are added to those in
+    /// `weights`.
+    pub async fn compute(
+        &self,
+        task: Task,
+        parts: &[Part],
+        programs: &mut Programs,
+        weights: &mut Weights,
+        workers: &Workers,
+    ) -> Result<Vec<f32>> {
+        let run = programs.of(task);
+        let mut losses = Vec::with_capacity(parts.len());
+        for Part { batch, counted } in parts {
+            let portion = Portion { first: self.first, counted: Some(*counted) };
+            let (loss, here) = run.batch(weights, workers, batch, portion).await?;
+            losses.push(if *counted > 0.0 { loss * here / counted } else { 0.0 });
+        }
+        Ok(losses)
+    }
 }
 
-/// What a share adds to the mean loss of a micro-batch: its own mean over `counted` of all targets that count.
-pub fn contribution((loss, here): (f32, f32), counted: f32) -> f32 {
-    if counted > 0.0 { loss * here / counted } else { 0.0 }
-}
-
-/// A step's parts as words for a message: of each, dropout's seed, the targets that count as a float's bits, tokens, targets.
-pub fn packed(parts: &[Part]) -> Vec<u32> {
-    let mut words = Vec::new();
+/// A task and its parts as words for a message: whether it is an evaluation; then, of each part, dropout's seed, the targets that
+/// count as a float's bits, tokens, targets.
+pub fn packed(task: Task, parts: &[Part]) -> Vec<u32> {
+    let mut words = vec![u32::from(task == Task::Evaluate)];
     for Part { batch, counted } in parts {
         words.extend([batch.seed[0], batch.seed[1], counted.to_bits()]);
         words.extend(&batch.tokens);
@@ -134,9 +203,14 @@ pub fn packed(parts: &[Part]) -> Vec<u32> {
     words
 }
 
-/// The parts that [`packed`] put into words, of so many tokens each.
-fn unpacked(words: &[u32], tokens: usize) -> Result<Vec<Part>> {
+/// The task and the parts that [`packed`] put into words, of so many tokens each.
+fn unpacked(words: &[u32], tokens: usize) -> Result<(Task, Vec<Part>)> {
     let length = 3 + 2 * tokens;
+    let (task, words) = match words {
+        [0, words @ ..] => (Task::Train, words),
+        [1, words @ ..] => (Task::Evaluate, words),
+        _ => return Err(Error::Internal("words of no task".to_owned())),
+    };
     if !words.len().is_multiple_of(length) {
         return Err(Error::Internal(format!("{} words for parts of {length}", words.len())));
     }
@@ -146,16 +220,25 @@ fn unpacked(words: &[u32], tokens: usize) -> Result<Vec<Part>> {
         let batch = MicroBatch { tokens: ids.to_vec(), targets: targets.to_vec(), seed: [head[0], head[1]] };
         Part { batch, counted: f32::from_bits(head[2]) }
     };
-    Ok(words.chunks_exact(length).map(part).collect())
+    Ok((task, words.chunks_exact(length).map(part).collect()))
 }
 
-/// Computes a share of every batch in a worker of its own.
+/// Computes a share of everything in a worker of its own.
 #[derive(Debug)]
 pub struct ShareExecutor {
     share: Share,
-    run: Run,
+    programs: Programs,
     weights: Weights,
     workers: Workers,
+}
+
+/// What a share comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer<'executor> {
+    /// What each part adds to the mean loss of its micro-batch.
+    pub losses: Vec<f32>,
+    /// The parts' gradient, laid out as the arena; nothing where they were evaluated.
+    pub gradients: &'executor [f32],
 }
 
 impl ShareExecutor {
@@ -164,39 +247,30 @@ impl ShareExecutor {
     /// # Errors
     /// The text comes from another version.
     pub fn new(share: &str) -> Result<Self> {
-        let share: Share = serde_json::from_str(share)
-            .map_err(|error| Error::Internal(format!("a share of the batch: {error}")))?;
+        let share: Share =
+            serde_json::from_str(share).map_err(|error| Error::Internal(format!("a share: {error}")))?;
         let graphs = share.graphs()?;
         let layout = ArenaLayout::of(&graphs.train);
         let weights =
             Weights { parameters: vec![0.0; layout.length], gradients: vec![0.0; layout.trained_end] };
-        let run = Run::new(&graphs.train, graphs.train_loss)?;
-        Ok(Self { share, run, weights, workers: Workers::new(Some(1))? })
+        Ok(Self { share, programs: Programs::new(&graphs)?, weights, workers: Workers::new(Some(1))? })
     }
 
-    /// The weights, laid out as the arena, to be filled in before a step.
+    /// The weights, laid out as the arena, to be filled in before a task.
     pub fn parameters(&mut self) -> &mut [f32] {
         &mut self.weights.parameters
     }
 
-    /// The last step's gradient, laid out as the arena.
-    pub fn gradients(&self) -> &[f32] {
-        &self.weights.gradients
-    }
-
-    /// Computes the gradient of a step's parts, given as words; what the share adds to the sum of the micro-batches' losses.
+    /// Computes the parts that words hold.
     ///
     /// # Errors
     /// The words are no parts of this share, or name tokens outside the vocabulary.
-    pub fn step(&mut self, words: &[u32]) -> Result<f32> {
-        let parts = unpacked(words, self.share.tokens())?;
-        let Self { share, run, weights, workers } = self;
+    pub async fn answer(&mut self, words: &[u32]) -> Result<Answer<'_>> {
+        let Self { share, programs, weights, workers } = self;
+        let (task, parts) = unpacked(words, share.tokens())?;
         weights.gradients.fill(0.0);
-        let mut total = 0.0;
-        for Part { batch, counted } in &parts {
-            let portion = share.portion(*counted);
-            total += contribution(run.batch_at_once(weights, workers, batch, portion)?, *counted);
-        }
-        Ok(total)
+        let losses = share.compute(task, &parts, programs, weights, workers).await?;
+        let gradients = if task == Task::Train { &weights.gradients[..] } else { &[] };
+        Ok(Answer { losses, gradients })
     }
 }

@@ -5,7 +5,7 @@ use crate::platform::lanes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Among what was chosen for a machine: the workers among which a batch is divided.
+/// Among what was chosen for a machine: the workers among which a step is divided.
 const WORKERS: &str = "workers";
 
 /// The kinds of executor.
@@ -47,7 +47,7 @@ pub struct DeviceDescription {
     #[serde(default)]
     pub threads: Option<usize>,
     /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions, and
-    /// `workers`, where each batch is divided among several; on a GPU the kernels that differ from those of its kind, by class of
+    /// `workers`, where each step is divided among several; on a GPU the kernels that differ from those of its kind, by class of
     /// shapes, as autotuning chose them.
     #[serde(default)]
     pub variants: BTreeMap<String, String>,
@@ -63,7 +63,7 @@ impl DeviceDescription {
         }
     }
 
-    /// The same with each batch divided among so many workers.
+    /// The same with each step divided among so many workers.
     pub fn divided(mut self, workers: usize) -> Self {
         if workers > 1 {
             self.variants.insert(WORKERS.to_owned(), format!("{workers} workers"));

@@ -106,6 +106,14 @@ impl Executor {
         }
     }
 
+    /// Batches of an evaluation that are worked on at once, where several workers are at it: fewer leave some idle.
+    pub fn batches_at_once(&self) -> usize {
+        match self {
+            Self::Cpu(executor) => executor.batches_at_once(),
+            Self::Gpu(..) | Self::Reference(_) => 1,
+        }
+    }
+
     /// A step's loss and its gradient before clipping, laid out as the arena; weights and moments stay as they are.
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         match self {
@@ -164,8 +172,8 @@ impl Executor {
         }
     }
 
-    /// Where the time of a step goes, by scope and kernel or operation, and how it was measured: `timestamps` of the device, or
-    /// the `clock` around each operation. On a GPU the step is trained; on the CPU only its gradient is computed.
+    /// Where the time of a step goes, by scope and kernel or operation, and how it was measured: `timestamps` of the device, the
+    /// `clock` around each operation, or that of one `worker` of several, around those of its share. On a GPU the step is trained; on the CPU only its gradient is computed.
     ///
     /// # Errors
     /// A GPU without timestamps, or one whose step has several micro-batches; burn's executors.
@@ -189,7 +197,7 @@ impl Executor {
                 for (scope, operation, seconds) in executor.timings() {
                     add(&part_of_scope(scope), operation, 1, seconds * 1e3);
                 }
-                "clock"
+                if executor.workers() > 1 { "worker" } else { "clock" }
             }
             Self::Gpu(executor, _) => {
                 for timing in executor.profile(step).await? {

@@ -69,9 +69,9 @@ pub fn id_suffix() -> String {
     String::new()
 }
 
-/// Threads that training may use.
-pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// Threads that training may use: as many as are wanted, or one a core.
+pub fn threads(wanted: Option<usize>) -> usize {
+    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Does work that blocks on a thread of its own, so that what else waits on this one has its turn.

@@ -27,7 +27,12 @@ mod workers {
         }
 
         /// Never called.
-        pub async fn answer(&mut self, _patience: Duration, _gradients: &mut [f32]) -> Result<f32> {
+        pub async fn answer(
+            &mut self,
+            _patience: Duration,
+            _losses: &mut [f32],
+            _gradients: &mut [f32],
+        ) -> Result<()> {
             match *self {}
         }
     }
@@ -56,7 +61,7 @@ mod workers {
         fn end(this: &RemoteShare);
     }
 
-    /// A worker with a program of its own for a share of each batch. It ends when this is dropped.
+    /// A worker with programs of its own for a share of each step. It ends when this is dropped.
     #[derive(Debug)]
     pub struct Remote {
         worker: RemoteShare,
@@ -76,13 +81,13 @@ mod workers {
             if nested { cores.min(threads.unwrap_or(usize::MAX)).max(1) } else { 1 }
         }
 
-        /// Starts a worker for a share of each batch. Whether it runs shows when it answers.
+        /// Starts a worker for a share of each step. Whether it runs shows when it answers.
         pub fn start(share: &str) -> Result<Self> {
             let worker = RemoteShare::new(&wasm_bindgen::module(), share).map_err(|error| refused(&error))?;
             Ok(Self { worker, memory: None })
         }
 
-        /// Sends a step's weights and its micro-batches' parts.
+        /// Sends the weights, and parts of micro-batches as words.
         pub fn ask(&mut self, parameters: &[f32], words: &[u32]) {
             let bytes = 4 * (parameters.len() + words.len()) as u32;
             let kept = self.memory.take().filter(|memory| memory.byte_length() == bytes);
@@ -94,24 +99,29 @@ mod workers {
             self.worker.ask(&memory);
         }
 
-        /// Waits for the gradient of the step that was asked for, so long at most; returns what the share adds to the loss.
-        pub async fn answer(&mut self, patience: Duration, gradients: &mut [f32]) -> Result<f32> {
+        /// Waits for what was asked for, so long at most: the parts' losses, and as many floats of their gradient as are wanted.
+        pub async fn answer(
+            &mut self,
+            patience: Duration,
+            losses: &mut [f32],
+            gradients: &mut [f32],
+        ) -> Result<()> {
             let answer = self.worker.answer(patience.as_secs_f64() * 1e3).await;
-            let get = |answer: &JsValue, name: &str| {
-                Reflect::get(answer, &name.into()).unwrap_or(JsValue::UNDEFINED)
-            };
             let answer = answer.map_err(|error| refused(&error))?;
-            let memory = get(&answer, "memory").dyn_into::<ArrayBuffer>();
-            let (Ok(memory), Some(loss)) = (memory, get(&answer, "loss").as_f64()) else {
+            let get = |name: &str| Reflect::get(&answer, &name.into()).unwrap_or(JsValue::UNDEFINED);
+            let memory = get("memory").dyn_into::<ArrayBuffer>();
+            let (Ok(memory), Ok(found)) = (memory, get("losses").dyn_into::<Float32Array>()) else {
                 return Err(Error::Internal("its answer was none".to_owned()));
             };
-            if (memory.byte_length() as usize) < 4 * gradients.len() {
-                return Err(Error::Internal("its answer is too short".to_owned()));
+            let too_short = (memory.byte_length() as usize) < 4 * gradients.len();
+            if too_short || found.length() as usize != losses.len() {
+                return Err(Error::Internal("its answer has the wrong length".to_owned()));
             }
+            found.copy_to(losses);
             let found = Float32Array::new_with_byte_offset_and_length(&memory, 0, gradients.len() as u32);
             found.copy_to(gradients);
             self.memory = Some(memory);
-            Ok(loss as f32)
+            Ok(())
         }
     }
 

@@ -81,7 +81,7 @@ pub fn id_suffix() -> String {
     format!("-{:05x}", (js_sys::Math::random() * f64::from(0x10_0000)) as u32)
 }
 
-/// Threads that training may use: a module without shared memory has one, and every worker beside this one has one more.
-pub fn threads() -> usize {
-    super::Remote::most(None)
+/// Threads that share their memory: a module without shared memory has one.
+pub fn threads(_wanted: Option<usize>) -> usize {
+    1
 }

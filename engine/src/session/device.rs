@@ -1,6 +1,7 @@
 //! The device of what is done from now on, and the reasons for it.
 
 use super::Session;
+use crate::cpu::most_workers;
 use crate::error::{Error, Result};
 use crate::executor::{DeviceDescription, DeviceKind};
 use crate::gpu::{self, AdapterReport, Tuning};
@@ -21,8 +22,8 @@ pub(super) struct ChosenDevice {
 
 impl ChosenDevice {
     /// A wish that was not looked into yet.
-    pub(super) fn unknown(request: &str) -> Self {
-        Self { request: request.to_owned(), summary: cpu(String::new()) }
+    pub(super) fn unknown(request: &str, threads: Option<usize>) -> Self {
+        Self { request: request.to_owned(), summary: cpu(threads, String::new()) }
     }
 
     /// What kernels are chosen for.
@@ -46,7 +47,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     pub(super) async fn list_devices(&mut self, id: u64) {
         let adapters = gpu::devices().await;
-        let mut devices = vec![cpu(cpu_reason(&adapters))];
+        let mut devices = vec![cpu(self.options.threads, cpu_reason(&adapters))];
         devices.extend(adapters.iter().map(|adapter| described(adapter, String::new())));
         self.outlet.answer(id, Event::Devices { devices });
     }
@@ -58,9 +59,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 Some(adapter) => {
                     described(adapter, "chosen because it is a GPU, the fastest here".to_owned())
                 }
-                None => cpu(cpu_reason(&adapters)),
+                None => cpu(self.options.threads, cpu_reason(&adapters)),
             },
-            "cpu" => cpu("chosen by you".to_owned()),
+            "cpu" => cpu(self.options.threads, "chosen by you".to_owned()),
             "gpu" => match adapters.first() {
                 Some(adapter) => described(adapter, "the best adapter there is, asked for by you".to_owned()),
                 None => return Err(Error::Device(cpu_reason(&adapters))),
@@ -110,13 +111,17 @@ fn cpu_reason(adapters: &[AdapterReport]) -> String {
     }
 }
 
-fn cpu(why: String) -> DeviceSummary {
-    let threads = platform::threads();
+fn cpu(threads: Option<usize>, why: String) -> DeviceSummary {
+    let details = match (most_workers(threads), platform::threads(threads)) {
+        (1, 1) => "1 thread".to_owned(),
+        (1, threads) => format!("{threads} threads"),
+        (workers, _) => format!("up to {workers} workers"),
+    };
     DeviceSummary {
         request: "cpu".to_owned(),
         name: "CPU".to_owned(),
         kind: "cpu".to_owned(),
-        details: format!("{threads} {}", if threads == 1 { "thread" } else { "threads" }),
+        details,
         why,
         memory: platform::available_memory(),
         binding: None,

@@ -1,6 +1,7 @@
 //! Needs, forecasts and measurements of runs that were not trained yet.
 
 use super::Session;
+use crate::cpu;
 use crate::error::{Error, Result};
 use crate::measure::{DecodeMeasurement, Extent, Measurement, Passage, measure, measure_decode};
 use crate::model::training_graphs;
@@ -24,6 +25,7 @@ const MOST_SMALL: u64 = 4000;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pace {
     device: String,
+    /// Of each worker, where the processor has several at it.
     flops_per_s: f64,
 }
 
@@ -60,7 +62,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Ok(())
     }
 
-    /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations.
+    /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations and workers.
     pub(super) fn foretold_seconds(&self, config: &RunConfig) -> Option<f64> {
         let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
         self.seconds_of(config, needs.flops_per_token)
@@ -69,12 +71,21 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     fn seconds_of(&self, config: &RunConfig, flops_per_token: f64) -> Option<f64> {
         let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
         let tokens = (config.train.steps * tokens_per_step(config)) as f64;
-        Some(tokens * flops_per_token / pace.flops_per_s.max(1.0))
+        let flops_per_s = pace.flops_per_s * self.workers(config).ok()?;
+        Some(tokens * flops_per_token / flops_per_s.max(1.0))
+    }
+
+    /// Workers that would train a run at once: how many pay depends on its batches.
+    fn workers(&self, config: &RunConfig) -> Result<f64> {
+        match self.device.summary.kind.as_str() {
+            "cpu" => Ok(cpu::workers_for(config, self.options.threads)? as f64),
+            _ => Ok(1.0),
+        }
     }
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?;
-        self.remember_pace(measured.flops_per_s);
+        self.remember_pace(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.outlet.answer(
             id,
@@ -101,13 +112,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             if steps >= FEWEST {
                 let most = large.train.steps;
                 set_steps(&mut large, steps.min(most));
-                self.remember_pace(speed.flops_per_s);
+                self.remember_pace(&large, speed.flops_per_s)?;
                 return Ok(large);
             }
         }
         let steps = self.steps_within(&small, seconds, speed.flops_per_s)?;
         set_steps(&mut small, steps.clamp(FEWEST_SMALL, MOST_SMALL));
-        self.remember_pace(speed.flops_per_s);
+        self.remember_pace(&small, speed.flops_per_s)?;
         Ok(small)
     }
 
@@ -118,8 +129,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Ok((0.9 * seconds * flops_per_s / a_step) as u64)
     }
 
-    fn remember_pace(&mut self, flops_per_s: f64) {
+    fn remember_pace(&mut self, config: &RunConfig, flops_per_s: f64) -> Result<()> {
+        let flops_per_s = flops_per_s / self.workers(config)?;
         self.pace = Some(Pace { device: self.device.summary.name.clone(), flops_per_s });
+        Ok(())
     }
 
     pub(super) async fn bench(

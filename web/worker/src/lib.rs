@@ -5,7 +5,7 @@
 //!
 //! The same module is a [`Share`] in the workers that training starts beside the engine's own.
 
-use glasshouse_engine::cpu::ShareExecutor;
+use glasshouse_engine::cpu::{Answer, ShareExecutor};
 use glasshouse_engine::session;
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
 use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
@@ -61,7 +61,7 @@ impl Engine {
     }
 }
 
-/// A program for a share of each training batch, in a worker of its own.
+/// Programs for a share of each training step and evaluation, in a worker of their own.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Share(ShareExecutor);
@@ -78,23 +78,23 @@ impl Share {
         Ok(Self(ShareExecutor::new(share)?))
     }
 
-    /// Computes a step. `memory` holds the weights and behind them the parts of its micro-batches; its beginning is replaced by
-    /// the gradient. Returns what the share adds to the sum of the micro-batches' losses.
+    /// Computes parts of micro-batches. `memory` holds the weights and behind them the parts; its beginning is replaced by their
+    /// gradient, unless they are evaluated. Resolves to what each adds to the mean loss of its micro-batch.
     ///
     /// # Errors
     /// The memory holds something else.
-    pub fn step(&mut self, memory: &ArrayBuffer) -> Result<f32, JsError> {
+    pub async fn answer(&mut self, memory: ArrayBuffer) -> Result<Vec<f32>, JsError> {
         let parameters = self.0.parameters();
         let split = parameters.len() as u32;
         if memory.byte_length() < 4 * split {
-            return Err(JsError::new("a step without all weights"));
+            return Err(JsError::new("a message without all weights"));
         }
-        Float32Array::new_with_byte_offset_and_length(memory, 0, split).copy_to(parameters);
-        let words = Uint32Array::new_with_byte_offset(memory, 4 * split).to_vec();
-        let loss = self.0.step(&words)?;
-        let gradients = self.0.gradients();
-        Float32Array::new_with_byte_offset_and_length(memory, 0, gradients.len() as u32).copy_from(gradients);
-        Ok(loss)
+        Float32Array::new_with_byte_offset_and_length(&memory, 0, split).copy_to(parameters);
+        let words = Uint32Array::new_with_byte_offset(&memory, 4 * split).to_vec();
+        let Answer { losses, gradients } = self.0.answer(&words).await?;
+        Float32Array::new_with_byte_offset_and_length(&memory, 0, gradients.len() as u32)
+            .copy_from(gradients);
+        Ok(losses)
     }
 }
 

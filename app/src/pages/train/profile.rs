@@ -47,6 +47,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, driving_ms: f64, method: &str) {
     let share = (driving_ms / step_ms.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     let how = match method {
         "timestamps" => "measured by the device's own clock",
+        "worker" => "in several workers; these are the times of one, for its part of a batch",
         _ => "measured by the processor's clock",
     };
     let driving = match driving_ms > 0.0 {

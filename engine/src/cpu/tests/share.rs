@@ -1,22 +1,31 @@
-//! Batches divided among workers.
+//! Steps and evaluations divided among workers.
 
 use super::training::{batch, gpt, llama};
 use crate::cpu::CpuExecutor;
-use crate::cpu::share::{Share, ShareExecutor, divide, packed, worthwhile};
+use crate::cpu::others::add;
+use crate::cpu::run::Task;
+use crate::cpu::share::{Division, Share, ShareExecutor, packed};
 use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, Recipe, StepInput, TrainingGraphs};
+use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 
-/// Dropout of every kind, grouped queries, targets that do not count, two micro-batches.
+/// By windows, by micro-batches, and by both, as evenly as it goes and not.
+const DIVISIONS: [Division; 5] = [by(2, 1), by(3, 1), by(1, 2), by(1, 3), by(2, 2)];
+
+const fn by(parts: usize, groups: usize) -> Division {
+    Division { parts, groups }
+}
+
+/// Dropout of every kind, grouped queries, targets that do not count, three micro-batches.
 fn settings() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     let grouped = ModelConfig { heads: 4, kv_heads: 2, ..gpt() };
     let model = ModelConfig { dropout: grouped.dropout, ..llama() };
     let train = TrainConfig {
         batch: 5,
-        accumulate: 2,
+        accumulate: 3,
         label_smoothing: 0.1,
         ignore_index: Some(3),
         ..TrainConfig::default()
@@ -35,9 +44,9 @@ fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
     initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), 5)
 }
 
-fn executor(graphs: &TrainingGraphs, workers: usize) -> CpuExecutor {
+fn executor(graphs: &TrainingGraphs, division: Division) -> CpuExecutor {
     let optimizer = Optimizer::of(&graphs.recipe.train);
-    let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), workers).unwrap();
+    let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), division).unwrap();
     executor.set_state(&ArenaState { parameters: parameters(graphs), ..ArenaState::default() }).unwrap();
     executor
 }
@@ -50,18 +59,18 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[test]
-fn shares_add_up_to_the_undivided_batch() {
+fn shares_add_up_to_the_undivided_step() {
     for (name, model, train) in settings() {
         let graphs = training_graphs(&model, &train).unwrap();
         let step = step(&model, &train);
-        let (loss, gradient) = block_on(executor(&graphs, 1).gradients(&step)).unwrap();
-        for workers in [2, 3] {
-            let mut divided = executor(&graphs, workers);
-            assert_eq!(divided.workers(), workers);
+        let (loss, gradient) = block_on(executor(&graphs, Division::WHOLE).gradients(&step)).unwrap();
+        for division in DIVISIONS {
+            let mut divided = executor(&graphs, division);
+            assert_eq!(divided.workers(), division.count());
             let (found, found_gradient) = block_on(divided.gradients(&step)).unwrap();
-            assert!((found - loss).abs() < 1e-6 * loss, "{name}, {workers}: loss {found} for {loss}");
+            assert!((found - loss).abs() < 1e-6 * loss, "{name}, {division:?}: loss {found} for {loss}");
             let apart = distance(&found_gradient, &gradient);
-            assert!(apart < 1e-5, "{name}, {workers}: gradients {apart} apart");
+            assert!(apart < 1e-5, "{name}, {division:?}: gradients {apart} apart");
             // A step begins with a clean gradient, and again gives the same bits.
             assert_eq!(block_on(divided.gradients(&step)).unwrap(), (found, found_gradient), "{name}");
         }
@@ -69,25 +78,78 @@ fn shares_add_up_to_the_undivided_batch() {
 }
 
 #[test]
-fn a_worker_of_its_own_computes_the_bits_that_are_computed_here() {
+fn divided_evaluations_are_those_of_the_whole_batches() {
+    for (name, model, train) in settings() {
+        let graphs = training_graphs(&model, &train).unwrap();
+        let mut batches: Vec<_> = (0..4).map(|seed| batch(&model, &train, 5 * seed + 2)).collect();
+        // A batch in which nothing counts.
+        batches[1].targets.fill(train.ignore_index.unwrap_or(1));
+        for count in [4, 1, 0] {
+            let wanted = block_on(executor(&graphs, Division::WHOLE).evaluate(&batches[..count])).unwrap();
+            for division in DIVISIONS {
+                let found = block_on(executor(&graphs, division).evaluate(&batches[..count])).unwrap();
+                assert_eq!(found.len(), count);
+                for ((loss, rows), (wanted, wanted_rows)) in found.into_iter().zip(&wanted) {
+                    assert_eq!(rows, *wanted_rows, "{name}, {division:?}");
+                    assert!(
+                        (loss - wanted).abs() <= 1e-6 * wanted,
+                        "{name}, {division:?}: {loss}, not {wanted}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_evaluation_leaves_the_gradient_of_a_divided_step_alone() {
+    let (_, model, train) = settings().remove(0);
+    let graphs = training_graphs(&model, &train).unwrap();
+    let step = step(&model, &train);
+    let mut divided = executor(&graphs, by(2, 2));
+    let (_, before) = block_on(divided.gradients(&step)).unwrap();
+    block_on(divided.evaluate(&step.micro_batches)).unwrap();
+    assert_eq!(divided.weights.gradients, before);
+}
+
+/// What workers of their own answer for a division's shares, told by messages alone: the losses by micro-batch, and the gradient.
+fn told(
+    graphs: &TrainingGraphs,
+    division: Division,
+    task: Task,
+    batches: &[MicroBatch],
+) -> (Vec<f32>, Vec<f32>) {
+    let mut losses = vec![0.0; batches.len()];
+    let mut gradient: Vec<f32> = Vec::new();
+    for share in division.shares(&graphs.recipe) {
+        let mut remote = ShareExecutor::new(&serde_json::to_string(&share).unwrap()).unwrap();
+        remote.parameters().copy_from_slice(&parameters(graphs));
+        let words = packed(task, &share.parts(task, batches));
+        let answer = block_on(remote.answer(&words)).unwrap();
+        add(&answer.losses, &mut losses[share.range(task, batches.len())]);
+        gradient.resize(answer.gradients.len(), 0.0);
+        gradient.iter_mut().zip(answer.gradients).for_each(|(sum, entry)| *sum += entry);
+        assert!(block_on(remote.answer(&words[1..])).is_err(), "a message without its head");
+        assert!(block_on(remote.answer(&words[..words.len() - 1])).is_err(), "a message without its end");
+    }
+    (losses, gradient)
+}
+
+#[test]
+fn workers_of_their_own_compute_the_bits_that_are_computed_here() {
     for (name, model, train) in settings() {
         let graphs = training_graphs(&model, &train).unwrap();
         let step = step(&model, &train);
-        let (loss, gradient) = block_on(executor(&graphs, 2).gradients(&step)).unwrap();
-        let mut losses = Vec::new();
-        let mut gradients = Vec::new();
-        for windows in divide(train.batch, 2) {
-            let share = Share::new(&graphs.recipe, &windows);
-            let mut remote = ShareExecutor::new(&serde_json::to_string(&share).unwrap()).unwrap();
-            remote.parameters().copy_from_slice(&parameters(&graphs));
-            let words = packed(&share.parts(&step));
-            losses.push(remote.step(&words).unwrap());
-            gradients.push(remote.gradients().to_vec());
-            assert!(remote.step(&words[1..]).is_err(), "{name}: half a message");
+        for division in DIVISIONS {
+            let mut here = executor(&graphs, division);
+            let (losses, gradient) = told(&graphs, division, Task::Train, &step.micro_batches);
+            let loss = losses.iter().sum::<f32>() / train.accumulate as f32;
+            assert_eq!(block_on(here.gradients(&step)).unwrap(), (loss, gradient), "{name}, {division:?}");
+            let (losses, gradient) = told(&graphs, division, Task::Evaluate, &step.micro_batches);
+            let found: Vec<f32> =
+                block_on(here.evaluate(&step.micro_batches)).unwrap().iter().map(|pair| pair.0).collect();
+            assert_eq!((found, Vec::new()), (losses, gradient), "{name}, {division:?}");
         }
-        assert_eq!((losses[0] + losses[1]) / train.accumulate as f32, loss, "{name}");
-        let sum: Vec<f32> = gradients[0].iter().zip(&gradients[1]).map(|(a, b)| a + b).collect();
-        assert_eq!(sum, gradient, "{name}");
     }
 }
 
@@ -96,7 +158,7 @@ fn training_goes_on_without_workers_and_says_so_once() {
     let (_, model, train) = settings().remove(0);
     let graphs = training_graphs(&model, &train).unwrap();
     let step = step(&model, &train);
-    let (mut whole, mut divided) = (executor(&graphs, 1), executor(&graphs, 3));
+    let (mut whole, mut divided) = (executor(&graphs, Division::WHOLE), executor(&graphs, by(3, 1)));
     for _ in 0..3 {
         let wanted = block_on(whole.train(std::slice::from_ref(&step))).unwrap()[0];
         let found = block_on(divided.train(std::slice::from_ref(&step))).unwrap()[0];
@@ -111,7 +173,7 @@ fn training_goes_on_without_workers_and_says_so_once() {
 #[test]
 fn a_wrong_token_is_named_by_its_place_in_the_whole_batch() {
     let (_, model, train) = settings().remove(0);
-    let mut divided = executor(&training_graphs(&model, &train).unwrap(), 2);
+    let mut divided = executor(&training_graphs(&model, &train).unwrap(), by(2, 1));
     let mut step = step(&model, &train);
     let place = 4 * model.context + 7;
     step.micro_batches[1].tokens[place] = 99;
@@ -122,31 +184,62 @@ fn a_wrong_token_is_named_by_its_place_in_the_whole_batch() {
 }
 
 #[test]
-fn as_many_workers_as_make_a_step_shorter() {
-    let count = |change: &dyn Fn(&mut TrainConfig), possible| {
-        let config = presets::preset("nanogpt-cpu").unwrap();
-        let mut train = config.train;
-        change(&mut train);
-        let graphs = training_graphs(&config.model, &train).unwrap();
-        let recipe = Recipe { model: config.model, train };
-        worthwhile(&recipe, &ArenaLayout::of(&graphs.train), possible)
+fn the_first_share_is_never_the_largest_and_has_some_of_every_evaluation() {
+    let (_, _, train) = settings().remove(0);
+    let graphs = training_graphs(&gpt(), &train).unwrap();
+    let shares: Vec<Share> = by(2, 2).shares(&graphs.recipe).collect();
+    let ranges = |task, count| shares.iter().map(|share| share.range(task, count)).collect::<Vec<_>>();
+    assert_eq!(ranges(Task::Train, 3), [0..1, 0..1, 1..3, 1..3]);
+    assert_eq!(ranges(Task::Evaluate, 3), [1..3, 1..3, 0..1, 0..1]);
+    assert_eq!(ranges(Task::Evaluate, 1), [0..1, 0..1, 0..0, 0..0]);
+    let whole = batch(&gpt(), &train, 1);
+    let windows = |share: &Share| {
+        share.parts(Task::Train, &[whole.clone(), whole.clone(), whole.clone()])[0].batch.tokens.len()
+            / gpt().context
     };
-    assert_eq!(count(&|_| {}, 1), 1);
-    assert_eq!(count(&|_| {}, 2), 2);
-    assert_eq!(count(&|_| {}, 64), 6);
-    assert_eq!(count(&|train| train.batch = 64, 64), 8);
-    assert_eq!(count(&|train| (train.batch, train.accumulate) = (3, 8), 64), 3);
+    assert_eq!(shares.iter().map(windows).collect::<Vec<_>>(), [2, 3, 2, 3]);
+}
+
+#[test]
+fn as_many_workers_as_make_a_step_shorter() {
+    let best = |batch, accumulate, possible| {
+        let config = presets::preset("nanogpt-cpu").unwrap();
+        let train = TrainConfig { batch, accumulate, ..config.train };
+        Division::best(&training_graphs(&config.model, &train).unwrap(), possible)
+    };
+    assert_eq!(best(12, 1, 1), Division::WHOLE);
+    assert_eq!(best(12, 1, 2), by(2, 1));
+    assert_eq!(best(12, 1, 64), by(6, 1));
+    assert_eq!(best(64, 1, 64), by(8, 1));
+    // A fifth worker would leave others as much to do as four have.
+    assert_eq!(best(12, 1, 5), by(4, 1));
+    // Fewer windows than workers: whole micro-batches, or parts of them, where that evens out.
+    assert_eq!(best(1, 8, 2), by(1, 2));
+    assert_eq!(best(1, 8, 64), by(1, 4));
+    assert_eq!(best(3, 8, 64), by(1, 8));
+    assert_eq!(best(3, 2, 64), by(3, 1));
+    assert_eq!(best(4, 4, 4), by(4, 1));
+    assert_eq!(best(6, 3, 6), by(6, 1));
     // A step of one window cannot be divided, a short one need not be.
-    assert_eq!(count(&|train| train.batch = 1, 64), 1);
-    assert_eq!(divide(3, 2).collect::<Vec<_>>(), [0..1, 1..3]);
-    assert_eq!(divide(12, 5).collect::<Vec<_>>(), [0..2, 2..4, 4..7, 7..9, 9..12]);
+    assert_eq!(best(1, 1, 64), Division::WHOLE);
+    let tiny = ModelConfig { width: 16, heads: 2, kv_heads: 2, head_size: 8, ..gpt() };
+    let train = TrainConfig { batch: 16, ..TrainConfig::default() };
+    assert_eq!(Division::best(&training_graphs(&tiny, &train).unwrap(), 64), Division::WHOLE);
     // Eight copies of GPT-2 would be more than a tab may take.
     let model = presets::preset("gpt2-124m").unwrap().model;
     let train = TrainConfig { batch: 8, ..TrainConfig::default() };
-    let layout = ArenaLayout::of(&training_graphs(&model, &train).unwrap().train);
-    assert_eq!(worthwhile(&Recipe { model, train }, &layout, 64), 1);
-    let tiny = ModelConfig { width: 16, heads: 2, kv_heads: 2, head_size: 8, ..gpt() };
-    let train = TrainConfig { batch: 16, ..TrainConfig::default() };
-    let layout = ArenaLayout::of(&training_graphs(&tiny, &train).unwrap().train);
-    assert_eq!(worthwhile(&Recipe { model: tiny, train }, &layout, 64), 1);
+    assert_eq!(Division::best(&training_graphs(&model, &train).unwrap(), 64), Division::WHOLE);
+}
+
+/// Parts of a batch hold its activations between them; whole batches each hold as many again.
+#[test]
+fn micro_batches_are_shared_out_as_far_as_memory_goes() {
+    let config = presets::preset("nanogpt-gpu").unwrap();
+    let best = |batch, accumulate| {
+        let train = TrainConfig { batch, accumulate, ..config.train.clone() };
+        Division::best(&training_graphs(&config.model, &train).unwrap(), 8)
+    };
+    assert_eq!(best(8, 2), by(8, 1));
+    let division = best(1, 8);
+    assert!(division.parts == 1 && (2..8).contains(&division.groups), "{division:?}");
 }

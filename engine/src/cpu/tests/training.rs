@@ -3,6 +3,7 @@
 use super::double::{self, Values};
 use super::numbers;
 use crate::cpu::CpuExecutor;
+use crate::cpu::share::Division;
 use crate::executor::update::{Optimizer, Rate, entry};
 use crate::executor::{ArenaState, MicroBatch, StepInput};
 use crate::graph::{Input, Origin, ParameterId};
@@ -298,7 +299,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
     let train = TrainConfig { batch: 8, ..TrainConfig::default() };
     let make = |batch, available| {
         let graphs = training_graphs(&gpt(), &TrainConfig { batch, ..train.clone() }).unwrap();
-        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), 1)
+        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Division::WHOLE)
     };
     // What is asked for beforehand is what is held afterwards, but for the threads' own.
     let needed = make(8, None).unwrap().bytes();

@@ -55,7 +55,8 @@ impl Trainer<'_> {
         let ignored = self.config.train.ignore_index.unwrap_or(IGNORED);
         let mut batches = batches.peekable();
         let (mut sum, mut count) = (0.0, 0.0);
-        let mut chunk_size = 1;
+        let fewest = self.executor.batches_at_once();
+        let mut chunk_size = fewest;
         while batches.peek().is_some() {
             if self.stop_requested() {
                 return Ok(None);
@@ -80,7 +81,7 @@ impl Trainer<'_> {
                 count += f64::from(rows);
             }
             let seconds = began.elapsed().as_secs_f64().max(1e-6) / chunk.len() as f64;
-            chunk_size = (GROUP_SECONDS / seconds).clamp(1.0, LARGEST_CHUNK) as usize;
+            chunk_size = (GROUP_SECONDS / seconds).clamp(fewest as f64, LARGEST_CHUNK) as usize;
         }
         Ok(Some((sum / count) as f32))
     }
