@@ -7,7 +7,7 @@ use anyhow::Result;
 use glasshouse_engine::plan::buffers::Kind;
 use glasshouse_engine::plan::estimate::{Estimate, estimate};
 use glasshouse_engine::plan::lower::Target;
-use glasshouse_engine::protocol::{RunConfig, TrainConfig};
+use glasshouse_engine::protocol::{Precision, RunConfig, TrainConfig};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
@@ -32,6 +32,9 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         train.batch,
         train.accumulate
     )?;
+    if train.precision == Precision::Auto {
+        say!("precision auto is planned in 32 bits, which take the most; a run settles it on its device")?;
+    }
     say!("\nparameters {:>24}", estimate.parameters)?;
     for (part, number) in &estimate.parameters_by_part {
         say!("  {part:<20} {number:>12}")?;

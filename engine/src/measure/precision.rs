@@ -1,7 +1,7 @@
 //! Which precision a run trains in where its settings leave that to the device (`auto`): mixed precision on a real GPU that takes its
 //! steps noticeably faster in it, 32 bits everywhere else.
 //!
-//! Both are timed over a few steps of the run's own shapes, with the kernels of the device's kind. What was found is kept beside what
+//! Both are timed over a few steps of the run's own shapes, with kernels chosen for them. What was found is kept beside what
 //! autotuning finds, by adapter, driver, version of the kernels and class of shapes; and the run's settings are stored with
 //! what was chosen, so that a run that is resumed is the same run.
 
@@ -76,10 +76,12 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     if let Some(known) = known.filter(|_| !measuring.anew) {
         return Ok(Some(Settled::new(known, "it was the faster of the two here before")));
     }
-    let (settled, lasting) = compare(&gpu, config).await;
+    let (settled, lasting) = compare(&gpu, config, tuning).await;
     if let Some(folder) = measuring.folder.as_deref().filter(|_| lasting) {
         gpu.remember(folder, &class, settled.precision.name());
     }
+    // At once, and not when a browser's collector comes by: the run needs the room.
+    gpu.destroy();
     Ok(Some(settled))
 }
 
@@ -94,9 +96,9 @@ fn class(config: &RunConfig) -> String {
 
 /// Times both; whether what comes out of it holds for later runs. What the device had no room for just now may fit another time, but a
 /// device that is lost in the trial would be lost in the next one too.
-async fn compare(gpu: &Gpu, config: &RunConfig) -> (Settled, bool) {
-    let full = step_seconds(gpu, config, Precision::F32).await;
-    let mixed = step_seconds(gpu, config, Precision::Mixed).await;
+async fn compare(gpu: &Gpu, config: &RunConfig, tuning: &Tuning) -> (Settled, bool) {
+    let full = step_seconds(gpu, config, Precision::F32, tuning).await;
+    let mixed = step_seconds(gpu, config, Precision::Mixed, tuning).await;
     if gpu.check().is_err() {
         return (Settled::new(Precision::F32, "the device was lost when both were tried"), true);
     }
@@ -117,13 +119,16 @@ async fn compare(gpu: &Gpu, config: &RunConfig) -> (Settled, bool) {
     (settled, timed)
 }
 
-/// Seconds of a step: about a second of them in all, but always one to warm up and one that counts.
-async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision) -> Result<f64> {
-    let begun = Instant::now();
+/// Seconds of a step with kernels chosen as for the run, about a second of steps in all, but always one to warm up and one that
+/// counts.
+async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tuning: &Tuning) -> Result<f64> {
     let train = TrainConfig { precision, ..config.train.clone() };
     let graphs = training_graphs(&config.model, &train)?;
+    // Cooperative matrices are a choice of halves alone: without it mixed precision would be timed at its slowest.
+    let (gpu, _) = gpu.clone().tuned(&graphs.train, tuning).await?;
+    let begun = Instant::now();
     let ring = ring(graphs.accumulate());
-    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::of(&train), ring).await?;
+    let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), ring).await?;
     let parameters =
         initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), config.seed);
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
@@ -190,7 +195,7 @@ mod tests {
     fn both_precisions_are_timed() {
         let gpu = test_gpu();
         let config = config();
-        let (settled, lasting) = block_on(compare(&gpu, &config));
+        let (settled, lasting) = block_on(compare(&gpu, &config, &Tuning::Usual));
         assert!(lasting);
         let numbers: Vec<f64> = settled
             .sentence

@@ -141,7 +141,8 @@ impl Case {
         }
         if let Op::LinearActivation { .. } = self.op {
             // The layer behind it, whose gradient goes through the activation in its epilogue.
-            let shape = [12, graph.ty(outputs[0]).columns()];
+            let columns = graph.ty(outputs[0]).columns();
+            let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
             let weight = graph.input(Input::Free(78), Type::f32(&shape));
             inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
             let plain = Op::Linear { bias: false, residual: false };
@@ -287,10 +288,11 @@ pub fn linear() -> Vec<Case> {
             cases.push(Case { op: Op::Linear { bias, residual }, feeds });
         }
     }
-    for (input, output) in [(5, 7), (12, 7), (5, 8), (36, 68)] {
+    // The last is what cooperative matrices are made up of.
+    for (time, input, output) in [(11, 5, 7), (11, 12, 7), (11, 5, 8), (11, 36, 68), (16, 16, 32)] {
         cases.push(Case {
             op: Op::Linear { bias: false, residual: false },
-            feeds: vec![Feed::Shared(vec![3, 11, input]), weight(&[output, input])],
+            feeds: vec![Feed::Shared(vec![3, time, input]), weight(&[output, input])],
         });
     }
     cases

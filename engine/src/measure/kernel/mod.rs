@@ -12,8 +12,8 @@
 mod classes;
 mod peak;
 
-use super::spread;
 use super::step::random_batches;
+use super::{settle_precision, spread};
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
@@ -119,6 +119,12 @@ pub async fn measure_kernels(
             "{device} has kernels of its own, which are not timed; use --device cpu or gpu"
         )));
     }
+    let settling = if autotune { Tuning::before_a_run() } else { Tuning::Usual };
+    let mut config = config.clone();
+    if let Some(settled) = settle_precision(&config, device, &settling).await? {
+        config.train.precision = settled.precision;
+    }
+    let config = &config;
     let (gpu, warning) = Gpu::from_request(device).await?;
     let measured = match gpu {
         Some(gpu) => on_gpu(gpu, config, filter, autotune).await?,

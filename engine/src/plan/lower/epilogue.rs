@@ -84,7 +84,8 @@ pub(super) fn input_activation_backward(site: Site<'_>, kind: Nonlinearity) -> R
     let weight = if half { site.half_weight(1) } else { site.input(1) };
     let operands = Operands::of([site.half_input(0), half]);
     let sizes = [rows, inner, columns];
-    let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, sizes, operands);
+    let family = Family::LinearInputBackward;
+    let tier = tier!(linear_input_backward, site.target, family, sizes, sizes, operands);
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = Arguments {
         rows: rows as u32,

@@ -27,10 +27,10 @@ const SHORTEST_SLICE: usize = 512;
 /// Inner steps that the software tier takes in a turn of its loop.
 pub(super) const STEPS_IN_TURN: usize = 4;
 
-/// The tier of one of the three products, whose modules are alike.
+/// The tier of a part of one of the three products, whose modules are alike.
 macro_rules! tier {
-    ($module:ident, $target:expr, $family:expr, $sizes:expr, $operands:expr) => {
-        match $target.product($family, $sizes, $operands) {
+    ($module:ident, $target:expr, $family:expr, $whole:expr, $part:expr, $operands:expr) => {
+        match $target.product($family, $whole, $part, $operands) {
             (Tier::Software, _) => $module::Tier::Software,
             (Tier::Wide, _) => $module::Tier::Wide,
             // No product adds up within subgroups.
@@ -143,7 +143,9 @@ pub(super) fn linear_tiles(
     // A cooperative matrix takes columns that lie side by side, which partners do in runs.
     let runs = arguments.partner.is_multiple_of(Side::Sixteen as u32);
     let operands = if runs { Operands::of([half; 2]) } else { Operands::Both };
-    let kernel = built(kernel(tier!(linear, target, Family::Linear, [rows, inner, columns], operands)))?;
+    let whole = [rows, inner, arguments.stride as usize];
+    let tier = tier!(linear, target, Family::Linear, whole, [rows, inner, columns], operands);
+    let kernel = built(kernel(tier))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
@@ -174,8 +176,9 @@ pub(super) fn input_backward_launches(
     let launch = |part: Part| {
         within_longest_loop(site, part.count / STEPS_IN_TURN, "lower model.vocabulary")?;
         let sizes = [rows, part.count, columns];
-        let operands = Operands::of([half_dy, half_w]);
-        let tier = tier!(linear_input_backward, site.target, Family::LinearInputBackward, sizes, operands);
+        let (family, operands) = (Family::LinearInputBackward, Operands::of([half_dy, half_w]));
+        let whole = [rows, inner, columns];
+        let tier = tier!(linear_input_backward, site.target, family, whole, sizes, operands);
         let arguments = Arguments {
             rows: rows as u32,
             columns: columns as u32,
@@ -264,7 +267,8 @@ fn weight_backward_launch(
 ) -> Result<Launch> {
     use linear_weight_backward::{Arguments, Left, Right, kernel};
     let (family, operands) = (Family::LinearWeightBackward, Operands::of([half_dy, half_x]));
-    let tier = tier!(linear_weight_backward, target, family, [inner, rows, columns], operands);
+    let whole = [inner, stride, columns];
+    let tier = tier!(linear_weight_backward, target, family, whole, [inner, rows, columns], operands);
     let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {

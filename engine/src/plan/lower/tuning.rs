@@ -348,10 +348,19 @@ impl Target {
         self.choice(family, sizes, Operands::Floats).tier
     }
 
-    /// The tier that a product of these sizes takes, and the side of its matrices where it is by cooperative ones.
-    pub(super) fn product(&self, family: Family, sizes: [usize; 3], operands: Operands) -> (Tier, Side) {
-        let tier = self.choice(family, sizes, operands).tier;
-        (tier, self.cooperative.side(sizes, operands).unwrap_or(Side::Eight))
+    /// The tier that a product of these sizes takes, and the side of its matrices where it is by cooperative ones. A part of a
+    /// product takes what was chosen for the `whole`, if that is no choice that its own sizes forbid.
+    pub(super) fn product(
+        &self,
+        family: Family,
+        whole: [usize; 3],
+        sizes: [usize; 3],
+        operands: Operands,
+    ) -> (Tier, Side) {
+        let chosen = Some(self.choice(family, whole, operands));
+        let choice = chosen.filter(|choice| self.admits(family, sizes, operands, *choice));
+        let side = self.cooperative.side(sizes, operands).unwrap_or(Side::Eight);
+        (choice.unwrap_or(self.usual(family)).tier, side)
     }
 
     /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
@@ -471,7 +480,7 @@ mod tests {
         let admits = |target: &Target, family, sizes, operands| {
             let class = ShapeClass::of_product(family, sizes, operands);
             let chosen = target.clone().with(&Choices::from_iter([(class, cooperative)]));
-            let taken = chosen.product(family, sizes, operands) == (Tier::Cooperative, Side::Sixteen);
+            let taken = chosen.product(family, sizes, sizes, operands) == (Tier::Cooperative, Side::Sixteen);
             assert_eq!(taken, target.admits(family, sizes, operands, cooperative));
             taken
         };
@@ -486,7 +495,13 @@ mod tests {
                 assert!(!admits(&device(true), family, odd, Operands::Halves), "{family:?} {odd:?}");
             }
         }
+        // A part takes what the whole does, where it can.
         let class = ShapeClass::of_product(Family::Linear, sizes, Operands::Halves);
+        let chosen = device(true).with(&Choices::from_iter([(class, cooperative)]));
+        for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Workgroup)] {
+            let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::Halves);
+            assert_eq!(part.0, tier);
+        }
         assert_eq!(class.to_string(), "linear in halves 1024x128x512");
         assert_eq!("linear in halves 1024x128x512".parse(), Ok(class));
         assert_ne!(class, ShapeClass::of(Family::Linear, sizes));
