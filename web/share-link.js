@@ -48,11 +48,11 @@ globalThis.RemoteShare = class RemoteShare {
     this.#answer.reject(this.#lost);
   }
 
-  /** Has it compute its share; the memory moves to it. */
-  ask(memory) {
+  /** Has it compute its share; the memory moves to it, which begins with so many weights. */
+  ask(memory, weights) {
     this.#answer = awaited();
     if (this.#lost) this.#answer.reject(this.#lost);
-    else this.#worker.postMessage({ memory }, [memory]);
+    else this.#worker.postMessage({ memory, weights }, [memory]);
   }
 
   /** Resolves to the share's { memory, losses }; rejects where the worker is lost, or has not answered in so many milliseconds. */

@@ -1,6 +1,6 @@
 // Computes a share of each training step and evaluation, in a worker that the engine's worker starts (share-link.js).
 //
-// To here: { module, share } once, then { memory } with weights and parts of micro-batches.
+// To here: { module, share } once, then { memory, weights }: so many weights, none where they are as before, and parts of micro-batches.
 // From here: { memory, losses } with the parts' gradient, or { failed } as the last word.
 
 import init, { Share } from "./engine.js";
@@ -13,14 +13,14 @@ async function start(module, share) {
   return new Share(share);
 }
 
-addEventListener("message", async ({ data: { module, share, memory } }) => {
+addEventListener("message", async ({ data: { module, share, memory, weights } }) => {
   try {
     if (module) {
       ready = start(module, share);
       await ready;
       return;
     }
-    const losses = await (await ready).answer(memory);
+    const losses = await (await ready).answer(memory, weights);
     postMessage({ memory, losses }, [memory]);
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });

@@ -23,7 +23,7 @@ import package::shared::tile::{ALONG, DOWN, GROUP, SIDE};
 @if(!wide) import package::shared::tile::Blocks;
 @if(software) import package::shared::tile::multiply;
 @if(wide) import package::shared::tile::{Row, multiply_row};
-@if(cooperative8 || cooperative16) import package::shared::cooperative::{EDGE, LeftMatrix, RightMatrix, Sums, own_subgroup, turns_of, part_corner, add_products, keep, kept_blocks};
+@if(cooperative8 || cooperative16) import package::shared::cooperative::{EDGE, PARTS, LeftMatrix, RightMatrix, Sums, own_subgroup, part_corner, add_products, keep, kept_blocks};
 @if(workgroup) import package::shared::tile::{DEPTH, staged_place, stage, multiply_staged};
 @if(activation) import package::shared::curve::slope;
 @if(gate) import package::shared::curve::{activated, slope};
@@ -238,9 +238,8 @@ fn linear_input_backward(
     }
     @if(cooperative8 || cooperative16) {
         let own = own_subgroup(index);
-        let turns = turns_of(index, own);
-        for (var turn = 0u; turn < turns; turn += 1u) {
-            let corner = part_corner(own, turn);
+        for (var part = own.x; part < PARTS; part += own.y) {
+            let corner = part_corner(part);
             var sums = Sums();
             for (var step = 0u; step < arguments.inner; step += EDGE) {
                 add_products(&sums, left_matrices(tile_row + corner.x, step), right_matrices(tile_column, corner.y, step));

@@ -2,7 +2,7 @@
 // multiplies two at once (VK_KHR_cooperative_matrix, Metal's simdgroup_matrix). Operands are loaded straight from the bindings,
 // halves or floats, and sums are floats.
 //
-// A subgroup takes a part of 2 × 4 matrices, and further parts in further turns where there are more parts than subgroups. What it
+// A subgroup takes a part of 2 × 4 matrices, and further parts one by one where there are more parts than subgroups. What it
 // found goes through workgroup memory to the invocations whose blocks (shared/tile.wgsl) it is, since how a matrix is spread over a
 // subgroup is the device's own affair. All sizes divide by EDGE, and all subgroups are full.
 //
@@ -33,26 +33,15 @@ alias Sums = array<Sum, 8>;
 
 var<workgroup> product: array<f32, 4096>;
 
-// Number of an invocation's subgroup, and how many there are.
+// Number of an invocation's subgroup, and how many there are. Each takes every so manieth part, so that control flow is the same
+// within a subgroup, which is all that its matrices ask for.
 fn own_subgroup(index: u32) -> vec2<u32> {
     let width = subgroupAdd(1u);
     return vec2<u32>(subgroupMin(index) / width, GROUP * GROUP / width);
 }
 
-// Turns until all parts are taken. The number goes through workgroup memory so that all can be seen to take as many.
-fn turns_of(index: u32, own: vec2<u32>) -> u32 {
-    if index == 0u {
-        product[0] = f32((PARTS + own.y - 1u) / own.y);
-    }
-    workgroupBarrier();
-    let turns = u32(product[0]);
-    workgroupBarrier();
-    return turns;
-}
-
-// Row and column of the part of its tile that a subgroup has its turn with. Those who are left without one repeat the last.
-fn part_corner(own: vec2<u32>, turn: u32) -> vec2<u32> {
-    let part = min(own.x + turn * own.y, PARTS - 1u);
+// Row and column of a part in its tile.
+fn part_corner(part: u32) -> vec2<u32> {
     return vec2<u32>(part / ACROSS * 2u, part % ACROSS * 4u) * EDGE;
 }
 

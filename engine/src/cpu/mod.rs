@@ -191,6 +191,7 @@ impl CpuExecutor {
             }
         }
         self.weights.parameters.copy_from_slice(&state.parameters);
+        self.weights_changed();
         for (arena, given) in [
             (&mut self.first_moments, &state.first_moments),
             (&mut self.second_moments, &state.second_moments),
@@ -233,13 +234,21 @@ impl CpuExecutor {
         // The others' answers are taken in whatever happened here: the next step's must find none left over.
         let rest = others.collect(task, batches, begun.elapsed(), &mut losses, weights, workers).await;
         own.and(rest)?;
-        Ok(losses.into_iter().zip(batches.iter().map(|batch| share.counted(batch))).collect())
+        Ok(losses.into_iter().zip(batches.iter().map(|batch| share.counted(task, batch))).collect())
     }
 
     async fn step(&mut self, step: &StepInput) -> Result<StepReport> {
         let loss = self.accumulate(step).await?;
+        self.weights_changed();
         let workers = self.workers.clone();
         workers.install(|| self.update(step, loss, &workers))
+    }
+
+    /// Whoever computes shares is sent the weights again.
+    fn weights_changed(&mut self) {
+        if let Some((_, others)) = &mut self.divided {
+            others.weights_changed();
+        }
     }
 
     /// Clips and applies the gradient.
@@ -277,14 +286,17 @@ pub fn most_workers(threads: Option<usize>) -> usize {
     Remote::most(threads).min(share::MOST)
 }
 
-/// Workers among which [`CpuExecutor::new`] would divide a run's steps.
+/// How many times as fast a run's steps are for the workers among which [`CpuExecutor::new`] would divide them.
 ///
 /// # Errors
 /// The settings make no model.
-pub fn workers_for(config: &RunConfig, threads: Option<usize>) -> Result<usize> {
+pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64> {
     match most_workers(threads) {
-        1 => Ok(1),
-        most => Ok(Division::best(&training_graphs(&config.model, &config.train)?, most).count()),
+        1 => Ok(1.0),
+        most => {
+            let graphs = training_graphs(&config.model, &config.train)?;
+            Ok(Division::best(&graphs, most).gain(&graphs.recipe))
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Others {
 struct Other {
     share: Share,
     place: Place,
+    /// It has the weights as they are now.
+    current: bool,
     /// What a worker of its own takes.
     bytes: u64,
 }
@@ -59,7 +61,7 @@ impl Others {
                     Place::Here(Box::new(share.programs()?))
                 }
             };
-            found.others.push(Other { share, place, bytes });
+            found.others.push(Other { share, place, current: false, bytes });
         }
         Ok((first, found))
     }
@@ -83,12 +85,22 @@ impl Others {
         self.warning.take()
     }
 
-    /// Has the workers begin with micro-batches; nothing is waited for.
+    /// The weights are others from here on.
+    pub fn weights_changed(&mut self) {
+        for other in &mut self.others {
+            other.current = false;
+        }
+    }
+
+    /// Has the workers begin with micro-batches; nothing is waited for. Weights are sent to those who have others.
     pub fn ask(&mut self, task: Task, parameters: &[f32], batches: &[MicroBatch]) {
-        for Other { share, place, .. } in &mut self.others {
+        for Other { share, place, current, .. } in &mut self.others {
             let parts = share.parts(task, batches);
             if let (Place::Away(remote), false) = (place, parts.is_empty()) {
-                remote.ask(parameters, &packed(task, &parts));
+                // What training answers with needs the room of the weights anyway.
+                let known = *current && task == Task::Evaluate;
+                remote.ask(if known { &[] } else { parameters }, &packed(task, &parts));
+                *current = true;
             }
         }
     }

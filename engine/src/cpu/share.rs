@@ -8,6 +8,7 @@
 use super::program::{Portion, Weights};
 use super::run::{Programs, Task};
 use super::workers::Workers;
+use crate::data::IGNORED;
 use crate::error::{Error, Result};
 use crate::executor::{MicroBatch, Recipe, TrainingGraphs};
 use crate::model::training_graphs;
@@ -55,7 +56,7 @@ impl Division {
             return Self::WHOLE;
         }
         let windows = |division: &Self| train.batch.div_ceil(division.parts);
-        let largest = |division: &Self| windows(division) * train.accumulate.div_ceil(division.groups);
+        let largest = |division: &Self| division.largest(&graphs.recipe);
         let programs = Programs::needed(graphs) / train.batch as u64;
         let added = |division: &Self| {
             let windows = (division.count() * windows(division)).saturating_sub(train.batch);
@@ -67,6 +68,16 @@ impl Division {
         all.filter(|division| added(division) <= MOST_BYTES)
             .min_by_key(|division| (largest(division), division.count(), division.groups))
             .unwrap_or(Self::WHOLE)
+    }
+
+    /// Windows of a step's largest share, which all wait for.
+    fn largest(self, Recipe { train, .. }: &Recipe) -> usize {
+        train.batch.div_ceil(self.parts) * train.accumulate.div_ceil(self.groups)
+    }
+
+    /// How many times as fast a step is for it, the workers' messages aside.
+    pub fn gain(self, recipe: &Recipe) -> f64 {
+        (recipe.train.batch * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
     }
 
     /// Its shares.
@@ -147,21 +158,25 @@ impl Share {
 
     /// Its parts of micro-batches.
     pub fn parts(&self, task: Task, batches: &[MicroBatch]) -> Vec<Part> {
-        batches[self.range(task, batches.len())].iter().map(|whole| self.part(whole)).collect()
+        batches[self.range(task, batches.len())].iter().map(|whole| self.part(task, whole)).collect()
     }
 
-    fn part(&self, whole: &MicroBatch) -> Part {
+    fn part(&self, task: Task, whole: &MicroBatch) -> Part {
         let Recipe { model, train } = &self.recipe;
         let windows = self.first * model.context..(self.first + train.batch) * model.context;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
         let batch =
             MicroBatch { tokens: part(&whole.tokens), targets: part(&whole.targets), seed: whole.seed };
-        Part { batch, counted: self.counted(whole) }
+        Part { batch, counted: self.counted(task, whole) }
     }
 
-    /// Targets of a whole micro-batch that count.
-    pub fn counted(&self, whole: &MicroBatch) -> f32 {
-        let counts = |target: &&u32| Some(**target) != self.recipe.train.ignore_index;
+    /// Targets of a whole micro-batch that count. Evaluations leave some out where training leaves out none.
+    pub fn counted(&self, task: Task, whole: &MicroBatch) -> f32 {
+        let ignored = match (self.recipe.train.ignore_index, task) {
+            (None, Task::Evaluate) => Some(IGNORED),
+            (ignored, _) => ignored,
+        };
+        let counts = |target: &&u32| Some(**target) != ignored;
         whole.targets.iter().filter(counts).count() as f32
     }
 

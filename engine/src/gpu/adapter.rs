@@ -150,9 +150,17 @@ fn is_software(info: &AdapterInfo) -> bool {
         })
 }
 
-/// The largest matrices of each kind that an adapter multiplies, with sums in 32-bit floats.
+/// Invocations of a workgroup that multiplies cooperative matrices: its subgroups must be full.
+const COOPERATING: u32 = 64;
+
+/// The largest matrices of each kind that an adapter multiplies, with sums in 32-bit floats. Vulkan lists them also where a device lacks
+/// something else that they need.
 fn cooperative(adapter: &Adapter) -> Cooperative {
     use wgpu::CooperativeScalarType::{F16, F32};
+    let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP;
+    if !adapter.features().contains(needed) || adapter.get_info().subgroup_max_size > COOPERATING {
+        return Cooperative::NONE;
+    }
     let all = adapter.cooperative_matrix_properties();
     let largest = |entries| {
         let sides = [(16, Side::Sixteen), (8, Side::Eight)];
@@ -166,7 +174,8 @@ fn cooperative(adapter: &Adapter) -> Cooperative {
         };
         sides.into_iter().find(|(size, _)| offers(*size)).map(|(_, side)| side)
     };
-    Cooperative { floats: largest(F32), halves: largest(F16) }
+    let halves = largest(F16).filter(|_| adapter.features().contains(Features::SHADER_F16));
+    Cooperative { floats: largest(F32), halves }
 }
 
 impl AdapterReport {

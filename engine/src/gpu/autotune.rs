@@ -86,7 +86,7 @@ pub struct Tuned {
     pub found: Vec<Found>,
     /// Seconds that it took.
     pub seconds: f64,
-    /// Classes whose fastest kernel computed something else than the usual one, which they keep.
+    /// Classes whose products by cooperative matrices were fastest and gave something else than the usual ones.
     pub wrong: Vec<ShapeClass>,
 }
 
@@ -98,7 +98,7 @@ impl Tuned {
         let wrong = match self.wrong.as_slice() {
             [] => String::new(),
             [class, ..] => format!(
-                "; {} of them keep the usual one, since a faster one computed something else ({class}): the driver is to blame",
+                "; cooperative matrices are not taken for {} of them, since they gave other numbers or none ({class})",
                 self.wrong.len()
             ),
         };
@@ -156,22 +156,16 @@ impl Gpu {
             // A software adapter builds a kernel with barriers many times as long as one without.
             let unmet = if target.software { 4.0 } else { 1.0 };
             let mut bench = Device { gpu: plain, begun };
-            let found = search(&mut bench, &unknown, &target, measuring.budget, unmet).await;
+            let found = match search(&mut bench, &unknown, &target, measuring.budget, unmet).await {
+                Ok(found) => verified(&bench.gpu, graph, found).await,
+                Err(error) => Err(error),
+            };
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Whatever cost the device is not tried again before every run.
                 let usual = unknown.iter().map(|trial| (trial.class, target.usual(trial.class.family)));
                 cache::store(folder, self.report(), &usual.collect());
             }
-            tuned.found = found?;
-            for found in &mut tuned.found {
-                let trial = unknown.iter().find(|trial| trial.class == found.class);
-                if let (Tier::Cooperative, Some(trial)) = (found.chosen.tier, trial)
-                    && !verify::agrees(&bench.gpu, trial, found.chosen).await?
-                {
-                    found.chosen = target.usual(found.class.family);
-                    tuned.wrong.push(found.class);
-                }
-            }
+            (tuned.found, tuned.wrong) = found?;
             let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.class).is_none());
@@ -191,6 +185,18 @@ impl Gpu {
         let choices: Choices = own.filter(|(class, choice)| *choice != target.usual(class.family)).collect();
         Ok((self.with_choices(&choices), tuned))
     }
+}
+
+/// What was found, without cooperative matrices where they compute something else; and the classes where they do.
+async fn verified(gpu: &Gpu, graph: &Graph, found: Vec<Found>) -> Result<(Vec<Found>, Vec<ShapeClass>)> {
+    let cooperative = found.iter().filter(|found| found.chosen.tier == Tier::Cooperative);
+    let chosen: Vec<ShapeClass> = cooperative.map(|found| found.class).collect();
+    let wrong = verify::wrong(gpu, graph, &chosen).await?;
+    let right = |found: Found| match wrong.contains(&found.class) {
+        true => found.without(Tier::Cooperative),
+        false => Some(found),
+    };
+    Ok((found.into_iter().filter_map(right).collect(), wrong))
 }
 
 /// Candidates on a device.

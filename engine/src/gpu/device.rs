@@ -92,8 +92,9 @@ impl Gpu {
         if report.cooperative != Cooperative::NONE {
             wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
             // SAFETY: wgpu calls these matrices experimental since a kernel can make undefined behaviour of them, and asks that
-            // this be known. Ours load and store them within what is bound alone, by subgroups that are full, in control flow that
-            // naga proves uniform, in types that the adapter lists.
+            // this be known. Ours load and store them only within what is bound, in types that the adapter lists, in control flow
+            // that hangs on sizes and on the number of the subgroup alone, and in workgroups of 64 invocations in a row, which
+            // subgroups of up to 64 fill.
             #[allow(unsafe_code, reason = "tensor cores are reached in no other way")]
             unsafe {
                 experimental = wgpu::ExperimentalFeatures::enabled();

@@ -3,6 +3,7 @@
 use super::Gpu;
 use super::device::one_line;
 use crate::error::{Error, Result};
+use crate::plan::lower::Cooperative;
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -67,10 +68,19 @@ impl Gpu {
         Ok(())
     }
 
-    /// Refuses a kernel that the device's limits cannot hold, or whose 16-bit floats it does not have.
+    /// Refuses a kernel that the device's limits cannot hold, or that needs what it does not have.
     fn admit(&self, kernel: &Kernel) -> Result<()> {
         if kernel.needs_half() && !self.has_half() {
             return Err(Error::without_half(&self.report().name, "train"));
+        }
+        let target = self.target();
+        let lacks = [
+            (kernel.needs_subgroups() && !target.subgroups, "subgroups"),
+            (kernel.needs_cooperative() && target.cooperative == Cooperative::NONE, "cooperative matrices"),
+        ];
+        if let Some((_, what)) = lacks.into_iter().find(|(lacks, _)| *lacks) {
+            let name = &self.report().name;
+            return Err(Error::Device(format!("kernel {} needs {what}, and {name} has none", kernel.name)));
         }
         let limits = self.limits();
         let buffers =
@@ -139,7 +149,11 @@ impl Gpu {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(kernel.entry_point),
-            compilation_options: Default::default(),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Sixteen kilobytes of zeros for each tile, every one of which is written before it is read.
+                zero_initialize_workgroup_memory: !kernel.needs_cooperative(),
+                ..Default::default()
+            },
             cache: None,
         });
         Pipeline { pipeline, layout }

@@ -61,11 +61,6 @@ impl Trial {
         Self { class, flops, sizes, stored, op, operands, weight }
     }
 
-    /// The same product with no size larger than that.
-    pub fn no_larger_than(&self, most: usize) -> Self {
-        Self::product(self.class.family, self.sizes.map(|size| size.min(most)), self.stored)
-    }
-
     /// What it may take on a device: what the rule takes first, then whatever may be faster.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
         let usual = target.usual(self.class.family);

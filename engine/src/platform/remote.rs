@@ -54,7 +54,7 @@ mod workers {
         #[wasm_bindgen(constructor, catch)]
         fn new(module: &JsValue, share: &str) -> std::result::Result<RemoteShare, JsValue>;
         #[wasm_bindgen(method)]
-        fn ask(this: &RemoteShare, words: &ArrayBuffer);
+        fn ask(this: &RemoteShare, words: &ArrayBuffer, weights: u32);
         #[wasm_bindgen(method, catch)]
         async fn answer(this: &RemoteShare, milliseconds: f64) -> std::result::Result<JsValue, JsValue>;
         #[wasm_bindgen(method)]
@@ -87,7 +87,7 @@ mod workers {
             Ok(Self { worker, memory: None })
         }
 
-        /// Sends the weights, and parts of micro-batches as words.
+        /// Sends the weights, or none where it has them, and parts of micro-batches as words.
         pub fn ask(&mut self, parameters: &[f32], words: &[u32]) {
             let bytes = 4 * (parameters.len() + words.len()) as u32;
             let kept = self.memory.take().filter(|memory| memory.byte_length() == bytes);
@@ -96,7 +96,7 @@ mod workers {
             Float32Array::new_with_byte_offset_and_length(&memory, 0, split).copy_from(parameters);
             let ids = Uint32Array::new_with_byte_offset_and_length(&memory, 4 * split, words.len() as u32);
             ids.copy_from(words);
-            self.worker.ask(&memory);
+            self.worker.ask(&memory, split);
         }
 
         /// Waits for what was asked for, so long at most: the parts' losses, and as many floats of their gradient as are wanted.

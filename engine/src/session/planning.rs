@@ -62,7 +62,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Ok(())
     }
 
-    /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations and workers.
+    /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations and by what workers win.
     pub(super) fn foretold_seconds(&self, config: &RunConfig) -> Option<f64> {
         let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
         self.seconds_of(config, needs.flops_per_token)
@@ -71,14 +71,14 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     fn seconds_of(&self, config: &RunConfig, flops_per_token: f64) -> Option<f64> {
         let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
         let tokens = (config.train.steps * tokens_per_step(config)) as f64;
-        let flops_per_s = pace.flops_per_s * self.workers(config).ok()?;
+        let flops_per_s = pace.flops_per_s * self.gain(config).ok()?;
         Some(tokens * flops_per_token / flops_per_s.max(1.0))
     }
 
-    /// Workers that would train a run at once: how many pay depends on its batches.
-    fn workers(&self, config: &RunConfig) -> Result<f64> {
+    /// How many times as fast a run is for the workers that would train it at once, which depends on its batches.
+    fn gain(&self, config: &RunConfig) -> Result<f64> {
         match self.device.summary.kind.as_str() {
-            "cpu" => Ok(cpu::workers_for(config, self.options.threads)? as f64),
+            "cpu" => cpu::gain_of_workers(config, self.options.threads),
             _ => Ok(1.0),
         }
     }
@@ -130,7 +130,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     fn remember_pace(&mut self, config: &RunConfig, flops_per_s: f64) -> Result<()> {
-        let flops_per_s = flops_per_s / self.workers(config)?;
+        let flops_per_s = flops_per_s / self.gain(config)?;
         self.pace = Some(Pace { device: self.device.summary.name.clone(), flops_per_s });
         Ok(())
     }

@@ -78,18 +78,20 @@ impl Share {
         Ok(Self(ShareExecutor::new(share)?))
     }
 
-    /// Computes parts of micro-batches. `memory` holds the weights and behind them the parts; its beginning is replaced by their
-    /// gradient, unless they are evaluated. Resolves to what each adds to the mean loss of its micro-batch.
+    /// Computes parts of micro-batches. `memory` holds the weights, unless they are those of the message before, and behind them the
+    /// parts; its beginning is replaced by their gradient, unless they are evaluated. Resolves to what each adds to the mean loss of its micro-batch.
     ///
     /// # Errors
     /// The memory holds something else.
-    pub async fn answer(&mut self, memory: ArrayBuffer) -> Result<Vec<f32>, JsError> {
+    pub async fn answer(&mut self, memory: ArrayBuffer, weights: u32) -> Result<Vec<f32>, JsError> {
+        let split = weights;
         let parameters = self.0.parameters();
-        let split = parameters.len() as u32;
-        if memory.byte_length() < 4 * split {
-            return Err(JsError::new("a message without all weights"));
+        if split > 0 {
+            if split != parameters.len() as u32 || memory.byte_length() < 4 * split {
+                return Err(JsError::new("a message without all weights"));
+            }
+            Float32Array::new_with_byte_offset_and_length(&memory, 0, split).copy_to(parameters);
         }
-        Float32Array::new_with_byte_offset_and_length(&memory, 0, split).copy_to(parameters);
         let words = Uint32Array::new_with_byte_offset(&memory, 4 * split).to_vec();
         let Answer { losses, gradients } = self.0.answer(&words).await?;
         Float32Array::new_with_byte_offset_and_length(&memory, 0, gradients.len() as u32)

@@ -5,6 +5,7 @@ use crate::cpu::CpuExecutor;
 use crate::cpu::others::add;
 use crate::cpu::run::Task;
 use crate::cpu::share::{Division, Share, ShareExecutor, packed};
+use crate::data::IGNORED;
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
 use crate::model::{initial, training_graphs};
@@ -82,8 +83,11 @@ fn divided_evaluations_are_those_of_the_whole_batches() {
     for (name, model, train) in settings() {
         let graphs = training_graphs(&model, &train).unwrap();
         let mut batches: Vec<_> = (0..4).map(|seed| batch(&model, &train, 5 * seed + 2)).collect();
-        // A batch in which nothing counts.
-        batches[1].targets.fill(train.ignore_index.unwrap_or(1));
+        // A batch in which nothing counts, a window of which nothing does, and some of another.
+        let ignored = train.ignore_index.unwrap_or(IGNORED);
+        batches[1].targets.fill(ignored);
+        batches[2].targets[..model.context].fill(ignored);
+        batches[3].targets[2..5].fill(ignored);
         for count in [4, 1, 0] {
             let wanted = block_on(executor(&graphs, Division::WHOLE).evaluate(&batches[..count])).unwrap();
             for division in DIVISIONS {

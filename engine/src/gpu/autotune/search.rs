@@ -38,6 +38,12 @@ impl Found {
         let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { usual };
         Some(Self { class, candidates, chosen })
     }
+
+    /// The same without a tier that turned out to be wrong.
+    pub(super) fn without(&self, tier: Tier) -> Option<Self> {
+        let others = self.candidates.iter().copied().filter(|(choice, _)| choice.tier != tier);
+        Self::of(self.class, others.collect())
+    }
 }
 
 /// Times the candidates of each class in turn, as long as the next is likely to be done within `budget` seconds: it is taken

@@ -1,26 +1,134 @@
-//! Whether a choice computes what the rule's choice does. Drivers call cooperative matrices supported that few programs have ever
-//! tried, and a product that is wrong here and there ruins a run without a word.
+//! Whether what was chosen computes what the rule's kernels do. Drivers call cooperative matrices supported that few programs have
+//! ever tried, and a product that is wrong here and there ruins a run without a word.
 
 use super::super::Gpu;
 use super::super::run::run_plan;
 use crate::error::Result;
 use crate::executor::Data;
-use crate::graph::{Origin, ValueId};
-use crate::plan::lower::Choice;
-use crate::plan::trial::Trial;
-
-/// Sizes that a product is computed in: several tiles each way.
-const MOST: usize = 256;
+use crate::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId};
+use crate::plan::lower::{Choice, Choices, ShapeClass, Target, Tier};
+use crate::plan::{compile, trial};
 
 /// How far entries may lie apart, in terms of the largest: the rounding of 16-bit floats, and of sums in another order.
 const APART: f32 = 2e-3;
 
-/// Whether a product as chosen gives what it gives as usual, over noise.
-pub(super) async fn agrees(gpu: &Gpu, trial: &Trial, choice: Choice) -> Result<bool> {
-    let trial = trial.no_larger_than(MOST);
-    let usual = results(gpu, &trial, gpu.target().usual(trial.class.family)).await?;
-    let chosen = results(gpu, &trial, choice).await?;
-    Ok(alike(&usual, &chosen))
+/// Of classes whose products are to be by cooperative matrices those for which that goes wrong: a node of the graph that belongs to one,
+/// with all that its epilogue does, gives something else than by the usual kernels, or cannot be run.
+///
+/// # Errors
+/// The device was lost.
+pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeClass]) -> Result<Vec<ShapeClass>> {
+    let mut wrong = Vec::new();
+    let mut seen: Vec<(Op, Vec<Type>)> = Vec::new();
+    for node in &graph.nodes {
+        let all = trial::of_node(graph, node).into_iter().map(|trial| trial.class);
+        let classes: Vec<ShapeClass> = all.filter(|class| chosen.contains(class)).collect();
+        let operands = node.inputs.iter().chain(&node.outputs).map(|value| graph.ty(*value).clone());
+        let kind = (node.op, operands.collect());
+        if classes.is_empty() || seen.contains(&kind) {
+            continue;
+        }
+        seen.push(kind);
+        let agrees = match Alone::of(graph, node) {
+            Ok(alone) => alone.agrees(gpu).await,
+            Err(error) => Err(error),
+        };
+        gpu.check()?;
+        if !agrees.unwrap_or(false) {
+            wrong.extend(classes.into_iter().filter(|class| !wrong.contains(class)).collect::<Vec<_>>());
+        }
+    }
+    Ok(wrong)
+}
+
+/// A node's products in a graph of their own, over one window of a batch.
+struct Alone {
+    graph: Graph,
+    given: Vec<(ValueId, Data)>,
+    read: Vec<ValueId>,
+}
+
+impl Alone {
+    fn of(graph: &Graph, node: &Node) -> Result<Self> {
+        let mut alone = Self { graph: Graph::default(), given: Vec::new(), read: Vec::new() };
+        // The head's products are plain ones over chunks of rows, and the loss has no choice of matrices.
+        let (op, inputs, outputs) = match node.op {
+            Op::LinearCrossEntropy { .. } | Op::LinearCrossEntropyBackward { .. } => {
+                (Op::Linear { bias: false, residual: false }, &node.inputs[..2], &[][..])
+            }
+            op => (op, &node.inputs[..], &node.outputs[..]),
+        };
+        let inputs: Vec<ValueId> = inputs.iter().map(|value| alone.input(graph, *value)).collect();
+        let gradients: Vec<ValueId> = outputs
+            .iter()
+            .filter_map(|value| match graph.values[value.index()].origin {
+                Origin::Gradient(id) => Some(alone.gradient(graph, id)),
+                _ => None,
+            })
+            .collect();
+        alone.read = alone.graph.push_into(op, &inputs, &gradients)?;
+        // Rules of shapes know nothing of halves.
+        for (value, like) in alone.read.iter().zip(outputs) {
+            alone.graph.values[value.index()].ty.element = graph.ty(*like).element;
+        }
+        for (value, like) in inputs.iter().zip(&node.inputs) {
+            alone.graph.values[value.index()].ty.element = graph.ty(*like).element;
+        }
+        Ok(alone)
+    }
+
+    fn input(&mut self, graph: &Graph, value: ValueId) -> ValueId {
+        let number = self.given.len() as u32;
+        let mut ty = Type { element: Element::F32, ..graph.ty(value).clone() };
+        let input = match graph.values[value.index()].origin {
+            Origin::Parameter(id) => self.graph.parameter(graph.parameters[id.index()].clone()),
+            // A table of positions is the same for every window.
+            Origin::Constant(_) => self.graph.input(Input::Free(number), ty),
+            _ => {
+                if let [batch, _, _] = ty.shape.as_mut_slice() {
+                    *batch = 1;
+                }
+                self.graph.input(Input::Free(number), ty)
+            }
+        };
+        self.give(input)
+    }
+
+    fn gradient(&mut self, graph: &Graph, id: ParameterId) -> ValueId {
+        self.graph.parameter(graph.parameters[id.index()].clone());
+        let gradient = self.graph.gradient_of(ParameterId(self.graph.parameters.len() as u32 - 1));
+        self.give(gradient)
+    }
+
+    /// Numbers for a value, others for each, so that operands that are taken for one another tell.
+    fn give(&mut self, value: ValueId) -> ValueId {
+        let number = self.given.len();
+        let noise = |at: usize| ((at * (number + 3)) % (251 - number)) as f32 / 251.0 - 0.5;
+        let entries = (0..self.graph.ty(value).count()).map(noise).collect();
+        self.given.push((value, Data::F32(entries)));
+        value
+    }
+
+    /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives as usual.
+    async fn agrees(&self, gpu: &Gpu) -> Result<bool> {
+        let products =
+            trial::of_graph(&self.graph).into_iter().filter(|trial| trial.class.family.multiplies());
+        let everywhere: Choices =
+            products.map(|trial| (trial.class, Choice::tier(Tier::Cooperative))).collect();
+        let usual = self.results(gpu, &gpu.target().with(&Choices::default())).await?;
+        let chosen = self.results(gpu, &gpu.target().with(&everywhere)).await?;
+        Ok(usual.iter().zip(&chosen).all(|(usual, chosen)| alike(usual, chosen)))
+    }
+
+    async fn results(&self, gpu: &Gpu, target: &Target) -> Result<Vec<Vec<f32>>> {
+        let plan = compile(self.graph.clone(), &self.read, target)?;
+        let floats = |data| match data {
+            Data::F32(entries) => entries,
+            Data::U32(_) => Vec::new(),
+        };
+        let found = run_plan(gpu, &plan, &self.given, &self.read, [0, 0]).await?;
+        Ok(found.into_iter().map(floats).collect())
+    }
 }
 
 fn alike(usual: &[f32], chosen: &[f32]) -> bool {
@@ -30,35 +138,14 @@ fn alike(usual: &[f32], chosen: &[f32]) -> bool {
     usual.len() == chosen.len() && usual.iter().zip(chosen).all(close)
 }
 
-/// All that a trial computes, once.
-async fn results(gpu: &Gpu, trial: &Trial, choice: Choice) -> Result<Vec<f32>> {
-    let (plan, _) = trial.plan(&gpu.target(), choice)?;
-    let mut given = Vec::new();
-    for (number, value) in plan.graph.values.iter().enumerate() {
-        if let Origin::Input(_) | Origin::Parameter(_) | Origin::Gradient(_) = value.origin {
-            // Other numbers for each, so that operands that are taken for one another tell.
-            let noise = |at: usize| ((at * (number + 3)) % (251 - number)) as f32 / 251.0 - 0.5;
-            let entries = (0..value.ty.count()).map(noise).collect();
-            given.push((ValueId(number as u32), Data::F32(entries)));
-        }
-    }
-    let read = plan.graph.nodes.last().map(|node| node.outputs.clone()).unwrap_or_default();
-    let found = run_plan(gpu, &plan, &given, &read, [0, 0]).await?;
-    let floats = |data| match data {
-        Data::F32(entries) => entries,
-        Data::U32(_) => Vec::new(),
-    };
-    Ok(found.into_iter().flat_map(floats).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gpu::test_gpu;
     use crate::model::training_graphs;
-    use crate::plan::trial;
     use crate::protocol::Precision;
     use crate::protocol::presets::preset;
+    use pollster::block_on;
 
     #[test]
     fn one_entry_that_is_wrong_tells() {
@@ -69,21 +156,27 @@ mod tests {
         }
     }
 
-    /// Every product of a step in mixed precision, in every tier that the device has.
+    /// Every product of a step can be taken out of it and run; where the device has matrices, they are taken and right.
     #[test]
-    fn tiers_agree_with_the_usual_one() {
+    fn products_of_a_step_agree_with_the_usual_ones() {
         let gpu = test_gpu();
-        let mut config = preset("stories-260k").unwrap();
-        config.train.precision = Precision::Mixed;
-        let graph = training_graphs(&config.model, &config.train).unwrap().train;
-        let products: Vec<Trial> =
-            trial::of_graph(&graph).into_iter().filter(|trial| trial.class.family.multiplies()).collect();
-        assert!(products.iter().any(|trial| trial.class.halves));
-        for trial in products {
-            for choice in trial.no_larger_than(96).candidates(&gpu.target()) {
-                let agrees = pollster::block_on(agrees(&gpu, &trial.no_larger_than(96), choice)).unwrap();
-                assert!(agrees, "{} {choice}", trial.class);
+        for name in ["stories-260k", "nanogpt-cpu"] {
+            let mut config = preset(name).unwrap();
+            config.train.precision = Precision::Mixed;
+            let graph = training_graphs(&config.model, &config.train).unwrap().train;
+            let trials = trial::of_graph(&graph).into_iter();
+            let classes: Vec<ShapeClass> =
+                trials.map(|trial| trial.class).filter(|class| class.family.multiplies()).collect();
+            assert!(classes.iter().any(|class| class.halves));
+            for node in &graph.nodes {
+                if trial::of_node(&graph, node).iter().any(|trial| trial.class.family.multiplies()) {
+                    let alone = Alone::of(&graph, node).unwrap();
+                    let results = block_on(alone.results(&gpu, &gpu.target())).unwrap();
+                    let full = |entries: &Vec<f32>| entries.iter().any(|entry| *entry != 0.0);
+                    assert!(!results.is_empty() && results.iter().all(full), "{:?}", node.op);
+                }
             }
+            assert_eq!(block_on(wrong(&gpu, &graph, &classes)).unwrap(), []);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! biases.
 
 use super::parts::Part;
-use super::tuning::{Operands, Side};
+use super::tuning::{Cooperative, Operands, Side};
 use super::{
     Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier, tall,
     within_longest_loop,
@@ -142,9 +142,10 @@ pub(super) fn linear_tiles(
     };
     // A cooperative matrix takes columns that lie side by side, which partners do in runs.
     let runs = arguments.partner.is_multiple_of(Side::Sixteen as u32);
-    let operands = if runs { Operands::of([half; 2]) } else { Operands::Both };
+    let target = if runs { target } else { &target.clone().with_cooperative(Cooperative::NONE) };
     let whole = [rows, inner, arguments.stride as usize];
-    let tier = tier!(linear, target, Family::Linear, whole, [rows, inner, columns], operands);
+    let (part, operands) = ([rows, inner, columns], Operands::of([half; 2]));
+    let tier = tier!(linear, target, Family::Linear, whole, part, operands);
     let kernel = built(kernel(tier))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }

@@ -81,7 +81,9 @@ impl Trainer<'_> {
                 count += f64::from(rows);
             }
             let seconds = began.elapsed().as_secs_f64().max(1e-6) / chunk.len() as f64;
-            chunk_size = (GROUP_SECONDS / seconds).clamp(fewest as f64, LARGEST_CHUNK) as usize;
+            let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, LARGEST_CHUNK) as usize;
+            // As many for each of those that compute them at once.
+            chunk_size = fitting / fewest * fewest;
         }
         Ok(Some((sum / count) as f32))
     }
