@@ -23,6 +23,8 @@ struct KernelFile {
     axes: Vec<variants::Axis>,
     /// Every variant, checked and reflected.
     variants: Vec<Variant>,
+    /// Rules say which features go together.
+    ruled: bool,
     /// For every combination of features where among the variants it stands; nowhere if it breaks a rule.
     places: Vec<Option<usize>>,
 }
@@ -101,5 +103,5 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
         let layout = reflect::checked(&source).map_err(in_variant)?;
         built.push(Variant { features, source, layout });
     }
-    Ok(KernelFile { name, text, axes, variants: built, places })
+    Ok(KernelFile { name, text, axes, variants: built, ruled: !rules.is_empty(), places })
 }

@@ -4,6 +4,7 @@
 use super::Gpu;
 use super::batch::BatchRules;
 use super::program::Program;
+use super::run::halves;
 use super::storage::Storage;
 use crate::error::Result;
 use crate::executor::update::Optimizer;
@@ -12,7 +13,6 @@ use crate::graph::{Element, Input, Origin};
 use crate::plan::buffers::buffers;
 use crate::plan::control::ScheduleRow;
 use crate::plan::{Buffer, Dispatch, Plan};
-use half::f16;
 use std::ops::Range;
 use web_time::Instant;
 
@@ -54,11 +54,9 @@ impl Repeater {
     pub async fn fill_halves(&self, plan: &Plan, most: usize, entry: impl Fn(usize) -> f32) -> Result<()> {
         for value in &plan.graph.values {
             if let (Origin::Input(input @ Input::Free(_)), Element::F16) = (value.origin, value.ty.element) {
-                // Two to a word.
-                let count = value.ty.count().min(most).next_multiple_of(2);
-                let halves: Vec<f16> = (0..count).map(|at| f16::from_f32(entry(at))).collect();
-                let buffer = self.storage.get(0, Buffer::Input(input))?;
-                self.gpu.write(buffer, 0, bytemuck::cast_slice(&halves)).await?;
+                let count = value.ty.count().min(most);
+                let entries: Vec<f32> = (0..count).map(&entry).collect();
+                self.gpu.write(self.storage.get(0, Buffer::Input(input))?, 0, &halves(&entries)).await?;
             }
         }
         Ok(())
