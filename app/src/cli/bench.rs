@@ -61,8 +61,9 @@ fn print(measured: &Measurement) -> Result<()> {
     )?;
     if measured.device.kind == DeviceKind::Gpu {
         say!(
-            "{:.2} µs a dispatch to encode and submit, {} dispatches",
+            "{:.2} µs a dispatch to encode and submit ({:.2} if recorded just before), {} dispatches",
             measured.driving_us_per_dispatch,
+            measured.driving_rehearsed_us_per_dispatch,
             measured.dispatches_per_step
         )?;
     }

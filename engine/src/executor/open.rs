@@ -165,9 +165,9 @@ impl Executor {
     }
 
     /// Trains on one step sent to an idle GPU as one submission, and says what driving it cost; `None` elsewhere.
-    pub async fn drive(&mut self, step: &StepInput) -> Result<Option<EncodeStatistics>> {
+    pub async fn drive(&mut self, step: &StepInput, rehearsed: bool) -> Result<Option<EncodeStatistics>> {
         match self {
-            Self::Gpu(executor, _) => executor.drive(step).await.map(Some),
+            Self::Gpu(executor, _) => executor.drive(step, rehearsed).await.map(Some),
             Self::Cpu(_) | Self::Reference(_) => Ok(None),
         }
     }

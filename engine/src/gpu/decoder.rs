@@ -74,8 +74,8 @@ impl GpuDecoder {
         }
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
         storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
-        if half_weights {
-            // There is no copy where no product of the model is of sizes that halves come in.
+        // There is no copy where no product of the model is of sizes that halves come in.
+        if storage.pieces(Buffer::HalfParameters).next().is_some() {
             storage.write_arena(gpu, Buffer::HalfParameters, &halves(parameters)).await?;
         }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;

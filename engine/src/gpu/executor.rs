@@ -189,12 +189,16 @@ impl GpuExecutor {
     }
 
     /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost: the CPU's
-    /// share alone, since an idle device makes nobody wait.
-    pub async fn drive(&mut self, step: &StepInput) -> Result<EncodeStatistics> {
+    /// share alone, since an idle device makes nobody wait. A software adapter's kernels leave nothing of it in the CPU's caches;
+    /// `rehearsed` records the step once before, as if they had.
+    pub async fn drive(&mut self, step: &StepInput, rehearsed: bool) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
         let before = self.take_statistics();
         let fixed = self.fixed_cut.replace(Cut::Together(usize::MAX));
+        if rehearsed {
+            self.record(TRAIN, &items, true).discard();
+        }
         let done = self.run(TRAIN, &items, true).await;
         self.fixed_cut = fixed;
         let cost = std::mem::replace(&mut self.statistics, before);
@@ -327,8 +331,21 @@ impl GpuExecutor {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
         own.rules.upload(&self.gpu, &self.storage, &rows)?;
-        let gradients: Vec<&wgpu::Buffer> = self.storage.pieces(Buffer::Gradients).collect();
         let begun = Instant::now();
+        let recorder = self.record(mode, group, update);
+        let readbacks: Vec<&wgpu::Buffer> = self.storage.all(|role| role == Role::Readback).collect();
+        let readback = readbacks[number % readbacks.len()];
+        let bytes = (group.len() * size_of::<ReportRow>()) as u64;
+        let (submission, cost) = recorder.finish(self.storage.get(mode, Buffer::Reports)?, readback, bytes);
+        let reading = self.gpu.begin_read(readback, bytes, submission);
+        self.statistics += cost;
+        Ok(Group { reading, begun, units: group.len() })
+    }
+
+    /// Records a group.
+    fn record(&self, mode: usize, group: &[Item<'_>], update: bool) -> Recorder<'_> {
+        let own = if mode == TRAIN { &self.train } else { &self.evaluate };
+        let gradients: Vec<&wgpu::Buffer> = self.storage.pieces(Buffer::Gradients).collect();
         let mut recorder = Recorder::new(&self.gpu, self.fixed_cut.unwrap_or_else(|| own.pacing.cut()));
         for item in group {
             let clear = if item.first { &gradients[..] } else { &[] };
@@ -338,13 +355,7 @@ impl GpuExecutor {
                 recorder.record(Unit { clear, programs: &[&own.program, &self.advance] });
             }
         }
-        let readbacks: Vec<&wgpu::Buffer> = self.storage.all(|role| role == Role::Readback).collect();
-        let readback = readbacks[number % readbacks.len()];
-        let bytes = (group.len() * size_of::<ReportRow>()) as u64;
-        let (submission, cost) = recorder.finish(self.storage.get(mode, Buffer::Reports)?, readback, bytes);
-        let reading = self.gpu.begin_read(readback, bytes, submission);
-        self.statistics += cost;
-        Ok(Group { reading, begun, units: group.len() })
+        recorder
     }
 
     /// Waits for a group, and notes what it took since the device was free for it.

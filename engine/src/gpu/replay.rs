@@ -152,6 +152,11 @@ impl<'a> Recorder<'a> {
         self.units = 0;
     }
 
+    /// Encodes what is not submitted yet, and drops it.
+    pub(super) fn discard(mut self) {
+        drop(self.encoder.take().map(wgpu::CommandEncoder::finish));
+    }
+
     /// Copies the first `bytes` of `from` to `to` at the end, submits the rest, and says which submission was the last
     /// and what recording cost.
     pub(super) fn finish(

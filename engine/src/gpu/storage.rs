@@ -66,7 +66,18 @@ impl Storage {
             })?;
             created.entries.push((*allocation, buffer));
         }
+        created.clear(gpu);
         Ok(created)
+    }
+
+    /// Fills all that kernels bind with zeros, before any bind group is made. wgpu would do so at the first use, and has every
+    /// bind group that was made earlier ask at each dispatch, for each of its buffers and under a lock, whether it is done.
+    fn clear(&self, gpu: &Gpu) {
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        for buffer in self.all(|role| role != Role::Readback) {
+            encoder.clear_buffer(buffer, 0, None);
+        }
+        gpu.queue.submit([encoder.finish()]);
     }
 
     /// The buffer that a plan, by its position, calls so.
@@ -104,7 +115,10 @@ impl Storage {
             gpu.write(piece, 0, own).await?;
             bytes = rest;
         }
-        Ok(())
+        match bytes.len() {
+            0 => Ok(()),
+            more => Err(Error::Internal(format!("{more} bytes more than {} has", describe(Role::Bound(arena(0)))))),
+        }
     }
 
     /// Reads an arena of floats: nothing where there is no such arena.

@@ -232,7 +232,7 @@ fn profiling_names_scopes_and_kernels() {
         assert_eq!(dispatches, executor.dispatches_per_step());
         assert!(timings.iter().any(|timing| timing.scope == "blocks.1.mlp"), "{timings:?}");
         assert!(timings.iter().map(|timing| timing.nanoseconds).sum::<f64>() > 0.0);
-        let cost = executor.drive(&step).await.unwrap();
+        let cost = executor.drive(&step, true).await.unwrap();
         assert_eq!((cost.dispatches, cost.submissions), (dispatches as u64, 1));
     });
 }

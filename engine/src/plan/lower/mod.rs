@@ -17,6 +17,7 @@ pub(super) use tuning::MOST_SLICES;
 pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Side, Tier};
 
 use super::Buffer;
+use super::arena::ALIGNMENT;
 use crate::error::Result;
 use crate::graph::{Element, Graph, Node, NodeId, Op, Type, ValueId};
 use glasshouse_shaders::Kernel;
@@ -68,9 +69,11 @@ impl Target {
         Self { binding, ..self }
     }
 
-    /// The same device, whose buffers hold so many bytes.
+    /// The same device, whose buffers hold so many bytes: of that the whole entries of arenas, so that whether a weight fits and
+    /// whether its padding does is one question.
     pub fn with_buffer(self, buffer: u64) -> Self {
-        Self { buffer, ..self }
+        let entry = ALIGNMENT as u64 * 4;
+        Self { buffer: buffer / entry * entry, ..self }
     }
 
     /// The same device, told whether it has subgroups.

@@ -189,7 +189,7 @@ impl Trainer<'_> {
         // A profiled step on a GPU trains: it is undone.
         let state = self.executor.state().await?;
         let (entries, method) = self.executor.profile(&input).await?;
-        let driving = self.executor.drive(&input).await?;
+        let driving = self.executor.drive(&input, false).await?;
         self.executor.set_state(&state).await?;
         Ok(Event::Profile {
             entries,
