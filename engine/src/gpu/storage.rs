@@ -117,7 +117,10 @@ impl Storage {
         }
         match bytes.len() {
             0 => Ok(()),
-            more => Err(Error::Internal(format!("{more} bytes more than {} has", describe(Role::Bound(arena(0)))))),
+            more => Err(Error::Internal(format!(
+                "{more} bytes more than {} has",
+                describe(Role::Bound(arena(0)))
+            ))),
         }
     }
 

@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn what_has_too_few_rows_for_parts_is_refused_by_name() {
         let graph = graph(&[&[16, 4], &[64, 40]]);
-        match ArenaLayout::on(&graph, &Target::new(true).with_buffer(10_000)) {
-            Err(Error::TooLarge { what, needed: 10_240, available: 10_000, .. }) => {
+        match ArenaLayout::on(&graph, &Target::new(true).with_buffer(9_728)) {
+            Err(Error::TooLarge { what, needed: 10_240, available: 9_728, .. }) => {
                 assert_eq!(what, "one buffer for weight 1");
             }
             other => panic!("{other:?}"),
