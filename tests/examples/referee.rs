@@ -4,6 +4,7 @@
 //! cargo run --release -p glasshouse-tests --example referee -- nanogpt-cpu TEXT OUT
 //! ```
 
+use glasshouse_engine::protocol::presets;
 use std::path::Path;
 
 fn main() {
@@ -12,5 +13,10 @@ fn main() {
         eprintln!("usage: referee PRESET TEXT OUT");
         std::process::exit(2);
     };
-    glasshouse_tests::referee::write(preset, Path::new(text), Path::new(out));
+    let mut config = presets::preset(preset).unwrap_or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(2);
+    });
+    config.data.paths = vec![text.clone()];
+    glasshouse_tests::referee::write(config, None, Path::new(out));
 }

@@ -3,30 +3,24 @@
 use glasshouse_engine::data::{self, Batch, Batches, Split};
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_engine::protocol::RunConfig;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes `run.toml`, `weights.safetensors` (initial weights by name) and `batches.safetensors` (tokens and targets of every step,
-/// of nanoGPT's 20 evaluation batches, and the whole validation split) of a preset on a text into the folder `out`.
-/// `glasshouse train` with the same preset, seed and text draws the same.
-pub fn write(preset: &str, text: &Path, out: &Path) {
+/// of nanoGPT's 20 evaluation batches, and the whole validation split) of a run on its texts into the folder `out`; of a
+/// `shortened` run the first steps' batches alone. `glasshouse train` with the same settings draws the same.
+pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
     std::fs::create_dir_all(out).unwrap();
-    let mut config = presets::preset(preset).expect("a preset");
-    config.data.paths = vec![text.display().to_string()];
     let prepared = data::prepare(&config, out, &mut |_| {}).expect("text");
     config.model.vocabulary = prepared.tokenizer.vocabulary_size();
     std::fs::write(out.join("run.toml"), config.to_toml().unwrap()).unwrap();
     weights(&config, &out.join("weights.safetensors"));
     let store = &prepared.store;
     let batches = Batches::new(store, config.seed, config.train.batch, config.model.context).unwrap();
-    let train: Vec<Batch> = (0..config.train.steps).map(|step| batches.train(step, 0).unwrap()).collect();
-    let evaluation: Vec<Batch> = (0..config.train.eval_batches as u64)
-        .map(|index| batches.evaluation(Split::Validation, index).unwrap())
-        .collect();
-    let length = store.len(Split::Validation) as usize;
-    let stream = store.read(Split::Validation, 0, length).unwrap();
+    let steps = shortened.unwrap_or(config.train.steps);
+    let train: Vec<Batch> = (0..steps).map(|step| batches.train(step, 0).unwrap()).collect();
     let (rows, context) = (config.train.batch, config.model.context);
     let mut tensors: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
     let mut put = |name, shape: &[usize], ids: Vec<u32>| {
@@ -37,13 +31,24 @@ pub fn write(preset: &str, text: &Path, out: &Path) {
     };
     put("tokens", &[train.len(), rows, context], gather(&train, |batch| &batch.tokens));
     put("targets", &[train.len(), rows, context], gather(&train, |batch| &batch.targets));
-    put("validation.tokens", &[evaluation.len(), rows, context], gather(&evaluation, |batch| &batch.tokens));
-    put(
-        "validation.targets",
-        &[evaluation.len(), rows, context],
-        gather(&evaluation, |batch| &batch.targets),
-    );
-    put("validation.stream", &[length], stream);
+    if shortened.is_none() {
+        let evaluation: Vec<Batch> = (0..config.train.eval_batches as u64)
+            .map(|index| batches.evaluation(Split::Validation, index).unwrap())
+            .collect();
+        let length = store.len(Split::Validation) as usize;
+        let stream = store.read(Split::Validation, 0, length).unwrap();
+        put(
+            "validation.tokens",
+            &[evaluation.len(), rows, context],
+            gather(&evaluation, |batch| &batch.tokens),
+        );
+        put(
+            "validation.targets",
+            &[evaluation.len(), rows, context],
+            gather(&evaluation, |batch| &batch.targets),
+        );
+        put("validation.stream", &[length], stream);
+    }
     write_tensors(&out.join("batches.safetensors"), &tensors, Dtype::I32);
 }
 

@@ -8,7 +8,6 @@ use super::arguments::{BenchCommand, BenchStepArguments};
 use super::output::{bytes, count};
 use super::settings::{checked_device, run_config, usage};
 use anyhow::Result;
-use glasshouse_engine::executor::DeviceKind;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::measure::{Extent, Measurement, measure};
 
@@ -50,7 +49,8 @@ fn print(measured: &Measurement) -> Result<()> {
     let Measurement { ms_per_step, ms_fastest, ms_slowest, loss_first, loss_last, .. } = measured;
     say!("{} on {}", measured.config, measured.device)?;
     if measured.tuned_kernels > 0 {
-        say!("tuned {} kernels in {:.1} s", measured.tuned_kernels, measured.tuning_seconds)?;
+        let kernels = if measured.tuned_kernels == 1 { "kernel" } else { "kernels" };
+        say!("tuned {} {kernels} in {:.1} s", measured.tuned_kernels, measured.tuning_seconds)?;
     }
     say!("{ms_per_step:.2} ms a step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
     say!(
@@ -59,11 +59,11 @@ fn print(measured: &Measurement) -> Result<()> {
         count(measured.flops_per_s),
         bytes(measured.bytes)
     )?;
-    if measured.device.kind == DeviceKind::Gpu {
+    if let (Some(driving), Some(rehearsed)) =
+        (measured.driving_us_per_dispatch, measured.driving_rehearsed_us_per_dispatch)
+    {
         say!(
-            "{:.2} µs a dispatch to encode and submit ({:.2} if recorded just before), {} dispatches",
-            measured.driving_us_per_dispatch,
-            measured.driving_rehearsed_us_per_dispatch,
+            "{driving:.2} µs a dispatch to encode and submit ({rehearsed:.2} if recorded just before), {} dispatches",
             measured.dispatches_per_step
         )?;
     }

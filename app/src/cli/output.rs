@@ -156,6 +156,7 @@ pub(super) fn rate(tokens_per_second: f64) -> String {
 /// `1.23 M`, `34.5 k`, `870`.
 pub(super) fn count(number: f64) -> String {
     match number {
+        number if number >= 1e15 => format!("{:.2} P", number / 1e15),
         number if number >= 1e12 => format!("{:.2} T", number / 1e12),
         number if number >= 1e9 => format!("{:.2} G", number / 1e9),
         number if number >= 1e6 => format!("{:.2} M", number / 1e6),

@@ -177,7 +177,7 @@ impl CpuDecoder {
     /// Bytes of all memory held.
     pub fn bytes(&self) -> u64 {
         let programs = [&self.prompt, &self.step, &self.window].map(|reader| reader.program.bytes());
-        programs.iter().sum::<u64>() + self.weights.parameters.len() as u64 * 4 + self.workers.bytes()
+        programs.iter().sum::<u64>() + self.weights.parameters.len() as u64 * 4
     }
 
     /// Reads what the model has not read yet, and draws.

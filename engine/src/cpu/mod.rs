@@ -103,7 +103,7 @@ impl CpuExecutor {
             },
             first_moments: moments(optimizer.first_moments()),
             second_moments: moments(optimizer.second_moments()),
-            partial: Vec::new(),
+            partial: vec![0.0; update::partial_sums(layout.trained_end)],
             programs,
             divided,
             layout,
@@ -130,13 +130,13 @@ impl CpuExecutor {
         self.divided.as_mut().and_then(|(_, others)| others.take_warning())
     }
 
-    /// Bytes of all memory held.
+    /// Bytes of all memory held, but for what threads keep of an operation's own: a panel of a matrix, scores of a few heads.
     pub fn bytes(&self) -> u64 {
         let Weights { parameters, gradients } = &self.weights;
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
         let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>();
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
-        arenas + self.programs.bytes() + self.workers.bytes() + others
+        arenas + self.programs.bytes() + others
     }
 
     /// Runs optimizer steps.
@@ -305,7 +305,9 @@ fn room(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) ->
     let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
     let tokens = graphs.train.find(Origin::Input(Input::Tokens));
     Room {
-        arenas: 4 * (layout.length + layout.trained_end * (1 + moments)) as u64,
+        arenas: 4
+            * (layout.length + layout.trained_end * (1 + moments) + update::partial_sums(layout.trained_end))
+                as u64,
         programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
     }

@@ -11,9 +11,13 @@ const WORK: usize = 1 << 14;
 /// Entries of one partial sum of squares; fixed, so that the norm does not depend on the threads.
 const SEGMENT: usize = 1 << 12;
 
-/// Root of the sum of squares. `partial` keeps the partial sums' memory from step to step.
-pub fn norm(workers: &Workers, gradient: &[f32], partial: &mut Vec<f32>) -> f32 {
-    partial.resize(gradient.len().div_ceil(SEGMENT), 0.0);
+/// How many partial sums the norm of a gradient of so many entries takes.
+pub fn partial_sums(entries: usize) -> usize {
+    entries.div_ceil(SEGMENT)
+}
+
+/// Root of the sum of squares. `partial` is memory for as many partial sums as the gradient takes.
+pub fn norm(workers: &Workers, gradient: &[f32], partial: &mut [f32]) -> f32 {
     workers.rows(partial.len(), WORK / SEGMENT, Rows::of(partial, 1), |range, part, _| {
         for (segment, sum) in range.zip(part.data) {
             let from = segment * SEGMENT;

@@ -85,15 +85,6 @@ impl Workers {
         self.scratch.len()
     }
 
-    /// Bytes of all scratch memory so far.
-    pub fn bytes(&self) -> u64 {
-        let floats = self.scratch.iter().map(|scratch| {
-            let scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
-            scratch.panel.len() + scratch.floats.len()
-        });
-        floats.sum::<usize>() as u64 * 4
-    }
-
     /// Runs `work` where [`Self::rows`] reaches the other threads without a detour.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)

@@ -154,6 +154,7 @@ impl<'a> Recorder<'a> {
 
     /// Encodes what is not submitted yet, and drops it.
     pub(super) fn discard(mut self) {
+        debug_assert_eq!(self.statistics.submissions, 0, "what was submitted is not dropped");
         drop(self.encoder.take().map(wgpu::CommandEncoder::finish));
     }
 

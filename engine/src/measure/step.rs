@@ -19,8 +19,14 @@ use web_time::Instant;
 /// Steps before the clock starts: pipelines are compiled and caches filled.
 const WARM_UP: u64 = 3;
 
-/// Steps that are sent to an idle device as one submission, to time the driving alone.
+/// Steps that are sent to an idle device as one submission, to time the driving alone; twice as many, half of them rehearsed.
 const DRIVEN: u64 = 10;
+
+/// Seconds after which no more of them are begun.
+const DRIVEN_SECONDS: f64 = 5.0;
+
+/// A step that lasts longer is no single submission on a GPU: a driver may take the device for hung.
+const DRIVEN_MS: f64 = 500.0;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,12 +82,12 @@ pub struct Measurement {
     pub tokens_per_s: f64,
     /// Floating-point operations a second, likewise.
     pub flops_per_s: f64,
-    /// Microseconds of the processor's time to encode and submit a dispatch, median over ten steps sent to an idle device;
-    /// 0 without a GPU or where it was not measured.
-    pub driving_us_per_dispatch: f64,
+    /// Microseconds of the processor's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
+    /// as one submission each; `None` without a GPU, and where a step lasts longer than a submission should.
+    pub driving_us_per_dispatch: Option<f64>,
     /// The same where the step was recorded once just before: what driving costs where the device's work does not empty the
     /// CPU's caches meanwhile, as a software adapter's does.
-    pub driving_rehearsed_us_per_dispatch: f64,
+    pub driving_rehearsed_us_per_dispatch: Option<f64>,
     /// Kernel launches a step.
     pub dispatches_per_step: usize,
     /// Bytes that the executor holds.
@@ -154,15 +160,20 @@ pub async fn measure(
         platform::yield_now().await;
     }
     let (mut driving, mut rehearsed) = (Vec::new(), Vec::new());
-    if let Extent::Steps(_) = extent {
+    let (median, fastest, slowest) = spread(&mut milliseconds);
+    if matches!(extent, Extent::Steps(_)) && median <= DRIVEN_MS {
+        let begun = Instant::now();
         for further in 0..DRIVEN {
+            if begun.elapsed().as_secs_f64() > DRIVEN_SECONDS {
+                break;
+            }
             for (costs, again) in [(&mut driving, false), (&mut rehearsed, true)] {
                 let cost = executor.drive(&input(step + 2 * further + u64::from(again)), again).await?;
                 costs.extend(cost.map(|cost| cost.seconds * 1e6 / cost.dispatches.max(1) as f64));
             }
         }
     }
-    let (median, fastest, slowest) = spread(&mut milliseconds);
+    let middle = |costs: &mut Vec<f64>| (!costs.is_empty()).then(|| spread(costs).0);
     let tokens = (config.train.batch * config.train.accumulate * config.model.context) as f64;
     let tokens_per_s = tokens / (median / 1e3).max(1e-9);
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
@@ -184,8 +195,8 @@ pub async fn measure(
         ms_slowest: slowest,
         tokens_per_s,
         flops_per_s: tokens_per_s * estimate.flops_per_token,
-        driving_us_per_dispatch: spread(&mut driving).0,
-        driving_rehearsed_us_per_dispatch: spread(&mut rehearsed).0,
+        driving_us_per_dispatch: middle(&mut driving),
+        driving_rehearsed_us_per_dispatch: middle(&mut rehearsed),
         dispatches_per_step: estimate.dispatches_per_step,
         bytes: executor.bytes(),
         loss_first: losses.first().copied().unwrap_or(f32::NAN),

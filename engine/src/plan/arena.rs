@@ -72,7 +72,7 @@ impl ArenaLayout {
     /// [`Error::TooLarge`] names a parameter that cannot be cut into parts of a buffer's size.
     pub fn on(graph: &Graph, target: &Target) -> Result<Self> {
         let mut layout = Self { most: target.buffer, ..Self::of(graph) };
-        let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX) / ALIGNMENT * ALIGNMENT;
+        let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX);
         if layout.length <= most {
             return Ok(layout);
         }
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn what_has_too_few_rows_for_parts_is_refused_by_name() {
         let graph = graph(&[&[16, 4], &[64, 40]]);
-        match ArenaLayout::on(&graph, &Target::new(true).with_buffer(9_728)) {
+        match ArenaLayout::on(&graph, &Target::new(true).with_buffer(10_000)) {
             Err(Error::TooLarge { what, needed: 10_240, available: 9_728, .. }) => {
                 assert_eq!(what, "one buffer for weight 1");
             }

@@ -302,7 +302,11 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
         CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Division::WHOLE)
     };
     // What is asked for beforehand is what is held afterwards, but for the threads' own.
-    let needed = make(8, None).unwrap().bytes();
+    let mut roomy = make(8, None).unwrap();
+    let needed = roomy.bytes();
+    let micro_batches = vec![batch(&gpt(), &train, 1)];
+    block_on(roomy.train(&[StepInput { step: 0, learning_rate: 1e-3, micro_batches }])).unwrap();
+    assert_eq!(roomy.bytes(), needed);
     assert!(make(8, Some(needed)).is_ok());
     let refused = make(8, Some(needed - 1)).map(|_| ()).unwrap_err().to_string();
     assert!(refused.contains(&format!("needs {needed} bytes")), "{refused}");

@@ -32,6 +32,7 @@ pub struct Found {
 }
 
 impl Found {
+    /// What the fastest of some candidates is, if it is faster than the first by more than noise.
     fn of(class: ShapeClass, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (usual, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
@@ -89,9 +90,20 @@ pub(super) async fn search(
                 None => {}
             }
         }
-        if timed.len() > 1 {
-            found.extend(Found::of(trial.class, timed));
+        if timed.len() < 2 {
+            continue;
         }
+        // Another program may have been at work while the rule's choice was timed: what beat it must do so again, beside it.
+        let usual = timed[0].0;
+        if let Some(Found { chosen, .. }) = Found::of(trial.class, timed.clone())
+            && chosen != usual
+        {
+            for (choice, seconds) in timed.iter_mut().filter(|(choice, _)| [usual, chosen].contains(choice)) {
+                let again = bench.seconds(trial, *choice).await?;
+                *seconds = again.map_or(*seconds, |again| again.min(*seconds));
+            }
+        }
+        found.extend(Found::of(trial.class, timed));
     }
     Ok(found)
 }
@@ -160,7 +172,10 @@ mod tests {
             (0.01, Some(seconds))
         });
         assert_eq!(found.len(), trials().len());
-        assert_eq!(bench.tried.len(), found.iter().map(|found| found.candidates.len()).sum::<usize>());
+        // What is chosen over the rule's choice has won twice.
+        let again = |found: &Found| if found.chosen == target.usual(found.class.family) { 0 } else { 2 };
+        let tried = |found: &Found| found.candidates.len() + again(found);
+        assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
         for Found { class, candidates, chosen } in &found {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match class.family {
@@ -171,6 +186,31 @@ mod tests {
             assert_eq!(*chosen, expected, "{class}");
         }
         assert!(found.iter().any(|found| found.chosen.slices.is_some()));
+    }
+
+    /// Another program takes the machine while each class's first candidate, the rule's, is timed for the first time.
+    #[test]
+    fn what_wins_beside_another_program_must_win_again() {
+        struct Disturbed(Vec<ShapeClass>);
+        impl Bench for Disturbed {
+            fn elapsed(&self) -> f64 {
+                0.0
+            }
+
+            async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
+                if !self.0.contains(&trial.class) {
+                    self.0.push(trial.class);
+                    return Ok(Some(9.0e-3));
+                }
+                let usual = choice == Target::new(false).usual(trial.class.family);
+                Ok(Some(if usual { 1.0e-3 } else { 2.0e-3 }))
+            }
+        }
+        let target = Target::new(false);
+        let mut bench = Disturbed(Vec::new());
+        let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9, 1.0)).unwrap();
+        assert_eq!(found.len(), trials().len());
+        assert!(found.iter().all(|found| found.chosen == target.usual(found.class.family)), "{found:?}");
     }
 
     #[test]
