@@ -2,7 +2,7 @@
 """PyTorch's side of a training run on identical batches from identical weights, and of the speed table.
 
     python train_nanogpt.py RUN_TOML WEIGHTS BATCHES [--steps N] [--threads N]
-    python train_nanogpt.py --bench nanogpt-cpu|6x384|RUN_TOML [--steps N] [--threads N]
+    python train_nanogpt.py --bench nanogpt-cpu|nanogpt-gpu|RUN_TOML [--steps N] [--threads N]
 
 RUN_TOML  the run's resolved configuration; model and optimizer settings come from it (dropout must be 0).
 WEIGHTS   safetensors: initial weights under the engine's parameter names (decoder.py lists them), f32.
@@ -62,7 +62,7 @@ def nanogpt(context, depth, heads, width, batch):
     }
 
 
-BENCHES = {"nanogpt-cpu": nanogpt(64, 4, 4, 128, 12), "6x384": nanogpt(256, 6, 6, 384, 4)}
+BENCHES = {"nanogpt-cpu": nanogpt(64, 4, 4, 128, 12), "nanogpt-gpu": nanogpt(256, 6, 6, 384, 4)}
 
 
 class Trainer:

@@ -43,10 +43,8 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     for (kind, number) in &estimate.bytes.by_kind {
         say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
     }
-    say!(
-        "  largest binding      {:>12}, a weight's in parts where that is too large",
-        bytes(estimate.bytes.largest_binding)
-    )?;
+    let largest = bytes(estimate.bytes.largest_binding);
+    say!("  largest binding      {largest:>12}; a weight too large for a device is bound in parts")?;
     say!("  largest buffer       {:>12}, weights aside", bytes(estimate.bytes.largest_buffer))?;
     let (kept, alive) = (estimate.bytes.by_kind.get(&Kind::Activations), estimate.bytes.peak_live);
     say!(

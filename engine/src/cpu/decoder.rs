@@ -174,7 +174,7 @@ impl CpuDecoder {
         self.workers.count()
     }
 
-    /// Bytes of all memory held.
+    /// Bytes of all memory held, but for what threads keep of an operation's own.
     pub fn bytes(&self) -> u64 {
         let programs = [&self.prompt, &self.step, &self.window].map(|reader| reader.program.bytes());
         programs.iter().sum::<u64>() + self.weights.parameters.len() as u64 * 4

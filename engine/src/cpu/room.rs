@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 /// Bytes that will be allocated.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// Weights, gradients and moments.
+    /// Weights, gradients, moments, and the sums that a gradient's norm is taken from.
     pub arenas: u64,
     /// Activations, tables, caches and inputs.
     pub programs: u64,

@@ -7,7 +7,7 @@ pub mod update;
 
 pub use device::{DeviceDescription, DeviceKind};
 pub(crate) use open::tuned_or_again;
-pub use open::{Executor, Opened};
+pub use open::{Executor, LONGEST_DRIVEN, Opened};
 
 use crate::graph::{Graph, Op, has_half};
 use glasshouse_protocol::{ModelConfig, TrainConfig};

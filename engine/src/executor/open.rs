@@ -14,6 +14,9 @@ use glasshouse_protocol::ProfileEntry;
 /// What is said where a candidate made the driver give up.
 const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
 
+/// Seconds of the longest step that is sent off as one submission: longer, and a driver may take the device for hung.
+pub const LONGEST_DRIVEN: f64 = 0.5;
+
 /// Runs a training run's graphs on a device.
 pub enum Executor {
     /// Our kernels on the processor's cores.
@@ -164,7 +167,8 @@ impl Executor {
         }
     }
 
-    /// Trains on one step sent to an idle GPU as one submission, and says what driving it cost; `None` elsewhere.
+    /// Trains on one step sent to an idle GPU as one submission, and says what driving it cost; `None` elsewhere. The step should
+    /// last no longer than [`LONGEST_DRIVEN`]. `rehearsed`, it is recorded once just before.
     pub async fn drive(&mut self, step: &StepInput, rehearsed: bool) -> Result<Option<EncodeStatistics>> {
         match self {
             Self::Gpu(executor, _) => executor.drive(step, rehearsed).await.map(Some),

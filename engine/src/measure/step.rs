@@ -4,7 +4,9 @@
 use super::{settle_precision, spread};
 use crate::error::Result;
 use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, Opened, StepInput};
+use crate::executor::{
+    ArenaState, DeviceDescription, Executor, LONGEST_DRIVEN, MicroBatch, Opened, StepInput,
+};
 use crate::gpu::Tuning;
 use crate::graph::random;
 use crate::model::{initial, training_graphs};
@@ -19,14 +21,11 @@ use web_time::Instant;
 /// Steps before the clock starts: pipelines are compiled and caches filled.
 const WARM_UP: u64 = 3;
 
-/// Steps that are sent to an idle device as one submission, to time the driving alone; twice as many, half of them rehearsed.
+/// Pairs of steps that are sent to an idle device as one submission each, to time the driving alone: one as it comes, one rehearsed.
 const DRIVEN: u64 = 10;
 
 /// Seconds after which no more of them are begun.
 const DRIVEN_SECONDS: f64 = 5.0;
-
-/// A step that lasts longer is no single submission on a GPU: a driver may take the device for hung.
-const DRIVEN_MS: f64 = 500.0;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +82,7 @@ pub struct Measurement {
     /// Floating-point operations a second, likewise.
     pub flops_per_s: f64,
     /// Microseconds of the processor's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
-    /// as one submission each; `None` without a GPU, and where a step lasts longer than a submission should.
+    /// as one submission each; `None` without a GPU, where a step lasts longer than [`LONGEST_DRIVEN`], and where steps are not counted.
     pub driving_us_per_dispatch: Option<f64>,
     /// The same where the step was recorded once just before: what driving costs where the device's work does not empty the
     /// CPU's caches meanwhile, as a software adapter's does.
@@ -161,7 +160,7 @@ pub async fn measure(
     }
     let (mut driving, mut rehearsed) = (Vec::new(), Vec::new());
     let (median, fastest, slowest) = spread(&mut milliseconds);
-    if matches!(extent, Extent::Steps(_)) && median <= DRIVEN_MS {
+    if matches!(extent, Extent::Steps(_)) && median <= LONGEST_DRIVEN * 1e3 {
         let begun = Instant::now();
         for further in 0..DRIVEN {
             if begun.elapsed().as_secs_f64() > DRIVEN_SECONDS {

@@ -50,13 +50,16 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, driving_ms: f64, method: &str) {
         "worker" => "in several workers; these are the times of one, for its part of a batch",
         _ => "measured by the processor's clock",
     };
-    let driving = match driving_ms > 0.0 {
-        true => format!(
+    let driving = if driving_ms > 0.0 {
+        format!(
             "Of these, {} ({}) the processor drives the GPU",
             format::milliseconds(driving_ms),
             format::percent(share)
-        ),
-        false => "The processor computes by itself".to_owned(),
+        )
+    } else if method == "timestamps" {
+        "A step is too long to time how the processor drives the GPU".to_owned()
+    } else {
+        "The processor computes by itself".to_owned()
     };
     widgets::quiet_text(ui, format!("{} a step. {driving}, {how}.", format::milliseconds(step_ms)));
 }

@@ -11,6 +11,9 @@ const BETTER: f64 = 0.97;
 /// Where the rule's choice takes so many seconds on a GPU, another tier may take so long that a driver ends it.
 const LONG_SECONDS: f64 = 0.05;
 
+/// Runs of a kernel that timing it once more takes, about.
+const RUNS: f64 = 4.0;
+
 /// Where candidates are timed.
 pub(super) trait Bench {
     /// Seconds since tuning began.
@@ -32,7 +35,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// What the fastest of some candidates is, if it is faster than the first by more than noise.
+    /// The fastest of some candidates, if it is faster than the first, which is the rule's choice, by more than noise; else the
+    /// first. `None` of none.
     fn of(class: ShapeClass, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (usual, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
@@ -49,7 +53,7 @@ impl Found {
 
 /// Times the candidates of each class in turn, as long as the next is likely to be done within `budget` seconds: it is taken
 /// to need as long as the longest of its tier so far, and one of a tier that was not met yet `unmet` times as long as the longest
-/// of all. A class is not begun where the rule's choice could be compared with nothing.
+/// of all. A class is not begun where the rule's choice could be compared with nothing, and what beats that must win twice.
 pub(super) async fn search(
     bench: &mut impl Bench,
     trials: &[Trial],
@@ -93,19 +97,29 @@ pub(super) async fn search(
         if timed.len() < 2 {
             continue;
         }
-        // Another program may have been at work while the rule's choice was timed: what beat it must do so again, beside it.
         let usual = timed[0].0;
-        if let Some(Found { chosen, .. }) = Found::of(trial.class, timed.clone())
-            && chosen != usual
-        {
-            for (choice, seconds) in timed.iter_mut().filter(|(choice, _)| [usual, chosen].contains(choice)) {
-                let again = bench.seconds(trial, *choice).await?;
-                *seconds = again.map_or(*seconds, |again| again.min(*seconds));
+        if let Some(mut winner) = Found::of(trial.class, timed) {
+            if winner.chosen != usual && !wins_again(bench, trial, &winner, budget).await? {
+                winner.chosen = usual;
             }
+            found.push(winner);
         }
-        found.extend(Found::of(trial.class, timed));
     }
     Ok(found)
+}
+
+/// Whether what beat the rule's choice does so once more, beside it: another program may have been at work while that was timed.
+/// No, where there is no time left to see.
+async fn wins_again(bench: &mut impl Bench, trial: &Trial, found: &Found, budget: f64) -> Result<bool> {
+    let both = [found.candidates[0].0, found.chosen];
+    let seconds = |choice: &(Choice, f64)| if both.contains(&choice.0) { choice.1 } else { 0.0 };
+    let needed = RUNS * found.candidates.iter().map(seconds).sum::<f64>();
+    if bench.elapsed() + needed > budget {
+        return Ok(false);
+    }
+    let usual = bench.seconds(trial, both[0]).await?;
+    let chosen = bench.seconds(trial, both[1]).await?;
+    Ok(usual.zip(chosen).is_some_and(|(usual, chosen)| chosen < BETTER * usual))
 }
 
 #[cfg(test)]

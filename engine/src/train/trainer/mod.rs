@@ -13,7 +13,7 @@ use super::metrics::MetricsWriter;
 use super::tensorboard::TensorboardWriter;
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, LossScale, MicroBatch, StepInput};
+use crate::executor::{Executor, LONGEST_DRIVEN, LossScale, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
 use crate::protocol::{Event, Precision, RunConfig};
@@ -189,7 +189,10 @@ impl Trainer<'_> {
         // A profiled step on a GPU trains: it is undone.
         let state = self.executor.state().await?;
         let (entries, method) = self.executor.profile(&input).await?;
-        let driving = self.executor.drive(&input, false).await?;
+        let driving = match self.pace.step_seconds {
+            Some(seconds) if seconds > LONGEST_DRIVEN => None,
+            _ => self.executor.drive(&input, false).await?,
+        };
         self.executor.set_state(&state).await?;
         Ok(Event::Profile {
             entries,
