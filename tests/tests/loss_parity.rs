@@ -1,5 +1,5 @@
-//! Mixed precision and the tiers of subgroups and cooperative matrices are admitted by their loss: a run of 200 steps ends where the run in 32 bits with the
-//! usual kernels does.
+//! Mixed precision and the tiers of subgroups and cooperative matrices are admitted by their loss: a run of 200 steps ends where the
+//! run in 32 bits with the usual kernels does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -10,7 +10,7 @@ use glasshouse_engine::gpu::{DeviceChoice, Gpu, Tuning};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::model::{initial, training_graphs};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::plan::lower::{Choice, Choices, ShapeClass, Tier};
+use glasshouse_engine::plan::lower::Tier;
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::protocol::{Precision, RunConfig, presets};
 use glasshouse_tests::shared;
@@ -43,12 +43,10 @@ fn losses(config: &RunConfig, batches: &Batches<'_>, tier: Option<Tier>) -> Vec<
     pollster::block_on(async {
         let (mut executor, _) = Executor::open(&adapter, &graphs, optimizer, None).await.unwrap();
         if let Some(tier) = tier {
-            let classes = trial::of_graph(&graphs.train).into_iter().map(|trial| trial.class);
-            let takes = |class: &ShapeClass| match tier {
+            let chosen = trial::everywhere(&graphs.train, tier, |class| match tier {
                 Tier::Cooperative => class.halves,
                 _ => class.family.by_rows(),
-            };
-            let chosen: Choices = classes.filter(takes).map(|class| (class, Choice::tier(tier))).collect();
+            });
             assert!(!chosen.is_empty());
             let device = DeviceDescription { variants: chosen.texts(), ..executor.describe() };
             let tuning = Tuning::Pinned(device.clone());

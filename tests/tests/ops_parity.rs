@@ -8,7 +8,7 @@ use common::cases::{self, Built, Case};
 use common::{deviation, numbers};
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
-use glasshouse_engine::plan::lower::{Choice, Choices, Cooperative, Side, Target, Tier};
+use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::{cpu, gpu};
@@ -242,9 +242,7 @@ const BEYOND_OPS: [&str; 7] =
 fn the_cases_reach_every_variant_of_every_kernel() {
     let mut reached = std::collections::BTreeSet::new();
     let mut reach = |graph: &Graph, read: &[ValueId]| {
-        let everywhere = |tier| -> Choices {
-            trial::of_graph(graph).into_iter().map(|trial| (trial.class, Choice::tier(tier))).collect()
-        };
+        let everywhere = |tier| trial::everywhere(graph, tier, |_| true);
         let with_subgroups = Target::new(false).with_subgroups(true);
         let subgroups = with_subgroups.clone().with(&everywhere(Tier::Subgroup));
         let cooperative = |side| {

@@ -48,9 +48,8 @@ fn tell<T: serde::Serialize>(
 fn print(measured: &Measurement) -> Result<()> {
     let Measurement { ms_per_step, ms_fastest, ms_slowest, loss_first, loss_last, .. } = measured;
     say!("{} on {}", measured.config, measured.device)?;
-    if measured.tuned_kernels > 0 {
-        let kernels = if measured.tuned_kernels == 1 { "kernel" } else { "kernels" };
-        say!("tuned {} {kernels} in {:.1} s", measured.tuned_kernels, measured.tuning_seconds)?;
+    if let Some(tuning) = &measured.tuning {
+        say!("{tuning}")?;
     }
     say!("{ms_per_step:.2} ms a step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
     say!(

@@ -177,7 +177,8 @@ impl Executor {
     }
 
     /// Where the time of a step goes, by scope and kernel or operation, and how it was measured: `timestamps` of the device, the
-    /// `clock` around each operation, or that of one `worker` of several, around those of its share. On a GPU the step is trained; on the CPU only its gradient is computed.
+    /// `clock` around each operation, or that of one `worker` of several, around those of its share. On a GPU the step is trained; on
+    /// the CPU only its gradient is computed.
     ///
     /// # Errors
     /// A GPU without timestamps, or one whose step has several micro-batches; burn's executors.

@@ -12,7 +12,7 @@ use crate::model::{Purpose, build, initial};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::buffers::buffers;
 use crate::plan::decode::{self, DecodeBuffer, DecodeState, SampleSettings};
-use crate::plan::lower::{Choice, Target, Tier};
+use crate::plan::lower::{Target, Tier};
 use crate::plan::{Buffer, compile, trial};
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormKind, Position, presets};
 use half::f16;
@@ -322,8 +322,7 @@ fn halves_of_weights_change_logits_by_their_rounding() {
         let usual = first_logits(&gpu, &model, &arena, &gpu.target());
         let largest = usual.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
         for tier in [Tier::Software, Tier::Workgroup, Tier::Subgroup] {
-            let rows = trial::of_graph(&graph).into_iter().filter(|trial| trial.class.family.by_rows());
-            let choices = rows.map(|trial| (trial.class, Choice::tier(tier))).collect();
+            let choices = trial::everywhere(&graph, tier, |class| class.family.by_rows());
             let full = gpu.target().with(&choices);
             let half = full.clone().with_half_weights(true);
             let kernels = compile(graph.clone(), &[], &half).unwrap().dispatches;

@@ -9,7 +9,7 @@ use crate::graph::{
     DropoutSite, Graph, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId, random,
     token_order,
 };
-use crate::plan::lower::{Choice, Choices, Target, Tier};
+use crate::plan::lower::{Target, Tier};
 use crate::plan::trial;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
@@ -88,8 +88,7 @@ impl Case {
 
 /// A device whose kernels add up rows within subgroups, where this one has them and the graph such kernels.
 fn with_subgroups(gpu: &Gpu, graph: &Graph) -> Option<Target> {
-    let rows = trial::of_graph(graph).into_iter().filter(|trial| trial.class.family.by_rows());
-    let choices: Choices = rows.map(|trial| (trial.class, Choice::tier(Tier::Subgroup))).collect();
+    let choices = trial::everywhere(graph, Tier::Subgroup, |class| class.family.by_rows());
     let possible = gpu.target().subgroups && !choices.is_empty();
     possible.then(|| Target::new(false).with_subgroups(true).with(&choices))
 }

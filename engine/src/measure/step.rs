@@ -21,7 +21,8 @@ use web_time::Instant;
 /// Steps before the clock starts: pipelines are compiled and caches filled.
 const WARM_UP: u64 = 3;
 
-/// Pairs of steps that are sent to an idle device as one submission each, to time the driving alone: one as it comes, one rehearsed.
+/// Pairs of steps that are sent to an idle device as one submission each, to time the driving alone: one as it comes, one
+/// rehearsed.
 const DRIVEN: u64 = 10;
 
 /// Seconds after which no more of them are begun.
@@ -69,6 +70,9 @@ pub struct Measurement {
     pub tuned_kernels: usize,
     /// Seconds that this took.
     pub tuning_seconds: f64,
+    /// The same in words, with what went wrong.
+    #[serde(skip)]
+    pub tuning: Option<String>,
     /// Steps measured.
     pub repeats: usize,
     /// Milliseconds a step, median.
@@ -82,7 +86,8 @@ pub struct Measurement {
     /// Floating-point operations a second, likewise.
     pub flops_per_s: f64,
     /// Microseconds of the processor's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
-    /// as one submission each; `None` without a GPU, where a step lasts longer than [`LONGEST_DRIVEN`], and where steps are not counted.
+    /// as one submission each; `None` without a GPU, where a step lasts longer than [`LONGEST_DRIVEN`], and where steps are not
+    /// counted.
     pub driving_us_per_dispatch: Option<f64>,
     /// The same where the step was recorded once just before: what driving costs where the device's work does not empty the
     /// CPU's caches meanwhile, as a software adapter's does.
@@ -188,6 +193,7 @@ pub async fn measure(
         autotune: executor.gpu().is_some() && matches!(tuning, Tuning::Measured(_)),
         tuned_kernels: tuned.found.len(),
         tuning_seconds: tuned.seconds,
+        tuning: tuned.sentence(),
         repeats: milliseconds.len(),
         ms_per_step: median,
         ms_fastest: fastest,

@@ -231,6 +231,12 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
     Trial { class, flops, sizes, stored, op: node.op, operands, weight: None }
 }
 
+/// One tier for all of a graph's classes that `takes` says yes to.
+pub fn everywhere(graph: &Graph, tier: Tier, takes: impl Fn(&ShapeClass) -> bool) -> Choices {
+    let classes = of_graph(graph).into_iter().map(|trial| trial.class).filter(takes);
+    classes.map(|class| (class, Choice::tier(tier))).collect()
+}
+
 /// The trials of a graph, one a class, those with the most operations first.
 pub fn of_graph(graph: &Graph) -> Vec<Trial> {
     let mut all: Vec<(Trial, f64)> = Vec::new();

@@ -6,7 +6,7 @@ use super::super::run::run_plan;
 use crate::error::Result;
 use crate::executor::Data;
 use crate::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId};
-use crate::plan::lower::{Choice, Choices, ShapeClass, Target, Tier};
+use crate::plan::lower::{Choices, ShapeClass, Target, Tier};
 use crate::plan::{compile, trial};
 
 /// How far entries may lie apart, in terms of the largest: the rounding of 16-bit floats, and of sums in another order.
@@ -111,10 +111,7 @@ impl Alone {
 
     /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives as usual.
     async fn agrees(&self, gpu: &Gpu) -> Result<bool> {
-        let products =
-            trial::of_graph(&self.graph).into_iter().filter(|trial| trial.class.family.multiplies());
-        let everywhere: Choices =
-            products.map(|trial| (trial.class, Choice::tier(Tier::Cooperative))).collect();
+        let everywhere = trial::everywhere(&self.graph, Tier::Cooperative, |class| class.family.multiplies());
         let usual = self.results(gpu, &gpu.target().with(&Choices::default())).await?;
         let chosen = self.results(gpu, &gpu.target().with(&everywhere)).await?;
         Ok(usual.iter().zip(&chosen).all(|(usual, chosen)| alike(usual, chosen)))

@@ -14,14 +14,13 @@ use crate::Error;
 use crate::executor::Data;
 use crate::graph::{Graph, Input, Op, Type, ValueId};
 use crate::plan::buffers::buffers;
-use crate::plan::lower::{Choice, Choices, Cooperative, Target, Tier};
+use crate::plan::lower::{Cooperative, Target, Tier};
 use crate::plan::{compile, trial};
 use glasshouse_shaders::Kernel;
 
 /// A device whose products take cooperative matrices wherever they can, if this one has any and the graph such a product.
 pub(super) fn with_cooperative(gpu: &Gpu, graph: &Graph) -> Option<Target> {
-    let products = trial::of_graph(graph).into_iter().filter(|trial| trial.class.family.multiplies());
-    let choices: Choices = products.map(|trial| (trial.class, Choice::tier(Tier::Cooperative))).collect();
+    let choices = trial::everywhere(graph, Tier::Cooperative, |class| class.family.multiplies());
     let possible = gpu.target().cooperative != Cooperative::NONE && !choices.is_empty();
     possible.then(|| {
         let target = Target::new(false).with_subgroups(true);
