@@ -84,6 +84,7 @@ impl State {
     /// Notes that a request was sent.
     pub fn sent(&mut self, id: u64, command: &Command) {
         self.waiting.insert(id, command.clone());
+        self.projects.sent(id, command);
         self.writing.sent(id, command);
         self.tokenizer.sent(command);
         self.planning.sent(command);
@@ -94,7 +95,7 @@ impl State {
     pub fn apply(&mut self, parcel: Parcel<Report>) {
         let Parcel { body: Report { request, event }, bytes } = parcel;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());
-        self.projects.apply(&event);
+        self.projects.apply(request, &event);
         let stopped = self.cleaning.stopping;
         self.documents.apply(&event);
         self.cleaning.apply(asked.as_ref(), &event);

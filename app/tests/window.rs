@@ -78,6 +78,34 @@ fn the_first_step_makes_a_project_and_trains_in_it() {
 }
 
 #[test]
+fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
+    let mut app = support::app("dark");
+    let sample = vec![support::run("1-sample-stories", "finished", 600, 600)];
+    tell(&mut app, [support::ready(), support::projects(), support::opened("sample", "Sample", sample)]);
+    app.open(PageName::Home);
+    let mut window = window(app, 1200.0, 800.0);
+    forget(window.state_mut());
+    press(&mut window, "Grow your first model");
+    // Train is open, and nothing has come yet of the new project.
+    window.run_steps(3);
+    let asks = |sent: &[Command]| -> Vec<String> {
+        let asked = sent.iter().filter_map(|command| match command {
+            Command::ReadHistory { run, .. } => Some(run.clone()),
+            _ => None,
+        });
+        asked.collect()
+    };
+    assert_eq!(asks(&sent(window.state_mut())), Vec::<String>::new());
+    let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
+    answer(window.state_mut(), grows, [support::opened("first", "My first model", vec![])]);
+    let run = support::run("1-first-stories", "running", 0, 600);
+    let began = Event::TrainingBegan { run, device: support::device(), step: 0, foretold_seconds: None };
+    answer(window.state_mut(), grows, [began]);
+    window.run_steps(3);
+    assert_eq!(asks(&sent(window.state_mut())), ["1-first-stories"], "the new project's run is asked for");
+}
+
+#[test]
 fn start_pause_step_and_continue_send_their_commands() {
     let mut app = support::app("dark");
     tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);

@@ -1,6 +1,7 @@
 //! Projects on the shelf, and the open one.
 
-use glasshouse_protocol::{Event, ProjectSummary, RunConfig};
+use glasshouse_protocol::{Command, Event, ProjectSummary, RunConfig};
+use std::collections::BTreeSet;
 
 /// Projects.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub struct Projects {
     pub open: Option<OpenProject>,
     /// Openings so far; it outlives a restart of the engine, so that pages see each as a new one.
     pub openings: u64,
+    /// Requests under way that leave the open project, by their numbers.
+    leaving: BTreeSet<u64>,
 }
 
 /// The open project.
@@ -27,7 +30,35 @@ pub struct OpenProject {
 }
 
 impl Projects {
-    pub(super) fn apply(&mut self, event: &Event) {
+    /// Another project, or none, is on its way. What is known of runs and texts is of the last one, and the engine would look
+    /// for them in vain.
+    pub fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    pub(super) fn sent(&mut self, id: u64, command: &Command) {
+        let leaves = match command {
+            Command::CreateProject { .. }
+            | Command::OpenProject { .. }
+            | Command::ImportProject { .. }
+            | Command::TrainFirst { .. }
+            | Command::CloseProject => true,
+            Command::DeleteProject { id } => self.open.as_ref().is_some_and(|open| open.summary.id == *id),
+            _ => false,
+        };
+        if leaves {
+            self.leaving.insert(id);
+        }
+    }
+
+    pub(super) fn apply(&mut self, request: Option<u64>, event: &Event) {
+        if let (
+            Some(id),
+            Event::ProjectOpened { .. } | Event::ProjectClosed | Event::Failed { .. } | Event::Finished,
+        ) = (request, event)
+        {
+            self.leaving.remove(&id);
+        }
         match event {
             Event::Projects { projects, .. } => {
                 self.list.clone_from(projects);

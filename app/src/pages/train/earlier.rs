@@ -9,14 +9,8 @@ const POINTS: usize = 2000;
 
 /// Asks for a run's history, unless it is here or was asked for since histories became out of date last.
 pub fn want_history(context: &mut Context<'_>, asked: &mut BTreeSet<(String, u64)>, run: &str) {
-    // While another project is on its way, the runs that are known are of the last one, and the engine would look in vain.
-    let leaves = context.state.is_waiting(|command| {
-        matches!(
-            command,
-            Command::CreateProject { .. } | Command::OpenProject { .. } | Command::ImportProject { .. }
-        )
-    });
     let runs = &context.state.runs;
+    let leaves = context.state.projects.is_leaving();
     if !leaves && !runs.histories.contains_key(run) && asked.insert((run.to_owned(), runs.revision)) {
         context.outbox.send(Command::ReadHistory { run: run.to_owned(), points: POINTS });
     }
