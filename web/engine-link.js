@@ -190,7 +190,7 @@ export class EngineLink {
     });
   }
 
-  /** A run's whole settings: of `preset`, `depth` or `config`, with `steps`, `seed` and fields of `train` put in. */
+  /** A run's whole settings: of `preset`, `layers` or `config`, with `steps`, `seed`, `batch_size`, `learning_rate` and fields of `train` put in. */
   configure(wish) {
     return new Promise((resolve, reject) => {
       if (this.lost) {

@@ -1,4 +1,4 @@
-/** Types of glasshouse.js. Losses are mean natural-log cross-entropies a token; `null` where a number was not finite. */
+/** Types of glasshouse.js. Losses are mean natural-log cross-entropies per token; `null` where a number was not finite. */
 
 export type ErrorKind =
   | "invalid" | "refused" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
@@ -49,15 +49,19 @@ export interface CreateOptions {
   threads?: number;
 }
 
-/** Which model, and how it is trained: a preset, a depth, or neither for the first stories; `config` overrides single fields. */
+/** Which model, and how it is trained: a preset, a number of layers, or neither for the first stories; `config` overrides single fields. */
 export interface RunOptions {
-  preset?: "first-stories" | "nanogpt-cpu" | "nanogpt-gpu" | "gpt2-124m" | "llama-tiny" | "stories-260k" | "stories-15m";
-  /** One dial: layers; width, heads and batch follow. */
-  depth?: number;
-  /** Fields of a run's settings, as `run.toml` has them: `{ model: { depth: 2 }, train: { batch: 8 } }`. */
+  preset?: "first-stories" | "first-stories-small" | "nanogpt-cpu" | "nanogpt-gpu" | "llama-tiny" | "stories-260k" | "stories-15m" | "gpt2-124m";
+  /** A number of layers, from which width, heads, context length, steps and learning rate follow. */
+  layers?: number;
+  /** Fields of a run's settings, as `run.toml` has them: `{ model: { layers: 2 }, train: { batch_size: 8 } }`. */
   config?: Record<string, unknown>;
   /** Optimizer steps. */
   steps?: number;
+  /** Windows of text in a micro-batch. */
+  batchSize?: number;
+  /** Peak learning rate; the minimum keeps its proportion to it. */
+  learningRate?: number;
   seed?: number;
   /** Steps between evaluations; 0 for none. */
   evalInterval?: number;
@@ -132,7 +136,7 @@ export interface Run {
     resumable: boolean;
     bytes: number;
   }[];
-  foretoldSeconds: number | null;
+  estimatedSeconds: number | null;
 }
 
 export interface TrainResult extends Run {

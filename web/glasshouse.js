@@ -117,10 +117,14 @@ export class Glasshouse {
     return (this.#project = last(await this.#link.request(command), "project_opened").project);
   }
 
-  /** A whole run's settings of a preset, a depth or settings of one's own, with what is asked for besides. */
-  async #config({ preset, depth, config, steps, seed, evalInterval, sampleInterval, samplePrompt }) {
+  /** A whole run's settings: of a preset, a number of layers or a configuration, with what is asked for besides. */
+  async #config(options) {
+    const { preset, config, steps, seed, batchSize, learningRate, evalInterval, sampleInterval, samplePrompt } = options;
+    // `depth` is what `layers` was called at first.
+    const { layers = options.depth } = options;
     const train = { eval_interval: evalInterval, sample_interval: sampleInterval, sample_prompt: samplePrompt };
-    return this.#link.configure({ preset, depth, config, steps, seed, train });
+    const wish = { preset, layers, config, steps, seed, batch_size: batchSize, learning_rate: learningRate, train };
+    return this.#link.configure(wish);
   }
 
   /** What a run would take: parameters, bytes by kind, FLOPs, whether it fits. */
@@ -280,8 +284,8 @@ export class Glasshouse {
   }
 
   /**
-   * Times a training step: milliseconds, tokens and FLOPs a second, first and last loss. With `timed: "decode"`, reading a prompt
-   * and writing on: prompt and generation tokens a second.
+   * Times a training step: milliseconds, tokens and FLOPs per second, first and last loss. With `timed: "decode"`, reading a prompt
+   * and writing on: prompt and generation tokens per second.
    */
   async bench(options = {}) {
     const config = await this.#config(options);

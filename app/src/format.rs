@@ -66,12 +66,12 @@ pub fn whole(value: u64) -> String {
     text
 }
 
-/// Tokens a second: `34.5 k tok/s`.
+/// Tokens per second: `34.5 k tok/s`.
 pub fn tokens_per_second(value: f64) -> String {
     if value <= 0.0 { format!("{NOTHING} tok/s") } else { format!("{} tok/s", quantity(value)) }
 }
 
-/// Operations a second: `1.20 TFLOP/s`.
+/// Operations per second: `1.20 TFLOP/s`.
 pub fn flops(value: f64) -> String {
     const UNITS: [&str; 6] = ["FLOP/s", "kFLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s", "PFLOP/s"];
     match scaled(value, &UNITS) {
@@ -112,10 +112,10 @@ pub fn loss_exact(value: f32) -> String {
     if value.is_finite() { format!("{value:.4}") } else { NOTHING.to_owned() }
 }
 
-/// A model's shape in a few words: `4 layers · 128 channels · window 64`.
+/// A model's shape in a few words: `4 layers · width 128 · context length 64`.
 pub fn shape(model: &glasshouse_protocol::ModelConfig) -> String {
-    let layers = if model.depth == 1 { "1 layer".to_owned() } else { format!("{} layers", model.depth) };
-    format!("{layers} · {} channels · window {}", model.width, model.context)
+    let layers = if model.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", model.layers) };
+    format!("{layers} · width {} · context length {}", model.width, model.context_length)
 }
 
 /// A share between 0 and 1: `12.3 %`.

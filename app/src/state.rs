@@ -104,7 +104,7 @@ impl State {
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, &event);
         self.runs.apply(asked.as_ref(), &event);
-        if let Event::TrainingBegan { .. } | Event::History { .. } = &event {
+        if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
             let name = self.training.run.as_ref().map(|run| &run.name);
             if let Some(history) = name.and_then(|name| self.runs.histories.get(name)) {
                 self.training.lead_with(history);

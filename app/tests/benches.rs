@@ -10,10 +10,10 @@ use std::process::{Command, Output};
 const SMALL: &[&str] = &[
     "--preset",
     "nanogpt-cpu",
-    "--batch",
+    "--batch-size",
     "2",
     "--set",
-    "model.depth=1",
+    "model.layers=1",
     "--set",
     "model.width=32",
     "--set",
@@ -25,7 +25,7 @@ const SMALL: &[&str] = &[
     "--set",
     "model.mlp.hidden=64",
     "--set",
-    "model.context=16",
+    "model.context_length=16",
 ];
 
 /// The processor, and the adapter that the engine's own tests run on.
@@ -164,7 +164,7 @@ fn a_shortened_reproduction_gives_no_verdict() {
     let line: Value = serde_json::from_str(text_of_it.lines().last().unwrap()).unwrap();
     assert_eq!((&line["reproduced"], &line["run"]), (&Value::Null, &Value::from("2-nanogpt-cpu")));
     assert_eq!(number(&line, "step"), 2.0);
-    let changed = ["--preset", "nanogpt-cpu", "--batch", "2", "--steps", "1", "--device", "cpu"];
+    let changed = ["--preset", "nanogpt-cpu", "--batch-size", "2", "--steps", "1", "--device", "cpu"];
     let output = glasshouse(&[&["train", "--project", &project, "--data", &text], &changed[..]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     refused(&again, "is not nanogpt-cpu as published");
@@ -185,7 +185,7 @@ fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
-fn models_of_many_sizes_are_measured_beside_what_was_foretold() {
+fn models_of_many_sizes_are_measured_beside_their_estimates() {
     let output = glasshouse(&["bench", "scaling", "--quick", "--device", "cpu", "--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -195,7 +195,9 @@ fn models_of_many_sizes_are_measured_beside_what_was_foretold() {
     let mut judged = 0.0;
     for cell in cells {
         assert_eq!((&cell["bench"], &cell["skipped"]), (&Value::from("scaling"), &Value::Null));
-        for field in ["depth", "width", "context", "vocabulary", "ms_per_step", "bytes", "bytes_estimated"] {
+        for field in
+            ["layers", "width", "context_length", "vocabulary", "ms_per_step", "bytes", "bytes_estimated"]
+        {
             number(cell, field);
         }
         if cell["calibration"] == false {

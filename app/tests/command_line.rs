@@ -11,7 +11,7 @@ const SMALL: &[&str] = &[
     "--preset",
     "nanogpt-cpu",
     "--set",
-    "model.depth=1",
+    "model.layers=1",
     "--set",
     "model.width=32",
     "--set",
@@ -23,9 +23,9 @@ const SMALL: &[&str] = &[
     "--set",
     "model.mlp.hidden=64",
     "--set",
-    "model.context=16",
+    "model.context_length=16",
     "--set",
-    "train.batch=4",
+    "train.batch_size=4",
     "--set",
     "train.warmup_steps=5",
     "--set",
@@ -148,6 +148,59 @@ fn help_names_every_subcommand() {
 }
 
 #[test]
+fn help_lists_every_preset_and_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of = |arguments: &[&str]| words(succeed(folder.path(), arguments));
+    let pages = [of(&["help"]), of(&["help", "train"]), of(&["train", "--help"]), of(&["plan", "--help"])];
+    for (name, about) in glasshouse_engine::protocol::presets::PRESETS {
+        for page in &pages {
+            assert!(page.contains(name) && page.contains(&words((*about).to_owned())), "{name}: {page}");
+        }
+    }
+}
+
+/// Settings by the names that they have now, and by those of the first release.
+#[test]
+fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |more: &[&str]| succeed(folder.path(), &[&["plan"], more].concat());
+    let now = plan(&["--layers", "3", "--batch-size", "5"]);
+    assert!(now.contains("3 layers, width 192, context length 256") && now.contains("batch size 5"), "{now}");
+    assert_eq!(now, plan(&["--depth", "3", "--batch", "5"]));
+    let sets = |sets: [&str; 4]| plan(&sets.map(|set| ["--set", set]).concat());
+    assert_eq!(
+        sets([
+            "model.layers=2",
+            "model.context_length=32",
+            "train.batch_size=2",
+            "train.gradient_clipping=2"
+        ]),
+        sets(["model.depth=2", "model.context=32", "train.batch=2", "train.clip=2"]),
+    );
+    fail(folder.path(), &["plan", "--lr", "-1"], 2, &["train.learning_rate", "above 0"]);
+    fail(folder.path(), &["train", "--resume", "--lr", "0.1"], 2, &["--resume"]);
+    stories(folder.path());
+    let lines = train(folder.path(), "quick", &["--steps", "2", "--lr", "0.01"]);
+    assert!(!events(&json_lines(&lines), "step").is_empty());
+    let run = std::fs::read_to_string(folder.path().join("quick/runs/1-nanogpt-cpu/run.toml")).unwrap();
+    assert!(run.contains("learning_rate = 0.01\nmin_learning_rate = 0.001\n"), "{run}");
+    // A run that the first release wrote goes on, and is planned, as it is.
+    let old = [
+        ("context_length", "context"),
+        ("layers", "depth"),
+        ("batch_size", "batch"),
+        ("gradient_clipping", "clip"),
+    ]
+    .iter()
+    .fold(run.clone(), |text, (now, then)| text.replacen(&format!("\n{now} = "), &format!("\n{then} = "), 1));
+    assert_ne!(old, run);
+    std::fs::write(folder.path().join("old.toml"), &old).unwrap();
+    std::fs::write(folder.path().join("new.toml"), &run).unwrap();
+    assert_eq!(plan(&["--config", "old.toml"]), plan(&["--config", "new.toml"]));
+}
+
+#[test]
 fn a_window_that_cannot_open_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     fail(folder.path(), &["window", "--page", "tarin"], 2, &["no page `tarin`", "train"]);
@@ -192,7 +245,7 @@ fn the_corpus_is_the_same_every_time_and_ends_with_a_whole_story() {
 #[test]
 fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
     let folder = tempfile::tempdir().unwrap();
-    for (preset, depth, parameters) in [
+    for (preset, layers, parameters) in [
         ("nanogpt-cpu", 4, 804_096),
         ("nanogpt-gpu", 6, 10_745_088),
         ("gpt2-124m", 12, 124_439_808),
@@ -200,13 +253,13 @@ fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
     ] {
         let text = succeed(
             folder.path(),
-            &["plan", "--preset", preset, "--batch", "1", "--set", "train.accumulate=1", "--json"],
+            &["plan", "--preset", preset, "--batch-size", "1", "--set", "train.accumulate=1", "--json"],
         );
         let plan: Value = serde_json::from_str(&text).unwrap();
         let counted = plan["parameters"].as_u64().unwrap();
         assert!(parameters == 0 || counted == parameters, "{preset}: {counted}");
         assert!(plan["bytes"]["total"].as_u64().unwrap() > 16 * counted, "{text}");
-        assert!(plan["dispatches_per_step"].as_u64().unwrap() <= 30 * depth + 30, "{text}");
+        assert!(plan["dispatches_per_step"].as_u64().unwrap() <= 30 * layers + 30, "{text}");
         assert!(plan["flops_per_token"].as_f64().unwrap() > 6.0 * counted as f64, "{text}");
     }
     assert!(succeed(folder.path(), &["plan"]).contains("parameters"));

@@ -167,7 +167,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let share = 100.0 * bench::report().kept.bytes as f64 / bench::report().raw.bytes as f64;
     assert!(shows(&window, &format!("{share:.1} %")) && !shows(&window, "This did not work"));
     assert!(window.query_by_role_and_label(Role::Button, "Save report").is_some());
-    assert!(shows(&window, "Last cleaning: dropped 2,310 documents, took 913 kB"));
+    assert!(shows(&window, "Last cleaning: dropped 2,310 documents, removed 913 kB"));
 }
 
 #[test]

@@ -65,11 +65,11 @@ fn nothing_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
 fn typing_asks_for_tokens_once_when_it_has_rested() {
     let mut scene = wide(Engine::full(), PageName::Tokenizer);
     let before = scene.sent_of(|command| matches!(command, Command::Tokenize { .. })).len();
-    let field = scene.harness.get_by_label("Text to cut into tokens");
+    let field = scene.harness.get_by_label("Text to tokenize");
     field.focus();
     scene.frame();
     for letter in [" a", " b", " c"] {
-        scene.harness.get_by_label("Text to cut into tokens").type_text(letter);
+        scene.harness.get_by_label("Text to tokenize").type_text(letter);
         scene.frame();
     }
     scene.settle();
@@ -107,7 +107,7 @@ fn settings_that_fit_are_shown_applied_and_undone() {
     scene.settle();
     let batch =
         |scene: &mut Scene| match scene.sent_of(|command| matches!(command, Command::Plan { .. })).pop() {
-            Some(Command::Plan { config }) => config.train.batch,
+            Some(Command::Plan { config }) => config.train.batch_size,
             _ => 0,
         };
     assert_eq!(batch(&mut scene), 4);
@@ -288,8 +288,8 @@ fn a_search_lists_once_lights_what_was_found_and_a_document_opens() {
     scene.settle();
     scene.picture("data-search");
     assert!(scene.sent_of(|command| matches!(command, Command::ReadDocument { number: 3 })).len() == 1);
-    assert!(scene.harness.query_by_label("Place 1 of 4").is_some());
-    scene.harness.get_by_label("Next place").click();
+    assert!(scene.harness.query_by_label("Match 1 of 4").is_some());
+    scene.harness.get_by_label("Next match").click();
     scene.settle();
     assert!(scene.harness.query_by_label("Place 2 of 4").is_some());
 }
@@ -396,6 +396,20 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
     }
     assert!(scene.harness.query_by_label("Document 4").is_none());
     assert!(scene.harness.query_by_label_contains("embedded stories are used").is_some());
+}
+
+#[test]
+fn the_list_of_presets_says_what_each_is() {
+    let mut scene = Scene::with_preset(Engine::full(), PageName::Model, WIDE, "light", Some("nanogpt-cpu"));
+    let presets = glasshouse_protocol::presets::PRESETS;
+    let says = |scene: &Scene, sentence| scene.harness.query_by_label(sentence).is_some();
+    let (_, own) = presets.iter().find(|(name, _)| *name == "nanogpt-cpu").unwrap();
+    assert!(says(&scene, own), "the chosen preset says what it is");
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Preset").click();
+    scene.settle();
+    for (name, sentence) in presets {
+        assert!(scene.harness.query_all_by_label(sentence).next().is_some(), "{name}");
+    }
 }
 
 #[test]

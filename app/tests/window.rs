@@ -99,7 +99,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
     answer(window.state_mut(), grows, [support::opened("first", "My first model", vec![])]);
     let run = support::run("1-first-stories", "running", 0, 600);
-    let began = Event::TrainingBegan { run, device: support::device(), step: 0, foretold_seconds: None };
+    let began = Event::TrainingStarted { run, device: support::device(), step: 0, estimated_seconds: None };
     answer(window.state_mut(), grows, [began]);
     window.run_steps(3);
     assert_eq!(asks(&sent(window.state_mut())), ["1-first-stories"], "the new project's run is asked for");
@@ -379,17 +379,17 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
     app.preferences().folds.insert("train:settings".to_owned(), true);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 1400.0);
-    let rule = "train.batch = 0 must be at least 1";
+    let rule = "train.batch_size = 0 must be at least 1";
     let error = ErrorReport {
         kind: "invalid".to_owned(),
         message: rule.to_owned(),
-        field: Some("train.batch".to_owned()),
+        field: Some("train.batch_size".to_owned()),
     };
     answer(window.state_mut(), |command| matches!(command, Command::Plan { .. }), [Event::Failed { error }]);
     window.run_steps(2);
     assert!(window.state().state().messages.is_empty());
     let field = window.get_by_label(rule).rect();
-    let batch = window.get_all_by_label("Batch").next().unwrap().rect();
+    let batch = window.get_all_by_label("Batch size").next().unwrap().rect();
     assert!((field.top() - batch.bottom()).abs() < 40.0, "{field:?} is far from {batch:?}");
 }
 
@@ -449,7 +449,7 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
         full(&mut app);
         let run = support::run("2-llama-tiny", "running", 900, 2000);
         let began =
-            Event::TrainingBegan { run, device: support::device(), step: 900, foretold_seconds: None };
+            Event::TrainingStarted { run, device: support::device(), step: 900, estimated_seconds: None };
         (app, [began, Event::Training { events: support::steps(901, 950, 2000) }])
     };
     let steps =
@@ -506,7 +506,7 @@ fn two_runs_are_compared_by_what_sets_them_apart() {
     tell(window.state_mut(), histories);
     window.run_steps(2);
     window.get_by_role_and_label(Role::Row, "train.learning_rate");
-    assert!(window.query_by_role_and_label(Role::Row, "train.batch").is_none());
+    assert!(window.query_by_role_and_label(Role::Row, "train.batch_size").is_none());
 }
 
 #[test]

@@ -130,8 +130,8 @@ fn trials() -> Result<Vec<Trial>> {
     // Sizes are odd on purpose: whatever is cut into tiles and vectors has a rest.
     let gpt = ModelConfig {
         vocabulary: 97,
-        context: 33,
-        depth: 2,
+        context_length: 33,
+        layers: 2,
         width: 45,
         heads: 3,
         kv_heads: 3,
@@ -146,7 +146,7 @@ fn trials() -> Result<Vec<Trial>> {
         init: Initialisation { std: 0.2, ..Initialisation::default() },
     };
     let llama = ModelConfig {
-        context: 40,
+        context_length: 40,
         width: 64,
         heads: 4,
         kv_heads: 2,
@@ -161,7 +161,7 @@ fn trials() -> Result<Vec<Trial>> {
         ..gpt.clone()
     };
     let train = TrainConfig {
-        batch: 3,
+        batch_size: 3,
         accumulate: 2,
         // Where a gradient is exactly 0, as a key's bias has it, rounding decides its sign. Far above rounding, `eps` keeps Adam
         // from making full steps of it.
@@ -177,7 +177,7 @@ impl Trial {
         let graphs = training_graphs(model, train)?;
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, SEED);
-        let size = train.batch * model.context;
+        let size = train.batch_size * model.context_length;
         let ids = |stream: u64| -> Vec<u32> {
             let id = |at| (random::nth(SEED, stream, at) % model.vocabulary as u64) as u32;
             (0..size as u64).map(id).collect()

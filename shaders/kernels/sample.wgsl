@@ -21,7 +21,7 @@ const NUCLEUS: f32 = 0.999999;
 
 struct Arguments {
     vocabulary: u32, // V.
-    context: u32, // Tokens that the penalty looks back on.
+    context_length: u32, // Tokens that the penalty looks back on.
     capacity: u32, // Entries of the history.
 }
 
@@ -115,7 +115,7 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
     }
     storageBarrier();
     if settings.repetition_penalty != 1.0 {
-        let count = min(length, arguments.context);
+        let count = min(length, arguments.context_length);
         for (var at = lane; at < count; at += LANES) {
             let token = history[(length - count + at) % arguments.capacity];
             if token < vocabulary {

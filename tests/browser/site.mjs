@@ -98,8 +98,8 @@ export async function ready(page) {
 export function tiny(page, steps, more = {}) {
   const config = {
     data: { corpus_bytes: 60_000 },
-    model: { depth: 1, width: 32, heads: 2, kv_heads: 2, context: 32 },
-    train: { batch: 4, eval_batches: 2, eval_interval: 10, checkpoint_interval: 10, ...more },
+    model: { layers: 1, width: 32, heads: 2, kv_heads: 2, context_length: 32 },
+    train: { batch_size: 4, eval_batches: 2, eval_interval: 10, checkpoint_interval: 10, ...more },
   };
   const wish = { preset: "nanogpt-cpu", steps, seed: 5, config };
   return page.evaluate((wish) => globalThis.glasshouse.engine.configure(wish), wish);

@@ -13,8 +13,8 @@ async function plain(site, options) {
     globalThis.tiny = {
       preset: "nanogpt-cpu",
       config: {
-        model: { depth: 1, width: 32, heads: 2, kv_heads: 2, context: 32 },
-        train: { batch: 4, eval_batches: 2 },
+        model: { layers: 1, width: 32, heads: 2, kv_heads: 2, context_length: 32 },
+        train: { batch_size: 4, eval_batches: 2 },
       },
       text: "The quick brown fox jumps over the lazy dog. ".repeat(400),
       seed: 3,

@@ -14,13 +14,13 @@ const WISH = {
   seed: 5,
   config: {
     data: { corpus_bytes: 60_000 },
-    model: { depth: 2, width: 64, dropout: { embedding: 0.1, attention: 0.1, residual: 0.1 } },
-    train: { batch: 5, accumulate: 3, eval_interval: 3, eval_batches: 3, checkpoint_interval: 100 },
+    model: { layers: 2, width: 64, dropout: { embedding: 0.1, attention: 0.1, residual: 0.1 } },
+    train: { batch_size: 5, accumulate: 3, eval_interval: 3, eval_batches: 3, checkpoint_interval: 100 },
   },
 };
 
 /** The same in batches of one window, of which whole ones must be shared out. */
-const NARROW = { ...WISH, train: { batch: 1, accumulate: 8 } };
+const NARROW = { ...WISH, train: { batch_size: 1, accumulate: 8 } };
 
 /** Put before share-link.js: tells the page of workers that start and end, and of what they are sent. */
 const COUNTED = `
@@ -222,7 +222,7 @@ export async function what_is_said_before_training_knows_of_workers(site) {
       const events = await link.request({ command: "hello", version: 1, device: "cpu" });
       await link.request({ command: "measure", config: await link.configure(wish) });
       const divided = await seconds(link, {});
-      const single = await seconds(link, { batch: 1, accumulate: 1 });
+      const single = await seconds(link, { batch_size: 1, accumulate: 1 });
       link.close();
       return { details: events.find(({ event }) => event === "ready").device.details, divided, single };
     };
@@ -231,7 +231,7 @@ export async function what_is_said_before_training_knows_of_workers(site) {
   const { alone, both, cores } = await page.evaluate(work, [site.address, WISH]);
   assert.equal(alone.details, "1 thread");
   // Of as many windows: a step of a single one cannot be divided.
-  const windows = WISH.config.train.batch * WISH.config.train.accumulate;
+  const windows = WISH.config.train.batch_size * WISH.config.train.accumulate;
   const near = (found, wanted) => assert(Math.abs(found / wanted - 1) < 1e-6, `${found}, not ${wanted}`);
   near(alone.divided, windows * alone.single);
   if (possible(cores) === 1) return;

@@ -45,8 +45,8 @@ export function a_browsers_project_goes_on_in_the_native_program(site, program) 
 
 export function a_native_project_goes_on_in_the_browser(site, program) {
   return inFolder(async (folder) => {
-    const model = ["depth=1", "width=32", "heads=2", "kv_heads=2", "context=32"].flatMap((set) => ["--set", `model.${set}`]);
-    const rest = ["--steps", "20", "--batch", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "8", "--device", "cpu"];
+    const model = ["layers=1", "width=32", "heads=2", "kv_heads=2", "context_length=32"].flatMap((set) => ["--set", `model.${set}`]);
+    const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "8", "--device", "cpu"];
     run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
     run(program, folder, "pack", "--project", "native", "--to", "native.glasshouse");
     const file = readFileSync(join(folder, "native.glasshouse")).toString("base64");

@@ -25,7 +25,7 @@ def shapes(model):
     gated = model["mlp"].get("gate", "none") != "none"
     result = {"embedding.tokens": (model["vocabulary"], width)}
     if model["position"]["kind"] == "learned":
-        result["embedding.positions"] = (model["context"], width)
+        result["embedding.positions"] = (model["context_length"], width)
 
     def norm(name):
         result[f"{name}.weight"] = (width,)
@@ -37,7 +37,7 @@ def shapes(model):
         if model.get("bias", False):
             result[f"{name}.bias"] = (outputs,)
 
-    for index in range(model["depth"]):
+    for index in range(model["layers"]):
         block = f"blocks.{index}"
         norm(f"{block}.attention.norm")
         linear(f"{block}.attention.qkv", (heads + 2 * kv_heads) * head, width)
@@ -149,7 +149,7 @@ def forward(model, weights, tokens, fused=False):
     elif kind == "sinusoidal":
         x = x + sinusoids(tokens.shape[1], model["width"], x.dtype)
     before = model["norm"].get("placement", "pre") == "pre"
-    for index in range(model["depth"]):
+    for index in range(model["layers"]):
         for name, part in (
             (f"blocks.{index}.attention", lambda name, x: attention(model, weights, name, x, fused)),
             (f"blocks.{index}.mlp", lambda name, x: mlp(model, weights, name, x)),

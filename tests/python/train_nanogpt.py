@@ -34,13 +34,13 @@ from safetensors.torch import load_file
 import decoder
 
 
-def nanogpt(context, depth, heads, width, batch):
+def nanogpt(context_length, layers, heads, width, batch_size):
     """nanoGPT's shape and constants, as a run's configuration."""
     return {
         "model": {
             "vocabulary": 65,
-            "context": context,
-            "depth": depth,
+            "context_length": context_length,
+            "layers": layers,
             "width": width,
             "heads": heads,
             "kv_heads": heads,
@@ -51,13 +51,13 @@ def nanogpt(context, depth, heads, width, batch):
         },
         "train": {
             "steps": 2000,
-            "batch": batch,
+            "batch_size": batch_size,
             "learning_rate": 1e-3,
             "min_learning_rate": 1e-4,
             "warmup_steps": 100,
             "beta2": 0.99,
             "weight_decay": 0.1,
-            "clip": 1.0,
+            "gradient_clipping": 1.0,
         },
     }
 
@@ -97,7 +97,7 @@ class Trainer:
         loss = self.loss(tokens, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        clip = self.train.get("clip", 1.0)
+        clip = self.train.get("gradient_clipping", 1.0)
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), clip if clip > 0.0 else float("inf"))
         self.optimizer.step()
         return loss.item(), rate, norm.item()
@@ -114,7 +114,7 @@ class Trainer:
     @torch.no_grad()
     def evaluate_stream(self, stream):
         """Mean loss over every token of the stream but its first, in consecutive windows."""
-        context = self.model["context"]
+        context = self.model["context_length"]
         whole = (len(stream) - 1) // context
         inputs = stream[: whole * context].view(whole, context)
         targets = stream[1 : whole * context + 1].view(whole, context)
@@ -154,14 +154,14 @@ def train(run, arguments):
 
 def bench(run, arguments):
     """Times a step on one repeated batch."""
-    model, batch = run["model"], run["train"]["batch"]
+    model, batch = run["model"], run["train"]["batch_size"]
     generator = torch.Generator().manual_seed(1)
     weights = {
         name: torch.ones(shape) if len(shape) == 1 else 0.02 * torch.randn(shape, generator=generator)
         for name, shape in decoder.shapes(model).items()
     }
     trainer = Trainer(run, weights)
-    window = torch.randint(model["vocabulary"], (batch, model["context"] + 1), generator=generator)
+    window = torch.randint(model["vocabulary"], (batch, model["context_length"] + 1), generator=generator)
     tokens, targets = window[:, :-1].contiguous(), window[:, 1:].contiguous()
     steps, warm_up = arguments.steps or 20, 5
     times, losses = [], []
@@ -172,11 +172,11 @@ def bench(run, arguments):
     emit(
         "bench",
         model=arguments.bench,
-        batch=batch,
-        context=model["context"],
+        batch_size=batch,
+        context_length=model["context_length"],
         ms_per_step=round(statistics.median(times[warm_up:]), 2),
         fastest_ms=round(min(times[warm_up:]), 2),
-        tokens_per_s=round(1e3 * batch * model["context"] / statistics.median(times[warm_up:])),
+        tokens_per_s=round(1e3 * batch * model["context_length"] / statistics.median(times[warm_up:])),
         steps=steps,
         threads=torch.get_num_threads(),
         torch=torch.__version__,

@@ -18,10 +18,11 @@ pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
     std::fs::write(out.join("run.toml"), config.to_toml().unwrap()).unwrap();
     weights(&config, &out.join("weights.safetensors"));
     let store = &prepared.store;
-    let batches = Batches::new(store, config.seed, config.train.batch, config.model.context).unwrap();
+    let batches =
+        Batches::new(store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let steps = shortened.unwrap_or(config.train.steps);
     let train: Vec<Batch> = (0..steps).map(|step| batches.train(step, 0).unwrap()).collect();
-    let (rows, context) = (config.train.batch, config.model.context);
+    let (rows, context) = (config.train.batch_size, config.model.context_length);
     let mut tensors: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
     let mut put = |name, shape: &[usize], ids: Vec<u32>| {
         tensors.insert(name, (shape.to_vec(), ids.iter().flat_map(|id| id.to_le_bytes()).collect()));

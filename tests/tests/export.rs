@@ -31,7 +31,7 @@ fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Token
     let tokenizer = Tokenizer::train(&config.tokenizer, [TEXT, TEXT]).unwrap();
     let model = &mut config.model;
     model.vocabulary = tokenizer.vocabulary_size();
-    (model.context, model.depth, model.width, model.head_size) = (32, 2, 24, 6);
+    (model.context_length, model.layers, model.width, model.head_size) = (32, 2, 24, 6);
     (model.heads, model.mlp.hidden) = (4, 52);
     model.kv_heads = if preset == "llama-tiny" { 2 } else { 4 };
     change(&mut config);

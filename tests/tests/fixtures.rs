@@ -18,7 +18,8 @@ fn every_fixture_is_a_run_of_the_engine_with_its_parameters() {
 
         let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
         let shape = |tensor: &str| tensors.tensor(tensor).expect("a tensor").shape().to_vec();
-        let (batch, context, steps) = (run.train.batch, run.model.context, run.train.steps as usize);
+        let (batch, context, steps) =
+            (run.train.batch_size, run.model.context_length, run.train.steps as usize);
         assert_eq!(shape("tokens"), [batch, context], "{name}");
         assert_eq!(shape("logits"), [batch, context, run.model.vocabulary], "{name}");
         assert_eq!(shape("steps.targets"), [steps, batch, context], "{name}");

@@ -89,8 +89,8 @@ fn check(name: &'static str, who: Who) {
     let layout = ArenaLayout::of(&graphs.train);
     let names: Vec<String> = graphs.train.parameters.iter().map(|parameter| parameter.name.clone()).collect();
     let purpose = Purpose::Loss {
-        batch: train.batch,
-        time: model.context,
+        batch: train.batch_size,
+        time: model.context_length,
         dropout: false,
         label_smoothing: train.label_smoothing,
         ignore_index: train.ignore_index,

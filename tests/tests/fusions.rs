@@ -19,7 +19,7 @@ use pollster::block_on;
 fn models() -> Vec<ModelConfig> {
     let small = |name: &str| {
         let mut model = presets::preset(name).unwrap().model;
-        (model.vocabulary, model.context, model.depth, model.width) = (41, 19, 2, 36);
+        (model.vocabulary, model.context_length, model.layers, model.width) = (41, 19, 2, 36);
         (model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (4, 4, 8, 52);
         model
     };
@@ -47,7 +47,7 @@ fn gradients(device: &str, model: &ModelConfig, train: &TrainConfig, fusions: Fu
     let graphs = training_graphs_with(model, train, fusions).unwrap();
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
-    let size = train.batch * model.context;
+    let size = train.batch_size * model.context_length;
     let micro = |at: u64| MicroBatch {
         tokens: ids(2 * at, size, model.vocabulary),
         targets: ids(2 * at + 1, size, model.vocabulary),
@@ -65,8 +65,12 @@ fn gradients(device: &str, model: &ModelConfig, train: &TrainConfig, fusions: Fu
 fn check(device: &str) {
     for model in models() {
         for activation_checkpointing in [false, true] {
-            let train =
-                TrainConfig { batch: 3, accumulate: 2, activation_checkpointing, ..TrainConfig::default() };
+            let train = TrainConfig {
+                batch_size: 3,
+                accumulate: 2,
+                activation_checkpointing,
+                ..TrainConfig::default()
+            };
             let (loss, alone) = gradients(device, &model, &train, Fusions::NONE);
             for fusions in [
                 Fusions { activation: true, ..Fusions::NONE },

@@ -1,5 +1,5 @@
 //! Mixed precision and the tiers of subgroups and cooperative matrices are admitted by their loss: a run of 200 steps ends where the
-//! run in 32 bits with the usual kernels does.
+//! run in 32 bits with the default kernels does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -23,7 +23,7 @@ fn adapter() -> String {
 }
 
 /// Losses of a run's first steps on the adapter that tests run on, with this tier for every kernel that goes row by row or, if it
-/// is of cooperative matrices, for every product of halves; or the usual ones.
+/// is of cooperative matrices, for every product of halves; or the default ones.
 fn losses(config: &RunConfig, batches: &Batches<'_>, tier: Option<Tier>) -> Vec<f32> {
     let adapter = adapter();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
@@ -85,7 +85,7 @@ fn slow_mixed_precision_ends_within_a_hundredth_of_32_bits() {
     let folder = tempfile::tempdir().unwrap();
     let (mut config, prepared) = prepared(folder.path());
     let (seed, train) = (config.seed, &config.train);
-    let batches = Batches::new(&prepared.store, seed, train.batch, config.model.context).unwrap();
+    let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
     let [full, mixed] = [Precision::F32, Precision::Mixed].map(|precision| {
         config.train.precision = precision;
         losses(&config, &batches, None)
@@ -104,7 +104,7 @@ fn slow_cooperative_matrices_end_within_a_hundredth_of_32_bits() {
     let folder = tempfile::tempdir().unwrap();
     let (mut config, prepared) = prepared(folder.path());
     let (seed, train) = (config.seed, &config.train);
-    let batches = Batches::new(&prepared.store, seed, train.batch, config.model.context).unwrap();
+    let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
     let full = losses(&config, &batches, None);
     config.train.precision = Precision::Mixed;
     let mixed = losses(&config, &batches, None);
@@ -114,11 +114,11 @@ fn slow_cooperative_matrices_end_within_a_hundredth_of_32_bits() {
 }
 
 #[test]
-fn slow_subgroups_end_within_a_hundredth_of_the_usual_kernels() {
+fn slow_subgroups_end_within_a_hundredth_of_the_default_kernels() {
     let folder = tempfile::tempdir().unwrap();
     let (config, prepared) = prepared(folder.path());
     let (seed, train) = (config.seed, &config.train);
-    let batches = Batches::new(&prepared.store, seed, train.batch, config.model.context).unwrap();
-    let [usual, subgroups] = [None, Some(Tier::Subgroup)].map(|tier| losses(&config, &batches, tier));
-    ends_alike(&usual, &subgroups, "subgroups");
+    let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
+    let [default, subgroups] = [None, Some(Tier::Subgroup)].map(|tier| losses(&config, &batches, tier));
+    ends_alike(&default, &subgroups, "subgroups");
 }

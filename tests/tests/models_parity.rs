@@ -49,8 +49,8 @@ fn model(draw: &mut Draw) -> ModelConfig {
     let rates = |draw: &mut Draw| draw.of(&[0.0, 0.0, 0.1, 0.4]);
     ModelConfig {
         vocabulary: 2 + draw.below(70),
-        context: 1 + draw.below(70),
-        depth: 1 + draw.below(2),
+        context_length: 1 + draw.below(70),
+        layers: 1 + draw.below(2),
         // Two channels or fewer leave a LayerNorm nothing but signs.
         width: 2 * (2 + draw.below(30)),
         heads: kv_heads * (1 + draw.below(3)),
@@ -88,7 +88,7 @@ fn check(device: &str) {
         let mut draw = Draw { model: number, number: 0 };
         let model = model(&mut draw);
         let train = TrainConfig {
-            batch: 1 + draw.below(4),
+            batch_size: 1 + draw.below(4),
             accumulate: 1 + draw.below(2),
             label_smoothing: draw.of(&[0.0, 0.0, 0.15]),
             ignore_index: draw.of(&[None, None, Some(1)]),
@@ -105,7 +105,7 @@ fn check(device: &str) {
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, number);
         let state = ArenaState { parameters, ..ArenaState::default() };
-        let size = train.batch * model.context;
+        let size = train.batch_size * model.context_length;
         let micro = |at: u64| MicroBatch {
             tokens: ids(2 * at, size, model.vocabulary),
             targets: ids(2 * at + 1, size, model.vocabulary),

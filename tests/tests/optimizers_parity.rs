@@ -23,8 +23,8 @@ fn model() -> ModelConfig {
     let RunConfig { model, .. } = presets::preset("llama-tiny").expect("a preset");
     ModelConfig {
         vocabulary: 23,
-        context: 9,
-        depth: 1,
+        context_length: 9,
+        layers: 1,
         width: 20,
         heads: 2,
         kv_heads: 1,
@@ -49,11 +49,11 @@ impl Trial {
         let model = model();
         let weight_decay = if optimizer == OptimizerKind::Adam { 0.0 } else { 0.1 };
         let train = TrainConfig {
-            batch: 2,
+            batch_size: 2,
             accumulate: 2,
             optimizer,
             weight_decay,
-            clip: 0.5,
+            gradient_clipping: 0.5,
             eps: 1e-5,
             ..TrainConfig::default()
         };
@@ -77,7 +77,7 @@ impl Trial {
             second_moments: moments(optimizer.second_moments(), 20_000, 1e-4, 1.5),
             loss_scale: None,
         };
-        let size = train.batch * model.context;
+        let size = train.batch_size * model.context_length;
         let batch = |number: u64| MicroBatch {
             tokens: ids(2 * number, size, model.vocabulary),
             targets: ids(2 * number + 1, size, model.vocabulary),
@@ -124,7 +124,7 @@ fn rules_agree(device: &str) {
         block_on(executor.set_state(&trial.start)).expect("a state");
         let reports = block_on(executor.train(&trial.steps)).expect("steps");
         for (report, expected) in reports.iter().zip(&expected) {
-            assert!(expected.gradient_norm > trial.optimizer.clip, "no step was clipped");
+            assert!(expected.gradient_norm > trial.optimizer.gradient_clipping, "no step was clipped");
             assert!(!report.skipped, "{what}");
             assert!(deviation(&[report.loss], &[expected.loss]) <= BOUND, "{what}: loss");
             assert!(deviation(&[report.gradient_norm], &[expected.gradient_norm]) <= BOUND, "{what}: norm");

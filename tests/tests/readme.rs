@@ -1,7 +1,9 @@
-//! The README's table of rooms names exactly the folders that there are.
+//! The README's table of rooms names exactly the folders that there are, its table of presets exactly the presets.
 
 #![allow(clippy::expect_used, reason = "a test's helpers fail as the test does")]
 
+use glasshouse_engine::model::{Purpose, build};
+use glasshouse_engine::protocol::presets::{PRESETS, preset};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -46,6 +48,34 @@ fn the_readme_names_every_room() {
     // Deeper folders may be named too, as long as they are there.
     let imagined: Vec<_> = named.iter().filter(|name| !repository.join(name).is_dir()).collect();
     assert!(imagined.is_empty(), "README.md's table of rooms names what is not there: {imagined:?}");
+}
+
+#[test]
+fn the_readme_and_the_types_name_every_preset() {
+    let read = |path: &str| std::fs::read_to_string(glasshouse_tests::repository().join(path)).expect(path);
+    let table = PRESETS.iter().map(|(name, about)| format!("| `{name}` | {about} |\n")).collect::<String>();
+    let readme = read("README.md");
+    assert!(
+        readme.contains(&format!("| Preset | What it is |\n|---|---|\n{table}\n")),
+        "README.md needs:\n{table}"
+    );
+    let names: Vec<String> = PRESETS.iter().map(|(name, _)| format!("{name:?}")).collect();
+    assert!(read("web/glasshouse.d.ts").contains(&format!("preset?: {};", names.join(" | "))), "{names:?}");
+}
+
+/// What a preset's line says of its size is what its model has.
+#[test]
+fn every_preset_has_as_many_parameters_as_it_says() {
+    for (name, about) in PRESETS {
+        let graph = build(&preset(name).expect("a preset").model, Purpose::Window { time: 1 })
+            .expect("a model")
+            .graph;
+        let millions = graph.parameter_count() as f64 / 1e6;
+        let said =
+            about.split(" M parameters").next().and_then(|text| text.rsplit(' ').next()).expect("a number");
+        let digits = said.split_once('.').map_or(0, |(_, digits)| digits.len());
+        assert_eq!(said, format!("{millions:.digits$}"), "{name}");
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl<'data> Session<'data> {
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
-        let (batch, context) = (config.train.batch, config.model.context);
+        let (batch, context) = (config.train.batch_size, config.model.context_length);
         let batches = Batches::new(&prepared.store, config.seed, batch, context).unwrap();
         Self { config, executor, batches }
     }
@@ -141,7 +141,7 @@ fn slow_python_nanogpts_run_for_a_gpu_begins_as_pytorchs() {
     let folder = tempfile::tempdir().unwrap();
     let (mut config, prepared) = shakespeare("nanogpt-gpu", folder.path());
     config.model.dropout = Dropout::everywhere(0.0);
-    config.train.batch = 4;
+    config.train.batch_size = 4;
     let theirs = theirs(&config, 100, folder.path());
     agrees("cpu", &config, &prepared, &theirs);
     agrees(&adapter(), &config, &prepared, &theirs[..8]);

@@ -121,7 +121,7 @@ fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu", &config());
 }
 
-/// A run whose record says that it began with other kernels than its device's usual ones goes on with those.
+/// A run whose record says that it began with other kernels than its device's default ones goes on with those.
 #[test]
 fn chosen_kernels_are_recorded_and_pinned() {
     let (_folder, project) = project();
@@ -131,7 +131,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
-    let other = |family| match target.usual(family).tier {
+    let other = |family| match target.default_choice(family).tier {
         Tier::Workgroup => Choice::tier(Tier::Software),
         _ => Choice::tier(Tier::Workgroup),
     };
@@ -355,13 +355,13 @@ fn accumulated_micro_batches_are_one_large_batch() {
     config.model.dropout = Dropout::default();
     let store = store();
     let final_weights = |batch: usize, accumulate: usize| {
-        let train = TrainConfig { batch, accumulate, ..config.train.clone() };
+        let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         let graphs = training_graphs(&config.model, &train).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         // The same eight windows a step, cut differently.
-        let batches = Batches::new(&store, 1, 8, config.model.context).unwrap();
-        let size = batch * config.model.context;
+        let batches = Batches::new(&store, 1, 8, config.model.context_length).unwrap();
+        let size = batch * config.model.context_length;
         let steps: Vec<StepInput> = (0..5)
             .map(|step| {
                 let all = batches.train(step, 0).unwrap();
@@ -407,7 +407,8 @@ fn the_whole_validation_split_can_be_evaluated() {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
-    let batches = Batches::new(&store, config.seed, config.train.batch, config.model.context).unwrap();
+    let batches =
+        Batches::new(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);
     block_on(async {
         let optimizer = Optimizer::of(&config.train);
@@ -761,24 +762,24 @@ fn notes_written_during_training_stay() {
     session_until(&run, &store(), "cpu", Options::default(), |event| {
         if event.step() == Some(20) && matches!(event, TrainEvent::Step { .. }) {
             run.set_notes("the one with\ndropout").unwrap();
-            run.set_foretold_seconds(12.5).unwrap();
+            run.set_estimated_seconds(12.5).unwrap();
         }
         false
     })
     .unwrap();
     let summary = run.summary().unwrap();
-    assert_eq!((summary.notes.as_str(), summary.foretold_seconds), ("the one with\ndropout", Some(12.5)));
+    assert_eq!((summary.notes.as_str(), summary.estimated_seconds), ("the one with\ndropout", Some(12.5)));
     assert_eq!((summary.state.as_str(), summary.step, summary.steps), ("finished", 60, 60));
-    assert_eq!(summary.shape, "2 layers · 16 channels · window 16");
+    assert_eq!(summary.shape, "2 layers · width 16 · context length 16");
 }
 
 #[test]
-fn a_run_writes_no_more_than_was_foretold_and_not_much_less() {
+fn a_run_writes_no_more_than_was_estimated_and_not_much_less() {
     let (_folder, project) = project();
     let mut config = config();
     config.train.milestone_interval = 10;
     let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let foretold = glasshouse_engine::plan::disk::bytes_of_run(&graphs.train.parameters, &config.train);
+    let estimated = glasshouse_engine::plan::disk::bytes_of_run(&graphs.train.parameters, &config.train);
     let run = create(&project, &config);
     session(&run, &store(), "cpu", Options::default()).unwrap();
     let folders = [run.checkpoints_folder(), run.tensorboard_folder(), run.folder().to_owned()];
@@ -790,5 +791,5 @@ fn a_run_writes_no_more_than_was_foretold_and_not_much_less() {
         .sum();
     // Headers of tiny checkpoints weigh as much as their weights.
     let headers = 12 * 4096;
-    assert!(written < foretold + headers && foretold < 3 * written, "{written} {foretold}");
+    assert!(written < estimated + headers && estimated < 3 * written, "{written} {estimated}");
 }

@@ -1,6 +1,7 @@
 //! What can be typed, and the help that says so.
 
 mod bench;
+mod preset;
 mod reproduce;
 
 pub use bench::{
@@ -19,11 +20,16 @@ pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
 /// Grow a small language model from scratch on any GPU or CPU, and see through every part of it.
 #[derive(Debug, Parser)]
-#[command(name = "glasshouse", version, arg_required_else_help = true, after_help = FIRST_STEPS)]
+#[command(name = "glasshouse", version, arg_required_else_help = true, after_help = first_steps())]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What stands below the list of commands.
+fn first_steps() -> String {
+    format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset::list())
 }
 
 const FIRST_STEPS: &str = "First steps:
@@ -31,9 +37,9 @@ const FIRST_STEPS: &str = "First steps:
   glasshouse train                                  a first model from the embedded stories, in about two minutes
   glasshouse generate --prompt \"One day\"            let it write
   glasshouse train --data my-text.txt --project my  a model of your own text
-  glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean
+  glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean";
 
-Exit codes: 0 done, 1 failed, 2 bad usage.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 bad usage.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -78,15 +84,15 @@ pub enum Command {
 /// A run's starting point, shared by `train` and `plan`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ConfigArguments {
-    /// Start from a preset: first-stories, nanogpt-cpu, nanogpt-gpu, gpt2-124m, llama-tiny, stories-260k, stories-15m
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "depth"])]
+    /// Start from a preset
+    #[arg(long, value_name = "NAME", value_parser = preset::PresetParser, conflicts_with_all = ["config", "layers"])]
     pub preset: Option<String>,
     /// Start from a run's TOML file (every run saves its own as run.toml)
-    #[arg(long, value_name = "FILE", conflicts_with = "depth")]
+    #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub config: Option<PathBuf>,
-    /// Derive everything from a number of layers
-    #[arg(long, value_name = "N")]
-    pub depth: Option<usize>,
+    /// Derive everything from a number of layers (model.layers): width, heads, context length, steps, learning rate
+    #[arg(long, alias = "depth", value_name = "N")]
+    pub layers: Option<usize>,
     /// Tokenizer: byte, char, bpe, word_piece, unigram
     #[arg(long, value_name = "KIND")]
     pub tokenizer: Option<String>,
@@ -96,9 +102,12 @@ pub struct ConfigArguments {
     /// Optimizer steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Windows in a micro-batch
-    #[arg(long, value_name = "N")]
-    pub batch: Option<usize>,
+    /// Batch size: windows of text in a micro-batch (train.batch_size)
+    #[arg(long, alias = "batch", value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Peak learning rate; the minimum learning rate keeps its proportion to it
+    #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
+    pub lr: Option<f64>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -165,7 +174,7 @@ pub struct TrainArguments {
     /// What an evaluation reads of the validation split: some batches of it, or all of it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub eval: EvaluationArgument,
-    /// One JSON object a line instead of text
+    /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -221,7 +230,7 @@ pub struct SamplingArguments {
 impl SamplingArguments {
     /// How kernels are chosen.
     pub fn tuning(&self) -> Tuning {
-        if self.no_autotune { Tuning::Usual } else { Tuning::before_a_run() }
+        if self.no_autotune { Tuning::Default } else { Tuning::before_a_run() }
     }
 }
 
@@ -254,7 +263,7 @@ pub struct GenerateArguments {
     /// auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// One JSON object a line instead of text
+    /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -577,7 +586,7 @@ pub struct WindowArguments {
     /// Folder that holds all projects; Glasshouse in the home folder unless said
     #[arg(long, value_name = "DIR")]
     pub shelf: Option<PathBuf>,
-    /// Write every message between window and engine to a file, one JSON object a line
+    /// Write every message between window and engine to a file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }

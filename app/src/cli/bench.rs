@@ -27,7 +27,7 @@ async fn step(arguments: &BenchStepArguments) -> Result<()> {
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
     let device = checked_device(&arguments.device)?;
     let extent = Extent::Steps(arguments.repeats as u64);
-    let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
+    let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
     let (measured, warning) = measure(&config, device, arguments.threads, extent, &tuning).await?;
     tell(&measured, warning, arguments.json, print)
 }
@@ -51,18 +51,18 @@ fn print(measured: &Measurement) -> Result<()> {
     if let Some(tuning) = &measured.tuning {
         say!("{tuning}")?;
     }
-    say!("{ms_per_step:.2} ms a step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
+    say!("{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
     say!(
         "{} tok/s · {}FLOP/s · {}",
         count(measured.tokens_per_s),
         count(measured.flops_per_s),
         bytes(measured.bytes)
     )?;
-    if let (Some(driving), Some(rehearsed)) =
-        (measured.driving_us_per_dispatch, measured.driving_rehearsed_us_per_dispatch)
+    if let (Some(overhead), Some(rehearsed)) =
+        (measured.launch_overhead_us_per_dispatch, measured.launch_overhead_rehearsed_us_per_dispatch)
     {
         say!(
-            "{driving:.2} µs a dispatch to encode and submit ({rehearsed:.2} if recorded just before), {} dispatches",
+            "launch overhead {overhead:.2} µs per dispatch ({rehearsed:.2} if recorded just before), {} dispatches",
             measured.dispatches_per_step
         )?;
     }

@@ -147,7 +147,7 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     Ok(())
 }
 
-/// A text with `[-what was taken away-]` and `{+what was put in+}`.
+/// A text with `[-what was removed-]` and `{+what was put in+}`.
 fn difference(compared: &ComparedDocument) -> String {
     let parts = compared.changes.iter().map(|change| match change.fate {
         TextFate::Same => change.text.clone(),

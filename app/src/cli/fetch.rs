@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Plain lines come at most this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Lists the catalogue: an object a line for programs, a paragraph an entry for people.
+/// Lists the catalogue: an object per line for programs, a paragraph an entry for people.
 pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
     for entry in catalogue::ENTRIES {
         if json {

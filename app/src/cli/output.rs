@@ -20,7 +20,7 @@ pub(super) enum Output {
         /// When the last step was printed.
         last: Option<Instant>,
     },
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -23,13 +23,13 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
 fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
     say!(
-        "{}: {} layers of {} channels, window {}, vocabulary {}, batch {} × {}",
+        "{}: {} layers, width {}, context length {}, vocabulary {}, batch size {} × {}",
         config.preset,
-        model.depth,
+        model.layers,
         model.width,
-        model.context,
+        model.context_length,
         model.vocabulary,
-        train.batch,
+        train.batch_size,
         train.accumulate
     )?;
     if train.precision == Precision::Auto {
@@ -52,7 +52,7 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         bytes(alive),
         kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
     )?;
-    say!("\ndispatches a step {:>17}", estimate.dispatches_per_step)?;
+    say!("\ndispatches per step {:>15}", estimate.dispatches_per_step)?;
     let flops = estimate.flops;
     let again = if flops.recomputed > 0.0 {
         format!(", {} recomputed", count(flops.recomputed))
@@ -60,13 +60,13 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         String::new()
     };
     say!(
-        "FLOPs a token {:>21} ({} forward, {} backward{again})",
+        "FLOPs per token {:>19} ({} forward, {} backward{again})",
         count(estimate.flops_per_token),
         count(flops.forward),
         count(flops.backward)
     )?;
     trade(config, estimate)?;
-    let tokens = train.steps as f64 * (train.batch * train.accumulate * model.context) as f64;
+    let tokens = train.steps as f64 * (train.batch_size * train.accumulate * model.context_length) as f64;
     say!(
         "whole run: {} steps, {} tokens, {}FLOP",
         train.steps,

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 /// The catalogue's name of the text of both runs.
 const TEXT: &str = "tiny-shakespeare";
 
-/// Its different characters.
+/// Its distinct characters.
 const ALPHABET: usize = 65;
 
 /// A run as it was published.
@@ -223,7 +223,7 @@ mod tests {
             notes: String::new(),
             shape: String::new(),
             checkpoints: Vec::new(),
-            foretold_seconds: None,
+            estimated_seconds: None,
         }
     }
 

@@ -26,8 +26,8 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunConfig> {
     let mut config = if let Some(file) = &arguments.config {
         config_file(file)?
-    } else if let Some(depth) = arguments.depth {
-        presets::from_depth(depth).map_err(usage)?
+    } else if let Some(layers) = arguments.layers {
+        presets::from_layers(layers).map_err(usage)?
     } else {
         presets::preset(arguments.preset.as_deref().unwrap_or(otherwise)).map_err(usage)?
     };
@@ -39,15 +39,13 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
         config.model.vocabulary = vocabulary;
     }
     if let Some(steps) = arguments.steps {
-        config.train.steps = steps;
-        config.train.decay_steps = config.train.decay_steps.min(steps);
-        if config.train.warmup_steps >= steps {
-            // A run that ends before its warm-up would never reach its learning rate.
-            config.train.warmup_steps = steps / 10;
-        }
+        config.set_steps(steps);
     }
-    if let Some(batch) = arguments.batch {
-        config.train.batch = batch;
+    if let Some(size) = arguments.batch_size {
+        config.train.batch_size = size;
+    }
+    if let Some(rate) = arguments.lr {
+        config.set_learning_rate(rate);
     }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
@@ -88,4 +86,68 @@ pub fn tokenizer_kind(name: &str) -> Result<TokenizerKind> {
             return Err(usage(names::unknown("tokenizer", name, known.into_iter())));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::arguments::{Arguments, Command};
+    use clap::Parser as _;
+    use glasshouse_engine::protocol::{Decay, Precision};
+
+    /// The settings that a command line gives, with the words as a shell hands them over.
+    fn typed(line: &str) -> RunConfig {
+        let mut words = Vec::new();
+        let (mut word, mut inside) = (String::new(), false);
+        let mut characters = line.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '\'' => inside = !inside,
+                '\\' if !inside => word.extend(characters.next()),
+                ' ' if !inside => words.push(std::mem::take(&mut word)),
+                character => word.push(character),
+            }
+        }
+        words.push(word);
+        let Command::Train(arguments) = Arguments::try_parse_from(words).unwrap().command else {
+            panic!("{line} trains nothing")
+        };
+        let mut config = run_config(&arguments.config, "first-stories").unwrap();
+        config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
+        config.device = arguments.device.unwrap_or(config.device);
+        config
+    }
+
+    #[test]
+    fn a_run_as_a_command_line_is_the_same_run_again() {
+        let mut runs: Vec<RunConfig> =
+            presets::PRESETS.iter().map(|(name, _)| presets::preset(name).unwrap()).collect();
+        runs.extend([1, 4, 12].map(|layers| presets::from_layers(layers).unwrap()));
+        for preset in runs.clone() {
+            let mut run = preset.clone();
+            run.set_steps(77);
+            run.set_learning_rate(3.3e-4);
+            (run.seed, run.device) = (5, "Radeon 780M".to_owned());
+            (run.train.batch_size, run.train.precision, run.train.decay) =
+                (7, Precision::Auto, Decay::Linear);
+            runs.push(run.clone());
+            // What no option says, and what must be quoted.
+            (run.train.warmup_steps, run.train.min_learning_rate) = (3, 1.7e-5);
+            (run.train.sample_prompt, run.train.ignore_index) = ("\nIt's \"7\" = 8".to_owned(), Some(3));
+            run.model.norm.eps = 3e-6;
+            run.model.position = glasshouse_engine::protocol::Position::None;
+            run.tokenizer.kind = TokenizerKind::Unigram;
+            run.tokenizer.special_tokens = vec!["<a b>".to_owned()];
+            run.data.paths = vec!["my texts".to_owned(), "b.txt".to_owned()];
+            run.data.mixture = [("web".to_owned(), 0.7), ("books 2".to_owned(), 0.3)].into();
+            runs.push(run);
+        }
+        for mut run in runs {
+            let line = run.command_line().unwrap();
+            let again = typed(&line);
+            // The text decides it.
+            run.model.vocabulary = again.model.vocabulary;
+            assert_eq!(again, run, "{line}");
+        }
+    }
 }

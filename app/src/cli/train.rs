@@ -73,8 +73,8 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     let batches = Batches::new(
         &session.prepared.store,
         session.config.seed,
-        session.config.train.batch,
-        session.config.model.context,
+        session.config.train.batch_size,
+        session.config.model.context_length,
     )?;
     let optimizer = Optimizer::of(&session.config.train);
     let device = &session.config.device;
@@ -120,10 +120,11 @@ fn resumed(arguments: &TrainArguments) -> Result<Session> {
     let changes = &arguments.config;
     let changed = changes.preset.is_some()
         || changes.config.is_some()
-        || changes.depth.is_some()
+        || changes.layers.is_some()
         || changes.tokenizer.is_some()
         || changes.vocab.is_some()
-        || changes.batch.is_some()
+        || changes.batch_size.is_some()
+        || changes.lr.is_some()
         || changes.seed.is_some()
         || !changes.set.is_empty()
         || !arguments.data.is_empty();
@@ -179,7 +180,7 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
         std::fs::remove_dir_all(project.folder()).ok();
     }
     let prepared = prepared?;
-    let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
+    let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
     Ok(Session { config, prepared, run: None, threads: arguments.threads, tuning })
 }
 
@@ -188,10 +189,10 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
     let mut said = "";
     let prepared = data::prepare(config, project, &mut |progress| {
         let stage = match progress {
-            data::Progress::Reused => "the text was prepared before",
+            data::Progress::Reused => "the text was tokenized before",
             data::Progress::Reading { .. } => "reading the text",
             data::Progress::Training => "training the tokenizer",
-            data::Progress::Encoding { .. } => "turning text into tokens",
+            data::Progress::Encoding { .. } => "tokenizing the text",
         };
         if !json && stage != said {
             said = stage;
@@ -215,15 +216,15 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         ))?;
     }
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
-    let tokens =
-        config.train.steps * (config.train.batch * config.train.accumulate * config.model.context) as u64;
+    let tokens = config.train.steps
+        * (config.train.batch_size * config.train.accumulate * config.model.context_length) as u64;
     output.say(&format!(
-        "model: {}, {} parameters, {} layers of {} channels, window {}",
+        "model: {}, {} parameters, {} layers, width {}, context length {}",
         config.preset,
         count(graphs.train.parameter_count() as f64),
-        config.model.depth,
+        config.model.layers,
         config.model.width,
-        config.model.context,
+        config.model.context_length,
     ))?;
     output.say(&format!(
         "run: {} steps, {} tokens, {}FLOP, {} of memory, on {}",

@@ -42,7 +42,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
 /// What both runs share.
 fn settings(arguments: &DataCompareArguments) -> TrainArguments {
     let mut config = arguments.config.clone();
-    if config.preset.is_none() && config.config.is_none() && config.depth.is_none() {
+    if config.preset.is_none() && config.config.is_none() && config.layers.is_none() {
         config.preset = Some("nanogpt-cpu".to_owned());
     }
     let steps = *config.steps.get_or_insert(STEPS);

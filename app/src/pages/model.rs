@@ -17,7 +17,7 @@ use decoder::Part;
 use egui::Ui;
 use glasshouse_protocol::{ErrorReport, PlanSummary, RunConfig};
 
-const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embedding, a stack of equal blocks, and a head. More layers and channels \
+const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embedding, a stack of equal blocks, and a head. More layers and a larger width \
      can learn more and take longer. Point at a part to see what it costs; press it to find its settings.";
 
 /// What a person chose on the page.

@@ -90,7 +90,7 @@ impl TokenizerPage {
     fn results_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.tokenizer.summary.is_none() {
             widgets::card(ui, |ui| {
-                widgets::section(ui, "Nothing is cut yet");
+                widgets::section(ui, "No tokenizer yet");
                 widgets::prose(
                     ui,
                     "Once the tokenizer is trained, you can type a sentence here and see its tokens, replay how they were built, \

@@ -149,12 +149,12 @@ impl TrainPage {
             widgets::quiet_text(ui, line.join(" · "));
             ui.add_space(space::SMALL);
             ui.horizontal(|ui| {
-                ui.label("Samples begin with");
+                ui.label("Sample prompt");
                 let prompt = egui::TextEdit::singleline(&mut context.draft.train.sample_prompt)
                     .hint_text("nothing")
                     .desired_width(220.0);
                 ui.add(prompt)
-                    .accessible_name("Samples begin with")
+                    .accessible_name("Sample prompt")
                     .on_hover_text("The same words every time, so that samples can be compared");
             });
             ui.add_space(space::SMALL);

@@ -20,9 +20,9 @@ pub struct Planning {
 pub struct Measured {
     /// The settings; `None` where the request is not known any more.
     pub config: Option<RunConfig>,
-    /// Milliseconds a step.
+    /// Milliseconds per step.
     pub ms_per_step: f64,
-    /// Training tokens a second.
+    /// Training tokens per second.
     pub tokens_per_s: f64,
     /// FLOP/s reached.
     pub flops_per_s: f64,

@@ -43,7 +43,7 @@ impl Runs {
             }
             Event::ProjectClosed => *self = Self { revision: self.revision + 1, ..Self::default() },
             Event::Runs { runs } => self.list.clone_from(runs),
-            Event::TrainingBegan { run, .. } | Event::TrainingEnded { run } => {
+            Event::TrainingStarted { run, .. } | Event::TrainingEnded { run } => {
                 match self.list.iter_mut().find(|known| known.name == run.name) {
                     Some(known) => *known = run.clone(),
                     None => self.list.push(run.clone()),

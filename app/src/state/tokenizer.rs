@@ -47,7 +47,7 @@ impl Tokenizing {
                 self.summary = Some(tokenizer.clone());
                 self.preparing = None;
             }
-            Event::Failed { .. } | Event::TrainingBegan { .. } => self.preparing = None,
+            Event::Failed { .. } | Event::TrainingStarted { .. } => self.preparing = None,
             Event::Tokens { text, tokens, lost } => {
                 self.tokens = Some((text.clone(), tokens.clone(), lost.clone()));
             }

@@ -18,7 +18,7 @@ pub struct StepPoint {
     pub lr: f64,
     /// Gradient norm before clipping.
     pub grad_norm: f32,
-    /// Training tokens a second.
+    /// Training tokens per second.
     pub tokens_per_s: f64,
     /// The step was skipped.
     pub skipped: bool,
@@ -63,8 +63,8 @@ pub struct Training {
     pub began_at: u64,
     /// What came before that step is here too.
     pub whole: bool,
-    /// Seconds that it was foretold to take.
-    pub foretold_seconds: Option<f64>,
+    /// Seconds that it was estimated to take.
+    pub estimated_seconds: Option<f64>,
     /// The curves, thinned evenly when they grow long.
     pub points: Vec<StepPoint>,
     /// A point is kept every so many steps.
@@ -79,16 +79,16 @@ pub struct Training {
     pub notices: Vec<String>,
     /// Step of the last checkpoint.
     pub saved: Option<u64>,
-    /// Where a step's time went, when that was asked: entries, milliseconds a step, of driving, method.
+    /// Where a step's time went, when that was asked: entries, milliseconds per step, of launch overhead, method.
     pub profile: Option<(Vec<ProfileEntry>, f64, f64, String)>,
-    /// Tokens a second, smoothed over about the last twenty steps.
+    /// Tokens per second, smoothed over about the last twenty steps.
     pub tokens_per_s: f64,
 }
 
 impl Training {
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
-            Event::TrainingBegan { run, device, step, foretold_seconds } => {
+            Event::TrainingStarted { run, device, step, estimated_seconds } => {
                 let goes_on =
                     self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step == *step;
                 if !goes_on {
@@ -98,7 +98,7 @@ impl Training {
                 self.step = *step;
                 self.began_at = *step;
                 self.steps = run.steps;
-                self.foretold_seconds = *foretold_seconds;
+                self.estimated_seconds = *estimated_seconds;
                 self.device = Some(device.clone());
                 self.run = Some(run.clone());
             }
@@ -125,8 +125,8 @@ impl Training {
             {
                 self.state = TrainingState::Idle;
             }
-            Event::Profile { entries, step_ms, driving_ms, method } => {
-                self.profile = Some((entries.clone(), *step_ms, *driving_ms, method.clone()));
+            Event::Profile { entries, step_ms, launch_overhead_ms, method } => {
+                self.profile = Some((entries.clone(), *step_ms, *launch_overhead_ms, method.clone()));
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
             _ => {}
@@ -139,7 +139,7 @@ impl Training {
         history.events.iter().for_each(|event| training.take(event));
         training.step = run.step;
         training.steps = run.steps;
-        training.foretold_seconds = run.foretold_seconds;
+        training.estimated_seconds = run.estimated_seconds;
         training.run = Some(run.clone());
         training
     }

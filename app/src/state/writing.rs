@@ -27,7 +27,7 @@ pub struct Text {
     pub tokens: Vec<WrittenToken>,
     /// Why it ended; `None` while it is written.
     pub ending: Option<String>,
-    /// Tokens a second, once it has ended.
+    /// Tokens per second, once it has ended.
     pub tokens_per_s: f64,
 }
 

@@ -1,4 +1,4 @@
-//! The three states that every page has beside its usual one: empty, working, failed.
+//! The three states that every page has beside its own: empty, working, failed.
 
 use super::buttons::{plain, primary};
 use super::layout::{card, prose, quiet_text};

@@ -116,8 +116,8 @@ impl Engine {
             }],
             Command::FitToDevice { config } => {
                 let mut config = config.clone();
-                config.train.batch = 4;
-                vec![Event::Fitted { config, changes: vec!["train.batch from 12 to 4".to_owned()] }]
+                config.train.batch_size = 4;
+                vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
             }
             Command::Generate { prompt, .. } => written(prompt),
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
@@ -294,17 +294,18 @@ fn compression(others: usize) -> Event {
 
 fn plan(config: &RunConfig) -> PlanSummary {
     let model = &config.model;
-    let weights = (model.vocabulary * model.width + model.depth * 12 * model.width * model.width) as u64;
-    let kinds = [("weights", 4 * weights), ("gradients", 4 * weights), ("moments", 8 * weights)];
-    let activations = (config.train.batch * model.context * model.width * model.depth * 60) as u64;
+    let weights = (model.vocabulary * model.width + model.layers * 12 * model.width * model.width) as u64;
+    let kinds = [("weights", 4 * weights), ("gradients", 4 * weights), ("optimizer state", 8 * weights)];
+    let activations =
+        (config.train.batch_size * model.context_length * model.width * model.layers * 60) as u64;
     let bytes_by_kind: BTreeMap<String, u64> = kinds
         .into_iter()
         .chain([("activations", activations), ("tables", 800_000)])
         .map(|(kind, bytes)| (kind.to_owned(), bytes))
         .collect();
     let bytes = bytes_by_kind.values().sum();
-    let share = 0.84 / (2.0 * model.depth as f64);
-    let blocks = (0..model.depth).flat_map(|block| {
+    let share = 0.84 / (2.0 * model.layers as f64);
+    let blocks = (0..model.layers).flat_map(|block| {
         [(format!("blocks.{block}.attention"), share * 0.8), (format!("blocks.{block}.mlp"), share * 1.2)]
     });
     PlanSummary {
@@ -316,7 +317,7 @@ fn plan(config: &RunConfig) -> PlanSummary {
         largest_binding: 4 * weights,
         dispatches_per_step: 96,
         flops_per_token: 6.0 * weights as f64,
-        tokens_per_step: (config.train.batch * config.train.accumulate * model.context) as u64,
+        tokens_per_step: (config.train.batch_size * config.train.accumulate * model.context_length) as u64,
         flops_by_scope: blocks
             .chain([("embedding".to_owned(), 0.0), ("head".to_owned(), 0.15), ("loss".to_owned(), 0.01)])
             .collect(),

@@ -198,14 +198,14 @@ pub fn run(name: &str, state: &str, step: u64, steps: u64) -> RunSummary {
         device: "AMD Radeon 780M".to_owned(),
         error: None,
         notes: String::new(),
-        shape: "6 layers · 192 channels · window 256".to_owned(),
+        shape: "6 layers · width 192 · context length 256".to_owned(),
         checkpoints: vec![
             checkpoint("step-0.safetensors", 0, 6.91, false),
             checkpoint("step-500.safetensors", 500, 2.31, false),
             checkpoint("step-1000.safetensors", 1000, 1.9, false),
             checkpoint("best.safetensors", 1150, 1.8407, true),
         ],
-        foretold_seconds: Some(124.0),
+        estimated_seconds: Some(124.0),
     }
 }
 
@@ -278,7 +278,7 @@ pub fn plan() -> PlanSummary {
         bytes_by_kind: of(&[
             ("weights", 12_858_368),
             ("gradients", 12_858_368),
-            ("moments", 25_716_736),
+            ("optimizer state", 25_716_736),
             ("activations", 212_000_000),
         ]),
         bytes: 263_433_472,
@@ -347,11 +347,11 @@ pub fn steps(from: u64, to: u64, steps: u64) -> Vec<TrainEvent> {
 /// A run in the middle of its training.
 pub fn in_training(state: TrainingState) -> Vec<Event> {
     vec![
-        Event::TrainingBegan {
+        Event::TrainingStarted {
             run: run("3-llama-tiny", "running", 0, 2000),
             device: device(),
             step: 0,
-            foretold_seconds: Some(124.0),
+            estimated_seconds: Some(124.0),
         },
         Event::Training { events: steps(0, 1200, 2000) },
         Event::TrainingState { state, step: 1200, steps: 2000 },
@@ -377,7 +377,7 @@ pub fn profile() -> Event {
         count: 3,
         ms: 0.9,
     });
-    Event::Profile { entries, step_ms: 27.4, driving_ms: 1.9, method: "timestamps".to_owned() }
+    Event::Profile { entries, step_ms: 27.4, launch_overhead_ms: 1.9, method: "timestamps".to_owned() }
 }
 
 /// A project with runs, opened and listed.

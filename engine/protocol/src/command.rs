@@ -225,7 +225,7 @@ pub enum Command {
         /// The text; at most its first 400 characters.
         text: String,
     },
-    /// Bytes a token on the project's text under other tokenizers. Answered by `Compression`.
+    /// Bytes per token on the project's text under other tokenizers. Answered by `Compression`.
     CompareTokenizers {
         /// Those to try, beside the project's own.
         candidates: Vec<TokenizerConfig>,
@@ -237,19 +237,19 @@ pub enum Command {
         /// The run.
         config: Box<RunConfig>,
     },
-    /// Trains on the device for about two seconds, on made-up tokens, to foretell the time. Answered by `Measured`.
+    /// Trains on the device for about two seconds, on made-up tokens, to estimate the time. Answered by `Measured`.
     Measure {
         /// The run.
         config: Box<RunConfig>,
     },
-    /// Shrinks batch, window and depth until the run fits the device. Answered by `Fitted`.
+    /// Shrinks batch size, context length and layers until the run fits the device. Answered by `Fitted`.
     FitToDevice {
         /// The run.
         config: Box<RunConfig>,
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady`, `TrainingBegan`, `Training`s, `TrainingEnded`.
+    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady`, `TrainingStarted`, `Training`s, `TrainingEnded`.
     Train {
         /// All of it. The engine fills in the vocabulary that the text gives and, where the project has documents, their place.
         config: Box<RunConfig>,

@@ -1,8 +1,11 @@
 //! A run's settings beside the model: data and tokenizer here, training and generation in files of their own.
 
+mod change;
 mod generate;
 mod train;
+mod typed;
 
+pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 
@@ -126,41 +129,6 @@ impl RunConfig {
         toml::to_string_pretty(self).map_err(|error| error.to_string())
     }
 
-    /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
-    ///
-    /// # Errors
-    /// One line: a path that leads nowhere, with the nearest that exists, or a value of another kind.
-    pub fn set(&mut self, assignment: &str) -> Result<(), String> {
-        let (path, value) = assignment
-            .split_once('=')
-            .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
-        let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
-        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
-            .ok()
-            .and_then(|mut table| table.remove("value"))
-            .unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
-        let mut keys: Vec<&str> = path.trim().split('.').collect();
-        let last = keys.pop().unwrap_or_default();
-        let mut table = root.as_table_mut().ok_or("the run's configuration is not a table")?;
-        for key in keys {
-            let known: Vec<String> = table.keys().cloned().collect();
-            table = table
-                .get_mut(key)
-                .and_then(toml::Value::as_table_mut)
-                .ok_or_else(|| names::unknown("section", key, known.iter().map(String::as_str)))?;
-        }
-        // A whole number for a field of fractions is what people write.
-        let value = match (table.get(last), parsed) {
-            (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => toml::Value::Float(number as f64),
-            (_, parsed) => parsed,
-        };
-        table.insert(last.to_owned(), value);
-        *self = root
-            .try_into()
-            .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
-        Ok(())
-    }
-
     /// Checks every rule of every part; the first broken one is named. The vocabulary must be known by now.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(
@@ -193,7 +161,21 @@ impl RunConfig {
 /// An error of TOML without the excerpt of its text, with a suggestion where a name is misspelt.
 fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
-    names::with_suggestion(&message.join(", "))
+    let mut message = message.join(", ");
+    // serde counts a field's older names among those that it expects.
+    for (_, then, _) in RENAMED {
+        message = message.replace(&format!(", `{then}`"), "");
+    }
+    for (kind, plain) in [
+        (" usize", " a whole number"),
+        (" u64", " a whole number"),
+        (" u32", " a whole number"),
+        (" f64", " a number"),
+        (" f32", " a number"),
+    ] {
+        message = message.replace(&format!("expected{kind}"), &format!("expected{plain}"));
+    }
+    names::with_suggestion(&message)
 }
 
 #[cfg(test)]
@@ -207,7 +189,7 @@ mod tests {
         let number = |part: &str| text.lines().position(|line| line.starts_with(part)).unwrap() + 1;
         for (from, to, wanted) in [
             ("eval_interval = ", "eval_intervall = ", "did you mean `eval_interval`?"),
-            ("batch = ", "batch = -", "expected usize"),
+            ("batch_size = ", "batch_size = -", "expected a whole number"),
             ("learning_rate = ", "learning_rate = x", ""),
         ] {
             let damaged = text.replacen(&format!("\n{from}"), &format!("\n{to}"), 1);
@@ -232,8 +214,15 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_out_of_range_is_refused_by_name() {
-        let fractions =
-            ["learning_rate", "min_learning_rate", "beta1", "beta2", "eps", "weight_decay", "clip"];
+        let fractions = [
+            "learning_rate",
+            "min_learning_rate",
+            "beta1",
+            "beta2",
+            "eps",
+            "weight_decay",
+            "gradient_clipping",
+        ];
         let cases = fractions
             .iter()
             .chain(&["label_smoothing"])

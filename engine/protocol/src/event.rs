@@ -207,9 +207,9 @@ pub enum Event {
     },
     /// How fast this device trains.
     Measured {
-        /// Milliseconds a step, median.
+        /// Milliseconds per step, median.
         ms_per_step: f64,
-        /// Training tokens a second.
+        /// Training tokens per second.
         tokens_per_s: f64,
         /// FLOP/s reached.
         flops_per_s: f64,
@@ -228,15 +228,17 @@ pub enum Event {
 
     // ---- Training -----------------------------------------------------------------------------------------------------
     /// A run trains.
-    TrainingBegan {
+    #[serde(alias = "training_began")]
+    TrainingStarted {
         /// The run.
         run: RunSummary,
         /// The device that it is on.
         device: DeviceSummary,
         /// The step that it begins at.
         step: u64,
-        /// Seconds that it was foretold to take, where that was measured.
-        foretold_seconds: Option<f64>,
+        /// Seconds that it was estimated to take, where that was measured.
+        #[serde(alias = "foretold_seconds")]
+        estimated_seconds: Option<f64>,
     },
     /// What the run did since the last such event, in order: many steps come in one.
     Training {
@@ -261,10 +263,11 @@ pub enum Event {
     Profile {
         /// Entries by scope and kernel.
         entries: Vec<ProfileEntry>,
-        /// Milliseconds of the whole step as it usually runs.
+        /// Milliseconds of the whole step as it runs untimed.
         step_ms: f64,
-        /// Of these, milliseconds in which the processor drove the GPU.
-        driving_ms: f64,
+        /// Of these, milliseconds that the processor took to launch the kernels.
+        #[serde(alias = "driving_ms")]
+        launch_overhead_ms: f64,
         /// How it was measured, in a word: `timestamps`, `clock`, or `worker` where the entries are those of one of several.
         method: String,
     },
@@ -283,7 +286,7 @@ pub enum Event {
         text: String,
         /// `max_tokens`, `end_of_text`, `stop_string` or `interrupted`.
         ending: String,
-        /// Tokens a second, the reading of the prompt included.
+        /// Tokens per second, the reading of the prompt included.
         tokens_per_s: f64,
     },
     /// What the model thought at one place.

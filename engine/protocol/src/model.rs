@@ -4,17 +4,19 @@ use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
 /// A decoder-only transformer, whole. Shapes use the letters of `shaders/README.md`:
-/// C = `width`, H = `heads`, K = `kv_heads`, D = `head_size`, F = `mlp.hidden`, T = `context`, V = `vocabulary`.
+/// C = `width`, H = `heads`, K = `kv_heads`, D = `head_size`, F = `mlp.hidden`, T = `context_length`, V = `vocabulary`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// V: rows of the token embedding. 0 in a preset means "as many as the tokenizer has".
     #[serde(default)]
     pub vocabulary: usize,
-    /// T: the longest window that the model sees.
-    pub context: usize,
+    /// T: tokens that the model sees at once.
+    #[serde(alias = "context")]
+    pub context_length: usize,
     /// Number of blocks.
-    pub depth: usize,
+    #[serde(alias = "depth")]
+    pub layers: usize,
     /// C: channels of the residual stream.
     pub width: usize,
     /// H: query heads.
@@ -174,7 +176,7 @@ impl Dropout {
 pub struct Initialisation {
     /// Standard deviation of every matrix and embedding.
     pub std: f32,
-    /// Divide the deviation of the projections back into the residual stream by √(2·depth) (GPT-2).
+    /// Divide the deviation of the projections back into the residual stream by √(2·layers) (GPT-2).
     pub scale_residual: bool,
 }
 
@@ -189,8 +191,8 @@ impl ModelConfig {
     pub fn validate(&self) -> Result<(), Invalid> {
         let sizes = [
             ("model.vocabulary", self.vocabulary, 1 << 22),
-            ("model.context", self.context, 1 << 20),
-            ("model.depth", self.depth, 1024),
+            ("model.context_length", self.context_length, 1 << 20),
+            ("model.layers", self.layers, 1024),
             ("model.width", self.width, 1 << 16),
             ("model.heads", self.heads, 1024),
             ("model.kv_heads", self.kv_heads, 1024),

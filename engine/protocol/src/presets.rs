@@ -1,25 +1,41 @@
-//! Named runs that fix model, training and tokenizer together, and the one dial that derives everything from a depth.
+//! Named runs that fix model, training and tokenizer together, and the one dial that derives everything from a number of layers.
 
 use crate::model::{Activation, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
 use crate::model::{NormPlacement, Position};
 use crate::{DataConfig, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
 
-/// Every preset: name and one line about it.
+/// Every preset: its name, and what it is for, how large, and how long it takes. Times on two cores are those of the machine in
+/// `tests/benches/README.md`, computed from the time of a step.
 pub const PRESETS: &[(&str, &str)] = &[
     (
         "first-stories",
-        "the argument-free run: little stories from the embedded corpus in about two minutes on two cores",
+        "a first model, on the embedded stories: 0.87 M parameters, about two minutes on two cores",
     ),
     (
         "first-stories-small",
-        "the same for a slow processor, or a browser without WebGPU: an eighth of the size",
+        "the same for a slow processor or a browser without WebGPU: 0.13 M parameters, a twentieth of the work",
     ),
-    ("nanogpt-cpu", "nanoGPT's shakespeare-char on a laptop: 4 layers, 128 channels, validation loss 1.88"),
-    ("nanogpt-gpu", "nanoGPT's shakespeare-char on a GPU: 6 layers, 384 channels, validation loss 1.4697"),
-    ("gpt2-124m", "GPT-2 small's shape: 12 layers, 768 channels, window 1024"),
-    ("llama-tiny", "a small Llama: RMSNorm, rotary positions, SwiGLU, grouped queries"),
-    ("stories-260k", "llama2.c's 260K TinyStories model"),
-    ("stories-15m", "llama2.c's 15M TinyStories model"),
+    (
+        "nanogpt-cpu",
+        "nanoGPT's shakespeare-char for a laptop, validation loss 1.88: 0.80 M parameters, under a minute on two cores",
+    ),
+    (
+        "nanogpt-gpu",
+        "nanoGPT's shakespeare-char for a GPU, validation loss 1.4697: 10.7 M parameters, four hours on two cores",
+    ),
+    (
+        "llama-tiny",
+        "a small Llama for text of your own (some megabytes): 3.2 M parameters, half an hour on two cores",
+    ),
+    (
+        "stories-260k",
+        "llama2.c's smallest TinyStories model, for that corpus: 0.26 M parameters, a day on two cores",
+    ),
+    ("stories-15m", "llama2.c's 15M TinyStories model, for that corpus: 15.2 M parameters, days on a GPU"),
+    (
+        "gpt2-124m",
+        "GPT-2 small as nanoGPT trains it, for gigabytes of text: 124 M parameters, four days on eight A100 GPUs there",
+    ),
 ];
 
 /// The preset of that name, or an error that suggests the nearest.
@@ -55,11 +71,11 @@ fn tokenizer(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
 }
 
 /// GPT-2's shape as nanoGPT trains it: pre-norm LayerNorm, exact GELU, learned positions, tied head.
-fn gpt(vocabulary: usize, context: usize, depth: usize, heads: usize, width: usize) -> ModelConfig {
+fn gpt(vocabulary: usize, context_length: usize, layers: usize, heads: usize, width: usize) -> ModelConfig {
     ModelConfig {
         vocabulary,
-        context,
-        depth,
+        context_length,
+        layers,
         width,
         heads,
         kv_heads: heads,
@@ -78,8 +94,8 @@ fn gpt(vocabulary: usize, context: usize, depth: usize, heads: usize, width: usi
 /// Llama's shape: pre-norm RMSNorm, rotary positions, SwiGLU, tied head as in llama2.c.
 fn llama(
     vocabulary: usize,
-    context: usize,
-    depth: usize,
+    context_length: usize,
+    layers: usize,
     (heads, kv_heads): (usize, usize),
     width: usize,
     hidden: usize,
@@ -89,7 +105,7 @@ fn llama(
         norm: NormConfig { kind: NormKind::Rms, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
         position: Position::Rope { base: 10000.0 },
         mlp: Mlp { hidden, activation: Activation::Silu, gate: Gate::Swiglu },
-        ..gpt(vocabulary, context, depth, heads, width)
+        ..gpt(vocabulary, context_length, layers, heads, width)
     }
 }
 
@@ -99,7 +115,7 @@ fn first_stories() -> RunConfig {
         llama(1024, 128, 4, (4, 2), 128, 352),
         TrainConfig {
             steps: 2400,
-            batch: 12,
+            batch_size: 12,
             learning_rate: 2e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 60,
@@ -123,7 +139,7 @@ fn first_stories_small() -> RunConfig {
         llama(512, 96, 2, (4, 2), 64, 176),
         TrainConfig {
             steps: 650,
-            batch: 16,
+            batch_size: 16,
             learning_rate: 5e-3,
             min_learning_rate: 2e-4,
             warmup_steps: 60,
@@ -151,7 +167,7 @@ fn nanogpt_cpu() -> RunConfig {
         gpt(65, 64, 4, 4, 128),
         TrainConfig {
             steps: 2000,
-            batch: 12,
+            batch_size: 12,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 100,
@@ -172,7 +188,7 @@ fn nanogpt_gpu() -> RunConfig {
     run(
         tokenizer(TokenizerKind::Char, 0),
         ModelConfig { dropout: Dropout::everywhere(0.2), ..gpt(65, 256, 6, 6, 384) },
-        TrainConfig { steps: 5000, batch: 64, eval_batches: 200, ..nanogpt_cpu().train },
+        TrainConfig { steps: 5000, batch_size: 64, eval_batches: 200, ..nanogpt_cpu().train },
     )
 }
 
@@ -190,7 +206,7 @@ fn gpt2_124m() -> RunConfig {
         model,
         TrainConfig {
             steps: 600_000,
-            batch: 4,
+            batch_size: 4,
             accumulate: 120,
             learning_rate: 6e-4,
             min_learning_rate: 6e-5,
@@ -209,7 +225,7 @@ fn llama_tiny() -> RunConfig {
         llama(2048, 256, 6, (6, 2), 192, 640),
         TrainConfig {
             steps: 5000,
-            batch: 16,
+            batch_size: 16,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 200,
@@ -226,7 +242,7 @@ fn stories_260k() -> RunConfig {
         ModelConfig { dropout: Dropout::everywhere(0.05), ..llama(512, 512, 5, (8, 4), 64, 172) },
         TrainConfig {
             steps: 100_000,
-            batch: 128,
+            batch_size: 128,
             learning_rate: 1e-3,
             min_learning_rate: 0.0,
             warmup_steps: 1000,
@@ -247,7 +263,7 @@ fn stories_15m() -> RunConfig {
         llama(32000, 256, 6, (6, 6), 288, 768),
         TrainConfig {
             steps: 100_000,
-            batch: 16,
+            batch_size: 16,
             accumulate: 32,
             learning_rate: 5e-4,
             min_learning_rate: 0.0,
@@ -260,32 +276,32 @@ fn stories_15m() -> RunConfig {
     )
 }
 
-/// Deepest model that the dial offers.
-pub const DEEPEST: usize = 48;
+/// Most layers that can be asked for.
+pub const MOST_LAYERS: usize = 48;
 
 /// Everything from one number, after nanochat's habit: 64 channels a layer, heads of 64 (32 for shallow models),
 /// a rate that falls with the root of the width, and about 12 tokens seen for every parameter of the blocks.
-pub fn from_depth(depth: usize) -> Result<RunConfig, String> {
-    if depth == 0 || depth > DEEPEST {
-        return Err(format!("--depth {depth} must lie between 1 and {DEEPEST}"));
+pub fn from_layers(layers: usize) -> Result<RunConfig, String> {
+    if layers == 0 || layers > MOST_LAYERS {
+        return Err(format!("--layers {layers} must lie between 1 and {MOST_LAYERS}"));
     }
-    let width = 64 * depth;
-    let head_size = if depth < 6 { 32 } else { 64 };
+    let width = 64 * layers;
+    let head_size = if layers < 6 { 32 } else { 64 };
     let heads = width / head_size;
-    let context = if depth < 6 { 256 } else { 512 };
-    let vocabulary = if depth < 6 { 2048 } else { 8192 };
+    let context_length = if layers < 6 { 256 } else { 512 };
+    let vocabulary = if layers < 6 { 2048 } else { 8192 };
     // Llama's two thirds of four widths, on a multiple of 64.
     let hidden = (8 * width / 3).next_multiple_of(64);
-    let batch = 16;
-    let parameters = depth * (4 * width * width + 3 * width * hidden);
-    let steps = (12 * parameters / (batch * context)).clamp(500, 1_000_000) as u64;
+    let batch_size = 16;
+    let parameters = layers * (4 * width * width + 3 * width * hidden);
+    let steps = (12 * parameters / (batch_size * context_length)).clamp(500, 1_000_000) as u64;
     let learning_rate = 1e-3 * (256.0 / width as f64).sqrt().min(2.0);
     let config = run(
         tokenizer(TokenizerKind::Bpe, vocabulary),
-        llama(vocabulary, context, depth, (heads, heads), width, hidden),
+        llama(vocabulary, context_length, layers, (heads, heads), width, hidden),
         TrainConfig {
             steps,
-            batch,
+            batch_size,
             learning_rate,
             min_learning_rate: learning_rate / 10.0,
             warmup_steps: (steps / 20).min(2000),
@@ -293,5 +309,5 @@ pub fn from_depth(depth: usize) -> Result<RunConfig, String> {
             ..TrainConfig::default()
         },
     );
-    Ok(RunConfig { preset: format!("depth-{depth}"), ..config })
+    Ok(RunConfig { preset: format!("layers-{layers}"), ..config })
 }

@@ -113,7 +113,7 @@ pub struct DocumentsOverview {
     pub lengths: Vec<(u64, u64)>,
     /// Most frequent characters and how often each occurs, at most 96.
     pub characters_by_count: Vec<(char, u64)>,
-    /// Different characters.
+    /// Distinct characters.
     pub distinct_characters: usize,
 }
 
@@ -222,7 +222,7 @@ pub struct PlanSummary {
     pub bytes: u64,
     /// The largest range of a buffer that a kernel sees.
     pub largest_binding: u64,
-    /// Kernel launches a step.
+    /// Kernel launches per step.
     pub dispatches_per_step: usize,
     /// Floating-point operations of training for one token.
     pub flops_per_token: f64,
@@ -263,12 +263,13 @@ pub struct RunSummary {
     pub error: Option<String>,
     /// The person's note.
     pub notes: String,
-    /// In a few words: preset or shape, `4 layers · 128 channels · window 64`.
+    /// In a few words: preset or shape, `4 layers · width 128 · context length 64`.
     pub shape: String,
     /// Its checkpoints, oldest first.
     pub checkpoints: Vec<CheckpointSummary>,
-    /// Seconds that it was foretold to take.
-    pub foretold_seconds: Option<f64>,
+    /// Seconds that it was estimated to take.
+    #[serde(alias = "foretold_seconds")]
+    pub estimated_seconds: Option<f64>,
 }
 
 /// A checkpoint.
@@ -282,7 +283,7 @@ pub struct CheckpointSummary {
     pub val_loss: Option<f32>,
     /// The lowest so far.
     pub best: bool,
-    /// Training can go on from it: it has the optimizer's state. Milestones hold weights alone.
+    /// Training can go on from it: it has the optimizer state. Milestones hold weights alone.
     pub resumable: bool,
     /// Bytes.
     pub bytes: u64,

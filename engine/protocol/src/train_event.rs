@@ -20,7 +20,7 @@ pub enum TrainEvent {
         /// Global norm of the gradient before clipping.
         #[serde(deserialize_with = "number_or_null")]
         grad_norm: f32,
-        /// Training tokens a second, over this step's group.
+        /// Training tokens per second, over this step's group.
         tokens_per_s: f64,
         /// The gradient was not finite, so the weights were left as they were.
         skipped: bool,
@@ -73,7 +73,7 @@ pub enum TrainEvent {
         best_val_loss: Option<f32>,
         /// Seconds of this session, evaluations and samples included.
         seconds: f64,
-        /// Training tokens a second over this session's steps alone.
+        /// Training tokens per second over this session's steps alone.
         tokens_per_s: f64,
     },
 }

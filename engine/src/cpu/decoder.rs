@@ -24,7 +24,7 @@ pub struct CpuDecoder {
     prompt: Reader,
     step: Reader,
     window: Reader,
-    context: usize,
+    context_length: usize,
     vocabulary: usize,
     text: Option<Text>,
 }
@@ -101,17 +101,17 @@ impl CpuDecoder {
         parameters: &[f32],
         threads: Option<usize>,
     ) -> Result<Self> {
-        let chunk = CHUNK.min(model.context);
+        let chunk = CHUNK.min(model.context_length);
         let prompt = build(model, Purpose::Decode { chunk })?;
         let step = build(model, Purpose::Decode { chunk: 1 })?;
-        let window = build(model, Purpose::Window { time: model.context })?;
+        let window = build(model, Purpose::Window { time: model.context_length })?;
         let layout = ArenaLayout::of(&prompt.graph);
         let programs = [&prompt, &step, &window].map(|built| Program::needed(&built.graph, &[built.logits]));
         let arenas = parameters.len() as u64 * 4;
         Room { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
         let mut prompt = Reader::new(&prompt, chunk)?;
         let mut step = Reader::new(&step, 1)?;
-        let window = Reader::new(&window, model.context)?;
+        let window = Reader::new(&window, model.context_length)?;
         if parameters.len() != layout.length {
             return Err(Error::Refused(format!(
                 "{} weights given where the model has {}",
@@ -127,7 +127,7 @@ impl CpuDecoder {
             prompt,
             step,
             window,
-            context: model.context,
+            context_length: model.context_length,
             vocabulary: model.vocabulary,
             text: None,
         })
@@ -137,7 +137,7 @@ impl CpuDecoder {
     pub fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         self.text = None;
         config.validate()?;
-        let history = sampler::checked_prompt(prompt, self.context, self.vocabulary)?.to_vec();
+        let history = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?.to_vec();
         self.text = Some(Text {
             history,
             sampling: Sampling::of(config),
@@ -163,7 +163,7 @@ impl CpuDecoder {
     /// Logits of what follows `tokens`, of which the last `context` are read. Ends the text under way.
     pub fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.text = None;
-        let tokens = sampler::checked_prompt(tokens, self.context, self.vocabulary)?;
+        let tokens = sampler::checked_prompt(tokens, self.context_length, self.vocabulary)?;
         let workers = self.workers.clone();
         workers.install(|| self.window.read(&mut self.weights, &workers, 0, tokens))?;
         Ok(self.window.logits().to_vec())
@@ -207,7 +207,7 @@ impl CpuDecoder {
         let draw = sampler::draw(text.seed, text.drawn);
         let token = sampler::sample(logits, &text.history, &text.sampling, draw);
         text.drawn += 1;
-        if text.history.len() == self.context {
+        if text.history.len() == self.context_length {
             text.history.remove(0);
             text.past = true;
         }

@@ -23,11 +23,11 @@ impl Room {
         let left = u128::from(available.saturating_sub(self.arenas));
         let advice = match self.batch {
             None => "close other programs, or take a machine with more memory".to_owned(),
-            Some(_) if left == 0 => "lower model.width, model.depth or model.vocabulary".to_owned(),
+            Some(_) if left == 0 => "lower model.width, model.layers or model.vocabulary".to_owned(),
             Some(batch) => match batch as u128 * left / u128::from(self.programs.max(1)) {
-                0 => "set train.activation_checkpointing = true, or lower model.context or model.vocabulary"
+                0 => "set train.activation_checkpointing = true, or lower model.context_length or model.vocabulary"
                     .to_owned(),
-                fitting => format!("train.batch = {fitting} would fit"),
+                fitting => format!("train.batch_size = {fitting} would fit"),
             },
         };
         let what = match self.batch {
@@ -48,13 +48,13 @@ mod tests {
         let refusal = |room: Room, available| room.check(Some(available)).map_err(|error| error.to_string());
         assert_eq!(
             refusal(room, 2000),
-            Err("the model with its batch needs 7400 bytes and the device offers 2000; train.batch = 10 would fit"
+            Err("the model with its batch needs 7400 bytes and the device offers 2000; train.batch_size = 10 would fit"
                 .to_owned())
         );
         let ends =
             |room, available, end: &str| refusal(room, available).is_err_and(|text| text.ends_with(end));
-        assert!(ends(room, 1050, "lower model.context or model.vocabulary"));
-        assert!(ends(room, 900, "lower model.width, model.depth or model.vocabulary"));
+        assert!(ends(room, 1050, "lower model.context_length or model.vocabulary"));
+        assert!(ends(room, 900, "lower model.width, model.layers or model.vocabulary"));
         assert!(ends(Room { batch: None, ..room }, 2000, "a machine with more memory"));
         assert_eq!(refusal(room, 7400), Ok(()));
         assert!(room.check(None).is_ok());

@@ -50,19 +50,19 @@ impl Division {
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
         let Recipe { model, train } = &graphs.recipe;
         let layout = ArenaLayout::of(&graphs.train);
-        let tokens = (train.batch * train.accumulate * model.context) as f64;
+        let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
         if most <= 1 || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
             return Self::WHOLE;
         }
-        let windows = |division: &Self| train.batch.div_ceil(division.parts);
+        let windows = |division: &Self| train.batch_size.div_ceil(division.parts);
         let largest = |division: &Self| division.largest(&graphs.recipe);
-        let programs = Programs::needed(graphs) / train.batch as u64;
+        let programs = Programs::needed(graphs) / train.batch_size as u64;
         let added = |division: &Self| {
-            let windows = (division.count() * windows(division)).saturating_sub(train.batch);
+            let windows = (division.count() * windows(division)).saturating_sub(train.batch_size);
             12 * (layout.length * (division.count() - 1)) as u64 + programs * windows as u64
         };
-        let all = (1..=most.min(train.batch)).flat_map(|parts| {
+        let all = (1..=most.min(train.batch_size)).flat_map(|parts| {
             (1..=(most / parts).min(train.accumulate)).map(move |groups| Self { parts, groups })
         });
         all.filter(|division| added(division) <= MOST_BYTES)
@@ -72,12 +72,12 @@ impl Division {
 
     /// Windows of a step's largest share, which all wait for.
     fn largest(self, Recipe { train, .. }: &Recipe) -> usize {
-        train.batch.div_ceil(self.parts) * train.accumulate.div_ceil(self.groups)
+        train.batch_size.div_ceil(self.parts) * train.accumulate.div_ceil(self.groups)
     }
 
     /// How many times as fast a step is for it, the workers' messages aside.
     pub fn gain(self, recipe: &Recipe) -> f64 {
-        (recipe.train.batch * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
+        (recipe.train.batch_size * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
     }
 
     /// Its shares.
@@ -89,9 +89,9 @@ impl Division {
     pub fn shares(self, recipe: &Recipe) -> impl Iterator<Item = Share> {
         let Self { parts, groups } = self;
         (0..self.count()).map(move |at| {
-            let windows = piece(recipe.train.batch, parts, at % parts);
+            let windows = piece(recipe.train.batch_size, parts, at % parts);
             let mut recipe = recipe.clone();
-            recipe.train.batch = windows.len();
+            recipe.train.batch_size = windows.len();
             Share { recipe, first: windows.start, group: at / parts, groups }
         })
     }
@@ -163,7 +163,8 @@ impl Share {
 
     fn part(&self, task: Task, whole: &MicroBatch) -> Part {
         let Recipe { model, train } = &self.recipe;
-        let windows = self.first * model.context..(self.first + train.batch) * model.context;
+        let windows =
+            self.first * model.context_length..(self.first + train.batch_size) * model.context_length;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
         let batch =
             MicroBatch { tokens: part(&whole.tokens), targets: part(&whole.targets), seed: whole.seed };
@@ -182,7 +183,7 @@ impl Share {
 
     /// Tokens of its part of a micro-batch.
     fn tokens(&self) -> usize {
-        self.recipe.train.batch * self.recipe.model.context
+        self.recipe.train.batch_size * self.recipe.model.context_length
     }
 
     /// Runs its parts; what each adds to the mean loss of its micro-batch. In training their gradients are added to those in

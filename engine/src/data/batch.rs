@@ -42,7 +42,7 @@ pub struct Batches<'a> {
     mixture: Option<Arc<Mixture>>,
     seed: u64,
     batch: usize,
-    context: usize,
+    context_length: usize,
 }
 
 impl<'a> Batches<'a> {
@@ -50,19 +50,19 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// A split shorter than that: both lengths, and what to change.
-    pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context: usize) -> Result<Self> {
-        if batch == 0 || context == 0 {
+    pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
+        if batch == 0 || context_length == 0 {
             return Err(Error::Refused(format!(
-                "a batch of {batch} windows of {context} tokens holds nothing"
+                "a batch of {batch} windows of {context_length} tokens holds nothing"
             )));
         }
         for split in [Split::Train, Split::Validation] {
             let tokens = store.len(split);
-            if tokens <= context as u64 {
+            if tokens <= context_length as u64 {
                 return Err(Error::Refused(format!(
-                    "the {split} text has {tokens} tokens, and a window needs {} (model.context {context} and the \
-                     token after it); give more text with --data, or set model.context below {}{}",
-                    context + 1,
+                    "the {split} text has {tokens} tokens, and a window needs {} (model.context_length {context_length} and the \
+                     token after it); give more text with --data, or set model.context_length below {}{}",
+                    context_length + 1,
                     tokens.max(1),
                     match split {
                         Split::Validation => ", or data.validation higher",
@@ -71,8 +71,8 @@ impl<'a> Batches<'a> {
                 )));
             }
         }
-        let mixture = Mixture::of(store, context)?.map(Arc::new);
-        Ok(Self { store, mixture, seed, batch, context })
+        let mixture = Mixture::of(store, context_length)?.map(Arc::new);
+        Ok(Self { store, mixture, seed, batch, context_length })
     }
 
     /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
@@ -80,7 +80,7 @@ impl<'a> Batches<'a> {
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         let key = nth(nth(self.seed, TRAINING, step), TRAINING, micro_batch);
         let Some(mixture) = &self.mixture else { return self.random(Split::Train, key) };
-        let mut batch = Batch::with_capacity(self.batch * self.context);
+        let mut batch = Batch::with_capacity(self.batch * self.context_length);
         for row in 0..self.batch as u64 {
             self.window(Split::Train, mixture.offset(nth(key, 0, row)), &mut batch)?;
         }
@@ -93,8 +93,8 @@ impl<'a> Batches<'a> {
     }
 
     fn random(&self, split: Split, key: u64) -> Result<Batch> {
-        let offsets = self.store.len(split) - self.context as u64;
-        let mut batch = Batch::with_capacity(self.batch * self.context);
+        let offsets = self.store.len(split) - self.context_length as u64;
+        let mut batch = Batch::with_capacity(self.batch * self.context_length);
         for row in 0..self.batch as u64 {
             self.window(split, scaled(nth(key, 0, row), offsets), &mut batch)?;
         }
@@ -103,8 +103,8 @@ impl<'a> Batches<'a> {
 
     /// Appends the window at an offset.
     fn window(&self, split: Split, offset: u64, batch: &mut Batch) -> Result<()> {
-        let window = self.store.read(split, offset, self.context + 1)?;
-        batch.tokens.extend_from_slice(window.get(..self.context).unwrap_or_default());
+        let window = self.store.read(split, offset, self.context_length + 1)?;
+        batch.tokens.extend_from_slice(window.get(..self.context_length).unwrap_or_default());
         batch.targets.extend_from_slice(window.get(1..).unwrap_or_default());
         Ok(())
     }
@@ -117,15 +117,15 @@ impl<'a> Batches<'a> {
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
         let batches = self.clone();
         let targets = self.store.len(split) - 1;
-        let context = self.context as u64;
-        let windows = targets.div_ceil(context);
+        let context_length = self.context_length as u64;
+        let windows = targets.div_ceil(context_length);
         let rows = self.batch as u64;
         (0..windows.div_ceil(rows)).map(move |index| {
-            let mut batch = Batch::with_capacity(batches.batch * batches.context);
+            let mut batch = Batch::with_capacity(batches.batch * batches.context_length);
             for row in index * rows..(index + 1) * rows {
-                let nominal = row * context;
-                let offset = nominal.min(targets - context);
-                let seen = (nominal - offset).min(context) as usize;
+                let nominal = row * context_length;
+                let offset = nominal.min(targets - context_length);
+                let seen = (nominal - offset).min(context_length) as usize;
                 let start = batch.targets.len();
                 batches.window(split, offset, &mut batch)?;
                 if let Some(targets) = batch.targets.get_mut(start..start + seen) {
@@ -203,15 +203,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_full_pass_counts_every_target_once(length in 2_u32..200, batch in 1_usize..6, context in 1_usize..40) {
-            prop_assume!(length as usize > context);
+        fn a_full_pass_counts_every_target_once(length in 2_u32..200, batch in 1_usize..6, context_length in 1_usize..40) {
+            prop_assume!(length as usize > context_length);
             let store = store(length, length);
-            let batches = Batches::new(&store, 1, batch, context).unwrap();
+            let batches = Batches::new(&store, 1, batch, context_length).unwrap();
             let mut counted: Vec<u32> = Vec::new();
             let mut yielded = 0;
             for full in batches.full(Split::Train) {
                 let full = full.unwrap();
-                prop_assert_eq!(full.tokens.len(), batch * context);
+                prop_assert_eq!(full.tokens.len(), batch * context_length);
                 let before = counted.len();
                 for (token, target) in full.tokens.iter().zip(&full.targets) {
                     if *target != IGNORED {
@@ -223,7 +223,7 @@ mod tests {
                 yielded += 1;
             }
             prop_assert_eq!(counted, (1..length).collect::<Vec<_>>());
-            prop_assert_eq!(yielded, (length as usize - 1).div_ceil(context).div_ceil(batch));
+            prop_assert_eq!(yielded, (length as usize - 1).div_ceil(context_length).div_ceil(batch));
         }
     }
 }

@@ -35,10 +35,10 @@ impl Mixture {
     /// # Errors
     /// A share for a source that the text has not, a source without a share, or one that no window of `context` tokens can begin
     /// in.
-    pub(super) fn of(store: &TokenStore, context: usize) -> Result<Option<Self>> {
+    pub(super) fn of(store: &TokenStore, context_length: usize) -> Result<Option<Self>> {
         let Some(index) = store.index().filter(|index| !index.mixture.is_empty()) else { return Ok(None) };
         // The window and the token after it lie within the split.
-        let last = store.len(Split::Train).saturating_sub(context as u64);
+        let last = store.len(Split::Train).saturating_sub(context_length as u64);
         Self::new(&index.mixture, &index.train.stretches, last).map(Some)
     }
 

@@ -7,14 +7,14 @@ pub mod update;
 
 pub use device::{DeviceDescription, DeviceKind};
 pub(crate) use open::tuned_or_again;
-pub use open::{Executor, LONGEST_DRIVEN, Opened};
+pub use open::{Executor, LONGEST_LAUNCHED, Opened};
 
 use crate::graph::{Graph, Op, has_half};
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::{Deserialize, Serialize};
 use update::Optimizer;
 
-/// The weights and the optimizer's state, laid out as [`crate::plan::arena::ArenaLayout`] says.
+/// The weights and the optimizer state, laid out as [`crate::plan::arena::ArenaLayout`] says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArenaState {
     /// Weights, `layout.length` floats.

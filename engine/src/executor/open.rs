@@ -15,7 +15,7 @@ use glasshouse_protocol::ProfileEntry;
 const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
 
 /// Seconds of the longest step that is sent off as one submission: longer, and a driver may take the device for hung.
-pub const LONGEST_DRIVEN: f64 = 0.5;
+pub const LONGEST_LAUNCHED: f64 = 0.5;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
@@ -60,7 +60,7 @@ impl Executor {
         optimizer: Optimizer,
         threads: Option<usize>,
     ) -> Result<(Self, Option<String>)> {
-        let opened = Self::open_tuned(device, graphs, optimizer, threads, &Tuning::Usual).await?;
+        let opened = Self::open_tuned(device, graphs, optimizer, threads, &Tuning::Default).await?;
         Ok((opened.executor, opened.warning))
     }
 
@@ -126,7 +126,7 @@ impl Executor {
         }
     }
 
-    /// The weights and the optimizer's state, read back.
+    /// The weights and the optimizer state, read back.
     pub async fn state(&mut self) -> Result<ArenaState> {
         match self {
             Self::Cpu(executor) => Ok(executor.state()),
@@ -167,11 +167,15 @@ impl Executor {
         }
     }
 
-    /// Trains on one step sent to an idle GPU as one submission, and says what driving it cost; `None` elsewhere. The step should
-    /// last no longer than [`LONGEST_DRIVEN`]. `rehearsed`, it is recorded once just before.
-    pub async fn drive(&mut self, step: &StepInput, rehearsed: bool) -> Result<Option<EncodeStatistics>> {
+    /// Trains on one step sent to an idle GPU as one submission, and says what launching it cost; `None` elsewhere. The step should
+    /// last no longer than [`LONGEST_LAUNCHED`]. `rehearsed`, it is recorded once just before.
+    pub async fn time_launch(
+        &mut self,
+        step: &StepInput,
+        rehearsed: bool,
+    ) -> Result<Option<EncodeStatistics>> {
         match self {
-            Self::Gpu(executor, _) => executor.drive(step, rehearsed).await.map(Some),
+            Self::Gpu(executor, _) => executor.time_launch(step, rehearsed).await.map(Some),
             Self::Cpu(_) | Self::Reference(_) => Ok(None),
         }
     }
@@ -258,7 +262,7 @@ pub(crate) async fn tuned_or_again(
         Err(Error::Device(_)) => {
             let (again, _) = Gpu::from_request(device).await?;
             let gpu = again.ok_or_else(|| Error::Device(LOST_IN_TUNING.to_owned()))?;
-            let warning = format!("{LOST_IN_TUNING}, and was opened again for its usual ones");
+            let warning = format!("{LOST_IN_TUNING}, and was opened again for its default ones");
             Ok((gpu, Tuned::default(), Some(warning)))
         }
         Err(error) => Err(error),

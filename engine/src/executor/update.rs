@@ -32,7 +32,7 @@ pub struct Optimizer {
     /// Decoupled weight decay of the decayed part of the arena.
     pub weight_decay: f32,
     /// Largest global gradient norm; 0 is no clipping.
-    pub clip: f32,
+    pub gradient_clipping: f32,
     /// Gradients come with a loss scale, and the weights have a copy in 16-bit floats.
     pub mixed: bool,
 }
@@ -46,7 +46,7 @@ impl Optimizer {
             beta2: config.beta2 as f32,
             eps: config.eps as f32,
             weight_decay: config.weight_decay as f32,
-            clip: config.clip as f32,
+            gradient_clipping: config.gradient_clipping as f32,
             mixed: config.precision == Precision::Mixed,
         }
     }
@@ -72,8 +72,8 @@ impl Optimizer {
     pub fn gradient_scale(&self, norm: f32) -> Option<f32> {
         if !norm.is_finite() {
             None
-        } else if self.clip > 0.0 {
-            Some((self.clip / (norm + 1e-6)).min(1.0))
+        } else if self.gradient_clipping > 0.0 {
+            Some((self.gradient_clipping / (norm + 1e-6)).min(1.0))
         } else {
             Some(1.0)
         }

@@ -27,7 +27,7 @@ const TURN: Duration = Duration::from_millis(30);
 pub enum Decoder {
     /// On the processor's cores.
     Cpu(Box<CpuDecoder>),
-    /// On a device: several tokens a submission.
+    /// On a device: several tokens per submission.
     Gpu(Box<GpuDecoder>, Box<Gpu>),
 }
 

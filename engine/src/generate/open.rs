@@ -23,7 +23,7 @@ pub struct Opening {
 impl Default for Opening {
     /// Every core, the precision that suits the device, and the kernels of its kind.
     fn default() -> Self {
-        Self { threads: None, precision: Precision::Auto, tuning: Tuning::Usual }
+        Self { threads: None, precision: Precision::Auto, tuning: Tuning::Default }
     }
 }
 
@@ -48,7 +48,7 @@ impl Decoder {
         let Some(gpu) = gpu else {
             return Ok((Self::on_cpu(model, parameters, opening.threads, opening.precision)?, warning));
         };
-        let tuning = if gpu.report().software { &Tuning::Usual } else { &opening.tuning };
+        let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
         let token = build(model, Purpose::Decode { chunk: 1 })?.graph;
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
         let decoder = Self::on_gpu(gpu, model, parameters, opening.precision).await?;

@@ -63,7 +63,7 @@ pub fn draw(seed: u64, n: u64) -> f32 {
 }
 
 /// What a decoder keeps of a prompt: the last `context` tokens. Refuses an empty one, and ids past the vocabulary.
-pub fn checked_prompt(prompt: &[u32], context: usize, vocabulary: usize) -> Result<&[u32]> {
+pub fn checked_prompt(prompt: &[u32], context_length: usize, vocabulary: usize) -> Result<&[u32]> {
     if prompt.is_empty() {
         return Err(Error::Refused("the prompt is empty; give at least one token to go on from".to_owned()));
     }
@@ -72,7 +72,7 @@ pub fn checked_prompt(prompt: &[u32], context: usize, vocabulary: usize) -> Resu
             "token {token} is outside the model's vocabulary of {vocabulary}"
         )));
     }
-    Ok(prompt.split_at(prompt.len().saturating_sub(context)).1)
+    Ok(prompt.split_at(prompt.len().saturating_sub(context_length)).1)
 }
 
 /// A token's place in the ranking.

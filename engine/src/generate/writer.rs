@@ -1,4 +1,4 @@
-//! From tokens to what is written: stops before a stop string, at the end of the text, or at the most tokens asked for.
+//! From tokens to what is written: stops before a stop string, at the end of the text, or at the largest number of tokens asked for.
 
 use glasshouse_protocol::GenerateConfig;
 use serde::Serialize;

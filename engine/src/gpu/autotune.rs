@@ -51,7 +51,7 @@ const NOISE: usize = 1 << 22;
 pub enum Tuning {
     /// By kind of adapter alone.
     #[default]
-    Usual,
+    Default,
     /// As recorded of a device, if it is that device.
     Pinned(DeviceDescription),
     /// By measuring.
@@ -86,7 +86,7 @@ pub struct Tuned {
     pub found: Vec<Found>,
     /// Seconds that it took.
     pub seconds: f64,
-    /// Classes whose products by cooperative matrices were fastest and gave something else than the usual ones.
+    /// Classes whose products by cooperative matrices were fastest and gave something else than the default ones.
     pub wrong: Vec<ShapeClass>,
 }
 
@@ -128,7 +128,7 @@ impl Gpu {
     /// The device was lost. A candidate that cannot be run is none.
     pub async fn tuned(self, graph: &Graph, tuning: &Tuning) -> Result<(Self, Tuned)> {
         match tuning {
-            Tuning::Usual => Ok((self, Tuned::default())),
+            Tuning::Default => Ok((self, Tuned::default())),
             Tuning::Pinned(device) => {
                 let same = device.name == self.report().name && device.software == self.report().software;
                 let choices = if same { Choices::from_texts(&device.variants) } else { Choices::default() };
@@ -162,15 +162,16 @@ impl Gpu {
             };
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Whatever cost the device is not tried again before every run.
-                let usual = unknown.iter().map(|trial| (trial.class, target.usual(trial.class.family)));
-                cache::store(folder, self.report(), &usual.collect());
+                let default =
+                    unknown.iter().map(|trial| (trial.class, target.default_choice(trial.class.family)));
+                cache::store(folder, self.report(), &default.collect());
             }
             (tuned.found, tuned.wrong) = found?;
             let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.class).is_none());
                 let mut settled: Choices =
-                    left.map(|trial| (trial.class, target.usual(trial.class.family))).collect();
+                    left.map(|trial| (trial.class, target.default_choice(trial.class.family))).collect();
                 settled.extend(&now);
                 now = settled;
             }
@@ -182,7 +183,8 @@ impl Gpu {
         }
         // Only what this graph uses and what differs from the rule: that is what a run has to remember.
         let own = trials.iter().filter_map(|trial| Some((trial.class, known.get(&trial.class)?)));
-        let choices: Choices = own.filter(|(class, choice)| *choice != target.usual(class.family)).collect();
+        let choices: Choices =
+            own.filter(|(class, choice)| *choice != target.default_choice(class.family)).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }

@@ -27,7 +27,7 @@ pub struct GpuDecoder {
     /// What the host maps to read the tokens.
     staging: wgpu::Buffer,
     chunk: usize,
-    context: usize,
+    context_length: usize,
     vocabulary: usize,
     half_weights: bool,
     /// What is being written; `None` before a start and after an error.
@@ -87,7 +87,7 @@ impl GpuDecoder {
             gpu: gpu.clone(),
             storage,
             chunk: plans.chunk,
-            context: model.context,
+            context_length: model.context_length,
             vocabulary: model.vocabulary,
             half_weights,
             text: None,
@@ -98,7 +98,7 @@ impl GpuDecoder {
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         self.text = None;
         config.validate()?;
-        let prompt = sampler::checked_prompt(prompt, self.context, self.vocabulary)?;
+        let prompt = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?;
         let state = DecodeState { length: prompt.len() as u32, drawn: 0 };
         let settings = SampleSettings::from(&Sampling::of(config));
         let writes: [(Buffer, &[u8]); 4] = [
@@ -149,8 +149,8 @@ impl GpuDecoder {
         let mut text = self.text.take().ok_or_else(missing)?;
         let (mode, count, chunks) = if !text.begun {
             (&mut self.prompt, 1, text.length.div_ceil(self.chunk))
-        } else if text.length <= self.context {
-            (&mut self.step, wanted.min(MOST_AT_ONCE).min(self.context + 1 - text.length), 1)
+        } else if text.length <= self.context_length {
+            (&mut self.step, wanted.min(MOST_AT_ONCE).min(self.context_length + 1 - text.length), 1)
         } else {
             (&mut self.window, wanted.min(MOST_AT_ONCE), 1)
         };

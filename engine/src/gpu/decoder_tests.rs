@@ -29,22 +29,22 @@ struct Bench {
     storage: Storage,
     program: Program,
     logits: ValueId,
-    context: usize,
+    context_length: usize,
 }
 
 impl Bench {
-    fn new(gpu: &Gpu, vocabulary: usize, context: usize) -> Self {
+    fn new(gpu: &Gpu, vocabulary: usize, context_length: usize) -> Self {
         let mut graph = Graph::default();
         let logits = graph.input(Input::Free(0), Type::f32(&[1, 1, vocabulary]));
         let zero = graph.input(Input::Free(1), Type::f32(&[1, 1, vocabulary]));
         let sum = graph.push(Op::Add, &[logits, zero]).unwrap()[0];
         let mut plan = compile(graph, &[sum], &gpu.target()).unwrap();
-        plan.dispatches = vec![decode::sampler(&plan, sum, context).unwrap()];
+        plan.dispatches = vec![decode::sampler(&plan, sum, context_length).unwrap()];
         let mut allocations = buffers(&[&plan], None, &[], 1);
-        allocations.extend(decode::sampler_allocations(vocabulary, context));
+        allocations.extend(decode::sampler_allocations(vocabulary, context_length));
         let storage = pollster::block_on(Storage::create(gpu, &allocations, &[&plan], &[])).unwrap();
         let program = pollster::block_on(Program::new(gpu, &plan.dispatches, &storage, 0, 0)).unwrap();
-        Self { gpu: gpu.clone(), storage, program, logits: sum, context }
+        Self { gpu: gpu.clone(), storage, program, logits: sum, context_length }
     }
 
     /// Draws one token after another from the same logits.
@@ -55,7 +55,7 @@ impl Bench {
         let slot = self.storage.get(0, Buffer::Slot(0)).unwrap();
         let state = DecodeState { length: history.len() as u32, drawn: 0 };
         let settings = SampleSettings::from(sampling);
-        let capacity = decode::capacity(self.context);
+        let capacity = decode::capacity(self.context_length);
         let mut ring = vec![0u32; capacity];
         for (at, token) in history.iter().enumerate() {
             ring[at % capacity] = *token;
@@ -103,8 +103,8 @@ fn the_devices_sampler_agrees_with_the_hosts() {
     for (vocabulary, rounds) in
         [(1, 5), (2, 20), (65, 150), (255, 60), (256, 60), (257, 60), (1000, 60), (5003, 40)]
     {
-        let context = 24;
-        let bench = Bench::new(&gpu, vocabulary, context);
+        let context_length = 24;
+        let bench = Bench::new(&gpu, vocabulary, context_length);
         for round in 0..rounds {
             let stream = vocabulary as u64 * 1000 + round;
             let pick =
@@ -135,7 +135,7 @@ fn the_devices_sampler_agrees_with_the_hosts() {
             let draws: Vec<f32> = (0..12).map(|n| sampler::draw(stream, n)).collect();
             let tokens = bench.sample(&logits, &history, &sampling, &draws);
             for (token, draw) in tokens.iter().zip(&draws) {
-                let window = &history[history.len().saturating_sub(context)..];
+                let window = &history[history.len().saturating_sub(context_length)..];
                 let host = sampler::sample(&logits, window, &sampling, *draw);
                 all += 1;
                 if host != *token {
@@ -156,16 +156,16 @@ fn the_devices_sampler_agrees_with_the_hosts() {
 fn models() -> Vec<ModelConfig> {
     let mut gpt = presets::preset("nanogpt-cpu").unwrap().model;
     gpt.init.std = 0.25;
-    (gpt.vocabulary, gpt.context, gpt.depth, gpt.width) = (61, 20, 2, 24);
+    (gpt.vocabulary, gpt.context_length, gpt.layers, gpt.width) = (61, 20, 2, 24);
     (gpt.heads, gpt.kv_heads, gpt.head_size, gpt.mlp.hidden) = (3, 3, 8, 40);
     gpt.norm.bias = true;
     gpt.bias = true;
     let mut llama = presets::preset("llama-tiny").unwrap().model;
     llama.init.std = 0.25;
-    (llama.vocabulary, llama.context, llama.depth, llama.width) = (300, 37, 2, 20);
+    (llama.vocabulary, llama.context_length, llama.layers, llama.width) = (300, 37, 2, 20);
     (llama.heads, llama.kv_heads, llama.head_size, llama.mlp.hidden) = (4, 2, 6, 33);
     llama.qk_norm = true;
-    let bare = ModelConfig { position: Position::None, kv_heads: 1, context: 9, ..llama.clone() };
+    let bare = ModelConfig { position: Position::None, kv_heads: 1, context_length: 9, ..llama.clone() };
     assert_eq!(llama.norm.kind, NormKind::Rms);
     vec![gpt, llama, bare]
 }
@@ -208,10 +208,11 @@ fn cached_chunks_give_the_logits_of_the_whole_window() {
     let gpu = test_gpu();
     for model in models() {
         let arena = weights(&model);
-        let text: Vec<u32> =
-            (0..model.context as u64).map(|n| (uniform(1, n) * model.vocabulary as f32) as u32).collect();
-        let cache_size = model.kv_heads * model.context * model.head_size;
-        let mut caches: Vec<Vec<f32>> = vec![vec![0.0; cache_size]; 2 * model.depth];
+        let text: Vec<u32> = (0..model.context_length as u64)
+            .map(|n| (uniform(1, n) * model.vocabulary as f32) as u32)
+            .collect();
+        let cache_size = model.kv_heads * model.context_length * model.head_size;
+        let mut caches: Vec<Vec<f32>> = vec![vec![0.0; cache_size]; 2 * model.layers];
         let mut read = 0;
         // Chunks of 5, the last of them with 2 real tokens, then one token at a time.
         for (chunk, length) in [(5, 5), (5, 2), (1, 1), (1, 1)] {
@@ -270,7 +271,9 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
     let gpu = test_gpu();
     for (number, model) in models().into_iter().enumerate() {
         let arena = weights(&model);
-        for (length, temperature) in [(1, 0.0), (3, 0.9), (model.context, 0.7), (model.context + 5, 0.9)] {
+        for (length, temperature) in
+            [(1, 0.0), (3, 0.9), (model.context_length, 0.7), (model.context_length + 5, 0.9)]
+        {
             let prompt: Vec<u32> =
                 (0..length as u64).map(|n| (uniform(2, n) * model.vocabulary as f32) as u32).collect();
             let config = GenerateConfig {
@@ -281,11 +284,11 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
                 seed: 11,
                 ..GenerateConfig::default()
             };
-            let count = model.context + 6;
+            let count = model.context_length + 6;
             let ours = write(&gpu, &model, &prompt, &config, &[count]);
             let mut text = prompt.clone();
             for (n, token) in ours.iter().enumerate() {
-                let window = &text[text.len().saturating_sub(model.context)..];
+                let window = &text[text.len().saturating_sub(model.context_length)..];
                 let logits = window_logits(&gpu, &model, &arena, window);
                 let draw = sampler::draw(config.seed, n as u64);
                 let plain = sampler::sample(&logits, window, &Sampling::of(&config), draw);
@@ -304,7 +307,7 @@ fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) 
     for (input, data) in [(Input::Tokens, vec![7]), (Input::Cursor, vec![0, 1])] {
         inputs.push((graph.find(Origin::Input(input)).unwrap(), Data::U32(data)));
     }
-    for number in 0..2 * model.depth as u32 {
+    for number in 0..2 * model.layers as u32 {
         let cache = graph.find(Origin::Cache(number)).unwrap();
         inputs.push((cache, Data::F32(vec![0.0; graph.ty(cache).count()])));
     }
@@ -319,8 +322,8 @@ fn halves_of_weights_change_logits_by_their_rounding() {
         let arena = weights(&model);
         let exact: Vec<f32> = arena.iter().map(|weight| f16::from_f32(*weight).to_f32()).collect();
         let graph = build(&model, Purpose::Decode { chunk: 1 }).unwrap().graph;
-        let usual = first_logits(&gpu, &model, &arena, &gpu.target());
-        let largest = usual.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+        let default = first_logits(&gpu, &model, &arena, &gpu.target());
+        let largest = default.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
         for tier in [Tier::Software, Tier::Workgroup, Tier::Subgroup] {
             let choices = trial::everywhere(&graph, tier, |class| class.family.by_rows());
             let full = gpu.target().with(&choices);
@@ -331,10 +334,10 @@ fn halves_of_weights_change_logits_by_their_rounding() {
             let near = |ours: &[f32], theirs: &[f32], share: f32| {
                 ours.iter().zip(theirs).all(|(one, other)| (one - other).abs() <= share * largest)
             };
-            assert!(near(&first_logits(&gpu, &model, &arena, &full), &usual, 1e-5), "{tier:?}");
+            assert!(near(&first_logits(&gpu, &model, &arena, &full), &default, 1e-5), "{tier:?}");
             let rounded = first_logits(&gpu, &model, &arena, &half);
-            assert!(near(&rounded, &usual, 4e-3), "{tier:?}: {rounded:?} for {usual:?}");
-            assert!(!near(&rounded, &usual, 1e-6), "nothing was rounded");
+            assert!(near(&rounded, &default, 4e-3), "{tier:?}: {rounded:?} for {default:?}");
+            assert!(!near(&rounded, &default, 1e-6), "nothing was rounded");
             // Weights that halves hold exactly lose nothing.
             let kept = first_logits(&gpu, &model, &exact, &half);
             assert!(near(&kept, &first_logits(&gpu, &model, &exact, &full), 1e-5), "{tier:?}");
@@ -355,10 +358,10 @@ fn a_decoder_that_reads_halves_takes_the_likeliest_token() {
         assert!(decoder.reads_halves() && !plain.reads_halves());
         assert_eq!(decoder.bytes() - plain.bytes(), 2 * arena.len() as u64);
         decoder.start(&text, &greedy).await.unwrap();
-        decoder.advance(model.context + 4).await.unwrap()
+        decoder.advance(model.context_length + 4).await.unwrap()
     });
     for token in written {
-        let window = &text[text.len().saturating_sub(model.context)..];
+        let window = &text[text.len().saturating_sub(model.context_length)..];
         let logits = window_logits(&gpu, &model, &arena, window);
         let best = logits.iter().copied().fold(f32::MIN, f32::max);
         let largest = logits.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));

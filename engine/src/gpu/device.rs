@@ -125,7 +125,7 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |error| {
             uncaught.set(match error {
                 wgpu::Error::OutOfMemory { .. } => {
-                    "the device ran out of memory; lower train.batch or model.context".to_owned()
+                    "the device ran out of memory; lower train.batch_size or model.context_length".to_owned()
                 }
                 error => format!("the device refused a command: {}", one_line(&error)),
             });
@@ -302,7 +302,7 @@ impl Gpu {
                 what: format!("a buffer for {label}"),
                 needed: size,
                 held: None,
-                advice: "set train.activation_checkpointing = true, lower train.batch or model.context, or close other \
+                advice: "set train.activation_checkpointing = true, lower train.batch_size or model.context_length, or close other \
                          programs that use the device"
                     .to_owned(),
             });

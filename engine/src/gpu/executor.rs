@@ -188,10 +188,10 @@ impl GpuExecutor {
         profile(&self.gpu, &[&self.train.program, &self.update, &self.advance]).await
     }
 
-    /// Trains on a step sent off as one submission to an idle device, and says what driving the device cost: the CPU's
+    /// Trains on a step sent off as one submission to an idle device, and says what launching it cost: the CPU's
     /// share alone, since an idle device makes nobody wait. A software adapter's kernels leave nothing of it in the CPU's caches;
     /// `rehearsed` records the step once before, as if they had.
-    pub async fn drive(&mut self, step: &StepInput, rehearsed: bool) -> Result<EncodeStatistics> {
+    pub async fn time_launch(&mut self, step: &StepInput, rehearsed: bool) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
         let before = self.take_statistics();
@@ -206,7 +206,7 @@ impl GpuExecutor {
         done.map(|_| cost)
     }
 
-    /// The weights and the optimizer's state.
+    /// The weights and the optimizer state.
     pub async fn state(&self) -> Result<ArenaState> {
         let (gpu, storage) = (&self.gpu, &self.storage);
         Ok(ArenaState {
@@ -220,7 +220,7 @@ impl GpuExecutor {
         })
     }
 
-    /// Replaces the weights and the optimizer's state. Moments that the optimizer keeps and the state lacks become zeros; a loss
+    /// Replaces the weights and the optimizer state. Moments that the optimizer keeps and the state lacks become zeros; a loss
     /// scale that it lacks is searched for from the beginning.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let trained = self.layout.trained_end;
@@ -270,7 +270,7 @@ impl GpuExecutor {
         self.accumulate * (self.train.program.len() + self.advance.len()) + self.update.len()
     }
 
-    /// What driving the device has cost since the last call.
+    /// What launching has cost since the last call.
     pub fn take_statistics(&mut self) -> EncodeStatistics {
         std::mem::take(&mut self.statistics)
     }

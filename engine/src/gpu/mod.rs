@@ -1,5 +1,5 @@
 //! The GPU executor: opens a device, builds each kernel's pipeline and each plan's bind groups once, and then replays plans.
-//! In browsers the CPU's cost of driving the GPU is what limits small models, so a step allocates nothing, chooses
+//! In browsers launch overhead is what limits small models, so a step allocates nothing, chooses
 //! nothing and reads nothing back.
 //!
 //! The same code runs on the desktop and in the browser: everything that waits is asynchronous. On the desktop a wait

@@ -60,7 +60,7 @@ impl Pacing {
     }
 }
 
-/// What it has cost the CPU to drive the device.
+/// What launching dispatches has cost the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EncodeStatistics {
     /// Seconds spent encoding and submitting. A driver may hold a submission back until it has room for it: then that

@@ -221,11 +221,11 @@ fn fits(what: &str, role: Role, needed: u64, available: u64, batch: Option<usize
     let fitting =
         batch.map_or(0, |batch| (batch as u128 * u128::from(available) / u128::from(needed)) as usize);
     let advice = if grows_with_batch && fitting > 0 {
-        format!("train.batch = {fitting} would fit")
+        format!("train.batch_size = {fitting} would fit")
     } else if grows_with_batch {
-        "lower model.context or model.vocabulary".to_owned()
+        "lower model.context_length or model.vocabulary".to_owned()
     } else {
-        "lower model.width, model.depth or model.vocabulary".to_owned()
+        "lower model.width, model.layers or model.vocabulary".to_owned()
     };
     Err(Error::TooLarge { what: what.to_owned(), needed, available, advice })
 }
@@ -250,16 +250,16 @@ mod tests {
         match fits("activation buffer 3", role, 640, 100, Some(64)) {
             Err(error) => assert_eq!(
                 error.to_string(),
-                "activation buffer 3 needs 640 bytes and the device offers 100; train.batch = 10 would fit"
+                "activation buffer 3 needs 640 bytes and the device offers 100; train.batch_size = 10 would fit"
             ),
             Ok(()) => panic!("640 bytes in 100"),
         }
         let weights = fits("the weights", Role::Bound(Buffer::Parameters(0)), 640, 100, Some(64));
         assert!(weights.is_err_and(|error| {
-            error.to_string().ends_with("lower model.width, model.depth or model.vocabulary")
+            error.to_string().ends_with("lower model.width, model.layers or model.vocabulary")
         }));
         let single = fits("activation buffer 3", role, 640, 100, Some(1));
-        assert!(single.is_err_and(|error| error.to_string().contains("model.context")));
+        assert!(single.is_err_and(|error| error.to_string().contains("model.context_length")));
         assert!(fits("x", role, 100, 100, None).is_ok());
     }
 }

@@ -74,10 +74,10 @@ fn parameters_come_in_one_order_for_every_purpose() {
             graph.parameters.into_iter().map(|parameter| parameter.name).collect()
         };
         let decode = names(Purpose::Decode { chunk: 1 });
-        assert_eq!(decode, names(Purpose::Window { time: config.context }));
+        assert_eq!(decode, names(Purpose::Window { time: config.context_length }));
         let loss = Purpose::Loss {
             batch: 2,
-            time: config.context,
+            time: config.context_length,
             dropout: true,
             label_smoothing: 0.0,
             ignore_index: None,

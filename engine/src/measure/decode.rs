@@ -34,16 +34,16 @@ pub struct Passage {
 impl Passage {
     /// A passage within a model's window: half of it for the prompt, and what is left or less for the text.
     pub fn of(model: &ModelConfig) -> Self {
-        let prompt_tokens = (model.context / 2).clamp(1, PROMPT_TOKENS);
-        let tokens = (model.context - prompt_tokens.min(model.context)).clamp(1, TOKENS);
+        let prompt_tokens = (model.context_length / 2).clamp(1, PROMPT_TOKENS);
+        let tokens = (model.context_length - prompt_tokens.min(model.context_length)).clamp(1, TOKENS);
         Self { prompt_tokens, tokens, repeats: 5 }
     }
 
     fn check(self, model: &ModelConfig) -> Result<()> {
-        if self.prompt_tokens == 0 || self.prompt_tokens > model.context {
+        if self.prompt_tokens == 0 || self.prompt_tokens > model.context_length {
             return Err(Error::Refused(format!(
                 "a prompt of {} tokens, where the model's window takes 1 to {}",
-                self.prompt_tokens, model.context
+                self.prompt_tokens, model.context_length
             )));
         }
         if self.tokens == 0 || self.repeats == 0 {
@@ -61,7 +61,7 @@ pub struct DecodeMeasurement {
     /// The preset's name.
     pub config: String,
     /// Tokens of a window.
-    pub context: usize,
+    pub context_length: usize,
     /// Entries of the vocabulary.
     pub vocabulary: usize,
     /// Where it ran.
@@ -137,14 +137,14 @@ pub async fn measure_decode(
     let measurement = DecodeMeasurement {
         bench: "decode",
         config: config.preset.clone(),
-        context: model.context,
+        context_length: model.context_length,
         vocabulary: model.vocabulary,
         device: decoder.describe(),
         precision: decoder.precision().name(),
         repeats: each.len(),
         prompt_tokens: passage.prompt_tokens,
         generated_tokens: passage.tokens,
-        tokens_past_window: passage.tokens.saturating_sub(model.context - passage.prompt_tokens),
+        tokens_past_window: passage.tokens.saturating_sub(model.context_length - passage.prompt_tokens),
         prompt_tokens_per_s: a_second(passage.prompt_tokens, ms_first_token),
         generated_tokens_per_s: a_second(1, ms_per_token),
         ms_first_token,
@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn a_passage_past_the_window_says_so() {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
-        (config.model.depth, config.model.context) = (1, 16);
+        (config.model.layers, config.model.context_length) = (1, 16);
         let passage = |prompt_tokens, tokens| Passage { prompt_tokens, tokens, repeats: 1 };
         let measured = |passage| {
-            let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Usual, passage);
+            let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Default, passage);
             pollster::block_on(measuring).map(|pair| pair.0)
         };
         assert_eq!(measured(passage(12, 4)).unwrap().tokens_past_window, 0);
@@ -180,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_passage_stays_within_the_window() {
+    fn the_default_passage_stays_within_the_window() {
         for (name, _) in presets::PRESETS {
             let model = presets::preset(name).unwrap().model;
             let passage = Passage::of(&model);
             assert!(passage.check(&model).is_ok());
-            assert!(passage.prompt_tokens + passage.tokens <= model.context, "{name}");
+            assert!(passage.prompt_tokens + passage.tokens <= model.context_length, "{name}");
         }
     }
 }

@@ -88,8 +88,8 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
 /// Runs that settle alike, by what decides where a step's time goes; sizes rounded up to powers of two.
 fn class(config: &RunConfig) -> String {
     let model = &config.model;
-    let rows = config.train.batch * model.context;
-    let sizes = [rows, model.width, model.depth, model.vocabulary];
+    let rows = config.train.batch_size * model.context_length;
+    let sizes = [rows, model.width, model.layers, model.vocabulary];
     let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size).to_string());
     format!("precision {}", sizes.join("x"))
 }
@@ -162,7 +162,7 @@ mod tests {
 
     fn config() -> RunConfig {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
-        (config.model.depth, config.model.context, config.train.batch) = (1, 16, 2);
+        (config.model.layers, config.model.context_length, config.train.batch_size) = (1, 16, 2);
         config.train.precision = Precision::Auto;
         config
     }
@@ -184,7 +184,7 @@ mod tests {
             assert_eq!(found.precision, Precision::F32, "{device}");
             assert!(found.sentence.starts_with("precision: 32 bits, since "), "{}", found.sentence);
         }
-        assert_eq!(settled(&config(), "llvmpipe", &Tuning::Usual).unwrap().precision, Precision::F32);
+        assert_eq!(settled(&config(), "llvmpipe", &Tuning::Default).unwrap().precision, Precision::F32);
         let mut said = config();
         said.train.precision = Precision::Mixed;
         assert_eq!(settled(&said, "cpu", &tuning), None);
@@ -195,7 +195,7 @@ mod tests {
     fn both_precisions_are_timed() {
         let gpu = test_gpu();
         let config = config();
-        let (settled, lasting) = block_on(compare(&gpu, &config, &Tuning::Usual));
+        let (settled, lasting) = block_on(compare(&gpu, &config, &Tuning::Default));
         assert!(lasting);
         let numbers: Vec<f64> = settled
             .sentence

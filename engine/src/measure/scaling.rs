@@ -1,4 +1,4 @@
-//! Whether a step's time and bytes were foretold: models of many sizes, each with its forecast and its measurement.
+//! How well a step's time and bytes are estimated: models of many sizes, each with its forecast and its measurement.
 //!
 //! The forecast of a step's time ([`Pace`]) is fitted to a few small models, which are not among those that it is judged by. All
 //! steps have about as many tokens, so that a longer window costs attention alone.
@@ -20,7 +20,7 @@ use serde::Serialize;
 /// Tokens of a step, as far as whole windows allow.
 const TOKENS: usize = 1024;
 
-/// A step that is foretold to last longer is left out.
+/// A step of a longer estimate is left out.
 const LONGEST_SECONDS: f64 = 20.0;
 
 /// How far a forecast may be off to count as right.
@@ -30,11 +30,11 @@ const TOLERANCE: f64 = 0.3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Size {
     /// Layers.
-    pub depth: usize,
+    pub layers: usize,
     /// Channels.
     pub width: usize,
     /// Tokens of a window.
-    pub context: usize,
+    pub context_length: usize,
     /// Entries of the vocabulary.
     pub vocabulary: usize,
 }
@@ -51,22 +51,22 @@ const CALIBRATION: [Size; 5] = [
     size(8, 128, 128, 512),
 ];
 
-const fn size(depth: usize, width: usize, context: usize, vocabulary: usize) -> Size {
-    Size { depth, width, context, vocabulary }
+const fn size(layers: usize, width: usize, context_length: usize, vocabulary: usize) -> Size {
+    Size { layers, width, context_length, vocabulary }
 }
 
 /// The models that the forecast is judged by; `quick` ones are small enough for any device.
 fn cells(quick: bool) -> Vec<Size> {
     let mut cells = vec![BASE];
-    cells.extend([2, 6, 8, 12].map(|depth| Size { depth, ..BASE }));
+    cells.extend([2, 6, 8, 12].map(|layers| Size { layers, ..BASE }));
     cells.extend([64, 128, 384, 768].map(|width| Size { width, ..BASE }));
-    cells.extend([64, 256, 512, 1024].map(|context| Size { context, ..BASE }));
+    cells.extend([64, 256, 512, 1024].map(|context_length| Size { context_length, ..BASE }));
     cells.extend([65, 256, 8192, 50_304].map(|vocabulary| Size { vocabulary, ..BASE }));
     // nanoGPT's two shapes, and all factors at their largest.
     cells.extend([size(4, 128, 64, 65), size(6, 384, 256, 65), size(12, 768, 1024, 50_304)]);
     if quick {
         cells.retain(|cell| {
-            cell.depth <= 4 && cell.width <= 192 && cell.context <= 256 && cell.vocabulary <= 1024
+            cell.layers <= 4 && cell.width <= 192 && cell.context_length <= 256 && cell.vocabulary <= 1024
         });
     }
     cells
@@ -78,20 +78,20 @@ impl Size {
         let mut config = presets::preset("nanogpt-gpu").map_err(Error::Internal)?;
         let model = &mut config.model;
         let head_size = if self.width < 384 { 32 } else { 64 };
-        (model.depth, model.width, model.context, model.vocabulary) =
-            (self.depth, self.width, self.context, self.vocabulary);
+        (model.layers, model.width, model.context_length, model.vocabulary) =
+            (self.layers, self.width, self.context_length, self.vocabulary);
         (model.heads, model.kv_heads, model.head_size) =
             (self.width / head_size, self.width / head_size, head_size);
         model.mlp.hidden = 4 * self.width;
         model.dropout = Dropout::default();
-        config.train.batch = (TOKENS / self.context).max(1);
-        config.preset = format!("{}/{}/{}/{}", self.depth, self.width, self.context, self.vocabulary);
+        config.train.batch_size = (TOKENS / self.context_length).max(1);
+        config.preset = format!("{}/{}/{}/{}", self.layers, self.width, self.context_length, self.vocabulary);
         config.validate()?;
         Ok(config)
     }
 }
 
-/// A model, foretold and measured. Its JSON is a line of `glasshouse bench scaling --json`.
+/// A model, estimated and measured. Its JSON is a line of `glasshouse bench scaling --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScalingCell {
     /// `scaling`.
@@ -100,24 +100,24 @@ pub struct ScalingCell {
     #[serde(flatten)]
     pub size: Size,
     /// Windows in a step.
-    pub batch: usize,
+    pub batch_size: usize,
     /// The forecast was fitted to it, and is not judged by it.
     pub calibration: bool,
     /// Why it was not measured, where it was not.
     pub skipped: Option<String>,
-    /// Milliseconds a step, median.
+    /// Milliseconds per step, median.
     pub ms_per_step: Option<f64>,
     /// Steps measured.
     pub repeats: usize,
-    /// Milliseconds foretold; `None` for the models that the forecast is fitted to.
+    /// Milliseconds estimated; `None` for the models that the forecast is fitted to.
     pub ms_estimated: Option<f64>,
-    /// Measured over foretold.
+    /// Measured over estimated.
     pub time_ratio: Option<f64>,
     /// Bytes that the executor holds.
     pub bytes: Option<u64>,
-    /// Bytes foretold: on a GPU the plan's sum, on the CPU what its executor says that it needs.
+    /// Bytes estimated: on a GPU the plan's sum, on the CPU what its executor says that it needs.
     pub bytes_estimated: Option<u64>,
-    /// Held over foretold.
+    /// Held over estimated.
     pub bytes_ratio: Option<f64>,
 }
 
@@ -132,9 +132,9 @@ pub struct Scaling {
     pub cells: usize,
     /// Those that were left out.
     pub skipped: usize,
-    /// Share of the judged whose time was foretold within 30 %.
+    /// Share of the judged whose time was estimated within 30 %.
     pub within_30_percent: f64,
-    /// Share of the judged that hold exactly the bytes that were foretold.
+    /// Share of the judged that hold exactly the bytes that were estimated.
     pub exact_bytes: f64,
 }
 
@@ -204,7 +204,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Foretells a model, where there is a pace, and measures it.
+    /// Estimates a model, where there is a pace, and measures it.
     async fn cell(&mut self, size: Size, pace: Option<&Pace>) -> Result<(ScalingCell, Demand)> {
         let config = size.config()?;
         let demand = |bench: &Self| Demand::of(&config.model, &config.train, &bench.target());
@@ -215,7 +215,7 @@ impl Bench<'_> {
         let mut cell = ScalingCell {
             bench: "scaling",
             size,
-            batch: config.train.batch,
+            batch_size: config.train.batch_size,
             calibration: pace.is_none(),
             skipped: None,
             ms_per_step: None,
@@ -234,13 +234,13 @@ impl Bench<'_> {
             steps: if expected.is_some_and(|seconds| seconds > 2.0) { 1 } else { 3 },
             seconds: if self.quick { 0.3 } else { 2.0 },
         };
-        match measure(&config, self.device, self.threads, extent, &Tuning::Usual).await {
+        match measure(&config, self.device, self.threads, extent, &Tuning::Default).await {
             Ok((measured, warning)) => {
                 self.warning = self.warning.take().or(warning);
-                let foretold = bytes(&config, &measured.device, &measured.target)?;
-                cell.bytes_estimated = Some(foretold);
+                let estimated = bytes(&config, &measured.device, &measured.target)?;
+                cell.bytes_estimated = Some(estimated);
                 cell.bytes = Some(measured.bytes);
-                cell.bytes_ratio = Some(measured.bytes as f64 / foretold.max(1) as f64);
+                cell.bytes_ratio = Some(measured.bytes as f64 / estimated.max(1) as f64);
                 cell.ms_per_step = Some(measured.ms_per_step);
                 cell.repeats = measured.repeats;
                 cell.time_ratio = expected.map(|seconds| measured.ms_per_step / 1e3 / seconds.max(1e-9));
@@ -254,13 +254,13 @@ impl Bench<'_> {
         Ok((cell, demand(self)?))
     }
 
-    /// What kernels are chosen for; nothing is foretold before a model was measured.
+    /// What kernels are chosen for; nothing is estimated before a model was measured.
     fn target(&self) -> Target {
         self.measured.as_ref().map_or(Target::new(false), |(_, target)| target.clone())
     }
 }
 
-/// Bytes that a run's executor is foretold to hold on a device: what `plan` says of a GPU, and what the processor's executor
+/// Bytes that a run's executor is estimated to hold on a device: what `plan` says of a GPU, and what the processor's executor
 /// asks its machine for.
 fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {
@@ -281,15 +281,15 @@ mod tests {
         let span = |of: fn(&Size) -> usize| {
             (all.iter().map(of).min().unwrap_or(0), all.iter().map(of).max().unwrap_or(0))
         };
-        assert_eq!(span(|cell| cell.depth), (2, 12));
+        assert_eq!(span(|cell| cell.layers), (2, 12));
         assert_eq!(span(|cell| cell.width), (64, 768));
-        assert_eq!(span(|cell| cell.context), (64, 1024));
+        assert_eq!(span(|cell| cell.context_length), (64, 1024));
         assert_eq!(span(|cell| cell.vocabulary), (65, 50_304));
         assert!(all.iter().all(|cell| !CALIBRATION.contains(cell)));
         assert!(cells(true).len() >= 5 && cells(true).iter().all(|cell| all.contains(cell)));
         for cell in all.iter().chain(&CALIBRATION) {
             let config = cell.config().unwrap();
-            assert!(config.train.batch * config.model.context >= TOKENS);
+            assert!(config.train.batch_size * config.model.context_length >= TOKENS);
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
         let cell = |calibration, skipped: bool, ratio: Option<f64>| ScalingCell {
             bench: "scaling",
             size: BASE,
-            batch: 8,
+            batch_size: 8,
             calibration,
             skipped: skipped.then(|| "too large".to_owned()),
             ms_per_step: ratio,

@@ -5,7 +5,7 @@ use super::{settle_precision, spread};
 use crate::error::Result;
 use crate::executor::update::Optimizer;
 use crate::executor::{
-    ArenaState, DeviceDescription, Executor, LONGEST_DRIVEN, MicroBatch, Opened, StepInput,
+    ArenaState, DeviceDescription, Executor, LONGEST_LAUNCHED, MicroBatch, Opened, StepInput,
 };
 use crate::gpu::Tuning;
 use crate::graph::random;
@@ -21,17 +21,17 @@ use web_time::Instant;
 /// Steps before the clock starts: pipelines are compiled and caches filled.
 const WARM_UP: u64 = 3;
 
-/// Pairs of steps that are sent to an idle device as one submission each, to time the driving alone: one as it comes, one
+/// Pairs of steps that are sent to an idle device as one submission each, to time their launches alone: one as it comes, one
 /// rehearsed.
-const DRIVEN: u64 = 10;
+const LAUNCHED: u64 = 10;
 
 /// Seconds after which no more of them are begun.
-const DRIVEN_SECONDS: f64 = 5.0;
+const LAUNCHED_SECONDS: f64 = 5.0;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Extent {
-    /// So many steps, and the driving of the device too.
+    /// So many steps, and the launch overhead too.
     Steps(u64),
     /// About so many seconds, the first step's included where it takes as long.
     Seconds(f64),
@@ -52,11 +52,11 @@ pub struct Measurement {
     /// The preset's name.
     pub config: String,
     /// Windows in a micro-batch.
-    pub batch: usize,
-    /// Micro-batches a step.
+    pub batch_size: usize,
+    /// Micro-batches per step.
     pub accumulate: usize,
     /// Tokens of a window.
-    pub context: usize,
+    pub context_length: usize,
     /// `f32` or `mixed`.
     pub precision: &'static str,
     /// Where it ran.
@@ -75,24 +75,24 @@ pub struct Measurement {
     pub tuning: Option<String>,
     /// Steps measured.
     pub repeats: usize,
-    /// Milliseconds a step, median.
+    /// Milliseconds per step, median.
     pub ms_per_step: f64,
     /// Of the fastest step.
     pub ms_fastest: f64,
     /// Of the slowest step.
     pub ms_slowest: f64,
-    /// Training tokens a second, by the median.
+    /// Training tokens per second, by the median.
     pub tokens_per_s: f64,
-    /// Floating-point operations a second, likewise.
+    /// Floating-point operations per second, likewise.
     pub flops_per_s: f64,
     /// Microseconds of the processor's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
-    /// as one submission each; `None` without a GPU, where a step lasts longer than [`LONGEST_DRIVEN`], and where steps are not
+    /// as one submission each; `None` without a GPU, where a step lasts longer than [`LONGEST_LAUNCHED`], and where steps are not
     /// counted.
-    pub driving_us_per_dispatch: Option<f64>,
-    /// The same where the step was recorded once just before: what driving costs where the device's work does not empty the
+    pub launch_overhead_us_per_dispatch: Option<f64>,
+    /// The same where the step was recorded once just before: the overhead where the device's work does not empty the
     /// CPU's caches meanwhile, as a software adapter's does.
-    pub driving_rehearsed_us_per_dispatch: Option<f64>,
-    /// Kernel launches a step.
+    pub launch_overhead_rehearsed_us_per_dispatch: Option<f64>,
+    /// Kernel launches per step.
     pub dispatches_per_step: usize,
     /// Bytes that the executor holds.
     pub bytes: u64,
@@ -163,30 +163,30 @@ pub async fn measure(
         }
         platform::yield_now().await;
     }
-    let (mut driving, mut rehearsed) = (Vec::new(), Vec::new());
+    let (mut overhead, mut rehearsed) = (Vec::new(), Vec::new());
     let (median, fastest, slowest) = spread(&mut milliseconds);
-    if matches!(extent, Extent::Steps(_)) && median <= LONGEST_DRIVEN * 1e3 {
+    if matches!(extent, Extent::Steps(_)) && median <= LONGEST_LAUNCHED * 1e3 {
         let begun = Instant::now();
-        for further in 0..DRIVEN {
-            if begun.elapsed().as_secs_f64() > DRIVEN_SECONDS {
+        for further in 0..LAUNCHED {
+            if begun.elapsed().as_secs_f64() > LAUNCHED_SECONDS {
                 break;
             }
-            for (costs, again) in [(&mut driving, false), (&mut rehearsed, true)] {
-                let cost = executor.drive(&input(step + 2 * further + u64::from(again)), again).await?;
+            for (costs, again) in [(&mut overhead, false), (&mut rehearsed, true)] {
+                let cost = executor.time_launch(&input(step + 2 * further + u64::from(again)), again).await?;
                 costs.extend(cost.map(|cost| cost.seconds * 1e6 / cost.dispatches.max(1) as f64));
             }
         }
     }
     let middle = |costs: &mut Vec<f64>| (!costs.is_empty()).then(|| spread(costs).0);
-    let tokens = (config.train.batch * config.train.accumulate * config.model.context) as f64;
+    let tokens = (config.train.batch_size * config.train.accumulate * config.model.context_length) as f64;
     let tokens_per_s = tokens / (median / 1e3).max(1e-9);
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
     let measurement = Measurement {
         bench: "step",
         config: config.preset.clone(),
-        batch: config.train.batch,
+        batch_size: config.train.batch_size,
         accumulate: config.train.accumulate,
-        context: config.model.context,
+        context_length: config.model.context_length,
         precision: config.train.precision.name(),
         device: executor.describe(),
         target: executor.target(),
@@ -200,8 +200,8 @@ pub async fn measure(
         ms_slowest: slowest,
         tokens_per_s,
         flops_per_s: tokens_per_s * estimate.flops_per_token,
-        driving_us_per_dispatch: middle(&mut driving),
-        driving_rehearsed_us_per_dispatch: middle(&mut rehearsed),
+        launch_overhead_us_per_dispatch: middle(&mut overhead),
+        launch_overhead_rehearsed_us_per_dispatch: middle(&mut rehearsed),
         dispatches_per_step: estimate.dispatches_per_step,
         bytes: executor.bytes(),
         loss_first: losses.first().copied().unwrap_or(f32::NAN),
@@ -212,15 +212,17 @@ pub async fn measure(
 
 /// The same made-up micro-batches at every call.
 pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
-    let (batch, context) = (config.train.batch, config.model.context);
+    let (batch, context_length) = (config.train.batch_size, config.model.context_length);
     let vocabulary = config.model.vocabulary as u64;
     (0..config.train.accumulate as u64)
         .map(|micro_batch| {
-            let ids: Vec<u32> = (0..(batch * (context + 1)) as u64)
+            let ids: Vec<u32> = (0..(batch * (context_length + 1)) as u64)
                 .map(|at| (random::nth(config.seed, micro_batch, at) % vocabulary) as u32)
                 .collect();
             let rows = |from: usize| {
-                ids.chunks(context + 1).flat_map(|row| row[from..from + context].to_vec()).collect()
+                ids.chunks(context_length + 1)
+                    .flat_map(|row| row[from..from + context_length].to_vec())
+                    .collect()
             };
             MicroBatch {
                 tokens: rows(0),

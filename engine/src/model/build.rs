@@ -68,8 +68,8 @@ pub fn training_graphs_with(
     fusions: Fusions,
 ) -> Result<TrainingGraphs> {
     let loss = |dropout, label_smoothing, ignore_index| Purpose::Loss {
-        batch: train.batch,
-        time: model.context,
+        batch: train.batch_size,
+        time: model.context_length,
         dropout,
         label_smoothing,
         ignore_index,
@@ -130,7 +130,7 @@ impl<'config> Builder<'config> {
         self.graph.set_scope("embedding");
         let table = self.weight("embedding.tokens", &[self.config.vocabulary, self.config.width], false);
         let mut stream = self.embed(tokens, table)?;
-        for block in 0..self.config.depth {
+        for block in 0..self.config.layers {
             stream = self.block(block, stream)?;
         }
         if self.config.norm.placement == NormPlacement::Pre {
@@ -159,7 +159,7 @@ impl<'config> Builder<'config> {
     }
 
     fn embed(&mut self, tokens: ValueId, table: ValueId) -> Built {
-        let shape = [self.config.context, self.config.width];
+        let shape = [self.config.context_length, self.config.width];
         let positions = match self.config.position {
             Position::Learned => Some(self.weight("embedding.positions", &shape, false)),
             Position::Sinusoidal => Some(self.graph.constant(Constant::SinusoidalTable, Type::f32(&shape))),
@@ -208,7 +208,7 @@ impl<'config> Builder<'config> {
             qkv = self.graph.push(op, &[qkv, query, key])?[0];
         }
         if let Position::Rope { base } = config.position {
-            let shape = [config.context, config.head_size];
+            let shape = [config.context_length, config.head_size];
             let table = self.graph.constant(Constant::RopeTable { base }, Type::f32(&shape));
             let cursor = self.decode_cursor();
             let op = Op::Rope { heads, inverse: false, cursor: cursor.is_some() };
@@ -222,7 +222,7 @@ impl<'config> Builder<'config> {
                 .iter()
                 .filter(|value| matches!(value.origin, crate::graph::Origin::Cache(_)));
             let number = block.count() as u32;
-            let shape = Type::f32(&[config.kv_heads, config.context, config.head_size]);
+            let shape = Type::f32(&[config.kv_heads, config.context_length, config.head_size]);
             let keys = self.graph.cache(number, shape.clone());
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();
@@ -310,7 +310,7 @@ impl<'config> Builder<'config> {
     fn weight(&mut self, name: &str, shape: &[usize], into_stream: bool) -> ValueId {
         let init = self.config.init;
         let narrow = into_stream && init.scale_residual;
-        let std = if narrow { init.std / (2.0 * self.config.depth as f32).sqrt() } else { init.std };
+        let std = if narrow { init.std / (2.0 * self.config.layers as f32).sqrt() } else { init.std };
         self.add(name, shape, true, Start::Normal(std))
     }
 

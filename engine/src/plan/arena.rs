@@ -103,7 +103,7 @@ impl ArenaLayout {
             what: format!("one buffer for {}", parameter.name),
             needed: parameter.ty.bytes(),
             available: self.most,
-            advice: "lower model.width, model.context or model.vocabulary".to_owned(),
+            advice: "lower model.width, model.context_length or model.vocabulary".to_owned(),
         }
     }
 

@@ -22,8 +22,8 @@ pub enum Kind {
     Weights,
     /// Gradients.
     Gradients,
-    /// The optimizer's moments.
-    Moments,
+    /// The optimizer state: its moments.
+    OptimizerState,
     /// Slots of computed values.
     Activations,
     /// Key and value caches.
@@ -38,7 +38,7 @@ impl Kind {
         match self {
             Self::Weights => "weights",
             Self::Gradients => "gradients",
-            Self::Moments => "moments",
+            Self::OptimizerState => "optimizer state",
             Self::Activations => "activations",
             Self::Caches => "caches",
             Self::TablesAndStaging => "tables and staging",
@@ -134,8 +134,8 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     push(halves, Buffer::HalfParameters, length, 2, Kind::Weights);
     let gradients = optimizer.is_some() || has_gradients(plans);
     push(gradients, Buffer::Gradients, trained, 4, Kind::Gradients);
-    push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, Kind::Moments);
-    push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, Kind::Moments);
+    push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, Kind::OptimizerState);
+    push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, Kind::OptimizerState);
 }
 
 /// Whether a dispatch reads weights in 16-bit floats.

@@ -83,8 +83,8 @@ impl From<&Sampling> for SampleSettings {
 }
 
 /// Entries of the history: a window and what is written before the host looks again.
-pub fn capacity(context: usize) -> usize {
-    context + MOST_AT_ONCE
+pub fn capacity(context_length: usize) -> usize {
+    context_length + MOST_AT_ONCE
 }
 
 /// The plans of a model's generation. Each one's last dispatch is the sampler; the rest may run without it.
@@ -103,11 +103,16 @@ pub struct DecodePlans {
 impl DecodePlans {
     /// Builds and lowers the graphs.
     pub fn new(model: &ModelConfig, target: &lower::Target) -> Result<Self> {
-        let chunk = CHUNK.min(model.context);
+        let chunk = CHUNK.min(model.context_length);
         Ok(Self {
             prompt: plan(model, Purpose::Decode { chunk }, chunk, target)?,
             step: plan(model, Purpose::Decode { chunk: 1 }, 1, target)?,
-            window: plan(model, Purpose::Window { time: model.context }, model.context, target)?,
+            window: plan(
+                model,
+                Purpose::Window { time: model.context_length },
+                model.context_length,
+                target,
+            )?,
             chunk,
         })
     }
@@ -120,17 +125,17 @@ impl DecodePlans {
     /// Every buffer that they need.
     pub fn allocations(&self, model: &ModelConfig) -> Vec<Allocation> {
         let mut all = buffers(&self.all(), None, &[], 1);
-        all.extend(sampler_allocations(model.vocabulary, model.context));
+        all.extend(sampler_allocations(model.vocabulary, model.context_length));
         all
     }
 }
 
 /// The sampler's buffers.
-pub fn sampler_allocations(vocabulary: usize, context: usize) -> impl Iterator<Item = Allocation> {
+pub fn sampler_allocations(vocabulary: usize, context_length: usize) -> impl Iterator<Item = Allocation> {
     let sizes = [
         (DecodeBuffer::State, size_of::<DecodeState>()),
         (DecodeBuffer::Settings, size_of::<SampleSettings>()),
-        (DecodeBuffer::History, capacity(context) * 4),
+        (DecodeBuffer::History, capacity(context_length) * 4),
         (DecodeBuffer::Draws, MOST_AT_ONCE * 4),
         (DecodeBuffer::Written, MOST_AT_ONCE * 4),
         (DecodeBuffer::Keys, vocabulary * 4),
@@ -148,8 +153,8 @@ fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Targ
     let built = build(model, purpose)?;
     let mut plan = compile(built.graph, &[built.logits], target)?;
     let window = matches!(purpose, Purpose::Window { .. });
-    plan.dispatches.insert(0, feed(time, model.context, window));
-    plan.dispatches.push(sampler(&plan, built.logits, model.context)?);
+    plan.dispatches.insert(0, feed(time, model.context_length, window));
+    plan.dispatches.push(sampler(&plan, built.logits, model.context_length)?);
     Ok(plan)
 }
 
@@ -157,10 +162,10 @@ fn whole(buffer: Buffer) -> Binding {
     Binding { buffer, offset: 0, bytes: None }
 }
 
-fn feed(time: usize, context: usize, window: bool) -> Dispatch {
+fn feed(time: usize, context_length: usize, window: bool) -> Dispatch {
     let arguments = decode_feed::Arguments {
         time: time as u32,
-        capacity: capacity(context) as u32,
+        capacity: capacity(context_length) as u32,
         window: u32::from(window),
     };
     Dispatch {
@@ -179,14 +184,14 @@ fn feed(time: usize, context: usize, window: bool) -> Dispatch {
 }
 
 /// The dispatch that samples from a plan's `logits` [.., V].
-pub fn sampler(plan: &Plan, logits: ValueId, context: usize) -> Result<Dispatch> {
+pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Dispatch> {
     let Spot { slot, offset } = plan.placement.spot_of_value[logits.index()]
         .ok_or_else(|| Error::Internal("the logits have no slot".to_owned()))?;
     let ty = plan.graph.ty(logits);
     let arguments = sample::Arguments {
         vocabulary: ty.columns() as u32,
-        context: context as u32,
-        capacity: capacity(context) as u32,
+        context_length: context_length as u32,
+        capacity: capacity(context_length) as u32,
     };
     let own = |buffer| whole(Buffer::Decode(buffer));
     Ok(Dispatch {

@@ -1,4 +1,4 @@
-//! What a run writes to its project, foretold before it starts.
+//! What a run writes to its project, estimated before it starts.
 
 use crate::executor::update::Optimizer;
 use crate::graph::Parameter;

@@ -86,7 +86,7 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let update = update::update_dispatches(&training.arena, &optimizer, target)?;
     let plans = [&training, &evaluation];
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
-    let flops = flops(&training.graph, train.batch * model.context);
+    let flops = flops(&training.graph, train.batch_size * model.context_length);
     Ok(Estimate {
         parameters: training.graph.parameter_count(),
         parameters_by_part: parameters_by_part(&training.graph),
@@ -132,7 +132,7 @@ fn bytes(all: &[Allocation], training: &Plan) -> Bytes {
 }
 
 fn largest_buffer(all: &[Allocation]) -> u64 {
-    let cut = [Kind::Weights, Kind::Gradients, Kind::Moments];
+    let cut = [Kind::Weights, Kind::Gradients, Kind::OptimizerState];
     let whole = all.iter().filter(|allocation| !cut.contains(&allocation.kind));
     whole.map(|allocation| allocation.bytes).max().unwrap_or(0)
 }

@@ -64,18 +64,18 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
             break;
         }
         let (model, train) = (&mut fitting.model, &mut fitting.train);
-        if train.batch > 1 {
+        if train.batch_size > 1 {
             // As many windows a step as before, where halves are whole.
-            if train.batch.is_multiple_of(2) {
+            if train.batch_size.is_multiple_of(2) {
                 train.accumulate *= 2;
             }
-            train.batch /= 2;
+            train.batch_size /= 2;
         } else if !train.activation_checkpointing && room.short_of_memory(&needs) {
             train.activation_checkpointing = true;
-        } else if model.context > SHORTEST {
-            model.context = (model.context / 2).max(SHORTEST);
-        } else if model.depth > 1 {
-            model.depth /= 2;
+        } else if model.context_length > SHORTEST {
+            model.context_length = (model.context_length / 2).max(SHORTEST);
+        } else if model.layers > 1 {
+            model.layers /= 2;
         } else {
             let short = room.limits(&needs).find(|(needed, available)| needed > available);
             let (needed, available) = short.unwrap_or_default();
@@ -88,7 +88,7 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
         }
     }
     let changes = [
-        ("train.batch", config.train.batch.to_string(), fitting.train.batch.to_string()),
+        ("train.batch_size", config.train.batch_size.to_string(), fitting.train.batch_size.to_string()),
         ("train.accumulate", config.train.accumulate.to_string(), fitting.train.accumulate.to_string()),
         (
             "train.activation_checkpointing",
@@ -100,8 +100,12 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
             config.train.fused_epilogues.to_string(),
             fitting.train.fused_epilogues.to_string(),
         ),
-        ("model.context", config.model.context.to_string(), fitting.model.context.to_string()),
-        ("model.depth", config.model.depth.to_string(), fitting.model.depth.to_string()),
+        (
+            "model.context_length",
+            config.model.context_length.to_string(),
+            fitting.model.context_length.to_string(),
+        ),
+        ("model.layers", config.model.layers.to_string(), fitting.model.layers.to_string()),
     ];
     let changed = changes.iter().filter(|(_, before, after)| before != after);
     let lines = changed.map(|(field, before, after)| format!("{field}: {before} to {after}")).collect();
@@ -140,10 +144,10 @@ mod tests {
             advised(Error::OutOfMemory { what, needed: whole, held, advice }, &config).to_string()
         };
         let text = out(Some(whole / 3));
-        assert!(text.contains("enough with train.batch: 64 to"), "{text}");
+        assert!(text.contains("enough with train.batch_size: 64 to"), "{text}");
         let batch =
             text.split(" to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
-        let train = glasshouse_protocol::TrainConfig { batch, ..config.train.clone() };
+        let train = glasshouse_protocol::TrainConfig { batch_size: batch, ..config.train.clone() };
         assert!(estimate(&config.model, &train, &target).unwrap().bytes.total <= whole / 3);
         // Nothing fits, or nothing is known.
         for held in [Some(1000), None] {
@@ -159,7 +163,7 @@ mod tests {
         let room = Room { memory: Some(whole / 3), ..Room::default() };
         let (fitting, changes) = fit(&config, &target, room).unwrap();
         assert_eq!(fitting.model, config.model);
-        assert_eq!(fitting.train.batch * fitting.train.accumulate, config.train.batch);
+        assert_eq!(fitting.train.batch_size * fitting.train.accumulate, config.train.batch_size);
         assert_eq!(changes.len(), 2);
         assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes.total <= whole / 3);
         assert_eq!(fit(&config, &target, Room::default()).unwrap(), (config.clone(), Vec::new()));
@@ -169,7 +173,7 @@ mod tests {
     #[test]
     fn activations_are_computed_again_where_memory_lacks_and_not_where_a_binding_does() {
         let mut config = preset("nanogpt-gpu").unwrap();
-        config.train.batch = 1;
+        config.train.batch_size = 1;
         let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let (fitting, changes) =
@@ -178,10 +182,13 @@ mod tests {
         assert_eq!(changes, ["train.activation_checkpointing: false to true"]);
         // So long a window that activations are what a binding must hold.
         let mut long = preset("nanogpt-cpu").unwrap();
-        (long.train.batch, long.model.context) = (1, 4096);
+        (long.train.batch_size, long.model.context_length) = (1, 4096);
         let largest = estimate(&long.model, &long.train, &target).unwrap().bytes.largest_binding;
         let room = Room { binding: Some(largest - 1), ..Room::default() };
         let (fitting, changes) = fit(&long, &target, room).unwrap();
-        assert!(!fitting.train.activation_checkpointing && fitting.model.context < 4096, "{changes:?}");
+        assert!(
+            !fitting.train.activation_checkpointing && fitting.model.context_length < 4096,
+            "{changes:?}"
+        );
     }
 }

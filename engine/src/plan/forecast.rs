@@ -195,7 +195,7 @@ mod tests {
             once.attention > 0.0 && twice.bytes < 2.0 * once.bytes && twice.launches < 2.0 * once.launches
         );
         let estimate = super::super::estimate::estimate(&config.model, &config.train, &target).unwrap();
-        let tokens = (config.train.batch * config.model.context) as f64;
+        let tokens = (config.train.batch_size * config.model.context_length) as f64;
         assert!(((once.products + once.attention) / (tokens * estimate.flops_per_token) - 1.0).abs() < 1e-9);
         assert_eq!(once.launches, estimate.dispatches_per_step as f64);
     }

@@ -22,7 +22,7 @@ fn run(name: &str, batch: usize) -> RunConfig {
     if run.model.vocabulary == 0 {
         run.model.vocabulary = 65;
     }
-    run.train.batch = batch;
+    run.train.batch_size = batch;
     run.train.accumulate = 1;
     run
 }
@@ -38,7 +38,7 @@ fn dispatches_stay_within_the_budget() {
     {
         for target in TARGETS {
             let run = run(name, batch);
-            let budget = 30 * run.model.depth + 30;
+            let budget = 30 * run.model.layers + 30;
             let dispatches = estimated(&run, &target).dispatches_per_step;
             assert!(dispatches <= budget, "{name}, {target:?}: {dispatches} dispatches, {budget} may be");
         }
@@ -119,7 +119,7 @@ fn bytes_are_those_of_the_buffers() {
         let weights = train.arena.length as u64 * 4;
         assert_eq!(bytes.by_kind[&Kind::Weights], weights);
         assert_eq!(bytes.by_kind[&Kind::Gradients], weights);
-        assert_eq!(bytes.by_kind[&Kind::Moments], 2 * weights);
+        assert_eq!(bytes.by_kind[&Kind::OptimizerState], 2 * weights);
         assert!(bytes.by_kind[&Kind::Activations] >= bytes.peak_live);
         let largest = all.iter().map(|allocation| allocation.bytes).max();
         assert!(largest.is_some_and(|largest| bytes.largest_binding <= largest));
@@ -153,9 +153,9 @@ fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);
     let estimate = estimated(&run, &TARGETS[0]);
     let flops = estimate.flops;
-    let (depth, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
-    let matrices = depth * 12.0 * width * width + vocabulary * width;
-    let product = depth * width * (time + 1.0);
+    let (layers, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
+    let matrices = layers * 12.0 * width * width + vocabulary * width;
+    let product = layers * width * (time + 1.0);
     assert_eq!(flops.forward, 2.0 * matrices + 2.0 * product);
     assert_eq!(flops.backward, 4.0 * matrices + 7.0 * product);
     assert_eq!((estimate.flops_per_token, flops.recomputed), (flops.forward + flops.backward, 0.0));
@@ -189,11 +189,11 @@ fn activation_checkpointing_makes_room_for_a_forward_pass() {
     assert!(lean.bytes.total < 3_000_000_000, "{} bytes", lean.bytes.total);
     assert!(lean.bytes.total < keeping.bytes.total);
     assert_eq!((lean.flops.forward, lean.flops.backward), (keeping.flops.forward, keeping.flops.backward));
-    let (depth, width, time) = (12.0, 768.0, 1024.0);
+    let (layers, width, time) = (12.0, 768.0, 1024.0);
     let head = 2.0 * width * 50_257.0;
     assert_eq!(keeping.flops.recomputed, head);
     let block = 2.0 * 8.0 * width * width + 2.0 * width * (time + 1.0);
-    assert_eq!(lean.flops.recomputed, head + depth * block);
+    assert_eq!(lean.flops.recomputed, head + layers * block);
 }
 
 /// Slots hold little more than the values alive at the worst moment, the evaluation's included, with and without checkpointing.

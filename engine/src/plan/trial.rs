@@ -3,7 +3,7 @@
 
 use super::estimate::node_flops;
 use super::lower::{
-    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeClass, Target, Tier, usual_slices,
+    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeClass, Target, Tier, default_slices,
 };
 use super::{Plan, compile};
 use crate::error::Result;
@@ -63,19 +63,19 @@ impl Trial {
 
     /// What it may take on a device: what the rule takes first, then whatever may be faster.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
-        let usual = target.usual(self.class.family);
-        let mut all = vec![usual];
-        all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != usual));
+        let default = target.default_choice(self.class.family);
+        let mut all = vec![default];
+        all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
         // A software adapter has few threads, and slices are there to fill many.
         if self.class.family == Family::LinearWeightBackward && !target.software {
-            let slices = usual_slices(target, self.sizes);
+            let slices = default_slices(target, self.sizes);
             let bytes = self.weight.as_ref().map_or(0, Type::bytes);
             let long_enough =
                 |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= SHORTEST_SLICE);
             let small_enough = |count: &usize| *count <= MOST_SLICES && *count as u64 * bytes <= MOST_BYTES;
             let others =
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
-            all.extend(others.map(|count| Choice { slices: Some(count), ..usual }));
+            all.extend(others.map(|count| Choice { slices: Some(count), ..default }));
         }
         all.retain(|choice| target.admits(self.class.family, self.sizes, self.stored, *choice));
         all
@@ -290,7 +290,7 @@ mod tests {
         for target in [Target::new(true), Target::new(true).with_slow_loads(true), Target::new(false)] {
             let step = compile(graph.clone(), &[], &target).unwrap();
             for trial in of_graph(&graph) {
-                let (plan, own) = trial.plan(&target, target.usual(trial.class.family)).unwrap();
+                let (plan, own) = trial.plan(&target, target.default_choice(trial.class.family)).unwrap();
                 let dispatch = &plan.dispatches[own.start];
                 let name = |kernel: &str| {
                     let name = kernel.split(':').next().unwrap_or_default();
@@ -315,7 +315,7 @@ mod tests {
         for (target, most) in targets.map(|(target, most)| (target.with_subgroups(true), most)) {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
-                assert_eq!(candidates[0], target.usual(trial.class.family));
+                assert_eq!(candidates[0], target.default_choice(trial.class.family));
                 assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.class);
                 let kernels: Vec<String> = candidates
                     .iter()

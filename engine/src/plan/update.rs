@@ -87,7 +87,8 @@ pub fn update_dispatches(
         partials += groups;
     }
     let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
-    let arguments = gradient_norm::Arguments { count: partials as u32, clip: optimizer.clip, interval };
+    let arguments =
+        gradient_norm::Arguments { count: partials as u32, clip: optimizer.gradient_clipping, interval };
     let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
     all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
     let scope: Rc<str> = Rc::from("update");

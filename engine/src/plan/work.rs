@@ -152,7 +152,7 @@ mod tests {
             ("gpt2-124m", false),
         ] {
             let mut config = presets::preset(name).unwrap();
-            config.train.batch = 2;
+            config.train.batch_size = 2;
             let graphs = training_graphs(&config.model, &config.train).unwrap();
             let plan = compile(graphs.train, &[graphs.train_loss], &Target::new(software)).unwrap();
             let nodes: Work = plan

@@ -45,7 +45,7 @@ pub fn process_number() -> u32 {
     std::process::id()
 }
 
-/// Bytes of memory that can be had without driving other programs out; `None` where the system does not say.
+/// Bytes of memory that can be had without pushing other programs out; `None` where the system does not say.
 pub fn available_memory() -> Option<u64> {
     // Only Linux has the file.
     std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available)

@@ -89,9 +89,9 @@ pub struct RunRecord {
     /// The person's note.
     #[serde(default)]
     pub notes: String,
-    /// Seconds that the whole run was foretold to take.
-    #[serde(default)]
-    pub foretold_seconds: Option<f64>,
+    /// Seconds that the whole run was estimated to take.
+    #[serde(alias = "foretold_seconds", default)]
+    pub estimated_seconds: Option<f64>,
 }
 
 /// Held while a program trains a run, so that no second one does; the operating system drops it with the program.
@@ -139,7 +139,7 @@ impl Run {
             seconds: 0.0,
             error: None,
             notes: String::new(),
-            foretold_seconds: None,
+            estimated_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.
         self.save_config(config)
@@ -218,9 +218,9 @@ impl Run {
         self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
     }
 
-    /// Keeps what the run was foretold to take.
-    pub fn set_foretold_seconds(&self, seconds: f64) -> Result<()> {
-        self.save_record(&RunRecord { foretold_seconds: Some(seconds), ..self.record()? })
+    /// Keeps what the run was estimated to take.
+    pub fn set_estimated_seconds(&self, seconds: f64) -> Result<()> {
+        self.save_record(&RunRecord { estimated_seconds: Some(seconds), ..self.record()? })
     }
 
     /// The run in a list of runs: one whose records cannot be read is listed as failed, with the reason.
@@ -240,7 +240,7 @@ impl Run {
             notes: String::new(),
             shape: String::new(),
             checkpoints: Vec::new(),
-            foretold_seconds: None,
+            estimated_seconds: None,
         })
     }
 
@@ -268,9 +268,12 @@ impl Run {
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
             notes: record.notes,
-            shape: format!("{} layers · {} channels · window {}", model.depth, model.width, model.context),
+            shape: format!(
+                "{} layers · width {} · context length {}",
+                model.layers, model.width, model.context_length
+            ),
             checkpoints,
-            foretold_seconds: record.foretold_seconds,
+            estimated_seconds: record.estimated_seconds,
         })
     }
 

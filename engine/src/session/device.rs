@@ -42,7 +42,7 @@ impl ChosenDevice {
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// How kernels are chosen for what begins now.
     pub(super) fn tuning(&self) -> Tuning {
-        if self.options.autotune { Tuning::before_a_run() } else { Tuning::Usual }
+        if self.options.autotune { Tuning::before_a_run() } else { Tuning::Default }
     }
 
     pub(super) async fn list_devices(&mut self, id: u64) {

@@ -63,7 +63,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations and by what workers win.
-    pub(super) fn foretold_seconds(&self, config: &RunConfig) -> Option<f64> {
+    pub(super) fn estimated_seconds(&self, config: &RunConfig) -> Option<f64> {
         let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
         self.seconds_of(config, needs.flops_per_token)
     }
@@ -194,5 +194,5 @@ fn set_steps(config: &mut RunConfig, steps: u64) {
 
 /// Training tokens of one optimizer step.
 pub(super) fn tokens_per_step(config: &RunConfig) -> u64 {
-    (config.train.batch * config.train.accumulate * config.model.context) as u64
+    (config.train.batch_size * config.train.accumulate * config.model.context_length) as u64
 }

@@ -77,15 +77,15 @@ fn tiny(steps: u64) -> RunConfig {
     let mut config = presets::preset("first-stories").unwrap();
     config.data.corpus_bytes = 60_000;
     config.tokenizer.vocabulary = 300;
-    config.model.context = 16;
-    config.model.depth = 1;
+    config.model.context_length = 16;
+    config.model.layers = 1;
     config.model.width = 32;
     config.model.heads = 2;
     config.model.kv_heads = 1;
     config.model.head_size = 16;
     config.model.mlp.hidden = 48;
     config.train.steps = steps;
-    config.train.batch = 4;
+    config.train.batch_size = 4;
     config.train.warmup_steps = 2;
     config.train.eval_interval = 10;
     config.train.eval_batches = 2;
@@ -397,7 +397,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
         autotune: false,
     };
     pollster::block_on(run(options, inbox, move |report| match report.body.event {
-        Event::TrainingBegan { .. } => {
+        Event::TrainingStarted { .. } => {
             std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
             assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
             *started.borrow_mut() = reader.borrow_mut().take().map(|read| read());

@@ -130,9 +130,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         if let Some(tokenizer) = self.tokenizer_summary()? {
             self.outlet.answer(job.id, Event::TokenizerReady { tokenizer });
         }
-        let foretold = match &run {
-            Some(run) => run.record()?.foretold_seconds,
-            None => self.foretold_seconds(&config),
+        let estimated = match &run {
+            Some(run) => run.record()?.estimated_seconds,
+            None => self.estimated_seconds(&config),
         };
         let wish = self.device.request.clone();
         if let Some(settled) = settle_precision(&config, &wish, &self.tuning()).await? {
@@ -140,7 +140,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             self.outlet.notice(settled.sentence);
         }
         let mut graphs = training_graphs(&config.model, &config.train)?;
-        let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
+        let batches =
+            Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let mut optimizer = Optimizer::of(&config.train);
         let threads = self.options.threads;
         // A run goes on where it began, bit for bit, as long as that device is there: with the kernels chosen then.
@@ -186,8 +187,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Some(run) => run,
             None => {
                 let run = self.opened()?.project.create_run(&config, &prepared.folder)?;
-                if let Some(seconds) = foretold {
-                    run.set_foretold_seconds(seconds)?;
+                if let Some(seconds) = estimated {
+                    run.set_estimated_seconds(seconds)?;
                 }
                 run
             }
@@ -203,11 +204,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Trainer::start(run, &graphs, batches, executor, options).await?
         };
         trainer.set_group_seconds(GROUP);
-        let began = Event::TrainingBegan {
+        let began = Event::TrainingStarted {
             run: trainer.run().summary()?,
             device,
             step: trainer.step(),
-            foretold_seconds: foretold,
+            estimated_seconds: estimated,
         };
         self.outlet.answer(job.id, began);
         self.follow(job.id, &mut trainer, &mut control, &prepared).await?;

@@ -196,7 +196,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         };
         let logits = explainer.logits(place.tokens)?;
         self.desk.explainer = Some((model.key.clone(), explainer));
-        let window = place.tokens.iter().rev().take(model.config.context).copied().collect::<Vec<_>>();
+        let window = place.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
         let explained = sampler::explain(&logits, &window, &Sampling::of(config));
         let entropy: f64 = explained
             .iter()

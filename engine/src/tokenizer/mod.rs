@@ -71,7 +71,7 @@ impl Tokenizer {
         Self::train_with(config, documents, &mut || {})
     }
 
-    /// The same, with a sign of life: `beat` is called many times a second while it goes on.
+    /// The same, with a sign of life: `beat` is called many times per second while it goes on.
     pub fn train_with<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,

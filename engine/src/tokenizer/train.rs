@@ -156,7 +156,7 @@ impl Trainer {
         self.finish_with(several_documents, &mut || {})
     }
 
-    /// The same, with a sign of life: `beat` is called many times a second while it goes on, which may be minutes.
+    /// The same, with a sign of life: `beat` is called many times per second while it goes on, which may be minutes.
     pub fn finish_with(mut self, several_documents: bool, beat: &mut dyn FnMut()) -> Result<Tokenizer> {
         self.count();
         beat();

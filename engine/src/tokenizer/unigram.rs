@@ -1,7 +1,7 @@
 //! Training of Unigram vocabularies (Kudo 2018), over the bytes of words.
 //!
-//! Our own, because the `tokenizers` crate's trainer takes as candidates only what is followed by different characters
-//! within words: whole words hardly ever are, and the embedded stories got 1.8 bytes a token there and get 3.8 here.
+//! Our own, because the `tokenizers` crate's trainer takes as candidates only what is followed by several characters
+//! within words: whole words hardly ever are, and the embedded stories got 1.8 bytes per token there and get 3.8 here.
 //! The crate's result also depends on the order of hash maps with random keys and of threads; this one adds in the order
 //! of the words, with `libm`'s functions, so one text gives one vocabulary on every target.
 

@@ -1,4 +1,4 @@
-//! `metrics.jsonl`: a run's steps, evaluations, samples and checkpoints, one JSON object a line, in the order of steps.
+//! `metrics.jsonl`: a run's steps, evaluations, samples and checkpoints, one JSON object per line, in the order of steps.
 
 use super::TrainEvent;
 use crate::error::{Error, Result};

@@ -110,7 +110,7 @@ def main():
             if "peak_bytes" in figures:
                 line += (
                     f", {figures['cpu_seconds']:.1f} s of processors, {figures['peak_bytes'] / 1e6:.0f} MB of memory at "
-                    f"most, {figures['bytes_per_document']} bytes a document"
+                    f"most, {figures['bytes_per_document']} bytes per document"
                 )
             print(line)
     results["ratio"] = (

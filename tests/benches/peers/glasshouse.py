@@ -19,7 +19,7 @@ def settings(config):
 def measure(config, repeats, device):
     """The table's figures; `device` as `--device` takes it."""
     wanted = settings(config)
-    command = [glasshouse_binary(), "bench", "step", "--json", "--preset", wanted["preset"], "--batch", wanted["batch"]]
+    command = [glasshouse_binary(), "bench", "step", "--json", "--preset", wanted["preset"], "--batch-size", wanted["batch"]]
     for setting in wanted["sets"]:
         command += ["--set", setting]
     return paced(lambda repeats: answer([*command, "--device", device, "--repeats", repeats]), repeats)

@@ -103,7 +103,7 @@ impl Fixture {
 
     /// The steps of the fixture's training.
     pub fn steps(&self) -> Vec<StepInput> {
-        let size = self.run.train.batch * self.run.model.context;
+        let size = self.run.train.batch_size * self.run.model.context_length;
         let batches = self.ids("steps.tokens").chunks(size).zip(self.ids("steps.targets").chunks(size));
         batches
             .enumerate()

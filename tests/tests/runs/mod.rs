@@ -14,14 +14,14 @@ use glasshouse_protocol::{ModelConfig, RunConfig, TrainConfig, presets};
 
 pub const VOCABULARY: usize = 23;
 
-/// Sixty steps of a model with dropout, two micro-batches a step, evaluations every 20 steps, checkpoints every 15.
+/// Sixty steps of a model with dropout, two micro-batches per step, evaluations every 20 steps, checkpoints every 15.
 pub fn config() -> RunConfig {
     let preset = presets::preset("nanogpt-cpu").expect("a preset");
     RunConfig {
         model: ModelConfig {
             vocabulary: VOCABULARY,
-            context: 16,
-            depth: 2,
+            context_length: 16,
+            layers: 2,
             width: 16,
             heads: 2,
             kv_heads: 2,
@@ -32,7 +32,7 @@ pub fn config() -> RunConfig {
         },
         train: TrainConfig {
             steps: 60,
-            batch: 4,
+            batch_size: 4,
             accumulate: 2,
             learning_rate: 1e-2,
             warmup_steps: 5,
@@ -86,9 +86,9 @@ pub fn with_trainer<R>(
     pollster::block_on(async {
         let config = run.config()?;
         let graphs = model::training_graphs(&config.model, &config.train)?;
-        let batches = Batches::new(store, config.seed, config.train.batch, config.model.context)?;
+        let batches = Batches::new(store, config.seed, config.train.batch_size, config.model.context_length)?;
         // As every program does it: a run goes on with the kernels that it began with.
-        let tuning = run.record()?.device.map_or(Tuning::Usual, Tuning::Pinned);
+        let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
         let optimizer = Optimizer::of(&config.train);
         let executor = Executor::open_tuned(device, &graphs, optimizer, Some(2), &tuning).await?.executor;
         let began = run.metrics_path().exists();

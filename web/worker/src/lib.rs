@@ -7,6 +7,7 @@
 
 use glasshouse_engine::cpu::{Answer, ShareExecutor};
 use glasshouse_engine::session;
+use glasshouse_protocol::config::current_name;
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
 use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
 use serde::Deserialize;
@@ -115,15 +116,18 @@ fn post(tell: &Function, report: Parcel<Report>) {
 #[serde(deny_unknown_fields, default)]
 struct Wish {
     preset: Option<String>,
-    depth: Option<usize>,
+    #[serde(alias = "depth")]
+    layers: Option<usize>,
     config: Map<String, Value>,
     steps: Option<u64>,
     seed: Option<u64>,
+    batch_size: Option<usize>,
+    learning_rate: Option<f64>,
     train: Map<String, Value>,
 }
 
-/// A run's whole settings as JSON: those of `preset` or `depth` (or of the first stories), with the fields of `config` put in
-/// their places, and then `steps`, `seed` and the fields of `train`.
+/// A run's whole settings as JSON: those of `preset` or `layers` (or of the first stories), with the fields of `config` put in
+/// their places, then the fields of `train`, and then `steps`, `seed`, `batch_size` and `learning_rate`.
 ///
 /// # Errors
 /// A sentence that names what is wrong.
@@ -134,33 +138,35 @@ pub fn configure(wish: &str) -> Result<String, JsError> {
 
 fn configured(wish: &str) -> Result<String, String> {
     let wish: Wish = serde_json::from_str(wish).map_err(|error| error.to_string())?;
-    let begin = match (&wish.preset, wish.depth) {
-        (Some(_), Some(_)) => return Err("preset and depth both decide the model: leave one out".to_owned()),
+    let begin = match (&wish.preset, wish.layers) {
+        (Some(_), Some(_)) => return Err("preset and layers both decide the model: leave one out".to_owned()),
         (Some(name), None) => presets::preset(name)?,
-        (None, Some(depth)) => presets::from_depth(depth)?,
+        (None, Some(layers)) => presets::from_layers(layers)?,
         (None, None) => presets::preset("first-stories")?,
     };
     let mut config = serde_json::to_value(begin).map_err(|error| error.to_string())?;
-    merge(&mut config, Value::Object(wish.config));
-    merge(&mut config, Value::Object(Map::from_iter([("train".to_owned(), Value::Object(wish.train))])));
+    merge("", &mut config, Value::Object(wish.config));
+    merge("train", &mut config["train"], Value::Object(wish.train));
     let mut config: RunConfig = serde_json::from_value(config).map_err(|error| format!("config: {error}"))?;
     if let Some(steps) = wish.steps {
-        config.train.steps = steps;
-        config.train.decay_steps = config.train.decay_steps.min(steps);
-        if config.train.warmup_steps >= steps {
-            config.train.warmup_steps = steps / 10;
-        }
+        config.set_steps(steps);
     }
+    if let Some(rate) = wish.learning_rate {
+        config.set_learning_rate(rate);
+    }
+    config.train.batch_size = wish.batch_size.unwrap_or(config.train.batch_size);
     config.seed = wish.seed.unwrap_or(config.seed);
     serde_json::to_string(&config).map_err(|error| error.to_string())
 }
 
-/// Puts `fields` into `config`, object by object.
-fn merge(config: &mut Value, fields: Value) {
+/// Puts `fields` into `config`, which is that section of the settings, object by object.
+fn merge(section: &str, config: &mut Value, fields: Value) {
     match (config, fields) {
         (Value::Object(config), Value::Object(fields)) => {
             for (name, value) in fields {
-                merge(config.entry(name).or_insert(Value::Null), value);
+                let name = current_name(section, &name).to_owned();
+                let field = config.entry(&name).or_insert(Value::Null);
+                merge(&name, field, value);
             }
         }
         (config, fields) => *config = fields,
@@ -177,26 +183,37 @@ mod tests {
 
     #[test]
     fn a_wish_is_put_into_a_preset() {
-        let wish = r#"{"preset":"nanogpt-cpu","steps":50,"seed":7,"config":{"model":{"depth":2},"train":{"batch":3}},
+        let wish = r#"{"preset":"nanogpt-cpu","steps":50,"seed":7,"config":{"model":{"layers":2},"train":{"batch_size":3}},
             "train":{"eval_interval":10}}"#;
         let found = config(wish).unwrap();
         let preset = presets::preset("nanogpt-cpu").unwrap();
         assert_eq!((found.seed, found.train.steps, found.train.warmup_steps), (7, 50, 5));
-        assert_eq!((found.model.depth, found.train.batch, found.train.eval_interval), (2, 3, 10));
+        assert_eq!((found.model.layers, found.train.batch_size, found.train.eval_interval), (2, 3, 10));
         assert_eq!((found.model.width, found.tokenizer), (preset.model.width, preset.tokenizer));
+    }
+
+    #[test]
+    fn names_of_then_and_now_say_the_same() {
+        let then = r#"{"config":{"model":{"depth":2,"context":32},"train":{"batch":3,"clip":0.5}}}"#;
+        let now = r#"{"batch_size":3,"config":{"model":{"layers":2,"context_length":32},
+            "train":{"gradient_clipping":0.5}}}"#;
+        assert_eq!(config(then), config(now));
+        assert_eq!(config(then).unwrap().model.layers, 2);
+        assert_eq!(config(r#"{"depth":3}"#), config(r#"{"layers":3}"#));
+        assert_eq!(config(r#"{"learning_rate":0.01}"#).unwrap().train.min_learning_rate, 5e-4);
     }
 
     #[test]
     fn without_a_wish_it_is_the_first_stories() {
         assert_eq!(config("{}").unwrap(), presets::preset("first-stories").unwrap());
-        assert_eq!(config(r#"{"depth":3}"#).unwrap(), presets::from_depth(3).unwrap());
+        assert_eq!(config(r#"{"layers":3}"#).unwrap(), presets::from_layers(3).unwrap());
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (wish, word) in [
             (r#"{"preset":"nanogpt-cpi"}"#, "nanogpt-cpu"),
-            (r#"{"preset":"nanogpt-cpu","depth":3}"#, "both"),
+            (r#"{"preset":"nanogpt-cpu","layers":3}"#, "both"),
             (r#"{"config":{"model":{"widht":3}}}"#, "widht"),
             (r#"{"seeed":3}"#, "seeed"),
         ] {

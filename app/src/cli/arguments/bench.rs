@@ -16,11 +16,11 @@ pub struct BenchArguments {
 pub enum BenchCommand {
     /// Time of a training step, on random tokens
     Step(BenchStepArguments),
-    /// Prompt and generation tokens a second, with random weights
+    /// Prompt and generation tokens per second, with random weights
     Decode(BenchDecodeArguments),
     /// What every kernel of a training step reaches, and its share of the device's peak
     Kernel(BenchKernelArguments),
-    /// Time and memory of a step for models of many sizes, beside what was foretold
+    /// Time and memory of a step for models of many sizes, beside their estimates
     Scaling(BenchScalingArguments),
 }
 

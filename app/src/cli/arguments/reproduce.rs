@@ -27,7 +27,7 @@ pub struct ReproduceArguments {
     /// Folder of the project; where there is one, the run is a new one in it unless resumed
     #[arg(long, value_name = "DIR", default_value = "glasshouse-reproduce")]
     pub project: PathBuf,
-    /// One JSON object a line instead of text
+    /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
 }

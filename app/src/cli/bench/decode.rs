@@ -10,21 +10,21 @@ use glasshouse_engine::measure::{DecodeMeasurement, Passage, measure_decode};
 pub(super) async fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
     let device = checked_device(&arguments.device)?;
-    let context = config.model.context;
-    let usual = Passage::of(&config.model);
-    let prompt_tokens = arguments.prompt_tokens.unwrap_or(usual.prompt_tokens);
-    if prompt_tokens == 0 || prompt_tokens > context {
+    let context_length = config.model.context_length;
+    let default = Passage::of(&config.model);
+    let prompt_tokens = arguments.prompt_tokens.unwrap_or(default.prompt_tokens);
+    if prompt_tokens == 0 || prompt_tokens > context_length {
         return Err(usage(format!(
-            "--prompt-tokens {prompt_tokens} must lie between 1 and the window, {context} tokens"
+            "--prompt-tokens {prompt_tokens} must lie between 1 and the context length, {context_length} tokens"
         )));
     }
-    let room = (context - prompt_tokens).clamp(1, usual.tokens.max(1));
+    let room = (context_length - prompt_tokens).clamp(1, default.tokens.max(1));
     let passage =
         Passage { prompt_tokens, tokens: arguments.tokens.unwrap_or(room), repeats: arguments.repeats };
     if passage.tokens == 0 || passage.repeats == 0 {
         return Err(usage("--tokens and --repeats must be at least 1"));
     }
-    let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
+    let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
     let (measured, warning) = measure_decode(&config, device, arguments.threads, &tuning, passage).await?;
     super::tell(&measured, warning, arguments.json, print)
 }
@@ -46,9 +46,9 @@ fn print(measured: &DecodeMeasurement) -> Result<()> {
     )?;
     if measured.tokens_past_window > 0 {
         say!(
-            "{} of them lie past the window of {}, which is read anew for each",
+            "{} of them lie past the context length of {}, whose last window is read again for each",
             measured.tokens_past_window,
-            measured.context
+            measured.context_length
         )?;
     }
     Ok(())

@@ -55,7 +55,7 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
         )?;
     }
     let total: f64 = measured.iter().map(|line| line.ms_per_step).sum();
-    say!("\n{total:.2} ms a step, each kernel by itself")?;
+    say!("\n{total:.2} ms per step, each kernel by itself")?;
     choices(measured)
 }
 

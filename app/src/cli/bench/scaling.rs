@@ -1,4 +1,4 @@
-//! `glasshouse bench scaling`: models of many sizes, measured beside what was foretold of them.
+//! `glasshouse bench scaling`: models of many sizes, measured beside their estimates.
 
 use crate::cli::arguments::BenchScalingArguments;
 use crate::cli::output::bytes;
@@ -9,7 +9,7 @@ use glasshouse_engine::measure::{Scaling, ScalingCell, measure_scaling};
 pub(super) async fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     let device = checked_device(&arguments.device)?;
     if !arguments.json {
-        say!("depth width window vocabulary batch   ms/step  foretold  ratio      memory   ratio")?;
+        say!("layers width context vocabulary batch   ms/step estimated  ratio      memory   ratio")?;
     }
     let mut show = |cell: &ScalingCell| {
         if arguments.json { say!("{}", serde_json::to_string(cell)?) } else { say!("{}", row(cell)) }
@@ -29,8 +29,8 @@ pub(super) async fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
 fn row(cell: &ScalingCell) -> String {
     let size = cell.size;
     let place = format!(
-        "{:>5} {:>5} {:>6} {:>10} {:>5}",
-        size.depth, size.width, size.context, size.vocabulary, cell.batch
+        "{:>6} {:>5} {:>7} {:>10} {:>5}",
+        size.layers, size.width, size.context_length, size.vocabulary, cell.batch_size
     );
     if let Some(reason) = &cell.skipped {
         return format!("{place}  left out: {reason}");
@@ -45,14 +45,14 @@ fn row(cell: &ScalingCell) -> String {
         number(cell.time_ratio, 2),
         bytes(cell.bytes.unwrap_or(0)),
         number(cell.bytes_ratio, 4),
-        if cell.calibration { "  the forecast is fitted to it" } else { "" }
+        if cell.calibration { "  the estimate is fitted to it" } else { "" }
     )
 }
 
 fn print(summary: &Scaling) -> Result<()> {
     let device = summary.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
     say!(
-        "\n{:.0} % of {} models{device} within 30 % of the time foretold, {:.0} % with exactly the bytes; {} left out",
+        "\n{:.0} % of {} models{device} within 30 % of the estimated time, {:.0} % with exactly the bytes; {} left out",
         summary.within_30_percent * 100.0,
         summary.cells,
         summary.exact_bytes * 100.0,

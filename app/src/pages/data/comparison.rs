@@ -1,4 +1,4 @@
-//! The pane in which a document is held against what the recipe makes of it: what was taken away is struck through, and every
+//! The pane in which a document is held against what the recipe makes of it: what was removed is struck through, and every
 //! stage says in the margin what it thinks of the document.
 
 use super::{DataPage, Listed};

@@ -196,8 +196,8 @@ fn working_ui(ui: &mut Ui, progress: &Progress, stopping: bool) -> Option<Presse
     let phase = match progress.phase.as_str() {
         _ if stopping => "Stopping",
         "reading" => "Reading documents and judging each",
-        "comparing" => "Comparing documents that are nearly alike",
-        "judging" => "Holding texts against those that were kept",
+        "comparing" => "Comparing near duplicates",
+        "judging" => "Scoring texts for gibberish",
         "writing" => "Writing what is kept",
         _ => "Looking at the files",
     };
@@ -232,7 +232,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
         [
             format!("{} of text", format::bytes(overview.bytes)),
             format!(
-                "{} · {} characters, {} different ones",
+                "{} · {} characters, {} distinct",
                 counted(overview.documents),
                 format::count(overview.characters),
                 format::whole(overview.distinct_characters as u64)

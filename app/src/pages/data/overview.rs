@@ -105,7 +105,10 @@ impl DataPage {
             if widgets::slider(ui, slider).accessible_name("Share held out for validation").changed() {
                 context.draft.data.validation = (percent / 100.0).clamp(0.01, 0.5);
             }
-            caption(ui, "The last documents are held out, or the end of a single text. A tenth is usual.");
+            caption(
+                ui,
+                "The last documents are held out, or the end of a single text. The default is a tenth.",
+            );
         });
     }
 }

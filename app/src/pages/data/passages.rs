@@ -33,7 +33,7 @@ impl Passages {
         self.leaves.len()
     }
 
-    /// The open leaf, laid out: what was taken away struck through and dimmed, what was put in lit.
+    /// The open leaf, laid out: what was removed struck through and dimmed, what was put in lit.
     pub(super) fn job(&self, changes: &[TextChange], palette: &Palette, size: f32) -> LayoutJob {
         let mut job = LayoutJob::default();
         for (number, bytes) in self.leaves.get(self.open).into_iter().flatten() {

@@ -115,12 +115,12 @@ impl DataPage {
                     }
                     return;
                 }
-                caption(ui, format!("Place {} of {}", self.place + 1, found));
-                if quiet(ui, None, "Previous place").clicked() {
+                caption(ui, format!("Match {} of {}", self.place + 1, found));
+                if quiet(ui, None, "Previous match").clicked() {
                     self.place = (self.place + found - 1) % found;
                     self.move_to_place = true;
                 }
-                if quiet(ui, None, "Next place").clicked() {
+                if quiet(ui, None, "Next match").clicked() {
                     self.place = (self.place + 1) % found;
                     self.move_to_place = true;
                 }

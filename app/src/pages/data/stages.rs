@@ -1,4 +1,4 @@
-//! How stages of a recipe are shown: their colours, and what they took in words.
+//! How stages of a recipe are shown: their colours, and what they removed, in words.
 
 use crate::format;
 use crate::theme::{self, Palette};
@@ -34,12 +34,12 @@ pub(super) fn colour_of_heading(palette: &Palette, heading: &str) -> Color32 {
     colour(palette, group)
 }
 
-/// Bytes that a stage took away, in whole documents and parts of them.
+/// Bytes that a stage removed, in whole documents and parts of them.
 pub(super) fn taken(stage: &Stage) -> u64 {
     stage.before.bytes.saturating_sub(stage.after().bytes)
 }
 
-/// What a stage did in the last cleaning: `dropped 2,310 documents, changed 12, took 512 kB`.
+/// What a stage did in the last cleaning: `dropped 2,310 documents, changed 12, removed 512 kB`.
 pub(super) fn deeds(stage: &Stage) -> String {
     let mut words = Vec::new();
     match stage.removed.documents {
@@ -51,9 +51,9 @@ pub(super) fn deeds(stage: &Stage) -> String {
         words.push(format!("changed {}", format::whole(stage.edited.before.documents)));
     }
     if taken(stage) > 0 {
-        words.push(format!("took {}", format::bytes(taken(stage))));
+        words.push(format!("removed {}", format::bytes(taken(stage))));
     }
-    if words.is_empty() { "took nothing".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "removed nothing".to_owned() } else { words.join(", ") }
 }
 
 #[cfg(test)]
@@ -65,12 +65,12 @@ mod tests {
     fn deeds_are_told_in_words_and_growth_is_no_loss() {
         let amount = |documents, bytes| Amount { documents, bytes, words: bytes / 6 };
         let mut stage = Stage { before: amount(100, 9000), ..Stage::default() };
-        assert_eq!(deeds(&stage), "took nothing");
+        assert_eq!(deeds(&stage), "removed nothing");
         stage.removed = amount(1, 600);
-        assert_eq!(deeds(&stage), "dropped 1 document, took 600 B");
+        assert_eq!(deeds(&stage), "dropped 1 document, removed 600 B");
         stage.removed = amount(12, 1200);
         stage.edited = Edited { before: amount(3, 300), after: amount(3, 200) };
-        assert_eq!(deeds(&stage), "dropped 12 documents, changed 3, took 1.3 kB");
+        assert_eq!(deeds(&stage), "dropped 12 documents, changed 3, removed 1.3 kB");
         // Placeholders may be longer than what they stand for.
         stage.removed = Amount::default();
         stage.edited.after = amount(3, 360);

@@ -29,7 +29,7 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
         caption(ui, sentence);
         let all = decoder::parameters(model);
         let each = part.map_or(all, |part| part.parameters(model));
-        let count = if part.is_some_and(Part::is_in_block) { model.depth as u64 } else { 1 };
+        let count = if part.is_some_and(Part::is_in_block) { model.layers as u64 } else { 1 };
         let mut row = |name: &str, value: String, exact: String| {
             stat_row(ui, Stat { name, value: &value, exact: &exact });
         };
@@ -39,7 +39,7 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
             format!("{}{times}", format::count(each)),
             format!("{} in all", format::whole(each * count)),
         );
-        row("Bytes of weights", format::bytes(each * count * 4), "four bytes a parameter".to_owned());
+        row("Bytes of weights", format::bytes(each * count * 4), "four bytes per parameter".to_owned());
         let share = match (part, plan) {
             (_, None) => format::NOTHING.to_owned(),
             (None, Some((plan, _))) => format!("{} a token", format::quantity(plan.flops_per_token)),
@@ -47,6 +47,6 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
                 part.flops(plan).map_or_else(|| "with the part beside it".to_owned(), format::percent)
             }
         };
-        row(if part.is_some() { "Share of the work" } else { "FLOPs" }, share, String::new());
+        row(if part.is_some() { "Share of FLOPs" } else { "FLOPs" }, share, String::new());
     });
 }

@@ -96,7 +96,8 @@ impl Part {
         let norm = width * (1 + u64::from(model.norm.bias));
         match self {
             Self::Embedding => {
-                let positions = if model.position == Position::Learned { size(model.context) } else { 0 };
+                let positions =
+                    if model.position == Position::Learned { size(model.context_length) } else { 0 };
                 (size(model.vocabulary) + positions) * width
             }
             Self::AttentionNorm | Self::MlpNorm => norm,
@@ -139,7 +140,7 @@ impl Part {
 
 /// Parameters of the whole decoder.
 pub(super) fn parameters(model: &ModelConfig) -> u64 {
-    let blocks = model.depth as u64;
+    let blocks = model.layers as u64;
     Part::ALL.iter().map(|part| part.parameters(model) * if part.is_in_block() { blocks } else { 1 }).sum()
 }
 

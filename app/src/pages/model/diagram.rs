@@ -84,7 +84,7 @@ impl Sketch<'_, '_> {
     }
 
     fn decoder(&mut self, open: &mut bool) {
-        let (batch, time) = (self.config.train.batch, self.model().context);
+        let (batch, time) = (self.config.train.batch_size, self.model().context_length);
         let stream = format!("{batch}·{time}·{}", self.model().width);
         self.end("tokens", &format!("B·T = {batch}·{time}"));
         let embedding = self.embedding();
@@ -158,8 +158,8 @@ impl Sketch<'_, '_> {
 
     /// All blocks: one open, the others behind it; or folded into one line.
     fn blocks(&mut self, open: &mut bool) {
-        let depth = self.model().depth;
-        let behind = depth.saturating_sub(1).min(2);
+        let layers = self.model().layers;
+        let behind = layers.saturating_sub(1).min(2);
         let height = if *open { open_height() } else { BOX + 16.0 } - 8.0;
         let body = Rect::from_min_max(pos2(self.left, self.y), pos2(self.right, self.y + height));
         for number in (1..=behind).rev() {
@@ -175,7 +175,7 @@ impl Sketch<'_, '_> {
         }
         let fill = theme::mix(self.palette.panel, self.palette.raised, 0.5);
         self.ui.painter().rect(body, 10.0, fill, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
-        let times = if depth == 1 { "One block".to_owned() } else { format!("Block × {depth}") };
+        let times = if layers == 1 { "One block".to_owned() } else { format!("Block × {layers}") };
         let each: u64 = Part::ALL
             .iter()
             .filter(|part| part.is_in_block())
@@ -241,9 +241,9 @@ impl Sketch<'_, '_> {
         let model = self.model();
         if part == Part::Attention {
             let shared = match model.kv_heads {
-                shared if shared == model.heads => "a key for each".to_owned(),
-                1 => "one key for all".to_owned(),
-                shared => format!("{shared} keys shared"),
+                shared if shared == model.heads => "multi-head".to_owned(),
+                1 => "multi-query".to_owned(),
+                shared => format!("{shared} key-value heads"),
             };
             let detail = format!("{} heads of {}\n{shared}", model.heads, model.head_size);
             self.part(part, &detail, TALL, heads_ui);

@@ -10,8 +10,8 @@ use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, PlanSummary, RunSummary, TrainingState};
 
-/// The usual order of what memory is taken by; what is not named here follows.
-const KINDS: [&str; 4] = ["weights", "gradients", "moments", "activations"];
+/// The order of what memory is taken by; what is not named here follows.
+const KINDS: [&str; 4] = ["weights", "gradients", "optimizer state", "activations"];
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
@@ -44,7 +44,7 @@ impl ModelPage {
                     caption(ui, format!("{name} does not tell how much it has."));
                 }
                 (None, _) => {
-                    caption(ui, "Working it out…");
+                    caption(ui, "Estimating…");
                 }
             }
             if let Some((plan, _)) = plan {
@@ -86,7 +86,7 @@ impl ModelPage {
             return;
         }
         if *fitted == draft.config {
-            caption(ui, "Fitted. Undo stands under the dial.");
+            caption(ui, "Fitted. Undo is under the presets.");
             return;
         }
         quiet_text(ui, "It fits with these changes:");
@@ -99,7 +99,7 @@ impl ModelPage {
     }
 }
 
-/// Memory by kind, in the usual order.
+/// Memory by kind, in this order.
 fn parts(plan: &PlanSummary) -> Vec<Part> {
     let others = plan.bytes_by_kind.keys().map(String::as_str).filter(|kind| !KINDS.contains(kind));
     let part =
@@ -126,8 +126,8 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
             let value = value.unwrap_or_else(|| format::NOTHING.to_owned());
             stat_row(ui, Stat { name, value: &value, exact: "" });
         };
-        row(ui, "Tokens of the run", tokens.map(format::quantity));
-        row(ui, "FLOPs a token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
+        row(ui, "Training tokens", tokens.map(format::quantity));
+        row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
         // A word for each thousand ends at the peta.
         let amount =
             |flops: f64| if flops < 1e18 { format::quantity(flops) } else { format::scientific(flops) };
@@ -135,7 +135,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         row(ui, "FLOPs", work);
         row(
             ui,
-            "Kernel launches a step",
+            "Kernel launches per step",
             plan.map(|(plan, _)| format::whole(plan.dispatches_per_step as u64)),
         );
         row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
@@ -145,25 +145,24 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let measuring = state.is_waiting(|command| matches!(command, Command::Measure { .. }));
         let training = state.training.state != TrainingState::Idle;
         let ready = !measuring && !training && draft.refused.is_none();
-        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure two seconds").clicked()).inner
-        {
+        if ui.add_enabled_ui(ready, |ui| plain(ui, icons::ICON_SPEED, "Measure speed").clicked()).inner {
             context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
         }
         let line = match (measuring, exact, seconds, measured) {
             _ if training => "A run is training; the device can be measured when it has ended.".to_owned(),
-            (true, ..) => "Training on made-up tokens for two seconds…".to_owned(),
+            (true, ..) => "Training on random tokens for two seconds…".to_owned(),
             (_, Some(measured), ..) => format!("Measured with these settings on {}.", measured.device),
             (_, None, Some(_), Some(measured)) => {
                 format!("Scaled by FLOPs from the last measurement, on {}.", measured.device)
             }
             (_, None, Some(_), None) => "Scaled by FLOPs from an earlier measurement.".to_owned(),
-            _ => "Nothing was measured on this device yet.".to_owned(),
+            _ => "No speed measured on this device yet.".to_owned(),
         };
         caption(ui, line);
     });
 }
 
-/// Runs whose time was foretold, with what they took.
+/// Runs whose time was estimated, with what they took.
 fn past_ui(ui: &mut Ui, context: &Context<'_>) {
     let done: Vec<(&RunSummary, f64)> = context
         .state
@@ -171,20 +170,20 @@ fn past_ui(ui: &mut Ui, context: &Context<'_>) {
         .list
         .iter()
         .filter(|run| run.state == "finished" && run.seconds > 0.0)
-        .filter_map(|run| run.foretold_seconds.map(|foretold| (run, foretold)))
+        .filter_map(|run| run.estimated_seconds.map(|estimated| (run, estimated)))
         .collect();
     if done.is_empty() {
         return;
     }
     card(ui, |ui| {
-        head(ui, "Forecasts, and how far off they were");
+        head(ui, "Estimated and actual times");
         ui.spacing_mut().item_spacing.y = 2.0;
-        for (run, foretold) in done.iter().rev().take(6) {
-            let off = format!("{:+.0} %", (run.seconds / foretold - 1.0) * 100.0);
-            let exact = format!("{:.1} s foretold, {:.1} s taken", foretold, run.seconds);
+        for (run, estimated) in done.iter().rev().take(6) {
+            let off = format!("{:+.0} %", (run.seconds / estimated - 1.0) * 100.0);
+            let exact = format!("{:.1} s estimated, {:.1} s taken", estimated, run.seconds);
             stat_row(ui, Stat { name: &run.name, value: &off, exact: &exact });
-            let (foretold, took) = (format::duration(*foretold), format::duration(run.seconds));
-            caption(ui, format!("foretold {foretold}, took {took}"));
+            let (estimated, took) = (format::duration(*estimated), format::duration(run.seconds));
+            caption(ui, format!("estimated {estimated}, took {took}"));
             ui.add_space(space::TIGHT);
         }
     });

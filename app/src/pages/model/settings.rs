@@ -13,8 +13,11 @@ use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{Activation, Gate, NormKind, NormPlacement, Position, RunConfig};
 
-/// Deepest model of the dial: beyond it a single device takes weeks.
+/// Most layers of the slider: beyond them a single device takes weeks.
 const DIAL: usize = 16;
+
+/// Width of the list of presets, each with its sentence.
+const PRESET_LIST: f32 = 380.0;
 
 const POSITIONS: [&str; 4] = ["learned", "sinusoidal", "rotary", "none"];
 
@@ -22,7 +25,7 @@ impl ModelPage {
     /// Where a newcomer begins: a preset, or one number that decides all others.
     pub(super) fn dial_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
-            head(ui, "Begin with");
+            head(ui, "Start from");
             let mut chosen = None;
             let name = context.draft.preset.clone();
             let shown = if name.is_empty() { "your own settings".to_owned() } else { name.clone() };
@@ -30,36 +33,37 @@ impl ModelPage {
                 let width = ui.available_width().clamp(100.0, 200.0);
                 let list =
                     ComboBox::from_id_salt("preset").selected_text(shown).width(width).show_ui(ui, |ui| {
+                        ui.set_min_width(PRESET_LIST.min(ui.ctx().content_rect().width() - 48.0));
                         for (preset, sentence) in PRESETS {
-                            if ui
-                                .selectable_label(*preset == name, *preset)
-                                .on_hover_text(*sentence)
-                                .clicked()
-                            {
+                            if ui.selectable_label(*preset == name, *preset).clicked() {
                                 chosen = presets::preset(preset).ok();
                             }
+                            caption(ui, *sentence);
                         }
                     });
                 list.response.accessible_name("Preset");
             });
-            let mut depth = context.draft.model.depth;
-            field(ui, "Depth dial", "depth dial", None, |ui| {
+            if let Some((_, sentence)) = PRESETS.iter().find(|(preset, _)| *preset == name) {
+                caption(ui, *sentence);
+            }
+            let mut layers = context.draft.model.layers;
+            field(ui, "Size by layers", "size by layers", None, |ui| {
                 ui.spacing_mut().slider_width = (ui.available_width() - 72.0).clamp(60.0, 200.0);
-                let dial = Slider::new(&mut depth, 1..=DIAL);
-                if slider(ui, dial).accessible_name("Depth dial").changed() {
-                    chosen = presets::from_depth(depth).ok();
+                let dial = Slider::new(&mut layers, 1..=DIAL);
+                if slider(ui, dial).accessible_name("Size by layers").changed() {
+                    chosen = presets::from_layers(layers).ok();
                 }
             });
             caption(
                 ui,
-                "One number sets the rest: 64 channels a layer, and about twelve tokens for each weight of the blocks.",
+                "The number of layers sets the rest: width 64 per layer, and about twelve training tokens per parameter of the blocks.",
             );
             if let Some(config) = chosen {
                 let by = config.preset.clone();
                 let config = kept(context.draft, config);
                 // Dragging the dial is one change: what comes back is what was there before the drag.
                 match &self.before {
-                    Some((_, last)) if last.starts_with("depth-") && by.starts_with("depth-") => {
+                    Some((_, last)) if last.starts_with("layers-") && by.starts_with("layers-") => {
                         *context.draft = config;
                     }
                     _ => self.replace(context, config, &by),
@@ -123,7 +127,7 @@ const GROUPS: [(&str, &str, bool); 6] = [
     ("model attention", "Attention and positions", false),
     ("model mlp", "MLP", false),
     ("model norm", "Norm and head", false),
-    ("model beginning", "Dropout and beginning", false),
+    ("model beginning", "Dropout and initialisation", false),
 ];
 
 /// The group in which a part's settings stand.
@@ -149,7 +153,7 @@ fn group_of_field(path: &str) -> Option<&'static str> {
         ("model.init", "model beginning"),
         ("model.", "model size"),
         ("train.steps", "model batch"),
-        ("train.batch", "model batch"),
+        ("train.batch_size", "model batch"),
         ("train.accumulate", "model batch"),
     ];
     starts.iter().find(|(start, _)| path.starts_with(start)).map(|(_, group)| *group)
@@ -162,9 +166,9 @@ fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
 
 fn size_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig, vocabulary: usize) {
     let model = &mut config.model;
-    form.whole(ui, "Layers", "model.depth", &mut model.depth, 1..=1024);
-    form.whole(ui, "Channels", "model.width", &mut model.width, 1..=65_536);
-    form.whole(ui, "Window", "model.context", &mut model.context, 1..=1 << 20);
+    form.whole(ui, "Layers", "model.layers", &mut model.layers, 1..=1024);
+    form.whole(ui, "Width", "model.width", &mut model.width, 1..=65_536);
+    form.whole(ui, "Context length", "model.context_length", &mut model.context_length, 1..=1 << 20);
     let value = format!("{} from the tokenizer", format::whole(vocabulary as u64));
     stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
 }
@@ -222,7 +226,7 @@ fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     form.choice(ui, "Norm", "model.norm.kind", &mut model.norm.kind, &kinds);
     let places = [(NormPlacement::Pre, "before each part"), (NormPlacement::Post, "after each part")];
     form.choice(ui, "Norm placement", "model.norm.placement", &mut model.norm.placement, &places);
-    form.switch(ui, "Norm shift", "model.norm.bias", &mut model.norm.bias);
+    form.switch(ui, "Norm bias", "model.norm.bias", &mut model.norm.bias);
     form.fraction(ui, "Norm epsilon", "model.norm.eps", &mut model.norm.eps, 1e-12..=0.1, 1e-6);
     form.switch(ui, "Tied head", "model.tied_head", &mut model.tied_head);
 }
@@ -237,18 +241,30 @@ fn beginning_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     for (name, path, rate) in rates {
         form.fraction(ui, name, path, rate, 0.0..=0.99, 0.005);
     }
-    form.fraction(ui, "Initial spread", "model.init.std", &mut model.init.std, 0.0..=1.0, 0.001);
-    form.switch(ui, "Scaled residuals", "model.init.scale_residual", &mut model.init.scale_residual);
+    form.fraction(ui, "Initial standard deviation", "model.init.std", &mut model.init.std, 0.0..=1.0, 0.001);
+    form.switch(
+        ui,
+        "Scaled residual initialisation",
+        "model.init.scale_residual",
+        &mut model.init.scale_residual,
+    );
 }
 
 fn batch_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     let train = &mut config.train;
-    form.whole(ui, "Batch", "train.batch", &mut train.batch, 1..=65_536);
-    form.whole(ui, "Accumulation", "train.accumulate", &mut train.accumulate, 1..=65_536);
+    form.whole(ui, "Batch size", "train.batch_size", &mut train.batch_size, 1..=65_536);
+    form.whole(ui, "Gradient accumulation", "train.accumulate", &mut train.accumulate, 1..=65_536);
     form.steps(ui, "Steps", "train.steps", &mut train.steps, 1..=10_000_000);
-    let tokens = train.batch * config.model.context * train.accumulate;
+    let tokens = train.batch_size * config.model.context_length * train.accumulate;
     let value = format::whole(tokens as u64);
-    stat_row(ui, Stat { name: "Tokens a step", value: &value, exact: "batch × window × accumulation" });
+    stat_row(
+        ui,
+        Stat {
+            name: "Tokens per step",
+            value: &value,
+            exact: "batch size × context length × gradient accumulation",
+        },
+    );
 }
 
 #[cfg(test)]
@@ -258,12 +274,12 @@ mod tests {
     #[test]
     fn every_rule_of_the_decoder_has_a_group_that_opens() {
         for path in [
-            "model.depth",
+            "model.layers",
             "model.heads",
             "model.norm.eps",
             "model.position.base",
             "model.mlp.hidden",
-            "train.batch",
+            "train.batch_size",
         ] {
             let name = group_of_field(path).unwrap();
             assert!(GROUPS.iter().any(|(group, ..)| *group == name), "{path}");

@@ -1,4 +1,4 @@
-//! Two or more runs: their curves over each other, and the settings in which they differ.
+//! Two or more runs: their curves as an overlay, and the settings that differ.
 
 use super::Context;
 use crate::format;
@@ -9,7 +9,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
-/// What is laid over.
+/// What is overlaid.
 #[derive(Debug, Default)]
 pub(super) struct Compare {
     training: bool,
@@ -91,11 +91,11 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
     widgets::card(ui, |ui| {
         egui::Sides::new().show(
             ui,
-            |ui| ui.label(RichText::new("What sets them apart").text_style(theme::strong())),
+            |ui| ui.label(RichText::new("Settings that differ").text_style(theme::strong())),
             |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
         );
         if rows.is_empty() {
-            widgets::quiet_text(ui, "Their settings are the same.");
+            widgets::quiet_text(ui, "No settings differ.");
             return;
         }
         let mut columns = vec![Column { title: "Setting", width: 200.0, align: Align::Left }];
@@ -184,10 +184,10 @@ mod tests {
         let mut second = first.clone();
         assert_eq!(differences(&[&first, &second]), []);
         second.train.learning_rate = 0.5;
-        second.model.depth += 1;
+        second.model.layers += 1;
         let found = differences(&[&first, &second]);
         let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(paths, ["model.depth", "train.learning_rate"]);
+        assert_eq!(paths, ["model.layers", "train.learning_rate"]);
         assert_eq!(found[1].1[1], "0.5");
     }
 }

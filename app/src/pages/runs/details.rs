@@ -47,8 +47,8 @@ impl Details {
             row(ui, "Best validation loss", &loss(run.best_val_loss));
             row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
             row(ui, "Time", &format::duration(run.seconds));
-            if let Some(foretold) = run.foretold_seconds {
-                row(ui, "Foretold", &format::duration(foretold));
+            if let Some(estimated) = run.estimated_seconds {
+                row(ui, "Estimated", &format::duration(estimated));
             }
             ui.add_space(space::SMALL);
             self.note_ui(ui, context, run);

@@ -1,13 +1,13 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "What is chosen here holds for every project on this device. A run that was begun on a device stays with it, \
-    so that it can go on to the same bits.";
+pub(super) const WHAT: &str = "What is chosen here holds for every project on this device. A run that was started on a device stays with it, \
+    so that it resumes to the same bits.";
 
 pub(super) const AUTO: &str = "A real graphics processor where there is one, else the processor.";
 
 pub(super) const FULL_PRECISION: &str = "All numbers in 32 bits, as on every other device";
 
-pub(super) const AUTO_PRECISION: &str = "On a GPU with 16-bit floats both are tried when a run begins, and mixed is taken where it is noticeably faster. Elsewhere 32 bits.";
+pub(super) const AUTO_PRECISION: &str = "On a GPU with 16-bit floats both are tried when a run starts, and mixed is taken where it is noticeably faster. Elsewhere 32 bits.";
 
 pub(super) const MIXED_PRECISION: &str =
     "Activations and their gradients in 16 bits: less memory, and less to move. Weights and sums stay in 32.";

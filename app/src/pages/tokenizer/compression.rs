@@ -1,4 +1,4 @@
-//! What other tokenizers would make of the project's text: bytes a token beside the project's own.
+//! What other tokenizers would make of the project's text: bytes per token beside the project's own.
 
 use super::settings::full_name;
 use crate::format;
@@ -25,7 +25,7 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 (ui.add_enabled_ui(!comparing, |ui| plain(ui, None, "Compare").clicked()).inner, copy)
             },
             |ui| {
-                head(ui, "Bytes a token");
+                head(ui, "Bytes per token");
             },
         );
         if copy {
@@ -44,7 +44,7 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let bar = |row: &CompressionSummary| {
             let label = if row.current { format!("{} (yours)", row.name) } else { row.name.clone() };
             let entries = format::whole(row.vocabulary as u64);
-            let hover = format!("{:.4} bytes a token with {entries} entries", row.bytes_per_token);
+            let hover = format!("{:.4} bytes per token with {entries} entries", row.bytes_per_token);
             let colour =
                 if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
             (Bar { label, value: row.bytes_per_token, hover, colour }, format!("{:.2}", row.bytes_per_token))
@@ -54,7 +54,7 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "Training the others on a part of the text…".to_owned()
         } else {
             let unused = format::whole(summary.unused as u64);
-            format!("More bytes a token mean shorter sequences. {unused} entries of yours are never used.")
+            format!("More bytes per token mean shorter sequences. {unused} entries of yours are never used.")
         };
         caption(ui, line);
     });
@@ -90,7 +90,7 @@ fn table_text(rows: &[CompressionSummary]) -> String {
             row.current.to_string(),
         ]
     };
-    csv(&["tokenizer", "entries", "bytes a token", "current"], rows.iter().map(row))
+    csv(&["tokenizer", "entries", "bytes per token", "current"], rows.iter().map(row))
 }
 
 #[cfg(test)]

@@ -51,11 +51,7 @@ fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
         Some(step) => {
             let (left, right) = (visible(&step.left), visible(&step.right));
             let both = visible(&step.whole);
-            job.append(
-                &format!("Learnt as number {}:", format::whole(step.rank as u64 + 1)),
-                0.0,
-                small.clone(),
-            );
+            job.append(&format!("Merge {}:", format::whole(step.rank as u64 + 1)), 0.0, small.clone());
             for (text, format) in
                 [(&left, &code), (&"+".to_owned(), &small), (&right, &code), (&"→".to_owned(), &small)]
             {

@@ -58,7 +58,7 @@ pub(super) fn has_size(kind: TokenizerKind) -> bool {
 pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     card(ui, |ui| {
-        head(ui, "How text is cut");
+        head(ui, "Tokenizer settings");
         ui.spacing_mut().item_spacing.y = space::TIGHT;
         for (kind, name, sentence) in KINDS {
             if kind_ui(ui, context.draft.tokenizer.kind == kind, name, sentence) {
@@ -102,7 +102,7 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
         );
         row(
             ui,
-            "Bytes a token",
+            "Bytes per token",
             &format!("{:.2}", summary.bytes_per_token),
             &summary.bytes_per_token.to_string(),
         );
@@ -156,9 +156,9 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let share = (*total > 0).then(|| *done as f32 / *total as f32);
         let doing = match stage.as_str() {
             "reading" => "Reading the text",
-            "training" => "Learning the vocabulary",
-            "encoding" => "Cutting the text into tokens",
-            "reused" => "Taking over what is there",
+            "training" => "Training the tokenizer",
+            "encoding" => "Tokenizing the text",
+            "reused" => "Reusing what is there",
             _ => "Starting",
         };
         let amount = match total {

@@ -22,20 +22,23 @@ impl TokenizerPage {
             ScrollArea::vertical().id_salt("text to cut").max_height(FIELD).show(ui, |ui| {
                 let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
                 let field = field.char_limit(LONGEST).desired_width(f32::INFINITY).id_salt("text to cut");
-                ui.add(field).accessible_name("Text to cut into tokens");
+                ui.add(field).accessible_name("Text to tokenize");
             });
             if self.text.chars().count() >= LONGEST {
-                caption(ui, format!("{} characters at most are cut here.", format::whole(LONGEST as u64)));
+                caption(
+                    ui,
+                    format!("{} characters at most are tokenized here.", format::whole(LONGEST as u64)),
+                );
             }
             let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
-                caption(ui, "Cutting…");
+                caption(ui, "Tokenizing…");
                 return;
             };
             let bytes_per_token = text.len() as f64 / tokens.len().max(1) as f64;
             caption(
                 ui,
                 format!(
-                    "{} tokens for {} bytes · {bytes_per_token:.2} bytes a token",
+                    "{} tokens for {} bytes · {bytes_per_token:.2} bytes per token",
                     format::whole(tokens.len() as u64),
                     format::whole(text.len() as u64)
                 ),

@@ -48,14 +48,14 @@ pub(super) fn numbers_ui(
     let best = if best.is_finite() { Some(best) } else { run.best_val_loss };
     row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), "");
     let lives = training.state != TrainingState::Idle;
-    row(ui, "Tokens a second", &speed(training), "");
+    row(ui, "Tokens per second", &speed(training), "");
     if lives {
         let left = tokens_per_step(context, run).and_then(|tokens| training.seconds_left(tokens));
         row(ui, "Time left", &left.map_or(format::NOTHING.to_owned(), format::duration), "");
     } else {
         row(ui, "Took", &format::duration(run.seconds), &format!("{:.1} seconds of training", run.seconds));
-        if let Some(foretold) = training.foretold_seconds.or(run.foretold_seconds) {
-            row(ui, "Foretold", &format::duration(foretold), &error_of_forecast(foretold, run));
+        if let Some(estimated) = training.estimated_seconds.or(run.estimated_seconds) {
+            row(ui, "Estimated", &format::duration(estimated), &error_of_forecast(estimated, run));
         }
     }
     if let Some(device) = &training.device {
@@ -63,7 +63,7 @@ pub(super) fn numbers_ui(
         if !device.tuned_kernels.is_empty() {
             let kernels: Vec<String> =
                 device.tuned_kernels.iter().map(|(class, choice)| format!("{class}: {choice}")).collect();
-            let count = format!("{} faster than usual", kernels.len());
+            let count = format!("{} faster than the default", kernels.len());
             row(ui, "Tuned kernels", &count, &kernels.join("\n"));
         }
     } else if !run.device.is_empty() {
@@ -81,7 +81,7 @@ fn row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
     widgets::stat_row(ui, Stat { name, value, exact });
 }
 
-/// Tokens a second without their unit's word, which the row's name says.
+/// Tokens per second without their unit's word, which the row's name says.
 fn speed(training: &Training) -> String {
     if training.tokens_per_s > 0.0 {
         format::quantity(training.tokens_per_s)
@@ -90,20 +90,23 @@ fn speed(training: &Training) -> String {
     }
 }
 
-fn error_of_forecast(foretold: f64, run: &RunSummary) -> String {
+fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
     if run.state != "finished" || run.seconds <= 0.0 {
-        return "Foretold for the whole run".to_owned();
+        return "Estimated for the whole run".to_owned();
     }
-    let error = (foretold / run.seconds - 1.0) * 100.0;
-    format!("The forecast was {:.0} % too {}", error.abs(), if error < 0.0 { "short" } else { "long" })
+    let error = (estimated / run.seconds - 1.0) * 100.0;
+    format!("The estimate was {:.0} % too {}", error.abs(), if error < 0.0 { "short" } else { "long" })
 }
 
 /// Tokens of a step of a run, from its settings where they are known.
 pub(super) fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
     let of_run = context.state.runs.histories.get(&run.name).map(|history| &history.config);
     let config = of_run.unwrap_or(context.draft);
-    let tokens =
-        config.train.batch.checked_mul(config.train.accumulate)?.checked_mul(config.model.context)?;
+    let tokens = config
+        .train
+        .batch_size
+        .checked_mul(config.train.accumulate)?
+        .checked_mul(config.model.context_length)?;
     u64::try_from(tokens).ok()
 }
 

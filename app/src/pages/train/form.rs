@@ -18,9 +18,9 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let draft = &mut *context.draft;
     let before = draft.train.precision;
     let note = format!(
-        "{} steps · batch {} · {}",
+        "{} steps · batch size {} · {}",
         format::whole(draft.train.steps),
-        draft.train.batch,
+        draft.train.batch_size,
         format::scientific(draft.train.learning_rate)
     );
     let head = ("Settings of the next run", note.as_str());
@@ -76,13 +76,13 @@ fn number<T: Numeric>(
 fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let train = &mut draft.train;
     number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
-    number(ui, ("Batch", "train.batch"), &mut train.batch, 0..=65_536, refused);
-    number(ui, ("Accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
+    number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 0..=65_536, refused);
+    number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
     field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
         ui.add(learning_rate(&mut train.learning_rate)).accessible_name("Learning rate");
     });
-    field(ui, "Lowest learning rate", "train.min_learning_rate", refused, |ui| {
-        ui.add(learning_rate(&mut train.min_learning_rate)).accessible_name("Lowest learning rate");
+    field(ui, "Minimum learning rate", "train.min_learning_rate", refused, |ui| {
+        ui.add(learning_rate(&mut train.min_learning_rate)).accessible_name("Minimum learning rate");
     });
     number(ui, ("Warm-up", "train.warmup_steps"), &mut train.warmup_steps, 0..=1_000_000, refused);
     field(ui, "Schedule", "train.decay", refused, |ui| {
@@ -126,13 +126,19 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
         chosen.response.accessible_name("Optimizer");
     });
     number(ui, ("Weight decay", "train.weight_decay"), &mut train.weight_decay, 0.0..=10.0, refused);
-    number(ui, ("Clipping", "train.clip"), &mut train.clip, 0.0..=1000.0, refused);
+    number(
+        ui,
+        ("Gradient clipping", "train.gradient_clipping"),
+        &mut train.gradient_clipping,
+        0.0..=1000.0,
+        refused,
+    );
     number(ui, ("Beta 1", "train.beta1"), &mut train.beta1, 0.0..=1.0, refused);
     number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
     number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
-    field(ui, "Recompute activations", "train.activation_checkpointing", refused, |ui| {
+    field(ui, "Activation checkpointing", "train.activation_checkpointing", refused, |ui| {
         ui.checkbox(&mut train.activation_checkpointing, "less memory, up to a third slower")
-            .accessible_name("Recompute activations");
+            .accessible_name("Activation checkpointing");
     });
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
@@ -153,9 +159,9 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
     number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
     number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);
-    field(ui, "Samples begin with", "train.sample_prompt", refused, |ui| {
+    field(ui, "Sample prompt", "train.sample_prompt", refused, |ui| {
         let room = ui.available_width().min(220.0);
         let prompt = egui::TextEdit::singleline(&mut train.sample_prompt).desired_width(room);
-        ui.add(prompt).accessible_name("Samples begin with");
+        ui.add(prompt).accessible_name("Sample prompt");
     });
 }

@@ -1,4 +1,4 @@
-//! The curves: loss, learning rate, gradient norm, speed, with other runs laid over them.
+//! The curves: loss, learning rate, gradient norm, speed, with other runs as an overlay.
 
 use super::Context;
 use crate::format;
@@ -40,7 +40,7 @@ pub(super) struct Plots {
     tab: Tab,
     log: bool,
     smooth: f64,
-    /// Runs that are laid over.
+    /// Runs of the overlay.
     pub(super) overlaid: BTreeSet<String>,
 }
 

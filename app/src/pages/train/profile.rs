@@ -1,4 +1,4 @@
-//! Where a step's time goes: by part of the model, and what of it the processor spends driving the GPU.
+//! Where a step's time goes: by part of the model, and how much of it is launch overhead.
 
 use super::Context;
 use crate::format;
@@ -22,8 +22,8 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let head = ("Where the time goes", note.as_str());
     widgets::fold(ui, context.preferences, "train:profile", head, false, |ui, _| {
         match &profile {
-            Some((entries, step_ms, driving_ms, method)) => {
-                summary_ui(ui, *step_ms, *driving_ms, method);
+            Some((entries, step_ms, launch_overhead_ms, method)) => {
+                summary_ui(ui, *step_ms, *launch_overhead_ms, method);
                 ui.add_space(space::SMALL);
                 bars_ui(ui, palette, entries);
             }
@@ -43,25 +43,25 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-fn summary_ui(ui: &mut Ui, step_ms: f64, driving_ms: f64, method: &str) {
-    let share = (driving_ms / step_ms.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: &str) {
+    let share = (launch_overhead_ms / step_ms.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     let how = match method {
         "timestamps" => "measured by the device's own clock",
         "worker" => "in several workers; these are the times of one, for its part of a batch",
         _ => "measured by the processor's clock",
     };
-    let driving = if driving_ms > 0.0 {
+    let overhead = if launch_overhead_ms > 0.0 {
         format!(
-            "Of these, {} ({}) the processor drives the GPU",
-            format::milliseconds(driving_ms),
+            "Of these, {} ({}) are launch overhead",
+            format::milliseconds(launch_overhead_ms),
             format::percent(share)
         )
     } else if method == "timestamps" {
-        "A step is too long to time how the processor drives the GPU".to_owned()
+        "A step is too long to time its launch overhead".to_owned()
     } else {
         "The processor computes by itself".to_owned()
     };
-    widgets::quiet_text(ui, format!("{} a step. {driving}, {how}.", format::milliseconds(step_ms)));
+    widgets::quiet_text(ui, format!("{} per step. {overhead}, {how}.", format::milliseconds(step_ms)));
 }
 
 /// Entries of one part of the model together, the slowest first.

@@ -1,7 +1,7 @@
 //! The page's prose.
 
 pub(super) const WHAT: &str = "Training shows the model a piece of your text, lets it guess each next token, and moves its weights a \
-    little so that the right guess becomes likelier. One such round is a step. The number to watch is the validation loss: how \
+    little so that the right token becomes more likely. One such round is a step. The number to watch is the validation loss: how \
     surprised the model is by text that it never trains on. While it falls, the model learns.";
 
 pub(super) const EMPTY: &str = "A model needs a text and some settings. The embedded stories and a small model are a good first pair: \
@@ -14,8 +14,8 @@ pub(super) fn stage(stage: &str) -> &'static str {
     match stage {
         "reading" => "Reading the text",
         "training" => "Training the tokenizer",
-        "encoding" => "Turning the text into tokens",
-        "reused" => "The text's tokens are at hand from last time",
+        "encoding" => "Tokenizing the text",
+        "reused" => "The text was tokenized before",
         _ => STARTING,
     }
 }

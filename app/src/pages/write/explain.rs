@@ -43,10 +43,7 @@ pub(super) fn explain_ui(
             let chosen = distribution.candidates.iter().find(|candidate| candidate.id == token.id);
             if let Some(chosen) = chosen {
                 let probability = format::percent(f64::from(chosen.probability));
-                ui.label(format!(
-                    "{probability} likely, number {} of all",
-                    format::whole(chosen.rank as u64)
-                ));
+                ui.label(format!("{probability} likely, rank {}", format::whole(chosen.rank as u64)));
             }
             term(ui, "Entropy", Some(palette.quiet));
             ui.label(format!("{:.2} bits", distribution.entropy_bits));

@@ -56,7 +56,7 @@ impl WritePage {
                 field_error(ui, path, refused);
             }
             number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
-            number_ui(ui, quiet, "Most tokens", "max_tokens", &mut config.max_tokens, 1..=20_000, refused);
+            number_ui(ui, quiet, "Max tokens", "max_tokens", &mut config.max_tokens, 1..=20_000, refused);
             ui.horizontal(|ui| {
                 quiet_term(ui, "Seed");
                 if second_shown {

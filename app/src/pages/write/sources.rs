@@ -8,7 +8,7 @@ use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, WeightSo
 pub(super) fn source_name(source: &WeightSource, state: &State) -> String {
     match source {
         WeightSource::Current if state.training.state == TrainingState::Idle => {
-            "The latest run at its best".to_owned()
+            "Latest run, best checkpoint".to_owned()
         }
         WeightSource::Current => format!("In training now, step {}", format::whole(state.training.step)),
         WeightSource::Checkpoint { run, checkpoint } => {

@@ -14,9 +14,9 @@ const MOST_BITS: f32 = 8.0;
 /// Why a text ended.
 pub(super) fn ending(why: &str) -> &str {
     match why {
-        "max_tokens" => "as long as was asked",
-        "end_of_text" => "the model ended it",
-        "stop_string" => "ended by a stop string",
+        "max_tokens" => "max tokens reached",
+        "end_of_text" => "end of text",
+        "stop_string" => "stop string reached",
         "interrupted" => "stopped",
         "failed" => "it failed",
         other => other,

@@ -152,7 +152,7 @@ pub struct TextChange {
 pub enum TextFate {
     /// It stayed.
     Same,
-    /// It was taken away.
+    /// It was removed.
     Removed,
     /// It was put in.
     Added,

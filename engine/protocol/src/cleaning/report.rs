@@ -272,7 +272,7 @@ pub struct Counter {
     pub count: u64,
 }
 
-/// A document that was taken away.
+/// A document that was removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Victim {
     /// Its id.

@@ -63,8 +63,9 @@ impl Precision {
 pub struct TrainConfig {
     /// Optimizer steps.
     pub steps: u64,
-    /// Windows in a micro-batch.
-    pub batch: usize,
+    /// Windows of text in a micro-batch.
+    #[serde(alias = "batch")]
+    pub batch_size: usize,
     /// Micro-batches whose gradients are averaged before one optimizer step.
     #[serde(default = "one")]
     pub accumulate: usize,
@@ -98,8 +99,8 @@ pub struct TrainConfig {
     #[serde(default)]
     pub weight_decay: f64,
     /// Largest global gradient norm; 0 switches clipping off.
-    #[serde(default = "default_clip")]
-    pub clip: f64,
+    #[serde(alias = "clip", default = "default_gradient_clipping")]
+    pub gradient_clipping: f64,
     /// Label smoothing of the training loss, in [0, 1).
     #[serde(default)]
     pub label_smoothing: f32,
@@ -169,7 +170,7 @@ fn default_beta2() -> f64 {
 fn default_eps() -> f64 {
     1e-8
 }
-fn default_clip() -> f64 {
+fn default_gradient_clipping() -> f64 {
     1.0
 }
 fn default_eval_interval() -> u64 {
@@ -189,7 +190,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             steps: 2000,
-            batch: 12,
+            batch_size: 12,
             accumulate: 1,
             optimizer: default_optimizer(),
             learning_rate: 1e-3,
@@ -201,7 +202,7 @@ impl Default for TrainConfig {
             beta2: default_beta2(),
             eps: default_eps(),
             weight_decay: 0.1,
-            clip: default_clip(),
+            gradient_clipping: default_gradient_clipping(),
             label_smoothing: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
@@ -224,8 +225,8 @@ impl TrainConfig {
     /// Checks every rule; the first broken one is named.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.steps >= 1, "train.steps", self.steps, "be at least 1")?;
-        require(self.batch >= 1, "train.batch", self.batch, "be at least 1")?;
-        require(self.batch <= 1 << 16, "train.batch", self.batch, "be at most 65536")?;
+        require(self.batch_size >= 1, "train.batch_size", self.batch_size, "be at least 1")?;
+        require(self.batch_size <= 1 << 16, "train.batch_size", self.batch_size, "be at most 65536")?;
         require(self.accumulate >= 1, "train.accumulate", self.accumulate, "be at least 1")?;
         require(self.accumulate <= 1 << 16, "train.accumulate", self.accumulate, "be at most 65536")?;
         require(
@@ -256,7 +257,12 @@ impl TrainConfig {
             self.weight_decay,
             "be 0 with optimizer = \"adam\" (adamw decays)",
         )?;
-        require(self.clip.is_finite() && self.clip >= 0.0, "train.clip", self.clip, "be 0 or more")?;
+        require(
+            self.gradient_clipping.is_finite() && self.gradient_clipping >= 0.0,
+            "train.gradient_clipping",
+            self.gradient_clipping,
+            "be 0 or more",
+        )?;
         require(
             (0.0..1.0).contains(&self.label_smoothing),
             "train.label_smoothing",

@@ -50,7 +50,7 @@ fn caches_and_windows_write_what_whole_texts_do() {
         };
         // One token, a chunk and a token, the whole context, more than the context.
         for (prompt, config) in
-            [(1, &greedy), (33, &greedy), (model.context, &drawn), (40, &drawn), (5, &drawn)]
+            [(1, &greedy), (33, &greedy), (model.context_length, &drawn), (40, &drawn), (5, &drawn)]
         {
             let prompt: Vec<u32> = (0..prompt as u32).map(|at| at * 7 % model.vocabulary as u32).collect();
             decoder.start(&prompt, config).unwrap();
@@ -58,7 +58,7 @@ fn caches_and_windows_write_what_whole_texts_do() {
             written.extend(decoder.advance(38).unwrap());
             let mut text = prompt.clone();
             for (n, token) in written.iter().enumerate() {
-                let window = &text[text.len().saturating_sub(model.context)..];
+                let window = &text[text.len().saturating_sub(model.context_length)..];
                 let draw = sampler::draw(config.seed, n as u64);
                 let wanted =
                     sampler::sample(&logits(&model, &arena, window), window, &Sampling::of(config), draw);

@@ -25,13 +25,14 @@ fn settings() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     let grouped = ModelConfig { heads: 4, kv_heads: 2, ..gpt() };
     let model = ModelConfig { dropout: grouped.dropout, ..llama() };
     let train = TrainConfig {
-        batch: 5,
+        batch_size: 5,
         accumulate: 3,
         label_smoothing: 0.1,
         ignore_index: Some(3),
         ..TrainConfig::default()
     };
-    let small = TrainConfig { batch: 3, ignore_index: None, activation_checkpointing: true, ..train.clone() };
+    let small =
+        TrainConfig { batch_size: 3, ignore_index: None, activation_checkpointing: true, ..train.clone() };
     let plain_head = TrainConfig { fused_head: false, ..train.clone() };
     vec![("grouped", grouped.clone(), train), ("llama", model, small), ("plain head", grouped, plain_head)]
 }
@@ -86,7 +87,7 @@ fn divided_evaluations_are_those_of_the_whole_batches() {
         // A batch in which nothing counts, a window of which nothing does, and some of another.
         let ignored = train.ignore_index.unwrap_or(IGNORED);
         batches[1].targets.fill(ignored);
-        batches[2].targets[..model.context].fill(ignored);
+        batches[2].targets[..model.context_length].fill(ignored);
         batches[3].targets[2..5].fill(ignored);
         for count in [4, 1, 0] {
             let wanted = block_on(executor(&graphs, Division::WHOLE).evaluate(&batches[..count])).unwrap();
@@ -179,7 +180,7 @@ fn a_wrong_token_is_named_by_its_place_in_the_whole_batch() {
     let (_, model, train) = settings().remove(0);
     let mut divided = executor(&training_graphs(&model, &train).unwrap(), by(2, 1));
     let mut step = step(&model, &train);
-    let place = 4 * model.context + 7;
+    let place = 4 * model.context_length + 7;
     step.micro_batches[1].tokens[place] = 99;
     let message = block_on(divided.gradients(&step)).unwrap_err().to_string();
     assert!(message.contains(&format!("id 99 at position {place} of the batch")), "{message}");
@@ -199,7 +200,7 @@ fn the_first_share_is_never_the_largest_and_has_some_of_every_evaluation() {
     let whole = batch(&gpt(), &train, 1);
     let windows = |share: &Share| {
         share.parts(Task::Train, &[whole.clone(), whole.clone(), whole.clone()])[0].batch.tokens.len()
-            / gpt().context
+            / gpt().context_length
     };
     assert_eq!(shares.iter().map(windows).collect::<Vec<_>>(), [2, 3, 2, 3]);
 }
@@ -208,7 +209,7 @@ fn the_first_share_is_never_the_largest_and_has_some_of_every_evaluation() {
 fn as_many_workers_as_make_a_step_shorter() {
     let best = |batch, accumulate, possible| {
         let config = presets::preset("nanogpt-cpu").unwrap();
-        let train = TrainConfig { batch, accumulate, ..config.train };
+        let train = TrainConfig { batch_size: batch, accumulate, ..config.train };
         Division::best(&training_graphs(&config.model, &train).unwrap(), possible)
     };
     assert_eq!(best(12, 1, 1), Division::WHOLE);
@@ -227,11 +228,11 @@ fn as_many_workers_as_make_a_step_shorter() {
     // A step of one window cannot be divided, a short one need not be.
     assert_eq!(best(1, 1, 64), Division::WHOLE);
     let tiny = ModelConfig { width: 16, heads: 2, kv_heads: 2, head_size: 8, ..gpt() };
-    let train = TrainConfig { batch: 16, ..TrainConfig::default() };
+    let train = TrainConfig { batch_size: 16, ..TrainConfig::default() };
     assert_eq!(Division::best(&training_graphs(&tiny, &train).unwrap(), 64), Division::WHOLE);
     // Eight copies of GPT-2 would be more than a tab may take.
     let model = presets::preset("gpt2-124m").unwrap().model;
-    let train = TrainConfig { batch: 8, ..TrainConfig::default() };
+    let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
     assert_eq!(Division::best(&training_graphs(&model, &train).unwrap(), 64), Division::WHOLE);
 }
 
@@ -240,7 +241,7 @@ fn as_many_workers_as_make_a_step_shorter() {
 fn micro_batches_are_shared_out_as_far_as_memory_goes() {
     let config = presets::preset("nanogpt-gpu").unwrap();
     let best = |batch, accumulate| {
-        let train = TrainConfig { batch, accumulate, ..config.train.clone() };
+        let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         Division::best(&training_graphs(&config.model, &train).unwrap(), 8)
     };
     assert_eq!(best(8, 2), by(8, 1));

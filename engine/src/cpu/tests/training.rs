@@ -19,8 +19,8 @@ use pollster::block_on;
 pub fn gpt() -> ModelConfig {
     ModelConfig {
         vocabulary: 23,
-        context: 37,
-        depth: 2,
+        context_length: 37,
+        layers: 2,
         width: 15,
         heads: 3,
         kv_heads: 3,
@@ -40,7 +40,7 @@ pub fn gpt() -> ModelConfig {
 pub fn llama() -> ModelConfig {
     ModelConfig {
         vocabulary: 17,
-        context: 35,
+        context_length: 35,
         width: 13,
         heads: 6,
         kv_heads: 2,
@@ -59,10 +59,11 @@ pub fn llama() -> ModelConfig {
 /// One token, one channel and so on where they can be, and every other choice of the settings.
 fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     let train =
-        TrainConfig { batch: 2, label_smoothing: 0.1, ignore_index: Some(3), ..TrainConfig::default() };
+        TrainConfig { batch_size: 2, label_smoothing: 0.1, ignore_index: Some(3), ..TrainConfig::default() };
     let plain = |activation| Mlp { hidden: 11, activation, gate: Gate::None };
     let post = NormConfig { placement: NormPlacement::Post, bias: false, ..gpt().norm };
-    let single = ModelConfig { context: 1, width: 1, heads: 1, kv_heads: 1, head_size: 1, depth: 1, ..gpt() };
+    let single =
+        ModelConfig { context_length: 1, width: 1, heads: 1, kv_heads: 1, head_size: 1, layers: 1, ..gpt() };
     vec![
         ("gpt", gpt(), train.clone()),
         ("llama", llama(), train.clone()),
@@ -84,12 +85,12 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
             ModelConfig { mlp: plain(Activation::Silu), position: Position::None, ..gpt() },
             train.clone(),
         ),
-        ("single", single, TrainConfig { batch: 1, ..TrainConfig::default() }),
+        ("single", single, TrainConfig { batch_size: 1, ..TrainConfig::default() }),
     ]
 }
 
 pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch {
-    let count = train.batch * model.context;
+    let count = train.batch_size * model.context_length;
     let ids = |seed| {
         let id = |x: &f32| ((x + 1.0) / 2.0 * model.vocabulary as f32) as u32 % model.vocabulary as u32;
         numbers(seed, count).iter().map(id).collect::<Vec<u32>>()
@@ -199,8 +200,8 @@ fn one_batch_is_learnt_by_heart() {
 #[test]
 fn accumulation_equals_one_large_batch() {
     let model = ModelConfig { dropout: Dropout::default(), ..gpt() };
-    let large = TrainConfig { batch: 4, ..TrainConfig::default() };
-    let small = TrainConfig { batch: 2, accumulate: 2, ..TrainConfig::default() };
+    let large = TrainConfig { batch_size: 4, ..TrainConfig::default() };
+    let small = TrainConfig { batch_size: 2, accumulate: 2, ..TrainConfig::default() };
     let whole = batch(&model, &large, 4);
     let half = |at: usize| {
         let range = at * whole.tokens.len() / 2..(at + 1) * whole.tokens.len() / 2;
@@ -223,7 +224,7 @@ fn accumulation_equals_one_large_batch() {
 fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
     let post = NormConfig { placement: NormPlacement::Post, ..gpt().norm };
     for model in [gpt(), ModelConfig { norm: post, ..gpt() }, llama()] {
-        let model = ModelConfig { depth: 4, ..model };
+        let model = ModelConfig { layers: 4, ..model };
         let keeping = TrainConfig::default();
         let again = TrainConfig { activation_checkpointing: true, ..keeping.clone() };
         let step =
@@ -238,7 +239,12 @@ fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
 fn every_optimizer_follows_its_rule() {
     for kind in [OptimizerKind::Adamw, OptimizerKind::Sgd, OptimizerKind::Rmsprop] {
         let model = gpt();
-        let train = TrainConfig { optimizer: kind, weight_decay: 0.1, clip: 0.5, ..TrainConfig::default() };
+        let train = TrainConfig {
+            optimizer: kind,
+            weight_decay: 0.1,
+            gradient_clipping: 0.5,
+            ..TrainConfig::default()
+        };
         let mut executor = executor(&model, &train, 2);
         let before = executor.state();
         let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(&model, &train, 6)] };
@@ -270,7 +276,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     state.parameters[0] = f32::NAN;
     state.first_moments.fill(0.25);
     executor.set_state(&state).unwrap();
-    let tokens = vec![0; train.batch * model.context];
+    let tokens = vec![0; train.batch_size * model.context_length];
     let batch = MicroBatch { targets: tokens.clone(), tokens, seed: [1, 2] };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
     let report = block_on(executor.train(&[step])).unwrap()[0];
@@ -296,9 +302,9 @@ fn bad_input_is_refused_by_name() {
 
 #[test]
 fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
-    let train = TrainConfig { batch: 8, ..TrainConfig::default() };
+    let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
     let make = |batch, available| {
-        let graphs = training_graphs(&gpt(), &TrainConfig { batch, ..train.clone() }).unwrap();
+        let graphs = training_graphs(&gpt(), &TrainConfig { batch_size: batch, ..train.clone() }).unwrap();
         CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Division::WHOLE)
     };
     // What is asked for beforehand is what is held afterwards, but for the threads' own.
@@ -310,7 +316,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
     assert!(make(8, Some(needed)).is_ok());
     let refused = make(8, Some(needed - 1)).map(|_| ()).unwrap_err().to_string();
     assert!(refused.contains(&format!("needs {needed} bytes")), "{refused}");
-    assert!(refused.ends_with("train.batch = 7 would fit"), "{refused}");
+    assert!(refused.ends_with("train.batch_size = 7 would fit"), "{refused}");
     assert!(make(7, Some(needed - 1)).is_ok());
 }
 

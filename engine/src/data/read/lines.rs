@@ -1,4 +1,4 @@
-//! `.jsonl`: one JSON object a line, a document each.
+//! `.jsonl`: one JSON object per line, a document each.
 
 use super::Piece;
 use crate::error::{Error, Result};

@@ -16,7 +16,7 @@ const KNOWN: &[(&str, SourceKind)] =
 pub enum SourceKind {
     /// Plain text: one document, or several with a line `<|endoftext|>` between them.
     Text,
-    /// One JSON object a line, with a field `text`: a document each.
+    /// One JSON object per line, with a field `text`: a document each.
     JsonLines,
     /// The kept documents of a cleaned folder.
     Cleaned,

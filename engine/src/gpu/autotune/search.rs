@@ -38,9 +38,9 @@ impl Found {
     /// The fastest of some candidates, if it is faster than the first, which is the rule's choice, by more than noise; else the
     /// first. `None` of none.
     fn of(class: ShapeClass, candidates: Vec<(Choice, f64)>) -> Option<Self> {
-        let (usual, seconds) = *candidates.first()?;
+        let (default, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
-        let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { usual };
+        let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { default };
         Some(Self { class, candidates, chosen })
     }
 
@@ -97,10 +97,10 @@ pub(super) async fn search(
         if timed.len() < 2 {
             continue;
         }
-        let usual = timed[0].0;
+        let default = timed[0].0;
         if let Some(mut winner) = Found::of(trial.class, timed) {
-            if winner.chosen != usual && !wins_again(bench, trial, &winner, budget).await? {
-                winner.chosen = usual;
+            if winner.chosen != default && !wins_again(bench, trial, &winner, budget).await? {
+                winner.chosen = default;
             }
             found.push(winner);
         }
@@ -111,13 +111,13 @@ pub(super) async fn search(
 /// Whether what beat the rule's choice does so once more, beside it: another program may have been at work while that was timed.
 /// No, where there is no time left to see.
 async fn wins_again(bench: &mut impl Bench, trial: &Trial, found: &Found, budget: f64) -> Result<bool> {
-    let (usual, seconds) = found.candidates[0];
+    let (default, seconds) = found.candidates[0];
     if bench.elapsed() + RUNS * seconds > budget {
         return Ok(false);
     }
-    let usual = bench.seconds(trial, usual).await?;
+    let default = bench.seconds(trial, default).await?;
     let chosen = bench.seconds(trial, found.chosen).await?;
-    Ok(usual.zip(chosen).is_some_and(|(usual, chosen)| chosen < BETTER * usual))
+    Ok(default.zip(chosen).is_some_and(|(default, chosen)| chosen < BETTER * default))
 }
 
 #[cfg(test)]
@@ -185,15 +185,16 @@ mod tests {
         });
         assert_eq!(found.len(), trials().len());
         // What is chosen over the rule's choice has won twice.
-        let again = |found: &Found| if found.chosen == target.usual(found.class.family) { 0 } else { 2 };
+        let again =
+            |found: &Found| if found.chosen == target.default_choice(found.class.family) { 0 } else { 2 };
         let tried = |found: &Found| found.candidates.len() + again(found);
         assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
         for Found { class, candidates, chosen } in &found {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match class.family {
                 Family::Linear => Choice::tier(Tier::Software),
-                Family::LinearWeightBackward => more.unwrap_or(target.usual(class.family)),
-                _ => target.usual(class.family),
+                Family::LinearWeightBackward => more.unwrap_or(target.default_choice(class.family)),
+                _ => target.default_choice(class.family),
             };
             assert_eq!(*chosen, expected, "{class}");
         }
@@ -214,15 +215,18 @@ mod tests {
                     self.0.push(trial.class);
                     return Ok(Some(9.0e-3));
                 }
-                let usual = choice == Target::new(false).usual(trial.class.family);
-                Ok(Some(if usual { 1.0e-3 } else { 2.0e-3 }))
+                let default = choice == Target::new(false).default_choice(trial.class.family);
+                Ok(Some(if default { 1.0e-3 } else { 2.0e-3 }))
             }
         }
         let target = Target::new(false);
         let mut bench = Disturbed(Vec::new());
         let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9, 1.0)).unwrap();
         assert_eq!(found.len(), trials().len());
-        assert!(found.iter().all(|found| found.chosen == target.usual(found.class.family)), "{found:?}");
+        assert!(
+            found.iter().all(|found| found.chosen == target.default_choice(found.class.family)),
+            "{found:?}"
+        );
     }
 
     #[test]

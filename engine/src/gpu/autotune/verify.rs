@@ -13,7 +13,7 @@ use crate::plan::{compile, trial};
 const APART: f32 = 2e-3;
 
 /// Of classes whose products are to be by cooperative matrices those for which that goes wrong: a node of the graph that belongs to one,
-/// with all that its epilogue does, gives something else than by the usual kernels, or cannot be run.
+/// with all that its epilogue does, gives something else than by the default kernels, or cannot be run.
 ///
 /// # Errors
 /// The device was lost.
@@ -109,12 +109,12 @@ impl Alone {
         value
     }
 
-    /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives as usual.
+    /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives by the default kernels.
     async fn agrees(&self, gpu: &Gpu) -> Result<bool> {
         let everywhere = trial::everywhere(&self.graph, Tier::Cooperative, |class| class.family.multiplies());
-        let usual = self.results(gpu, &gpu.target().with(&Choices::default())).await?;
+        let default = self.results(gpu, &gpu.target().with(&Choices::default())).await?;
         let chosen = self.results(gpu, &gpu.target().with(&everywhere)).await?;
-        Ok(usual.iter().zip(&chosen).all(|(usual, chosen)| alike(usual, chosen)))
+        Ok(default.iter().zip(&chosen).all(|(default, chosen)| alike(default, chosen)))
     }
 
     async fn results(&self, gpu: &Gpu, target: &Target) -> Result<Vec<Vec<f32>>> {
@@ -128,11 +128,11 @@ impl Alone {
     }
 }
 
-fn alike(usual: &[f32], chosen: &[f32]) -> bool {
-    let largest = usual.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
+fn alike(default: &[f32], chosen: &[f32]) -> bool {
+    let largest = default.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
     // What is no number is not close to anything.
     let close = |(one, other): (&f32, &f32)| (one - other).abs() <= APART * largest;
-    usual.len() == chosen.len() && usual.iter().zip(chosen).all(close)
+    default.len() == chosen.len() && default.iter().zip(chosen).all(close)
 }
 
 #[cfg(test)]
@@ -146,16 +146,16 @@ mod tests {
 
     #[test]
     fn one_entry_that_is_wrong_tells() {
-        let usual = vec![0.5, -4.0, 1.0];
-        assert!(alike(&usual, &[0.503, -4.003, 1.003]));
+        let default = vec![0.5, -4.0, 1.0];
+        assert!(alike(&default, &[0.503, -4.003, 1.003]));
         for wrong in [vec![0.52, -4.0, 1.0], vec![0.5, f32::NAN, 1.0], vec![0.5, -4.0]] {
-            assert!(!alike(&usual, &wrong), "{wrong:?}");
+            assert!(!alike(&default, &wrong), "{wrong:?}");
         }
     }
 
     /// Every product of a step can be taken out of it and run; where the device has matrices, they are taken and right.
     #[test]
-    fn products_of_a_step_agree_with_the_usual_ones() {
+    fn products_of_a_step_agree_with_the_default_ones() {
         let gpu = test_gpu();
         for name in ["stories-260k", "nanogpt-cpu"] {
             let mut config = preset(name).unwrap();

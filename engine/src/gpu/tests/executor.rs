@@ -20,13 +20,13 @@ pub(super) const RING: usize = 3;
 pub(super) fn configs() -> (ModelConfig, TrainConfig) {
     let run = preset("nanogpt-cpu").unwrap();
     let mut model = run.model;
-    (model.vocabulary, model.context, model.depth) = (VOCABULARY, 8, 2);
+    (model.vocabulary, model.context_length, model.layers) = (VOCABULARY, 8, 2);
     (model.width, model.heads, model.kv_heads, model.head_size) = (16, 2, 2, 8);
     model.mlp.hidden = 24;
     model.bias = true;
     model.dropout = crate::protocol::model::Dropout::everywhere(0.1);
     let mut train = run.train;
-    (train.batch, train.accumulate) = (3, 2);
+    (train.batch_size, train.accumulate) = (3, 2);
     (model, train)
 }
 
@@ -203,14 +203,14 @@ fn a_device_lost_in_training_is_an_error() {
 fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
     let gpu = test_gpu();
     let (model, train) = configs();
-    let model = ModelConfig { vocabulary: 4000, context: 64, ..model };
-    let train = TrainConfig { batch: 256, ..train };
+    let model = ModelConfig { vocabulary: 4000, context_length: 64, ..model };
+    let train = TrainConfig { batch_size: 256, ..train };
     let graphs = training_graphs_with(&model, &train, Fusions::NONE).unwrap();
     match block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1)) {
         Err(Error::TooLarge { needed, available, advice, .. }) => {
             assert_eq!(needed, 256 * 64 * 4000 * 4);
             assert!(available < needed);
-            assert!(advice.starts_with("train.batch = "), "{advice}");
+            assert!(advice.starts_with("train.batch_size = "), "{advice}");
         }
         other => panic!("{:?}", other.map(|executor| executor.bytes())),
     }
@@ -232,7 +232,7 @@ fn profiling_names_scopes_and_kernels() {
         assert_eq!(dispatches, executor.dispatches_per_step());
         assert!(timings.iter().any(|timing| timing.scope == "blocks.1.mlp"), "{timings:?}");
         assert!(timings.iter().map(|timing| timing.nanoseconds).sum::<f64>() > 0.0);
-        let cost = executor.drive(&step, true).await.unwrap();
+        let cost = executor.time_launch(&step, true).await.unwrap();
         assert_eq!((cost.dispatches, cost.submissions), (dispatches as u64, 1));
     });
 }

@@ -119,7 +119,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
             let mut decoder = GpuDecoder::new(&gpu_for(target), &model, &weights, false).await.unwrap();
             decoder.start(&[300, 1, 17, 299], &settings).await.unwrap();
             // Past the context, too.
-            decoder.advance(model.context + 6).await.unwrap()
+            decoder.advance(model.context_length + 6).await.unwrap()
         })
     };
     for target in kinds() {

@@ -27,8 +27,8 @@ fn config(vocabulary: usize, precision: Precision) -> (ModelConfig, TrainConfig)
     (model.vocabulary, model.width, model.head_size) = (vocabulary, 40, 20);
     (model.mlp.gate, model.mlp.hidden) = (Gate::Swiglu, 100);
     model.tied_head = false;
-    (train.batch, train.weight_decay, train.precision) = (2, 0.3, precision);
-    // What is zero but for rounding is not blown up to a step of the usual length.
+    (train.batch_size, train.weight_decay, train.precision) = (2, 0.3, precision);
+    // What is zero but for rounding is not blown up to a whole step.
     train.eps = 1e-3;
     (model, train)
 }
@@ -95,7 +95,7 @@ fn pieces_between_parameters_leave_the_same_bits() {
     ] {
         let (model, mut train) = config(120, precision);
         // So high that no step is clipped.
-        (train.optimizer, train.clip) = (optimizer, 1e4);
+        (train.optimizer, train.gradient_clipping) = (optimizer, 1e4);
         let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
         assert!(whole.0 == small.0, "{optimizer:?} {precision:?}");
         assert_eq!(whole.2, small.2);
@@ -111,10 +111,10 @@ fn pieces_of_a_parameter_learn_as_the_whole_one() {
     // Sums of rounded parts are rounded again.
     for (precision, bound) in [(Precision::F32, 1e-5), (Precision::Mixed, 1e-2)] {
         let (model, mut train) = config(700, precision);
-        train.clip = 0.5;
+        train.gradient_clipping = 0.5;
         for software in [true, false] {
             let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
-            assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.clip));
+            assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.gradient_clipping));
             near(&small.0.parameters, &whole.0.parameters, bound);
             near(&small.0.first_moments, &whole.0.first_moments, bound);
             near(&small.0.second_moments, &whole.0.second_moments, bound);
@@ -165,7 +165,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
                     let mut decoder = GpuDecoder::new(&gpu, &model, &weights, halves).await.unwrap();
                     decoder.start(&[100, 1, 17, 119], &settings).await.unwrap();
                     // Past the context, too.
-                    decoder.advance(model.context + 6).await.unwrap()
+                    decoder.advance(model.context_length + 6).await.unwrap()
                 })
             };
             let [whole, small] = devices(software).map(written);
@@ -179,13 +179,13 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
 fn values_larger_than_a_buffer_are_refused_with_a_setting() {
     let gpu = test_gpu_with_buffers_of(BUFFER);
     let (model, mut train) = config(120, Precision::F32);
-    train.batch = 32;
+    train.batch_size = 32;
     let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
     let room = Room { buffer: Some(BUFFER), ..Room::default() };
     let needs = estimate(&config.model, &config.train, &gpu.target()).unwrap();
     assert_eq!(room.holds(&needs), Some(false));
     let (fitting, changes) = fit(&config, &gpu.target(), room).unwrap();
-    assert!(changes.iter().any(|change| change.starts_with("train.batch: 32 to")), "{changes:?}");
+    assert!(changes.iter().any(|change| change.starts_with("train.batch_size: 32 to")), "{changes:?}");
     let open = |config: &RunConfig| {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
         block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&config.train), 1))
@@ -194,7 +194,7 @@ fn values_larger_than_a_buffer_are_refused_with_a_setting() {
     match open(&config) {
         Err(Error::TooLarge { what, available: BUFFER, advice, .. }) => {
             assert!(
-                what.starts_with("activation buffer") && advice.starts_with("train.batch = "),
+                what.starts_with("activation buffer") && advice.starts_with("train.batch_size = "),
                 "{what}; {advice}"
             );
         }
@@ -227,9 +227,9 @@ fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
 #[test]
 fn slow_gpt2_trains_and_writes_in_buffers_of_256_mib() {
     let mut config = preset("gpt2-124m").unwrap();
-    (config.model.context, config.train.batch, config.train.accumulate) = (8, 2, 2);
+    (config.model.context_length, config.train.batch_size, config.train.accumulate) = (8, 2, 2);
     // Clipping follows the norm, which is added up in another order.
-    config.train.clip = 0.0;
+    config.train.gradient_clipping = 0.0;
     let mut found = Vec::new();
     for gpu in [test_gpu(), test_gpu_with_buffers_of(256 << 20)] {
         let (state, losses, written) = block_on(async {

@@ -30,8 +30,8 @@ fn every_choice_gives_the_same_gradient() {
         plan.dispatches.iter().map(|dispatch| dispatch.kernel.name).collect()
     };
     block_on(async {
-        let (usual_loss, usual) = gradients(&gpu).await;
-        let largest = usual.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
+        let (default_loss, default) = gradients(&gpu).await;
+        let largest = default.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
         for (tier, slices) in
             [(Tier::Software, None), (Tier::Wide, None), (Tier::Workgroup, None), (Tier::Workgroup, Some(3))]
         {
@@ -52,11 +52,11 @@ fn every_choice_gives_the_same_gradient() {
             let sums = |names: &[&str]| names.iter().filter(|name| name.starts_with("sum_rows")).count();
             assert_eq!(sums(&names) > sums(&kernels(&gpu)), slices.is_some(), "{names:?}");
             let (loss, found) = gradients(&chosen).await;
-            assert!((loss - usual_loss).abs() < 1e-5 * usual_loss, "{loss} for {usual_loss}");
+            assert!((loss - default_loss).abs() < 1e-5 * default_loss, "{loss} for {default_loss}");
             let apart =
-                found.iter().zip(&usual).fold(0.0f32, |most, (one, other)| most.max((one - other).abs()));
+                found.iter().zip(&default).fold(0.0f32, |most, (one, other)| most.max((one - other).abs()));
             assert!(
-                found.len() == usual.len() && apart < 2e-5 * largest,
+                found.len() == default.len() && apart < 2e-5 * largest,
                 "{tier:?} {slices:?}: {apart} of {largest}"
             );
         }
@@ -70,12 +70,12 @@ fn rows_add_up_alike_in_every_tier() {
     let (graphs, _) = graphs();
     let graph = &graphs.train;
     block_on(async {
-        let (usual_loss, usual) = gradients(&gpu).await;
-        let largest = usual.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
+        let (default_loss, default) = gradients(&gpu).await;
+        let largest = default.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
         for tier in [Tier::Software, Tier::Workgroup, Tier::Subgroup] {
             let rows = |family: Family| match family.by_rows() {
                 true => Choice::tier(tier),
-                false => gpu.target().usual(family),
+                false => gpu.target().default_choice(family),
             };
             let chosen = gpu.with_choices(&everywhere(graph, rows));
             let plan = compile(graph.clone(), &[], &chosen.target()).unwrap();
@@ -85,9 +85,9 @@ fn rows_add_up_alike_in_every_tier() {
                 assert!(found, "{start}");
             }
             let (loss, found) = gradients(&chosen).await;
-            assert!((loss - usual_loss).abs() < 1e-5 * usual_loss, "{loss} for {usual_loss}");
+            assert!((loss - default_loss).abs() < 1e-5 * default_loss, "{loss} for {default_loss}");
             let apart =
-                found.iter().zip(&usual).fold(0.0f32, |most, (one, other)| most.max((one - other).abs()));
+                found.iter().zip(&default).fold(0.0f32, |most, (one, other)| most.max((one - other).abs()));
             assert!(apart < 2e-5 * largest, "{tier:?}: {apart} of {largest}");
         }
     });
@@ -131,7 +131,7 @@ fn what_was_timed_is_known_afterwards() {
         assert!(candidates.iter().all(|(_, seconds)| *seconds > 0.0) && tuned.seconds > 0.0);
         assert!(tuned.sentence().is_some_and(|text| text.starts_with("tuned 1 kernel in ")));
         let variants = chosen.variants();
-        let expected = (*best != gpu.target().usual(Family::Linear)).then(|| best.to_string());
+        let expected = (*best != gpu.target().default_choice(Family::Linear)).then(|| best.to_string());
         assert_eq!(variants.get("linear 64x16x32").cloned(), expected);
 
         let (again, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
@@ -170,8 +170,8 @@ fn without_time_the_rule_holds() {
 fn a_record_pins_the_kernels_of_its_own_device() {
     let gpu = test_gpu();
     let graph = product(64);
-    let usual = gpu.target().usual(Family::Linear).tier;
-    let other = Choice::tier(if usual == Tier::Workgroup { Tier::Software } else { Tier::Workgroup });
+    let default = gpu.target().default_choice(Family::Linear).tier;
+    let other = Choice::tier(if default == Tier::Workgroup { Tier::Software } else { Tier::Workgroup });
     let chosen = gpu.with_choices(&everywhere(&graph, |_| other));
     let recorded = DeviceDescription::gpu(&chosen);
     assert!(!recorded.repeats(&DeviceDescription::gpu(&gpu)));

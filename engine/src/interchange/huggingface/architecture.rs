@@ -91,9 +91,9 @@ impl Architecture {
         let own = match self {
             Self::Gpt2 => json!({
                 "model_type": "gpt2",
-                "n_positions": model.context,
+                "n_positions": model.context_length,
                 "n_embd": model.width,
-                "n_layer": model.depth,
+                "n_layer": model.layers,
                 "n_head": model.heads,
                 "n_inner": model.mlp.hidden,
                 "activation_function": activation(model.mlp.activation),
@@ -109,9 +109,9 @@ impl Architecture {
                 };
                 json!({
                     "model_type": if self == Self::Llama { "llama" } else { "qwen3" },
-                    "max_position_embeddings": model.context,
+                    "max_position_embeddings": model.context_length,
                     "hidden_size": model.width,
-                    "num_hidden_layers": model.depth,
+                    "num_hidden_layers": model.layers,
                     "num_attention_heads": model.heads,
                     "num_key_value_heads": model.kv_heads,
                     "head_dim": model.head_size,

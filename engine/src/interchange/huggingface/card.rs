@@ -35,7 +35,7 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
     let loss = facts.validation_loss.map_or("not measured".to_owned(), |loss| {
         format!("{loss:.4} nats a token (perplexity {:.2})", f64::from(loss).exp())
     });
-    let seen = facts.step * (train.batch * train.accumulate * model.context) as u64;
+    let seen = facts.step * (train.batch_size * train.accumulate * model.context_length) as u64;
     format!(
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n\
          # {name}\n\n\
@@ -70,15 +70,15 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
         vocabulary = model.vocabulary,
         step = facts.step,
         steps = train.steps,
-        batch = train.batch,
+        batch = train.batch_size,
         accumulate = train.accumulate,
-        context = model.context,
+        context = model.context_length,
         optimizer = word(&train.optimizer),
         rate = train.learning_rate,
         low = train.min_learning_rate,
         decay = word(&train.decay),
         weight_decay = train.weight_decay,
-        clip = train.clip,
+        clip = train.gradient_clipping,
         seed = config.seed,
         device = facts.device,
         settings = config.to_toml().unwrap_or_default(),

@@ -116,7 +116,7 @@ fn pretty(value: &Value) -> Result<Vec<u8>> {
 fn tokenizer_config(export: &Export<'_>) -> Value {
     let mut config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": export.config.model.context,
+        "model_max_length": export.config.model.context_length,
         "clean_up_tokenization_spaces": false,
     });
     let end = export.tokenizer.end_of_text().and_then(|id| export.tokenizer.token(id));

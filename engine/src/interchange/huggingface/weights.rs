@@ -101,7 +101,7 @@ fn gpt2(model: &ModelConfig, source: &Source<'_>) -> Result<BTreeMap<String, Ten
     let mut put = |name: String, tensor: Tensor| tensors.insert(name, tensor);
     put("transformer.wte.weight".into(), source.take("embedding.tokens")?);
     put("transformer.wpe.weight".into(), source.take("embedding.positions")?);
-    for block in 0..model.depth {
+    for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("transformer.h.{block}"));
         for (our_part, their_part) in [("attention.norm", "ln_1"), ("mlp.norm", "ln_2")] {
             put(format!("{theirs}.{their_part}.weight"), source.take(&format!("{ours}.{our_part}.weight"))?);
@@ -135,7 +135,7 @@ fn llama(model: &ModelConfig, source: &Source<'_>) -> Result<BTreeMap<String, Te
     let queries = model.heads * model.head_size;
     let keys = model.kv_heads * model.head_size;
     let hidden = model.mlp.hidden;
-    for block in 0..model.depth {
+    for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
         put(
             format!("{theirs}.input_layernorm.weight"),

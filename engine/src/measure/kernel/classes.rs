@@ -168,7 +168,7 @@ mod tests {
         let attention = classes.iter().find(|class| class.kernel.starts_with("attention_forward")).unwrap();
         assert_eq!(
             (attention.count, attention.scope.starts_with("blocks.0")),
-            (3 * config.model.depth, true)
+            (3 * config.model.layers, true)
         );
         assert!(
             chosen(classes.clone(), "matmul").unwrap().iter().all(|class| class.kernel.contains("linear"))

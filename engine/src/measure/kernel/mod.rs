@@ -3,7 +3,7 @@
 //! A step's dispatches fall into classes: the same kernel over operands of the same shapes. One of each class is run again and
 //! again by itself ([`Repeater`]). The processor's executor has nodes instead, which are timed where they stand in the step.
 //!
-//! The peaks are measured, not looked up: bytes a second by adding two vectors of 64 MiB, operations a second by the better of a
+//! The peaks are measured, not looked up: bytes per second by adding two vectors of 64 MiB, operations per second by the better of a
 //! loop of multiply-adds in registers and of a large square matrix product. On the processor there is only the product, so
 //! there "peak" is the best that our own code reaches. A class's share of the peak is the least time that its work
 //! allows at those speeds, by operations or by bytes, over the time that it took. It can exceed 1 where operands are small enough to
@@ -78,9 +78,9 @@ pub struct KernelMeasurement {
     pub ms: f64,
     /// Milliseconds of all of them in a step.
     pub ms_per_step: f64,
-    /// Operations a second in billions; `None` where the work is not a product.
+    /// Operations per second in billions; `None` where the work is not a product.
     pub gflop_per_s: Option<f64>,
-    /// Bytes a second in billions, each operand counted once.
+    /// Bytes per second in billions, each operand counted once.
     pub gb_per_s: f64,
     /// What holds it back if nothing else does: `flops` or `bytes`.
     pub bound: &'static str,
@@ -119,7 +119,7 @@ pub async fn measure_kernels(
             "{device} has kernels of its own, which are not timed; use --device cpu or gpu"
         )));
     }
-    let settling = if autotune { Tuning::before_a_run() } else { Tuning::Usual };
+    let settling = if autotune { Tuning::before_a_run() } else { Tuning::Default };
     let mut config = config.clone();
     if let Some(settled) = settle_precision(&config, device, &settling).await? {
         config.train.precision = settled.precision;
@@ -142,7 +142,7 @@ async fn on_gpu(
     let graphs = training_graphs(&config.model, &config.train)?;
     let (folder, kernels) = (platform::cache_folder(), classes::part(filter).to_owned());
     let measuring = Measuring { folder, budget: TUNING_SECONDS, anew: true, kernels };
-    let tuning = if autotune { Tuning::Measured(measuring) } else { Tuning::Usual };
+    let tuning = if autotune { Tuning::Measured(measuring) } else { Tuning::Default };
     let (gpu, tuned) = gpu.tuned(&graphs.train, &tuning).await?;
     let gpu = &gpu;
     let plan = compile(graphs.train, &[graphs.train_loss], &gpu.target())?;

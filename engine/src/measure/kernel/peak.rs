@@ -12,7 +12,7 @@ use crate::plan::{Binding, Buffer, Dispatch, compile};
 use glasshouse_shaders::peak_flops;
 use std::rc::Rc;
 
-/// Floats of each vector of the measurement of bytes a second: past any cache.
+/// Floats of each vector of the measurement of bytes per second: past any cache.
 const STREAM: usize = 1 << 24;
 
 /// Turns of the loop of multiply-adds, and the operations of a turn.

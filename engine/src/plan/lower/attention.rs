@@ -80,7 +80,7 @@ fn row_turns(heads: Heads) -> usize {
 /// head's row `passes` times. Both tiers have these loops, so that the other one would be no way out.
 fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
     let turns = steps * (2 + passes * row_turns(heads));
-    let advice = "lower model.context, or choose a smaller head size that 4 divides";
+    let advice = "lower model.context_length, or choose a smaller head size that 4 divides";
     within_longest_loop(site, turns, advice)
 }
 

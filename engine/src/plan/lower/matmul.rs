@@ -225,7 +225,7 @@ pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
     let [dy, x, dw] = [site.input(0), site.input(1), site.output(0)];
     let family = Family::LinearWeightBackward;
     let chosen = site.target.choice(family, [inner, rows, columns], Operands::of(half)).slices;
-    let slices = chosen.unwrap_or_else(|| usual_slices(site.target, [inner, rows, columns]));
+    let slices = chosen.unwrap_or_else(|| default_slices(site.target, [inner, rows, columns]));
     let slice = inner.div_ceil(slices).next_multiple_of(16);
     let slices = inner.div_ceil(slice);
     // Slices are for small gradients, and parts for large ones.
@@ -248,7 +248,7 @@ pub(super) fn weight_backward_launches(
     [dy, x, dw]: [Place; 3],
     half: [bool; 2],
 ) -> Result<Vec<Launch>> {
-    within_longest_loop(site, inner / STEPS_IN_TURN, "lower train.batch")?;
+    within_longest_loop(site, inner / STEPS_IN_TURN, "lower train.batch_size")?;
     let launch = |part: Part| {
         let bindings = vec![part.columns_of(dy), x, part.rows_of(dw)];
         weight_backward_launch(site.target, [inner, part.count, columns], rows, bindings, half, inner)
@@ -289,7 +289,7 @@ fn weight_backward_launch(
 
 /// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer
 /// than its longest loop.
-pub(in crate::plan) fn usual_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
+pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
     let (_, tiles) = tiles(rows, columns);
     if target.software {
         inner.div_ceil(LONGEST_LOOP * STEPS_IN_TURN)

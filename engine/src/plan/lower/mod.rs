@@ -11,7 +11,7 @@ mod norm;
 mod parts;
 mod tuning;
 
-pub(super) use matmul::{FEW_ROWS, usual_slices};
+pub(super) use matmul::{FEW_ROWS, default_slices};
 pub(super) use parts::Part;
 pub(super) use tuning::MOST_SLICES;
 pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Side, Tier};

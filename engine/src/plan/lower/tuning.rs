@@ -328,7 +328,7 @@ impl FromIterator<(ShapeClass, Choice)> for Choices {
 
 impl Target {
     /// What the rule by kind of adapter takes.
-    pub fn usual(&self, family: Family) -> Choice {
+    pub fn default_choice(&self, family: Family) -> Choice {
         Choice::tier(match self.software {
             true if self.slow_loads && family.multiplies() => Tier::Wide,
             true => Tier::Software,
@@ -340,7 +340,9 @@ impl Target {
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
         let class = ShapeClass::of_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&class));
-        chosen.filter(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(self.usual(family))
+        chosen
+            .filter(|choice| self.admits(family, sizes, operands, *choice))
+            .unwrap_or(self.default_choice(family))
     }
 
     /// The tier that a kernel of these sizes takes.
@@ -360,7 +362,7 @@ impl Target {
         let chosen = Some(self.choice(family, whole, operands));
         let choice = chosen.filter(|choice| self.admits(family, sizes, operands, *choice));
         let side = self.cooperative.side(sizes, operands).unwrap_or(Side::Eight);
-        (choice.unwrap_or(self.usual(family)).tier, side)
+        (choice.unwrap_or(self.default_choice(family)).tier, side)
     }
 
     /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
@@ -513,11 +515,11 @@ mod tests {
         let chosen = Family::ALL.map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Subgroup)));
         let choices = Choices::from_iter(chosen);
         for software in [true, false] {
-            let usual = Target::new(software);
+            let default = Target::new(software);
             for family in Family::ALL {
                 let tier =
-                    |subgroups| usual.clone().with_subgroups(subgroups).with(&choices).tier(family, sizes);
-                assert_eq!(tier(false), usual.tier(family, sizes));
+                    |subgroups| default.clone().with_subgroups(subgroups).with(&choices).tier(family, sizes);
+                assert_eq!(tier(false), default.tier(family, sizes));
                 assert_eq!(tier(true) == Tier::Subgroup, family.by_rows(), "{family:?}");
             }
         }

@@ -13,7 +13,7 @@ use super::metrics::MetricsWriter;
 use super::tensorboard::TensorboardWriter;
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, LONGEST_DRIVEN, LossScale, MicroBatch, StepInput};
+use crate::executor::{Executor, LONGEST_LAUNCHED, LossScale, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
 use crate::protocol::{Event, Precision, RunConfig};
@@ -189,15 +189,15 @@ impl Trainer<'_> {
         // A profiled step on a GPU trains: it is undone.
         let state = self.executor.state().await?;
         let (entries, method) = self.executor.profile(&input).await?;
-        let driving = match self.pace.step_seconds {
-            Some(seconds) if seconds > LONGEST_DRIVEN => None,
-            _ => self.executor.drive(&input, false).await?,
+        let overhead = match self.pace.step_seconds {
+            Some(seconds) if seconds > LONGEST_LAUNCHED => None,
+            _ => self.executor.time_launch(&input, false).await?,
         };
         self.executor.set_state(&state).await?;
         Ok(Event::Profile {
             entries,
             step_ms: self.pace.step_seconds.unwrap_or(0.0) * 1e3,
-            driving_ms: driving.map_or(0.0, |cost| cost.seconds * 1e3),
+            launch_overhead_ms: overhead.map_or(0.0, |cost| cost.seconds * 1e3),
             method: method.to_owned(),
         })
     }
@@ -357,7 +357,7 @@ impl Trainer<'_> {
 
     fn tokens_per_step(&self) -> u64 {
         let train = &self.config.train;
-        train.batch as u64 * train.accumulate as u64 * self.config.model.context as u64
+        train.batch_size as u64 * train.accumulate as u64 * self.config.model.context_length as u64
     }
 
     fn watch_divergence(&mut self, bad: bool) -> Result<()> {
@@ -381,7 +381,7 @@ impl Trainer<'_> {
             };
             return Err(Error::Refused(format!(
                 "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
-                 a lower train.learning_rate ({} now), a longer train.warmup_steps or train.clip = 1",
+                 a lower train.learning_rate ({} now), a longer train.warmup_steps or train.gradient_clipping = 1",
                 self.step, self.config.train.learning_rate
             )));
         }

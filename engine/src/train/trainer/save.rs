@@ -78,7 +78,7 @@ impl Trainer<'_> {
         // What people keep with the run may have changed meanwhile, and is not the trainer's.
         if let Ok(kept) = self.run.record() {
             self.record.notes = kept.notes;
-            self.record.foretold_seconds = kept.foretold_seconds;
+            self.record.estimated_seconds = kept.estimated_seconds;
         }
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;

@@ -9,7 +9,7 @@ export async function measure({ config, device, repeats }) {
   const lab = await Glasshouse.create({ device, base: "/dist/" });
   try {
     const dropout = { embedding: 0, attention: 0, residual: 0 };
-    const wish = { preset: config.name, config: { model: { dropout }, train: { batch: config.batch } } };
+    const wish = { preset: config.name, config: { model: { dropout }, train: { batch_size: config.batch } } };
     // Two steps first; where they are slow, they are all.
     const first = await lab.bench({ ...wish, repeats: 2 });
     if (first.ms_per_step > SLOW) return { report: first };

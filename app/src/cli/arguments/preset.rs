@@ -1,0 +1,33 @@
+//! `--preset`: help, completions and the first page of help say what the one list of presets says.
+
+use clap::Arg;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use glasshouse_engine::protocol::presets::PRESETS;
+use std::ffi::OsStr;
+
+/// Takes any name: the run's settings refuse one that does not exist, with the nearest that does.
+#[derive(Clone, Copy, Debug)]
+pub struct PresetParser;
+
+impl TypedValueParser for PresetParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(PRESETS.iter().map(|(name, about)| PossibleValue::new(*name).help(*about))))
+    }
+}
+
+/// A preset a line, with what it is.
+pub fn list() -> String {
+    let widest = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    PRESETS.iter().map(|(name, about)| format!("  {name:<widest$}  {about}\n")).collect()
+}

@@ -1,0 +1,143 @@
+//! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
+
+use super::one_line;
+use crate::{RunConfig, names};
+
+/// Settings that had another name once: section, name then, name now. Files, projects and scripts of then are read as before.
+pub const RENAMED: &[(&str, &str, &str)] = &[
+    ("model", "context", "context_length"),
+    ("model", "depth", "layers"),
+    ("train", "batch", "batch_size"),
+    ("train", "clip", "gradient_clipping"),
+];
+
+/// A setting's name now, whichever of its names `key` is.
+pub fn current_name<'a>(section: &str, key: &'a str) -> &'a str {
+    let renamed = RENAMED.iter().find(|(of, then, _)| (*of, *then) == (section, key));
+    renamed.map_or(key, |(_, _, now)| now)
+}
+
+impl RunConfig {
+    /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
+    ///
+    /// # Errors
+    /// One line: a path that leads nowhere, with the nearest that exists, or a value of another kind.
+    pub fn set(&mut self, assignment: &str) -> Result<(), String> {
+        let (path, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
+        let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
+        let mut keys: Vec<&str> = path.trim().split('.').collect();
+        let last = current_name(keys.first().unwrap_or(&""), keys.pop().unwrap_or_default());
+        let mut table = root.as_table_mut().ok_or("the run's configuration is not a table")?;
+        for key in keys {
+            let known: Vec<String> = table.keys().cloned().collect();
+            table = table
+                .get_mut(key)
+                .and_then(toml::Value::as_table_mut)
+                .ok_or_else(|| names::unknown("section", key, known.iter().map(String::as_str)))?;
+        }
+        // A whole number for a field of fractions is what people write.
+        let value = match (table.get(last), parsed) {
+            (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => toml::Value::Float(number as f64),
+            (_, parsed) => parsed,
+        };
+        table.insert(last.to_owned(), value);
+        *self = root
+            .try_into()
+            .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
+        Ok(())
+    }
+
+    /// Another number of optimizer steps. A warm-up that would last as long becomes a tenth of them, since the run would never reach
+    /// its learning rate.
+    pub fn set_steps(&mut self, steps: u64) {
+        let train = &mut self.train;
+        train.steps = steps;
+        train.decay_steps = train.decay_steps.min(steps);
+        if train.warmup_steps >= steps {
+            train.warmup_steps = steps / 10;
+        }
+    }
+
+    /// Another peak learning rate; the minimum keeps its proportion to it, so that the schedule keeps its shape.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        let train = &mut self.train;
+        if train.learning_rate > 0.0 {
+            train.min_learning_rate *= rate / train.learning_rate;
+        }
+        train.learning_rate = rate;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+
+    #[test]
+    fn settings_of_the_first_release_open_under_their_names_of_then() {
+        let run = RunConfig { seed: 5, ..presets::preset("nanogpt-cpu").unwrap() };
+        let now = run.to_toml().unwrap();
+        let mut then = now.clone();
+        for (_, old, new) in RENAMED {
+            assert!(now.contains(&format!("\n{new} = ")), "{new}");
+            then = then.replace(&format!("\n{new} = "), &format!("\n{old} = "));
+        }
+        assert_eq!(RunConfig::from_toml(&then).unwrap(), run);
+        let both = now.replace("\nlayers = ", "\ndepth = 4\nlayers = ");
+        assert!(RunConfig::from_toml(&both).unwrap_err().contains("layers"), "one setting, said twice");
+        // As JSON, in which events and drafts are recorded.
+        let mut recorded = serde_json::to_value(&run).unwrap();
+        for (section, old, new) in RENAMED {
+            let section = recorded[section].as_object_mut().unwrap();
+            let value = section.remove(*new).unwrap();
+            section.insert((*old).to_owned(), value);
+        }
+        assert_eq!(serde_json::from_value::<RunConfig>(recorded).unwrap(), run);
+    }
+
+    #[test]
+    fn a_setting_is_set_by_its_name_of_then_and_now() {
+        for (section, old, new) in RENAMED {
+            let [then, now] = [old, new].map(|key| {
+                let mut run = presets::preset("nanogpt-cpu").unwrap();
+                run.set(&format!("{section}.{key} = 3")).unwrap();
+                run
+            });
+            assert_eq!(then, now);
+            assert_ne!(then, presets::preset("nanogpt-cpu").unwrap(), "{section}.{old}");
+        }
+    }
+
+    #[test]
+    fn what_is_misspelt_is_answered_with_names_of_now() {
+        let reason = presets::preset("nanogpt-cpu").unwrap().set("model.contxt=3").unwrap_err();
+        assert!(reason.contains("did you mean `context_length`?"), "{reason}");
+        assert!(!reason.contains("`context`") && !reason.contains("`depth`"), "{reason}");
+    }
+
+    #[test]
+    fn the_minimum_learning_rate_keeps_its_proportion() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.set_learning_rate(3e-3);
+        assert_eq!(run.train.learning_rate, 3e-3);
+        assert!((run.train.min_learning_rate - 3e-4).abs() < 1e-12);
+        let mut flat = presets::preset("stories-15m").unwrap();
+        flat.set_learning_rate(1e-3);
+        assert_eq!((flat.train.learning_rate, flat.train.min_learning_rate), (1e-3, 0.0));
+    }
+
+    #[test]
+    fn a_short_run_warms_up_for_a_tenth_of_its_steps() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.set_steps(50);
+        assert_eq!((run.train.steps, run.train.warmup_steps), (50, 5));
+        run.set_steps(4000);
+        assert_eq!((run.train.steps, run.train.warmup_steps), (4000, 5));
+    }
+}

@@ -1,0 +1,198 @@
+//! A run as the command line that trains another like it: the shortest one of options that the command line has.
+
+use super::{Precision, RunConfig, TokenizerKind};
+use crate::presets::{self, MOST_LAYERS, PRESETS};
+use toml::Value;
+
+/// The preset that `glasshouse train` takes where none is named.
+const FIRST: &str = "first-stories";
+
+/// What of a run is not a setting: its preset's name is the beginning itself, and the vocabulary's size comes from the text.
+const DERIVED: [&str; 2] = ["preset", "model.vocabulary"];
+
+impl RunConfig {
+    /// The shortest `glasshouse train …` that trains a run of these settings, quoted for a shell; the folder of the project is
+    /// not named. A run of a preset starts from it, any other from whichever preset or number of layers needs fewest words.
+    ///
+    /// # Errors
+    /// Settings that cannot be written as TOML.
+    pub fn command_line(&self) -> Result<String, String> {
+        let own = self.preset.rsplit_once('-').and_then(|(name, layers)| {
+            // `depth-4` is what the first release called `layers-4`.
+            let number = layers.parse().ok().filter(|number| (1..=MOST_LAYERS).contains(number))?;
+            ["layers", "depth"].contains(&name).then_some(Start::Layers(number))
+        });
+        let named = PRESETS.iter().map(|(name, _)| *name).find(|name| *name == self.preset);
+        let starts = match named.map(Start::Preset).or(own) {
+            Some(start) => vec![start],
+            None => {
+                let presets = PRESETS.iter().map(|(name, _)| Start::Preset(name));
+                presets.chain((1..=MOST_LAYERS).map(Start::Layers)).collect()
+            }
+        };
+        let mut shortest: Option<String> = None;
+        for start in starts {
+            let line = self.line(start)?;
+            if shortest.as_ref().is_none_or(|known| line.len() < known.len()) {
+                shortest = Some(line);
+            }
+        }
+        shortest.ok_or_else(|| "there is no preset".to_owned())
+    }
+
+    fn line(&self, start: Start<'_>) -> Result<String, String> {
+        let mut words = vec!["glasshouse".to_owned(), "train".to_owned()];
+        let mut run = match start {
+            Start::Preset(name) => presets::preset(name)?,
+            Start::Layers(layers) => presets::from_layers(layers)?,
+        };
+        let mut option = |name: &str, values: &[String]| {
+            words.push(format!("--{name}"));
+            words.extend(values.iter().map(|value| quoted(value)));
+        };
+        match start {
+            Start::Preset(FIRST) => {}
+            Start::Preset(name) => option("preset", &[name.to_owned()]),
+            Start::Layers(layers) => option("layers", &[layers.to_string()]),
+        }
+        if !self.data.paths.is_empty() {
+            option("data", &self.data.paths);
+            run.data.paths.clone_from(&self.data.paths);
+        }
+        if self.device != run.device {
+            option("device", std::slice::from_ref(&self.device));
+            run.device.clone_from(&self.device);
+        }
+        if self.tokenizer.kind != run.tokenizer.kind {
+            option("tokenizer", &[tokenizer_name(self.tokenizer.kind).to_owned()]);
+            run.tokenizer.kind = self.tokenizer.kind;
+        }
+        if self.tokenizer.vocabulary != run.tokenizer.vocabulary {
+            option("vocab", &[self.tokenizer.vocabulary.to_string()]);
+            run.tokenizer.vocabulary = self.tokenizer.vocabulary;
+        }
+        if self.train.steps != run.train.steps {
+            option("steps", &[self.train.steps.to_string()]);
+            run.set_steps(self.train.steps);
+        }
+        if self.train.batch_size != run.train.batch_size {
+            option("batch-size", &[self.train.batch_size.to_string()]);
+            run.train.batch_size = self.train.batch_size;
+        }
+        if self.train.learning_rate != run.train.learning_rate {
+            option("lr", &[format!("{:?}", self.train.learning_rate)]);
+            run.set_learning_rate(self.train.learning_rate);
+        }
+        if self.seed != run.seed {
+            option("seed", &[self.seed.to_string()]);
+            run.seed = self.seed;
+        }
+        if self.train.precision != run.train.precision {
+            option("precision", &[Precision::name(self.train.precision).to_owned()]);
+            run.train.precision = self.train.precision;
+        }
+        for (path, value) in run.differences(self)? {
+            let as_typed = |text: &String| {
+                let mut typed = run.clone();
+                let set = typed.set(&format!("{path}={text}"));
+                set.is_ok()
+                    && typed.differences(self).is_ok_and(|rest| rest.iter().all(|(other, _)| *other != path))
+            };
+            let forms = [plain(&value), value.to_string()];
+            let text = forms.into_iter().find(as_typed).ok_or_else(|| format!("{path} cannot be typed"))?;
+            option("set", &[format!("{path}={text}")]);
+        }
+        Ok(words.join(" "))
+    }
+
+    /// The settings of another run that differ from these, by their dotted paths.
+    fn differences(&self, other: &Self) -> Result<Vec<(String, Value)>, String> {
+        let table = |run: &Self| Value::try_from(run).map_err(|error| error.to_string());
+        let mut found = Vec::new();
+        changed("", &table(self)?, &table(other)?, &mut found);
+        found.retain(|(path, _)| !DERIVED.contains(&path.as_str()));
+        Ok(found)
+    }
+}
+
+/// What a command line starts from.
+#[derive(Clone, Copy)]
+enum Start<'a> {
+    Preset(&'a str),
+    Layers(usize),
+}
+
+/// The fields that differ, by their dotted paths. Below the sections, a table with other keys is one change.
+fn changed(path: &str, from: &Value, to: &Value, found: &mut Vec<(String, Value)>) {
+    match (from, to) {
+        (Value::Table(from), Value::Table(to)) if !path.contains('.') || from.keys().eq(to.keys()) => {
+            for (key, value) in to {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                match from.get(key) {
+                    Some(before) => changed(&path, before, value, found),
+                    None => found.push((path, value.clone())),
+                }
+            }
+        }
+        _ if from == to => {}
+        _ => found.push((path.to_owned(), to.clone())),
+    }
+}
+
+/// A value as people write it: a text without quotes, a number of 32 bits with as few digits as it has.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Float(number) if f64::from(*number as f32) == *number => format!("{:?}", *number as f32),
+        Value::Float(number) => format!("{number:?}"),
+        value => value.to_string(),
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,+@%".contains(character);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+fn tokenizer_name(kind: TokenizerKind) -> &'static str {
+    match kind {
+        TokenizerKind::Byte => "byte",
+        TokenizerKind::Char => "char",
+        TokenizerKind::Bpe => "bpe",
+        TokenizerKind::WordPiece => "word_piece",
+        TokenizerKind::Unigram => "unigram",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_is_its_name_alone_and_a_change_one_option() {
+        let line = |name: &str, change: &dyn Fn(&mut RunConfig)| {
+            let mut run = presets::preset(name).unwrap();
+            change(&mut run);
+            run.command_line().unwrap()
+        };
+        assert_eq!(line(FIRST, &|_| ()), "glasshouse train");
+        assert_eq!(line("llama-tiny", &|_| ()), "glasshouse train --preset llama-tiny");
+        assert_eq!(line(FIRST, &|run| run.set_learning_rate(1e-3)), "glasshouse train --lr 0.001");
+        assert_eq!(line(FIRST, &|run| run.set_steps(40)), "glasshouse train --steps 40");
+        assert_eq!(line(FIRST, &|run| run.model.vocabulary = 999), "glasshouse train");
+        assert_eq!(line(FIRST, &|run| run.train.eps = 1e-7), "glasshouse train --set train.eps=1e-7");
+        let said = line(FIRST, &|run| run.train.sample_prompt = "Anna's cat".to_owned());
+        assert_eq!(said, r"glasshouse train --set 'train.sample_prompt=Anna'\''s cat'");
+        let said = line(FIRST, &|run| run.data.paths = vec!["my texts/a.txt".to_owned(), "b".to_owned()]);
+        assert_eq!(said, "glasshouse train --data 'my texts/a.txt' b");
+        let mut run = presets::from_layers(3).unwrap();
+        assert_eq!(run.command_line().unwrap(), "glasshouse train --layers 3");
+        // Settings of one's own are told from what is nearest.
+        run.preset.clear();
+        assert_eq!(run.command_line().unwrap(), "glasshouse train --layers 3");
+    }
+}
