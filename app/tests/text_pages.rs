@@ -291,7 +291,7 @@ fn a_search_lists_once_lights_what_was_found_and_a_document_opens() {
     assert!(scene.harness.query_by_label("Match 1 of 4").is_some());
     scene.harness.get_by_label("Next match").click();
     scene.settle();
-    assert!(scene.harness.query_by_label("Place 2 of 4").is_some());
+    assert!(scene.harness.query_by_label("Match 2 of 4").is_some());
 }
 
 #[test]
