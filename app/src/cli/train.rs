@@ -198,6 +198,7 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
             eprintln!("{stage}");
         }
     })?;
+    super::data::tell(&prepared.problems);
     Ok(prepared)
 }
 

@@ -206,6 +206,7 @@ pub fn run(name: &str, state: &str, step: u64, steps: u64) -> RunSummary {
             checkpoint("best.safetensors", 1150, 1.8407, true),
         ],
         foretold_seconds: Some(124.0),
+        ..RunSummary::default()
     }
 }
 
@@ -245,7 +246,6 @@ pub fn documents() -> Event {
     Event::Documents {
         overview: DocumentsOverview {
             cleaned: false,
-            needs_cleaning: false,
             embedded: true,
             documents: 2412,
             bytes: 2_000_000,

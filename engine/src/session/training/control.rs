@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What was asked of the run.
 #[derive(Debug, Default)]
 pub(in super::super) struct Control {
+    /// The request that the run answers.
+    pub(super) request: u64,
     /// Hold after the step in flight.
     pub(super) paused: bool,
     /// One more step, paused or not.
@@ -27,7 +29,8 @@ impl Control {
             Command::Pause => self.paused = true,
             Command::Continue => (self.paused, self.single) = (false, false),
             Command::StepOnce => (self.paused, self.single) = (true, true),
-            Command::StopTraining => self.stop.store(true, Ordering::Relaxed),
+            Command::Cancel { request } if *request != self.request => return false,
+            Command::StopTraining | Command::Cancel { .. } => self.stop.store(true, Ordering::Relaxed),
             _ => return false,
         }
         true
