@@ -153,8 +153,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let answered = match work_of(&command) {
             None => self.answer(id, command, bytes, live).await,
             Some(name) => {
-                let cleans = command == Command::Clean;
-                let ends = move |other: &Command| cleans && *other == Command::StopCleaning;
+                let ending = match &command {
+                    Command::Clean => Some(Command::StopCleaning),
+                    Command::TrainFirst { .. } => Some(Command::StopTraining),
+                    _ => None,
+                };
+                let ends = move |other: &Command| ending.as_ref() == Some(other);
                 // What it makes is dropped with it, so that the request's own future needs no inbox.
                 let mut inbox = std::mem::take(&mut self.inbox);
                 let outlet = self.outlet.clone();

@@ -85,7 +85,9 @@ impl Inbox {
         beat: impl Fn(),
     ) -> Ended<T> {
         // Asked for before it began.
-        let cancels = |parcel: &Parcel<Request>| parcel.body.command == Command::Cancel { request };
+        let cancels = |parcel: &Parcel<Request>| {
+            parcel.body.command == Command::Cancel { request } || ends(&parcel.body.command)
+        };
         if let Some(at) = self.waiting.iter().position(cancels) {
             return Ended::Cancelled(self.waiting.remove(at).map(|parcel| parcel.body.id));
         }

@@ -134,7 +134,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.warn_of_full_storage(&run).await?;
         let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
         let mut control = Control { request: id, ..Control::default() };
-        let options = Options { stop_after, stop: control.stop.clone(), ..Options::default() };
+        let options = Options {
+            stop_after,
+            stop: control.stop.clone(),
+            early_sample: true,
+            ..Options::default()
+        };
         let mut inbox = std::mem::take(&mut self.inbox);
         let begun = async {
             if resuming {

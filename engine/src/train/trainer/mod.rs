@@ -42,8 +42,10 @@ pub struct Options {
     pub stop_after: Option<u64>,
     /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Kept with the run.
     pub evaluate_whole_split: bool,
-    /// Set it from anywhere to stop: the steps in flight are finished and saved.
+    /// Set it from anywhere to stop: short steps in flight are finished, a long one on the CPU is given up, and the run is saved.
     pub stop: Arc<AtomicBool>,
+    /// The first sample of trained weights comes after two seconds of training rather than by steps alone: for those who look on.
+    pub early_sample: bool,
 }
 
 /// What is left to do at the current step.
@@ -303,7 +305,7 @@ impl Trainer<'_> {
 
     /// Asks for the run's first sample of trained weights as soon as there is something to see, which changes no number.
     fn plan_sample_by_time(&mut self) {
-        let early = !self.pace.sampled && self.config.train.sample_interval > 0;
+        let early = self.options.early_sample && !self.pace.sampled && self.config.train.sample_interval > 0;
         let seconds = self.pace.earlier_seconds + self.pace.training_seconds;
         if early && seconds >= FIRST_SAMPLE_SECONDS {
             self.pace.sampled = true;
