@@ -361,7 +361,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::TagRun { run, tags } => self.tag_run(id, &run, &tags)?,
             Command::DeleteRun { run } => {
                 let trains = live.map(|live| live.trainer.run().name());
-                self.delete_run(id, &run, trains)?;
+                self.delete_run(id, &run, trains.as_deref())?;
             }
             Command::RestoreRun { run } => self.restore_run(id, &run)?,
             Command::RestoreCheckpoint { run, checkpoint } => {

@@ -101,7 +101,7 @@ impl Training {
                 self.began_at = *step;
                 self.steps = run.steps;
                 self.foretold_seconds = *foretold_seconds;
-                self.device = Some(device.clone());
+                self.device = Some((**device).clone());
                 self.run = Some(run.clone());
             }
             Event::Training { events } => events.iter().for_each(|event| self.take(event)),

@@ -349,7 +349,7 @@ pub fn in_training(state: TrainingState) -> Vec<Event> {
     vec![
         Event::TrainingBegan {
             run: run("3-llama-tiny", "running", 0, 2000),
-            device: device(),
+            device: Box::new(device()),
             step: 0,
             foretold_seconds: Some(124.0),
         },

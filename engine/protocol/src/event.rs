@@ -240,7 +240,7 @@ pub enum Event {
         /// The run.
         run: RunSummary,
         /// The device that it is on.
-        device: DeviceSummary,
+        device: Box<DeviceSummary>,
         /// The step that it begins at.
         step: u64,
         /// Seconds that it was foretold to take, where that was measured.

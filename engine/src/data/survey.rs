@@ -75,7 +75,7 @@ impl Sources {
         let problems = problems.clone();
         match self {
             Self::Files(files) => Box::new(files.iter().enumerate().flat_map(move |(number, file)| {
-                let documents = read::documents(read::pieces(vec![file.clone()], &problems));
+                let documents = read::documents(read::pieces(vec![file.clone()], &problems.clone()));
                 documents.map(move |document| document.map(|document| (number, document)))
             })),
             Self::Stories(bytes) => Box::new(

@@ -48,9 +48,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     /// Deletes a run, unless it is the one in training.
-    pub(super) fn delete_run(&mut self, id: u64, name: &str, trains: Option<String>) -> Result<()> {
+    pub(super) fn delete_run(&mut self, id: u64, name: &str, trains: Option<&str>) -> Result<()> {
         let run = self.run_named(name)?;
-        if trains == Some(run.name()) {
+        if trains == Some(run.name().as_str()) {
             return Err(Error::Busy(format!("{} is training; stop it, then delete it", run.name())));
         }
         run.delete()?;

@@ -159,7 +159,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         trainer.set_group_seconds(GROUP);
         let began = Event::TrainingBegan {
             run: trainer.run().summary()?,
-            device,
+            device: Box::new(device),
             step: trainer.step(),
             foretold_seconds: foretold,
         };

@@ -53,7 +53,10 @@ pub struct Mark {
 /// # Errors
 /// Names a file and what is wrong with it where the user named the file itself and it gives no text at all, or where it
 /// changed while it was read. The stream ends at the first error.
-pub fn pieces(sources: Vec<SourceFile>, problems: &Problems) -> impl Iterator<Item = Result<Piece>> + Send {
+pub fn pieces(
+    sources: Vec<SourceFile>,
+    problems: &Problems,
+) -> impl Iterator<Item = Result<Piece>> + Send + use<> {
     let mut failed = false;
     let problems = problems.clone();
     sources.into_iter().flat_map(move |source| open(source, &problems)).take_while(move |piece| {

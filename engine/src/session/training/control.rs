@@ -24,7 +24,7 @@ impl Control {
     }
 
     /// Does what a command to hold, go on or end says; false for any other command.
-    pub(super) fn obeys(&mut self, command: &Command) -> bool {
+    pub(in super::super) fn obeys(&mut self, command: &Command) -> bool {
         match command {
             Command::Pause => self.paused = true,
             Command::Continue => (self.paused, self.single) = (false, false),
@@ -41,7 +41,7 @@ impl Control {
         self.paused && !self.single && !self.stopping()
     }
 
-    pub(super) fn state(&self) -> TrainingState {
+    pub(in super::super) fn state(&self) -> TrainingState {
         match (self.stopping(), self.paused) {
             (true, _) => TrainingState::Stopping,
             (false, true) => TrainingState::Paused,
