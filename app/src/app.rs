@@ -97,6 +97,8 @@ const DRAFT_RESTS: f64 = 0.5;
 /// What a plan depends on.
 #[derive(Clone, Debug, PartialEq)]
 struct PlanKey {
+    /// The project, by its opening.
+    opening: u64,
     draft: RunConfig,
     device: String,
     vocabulary: Option<usize>,
@@ -253,6 +255,7 @@ impl App {
             return;
         }
         let key = PlanKey {
+            opening: self.state.projects.openings,
             draft: self.draft.clone(),
             device: engine.device.name.clone(),
             vocabulary: self.state.tokenizer.summary.as_ref().map(|summary| summary.vocabulary),

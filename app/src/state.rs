@@ -48,6 +48,8 @@ pub struct State {
     pub runs: Runs,
     /// Requests that wait for their end, and what each asked.
     pub waiting: BTreeMap<u64, Command>,
+    /// Requests that take longer than a moment: what is done for each, and the share of it that is done.
+    pub underway: BTreeMap<u64, (String, Option<f64>)>,
     /// Errors and notices, newest last; pages take away what was dismissed.
     pub messages: Vec<Message>,
     /// What the engine is busy with, from its last heartbeat.
@@ -133,7 +135,11 @@ impl State {
                 self.say(None, "notice", format!("The report was saved as {path}."));
             }
             Event::Notice { text } => self.say(None, "notice", text),
+            Event::Underway { work, share } => {
+                self.underway.insert(request.unwrap_or_default(), (work, share));
+            }
             Event::Failed { error } => {
+                self.underway.remove(&request.unwrap_or_default());
                 // A form shows the rule that its settings break beside the setting.
                 let in_form = error.field.is_some() && matches!(asked, Some(Command::Plan { .. }));
                 if asked == Some(Command::Clean) {
@@ -141,12 +147,14 @@ impl State {
                     if stopped {
                         self.say(None, "notice", "The cleaning was stopped. Nothing was changed.");
                     }
-                } else if !in_form {
+                } else if !in_form && error.kind != "cancelled" {
+                    // Whoever cancelled something knows.
                     self.message(asked, error);
                 }
                 self.waiting.remove(&request.unwrap_or_default());
             }
             Event::Finished => {
+                self.underway.remove(&request.unwrap_or_default());
                 self.waiting.remove(&request.unwrap_or_default());
             }
             _ => {}

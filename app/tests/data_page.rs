@@ -28,12 +28,12 @@ fn window(documents: Event, events: impl IntoIterator<Item = Event>, size: [f32;
 }
 
 fn raw() -> Window {
-    window(bench::documents(false, false), [bench::recipe(), bench::judged()], [1280.0, 900.0])
+    window(bench::documents(false), [bench::recipe(), bench::judged()], [1280.0, 900.0])
 }
 
 fn cleaned() -> Window {
     let events = [bench::recipe(), bench::cleaned(), bench::judged()];
-    window(bench::documents(true, false), events, [1280.0, 900.0])
+    window(bench::documents(true), events, [1280.0, 900.0])
 }
 
 /// Presses what may be scrolled out of sight.
@@ -57,7 +57,7 @@ fn is_on(window: &Window, name: &str) -> bool {
 
 #[test]
 fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
-    let mut window = window(bench::documents(false, false), [], [1280.0, 900.0]);
+    let mut window = window(bench::documents(false), [], [1280.0, 900.0]);
     assert!(shows(&window, "Reading the recipe") || shows(&window, "Add files"));
     let asked = |window: &mut Window, wanted: &Command| {
         sent(window.state_mut()).iter().filter(|command| *command == wanted).count()
@@ -161,7 +161,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     assert!(shows(&window, "This did not work"));
     // Below the failure the usual button is there too.
     press(&mut window, Role::Button, "Clean");
-    let done = [bench::cleaned(), bench::documents(true, false), Event::Finished];
+    let done = [bench::cleaned(), bench::documents(true), Event::Finished];
     answer(window.state_mut(), is_clean, done);
     window.run_steps(3);
     let share = 100.0 * bench::report().kept.bytes as f64 / bench::report().raw.bytes as f64;
@@ -195,7 +195,7 @@ fn going_back_to_the_raw_text_can_be_called_off_for_ten_seconds() {
     assert!(!forgets(&mut window), "it can still be called off");
     window.run_steps(18);
     assert!(forgets(&mut window));
-    tell(window.state_mut(), [bench::documents(false, false)]);
+    tell(window.state_mut(), [bench::documents(false)]);
     window.run_steps(3);
     assert!(window.query_by_role_and_label(Role::Button, "Clean").is_some());
     assert!(!shows(&window, "Last cleaning"));
@@ -285,19 +285,14 @@ fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
 }
 
 #[test]
-fn files_that_must_be_cleaned_first_say_so_and_the_button_does_it() {
-    let mut window =
-        window(bench::documents(false, true), [bench::recipe(), bench::judged()], [1280.0, 900.0]);
-    assert!(shows(&window, "These files are cleaned first"));
-    assert!(
-        shows(&window, "Sample harbour-museum/lighthouse.html, kept"),
-        "there is a sample of them all the same"
-    );
-    assert!(window.query_by_role_and_label(Role::RadioButton, "All").is_none());
+fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
+    let mut window = raw();
+    assert!(shows(&window, "Not read: it is empty."));
     forget(window.state_mut());
-    press(&mut window, Role::Button, "Clean the files");
-    assert_eq!(sent(window.state_mut()), [Command::Clean]);
-    assert!(!shows(&window, "Clean the files"), "it works already");
+    press(&mut window, Role::Button, "Remove crew.txt");
+    assert!(shows(&window, "removed"));
+    press(&mut window, Role::Button, "Clean");
+    assert_eq!(sent(window.state_mut()), [Command::Clean], "the others are cleaned all the same");
 }
 
 #[test]
@@ -339,11 +334,10 @@ fn every_state_fits_every_width_and_can_be_read_by_others() {
     let made =
         || [bench::recipe(), bench::judged(), bench::cleaned(), bench::compared(), bench::dropped(None)];
     for (documents, events) in [
-        (bench::documents(false, false), Vec::from([bench::recipe(), bench::judged()])),
-        (bench::documents(false, true), Vec::from([bench::recipe(), bench::judged()])),
-        (bench::documents(true, false), Vec::from(made())),
+        (bench::documents(false), Vec::from([bench::recipe(), bench::judged()])),
+        (bench::documents(true), Vec::from(made())),
         (
-            bench::documents(true, false),
+            bench::documents(true),
             vec![bench::recipe(), Event::Cleaned { report: Box::new(Report::default()) }],
         ),
     ] {

@@ -131,14 +131,14 @@ fn the_data_bench() {
     for theme in ["dark", "light"] {
         for size in [(1280.0, 900.0), (1600.0, 1000.0), (800.0, 1400.0), (420.0, 1400.0)] {
             let told = vec![bench::recipe(), bench::cleaned(), bench::judged()];
-            let mut window = bench_window(theme, bench::documents(true, false), told, size);
+            let mut window = bench_window(theme, bench::documents(true), told, size);
             open_list(&mut window, "Sample", "Sample harbour-museum/lighthouse.html");
             support::tell(window.state_mut(), [bench::compared()]);
             window.run_steps(3);
             picture(&mut window, &format!("bench-compared-{theme}-{}", size.0));
         }
         let told = vec![bench::recipe(), bench::cleaned(), bench::judged(), bench::dropped(None)];
-        let mut window = bench_window(theme, bench::documents(true, false), told, (1280.0, 900.0));
+        let mut window = bench_window(theme, bench::documents(true), told, (1280.0, 900.0));
         open_list(&mut window, "Dropped", "Dropped harbour-museum/visit.html");
         support::tell(window.state_mut(), [bench::compared_dropped()]);
         window.get_by_role_and_label(Role::Tab, "Report").click();
@@ -146,16 +146,16 @@ fn the_data_bench() {
         picture(&mut window, &format!("bench-dropped-{theme}"));
 
         let told = vec![bench::recipe(), bench::judged()];
-        let mut window = bench_window(theme, bench::documents(false, true), told, (1280.0, 900.0));
+        let mut window = bench_window(theme, bench::documents(false), told, (1280.0, 900.0));
         picture(&mut window, &format!("bench-first-{theme}"));
-        window.get_by_role_and_label(Role::Button, "Clean the files").click();
+        window.get_by_role_and_label(Role::Button, "Clean").click();
         window.run_steps(2);
         support::tell(window.state_mut(), [bench::cleaning("reading", 11_900_000, 27_500_000)]);
         window.run_steps(2);
         picture(&mut window, &format!("bench-working-{theme}"));
 
         let told = vec![bench::recipe(), bench::cleaned(), bench::judged()];
-        let mut window = bench_window(theme, bench::documents(true, false), told, (1280.0, 2000.0));
+        let mut window = bench_window(theme, bench::documents(true), told, (1280.0, 2000.0));
         picture(&mut window, &format!("bench-cards-{theme}"));
     }
 }

@@ -449,7 +449,7 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
         full(&mut app);
         let run = support::run("2-llama-tiny", "running", 900, 2000);
         let began =
-            Event::TrainingStarted { run, device: support::device(), step: 900, estimated_seconds: None };
+            Event::TrainingStarted { run, device: Box::new(support::device()), step: 900, estimated_seconds: None };
         (app, [began, Event::Training { events: support::steps(901, 950, 2000) }])
     };
     let steps =

@@ -57,6 +57,9 @@ pub enum Error {
         /// What may help.
         advice: String,
     },
+    /// The person ended it; nothing is wrong.
+    #[error("{0} was cancelled; nothing was changed, and it can be asked for again")]
+    Cancelled(String),
     /// It must wait for something that is under way.
     #[error("{0}")]
     Busy(String),
@@ -125,6 +128,7 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::Busy(_) => "busy",
+            Error::Cancelled(_) => "cancelled",
             Error::Internal(_) => "internal",
         };
         let field = match error {

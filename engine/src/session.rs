@@ -10,6 +10,9 @@
 //! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
 //! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
 //! pause or stop is seen within the step, since an executor gives others their turn inside it.
+//!
+//! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
+//! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
 
 mod cleaning;
 mod device;
@@ -30,11 +33,12 @@ use crate::platform;
 use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Event, Parcel, Report, Request, message};
 use device::ChosenDevice;
-use inbox::Inbox;
+use inbox::{Ended, Inbox};
 use outlet::Outlet;
 use planning::Pace;
 use projects::OpenProject;
 use std::path::PathBuf;
+use std::rc::Rc;
 use training::{Job, Live};
 use writing::Desk;
 
@@ -60,7 +64,7 @@ impl Default for Options {
 /// What a session knows between requests.
 struct Session<Tell> {
     options: Options,
-    outlet: Outlet<Tell>,
+    outlet: Rc<Outlet<Tell>>,
     inbox: Inbox,
     shelf: Shelf,
     device: ChosenDevice,
@@ -88,7 +92,7 @@ pub async fn run(
     requests: async_channel::Receiver<Parcel<Request>>,
     tell: impl Fn(Parcel<Report>),
 ) {
-    let outlet = Outlet::new(tell);
+    let outlet = Rc::new(Outlet::new(tell));
     let opened = async {
         let storage = platform::storage::open(&options.shelf).await?;
         Ok::<_, Error>((Shelf::open(&options.shelf)?, storage))
@@ -146,8 +150,25 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Serves one request. `live` is the run in training, where one is.
     async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
         let Parcel { body: Request { id, command }, bytes } = parcel;
-        self.outlet.begin(&command);
-        match self.answer(id, command, bytes, live).await {
+        let answered = match work_of(&command) {
+            None => self.answer(id, command, bytes, live).await,
+            Some(name) => {
+                let ending = match &command {
+                    Command::Clean => Some(Command::StopCleaning),
+                    Command::TrainFirst { .. } => Some(Command::StopTraining),
+                    _ => None,
+                };
+                let ends = move |other: &Command| ending.as_ref() == Some(other);
+                // What it makes is dropped with it, so that the request's own future needs no inbox.
+                let mut inbox = std::mem::take(&mut self.inbox);
+                let outlet = self.outlet.clone();
+                let answer = self.answer(id, command, bytes, live);
+                let answered = cancellable(&mut inbox, &outlet, (id, name), ends, answer).await;
+                self.inbox = inbox;
+                answered
+            }
+        };
+        match answered {
             Ok(Answer::Done) => self.outlet.finished(id),
             Ok(Answer::Later) => {}
             Ok(Answer::Train(job)) => return After::Train(job),
@@ -181,6 +202,19 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.visible = visible;
                 if let Some(live) = &mut live {
                     live.trainer.executor().set_interactive(visible);
+                }
+            }
+            Command::Cancel { request } => {
+                if self.inbox.withdraw(request) {
+                    self.outlet.failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
+                } else if request > 0 {
+                    self.stop_writing(request);
+                }
+                if let Some(Live { trainer, control }) = live
+                    && control.obeys(&command)
+                {
+                    let (step, steps) = (trainer.step(), trainer.config().train.steps);
+                    self.outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
                 }
             }
             Command::ListDevices => self.list_devices(id).await,
@@ -242,13 +276,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::AddDocuments { names } => {
                 // A run's text stays what it is while it trains.
                 idle(&live)?;
-                self.add_documents(id, &names, bytes)?;
+                self.add_documents(id, &names, bytes).await?;
             }
-            Command::RemoveDocument { name } => self.remove_document(id, &name)?,
+            Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
             Command::ListDocuments { search, offset, count, validation } => {
-                self.list_documents(id, &search, offset, count, validation)?;
+                self.list_documents(id, &search, offset, count, validation).await?;
             }
-            Command::ReadDocument { number } => self.read_document(id, number)?,
+            Command::ReadDocument { number } => self.read_document(id, number).await?,
             command @ (Command::ShowRecipe
             | Command::ChooseRecipe { .. }
             | Command::SetRecipe { .. }
@@ -265,7 +299,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             | Command::ExportReport { .. }) => self.clean(id, command).await?,
 
             Command::TrainTokenizer { tokenizer, validation } => {
-                self.train_tokenizer(id, tokenizer, validation)?;
+                self.train_tokenizer(id, tokenizer, validation).await?;
             }
             Command::Tokenize { text } => self.tokenize(id, text)?,
             Command::ListVocabulary { search, order, offset, count } => {
@@ -274,12 +308,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::ReplayMerges { text } => self.replay_merges(id, &text)?,
             Command::CompareTokenizers { candidates } => self.compare_tokenizers(id, &candidates).await?,
 
-            Command::Plan { config } => self.plan(id, &config)?,
+            Command::Plan { config } => self.plan(id, &config).await?,
             Command::Measure { config } => {
                 idle(&live)?;
                 self.measure(id, &config).await?;
             }
-            Command::FitToDevice { config } => self.fit_to_device(id, &config)?,
+            Command::FitToDevice { config } => self.fit_to_device(id, &config).await?,
             Command::Bench { config, repeats, timed } => {
                 idle(&live)?;
                 self.bench(id, &config, repeats, timed).await?;
@@ -323,6 +357,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::ListRuns => self.list_runs(id)?,
             Command::ReadHistory { run, points } => self.read_history(id, &run, points)?,
             Command::SaveNotes { run, notes } => self.save_notes(id, &run, &notes)?,
+            Command::RenameRun { run, title } => self.rename_run(id, &run, &title)?,
+            Command::TagRun { run, tags } => self.tag_run(id, &run, &tags)?,
+            Command::DeleteRun { run } => {
+                let trains = live.map(|live| live.trainer.run().name());
+                self.delete_run(id, &run, trains.as_deref())?;
+            }
+            Command::RestoreRun { run } => self.restore_run(id, &run)?,
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, &checkpoint)?;
             }
@@ -335,6 +376,52 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     async fn keep_files(&mut self) {
         if let Err(error) = platform::storage::flush().await {
             self.outlet.failed(None, &error);
+        }
+    }
+}
+
+/// What is done for a request that may take longer than a moment, and can be given up at any time.
+fn work_of(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::TrainTokenizer { .. } => "training a tokenizer",
+        Command::CompareTokenizers { .. } => "comparing tokenizers",
+        Command::Measure { .. } | Command::Bench { .. } | Command::TrainFirst { .. } => "measuring the speed",
+        Command::Plan { .. } => "planning the run",
+        Command::FitToDevice { .. } => "fitting the run to the device",
+        Command::AddDocuments { .. } | Command::ListDocuments { .. } | Command::ReadDocument { .. } => {
+            "reading documents"
+        }
+        Command::JudgeSample { .. } => "trying the recipe",
+        Command::CompareDocument { .. } => "comparing a document",
+        Command::Clean => "cleaning documents",
+        Command::ExportProject { .. } => "packing the project",
+        Command::ExportModel { .. } => "exporting the model",
+        Command::Generate { .. } | Command::Explain { .. } => "loading the model",
+        _ => return None,
+    })
+}
+
+/// Does the work of a request, by its number and the work's name, until it is done or cancelled.
+async fn cancellable<T, Tell: Fn(Parcel<Report>)>(
+    inbox: &mut Inbox,
+    outlet: &Outlet<Tell>,
+    (id, name): (u64, &'static str),
+    ends: impl Fn(&Command) -> bool,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let cancelled = |name: &str| Error::Cancelled(name.to_owned());
+    let withdrawn = |request, by| {
+        outlet.failed(Some(request), &cancelled("a request that had not begun"));
+        outlet.finished(by);
+    };
+    outlet.begin(id, Some(name));
+    let ended = inbox.until_cancelled(id, work, ends, withdrawn, || outlet.beat("")).await;
+    outlet.begin(id, None);
+    match ended {
+        Ended::Done(done) => done,
+        Ended::Cancelled(by) => {
+            by.into_iter().for_each(|by| outlet.finished(by));
+            Err(cancelled(name))
         }
     }
 }
@@ -353,6 +440,6 @@ enum Answer {
 fn idle(live: &Option<Live<'_, '_>>) -> Result<()> {
     match live {
         None => Ok(()),
-        Some(_) => Err(Error::Busy("a run is training; stop it first".to_owned())),
+        Some(live) => Err(Error::Busy(format!("{} is training; stop it first", live.trainer.run().name()))),
     }
 }

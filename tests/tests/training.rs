@@ -34,7 +34,7 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     let steps = steps_of(&events, |event| matches!(event, TrainEvent::Step { .. }));
     assert_eq!(steps, (1..=60).collect::<Vec<_>>());
     assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Eval { .. })), [0, 20, 40, 60]);
-    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Sample { .. })), [25, 50, 60]);
+    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Sample { .. })), [0, 25, 50, 60]);
     // Every best evaluation saves, too.
     let best = steps_of(&events, |event| matches!(event, TrainEvent::Eval { best: true, .. }));
     let mut saved: Vec<u64> = best.iter().copied().chain([15, 30, 45, 60]).collect();

@@ -18,7 +18,6 @@ impl App {
             "documents": state.documents.overview.as_ref().map(|overview| json!({
                 "files": overview.files.len(),
                 "documents": overview.documents,
-                "needs_cleaning": overview.needs_cleaning,
                 "cleaned": overview.cleaned,
             })),
             "cleaning": {

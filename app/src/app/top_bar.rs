@@ -23,6 +23,7 @@ impl App {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     self.run_chip_ui(ui, narrow);
                     self.device_chip_ui(ui, narrow);
+                    self.work_chip_ui(ui, narrow);
                     if !narrow {
                         self.model_line_ui(ui);
                     }
@@ -88,6 +89,37 @@ impl App {
         });
         if settings {
             self.page = PageName::Settings;
+        }
+    }
+
+    /// What the engine is busy with that takes longer than a moment, how far it is, and a button that ends it. A run that is
+    /// prepared has its own.
+    fn work_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
+        let Some((request, (work, share))) = self.state.underway.first_key_value() else { return };
+        let words = match share {
+            Some(share) => format!("{work} · {:.0} %", share * 100.0),
+            None => work.clone(),
+        };
+        let palette = Palette::of(ui);
+        let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2);
+        let mut pressed = false;
+        frame.inner_margin(Margin { left: 12, right: 4, top: 2, bottom: 2 }).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().interact_size.y = theme::CONTROL;
+                // From right to left, as the bar's end is laid out.
+                pressed = widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Cancel: {work}")).clicked();
+                if let (Some(share), false) = (share, narrow) {
+                    widgets::progress_bar(ui, *share as f32, 56.0);
+                }
+                if !narrow {
+                    ui.add(Label::new(&words).truncate());
+                }
+                ui.add(egui::Spinner::new().size(16.0)).on_hover_text(words);
+            });
+        });
+        if pressed {
+            let request = *request;
+            self.outbox.send(Command::Cancel { request });
         }
     }
 

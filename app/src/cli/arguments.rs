@@ -3,12 +3,14 @@
 mod bench;
 mod preset;
 mod reproduce;
+mod runs;
 
 pub use bench::{
     BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchScalingArguments,
     BenchStepArguments,
 };
 pub use reproduce::{PublishedRun, ReproduceArguments};
+pub use runs::{RunsArguments, RunsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::gpu::Tuning;
@@ -62,6 +64,8 @@ pub enum Command {
     Corpus(CorpusArguments),
     /// Train, and try, tokenizers
     Tokenizer(TokenizerArguments),
+    /// List a project's runs; give them titles and tags, delete them
+    Runs(RunsArguments),
     /// Write a trained model as a Hugging Face folder
     Export(ExportArguments),
     /// Pack a project into one .glasshouse file, for another machine or the browser

@@ -13,9 +13,10 @@ use glasshouse_corpus::pipeline::{self, Cleaner, Phase};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, Report};
 use glasshouse_corpus::{SystemFiles, script};
+use glasshouse_engine::protocol::FileProblem;
 use glasshouse_engine::protocol::cleaning::{ComparedDocument, TextFate};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -31,6 +32,14 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
         DataCommand::Fetch(arguments) => {
             super::fetch::fetch(&arguments.name, arguments.to.as_deref(), arguments.json)
         }
+    }
+}
+
+/// Says which files gave no text, or not all of theirs.
+pub(super) fn tell(problems: &[FileProblem]) {
+    for FileProblem { name, reason } in problems {
+        // A reader of errors that has gone is no reason to stop.
+        writeln!(std::io::stderr(), "{name} {reason}; the rest is read").ok();
     }
 }
 

@@ -22,6 +22,7 @@ mod interrupt;
 mod output;
 mod plan;
 mod reproduce;
+mod runs;
 mod selftest;
 mod settings;
 mod tokenizer;
@@ -69,6 +70,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Data(arguments) => data::data(arguments.command).map(done),
         Command::Corpus(arguments) => corpus::corpus(&arguments).map(done),
         Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
+        Command::Runs(arguments) => runs::runs(&arguments).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),
         Command::Pack(arguments) => carry::pack(&arguments).map(done),
         Command::Unpack(arguments) => carry::unpack(&arguments).map(done),

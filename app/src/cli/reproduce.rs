@@ -213,17 +213,11 @@ mod tests {
             state: "done".to_owned(),
             step,
             steps,
-            parameters: 0,
             val_loss: Some(val_loss),
             best_val_loss: Some(best),
             seconds: 1.0,
-            created: 0,
             device: "cpu".to_owned(),
-            error: None,
-            notes: String::new(),
-            shape: String::new(),
-            checkpoints: Vec::new(),
-            estimated_seconds: None,
+            ..RunSummary::default()
         }
     }
 

@@ -38,12 +38,14 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
             documents += 1;
         }
     } else {
-        let sources = data::read::find_sources(&arguments.data)?;
-        for piece in data::read::pieces(sources) {
+        let problems = data::read::Problems::default();
+        let sources = data::read::find_sources(&arguments.data, &problems)?;
+        for piece in data::read::pieces(sources, &problems) {
             let piece = piece?;
             trainer.feed(&piece.text);
             documents += u64::from(piece.ends_document);
         }
+        super::data::tell(&problems.list());
     }
     let tokenizer = trainer.finish(documents > 1)?;
     tokenizer.save(&arguments.to)?;

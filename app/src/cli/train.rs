@@ -60,6 +60,7 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     let mut options = Options {
         stop_after: arguments.stop_after,
         evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
+        early_sample: true,
         ..Options::default()
     };
     let mut session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
@@ -199,6 +200,7 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
             eprintln!("{stage}");
         }
     })?;
+    super::data::tell(&prepared.problems);
     Ok(prepared)
 }
 

@@ -174,23 +174,6 @@ impl DataPage {
     fn middle_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         if self.looked.is_some() {
             self.comparison_ui(ui, context, height);
-        } else if context.state.documents.overview.as_ref().is_some_and(|overview| overview.needs_cleaning) {
-            let pressed = widgets::card(ui, |ui| {
-                ui.set_min_height(height - 32.0);
-                let text = "Web pages, PDF and tables become clean text first: the words are taken out of them, and what teaches a \
-                            model nothing is left behind. The files stay as they are.";
-                let button = if context.state.cleaning.progress.is_none() { "Clean the files" } else { "" };
-                widgets::empty(
-                    ui,
-                    icons::ICON_CLEANING_SERVICES,
-                    "These files are cleaned first",
-                    text,
-                    button,
-                )
-            });
-            if pressed {
-                self.clean(context);
-            }
         } else {
             self.reading_ui(ui, context, height);
         }
@@ -205,13 +188,10 @@ impl DataPage {
     /// Which documents are listed: what the person chose, as long as there is such a list.
     fn listed(&self, context: &Context<'_>) -> Listed {
         let state = context.state;
-        let needs = state.documents.overview.as_ref().is_some_and(|overview| overview.needs_cleaning);
-        let first = if needs { Listed::Sample } else { Listed::Text };
         match self.list {
-            _ if !self.own(context) => first,
-            Some(Listed::Dropped) if state.cleaning.report.is_none() => first,
-            Some(Listed::Text) if needs => first,
-            chosen => chosen.unwrap_or(first),
+            _ if !self.own(context) => Listed::Text,
+            Some(Listed::Dropped) if state.cleaning.report.is_none() => Listed::Text,
+            chosen => chosen.unwrap_or(Listed::Text),
         }
     }
 

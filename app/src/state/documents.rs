@@ -45,8 +45,8 @@ impl Documents {
 /// Whether the documents are others than before. Where the split falls makes no others of them.
 fn are_others(before: &DocumentsOverview, now: &DocumentsOverview) -> bool {
     let of = |overview: &DocumentsOverview| {
-        let DocumentsOverview { cleaned, needs_cleaning, documents, bytes, .. } = *overview;
-        (cleaned, needs_cleaning, documents, bytes)
+        let DocumentsOverview { cleaned, documents, bytes, .. } = *overview;
+        (cleaned, documents, bytes)
     };
     before.files != now.files || of(before) != of(now)
 }

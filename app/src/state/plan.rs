@@ -45,7 +45,14 @@ impl Planning {
                 self.plan = Some(((**config).clone(), (**plan).clone()));
                 self.refused = None;
             }
-            (Event::Failed { error }, Some(Command::Plan { .. })) => self.refused = Some(error.clone()),
+            (Event::Failed { error }, Some(Command::Plan { .. })) if error.kind != "cancelled" => {
+                // What was planned before is not of these settings.
+                (self.plan, self.refused) = (None, Some(error.clone()));
+            }
+            // The settings of another project have nothing to do with what is known here.
+            (Event::ProjectOpened { .. } | Event::ProjectClosed, _) => {
+                (self.plan, self.refused, self.fitted) = (None, None, None);
+            }
             (Event::Measured { ms_per_step, tokens_per_s, flops_per_s, device, run_seconds }, _) => {
                 let config = match asked {
                     Some(Command::Measure { config }) => Some((**config).clone()),
@@ -73,15 +80,39 @@ mod tests {
     use super::*;
     use glasshouse_protocol::presets;
 
+    fn plan() -> PlanSummary {
+        PlanSummary {
+            parameters: 1000,
+            parameters_by_part: Default::default(),
+            tensors: Vec::new(),
+            bytes_by_kind: Default::default(),
+            bytes: 4000,
+            largest_binding: 4000,
+            dispatches_per_step: 10,
+            flops_per_token: 6000.0,
+            tokens_per_step: 64,
+            flops_by_scope: Default::default(),
+            fits: None,
+            run_seconds: None,
+        }
+    }
+
     #[test]
     fn a_plan_belongs_to_the_settings_that_were_asked_about() {
         let config = presets::preset("llama-tiny").unwrap();
         let asked = Command::Plan { config: Box::new(config.clone()) };
-        let mut planning = Planning::default();
+        let mut planning = Planning { plan: Some((config.clone(), plan())), ..Planning::default() };
         let error =
             ErrorReport { kind: "too_large".to_owned(), message: "too large".to_owned(), field: None };
+        let cancelled = ErrorReport { kind: "cancelled".to_owned(), ..error.clone() };
+        planning.apply(Some(&asked), &Event::Failed { error: cancelled });
+        assert!(planning.plan.is_some() && planning.refused.is_none(), "whoever cancels it learns nothing");
         planning.apply(Some(&asked), &Event::Failed { error: error.clone() });
-        assert_eq!(planning.refused, Some(error.clone()));
+        assert_eq!((&planning.plan, &planning.refused), (&None, &Some(error.clone())));
+        planning.apply(Some(&asked), &Event::Planned { plan: Box::new(plan()) });
+        assert!(planning.plan.is_some() && planning.refused.is_none(), "mended settings train again");
+        planning.apply(None, &Event::ProjectClosed);
+        assert!(planning.plan.is_none());
         // What fails otherwise says nothing about the settings.
         planning.refused = None;
         planning.apply(Some(&Command::ListRuns), &Event::Failed { error });

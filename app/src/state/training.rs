@@ -65,6 +65,8 @@ pub struct Training {
     pub whole: bool,
     /// Seconds that it was estimated to take.
     pub estimated_seconds: Option<f64>,
+    /// Seconds so far and estimated seconds left, once the engine can tell.
+    pub seconds: Option<(f64, f64)>,
     /// The curves, thinned evenly when they grow long.
     pub points: Vec<StepPoint>,
     /// A point is kept every so many steps.
@@ -99,10 +101,11 @@ impl Training {
                 self.began_at = *step;
                 self.steps = run.steps;
                 self.estimated_seconds = *estimated_seconds;
-                self.device = Some(device.clone());
+                self.device = Some((**device).clone());
                 self.run = Some(run.clone());
             }
             Event::Training { events } => events.iter().for_each(|event| self.take(event)),
+            Event::TrainingTime { seconds, seconds_left } => self.seconds = Some((*seconds, *seconds_left)),
             Event::TrainingState {
                 state: state @ (TrainingState::Idle | TrainingState::Preparing), ..
             } => {
@@ -121,8 +124,9 @@ impl Training {
                 if matches!(
                     asked,
                     Some(Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
-                ) =>
+                ) && self.state == TrainingState::Preparing =>
             {
+                // One that is refused while another trains leaves that one alone.
                 self.state = TrainingState::Idle;
             }
             Event::Profile { entries, step_ms, launch_overhead_ms, method } => {
@@ -201,6 +205,9 @@ impl Training {
 
     /// Seconds that are left at the present pace, once there is one.
     pub fn seconds_left(&self, tokens_per_step: u64) -> Option<f64> {
+        if let (Some((_, left)), TrainingState::Running) = (self.seconds, self.state) {
+            return Some(left);
+        }
         let left = self.steps.checked_sub(self.step)? * tokens_per_step;
         (self.tokens_per_s > 0.0).then(|| left as f64 / self.tokens_per_s)
     }

@@ -9,7 +9,7 @@ use glasshouse_protocol::cleaning::{
     ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, RecipeSummary, SampleJudgement,
     SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict,
 };
-use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
+use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};
 
 /// Sources of the made-up corpus, with their documents raw and kept.
 const SOURCES: [(&str, u64, u64); 3] =
@@ -555,8 +555,8 @@ pub fn dropped(stage: Option<&str>) -> Event {
     Event::Dropped { stage: stage.map(str::to_owned), offset: 0, found, documents }
 }
 
-/// The person's own documents: raw, cleaned, or such that must be cleaned first.
-pub fn documents(cleaned: bool, needs_cleaning: bool) -> Event {
+/// The person's own documents, raw or cleaned, with a file among them that cannot be read.
+pub fn documents(cleaned: bool) -> Event {
     let lines = [
         "The lamp at the end of the pier was lit for the first time in the autumn of 1851",
         "Wind from the west, fresh. At four bells we sighted the cape and took in the topsails",
@@ -564,8 +564,7 @@ pub fn documents(cleaned: bool, needs_cleaning: bool) -> Event {
         "Rain all night. The cook has mended the galley fire and there was hot coffee at dawn",
         "Does anyone still have the drawings of the old slipway? Mine went in the flood",
     ];
-    let count = if needs_cleaning { 0 } else { 40 };
-    let documents = (0..count).map(|number| DocumentSummary {
+    let documents = (0..40).map(|number| DocumentSummary {
         number,
         id: cleaned
             .then(|| if number == 0 { LIGHTHOUSE.to_owned() } else { format!("forum.jsonl#{number}") }),
@@ -575,16 +574,21 @@ pub fn documents(cleaned: bool, needs_cleaning: bool) -> Event {
         preview: lines[number as usize % 5].to_owned(),
         validation: number % 11 == 10,
     });
-    let files =
-        [("harbour-museum.warc.gz", 14_210_332), ("ships-logs.csv", 9_121_004), ("forum.jsonl", 4_204_112)];
+    let files = [
+        ("harbour-museum.warc.gz", 14_210_332),
+        ("ships-logs.csv", 9_121_004),
+        ("forum.jsonl", 4_204_112),
+        ("crew.txt", 0),
+    ];
+    let problems = vec![FileProblem { name: "crew.txt".to_owned(), reason: "is empty".to_owned() }];
     Event::Documents {
         overview: DocumentsOverview {
             cleaned,
-            needs_cleaning,
+            problems,
             embedded: false,
             files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(),
-            documents: if needs_cleaning { 0 } else { 10_301 },
-            bytes: if needs_cleaning { 0 } else { 38_900_000 },
+            documents: 10_301,
+            bytes: 38_900_000,
             characters: 38_412_000,
             train: (9_271, 35_000_000),
             validation: (1_030, 3_900_000),
@@ -594,7 +598,7 @@ pub fn documents(cleaned: bool, needs_cleaning: bool) -> Event {
         },
         search: String::new(),
         offset: 0,
-        found: if needs_cleaning { 0 } else { 10_301 },
+        found: 10_301,
         documents: documents.collect(),
     }
 }

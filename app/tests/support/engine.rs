@@ -143,7 +143,6 @@ impl Engine {
             .collect();
         let overview = DocumentsOverview {
             cleaned: false,
-            needs_cleaning: false,
             embedded: !self.documents,
             files: if self.documents {
                 vec![

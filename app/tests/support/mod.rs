@@ -206,6 +206,7 @@ pub fn run(name: &str, state: &str, step: u64, steps: u64) -> RunSummary {
             checkpoint("best.safetensors", 1150, 1.8407, true),
         ],
         estimated_seconds: Some(124.0),
+        ..RunSummary::default()
     }
 }
 
@@ -245,7 +246,6 @@ pub fn documents() -> Event {
     Event::Documents {
         overview: DocumentsOverview {
             cleaned: false,
-            needs_cleaning: false,
             embedded: true,
             documents: 2412,
             bytes: 2_000_000,
@@ -349,7 +349,7 @@ pub fn in_training(state: TrainingState) -> Vec<Event> {
     vec![
         Event::TrainingStarted {
             run: run("3-llama-tiny", "running", 0, 2000),
-            device: device(),
+            device: Box::new(device()),
             step: 0,
             estimated_seconds: Some(124.0),
         },

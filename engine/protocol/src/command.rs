@@ -22,6 +22,13 @@ pub enum Command {
         /// It can be seen.
         visible: bool,
     },
+    /// Ends a request that is under way, within a fifth of a second, or takes back one that still waits; what was whole before stays as
+    /// it was. That request is answered by `Failed` of the kind `cancelled`. A run's training is stopped and saved instead, as
+    /// [`Command::StopTraining`] does, a text as [`Command::StopWriting`] does. One that is over already is no error.
+    Cancel {
+        /// The number of the request.
+        request: u64,
+    },
     /// Lists devices. Answered by `Devices`.
     ListDevices,
     /// Chooses the device of what is done from now on; a run in training keeps its own. Answered by `Ready`.
@@ -338,6 +345,30 @@ pub enum Command {
         run: String,
         /// The note.
         notes: String,
+    },
+    /// Gives a run a title. Answered by `Runs`.
+    RenameRun {
+        /// The run's name.
+        run: String,
+        /// The title; empty takes it away.
+        title: String,
+    },
+    /// Sets a run's tags. Answered by `Runs`.
+    TagRun {
+        /// The run's name.
+        run: String,
+        /// All of its tags.
+        tags: Vec<String>,
+    },
+    /// Deletes a run; [`Command::RestoreRun`] undoes it until the project is opened again. Refused while it trains. Answered by `Runs`.
+    DeleteRun {
+        /// The run's name.
+        run: String,
+    },
+    /// Undoes a run's deletion. Answered by `Runs`.
+    RestoreRun {
+        /// The run's name.
+        run: String,
     },
     /// Makes a new run that begins at a checkpoint of another, with its settings and schedule. Answered by `Runs`.
     RestoreCheckpoint {

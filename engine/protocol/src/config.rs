@@ -9,7 +9,7 @@ pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 
-use crate::{Invalid, ModelConfig, names, require};
+use crate::{Gate, Invalid, ModelConfig, names, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -146,6 +146,7 @@ impl RunConfig {
         require(weighed, "data.mixture", shares, "add up to more than 0")?;
         self.model.validate()?;
         self.train.validate()?;
+        self.validate_sizes()?;
         if let Some(id) = self.train.ignore_index {
             require(
                 (id as usize) < self.model.vocabulary || id == u32::MAX,
@@ -155,6 +156,25 @@ impl RunConfig {
             )?;
         }
         Ok(())
+    }
+
+    /// No value of a micro-batch may have 2³¹ entries: kernels count them in 32 bits.
+    fn validate_sizes(&self) -> Result<(), Invalid> {
+        let model = &self.model;
+        let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
+        let hidden = model.mlp.hidden * if model.mlp.gate == Gate::None { 1 } else { 2 };
+        let widest = packed.max(hidden).max(model.width);
+        let batch = self.train.batch_size;
+        let most = ((1_u64 << 31) - 1) / (batch as u64 * widest as u64).max(1);
+        require(
+            model.context_length as u64 <= most,
+            "model.context_length",
+            model.context_length,
+            format!(
+                "be at most {most} with batches of {batch} and rows of {widest} channels, so that no value has 2³¹ entries; \
+                 lower it, or train.batch_size"
+            ),
+        )
     }
 }
 

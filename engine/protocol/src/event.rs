@@ -31,6 +31,14 @@ pub enum Event {
         /// What it is busy with, in a word; empty when idle.
         busy: String,
     },
+    /// What is being done for a request that takes longer than a moment, and how far it is. [`Command::Cancel`](crate::Command::Cancel)
+    /// ends it.
+    Underway {
+        /// In a few words, as `measuring the speed`.
+        work: String,
+        /// Share that is done, where that is known.
+        share: Option<f64>,
+    },
     /// A request was met in full. Its last event.
     Finished,
     /// A request could not be met, or (without a request) something failed by itself. A request's last event.
@@ -233,7 +241,7 @@ pub enum Event {
         /// The run.
         run: RunSummary,
         /// The device that it is on.
-        device: DeviceSummary,
+        device: Box<DeviceSummary>,
         /// The step that it begins at.
         step: u64,
         /// Seconds that it was estimated to take, where that was measured.
@@ -244,6 +252,13 @@ pub enum Event {
     Training {
         /// Steps, evaluations, samples, checkpoints, notices.
         events: Vec<TrainEvent>,
+    },
+    /// How long the run takes, about every second, from its first steps or its first evaluation on.
+    TrainingTime {
+        /// Seconds so far, in all of its sessions.
+        seconds: f64,
+        /// Estimated seconds that are left.
+        seconds_left: f64,
     },
     /// Whether it goes on.
     TrainingState {

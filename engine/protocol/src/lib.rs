@@ -31,7 +31,7 @@ pub use model::{
 
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
-    ErrorReport, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary,
+    ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary,
     TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
     /// The engine's name for its kind: `invalid`, `refused`, `io`, `storage_full`, `bad_file`, `device`, `device_lost`,
-    /// `too_large`, `out_of_memory`, `internal`, `busy`.
+    /// `too_large`, `out_of_memory`, `internal`, `busy`, `cancelled`.
     pub kind: String,
     /// What happened, and what to do about it: the engine's own sentence.
     pub message: String,
@@ -94,11 +94,11 @@ pub struct DocumentsOverview {
     /// What was kept of them by a cleaning is what is listed and trained on.
     #[serde(default)]
     pub cleaned: bool,
-    /// No file can be read as it is: web pages, PDF and tables are cleaned first.
-    #[serde(default)]
-    pub needs_cleaning: bool,
     /// The project's files as they were added: name and bytes.
     pub files: Vec<(String, u64)>,
+    /// Files among them that cannot be read, or not wholly, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<FileProblem>,
     /// Documents in all.
     pub documents: u64,
     /// UTF-8 bytes of their text.
@@ -115,6 +115,15 @@ pub struct DocumentsOverview {
     pub characters_by_count: Vec<(char, u64)>,
     /// Distinct characters.
     pub distinct_characters: usize,
+}
+
+/// A file that gives no text, or of which a part gives none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileProblem {
+    /// The file's name.
+    pub name: String,
+    /// What is wrong with it, as in `is empty`.
+    pub reason: String,
 }
 
 /// A document.
@@ -237,10 +246,16 @@ pub struct PlanSummary {
 }
 
 /// A run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// Its folder's name, `3-nanogpt-cpu`.
     pub name: String,
+    /// What the person calls it; empty where they gave it no title.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Words that the person sorts runs by, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// `created`, `running`, `stopped`, `finished` or `failed`.
     pub state: String,
     /// Steps done.

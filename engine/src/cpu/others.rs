@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::executor::{MicroBatch, Recipe};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Remote;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A worker that answers so much later than this one was done with its own share is given up.
@@ -114,7 +115,7 @@ impl Others {
         own: Duration,
         losses: &mut [f32],
         weights: &mut Weights,
-        workers: &Workers,
+        workers: &Arc<Workers>,
     ) -> Result<()> {
         let mut outcome = Ok(());
         for at in 0..self.others.len() {
@@ -144,7 +145,7 @@ impl Others {
         batches: &[MicroBatch],
         own: Duration,
         weights: &mut Weights,
-        workers: &Workers,
+        workers: &Arc<Workers>,
     ) -> Result<Vec<f32>> {
         let Self { others, received, warning } = self;
         let Other { share, place, .. } = &mut others[at];

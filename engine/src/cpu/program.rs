@@ -68,7 +68,7 @@ pub struct Portion {
 }
 
 /// A graph made ready to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
@@ -247,6 +247,9 @@ impl Program {
                 }
             }
             done?;
+            if workers.is_interrupted() {
+                return Err(Error::Cancelled("a batch".to_owned()));
+            }
             let elapsed = begun.elapsed();
             self.seconds[number] = (elapsed - before).as_secs_f64();
             before = elapsed;

@@ -5,11 +5,9 @@ use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::executor::{MicroBatch, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
-use crate::platform;
-use std::time::Duration;
-
-/// How long a batch holds the thread: whoever waits for it to listen (a request to pause) waits no longer.
-const TURN: Duration = Duration::from_millis(40);
+use crate::platform::{self, TURN, parallel};
+use async_channel::Receiver;
+use std::sync::Arc;
 
 /// A graph of a loss made ready to run, again and again.
 #[derive(Debug)]
@@ -37,14 +35,14 @@ impl Run {
     pub async fn batch(
         &mut self,
         weights: &mut Weights,
-        workers: &Workers,
+        workers: &Arc<Workers>,
         batch: &MicroBatch,
         portion: Portion,
     ) -> Result<(f32, f32)> {
         self.begin(batch, portion)?;
         let mut next = Some(0);
         while let Some(from) = next {
-            next = workers.install(|| self.program.run_for(TURN, from, weights, batch.seed, workers))?;
+            next = Lent::begin(&mut self.program, weights, workers, from, batch.seed).end().await?;
             if next.is_some() {
                 platform::yield_now().await;
             }
@@ -62,6 +60,61 @@ impl Run {
         match self.program.floats(self.loss) {
             [loss, count] => Ok((*loss, *count)),
             _ => Err(Error::Internal("the loss is not a pair".to_owned())),
+        }
+    }
+}
+
+/// A program and its weights, lent to the threads that run it while this one listens to others. Whatever becomes of the run, they
+/// are back when it is dropped: one that nobody waits for any more is given up within a piece of a node.
+struct Lent<'run> {
+    program: &'run mut Program,
+    weights: &'run mut Weights,
+    workers: &'run Workers,
+    answer: Receiver<Lending>,
+    is_back: bool,
+}
+
+/// What comes back: the program, the weights, and the node to go on from.
+type Lending = (Program, Weights, Result<Option<usize>>);
+
+impl<'run> Lent<'run> {
+    fn begin(
+        program: &'run mut Program,
+        weights: &'run mut Weights,
+        workers: &'run Arc<Workers>,
+        from: usize,
+        seed: [u32; 2],
+    ) -> Self {
+        let (mut own, mut of_run) = (std::mem::take(program), std::mem::take(weights));
+        let threads = workers.clone();
+        let answer = workers.begin(move || {
+            let next = own.run_for(TURN, from, &mut of_run, seed, &threads);
+            (own, of_run, next)
+        });
+        Self { program, weights, workers, answer, is_back: false }
+    }
+
+    async fn end(mut self) -> Result<Option<usize>> {
+        let lost = || Error::Internal("a thread of the CPU executor ended in the midst of a step".to_owned());
+        let answer = self.answer.recv().await.ok();
+        self.take_back(answer).unwrap_or_else(|| Err(lost()))
+    }
+
+    fn take_back(&mut self, answer: Option<Lending>) -> Option<Result<Option<usize>>> {
+        self.is_back = true;
+        let (program, weights, next) = answer?;
+        (*self.program, *self.weights) = (program, weights);
+        Some(next)
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if !self.is_back {
+            self.workers.interrupt(true);
+            let answer = parallel::wait(&self.answer);
+            self.take_back(answer);
+            self.workers.interrupt(false);
         }
     }
 }

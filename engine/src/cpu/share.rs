@@ -15,6 +15,7 @@ use crate::model::training_graphs;
 use crate::plan::arena::ArenaLayout;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// More workers than this take memory and win nothing.
 pub const MOST: usize = 8;
@@ -194,7 +195,7 @@ impl Share {
         parts: &[Part],
         programs: &mut Programs,
         weights: &mut Weights,
-        workers: &Workers,
+        workers: &Arc<Workers>,
     ) -> Result<Vec<f32>> {
         let run = programs.of(task);
         let mut losses = Vec::with_capacity(parts.len());
@@ -245,7 +246,7 @@ pub struct ShareExecutor {
     share: Share,
     programs: Programs,
     weights: Weights,
-    workers: Workers,
+    workers: Arc<Workers>,
 }
 
 /// What a share comes to.
@@ -269,7 +270,7 @@ impl ShareExecutor {
         let layout = ArenaLayout::of(&graphs.train);
         let weights =
             Weights { parameters: vec![0.0; layout.length], gradients: vec![0.0; layout.trained_end] };
-        Ok(Self { share, programs: Programs::new(&graphs)?, weights, workers: Workers::new(Some(1))? })
+        Ok(Self { share, programs: Programs::new(&graphs)?, weights, workers: Arc::new(Workers::new(Some(1))?) })
     }
 
     /// The weights, laid out as the arena, to be filled in before a task.

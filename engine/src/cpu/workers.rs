@@ -1,17 +1,24 @@
 //! Sharing an op's work among threads.
 //!
-//! Work is cut into as many parts as there are threads, always at the same places, and every entry of a result is
-//! computed by one thread in an order that the cuts do not change: the bits depend on the seed alone.
+//! Work is cut into pieces, always at the same places whatever the number of threads, and threads take them as they come free: one
+//! whose core is busy with something else takes fewer. Every entry of a result is computed in one piece, in an order that the cuts
+//! do not change: the bits depend on the seed alone. Between pieces a thread sees whether the work is still wanted.
 
 use crate::error::Result;
-use crate::platform::parallel::{Pool, join};
+use crate::platform::parallel::{Pool, join, thread_number};
+use async_channel::Receiver;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// Most pieces of an op: several for each thread of a usual processor, so that none waits long for another's last one.
+const PIECES: usize = 16;
 
 /// The threads of an executor with a piece of memory for each.
 #[derive(Debug)]
 pub struct Workers {
     pool: Pool,
     scratch: Vec<Mutex<Scratch>>,
+    interrupted: AtomicBool,
 }
 
 /// What a part may write to for itself. It grows to what its largest user needs and stays.
@@ -77,7 +84,7 @@ impl Workers {
     pub fn new(threads: Option<usize>) -> Result<Self> {
         let pool = Pool::new(threads)?;
         let scratch = (0..pool.count()).map(|_| Mutex::default()).collect();
-        Ok(Self { pool, scratch })
+        Ok(Self { pool, scratch, interrupted: AtomicBool::new(false) })
     }
 
     /// How many threads.
@@ -90,8 +97,24 @@ impl Workers {
         self.pool.install(work)
     }
 
-    /// Cuts `parts` of `rows` rows among the threads, at least `least` rows each, and runs `work` on every part with the
-    /// number of its first row.
+    /// Begins `work` on a thread, so that this one can listen to others meanwhile. Without threads it is done at once.
+    pub fn begin<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Receiver<R> {
+        self.pool.begin(work)
+    }
+
+    /// Asks for what is under way to be given up, or no longer so. Then pieces that were not begun are passed over, and results are
+    /// not to be used.
+    pub fn interrupt(&self, interrupted: bool) {
+        self.interrupted.store(interrupted, Ordering::Relaxed);
+    }
+
+    /// Whether what is under way was given up.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Cuts `parts` of `rows` rows into pieces of at least `least` rows each, and runs `work` on every piece with the numbers of
+    /// its rows.
     pub fn rows<P: Parts>(
         &self,
         rows: usize,
@@ -99,27 +122,37 @@ impl Workers {
         parts: P,
         work: impl Fn(std::ops::Range<usize>, P, &mut Scratch) + Sync,
     ) {
-        let count = (rows / least.max(1)).clamp(1, self.count());
-        split(&self.scratch[..count], 0..rows, parts, &work);
+        let pieces = (rows / least.max(1)).clamp(1, PIECES);
+        self.split(pieces, 0..rows, parts, &work);
     }
-}
 
-fn split<P: Parts>(
-    scratch: &[Mutex<Scratch>],
-    rows: std::ops::Range<usize>,
-    parts: P,
-    work: &(impl Fn(std::ops::Range<usize>, P, &mut Scratch) + Sync),
-) {
-    if let [own] = scratch {
-        // A panic elsewhere leaves nothing in scratch memory that anybody reads.
-        let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
-        work(rows, parts, &mut own);
-        return;
+    fn split<P: Parts>(
+        &self,
+        pieces: usize,
+        rows: std::ops::Range<usize>,
+        parts: P,
+        work: &(impl Fn(std::ops::Range<usize>, P, &mut Scratch) + Sync),
+    ) {
+        if pieces == 1 {
+            if !self.is_interrupted() {
+                work(rows, parts, &mut self.scratch());
+            }
+            return;
+        }
+        let half = pieces / 2;
+        let share = rows.len() * half / pieces;
+        let (first, second) = parts.split(share);
+        let cut = rows.start + share;
+        join(
+            || self.split(half, rows.start..cut, first, work),
+            || self.split(pieces - half, cut..rows.end, second, work),
+        );
     }
-    let half = scratch.len() / 2;
-    let share = rows.len() * half / scratch.len();
-    let (first, second) = parts.split(share);
-    let (left, right) = scratch.split_at(half);
-    let cut = rows.start + share;
-    join(|| split(left, rows.start..cut, first, work), || split(right, cut..rows.end, second, work));
+
+    /// This thread's memory. A thread of another pool shares one.
+    fn scratch(&self) -> impl std::ops::DerefMut<Target = Scratch> + '_ {
+        let own = &self.scratch[thread_number() % self.scratch.len()];
+        // A panic elsewhere leaves nothing in scratch memory that anybody reads.
+        own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -6,16 +6,16 @@ mod corpus;
 mod division;
 mod staging;
 
-use super::read::{self, Piece};
-use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
+use super::read::{self, Piece, Problems};
+use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
-use crate::platform::files;
+use crate::platform::{Turns, at_once, files};
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
 pub(super) use division::whole_documents;
 use division::{Division, Part};
-use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
+use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, TokenizerConfig, presets};
 use staging::Staging;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,8 @@ pub struct Prepared {
     pub store: TokenStore,
     /// The folder that holds `tokenizer.json`, the shards and their index.
     pub folder: PathBuf,
+    /// Files that gave no text, or not all of theirs; empty where an earlier preparation is used again.
+    pub problems: Vec<FileProblem>,
 }
 
 impl Prepared {
@@ -44,8 +46,48 @@ impl Prepared {
     /// asks for.
     pub fn complete(&self, config: &mut RunConfig) {
         config.model.vocabulary = self.tokenizer.vocabulary_size();
+        let usual = presets::preset(&config.preset).is_ok_and(|preset| preset.train.sample_prompt == config.train.sample_prompt);
+        if usual
+            && !config.data.paths.is_empty()
+            && let Some(words) = self.first_words()
+        {
+            config.train.sample_prompt = words;
+        }
         config.data.mixture = self.store.index().map(|index| index.mixture.clone()).unwrap_or_default();
     }
+}
+
+impl Prepared {
+    /// The first words of the text, for samples to begin with.
+    fn first_words(&self) -> Option<String> {
+        let count = self.store.len(Split::Train).min(FIRST_TOKENS) as usize;
+        let tokens = self.store.read(Split::Train, 0, count).ok()?;
+        let end = self.tokenizer.end_of_text();
+        let own: Vec<u32> = tokens.into_iter().take_while(|token| Some(*token) != end).collect();
+        first_words(&self.tokenizer.decode(&own))
+    }
+}
+
+/// Tokens that hold the first words of a text.
+const FIRST_TOKENS: u64 = 96;
+/// Words, and characters, that samples begin with.
+const FIRST_WORDS: usize = 3;
+const FIRST_CHARACTERS: usize = 32;
+
+/// The first words of a text's first line.
+fn first_words(text: &str) -> Option<String> {
+    let line = text.trim_start().lines().next()?;
+    let mut words = String::new();
+    for word in line.split_whitespace().take(FIRST_WORDS) {
+        if words.chars().count() + 1 + word.chars().count() > FIRST_CHARACTERS {
+            break;
+        }
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    (!words.is_empty()).then_some(words)
 }
 
 /// How far the preparation is.
@@ -60,7 +102,7 @@ pub enum Progress {
         /// In all.
         total: u64,
     },
-    /// The vocabulary is being trained; told many times.
+    /// The vocabulary is being trained.
     Training,
     /// Second pass: bytes encoded so far, of so many.
     Encoding {
@@ -79,7 +121,21 @@ pub enum Progress {
 /// # Errors
 /// What reading, training or writing meets; nothing is left behind then.
 pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
-    let corpus = Corpus::new(&config.data)?;
+    at_once(prepare_in_turns(config, project, progress, &Turns::none()))
+}
+
+/// As [`prepare`], while others have their turns. Dropped on the way, it leaves nothing behind.
+///
+/// # Errors
+/// As there.
+pub async fn prepare_in_turns(
+    config: &RunConfig,
+    project: &Path,
+    progress: &mut dyn FnMut(Progress),
+    turns: &Turns,
+) -> Result<Prepared> {
+    let problems = Problems::default();
+    let corpus = Corpus::new(&config.data, &problems)?;
     let recipe = corpus.recipe(&config.data, &config.tokenizer);
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
@@ -89,15 +145,14 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
     }
     files::create_dir_all(&data).map_err(Error::io(&data))?;
     let staging = Staging::new(&data)?;
-    let (count, trainer) = scan(&corpus, &config.tokenizer, progress)?;
+    let (count, trainer) = scan(&corpus, &config.tokenizer, &problems, progress, turns).await?;
     progress(Progress::Training);
-    // Told again and again: it may take minutes, and whoever waits wants to know that it goes on.
-    let tokenizer = trainer.finish_with(count.documents > 1, &mut || progress(Progress::Training))?;
+    let tokenizer = trainer.finish_in_turns(count.documents > 1, turns).await?;
     tokenizer.save(&staging.folder().join(TOKENIZER_FILE))?;
-    encode(&corpus, &config.data, &count, &tokenizer, recipe, staging.folder(), progress)?;
+    encode(&corpus, &config.data, &count, &tokenizer, recipe, staging.folder(), progress, turns).await?;
     staging.publish(&folder)?;
     let store = TokenStore::open(&folder)?;
-    Ok(Prepared { tokenizer, store, folder })
+    Ok(Prepared { tokenizer, store, folder, problems: problems.list() })
 }
 
 /// What makes a damaged folder whole: the same settings name the same folder, and what is not whole is made anew.
@@ -135,7 +190,7 @@ fn open_whole(folder: &Path) -> Result<Prepared> {
             "the tokens beside it were made by another tokenizer",
         ));
     }
-    Ok(Prepared { tokenizer, store, folder: folder.to_owned() })
+    Ok(Prepared { tokenizer, store, folder: folder.to_owned(), problems: Vec::new() })
 }
 
 /// The tokenizer in a prepared folder, for work that needs no tokens: they may be missing or damaged.
@@ -179,18 +234,21 @@ struct Count {
     lengths: Vec<u64>,
 }
 
-fn scan(
+async fn scan(
     corpus: &Corpus,
     config: &TokenizerConfig,
+    problems: &Problems,
     progress: &mut dyn FnMut(Progress),
+    turns: &Turns,
 ) -> Result<(Count, Trainer)> {
     let mut trainer = Trainer::new(config)?;
     let mut count = Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new() };
     let mut length = 0;
     let total = corpus.bytes();
     let mut told = 0;
-    for piece in corpus.pieces() {
+    for piece in corpus.pieces(problems) {
         let piece = piece?;
+        turns.give().await;
         trainer.feed(&piece.text);
         let characters = piece.text.chars().count() as u64;
         length += characters;
@@ -206,12 +264,19 @@ fn scan(
         }
     }
     if count.documents == 0 {
-        return Err(Error::Refused("the given data holds no text to learn from".to_owned()));
+        let nothing = "the given data holds no text to learn from";
+        return Err(Error::Refused(match problems.list().first() {
+            Some(FileProblem { name, reason }) => {
+                format!("{nothing}: {name} {reason}; mend the file, or add others")
+            }
+            None => format!("{nothing}; add a text"),
+        }));
     }
     Ok((count, trainer))
 }
 
-fn encode(
+#[allow(clippy::too_many_arguments, reason = "what was found out before, each by its name")]
+async fn encode(
     corpus: &Corpus,
     config: &DataConfig,
     count: &Count,
@@ -219,12 +284,15 @@ fn encode(
     recipe: String,
     folder: &Path,
     progress: &mut dyn FnMut(Progress),
+    turns: &Turns,
 ) -> Result<()> {
+    // What is wrong was noted when the text was read before.
+    let known = Problems::default();
     let end_of_text = tokenizer.end_of_text().filter(|_| count.documents > 1);
     let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = if tokenizer.needs_whole_documents() {
-        Box::new(read::documents(corpus.pieces()))
+        Box::new(read::documents(corpus.pieces(&known)))
     } else {
-        corpus.pieces()
+        corpus.pieces(&known)
     };
     let mut division = Division::new(config.validation, count);
     let mut queue = Queue {
@@ -236,6 +304,7 @@ fn encode(
     let (mut waiting, mut done) = (0, 0);
     for piece in pieces {
         let piece = piece?;
+        turns.give().await;
         waiting += piece.text.len();
         queue.parts.extend(division.divide(piece));
         if waiting >= ENCODE_BYTES {

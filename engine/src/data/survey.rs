@@ -3,11 +3,12 @@
 //! Nothing but a line a document is kept; a search or a reading streams the text again.
 
 use super::prepare::{self, CORPUS_SEED};
-use super::read::{self, Mark, Piece, SourceFile};
+use super::read::{self, Mark, Piece, Problems, SourceFile};
 use super::store::Split;
 use super::stories;
 use crate::error::{Error, Result};
-use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview};
+use crate::platform::Turns;
+use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem};
 use std::collections::BTreeMap;
 
 /// Characters of a preview.
@@ -46,6 +47,7 @@ pub struct Survey {
     sources: Sources,
     entries: Vec<Entry>,
     counts: Vec<(char, u64)>,
+    problems: Vec<FileProblem>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,10 +71,11 @@ impl Sources {
     }
 
     /// Every document with the number of its file.
-    fn documents(&self) -> Box<dyn Iterator<Item = Result<(usize, Piece)>> + '_> {
+    fn documents(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<(usize, Piece)>> + '_> {
+        let problems = problems.clone();
         match self {
-            Self::Files(files) => Box::new(files.iter().enumerate().flat_map(|(number, file)| {
-                let documents = read::documents(read::pieces(vec![file.clone()]));
+            Self::Files(files) => Box::new(files.iter().enumerate().flat_map(move |(number, file)| {
+                let documents = read::documents(read::pieces(vec![file.clone()], &problems.clone()));
                 documents.map(move |document| document.map(|document| (number, document)))
             })),
             Self::Stories(bytes) => Box::new(
@@ -84,20 +87,21 @@ impl Sources {
 }
 
 impl Survey {
-    /// Reads all documents once. `beat` is a sign of life, called for each.
+    /// Reads all documents once, while others have their turns.
     ///
     /// # Errors
-    /// As a preparation has them: files that are missing, empty, binary or no UTF-8.
-    pub fn of(config: &DataConfig, beat: &mut dyn FnMut()) -> Result<Self> {
+    /// As a preparation has them: a named file that is missing or cannot be read.
+    pub async fn of(config: &DataConfig, turns: &Turns) -> Result<Self> {
+        let problems = Problems::default();
         let sources = if config.paths.is_empty() {
             Sources::Stories(config.corpus_bytes)
         } else {
-            Sources::Files(read::find_sources(&config.paths)?)
+            Sources::Files(read::find_sources(&config.paths, &problems)?)
         };
         let (mut entries, mut counts) = (Vec::new(), BTreeMap::<char, u64>::new());
-        for document in sources.documents() {
+        for document in sources.documents(&problems) {
             let (file, Piece { text, mark, .. }) = document?;
-            beat();
+            turns.give().await;
             let mut characters = 0;
             for character in text.chars() {
                 characters += 1;
@@ -113,7 +117,7 @@ impl Survey {
         }
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
         counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
-        Ok(Self { sources, entries, counts })
+        Ok(Self { sources, entries, counts, problems: problems.list() })
     }
 
     /// About all of them, split so that `validation` of the text is held out.
@@ -141,9 +145,9 @@ impl Survey {
         }
         DocumentsOverview {
             cleaned: false,
-            needs_cleaning: false,
             embedded: matches!(self.sources, Sources::Stories(_)),
             files: self.sources.names(),
+            problems: self.problems.clone(),
             documents: self.entries.len() as u64,
             bytes,
             characters,
@@ -166,12 +170,13 @@ impl Survey {
     }
 
     /// (documents found, those from `offset` on, at most `count`) that contain a text, whatever the case.
-    pub fn list(
+    pub async fn list(
         &self,
         search: &str,
         offset: usize,
         count: usize,
         validation: f64,
+        turns: &Turns,
     ) -> Result<(usize, Vec<DocumentSummary>)> {
         let train = self.train_documents(validation).unwrap_or(usize::MAX);
         let names = self.sources.names();
@@ -195,8 +200,9 @@ impl Survey {
         }
         let needle = search.to_lowercase();
         let (mut found, mut page) = (0, Vec::new());
-        for ((number, entry), document) in all.zip(self.sources.documents()) {
+        for ((number, entry), document) in all.zip(self.sources.documents(&Problems::default())) {
             let (_, Piece { text, .. }) = document?;
+            turns.give().await;
             let lower = text.to_lowercase();
             let Some(at) = lower.find(&needle) else { continue };
             if found >= offset && page.len() < count {
@@ -213,10 +219,16 @@ impl Survey {
     ///
     /// # Errors
     /// There is no such document, or its file cannot be read any more.
-    pub fn read(&self, number: u64) -> Result<(String, bool)> {
-        let missing = || Error::Refused(format!("there is no document {number}"));
-        let (_, Piece { mut text, .. }) =
-            self.sources.documents().nth(number as usize).ok_or_else(missing)??;
+    pub async fn read(&self, number: u64, turns: &Turns) -> Result<(String, bool)> {
+        let mut documents = self.sources.documents(&Problems::default());
+        for _ in 0..number {
+            if documents.next().is_none() {
+                break;
+            }
+            turns.give().await;
+        }
+        let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
+        let (_, Piece { mut text, .. }) = documents.next().ok_or_else(missing)??;
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {
             text.truncate(at);
@@ -227,7 +239,7 @@ impl Survey {
     /// The first documents that together hold about so many bytes, joined.
     pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
         let (mut texts, mut taken) = (Vec::new(), 0);
-        for document in self.sources.documents() {
+        for document in self.sources.documents(&Problems::default()) {
             let (_, Piece { mut text, .. }) = document?;
             let room = bytes - taken;
             if text.len() > room {
@@ -254,10 +266,11 @@ fn preview(text: &str, from: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::at_once;
 
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
-        Survey::of(&DataConfig { paths, ..DataConfig::default() }, &mut || {}).unwrap()
+        at_once(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Turns::none())).unwrap()
     }
 
     #[test]
@@ -273,14 +286,14 @@ mod tests {
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.files.len(), overview.embedded), (3, 2, false));
         assert_eq!(overview.lengths.iter().map(|(_, count)| count).sum::<u64>(), 3);
-        let (found, page) = survey.list("OWL", 0, 10, 0.1).unwrap();
+        let (found, page) = at_once(survey.list("OWL", 0, 10, 0.1, &Turns::none())).unwrap();
         assert_eq!(found, 2);
         assert_eq!(page.iter().map(|document| document.number).collect::<Vec<_>>(), [0, 2]);
         assert_eq!(page[0].preview, "The first text about Owls.");
-        let (found, page) = survey.list("owl", 1, 10, 0.1).unwrap();
+        let (found, page) = at_once(survey.list("owl", 1, 10, 0.1, &Turns::none())).unwrap();
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
-        assert_eq!(survey.read(1).unwrap(), ("second".to_owned(), false));
-        assert!(survey.read(3).is_err());
+        assert_eq!(at_once(survey.read(1, &Turns::none())).unwrap(), ("second".to_owned(), false));
+        assert!(at_once(survey.read(3, &Turns::none())).is_err());
     }
 
     #[test]
@@ -292,7 +305,7 @@ mod tests {
         std::fs::write(folder.path().join(KEPT_FILE), kept).unwrap();
         let index = serde_json::to_vec(&CorpusIndex::new("light", 0.1)).unwrap();
         std::fs::write(folder.path().join(CORPUS_FILE), index).unwrap();
-        let (_, page) = survey(folder.path()).list("", 0, 10, 0.1).unwrap();
+        let (_, page) = at_once(survey(folder.path()).list("", 0, 10, 0.1, &Turns::none())).unwrap();
         let told: Vec<_> =
             page.iter().map(|one| (one.id.as_deref(), one.file.as_str(), one.validation)).collect();
         assert_eq!(told, [(Some("a.html"), "web", false), (Some("b.csv#7"), "logs", true)]);
@@ -301,13 +314,13 @@ mod tests {
     #[test]
     fn says_where_the_split_of_the_embedded_stories_falls() {
         let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
-        let survey = Survey::of(&config, &mut || {}).unwrap();
+        let survey = at_once(Survey::of(&config, &Turns::none())).unwrap();
         let overview = survey.overview(0.1);
         assert!(overview.embedded);
         let share = overview.validation.1 as f64 / overview.bytes as f64;
         assert!((share - 0.1).abs() < 0.02, "{share}");
         assert_eq!(overview.train.0 + overview.validation.0, overview.documents);
-        let (_, page) = survey.list("", overview.train.0 as usize - 1, 2, 0.1).unwrap();
+        let (_, page) = at_once(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Turns::none())).unwrap();
         assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
         let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
         assert!((9_990..=10_000).contains(&sample), "{sample}");

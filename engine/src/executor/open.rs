@@ -144,6 +144,11 @@ impl Executor {
         }
     }
 
+    /// Whether a step or an evaluation may be dropped on the way: weights and moments are then as before it.
+    pub fn can_give_up(&self) -> bool {
+        matches!(self, Self::Cpu(_))
+    }
+
     /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
         match self {

@@ -163,10 +163,10 @@ impl GpuDecoder {
         let begun = Instant::now();
         let mut recorder = Recorder::new(&self.gpu, mode.pacing.cut());
         for _ in 1..chunks {
-            recorder.record(Unit { clear: &[], programs: &[&mode.read] });
+            recorder.record(Unit { clear: &[], programs: &[&mode.read] }).await?;
         }
         for _ in 0..count {
-            recorder.record(Unit { clear: &[], programs: &[&mode.read, &mode.sample] });
+            recorder.record(Unit { clear: &[], programs: &[&mode.read, &mode.sample] }).await?;
         }
         let bytes = count as u64 * 4;
         let (submission, _) = recorder.finish(own(DecodeBuffer::Written)?, &self.staging, bytes);

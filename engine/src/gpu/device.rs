@@ -6,6 +6,7 @@ use super::pipeline::Pipelines;
 use super::signal;
 use crate::error::{Error, Result};
 use crate::plan::lower::{Choices, Cooperative, Target};
+use crate::platform;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{Device, Features, Limits, Queue};
@@ -191,20 +192,23 @@ impl Gpu {
     pub async fn idle(&self) -> Result<()> {
         let (sender, receiver) = signal::channel();
         self.queue.on_submitted_work_done(move || sender.send(()));
-        self.turn(None)?;
+        self.turn(None).await?;
         receiver.await.ok_or_else(|| self.gone())?;
         self.check()
     }
 
-    /// Lets the device call back. On the desktop this blocks until the submission (or the latest one) is done; in the
-    /// browser it does nothing, and awaiting the callback gives the event loop its turn.
-    fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
-        match self.device.poll(poll) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.check()?;
-                Err(Error::Device(format!("waiting for the device failed: {error}")))
+    /// Lets the device call back. On the desktop this waits until the submission (or the latest one) is done, and gives others
+    /// their turn meanwhile; in the browser it does nothing, and awaiting the callback gives the event loop its turn.
+    pub(super) async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        loop {
+            let submission_index = submission.clone();
+            match self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(platform::TURN) }) {
+                Ok(_) => return Ok(()),
+                Err(wgpu::PollError::Timeout) => platform::yield_now().await,
+                Err(error) => {
+                    self.check()?;
+                    return Err(Error::Device(format!("waiting for the device failed: {error}")));
+                }
             }
         }
     }
@@ -228,7 +232,7 @@ impl Gpu {
 
     /// Waits for the mapping and takes the bytes.
     pub(super) async fn end_read(&self, mut reading: Reading) -> Result<Vec<u8>> {
-        self.turn(Some(reading.submission.clone()))?;
+        self.turn(Some(reading.submission.clone())).await?;
         if (&mut reading.done).await != Some(true) {
             return Err(self.gone());
         }

@@ -197,7 +197,7 @@ impl GpuExecutor {
         let before = self.take_statistics();
         let fixed = self.fixed_cut.replace(Cut::Together(usize::MAX));
         if rehearsed {
-            self.record(TRAIN, &items, true).discard();
+            self.record(TRAIN, &items, true).await?.discard();
         }
         let done = self.run(TRAIN, &items, true).await;
         self.fixed_cut = fixed;
@@ -315,7 +315,7 @@ impl GpuExecutor {
         let mut under_way: Option<Group> = None;
         let mut free_since = Instant::now();
         for (number, group) in items.chunks(self.ring).enumerate() {
-            let begun = self.begin(mode, group, number, update)?;
+            let begun = self.begin(mode, group, number, update).await?;
             if let Some(before) = under_way.replace(begun) {
                 free_since = self.end(mode, before, free_since, &mut reports).await?;
             }
@@ -327,12 +327,18 @@ impl GpuExecutor {
     }
 
     /// Uploads and submits a group.
-    fn begin(&mut self, mode: usize, group: &[Item<'_>], number: usize, update: bool) -> Result<Group> {
+    async fn begin(
+        &mut self,
+        mode: usize,
+        group: &[Item<'_>],
+        number: usize,
+        update: bool,
+    ) -> Result<Group> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
         own.rules.upload(&self.gpu, &self.storage, &rows)?;
         let begun = Instant::now();
-        let recorder = self.record(mode, group, update);
+        let recorder = self.record(mode, group, update).await?;
         let readbacks: Vec<&wgpu::Buffer> = self.storage.all(|role| role == Role::Readback).collect();
         let readback = readbacks[number % readbacks.len()];
         let bytes = (group.len() * size_of::<ReportRow>()) as u64;
@@ -343,19 +349,19 @@ impl GpuExecutor {
     }
 
     /// Records a group.
-    fn record(&self, mode: usize, group: &[Item<'_>], update: bool) -> Recorder<'_> {
+    async fn record(&self, mode: usize, group: &[Item<'_>], update: bool) -> Result<Recorder<'_>> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let gradients: Vec<&wgpu::Buffer> = self.storage.pieces(Buffer::Gradients).collect();
         let mut recorder = Recorder::new(&self.gpu, self.fixed_cut.unwrap_or_else(|| own.pacing.cut()));
         for item in group {
             let clear = if item.first { &gradients[..] } else { &[] };
             if update && item.last {
-                recorder.record(Unit { clear, programs: &[&own.program, &self.update, &self.advance] });
+                recorder.record(Unit { clear, programs: &[&own.program, &self.update, &self.advance] }).await?;
             } else {
-                recorder.record(Unit { clear, programs: &[&own.program, &self.advance] });
+                recorder.record(Unit { clear, programs: &[&own.program, &self.advance] }).await?;
             }
         }
-        recorder
+        Ok(recorder)
     }
 
     /// Waits for a group, and notes what it took since the device was free for it.

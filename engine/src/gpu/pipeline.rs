@@ -4,6 +4,7 @@ use super::Gpu;
 use super::device::one_line;
 use crate::error::{Error, Result};
 use crate::plan::lower::Cooperative;
+use crate::platform::Turns;
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -42,6 +43,7 @@ impl Gpu {
     /// them side by side.
     pub async fn prepare(&self, kernels: impl IntoIterator<Item = &'static Kernel>) -> Result<()> {
         self.check()?;
+        let turns = Turns::new();
         let mut begun: Vec<(&'static Kernel, Pipeline, _)> = Vec::new();
         for kernel in kernels {
             if !self.pipelines.contains(kernel) && begun.iter().all(|(other, ..)| other.name != kernel.name) {
@@ -51,6 +53,8 @@ impl Gpu {
                 let pipeline = self.build(kernel);
                 let internal = internal.pop();
                 begun.push((kernel, pipeline, (scope.pop(), internal)));
+                // A driver may take a second for one.
+                turns.give().await;
             }
         }
         for (kernel, pipeline, (validation, internal)) in begun {

@@ -4,6 +4,8 @@
 
 use super::Gpu;
 use super::program::Program;
+use crate::error::Result;
+use std::collections::VecDeque;
 use web_time::Instant;
 
 /// What a submission should last while a window is open: half a frame.
@@ -60,6 +62,10 @@ impl Pacing {
     }
 }
 
+/// Pieces of a long unit that are submitted before the first of them is done: while the device works on one the next is ready,
+/// and whoever gives up the unit waits for no more than these.
+const UNDER_WAY: usize = 2;
+
 /// What launching dispatches has cost the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EncodeStatistics {
@@ -87,6 +93,8 @@ pub(super) struct Recorder<'a> {
     cut: Cut,
     encoder: Option<wgpu::CommandEncoder>,
     units: usize,
+    /// Pieces of a long unit that the device may not have done yet.
+    under_way: VecDeque<wgpu::SubmissionIndex>,
     begun: Instant,
     statistics: EncodeStatistics,
 }
@@ -98,6 +106,7 @@ impl<'a> Recorder<'a> {
             cut,
             encoder: None,
             units: 0,
+            under_way: VecDeque::new(),
             begun: Instant::now(),
             statistics: EncodeStatistics::default(),
         }
@@ -109,7 +118,10 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records a unit. A full submission is sent off when more comes, so that the last one also holds the copy of the reports.
-    pub(super) fn record(&mut self, unit: Unit<'_>) {
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub(super) async fn record(&mut self, unit: Unit<'_>) -> Result<()> {
         let total: usize = unit.programs.iter().map(|program| program.len()).sum();
         let (most, pieces) = match self.cut {
             Cut::Together(most) => (most, 1),
@@ -124,12 +136,20 @@ impl<'a> Recorder<'a> {
         }
         for piece in 0..pieces {
             if piece > 0 {
-                self.submit();
+                let submission = self.submit();
                 self.units = 1;
+                self.under_way.extend(submission);
+                if self.under_way.len() > UNDER_WAY {
+                    let waited = Instant::now();
+                    self.gpu.turn(self.under_way.pop_front()).await?;
+                    // Waiting is not driving.
+                    self.begun += waited.elapsed();
+                }
             }
             self.pass(unit, total * piece / pieces, total * (piece + 1) / pieces);
         }
         self.statistics.dispatches += total as u64;
+        Ok(())
     }
 
     /// One pass over the unit's dispatches from `start` to `end`, counted through its programs.
@@ -144,12 +164,11 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn submit(&mut self) {
-        if let Some(encoder) = self.encoder.take() {
-            self.gpu.queue.submit([encoder.finish()]);
-            self.statistics.submissions += 1;
-        }
+    fn submit(&mut self) -> Option<wgpu::SubmissionIndex> {
         self.units = 0;
+        let encoder = self.encoder.take()?;
+        self.statistics.submissions += 1;
+        Some(self.gpu.queue.submit([encoder.finish()]))
     }
 
     /// Encodes what is not submitted yet, and drops it.

@@ -13,7 +13,7 @@ use crate::gpu::{BUDGET, Gpu, GpuExecutor, Tuning};
 use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
-use crate::platform;
+use crate::platform::{self, Turns};
 use crate::protocol::{Precision, RunConfig, TrainConfig};
 use web_time::Instant;
 
@@ -129,8 +129,9 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let begun = Instant::now();
     let ring = ring(graphs.accumulate());
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), ring).await?;
+    let layout = ArenaLayout::of(&graphs.train);
     let parameters =
-        initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), config.seed);
+        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     let micro_batches = random_batches(config);
     let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };

@@ -13,7 +13,7 @@ use crate::model::{initial, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
 use crate::plan::lower::Target;
-use crate::platform;
+use crate::platform::{self, Turns};
 use crate::protocol::RunConfig;
 use serde::Serialize;
 use web_time::Instant;
@@ -124,7 +124,7 @@ pub async fn measure(
     let Opened { mut executor, warning, tuned } =
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
     let layout = ArenaLayout::of(&graphs.train);
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    let parameters = initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     // By time it is measured for somebody who is looking at a window meanwhile.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));

@@ -3,25 +3,44 @@
 
 use crate::graph::{Parameter, Start, random};
 use crate::plan::arena::ArenaLayout;
+use crate::platform::{Turns, at_once};
+
+/// Entries that are drawn before others may have their turn.
+const DRAWN: usize = 1 << 16;
 
 /// The parameter arena at the start of a run; padding is zero.
 pub fn parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {
+    at_once(parameters_in_turns(parameters, layout, seed, &Turns::none()))
+}
+
+/// As [`parameters`], while others have their turns: a large model's take seconds.
+pub async fn parameters_in_turns(
+    parameters: &[Parameter],
+    layout: &ArenaLayout,
+    seed: u64,
+    turns: &Turns,
+) -> Vec<f32> {
     let mut arena = vec![0.0; layout.length];
     for (number, parameter) in parameters.iter().enumerate() {
         let start = layout.offsets[number];
         let entries = &mut arena[start..start + layout.counts[number]];
         match parameter.start {
             Start::Constant(value) => entries.fill(value),
-            Start::Normal(deviation) => normal(entries, deviation, seed, number as u64),
+            Start::Normal(deviation) => {
+                for (block, entries) in entries.chunks_mut(DRAWN).enumerate() {
+                    normal(entries, deviation, seed, number as u64, (block * DRAWN / 2) as u64);
+                    turns.give().await;
+                }
+            }
         }
     }
     arena
 }
 
-/// Box–Muller, two numbers a draw.
-fn normal(entries: &mut [f32], deviation: f32, seed: u64, stream: u64) {
-    for (pair, chunk) in entries.chunks_mut(2).enumerate() {
-        let draw = random::nth(seed, 0x1417_0000 | stream, pair as u64);
+/// Box–Muller, two numbers a draw, from draw number `first` on.
+fn normal(entries: &mut [f32], deviation: f32, seed: u64, stream: u64, first: u64) {
+    for (pair, chunk) in (first..).zip(entries.chunks_mut(2)) {
+        let draw = random::nth(seed, 0x1417_0000 | stream, pair);
         // Two uniform numbers of 32 bits, the first in (0, 1].
         let first = ((draw >> 32) + 1) as f64 / 4_294_967_296.0;
         let angle = (draw & 0xffff_ffff) as f64 / 4_294_967_296.0 * core::f64::consts::TAU;

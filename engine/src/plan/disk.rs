@@ -30,7 +30,8 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
         milestones,
         train.steps.saturating_mul(STEP),
         times(train.eval_interval).saturating_mul(EVALUATION),
-        times(train.sample_interval).saturating_mul(sample),
+        // One more by the clock.
+        (times(train.sample_interval) + 1).saturating_mul(sample),
     ]
     .into_iter()
     .fold(0, u64::saturating_add)

@@ -23,6 +23,7 @@ pub mod storage;
 #[cfg(target_arch = "wasm32")]
 #[path = "web_storage/mod.rs"]
 pub mod storage;
+mod turns;
 #[cfg(target_arch = "wasm32")]
 mod web;
 #[cfg(any(target_arch = "wasm32", test))]
@@ -38,6 +39,7 @@ pub use native::{
     yield_now,
 };
 pub use remote::Remote;
+pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
     Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,

@@ -1,5 +1,5 @@
 //! Threads: a pool natively, none in a browser. The partition of work is the caller's, so results never depend on which
-//! thread happened to take which part.
+//! thread happened to take which piece.
 
 use crate::error::Result;
 
@@ -7,6 +7,7 @@ use crate::error::Result;
 mod threads {
     use super::Result;
     use crate::error::Error;
+    use async_channel::Receiver;
 
     /// More threads than this share no work that we have.
     const MOST: usize = 256;
@@ -28,6 +29,8 @@ mod threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(count)
                 .thread_name(|number| format!("cpu-{number}"))
+                // Whoever waits for the work learns of it by its missing answer.
+                .panic_handler(|_| ())
                 .build()
                 .map(Self)
                 .map_err(|error| Error::Device(format!("the CPU's threads could not be started: {error}")))
@@ -42,6 +45,23 @@ mod threads {
         pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
             self.0.install(work)
         }
+
+        /// Begins `work` on a thread of the pool; its answer never comes where it panicked.
+        pub fn begin<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Receiver<R> {
+            let (done, answer) = async_channel::bounded(1);
+            self.0.spawn(move || drop(done.try_send(work())));
+            answer
+        }
+    }
+
+    /// Waits for what [`Pool::begin`] began.
+    pub fn wait<R>(answer: &Receiver<R>) -> Option<R> {
+        answer.recv_blocking().ok()
+    }
+
+    /// The number of this thread in its pool; 0 for one of no pool.
+    pub fn thread_number() -> usize {
+        rayon::current_thread_index().unwrap_or(0)
     }
 
     /// Runs both, on two threads where another one is free.
@@ -56,6 +76,7 @@ mod threads {
 #[cfg(target_arch = "wasm32")]
 mod threads {
     use super::Result;
+    use async_channel::Receiver;
 
     /// The only thread there is.
     #[derive(Debug)]
@@ -76,6 +97,23 @@ mod threads {
         pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
             work()
         }
+
+        /// Does `work` here, at once.
+        pub fn begin<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Receiver<R> {
+            let (done, answer) = async_channel::bounded(1);
+            done.try_send(work()).ok();
+            answer
+        }
+    }
+
+    /// Takes what [`Pool::begin`] did.
+    pub fn wait<R>(answer: &Receiver<R>) -> Option<R> {
+        answer.try_recv().ok()
+    }
+
+    /// The only thread's number.
+    pub fn thread_number() -> usize {
+        0
     }
 
     /// Runs both, one after the other.
@@ -87,4 +125,4 @@ mod threads {
     }
 }
 
-pub use threads::{Pool, join};
+pub use threads::{Pool, join, thread_number, wait};

@@ -50,6 +50,10 @@ pub(super) fn names_of(folder: &Path) -> Result<Vec<String>> {
             }
             let kind = entry.file_type().map_err(Error::io(&path))?;
             if kind.is_dir() {
+                // A run that was deleted, and could yet be restored here.
+                if files::exists(&path.join(super::shelf::DELETED)) {
+                    continue;
+                }
                 walk(&path, &format!("{prefix}{name}/"), names)?;
             } else if kind.is_file() {
                 names.push(format!("{prefix}{name}"));

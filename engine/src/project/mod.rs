@@ -140,8 +140,38 @@ impl Project {
         self.marker().map(|marker| marker.created)
     }
 
-    /// Every run, by number.
+    /// Every run that was not deleted, by number.
     pub fn runs(&self) -> Result<Vec<Run>> {
+        Ok(self.all_runs()?.into_iter().filter(|run| !run.is_deleted()).collect())
+    }
+
+    /// Undoes the deletion of a run, by its name.
+    ///
+    /// # Errors
+    /// There is no deleted run of this name.
+    pub fn restore_run(&self, name: &str) -> Result<()> {
+        let deleted = |run: &&Run| run.is_deleted() && run.name() == name;
+        let Some(run) = self.all_runs()?.iter().find(deleted).cloned() else {
+            let reason = format!("no deleted run is called {name:?}; one that was deleted before the project was opened is gone");
+            return Err(Error::bad_file(&self.folder, reason));
+        };
+        let mark = run.folder().join(shelf::DELETED);
+        files::remove_file(&mark).map_err(Error::io(&mark))
+    }
+
+    /// Removes for good the runs that were deleted.
+    ///
+    /// # Errors
+    /// A folder cannot be removed.
+    pub fn clear_deleted_runs(&self) -> Result<()> {
+        for run in self.all_runs()?.iter().filter(|run| run.is_deleted()) {
+            files::remove_dir_all(run.folder()).map_err(Error::io(run.folder()))?;
+        }
+        Ok(())
+    }
+
+    /// Every run, deleted or not, by number.
+    fn all_runs(&self) -> Result<Vec<Run>> {
         let folder = self.folder.join(RUNS);
         let entries = match files::read_dir(&folder) {
             Ok(entries) => entries,
@@ -199,7 +229,7 @@ impl Project {
         })?;
         let runs = self.folder.join(RUNS);
         files::create_dir_all(&runs).map_err(Error::io(&runs))?;
-        let mut number = self.runs()?.last().map_or(1, |run| run.number() + 1);
+        let mut number = self.all_runs()?.last().map_or(1, |run| run.number() + 1);
         loop {
             match Run::create(&runs, number, config, data) {
                 // Another program was quicker: take the number after its.

@@ -1,5 +1,6 @@
 //! One run's folder: what it is called, what was asked for, and how it fares.
 
+use super::shelf::DELETED;
 use super::{LARGEST_RECORD, parameters_of};
 use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
@@ -14,6 +15,10 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "run.toml";
 const RECORD: &str = "run.json";
 const LOCK: &str = "lock";
+/// Most characters of a title and of a tag, and most tags.
+const LONGEST_TITLE: usize = 120;
+const LONGEST_TAG: usize = 40;
+const MOST_TAGS: usize = 32;
 
 /// A run of a project. Its folder is `runs/<number>-<label>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +94,12 @@ pub struct RunRecord {
     /// The person's note.
     #[serde(default)]
     pub notes: String,
+    /// What the person calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Words that the person sorts runs by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Seconds that the whole run was estimated to take.
     #[serde(alias = "foretold_seconds", default)]
     pub estimated_seconds: Option<f64>,
@@ -139,6 +150,8 @@ impl Run {
             seconds: 0.0,
             error: None,
             notes: String::new(),
+            title: String::new(),
+            tags: Vec::new(),
             estimated_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.
@@ -218,6 +231,39 @@ impl Run {
         self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
     }
 
+    /// Gives it a title; an empty one takes it away.
+    pub fn set_title(&self, title: &str) -> Result<()> {
+        let title = one_line(title, LONGEST_TITLE);
+        self.save_record(&RunRecord { title, ..self.record()? })
+    }
+
+    /// Sets its tags, each once and in their order.
+    pub fn set_tags(&self, tags: &[String]) -> Result<()> {
+        let mut kept: Vec<String> = Vec::new();
+        for tag in tags.iter().map(|tag| one_line(tag, LONGEST_TAG)).filter(|tag| !tag.is_empty()) {
+            if !kept.contains(&tag) && kept.len() < MOST_TAGS {
+                kept.push(tag);
+            }
+        }
+        self.save_record(&RunRecord { tags: kept, ..self.record()? })
+    }
+
+    /// Marks it as deleted: it is no longer among the project's runs. [`super::Project::restore_run`] undoes it, and
+    /// [`super::Project::clear_deleted_runs`] removes it for good.
+    ///
+    /// # Errors
+    /// A program trains it, or the mark cannot be written.
+    pub fn delete(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        let mark = self.folder.join(DELETED);
+        storage::write_atomically(&mark, storage::unix_seconds().to_string().as_bytes())
+    }
+
+    /// Whether it was deleted, and can be restored.
+    pub fn is_deleted(&self) -> bool {
+        files::exists(&self.folder.join(DELETED))
+    }
+
     /// Keeps what the run was estimated to take.
     pub fn set_estimated_seconds(&self, seconds: f64) -> Result<()> {
         self.save_record(&RunRecord { estimated_seconds: Some(seconds), ..self.record()? })
@@ -228,19 +274,8 @@ impl Run {
         self.summary().unwrap_or_else(|error| RunSummary {
             name: self.name(),
             state: RunState::Failed.word().to_owned(),
-            step: 0,
-            steps: 0,
-            parameters: 0,
-            val_loss: None,
-            best_val_loss: None,
-            seconds: 0.0,
-            created: 0,
-            device: String::new(),
             error: Some(error.to_string()),
-            notes: String::new(),
-            shape: String::new(),
-            checkpoints: Vec::new(),
-            estimated_seconds: None,
+            ..RunSummary::default()
         })
     }
 
@@ -257,6 +292,8 @@ impl Run {
         let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
         Ok(RunSummary {
             name: self.name(),
+            title: record.title,
+            tags: record.tags,
             state: record.state.word().to_owned(),
             step,
             steps: config.train.steps,
@@ -350,4 +387,10 @@ fn label_from_preset(preset: &str) -> String {
         .collect();
     let kept = kept.trim_matches(['-', '.']);
     if kept.is_empty() { "run".to_owned() } else { kept.to_owned() }
+}
+
+/// A person's words in one line, and not too many of them.
+fn one_line(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|letter| !letter.is_control()).take(most).collect()
 }

@@ -8,16 +8,26 @@ use crate::error::{Error, Result};
 use crate::platform::{self, CorpusFiles, files};
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
-use crate::protocol::{Command, Event, Parcel, Report, Request};
+use crate::protocol::{Command, Event, Parcel, Report};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase};
 use glasshouse_corpus::recipe::Recipe;
-use std::cell::Cell;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// The recipe of a project that has none yet.
 const FIRST_RECIPE: &str = "light";
+
+/// A cleaning under way. One that fails or is given up leaves the result of the one before.
+struct Cleaning(Option<Cleaner<'static>>);
+
+impl Drop for Cleaning {
+    fn drop(&mut self) {
+        if let Some(cleaner) = self.0.take() {
+            cleaner.clear_away().ok();
+        }
+    }
+}
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     /// Serves the bench's commands.
@@ -44,13 +54,15 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }),
             Command::JudgeSample { documents } => {
                 let (recipe, inputs) = (self.recipe()?, self.raw_documents()?);
-                let judgement = pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents)?;
+                let judge = move || pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents);
+                let judgement = platform::aside(judge).await??;
                 self.outlet.answer(id, Event::SampleJudged { judgement });
                 Ok(())
             }
             Command::CompareDocument { id: document } => {
                 let (recipe, inputs) = (self.recipe()?, self.raw_documents()?);
-                let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, &document)?;
+                let compare = move || pipeline::compare(&CorpusFiles, &recipe, &inputs, &document);
+                let document = platform::aside(compare).await??;
                 self.outlet.answer(id, Event::DocumentCompared { document });
                 Ok(())
             }
@@ -63,7 +75,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 if files::exists(&folder) {
                     files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
                 }
-                self.documents_changed(id)
+                self.documents_changed(id).await
             }
             Command::ExportReport { to } => self.export_report(id, to),
             other => Err(Error::Internal(format!("{other:?} is no command of the bench"))),
@@ -134,51 +146,31 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     async fn clean_documents(&mut self, id: u64) -> Result<()> {
         let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-        let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder)?;
-        let stop = Cell::new(false);
-        let (inbox, outlet) = (&mut self.inbox, &mut self.outlet);
-        let work = async {
-            let mut cleaner = cleaner;
-            loop {
-                let progress = match cleaner.advance() {
-                    Ok(progress) => progress,
-                    Err(error) => {
-                        cleaner.clear_away()?;
-                        return Err(Error::from(error));
-                    }
-                };
-                outlet.beat("cleaning documents");
-                if progress.phase == Phase::Done {
-                    return Ok(cleaner.finish()?);
-                }
-                outlet.answer(
-                    id,
-                    Event::Cleaning {
-                        phase: progress.phase.name().to_owned(),
-                        done: progress.done,
-                        total: progress.total,
-                        documents: progress.documents,
-                        kept: progress.kept,
-                    },
-                );
-                platform::yield_now().await;
-                if stop.get() {
-                    cleaner.clear_away()?;
-                    return Err(Error::Refused("the cleaning was stopped; nothing was changed".to_owned()));
-                }
+        let mut cleaning = Cleaning(Some(Cleaner::new(&CorpusFiles, recipe, &inputs, &folder)?));
+        let report = loop {
+            let Some(cleaner) = &mut cleaning.0 else {
+                return Err(Error::Internal("a cleaning without a cleaner".to_owned()));
+            };
+            let progress = cleaner.advance()?;
+            if progress.phase == Phase::Done {
+                break cleaning.0.take().map(Cleaner::finish).transpose()?;
             }
+            self.outlet.progress(progress.done, progress.total);
+            self.outlet.answer(
+                id,
+                Event::Cleaning {
+                    phase: progress.phase.name().to_owned(),
+                    done: progress.done,
+                    total: progress.total,
+                    documents: progress.documents,
+                    kept: progress.kept,
+                },
+            );
+            platform::yield_now().await;
         };
-        let report = inbox
-            .meanwhile(work, |request: Option<Parcel<Request>>| match request {
-                Some(Parcel { body: Request { command: Command::StopCleaning, .. }, .. }) | None => {
-                    stop.set(true);
-                    request
-                }
-                other => other,
-            })
-            .await?;
+        let Some(report) = report else { return Ok(()) };
         self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
-        self.documents_changed(id)
+        self.documents_changed(id).await
     }
 
     fn list_dropped(&mut self, id: u64, stage: Option<String>, offset: usize, count: usize) -> Result<()> {

@@ -3,52 +3,71 @@
 use super::Session;
 use crate::data::survey::Survey;
 use crate::error::{Error, Result};
-use crate::platform::files;
-use crate::protocol::{DataConfig, DocumentsOverview, Event, Parcel, Report};
+use crate::platform::{Turns, files};
+use crate::protocol::{DataConfig, Event, Parcel, Report};
 use glasshouse_corpus::output::CORPUS_FILE;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Documents that answer a change of files.
 const PAGE: usize = 50;
-/// Endings that are text.
-const KINDS: [&str; 4] = ["txt", "md", "jsonl", "text"];
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
-    pub(super) fn add_documents(&mut self, id: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<()> {
+    /// Copies files in: all of them, or none where one cannot be or the request is cancelled.
+    pub(super) async fn add_documents(
+        &mut self,
+        id: u64,
+        names: &[String],
+        bytes: Vec<Vec<u8>>,
+    ) -> Result<()> {
         let folder = self.opened()?.documents_folder();
-        files::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        if bytes.is_empty() {
+        let given = if bytes.is_empty() {
+            let mut files = Vec::new();
             for name in names {
-                copy_in(Path::new(name), &folder)?;
+                files.extend(files_of(Path::new(name))?);
             }
+            files.into_iter().map(|path| (path, None)).collect()
         } else {
             if names.len() != bytes.len() {
                 return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
             }
-            for (name, content) in names.iter().zip(bytes) {
-                let path = free_place(&folder, Path::new(name))?;
-                files::write(&path, content).map_err(Error::io(&path))?;
+            let contents = bytes.into_iter().map(Some);
+            names.iter().map(PathBuf::from).zip(contents).collect::<Vec<_>>()
+        };
+        given.iter().try_for_each(|(name, _)| known_kind(name))?;
+        files::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        let (turns, count) = (Turns::new(), given.len() as u64);
+        let mut added = Added(Vec::new());
+        for (done, (name, content)) in given.into_iter().enumerate() {
+            let to = free_place(&folder, &name)?;
+            added.0.push(to.clone());
+            match content {
+                Some(content) => files::write(&to, content).map_err(Error::io(&to))?,
+                None => files::copy(&name, &to).map(|_| ()).map_err(Error::io(name))?,
             }
+            self.outlet.progress(done as u64 + 1, count);
+            turns.give().await;
         }
-        self.documents_changed(id)
+        self.documents_changed(id).await?;
+        added.0.clear();
+        Ok(())
     }
 
-    pub(super) fn remove_document(&mut self, id: u64, name: &str) -> Result<()> {
+    pub(super) async fn remove_document(&mut self, id: u64, name: &str) -> Result<()> {
         let folder = self.opened()?.documents_folder();
         let path = folder.join(file_name(Path::new(name))?);
         files::remove_file(&path).map_err(Error::io(&path))?;
-        self.documents_changed(id)
+        self.documents_changed(id).await
     }
 
-    pub(super) fn documents_changed(&mut self, id: u64) -> Result<()> {
+    pub(super) async fn documents_changed(&mut self, id: u64) -> Result<()> {
         let project = self.opened()?;
         project.survey = None;
         let validation = project.config.data.validation;
-        self.list_documents(id, "", 0, PAGE, validation)
+        self.list_documents(id, "", 0, PAGE, validation).await
     }
 
-    pub(super) fn list_documents(
+    pub(super) async fn list_documents(
         &mut self,
         id: u64,
         search: &str,
@@ -56,27 +75,22 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         count: usize,
         validation: f64,
     ) -> Result<()> {
-        let folder = self.opened()?.documents_folder();
-        let raw = raw_files(&folder);
-        let (found, documents, overview) = if self.needs_cleaning()? {
-            (0, Vec::new(), DocumentsOverview { files: raw, needs_cleaning: true, ..Default::default() })
-        } else {
-            let survey = self.survey()?;
-            let (found, documents) = survey.list(search, offset, count, validation)?;
-            let mut overview = survey.overview(validation);
-            overview.cleaned = self.is_cleaned()?;
-            if !raw.is_empty() {
-                overview.files = raw;
-            }
-            (found, documents, overview)
-        };
+        let raw = raw_files(&self.opened()?.documents_folder());
+        let cleaned = self.is_cleaned()?;
+        let survey = self.survey().await?;
+        let (found, documents) = survey.list(search, offset, count, validation, &Turns::new()).await?;
+        let mut overview = survey.overview(validation);
+        overview.cleaned = cleaned;
+        if !raw.is_empty() {
+            overview.files = raw;
+        }
         let search = search.to_owned();
         self.outlet.answer(id, Event::Documents { overview, search, offset, found, documents });
         Ok(())
     }
 
-    pub(super) fn read_document(&mut self, id: u64, number: u64) -> Result<()> {
-        let (text, cut) = self.survey()?.read(number)?;
+    pub(super) async fn read_document(&mut self, id: u64, number: u64) -> Result<()> {
+        let (text, cut) = self.survey().await?.read(number, &Turns::new()).await?;
         self.outlet.answer(id, Event::Document { number, text, cut });
         Ok(())
     }
@@ -86,18 +100,12 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Ok(files::exists(&self.cleaned_folder()?.join(CORPUS_FILE)))
     }
 
-    /// Whether the project has files of which none can be read as it is.
-    fn needs_cleaning(&mut self) -> Result<bool> {
-        let folder = self.opened()?.documents_folder();
-        Ok(!raw_files(&folder).is_empty() && list(&folder).is_empty() && !self.is_cleaned()?)
-    }
-
     /// What is known of the project's documents, read once.
-    pub(super) fn survey(&mut self) -> Result<&Survey> {
+    pub(super) async fn survey(&mut self) -> Result<&Survey> {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
         if !known {
-            let survey = Survey::of(&data, &mut || self.outlet.beat("reading documents"))?;
+            let survey = Survey::of(&data, &Turns::new()).await?;
             self.opened()?.survey = Some((data, survey));
         }
         let project = self.opened()?;
@@ -117,7 +125,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let shelf = self.options.shelf.clone();
         let project = self.opened()?;
         let folder = project.documents_folder();
-        let own = !list(&folder).is_empty();
+        let own = !raw_files(&folder).is_empty();
         let given = &project.config.data;
         let paths = if own {
             vec![folder.display().to_string()]
@@ -148,39 +156,45 @@ fn raw_files(folder: &Path) -> Vec<(String, u64)> {
     found
 }
 
-/// The text files in a folder.
-fn list(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.filter(|path| is_text(path)).collect()
-}
+/// Files that were added; they are removed again where the adding came to nothing.
+struct Added(Vec<PathBuf>);
 
-/// Whether the bench knows files of this name's kind.
-fn is_known(path: &Path) -> bool {
-    is_text(path) || glasshouse_corpus::read::is_known(&path.to_string_lossy())
-}
-
-fn is_text(path: &Path) -> bool {
-    let kind = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
-    KINDS.contains(&kind.as_str())
-}
-
-/// Copies a file, or every text in a folder.
-fn copy_in(from: &Path, folder: &Path) -> Result<()> {
-    if files::is_dir(from) {
-        let Ok(entries) = files::read_dir(from) else {
-            return Err(Error::bad_file(from, "the folder cannot be read"));
-        };
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let texts: Vec<PathBuf> = paths.filter(|path| files::is_file(path) && is_known(path)).collect();
-        if texts.is_empty() {
-            return Err(Error::bad_file(from, "the folder holds no file of a kind that is read"));
+impl Drop for Added {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            files::remove_file(path).ok();
         }
-        return texts.iter().try_for_each(|path| copy_in(path, folder));
     }
-    let to = free_place(folder, from)?;
-    files::copy(from, &to).map_err(Error::io(from))?;
-    Ok(())
+}
+
+/// The files that a path means: itself, or in a folder those of kinds that are read.
+fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+    if !files::is_dir(path) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let Ok(entries) = files::read_dir(path) else {
+        return Err(Error::bad_file(path, "the folder cannot be read; check its permissions"));
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<_> =
+        paths.filter(|path| files::is_file(path) && known_kind(path).is_ok()).collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(Error::bad_file(path, format!("the folder holds no file of a kind that is read: {KINDS}")));
+    }
+    Ok(found)
+}
+
+/// What the data bench reads.
+const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps and source code \
+                     are, also packed by gzip or zstd";
+
+/// Whether files of this name's kind are read.
+fn known_kind(name: &Path) -> Result<()> {
+    if glasshouse_corpus::read::is_known(&file_name(name)?.to_string_lossy()) {
+        return Ok(());
+    }
+    Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}")))
 }
 
 /// A path's last name, for files that stay inside a folder.
@@ -189,16 +203,9 @@ fn file_name(path: &Path) -> Result<&OsStr> {
     path.file_name().ok_or_else(refused)
 }
 
-/// A place for a text file in the folder: its own name, or with a number behind it where that is taken.
+/// A place for a file in the folder: its own name, or with a number behind it where that is taken.
 fn free_place(folder: &Path, name: &Path) -> Result<PathBuf> {
     let name = Path::new(file_name(name)?);
-    if !is_known(name) {
-        return Err(Error::bad_file(
-            name,
-            "files of this kind are not read; text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack \
-             Exchange dumps and source code are, also packed by gzip or zstd",
-        ));
-    }
     let plain = folder.join(name);
     if !files::exists(&plain) {
         return Ok(plain);
@@ -207,5 +214,6 @@ fn free_place(folder: &Path, name: &Path) -> Result<PathBuf> {
     let kind = name.extension().unwrap_or_default().to_string_lossy().into_owned();
     let numbered = (2..).map(|number| folder.join(format!("{stem} {number}.{kind}")));
     let free = |path: &PathBuf| !files::exists(path);
-    numbered.take(10_000).find(free).ok_or_else(|| Error::bad_file(name, "too many files of this name"))
+    let many = || Error::bad_file(name, "too many files of this name; rename it, or remove some");
+    numbered.take(10_000).find(free).ok_or_else(many)
 }

@@ -1,6 +1,6 @@
 //! Requests as they come, and those that came while something else was under way.
 
-use crate::protocol::{Parcel, Request};
+use crate::protocol::{Command, Parcel, Request};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,6 +17,21 @@ pub(super) struct Inbox {
 enum First<T> {
     Request(Option<Parcel<Request>>),
     Work(T),
+}
+
+/// How a request that could be cancelled ended.
+pub(super) enum Ended<T> {
+    /// By itself.
+    Done(T),
+    /// By a request with this number, or, without one, since the front end is gone.
+    Cancelled(Option<u64>),
+}
+
+impl Default for Inbox {
+    /// One that nothing reaches: it stands in for another that is in use.
+    fn default() -> Self {
+        Self { receiver: async_channel::bounded(1).1, waiting: VecDeque::new(), closed: false }
+    }
 }
 
 impl Inbox {
@@ -56,6 +71,68 @@ impl Inbox {
     /// The front end is gone, and everything that it sent was taken out.
     pub(super) fn is_closed(&self) -> bool {
         self.closed && self.waiting.is_empty()
+    }
+
+    /// Does a request's `work` to its end, or until it is cancelled: then the work is dropped where it stands, which is wherever it
+    /// gives others their turn. A request that `ends` it does so too, by its number. `withdrawn` hears of each request that was taken
+    /// back before it began, and of the one that did so; `beat` is called whenever the work has had its turn.
+    pub(super) async fn until_cancelled<T>(
+        &mut self,
+        request: u64,
+        work: impl Future<Output = T>,
+        ends: impl Fn(&Command) -> bool,
+        withdrawn: impl Fn(u64, u64),
+        beat: impl Fn(),
+    ) -> Ended<T> {
+        // Asked for before it began.
+        let cancels = |parcel: &Parcel<Request>| {
+            parcel.body.command == Command::Cancel { request } || ends(&parcel.body.command)
+        };
+        if let Some(at) = self.waiting.iter().position(cancels) {
+            return Ended::Cancelled(self.waiting.remove(at).map(|parcel| parcel.body.id));
+        }
+        let mut work = pin!(work);
+        loop {
+            if self.closed {
+                return Ended::Cancelled(None);
+            }
+            let first = {
+                let mut coming = pin!(self.receiver.recv());
+                poll_fn(|context| {
+                    if let Poll::Ready(coming) = coming.as_mut().poll(context) {
+                        return Poll::Ready(First::Request(coming.ok()));
+                    }
+                    let worked = work.as_mut().poll(context);
+                    beat();
+                    worked.map(First::Work)
+                })
+                .await
+            };
+            let parcel = match first {
+                First::Work(done) => return Ended::Done(done),
+                First::Request(None) => {
+                    self.closed = true;
+                    continue;
+                }
+                First::Request(Some(parcel)) => parcel,
+            };
+            match &parcel.body.command {
+                Command::Cancel { request: other } if *other == request => {
+                    return Ended::Cancelled(Some(parcel.body.id));
+                }
+                Command::Cancel { request: other } if self.withdraw(*other) => {
+                    withdrawn(*other, parcel.body.id);
+                }
+                command if ends(command) => return Ended::Cancelled(Some(parcel.body.id)),
+                _ => self.waiting.push_back(parcel),
+            }
+        }
+    }
+
+    /// Takes a request back that waits; false where none of this number does.
+    pub(super) fn withdraw(&mut self, request: u64) -> bool {
+        let at = self.waiting.iter().position(|parcel| parcel.body.id == request);
+        at.is_some_and(|at| self.waiting.remove(at).is_some())
     }
 
     /// Does `work` to its end. `urgent` sees each request that comes meanwhile and keeps it, or gives it back to wait; it sees

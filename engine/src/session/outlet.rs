@@ -1,44 +1,63 @@
 //! Events on their way out.
 
 use crate::error::Error;
-use crate::protocol::{Command, ErrorReport, Event, Parcel, Report};
-use std::cell::Cell;
+use crate::protocol::{ErrorReport, Event, Parcel, Report};
+use std::cell::{Cell, RefCell};
 use web_time::{Duration, Instant};
 
 /// How often the engine says that it lives.
 const BEAT: Duration = Duration::from_secs(1);
+/// What is done sooner is not worth a word, and nobody sees more of how far a request is.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// Says what happened.
 pub(super) struct Outlet<Tell> {
     tell: Tell,
     last_beat: Cell<Instant>,
-    busy: String,
+    work: RefCell<Option<Work>>,
+}
+
+/// A request that takes its time.
+struct Work {
+    request: u64,
+    name: &'static str,
+    share: Option<f64>,
+    /// What was told of it last, and when; at first when it began.
+    told: Option<Option<f64>>,
+    at: Instant,
 }
 
 impl<Tell: Fn(Parcel<Report>)> Outlet<Tell> {
     pub(super) fn new(tell: Tell) -> Self {
-        Self { tell, last_beat: Cell::new(Instant::now()), busy: String::new() }
+        Self { tell, last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
     }
 
-    /// Notes what is being done.
-    pub(super) fn begin(&mut self, command: &Command) {
-        self.busy = match command {
-            Command::TrainTokenizer { .. } | Command::CompareTokenizers { .. } => "training a tokenizer",
-            Command::Measure { .. } | Command::Bench { .. } => "measuring",
-            Command::ListDocuments { .. } | Command::AddDocuments { .. } => "reading documents",
-            Command::ExportProject { .. } | Command::ImportProject { .. } => "packing",
-            _ => "",
+    /// Notes what is being done for a request.
+    pub(super) fn begin(&self, request: u64, name: Option<&'static str>) {
+        let work = name.map(|name| Work { request, name, share: None, told: None, at: Instant::now() });
+        self.work.replace(work);
+    }
+
+    /// Notes what share of it is done.
+    pub(super) fn progress(&self, done: u64, total: u64) {
+        if let Some(work) = &mut *self.work.borrow_mut() {
+            work.share = (total > 0).then(|| (done as f64 / total as f64).clamp(0.0, 1.0));
         }
-        .to_owned();
     }
 
-    /// Says that the engine lives, when it has not for a second.
+    /// Says, when it is time, that the engine lives, and what it is busy with.
     pub(super) fn beat(&self, busy: &str) {
+        if let Some(work) = &mut *self.work.borrow_mut()
+            && work.told != Some(work.share)
+            && work.at.elapsed() >= MOMENT
+        {
+            (work.told, work.at) = (Some(work.share), Instant::now());
+            self.answer(work.request, Event::Underway { work: work.name.to_owned(), share: work.share });
+        }
         if self.last_beat.get().elapsed() >= BEAT {
             self.last_beat.set(Instant::now());
-            self.say(Event::Heartbeat {
-                busy: if busy.is_empty() { self.busy.clone() } else { busy.to_owned() },
-            });
+            let work = self.work.borrow().as_ref().map_or("", |work| work.name);
+            self.say(Event::Heartbeat { busy: if busy.is_empty() { work } else { busy }.to_owned() });
         }
     }
 

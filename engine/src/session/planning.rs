@@ -6,7 +6,9 @@ use crate::error::{Error, Result};
 use crate::measure::{DecodeMeasurement, Extent, Measurement, Passage, measure, measure_decode};
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, flops_by_scope};
-use crate::plan::fit::fit;
+use crate::plan::fit::{Room, fit};
+use crate::plan::lower::Target;
+use crate::platform;
 use crate::protocol::{Event, Parcel, PlanSummary, Precision, Report, RunConfig, Timed, presets};
 
 /// Seconds of a measurement.
@@ -30,34 +32,12 @@ pub(super) struct Pace {
 }
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
-    pub(super) fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+    pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         config.validate()?;
-        let needs = estimate(&config.model, &config.train, &self.device.target())?;
-        let graph = training_graphs(&config.model, &config.train)?.train;
-        let names = graph.parameters.iter();
-        let plan = PlanSummary {
-            parameters: needs.parameters as u64,
-            parameters_by_part: needs
-                .parameters_by_part
-                .iter()
-                .map(|(part, count)| ((*part).to_owned(), *count as u64))
-                .collect(),
-            tensors: names.map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone())).collect(),
-            bytes_by_kind: needs
-                .bytes
-                .by_kind
-                .iter()
-                .map(|(kind, bytes)| (kind.name().to_owned(), *bytes))
-                .collect(),
-            bytes: needs.bytes.total,
-            largest_binding: needs.bytes.largest_binding,
-            dispatches_per_step: needs.dispatches_per_step,
-            flops_per_token: needs.flops_per_token,
-            tokens_per_step: tokens_per_step(config),
-            flops_by_scope: flops_by_scope(&graph),
-            fits: self.device.room().holds(&needs),
-            run_seconds: self.seconds_of(config, needs.flops_per_token),
-        };
+        let (planned, target, room) = (config.clone(), self.device.target(), self.device.room());
+        // A large model's plan takes seconds.
+        let mut plan = platform::aside(move || plan_of(&planned, &target, room)).await??;
+        plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
         Ok(())
     }
@@ -175,12 +155,36 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         Ok(measured)
     }
 
-    pub(super) fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+    pub(super) async fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         config.validate()?;
-        let (config, changes) = fit(config, &self.device.target(), self.device.room())?;
+        let (wanted, target, room) = (config.clone(), self.device.target(), self.device.room());
+        let (config, changes) = platform::aside(move || fit(&wanted, &target, room)).await??;
         self.outlet.answer(id, Event::Fitted { config: Box::new(config), changes });
         Ok(())
     }
+}
+
+/// What a run takes on a device that kernels are chosen for like this and that has so much room; nothing about time.
+fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummary> {
+    let needs = estimate(&config.model, &config.train, target)?;
+    let graph = training_graphs(&config.model, &config.train)?.train;
+    let names = graph.parameters.iter();
+    let by_part = needs.parameters_by_part.iter();
+    let by_kind = needs.bytes.by_kind.iter();
+    Ok(PlanSummary {
+        parameters: needs.parameters as u64,
+        parameters_by_part: by_part.map(|(part, count)| ((*part).to_owned(), *count as u64)).collect(),
+        tensors: names.map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone())).collect(),
+        bytes_by_kind: by_kind.map(|(kind, bytes)| (kind.name().to_owned(), *bytes)).collect(),
+        bytes: needs.bytes.total,
+        largest_binding: needs.bytes.largest_binding,
+        dispatches_per_step: needs.dispatches_per_step,
+        flops_per_token: needs.flops_per_token,
+        tokens_per_step: tokens_per_step(config),
+        flops_by_scope: flops_by_scope(&graph),
+        fits: room.holds(&needs),
+        run_seconds: None,
+    })
 }
 
 /// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, and a sample and

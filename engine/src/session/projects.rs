@@ -108,6 +108,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         if !self.is_open(project) {
             let lock = platform::storage::lock_project(&folder).await?;
             self.close_project();
+            // Nobody can ask for them any more. Where a file is in use they are gone the next time.
+            opened.clear_deleted_runs().ok();
             // A damaged run is no reason to keep the others shut.
             let runs = opened.runs()?;
             let config = match runs.iter().rev().find_map(|run| run.config().ok()) {

@@ -1,7 +1,7 @@
 //! The open project's runs: listed, compared, restored, exported.
 
 use super::Session;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interchange::huggingface;
 use crate::platform::files;
 use crate::project::{Run, Trained, archive};
@@ -34,6 +34,31 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     pub(super) fn save_notes(&mut self, id: u64, name: &str, notes: &str) -> Result<()> {
         self.run_named(name)?.set_notes(notes)?;
+        self.list_runs(id)
+    }
+
+    pub(super) fn rename_run(&mut self, id: u64, name: &str, title: &str) -> Result<()> {
+        self.run_named(name)?.set_title(title)?;
+        self.list_runs(id)
+    }
+
+    pub(super) fn tag_run(&mut self, id: u64, name: &str, tags: &[String]) -> Result<()> {
+        self.run_named(name)?.set_tags(tags)?;
+        self.list_runs(id)
+    }
+
+    /// Deletes a run, unless it is the one in training.
+    pub(super) fn delete_run(&mut self, id: u64, name: &str, trains: Option<&str>) -> Result<()> {
+        let run = self.run_named(name)?;
+        if trains == Some(run.name().as_str()) {
+            return Err(Error::Busy(format!("{} is training; stop it, then delete it", run.name())));
+        }
+        run.delete()?;
+        self.list_runs(id)
+    }
+
+    pub(super) fn restore_run(&mut self, id: u64, name: &str) -> Result<()> {
+        self.opened()?.project.restore_run(name)?;
         self.list_runs(id)
     }
 

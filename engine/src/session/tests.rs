@@ -408,3 +408,254 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     let reading = reading.borrow_mut().take().unwrap();
     assert!(reading.join().unwrap().is_ok(), "the pause waited for the checkpoint");
 }
+
+/// A run whose every step takes long.
+fn slow(steps: u64) -> RunConfig {
+    let mut config = tiny(steps);
+    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    (config.model.context_length, config.model.depth, config.model.width) = (1024, 4, 768);
+    (config.model.heads, config.model.kv_heads, config.model.head_size) = (12, 12, 64);
+    (config.model.mlp.hidden, config.train.batch_size) = (3072, 16);
+    config
+}
+
+fn underway(event: &Event) -> bool {
+    matches!(event, Event::Underway { .. })
+}
+
+/// How a request ended: its error's kind, or nothing where it was met.
+fn ended(heard: &[Report], request: u64) -> Option<String> {
+    let ends = heard.iter().filter(|report| report.request == Some(request)).filter_map(|report| match &report.event {
+        Event::Failed { error } => Some(Some(error.kind.clone())),
+        Event::Finished => Some(None),
+        _ => None,
+    });
+    let ends: Vec<_> = ends.collect();
+    assert_eq!(ends.len(), 1, "request {request}: {heard:#?}");
+    ends.into_iter().next().unwrap()
+}
+
+/// `Hello` is 1.
+#[test]
+fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
+    let shelf = tempfile::tempdir().unwrap();
+    let words: String = (0..60_000).map(|number| format!("w{number}x{} ", number * 7919)).collect();
+    let text = shelf.path().join("words.txt");
+    std::fs::write(&text, words.repeat(2)).unwrap();
+    let tokenizer = |kind| crate::protocol::TokenizerConfig { kind, vocabulary: 30_000, ..tiny(1).tokenizer };
+    let (bpe, unigram) = (crate::protocol::TokenizerKind::Bpe, crate::protocol::TokenizerKind::Unigram);
+    let cancel = |request| (Some(underway as Trigger), Command::Cancel { request });
+    let heard = play(
+        &shelf.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(Command::Measure { config: Box::new(slow(1)) }),
+            cancel(4),
+            after(Command::TrainTokenizer { tokenizer: tokenizer(unigram), validation: 0.1 }),
+            cancel(6),
+            after(Command::CompareTokenizers { candidates: vec![tokenizer(bpe), tokenizer(unigram)] }),
+            cancel(8),
+            after(train(RunConfig { tokenizer: tokenizer(unigram), ..slow(10) }, None)),
+            (Some(underway), Command::StopTraining),
+            after(Command::Bench { config: Box::new(slow(1)), repeats: 100, timed: Default::default() }),
+            cancel(12),
+            after(Command::ListRuns),
+        ],
+    );
+    for request in [4, 6, 8, 10, 12] {
+        assert_eq!(ended(&heard, request).as_deref(), Some("cancelled"), "request {request}");
+    }
+    for request in [5, 7, 9, 11, 13, 14] {
+        assert_eq!(ended(&heard, request), None, "request {request}");
+    }
+    assert!(heard.iter().all(|report| !matches!(report.event, Event::Measured { .. } | Event::Bench { .. })));
+    // Nothing is left of what was given up.
+    assert!(heard.iter().any(|report| matches!(&report.event, Event::Runs { runs } if runs.is_empty())));
+    let data = shelf.path().join("shelf/p/data");
+    assert_eq!(std::fs::read_dir(data).unwrap().count(), 0);
+}
+
+#[test]
+fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way() {
+    let shelf = tempfile::tempdir().unwrap();
+    let (requests, inbox) = async_channel::unbounded();
+    let commands = [
+        Command::CreateProject { name: "p".to_owned() },
+        Command::Measure { config: Box::new(slow(1)) },
+        Command::Measure { config: Box::new(slow(1)) },
+        Command::SaveDraft { config: Box::new(tiny(5)) },
+        Command::Cancel { request: 3 },
+    ];
+    for (id, command) in (1..).zip(commands) {
+        requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+    }
+    let heard = RefCell::new(Vec::new());
+    let options =
+        Options { shelf: shelf.path().to_owned(), device: "cpu".to_owned(), threads: Some(2), autotune: false };
+    pollster::block_on(run(options, inbox, |report| {
+        if matches!(report.body.event, Event::Underway { .. }) {
+            requests.close();
+        }
+        heard.borrow_mut().push(report.body);
+    }));
+    let heard = heard.into_inner();
+    assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some("cancelled".to_owned())));
+    assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
+    let place = |request| heard.iter().position(|report| {
+        report.request == Some(request) && matches!(report.event, Event::Failed { .. })
+    });
+    assert!(place(3) < place(2));
+}
+
+#[test]
+fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
+    for eval_interval in [0, 1] {
+        let shelf = tempfile::tempdir().unwrap();
+        let mut config = slow(1000);
+        config.train.eval_interval = eval_interval;
+        let heard = play(
+            shelf.path(),
+            vec![
+                after(Command::CreateProject { name: "p".to_owned() }),
+                after(train(config, None)),
+                (Some(|event| matches!(event, Event::TrainingStarted { .. })), Command::StopTraining),
+            ],
+        );
+        assert_eq!(failures(&heard), Vec::<String>::new());
+        let run = heard.iter().find_map(|report| match &report.event {
+            Event::TrainingEnded { run } => Some(run),
+            _ => None,
+        });
+        assert_eq!(run.map(|run| (run.state.as_str(), run.step)), Some(("stopped", 0)));
+        assert!(run.unwrap().checkpoints.iter().any(|checkpoint| checkpoint.resumable));
+    }
+}
+
+#[test]
+fn files_that_are_no_text_are_listed_and_spoil_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, content: &[u8]| {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let latin = put("caf\u{e9}.txt", "Le caf\u{e9} est ferm\u{e9} le matin et le soir.".chars().map(|c| c as u8).collect::<Vec<_>>().as_slice());
+    let (empty, binary) = (put("empty.txt", b""), put("photo.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"));
+    let page = put("page.html", b"<html><body><article><p>The owl sat in the old oak and sang of the moon all night long.</p></article></body></html>");
+    let table = put("table.csv", b"id,text\n1,The fox ran home.\n2,The owl flew away.\n");
+    let (good, picture) = (put("good.txt", b"The fox and the owl are friends. "), put("a.png", b"x"));
+    let shelf = folder.path().join("shelf");
+    // As an older version left it.
+    play(&shelf, vec![after(Command::CreateProject { name: "Spoilt".to_owned() })]);
+    std::fs::create_dir_all(shelf.join("spoilt/documents")).unwrap();
+    std::fs::write(shelf.join("spoilt/documents/old.txt"), b"\xff\xfe\0\0\0\x01\xff\0\0").unwrap();
+    let add = |names: &[&String]| after(Command::AddDocuments { names: names.iter().map(|name| (*name).clone()).collect() });
+    let overviews = |heard: &[Report]| -> Vec<_> {
+        let listed = heard.iter().filter_map(|report| match &report.event {
+            Event::Documents { overview, .. } => Some(overview.clone()),
+            _ => None,
+        });
+        listed.collect()
+    };
+    let heard = play(
+        &shelf,
+        vec![
+            after(Command::OpenProject { id: "spoilt".to_owned() }),
+            add(&[&good]),
+            add(&[&latin, &empty, &binary, &page, &table]),
+            add(&[&good, &picture]),
+            after(Command::TrainTokenizer {
+                tokenizer: crate::protocol::TokenizerConfig { kind: crate::protocol::TokenizerKind::Char, ..tiny(1).tokenizer },
+                validation: 0.1,
+            }),
+            after(Command::RemoveDocument { name: "empty.txt".to_owned() }),
+            after(Command::RemoveDocument { name: "old.txt".to_owned() }),
+            after(Command::RemoveDocument { name: "photo.txt".to_owned() }),
+        ],
+    );
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("a.png"), "{failed:#?}");
+    let told = overviews(&heard);
+    let names = |overview: &crate::protocol::DocumentsOverview| -> Vec<String> {
+        overview.problems.iter().map(|problem| problem.name.clone()).collect()
+    };
+    assert_eq!((told[0].documents, names(&told[0])), (1, vec!["old.txt".to_owned()]));
+    // The text in Latin-1, the page, both rows and the plain text.
+    assert_eq!(told[1].documents, 5);
+    assert_eq!(names(&told[1]), ["empty.txt", "old.txt", "photo.txt"]);
+    assert!(told[1].characters_by_count.iter().any(|(letter, _)| *letter == '\u{e9}'));
+    let last = told.last().unwrap();
+    assert_eq!((last.files.len(), last.documents, names(last).len()), (4, 5, 0), "nothing came with what failed");
+    let notices = heard.iter().filter(|report| matches!(&report.event, Event::Notice { text } if text.contains("left out")));
+    assert_eq!(notices.count(), 1);
+}
+
+#[test]
+fn runs_are_renamed_tagged_deleted_and_restored() {
+    let shelf = tempfile::tempdir().unwrap();
+    let run = || "1-first-stories".to_owned();
+    let opened = || after(Command::OpenProject { id: "p".to_owned() });
+    let runs = |heard: &[Report]| -> Vec<Vec<crate::protocol::RunSummary>> {
+        let listed = heard.iter().filter_map(|report| match &report.event {
+            Event::Runs { runs } => Some(runs.clone()),
+            _ => None,
+        });
+        listed.collect()
+    };
+    let tags = ["good", "short  one", "good", " "].map(str::to_owned).to_vec();
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(3), None)),
+            after(Command::RenameRun { run: run(), title: " Owls\n by night ".to_owned() }),
+            after(Command::TagRun { run: run(), tags }),
+            after(Command::DeleteRun { run: run() }),
+            after(Command::RestoreRun { run: run() }),
+            after(train(tiny(100_000), None)),
+            (Some(|event| matches!(event, Event::Training { .. })), Command::DeleteRun { run: "2".to_owned() }),
+            after(Command::DeleteRun { run: "1".to_owned() }),
+            after(Command::StopTraining),
+        ],
+    );
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("2-first-stories is training"), "{failed:?}");
+    let told = runs(&heard);
+    assert_eq!(told[0][0].title, "Owls by night");
+    assert_eq!(told[1][0].tags, ["good", "short one"]);
+    assert_eq!((told[2].len(), told[3].len()), (0, 1));
+    assert_eq!(told[3][0].title, "Owls by night");
+    assert_eq!(told[4].iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["2-first-stories"]);
+    // Its number is not given again while it may come back; then it is gone.
+    assert!(shelf.path().join("p/runs/1-first-stories").exists());
+    let heard = play(shelf.path(), vec![opened(), after(Command::RestoreRun { run: run() })]);
+    assert!(failures(&heard)[0].contains("no deleted run"), "{heard:?}");
+    assert!(!shelf.path().join("p/runs/1-first-stories").exists());
+}
+
+#[test]
+fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
+    let shelf = tempfile::tempdir().unwrap();
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(100_000), None)),
+            (
+                Some(|event| matches!(event, Event::Training { .. })),
+                Command::TrainFirst { project: "First".to_owned(), seconds: 1.0 },
+            ),
+            after(Command::Pause),
+            after(Command::ListProjects),
+            after(Command::StopTraining),
+        ],
+    );
+    assert_eq!(ended(&heard, 4).as_deref(), Some("busy"));
+    assert!(failures(&heard)[0].contains("1-first-stories is training; stop it first"));
+    let projects = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Projects { projects, .. } => Some(projects.len()),
+        _ => None,
+    });
+    assert_eq!(projects, Some(1));
+    assert!(heard.iter().any(|report| matches!(report.event, Event::TrainingState { state: TrainingState::Paused, .. })));
+}

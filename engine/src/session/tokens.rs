@@ -3,10 +3,10 @@
 use super::Session;
 use crate::data::{self, Prepared, Progress, Split};
 use crate::error::{Error, Result};
-use crate::platform;
+use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
+    CompressionSummary, DataConfig, Event, FileProblem, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
     TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
@@ -22,7 +22,7 @@ const COMPARED: usize = 400_000;
 const COUNTED: usize = 1 << 16;
 
 impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
-    pub(super) fn train_tokenizer(
+    pub(super) async fn train_tokenizer(
         &mut self,
         id: u64,
         tokenizer: TokenizerConfig,
@@ -32,7 +32,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         config.data = DataConfig { mixture: BTreeMap::new(), ..self.data_config()? };
         config.data.validation = validation;
         config.tokenizer = tokenizer;
-        let prepared = self.prepare(id, &config)?;
+        let prepared = self.prepare(id, &config).await?;
         let project = self.opened()?;
         prepared.complete(&mut config);
         let folder = prepared.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -49,25 +49,31 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     /// Prepares a run's text in the open project and says how far it is.
-    pub(super) fn prepare(&mut self, id: u64, config: &crate::protocol::RunConfig) -> Result<Prepared> {
+    pub(super) async fn prepare(&mut self, id: u64, config: &crate::protocol::RunConfig) -> Result<Prepared> {
         let folder = self.opened()?.project.folder().to_owned();
         let outlet = &self.outlet;
         let mut told = None;
-        data::prepare(config, &folder, &mut |progress| {
+        let mut progress = |progress| {
             let (stage, done, total) = match progress {
                 Progress::Reused => ("reused", 0, 0),
                 Progress::Reading { bytes, total } => ("reading", bytes, total),
                 Progress::Training => ("training", 0, 0),
                 Progress::Encoding { bytes, total } => ("encoding", bytes, total),
             };
+            outlet.progress(done, total);
             // A hundred per stage are as good as ten thousand.
             let share = (stage, done * 100 / total.max(1));
             if told != Some(share) {
                 told = Some(share);
                 outlet.answer(id, Event::Preparing { stage: stage.to_owned(), done, total });
             }
-            outlet.beat("preparing the text");
-        })
+        };
+        let prepared = data::prepare::prepare_in_turns(config, &folder, &mut progress, &Turns::new()).await?;
+        if let [FileProblem { name, reason }, rest @ ..] = prepared.problems.as_slice() {
+            let more = if rest.is_empty() { String::new() } else { format!(", and {} more files", rest.len()) };
+            outlet.notice(format!("{name} {reason}{more}: the Data page lists what was left out, and removes it"));
+        }
+        Ok(prepared)
     }
 
     fn prepared(&mut self) -> Result<&Prepared> {
@@ -183,7 +189,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     pub(super) async fn compare_tokenizers(&mut self, id: u64, candidates: &[TokenizerConfig]) -> Result<()> {
-        let texts = self.survey()?.sample(COMPARED)?;
+        let texts = self.survey().await?.sample(COMPARED)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         let row = |tokenizer: &Tokenizer, config: &TokenizerConfig, current| {
@@ -200,12 +206,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         if let Ok(Prepared { tokenizer, .. }) = self.prepared() {
             rows.push(row(tokenizer, &own, true)?);
         }
-        for config in candidates {
-            let outlet = &self.outlet;
-            let trained = Tokenizer::train_with(config, &texts, &mut || outlet.beat(""))?;
+        let turns = Turns::new();
+        for (done, config) in candidates.iter().enumerate() {
+            self.outlet.progress(done as u64, candidates.len() as u64);
+            let trained = Tokenizer::train_in_turns(config, &texts, &turns).await?;
+            turns.give().await;
             rows.push(row(&trained, config, false)?);
-            self.outlet.beat("");
-            platform::yield_now().await;
+            turns.give().await;
         }
         self.outlet.answer(id, Event::Compression { rows });
         Ok(())

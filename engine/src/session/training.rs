@@ -5,19 +5,19 @@ mod sample;
 
 pub(super) use control::Control;
 
-use super::{After, Session, device};
+use super::{After, Session, cancellable, device};
 use crate::data::{self, Batches, Prepared};
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
-use crate::executor::{DeviceKind, Executor, Opened};
+use crate::executor::{DeviceKind, Executor, Opened, TrainingGraphs};
 use crate::gpu::Tuning;
 use crate::measure::settle_precision;
 use crate::model::training_graphs;
 use crate::plan::fit::advised;
-use crate::platform;
+use crate::platform::{self, files};
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent, TrainingState,
+    Command, DataConfig, DeviceSummary, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent, TrainingState,
     quantity,
 };
 use crate::train::{Options, Progress, Trainer};
@@ -33,8 +33,12 @@ use web_time::{Duration, Instant};
 const IN_FULL: &str =
     "This device has no 16-bit floats: the run, which began in mixed precision, goes on in 32 bits.";
 
+/// What a run does before its first step.
+const PREPARING: &str = "preparing the run";
 /// Steps are told of this often: a screen shows no more.
 const TOLD: Duration = Duration::from_millis(40);
+/// The time left is told this often.
+const TIMED: Duration = Duration::from_secs(1);
 /// Seconds of a group of steps, between which requests are served.
 const GROUP: f64 = 0.05;
 
@@ -58,6 +62,18 @@ impl Job {
     pub(super) fn resume(id: u64, run: Option<String>, stop_after: Option<u64>) -> Self {
         Self { id, what: What::Resume(run), stop_after }
     }
+}
+
+/// What a run needs before it begins.
+struct Ready {
+    config: RunConfig,
+    prepared: Arc<Prepared>,
+    /// The run that goes on; a new one is made once the device is known to take it.
+    run: Option<Run>,
+    graphs: TrainingGraphs,
+    executor: Executor,
+    device: DeviceSummary,
+    estimated: Option<f64>,
 }
 
 /// The run in training, for whoever serves a request meanwhile.
@@ -96,7 +112,64 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     async fn prepare_and_follow(&mut self, job: Job) -> Result<RunSummary> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
-        let resuming = matches!(job.what, What::Resume(_));
+        let (id, stop_after) = (job.id, job.stop_after);
+        let outlet = self.outlet.clone();
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let ends = |command: &Command| *command == Command::StopTraining;
+        let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, self.make_ready(job)).await;
+        self.inbox = inbox;
+        let Ready { config, prepared, run, graphs, executor, device, estimated } = ready?;
+        let resuming = run.is_some();
+        let run = match run {
+            Some(run) => run,
+            None => {
+                let run = self.opened()?.project.create_run(&config, &prepared.folder)?;
+                if let Some(seconds) = estimated {
+                    run.set_estimated_seconds(seconds)?;
+                }
+                run
+            }
+        };
+        self.current = Some(run.clone());
+        self.warn_of_full_storage(&run).await?;
+        let batches = Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+        let mut control = Control { request: id, ..Control::default() };
+        let options = Options {
+            stop_after,
+            stop: control.stop.clone(),
+            early_sample: true,
+            ..Options::default()
+        };
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let begun = async {
+            if resuming {
+                Trainer::resume(run.clone(), &graphs, batches, executor, options).await
+            } else {
+                Trainer::start(run.clone(), &graphs, batches, executor, options).await
+            }
+        };
+        let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
+        self.inbox = inbox;
+        if !resuming && matches!(begun, Err(Error::Cancelled(_))) {
+            // A run that never began is none.
+            self.current = None;
+            files::remove_dir_all(run.folder()).ok();
+        }
+        let mut trainer = begun?;
+        trainer.set_group_seconds(GROUP);
+        let began = Event::TrainingStarted {
+            run: trainer.run().summary()?,
+            device: Box::new(device),
+            step: trainer.step(),
+            estimated_seconds: estimated,
+        };
+        self.outlet.answer(id, began);
+        self.follow(id, &mut trainer, &mut control, &prepared).await?;
+        trainer.run().summary()
+    }
+
+    /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
+    async fn make_ready(&mut self, job: Job) -> Result<Ready> {
         let (mut config, prepared, run) = match job.what {
             What::Start(config) => {
                 let mut config = *config;
@@ -106,7 +179,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                     mixture: BTreeMap::new(),
                     ..self.data_config()?
                 };
-                let prepared = Arc::new(self.prepare(job.id, &config)?);
+                let prepared = Arc::new(self.prepare(job.id, &config).await?);
                 prepared.complete(&mut config);
                 config.device.clone_from(&self.device.request);
                 config.validate()?;
@@ -140,8 +213,6 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             self.outlet.notice(settled.sentence);
         }
         let mut graphs = training_graphs(&config.model, &config.train)?;
-        let batches =
-            Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let mut optimizer = Optimizer::of(&config.train);
         let threads = self.options.threads;
         // A run goes on where it began, bit for bit, as long as that device is there: with the kernels chosen then.
@@ -183,36 +254,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             self.outlet.notice(warning);
         }
         executor.set_interactive(self.visible);
-        let run = match run {
-            Some(run) => run,
-            None => {
-                let run = self.opened()?.project.create_run(&config, &prepared.folder)?;
-                if let Some(seconds) = estimated {
-                    run.set_estimated_seconds(seconds)?;
-                }
-                run
-            }
-        };
-        self.current = Some(run.clone());
-        self.warn_of_full_storage(&run).await?;
-        let mut control = Control::default();
-        let options =
-            Options { stop_after: job.stop_after, stop: control.stop.clone(), ..Options::default() };
-        let mut trainer = if resuming {
-            Trainer::resume(run, &graphs, batches, executor, options).await?
-        } else {
-            Trainer::start(run, &graphs, batches, executor, options).await?
-        };
-        trainer.set_group_seconds(GROUP);
-        let began = Event::TrainingStarted {
-            run: trainer.run().summary()?,
-            device,
-            step: trainer.step(),
-            estimated_seconds: estimated,
-        };
-        self.outlet.answer(job.id, began);
-        self.follow(job.id, &mut trainer, &mut control, &prepared).await?;
-        trainer.run().summary()
+        Ok(Ready { config, prepared, run, graphs, executor, device, estimated })
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.
@@ -250,7 +292,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     ) -> Result<()> {
         // The project and its text outlive a tab that is closed before the first checkpoint.
         self.keep_files_meanwhile(control, trainer).await;
-        let mut told = Told { events: Vec::new(), last: Instant::now() };
+        let mut told = Told { events: Vec::new(), last: Instant::now(), timed: None };
         let mut sample: Option<Sample<'_>> = None;
         loop {
             while let Some(request) = self.inbox.try_next() {
@@ -320,6 +362,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 }
                 Progress::Over => break,
             }
+            told.tell_time(&self.outlet, trainer);
             if !trainer.has_news() {
                 self.carry_on_writing().await;
                 self.outlet.beat("training");
@@ -391,6 +434,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 struct Told {
     events: Vec<TrainEvent>,
     last: Instant,
+    /// When the time left was told.
+    timed: Option<Instant>,
 }
 
 impl Told {
@@ -399,5 +444,14 @@ impl Told {
             outlet.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
         }
         self.last = Instant::now();
+    }
+
+    /// Says every second how much time is left.
+    fn tell_time<Tell: Fn(Parcel<Report>)>(&mut self, outlet: &super::Outlet<Tell>, trainer: &Trainer<'_>) {
+        let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
+        if let (true, Some((seconds, seconds_left))) = (due, trainer.seconds()) {
+            self.timed = Some(Instant::now());
+            outlet.say(Event::TrainingTime { seconds, seconds_left });
+        }
     }
 }

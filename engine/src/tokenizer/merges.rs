@@ -4,13 +4,14 @@
 //! run, and BPE other ranks where merges tie. Here words are sorted, ties go to the smaller pair of ids, and counts are
 //! 64-bit, so that one text gives one vocabulary on every machine.
 
+use crate::platform::Turns;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 type Pair = (u32, u32);
 
-/// Words between two signs of life.
-const BEAT: usize = 4096;
+/// Words between two turns for others.
+const COUNTED: usize = 4096;
 
 /// A word as tokens, and how often the text holds it.
 struct Word {
@@ -29,14 +30,14 @@ pub(super) struct Merges {
 /// Merges the most frequent pair until the vocabulary holds `limit` tokens or no pair occurs `min_frequency` times.
 ///
 /// `words` are spellings over `alphabet` with their counts, sorted; inside a word (not at its start) a character is
-/// spelt with `prefix` in front, and the prefix goes when two tokens join. `beat` is called throughout.
-pub(super) fn train(
+/// spelt with `prefix` in front, and the prefix goes when two tokens join. Others have their `turns` throughout.
+pub(super) async fn train(
     words: &[(String, u64)],
     alphabet: Vec<String>,
     prefix: &str,
     limit: usize,
     min_frequency: u64,
-    beat: &mut dyn FnMut(),
+    turns: &Turns,
 ) -> Merges {
     let mut tokens = alphabet;
     let mut ids: HashMap<String, u32> =
@@ -46,8 +47,8 @@ pub(super) fn train(
     let mut pairs = Pairs::default();
     for (index, word) in words.iter().enumerate() {
         pairs.add(index, word);
-        if index.is_multiple_of(BEAT) {
-            beat();
+        if index.is_multiple_of(COUNTED) {
+            turns.give().await;
         }
     }
     let mut queue: BinaryHeap<(u64, Reverse<Pair>)> =
@@ -55,7 +56,7 @@ pub(super) fn train(
     let mut merged: Vec<(String, String)> = Vec::new();
     while tokens.len() < limit {
         let Some((count, Reverse(pair))) = queue.pop() else { break };
-        beat();
+        turns.give().await;
         let current = pairs.counts.get(&pair).copied().unwrap_or(0);
         if count != current {
             // Merges since made this pair rarer: it queues again with what is left of it.
@@ -154,6 +155,7 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::at_once;
 
     fn alphabet(letters: &str, prefix: &str) -> Vec<String> {
         let inside = letters.chars().filter(|_| !prefix.is_empty()).map(|letter| format!("{prefix}{letter}"));
@@ -166,7 +168,7 @@ mod tests {
         let words: Vec<(String, u64)> = [("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]
             .map(|(word, count)| (word.to_owned(), count))
             .to_vec();
-        let merges = train(&words, alphabet("deilnorstw", ""), "", 14, 2, &mut || {});
+        let merges = at_once(train(&words, alphabet("deilnorstw", ""), "", 14, 2, &Turns::none()));
         assert_eq!(
             merges.pairs,
             [("e", "s"), ("es", "t"), ("l", "o"), ("lo", "w")].map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -177,13 +179,13 @@ mod tests {
     #[test]
     fn a_prefix_marks_what_continues_a_word() {
         let words = [("abab".to_owned(), 3)];
-        let merges = train(&words, alphabet("ab", "…"), "…", 9, 2, &mut || {});
+        let merges = at_once(train(&words, alphabet("ab", "…"), "…", 9, 2, &Turns::none()));
         assert_eq!(merges.tokens, ["a", "b", "…a", "…b", "ab", "…ab", "abab"]);
     }
 
     #[test]
     fn rare_pairs_stay_apart_and_runs_merge_from_the_left() {
-        let merges = train(&[("aaa".to_owned(), 1)], alphabet("a", ""), "", 10, 2, &mut || {});
+        let merges = at_once(train(&[("aaa".to_owned(), 1)], alphabet("a", ""), "", 10, 2, &Turns::none()));
         assert_eq!(merges.pairs.len(), 1, "one pair occurs twice: {:?}", merges.pairs);
         let mut tokens = vec![0, 0, 0];
         merge(&mut tokens, (0, 0), 1);

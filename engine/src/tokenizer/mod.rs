@@ -26,7 +26,7 @@ pub mod train;
 mod unigram;
 
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{Turns, at_once, files};
 use crate::storage;
 use cut::{Cut, Rule};
 use std::path::Path;
@@ -68,23 +68,23 @@ impl Tokenizer {
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
     ) -> Result<Self> {
-        Self::train_with(config, documents, &mut || {})
+        at_once(Self::train_in_turns(config, documents, &Turns::none()))
     }
 
-    /// The same, with a sign of life: `beat` is called many times per second while it goes on.
-    pub fn train_with<T: AsRef<str>>(
+    /// The same, while others have their turns.
+    pub async fn train_in_turns<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
-        beat: &mut dyn FnMut(),
+        turns: &Turns,
     ) -> Result<Self> {
         let mut trainer = Trainer::new(config)?;
         let mut count = 0_u64;
         for document in documents {
             trainer.feed(document.as_ref());
-            beat();
+            turns.give().await;
             count += 1;
         }
-        trainer.finish_with(count > 1, beat)
+        trainer.finish_in_turns(count > 1, turns).await
     }
 
     /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands.

@@ -245,18 +245,18 @@ fn a_foreign_tokenizer_encodes_documents_whole() {
 }
 
 #[test]
-fn training_gives_signs_of_life_throughout() {
+fn training_gives_others_their_turn_throughout() {
     // Words that share few pairs, each twice, so that every kind has thousands of things to do.
     let words =
         |count: usize| (0..count).map(|number| format!(" w{number}x{}", number * 7919)).collect::<String>();
     for kind in [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram] {
-        let beats = |count: usize| {
-            let mut beats = 0;
+        let asked = |count: usize| {
+            let turns = Turns::none();
             let text = words(count).repeat(2);
-            Tokenizer::train_with(&config(kind, 1200), [text.as_str()], &mut || beats += 1).unwrap();
-            beats
+            at_once(Tokenizer::train_in_turns(&config(kind, 1200), [text.as_str()], &turns)).unwrap();
+            turns.asked()
         };
-        let (few, many) = (beats(200), beats(5_000));
+        let (few, many) = (asked(200), asked(5_000));
         assert!(many > 8 && many > few, "{kind:?}: {few} and {many}");
     }
 }

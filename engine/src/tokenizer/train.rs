@@ -4,6 +4,7 @@ use super::bytes::alphabet;
 use super::cut::{Cut, Rule};
 use super::{END_OF_TEXT, Tokenizer, merges, shape, unigram};
 use crate::error::{Error, Result};
+use crate::platform::{Turns, at_once};
 use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -153,20 +154,20 @@ impl Trainer {
 
     /// Trains. Byte and character vocabularies hold `<|endoftext|>` where the text had several documents.
     pub fn finish(self, several_documents: bool) -> Result<Tokenizer> {
-        self.finish_with(several_documents, &mut || {})
+        at_once(self.finish_in_turns(several_documents, &Turns::none()))
     }
 
-    /// The same, with a sign of life: `beat` is called many times per second while it goes on, which may be minutes.
-    pub fn finish_with(mut self, several_documents: bool, beat: &mut dyn FnMut()) -> Result<Tokenizer> {
+    /// The same, while others have their turns: it may take minutes.
+    pub async fn finish_in_turns(mut self, several_documents: bool, turns: &Turns) -> Result<Tokenizer> {
         self.count();
-        beat();
+        turns.give().await;
         let special = self.special(several_documents);
         let json = match self.config.kind {
             TokenizerKind::Byte => self.byte(&special),
             TokenizerKind::Char => self.characters(&special)?,
-            TokenizerKind::Bpe => self.byte_pairs(&special, beat),
-            TokenizerKind::WordPiece => self.word_pieces(&special, beat),
-            TokenizerKind::Unigram => self.unigram(&special, beat),
+            TokenizerKind::Bpe => self.byte_pairs(&special, turns).await,
+            TokenizerKind::WordPiece => self.word_pieces(&special, turns).await,
+            TokenizerKind::Unigram => self.unigram(&special, turns).await,
         };
         let json = serde_json::to_vec(&json)
             .map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))?;
@@ -210,29 +211,29 @@ impl Trainer {
         words.into_iter().collect()
     }
 
-    fn byte_pairs(&mut self, special: &[String], beat: &mut dyn FnMut()) -> Value {
+    async fn byte_pairs(&mut self, special: &[String], turns: &Turns) -> Value {
         let words = self.spelt_words();
         let limit = self.config.vocabulary - special.len();
-        let merges = merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, beat);
+        let merges = merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, turns).await;
         let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
         let count = merges.tokens.len();
         let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
         shape::assemble(&model, &shape::byte_level(true), &shape::byte_level(true), special, count)
     }
 
-    fn word_pieces(&mut self, special: &[String], beat: &mut dyn FnMut()) -> Value {
+    async fn word_pieces(&mut self, special: &[String], turns: &Turns) -> Value {
         let words = self.spelt_words();
         let first = sorted_alphabet();
         let inside: Vec<String> = first.iter().map(|byte| format!("{}{byte}", shape::CONTINUES)).collect();
         let letters = first.into_iter().chain(inside).collect();
         let limit = self.config.vocabulary - special.len();
-        let merges = merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, beat);
+        let merges = merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, turns).await;
         let count = merges.tokens.len();
         let model = shape::word_piece_model(&vocabulary(merges.tokens));
         shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)
     }
 
-    fn unigram(&mut self, special: &[String], beat: &mut dyn FnMut()) -> Value {
+    async fn unigram(&mut self, special: &[String], turns: &Turns) -> Value {
         let words: BTreeMap<Vec<u8>, u64> = std::mem::take(&mut self.words)
             .into_iter()
             .filter(|(_, count)| *count >= self.config.min_frequency)
@@ -240,7 +241,8 @@ impl Trainer {
             .collect();
         let words: Vec<(Vec<u8>, u64)> = words.into_iter().collect();
         let alphabet = alphabet();
-        let pieces: Vec<(String, f64)> = unigram::train(&words, self.config.vocabulary - special.len(), beat)
+        let trained = unigram::train(&words, self.config.vocabulary - special.len(), turns).await;
+        let pieces: Vec<(String, f64)> = trained
             .into_iter()
             .map(|(piece, score)| (piece.iter().map(|byte| alphabet[usize::from(*byte)]).collect(), score))
             .collect();

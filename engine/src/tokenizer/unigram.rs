@@ -6,6 +6,7 @@
 //! of the words, with `libm`'s functions, so one text gives one vocabulary on every target.
 
 use super::lattice::Lattice;
+use crate::platform::Turns;
 use std::collections::{BTreeMap, HashMap};
 
 /// Longest piece, in bytes.
@@ -27,21 +28,21 @@ struct Model {
     words: Vec<(Lattice, f64)>,
 }
 
-/// Pieces and their log-probabilities, most probable first: at most `size` of them, with all 256 bytes. `beat` is called
-/// throughout.
-pub(super) fn train(words: &[(Vec<u8>, u64)], size: usize, beat: &mut dyn FnMut()) -> Vec<(Vec<u8>, f64)> {
-    let mut model = Model::new(words, beat);
+/// Pieces and their log-probabilities, most probable first: at most `size` of them, with all 256 bytes. Others have
+/// their `turns` throughout.
+pub(super) async fn train(words: &[(Vec<u8>, u64)], size: usize, turns: &Turns) -> Vec<(Vec<u8>, f64)> {
+    let mut model = Model::new(words, turns).await;
     // Some more than are wanted until the end, where the least probable go.
     let enough = (size * 11 / 10).max(257);
     loop {
         for _ in 0..ROUNDS {
-            model.refine(beat);
+            model.refine(turns).await;
         }
         let before = model.pieces.len();
         if before <= enough {
             break;
         }
-        model.prune(enough.max(before * 3 / 4), beat);
+        model.prune(enough.max(before * 3 / 4), turns).await;
         if model.pieces.len() == before {
             break;
         }
@@ -50,29 +51,25 @@ pub(super) fn train(words: &[(Vec<u8>, u64)], size: usize, beat: &mut dyn FnMut(
 }
 
 impl Model {
-    fn new(words: &[(Vec<u8>, u64)], beat: &mut dyn FnMut()) -> Self {
-        let (pieces, weights) = seeds(words, beat);
+    async fn new(words: &[(Vec<u8>, u64)], turns: &Turns) -> Self {
+        let (pieces, weights) = seeds(words, turns).await;
         let total: f64 = weights.iter().sum();
         let scores = weights.iter().map(|weight| libm::log(weight / total)).collect();
-        let words = {
-            let ids = ids(&pieces);
-            words
-                .iter()
-                .enumerate()
-                .map(|(number, (word, count))| {
-                    at_times(number, beat);
-                    (Lattice::new(word, LONGEST_PIECE, |part| ids.get(part).copied()), *count as f64)
-                })
-                .collect()
-        };
-        Self { pieces, scores, words }
+        let ids = ids(&pieces);
+        let mut lattices = Vec::with_capacity(words.len());
+        for (number, (word, count)) in words.iter().enumerate() {
+            at_times(number, turns).await;
+            lattices.push((Lattice::new(word, LONGEST_PIECE, |part| ids.get(part).copied()), *count as f64));
+        }
+        drop(ids);
+        Self { pieces, scores, words: lattices }
     }
 
     /// One round of expectation-maximisation, with the sparse prior of Liang and Klein's variational form.
-    fn refine(&mut self, beat: &mut dyn FnMut()) {
+    async fn refine(&mut self, turns: &Turns) {
         let mut expected = vec![0.0; self.pieces.len()];
         for (number, (lattice, count)) in self.words.iter().enumerate() {
-            at_times(number, beat);
+            at_times(number, turns).await;
             lattice.expect(&self.scores, *count, &mut expected);
         }
         let keep: Vec<bool> = self
@@ -90,10 +87,10 @@ impl Model {
 
     /// Keeps the `size` pieces whose loss would cost the text's likelihood most, estimated as SentencePiece does: each
     /// piece's uses in the best divisions go to the pieces of its own best division.
-    fn prune(&mut self, size: usize, beat: &mut dyn FnMut()) {
+    async fn prune(&mut self, size: usize, turns: &Turns) {
         let mut uses = vec![0.0; self.pieces.len()];
         for (number, (lattice, count)) in self.words.iter().enumerate() {
-            at_times(number, beat);
+            at_times(number, turns).await;
             for piece in lattice.best(&self.scores, None) {
                 uses[piece as usize] += count;
             }
@@ -103,7 +100,7 @@ impl Model {
         let ids = ids(&self.pieces);
         let mut losses: Vec<(f64, usize)> = Vec::new();
         for (id, piece) in self.pieces.iter().enumerate().filter(|(_, piece)| piece.len() > 1) {
-            at_times(id, beat);
+            at_times(id, turns).await;
             let used = uses[id];
             if used == 0.0 {
                 continue;
@@ -162,10 +159,10 @@ impl Model {
     }
 }
 
-/// A sign of life at every 1024th piece of work.
-fn at_times(number: usize, beat: &mut dyn FnMut()) {
+/// A turn for others at every 1024th piece of work.
+async fn at_times(number: usize, turns: &Turns) {
     if number.is_multiple_of(1024) {
-        beat();
+        turns.give().await;
     }
 }
 
@@ -175,7 +172,7 @@ fn ids(pieces: &[Vec<u8>]) -> HashMap<&[u8], u32> {
 
 /// The 256 bytes and every repeated part of the frequent words, with weights: bytes by their count, longer parts by their
 /// count times their length.
-fn seeds(words: &[(Vec<u8>, u64)], beat: &mut dyn FnMut()) -> (Vec<Vec<u8>>, Vec<f64>) {
+async fn seeds(words: &[(Vec<u8>, u64)], turns: &Turns) -> (Vec<Vec<u8>>, Vec<f64>) {
     let mut bytes = [0_u64; 256];
     let mut frequent: Vec<&(Vec<u8>, u64)> = words.iter().collect();
     for (word, count) in words {
@@ -187,7 +184,7 @@ fn seeds(words: &[(Vec<u8>, u64)], beat: &mut dyn FnMut()) -> (Vec<Vec<u8>>, Vec
     frequent.truncate(SEEDING_WORDS);
     let mut parts: BTreeMap<&[u8], u64> = BTreeMap::new();
     for (number, (word, count)) in frequent.into_iter().enumerate() {
-        at_times(number, beat);
+        at_times(number, turns).await;
         for length in 2..=LONGEST_PIECE.min(word.len()) {
             for part in word.windows(length) {
                 *parts.entry(part).or_default() += count;
@@ -225,6 +222,7 @@ fn digamma(mut x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::at_once;
 
     #[test]
     fn digamma_is_known_at_one_and_a_half() {
@@ -239,7 +237,7 @@ mod tests {
             [(" played", 90), (" plays", 70), (" the", 400), (" stayed", 60), (".", 200)]
                 .map(|(word, count)| (word.as_bytes().to_vec(), count))
                 .to_vec();
-        let pieces = train(&words, 261, &mut || {});
+        let pieces = at_once(train(&words, 261, &Turns::none()));
         assert!(pieces.len() <= 261);
         let longer: Vec<&[u8]> =
             pieces.iter().map(|(piece, _)| &piece[..]).filter(|piece| piece.len() > 1).collect();
@@ -252,6 +250,6 @@ mod tests {
 
     #[test]
     fn no_words_leave_the_bytes() {
-        assert_eq!(train(&[], 300, &mut || {}).len(), 256);
+        assert_eq!(at_once(train(&[], 300, &Turns::none())).len(), 256);
     }
 }

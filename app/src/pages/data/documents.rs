@@ -38,10 +38,7 @@ impl DataPage {
             return listed;
         }
         let mut choices = Vec::new();
-        let overview = state.documents.overview.as_ref();
-        if !overview.is_some_and(|overview| overview.needs_cleaning) {
-            choices.push((Listed::Text, if state.cleaning.report.is_some() { "Kept" } else { "All" }));
-        }
+        choices.push((Listed::Text, if state.cleaning.report.is_some() { "Kept" } else { "All" }));
         if state.cleaning.report.is_some() {
             choices.push((Listed::Dropped, "Dropped"));
         }

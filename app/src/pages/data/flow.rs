@@ -220,25 +220,15 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let state = context.state;
     let overview = state.documents.overview.as_ref().unwrap_or(&empty);
     let own = !overview.embedded && !overview.files.is_empty();
-    let lines = if overview.needs_cleaning {
-        let bytes = overview.files.iter().map(|(_, bytes)| bytes).sum();
-        let files = overview.files.len();
-        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        [
-            format!("{files}, {}", format::bytes(bytes)),
-            "Web pages, PDF and tables are cleaned before a model can learn from them.".to_owned(),
-        ]
-    } else {
-        [
-            format!("{} of text", format::bytes(overview.bytes)),
-            format!(
-                "{} · {} characters, {} distinct",
-                counted(overview.documents),
-                format::count(overview.characters),
-                format::whole(overview.distinct_characters as u64)
-            ),
-        ]
-    };
+    let lines = [
+        format!("{} of text", format::bytes(overview.bytes)),
+        format!(
+            "{} · {} characters, {} distinct",
+            counted(overview.documents),
+            format::count(overview.characters),
+            format::whole(overview.distinct_characters as u64)
+        ),
+    ];
     let ready = own && state.cleaning.recipe.is_some();
     let clean = top_ui(ui, "", "", &lines, |ui| {
         ready
@@ -246,14 +236,12 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
                 .on_hover_text("Works on all documents by the recipe. The raw files stay as they are.")
                 .clicked()
     });
-    if !overview.needs_cleaning {
-        let part = |name: &str, (documents, bytes): (u64, u64)| Part {
-            name: format!("{name}, {}", counted(documents)),
-            bytes,
-        };
-        let parts = [part("training", overview.train), part("validation", overview.validation)];
-        widgets::memory_bar(ui, &parts, None);
-    }
+    let part = |name: &str, (documents, bytes): (u64, u64)| Part {
+        name: format!("{name}, {}", counted(documents)),
+        bytes,
+    };
+    let parts = [part("training", overview.train), part("validation", overview.validation)];
+    widgets::memory_bar(ui, &parts, None);
     if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
         let text = format!(
             "Of {} in a sample, the recipe {} keeps {}.",

@@ -7,6 +7,7 @@ use crate::format;
 use crate::link::{FOLDERS, Wish, file_name};
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
+use crate::theme::Palette;
 use crate::widgets::{self, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
@@ -18,9 +19,6 @@ impl DataPage {
         self.files_ui(ui, context);
         let overview = context.state.documents.overview.as_ref();
         let cleaned = overview.is_some_and(|overview| overview.cleaned);
-        if overview.is_some_and(|overview| overview.needs_cleaning) {
-            return;
-        }
         // What is cleaned was divided by the recipe.
         if !cleaned {
             self.split_ui(ui, context);
@@ -45,6 +43,10 @@ impl DataPage {
                 Some(overview) => {
                     for (name, bytes) in &overview.files {
                         self.file_ui(ui, context, name, *bytes);
+                        let wrong = overview.problems.iter().find(|problem| problem.name == *name);
+                        if let Some(problem) = wrong {
+                            problem_ui(ui, &problem.reason);
+                        }
                     }
                 }
             }
@@ -111,6 +113,17 @@ impl DataPage {
             );
         });
     }
+}
+
+/// What is wrong with a file; the button that removes it stands above, beside its name.
+fn problem_ui(ui: &mut Ui, reason: &str) {
+    let failure = Palette::of(ui).failure;
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
+        let text = RichText::new(format!("Not read: it {reason}.")).color(failure);
+        ui.add(Label::new(text).wrap());
+    });
 }
 
 /// How long the documents are, and which characters they are made of.

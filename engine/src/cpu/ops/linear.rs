@@ -11,6 +11,12 @@ const COLUMNS: usize = 32;
 /// Rows are shared in multiples of this many, a tile of the tallest product.
 const ROWS: usize = 8;
 
+/// Panels of a product from which on its columns are shared.
+const ENOUGH: usize = 4;
+
+/// Least rows of a piece that packs the whole right side for itself.
+const TALL: usize = 64;
+
 /// Results of [`dots`] that read x together.
 const TOGETHER: usize = 4;
 
@@ -148,8 +154,8 @@ fn shared(
 ) {
     let (rows, depth, columns) = (a.row_count(), a.column_count(), b.column_count());
     let panels = columns.div_ceil(COLUMNS);
-    // Each thread packs the panels that it reads, so columns are the better cut where they fall evenly.
-    if panels.is_multiple_of(workers.count()) || rows < ROWS * workers.count() {
+    // Each piece packs the panels that it reads, so columns are the better cut where there are enough of them.
+    if panels >= ENOUGH || rows < 2 * TALL {
         let least = (WORK / (rows * depth * COLUMNS).max(1)).max(1);
         workers.rows(panels, least, ByColumns(c, COLUMNS), |range, part, scratch| {
             let range = range.start * COLUMNS..(range.end * COLUMNS).min(columns);
@@ -158,7 +164,7 @@ fn shared(
         });
     } else {
         let units = rows.div_ceil(ROWS);
-        let least = (WORK / (columns * depth * ROWS).max(1)).max(1);
+        let least = (WORK / (columns * depth * ROWS).max(1)).max(TALL / ROWS);
         workers.rows(units, least, ByRows(c, ROWS), |range, part, scratch| {
             let range = range.start * ROWS..(range.end * ROWS).min(rows);
             let part = Part { matrix: part.0, count: range.len() };

@@ -1,7 +1,7 @@
 //! The files or the embedded stories that a run learns from.
 
 use super::CORPUS_SEED;
-use crate::data::read::{self, Piece, SourceFile};
+use crate::data::read::{self, Piece, Problems, SourceFile};
 use crate::data::store::SourceRecord;
 use crate::data::stories;
 use crate::error::Result;
@@ -19,11 +19,11 @@ pub(super) enum Corpus {
 }
 
 impl Corpus {
-    pub(super) fn new(config: &DataConfig) -> Result<Self> {
+    pub(super) fn new(config: &DataConfig, problems: &Problems) -> Result<Self> {
         if config.paths.is_empty() {
             Ok(Self::Stories(config.corpus_bytes))
         } else {
-            let sources = read::find_sources(&config.paths)?;
+            let sources = read::find_sources(&config.paths, problems)?;
             let mixture =
                 if config.mixture.is_empty() { read::mixture(&sources)? } else { config.mixture.clone() };
             Ok(Self::Files { sources, mixture })
@@ -38,9 +38,9 @@ impl Corpus {
         }
     }
 
-    pub(super) fn pieces(&self) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
+    pub(super) fn pieces(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
         match self {
-            Self::Files { sources, .. } => Box::new(read::pieces(sources.clone())),
+            Self::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
             Self::Stories(bytes) => Box::new(
                 stories::up_to(*bytes, CORPUS_SEED)
                     .map(|text| Ok(Piece { text, ends_document: true, mark: None })),

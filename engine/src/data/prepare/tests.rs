@@ -113,16 +113,43 @@ fn a_failed_preparation_leaves_nothing_behind() {
     let good = folder.path().join("good.txt");
     let bad = folder.path().join("bad.txt");
     std::fs::write(&good, "good").unwrap();
-    std::fs::write(&bad, b"bad \xff").unwrap();
+    std::fs::write(&bad, b"bad \0\xff").unwrap();
     let project = folder.path().join("project");
     let message = run(&config(TokenizerKind::Char, &[&good, &bad]), &project).unwrap_err().to_string();
-    assert!(message.contains("bad.txt: not UTF-8 at byte 4"), "{message}");
+    assert!(message.contains("bad.txt: is binary, not text"), "{message}");
     assert_eq!(std::fs::read_dir(project.join("data")).unwrap().count(), 0);
     let blank = folder.path().join("blank");
     std::fs::create_dir(&blank).unwrap();
     std::fs::write(blank.join("a.md"), "\n").unwrap();
     let message = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap_err().to_string();
-    assert!(message.contains("no text to learn from"), "{message}");
+    assert!(message.contains("no text to learn from") && message.contains("a.md"), "{message}");
+    // In a folder the good ones are enough.
+    std::fs::copy(&good, blank.join("good.txt")).unwrap();
+    std::fs::copy(&bad, blank.join("bad.txt")).unwrap();
+    let (prepared, _) = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap();
+    let names: Vec<&str> = prepared.problems.iter().map(|problem| problem.name.as_str()).collect();
+    assert_eq!((prepared.store.index().unwrap().documents, names), (1, vec!["a.md", "bad.txt"]));
+}
+
+#[test]
+fn samples_begin_with_the_first_words_of_a_text_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    std::fs::write(&path, "\n First Citizen:\nBefore we proceed any further, hear me speak.\n".repeat(50)).unwrap();
+    let mut own = config(TokenizerKind::Bpe, &[&path]);
+    let (prepared, _) = run(&own, folder.path()).unwrap();
+    prepared.complete(&mut own);
+    assert_eq!(own.train.sample_prompt, "First Citizen:");
+    // What a person chose stays, and the embedded stories have a beginning of their own.
+    own.train.sample_prompt = "Hear".to_owned();
+    prepared.complete(&mut own);
+    assert_eq!(own.train.sample_prompt, "Hear");
+    let mut stories = config(TokenizerKind::Bpe, &[]);
+    let before = stories.train.sample_prompt.clone();
+    prepared.complete(&mut stories);
+    assert_eq!(stories.train.sample_prompt, before);
+    assert_eq!(first_words("  \n"), None);
+    assert_eq!(first_words(&"long".repeat(20)), None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `.jsonl`: one JSON object per line, a document each.
+//! `kept.jsonl` of a cleaned folder: one JSON object a line, a document each.
 
 use super::Piece;
 use crate::error::{Error, Result};
@@ -19,21 +19,6 @@ pub(super) struct Lines<R> {
 
 /// Reads a line: its document, `None` for one without any text, or what is wrong with the line.
 pub(super) type ReadLine = fn(&str) -> Result<Option<Piece>, String>;
-
-/// A line whose field `text` is the document.
-pub(super) fn read_text(line: &str) -> Result<Option<Piece>, String> {
-    let value: serde_json::Value =
-        serde_json::from_str(line).map_err(|error| format!("is not JSON: {error}"))?;
-    let serde_json::Value::Object(mut fields) = value else {
-        return Err("is not a JSON object with a field `text`".to_owned());
-    };
-    match fields.remove("text") {
-        Some(serde_json::Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(serde_json::Value::String(text)) => Ok(Some(Piece { text, ends_document: true, mark: None })),
-        Some(_) => Err("has a field `text` that is not a string".to_owned()),
-        None => Err("has no field `text`".to_owned()),
-    }
-}
 
 impl<R: Read> Lines<R> {
     pub(super) fn new(file: R, path: PathBuf, read_line: ReadLine) -> Self {

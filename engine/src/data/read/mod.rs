@@ -1,21 +1,29 @@
-//! Documents from files: `.txt` and `.md`, `.jsonl` with a `text` field, folders of them, and folders that
-//! `glasshouse data clean` wrote, read as a stream.
+//! Documents from files of every kind that `glasshouse data clean` reads, folders of them, and folders that it wrote, read as a
+//! stream.
 //!
-//! Whatever the size of a file, only a few hundred kilobytes of it are in memory: a long document comes in several
-//! [`Piece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why).
+//! Whatever the size of a plain text, only a few hundred kilobytes of it are in memory: a long document comes in several
+//! [`Piece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why). Any other file is read by
+//! the data bench's readers (`glasshouse_corpus::read`), a document at a time. A file that is not what it says, or of which a
+//! part is not, is listed among the [`Problems`], and the rest goes on.
 
 mod cleaned;
 mod lines;
+mod problems;
 mod source;
 mod text;
 
 use super::store::Split;
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{CorpusFiles, files};
 pub use cleaned::mixture;
-use lines::{Lines, read_text};
+use glasshouse_corpus::document::{Document, Kind};
+use glasshouse_corpus::read as bench;
+use glasshouse_corpus::{extract, repair};
+use lines::Lines;
+pub use problems::Problems;
 pub use source::{SourceFile, SourceKind, find_sources};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use text::TextPieces;
 
 /// A document's text, or a part of it.
@@ -40,14 +48,18 @@ pub struct Mark {
     pub split: Option<Split>,
 }
 
-/// The pieces of all files in their order.
+/// The pieces of all files in their order. What cannot be read goes to `problems` and is passed over.
 ///
 /// # Errors
-/// Names the file and what is wrong with it, with the line or byte: not UTF-8, binary, a `.jsonl` line without `text`,
-/// a named file without any text. The stream ends at the first error.
-pub fn pieces(sources: Vec<SourceFile>) -> impl Iterator<Item = Result<Piece>> + Send {
+/// Names a file and what is wrong with it where the user named the file itself and it gives no text at all, or where it
+/// changed while it was read. The stream ends at the first error.
+pub fn pieces(
+    sources: Vec<SourceFile>,
+    problems: &Problems,
+) -> impl Iterator<Item = Result<Piece>> + Send + use<> {
     let mut failed = false;
-    sources.into_iter().flat_map(open).take_while(move |piece| {
+    let problems = problems.clone();
+    sources.into_iter().flat_map(move |source| open(source, &problems)).take_while(move |piece| {
         let goes_on = !failed;
         failed = piece.is_err();
         goes_on
@@ -66,28 +78,73 @@ pub fn documents(pieces: impl Iterator<Item = Result<Piece>>) -> impl Iterator<I
     })
 }
 
-fn open(source: SourceFile) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
-    let file = match files::File::open(&source.path) {
-        Ok(file) => file,
-        Err(error) => return Box::new(std::iter::once(Err(Error::io(&source.path)(error)))),
-    };
-    let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = match source.kind {
-        SourceKind::Text => Box::new(TextPieces::new(file, source.path.clone())),
-        SourceKind::JsonLines => Box::new(Lines::new(file, source.path.clone(), read_text)),
-        SourceKind::Cleaned => Box::new(Lines::new(file, source.path.clone(), cleaned::read_kept)),
-    };
-    // A file that the user named should hold something; one found in a folder may be empty.
-    let mut blank = source.named.then_some(source.path);
-    let mut pieces = pieces;
-    Box::new(std::iter::from_fn(move || match pieces.next() {
-        Some(piece) => {
-            blank = None;
-            Some(piece)
+fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
+    let SourceFile { path, kind, named, .. } = source;
+    let own = Problems::default();
+    let mut pieces = match opened(&path, kind, &own) {
+        Ok(pieces) => pieces,
+        Err(error) if named => return Box::new(std::iter::once(Err(error))),
+        Err(error) => {
+            problems.note(&path, &error.to_string());
+            return Box::new(std::iter::empty());
         }
-        None => blank
-            .take()
-            .map(|path| Err(Error::bad_file(path, "the file is empty: it holds no text to learn from"))),
+    };
+    let (problems, mut blank) = (problems.clone(), true);
+    Box::new(std::iter::from_fn(move || {
+        if let Some(piece) = pieces.next() {
+            blank = false;
+            return Some(piece);
+        }
+        let first = own.list().into_iter().next();
+        if !std::mem::take(&mut blank) {
+            // Read, but for a part of it.
+            first.into_iter().for_each(|problem| problems.note(&path, &problem.reason));
+            return None;
+        }
+        let reason = first.map_or_else(|| "holds no text to learn from".to_owned(), |problem| problem.reason);
+        // A file that the user named should hold something; of those in a folder some may not.
+        if named {
+            return Some(Err(Error::bad_file(&path, format!("{reason}; mend the file, or leave it out"))));
+        }
+        problems.note(&path, &reason);
+        None
     }))
+}
+
+fn opened(
+    path: &std::path::Path,
+    kind: SourceKind,
+    problems: &Problems,
+) -> Result<Box<dyn Iterator<Item = Result<Piece>> + Send>> {
+    let file = || files::File::open(path).map_err(Error::io(path));
+    Ok(match kind {
+        SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
+        SourceKind::Cleaned => Box::new(Lines::new(file()?, path.to_owned(), cleaned::read_kept)),
+        SourceKind::Bench(source) => {
+            let (problems, path) = (problems.clone(), path.to_owned());
+            let read = Arc::new(AtomicU64::new(0));
+            let documents = bench::open(&CorpusFiles, &source, &bench::Settings::default(), &read);
+            Box::new(documents.filter_map(move |document| {
+                let text = document.map_err(|trouble| trouble.reason).and_then(text_of);
+                match text {
+                    Ok(text) if text.trim().is_empty() => None,
+                    Ok(text) => Some(Ok(Piece { text, ends_document: true, mark: None })),
+                    Err(reason) => {
+                        problems.note(&path, &reason);
+                        None
+                    }
+                }
+            }))
+        }
+    })
+}
+
+/// A document's text: of a page its main content, of anything else what was read.
+fn text_of(mut document: Document) -> Result<String, String> {
+    if matches!(document.kind, Kind::Html | Kind::Wikitext) {
+        extract::prepare(&mut document, &extract::Settings::default(), &repair::Settings::default())?;
+    }
+    Ok(document.text)
 }
 
 #[cfg(test)]

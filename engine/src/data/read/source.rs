@@ -1,23 +1,22 @@
-//! Which files the given paths mean.
+//! Which files the given paths mean, and how each is read.
 
 use super::cleaned;
+use super::problems::Problems;
 use crate::error::{Error, Result};
-use crate::platform::files;
-use glasshouse_protocol::names;
+use crate::platform::{CorpusFiles, files};
+use glasshouse_corpus::read::{self, Format, Packing, Settings};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use web_time::UNIX_EPOCH;
 
-/// Extensions that are read, and how.
-const KNOWN: &[(&str, SourceKind)] =
-    &[("txt", SourceKind::Text), ("md", SourceKind::Text), ("jsonl", SourceKind::JsonLines)];
-
 /// How a file holds its documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceKind {
-    /// Plain text: one document, or several with a line `<|endoftext|>` between them.
+    /// Plain text in UTF-8, read as it stands and however long it is: one document, or several with a line `<|endoftext|>`
+    /// between them.
     Text,
-    /// One JSON object per line, with a field `text`: a document each.
-    JsonLines,
+    /// Whatever else `glasshouse data clean` reads, by its readers: other encodings, web pages, tables, JSON, PDF and so on.
+    Bench(Box<read::Source>),
     /// The kept documents of a cleaned folder.
     Cleaned,
 }
@@ -37,85 +36,83 @@ pub struct SourceFile {
     pub named: bool,
 }
 
-/// The files that paths mean: files themselves, and every known file in folders and the folders within, in the order of
-/// their names. Hidden files and links to folders are passed over. Of a folder that was cleaned, what was kept.
+/// The files that paths mean: files themselves, and every file of a known kind in folders and the folders within, in the order of
+/// their names. Hidden files and links to folders are passed over. Of a folder that was cleaned, what was kept. What is
+/// wrong with files in folders goes to `problems`.
 ///
 /// # Errors
-/// A path that does not exist, a named file of unknown extension, a folder without a usable file.
-pub fn find_sources<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<SourceFile>> {
+/// A path that does not exist, a named file that cannot be read, a folder without a file of a known kind.
+pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<Vec<SourceFile>> {
     let mut sources = Vec::new();
     for path in paths {
         let path = path.as_ref();
         let metadata = files::metadata(path).map_err(Error::io(path))?;
         if let Some(kept) = metadata.is_dir().then(|| cleaned::kept(path)).transpose()?.flatten() {
-            let metadata = files::metadata(&kept).map_err(Error::io(&kept))?;
-            sources.push(source(kept, SourceKind::Cleaned, &metadata, true));
-        } else if metadata.is_dir() {
-            let before = sources.len();
-            walk(path, &mut sources)?;
-            if sources.len() == before {
-                return Err(Error::bad_file(
-                    path,
-                    format!("the folder holds no file to learn from ({})", known()),
-                ));
+            sources.push(source(kept, SourceKind::Cleaned, true)?);
+            continue;
+        }
+        let found = read::find(&CorpusFiles, &[path.to_owned()], &Settings::default());
+        let before = sources.len();
+        for file in found.sources {
+            let kind = kind_of(&file);
+            sources.push(source(file.path, kind, !metadata.is_dir())?);
+        }
+        if !metadata.is_dir() {
+            if let Some(trouble) = found.troubles.into_iter().next() {
+                return Err(Error::bad_file(path, trouble.reason));
             }
-        } else {
-            let kind = kind_of(path).ok_or_else(|| Error::bad_file(path, unknown_extension(path)))?;
-            sources.push(source(path.to_owned(), kind, &metadata, true));
+            continue;
+        }
+        for trouble in &found.troubles {
+            problems.note(Path::new(&trouble.place), &trouble.reason);
+        }
+        if sources.len() == before && found.troubles.is_empty() {
+            let reason = "the folder holds no file to learn from; put text, web pages, tables or PDFs into it";
+            return Err(Error::bad_file(path, reason));
         }
     }
     Ok(sources)
 }
 
-fn walk(folder: &Path, sources: &mut Vec<SourceFile>) -> Result<()> {
-    let mut entries = files::read_dir(folder)
-        .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
-        .map_err(Error::io(folder))?;
-    entries.sort_by_key(files::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if entry.file_type().map_err(Error::io(&path))?.is_dir() {
-            walk(&path, sources)?;
-        } else if let Some(kind) = kind_of(&path) {
-            let metadata = files::metadata(&path).map_err(Error::io(&path))?;
-            if metadata.is_file() && metadata.len() > 0 {
-                sources.push(source(path, kind, &metadata, false));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn source(path: PathBuf, kind: SourceKind, metadata: &files::Metadata, named: bool) -> SourceFile {
+fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
+    let metadata = files::metadata(&path).map_err(Error::io(&path))?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    SourceFile {
-        path,
-        kind,
-        bytes: metadata.len(),
-        modified: modified.map_or(0, |time| time.as_nanos() as u64),
-        named,
+    let modified = modified.map_or(0, |time| time.as_nanos() as u64);
+    Ok(SourceFile { path, kind, bytes: metadata.len(), modified, named })
+}
+
+/// Text that is UTF-8 to its end is read by our own reader, which hands long documents out in pieces and whole.
+fn kind_of(file: &read::Source) -> SourceKind {
+    let plain = matches!(file.format, Format::Text | Format::Markdown) && file.packing == Packing::Plain;
+    if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Bench(Box::new(file.clone())) }
+}
+
+/// Whether a file is UTF-8 without zero bytes. One that cannot be read is not.
+fn is_utf8(path: &Path) -> bool {
+    let Ok(mut file) = files::File::open(path) else { return false };
+    let mut buffer = vec![0; 1 << 18];
+    let mut carried = 0;
+    loop {
+        let room = buffer.get_mut(carried..).unwrap_or_default();
+        let count = match file.read(room) {
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return false,
+        };
+        let filled = carried + count;
+        let bytes = buffer.get(..filled).unwrap_or_default();
+        if bytes.contains(&0) {
+            return false;
+        }
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(_) => filled,
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return false,
+        };
+        if count == 0 {
+            return valid == filled;
+        }
+        buffer.copy_within(valid..filled, 0);
+        carried = filled - valid;
     }
-}
-
-fn kind_of(path: &Path) -> Option<SourceKind> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    KNOWN.iter().find(|(known, _)| *known == extension).map(|(_, kind)| *kind)
-}
-
-fn known() -> String {
-    let names: Vec<String> = KNOWN.iter().map(|(name, _)| format!(".{name}")).collect();
-    format!("known are {}", names.join(", "))
-}
-
-fn unknown_extension(path: &Path) -> String {
-    let Some(extension) = path.extension() else {
-        return format!("the file has no extension that says how to read it ({})", known());
-    };
-    let extension = extension.to_string_lossy().to_ascii_lowercase();
-    let meant = names::nearest(&extension, KNOWN.iter().map(|(name, _)| *name));
-    let meant = meant.map(|name| format!("; did you mean .{name}?")).unwrap_or_default();
-    format!("files of kind .{extension} cannot be read ({}){meant}", known())
 }

@@ -6,7 +6,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 fn read(path: &Path) -> Result<Vec<String>> {
-    documents(pieces(find_sources(&[path])?)).map(|document| Ok(document?.text)).collect()
+    read_with(path, &Problems::default())
+}
+
+fn read_with(path: &Path, problems: &Problems) -> Result<Vec<String>> {
+    let sources = find_sources(&[path], problems)?;
+    documents(pieces(sources, problems)).map(|document| Ok(document?.text)).collect()
+}
+
+/// Names of files with something wrong, and the reasons.
+fn told(problems: &Problems) -> Vec<(String, String)> {
+    problems.list().into_iter().map(|problem| (problem.name, problem.reason)).collect()
 }
 
 fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -55,7 +65,31 @@ fn folders_are_read_in_order_and_hidden_files_are_not() {
     ] {
         file(folder.path(), name, content);
     }
-    assert_eq!(read(folder.path()).unwrap(), ["c", "d", "z", "b"]);
+    let problems = Problems::default();
+    assert_eq!(read_with(folder.path(), &problems).unwrap(), ["c", "d", "z", "b"]);
+    let mut names: Vec<String> = told(&problems).into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    assert_eq!(names, ["blank.txt", "c.jsonl", "empty.txt", "picture.png"]);
+}
+
+#[test]
+fn whatever_the_bench_reads_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = "The owl sat in the old oak and sang of the moon to the mice below, all night long.";
+    for (name, content) in [
+        ("a.html", format!("<html><nav>Home</nav><article><p>{words}</p></article></html>").into_bytes()),
+        ("b.csv", b"id,text\n1,A row.\n2,Another row.\n".to_vec()),
+        ("c.txt", b"caf\xe9 ferm\xe9 le matin et le soir".to_vec()),
+        ("d.txt", "\u{feff}wide".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("e.json", b"[{\"text\": \"one\"}, {\"text\": \"two\"}]".to_vec()),
+    ] {
+        file(folder.path(), name, content);
+    }
+    let problems = Problems::default();
+    let read = read_with(folder.path(), &problems).unwrap();
+    assert_eq!(told(&problems), []);
+    assert!(read[0].contains("old oak") && !read[0].contains("Home"), "{read:?}");
+    assert_eq!(read[1..], ["A row.", "Another row.", "caf\u{e9} ferm\u{e9} le matin et le soir", "wide", "one", "two"]);
 }
 
 #[test]
@@ -63,39 +97,39 @@ fn unusable_paths_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = read(&folder.path().join("none.txt")).unwrap_err();
     assert!(matches!(&missing, Error::Io { path, .. } if path.ends_with("none.txt")), "{missing}");
-    file(folder.path(), "picture.png", "x");
-    let unusable = read(folder.path()).unwrap_err().to_string();
-    assert!(unusable.contains("holds no file to learn from (known are .txt, .md, .jsonl)"), "{unusable}");
-    assert!(
-        message("a.jsnl", "x")
-            .contains(".jsnl cannot be read (known are .txt, .md, .jsonl); did you mean .jsonl?")
-    );
-    assert!(message("plain", "x").contains("no extension"));
-    assert!(message("a.txt", "").contains("empty"));
-    assert!(message("a.md", " \n\n").contains("empty"));
-    assert!(message("a.jsonl", "\n\n").contains("empty"));
+    let nothing = read(folder.path()).unwrap_err().to_string();
+    assert!(nothing.contains("holds no file to learn from"), "{nothing}");
+    assert!(message("a.jsnl", "x").contains("is of a kind that cannot be read (.jsnl"));
+    assert!(message("plain", "x").contains("has no ending"));
+    assert!(message("a.txt", "").contains("is empty"));
+    for name in ["a.md", "a.txt", "a.jsonl"] {
+        assert!(message(name, " \n\n").contains("no text to learn from"), "{name}");
+    }
 }
 
 #[test]
-fn bytes_that_are_no_text_are_located() {
-    assert_eq!(
-        message("a.txt", b"one\ntwo \xff\n"),
-        "not UTF-8 at byte 8, in line 2; convert the file to UTF-8"
-    );
-    let mut long = "word ".repeat(100_000).into_bytes();
-    long.extend_from_slice(b"\n\n\xe6\xbc");
-    assert_eq!(message("a.txt", &long), "not UTF-8 at byte 500002, in line 3; convert the file to UTF-8");
-    assert_eq!(message("a.txt", b"PK\x03\x04\0\0"), "the file is binary, not text: byte 4 is zero");
-    assert!(message("a.txt", b"\xff\xfeh\0i\0").contains("UTF-16"));
+fn bytes_that_are_no_text_are_refused_alone_and_passed_over_in_a_folder() {
+    for content in [&b"PK\x03\x04\0\0"[..], b"text and \0 more", b"\xff\xd8\xff\xe0\0\x10JFIF\0"] {
+        let said = message("a.txt", content);
+        assert!(said.starts_with("is ") && said.len() < 300, "{said}");
+        let folder = tempfile::tempdir().unwrap();
+        file(folder.path(), "bad.txt", content);
+        file(folder.path(), "good.txt", "good");
+        let problems = Problems::default();
+        assert_eq!(read_with(folder.path(), &problems).unwrap(), ["good"]);
+        assert_eq!(told(&problems).len(), 1);
+    }
 }
 
 #[test]
-fn bad_lines_are_numbered() {
-    assert!(message("a.jsonl", "{\"text\": \"x\"}\n{\"text\": ").starts_with("line 2 is not JSON"));
-    assert_eq!(message("a.jsonl", "{\"body\": \"x\"}"), "line 1 has no field `text`");
-    assert_eq!(message("a.jsonl", "\n{\"text\": 7}"), "line 2 has a field `text` that is not a string");
-    assert_eq!(message("a.jsonl", "[1]"), "line 1 is not a JSON object with a field `text`");
-    assert!(message("a.jsonl", b"{\"text\": \"\xff\"}").starts_with("line 1 is not UTF-8 at its byte 10"));
+fn bad_lines_cost_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "a.jsonl", "{\"text\": \"x\"}\n{\"text\": \n[1]\n{\"text\": \"y\"}\n");
+    let problems = Problems::default();
+    assert_eq!(read_with(&path, &problems).unwrap(), ["x", "y"]);
+    let told = told(&problems);
+    assert!(told.len() == 1 && told[0].0 == "a.jsonl" && told[0].1.contains("1 more like it"), "{told:?}");
+    assert!(message("a.jsonl", "{\"body\": \"x\"}").contains("body"), "the fields are named");
 }
 
 #[test]
@@ -103,7 +137,9 @@ fn a_long_document_comes_in_bounded_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let text = "Some words, and then\n\n  more words. ".repeat(60_000);
     let path = file(folder.path(), "long.txt", &text);
-    let all: Vec<Piece> = pieces(find_sources(&[path]).unwrap()).collect::<Result<_>>().unwrap();
+    let problems = Problems::default();
+    let all: Vec<Piece> =
+        pieces(find_sources(&[path], &problems).unwrap(), &problems).collect::<Result<_>>().unwrap();
     assert!(all.len() > 4);
     assert!(all.iter().all(|piece| piece.text.len() <= 2 * text::PIECE_BYTES));
     assert_eq!(all.iter().filter(|piece| piece.ends_document).count(), 1);

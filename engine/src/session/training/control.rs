@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What was asked of the run.
 #[derive(Debug, Default)]
 pub(in super::super) struct Control {
+    /// The request that the run answers.
+    pub(super) request: u64,
     /// Hold after the step in flight.
     pub(super) paused: bool,
     /// One more step, paused or not.
@@ -22,12 +24,13 @@ impl Control {
     }
 
     /// Does what a command to hold, go on or end says; false for any other command.
-    pub(super) fn obeys(&mut self, command: &Command) -> bool {
+    pub(in super::super) fn obeys(&mut self, command: &Command) -> bool {
         match command {
             Command::Pause => self.paused = true,
             Command::Continue => (self.paused, self.single) = (false, false),
             Command::StepOnce => (self.paused, self.single) = (true, true),
-            Command::StopTraining => self.stop.store(true, Ordering::Relaxed),
+            Command::Cancel { request } if *request != self.request => return false,
+            Command::StopTraining | Command::Cancel { .. } => self.stop.store(true, Ordering::Relaxed),
             _ => return false,
         }
         true
@@ -38,7 +41,7 @@ impl Control {
         self.paused && !self.single && !self.stopping()
     }
 
-    pub(super) fn state(&self) -> TrainingState {
+    pub(in super::super) fn state(&self) -> TrainingState {
         match (self.stopping(), self.paused) {
             (true, _) => TrainingState::Stopping,
             (false, true) => TrainingState::Paused,

@@ -7,6 +7,7 @@ use crate::executor::update;
 use crate::executor::{ArenaState, Executor, TrainingGraphs};
 use crate::model::initial;
 use crate::plan::arena::ArenaLayout;
+use crate::platform::Turns;
 use crate::project::{Run, RunState};
 use crate::protocol::RunConfig;
 use crate::train::checkpoint::{Checkpoints, Content, Loaded, Which};
@@ -89,7 +90,7 @@ impl<'data> Trainer<'data> {
                 if resume {
                     notices.push("the run has no checkpoint yet; it begins at step 0".to_owned());
                 }
-                (0, None, None, initial_state(&config, graphs))
+                (0, None, None, initial_state(&config, graphs).await)
             }
         };
         let (metrics, resumed) = if resume {
@@ -115,7 +116,11 @@ impl<'data> Trainer<'data> {
             began: Instant::now(),
             step_seconds: None,
             tokens: 0,
+            steps: 0,
             training_seconds: 0.0,
+            evaluation_seconds: None,
+            // A run that goes on was sampled before, or soon will be by its steps.
+            sampled: step > 0,
             earlier_seconds: record.seconds,
             saved: Instant::now(),
             saving_seconds: 0.0,
@@ -161,11 +166,11 @@ impl<'data> Trainer<'data> {
 }
 
 /// The weights that the seed gives, and moments of zero.
-fn initial_state(config: &RunConfig, graphs: &TrainingGraphs) -> ArenaState {
+async fn initial_state(config: &RunConfig, graphs: &TrainingGraphs) -> ArenaState {
     let parameters = &graphs.train.parameters;
     let layout = ArenaLayout::of(&graphs.train);
     ArenaState {
-        parameters: initial::parameters(parameters, &layout, config.seed),
+        parameters: initial::parameters_in_turns(parameters, &layout, config.seed, &Turns::new()).await,
         ..update::zero_moments(&config.train, parameters)
     }
 }

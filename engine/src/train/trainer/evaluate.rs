@@ -1,6 +1,6 @@
 //! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
 
-use super::{Action, GROUP_SECONDS, Trainer};
+use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
 use crate::data::{Batch, IGNORED, Split};
 use crate::error::Result;
 use crate::executor::MicroBatch;
@@ -15,6 +15,7 @@ impl Trainer<'_> {
     /// stop is requested meanwhile.
     pub(super) async fn evaluate(&mut self) -> Result<()> {
         let (batches, count) = (self.batches.clone(), self.config.train.eval_batches as u64);
+        self.pace.evaluation_seconds = None;
         let drawn = |split| {
             let batches = batches.clone();
             (0..count).map(move |index| batches.evaluation(split, index))
@@ -76,11 +77,22 @@ impl Trainer<'_> {
                 })
                 .collect::<Result<Vec<_>>>()?;
             let began = Instant::now();
-            for (loss, rows) in self.executor.evaluate(&chunk).await? {
+            let losses = if self.executor.can_give_up() {
+                match unless_stopped(&self.options.stop, self.executor.evaluate(&chunk)).await {
+                    Some(losses) => losses?,
+                    None => return Ok(None),
+                }
+            } else {
+                self.executor.evaluate(&chunk).await?
+            };
+            for (loss, rows) in losses {
                 sum += f64::from(loss) * f64::from(rows);
                 count += f64::from(rows);
             }
-            let seconds = began.elapsed().as_secs_f64().max(1e-6) / chunk.len() as f64;
+            let seconds = began.elapsed().as_secs_f64().max(1e-6);
+            let (before, batches) = self.pace.evaluation_seconds.unwrap_or_default();
+            self.pace.evaluation_seconds = Some((before + seconds, batches + chunk.len() as f64));
+            let seconds = seconds / chunk.len() as f64;
             let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, LARGEST_CHUNK) as usize;
             // As many for each of those that compute them at once.
             chunk_size = fitting / fewest * fewest;

@@ -16,16 +16,21 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, LONGEST_LAUNCHED, LossScale, MicroBatch, StepInput};
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
-use crate::protocol::{Event, Precision, RunConfig};
+use crate::protocol::{Event, Precision, ProfileEntry, RunConfig};
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use web_time::Instant;
 
 /// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
 const LARGEST_GROUP: u64 = 32;
 /// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
+/// Seconds of a run after which its first sample by the clock is due; those after it come by steps.
+const FIRST_SAMPLE_SECONDS: f64 = 2.0;
 /// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
 /// loss scale may take.
 const DIVERGED_AFTER: u32 = 10;
@@ -37,8 +42,10 @@ pub struct Options {
     pub stop_after: Option<u64>,
     /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Kept with the run.
     pub evaluate_whole_split: bool,
-    /// Set it from anywhere to stop: the steps in flight are finished and saved.
+    /// Set it from anywhere to stop: short steps in flight are finished, a long one on the CPU is given up, and the run is saved.
     pub stop: Arc<AtomicBool>,
+    /// The first sample of trained weights comes after two seconds of training rather than by steps alone: for those who look on.
+    pub early_sample: bool,
 }
 
 /// What is left to do at the current step.
@@ -99,7 +106,13 @@ struct Pace {
     /// Seconds of a step in the last group.
     step_seconds: Option<f64>,
     tokens: u64,
+    /// Steps of this session and the seconds that they took.
+    steps: u64,
     training_seconds: f64,
+    /// Seconds of the last evaluation, and its batches.
+    evaluation_seconds: Option<(f64, f64)>,
+    /// A sample of trained weights was asked for.
+    sampled: bool,
     /// Seconds of the run's earlier sessions.
     earlier_seconds: f64,
     /// When the latest checkpoint of this session was done, or its beginning, and how many seconds that save took.
@@ -188,16 +201,18 @@ impl Trainer<'_> {
         let input = self.step_input(self.step)?;
         // A profiled step on a GPU trains: it is undone.
         let state = self.executor.state().await?;
-        let (entries, method) = self.executor.profile(&input).await?;
-        let overhead = match self.pace.step_seconds {
+        let (mut entries, method) = self.executor.profile(&input).await?;
+        let step_ms = self.pace.step_seconds.unwrap_or(0.0) * 1e3;
+        entries.extend(rest_of_step(&entries, step_ms, method));
+        let driving = match self.pace.step_seconds {
             Some(seconds) if seconds > LONGEST_LAUNCHED => None,
             _ => self.executor.time_launch(&input, false).await?,
         };
         self.executor.set_state(&state).await?;
         Ok(Event::Profile {
             entries,
-            step_ms: self.pace.step_seconds.unwrap_or(0.0) * 1e3,
-            launch_overhead_ms: overhead.map_or(0.0, |cost| cost.seconds * 1e3),
+            step_ms,
+            launch_overhead_ms: driving.map_or(0.0, |cost| cost.seconds * 1e3),
             method: method.to_owned(),
         })
     }
@@ -241,9 +256,11 @@ impl Trainer<'_> {
                 Ok(())
             }
             None => {
-                self.train_group().await?;
-                self.plan_actions(false, false);
-                self.plan_save_by_time();
+                if self.train_group().await? {
+                    self.plan_actions(false, false);
+                    self.plan_save_by_time();
+                    self.plan_sample_by_time();
+                }
                 Ok(())
             }
         }
@@ -280,9 +297,39 @@ impl Trainer<'_> {
         if due(train.milestone_interval) && !self.checkpoints.has_milestone(step) {
             self.actions.push_back(Action::Milestone);
         }
-        if step > 0 && due(train.sample_interval) && !sampled {
+        if due(train.sample_interval) && !sampled {
             self.actions.push_back(Action::Sample);
         }
+        self.pace.sampled |= sampled || (step > 0 && self.actions.contains(&Action::Sample));
+    }
+
+    /// Asks for the run's first sample of trained weights as soon as there is something to see, which changes no number.
+    fn plan_sample_by_time(&mut self) {
+        let early = self.options.early_sample && !self.pace.sampled && self.config.train.sample_interval > 0;
+        let seconds = self.pace.earlier_seconds + self.pace.training_seconds;
+        if early && seconds >= FIRST_SAMPLE_SECONDS {
+            self.pace.sampled = true;
+            self.actions.push_back(Action::Sample);
+        }
+    }
+
+    /// Seconds of the run so far, of all its sessions, and those that are left at the pace of this one, evaluations among them.
+    /// Before the first step they follow from an evaluation's pace; before that, nothing is known.
+    pub fn seconds(&self) -> Option<(f64, f64)> {
+        let train = &self.config.train;
+        let batches = train.accumulate as f64;
+        let evaluated = self.pace.evaluation_seconds;
+        let a_step = match (self.pace.steps, evaluated) {
+            (0, None) => return None,
+            // A gradient takes about twice as long as a loss.
+            (0, Some((seconds, evaluated))) => 3.0 * batches * seconds / evaluated.max(1.0),
+            (steps, _) => self.pace.training_seconds / steps as f64,
+        };
+        let left = train.steps.saturating_sub(self.step);
+        let evaluations = left.checked_div(train.eval_interval).unwrap_or(0) as f64;
+        let an_evaluation = evaluated.map_or(0.0, |(seconds, _)| seconds);
+        let so_far = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
+        Some((so_far, left as f64 * a_step + evaluations * an_evaluation))
     }
 
     /// Steps until something is due.
@@ -297,13 +344,23 @@ impl Trainer<'_> {
         boundaries.fold(self.last_step() - self.step, u64::min)
     }
 
-    async fn train_group(&mut self) -> Result<()> {
+    /// Trains a few steps; false where a stop came in the midst of one, which is given up: it takes too long to be waited for.
+    async fn train_group(&mut self) -> Result<bool> {
         let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group.seconds / seconds) as u64);
         let count = self.steps_to_boundary().min(fitting.clamp(1, self.group.steps));
         let inputs =
             (self.step..self.step + count).map(|step| self.step_input(step)).collect::<Result<Vec<_>>>()?;
         let began = Instant::now();
-        let reports = self.executor.train(&inputs).await?;
+        let reports = match inputs.as_slice() {
+            [one] if self.executor.can_give_up() => {
+                let step = self.executor.train(std::slice::from_ref(one));
+                match unless_stopped(&self.options.stop, step).await {
+                    Some(reports) => reports?,
+                    None => return Ok(false),
+                }
+            }
+            several => self.executor.train(several).await?,
+        };
         if let Some(text) = self.executor.take_warning() {
             self.notice(text);
         }
@@ -315,6 +372,7 @@ impl Trainer<'_> {
         let tokens = count * self.tokens_per_step();
         self.pace.step_seconds = Some(seconds / count as f64);
         self.pace.tokens += tokens;
+        self.pace.steps += count;
         self.pace.training_seconds += seconds;
         let tokens_per_s = tokens as f64 / seconds;
         for (input, report) in inputs.iter().zip(reports) {
@@ -340,7 +398,8 @@ impl Trainer<'_> {
             )?;
             self.watch_divergence(report.skipped || !report.loss.is_finite())?;
         }
-        self.metrics.flush()
+        self.metrics.flush()?;
+        Ok(true)
     }
 
     /// The batches and the rate of a step: pure functions of the seed and the step.
@@ -428,5 +487,42 @@ impl Trainer<'_> {
         self.save_record(RunState::Failed).ok();
         self.metrics.flush().ok();
         self.tensorboard.flush().ok();
+    }
+}
+
+/// What work comes to; nothing once a stop is requested, and then the work is dropped. The stop is seen whenever whoever drives
+/// the work looks into it.
+async fn unless_stopped<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if stop.load(Ordering::Relaxed) {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// What a step takes beside the kernels that were timed, so that the parts add up to the whole: a row of its own.
+fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: &str) -> Option<ProfileEntry> {
+    let ms = step_ms - entries.iter().map(|entry| entry.ms).sum::<f64>();
+    // On the CPU the gradient is timed, and the update is not.
+    let kernel = if method == "timestamps" { "launch overhead and waiting" } else { "optimizer update and waiting" };
+    let entry = ProfileEntry { scope: "rest of the step".to_owned(), kernel: kernel.to_owned(), count: 1, ms };
+    (ms > 0.0).then_some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_profile_add_up_to_the_step() {
+        let entry = |ms| ProfileEntry { scope: "head".to_owned(), kernel: "linear".to_owned(), count: 2, ms };
+        let timed = [entry(3.0), entry(4.5)];
+        let rest = rest_of_step(&timed, 10.0, "timestamps").unwrap();
+        assert_eq!((rest.ms, rest.kernel.as_str()), (2.5, "launch overhead and waiting"));
+        assert_eq!(rest_of_step(&timed, 10.0, "clock").unwrap().kernel, "optimizer update and waiting");
+        assert_eq!(rest_of_step(&timed, 7.0, "timestamps"), None, "timed apart, kernels may take longer than together");
     }
 }

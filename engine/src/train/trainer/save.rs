@@ -77,7 +77,7 @@ impl Trainer<'_> {
     pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
         // What people keep with the run may have changed meanwhile, and is not the trainer's.
         if let Ok(kept) = self.run.record() {
-            self.record.notes = kept.notes;
+            (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
             self.record.estimated_seconds = kept.estimated_seconds;
         }
         self.record.state = state;
