@@ -27,4 +27,6 @@ pub mod tokenizer;
 pub mod train;
 
 pub use error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+pub use platform::signals;
 pub use glasshouse_protocol as protocol;

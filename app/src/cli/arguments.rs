@@ -33,7 +33,8 @@ const FIRST_STEPS: &str = "First steps:
   glasshouse train --data my-text.txt --project my  a model of your own text
   glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean
 
-Exit codes: 0 done, 1 failed, 2 bad usage.";
+Exit codes: 0 done, 1 failed, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
+129 (SIGHUP). SIGUSR1 lets a run in training save a checkpoint and go on.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,7 @@ use glasshouse_engine::protocol::{GenerateConfig, Precision, RunConfig, RunSumma
 use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The argument-free run.
 const FIRST: &str = "first-stories";
@@ -27,7 +28,8 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let json = arguments.json;
     let result = pollster::block_on(run(arguments)).and_then(|ended| {
         if !json {
-            what_next(arguments, &ended.prompt, ended.finished)?;
+            // Nobody reads it where this fails, and the run is what it is.
+            what_next(arguments, &ended.prompt, ended.finished).ok();
         }
         Ok(ExitCode::SUCCESS)
     });
@@ -37,7 +39,7 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
 /// Passes a result on; a reader of JSON lines learns of an error from the lines.
 pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     if let (true, Err(error)) = (json, &result) {
-        say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") }))?;
+        say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") })).ok();
     }
     result
 }
@@ -67,7 +69,7 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     let settled = settle_precision(&session.config, &session.config.device, &session.tuning).await?;
     if let Some(settled) = settled {
         session.config.train.precision = settled.precision;
-        output.say(&settled.sentence)?;
+        output.say(&settled.sentence);
     }
     let graphs = training_graphs(&session.config.model, &session.config.train)?;
     let batches = Batches::new(
@@ -81,18 +83,19 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     let opened = Executor::open_tuned(device, &graphs, optimizer, session.threads, &session.tuning).await;
     let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &session.config))?;
     if let Some(warning) = warning {
-        output.notice(&warning)?;
+        output.notice(&warning);
     }
     if let Some(sentence) = tuned.sentence() {
-        output.say(&sentence)?;
+        output.say(&sentence);
     }
     introduce(&output, &session, &graphs, &executor)?;
-    options.stop = interrupt::flag("finishing this step and saving; press Ctrl-C again to stop at once")?;
+    let flags = interrupt::flags("finishing this step and saving; press Ctrl-C again to stop at once")?;
+    (options.stop, options.save) = (flags.stop.clone(), flags.save.clone());
     let run = match session.run {
         Some(run) => run,
         None => Project::open(&arguments.project)?.create_run(&session.config, &session.prepared.folder)?,
     };
-    output.say(&format!("run {} in {}\n", run.name(), run.folder().display()))?;
+    output.say(&format!("run {} in {}\n", run.name(), run.folder().display()));
     let trainer = if arguments.resume {
         Trainer::resume(run, &graphs, batches, executor, options).await?
     } else {
@@ -100,7 +103,7 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     };
     let prompt = prompt_to_try(&session.config, &session.prepared);
     let run = trainer.run().clone();
-    let finished = follow(trainer, output, &session.prepared).await?;
+    let finished = follow(trainer, output, &session.prepared, &flags.stop).await?;
     Ok(Ended { run, prompt, finished })
 }
 
@@ -195,7 +198,7 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
         };
         if !json && stage != said {
             said = stage;
-            eprintln!("{stage}");
+            tell!("{stage}");
         }
     })?;
     Ok(prepared)
@@ -212,7 +215,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
             count(index.train.tokens as f64),
             count(index.validation.tokens as f64),
             config.model.vocabulary,
-        ))?;
+        ));
     }
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
     let tokens =
@@ -224,7 +227,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         config.model.depth,
         config.model.width,
         config.model.context,
-    ))?;
+    ));
     output.say(&format!(
         "run: {} steps, {} tokens, {}FLOP, {} of memory, on {}",
         config.train.steps,
@@ -232,15 +235,20 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         count(estimate.flops_per_token * tokens as f64),
         bytes(executor.bytes()),
         executor.describe(),
-    ))?;
+    ));
     if executor.gpu().is_some() {
-        output.say("the first steps may take a while: the driver compiles the kernels")?;
+        output.say("the first steps may take a while: the driver compiles the kernels");
     }
     Ok(())
 }
 
 /// Trains to the end or the stop, showing what happens; returns whether all steps are done.
-async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepared) -> Result<bool> {
+async fn follow(
+    mut trainer: Trainer<'_>,
+    mut output: Output,
+    prepared: &Prepared,
+    stop: &AtomicBool,
+) -> Result<bool> {
     output.resume_at(trainer.step());
     let mut finished = false;
     loop {
@@ -249,15 +257,17 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
                 if let TrainEvent::Done { finished: all, .. } = &event {
                     finished = *all;
                 }
-                output.event(&event)?;
+                output.event(&event);
             }
             Progress::SampleDue(request) => {
                 // A sample is for looking at: a model that cannot write one can still be trained.
-                let event = match sample(&mut trainer, prepared, &request).await {
+                let event = match sample(&mut trainer, prepared, &request, stop).await {
+                    // It is still due at this step, and written when the run goes on.
+                    Ok(_) if stop.load(Ordering::Relaxed) => continue,
                     Ok(text) => trainer.sample_written(text)?,
                     Err(error) => trainer.sample_failed(&format!("{error:#}"))?,
                 };
-                output.event(&event)?;
+                output.event(&event);
             }
             Progress::Over => return Ok(finished),
         }
@@ -265,14 +275,19 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
 }
 
 /// Writes a sample with the current weights, on the device that trains.
-async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &SampleRequest) -> Result<String> {
+async fn sample(
+    trainer: &mut Trainer<'_>,
+    prepared: &Prepared,
+    request: &SampleRequest,
+    stop: &AtomicBool,
+) -> Result<String> {
     let model = trainer.config().model.clone();
     let parameters = trainer.executor().state().await?.parameters;
     let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
     let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
+    let mut go_on = |_: &_| Ok(!stop.load(Ordering::Relaxed));
     let written =
-        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut |_| Ok(true))
-            .await?;
+        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut go_on).await?;
     Ok(format!("{}{}", request.prompt, written.text))
 }
 

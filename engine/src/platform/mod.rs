@@ -18,6 +18,8 @@ pub mod parallel;
 mod parquet;
 mod remote;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod signals;
+#[cfg(not(target_arch = "wasm32"))]
 #[path = "native_storage.rs"]
 pub mod storage;
 #[cfg(target_arch = "wasm32")]

@@ -39,6 +39,8 @@ pub struct Options {
     pub evaluate_whole_split: bool,
     /// Set it from anywhere to stop: the steps in flight are finished and saved.
     pub stop: Arc<AtomicBool>,
+    /// Set it from anywhere to have a checkpoint of the next step; it is cleared then.
+    pub save: Arc<AtomicBool>,
 }
 
 /// What is left to do at the current step.
@@ -243,7 +245,7 @@ impl Trainer<'_> {
             None => {
                 self.train_group().await?;
                 self.plan_actions(false, false);
-                self.plan_save_by_time();
+                self.plan_save_between();
                 Ok(())
             }
         }

@@ -7,17 +7,20 @@ use crate::project::RunState;
 use crate::storage;
 use crate::train::TrainEvent;
 use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
+use std::sync::atomic::Ordering;
 use web_time::Instant;
 
 /// Saving by time takes at most this share of the time.
 const SAVING_SHARE: f64 = 0.05;
 
 impl Trainer<'_> {
-    /// Saves where the clock says so. A state that is slow to save is saved less often than asked for.
-    pub(super) fn plan_save_by_time(&mut self) {
+    /// Saves where somebody asked for it, or the clock says so. A state that is slow to save is saved less often than the clock
+    /// asks for.
+    pub(super) fn plan_save_between(&mut self) {
         let wanted = self.config.train.checkpoint_seconds as f64;
         let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
-        let due = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        let by_time = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        let due = self.options.save.swap(false, Ordering::Relaxed) || by_time;
         if due && self.saved != Some(self.step) && !self.actions.contains(&Action::Save) {
             self.actions.push_back(Action::Save);
         }
