@@ -313,6 +313,9 @@ pub struct PackArguments {
     /// The file to write; the project's name with .glasshouse by default
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `unpack`.
@@ -324,6 +327,9 @@ pub struct UnpackArguments {
     /// The folder to make; the file's name without its ending by default
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
+    /// Replace a project that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `corpus`.
@@ -437,6 +443,9 @@ pub struct ExportArguments {
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// Replace an export that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `data`.

@@ -170,18 +170,20 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
     if let Some(device) = &arguments.device {
         checked_device(device)?.clone_into(&mut config.device);
     }
-    let is_new = !arguments.project.exists();
-    let project = Project::open_or_create(&arguments.project)?;
-    let prepared = prepare(&config, project.folder(), arguments.json).and_then(|prepared| {
+    let claim = Project::claim(&arguments.project)?;
+    let prepared = prepare(&config, claim.project.folder(), arguments.json).and_then(|prepared| {
         prepared.complete(&mut config);
         config.validate()?;
         Ok(prepared)
     });
-    if prepared.is_err() && is_new {
-        // A folder that a slip of the keyboard made; nothing of use is in it.
-        std::fs::remove_dir_all(project.folder()).ok();
-    }
-    let prepared = prepared?;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // A folder that a slip of the keyboard made.
+            claim.discard();
+            return Err(error);
+        }
+    };
     let tuning = if arguments.no_autotune { Tuning::Usual } else { Tuning::before_a_run() };
     Ok(Session { config, prepared, run: None, threads: arguments.threads, tuning })
 }

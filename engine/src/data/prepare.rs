@@ -4,7 +4,6 @@
 
 mod corpus;
 mod division;
-mod staging;
 
 use super::read::{self, Piece};
 use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
@@ -16,7 +15,7 @@ use corpus::Corpus;
 pub(super) use division::whole_documents;
 use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
-use staging::Staging;
+use crate::storage::{self, Staging};
 use std::path::{Path, PathBuf};
 
 /// Name of the tokenizer's file beside the shards.
@@ -87,15 +86,19 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
         progress(Progress::Reused);
         return Ok(prepared);
     }
-    files::create_dir_all(&data).map_err(Error::io(&data))?;
-    let staging = Staging::new(&data)?;
+    storage::create_folder(&data)?;
+    let staging = Staging::inside(&data)?;
     let (count, trainer) = scan(&corpus, &config.tokenizer, progress)?;
     progress(Progress::Training);
     // Told again and again: it may take minutes, and whoever waits wants to know that it goes on.
     let tokenizer = trainer.finish_with(count.documents > 1, &mut || progress(Progress::Training))?;
-    tokenizer.save(&staging.folder().join(TOKENIZER_FILE))?;
-    encode(&corpus, &config.data, &count, &tokenizer, recipe, staging.folder(), progress)?;
-    staging.publish(&folder)?;
+    tokenizer.save(&staging.path().join(TOKENIZER_FILE))?;
+    encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress)?;
+    if let Some(prepared) = reuse(&folder, &recipe) {
+        // Another program was quicker, and may use it by now.
+        return Ok(prepared);
+    }
+    staging.put(&folder)?;
     let store = TokenStore::open(&folder)?;
     Ok(Prepared { tokenizer, store, folder })
 }

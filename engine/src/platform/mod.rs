@@ -36,14 +36,14 @@ pub use corpus_files::CorpusFiles;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
-    yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, process_number, threads,
+    without_gpu, yield_now,
 };
 pub use remote::Remote;
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
-    yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, process_number, threads,
+    without_gpu, yield_now,
 };
 
 use crate::error::Error;
@@ -53,7 +53,7 @@ use std::path::Path;
 pub const PROJECT_LOCK: &str = ".lock";
 
 /// What the second front end that opens a project is told.
-fn project_is_open(folder: &Path) -> Error {
+pub(crate) fn project_is_open(folder: &Path) -> Error {
     let reason = "this project is open in another window or tab; close it there, or open another project";
     Error::bad_file(folder, reason)
 }

@@ -22,7 +22,7 @@ impl TensorboardWriter {
     /// Begins a new event file in a folder, which is made where it is missing. A resumed run says after which step it goes
     /// on, and readers drop what older files hold beyond.
     pub fn open(folder: &Path, resumed_after: Option<u64>) -> Result<Self> {
-        files::create_dir_all(folder).map_err(Error::io(folder))?;
+        storage::create_folder(folder)?;
         let now = storage::unix_seconds();
         let path = next_path(folder, now as u64)?;
         let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(Error::io(&path))?;

@@ -105,7 +105,7 @@ impl Manifest {
         }
     }
 
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
         let covered = text
             .strip_prefix(BEFORE_CHECKSUM)
