@@ -27,6 +27,6 @@ pub mod tokenizer;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use glasshouse_protocol as protocol;
 #[cfg(not(target_arch = "wasm32"))]
 pub use platform::signals;
-pub use glasshouse_protocol as protocol;

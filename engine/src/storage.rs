@@ -102,6 +102,33 @@ pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     write_atomically(path, &text)
 }
 
+/// What JSON with a checksum begins with; eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then what they are the crc32c of.
+const BEFORE_CHECKSUM: &str = "{\"crc32c\":\"";
+const AFTER_CHECKSUM: &str = "\",\n";
+
+/// A value as JSON with a checksum of the rest in front.
+pub fn checked_json_from<T: serde::Serialize>(value: &T) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
+    Ok(format!("{BEFORE_CHECKSUM}{:08x}{AFTER_CHECKSUM}{covered}", crc32c::crc32c(covered.as_bytes())))
+}
+
+/// The JSON of a text by [`checked_json_from`], without its checksum; `None` where the text begins as one without.
+///
+/// # Errors
+/// The checksum does not fit.
+pub fn json_from_checked(text: &str) -> Result<Option<String>, &'static str> {
+    if !text.starts_with(BEFORE_CHECKSUM) {
+        return Ok(None);
+    }
+    text.strip_prefix(BEFORE_CHECKSUM)
+        .and_then(|rest| Some((rest.get(..8)?, rest.get(8..)?.strip_prefix(AFTER_CHECKSUM)?)))
+        // Digits as we write them, so that no other byte is taken for the same.
+        .filter(|(checksum, covered)| *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes())))
+        .map(|(_, covered)| Some(format!("{{{covered}")))
+        .ok_or("its checksum does not fit its content")
+}
+
 /// Seconds since 1970 began, UTC.
 pub fn unix_seconds() -> f64 {
     web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())

@@ -148,6 +148,10 @@ fn line(event: &TrainEvent) -> String {
             format!("step {step} writes:\n  │ {text}\n")
         }
         TrainEvent::Checkpoint { step, path, .. } => format!("step {step}: saved {path}"),
+        TrainEvent::Gap { from, to } => format!(
+            "note: what was recorded of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the \
+             curves have a gap there"
+        ),
         TrainEvent::Notice { text } => format!("note: {text}"),
         TrainEvent::Done { step, finished, best_val_loss, seconds, tokens_per_s, .. } => {
             let ended = if *finished { "done" } else { "stopped" };

@@ -2,9 +2,10 @@
 
 use super::arguments::{EvaluationArgument, TrainArguments};
 use super::output::{Output, bytes, count};
-use super::settings::{checked_device, run_config, usage};
+use super::settings::{checked_device, differing, run_config, usage};
 use super::{interrupt, trained, writing};
 use anyhow::Result;
+use glasshouse_engine::Error;
 use glasshouse_engine::data::{self, Batches, Prepared};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{Executor, Opened, TrainingGraphs};
@@ -16,7 +17,7 @@ use glasshouse_engine::plan::estimate;
 use glasshouse_engine::plan::fit::advised;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{GenerateConfig, Precision, RunConfig, RunSummary};
-use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
+use glasshouse_engine::train::{Options, Progress, Recovery, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,7 +66,7 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         ..Options::default()
     };
     let mut session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
-    let output = Output::new(arguments.json, session.config.train.steps);
+    let mut output = Output::new(arguments.json, session.config.train.steps);
     let settled = settle_precision(&session.config, &session.config.device, &session.tuning).await?;
     if let Some(settled) = settled {
         session.config.train.precision = settled.precision;
@@ -96,15 +97,26 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         None => Project::open(&arguments.project)?.create_run(&session.config, &session.prepared.folder)?,
     };
     output.say(&format!("run {} in {}\n", run.name(), run.folder().display()));
-    let trainer = if arguments.resume {
-        Trainer::resume(run, &graphs, batches, executor, options).await?
-    } else {
-        Trainer::start(run, &graphs, batches, executor, options).await?
-    };
     let prompt = prompt_to_try(&session.config, &session.prepared);
-    let run = trainer.run().clone();
-    let finished = follow(trainer, output, &session.prepared, &flags.stop).await?;
-    Ok(Ended { run, prompt, finished })
+    let (mut executor, mut resumes, mut recovery) = (executor, arguments.resume, Recovery::default());
+    loop {
+        let (batches, options) = (batches.clone(), options.clone());
+        let trainer = if resumes {
+            Trainer::resume(run.clone(), &graphs, batches, executor, options).await?
+        } else {
+            Trainer::start(run.clone(), &graphs, batches, executor, options).await?
+        };
+        match follow(trainer, &mut output, &session.prepared, &flags.stop).await {
+            Ok(finished) => return Ok(Ended { run, prompt, finished }),
+            Err(error) => {
+                let lost = error.downcast::<Error>()?;
+                let reopened = recovery.reopen(&lost, &run, &graphs, optimizer, session.threads).await?;
+                let Some(reopened) = reopened else { return Err(lost.into()) };
+                output.notice(&format!("{lost}. It is here again, and the run goes on by itself"));
+                (executor, resumes) = (reopened, true);
+            }
+        }
+    }
 }
 
 /// Everything that a session needs before the device is opened.
@@ -120,29 +132,16 @@ struct Session {
 
 /// The latest run again, as it was saved.
 fn resumed(arguments: &TrainArguments) -> Result<Session> {
-    let changes = &arguments.config;
-    let changed = changes.preset.is_some()
-        || changes.config.is_some()
-        || changes.depth.is_some()
-        || changes.tokenizer.is_some()
-        || changes.vocab.is_some()
-        || changes.batch.is_some()
-        || changes.seed.is_some()
-        || !changes.set.is_empty()
-        || !arguments.data.is_empty();
-    if changed {
-        return Err(usage(
-            "--resume goes on with the run's own settings; leave the settings out, or leave out --resume for a new run",
-        ));
-    }
     let run = trained::find_run(&arguments.project, arguments.run.as_deref())?;
     let mut config = run.config()?;
-    if changes.steps.is_some_and(|steps| steps != config.train.steps) {
+    let others = differing(&arguments.config, &arguments.data, &config)?;
+    if !others.is_empty() {
         return Err(usage(format!(
-            "the run has {} steps and its learning rate is planned over them; leave --steps out, or start a new run",
-            config.train.steps
+            "--resume goes on with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
+            others.join(", ")
         )));
     }
+    let changes = &arguments.config;
     // A run of mixed precision can go on where there are no 16-bit floats.
     if let Some(precision) = changes.precision {
         config.train.precision = precision.precision();
@@ -247,7 +246,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
 /// Trains to the end or the stop, showing what happens; returns whether all steps are done.
 async fn follow(
     mut trainer: Trainer<'_>,
-    mut output: Output,
+    output: &mut Output,
     prepared: &Prepared,
     stop: &AtomicBool,
 ) -> Result<bool> {

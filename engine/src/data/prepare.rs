@@ -10,12 +10,12 @@ use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::platform::files;
+use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
 pub(super) use division::whole_documents;
 use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, RunConfig, TokenizerConfig};
-use crate::storage::{self, Staging};
 use std::path::{Path, PathBuf};
 
 /// Name of the tokenizer's file beside the shards.
@@ -146,7 +146,16 @@ fn open_whole(folder: &Path) -> Result<Prepared> {
 /// # Errors
 /// `tokenizer.json` is missing or damaged.
 pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
-    Tokenizer::load(&folder.join(TOKENIZER_FILE)).map_err(with_remedy)
+    let path = folder.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path).map_err(with_remedy)?;
+    // Without an index nothing is known of it.
+    match Index::read(&folder.join(INDEX_FILE)) {
+        Ok(index) if index.tokenizer_crc32c != checksum(&tokenizer)? => {
+            let reason = "it is not the tokenizer that the run was trained with (checksum)";
+            Err(with_remedy(Error::bad_file(path, reason)))
+        }
+        _ => Ok(tokenizer),
+    }
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.

@@ -36,14 +36,14 @@ pub use corpus_files::CorpusFiles;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, process_number, threads,
-    without_gpu, yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, pause,
+    process_number, threads, without_gpu, yield_now,
 };
 pub use remote::Remote;
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, process_number, threads,
-    without_gpu, yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, pause,
+    process_number, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;

@@ -137,6 +137,14 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     answer.recv().await.map_err(|_| Error::Internal("work on a thread beside ended early".to_owned()))
 }
 
+/// Waits, while others have their turn.
+///
+/// # Errors
+/// The system gives no thread.
+pub async fn pause(seconds: f64) -> Result<()> {
+    aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
+}
+
 /// Lets what else waits on this thread have its turn: futures that are raced against the caller's.
 pub async fn yield_now() {
     let mut waited = false;

@@ -76,6 +76,18 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     Ok(work())
 }
 
+/// Lets others have their turn for about so long.
+///
+/// # Errors
+/// None in a browser.
+pub async fn pause(seconds: f64) -> Result<()> {
+    let began = web_time::Instant::now();
+    while began.elapsed().as_secs_f64() < seconds {
+        yield_now().await;
+    }
+    Ok(())
+}
+
 /// Lets the worker's waiting messages have their turn. A message to ourselves comes behind those that wait already; a promise
 /// would come before them, and browsers stretch repeated timers to four milliseconds.
 pub async fn yield_now() {

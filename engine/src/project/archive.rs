@@ -8,9 +8,9 @@
 mod contents;
 mod seal;
 
-pub use contents::{Contents, Opened};
 #[cfg(test)]
 pub(super) use contents::names_of;
+pub use contents::{Contents, Opened};
 
 use super::{LARGEST_RECORD, MARKER, Project};
 use crate::error::{Error, Result};
@@ -179,7 +179,8 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
         if !replace {
             return Err(Error::bad_file(folder, format!("{taken}, or replace the project by --force")));
         }
-        let old = Project::open(folder).map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")))?;
+        let old =
+            Project::open(folder).map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")))?;
         old.check_unused()?;
     }
     let opened = files::File::open(file).map_err(Error::io(file))?;
@@ -191,7 +192,10 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if replace {
         staging.put(folder)?;
     } else if !staging.put_new(folder)? {
-        return Err(Error::bad_file(folder, "another program was quicker; name another folder with --project"));
+        return Err(Error::bad_file(
+            folder,
+            "another program was quicker; name another folder with --project",
+        ));
     }
     Project::open(folder)
 }
@@ -223,7 +227,9 @@ impl<F: Read + Seek> Archive<F> {
 
     fn look_through(mut file: F, project: bool, between: &mut dyn FnMut()) -> Result<Self, String> {
         if !seal::is_whole(&mut file, between).map_err(|error| error.to_string())? {
-            return Err("its bytes are not those that were written (checksum); get or make it again".to_owned());
+            return Err(
+                "its bytes are not those that were written (checksum); get or make it again".to_owned()
+            );
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
         let mut zip = ZipArchive::new(file).map_err(|error| error.to_string())?;
@@ -299,8 +305,11 @@ impl<F: Read + Seek> Archive<F> {
     /// # Errors
     /// An entry that is damaged, or the file system refuses; what is left in the folder is no project then.
     pub fn unpack(self, folder: &Path) -> Result<()> {
-        let folders: BTreeSet<PathBuf> =
-            self.entries.iter().filter_map(|(_, name, _)| Some(folder.join(name).parent()?.to_owned())).collect();
+        let folders: BTreeSet<PathBuf> = self
+            .entries
+            .iter()
+            .filter_map(|(_, name, _)| Some(folder.join(name).parent()?.to_owned()))
+            .collect();
         let create = |path: &Path| {
             files::create_dir_all(path.parent().unwrap_or(folder))?;
             files::File::create(path)

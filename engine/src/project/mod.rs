@@ -143,7 +143,8 @@ impl Project {
         for run in self.runs()? {
             run.lock()?;
         }
-        let lock = LockFile::open(&self.folder.join(platform::PROJECT_LOCK)).map_err(Error::io(&self.folder))?;
+        let lock =
+            LockFile::open(&self.folder.join(platform::PROJECT_LOCK)).map_err(Error::io(&self.folder))?;
         if lock.try_hold() { Ok(()) } else { Err(platform::project_is_open(&self.folder)) }
     }
 

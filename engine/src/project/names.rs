@@ -40,7 +40,8 @@ impl Siblings {
         }
         let path = Path::new(&plain);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+        let ending =
+            path.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
         let mut number = 2_u64;
         loop {
             let numbered = format!("{stem} {number}{ending}");
@@ -74,7 +75,8 @@ mod tests {
             assert_eq!(portable(OsStr::new(wanted)), wanted, "once is enough");
         }
         let mut siblings = Siblings::default();
-        let taken = ["Readme.md", "README.md", "readme.md", "a:b", "a?b"].map(|name| siblings.take(OsStr::new(name)));
+        let taken =
+            ["Readme.md", "README.md", "readme.md", "a:b", "a?b"].map(|name| siblings.take(OsStr::new(name)));
         assert_eq!(taken, ["Readme.md", "README 2.md", "readme 3.md", "a_b", "a_b 2"]);
     }
 }

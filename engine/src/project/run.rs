@@ -7,7 +7,7 @@ use crate::plan::disk;
 use crate::platform::files::{self, File};
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
-use crate::train::checkpoint::Checkpoints;
+use crate::train::checkpoint::{CheckpointInfo, Checkpoints};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -199,6 +199,11 @@ impl Run {
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
     pub fn config_crc32c(&self) -> Result<u32> {
         self.config_text().map(|text| crc32c::crc32c(text.as_bytes()))
+    }
+
+    /// Refuses a checkpoint whose weights were trained as another model than the configuration says.
+    pub(crate) fn check_model(&self, info: &CheckpointInfo, config: &RunConfig) -> Result<()> {
+        info.check_model(&config.model).map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))
     }
 
     /// Replaces the configuration: more steps for a run that is resumed, say.

@@ -57,7 +57,10 @@ impl Shelf {
             ids_in(&self.folder)?.iter().map(|id| summary(id, &self.folder.join(id))).collect();
         let trash = self.folder.join(TRASH);
         projects.extend(
-            ids_in(&trash).unwrap_or_default().iter().map(|id| ProjectSummary { deleted: true, ..summary(id, &trash.join(id)) }),
+            ids_in(&trash)
+                .unwrap_or_default()
+                .iter()
+                .map(|id| ProjectSummary { deleted: true, ..summary(id, &trash.join(id)) }),
         );
         projects.sort_by_key(|project| (project.deleted, std::cmp::Reverse(project.updated)));
         Ok(projects)
@@ -105,7 +108,12 @@ impl Shelf {
     ///
     /// # Errors
     /// As there, or it takes more room than there is.
-    pub fn import_from<F: Read + Seek>(&self, file: F, name: Option<&str>, room: Option<u64>) -> Result<String> {
+    pub fn import_from<F: Read + Seek>(
+        &self,
+        file: F,
+        name: Option<&str>,
+        room: Option<u64>,
+    ) -> Result<String> {
         let opened = archive::Archive::read(file)?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
@@ -265,7 +273,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         if let Some(folder) = target.parent() {
             storage::create_folder(folder)?;
         }
-        let copy = || {
+        let mut copy = || {
             let mut output = files::File::create(&target)?;
             std::io::copy(file.content, &mut output)?;
             output.sync_all()

@@ -194,7 +194,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let beat = &mut || self.outlet.beat("packing the project");
         let packed = match &to {
             // Whoever chose the place was asked whether a file there is to be replaced.
-            Some(path) => archive::pack_file(&folder, Path::new(path), true, beat).map(|packed| (packed.notes, None)),
+            Some(path) => {
+                archive::pack_file(&folder, Path::new(path), true, beat).map(|packed| (packed.notes, None))
+            }
             None => archive::pack_with(&folder, beat).map(|bytes| (Vec::new(), Some(bytes))),
         };
         self.unload_if_shut(project, &folder);

@@ -20,7 +20,7 @@ use crate::protocol::{
     Command, DataConfig, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent, TrainingState,
     quantity,
 };
-use crate::train::{Options, Progress, Trainer};
+use crate::train::{Options, Progress, Recovery, Trainer};
 use control::urgent;
 use sample::Sample;
 use std::collections::BTreeMap;
@@ -197,21 +197,32 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let mut control = Control::default();
         let options =
             Options { stop_after: job.stop_after, stop: control.stop.clone(), ..Options::default() };
-        let mut trainer = if resuming {
-            Trainer::resume(run, &graphs, batches, executor, options).await?
-        } else {
-            Trainer::start(run, &graphs, batches, executor, options).await?
-        };
-        trainer.set_group_seconds(GROUP);
-        let began = Event::TrainingBegan {
-            run: trainer.run().summary()?,
-            device,
-            step: trainer.step(),
-            foretold_seconds: foretold,
-        };
-        self.outlet.answer(job.id, began);
-        self.follow(job.id, &mut trainer, &mut control, &prepared).await?;
-        trainer.run().summary()
+        let (mut resumes, mut recovery) = (resuming, Recovery::default());
+        loop {
+            let (batches, options) = (batches.clone(), options.clone());
+            let mut trainer = if resumes {
+                Trainer::resume(run.clone(), &graphs, batches, executor, options).await?
+            } else {
+                Trainer::start(run.clone(), &graphs, batches, executor, options).await?
+            };
+            trainer.set_group_seconds(GROUP);
+            let began = Event::TrainingBegan {
+                run: run.summary()?,
+                device: device.clone(),
+                step: trainer.step(),
+                foretold_seconds: foretold,
+            };
+            self.outlet.answer(job.id, began);
+            let Err(error) = self.follow(job.id, &mut trainer, &mut control, &prepared).await else {
+                return run.summary();
+            };
+            drop(trainer);
+            let reopened = recovery.reopen(&error, &run, &graphs, optimizer, threads).await?;
+            let Some(reopened) = reopened else { return Err(error) };
+            self.outlet.notice(format!("{error}. It is here again, and the run goes on by itself"));
+            (executor, resumes) = (reopened, true);
+            executor.set_interactive(self.visible);
+        }
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.

@@ -25,6 +25,7 @@ impl Project {
             !checkpoints.list().iter().any(|summary| summary.file == checkpoint && !summary.resumable);
         let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
         let Loaded { mut info, mut state, .. } = checkpoints.load_named(checkpoint, &parameters, content)?;
+        run.check_model(&info, &config)?;
         if !is_resumable {
             let zeros = update::zero_moments(&config.train, &parameters);
             (state.first_moments, state.second_moments) = (zeros.first_moments, zeros.second_moments);

@@ -108,7 +108,8 @@ fn check_place(folder: &Path, replace: bool) -> Result<()> {
         // An older version was stopped while it wrote.
         let known = name.strip_suffix(".partial").unwrap_or(&name);
         if !NAMES.contains(&known) {
-            let reason = format!("holds {name}, which no export wrote; choose an empty or new folder with --to");
+            let reason =
+                format!("holds {name}, which no export wrote; choose an empty or new folder with --to");
             return Err(Error::bad_file(folder, reason));
         }
         if !replace {

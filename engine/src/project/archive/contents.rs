@@ -116,7 +116,12 @@ impl Contents {
                         take(Opened { name: &name, place: &place, bytes, content })?;
                     }
                     Part::Open(content, bytes) => {
-                        take(Opened { name: &name, place: &place, bytes, content: &mut content.take(bytes) })?;
+                        take(Opened {
+                            name: &name,
+                            place: &place,
+                            bytes,
+                            content: &mut content.take(bytes),
+                        })?;
                     }
                     Part::Lasting => open(&path.join(&file), &name, &place, &mut take)?,
                 }
@@ -163,7 +168,10 @@ pub(super) fn is_transient(place: &Path) -> bool {
         3 => first == RUNS && name == "lock",
         _ => false,
     };
-    is_lock || parts.any(|part| part.starts_with(".partial")) || first.starts_with(".partial") || name.ends_with(".partial")
+    is_lock
+        || parts.any(|part| part.starts_with(".partial"))
+        || first.starts_with(".partial")
+        || name.ends_with(".partial")
 }
 
 /// The names of a folder's files as they are carried.

@@ -202,7 +202,9 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     let mut names: Vec<std::ffi::OsString> =
         ["lock", "my.lock", "draft.partial", ".partial-1", ".lock", "plain.txt"].map(Into::into).to_vec();
     if cfg!(unix) {
-        names.extend(["a:b.txt", "a\\b.txt", "two\nlines.txt", "space ", "dot.", "README", "Readme"].map(Into::into));
+        names.extend(
+            ["a:b.txt", "a\\b.txt", "two\nlines.txt", "space ", "dot.", "README", "Readme"].map(Into::into),
+        );
     }
     #[cfg(target_os = "linux")]
     {
@@ -233,7 +235,8 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         assert!(packed.notes.iter().any(|note| note.contains("a link to a folder")), "{:?}", packed.notes);
     }
     // And once more, without a word.
-    let again = pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false, &mut || ()).unwrap();
+    let again =
+        pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false, &mut || ()).unwrap();
     assert_eq!((again.files, again.notes.len()), (packed.files, 0));
     // Nothing is replaced unasked, and nothing is left beside.
     let message = pack_file(project.folder(), &file, false, &mut || ()).unwrap_err().to_string();
@@ -241,7 +244,9 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     let message = unpack_file(&file, unpacked.folder(), false).unwrap_err().to_string();
     assert!(message.contains("--force"), "{message}");
     let lock = unpacked.run("1").unwrap().lock().unwrap();
-    assert!(unpack_file(&file, unpacked.folder(), true).unwrap_err().to_string().contains("training this run"));
+    assert!(
+        unpack_file(&file, unpacked.folder(), true).unwrap_err().to_string().contains("training this run")
+    );
     drop(lock);
     std::fs::write(unpacked.folder().join("documents/new.txt"), "x").unwrap();
     unpack_file(&file, unpacked.folder(), true).unwrap();

@@ -14,7 +14,7 @@ mod moment;
 mod state;
 
 pub(crate) use moment::Part;
-pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;

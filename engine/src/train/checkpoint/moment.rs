@@ -34,7 +34,11 @@ impl Checkpoints {
     }
 
     /// `None` where a file that is named is gone.
-    fn opened(&self, manifests: &[(Slot, Option<Vec<u8>>)], is_lost: bool) -> Result<Option<Vec<(String, Part)>>> {
+    fn opened(
+        &self,
+        manifests: &[(Slot, Option<Vec<u8>>)],
+        is_lost: bool,
+    ) -> Result<Option<Vec<(String, Part)>>> {
         let mut parts: Vec<(String, Part)> = Vec::new();
         let mut named: Vec<String> = Vec::new();
         for (slot, bytes) in manifests {
@@ -63,7 +67,8 @@ impl Checkpoints {
             Err(error) => return Err(Error::io(&self.folder)(error)),
         };
         for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
-            let of_manifests = name.starts_with("manifest-") || (name.starts_with("step-") && !named.is_empty());
+            let of_manifests =
+                name.starts_with("manifest-") || (name.starts_with("step-") && !named.is_empty());
             if !of_manifests && !name.ends_with(".partial") {
                 parts.push((name, Part::Lasting));
             }

@@ -14,9 +14,10 @@ use super::tensorboard::TensorboardWriter;
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, LONGEST_DRIVEN, LossScale, MicroBatch, StepInput};
+use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
-use crate::protocol::{Event, Precision, RunConfig};
+use crate::protocol::{Event, Precision, ProfileEntry, RunConfig};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -190,18 +191,29 @@ impl Trainer<'_> {
         let input = self.step_input(self.step)?;
         // A profiled step on a GPU trains: it is undone.
         let state = self.executor.state().await?;
-        let (entries, method) = self.executor.profile(&input).await?;
-        let driving = match self.pace.step_seconds {
-            Some(seconds) if seconds > LONGEST_DRIVEN => None,
-            _ => self.executor.drive(&input, false).await?,
-        };
+        let profiled = self.profiled(&input).await;
+        // Whatever came of it: the run goes on.
         self.executor.set_state(&state).await?;
+        let ((entries, method), driving) = profiled?;
         Ok(Event::Profile {
             entries,
             step_ms: self.pace.step_seconds.unwrap_or(0.0) * 1e3,
             driving_ms: driving.map_or(0.0, |cost| cost.seconds * 1e3),
             method: method.to_owned(),
         })
+    }
+
+    /// Times of a step by scope, how they were taken, and what driving it cost; the step is done.
+    async fn profiled(
+        &mut self,
+        input: &StepInput,
+    ) -> Result<((Vec<ProfileEntry>, &'static str), Option<EncodeStatistics>)> {
+        let profile = self.executor.profile(input).await?;
+        let driving = match self.pace.step_seconds {
+            Some(seconds) if seconds > LONGEST_DRIVEN => None,
+            _ => self.executor.drive(input, false).await?,
+        };
+        Ok((profile, driving))
     }
 
     /// Optimizer steps done.
@@ -409,8 +421,8 @@ impl Trainer<'_> {
     fn finish(&mut self) -> Result<()> {
         let finished = self.step == self.config.train.steps && !self.stop_requested();
         self.save_record(if finished { RunState::Finished } else { RunState::Stopped })?;
-        self.metrics.flush()?;
-        self.tensorboard.flush()?;
+        self.metrics.sync()?;
+        self.tensorboard.sync()?;
         self.ready.push_back(Progress::Event(TrainEvent::Done {
             step: self.step,
             finished,

@@ -6,7 +6,7 @@ use crate::platform;
 use crate::project::RunState;
 use crate::storage;
 use crate::train::TrainEvent;
-use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
+use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use std::sync::atomic::Ordering;
 use web_time::Instant;
 
@@ -36,6 +36,7 @@ impl Trainer<'_> {
             config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
+            model: settings_of(&self.config.model),
         }
     }
 
@@ -62,6 +63,9 @@ impl Trainer<'_> {
     pub(super) async fn save(&mut self) -> Result<()> {
         let began = Instant::now();
         let state = self.executor.state().await?;
+        // First, so that a checkpoint that is there has its past there, too.
+        self.metrics.sync()?;
+        self.tensorboard.sync()?;
         let info = self.checkpoint_info();
         let (parameters, is_best) = (self.parameters.clone(), self.best_here);
         let path =
