@@ -75,7 +75,7 @@ impl LockFile {
     /// Holds it alone if nobody else holds it; what is held before is let go of in any case.
     pub fn try_hold(&self) -> bool {
         self.0.unlock().ok();
-        self.0.try_lock().is_ok()
+        !matches!(self.0.try_lock(), Err(std::fs::TryLockError::WouldBlock))
     }
 }
 

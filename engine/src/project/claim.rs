@@ -12,7 +12,7 @@ pub(super) const USE_LOCK: &str = ".use.lock";
 /// The folder of the prepared text.
 const DATA: &str = "data";
 /// How often a folder that vanishes meanwhile is looked at again.
-const TRIES: usize = 100;
+const TRIES: usize = 1000;
 
 /// A project that a command works with, and whether the command made it.
 #[derive(Debug)]
@@ -50,18 +50,26 @@ impl Project {
             // A project that may only be read can be used, too.
             let lock = LockFile::open(&lock_path).ok();
             if let Some(lock) = &lock {
-                lock.hold();
-            }
-            let made = !files::exists(&marker);
-            if made {
-                match make(folder) {
-                    // Whoever made it took that back, the folder with it.
-                    Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => continue,
-                    made => made?,
-                }
-            }
-            if let Some(lock) = &lock {
                 lock.share();
+            }
+            let mut made = false;
+            if !files::exists(&marker) {
+                if lock.as_ref().is_some_and(|lock| !lock.try_hold()) {
+                    // Another program makes it, or takes that back.
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    continue;
+                }
+                if !files::exists(&marker) {
+                    match make(folder) {
+                        // Whoever made it took that back, the folder with it.
+                        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => continue,
+                        making => making?,
+                    }
+                    made = true;
+                }
+                if let Some(lock) = &lock {
+                    lock.share();
+                }
             }
             if files::exists(&marker) {
                 return Ok(Claim { project: Self::open(folder)?, made, lock });
