@@ -66,7 +66,17 @@ fn folder() -> tempfile::TempDir {
 /// `train` on the CPU, for so many steps, of the small model.
 fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
     let mut command = program(folder);
-    command.args(["train", "--preset", MODEL, "--data", "stories.txt", "--project", project, "--device", "cpu"]);
+    command.args([
+        "train",
+        "--preset",
+        MODEL,
+        "--data",
+        "stories.txt",
+        "--project",
+        project,
+        "--device",
+        "cpu",
+    ]);
     command.args(["--threads", "1", "--json", "--steps", steps]);
     SMALL.iter().for_each(|setting| drop(command.args(["--set", setting])));
     command.args(more);
@@ -145,13 +155,17 @@ fn outputs_that_take_nothing_end_no_run() {
     let folder = folder();
     let folder = folder.path();
     // Readers that go away, as `head` does.
-    let mut child = train(folder, "gone", "300", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        train(folder, "gone", "300", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
     let mut output = BufReader::new(child.stdout.take().unwrap());
     output.read_line(&mut String::new()).unwrap();
     drop(output);
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!((&record(folder, "gone", RUN)["state"], checkpoints(folder, "gone")), (&"finished".into(), vec![300]));
+    assert_eq!(
+        (&record(folder, "gone", RUN)["state"], checkpoints(folder, "gone")),
+        (&"finished".into(), vec![300])
+    );
     // Full disks behind both, with lines for people, too.
     if Path::new("/dev/full").exists() {
         let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -188,8 +202,12 @@ fn a_run_that_a_signal_stops_is_saved_and_says_so() {
     // The file is whole while the run goes on, and whoever kills it loses nothing up to there.
     trains.child.kill().unwrap();
     assert_eq!(trains.child.wait().unwrap().signal(), Some(9));
-    let rest = succeed(folder, &["train", "--project", "asked", "--resume", "--json", "--stop-after", &(saved + 2).to_string()]);
-    let first: Value = serde_json::from_str(rest.lines().find(|line| line.contains("\"step\"")).unwrap()).unwrap();
+    let rest = succeed(
+        folder,
+        &["train", "--project", "asked", "--resume", "--json", "--stop-after", &(saved + 2).to_string()],
+    );
+    let first: Value =
+        serde_json::from_str(rest.lines().find(|line| line.contains("\"step\"")).unwrap()).unwrap();
     assert_eq!(first["step"].as_u64(), Some(saved + 1));
 }
 
@@ -232,8 +250,10 @@ fn programs_that_begin_at_once_get_runs_of_their_own() {
     }
     let entries = std::fs::read_dir(folder.join("shared/runs")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut numbers: Vec<String> =
-        names.filter_map(|name| Some(name.split_once('-')?.0.to_owned())).filter(|name| !name.is_empty()).collect();
+    let mut numbers: Vec<String> = names
+        .filter_map(|name| Some(name.split_once('-')?.0.to_owned()))
+        .filter(|name| !name.is_empty())
+        .collect();
     numbers.sort();
     assert_eq!(numbers, ["1", "2", "3", "4"]);
 }
@@ -242,7 +262,8 @@ fn programs_that_begin_at_once_get_runs_of_their_own() {
 fn a_project_is_packed_while_it_trains() {
     let folder = folder();
     let folder = folder.path();
-    let Trains { mut child, lines } = Trains::begin(folder, "busy", &["--set", "train.checkpoint_interval=1"]);
+    let Trains { mut child, lines } =
+        Trains::begin(folder, "busy", &["--set", "train.checkpoint_interval=1"]);
     // Somebody reads on, so that it goes on.
     let reader = std::thread::spawn(move || lines.for_each(|line| drop(line.unwrap())));
     for number in 0..5 {
@@ -250,7 +271,21 @@ fn a_project_is_packed_while_it_trains() {
         succeed(folder, &["pack", "--project", "busy", "--to", &name]);
         succeed(folder, &["unpack", &name]);
         let unpacked = format!("p{number}");
-        let told = succeed(folder, &["generate", "--project", &unpacked, "--device", "cpu", "--max-tokens", "3", "--checkpoint", "latest", "--json"]);
+        let told = succeed(
+            folder,
+            &[
+                "generate",
+                "--project",
+                &unpacked,
+                "--device",
+                "cpu",
+                "--max-tokens",
+                "3",
+                "--checkpoint",
+                "latest",
+                "--json",
+            ],
+        );
         assert!(told.contains("\"done\""), "{told}");
     }
     send(&child, "-TERM");
@@ -268,7 +303,8 @@ fn a_project_is_packed_while_it_trains() {
 /// Kills a command at several moments; afterwards nothing stands in its place, or what `check` takes for whole.
 fn killed(folder: &Path, arguments: &[&str], place: &Path, check: impl Fn()) {
     for moment in [0, 1, 2, 4, 8, 16, 32, 64] {
-        let mut child = program(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            program(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(moment));
         child.kill().ok();
         child.wait().unwrap();
@@ -284,7 +320,8 @@ fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
     let folder = folder.path();
     trained(folder, "p", &[]);
     let names = |place: &Path| -> Vec<PathBuf> {
-        let mut names: Vec<PathBuf> = std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut names: Vec<PathBuf> =
+            std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect();
         names.sort();
         names
     };
@@ -329,7 +366,8 @@ fn what_a_result_depends_on_is_checked() {
     let data = std::fs::read_dir(folder.join("p/data")).unwrap().next().unwrap().unwrap().path();
     let tokenizer = data.join("tokenizer.json");
     let whole = std::fs::read_to_string(&tokenizer).unwrap();
-    let swapped = whole.replacen("\"a\":", "\"?\":", 1).replacen("\"b\":", "\"a\":", 1).replacen("\"?\":", "\"b\":", 1);
+    let swapped =
+        whole.replacen("\"a\":", "\"?\":", 1).replacen("\"b\":", "\"a\":", 1).replacen("\"?\":", "\"b\":", 1);
     assert_ne!(swapped, whole);
     std::fs::write(&tokenizer, swapped).unwrap();
     for command in [&generate[..], &["export", "--project", "p", "--to", "model"]] {
@@ -356,12 +394,20 @@ fn what_a_result_depends_on_is_checked() {
     let (kind, rest) = norm.split_once("eps = ").unwrap();
     let (_, rest) = rest.split_once('\n').unwrap();
     std::fs::write(&config, format!("{before}[model.norm]{kind}eps = 0.01\n{rest}")).unwrap();
-    for command in [&generate[..], &["export", "--project", "p", "--to", "model"], &["train", "--project", "p", "--resume"]] {
+    for command in [
+        &generate[..],
+        &["export", "--project", "p", "--to", "model"],
+        &["train", "--project", "p", "--resume"],
+    ] {
         let message = fail(folder, command, 1);
-        assert!(message.contains("model.norm.eps = 0.01") && message.contains("trained with 0.00001"), "{message}");
+        assert!(
+            message.contains("model.norm.eps = 0.01") && message.contains("trained with 0.00001"),
+            "{message}"
+        );
     }
     // Numbers beyond any run are refused rather than worked on.
-    let message = fail(folder, &["plan", "--preset", MODEL, "--set", "train.sample_tokens=4611686018427387904"], 2);
+    let message =
+        fail(folder, &["plan", "--preset", MODEL, "--set", "train.sample_tokens=4611686018427387904"], 2);
     assert!(message.contains("train.sample_tokens"), "{message}");
 }
 

@@ -9,7 +9,6 @@ use super::read::{self, Piece};
 use super::store::{INDEX_FILE, Index, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
-use crate::platform::files;
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;

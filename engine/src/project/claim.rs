@@ -62,7 +62,9 @@ impl Project {
                 if !files::exists(&marker) {
                     match make(folder) {
                         // Whoever made it took that back, the folder with it.
-                        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => continue,
+                        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
+                            continue;
+                        }
                         making => making?,
                     }
                     made = true;
