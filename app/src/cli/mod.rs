@@ -10,9 +10,9 @@ macro_rules! say {
 
 /// A line on standard error. Where nobody reads it, or the disk behind it is full, that is no reason to end.
 macro_rules! tell {
-    ($($argument:tt)*) => {
-        std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($argument)*))).ok()
-    };
+    ($($argument:tt)*) => {{
+        std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($argument)*))).ok();
+    }};
 }
 
 pub mod arguments;

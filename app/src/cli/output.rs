@@ -68,8 +68,8 @@ impl Output {
     /// Something to know: a line for people on standard error, an event for JSON readers.
     pub(super) fn notice(&self, text: &str) {
         match &self.shape {
-            Shape::Bar(bar) => bar.suspend(|| drop(tell!("note: {text}"))),
-            Shape::Lines { .. } => drop(tell!("note: {text}")),
+            Shape::Bar(bar) => bar.suspend(|| tell!("note: {text}")),
+            Shape::Lines { .. } => tell!("note: {text}"),
             Shape::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
     }
@@ -114,7 +114,7 @@ impl Output {
     fn put_json(&self, event: &TrainEvent) {
         match serde_json::to_string(event) {
             Ok(text) => self.put(&text),
-            Err(error) => drop(tell!("note: an event cannot be told: {error}")),
+            Err(error) => tell!("note: an event cannot be told: {error}"),
         }
     }
 
