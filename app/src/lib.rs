@@ -6,6 +6,11 @@
 #[cfg(feature = "pages")]
 pub mod app;
 #[cfg(feature = "command-line")]
+#[deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic where nobody reads; say! and tell! do not"
+)]
 pub mod cli;
 #[cfg(feature = "pages")]
 pub mod format;

@@ -90,6 +90,11 @@ impl Error {
         move |cause| Self::Io { path, cause }
     }
 
+    /// The device went away: opened again, it may do.
+    pub fn is_lost_device(&self) -> bool {
+        matches!(self, Self::Device(reason) if reason.contains("was lost"))
+    }
+
     /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
     pub(crate) fn without_half(device: &str, purpose: &str) -> Self {
         let setting = if purpose == "train" { "train.precision = \"f32\", " } else { "" };
@@ -123,7 +128,7 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::BadFile { .. } => "bad_file",
             Error::Invalid(_) => "invalid",
             Error::Refused(_) | Error::Graph(_) => "refused",
-            Error::Device(reason) if reason.contains("was lost") => "device_lost",
+            error if error.is_lost_device() => "device_lost",
             Error::Device(_) => "device",
             Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",

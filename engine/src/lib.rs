@@ -28,3 +28,5 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use glasshouse_protocol as protocol;
+#[cfg(not(target_arch = "wasm32"))]
+pub use platform::signals;

@@ -1,8 +1,12 @@
 //! Writing files so that a crash, a full disk or a lost plug leaves the old file or the new one, never half of one.
 
+mod staging;
+
+pub use staging::Staging;
+
 use crate::error::{Error, Result};
 use crate::platform::files;
-use crate::platform::files::File;
+use crate::platform::files::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +34,38 @@ pub fn sync_folder_of(path: &Path) {
     if let Some(folder) = path.parent() {
         File::open(folder).and_then(|folder| folder.sync_all()).ok();
     }
+}
+
+/// Makes a folder and those around it that are missing, and their names durable.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    if files::is_dir(folder) {
+        return Ok(());
+    }
+    if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
+        create_folder(around)?;
+    }
+    // Another program may make it at the same time.
+    files::create_dir_all(folder).map_err(Error::io(folder))?;
+    sync_folder_of(folder);
+    Ok(())
+}
+
+/// Copies a file to a place, at once or not at all.
+///
+/// # Errors
+/// Whatever the file system says; what stood there is then as it was.
+pub fn copy_atomically(from: &Path, to: &Path) -> Result<()> {
+    let partial = partial_path(to);
+    let copied = files::copy(from, &partial).map_err(Error::io(from)).and_then(|_| {
+        // Some systems make durable only what is open for writing; and a copy of what may not be written may not be, either.
+        OpenOptions::new().append(true).open(&partial).and_then(|file| file.sync_all()).ok();
+        files::rename(&partial, to).map_err(Error::io(to))
+    });
+    if copied.is_err() {
+        files::remove_file(&partial).ok();
+    }
+    sync_folder_of(to);
+    copied
 }
 
 fn partial_path(path: &Path) -> PathBuf {
@@ -64,6 +100,33 @@ pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
     text.push(b'\n');
     write_atomically(path, &text)
+}
+
+/// What JSON with a checksum begins with; eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then what they are the crc32c of.
+const BEFORE_CHECKSUM: &str = "{\"crc32c\":\"";
+const AFTER_CHECKSUM: &str = "\",\n";
+
+/// A value as JSON with a checksum of the rest in front.
+pub fn checked_json_from<T: serde::Serialize>(value: &T) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
+    Ok(format!("{BEFORE_CHECKSUM}{:08x}{AFTER_CHECKSUM}{covered}", crc32c::crc32c(covered.as_bytes())))
+}
+
+/// The JSON of a text by [`checked_json_from`], without its checksum; `None` where the text begins as one without.
+///
+/// # Errors
+/// The checksum does not fit.
+pub fn json_from_checked(text: &str) -> Result<Option<String>, &'static str> {
+    if !text.starts_with(BEFORE_CHECKSUM) {
+        return Ok(None);
+    }
+    text.strip_prefix(BEFORE_CHECKSUM)
+        .and_then(|rest| Some((rest.get(..8)?, rest.get(8..)?.strip_prefix(AFTER_CHECKSUM)?)))
+        // Digits as we write them, so that no other byte is taken for the same.
+        .filter(|(checksum, covered)| *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes())))
+        .map(|(_, covered)| Some(format!("{{{covered}")))
+        .ok_or("its checksum does not fit its content")
 }
 
 /// Seconds since 1970 began, UTC.

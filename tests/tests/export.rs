@@ -49,7 +49,7 @@ fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Token
 
 fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path) {
     let facts = CardFacts { name: "test".to_owned(), device: "cpu".to_owned(), ..CardFacts::default() };
-    export(&Export { config, tokenizer, parameters: arena, facts: &facts }, folder).unwrap();
+    export(&Export { config, tokenizer, parameters: arena, facts: &facts }, folder, false).unwrap();
 }
 
 /// Our logits of a prompt, [T][V].
@@ -157,7 +157,7 @@ fn a_folder_with_other_files_is_left_alone() {
     std::fs::write(folder.path().join("thesis.docx"), "irreplaceable").unwrap();
     let facts = CardFacts::default();
     let wanted = Export { config: &config, tokenizer: &tokenizer, parameters: &arena, facts: &facts };
-    let error = export(&wanted, folder.path()).unwrap_err().to_string();
+    let error = export(&wanted, folder.path(), false).unwrap_err().to_string();
     assert!(error.contains("thesis.docx"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

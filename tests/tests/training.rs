@@ -15,7 +15,7 @@ use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Run, RunRecord, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, metrics};
+use glasshouse_engine::train::{Options, Progress, Recovery, TrainEvent, Trainer, metrics};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
 use pollster::block_on;
@@ -159,6 +159,54 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let recorded = metrics::read(&run.metrics_path()).unwrap();
     assert_eq!(losses(&recorded), losses(&straight));
     assert_eq!(run.record().unwrap().device.unwrap(), device);
+}
+
+/// A device that is lost is opened again, with the kernels that it had, and the run ends in the bits of one that never lost it.
+#[test]
+fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
+    let (_folder, project) = project();
+    let store = store();
+    let config =
+        RunConfig { train: TrainConfig { steps: 24, sample_interval: 0, ..config().train }, ..config() };
+    let adapter = runs::test_adapter();
+    let straight = session(&create(&project, &config), &store, &adapter, Options::default()).unwrap();
+    let run = create(&project, &config);
+    let error = with_trainer(&run, &store, &adapter, Options::default(), |trainer| {
+        let mut lost = false;
+        loop {
+            match block_on(trainer.next()) {
+                Ok(Progress::Over) => panic!("a lost device ends a session"),
+                Ok(_) if trainer.step() >= 17 && !lost => {
+                    trainer.executor().gpu().unwrap().lose();
+                    lost = true;
+                }
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    })
+    .unwrap();
+    assert!(error.is_lost_device(), "{error}");
+    assert_eq!(run.record().unwrap().state, RunState::Failed);
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    let optimizer = Optimizer::of(&config.train);
+    let mut recovery = Recovery::default();
+    let other = glasshouse_engine::Error::Refused("full".to_owned());
+    assert!(block_on(recovery.reopen(&other, &run, &graphs, optimizer, None)).unwrap().is_none());
+    let executor = block_on(recovery.reopen(&error, &run, &graphs, optimizer, None)).unwrap().unwrap();
+    let batches = Batches::new(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
+    let resumed = Trainer::resume(run.clone(), &graphs, batches, executor, Options::default());
+    let mut trainer = block_on(resumed).unwrap();
+    let mut events = Vec::new();
+    while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
+        events.push(event);
+    }
+    assert!(matches!(events.last(), Some(TrainEvent::Done { step: 24, finished: true, .. })), "{events:?}");
+    assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
+    // A device that is lost again and again with nothing gained between is given up.
+    let tries = (0..5)
+        .filter(|_| block_on(recovery.reopen(&error, &run, &graphs, optimizer, None)).unwrap().is_some());
+    assert_eq!(tries.count(), 3);
 }
 
 #[test]
@@ -318,6 +366,89 @@ fn a_sample_that_fails_ends_nothing() {
     // The notices cost a later session nothing of what was recorded.
     session(&run, &store(), "cpu", Options::default()).unwrap();
     assert_eq!(metrics::read(&run.metrics_path()).unwrap()[..recorded.len()], recorded);
+}
+
+/// After a power cut the checkpoint may know of more steps than the metrics.
+#[test]
+fn steps_whose_record_is_lost_are_told_of_once_and_stay_a_gap() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session(&run, &store, "cpu", Options { stop_after: Some(30), ..Options::default() }).unwrap();
+    let text = std::fs::read_to_string(run.metrics_path()).unwrap();
+    let kept: String = text
+        .lines()
+        .take_while(|line| !line.contains("\"step\":22,"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(run.metrics_path(), kept).unwrap();
+    let gap = TrainEvent::Gap { from: 22, to: 30 };
+    let events =
+        session(&run, &store, "cpu", Options { stop_after: Some(35), ..Options::default() }).unwrap();
+    assert_eq!(events.iter().filter(|event| **event == gap).count(), 1);
+    let events = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert!(!events.contains(&gap));
+    let recorded = metrics::read(&run.metrics_path()).unwrap();
+    assert_eq!(recorded.iter().filter(|event| **event == gap).count(), 1);
+    let at = recorded.iter().position(|event| *event == gap).unwrap();
+    assert!(matches!(recorded[at + 1..].iter().find_map(TrainEvent::step), Some(31)));
+}
+
+#[test]
+fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
+    use glasshouse_engine::project::Trained;
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session(&run, &store, "cpu", Options { stop_after: Some(15), ..Options::default() }).unwrap();
+    let own = run.config().unwrap();
+    let heads = |config: &mut RunConfig| {
+        (config.model.heads, config.model.kv_heads, config.model.head_size) = (4, 4, 4);
+    };
+    let eps = |config: &mut RunConfig| config.model.norm.eps = 1e-3;
+    let activation =
+        |config: &mut RunConfig| config.model.mlp.activation = glasshouse_protocol::model::Activation::Silu;
+    let changes: [(&str, &dyn Fn(&mut RunConfig)); 3] = [
+        ("model.head_size = 4", &heads),
+        ("model.norm.eps = 0.001", &eps),
+        ("model.mlp.activation = silu", &activation),
+    ];
+    for (named, change) in changes {
+        let mut changed = own.clone();
+        change(&mut changed);
+        run.save_config(&changed).unwrap();
+        let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("run.toml") && error.contains(named) && error.contains("trained with"),
+            "{error}"
+        );
+        let error = Trained::load(run.clone(), "best").unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    // What concerns training alone may change.
+    let mut changed = own.clone();
+    changed.model.dropout = Dropout::everywhere(0.3);
+    run.save_config(&changed).unwrap();
+    session(&run, &store, "cpu", Options { stop_after: Some(16), ..Options::default() }).unwrap();
+}
+
+#[test]
+fn a_checkpoint_is_made_when_somebody_asks() {
+    let (_folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    let save = Arc::new(AtomicBool::new(false));
+    let options = Options { stop_after: Some(12), save: save.clone(), ..Options::default() };
+    let saved = with_trainer(&run, &store, "cpu", options, |trainer| {
+        trainer.set_group_steps(1);
+        let mut saved = Vec::new();
+        loop {
+            match block_on(trainer.next()).unwrap() {
+                Progress::Event(TrainEvent::Step { step: 7, .. }) => save.store(true, Ordering::Relaxed),
+                Progress::Event(TrainEvent::Checkpoint { step, .. }) => saved.push(step),
+                Progress::Over => return saved,
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(saved.unwrap(), [8, 12]);
 }
 
 #[test]

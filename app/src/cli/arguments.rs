@@ -41,7 +41,9 @@ const FIRST_STEPS: &str = "First steps:
   glasshouse train --data my-text.txt --project my  a model of your own text
   glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean";
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 bad usage.";
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
+129 (SIGHUP). SIGUSR1 lets a run in training save a checkpoint and go on.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -325,6 +327,9 @@ pub struct PackArguments {
     /// The file to write; the project's name with .glasshouse by default
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `unpack`.
@@ -336,6 +341,9 @@ pub struct UnpackArguments {
     /// The folder to make; the file's name without its ending by default
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
+    /// Replace a project that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `corpus`.
@@ -449,6 +457,9 @@ pub struct ExportArguments {
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// Replace an export that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `data`.

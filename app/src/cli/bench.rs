@@ -40,7 +40,7 @@ fn tell<T: serde::Serialize>(
     print: impl FnOnce(&T) -> Result<()>,
 ) -> Result<()> {
     if let Some(warning) = warning {
-        eprintln!("note: {warning}");
+        tell!("note: {warning}");
     }
     if json { Ok(say!("{}", serde_json::to_string(measured)?)?) } else { print(measured) }
 }

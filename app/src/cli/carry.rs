@@ -1,16 +1,17 @@
 //! `glasshouse pack` and `glasshouse unpack`: a project as one file, to carry it between this machine and a browser.
 
 use super::arguments::{PackArguments, UnpackArguments};
-use anyhow::{Result, bail};
-use glasshouse_engine::project::{Project, archive};
-use glasshouse_engine::storage;
+use anyhow::Result;
+use glasshouse_engine::project::archive;
 use std::path::{Path, PathBuf};
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
-    let bytes = archive::pack(&arguments.project)?;
     let to = arguments.to.clone().unwrap_or_else(|| beside(&arguments.project));
-    storage::write_atomically(&to, &bytes)?;
-    say!("{} ({})", to.display(), super::output::bytes(bytes.len() as u64))?;
+    let packed = archive::pack_file(&arguments.project, &to, arguments.force, &mut || ())?;
+    for note in &packed.notes {
+        tell!("note: {note}");
+    }
+    say!("{} ({}, {} files, read back)", to.display(), super::output::bytes(packed.bytes), packed.files)?;
     Ok(())
 }
 
@@ -19,16 +20,7 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
         Some(folder) => folder.clone(),
         None => arguments.file.with_extension(""),
     };
-    if folder.exists() {
-        bail!("{}: there is something already; name another folder with --project", folder.display());
-    }
-    let bytes = storage::read(&arguments.file)?;
-    if let Err(error) = archive::unpack(&bytes, &folder) {
-        // What is left of it only takes space.
-        std::fs::remove_dir_all(&folder).ok();
-        return Err(error.into());
-    }
-    let project = Project::open(&folder)?;
+    let project = archive::unpack_file(&arguments.file, &folder, arguments.force)?;
     say!("{}: {}, {} runs", folder.display(), project.name(), project.runs()?.len())?;
     Ok(())
 }

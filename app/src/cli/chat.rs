@@ -23,10 +23,10 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
     let (mut decoder, warning) =
         Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;
     if let Some(warning) = warning {
-        eprintln!("note: {warning}");
+        tell!("note: {warning}");
     }
     let interactive = std::io::stdin().is_terminal();
-    eprintln!(
+    tell!(
         "{} at step {}. Begin a text and press Enter: the model goes on. An empty line lets it go on alone; /new forgets, /quit ends.",
         model.run.name(),
         model.info.step
@@ -35,8 +35,7 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
     let mut lines = std::io::stdin().lock().lines();
     loop {
         if interactive {
-            eprint!("> ");
-            std::io::stderr().flush()?;
+            std::io::stderr().write_all(b"> ").ok();
         }
         let Some(line) = lines.next().transpose()? else { return Ok(()) };
         match line.trim() {

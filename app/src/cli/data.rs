@@ -50,7 +50,7 @@ pub(super) fn named(name: &str) -> Result<Recipe> {
 
 fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let recipe = named(&arguments.recipe)?;
-    let stop = interrupt::flag("stopping; what was cleaned before stays")?;
+    let stop = &interrupt::flags("stopping; what was cleaned before stays")?.stop;
     let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out)?;
     let bar = progress_bar(arguments.json);
     let mut said = None;
@@ -79,7 +79,14 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    let report = report?;
+    let report = match report {
+        Err(error) if stop.load(Ordering::SeqCst) => {
+            // What was asked for; the exit code says that a signal did.
+            tell!("{error}");
+            return Ok(());
+        }
+        report => report?,
+    };
     let out = arguments.out.display();
     if arguments.json {
         let line = serde_json::json!({

@@ -53,8 +53,8 @@ pub(super) fn devices(json: bool) -> Result<()> {
     }
     say!("cpu: {threads} threads; precisions: f32")?;
     match auto {
-        Some(adapter) => println!("--device auto takes {}", adapter.name),
-        None => println!("--device auto takes the CPU: there is no real GPU here"),
+        Some(adapter) => say!("--device auto takes {}", adapter.name)?,
+        None => say!("--device auto takes the CPU: there is no real GPU here")?,
     }
     Ok(())
 }

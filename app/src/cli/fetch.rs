@@ -31,9 +31,9 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
         say!("{line}")?;
     } else {
         say!("{}", path.display())?;
-        eprintln!("{}, {}: {}", entry.title, entry.licence, entry.sentence);
+        tell!("{}, {}: {}", entry.title, entry.licence, entry.sentence);
         if !entry.note.is_empty() {
-            eprintln!("note: {}", entry.note);
+            tell!("note: {}", entry.note);
         }
     }
     Ok(())
@@ -78,7 +78,7 @@ impl Shown {
     }
 
     fn show(&mut self, progress: Progress) {
-        let again = |reason: &str, wait: Duration| eprintln!("note: {reason}; trying again in {wait:.1?}");
+        let again = |reason: &str, wait: Duration| tell!("note: {reason}; trying again in {wait:.1?}");
         match (self, progress) {
             (Self::Quiet, _) => {}
             (Self::Bar(bar), Progress::Received { bytes, .. }) => bar.set_position(bytes),
@@ -88,11 +88,11 @@ impl Shown {
                 if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
                     *last = Some(Instant::now());
                     let of = of.map(|of| format!(" of {}", DecimalBytes(of)));
-                    eprintln!("{}{}", DecimalBytes(bytes), of.unwrap_or_default());
+                    tell!("{}{}", DecimalBytes(bytes), of.unwrap_or_default());
                 }
             }
             (Self::Lines { .. }, Progress::Again { reason, wait }) => again(&reason, wait),
-            (Self::Lines { .. }, Progress::Verifying) => eprintln!("comparing with the checksum"),
+            (Self::Lines { .. }, Progress::Verifying) => tell!("comparing with the checksum"),
         }
     }
 

@@ -38,7 +38,7 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
     let model = trained::load(&arguments.model)?;
     let tokenizer = &model.tokenizer;
     for character in tokenizer.unknown_characters(&arguments.prompt) {
-        eprintln!("note: {character:?} is not in the model's vocabulary and is left out");
+        tell!("note: {character:?} is not in the model's vocabulary and is left out");
     }
     let opening =
         Opening { precision: config.precision, tuning: arguments.sampling.tuning(), ..Opening::default() };
@@ -46,9 +46,9 @@ async fn run(arguments: &GenerateArguments) -> Result<()> {
     let (mut decoder, warning) =
         Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;
     if let Some(warning) = warning {
-        eprintln!("note: {warning}");
+        tell!("note: {warning}");
     }
-    let stop = interrupt::flag("stopping; press Ctrl-C again to stop at once")?;
+    let stop = &interrupt::flags("stopping; press Ctrl-C again to stop at once")?.stop;
     if !arguments.json {
         let mut output = std::io::stdout();
         write!(output, "{}", arguments.prompt.trim_start_matches('\n'))?;

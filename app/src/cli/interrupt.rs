@@ -1,23 +1,49 @@
-//! Ctrl-C: the first asks the work to finish what it is at, the second ends the program.
+//! Signals: the first that asks for an end lets the work finish what it is at, a second of Ctrl-C or SIGTERM ends the program.
 
 use anyhow::Result;
-use std::sync::atomic::{AtomicBool, Ordering};
+use glasshouse_engine::signals::{Signal, listen};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// A flag that the first Ctrl-C raises, which also prints `message`. Asked again, it is the same flag and message: a program
-/// has one handler.
-pub(super) fn flag(message: &'static str) -> Result<Arc<AtomicBool>> {
-    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    if let Some(raised) = FLAG.get() {
-        return Ok(raised.clone());
+/// What signals raise.
+#[derive(Debug, Default)]
+pub(super) struct Flags {
+    /// Finish and end.
+    pub stop: Arc<AtomicBool>,
+    /// Save and go on.
+    pub save: Arc<AtomicBool>,
+    /// The exit code of the signal that asked for the end; 0 before one did.
+    code: AtomicU8,
+}
+
+static FLAGS: OnceLock<Flags> = OnceLock::new();
+
+/// Flags that signals raise from now on. The first signal to end also prints `message`. Asked again, they are the same flags
+/// and message: a program listens once.
+pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
+    if let Some(flags) = FLAGS.get() {
+        return Ok(flags);
     }
-    let raised = FLAG.get_or_init(Arc::default).clone();
-    let flag = raised.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(1);
+    let flags = FLAGS.get_or_init(Flags::default);
+    listen(move |signal| {
+        if signal == Signal::Save {
+            flags.save.store(true, Ordering::SeqCst);
+            return;
         }
-        eprintln!("\n{message}");
+        let code = signal.exit_code();
+        if !flags.stop.load(Ordering::SeqCst) {
+            flags.code.store(code, Ordering::SeqCst);
+            flags.stop.store(true, Ordering::SeqCst);
+            tell!("\n{message}");
+        } else if signal != Signal::HangUp {
+            // A terminal that closes after Ctrl-C is no second wish.
+            std::process::exit(code.into());
+        }
     })?;
-    Ok(raised)
+    Ok(flags)
+}
+
+/// The exit code of a program that a signal ended, where one did.
+pub(super) fn exit_code() -> Option<u8> {
+    FLAGS.get().map(|flags| flags.code.load(Ordering::SeqCst)).filter(|code| *code != 0)
 }

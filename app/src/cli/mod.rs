@@ -8,6 +8,13 @@ macro_rules! say {
     };
 }
 
+/// A line on standard error. Where nobody reads it, or the disk behind it is full, that is no reason to end.
+macro_rules! tell {
+    ($($argument:tt)*) => {{
+        std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($argument)*))).ok();
+    }};
+}
+
 pub mod arguments;
 mod bench;
 mod carry;
@@ -42,18 +49,19 @@ use settings::Usage;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Runs what was typed. Exit codes: 0 done, 1 failed, 2 bad usage.
+/// Runs what was typed. Exit codes: 0 done, 1 failed, 2 bad usage, 128 and its number where a signal ended it.
 pub fn run() -> ExitCode {
     // Nothing typed: what a person who starts the program by its icon means.
     let command = match std::env::args_os().len() {
         1 if window::BUILT => Command::Window(Default::default()),
         _ => Arguments::parse().command,
     };
-    match dispatch(command) {
-        Ok(code) => code,
+    let done = dispatch(command);
+    match done {
+        Ok(code) => interrupt::exit_code().map_or(code, ExitCode::from),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
             ExitCode::from(if error.downcast_ref::<Usage>().is_some() { 2 } else { 1 })
         }
     }

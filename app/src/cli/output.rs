@@ -1,16 +1,22 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
-use anyhow::Result;
 use glasshouse_engine::train::TrainEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 /// Plain lines come at most this often, evaluations and the like aside.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Where a run's events go.
-pub(super) enum Output {
+/// Where a run's events go. A reader that goes away, or a full disk behind it, ends nothing: the run goes on without.
+pub(super) struct Output {
+    shape: Shape,
+    /// Standard output takes nothing any more.
+    gone: Cell<bool>,
+}
+
+enum Shape {
     /// A bar that stays at the bottom of the terminal.
     Bar(ProgressBar),
     /// Lines of text.
@@ -27,94 +33,102 @@ pub(super) enum Output {
 impl Output {
     /// The fitting output for a run of `steps`.
     pub(super) fn new(json: bool, steps: u64) -> Self {
-        if json {
-            Self::Json
+        let shape = if json {
+            Shape::Json
         } else if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(8));
             let template = "{bar:28} {pos}/{len} · {msg} · {eta} left";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
-            Self::Bar(bar)
+            Shape::Bar(bar)
         } else {
-            Self::Lines { steps, last: None }
-        }
+            Shape::Lines { steps, last: None }
+        };
+        Self { shape, gone: Cell::new(false) }
     }
 
     /// Says that the run begins at a step other than 0, so that the time left is estimated from there.
     pub(super) fn resume_at(&self, step: u64) {
-        if let Self::Bar(bar) = self {
+        if let Shape::Bar(bar) = &self.shape {
             bar.set_position(step);
             bar.reset_eta();
         }
     }
 
     /// A line of text for people; JSON readers do not get it.
-    pub(super) fn say(&self, text: &str) -> Result<()> {
-        match self {
-            Self::Bar(bar) => bar.suspend(|| writeln!(std::io::stdout(), "{text}"))?,
-            Self::Lines { .. } => writeln!(std::io::stdout(), "{text}")?,
-            Self::Json => {}
+    pub(super) fn say(&self, text: &str) {
+        match &self.shape {
+            Shape::Bar(bar) => bar.suspend(|| self.put(text)),
+            Shape::Lines { .. } => self.put(text),
+            Shape::Json => {}
         }
-        Ok(())
     }
 
     /// Something to know: a line for people on standard error, an event for JSON readers.
-    pub(super) fn notice(&self, text: &str) -> Result<()> {
-        match self {
-            Self::Bar(bar) => bar.suspend(|| eprintln!("note: {text}")),
-            Self::Lines { .. } => eprintln!("note: {text}"),
-            Self::Json => json_line(&TrainEvent::Notice { text: text.to_owned() })?,
+    pub(super) fn notice(&self, text: &str) {
+        match &self.shape {
+            Shape::Bar(bar) => bar.suspend(|| tell!("note: {text}")),
+            Shape::Lines { .. } => tell!("note: {text}"),
+            Shape::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
-        Ok(())
     }
 
     /// Shows an event.
-    pub(super) fn event(&mut self, event: &TrainEvent) -> Result<()> {
-        if let Self::Json = self {
-            return json_line(event);
-        }
-        if let TrainEvent::Step { step, .. } = event {
-            return self.step(*step, event);
+    pub(super) fn event(&mut self, event: &TrainEvent) {
+        if let Shape::Json = self.shape {
+            return self.put_json(event);
         }
         match event {
+            TrainEvent::Step { step, .. } => self.step(*step, event),
             TrainEvent::Notice { text } => self.notice(text),
             TrainEvent::Done { .. } => {
-                if let Self::Bar(bar) = self {
+                if let Shape::Bar(bar) = &self.shape {
                     bar.finish_and_clear();
                 }
-                self.say(&line(event))
+                self.say(&line(event));
             }
-            TrainEvent::Checkpoint { .. } => Ok(()),
+            TrainEvent::Checkpoint { .. } => {}
             _ => self.say(&line(event)),
         }
     }
 
-    fn step(&mut self, step: u64, event: &TrainEvent) -> Result<()> {
-        match self {
-            Self::Bar(bar) => {
+    fn step(&mut self, step: u64, event: &TrainEvent) {
+        match &mut self.shape {
+            Shape::Bar(bar) => {
                 bar.set_position(step);
                 bar.set_message(line(event));
             }
-            Self::Lines { steps, last } => {
+            Shape::Lines { steps, last } => {
                 let due = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
                 if due || step == *steps {
                     *last = Some(Instant::now());
-                    writeln!(std::io::stdout(), "step {step}/{steps} · {}", line(event))?;
+                    let text = format!("step {step}/{steps} · {}", line(event));
+                    self.put(&text);
                 }
             }
-            Self::Json => {}
+            Shape::Json => {}
         }
-        Ok(())
     }
-}
 
-fn json_line(event: &TrainEvent) -> Result<()> {
-    let mut output = std::io::stdout().lock();
-    serde_json::to_writer(&mut output, event)?;
-    output.write_all(b"\n")?;
-    output.flush()?;
-    Ok(())
+    fn put_json(&self, event: &TrainEvent) {
+        match serde_json::to_string(event) {
+            Ok(text) => self.put(&text),
+            Err(error) => tell!("note: an event cannot be told: {error}"),
+        }
+    }
+
+    /// A line on standard output, as long as it takes lines.
+    fn put(&self, text: &str) {
+        if self.gone.get() {
+            return;
+        }
+        let mut output = std::io::stdout().lock();
+        if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
+            self.gone.set(true);
+            tell!("note: standard output takes no more ({error}); the run goes on, and is saved as ever");
+        }
+    }
 }
 
 /// An event as a line of text.
@@ -134,6 +148,10 @@ fn line(event: &TrainEvent) -> String {
             format!("step {step} writes:\n  │ {text}\n")
         }
         TrainEvent::Checkpoint { step, path, .. } => format!("step {step}: saved {path}"),
+        TrainEvent::Gap { from, to } => format!(
+            "note: what was recorded of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the \
+             curves have a gap there"
+        ),
         TrainEvent::Notice { text } => format!("note: {text}"),
         TrainEvent::Done { step, finished, best_val_loss, seconds, tokens_per_s, .. } => {
             let ended = if *finished { "done" } else { "stopped" };

@@ -11,7 +11,7 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
     if arguments.json {
         say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        print!("{report}");
+        say!("{}", report.to_string().trim_end())?;
     }
     Ok(ExitCode::from(if report.passed() { 0 } else { 1 }))
 }

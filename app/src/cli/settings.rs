@@ -3,7 +3,7 @@
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::protocol::{RunConfig, TokenizerKind, names, presets};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A mistake in what was typed: exit code 2.
 #[derive(Debug)]
@@ -58,6 +58,50 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
     }
     config.validate().map_err(|invalid| usage(invalid.to_string()))?;
     Ok(config)
+}
+
+/// What was typed that a run does not have already, each with what the run has. The precision is not looked at: a run may go on in
+/// another.
+pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig) -> Result<Vec<String>> {
+    let mut others = Vec::new();
+    let mut compare = |name: &str, typed: Option<String>, has: String| {
+        if let Some(typed) = typed.filter(|typed| *typed != has) {
+            others.push(format!("--{name} is {typed} where the run has {has}"));
+        }
+    };
+    let preset = |name: &String| presets::preset(name).map(|config| config.preset).map_err(usage);
+    compare("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone());
+    let derived = |layers| presets::from_layers(layers).map(|config| config.preset).map_err(usage);
+    compare("layers", arguments.layers.map(derived).transpose()?, run.preset.clone());
+    let kind = arguments.tokenizer.as_deref().map(tokenizer_kind).transpose()?;
+    compare("tokenizer", kind.map(|kind| format!("{kind:?}")), format!("{:?}", run.tokenizer.kind));
+    compare("vocab", arguments.vocab.map(|typed| typed.to_string()), run.tokenizer.vocabulary.to_string());
+    compare("steps", arguments.steps.map(|typed| typed.to_string()), run.train.steps.to_string());
+    let rate = arguments.lr.map(|typed| typed.to_string());
+    compare("lr", rate, run.train.learning_rate.to_string());
+    compare("batch-size", arguments.batch_size.map(|typed| typed.to_string()), run.train.batch_size.to_string());
+    compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
+    let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
+    compare("data", (!typed.is_empty()).then(|| typed.join(" ")), run.data.paths.join(" "));
+    if let Some(file) = &arguments.config {
+        // The text decides these, the device is chosen anew, and the precision may change.
+        let mut typed = config_file(file)?;
+        typed.model.vocabulary = run.model.vocabulary;
+        typed.data.mixture.clone_from(&run.data.mixture);
+        typed.device.clone_from(&run.device);
+        typed.train.precision = run.train.precision;
+        if typed != *run {
+            others.push(format!("--config {} says other than its run.toml", file.display()));
+        }
+    }
+    for assignment in &arguments.set {
+        let mut changed = run.clone();
+        changed.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
+        if changed != *run {
+            others.push(format!("--set {assignment} is not what the run has"));
+        }
+    }
+    Ok(others)
 }
 
 fn config_file(file: &Path) -> Result<RunConfig> {

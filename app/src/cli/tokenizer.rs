@@ -72,7 +72,7 @@ fn encode(arguments: &TokenizerEncodeArguments) -> Result<()> {
         }
     };
     for character in tokenizer.unknown_characters(&text) {
-        eprintln!("warning: {character:?} is not in the vocabulary and is left out");
+        tell!("warning: {character:?} is not in the vocabulary and is left out");
     }
     let (ids, tokens) = tokenizer.encode_tokens(&text)?;
     let mut output = std::io::stdout().lock();

@@ -2,9 +2,10 @@
 
 use super::arguments::{EvaluationArgument, TrainArguments};
 use super::output::{Output, bytes, count};
-use super::settings::{checked_device, run_config, usage};
+use super::settings::{checked_device, differing, run_config, usage};
 use super::{interrupt, trained, writing};
 use anyhow::Result;
+use glasshouse_engine::Error;
 use glasshouse_engine::data::{self, Batches, Prepared};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{Executor, Opened, TrainingGraphs};
@@ -16,9 +17,10 @@ use glasshouse_engine::plan::estimate;
 use glasshouse_engine::plan::fit::advised;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{GenerateConfig, Precision, RunConfig, RunSummary};
-use glasshouse_engine::train::{Options, Progress, SampleRequest, TrainEvent, Trainer};
+use glasshouse_engine::train::{Options, Progress, Recovery, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The argument-free run.
 const FIRST: &str = "first-stories";
@@ -27,7 +29,8 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let json = arguments.json;
     let result = pollster::block_on(run(arguments)).and_then(|ended| {
         if !json {
-            what_next(arguments, &ended.prompt, ended.finished)?;
+            // Nobody reads it where this fails, and the run is what it is.
+            what_next(arguments, &ended.prompt, ended.finished).ok();
         }
         Ok(ExitCode::SUCCESS)
     });
@@ -37,7 +40,7 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
 /// Passes a result on; a reader of JSON lines learns of an error from the lines.
 pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     if let (true, Err(error)) = (json, &result) {
-        say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") }))?;
+        say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") })).ok();
     }
     result
 }
@@ -64,11 +67,11 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         ..Options::default()
     };
     let mut session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
-    let output = Output::new(arguments.json, session.config.train.steps);
+    let mut output = Output::new(arguments.json, session.config.train.steps);
     let settled = settle_precision(&session.config, &session.config.device, &session.tuning).await?;
     if let Some(settled) = settled {
         session.config.train.precision = settled.precision;
-        output.say(&settled.sentence)?;
+        output.say(&settled.sentence);
     }
     let graphs = training_graphs(&session.config.model, &session.config.train)?;
     let batches = Batches::new(
@@ -82,27 +85,39 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
     let opened = Executor::open_tuned(device, &graphs, optimizer, session.threads, &session.tuning).await;
     let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &session.config))?;
     if let Some(warning) = warning {
-        output.notice(&warning)?;
+        output.notice(&warning);
     }
     if let Some(sentence) = tuned.sentence() {
-        output.say(&sentence)?;
+        output.say(&sentence);
     }
     introduce(&output, &session, &graphs, &executor)?;
-    options.stop = interrupt::flag("finishing this step and saving; press Ctrl-C again to stop at once")?;
+    let flags = interrupt::flags("finishing this step and saving; press Ctrl-C again to stop at once")?;
+    (options.stop, options.save) = (flags.stop.clone(), flags.save.clone());
     let run = match session.run {
         Some(run) => run,
         None => Project::open(&arguments.project)?.create_run(&session.config, &session.prepared.folder)?,
     };
-    output.say(&format!("run {} in {}\n", run.name(), run.folder().display()))?;
-    let trainer = if arguments.resume {
-        Trainer::resume(run, &graphs, batches, executor, options).await?
-    } else {
-        Trainer::start(run, &graphs, batches, executor, options).await?
-    };
+    output.say(&format!("run {} in {}\n", run.name(), run.folder().display()));
     let prompt = prompt_to_try(&session.config, &session.prepared);
-    let run = trainer.run().clone();
-    let finished = follow(trainer, output, &session.prepared).await?;
-    Ok(Ended { run, prompt, finished })
+    let (mut executor, mut resumes, mut recovery) = (executor, arguments.resume, Recovery::default());
+    loop {
+        let (batches, options) = (batches.clone(), options.clone());
+        let trainer = if resumes {
+            Trainer::resume(run.clone(), &graphs, batches, executor, options).await?
+        } else {
+            Trainer::start(run.clone(), &graphs, batches, executor, options).await?
+        };
+        match follow(trainer, &mut output, &session.prepared, &flags.stop).await {
+            Ok(finished) => return Ok(Ended { run, prompt, finished }),
+            Err(error) => {
+                let lost = error.downcast::<Error>()?;
+                let reopened = recovery.reopen(&lost, &run, &graphs, optimizer, session.threads).await?;
+                let Some(reopened) = reopened else { return Err(lost.into()) };
+                output.notice(&format!("{lost}. It is here again, and the run goes on by itself"));
+                (executor, resumes) = (reopened, true);
+            }
+        }
+    }
 }
 
 /// Everything that a session needs before the device is opened.
@@ -118,30 +133,16 @@ struct Session {
 
 /// The latest run again, as it was saved.
 fn resumed(arguments: &TrainArguments) -> Result<Session> {
-    let changes = &arguments.config;
-    let changed = changes.preset.is_some()
-        || changes.config.is_some()
-        || changes.layers.is_some()
-        || changes.tokenizer.is_some()
-        || changes.vocab.is_some()
-        || changes.batch_size.is_some()
-        || changes.lr.is_some()
-        || changes.seed.is_some()
-        || !changes.set.is_empty()
-        || !arguments.data.is_empty();
-    if changed {
-        return Err(usage(
-            "--resume goes on with the run's own settings; leave the settings out, or leave out --resume for a new run",
-        ));
-    }
     let run = trained::find_run(&arguments.project, arguments.run.as_deref())?;
     let mut config = run.config()?;
-    if changes.steps.is_some_and(|steps| steps != config.train.steps) {
+    let others = differing(&arguments.config, &arguments.data, &config)?;
+    if !others.is_empty() {
         return Err(usage(format!(
-            "the run has {} steps and its learning rate is planned over them; leave --steps out, or start a new run",
-            config.train.steps
+            "--resume goes on with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
+            others.join(", ")
         )));
     }
+    let changes = &arguments.config;
     // A run of mixed precision can go on where there are no 16-bit floats.
     if let Some(precision) = changes.precision {
         config.train.precision = precision.precision();
@@ -169,18 +170,20 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
     if let Some(device) = &arguments.device {
         checked_device(device)?.clone_into(&mut config.device);
     }
-    let is_new = !arguments.project.exists();
-    let project = Project::open_or_create(&arguments.project)?;
-    let prepared = prepare(&config, project.folder(), arguments.json).and_then(|prepared| {
+    let claim = Project::claim(&arguments.project)?;
+    let prepared = prepare(&config, claim.project.folder(), arguments.json).and_then(|prepared| {
         prepared.complete(&mut config);
         config.validate()?;
         Ok(prepared)
     });
-    if prepared.is_err() && is_new {
-        // A folder that a slip of the keyboard made; nothing of use is in it.
-        std::fs::remove_dir_all(project.folder()).ok();
-    }
-    let prepared = prepared?;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // A folder that a slip of the keyboard made.
+            claim.discard();
+            return Err(error);
+        }
+    };
     let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
     Ok(Session { config, prepared, run: None, threads: arguments.threads, tuning })
 }
@@ -197,7 +200,7 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
         };
         if !json && stage != said {
             said = stage;
-            eprintln!("{stage}");
+            tell!("{stage}");
         }
     })?;
     super::data::tell(&prepared.problems);
@@ -215,7 +218,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
             count(index.train.tokens as f64),
             count(index.validation.tokens as f64),
             config.model.vocabulary,
-        ))?;
+        ));
     }
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
     let tokens = config.train.steps
@@ -227,7 +230,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         config.model.layers,
         config.model.width,
         config.model.context_length,
-    ))?;
+    ));
     output.say(&format!(
         "run: {} steps, {} tokens, {}FLOP, {} of memory, on {}",
         config.train.steps,
@@ -235,15 +238,20 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         count(estimate.flops_per_token * tokens as f64),
         bytes(executor.bytes()),
         executor.describe(),
-    ))?;
+    ));
     if executor.gpu().is_some() {
-        output.say("the first steps may take a while: the driver compiles the kernels")?;
+        output.say("the first steps may take a while: the driver compiles the kernels");
     }
     Ok(())
 }
 
 /// Trains to the end or the stop, showing what happens; returns whether all steps are done.
-async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepared) -> Result<bool> {
+async fn follow(
+    mut trainer: Trainer<'_>,
+    output: &mut Output,
+    prepared: &Prepared,
+    stop: &AtomicBool,
+) -> Result<bool> {
     output.resume_at(trainer.step());
     let mut finished = false;
     loop {
@@ -252,15 +260,17 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
                 if let TrainEvent::Done { finished: all, .. } = &event {
                     finished = *all;
                 }
-                output.event(&event)?;
+                output.event(&event);
             }
             Progress::SampleDue(request) => {
                 // A sample is for looking at: a model that cannot write one can still be trained.
-                let event = match sample(&mut trainer, prepared, &request).await {
+                let event = match sample(&mut trainer, prepared, &request, stop).await {
+                    // It is still due at this step, and written when the run goes on.
+                    Ok(_) if stop.load(Ordering::Relaxed) => continue,
                     Ok(text) => trainer.sample_written(text)?,
                     Err(error) => trainer.sample_failed(&format!("{error:#}"))?,
                 };
-                output.event(&event)?;
+                output.event(&event);
             }
             Progress::Over => return Ok(finished),
         }
@@ -268,14 +278,19 @@ async fn follow(mut trainer: Trainer<'_>, mut output: Output, prepared: &Prepare
 }
 
 /// Writes a sample with the current weights, on the device that trains.
-async fn sample(trainer: &mut Trainer<'_>, prepared: &Prepared, request: &SampleRequest) -> Result<String> {
+async fn sample(
+    trainer: &mut Trainer<'_>,
+    prepared: &Prepared,
+    request: &SampleRequest,
+    stop: &AtomicBool,
+) -> Result<String> {
     let model = trainer.config().model.clone();
     let parameters = trainer.executor().state().await?.parameters;
     let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
     let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
+    let mut go_on = |_: &_| Ok(!stop.load(Ordering::Relaxed));
     let written =
-        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut |_| Ok(true))
-            .await?;
+        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut go_on).await?;
     Ok(format!("{}{}", request.prompt, written.text))
 }
 

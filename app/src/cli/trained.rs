@@ -21,7 +21,7 @@ pub(super) fn load(arguments: &ModelArguments) -> Result<Trained> {
     let run = find_run(&arguments.project, arguments.run.as_deref())?;
     let trained = Trained::load(run, &arguments.checkpoint)?;
     for notice in &trained.notices {
-        eprintln!("note: {notice}");
+        tell!("note: {notice}");
     }
     Ok(trained)
 }

@@ -185,7 +185,10 @@ impl Training {
                 if self.points.len() > MOST_POINTS {
                     self.stride *= 2;
                     let stride = self.stride;
-                    self.points.retain(|point| point.step.is_multiple_of(stride) || point.step == 1);
+                    // What stands for a gap stays.
+                    self.points.retain(|point| {
+                        point.step.is_multiple_of(stride) || point.step == 1 || point.lr.is_nan()
+                    });
                 }
             }
             TrainEvent::Eval { step, train_loss, val_loss, best } => self.evaluations.push(EvalPoint {
@@ -198,6 +201,21 @@ impl Training {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }
             TrainEvent::Checkpoint { step, .. } => self.saved = Some(*step),
+            TrainEvent::Gap { from, to } => {
+                let nothing = f32::NAN;
+                self.points.push(StepPoint {
+                    step: *to,
+                    loss: nothing,
+                    lr: f64::NAN,
+                    grad_norm: nothing,
+                    tokens_per_s: f64::NAN,
+                    skipped: false,
+                });
+                self.notices.push(format!(
+                    "What was recorded of steps {from} to {to} is lost, as after a power cut. Their work is in the checkpoint; the curves \
+                     have a gap there."
+                ));
+            }
             TrainEvent::Notice { text } => self.notices.push(text.clone()),
             TrainEvent::Done { step, .. } => self.step = *step,
         }

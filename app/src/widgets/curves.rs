@@ -15,7 +15,7 @@ pub struct Curve {
     pub name: String,
     /// Its colour.
     pub colour: Color32,
-    /// Step and value, by step.
+    /// Step and value, by step. A value that is no number is a gap in the line.
     pub points: Vec<[f64; 2]>,
     /// Width of its line in points.
     pub width: f32,
@@ -84,21 +84,24 @@ impl CurvePlot<'_> {
                 Some(format!("{name} {shown}\nstep {}", step_label(position.x.round())))
             });
         let scaled = |points: &[[f64; 2]]| -> Vec<[f64; 2]> {
-            let usable = points.iter().filter(|[_, y]| y.is_finite() && (!log || *y > 0.0));
+            let usable = points.iter().filter(|[_, y]| !log || *y > 0.0);
             let all: Vec<[f64; 2]> = usable.map(|[x, y]| [*x, if log { y.log10() } else { *y }]).collect();
             thinned(&all, most)
         };
         let shown = plot.show(ui, |plot| {
             for curve in curves {
-                let points = scaled(&curve.points);
                 let style = if curve.dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
-                if curve.marks {
-                    let marks = Points::new(curve.name.clone(), PlotPoints::new(points.clone()));
-                    plot.points(marks.color(curve.colour).radius(2.5).id(("marks", &curve.name)));
+                for (number, part) in curve.points.split(|[_, y]| !y.is_finite()).enumerate() {
+                    let points = scaled(part);
+                    if curve.marks {
+                        let marks = Points::new(curve.name.clone(), PlotPoints::new(points.clone()));
+                        plot.points(marks.color(curve.colour).radius(2.5).id(("marks", &curve.name, number)));
+                    }
+                    let line =
+                        Line::new(curve.name.clone(), PlotPoints::new(points)).id((&curve.name, number));
+                    let line = line.color(curve.colour).width(curve.width).style(style);
+                    plot.line(line.allow_hover(!curve.name.is_empty()));
                 }
-                let line = Line::new(curve.name.clone(), PlotPoints::new(points));
-                let line = line.color(curve.colour).width(curve.width).style(style);
-                plot.line(line.allow_hover(!curve.name.is_empty()));
             }
         });
         shown.response.rect
@@ -182,9 +185,12 @@ fn thinned(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
 pub fn smoothed(points: &[[f64; 2]], weight: f64) -> Vec<[f64; 2]> {
     let weight = weight.clamp(0.0, 0.999);
     let (mut mean, mut sum) = (0.0, 0.0);
-    let usable = points.iter().filter(|[_, y]| y.is_finite());
-    usable
+    points
+        .iter()
         .map(|[x, y]| {
+            if !y.is_finite() {
+                return [*x, f64::NAN];
+            }
             mean = weight * mean + (1.0 - weight) * y;
             sum = weight * sum + (1.0 - weight);
             [*x, mean / sum]
@@ -224,7 +230,9 @@ mod tests {
         let points: Vec<[f64; 2]> = (0..50).map(|step| [f64::from(step), 3.0]).collect();
         assert!(smoothed(&points, 0.9).iter().all(|[_, y]| (y - 3.0).abs() < 1e-9));
         let rough = [[0.0, 4.0], [1.0, f64::NAN], [2.0, 0.0]];
-        assert_eq!(smoothed(&rough, 0.0), [[0.0, 4.0], [2.0, 0.0]]);
+        let smooth = smoothed(&rough, 0.0);
+        assert_eq!((smooth[0], smooth[2]), ([0.0, 4.0], [2.0, 0.0]));
+        assert!(smooth[1][1].is_nan(), "a gap stays one");
         assert_eq!(smoothed(&rough, 0.5)[0], [0.0, 4.0]);
     }
 }

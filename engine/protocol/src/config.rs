@@ -109,6 +109,26 @@ pub enum TokenizerKind {
     Unigram,
 }
 
+impl TokenizerConfig {
+    /// Checks every rule; the first broken one is named.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let (most, name) = (1 << 22, "tokenizer.vocabulary");
+        require(
+            (1..=most).contains(&self.vocabulary),
+            name,
+            self.vocabulary,
+            format!("lie between 1 and {most}"),
+        )?;
+        let special = self.special_tokens.iter().map(String::len).sum::<usize>() + self.special_tokens.len();
+        require(
+            special <= 1 << 20,
+            "tokenizer.special_tokens",
+            special,
+            "take at most 1048576 bytes together",
+        )
+    }
+}
+
 impl RunConfig {
     /// Reads a run's TOML text.
     ///
@@ -144,9 +164,27 @@ impl RunConfig {
         let shares: f64 = self.data.mixture.values().sum();
         let weighed = self.data.mixture.is_empty() || shares > 0.0;
         require(weighed, "data.mixture", shares, "add up to more than 0")?;
+        require(
+            self.data.mixture.len() <= 1 << 16,
+            "data.mixture",
+            self.data.mixture.len(),
+            "name at most 65536 sources",
+        )?;
+        let most = 1 << 40;
+        let bytes = self.data.corpus_bytes;
+        require(bytes <= most, "data.corpus_bytes", bytes, format!("be at most {most}"))?;
+        self.tokenizer.validate()?;
         self.model.validate()?;
         self.train.validate()?;
         self.validate_sizes()?;
+        let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
+        let tokens = windows * self.model.context_length as u64;
+        require(
+            tokens <= 1 << 31,
+            "train.batch_size",
+            self.train.batch_size,
+            "give steps of at most 2147483648 tokens, with train.accumulate and the context length",
+        )?;
         if let Some(id) = self.train.ignore_index {
             require(
                 (id as usize) < self.model.vocabulary || id == u32::MAX,
@@ -248,11 +286,24 @@ mod tests {
             .chain(&["label_smoothing"])
             .flat_map(|field| ["nan", "inf", "-inf"].map(|value| format!("train.{field} = {value}")));
         let others = ["data.validation = nan", "model.norm.eps = nan", "model.init.std = nan"];
-        let counts = ["train.accumulate = 65537", "train.sample_tokens = 0"];
+        let counts = [
+            "train.accumulate = 65537",
+            "train.sample_tokens = 0",
+            "train.sample_tokens = 4611686018427387904",
+            "train.steps = 9223372036854775807",
+            "train.warmup_steps = 9223372036854775807",
+            "train.eval_interval = 9223372036854775807",
+            "train.eval_batches = 4611686018427387904",
+            "train.checkpoint_seconds = 9223372036854775807",
+            "data.corpus_bytes = 9223372036854775807",
+            "tokenizer.vocabulary = 9223372036854775807",
+            "train.batch_size = 65536",
+        ];
         for assignment in cases.chain(others.iter().chain(&counts).map(ToString::to_string)) {
             let mut run = presets::preset("nanogpt-cpu").unwrap();
             run.model.vocabulary = 65;
             run.train.sample_interval = 10;
+            (run.model.context_length, run.train.accumulate) = (1024, 64);
             run.validate().unwrap();
             run.set(&assignment).unwrap();
             let reason = run.validate().unwrap_err();

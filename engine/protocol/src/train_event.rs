@@ -54,6 +54,14 @@ pub enum TrainEvent {
         /// It is the best so far, too.
         best: bool,
     },
+    /// What is known of some steps is lost, though the checkpoint that the run goes on from has their work: a power cut takes what
+    /// was written last.
+    Gap {
+        /// The first of them.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
     /// Something to know that stops nothing.
     Notice {
         /// One line.
@@ -87,6 +95,7 @@ impl TrainEvent {
             | Self::Sample { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Done { step, .. } => Some(*step),
+            Self::Gap { to, .. } => Some(*to),
             Self::Notice { .. } => None,
         }
     }

@@ -4,19 +4,18 @@
 
 mod corpus;
 mod division;
-mod staging;
 
 use super::read::{self, Piece, Problems};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::platform::{Turns, at_once, files};
+use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
 pub(super) use division::whole_documents;
 use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, TokenizerConfig, presets};
-use staging::Staging;
 use std::path::{Path, PathBuf};
 
 /// Name of the tokenizer's file beside the shards.
@@ -143,14 +142,18 @@ pub async fn prepare_in_turns(
         progress(Progress::Reused);
         return Ok(prepared);
     }
-    files::create_dir_all(&data).map_err(Error::io(&data))?;
-    let staging = Staging::new(&data)?;
+    storage::create_folder(&data)?;
+    let staging = Staging::inside(&data)?;
     let (count, trainer) = scan(&corpus, &config.tokenizer, &problems, progress, turns).await?;
     progress(Progress::Training);
     let tokenizer = trainer.finish_in_turns(count.documents > 1, turns).await?;
-    tokenizer.save(&staging.folder().join(TOKENIZER_FILE))?;
-    encode(&corpus, &config.data, &count, &tokenizer, recipe, staging.folder(), progress, turns).await?;
-    staging.publish(&folder)?;
+    tokenizer.save(&staging.path().join(TOKENIZER_FILE))?;
+    encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns).await?;
+    if let Some(prepared) = reuse(&folder, &recipe) {
+        // Another program was quicker, and may use it by now.
+        return Ok(prepared);
+    }
+    staging.put(&folder)?;
     let store = TokenStore::open(&folder)?;
     Ok(Prepared { tokenizer, store, folder, problems: problems.list() })
 }
@@ -198,7 +201,16 @@ fn open_whole(folder: &Path) -> Result<Prepared> {
 /// # Errors
 /// `tokenizer.json` is missing or damaged.
 pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
-    Tokenizer::load(&folder.join(TOKENIZER_FILE)).map_err(with_remedy)
+    let path = folder.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path).map_err(with_remedy)?;
+    // Without an index nothing is known of it.
+    match Index::read(&folder.join(INDEX_FILE)) {
+        Ok(index) if index.tokenizer_crc32c != checksum(&tokenizer)? => {
+            let reason = "it is not the tokenizer that the run was trained with (checksum)";
+            Err(with_remedy(Error::bad_file(path, reason)))
+        }
+        _ => Ok(tokenizer),
+    }
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.

@@ -135,6 +135,11 @@ impl Gpu {
         Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, target, fault })
     }
 
+    /// Gives the device up under whoever uses it, as a driver does that starts again. For tests of what comes after.
+    pub fn lose(&self) {
+        self.device.destroy();
+    }
+
     /// What is known of the adapter.
     pub fn report(&self) -> &AdapterReport {
         &self.report

@@ -20,6 +20,23 @@ pub use std::fs::Metadata;
 
 use std::path::Path;
 
+/// Removes a folder in which nothing is.
+#[cfg(not(target_arch = "wasm32"))]
+pub use std::fs::remove_dir;
+
+/// Removes a folder in which nothing is.
+///
+/// # Errors
+/// It holds something, or there is none.
+#[cfg(target_arch = "wasm32")]
+pub fn remove_dir(folder: impl AsRef<Path>) -> std::io::Result<()> {
+    let folder = folder.as_ref();
+    if read_dir(folder)?.next().is_some() {
+        return Err(std::io::ErrorKind::DirectoryNotEmpty.into());
+    }
+    remove_dir_all(folder)
+}
+
 /// Something stands there that can be looked at.
 pub fn exists(path: &Path) -> bool {
     metadata(path).is_ok()

@@ -18,6 +18,8 @@ pub mod parallel;
 mod parquet;
 mod remote;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod signals;
+#[cfg(not(target_arch = "wasm32"))]
 #[path = "native_storage.rs"]
 pub mod storage;
 #[cfg(target_arch = "wasm32")]
@@ -35,15 +37,15 @@ pub use corpus_files::CorpusFiles;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
-    yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, pause,
+    process_number, threads, without_gpu, yield_now,
 };
 pub use remote::Remote;
 pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
-    yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, pause,
+    process_number, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;
@@ -53,7 +55,7 @@ use std::path::Path;
 pub const PROJECT_LOCK: &str = ".lock";
 
 /// What the second front end that opens a project is told.
-fn project_is_open(folder: &Path) -> Error {
+pub(crate) fn project_is_open(folder: &Path) -> Error {
     let reason = "this project is open in another window or tab; close it there, or open another project";
     Error::bad_file(folder, reason)
 }

@@ -29,6 +29,56 @@ pub fn map(path: &Path) -> Result<Mapping> {
     Ok(Mapping(Some(mapping)))
 }
 
+/// Lets two files or folders change places at once.
+///
+/// # Errors
+/// The system cannot do that, or one of them is missing.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+pub fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+/// Lets two files or folders change places at once.
+///
+/// # Errors
+/// The system cannot do that.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// A file that programs hold while they must not come in each other's way. The system drops what is held with the program.
+/// On file systems without locks (some network drives) it holds nothing, and nobody waits.
+#[derive(Debug)]
+pub struct LockFile(std::fs::File);
+
+impl LockFile {
+    /// Opens it, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
+    }
+
+    /// Waits until nobody else holds it, and holds it alone.
+    pub fn hold(&self) {
+        self.0.lock().ok();
+    }
+
+    /// Waits until nobody holds it alone, and holds it with others.
+    pub fn share(&self) {
+        self.0.lock_shared().ok();
+    }
+
+    /// Holds it alone if nobody else holds it; what is held before is let go of in any case.
+    pub fn try_hold(&self) -> bool {
+        self.0.unlock().ok();
+        !matches!(self.0.try_lock(), Err(std::fs::TryLockError::WouldBlock))
+    }
+}
+
 /// Folder of what may be lost and costs only time then: `glasshouse` in the person's cache folder, where the system has one.
 pub fn cache_folder() -> Option<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -85,6 +135,14 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
         .spawn(move || done.try_send(work()).ok())
         .map_err(|error| Error::Internal(format!("no thread for work beside: {error}")))?;
     answer.recv().await.map_err(|_| Error::Internal("work on a thread beside ended early".to_owned()))
+}
+
+/// Waits, while others have their turn.
+///
+/// # Errors
+/// The system gives no thread.
+pub async fn pause(seconds: f64) -> Result<()> {
+    aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
 }
 
 /// Lets what else waits on this thread have its turn: futures that are raced against the caller's.

@@ -54,6 +54,11 @@ pub async fn summary(shelf: &Path) -> StorageSummary {
 /// Bytes that can still be written at a place, or at the nearest folder around it that exists; `None` where the system does
 /// not say.
 pub async fn available(path: &Path) -> Option<u64> {
+    room(path)
+}
+
+/// As [`available`], at once.
+pub fn room(path: &Path) -> Option<u64> {
     let path = std::path::absolute(path).ok()?;
     path.ancestors().find(|folder| files::exists(folder)).and_then(free_bytes)
 }

@@ -25,6 +25,33 @@ pub fn map(path: &Path) -> Result<Mapping> {
     memory_files::share(path).map(Mapping).map_err(Error::io(path))
 }
 
+/// Files in memory cannot change places at once.
+pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// A tab has its files in memory to itself: there is nobody to wait for.
+#[derive(Debug)]
+pub struct LockFile;
+
+impl LockFile {
+    /// Opens nothing.
+    pub fn open(_path: &Path) -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Nobody else is there.
+    pub fn hold(&self) {}
+
+    /// Nobody else is there.
+    pub fn share(&self) {}
+
+    /// Nobody else is there.
+    pub fn try_hold(&self) -> bool {
+        true
+    }
+}
+
 /// Folder of what may be lost and costs only time then: beside the shelf, lasting where projects last.
 pub fn cache_folder() -> Option<PathBuf> {
     Some(PathBuf::from("/cache"))
@@ -47,6 +74,18 @@ pub fn available_memory() -> Option<u64> {
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     yield_now().await;
     Ok(work())
+}
+
+/// Lets others have their turn for about so long.
+///
+/// # Errors
+/// None in a browser.
+pub async fn pause(seconds: f64) -> Result<()> {
+    let began = web_time::Instant::now();
+    while began.elapsed().as_secs_f64() < seconds {
+        yield_now().await;
+    }
+    Ok(())
 }
 
 /// Lets the worker's waiting messages have their turn. A message to ourselves comes behind those that wait already; a promise

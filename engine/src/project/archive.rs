@@ -1,15 +1,25 @@
 //! A project as one file, `.glasshouse`: a zip of its folder, to carry it between a desktop and a browser.
 //!
-//! The same project gives the same bytes: entries come in the order of their names, without times. Such a file may come from
-//! anyone, so everything that it claims is checked before a byte is unpacked: how many entries, how long each and all of
-//! them, and that every name is a plain path inside the project. What is unpacked goes to a folder that gets its name only
-//! when it is whole ([`super::shelf::Shelf::import`]).
+//! The same project gives the same bytes: entries come in the order of their names, without times. The file ends with a checksum of
+//! all of it, and is read back once it is written. It may come from anyone, so everything that it claims is checked before a byte is
+//! unpacked: how many entries, how long each and all of them, and that every name is a plain path inside the project. What is
+//! unpacked goes to a folder that gets its place only when it is whole.
+
+mod contents;
+mod seal;
+
+#[cfg(test)]
+pub(super) use contents::names_of;
+pub use contents::{Contents, Opened};
 
 use super::{LARGEST_RECORD, MARKER, Project};
 use crate::error::{Error, Result};
-use crate::platform::{PROJECT_LOCK, files};
+use crate::platform::{self, files};
+use crate::protocol::quantity;
+use crate::storage::{self, Staging};
+use contents::is_transient;
 use std::collections::BTreeSet;
-use std::io::{Cursor, Read as _, Write as _};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -17,58 +27,29 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 /// The file's extension.
 pub const EXTENSION: &str = "glasshouse";
 
-/// Most entries that are unpacked.
-const MOST_ENTRIES: usize = 20_000;
+/// Most entries that are packed and unpacked.
+const MOST_ENTRIES: usize = 200_000;
 /// Most bytes that they may have together: several times what one device trains.
 const MOST_BYTES: u64 = 64 << 30;
 /// An entry that claims to unpack to more than this many times its packed bytes is no honest one: deflate ends near 1032.
 const LARGEST_RATIO: u64 = 1100;
-/// Longest name.
-const LONGEST_NAME: usize = 512;
+/// Longest name, folders included.
+const LONGEST_NAME: usize = 4096;
 /// Bytes unpacked at a time.
 const CHUNK: u64 = 1 << 20;
-
-/// Whether a file belongs to programs at work rather than to the project: locks, and what is not whole yet.
-fn is_transient(name: &str) -> bool {
-    name == PROJECT_LOCK
-        || name == "lock"
-        || name == super::shelf::DELETED
-        || name.starts_with(".partial")
-        || name.ends_with(".partial")
-        || name.ends_with(".lock")
-}
-
-/// The files of a project with `/` between names, sorted; links and what belongs to programs at work are left out.
-pub(super) fn names_of(folder: &Path) -> Result<Vec<String>> {
-    fn walk(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
-        for entry in files::read_dir(folder).map_err(Error::io(folder))? {
-            let entry = entry.map_err(Error::io(folder))?;
-            let path = entry.path();
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if is_transient(&name) {
-                continue;
-            }
-            let kind = entry.file_type().map_err(Error::io(&path))?;
-            if kind.is_dir() {
-                // A run that was deleted, and could yet be restored here.
-                if files::exists(&path.join(super::shelf::DELETED)) {
-                    continue;
-                }
-                walk(&path, &format!("{prefix}{name}/"), names)?;
-            } else if kind.is_file() {
-                names.push(format!("{prefix}{name}"));
-            }
-        }
-        Ok(())
-    }
-    let mut names = Vec::new();
-    walk(folder, "", &mut names)?;
-    names.sort();
-    Ok(names)
-}
-
 /// Bytes that are packed at a time.
 const PIECE: usize = 1 << 18;
+
+/// What was packed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packed {
+    /// Length of the file.
+    pub bytes: u64,
+    /// Files in it.
+    pub files: usize,
+    /// What is carried by another name, or could not be carried, a line each.
+    pub notes: Vec<String>,
+}
 
 /// Packs the project in a folder.
 ///
@@ -84,7 +65,7 @@ pub fn pack(folder: &Path) -> Result<Vec<u8>> {
 /// No project, or a file that cannot be read.
 pub fn pack_with(folder: &Path, between: &mut dyn FnMut()) -> Result<Vec<u8>> {
     Project::open(folder)?;
-    pack_files(contents(folder)?, between)
+    Ok(pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), between)?.0.into_inner())
 }
 
 /// Packs any folder: an exported model, say.
@@ -92,72 +73,166 @@ pub fn pack_with(folder: &Path, between: &mut dyn FnMut()) -> Result<Vec<u8>> {
 /// # Errors
 /// A file that cannot be read.
 pub fn pack_folder(folder: &Path) -> Result<Vec<u8>> {
-    pack_files(contents(folder)?, &mut || ())
+    Ok(pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), &mut || ())?.0.into_inner())
 }
 
-/// Name and bytes of each file in a folder.
-fn contents(folder: &Path) -> Result<impl Iterator<Item = Result<(String, Vec<u8>)>>> {
-    Ok(names_of(folder)?.into_iter().map(|name| {
-        let path = folder.join(&name);
-        let bytes = files::read(&path).map_err(Error::io(path))?;
-        Ok((name, bytes))
-    }))
+/// Packs the project in a folder into a file, at once or not at all: what stands in its place is replaced where that is asked for.
+///
+/// # Errors
+/// No project, a file that cannot be read or written, or the place is taken.
+pub fn pack_file(folder: &Path, to: &Path, replace: bool, between: &mut dyn FnMut()) -> Result<Packed> {
+    Project::open(folder)?;
+    if files::exists(to) && !replace {
+        return Err(Error::bad_file(to, "there is a file already; --force replaces it"));
+    }
+    let staging = Staging::beside(to)?;
+    let path = staging.path().join(EXTENSION);
+    let file = files::OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, between)?;
+    file.sync_all().map_err(Error::io(to))?;
+    drop(file);
+    staging.put_file(EXTENSION, to)?;
+    Ok(packed)
 }
 
-fn pack_files(
-    contents: impl Iterator<Item = Result<(String, Vec<u8>)>>,
+/// Packs files into an archive, seals it and reads it back.
+fn pack_into<F: Read + Write + Seek>(
+    contents: &Contents,
+    file: F,
     between: &mut dyn FnMut(),
-) -> Result<Vec<u8>> {
-    let internal = |error: zip::result::ZipError| Error::Internal(format!("packing a project: {error}"));
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    for content in contents {
-        let (name, bytes) = content?;
+) -> Result<(F, Packed)> {
+    let mut packer = Packer::new(file);
+    contents.for_each(|file| packer.add(file.name, file.bytes, file.content, between))?;
+    let files = packer.files;
+    let mut file = packer.finish(between)?;
+    let bytes = file.seek(SeekFrom::End(0)).map_err(unwritten)?;
+    Archive::read_with(&mut file, false, between)?.verify(between)?;
+    Ok((file, Packed { bytes, files, notes: contents.notes.clone() }))
+}
+
+/// The file that is packed into takes no more.
+fn unwritten(cause: std::io::Error) -> Error {
+    Error::Io { path: format!("the .{EXTENSION} file").into(), cause }
+}
+
+/// An archive that is being written.
+struct Packer<F: Write + Seek> {
+    writer: ZipWriter<F>,
+    files: usize,
+    bytes: u64,
+}
+
+impl<F: Read + Write + Seek> Packer<F> {
+    fn new(file: F) -> Self {
+        Self { writer: ZipWriter::new(file), files: 0, bytes: 0 }
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        bytes: u64,
+        content: &mut dyn Read,
+        between: &mut dyn FnMut(),
+    ) -> Result<()> {
+        (self.files, self.bytes) = (self.files + 1, self.bytes.saturating_add(bytes));
+        if self.files > MOST_ENTRIES || self.bytes > MOST_BYTES {
+            return Err(Error::Refused(format!(
+                "the project has more than {MOST_ENTRIES} files or {} GiB, and no .{EXTENSION} file holds that; remove runs that \
+                 nobody needs, or copy its folder",
+                MOST_BYTES >> 30
+            )));
+        }
         // Weights and tokens hardly shrink at higher levels, and take their time.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(4))
             .last_modified_time(DateTime::default())
             .unix_permissions(0o644)
-            .large_file(bytes.len() as u64 >= u64::from(u32::MAX));
-        writer.start_file(&name, options).map_err(internal)?;
-        for piece in bytes.chunks(PIECE) {
-            writer.write_all(piece).map_err(|error| internal(error.into()))?;
+            .large_file(bytes >= u64::from(u32::MAX));
+        self.writer.start_file(name, options).map_err(|error| unwritten(error.into()))?;
+        let mut piece = vec![0; PIECE.min(bytes as usize).max(1)];
+        loop {
+            let read = content.read(&mut piece).map_err(Error::io(name))?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.writer.write_all(&piece[..read]).map_err(unwritten)?;
             between();
         }
     }
-    Ok(writer.finish().map_err(internal)?.into_inner())
+
+    fn finish(mut self, between: &mut dyn FnMut()) -> Result<F> {
+        self.writer.set_raw_comment(seal::comment()).map_err(|error| unwritten(error.into()))?;
+        let mut file = self.writer.finish().map_err(|error| unwritten(error.into()))?;
+        seal::close(&mut file, between).map_err(unwritten)?;
+        Ok(file)
+    }
 }
 
-/// Unpacks a file into a folder that does not exist yet, or is empty.
+/// Unpacks a file into a folder, at once or not at all; a project that stands there is replaced where that is asked for.
 ///
 /// # Errors
-/// As [`Archive::read`] and [`Archive::unpack`].
-pub fn unpack(bytes: &[u8], folder: &Path) -> Result<()> {
-    Archive::read(bytes)?.unpack(folder)
+/// As [`Archive::read`], [`Archive::check_room`] and [`Archive::unpack`]; the place is taken, or what is there is in use.
+pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project> {
+    if files::exists(folder) {
+        let taken = "there is something already; name another folder with --project";
+        if !replace {
+            return Err(Error::bad_file(folder, format!("{taken}, or replace the project by --force")));
+        }
+        let old =
+            Project::open(folder).map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")))?;
+        old.check_unused()?;
+    }
+    let opened = files::File::open(file).map_err(Error::io(file))?;
+    let archive = Archive::read(std::io::BufReader::new(opened))?;
+    archive.check_room(platform::storage::room(folder))?;
+    let staging = Staging::beside(folder)?;
+    archive.unpack(staging.path())?;
+    Project::open(staging.path())?;
+    if replace {
+        staging.put(folder)?;
+    } else if !staging.put_new(folder)? {
+        return Err(Error::bad_file(
+            folder,
+            "another program was quicker; name another folder with --project",
+        ));
+    }
+    Project::open(folder)
 }
 
 /// A packed project that was looked through: it is safe to unpack.
 #[derive(Debug)]
-pub struct Archive<'bytes> {
-    zip: ZipArchive<Cursor<&'bytes [u8]>>,
+pub struct Archive<F> {
+    zip: ZipArchive<F>,
     /// Name and length of each entry that is a file, in the order of the file's list.
     entries: Vec<(usize, PathBuf, u64)>,
     name: String,
 }
 
-impl<'bytes> Archive<'bytes> {
-    /// Looks a file's bytes through.
+impl<F: Read + Seek> Archive<F> {
+    /// Looks a file through.
     ///
     /// # Errors
-    /// One sentence: no zip, no project of ours or of another version, or a claim that is not safe to follow.
-    pub fn read(bytes: &'bytes [u8]) -> Result<Self> {
-        Self::look_through(bytes).map_err(|reason| {
+    /// One sentence: no zip, no project of ours or of another version, damage, or a claim that is not safe to follow.
+    pub fn read(file: F) -> Result<Self> {
+        Self::read_with(file, true, &mut || ())
+    }
+
+    /// As [`Archive::read`], where wanted of any folder that was packed.
+    fn read_with(file: F, project: bool, between: &mut dyn FnMut()) -> Result<Self> {
+        Self::look_through(file, project, between).map_err(|reason| {
             Error::Refused(format!("this is no .{EXTENSION} file that can be opened: {reason}"))
         })
     }
 
-    fn look_through(bytes: &'bytes [u8]) -> Result<Self, String> {
-        let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    fn look_through(mut file: F, project: bool, between: &mut dyn FnMut()) -> Result<Self, String> {
+        if !seal::is_whole(&mut file, between).map_err(|error| error.to_string())? {
+            return Err(
+                "its bytes are not those that were written (checksum); get or make it again".to_owned()
+            );
+        }
+        let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
+        let mut zip = ZipArchive::new(file).map_err(|error| error.to_string())?;
         if zip.len() > MOST_ENTRIES {
             return Err(format!("it has {} entries, and {MOST_ENTRIES} are possible", zip.len()));
         }
@@ -182,7 +257,7 @@ impl<'bytes> Archive<'bytes> {
                 .filter(|sum| *sum <= MOST_BYTES)
                 .ok_or_else(|| format!("it unpacks to more than {} GiB", MOST_BYTES >> 30))?;
             let packed = entry.compressed_size();
-            if packed > bytes.len() as u64 || length > packed.saturating_mul(LARGEST_RATIO) {
+            if packed > bytes || length > packed.saturating_mul(LARGEST_RATIO) {
                 return Err(format!("`{name}` claims {length} bytes out of {packed}"));
             }
             if entry.is_dir() {
@@ -192,12 +267,11 @@ impl<'bytes> Archive<'bytes> {
             if !seen.insert(name.to_lowercase()) {
                 return Err(format!("it has `{name}` twice"));
             }
-            let transient = path.iter().any(|part| is_transient(&part.to_string_lossy()));
-            if !transient {
+            if !project || !is_transient(&path) {
                 entries.push((number, path, length));
             }
         }
-        let name = marker_name(&mut zip, &entries)?;
+        let name = if project { marker_name(&mut zip, &entries)? } else { String::new() };
         Ok(Self { zip, entries, name })
     }
 
@@ -211,23 +285,59 @@ impl<'bytes> Archive<'bytes> {
         self.entries.iter().map(|(_, _, length)| length).sum()
     }
 
-    /// Writes the project into a folder that does not exist yet.
+    /// Compares what it takes with the room that there is, where that is known.
+    ///
+    /// # Errors
+    /// It takes more.
+    pub fn check_room(&self, room: Option<u64>) -> Result<()> {
+        match room {
+            Some(room) if room < self.bytes() => Err(Error::Refused(format!(
+                "the project unpacks to {} and there is room for {}; free some space, or unpack it in another place",
+                quantity::bytes(self.bytes()),
+                quantity::bytes(room)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the project into a folder that is empty or does not exist yet.
     ///
     /// # Errors
     /// An entry that is damaged, or the file system refuses; what is left in the folder is no project then.
     pub fn unpack(self, folder: &Path) -> Result<()> {
+        let folders: BTreeSet<PathBuf> = self
+            .entries
+            .iter()
+            .filter_map(|(_, name, _)| Some(folder.join(name).parent()?.to_owned()))
+            .collect();
         let create = |path: &Path| {
             files::create_dir_all(path.parent().unwrap_or(folder))?;
             files::File::create(path)
         };
-        self.unpack_with(folder, create, |file| file.sync_all())
+        self.unpack_with(folder, create, |file| file.sync_all())?;
+        for folder in &folders {
+            storage::sync_folder_of(&folder.join(MARKER));
+            storage::sync_folder_of(folder);
+        }
+        Ok(())
     }
 
-    fn unpack_with<F: std::io::Write>(
+    /// Reads every entry to its end, where its checksum is compared.
+    fn verify(mut self, between: &mut dyn FnMut()) -> Result<()> {
+        for (number, _, length) in &self.entries {
+            unpack_entry(&mut self.zip, *number, *length, |_| {
+                between();
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn unpack_with<T: Write>(
         mut self,
         folder: &Path,
-        create: impl Fn(&Path) -> std::io::Result<F>,
-        finish: impl Fn(F) -> std::io::Result<()>,
+        create: impl Fn(&Path) -> std::io::Result<T>,
+        finish: impl Fn(T) -> std::io::Result<()>,
     ) -> Result<()> {
         for (number, name, length) in &self.entries {
             let path = folder.join(name);
@@ -242,8 +352,8 @@ impl<'bytes> Archive<'bytes> {
 }
 
 /// Hands over an entry's bytes, a part at a time, as long as they are no more than it claims.
-fn unpack_entry(
-    zip: &mut ZipArchive<Cursor<&[u8]>>,
+fn unpack_entry<F: Read + Seek>(
+    zip: &mut ZipArchive<F>,
     number: usize,
     length: u64,
     mut put: impl FnMut(&[u8]) -> Result<()>,
@@ -293,8 +403,8 @@ fn safe_path(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The project's name, once its `project.json` was found to be ours.
-fn marker_name(
-    zip: &mut ZipArchive<Cursor<&[u8]>>,
+fn marker_name<F: Read + Seek>(
+    zip: &mut ZipArchive<F>,
     entries: &[(usize, PathBuf, u64)],
 ) -> Result<String, String> {
     let missing = || format!("it has no {MARKER}, so it is no packed project");

@@ -16,20 +16,23 @@
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
 pub mod archive;
+mod claim;
+pub mod names;
 mod next;
 mod run;
 pub mod shelf;
 mod trained;
 
+pub use claim::Claim;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord, RunState};
 pub use trained::{Trained, parameters_of};
 
 use crate::error::{Error, Result};
-use crate::platform::files;
-use crate::protocol::{RunConfig, RunSummary, names};
-use crate::storage;
+use crate::platform::{self, LockFile, files};
+use crate::protocol::{RunConfig, RunSummary, names as known_names};
+use crate::storage::{self, Staging};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +42,8 @@ pub const VERSION: u32 = 1;
 const FORMAT: &str = "glasshouse-project";
 const MARKER: &str = "project.json";
 const RUNS: &str = "runs";
+/// In the folder of the runs: held while a run gets its number.
+const RUNS_LOCK: &str = ".lock";
 /// Longest `project.json`, `run.json` or `run.toml` that is read.
 const LARGEST_RECORD: u64 = 1 << 20;
 
@@ -87,30 +92,6 @@ impl Project {
             Error::bad_file(marker, reason)
         })?;
         Ok(Self { folder: folder.to_owned() })
-    }
-
-    /// Opens a project, or makes one in a folder that is empty or does not exist yet.
-    ///
-    /// # Errors
-    /// As [`Project::open`]; a folder that holds something else is not made a project.
-    pub fn open_or_create(folder: &Path) -> Result<Self> {
-        let empty = match files::read_dir(folder) {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-            Err(error) => return Err(Error::io(folder)(error)),
-        };
-        if empty {
-            files::create_dir_all(folder).map_err(Error::io(folder))?;
-            let marker = Marker {
-                format: FORMAT.to_owned(),
-                version: VERSION,
-                created: storage::unix_seconds() as u64,
-                app_version: env!("CARGO_PKG_VERSION").to_owned(),
-                name: folder.file_name().map(|name| name.to_string_lossy().into_owned()),
-            };
-            storage::write_json(&folder.join(MARKER), &marker)?;
-        }
-        Self::open(folder)
     }
 
     /// The project's folder.
@@ -179,12 +160,22 @@ impl Project {
             Err(error) => return Err(Error::io(folder)(error)),
         };
         let mut runs = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(Error::io(&folder))?.path();
-            runs.extend(Run::at(path));
-        }
+        runs.extend(entries.filter_map(|entry| Run::at(entry.ok()?.path())));
         runs.sort_by_key(Run::number);
         Ok(runs)
+    }
+
+    /// Makes sure that no program trains in it or has it open, before it is replaced.
+    ///
+    /// # Errors
+    /// One does.
+    pub fn check_unused(&self) -> Result<()> {
+        for run in self.runs()? {
+            run.lock()?;
+        }
+        let lock =
+            LockFile::open(&self.folder.join(platform::PROJECT_LOCK)).map_err(Error::io(&self.folder))?;
+        if lock.try_hold() { Ok(()) } else { Err(platform::project_is_open(&self.folder)) }
     }
 
     /// Every run as people see it, by number. A damaged one is listed with its error rather than failing all.
@@ -216,30 +207,54 @@ impl Project {
             return self.latest_run();
         }
         let known: Vec<String> = runs.iter().map(Run::name).collect();
-        let reason = names::unknown("run", name, known.iter().map(String::as_str));
+        let reason = known_names::unknown("run", name, known.iter().map(String::as_str));
         Err(Error::bad_file(&self.folder, reason))
     }
 
     /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that
     /// [`crate::data::prepare`] returned; it must lie in the project.
     pub fn create_run(&self, config: &RunConfig, data: &Path) -> Result<Run> {
+        self.create_run_with(config, data, |_| Ok(()))
+    }
+
+    /// As [`Project::create_run`]; the run is there once `fill` has put into its folder what it begins with. Several programs
+    /// may do so at once.
+    pub fn create_run_with(
+        &self,
+        config: &RunConfig,
+        data: &Path,
+        fill: impl FnOnce(&Run) -> Result<()>,
+    ) -> Result<Run> {
         config.validate()?;
         let data = data.strip_prefix(&self.folder).map_err(|_| {
             Error::Internal(format!("{} lies outside the project {}", data.display(), self.folder.display()))
         })?;
         let runs = self.folder.join(RUNS);
-        files::create_dir_all(&runs).map_err(Error::io(&runs))?;
-        let mut number = self.all_runs()?.last().map_or(1, |run| run.number() + 1);
+        storage::create_folder(&runs)?;
+        let staging = Staging::inside(&runs)?;
+        let run = Run::write(staging.path(), config, data)?;
+        fill(&run)?;
+        // Numbers are given one after another.
+        let lock_path = runs.join(RUNS_LOCK);
+        let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
+        lock.hold();
+        let mut number = next_number(&runs)?;
         loop {
-            match Run::create(&runs, number, config, data) {
-                // Another program was quicker: take the number after its.
-                Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
-                    number += 1;
-                }
-                other => return other,
+            let run = run.named(&runs, number, config);
+            if staging.put_new(run.folder())? {
+                return Ok(run);
             }
+            // Only where the file system has no locks.
+            number += 1;
         }
     }
+}
+
+/// The number after those of all runs in a folder, the damaged ones among them.
+fn next_number(runs: &Path) -> Result<u64> {
+    let entries = files::read_dir(runs).map_err(Error::io(runs))?;
+    let numbers = entries.filter_map(|entry| Run::number_of(&entry.ok()?.path()));
+    Ok(numbers.max().map_or(1, |number| number.saturating_add(1)))
 }
 
 /// Whether a `project.json` is of our format and version; else why not, and what to do.

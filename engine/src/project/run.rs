@@ -8,7 +8,7 @@ use crate::plan::disk;
 use crate::platform::files::{self, File};
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
-use crate::train::checkpoint::Checkpoints;
+use crate::train::checkpoint::{CheckpointInfo, Checkpoints};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -114,22 +114,26 @@ pub struct RunLock {
 impl Run {
     /// The run in a folder, if its name and its configuration say that it holds one.
     pub(super) fn at(folder: PathBuf) -> Option<Self> {
-        let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
-        let number = number.parse().ok()?;
+        let number = Self::number_of(&folder)?;
         files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
     }
 
-    /// Makes the folder and both records.
-    pub(super) fn create(runs: &Path, number: u64, config: &RunConfig, data: &Path) -> Result<Self> {
-        let folder = runs.join(format!("{number}-{}", label_from_preset(&config.preset)));
-        files::create_dir(&folder).map_err(Error::io(&folder))?;
-        let run = Self { folder, number };
-        if let Err(error) = run.write_records(config, data) {
-            // A run without its records is none; what is left of it only takes space.
-            files::remove_dir_all(&run.folder).ok();
-            return Err(error);
-        }
+    /// The number in the name of a run's folder.
+    pub(super) fn number_of(folder: &Path) -> Option<u64> {
+        let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
+        number.parse().ok()
+    }
+
+    /// Writes both records into a folder; it has no number yet.
+    pub(super) fn write(folder: &Path, config: &RunConfig, data: &Path) -> Result<Self> {
+        let run = Self { folder: folder.to_owned(), number: 0 };
+        run.write_records(config, data)?;
         Ok(run)
+    }
+
+    /// The same run with a number, in the place that it is to have.
+    pub(super) fn named(&self, runs: &Path, number: u64, config: &RunConfig) -> Self {
+        Self { folder: runs.join(format!("{number}-{}", label_from_preset(&config.preset))), number }
     }
 
     fn write_records(&self, config: &RunConfig, data: &Path) -> Result<()> {
@@ -208,6 +212,11 @@ impl Run {
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
     pub fn config_crc32c(&self) -> Result<u32> {
         self.config_text().map(|text| crc32c::crc32c(text.as_bytes()))
+    }
+
+    /// Refuses a checkpoint whose weights were trained as another model than the configuration says.
+    pub(crate) fn check_model(&self, info: &CheckpointInfo, config: &RunConfig) -> Result<()> {
+        info.check_model(&config.model).map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))
     }
 
     /// Replaces the configuration: more steps for a run that is resumed, say.

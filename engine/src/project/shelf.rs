@@ -9,10 +9,13 @@ mod summary;
 
 pub use summary::summary;
 
+use super::names::is_reserved;
 use super::{Project, archive};
 use crate::error::{Error, Result};
 use crate::platform::{self, files};
 use crate::protocol::ProjectSummary;
+use crate::storage::{self, Staging};
+use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
 const TRASH: &str = ".trash";
@@ -20,8 +23,6 @@ const TRASH: &str = ".trash";
 pub(crate) const DELETED: &str = ".deleted";
 /// Seconds for which what was deleted can be restored at least.
 pub const KEPT: f64 = 120.0;
-/// What is being made lies under such a name until it is whole.
-const STAGING: &str = ".partial-";
 /// Most characters of a name.
 const LONGEST_NAME: usize = 120;
 /// Most characters of a folder's name.
@@ -36,9 +37,9 @@ pub struct Shelf {
 impl Shelf {
     /// Opens a shelf, makes its folder where it is missing, and clears away what was deleted long enough ago.
     pub fn open(folder: &Path) -> Result<Self> {
-        files::create_dir_all(folder).map_err(Error::io(folder))?;
+        storage::create_folder(folder)?;
         let shelf = Self { folder: folder.to_owned() };
-        shelf.clear_trash(crate::storage::unix_seconds() - KEPT)?;
+        shelf.clear_trash(storage::unix_seconds() - KEPT);
         Ok(shelf)
     }
 
@@ -56,7 +57,10 @@ impl Shelf {
             ids_in(&self.folder)?.iter().map(|id| summary(id, &self.folder.join(id))).collect();
         let trash = self.folder.join(TRASH);
         projects.extend(
-            ids_in(&trash)?.iter().map(|id| ProjectSummary { deleted: true, ..summary(id, &trash.join(id)) }),
+            ids_in(&trash)
+                .unwrap_or_default()
+                .iter()
+                .map(|id| ProjectSummary { deleted: true, ..summary(id, &trash.join(id)) }),
         );
         projects.sort_by_key(|project| (project.deleted, std::cmp::Reverse(project.updated)));
         Ok(projects)
@@ -97,7 +101,21 @@ impl Shelf {
     /// # Errors
     /// Bytes that are no such file, or one that is not safe to unpack; then there is no new project.
     pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
-        let opened = archive::Archive::read(bytes)?;
+        self.import_from(std::io::Cursor::new(bytes), name, None)
+    }
+
+    /// As [`Shelf::import`], from any file; `room` is what there is for it in bytes, where that is known.
+    ///
+    /// # Errors
+    /// As there, or it takes more room than there is.
+    pub fn import_from<F: Read + Seek>(
+        &self,
+        file: F,
+        name: Option<&str>,
+        room: Option<u64>,
+    ) -> Result<String> {
+        let opened = archive::Archive::read(file)?;
+        opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
         self.place(&name, |staging| opened.unpack(staging))
     }
@@ -108,9 +126,9 @@ impl Shelf {
     /// There is none of that id on the shelf, or a program has its files open where the system refuses that.
     pub fn delete(&self, id: &str) -> Result<()> {
         let trash = self.folder.join(TRASH);
-        files::create_dir_all(&trash).map_err(Error::io(&trash))?;
-        let now = crate::storage::unix_seconds();
-        self.clear_trash(now - KEPT)?;
+        storage::create_folder(&trash)?;
+        let now = storage::unix_seconds();
+        self.clear_trash(now - KEPT);
         // On a full disk there is no room for the note, and deleting must go on; without one it is gone at the next start.
         let note = self.path_of(id)?.join(DELETED);
         files::write(&note, now.to_string()).ok();
@@ -135,18 +153,17 @@ impl Shelf {
     }
 
     /// Removes for good what was deleted before a time, in seconds since 1970. What has no readable note of its time counts
-    /// as old.
-    pub fn clear_trash(&self, before: f64) -> Result<()> {
+    /// as old; what cannot be removed only takes space, and the next start tries again.
+    pub fn clear_trash(&self, before: f64) {
         let trash = self.folder.join(TRASH);
-        for id in ids_in(&trash)? {
+        for id in ids_in(&trash).unwrap_or_default() {
             let folder = trash.join(id);
             let note = files::read_to_string(folder.join(DELETED)).ok();
             let at: Option<f64> = note.and_then(|note| note.trim().parse().ok());
             if at.is_none_or(|at| at < before) {
-                files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
+                files::remove_dir_all(&folder).ok();
             }
         }
-        Ok(())
     }
 
     fn carry(&self, id: &str, from: &Path, to: &Path) -> Result<()> {
@@ -155,26 +172,23 @@ impl Shelf {
             return Err(Error::bad_file(to, "a folder of this name is there already; move it away first"));
         }
         files::rename(&from, &to).map_err(Error::io(&from))?;
-        crate::storage::sync_folder_of(&from);
-        crate::storage::sync_folder_of(&to);
+        storage::sync_folder_of(&from);
+        storage::sync_folder_of(&to);
         Ok(())
     }
 
     /// Lets a project be made under a temporary name, names it, and gives it its place.
     fn place(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<String> {
-        let id = self.free_id(name);
-        let (staging, place) = (self.folder.join(format!("{STAGING}{id}")), self.folder.join(&id));
-        // What a program that died left under this name is nobody's.
-        files::remove_dir_all(&staging).ok();
-        let made = make(&staging)
-            .and_then(|()| Project::open(&staging)?.set_name(name))
-            .and_then(|()| files::rename(&staging, &place).map_err(Error::io(&place)));
-        if let Err(error) = made {
-            files::remove_dir_all(&staging).ok();
-            return Err(error);
+        let staging = Staging::inside(&self.folder)?;
+        make(staging.path())?;
+        Project::open(staging.path())?.set_name(name)?;
+        loop {
+            let id = self.free_id(name);
+            // Another program may take it meanwhile.
+            if staging.put_new(&self.folder.join(&id))? {
+                return Ok(id);
+            }
         }
-        crate::storage::sync_folder_of(&place);
-        Ok(id)
     }
 
     /// A name as it is shown: in one line, not too long, and no other project's.
@@ -237,9 +251,6 @@ fn is_id(id: &str) -> bool {
     plain && !id.starts_with('.') && !id.contains(['/', '\\'])
 }
 
-/// Names that Windows keeps for its devices.
-const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
-
 /// A name as a folder's name that every file system takes: small letters, digits and hyphens.
 fn id_from_name(name: &str) -> String {
     let letters = name
@@ -249,8 +260,7 @@ fn id_from_name(name: &str) -> String {
     let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
     let word: String = parts.join("-").chars().take(LONGEST_ID).collect();
     let word = word.trim_matches('-');
-    let device = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    if word.is_empty() || RESERVED.contains(&device) {
+    if word.is_empty() || is_reserved(word) {
         return format!("project-{word}").trim_end_matches('-').to_owned();
     }
     word.to_owned()
@@ -258,15 +268,18 @@ fn id_from_name(name: &str) -> String {
 
 /// Copies a project's folder, but for what belongs to the programs at work on it.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    files::create_dir_all(to).map_err(Error::io(to))?;
-    for name in archive::names_of(from)? {
-        let (source, target) = (from.join(&name), to.join(&name));
+    archive::Contents::of(from)?.for_each(|file| {
+        let target = to.join(file.place);
         if let Some(folder) = target.parent() {
-            files::create_dir_all(folder).map_err(Error::io(folder))?;
+            storage::create_folder(folder)?;
         }
-        files::copy(&source, &target).map_err(Error::io(&source))?;
-    }
-    Ok(())
+        let mut copy = || {
+            let mut output = files::File::create(&target)?;
+            std::io::copy(file.content, &mut output)?;
+            output.sync_all()
+        };
+        copy().map_err(Error::io(&target))
+    })
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Trained {
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let named = matches!(checkpoint, "best" | "latest")
             || checkpoints.list().iter().any(|known| known.file == checkpoint);
-        let (info, state, notices) = if named {
+        let (info, state, mut notices) = if named {
             let loaded = checkpoints.load_named(checkpoint, &parameters, Content::Weights)?;
             (loaded.info, loaded.state, loaded.notices)
         } else {
@@ -51,6 +51,14 @@ impl Trained {
             let (info, state) = read_state(path, &parameters, Content::Weights)?;
             (info, state, Vec::new())
         };
+        run.check_model(&info, &config)?;
+        if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
+            notices.push(
+                "run.toml was changed after this checkpoint, which an older version wrote without the model's settings: whether those \
+                 are still the same is not known"
+                    .to_owned(),
+            );
+        }
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
         Ok(Self { run, config, tokenizer, parameters: state.parameters, info, notices })
     }

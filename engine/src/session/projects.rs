@@ -7,11 +7,9 @@ use crate::platform::{self, files};
 use crate::project::{Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, Parcel, ProjectSummary, Report, RunConfig, presets};
 use crate::storage;
+use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Longest `.glasshouse` file that is taken in.
-const LARGEST_ARCHIVE: u64 = 4 << 30;
 
 /// The open project.
 pub(super) struct OpenProject {
@@ -194,17 +192,21 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             _ => self.shelf.path_of(project)?,
         };
         platform::storage::load(&folder).await?;
-        let packed = archive::pack_with(&folder, &mut || self.outlet.beat("packing the project"));
-        self.unload_if_shut(project, &folder);
-        let bytes = packed?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
-        match &to {
+        let beat = &mut || self.outlet.beat("packing the project");
+        let packed = match &to {
+            // Whoever chose the place was asked whether a file there is to be replaced.
             Some(path) => {
-                crate::storage::write_atomically(Path::new(path), &bytes)?;
-                self.outlet.answer(id, Event::ProjectExported { name, path: to });
+                archive::pack_file(&folder, Path::new(path), true, beat).map(|packed| (packed.notes, None))
             }
-            None => self.outlet.answer_with(id, Event::ProjectExported { name, path: None }, vec![bytes]),
+            None => archive::pack_with(&folder, beat).map(|bytes| (Vec::new(), Some(bytes))),
+        };
+        self.unload_if_shut(project, &folder);
+        let (notes, bytes) = packed?;
+        for note in notes {
+            self.outlet.notice(note);
         }
+        self.outlet.answer_with(id, Event::ProjectExported { name, path: to }, bytes.into_iter().collect());
         Ok(())
     }
 
@@ -215,22 +217,15 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         from: Option<String>,
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
-        let content = match (from, bytes.into_iter().next()) {
+        let room = platform::storage::available(self.shelf.folder()).await;
+        let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
-                let path = Path::new(&path);
-                let size = files::metadata(path).map_err(Error::io(path))?.len();
-                if size > LARGEST_ARCHIVE {
-                    return Err(Error::bad_file(
-                        path,
-                        format!("{size} bytes are too many for a project file"),
-                    ));
-                }
-                files::read(path).map_err(Error::io(path))?
+                let file = files::File::open(&path).map_err(Error::io(path))?;
+                self.shelf.import_from(BufReader::new(file), name, room)?
             }
-            (None, Some(content)) => content,
+            (None, Some(content)) => self.shelf.import_from(Cursor::new(content), name, room)?,
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };
-        let project = self.shelf.import(&content, name)?;
         self.open_project(id, &project).await?;
         self.list_projects(id).await
     }

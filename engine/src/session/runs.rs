@@ -73,14 +73,15 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let place = format!("{}-huggingface", run.name());
         match &to {
             Some(folder) => {
-                huggingface::export_trained(&Trained::load(run, "best")?, Path::new(folder))?;
+                // Whoever chose the place was asked whether what is there is to be replaced.
+                huggingface::export_trained(&Trained::load(run, "best")?, Path::new(folder), true)?;
                 self.outlet.answer(id, Event::Exported { name: place, path: to });
             }
             None => {
                 // A folder of its own that is gone again once it is packed.
-                let folder = run.folder().join("export");
+                let folder = run.folder().join(".partial-export");
                 let packed = Trained::load(run, "best")
-                    .and_then(|model| huggingface::export_trained(&model, &folder))
+                    .and_then(|model| huggingface::export_trained(&model, &folder, true))
                     .and_then(|_| archive::pack_folder(&folder));
                 files::remove_dir_all(&folder).ok();
                 let event = Event::Exported { name: format!("{place}.zip"), path: None };

@@ -20,7 +20,7 @@ use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent, TrainingState,
     quantity,
 };
-use crate::train::{Options, Progress, Trainer};
+use crate::train::{Options, Progress, Recovery, Trainer};
 use control::urgent;
 use sample::Sample;
 use std::collections::BTreeMap;
@@ -71,6 +71,7 @@ struct Ready {
     /// The run that goes on; a new one is made once the device is known to take it.
     run: Option<Run>,
     graphs: TrainingGraphs,
+    optimizer: Optimizer,
     executor: Executor,
     device: DeviceSummary,
     estimated: Option<f64>,
@@ -118,7 +119,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let ends = |command: &Command| *command == Command::StopTraining;
         let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, self.make_ready(job)).await;
         self.inbox = inbox;
-        let Ready { config, prepared, run, graphs, executor, device, estimated } = ready?;
+        let Ready { config, prepared, run, graphs, optimizer, mut executor, device, estimated } = ready?;
         let resuming = run.is_some();
         let run = match run {
             Some(run) => run,
@@ -140,32 +141,43 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             early_sample: true,
             ..Options::default()
         };
-        let mut inbox = std::mem::take(&mut self.inbox);
-        let begun = async {
-            if resuming {
-                Trainer::resume(run.clone(), &graphs, batches, executor, options).await
-            } else {
-                Trainer::start(run.clone(), &graphs, batches, executor, options).await
+        let (mut resumes, mut recovery) = (resuming, Recovery::default());
+        loop {
+            let (batches, options) = (batches.clone(), options.clone());
+            let begun = async {
+                if resumes {
+                    Trainer::resume(run.clone(), &graphs, batches, executor, options).await
+                } else {
+                    Trainer::start(run.clone(), &graphs, batches, executor, options).await
+                }
+            };
+            let mut inbox = std::mem::take(&mut self.inbox);
+            let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
+            self.inbox = inbox;
+            if !resumes && matches!(begun, Err(Error::Cancelled(_))) {
+                // A run that never began is none.
+                self.current = None;
+                files::remove_dir_all(run.folder()).ok();
             }
-        };
-        let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
-        self.inbox = inbox;
-        if !resuming && matches!(begun, Err(Error::Cancelled(_))) {
-            // A run that never began is none.
-            self.current = None;
-            files::remove_dir_all(run.folder()).ok();
+            let mut trainer = begun?;
+            trainer.set_group_seconds(GROUP);
+            let began = Event::TrainingStarted {
+                run: run.summary()?,
+                device: Box::new(device.clone()),
+                step: trainer.step(),
+                estimated_seconds: estimated,
+            };
+            self.outlet.answer(id, began);
+            let Err(error) = self.follow(id, &mut trainer, &mut control, &prepared).await else {
+                return run.summary();
+            };
+            drop(trainer);
+            let reopened = recovery.reopen(&error, &run, &graphs, optimizer, self.options.threads).await?;
+            let Some(reopened) = reopened else { return Err(error) };
+            self.outlet.notice(format!("{error}. It is here again, and the run goes on by itself"));
+            (executor, resumes) = (reopened, true);
+            executor.set_interactive(self.visible);
         }
-        let mut trainer = begun?;
-        trainer.set_group_seconds(GROUP);
-        let began = Event::TrainingStarted {
-            run: trainer.run().summary()?,
-            device: Box::new(device),
-            step: trainer.step(),
-            estimated_seconds: estimated,
-        };
-        self.outlet.answer(id, began);
-        self.follow(id, &mut trainer, &mut control, &prepared).await?;
-        trainer.run().summary()
     }
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
@@ -254,7 +266,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             self.outlet.notice(warning);
         }
         executor.set_interactive(self.visible);
-        Ok(Ready { config, prepared, run, graphs, executor, device, estimated })
+        Ok(Ready { config, prepared, run, graphs, optimizer, executor, device, estimated })
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.

@@ -3,6 +3,7 @@
 use super::TrainEvent;
 use crate::error::{Error, Result};
 use crate::platform::files::{self, File, OpenOptions};
+use crate::storage;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub struct Resumed {
     pub last_evaluation: Option<(u64, f32, f32)>,
     /// There was a sample at that very step.
     pub sampled: bool,
+    /// Steps up to that one of which nothing is known any more: the first and the last.
+    pub gap: Option<(u64, u64)>,
     /// What to say about lines that are damaged.
     pub notice: Option<String>,
 }
@@ -31,6 +34,7 @@ impl MetricsWriter {
     /// It exists: metrics are never overwritten.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io(path))?;
+        storage::sync_folder_of(path);
         Ok(Self { path: path.to_owned(), output: BufWriter::new(file) })
     }
 
@@ -46,7 +50,7 @@ impl MetricsWriter {
             .map_err(Error::io(path))?;
         let mut input = BufReader::new(file);
         let (mut kept, mut resumed) = (0, Resumed::default());
-        let (mut at, mut line) = (0, Vec::new());
+        let (mut at, mut line, mut known) = (0, Vec::new(), 0);
         // Numbers of damaged lines: those before an event that is kept, and those after the last such event.
         let (mut damaged, mut waiting) = (Vec::new(), Vec::new());
         for number in 1_u64.. {
@@ -69,9 +73,11 @@ impl MetricsWriter {
                     resumed.last_evaluation = Some((at, train_loss, val_loss));
                 }
                 TrainEvent::Sample { step: at, .. } => resumed.sampled |= at == step,
+                TrainEvent::Step { step: at, .. } | TrainEvent::Gap { to: at, .. } => known = at,
                 _ => {}
             }
         }
+        resumed.gap = (known < step).then_some((known + 1, step));
         resumed.notice = damaged.first().map(|first| {
             let path = path.display();
             match damaged.len() {
@@ -94,6 +100,12 @@ impl MetricsWriter {
     /// Hands what is buffered to the operating system, so that other programs see it.
     pub fn flush(&mut self) -> Result<()> {
         self.output.flush().map_err(Error::io(&self.path))
+    }
+
+    /// Makes all of it durable.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        self.output.get_ref().sync_all().map_err(Error::io(&self.path))
     }
 }
 
@@ -185,7 +197,8 @@ mod tests {
         writer.flush().unwrap();
         assert!(MetricsWriter::create(&path).is_err());
         let (mut writer, resumed) = MetricsWriter::resume(&path, 2).unwrap();
-        assert_eq!(resumed, Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true, notice: None });
+        let wanted = Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true, ..Resumed::default() };
+        assert_eq!(resumed, wanted);
         writer.write(&eval(2)).unwrap();
         writer.flush().unwrap();
         let events = read(&path).unwrap();
@@ -247,10 +260,31 @@ mod tests {
     }
 
     #[test]
+    fn lost_steps_are_found_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        for number in 1..=3 {
+            writer.write(&step(number, 0.5)).unwrap();
+        }
+        writer.sync().unwrap();
+        assert_eq!(MetricsWriter::resume(&path, 3).unwrap().1.gap, None);
+        let (mut writer, resumed) = MetricsWriter::resume(&path, 7).unwrap();
+        assert_eq!(resumed.gap, Some((4, 7)));
+        writer.write(&TrainEvent::Gap { from: 4, to: 7 }).unwrap();
+        writer.write(&step(8, 0.5)).unwrap();
+        writer.sync().unwrap();
+        assert_eq!(MetricsWriter::resume(&path, 8).unwrap().1.gap, None);
+        assert_eq!(thinned(&path, 2).unwrap().len(), 3, "a gap is not thinned away");
+        // Gone back before its end, it is another.
+        assert_eq!(MetricsWriter::resume(&path, 5).unwrap().1.gap, Some((4, 5)));
+    }
+
+    #[test]
     fn an_unfinished_line_is_passed_over_and_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let (mut writer, resumed) = MetricsWriter::resume(&path, 9).unwrap();
+        let (mut writer, resumed) = MetricsWriter::resume(&path, 0).unwrap();
         assert_eq!(resumed, Resumed::default());
         writer.write(&step(1, 0.1)).unwrap();
         drop(writer);

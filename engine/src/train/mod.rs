@@ -6,9 +6,11 @@
 pub mod checkpoint;
 mod event;
 pub mod metrics;
+mod recovery;
 mod restore;
 pub mod tensorboard;
 mod trainer;
 
 pub use event::{Progress, SampleRequest, TrainEvent};
+pub use recovery::Recovery;
 pub use trainer::{Options, Trainer};

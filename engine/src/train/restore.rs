@@ -25,13 +25,13 @@ impl Project {
             !checkpoints.list().iter().any(|summary| summary.file == checkpoint && !summary.resumable);
         let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
         let Loaded { mut info, mut state, .. } = checkpoints.load_named(checkpoint, &parameters, content)?;
+        run.check_model(&info, &config)?;
         if !is_resumable {
             let zeros = update::zero_moments(&config.train, &parameters);
             (state.first_moments, state.second_moments) = (zeros.first_moments, zeros.second_moments);
             (info.step, info.tokens_seen, info.best_val_loss) = (0, 0, None);
         }
-        let restored = self.create_run(&config, &run.data_folder()?)?;
-        let filled = || {
+        self.create_run_with(&config, &run.data_folder()?, |restored| {
             let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
             let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
             checkpoints.save(&info, &parameters, &state, is_best)?;
@@ -51,12 +51,6 @@ impl Project {
                 notes: format!("from {checkpoint} of {}", run.name()),
                 ..restored.record()?
             })
-        };
-        if let Err(error) = filled() {
-            // Half a run is none; what is left of it only takes space.
-            files::remove_dir_all(restored.folder()).ok();
-            return Err(error);
-        }
-        Ok(restored)
+        })
     }
 }

@@ -22,10 +22,11 @@ impl TensorboardWriter {
     /// Begins a new event file in a folder, which is made where it is missing. A resumed run says after which step it goes
     /// on, and readers drop what older files hold beyond.
     pub fn open(folder: &Path, resumed_after: Option<u64>) -> Result<Self> {
-        files::create_dir_all(folder).map_err(Error::io(folder))?;
+        storage::create_folder(folder)?;
         let now = storage::unix_seconds();
         let path = next_path(folder, now as u64)?;
         let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(Error::io(&path))?;
+        storage::sync_folder_of(&path);
         let mut writer = Self { path, output: BufWriter::new(file) };
         writer.record(&event(now, 0, 3, b"brain.Event:2"))?;
         if let Some(step) = resumed_after {
@@ -54,6 +55,12 @@ impl TensorboardWriter {
     /// Hands what is buffered to the operating system, so that a running TensorBoard shows it.
     pub fn flush(&mut self) -> Result<()> {
         self.output.flush().map_err(Error::io(&self.path))
+    }
+
+    /// Makes all of it durable.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        self.output.get_ref().sync_all().map_err(Error::io(&self.path))
     }
 
     fn record(&mut self, data: &[u8]) -> Result<()> {

@@ -13,7 +13,7 @@ pub(super) async fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     let (measured, warning) =
         measure_kernels(&config, device, threads, filter, !arguments.no_autotune).await?;
     if let Some(warning) = warning {
-        eprintln!("note: {warning}");
+        tell!("note: {warning}");
     }
     if arguments.json {
         for line in &measured {

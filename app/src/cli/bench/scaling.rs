@@ -16,7 +16,7 @@ pub(super) async fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     };
     let (summary, warning) = measure_scaling(device, arguments.threads, arguments.quick, &mut show).await?;
     if let Some(warning) = warning {
-        eprintln!("note: {warning}");
+        tell!("note: {warning}");
     }
     if arguments.json {
         say!("{}", serde_json::to_string(&summary)?)?;

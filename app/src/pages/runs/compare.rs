@@ -72,6 +72,7 @@ impl Compare {
 fn point(event: &TrainEvent, training: bool) -> Option<[f64; 2]> {
     match event {
         TrainEvent::Step { step, loss, .. } if training => Some([*step as f64, f64::from(*loss)]),
+        TrainEvent::Gap { to, .. } if training => Some([*to as f64, f64::NAN]),
         TrainEvent::Eval { step, val_loss, .. } if !training => Some([*step as f64, f64::from(*val_loss)]),
         _ => None,
     }

@@ -203,7 +203,13 @@ impl Plots {
     }
 
     fn point(&self, event: &TrainEvent) -> Option<[f64; 2]> {
-        let TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, .. } = event else { return None };
+        let (step, loss, lr, grad_norm, tokens_per_s) = match event {
+            TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, .. } => {
+                (step, loss, lr, grad_norm, tokens_per_s)
+            }
+            TrainEvent::Gap { to, .. } => return Some([*to as f64, f64::NAN]),
+            _ => return None,
+        };
         let value = match self.tab {
             Tab::Loss => f64::from(*loss),
             Tab::LearningRate => *lr,
@@ -239,7 +245,8 @@ fn curves_csv(curves: &[Curve], value: &str) -> String {
     };
     let rows = curves.iter().flat_map(|curve| {
         let name = named(curve);
-        curve.points.iter().map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
+        let known = curve.points.iter().filter(|[_, y]| y.is_finite());
+        known.map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
     });
     widgets::csv(&["curve", "step", value], rows)
 }

@@ -1,5 +1,6 @@
 //! How text is drawn from a model.
 
+use super::train::MOST_TOKENS;
 use crate::{Invalid, Precision, require};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,10 @@ impl GenerateConfig {
     /// Checks every rule; the first broken one is named.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
+        let most = MOST_TOKENS;
+        require(self.max_tokens <= most, "max_tokens", self.max_tokens, format!("be at most {most}"))?;
+        let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
+        require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;
         let finite = self.temperature.is_finite() && self.temperature >= 0.0;
         require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
         require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "lie above 0 and be at most 1")?;

@@ -57,6 +57,11 @@ impl Precision {
     }
 }
 
+/// Most steps of a run, and of anything that is counted in steps.
+const MOST_STEPS: u64 = 1 << 32;
+/// Most tokens that are written at once.
+pub(super) const MOST_TOKENS: usize = 1 << 20;
+
 /// The training loop's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,6 +286,26 @@ impl TrainConfig {
             self.sample_tokens,
             "be at least 1 when train.sample_interval is not 0",
         )?;
+        // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
+        let counts = [
+            ("train.steps", self.steps, MOST_STEPS),
+            ("train.warmup_steps", self.warmup_steps, MOST_STEPS),
+            ("train.eval_interval", self.eval_interval, MOST_STEPS),
+            ("train.checkpoint_interval", self.checkpoint_interval, MOST_STEPS),
+            ("train.milestone_interval", self.milestone_interval, MOST_STEPS),
+            ("train.sample_interval", self.sample_interval, MOST_STEPS),
+            ("train.checkpoint_seconds", self.checkpoint_seconds, MOST_STEPS),
+            ("train.eval_batches", self.eval_batches as u64, 1 << 20),
+            ("train.sample_tokens", self.sample_tokens as u64, MOST_TOKENS as u64),
+            (
+                "train.sample_prompt (characters)",
+                self.sample_prompt.chars().count() as u64,
+                MOST_TOKENS as u64,
+            ),
+        ];
+        for (field, value, most) in counts {
+            require(value <= most, field, value, format!("be at most {most}"))?;
+        }
         require(
             self.decay_steps <= self.steps,
             "train.decay_steps",

@@ -97,9 +97,12 @@ impl Index {
         if length > LARGEST_INDEX {
             return Err(Error::bad_file(path, format!("{length} bytes is too long for an index")));
         }
-        let bytes = files::read(path).map_err(Error::io(path))?;
-        let index: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::bad_file(path, format!("the index is damaged: {error}")))?;
+        let text = files::read_to_string(path).map_err(Error::io(path))?;
+        let damaged = |error: String| Error::bad_file(path, format!("the index is damaged: {error}"));
+        // Those of older versions have no checksum.
+        let covered = storage::json_from_checked(&text).map_err(|reason| damaged(reason.to_owned()))?;
+        let index: Self = serde_json::from_str(covered.as_deref().unwrap_or(&text))
+            .map_err(|error| damaged(error.to_string()))?;
         index.check().map_err(|reason| Error::bad_file(path, reason))?;
         Ok(index)
     }
@@ -133,10 +136,8 @@ impl Index {
         Ok(())
     }
 
-    /// Writes the index.
+    /// Writes the index, with a checksum: which windows are drawn follows from it.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::Internal(format!("index to JSON: {error}")))?;
-        storage::write_atomically(path, &json)
+        storage::write_atomically(path, storage::checked_json_from(self)?.as_bytes())
     }
 }

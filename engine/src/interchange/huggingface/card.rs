@@ -81,8 +81,17 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
         clip = train.gradient_clipping,
         seed = config.seed,
         device = facts.device,
-        settings = config.to_toml().unwrap_or_default(),
+        settings = settings(config),
     )
+}
+
+/// The run's settings as TOML, without the places where its texts lay.
+fn settings(config: &RunConfig) -> String {
+    let mut config = config.clone();
+    for path in &mut config.data.paths {
+        *path = super::last_name(path);
+    }
+    config.to_toml().unwrap_or_default()
 }
 
 /// A setting's word, as the run's TOML spells it.

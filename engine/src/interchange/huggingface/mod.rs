@@ -15,6 +15,7 @@ use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::platform::files;
 use crate::project::{Trained, parameters_of};
+use crate::storage::{self, Staging};
 use crate::tokenizer::Tokenizer;
 use glasshouse_protocol::RunConfig;
 use serde_json::{Value, json};
@@ -33,10 +34,11 @@ pub struct Export<'run> {
     pub facts: &'run CardFacts,
 }
 
-/// Writes the folder and returns the names of its files. The folder is made; one that holds other files is refused.
-pub fn export(export: &Export<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
+/// Writes the folder, at once or not at all, and returns the names of its files. An earlier export is replaced where that is asked
+/// for; a folder that holds other files is refused.
+pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
     let architecture = Architecture::of(&export.config.model)?;
-    make_room(folder)?;
+    check_place(folder, replace)?;
     let weights = weights::safetensors(&export.config.model, architecture, export.parameters)?;
     let end_of_text = export.tokenizer.end_of_text();
     let files: [(&str, Vec<u8>); 5] = [
@@ -46,20 +48,20 @@ pub fn export(export: &Export<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
         ("README.md", card::card(export.config, architecture, export.facts).into_bytes()),
         ("model.safetensors", weights),
     ];
+    let staging = Staging::beside(folder)?;
     let mut written = Vec::new();
     for (name, bytes) in files {
-        let path = folder.join(name);
-        files::write(&path, bytes).map_err(Error::io(&path))?;
-        written.push(path);
+        storage::write_atomically(&staging.path().join(name), &bytes)?;
+        written.push(folder.join(name));
     }
-    let path = folder.join("tokenizer.json");
-    export.tokenizer.save(&path)?;
-    written.push(path);
+    export.tokenizer.save(&staging.path().join("tokenizer.json"))?;
+    written.push(folder.join("tokenizer.json"));
+    staging.put(folder)?;
     Ok(written)
 }
 
 /// Exports a project's model with what its run and text say for the model card.
-pub fn export_trained(model: &Trained, folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
     let record = model.run.record()?;
     // The card can do without: a model whose text was thrown away is still a model.
     let index = prepare::index(&model.run.data_folder()?).ok();
@@ -67,7 +69,7 @@ pub fn export_trained(model: &Trained, folder: &Path) -> Result<Vec<PathBuf>> {
     let facts = CardFacts {
         name: format!("{} ({})", model.run.project_name(), model.run.name()),
         sources: index
-            .map(|index| index.sources.iter().map(|source| source.path.clone()).collect())
+            .map(|index| index.sources.iter().map(|source| last_name(&source.path)).collect())
             .unwrap_or_default(),
         train_tokens: index.map_or(0, |index| index.train.tokens),
         validation_tokens: index.map_or(0, |index| index.validation.tokens),
@@ -77,7 +79,12 @@ pub fn export_trained(model: &Trained, folder: &Path) -> Result<Vec<PathBuf>> {
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
     };
     let Trained { config, tokenizer, parameters, .. } = model;
-    export(&Export { config, tokenizer, parameters, facts: &facts }, folder)
+    export(&Export { config, tokenizer, parameters, facts: &facts }, folder, replace)
+}
+
+/// The last name of a path, of this system or another: what lies around it is the business of the machine that it was on.
+fn last_name(path: &str) -> String {
+    path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
 }
 
 /// Names that an export writes; a folder may hold these and nothing else.
@@ -90,18 +97,23 @@ const NAMES: [&str; 6] = [
     "tokenizer.json",
 ];
 
-fn make_room(folder: &Path) -> Result<()> {
-    files::create_dir_all(folder).map_err(Error::io(folder))?;
-    for entry in files::read_dir(folder).map_err(Error::io(folder))? {
-        let name = entry.map_err(Error::io(folder))?.file_name();
-        if !NAMES.iter().any(|known| name == *known) {
-            return Err(Error::bad_file(
-                folder,
-                format!(
-                    "holds {}, which no export wrote; choose an empty or new folder with --to",
-                    name.to_string_lossy()
-                ),
-            ));
+fn check_place(folder: &Path, replace: bool) -> Result<()> {
+    let entries = match files::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(folder)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
+        // An older version was stopped while it wrote.
+        let known = name.strip_suffix(".partial").unwrap_or(&name);
+        if !NAMES.contains(&known) {
+            let reason =
+                format!("holds {name}, which no export wrote; choose an empty or new folder with --to");
+            return Err(Error::bad_file(folder, reason));
+        }
+        if !replace {
+            return Err(Error::bad_file(folder, "holds an export already; --force replaces it"));
         }
     }
     Ok(())

@@ -373,6 +373,7 @@ mod stored {
                 config_crc32c: 0,
                 val_loss: None,
                 best_val_loss: None,
+                model: Default::default(),
             };
             let state = ArenaState { parameters: vec![step as f32; 64], ..ArenaState::default() };
             checkpoints.save(&info, &parameters(), &state, step == 2 || step == 5).unwrap();

@@ -198,6 +198,11 @@ pub async fn summary(_shelf: &Path) -> StorageSummary {
     StorageSummary { place: place.to_owned(), lasting, used, quota }
 }
 
+/// A browser says it only to those who wait ([`available`]).
+pub fn room(_path: &Path) -> Option<u64> {
+    None
+}
+
 /// Bytes that can still be stored, where the browser says.
 pub async fn available(_path: &Path) -> Option<u64> {
     let (used, quota) = opfs::estimate().await;

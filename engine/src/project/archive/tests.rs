@@ -13,6 +13,8 @@ fn project() -> (tempfile::TempDir, Project) {
     let run = project.create_run(&config, &project.folder().join("data")).unwrap();
     let _lock = run.lock().unwrap();
     for (name, content) in [
+        (".use.lock", Vec::new()),
+        ("runs/.lock", Vec::new()),
         ("data/abc/train-00000.bin", vec![7; 5000]),
         ("data/.partial-12/train-00000.bin", vec![1; 50]),
         ("data/.partial-12.lock", Vec::new()),
@@ -43,7 +45,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     assert_eq!(names_of(project.folder()).unwrap(), NAMES);
     let bytes = pack(project.folder()).unwrap();
     assert!(bytes == pack(project.folder()).unwrap());
-    let archive = Archive::read(&bytes).unwrap();
+    let archive = Archive::read(Cursor::new(&bytes)).unwrap();
     assert_eq!(archive.name(), "Eulen & Käuze");
     let total: u64 =
         NAMES.iter().map(|name| std::fs::metadata(project.folder().join(name)).unwrap().len()).sum();
@@ -56,26 +58,37 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
         memory_files::File::create(path)
     };
     archive.unpack_with(place, create, |file| file.sync_all()).unwrap();
-    let contents =
-        NAMES.iter().map(|name| Ok(((*name).to_owned(), memory_files::read(place.join(name)).unwrap())));
-    let again = pack_files(contents, &mut || ()).unwrap();
+    let contents: Vec<_> =
+        NAMES.iter().map(|name| (*name, memory_files::read(place.join(name)).unwrap())).collect();
+    let contents: Vec<(&str, &[u8])> = contents.iter().map(|(name, content)| (*name, &content[..])).collect();
+    let again = packed(&contents);
     assert!(again == bytes);
 
     let unpacked = folder.path().join("unpacked");
-    Archive::read(&again).unwrap().unpack(&unpacked).unwrap();
+    Archive::read(Cursor::new(&again)).unwrap().unpack(&unpacked).unwrap();
     assert_eq!(names_of(&unpacked).unwrap(), NAMES);
     assert!(pack(&unpacked).unwrap() == bytes);
 }
 
 fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let contents = entries.iter().map(|(name, content)| Ok(((*name).to_owned(), content.to_vec())));
-    pack_files(contents, &mut || ()).unwrap()
+    let mut packer = Packer::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        packer.add(name, content.len() as u64, &mut &content[..], &mut || ()).unwrap();
+    }
+    packer.finish(&mut || ()).unwrap().into_inner()
+}
+
+/// An archive that was changed by one who knows of its checksum.
+fn resealed(bytes: Vec<u8>) -> Vec<u8> {
+    let mut file = Cursor::new(bytes);
+    seal::close(&mut file, &mut || ()).unwrap();
+    file.into_inner()
 }
 
 const OURS: (&str, &[u8]) = (MARKER, br#"{"format": "glasshouse-project", "version": 1}"#);
 
 fn refusal(bytes: &[u8]) -> String {
-    let message = Archive::read(bytes).unwrap_err().to_string();
+    let message = Archive::read(Cursor::new(bytes)).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message}");
     message
 }
@@ -99,7 +112,7 @@ fn names_that_lead_elsewhere_are_refused() {
         let message = refusal(&packed(&[OURS, (name, b"x")]));
         assert!(message.contains("no plain place inside a project"), "{name:?}: {message}");
     }
-    let long = "a".repeat(600);
+    let long = "a".repeat(5000);
     assert!(refusal(&packed(&[OURS, (&long, b"x")])).contains("no plain place"));
 }
 
@@ -129,14 +142,20 @@ fn links_are_refused() {
 
 #[test]
 fn claims_are_checked_before_anything_is_unpacked() {
-    let many: Vec<(String, Vec<u8>)> =
-        (0..MOST_ENTRIES + 1).map(|number| (format!("f{number}"), Vec::new())).collect();
-    assert!(refusal(&pack_files(many.into_iter().map(Ok), &mut || ()).unwrap()).contains("entries"));
+    // A packer refuses to make what would not be unpacked.
+    let mut packer = Packer::new(Cursor::new(Vec::new()));
+    (packer.files, packer.bytes) = (MOST_ENTRIES - 1, 0);
+    packer.add("last", 1, &mut &b"x"[..], &mut || ()).unwrap();
+    let refused = packer.add("one more", 1, &mut &b"x"[..], &mut || ()).unwrap_err().to_string();
+    assert!(refused.contains("200000 files"), "{refused}");
 
     // Forty megabytes of zeros in forty kilobytes are honest; a list that claims more than that of them is not.
     let bomb = packed(&[OURS, ("zeros", &vec![0; 40 << 20])]);
     assert!(bomb.len() < 200_000);
-    Archive::read(&bomb).unwrap();
+    let honest = Archive::read(Cursor::new(&bomb)).unwrap();
+    assert!(honest.check_room(Some(50 << 20)).is_ok() && honest.check_room(None).is_ok());
+    let full = honest.check_room(Some(30 << 20)).unwrap_err().to_string();
+    assert!(full.contains("unpacks to 41.9 MB and there is room for 31.5 MB"), "{full}");
     let claimed = (40_u32 << 20).to_le_bytes();
     let places: Vec<usize> = (0..bomb.len() - 4).filter(|at| bomb[*at..].starts_with(&claimed)).collect();
     let claim = |length: u32| {
@@ -144,16 +163,98 @@ fn claims_are_checked_before_anything_is_unpacked() {
         for place in &places {
             bytes[*place..place + 4].copy_from_slice(&length.to_le_bytes());
         }
-        bytes
+        resealed(bytes)
     };
     assert!(refusal(&claim(u32::MAX - 1)).contains("claims 4294967294 bytes out of"));
     // One that claims less than it holds is cut off at its claim.
     let folder = tempfile::tempdir().unwrap();
     let small = claim(1000);
-    let error = Archive::read(&small).unwrap().unpack(folder.path()).unwrap_err().to_string();
+    let error = Archive::read(Cursor::new(&small)).unwrap().unpack(folder.path()).unwrap_err().to_string();
     assert!(error.contains("damaged"), "{error}");
     let written = std::fs::metadata(folder.path().join("zeros")).map_or(0, |metadata| metadata.len());
     assert!(written <= 1000, "{written}");
+}
+
+#[test]
+fn a_bit_that_turns_over_anywhere_is_one_clear_error() {
+    let whole = packed(&[OURS, ("documents/a.txt", b"some text"), ("runs/1-x/run.toml", b"seed = 1")]);
+    Archive::read(Cursor::new(&whole)).unwrap();
+    for bit in 0..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let message = refusal(&bytes);
+        assert!(message.contains("(checksum)"), "bit {bit}: {message}");
+    }
+    for length in 0..whole.len() {
+        assert!(!refusal(&whole[..length]).is_empty());
+    }
+    // By an older version, or another program: without a checksum of the whole.
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(OURS.0, SimpleFileOptions::default()).unwrap();
+    writer.write_all(OURS.1).unwrap();
+    Archive::read(writer.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn whatever_people_call_their_texts_is_packed_and_unpacked() {
+    let (folder, project) = project();
+    let documents = project.folder().join("documents");
+    let mut names: Vec<std::ffi::OsString> =
+        ["lock", "my.lock", "draft.partial", ".partial-1", ".lock", "plain.txt"].map(Into::into).to_vec();
+    if cfg!(unix) {
+        names.extend(
+            ["a:b.txt", "a\\b.txt", "two\nlines.txt", "space ", "dot.", "README", "Readme"].map(Into::into),
+        );
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        names.push(std::ffi::OsStr::from_bytes(b"caf\xe9.txt").to_owned());
+        std::os::unix::fs::symlink("plain.txt", documents.join("link.txt")).unwrap();
+        std::os::unix::fs::symlink("/etc", documents.join("folder")).unwrap();
+        names.push("link.txt".into());
+    }
+    for (number, name) in names.iter().enumerate().filter(|(_, name)| *name != "link.txt") {
+        std::fs::write(documents.join(name), format!("text {number}")).unwrap();
+    }
+    let file = folder.path().join("p.glasshouse");
+    let packed = pack_file(project.folder(), &file, false, &mut || ()).unwrap();
+    let unpacked = unpack_file(&file, &folder.path().join("there"), false).unwrap();
+    let texts = |folder: &Path| -> Vec<Vec<u8>> {
+        let entries = std::fs::read_dir(folder.join("documents")).unwrap();
+        let mut texts: Vec<_> =
+            entries.filter_map(|entry| std::fs::read(entry.unwrap().path()).ok()).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(texts(unpacked.folder()), texts(project.folder()));
+    assert_eq!(texts(unpacked.folder()).len(), names.len() + 1);
+    // What got another name, or is left out, is said.
+    if cfg!(target_os = "linux") {
+        assert!(packed.notes.iter().any(|note| note.contains("documents/a_b.txt")), "{:?}", packed.notes);
+        assert!(packed.notes.iter().any(|note| note.contains("a link to a folder")), "{:?}", packed.notes);
+    }
+    // And once more, without a word.
+    let again =
+        pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false, &mut || ()).unwrap();
+    assert_eq!((again.files, again.notes.len()), (packed.files, 0));
+    // Nothing is replaced unasked, and nothing is left beside.
+    let message = pack_file(project.folder(), &file, false, &mut || ()).unwrap_err().to_string();
+    assert!(message.contains("--force"), "{message}");
+    let message = unpack_file(&file, unpacked.folder(), false).unwrap_err().to_string();
+    assert!(message.contains("--force"), "{message}");
+    let lock = unpacked.run("1").unwrap().lock().unwrap();
+    assert!(
+        unpack_file(&file, unpacked.folder(), true).unwrap_err().to_string().contains("training this run")
+    );
+    drop(lock);
+    std::fs::write(unpacked.folder().join("documents/new.txt"), "x").unwrap();
+    unpack_file(&file, unpacked.folder(), true).unwrap();
+    assert!(!unpacked.folder().join("documents/new.txt").exists());
+    let mut left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["again.glasshouse", "p", "p.glasshouse", "there"]);
 }
 
 proptest! {
@@ -164,15 +265,17 @@ proptest! {
     ) {
         let mut bytes = packed(&[OURS, ("runs/1-x/run.toml", b"seed = 1"), ("data/t.bin", &[9; 300])]);
         for (at, value) in changes {
-            let at = at.index(bytes.len());
+            let at = at.index(bytes.len() - 26);
             bytes[at] = value;
         }
-        if let Some(cut) = cut {
-            bytes.truncate(cut.index(bytes.len()));
+        match cut {
+            Some(cut) => bytes.truncate(cut.index(bytes.len())),
+            // The checksum alone would refuse it.
+            None => bytes = resealed(bytes),
         }
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("inside");
-        if let Ok(archive) = Archive::read(&bytes) {
+        if let Ok(archive) = Archive::read(Cursor::new(&bytes)) {
             let total = archive.bytes();
             archive.unpack(&place).ok();
             let size = |name: &String| std::fs::metadata(place.join(name)).unwrap().len();

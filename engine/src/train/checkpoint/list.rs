@@ -87,7 +87,7 @@ impl Checkpoints {
         parameters: &[Parameter],
         state: &ArenaState,
     ) -> Result<PathBuf> {
-        files::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        crate::storage::create_folder(&self.folder)?;
         let path = self.folder.join(milestone_name(info.step));
         let partial = path.with_extension("partial");
         let precision = Precision::of_weights(&state.parameters);

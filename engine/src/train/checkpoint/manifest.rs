@@ -10,10 +10,6 @@ const FORMAT: &str = "glasshouse-checkpoints";
 const VERSION: u32 = 1;
 /// Longest manifest that is read.
 const LARGEST: u64 = 64 << 10;
-/// What a manifest begins with; eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then what the checksum covers.
-const BEFORE_CHECKSUM: &str = "{\"crc32c\":\"";
-const AFTER_CHECKSUM: &str = "\",\n";
-
 /// One of the two manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -84,10 +80,7 @@ impl Manifest {
     }
 
     pub(super) fn write(&self, folder: &Path, slot: Slot) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
-        let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
-        let checksum = crc32c::crc32c(covered.as_bytes());
-        let text = format!("{BEFORE_CHECKSUM}{checksum:08x}{AFTER_CHECKSUM}{covered}");
+        let text = storage::checked_json_from(self)?;
         storage::write_atomically(&slot.path(folder), text.as_bytes())
     }
 
@@ -105,19 +98,10 @@ impl Manifest {
         }
     }
 
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
-        let covered = text
-            .strip_prefix(BEFORE_CHECKSUM)
-            .and_then(|rest| Some((rest.get(..8)?, rest.get(8..)?.strip_prefix(AFTER_CHECKSUM)?)))
-            .filter(|(checksum, covered)| {
-                // Digits as we write them, so that no other byte is taken for the same.
-                *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes()))
-            })
-            .map(|(_, covered)| covered)
-            .ok_or("its checksum does not fit its content")?;
-        let manifest: Self =
-            serde_json::from_str(&format!("{{{covered}")).map_err(|error| error.to_string())?;
+        let covered = storage::json_from_checked(text)?.ok_or("its checksum does not fit its content")?;
+        let manifest: Self = serde_json::from_str(&covered).map_err(|error| error.to_string())?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             return Err(format!(
                 "of version {} of {}, not {VERSION} of {FORMAT}",

@@ -10,9 +10,11 @@
 
 mod list;
 mod manifest;
+mod moment;
 mod state;
 
-pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state};
+pub(crate) use moment::Part;
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use crate::error::{Error, Result};
 use crate::executor::ArenaState;
@@ -130,7 +132,7 @@ impl Checkpoints {
         state: &ArenaState,
         best: bool,
     ) -> Result<PathBuf> {
-        files::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        storage::create_folder(&self.folder)?;
         let manifests = self.manifests(&mut Vec::new());
         let newest = manifests.first();
         let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);

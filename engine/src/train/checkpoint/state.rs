@@ -6,11 +6,13 @@ use crate::executor::{ArenaState, LossScale};
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::files;
+use glasshouse_protocol::ModelConfig;
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
@@ -38,6 +40,52 @@ pub struct CheckpointInfo {
     pub val_loss: Option<f32>,
     /// Lowest validation loss of the run so far.
     pub best_val_loss: Option<f32>,
+    /// The model's settings that decide what the weights compute, by [`settings_of`]; empty in files of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub model: BTreeMap<String, String>,
+}
+
+/// The settings of a model that decide what its weights compute, by their dotted names.
+pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
+    fn flatten(name: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Object(fields) => {
+                for (field, value) in fields {
+                    flatten(&format!("{name}.{field}"), value, settings);
+                }
+            }
+            Value::String(text) => drop(settings.insert(name.to_owned(), text.clone())),
+            // As it was typed, rather than what single precision makes of it.
+            Value::Number(number) if number.is_f64() => {
+                let number = number.as_f64().unwrap_or_default() as f32;
+                settings.insert(name.to_owned(), number.to_string());
+            }
+            other => drop(settings.insert(name.to_owned(), other.to_string())),
+        }
+    }
+    let mut settings = BTreeMap::new();
+    flatten("model", &serde_json::to_value(model).unwrap_or_default(), &mut settings);
+    // Dropout and first weights concern training alone.
+    settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
+    settings
+}
+
+impl CheckpointInfo {
+    /// Compares the settings that the weights were trained with, where the file says them, with those that they are to be used with.
+    ///
+    /// # Errors
+    /// One sentence that names the first that differs.
+    pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
+        let now = settings_of(model);
+        let both = self.model.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
+        match both.into_iter().find(|(_, trained, now)| trained != now) {
+            None => Ok(()),
+            Some((name, trained, now)) => Err(format!(
+                "it says {name} = {now}, and the checkpoint was trained with {trained}: its weights would compute something else; \
+                 put {trained} back"
+            )),
+        }
+    }
 }
 
 /// What of a checkpoint is wanted.
@@ -49,7 +97,7 @@ pub enum Content {
     WeightsAndMoments,
 }
 
-/// Reads a checkpoint file by its path, unchecked by any manifest (`--checkpoint FILE`).
+/// Reads a checkpoint file by its path, whether a manifest names it or not (`--checkpoint FILE`).
 ///
 /// # Errors
 /// No checkpoint, or one of another model.
@@ -132,7 +180,8 @@ fn write_as(
     };
     let internal = |error: String| Error::Internal(format!("checkpoint header: {error}"));
     // One text, since several would stand in any order.
-    let text = Described { info: info.clone(), loss_scale: state.loss_scale };
+    let text =
+        Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale: state.loss_scale };
     let text = serde_json::to_string(&text).map_err(|error| internal(error.to_string()))?;
     let mut end = 0;
     let infos = tensors(parameters, state)
@@ -149,14 +198,15 @@ fn write_as(
     header.resize(header.len().next_multiple_of(8), b' ');
     let file = files::File::create(path).map_err(Error::io(path))?;
     let mut output = std::io::BufWriter::with_capacity(1 << 20, file);
+    let mut head = (header.len() as u64).to_le_bytes().to_vec();
+    head.append(&mut header);
+    output.write_all(&head).map_err(Error::io(path))?;
     let (mut bytes, mut checksum) = (0, 0);
     let mut put = |part: &[u8]| {
         checksum = crc32c::crc32c_append(checksum, part);
-        bytes += part.len() as u64;
+        bytes += part.len();
         output.write_all(part).map_err(Error::io(path))
     };
-    put(&(header.len() as u64).to_le_bytes())?;
-    put(&header)?;
     for (_, _, values) in tensors(parameters, state) {
         match precision {
             // safetensors is little-endian, and so is every target.
@@ -168,12 +218,44 @@ fn write_as(
             }
         }
     }
+    // The file's own checksum is of all of it, with zeros where the checksum itself is to stand.
+    let whole = crc32c::crc32c_combine(crc32c::crc32c(&head), checksum, bytes);
+    let place = checksum_place(&head).ok_or_else(|| internal("no room for the checksum".to_owned()))?;
+    let digits = format!("{whole:08x}");
+    head[place.clone()].copy_from_slice(digits.as_bytes());
     output
         .into_inner()
         .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|file| file.sync_all())
+        .and_then(|mut file| {
+            file.seek(SeekFrom::Start(place.start as u64))?;
+            file.write_all(digits.as_bytes())?;
+            file.sync_all()
+        })
         .map_err(Error::io(path))?;
-    Ok((bytes, checksum))
+    let checksum = crc32c::crc32c_combine(crc32c::crc32c(&head), checksum, bytes);
+    Ok(((head.len() + bytes) as u64, checksum))
+}
+
+/// What stands in a file's description before its checksum is known.
+const NO_CHECKSUM: &str = "00000000";
+
+/// Where in a file's beginning the digits of its own checksum stand.
+fn checksum_place(head: &[u8]) -> Option<Range<usize>> {
+    // The description is JSON within JSON.
+    let before = br#"{\"crc32c\":\""#;
+    let start = head.windows(before.len()).position(|window| window == before)? + before.len();
+    (start + NO_CHECKSUM.len() <= head.len()).then_some(start..start + NO_CHECKSUM.len())
+}
+
+/// Whether a file with a checksum of its own is as it was written. Those of older versions have none.
+fn is_whole(bytes: &[u8]) -> bool {
+    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    let head = bytes.get(..(header as usize).saturating_add(8)).unwrap_or_default();
+    let Some(place) = checksum_place(head) else { return true };
+    let mut checksum = crc32c::crc32c(&bytes[..place.start]);
+    checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
+    checksum = crc32c::crc32c_append(checksum, &bytes[place.end..]);
+    &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
 /// Reads a file's bytes.
@@ -219,6 +301,9 @@ struct Header {
 /// What the metadata of a checkpoint say.
 #[derive(Serialize, Deserialize)]
 struct Described {
+    /// Of the whole file, with zeros in its own place; stands first, so that it is found without reading the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crc32c: Option<String>,
     #[serde(flatten)]
     info: CheckpointInfo,
     /// Of a run in mixed precision.
@@ -245,7 +330,10 @@ fn parse(
 ) -> Result<(CheckpointInfo, ArenaState), String> {
     let damaged = |error: safetensors::SafeTensorError| format!("no whole safetensors file: {error}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let Described { info, loss_scale } = described(metadata.metadata())?;
+    let Described { info, loss_scale, .. } = described(metadata.metadata())?;
+    if !is_whole(bytes) {
+        return Err("its bytes are not those that were written (checksum)".to_owned());
+    }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layout = ArenaLayout::of_parameters(parameters);
     let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };

@@ -46,6 +46,7 @@ fn info(step: u64) -> CheckpointInfo {
         config_crc32c: 7,
         val_loss: Some(1.1 + step as f32 / 3.0),
         best_val_loss: Some(0.1),
+        model: Default::default(),
     }
 }
 
@@ -332,4 +333,85 @@ fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
     assert_eq!(latest(folder.path()).unwrap().unwrap().state, scaled);
     let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
     assert_eq!(weights.loss_scale, None);
+}
+
+/// Whether a manifest names it or not: a milestone, or a file that is named by its path.
+#[test]
+fn a_bit_that_turns_over_in_any_checkpoint_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path());
+    let milestone = checkpoints.save_milestone(&info(7), &parameters(), &state(0.5)).unwrap();
+    let whole = std::fs::read(&milestone).unwrap();
+    read_state(&milestone, &parameters(), Content::Weights).unwrap();
+    let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let key = whole.windows(6).position(|window| window == b"crc32c").unwrap();
+    for bit in 0..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&milestone, &bytes).unwrap();
+        let read = read_state(&milestone, &parameters(), Content::Weights);
+        let of_key = (key - 4..key + 12).contains(&(bit / 8));
+        // Without the name of the checksum there is none, and nothing else is changed then.
+        assert!(read.is_err() || of_key, "bit {bit} of a header of {header}");
+        if bit / 8 >= header + 8 {
+            let message = read.unwrap_err().to_string();
+            assert!(message.contains("(checksum)"), "{message}");
+        }
+    }
+    // A checkpoint's manifest agrees with the file, and the file with itself.
+    let path = save(&mut Checkpoints::new(folder.path()), 10, true);
+    read_state(&path, &parameters(), Content::WeightsAndMoments).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info, info(10));
+}
+
+#[test]
+fn settings_that_change_what_weights_compute_are_compared_by_name() {
+    let model = crate::protocol::presets::preset("llama-tiny").unwrap().model;
+    let trained = CheckpointInfo { model: settings_of(&model), ..info(1) };
+    trained.check_model(&model).unwrap();
+    let mut other = model.clone();
+    other.position = crate::protocol::model::Position::Rope { base: 500.0 };
+    let reason = trained.check_model(&other).unwrap_err();
+    assert!(
+        reason.contains("model.position.base = 500, and the checkpoint was trained with 10000"),
+        "{reason}"
+    );
+    other = model.clone();
+    other.mlp.gate = crate::protocol::model::Gate::Geglu;
+    assert!(trained.check_model(&other).unwrap_err().contains("model.mlp.gate = geglu"));
+    // Of an older version nothing is known.
+    info(1).check_model(&other).unwrap();
+}
+
+#[test]
+fn files_of_a_moment_are_there_though_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in 1..=3 {
+        save(&mut checkpoints, step, step == 1);
+    }
+    std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "being written").unwrap();
+    std::fs::write(folder.path().join("milestone-00000003.safetensors"), "stays").unwrap();
+    let moment = checkpoints.at_one_moment().unwrap();
+    for step in 5..=9 {
+        save(&mut checkpoints, step, false);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (name, part) in moment {
+        let content = match part {
+            Part::Bytes(bytes) => bytes,
+            Part::Open(mut file, _) => {
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+                bytes
+            }
+            Part::Lasting => std::fs::read(folder.path().join(&name)).unwrap(),
+        };
+        std::fs::write(elsewhere.path().join(name), content).unwrap();
+    }
+    assert_eq!(latest(elsewhere.path()).unwrap().unwrap().info.step, 3);
+    assert_eq!(files(elsewhere.path()).len(), 4, "the latest, the one before, the best and the milestone");
+    // One that is lost is no reason to wait for ever.
+    std::fs::remove_file(folder.path().join(&files(folder.path())[1])).unwrap();
+    checkpoints.at_one_moment().unwrap();
 }

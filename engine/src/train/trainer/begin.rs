@@ -10,6 +10,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::platform::Turns;
 use crate::project::{Run, RunState};
 use crate::protocol::RunConfig;
+use crate::train::TrainEvent;
 use crate::train::checkpoint::{Checkpoints, Content, Loaded, Which};
 use crate::train::metrics::{MetricsWriter, Resumed};
 use crate::train::tensorboard::TensorboardWriter;
@@ -77,6 +78,7 @@ impl<'data> Trainer<'data> {
             Some(Loaded { info, state, notices: damage, .. }) => {
                 notices.extend(damage);
                 notices.extend(lost_best);
+                run.check_model(&info, &config)?;
                 if info.config_crc32c != config_crc32c {
                     notices.push(
                         "run.toml was changed after this checkpoint; from here on the losses are those of the changed settings"
@@ -153,6 +155,10 @@ impl<'data> Trainer<'data> {
         };
         for notice in notices {
             trainer.notice(notice);
+        }
+        if let Some((from, to)) = resumed.gap {
+            trainer.emit(TrainEvent::Gap { from, to })?;
+            trainer.metrics.sync()?;
         }
         trainer.save_record(RunState::Running)?;
         let evaluated_here = evaluated.filter(|(at, ..)| *at == step);

@@ -14,6 +14,7 @@ use super::tensorboard::TensorboardWriter;
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, LONGEST_LAUNCHED, LossScale, MicroBatch, StepInput};
+use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::project::{Run, RunLock, RunRecord, RunState};
 use crate::protocol::{Event, Precision, ProfileEntry, RunConfig};
@@ -46,6 +47,8 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// The first sample of trained weights comes after two seconds of training rather than by steps alone: for those who look on.
     pub early_sample: bool,
+    /// Set it from anywhere to have a checkpoint of the next step; it is cleared then.
+    pub save: Arc<AtomicBool>,
 }
 
 /// What is left to do at the current step.
@@ -201,20 +204,31 @@ impl Trainer<'_> {
         let input = self.step_input(self.step)?;
         // A profiled step on a GPU trains: it is undone.
         let state = self.executor.state().await?;
-        let (mut entries, method) = self.executor.profile(&input).await?;
+        let profiled = self.profiled(&input).await;
+        // Whatever came of it: the run goes on.
+        self.executor.set_state(&state).await?;
+        let ((mut entries, method), overhead) = profiled?;
         let step_ms = self.pace.step_seconds.unwrap_or(0.0) * 1e3;
         entries.extend(rest_of_step(&entries, step_ms, method));
-        let driving = match self.pace.step_seconds {
-            Some(seconds) if seconds > LONGEST_LAUNCHED => None,
-            _ => self.executor.time_launch(&input, false).await?,
-        };
-        self.executor.set_state(&state).await?;
         Ok(Event::Profile {
             entries,
             step_ms,
-            launch_overhead_ms: driving.map_or(0.0, |cost| cost.seconds * 1e3),
+            launch_overhead_ms: overhead.map_or(0.0, |cost| cost.seconds * 1e3),
             method: method.to_owned(),
         })
+    }
+
+    /// Times of a step by scope, how they were taken, and what launching it cost; the step is done.
+    async fn profiled(
+        &mut self,
+        input: &StepInput,
+    ) -> Result<((Vec<ProfileEntry>, &'static str), Option<EncodeStatistics>)> {
+        let profile = self.executor.profile(input).await?;
+        let overhead = match self.pace.step_seconds {
+            Some(seconds) if seconds > LONGEST_LAUNCHED => None,
+            _ => self.executor.time_launch(input, false).await?,
+        };
+        Ok((profile, overhead))
     }
 
     /// Optimizer steps done.
@@ -258,7 +272,7 @@ impl Trainer<'_> {
             None => {
                 if self.train_group().await? {
                     self.plan_actions(false, false);
-                    self.plan_save_by_time();
+                    self.plan_save_between();
                     self.plan_sample_by_time();
                 }
                 Ok(())
@@ -466,8 +480,8 @@ impl Trainer<'_> {
     fn finish(&mut self) -> Result<()> {
         let finished = self.step == self.config.train.steps && !self.stop_requested();
         self.save_record(if finished { RunState::Finished } else { RunState::Stopped })?;
-        self.metrics.flush()?;
-        self.tensorboard.flush()?;
+        self.metrics.sync()?;
+        self.tensorboard.sync()?;
         self.ready.push_back(Progress::Event(TrainEvent::Done {
             step: self.step,
             finished,

@@ -6,18 +6,21 @@ use crate::platform;
 use crate::project::RunState;
 use crate::storage;
 use crate::train::TrainEvent;
-use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
+use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use std::sync::atomic::Ordering;
 use web_time::Instant;
 
 /// Saving by time takes at most this share of the time.
 const SAVING_SHARE: f64 = 0.05;
 
 impl Trainer<'_> {
-    /// Saves where the clock says so. A state that is slow to save is saved less often than asked for.
-    pub(super) fn plan_save_by_time(&mut self) {
+    /// Saves where somebody asked for it, or the clock says so. A state that is slow to save is saved less often than the clock
+    /// asks for.
+    pub(super) fn plan_save_between(&mut self) {
         let wanted = self.config.train.checkpoint_seconds as f64;
         let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
-        let due = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        let by_time = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        let due = self.options.save.swap(false, Ordering::Relaxed) || by_time;
         if due && self.saved != Some(self.step) && !self.actions.contains(&Action::Save) {
             self.actions.push_back(Action::Save);
         }
@@ -33,6 +36,7 @@ impl Trainer<'_> {
             config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
+            model: settings_of(&self.config.model),
         }
     }
 
@@ -59,6 +63,9 @@ impl Trainer<'_> {
     pub(super) async fn save(&mut self) -> Result<()> {
         let began = Instant::now();
         let state = self.executor.state().await?;
+        // First, so that a checkpoint that is there has its past there, too.
+        self.metrics.sync()?;
+        self.tensorboard.sync()?;
         let info = self.checkpoint_info();
         let (parameters, is_best) = (self.parameters.clone(), self.best_here);
         let path =

@@ -1,0 +1,437 @@
+//! Faults from outside, put in on purpose: readers that go away, full outputs, signals, other programs at work on the same project,
+//! kills, bits that turn over. Nothing that was finished may be lost, and nothing half may be taken for whole.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const MODEL: &str = "nanogpt-cpu";
+/// What makes its model small, and has nothing saved but at the end.
+const SMALL: &[&str] = &[
+    "model.depth=1",
+    "model.width=16",
+    "model.heads=2",
+    "model.kv_heads=2",
+    "model.head_size=8",
+    "model.mlp.hidden=32",
+    "model.context_length=16",
+    "train.batch_size=4",
+    "train.warmup_steps=5",
+    "train.eval_interval=0",
+    "train.checkpoint_interval=1000000",
+    "train.checkpoint_seconds=0",
+    "train.sample_interval=0",
+];
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    program(folder).args(arguments).output().unwrap()
+}
+
+/// Runs, must end well, and returns what it printed.
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs, must fail with a code, and returns its one error.
+fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = run(folder, arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{message}");
+    errors[0].to_owned()
+}
+
+/// A folder with a text to train on.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "30KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    folder
+}
+
+/// `train` on the CPU, for so many steps, of the small model.
+fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
+    let mut command = program(folder);
+    command.args([
+        "train",
+        "--preset",
+        MODEL,
+        "--data",
+        "stories.txt",
+        "--project",
+        project,
+        "--device",
+        "cpu",
+    ]);
+    command.args(["--threads", "1", "--json", "--steps", steps]);
+    SMALL.iter().for_each(|setting| drop(command.args(["--set", setting])));
+    command.args(more);
+    command
+}
+
+fn trained(folder: &Path, project: &str, more: &[&str]) {
+    let output = train(folder, project, "20", more).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn record(folder: &Path, project: &str, run: &str) -> Value {
+    let text = std::fs::read_to_string(folder.join(project).join("runs").join(run).join("run.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+const RUN: &str = "1-nanogpt-cpu";
+
+/// The steps of a run's checkpoints, by their files' names.
+fn checkpoints(folder: &Path, project: &str) -> Vec<u64> {
+    let entries = std::fs::read_dir(folder.join(project).join("runs").join(RUN).join("checkpoints")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter_map(|name| name.strip_prefix("step-")?.get(..8)?.parse().ok()).collect()
+}
+
+fn send(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Whether whoever runs the tests has them outlive the terminal, and what they start, too.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    ignored.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// A run that trains until it is told otherwise, and its lines.
+struct Trains {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Trains {
+    fn begin(folder: &Path, project: &str, more: &[&str]) -> Self {
+        let mut command = train(folder, project, "4000000", more);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut trains = Self { child, lines };
+        trains.wait_for("step");
+        trains
+    }
+
+    /// The next event of a kind.
+    fn wait_for(&mut self, kind: &str) -> Value {
+        loop {
+            let event: Value = serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap();
+            if event["event"] == kind {
+                return event;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        send(&self.child, name);
+    }
+
+    /// Reads to the end and returns the exit code.
+    fn end(mut self) -> Option<i32> {
+        self.lines.by_ref().for_each(|line| drop(line.unwrap()));
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn outputs_that_take_nothing_end_no_run() {
+    let folder = folder();
+    let folder = folder.path();
+    // Readers that go away, as `head` does.
+    let mut child =
+        train(folder, "gone", "300", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    drop(output);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(
+        (&record(folder, "gone", RUN)["state"], checkpoints(folder, "gone")),
+        (&"finished".into(), vec![300])
+    );
+    // Full disks behind both, with lines for people, too.
+    if Path::new("/dev/full").exists() {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = train(folder, "full", "20", &[]);
+        assert_eq!(command.stdout(full()).stderr(full()).status().unwrap().code(), Some(0));
+        assert_eq!(record(folder, "full", RUN)["state"], "finished");
+        let resume = ["train", "--project", "full", "--resume", "--device", "cpu"];
+        let status = program(folder).args(resume).stdout(full()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_run_that_a_signal_stops_is_saved_and_says_so() {
+    let folder = folder();
+    let folder = folder.path();
+    for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        if name == "-HUP" && ignores_hang_up() {
+            continue;
+        }
+        let project = format!("stopped{name}");
+        let trains = Trains::begin(folder, &project, &[]);
+        trains.signal(name);
+        assert_eq!(trains.end(), Some(code), "{name}");
+        let record = record(folder, &project, RUN);
+        assert_eq!(record["state"], "stopped");
+        assert_eq!(checkpoints(folder, &project), [record["step"].as_u64().unwrap()]);
+    }
+    // Saved, and on it goes.
+    let mut trains = Trains::begin(folder, "asked", &[]);
+    trains.signal("-USR1");
+    let saved = trains.wait_for("checkpoint")["step"].as_u64().unwrap();
+    assert_eq!(trains.wait_for("step")["step"].as_u64(), Some(saved + 1));
+    // The file is whole while the run goes on, and whoever kills it loses nothing up to there.
+    trains.child.kill().unwrap();
+    assert_eq!(trains.child.wait().unwrap().signal(), Some(9));
+    let rest = succeed(
+        folder,
+        &["train", "--project", "asked", "--resume", "--json", "--stop-after", &(saved + 2).to_string()],
+    );
+    let first: Value =
+        serde_json::from_str(rest.lines().find(|line| line.contains("\"step\"")).unwrap()).unwrap();
+    assert_eq!(first["step"].as_u64(), Some(saved + 1));
+}
+
+#[test]
+fn a_command_that_fails_takes_only_what_it_made() {
+    let folder = folder();
+    let folder = folder.path();
+    std::fs::write(folder.join("bad.txt"), b"not \xff text").unwrap();
+    fail(folder, &["train", "--data", "bad.txt", "--project", "new/er", "--device", "cpu"], 1);
+    assert!(!folder.join("new/er").exists());
+    // A text that comes when the test says so: meanwhile another program trains in the project that this one made.
+    let pipe = folder.join("late.txt");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let late = ["train", "--data", "late.txt", "--project", "both", "--device", "cpu"];
+    let mut child = program(folder).args(late).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.join("both/project.json").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    trained(folder, "both", &[]);
+    std::fs::write(&pipe, b"not \xff text").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(record(folder, "both", RUN)["state"], "finished");
+    succeed(folder, &["generate", "--project", "both", "--device", "cpu", "--max-tokens", "3"]);
+}
+
+#[test]
+fn programs_that_begin_at_once_get_runs_of_their_own() {
+    let folder = folder();
+    let folder = folder.path();
+    let children: Vec<Child> = (0..4)
+        .map(|number| {
+            let preset = ["nanogpt-cpu", "nanogpt-gpu"][number % 2];
+            let mut command = train(folder, "shared", "2", &["--set", &format!("preset={preset}")]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let entries = std::fs::read_dir(folder.join("shared/runs")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut numbers: Vec<String> = names
+        .filter_map(|name| Some(name.split_once('-')?.0.to_owned()))
+        .filter(|name| !name.is_empty())
+        .collect();
+    numbers.sort();
+    assert_eq!(numbers, ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_project_is_packed_while_it_trains() {
+    let folder = folder();
+    let folder = folder.path();
+    let Trains { mut child, lines } =
+        Trains::begin(folder, "busy", &["--set", "train.checkpoint_interval=1"]);
+    // Somebody reads on, so that it goes on.
+    let reader = std::thread::spawn(move || lines.for_each(|line| drop(line.unwrap())));
+    for number in 0..5 {
+        let name = format!("p{number}.glasshouse");
+        succeed(folder, &["pack", "--project", "busy", "--to", &name]);
+        succeed(folder, &["unpack", &name]);
+        let unpacked = format!("p{number}");
+        let told = succeed(
+            folder,
+            &[
+                "generate",
+                "--project",
+                &unpacked,
+                "--device",
+                "cpu",
+                "--max-tokens",
+                "3",
+                "--checkpoint",
+                "latest",
+                "--json",
+            ],
+        );
+        assert!(told.contains("\"done\""), "{told}");
+    }
+    send(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    reader.join().unwrap();
+    // Nothing is replaced unasked.
+    let message = fail(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse"], 1);
+    assert!(message.ends_with("--force replaces it"), "{message}");
+    succeed(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse", "--force"]);
+    let message = fail(folder, &["unpack", "p0.glasshouse"], 1);
+    assert!(message.contains("--force"), "{message}");
+    succeed(folder, &["unpack", "p0.glasshouse", "--force"]);
+}
+
+/// Kills a command at several moments; afterwards nothing stands in its place, or what `check` takes for whole.
+fn killed(folder: &Path, arguments: &[&str], place: &Path, check: impl Fn()) {
+    for moment in [0, 1, 2, 4, 8, 16, 32, 64] {
+        let mut child =
+            program(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().ok();
+        child.wait().unwrap();
+        if place.exists() {
+            check();
+        }
+    }
+}
+
+#[test]
+fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
+    let folder = folder();
+    let folder = folder.path();
+    trained(folder, "p", &[]);
+    let names = |place: &Path| -> Vec<PathBuf> {
+        let mut names: Vec<PathBuf> =
+            std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    };
+    let export = ["export", "--project", "p", "--to", "model", "--force"];
+    killed(folder, &export, &folder.join("model"), || assert_eq!(names(&folder.join("model")).len(), 6));
+    succeed(folder, &export);
+    // An older one stays as it was until the new one is whole.
+    let before = std::fs::read(folder.join("model/model.safetensors")).unwrap();
+    killed(folder, &export, &folder.join("model"), || {
+        assert_eq!(names(&folder.join("model")).len(), 6);
+        assert!(std::fs::read(folder.join("model/model.safetensors")).unwrap() == before);
+    });
+    let message = fail(folder, &export[..5], 1);
+    assert!(message.ends_with("--force replaces it"), "{message}");
+    let pack = ["pack", "--project", "p", "--to", "p.glasshouse", "--force"];
+    killed(folder, &pack, &folder.join("p.glasshouse"), || {
+        succeed(folder, &["unpack", "p.glasshouse", "--project", "seen", "--force"]);
+    });
+    succeed(folder, &pack);
+    let unpack = ["unpack", "p.glasshouse", "--project", "there", "--force"];
+    killed(folder, &unpack, &folder.join("there"), || {
+        succeed(folder, &["generate", "--project", "there", "--device", "cpu", "--max-tokens", "2"]);
+    });
+    succeed(folder, &export);
+    succeed(folder, &pack);
+    succeed(folder, &unpack);
+    // What the killed left is gone.
+    let is_left = |path: &PathBuf| path.is_dir() && path.to_string_lossy().contains(".partial");
+    let left: Vec<PathBuf> = names(folder).into_iter().filter(is_left).collect();
+    assert_eq!(left, [PathBuf::new(); 0]);
+}
+
+#[test]
+fn what_a_result_depends_on_is_checked() {
+    let folder = folder();
+    let folder = folder.path();
+    trained(folder, "p", &["--set", "train.milestone_interval=10"]);
+    let generate = ["generate", "--project", "p", "--device", "cpu", "--max-tokens", "3"];
+    succeed(folder, &generate);
+    let own = folder.join("p/runs").join(RUN);
+    // Two letters of the vocabulary change places.
+    let data = std::fs::read_dir(folder.join("p/data")).unwrap().next().unwrap().unwrap().path();
+    let tokenizer = data.join("tokenizer.json");
+    let whole = std::fs::read_to_string(&tokenizer).unwrap();
+    let swapped =
+        whole.replacen("\"a\":", "\"?\":", 1).replacen("\"b\":", "\"a\":", 1).replacen("\"?\":", "\"b\":", 1);
+    assert_ne!(swapped, whole);
+    std::fs::write(&tokenizer, swapped).unwrap();
+    for command in [&generate[..], &["export", "--project", "p", "--to", "model"]] {
+        let message = fail(folder, command, 1);
+        assert!(message.contains("tokenizer.json"), "{message}");
+    }
+    std::fs::write(&tokenizer, &whole).unwrap();
+    // A bit of a weight.
+    let milestone = own.join("checkpoints/milestone-00000010.safetensors");
+    let mut bytes = std::fs::read(&milestone).unwrap();
+    let last = bytes.len() - 40;
+    bytes[last] ^= 1;
+    let elsewhere = folder.join("elsewhere.safetensors");
+    std::fs::write(&milestone, &bytes).unwrap();
+    std::fs::write(&elsewhere, &bytes).unwrap();
+    for name in ["milestone-00000010.safetensors", "elsewhere.safetensors"] {
+        let message = fail(folder, &[&generate[..], &["--checkpoint", name]].concat(), 1);
+        assert!(message.contains(name) && message.contains("(checksum)"), "{message}");
+    }
+    // A setting that changes what the same weights compute.
+    let config = own.join("run.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let (before, norm) = text.split_once("[model.norm]").unwrap();
+    let (kind, rest) = norm.split_once("eps = ").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    std::fs::write(&config, format!("{before}[model.norm]{kind}eps = 0.01\n{rest}")).unwrap();
+    for command in [
+        &generate[..],
+        &["export", "--project", "p", "--to", "model"],
+        &["train", "--project", "p", "--resume"],
+    ] {
+        let message = fail(folder, command, 1);
+        assert!(
+            message.contains("model.norm.eps = 0.01") && message.contains("trained with 0.00001"),
+            "{message}"
+        );
+    }
+    // Numbers beyond any run are refused rather than worked on.
+    let message =
+        fail(folder, &["plan", "--preset", MODEL, "--set", "train.sample_tokens=4611686018427387904"], 2);
+    assert!(message.contains("train.sample_tokens"), "{message}");
+}
+
+#[test]
+fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
+    let folder = folder();
+    let folder = folder.path();
+    trained(folder, "p", &["--stop-after", "10"]);
+    let resume = ["train", "--project", "p", "--resume", "--device", "cpu", "--json"];
+    let others = [&resume[..], &["--preset", "nanogpt-gpu", "--seed", "7"]].concat();
+    let message = fail(folder, &others, 2);
+    assert!(message.contains("--preset is nanogpt-gpu where the run has nanogpt-cpu"), "{message}");
+    assert!(message.contains("--seed is 7") && message.contains("--resume"), "{message}");
+    let message = fail(folder, &[&resume[..], &["--set", "train.batch_size=5"]].concat(), 2);
+    assert!(message.contains("--set train.batch_size=5"), "{message}");
+    let same = ["--preset", MODEL, "--steps", "20", "--set", "train.batch_size=4", "--data", "stories.txt"];
+    let config = ["--config", "p/runs/1-nanogpt-cpu/run.toml", "--stop-after", "12"];
+    succeed(folder, &[&resume[..], &config].concat());
+    succeed(folder, &[&resume[..], &same].concat());
+    assert_eq!(record(folder, "p", RUN)["state"], "finished");
+    // And what is exported tells nobody where it was made.
+    let place = folder.join("stories.txt").display().to_string();
+    trained(folder, "far", &["--data", &place]);
+    succeed(folder, &["export", "--project", "far", "--to", "model"]);
+    let card = std::fs::read_to_string(folder.join("model/README.md")).unwrap();
+    assert!(card.contains("stories.txt") && !card.contains(folder.to_str().unwrap()), "{card}");
+}

@@ -1,0 +1,190 @@
+//! What of a project's folder is carried: everything but what belongs to programs at work on it, by names that every file system
+//! takes. A run in training is carried as it stood at one moment.
+
+use crate::error::{Error, Result};
+use crate::platform::{PROJECT_LOCK, files};
+use crate::project::names::Siblings;
+use crate::project::{RUNS, claim, shelf};
+use crate::train::checkpoint::{Checkpoints, Part};
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+/// Folder of the text that people brought: its names are theirs, whatever they are.
+const DOCUMENTS: &str = "documents";
+/// Folder of a run's checkpoints.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// A folder's files.
+#[derive(Debug, Default)]
+pub struct Contents {
+    folder: PathBuf,
+    entries: Vec<Entry>,
+    /// What is carried by another name, or cannot be carried, a line each.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Its name, with `/` between names, as it is carried.
+    name: String,
+    /// Its place below the folder.
+    place: PathBuf,
+    /// It is the folder of a run's checkpoints, which change while it trains.
+    checkpoints: bool,
+}
+
+/// One file, opened.
+pub struct Opened<'file> {
+    /// Its name, with `/` between names, as it is carried.
+    pub name: &'file str,
+    /// Its place below the folder.
+    pub place: &'file Path,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its content.
+    pub content: &'file mut dyn Read,
+}
+
+impl Contents {
+    /// Looks a folder through.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let mut contents = Self { folder: folder.to_owned(), ..Self::default() };
+        contents.walk(Path::new(""), "")?;
+        contents.entries.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(contents)
+    }
+
+    fn walk(&mut self, place: &Path, prefix: &str) -> Result<()> {
+        let folder = self.folder.join(place);
+        let mut entries: Vec<files::DirEntry> = files::read_dir(&folder)
+            .and_then(Iterator::collect::<std::io::Result<_>>)
+            .map_err(Error::io(&folder))?;
+        entries.sort_by_key(files::DirEntry::file_name);
+        let mut siblings = Siblings::default();
+        for entry in entries {
+            let (place, path) = (place.join(entry.file_name()), entry.path());
+            if is_transient(&place) {
+                continue;
+            }
+            // What vanishes meanwhile is not there.
+            let (Ok(own), Ok(metadata)) = (entry.file_type(), files::metadata(&path)) else {
+                if entry.file_type().is_ok() {
+                    self.notes.push(format!("{} leads nowhere and is left out", place.display()));
+                }
+                continue;
+            };
+            if !(metadata.is_file() || own.is_dir()) {
+                let what = if metadata.is_dir() { "a link to a folder" } else { "no plain file" };
+                self.notes.push(format!("{} is {what} and is left out", place.display()));
+                continue;
+            }
+            // A run that was deleted can be restored here, and nowhere else.
+            if own.is_dir() && place.parent() == Some(Path::new(RUNS)) && files::exists(&path.join(shelf::DELETED)) {
+                continue;
+            }
+            let own_name = entry.file_name();
+            let name = siblings.take(&own_name);
+            if own_name != *name {
+                self.notes.push(format!("{:?} is carried as {prefix}{name}", place.display().to_string()));
+            }
+            let name = format!("{prefix}{name}");
+            if own.is_dir() && !is_checkpoints(&place) {
+                self.walk(&place, &format!("{name}/"))?;
+            } else {
+                self.entries.push(Entry { name, place, checkpoints: own.is_dir() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over every file in the order of their names.
+    ///
+    /// # Errors
+    /// One cannot be read, or `take` fails. A file that was removed since is passed over.
+    pub fn for_each(&self, mut take: impl FnMut(Opened<'_>) -> Result<()>) -> Result<()> {
+        for Entry { name, place, checkpoints } in &self.entries {
+            let path = self.folder.join(place);
+            if !checkpoints {
+                open(&path, name, place, &mut take)?;
+                continue;
+            }
+            for (file, part) in Checkpoints::new(&path).at_one_moment()? {
+                let (name, place) = (format!("{name}/{file}"), place.join(&file));
+                match part {
+                    Part::Bytes(content) => {
+                        let bytes = content.len() as u64;
+                        let content = &mut Cursor::new(content);
+                        take(Opened { name: &name, place: &place, bytes, content })?;
+                    }
+                    Part::Open(content, bytes) => {
+                        take(Opened {
+                            name: &name,
+                            place: &place,
+                            bytes,
+                            content: &mut content.take(bytes),
+                        })?;
+                    }
+                    Part::Lasting => open(&path.join(&file), &name, &place, &mut take)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open(
+    path: &Path,
+    name: &str,
+    place: &Path,
+    take: &mut impl FnMut(Opened<'_>) -> Result<()>,
+) -> Result<()> {
+    let opened = files::metadata(path).and_then(|metadata| Ok((files::File::open(path)?, metadata.len())));
+    match opened {
+        // What is appended from now on is not of this moment.
+        Ok((file, bytes)) => take(Opened { name, place, bytes, content: &mut file.take(bytes) }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
+fn is_checkpoints(place: &Path) -> bool {
+    let parts: Vec<_> = place.iter().collect();
+    matches!(parts[..], [runs, _, checkpoints] if runs == RUNS && checkpoints == CHECKPOINTS)
+}
+
+/// Whether a place belongs to programs at work rather than to the project: locks, and what is not whole yet. What people brought
+/// never does.
+pub(super) fn is_transient(place: &Path) -> bool {
+    let mut parts = place.iter().map(|part| part.to_string_lossy());
+    let (Some(first), name) = (parts.next(), place.file_name().unwrap_or_default().to_string_lossy()) else {
+        return false;
+    };
+    let depth = place.components().count();
+    if first == DOCUMENTS && depth > 1 {
+        return false;
+    }
+    let is_lock = match depth {
+        1 => [PROJECT_LOCK, claim::USE_LOCK, shelf::DELETED].contains(&&*name),
+        2 => first == RUNS && name == crate::project::RUNS_LOCK,
+        3 => first == RUNS && name == "lock",
+        _ => false,
+    };
+    is_lock
+        || parts.any(|part| part.starts_with(".partial"))
+        || first.starts_with(".partial")
+        || name.ends_with(".partial")
+}
+
+/// The names of a folder's files as they are carried.
+#[cfg(test)]
+pub(in crate::project) fn names_of(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    Contents::of(folder)?.for_each(|file| {
+        names.push(file.name.to_owned());
+        Ok(())
+    })?;
+    Ok(names)
+}

@@ -1,0 +1,59 @@
+//! The checksum of a whole archive, in the comment that a zip may end with: zip's own checksums are of the files' contents alone,
+//! and a bit of its directory that turns over gives a file another name or place.
+
+use std::io::{Read, Result, Seek, SeekFrom, Write};
+
+/// What an archive of ours ends with: this, and eight hexadecimal digits of the crc32c of all bytes before them.
+const MARK: &[u8] = b"glasshouse crc32c ";
+const DIGITS: usize = 8;
+/// How a zip without a comment ends, 22 bytes before its end.
+const PLAIN_END: &[u8] = b"PK\x05\x06";
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 18;
+
+/// The comment to write before the checksum is known.
+pub(super) fn comment() -> Box<[u8]> {
+    [MARK, &[b'0'; DIGITS]].concat().into()
+}
+
+/// Puts the checksum where [`comment`] left room for it.
+pub(super) fn close<F: Read + Write + Seek>(file: &mut F, between: &mut dyn FnMut()) -> Result<()> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let checksum = checksum(file, length.saturating_sub(DIGITS as u64), between)?;
+    file.write_all(format!("{checksum:08x}").as_bytes())?;
+    file.flush()
+}
+
+/// Whether an archive is as it was written; one without a checksum of ours, by an older version or another program, may be.
+pub(super) fn is_whole<F: Read + Seek>(file: &mut F, between: &mut dyn FnMut()) -> Result<bool> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let tail = (MARK.len() + DIGITS).max(22);
+    if length < tail as u64 {
+        return Ok(false);
+    }
+    let mut end = vec![0; tail];
+    file.seek(SeekFrom::End(-(tail as i64)))?;
+    file.read_exact(&mut end)?;
+    let (before, digits) = end.split_at(tail - DIGITS);
+    if before.ends_with(MARK) {
+        let checksum = checksum(file, length - DIGITS as u64, between)?;
+        return Ok(digits == format!("{checksum:08x}").as_bytes());
+    }
+    // A comment that is not ours was ours before a bit of it turned over, or is another program's.
+    let plain = end.get(tail - 22..).unwrap_or_default();
+    Ok(plain.starts_with(PLAIN_END) && plain.ends_with(&[0, 0]))
+}
+
+/// crc32c of a file's first bytes; it stands behind them then.
+fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, between: &mut dyn FnMut()) -> Result<u32> {
+    file.seek(SeekFrom::Start(0))?;
+    let (mut checksum, mut left, mut piece) = (0, bytes, vec![0; PIECE]);
+    while left > 0 {
+        let part = &mut piece[..left.min(PIECE as u64) as usize];
+        file.read_exact(part)?;
+        checksum = crc32c::crc32c_append(checksum, part);
+        left -= part.len() as u64;
+        between();
+    }
+    Ok(checksum)
+}
