@@ -9,7 +9,7 @@ use super::read::{self, Piece, Problems};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
-use crate::platform::{Turns, at_once, files};
+use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
