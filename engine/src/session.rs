@@ -12,6 +12,7 @@
 //! pause or stop is seen within the step, since an executor gives others their turn inside it.
 
 mod cleaning;
+mod corpora;
 mod device;
 mod documents;
 mod inbox;
@@ -244,6 +245,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 idle(&live)?;
                 self.add_documents(id, &names, bytes)?;
             }
+            command @ Command::FetchCorpus { .. } => {
+                idle(&live)?;
+                self.corpora(id, command).await?;
+            }
+            command @ (Command::ListCorpora | Command::StopFetching) => self.corpora(id, command).await?,
             Command::RemoveDocument { name } => self.remove_document(id, &name)?,
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation)?;

@@ -34,18 +34,28 @@ pub use corpus_files::CorpusFiles;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
-    yield_now,
+    Mapping, aside, available_memory, cache_folder, fetch_corpus, id_suffix, map, process_number, threads,
+    without_gpu, yield_now,
 };
 pub use remote::Remote;
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
-    yield_now,
+    Mapping, aside, available_memory, cache_folder, fetch_corpus, id_suffix, map, process_number, threads,
+    without_gpu, yield_now,
 };
 
 use crate::error::Error;
 use std::path::Path;
+
+/// What a download of a public corpus tells.
+#[derive(Debug)]
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser's page may not read other sites"))]
+pub enum Fetched {
+    /// So many bytes are here.
+    Received(u64),
+    /// It is over: where the file stands, or why it does not.
+    Done(crate::error::Result<std::path::PathBuf>),
+}
 
 /// The file in a project's folder that a front end holds while it has the project open.
 pub const PROJECT_LOCK: &str = ".lock";

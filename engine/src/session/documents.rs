@@ -166,7 +166,7 @@ fn is_text(path: &Path) -> bool {
 }
 
 /// Copies a file, or every text in a folder.
-fn copy_in(from: &Path, folder: &Path) -> Result<()> {
+pub(super) fn copy_in(from: &Path, folder: &Path) -> Result<()> {
     if files::is_dir(from) {
         let Ok(entries) = files::read_dir(from) else {
             return Err(Error::bad_file(from, "the folder cannot be read"));

@@ -26,6 +26,7 @@ impl<Tell: Fn(Parcel<Report>)> Outlet<Tell> {
             Command::TrainTokenizer { .. } | Command::CompareTokenizers { .. } => "training a tokenizer",
             Command::Measure { .. } | Command::Bench { .. } => "measuring",
             Command::ListDocuments { .. } | Command::AddDocuments { .. } => "reading documents",
+            Command::FetchCorpus { .. } => "fetching a corpus",
             Command::ExportProject { .. } | Command::ImportProject { .. } => "packing",
             _ => "",
         }
