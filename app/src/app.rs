@@ -13,6 +13,7 @@ mod preferences;
 mod record;
 mod scripting;
 mod top_bar;
+mod typed_path;
 
 pub use address::Address;
 pub use asks::{Asks, Capture, Toast, Undo};
@@ -28,6 +29,7 @@ use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{Command, Parcel, Precision, Request, RunConfig, message, presets};
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 
 /// How an application begins.
@@ -71,6 +73,14 @@ pub struct App {
     settled: bool,
     /// There is no project yet, and no sample came.
     wants_sample: bool,
+    /// The page of the last frame.
+    drawn: PageName,
+    /// When a text field had the keyboard last, in seconds of egui's clock.
+    wrote_at: f64,
+    /// When each message was shown first, and last under the pointer, by its number; in seconds of egui's clock.
+    shown: BTreeMap<u64, f64>,
+    /// A path that is typed where the system has no file dialog.
+    typed: Option<typed_path::TypedPath>,
     /// The window could be seen in the last frame.
     visible: bool,
     /// The window had the keyboard in the last frame.
@@ -118,6 +128,10 @@ impl App {
             link,
             outbox: Outbox::default(),
             page: start.page.unwrap_or_default(),
+            drawn: start.page.unwrap_or_default(),
+            wrote_at: f64::NEG_INFINITY,
+            shown: BTreeMap::new(),
+            typed: None,
             kept_draft: draft.clone(),
             resting_draft: None,
             draft,
@@ -251,7 +265,7 @@ impl App {
     /// Keeps the plan up to date with the draft: one question at a time, the newest settings next.
     fn plan(&mut self) {
         let Some(engine) = &self.state.engine else { return };
-        if self.state.is_waiting(|command| matches!(command, Command::Plan { .. })) {
+        if self.state.planning.asked.is_some() {
             return;
         }
         let key = PlanKey {
@@ -302,6 +316,8 @@ impl App {
         } else {
             self.frame_ui(ui);
         }
+        self.typed_path_ui(ui.ctx());
+        self.introduced();
         self.fulfil(ui.ctx());
         self.keep_draft(ui.ctx());
         self.send();
@@ -319,7 +335,11 @@ impl App {
             preferences: &mut self.preferences,
             asks: &mut self.asks,
         };
-        match self.page {
+        // Another project's page begins at its top.
+        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
+        let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
+        let page = self.page;
+        ui.push_id(("project", of_project), |ui| match page {
             PageName::Home => self.home.ui(ui, &mut context),
             PageName::Data => self.data.ui(ui, &mut context),
             PageName::Tokenizer => self.tokenizer.ui(ui, &mut context),
@@ -328,11 +348,19 @@ impl App {
             PageName::Write => self.write.ui(ui, &mut context),
             PageName::Runs => self.runs.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
-        }
+        });
         if self.page != PageName::Data {
             self.data.away(ui, &mut context);
         }
         self.page = go.unwrap_or(self.page);
+    }
+
+    /// A page's introduction folds once the page was left; the question mark brings it back.
+    fn introduced(&mut self) {
+        if self.drawn != self.page {
+            self.preferences.folds.insert(format!("what:{}", self.drawn.key()), false);
+            self.drawn = self.page;
+        }
     }
 
     fn send(&mut self) {

@@ -1,6 +1,8 @@
 //! The way to the engine: commands out, events in. Natively the engine is a thread of this process, in a browser a worker.
 //! Beside it, what else differs between the two: picking and saving files, and keeping preferences.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod dialogs;
 mod files;
 #[cfg(not(target_arch = "wasm32"))]
 mod files_native;
@@ -15,11 +17,11 @@ mod preferences_web;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
-pub use files::{Answer, Chosen, ENDINGS, PACKED, Wish, file_name, is_document};
+pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, file_name, is_document};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files_native::{FOLDERS, HERE, pick, read_dropped, save};
+pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
-pub use files_web::{FOLDERS, HERE, pick, read_dropped, save};
+pub use files_web::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

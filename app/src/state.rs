@@ -1,6 +1,7 @@
 //! What the front end knows: a fold over the engine's events. Nothing else changes it, so that a recorded log of events gives
 //! the same state again. What a person chose in the interface (open page, texts in fields) lives in the pages.
 
+mod catalogue;
 mod cleaning;
 mod documents;
 mod plan;
@@ -10,6 +11,7 @@ mod tokenizer;
 mod training;
 mod writing;
 
+pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped, Progress};
 pub use documents::Documents;
 pub use plan::{Measured, Planning};
@@ -20,7 +22,9 @@ pub use training::{EvalPoint, Sample, StepPoint, Training};
 pub use writing::{Distribution, Text, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
-use glasshouse_protocol::{Command, DeviceSummary, ErrorReport, Event, Parcel, Report, StorageSummary};
+use glasshouse_protocol::{
+    Command, DeviceSummary, ErrorReport, Event, Parcel, Report, StorageSummary, TrainingState,
+};
 use std::collections::BTreeMap;
 
 /// Everything that the engine has told so far.
@@ -34,6 +38,8 @@ pub struct State {
     pub projects: Projects,
     /// The open project's text.
     pub documents: Documents,
+    /// Public corpora.
+    pub catalogue: Catalogue,
     /// What its data bench knows of it.
     pub cleaning: Cleaning,
     /// The open project's tokenizer and what was asked of it.
@@ -52,6 +58,8 @@ pub struct State {
     pub underway: BTreeMap<u64, (String, Option<f64>)>,
     /// Errors and notices, newest last; pages take away what was dismissed.
     pub messages: Vec<Message>,
+    /// Messages so far.
+    told: u64,
     /// What the engine is busy with, from its last heartbeat.
     pub busy: String,
     /// Files that came beside events and wait for being saved by the person's browser: name and bytes.
@@ -78,6 +86,8 @@ pub struct Message {
     pub number: u64,
     /// What was asked, for an error that answers a request.
     pub command: Option<Command>,
+    /// The project that it is about: it goes when another one is opened. `None` for what is about none.
+    pub project: Option<String>,
     /// The error; a notice is one of kind `notice`.
     pub error: ErrorReport,
 }
@@ -87,10 +97,12 @@ impl State {
     pub fn sent(&mut self, id: u64, command: &Command) {
         self.waiting.insert(id, command.clone());
         self.projects.sent(id, command);
-        self.writing.sent(id, command);
+        let trains = self.training.state != TrainingState::Idle;
+        self.writing.sent(id, command, trains.then_some(self.training.step));
         self.tokenizer.sent(command);
-        self.planning.sent(command);
+        self.planning.sent(id, command);
         self.cleaning.sent(command);
+        self.catalogue.sent(command);
     }
 
     /// Takes in an event.
@@ -100,9 +112,10 @@ impl State {
         self.projects.apply(request, &event);
         let stopped = self.cleaning.stopping;
         self.documents.apply(&event);
+        self.catalogue.apply(asked.as_ref(), &event);
         self.cleaning.apply(asked.as_ref(), &event);
         self.tokenizer.apply(&event);
-        self.planning.apply(asked.as_ref(), &event);
+        self.planning.apply(request, asked.as_ref(), &event);
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, &event);
         self.runs.apply(asked.as_ref(), &event);
@@ -111,6 +124,10 @@ impl State {
             if let Some(history) = name.and_then(|name| self.runs.histories.get(name)) {
                 self.training.lead_with(history);
             }
+        }
+        if let Event::ProjectOpened { project, .. } = &event {
+            let stays = |about: &Option<String>| about.as_ref().is_none_or(|about| *about == project.id);
+            self.messages.retain(|message| stays(&message.project));
         }
         match event {
             Event::Ready { app_version, device, storage, .. } => {
@@ -189,7 +206,29 @@ impl State {
         if self.messages.last().is_some_and(|last| last.error == error) {
             return;
         }
-        let number = self.messages.last().map_or(1, |last| last.number + 1);
-        self.messages.push(Message { number, command, error });
+        self.told += 1;
+        let open = self.projects.open.as_ref().filter(|_| !command.as_ref().is_some_and(is_about_the_shelf));
+        let project = open.map(|open| open.summary.id.clone());
+        self.messages.push(Message { number: self.told, command, project, error });
     }
+}
+
+/// Whether a command is about projects as such, or the device, and not about what is in the open one.
+fn is_about_the_shelf(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Hello { .. }
+            | Command::ListDevices
+            | Command::ChooseDevice { .. }
+            | Command::ListProjects
+            | Command::CreateProject { .. }
+            | Command::OpenProject { .. }
+            | Command::RenameProject { .. }
+            | Command::DuplicateProject { .. }
+            | Command::DeleteProject { .. }
+            | Command::RestoreProject { .. }
+            | Command::ExportProject { .. }
+            | Command::ImportProject { .. }
+            | Command::TrainFirst { .. }
+    )
 }

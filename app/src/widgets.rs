@@ -20,12 +20,14 @@ mod term;
 
 pub use banner::{advice, banner, hint_line};
 pub use bars::{Part, Stretch, flow_bar, memory_bar, progress_bar};
-pub use buttons::{hero, icon_button, plain, primary, quiet, segmented, slider, tab};
-pub use curves::{Curve, CurvePlot, smoothed};
+pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
+pub use curves::{Axis, Curve, CurvePlot, smoothed};
 pub use field::{field, field_error};
 pub use fold::{fold, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};
-pub use layout::{card, card_with, columns_fit, halves, is_narrow, page, prose, quiet_text, raised, section};
+pub use layout::{
+    WIDE, card, card_with, columns_fit, halves, is_narrow, page, prose, quiet_text, raised, section,
+};
 pub use panels::{Failed, empty, failed, working};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};

@@ -1,4 +1,5 @@
-//! Pictures of every page in both themes and three widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
+//! Pictures of every page in both themes and four widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
+//! All that they show is staged: no such device, run or text exists.
 //! Without it the same windows are laid out, which must not fail, and no picture is made.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -9,8 +10,9 @@ use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::App;
+use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{ErrorReport, Event, TrainingState};
+use glasshouse_protocol::{Command, ErrorReport, Event, TrainingState, WrittenToken};
 use std::path::PathBuf;
 
 fn picture(harness: &mut Harness<'_, App>, name: &str) {
@@ -30,13 +32,10 @@ fn told(theme: &str, page: PageName) -> App {
 }
 
 #[test]
-fn every_page_in_both_themes_and_three_widths() {
+fn every_page_in_both_themes_and_four_widths() {
     for theme in ["dark", "light"] {
         for page in PageName::ALL {
-            for (width, height) in [(1280.0, 820.0), (800.0, 760.0), (420.0, 820.0)] {
-                if width < 1000.0 && theme == "light" {
-                    continue;
-                }
+            for (width, height) in [(1280.0, 820.0), (1920.0, 1080.0), (800.0, 760.0), (390.0, 844.0)] {
                 let mut app = told(theme, page);
                 if page != PageName::Home {
                     support::tell(&mut app, [support::profile()]);
@@ -106,6 +105,62 @@ fn states_beside_the_usual_one() {
         support::tell(window.state_mut(), histories);
         window.run_steps(2);
         picture(&mut window, &format!("runs-compare-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        app.open(PageName::Train);
+        let mut window = support::window(app, 1280.0, 820.0);
+        support::tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+        window.run_steps(2);
+        window.get_by_role_and_label(Role::Button, "New run").click();
+        window.run_steps(3);
+        picture(&mut window, &format!("train-confirm-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        let lack = NoFiles::NoDialog("This system has no file dialog".to_owned());
+        app.answer(Answer { wish: Wish::AddDocuments, files: Err(lack) });
+        let error = ErrorReport {
+            kind: "bad_file".to_owned(),
+            message: "letters.pdf: not a PDF (no %PDF- header)".to_owned(),
+            field: None,
+        };
+        support::tell(&mut app, [Event::Failed { error }, Event::Notice { text: "A notice.".to_owned() }]);
+        app.open(PageName::Data);
+        picture(&mut support::window(app, 1280.0, 820.0), &format!("typed-path-{theme}"));
+
+        let mut app = support::app(theme);
+        support::full(&mut app);
+        support::tell(&mut app, support::in_training(TrainingState::Running));
+        app.open(PageName::Train);
+        let mut window = support::window(app, 1280.0, 820.0);
+        window.hover_at(egui::pos2(900.0, 300.0));
+        window.run_steps(6);
+        picture(&mut window, &format!("train-readings-{theme}"));
+
+        for width in [1280.0, 1920.0] {
+            let mut app = support::app(theme);
+            support::full(&mut app);
+            app.open(PageName::Write);
+            let mut window = support::window(app, width, 900.0);
+            for text in [" there was a fox. It", " there was a tree. It"] {
+                window.get_by_role_and_label(Role::Button, "Write").click();
+                window.run_steps(2);
+                let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
+                let (ending, tokens_per_s) = ("max_tokens".to_owned(), 9.0);
+                let ended = Event::WritingEnded { text: text.to_owned(), ending, tokens_per_s };
+                let events = [Event::Written { tokens, prompt: false }, ended, Event::Finished];
+                support::answer(
+                    window.state_mut(),
+                    |command| matches!(command, Command::Generate { .. }),
+                    events,
+                );
+                window.run_steps(2);
+            }
+            window.get_by_role_and_label(Role::Button, "Compare").click();
+            window.run_steps(2);
+            picture(&mut window, &format!("write-history-{theme}-{width}"));
+        }
     }
 }
 

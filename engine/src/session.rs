@@ -15,6 +15,7 @@
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
 
 mod cleaning;
+mod corpora;
 mod device;
 mod documents;
 mod inbox;
@@ -156,6 +157,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 let ending = match &command {
                     Command::Clean => Some(Command::StopCleaning),
                     Command::TrainFirst { .. } => Some(Command::StopTraining),
+                    Command::FetchCorpus { .. } => Some(Command::StopFetching),
                     _ => None,
                 };
                 let ends = move |other: &Command| ending.as_ref() == Some(other);
@@ -278,6 +280,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 idle(&live)?;
                 self.add_documents(id, &names, bytes).await?;
             }
+            command @ Command::FetchCorpus { .. } => {
+                idle(&live)?;
+                self.corpora(id, command).await?;
+            }
+            command @ (Command::ListCorpora | Command::StopFetching) => self.corpora(id, command).await?,
             Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation).await?;
@@ -391,6 +398,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::AddDocuments { .. } | Command::ListDocuments { .. } | Command::ReadDocument { .. } => {
             "reading documents"
         }
+        Command::FetchCorpus { .. } => "fetching a corpus",
         Command::JudgeSample { .. } => "trying the recipe",
         Command::CompareDocument { .. } => "comparing a document",
         Command::Clean => "cleaning documents",

@@ -15,6 +15,8 @@ pub struct Asks {
     pub promised: Vec<(u64, Toast)>,
     /// A file to give to the person: its name and bytes.
     pub save: Option<(String, Vec<u8>)>,
+    /// A new run is to be begun: Train says what it takes, and asks.
+    pub new_run: bool,
     /// A part of the window to save as a picture.
     pub capture: Option<Capture>,
     /// Numbers of messages that were put away.

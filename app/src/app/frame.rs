@@ -47,10 +47,10 @@ impl App {
                 ui.spacing_mut().interact_size.y = theme::TOUCH;
             }
             self.top_bar_ui(ui);
-            self.messages_ui(ui);
             ui.spacing_mut().item_spacing.y = space::SMALL;
             self.page_ui(ui);
         });
+        self.messages_ui(ui.ctx());
         self.toast_ui(ui.ctx());
         self.drop_ui(ui.ctx());
     }
@@ -131,14 +131,18 @@ impl App {
             ui.spacing_mut().item_spacing.x = 0.0;
             let width = ui.available_width() / PageName::ALL.len() as f32;
             for page in PageName::ALL {
-                let response = self.entry_ui(ui, page, Vec2::new(width, 44.0), |ui, rect, colour| {
-                    let font = FontId::new(22.0, page.icon().font_family());
-                    let place = rect.center();
+                let response = self.entry_ui(ui, page, Vec2::new(width, 48.0), |ui, rect, colour| {
+                    let font = FontId::new(20.0, page.icon().font_family());
+                    let place = rect.center() - Vec2::new(0.0, 7.0);
                     ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
+                    // Eight words beside each other leave the longest of them this size on a small phone.
+                    let font = FontId::proportional((width / 4.9).clamp(8.0, 11.0));
+                    let place = rect.center_bottom() - Vec2::new(0.0, 4.0);
+                    ui.painter().text(place, Align2::CENTER_BOTTOM, page.title(), font, colour);
                 });
                 if let Some(dot) = self.dot(page) {
                     let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
-                    ui.painter().circle_filled(response.rect.center() + Vec2::new(12.0, -12.0), 3.5, colour);
+                    ui.painter().circle_filled(response.rect.center() + Vec2::new(13.0, -16.0), 3.5, colour);
                 }
             }
         });

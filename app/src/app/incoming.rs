@@ -1,7 +1,8 @@
 //! Files in and out: what was dropped or picked becomes commands, what the engine or a page made becomes files.
 
 use super::App;
-use crate::link::{self, Answer, Chosen, Wish};
+use super::typed_path::TypedPath;
+use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::Command;
@@ -38,7 +39,7 @@ impl App {
                 match png(&image, capture.rect, points) {
                     Ok(bytes) => link::save(&capture.name, bytes, &waker, &answers),
                     Err(reason) => {
-                        answers.send(Answer { wish: Wish::Saved, files: Err(reason) }).ok();
+                        answers.send(Answer { wish: Wish::Saved, files: Err(NoFiles::Failed(reason)) }).ok();
                     }
                 }
             });
@@ -48,10 +49,16 @@ impl App {
         self.state.messages.retain(|message| !put_away.contains(&message.number));
     }
 
-    fn answer(&mut self, answer: Answer) {
+    /// Does what was wished for with the files that were chosen for it.
+    pub fn answer(&mut self, answer: Answer) {
         let files = match answer.files {
             Ok(files) => files,
-            Err(reason) => return self.state.say(None, "io", reason),
+            // A path can be typed instead.
+            Err(NoFiles::NoDialog(reason)) => {
+                self.typed = Some(TypedPath::new(answer.wish, reason));
+                return;
+            }
+            Err(NoFiles::Failed(reason)) => return self.state.say(None, "io", reason),
         };
         let first = files.first().map(|file| file.name.clone());
         match answer.wish {

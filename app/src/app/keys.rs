@@ -15,13 +15,21 @@ pub const SHORTCUTS: [(&str, &str); 6] = [
     ("Ctrl + plus, Ctrl + minus, Ctrl + 0", "Larger text, smaller text, text as designed"),
 ];
 
+/// Seconds after a field has lost the keyboard in which letters and digits are no shortcuts.
+const STILL_WRITING: f64 = 1.0;
+
 const NUMBERS: [Key; 8] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8];
 
 impl App {
     pub(super) fn keys(&mut self, context: &Context) {
         context.options_mut(|options| options.zoom_with_keyboard = false);
-        let writing = context.text_edit_focused();
+        // What is typed on after a field has lost the keyboard, to Enter or to another press, is meant for it all the same.
+        let now = context.input(|input| input.time);
+        if context.text_edit_focused() {
+            self.wrote_at = now;
+        }
+        let writing = now - self.wrote_at < STILL_WRITING;
         for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
             let pressed = context.input_mut(|input| {
                 input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))

@@ -1,4 +1,4 @@
-//! What the app says by itself: errors and notices above the page, a line with an undo below it, and the page of a lost engine.
+//! What the app says by itself: errors and notices that float above the page, a line with an undo below it, and the page of a lost engine.
 
 use super::{App, Undo};
 use crate::pages::PageName;
@@ -10,35 +10,58 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use std::time::Duration;
 
-/// Messages that stand above a page at most.
+/// Messages that float above a page at most.
 const SHOWN: usize = 2;
+/// Widest message, in points.
+const MESSAGE_WIDTH: f32 = 440.0;
+/// Height of the bar that messages leave free, in points.
+const TOP_BAR: f32 = 60.0;
+/// Seconds that a notice stays.
+const NOTICE_SECONDS: f64 = 8.0;
+/// Seconds that an error stays: long enough to be read twice.
+const ERROR_SECONDS: f64 = 40.0;
 /// Seconds that a line with an undo stays.
 const TOAST_SECONDS: f64 = 10.0;
 
 impl App {
-    /// Errors and notices, the newest first.
-    pub(super) fn messages_ui(&mut self, ui: &mut Ui) {
+    /// Errors and notices, the newest first. They float above the page, so that nothing moves when one comes, and go by themselves
+    /// unless the pointer rests on them.
+    pub(super) fn messages_ui(&mut self, context: &egui::Context) {
+        let now = context.input(|input| input.time);
         // Train shows by itself what ended its run, with the way back.
         let run = self.state.training.run.as_ref().filter(|_| self.page == PageName::Train);
         let ended_by = run.and_then(|run| run.error.as_ref());
         let messages: Vec<&Message> =
             self.state.messages.iter().filter(|message| Some(&message.error.message) != ended_by).collect();
+        self.shown.retain(|number, _| messages.iter().any(|message| message.number == *number));
         if messages.is_empty() {
             return;
         }
-        let side = if widgets::is_narrow(ui) { 16 } else { 28 };
+        let narrow = context.content_rect().width() < theme::NARROW_WIDTH;
+        let room = context.content_rect().width() - if narrow { 2.0 } else { 3.5 } * space::LARGE;
+        let width = room.min(MESSAGE_WIDTH);
+        let offset = Vec2::new(if narrow { -space::LARGE } else { -28.0 }, TOP_BAR);
         let mut dismissed = Vec::new();
-        Frame::new().inner_margin(Margin { left: side, right: side, top: 0, bottom: 8 }).show(ui, |ui| {
-            ui.set_width(ui.available_width());
+        let area = egui::Area::new(egui::Id::unique("messages")).anchor(Align2::RIGHT_TOP, offset);
+        area.show(context, |ui| {
+            ui.set_width(width);
+            ui.spacing_mut().item_spacing.y = space::SMALL;
             for message in messages.iter().rev().take(SHOWN) {
-                ui.push_id(message.number, |ui| {
-                    if widgets::banner(ui, &message.error) {
-                        dismissed.push(message.number);
-                    }
-                });
+                let shown = ui.push_id(message.number, |ui| widgets::banner(ui, &message.error));
+                let seconds = if message.error.kind == "notice" { NOTICE_SECONDS } else { ERROR_SECONDS };
+                let since = self.shown.entry(message.number).or_insert(now);
+                if shown.response.contains_pointer() {
+                    *since = now;
+                }
+                let left = *since + seconds - now;
+                if shown.inner || left <= 0.0 {
+                    dismissed.push(message.number);
+                } else {
+                    context.request_repaint_after(Duration::from_secs_f64(left));
+                }
             }
             let more = messages.len().saturating_sub(SHOWN);
-            if more > 0 && widgets::quiet(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
+            if more > 0 && widgets::plain(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
                 dismissed.extend(messages.iter().map(|message| message.number));
             }
         });

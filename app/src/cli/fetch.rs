@@ -4,6 +4,7 @@ use glasshouse_corpus::catalogue::fetch::{Progress, cache_folder};
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,10 @@ pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyh
     let cache = folder.is_none().then(cache_folder).transpose()?;
     let folder = folder.or(cache.as_deref()).unwrap_or(Path::new("."));
     let mut shown = Shown::new(entry, quiet);
-    let path = catalogue::fetch::fetch(entry, folder, &mut |progress| shown.show(progress))?;
+    let path = catalogue::fetch::fetch(entry, folder, &mut |progress| {
+        shown.show(progress);
+        ControlFlow::Continue(())
+    })?;
     shown.clear();
     Ok(path)
 }

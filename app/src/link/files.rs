@@ -53,7 +53,16 @@ pub struct Answer {
     pub wish: Wish,
     /// What was picked, or why nothing could be. A wish that was called off is not answered. In a browser, where a file is handed to
     /// the person when it is made, exports are answered at once and with nothing picked.
-    pub files: Result<Vec<Chosen>, String>,
+    pub files: Result<Vec<Chosen>, NoFiles>,
+}
+
+/// Why nothing could be picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoFiles {
+    /// The system has no file dialog; a path can be typed instead.
+    NoDialog(String),
+    /// Something else went wrong.
+    Failed(String),
 }
 
 /// Endings of files that are documents: text, web pages, records, tables, books, crawls and dumps, and source code.

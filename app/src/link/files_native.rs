@@ -1,9 +1,11 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
-use super::files::{Answer, Chosen, ENDINGS, PACKED, Wish, file_name};
+use super::dialogs;
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, file_name};
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::mpsc::Sender;
 
@@ -16,6 +18,11 @@ type Picking = Pin<Box<dyn Future<Output = Vec<FileHandle>> + Send>>;
 
 /// Asks the person for files, and answers when they were picked.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
+    if let Some(lack) = dialogs::lack() {
+        answers.send(Answer { wish, files: Err(NoFiles::NoDialog(lack)) }).ok();
+        context.request_repaint();
+        return;
+    }
     let dialog = AsyncFileDialog::new();
     let picking: Picking = match &wish {
         Wish::AddDocuments => {
@@ -61,7 +68,7 @@ fn one(picking: impl Future<Output = Option<FileHandle>> + Send + 'static) -> Pi
     Box::pin(async move { picking.await.into_iter().collect() })
 }
 
-fn chosen(path: &std::path::Path) -> Chosen {
+fn chosen(path: &Path) -> Chosen {
     Chosen { name: path.display().to_string(), bytes: None }
 }
 
@@ -74,15 +81,59 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
 
 /// Gives the person a file, where they choose.
 pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answer>) {
-    let saving = AsyncFileDialog::new().set_title("Save").set_file_name(name).save_file();
+    let name = name.to_owned();
     await_in_thread(Wish::Saved, context, answers, move || {
-        let Some(file) = pollster::block_on(saving) else { return Ok(Vec::new()) };
-        let path = file.path();
-        match std::fs::write(path, bytes) {
-            Ok(()) => Ok(vec![chosen(path)]),
-            Err(error) => Err(format!("{} could not be written: {error}", path.display())),
+        let path = if dialogs::lack().is_some() {
+            free_place(&home(), &name)
+        } else {
+            let saving = AsyncFileDialog::new().set_title("Save").set_file_name(name).save_file();
+            let Some(file) = pollster::block_on(saving) else { return Ok(Vec::new()) };
+            file.path().to_owned()
+        };
+        match std::fs::write(&path, bytes) {
+            Ok(()) => Ok(vec![chosen(&path)]),
+            Err(error) => Err(NoFiles::Failed(format!("{} could not be written: {error}", path.display()))),
         }
     });
+}
+
+/// The person's folder, or the one that the program was started in.
+fn home() -> PathBuf {
+    std::env::home_dir().filter(|home| home.is_dir()).unwrap_or_default()
+}
+
+/// A path as a person types it: `~` is their folder.
+pub fn expanded(path: &str) -> String {
+    let below = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
+    match below {
+        Some(rest) => home().join(rest.trim_start_matches(['/', '\\'])).display().to_string(),
+        None => path.to_owned(),
+    }
+}
+
+/// A file of that name, or of one with a number behind it where there is one already.
+fn free_place(folder: &Path, name: &str) -> PathBuf {
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    let numbered = (2..1000).map(|number| folder.join(format!("{stem} {number}.{ending}")));
+    let mut all = std::iter::once(folder.join(name)).chain(numbered);
+    all.find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_path_may_begin_at_home_and_what_is_saved_there_replaces_nothing() {
+        assert_eq!(expanded("/texts/a.txt"), "/texts/a.txt");
+        assert_eq!(expanded("~/a.txt"), home().join("a.txt").display().to_string());
+        assert_eq!(expanded("~mia/a.txt"), "~mia/a.txt");
+        let folder = tempfile::tempdir().unwrap();
+        let first = free_place(folder.path(), "loss.png");
+        assert_eq!(first, folder.path().join("loss.png"));
+        std::fs::write(&first, b"1").unwrap();
+        assert_eq!(free_place(folder.path(), "loss.png"), folder.path().join("loss 2.png"));
+    }
 }
 
 /// Does what waits for a person in a thread, and answers unless it was called off.
@@ -90,7 +141,7 @@ fn await_in_thread(
     wish: Wish,
     context: &Context,
     answers: &Sender<Answer>,
-    work: impl FnOnce() -> Result<Vec<Chosen>, String> + Send + 'static,
+    work: impl FnOnce() -> Result<Vec<Chosen>, NoFiles> + Send + 'static,
 ) {
     let (context, answers_back) = (context.clone(), answers.clone());
     let asked = wish.clone();
@@ -103,6 +154,6 @@ fn await_in_thread(
     });
     if let Err(error) = thread {
         let reason = format!("no file dialog could be opened: {error}");
-        answers.send(Answer { wish, files: Err(reason) }).ok();
+        answers.send(Answer { wish, files: Err(NoFiles::Failed(reason)) }).ok();
     }
 }

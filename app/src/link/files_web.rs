@@ -1,6 +1,6 @@
 //! Files in a browser: the page's own dialogs and downloads. Files come as bytes, for a page is told no paths.
 
-use super::files::{Answer, Chosen, ENDINGS, PACKED, Wish};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -53,7 +53,7 @@ fn answer_each(answers: &Sender<Answer>, wish: Wish, read: Vec<Chosen>, problems
         answers.send(Answer { wish: wish.clone(), files: Ok(read) }).ok();
     }
     for problem in problems {
-        answers.send(Answer { wish: wish.clone(), files: Err(problem) }).ok();
+        answers.send(Answer { wish: wish.clone(), files: Err(NoFiles::Failed(problem)) }).ok();
     }
 }
 
@@ -86,6 +86,11 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
         answer_each(&answers, Wish::Dropped, read, problems);
         context.request_repaint();
     });
+}
+
+/// A path as it is typed: a page is told none, so that nothing has to be made of it.
+pub fn expanded(path: &str) -> String {
+    path.to_owned()
 }
 
 /// Gives the person a file: the browser asks or knows where.

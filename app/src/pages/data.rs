@@ -3,11 +3,13 @@
 //! A bar above says where the bytes went, from raw to kept.
 
 mod bench;
+mod catalogue;
 mod comparison;
 mod documents;
 mod flow;
 mod judged;
 mod leaves;
+mod next;
 mod overview;
 mod passages;
 mod paste;
@@ -68,6 +70,8 @@ pub struct DataPage {
     place: usize,
     /// The view has yet to be moved there.
     move_to_place: bool,
+    /// The public corpora are shown.
+    corpora: bool,
     /// Text to become a document.
     paste: Option<Paste>,
     /// A file that is going to be removed, and when.
@@ -118,8 +122,10 @@ impl DataPage {
         self.ask(ui, context);
         self.ask_bench(ui, context);
         self.paste_ui(ui, context);
+        self.catalogue_ui(ui, context);
         widgets::page(ui, "data", |ui| {
             what_is_this(ui, context.preferences, "data", WHAT);
+            next::next_ui(ui, context);
             self.flow_ui(ui, context);
             let width = ui.available_width();
             let gap = space::LARGE;

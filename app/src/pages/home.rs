@@ -3,6 +3,7 @@
 mod cards;
 mod text;
 
+use super::parts::column;
 use super::{Context, PageName};
 use crate::link::{self, Wish};
 use crate::theme::{self, space};
@@ -13,6 +14,8 @@ use glasshouse_protocol::Command;
 
 /// The button that makes the first model.
 pub const GROW: &str = "Grow your first model";
+/// The button that makes an empty project.
+const NEW: &str = "New project";
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
@@ -71,12 +74,35 @@ impl HomePage {
 /// How long a first model may take.
 const FIRST_SECONDS: f64 = 120.0;
 
+/// The first step, and for those who have taken it a project of their own beside it.
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let ready = context.state.engine.is_some();
+    let began = context.state.projects.list.iter().any(|project| !project.deleted);
     ui.add_enabled_ui(ready, |ui| {
-        if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes on this device").clicked() {
-            grow_first_model(context);
+        if !began {
+            if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes on this device").clicked()
+            {
+                grow_first_model(context);
+            }
+            return;
         }
+        let each = if ui.available_width() < 420.0 { 1 } else { 2 };
+        let width = ((ui.available_width() - space::MEDIUM * (each - 1) as f32) / each as f32).floor();
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = egui::Vec2::splat(space::MEDIUM);
+            column(ui, width, |ui| {
+                if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes").clicked() {
+                    grow_first_model(context);
+                }
+            });
+            column(ui, width, |ui| {
+                let text = "for a text of yours";
+                if widgets::hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text).clicked() {
+                    context.outbox.send(Command::CreateProject { name: "My project".to_owned() });
+                    *context.go = Some(PageName::Data);
+                }
+            });
+        });
     });
 }
 

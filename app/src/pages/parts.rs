@@ -3,9 +3,13 @@
 
 mod bars;
 mod chips;
+mod clock;
+mod colours;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
+pub(super) use clock::StepClock;
+pub(super) use colours::run_colour;
 
 use super::Context;
 use crate::theme::{self, Palette};

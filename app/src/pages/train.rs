@@ -1,22 +1,24 @@
 //! Train: the run in training, or the one that trained last, and the settings of the next.
 
 mod changes;
-mod controls;
+mod confirm;
+pub(super) mod controls;
 mod earlier;
 mod form;
-mod plots;
+pub(super) mod plots;
 mod profile;
 mod samples;
 mod text;
 
 pub use earlier::want_history;
 
+use super::parts::column;
 use super::{Context, PageName, home};
 use crate::format;
 use crate::state::Training;
 use crate::theme::space;
 use crate::widgets::{self, Failed};
-use egui::{Ui, Vec2};
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ErrorReport, TrainingState};
 use plots::Plots;
@@ -68,6 +70,7 @@ impl TrainPage {
             }
             self.past = past;
             self.folds_ui(ui, context);
+            confirm::confirm_ui(ui, context);
         });
     }
 
@@ -111,21 +114,30 @@ impl TrainPage {
             ui.add_space(space::SMALL);
             samples::samples_ui(ui, context, training, &mut self.sample);
         } else {
+            let width = ui.available_width();
+            // Where there is room, what the model writes stands beside the curves.
+            let third = (width >= widgets::WIDE).then(|| (width * 0.3).floor());
+            let plots = width - NUMBERS - space::SECTION - third.map_or(0.0, |third| third + space::SECTION);
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = space::SECTION;
-                ui.allocate_ui(Vec2::new(NUMBERS, 0.0), |ui| {
-                    ui.vertical(|ui| {
-                        ui.set_width(NUMBERS);
-                        ui.spacing_mut().item_spacing.x = space::SMALL;
-                        controls::numbers_ui(ui, context, training, &mut self.change);
-                    });
+                column(ui, NUMBERS, |ui| {
+                    ui.spacing_mut().item_spacing.x = space::SMALL;
+                    controls::numbers_ui(ui, context, training, &mut self.change);
                 });
-                ui.vertical(|ui| {
+                column(ui, plots, |ui| {
                     ui.spacing_mut().item_spacing.x = space::SMALL;
                     self.plots.ui(ui, context, training);
-                    ui.add_space(space::SMALL);
-                    samples::samples_ui(ui, context, training, &mut self.sample);
+                    if third.is_none() {
+                        ui.add_space(space::SMALL);
+                        samples::samples_ui(ui, context, training, &mut self.sample);
+                    }
                 });
+                if let Some(third) = third {
+                    column(ui, third, |ui| {
+                        ui.spacing_mut().item_spacing.x = space::SMALL;
+                        samples::samples_ui(ui, context, training, &mut self.sample);
+                    });
+                }
             });
         }
         ui.add_space(space::LARGE);
@@ -136,7 +148,8 @@ impl TrainPage {
         let waits = busy(context);
         widgets::card(ui, |ui| {
             widgets::section(ui, "Ready to train");
-            let plan = context.state.planning.plan.as_ref().map(|(_, plan)| plan);
+            let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
+            let plan = plan.map(|(_, plan)| plan);
             let mut line = vec![
                 format::shape(&context.draft.model),
                 format!("{} steps", format::whole(context.draft.train.steps)),

@@ -3,6 +3,7 @@
 
 mod column;
 mod explain;
+mod history;
 mod paper;
 mod settings;
 mod sources;
@@ -16,6 +17,7 @@ use column::Column;
 use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, TrainingState};
+use sources::another_source;
 
 const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
      one is drawn. Write a beginning and press Enter; then click any token to see what it was chosen from, and take another way.";
@@ -29,6 +31,8 @@ pub struct WritePage {
     comparing: bool,
     /// The column whose settings are shown.
     setting: usize,
+    /// The seed is kept from text to text; else each draws a new one.
+    locked: bool,
     opening: u64,
 }
 
@@ -39,6 +43,7 @@ impl Default for WritePage {
             columns: Default::default(),
             comparing: false,
             setting: 0,
+            locked: false,
             opening: 0,
         }
     }
@@ -50,7 +55,7 @@ impl WritePage {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
             let prompt = std::mem::take(&mut self.prompt);
-            *self = Self { opening, prompt, ..Self::default() };
+            *self = Self { opening, prompt, locked: self.locked, ..Self::default() };
         }
         let shown = if self.comparing { 2 } else { 1 };
         for column in self.columns.iter_mut().take(shown) {
@@ -84,14 +89,25 @@ impl WritePage {
                 self.prompt_ui(ui, context);
                 self.columns_ui(ui, context);
                 self.settings_ui(ui, context);
+                self.history_ui(ui, context);
             } else {
+                let wide = width >= widgets::WIDE;
+                let right = 248.0;
+                // Where there is room, what was written before stands beside what is written now.
+                let before = if wide { (width * 0.22).floor() } else { 0.0 };
+                let gaps = if wide { 2.0 } else { 1.0 } * space::LARGE;
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = space::LARGE;
-                    let right = 248.0;
-                    column(ui, width - right - space::LARGE, |ui| {
+                    column(ui, width - right - before - gaps, |ui| {
                         self.prompt_ui(ui, context);
                         self.columns_ui(ui, context);
+                        if !wide {
+                            self.history_ui(ui, context);
+                        }
                     });
+                    if wide {
+                        column(ui, before, |ui| self.history_ui(ui, context));
+                    }
                     column(ui, right, |ui| self.settings_ui(ui, context));
                 });
             }
@@ -125,7 +141,7 @@ impl WritePage {
                 };
                 let name = if self.comparing { "One column" } else { "Compare" };
                 if plain(ui, icons::ICON_COMPARE, name).clicked() {
-                    self.compare();
+                    self.compare(context);
                 }
                 if Room::of(ui.ctx().content_rect().width()) == Room::Desk {
                     widgets::quiet_text(ui, "Enter writes, Shift+Enter begins a line");
@@ -142,18 +158,25 @@ impl WritePage {
         self.columns.iter().take(if self.comparing { 2 } else { 1 })
     }
 
-    /// Opens or shuts the second column; it begins as the first is.
-    fn compare(&mut self) {
+    /// Opens or shuts the second column. It begins as the first but for the weights, and where there are no others, the temperature.
+    fn compare(&mut self, context: &Context<'_>) {
         self.comparing = !self.comparing;
         self.setting = usize::from(self.comparing);
         if self.comparing {
             let [first, second] = &mut self.columns;
             *second = first.like();
+            match another_source(&first.source, context.state) {
+                Some(source) => second.source = source,
+                None => second.config.temperature = if first.config.temperature > 0.0 { 0.0 } else { 0.8 },
+            }
         }
     }
 
     /// Writes on from a text, in one column or in all that are shown.
     fn write(&mut self, context: &mut Context<'_>, prompt: &str, only: Option<usize>) {
+        if !self.locked && only.is_none() {
+            self.columns[0].config.seed = drawn_seed(self.columns[0].config.seed);
+        }
         let seed = self.columns[0].config.seed;
         let shown = if self.comparing { 2 } else { 1 };
         for (place, column) in self.columns.iter_mut().enumerate().take(shown) {
@@ -195,6 +218,16 @@ impl WritePage {
             self.write(context, &prompt, Some(place));
         }
     }
+}
+
+/// A seed that is easily read, and not the one before.
+fn drawn_seed(before: u64) -> u64 {
+    let since = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
+    let nanoseconds = since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs());
+    // The multiplier of Steele and Vigna's generators spreads neighbours.
+    let mixed = (nanoseconds ^ before.rotate_left(32)).wrapping_mul(0xd134_2543_de82_ef95);
+    let seed = (mixed >> 40) % 1_000_000;
+    if seed == before { (seed + 1) % 1_000_000 } else { seed }
 }
 
 /// Whether there are weights that could write.

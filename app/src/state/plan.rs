@@ -5,6 +5,8 @@ use glasshouse_protocol::{Command, ErrorReport, Event, PlanSummary, RunConfig};
 /// What is known about settings before they are trained.
 #[derive(Debug, Default)]
 pub struct Planning {
+    /// The plan that is on its way. An answer to an older question, of another project perhaps, is passed over.
+    pub asked: Option<u64>,
     /// The last plan, and the settings it is of.
     pub plan: Option<(RunConfig, PlanSummary)>,
     /// Why the last settings have no plan: a rule that they break.
@@ -33,26 +35,30 @@ pub struct Measured {
 }
 
 impl Planning {
-    pub(super) fn sent(&mut self, command: &Command) {
-        if matches!(command, Command::FitToDevice { .. }) {
-            self.fitted = None;
+    pub(super) fn sent(&mut self, id: u64, command: &Command) {
+        match command {
+            Command::FitToDevice { .. } => self.fitted = None,
+            Command::Plan { .. } => self.asked = Some(id),
+            _ => {}
         }
     }
 
-    pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
+    pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
+        let newest = request.is_some() && request == self.asked;
         match (event, asked) {
-            (Event::Planned { plan }, Some(Command::Plan { config })) => {
+            (Event::ProjectOpened { .. } | Event::ProjectClosed, _) => *self = Self::default(),
+            (Event::Planned { plan }, Some(Command::Plan { config })) if newest => {
                 self.plan = Some(((**config).clone(), (**plan).clone()));
                 self.refused = None;
             }
-            (Event::Failed { error }, Some(Command::Plan { .. })) if error.kind != "cancelled" => {
-                // What was planned before is not of these settings.
-                (self.plan, self.refused) = (None, Some(error.clone()));
+            (Event::Failed { error }, Some(Command::Plan { .. })) if newest => {
+                self.asked = None;
+                if error.kind != "cancelled" {
+                    // What was planned before is not of these settings.
+                    (self.plan, self.refused) = (None, Some(error.clone()));
+                }
             }
-            // The settings of another project have nothing to do with what is known here.
-            (Event::ProjectOpened { .. } | Event::ProjectClosed, _) => {
-                (self.plan, self.refused, self.fitted) = (None, None, None);
-            }
+            (Event::Finished, Some(Command::Plan { .. })) if newest => self.asked = None,
             (Event::Measured { ms_per_step, tokens_per_s, flops_per_s, device, run_seconds }, _) => {
                 let config = match asked {
                     Some(Command::Measure { config }) => Some((**config).clone()),
@@ -104,18 +110,19 @@ mod tests {
         let mut planning = Planning { plan: Some((config.clone(), plan())), ..Planning::default() };
         let error =
             ErrorReport { kind: "too_large".to_owned(), message: "too large".to_owned(), field: None };
+        planning.sent(1, &asked);
         let cancelled = ErrorReport { kind: "cancelled".to_owned(), ..error.clone() };
-        planning.apply(Some(&asked), &Event::Failed { error: cancelled });
+        planning.apply(Some(1), Some(&asked), &Event::Failed { error: cancelled });
         assert!(planning.plan.is_some() && planning.refused.is_none(), "whoever cancels it learns nothing");
-        planning.apply(Some(&asked), &Event::Failed { error: error.clone() });
+        planning.sent(1, &asked);
+        planning.apply(Some(1), Some(&asked), &Event::Failed { error: error.clone() });
         assert_eq!((&planning.plan, &planning.refused), (&None, &Some(error.clone())));
-        planning.apply(Some(&asked), &Event::Planned { plan: Box::new(plan()) });
+        planning.sent(2, &asked);
+        planning.apply(Some(2), Some(&asked), &Event::Planned { plan: Box::new(plan()) });
         assert!(planning.plan.is_some() && planning.refused.is_none(), "mended settings train again");
-        planning.apply(None, &Event::ProjectClosed);
-        assert!(planning.plan.is_none());
         // What fails otherwise says nothing about the settings.
         planning.refused = None;
-        planning.apply(Some(&Command::ListRuns), &Event::Failed { error });
+        planning.apply(Some(2), Some(&Command::ListRuns), &Event::Failed { error });
         assert_eq!(planning.refused, None);
         let measured = Event::Measured {
             ms_per_step: 1.0,
@@ -124,7 +131,23 @@ mod tests {
             device: "CPU".to_owned(),
             run_seconds: 4.0,
         };
-        planning.apply(Some(&Command::Measure { config: Box::new(config.clone()) }), &measured);
+        let measure = Command::Measure { config: Box::new(config.clone()) };
+        planning.apply(Some(3), Some(&measure), &measured);
         assert_eq!(planning.measured.and_then(|measured| measured.config), Some(config));
+    }
+
+    #[test]
+    fn another_project_begins_without_a_plan_and_hears_no_answer_to_the_last_ones_question() {
+        let config = presets::preset("llama-tiny").unwrap();
+        let asked = Command::Plan { config: Box::new(config) };
+        let mut planning = Planning::default();
+        let refuse = || ErrorReport { kind: "too_large".to_owned(), message: String::new(), field: None };
+        planning.sent(1, &asked);
+        planning.apply(Some(1), Some(&asked), &Event::Failed { error: refuse() });
+        planning.sent(2, &asked);
+        planning.apply(None, None, &Event::ProjectClosed);
+        assert!(planning.refused.is_none() && planning.asked.is_none());
+        planning.apply(Some(2), Some(&asked), &Event::Failed { error: refuse() });
+        assert!(planning.refused.is_none(), "it was the last project's question");
     }
 }

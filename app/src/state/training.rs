@@ -221,12 +221,8 @@ impl Training {
         }
     }
 
-    /// Seconds that are left at the present pace, once there is one.
-    pub fn seconds_left(&self, tokens_per_step: u64) -> Option<f64> {
-        if let (Some((_, left)), TrainingState::Running) = (self.seconds, self.state) {
-            return Some(left);
-        }
-        let left = self.steps.checked_sub(self.step)? * tokens_per_step;
-        (self.tokens_per_s > 0.0).then(|| left as f64 / self.tokens_per_s)
+    /// Seconds of a step at the present pace, once there is one.
+    pub fn seconds_a_step(&self, tokens_per_step: u64) -> Option<f64> {
+        (self.tokens_per_s > 0.0).then(|| tokens_per_step as f64 / self.tokens_per_s)
     }
 }

@@ -17,6 +17,8 @@ pub struct Writing {
 pub struct Text {
     /// Whose weights write it.
     pub source: WeightSource,
+    /// The step of the run in training that wrote it; the weights move on while the text stays.
+    pub step: Option<u64>,
     /// What it begins with.
     pub prompt: String,
     /// How tokens are drawn.
@@ -46,10 +48,11 @@ pub struct Distribution {
 const MOST: usize = 64;
 
 impl Writing {
-    pub(super) fn sent(&mut self, id: u64, command: &Command) {
+    pub(super) fn sent(&mut self, id: u64, command: &Command, step: Option<u64>) {
         if let Command::Generate { source, prompt, config } = command {
             let text = Text {
                 source: source.clone(),
+                step: step.filter(|_| *source == WeightSource::Current),
                 prompt: prompt.clone(),
                 config: config.clone(),
                 prompt_tokens: Vec::new(),
@@ -120,8 +123,8 @@ mod tests {
             prompt: prompt.to_owned(),
             config: GenerateConfig::default(),
         };
-        writing.sent(4, &command("one"));
-        writing.sent(5, &command("two"));
+        writing.sent(4, &command("one"), Some(70));
+        writing.sent(5, &command("two"), None);
         let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
         let written = |text: &str, prompt| Event::Written { tokens: vec![token(text)], prompt };
         writing.apply(Some(4), &written("one", true));
@@ -133,6 +136,7 @@ mod tests {
         let (one, two) = (&writing.texts[&4], &writing.texts[&5]);
         assert_eq!((one.written().as_str(), one.prompt_tokens.len(), one.ending.is_some()), (" a", 1, true));
         assert_eq!((two.written().as_str(), two.ending.is_some()), (" b", false));
+        assert_eq!((one.step, two.step), (Some(70), None));
         writing.apply(None, &Event::ProjectClosed);
         assert!(writing.texts.is_empty());
     }

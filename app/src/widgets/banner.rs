@@ -59,6 +59,8 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
     };
     Frame::new()
         .fill(mix(palette.panel, colour, 0.10))
+        .stroke(egui::Stroke::new(1.0, mix(palette.hairline, colour, 0.4)))
+        .shadow(ui.visuals().popup_shadow)
         .corner_radius(CARD_CORNER)
         .inner_margin(Margin::symmetric(12, 8))
         .show(ui, |ui| {

@@ -96,19 +96,33 @@ fn named(ui: &Ui, response: &Response, name: &str) {
 /// The large action of a page: an icon, a line and what it means.
 pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Response {
     let palette = Palette::of(ui);
+    let lit = mix(palette.accent, palette.text, 0.12);
+    let tone = Tone { rest: palette.accent, lit, text: palette.on_accent };
+    large(ui, icon, text, detail, &tone)
+}
+
+/// Another large action beside it.
+pub fn hero_plain(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Response {
+    let palette = Palette::of(ui);
+    let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };
+    large(ui, icon, text, detail, &tone)
+}
+
+fn large(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tone: &Tone) -> Response {
+    let palette = Palette::of(ui);
     let width = ui.available_width().min(theme::PROSE);
     let padding = space::LARGE;
     let mark = 28.0;
     let inner = width - 2.0 * padding - mark - space::MEDIUM;
     let big = theme::section().resolve(ui.style());
     let small = egui::TextStyle::Body.resolve(ui.style());
-    let words = ui.painter().layout(text.to_owned(), big, palette.on_accent, inner);
-    let below = mix(palette.accent, palette.on_accent, 0.86);
+    let words = ui.painter().layout(text.to_owned(), big, tone.text, inner);
+    let below = mix(tone.rest, tone.text, 0.86);
     let means = ui.painter().layout(detail.to_owned(), small, below, inner);
     let height = words.size().y + space::TIGHT + means.size().y + 2.0 * padding;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
     let lit = response.hovered() || response.has_focus();
-    let fill = if lit { mix(palette.accent, palette.text, 0.12) } else { palette.accent };
+    let fill = if lit { tone.lit } else { tone.rest };
     let painter = ui.painter();
     painter.rect_filled(rect, f32::from(theme::CARD_CORNER), fill);
     if response.has_focus() {
@@ -117,10 +131,10 @@ pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Respon
     }
     let place = egui::pos2(rect.left() + padding + mark / 2.0, rect.center().y);
     let font = egui::FontId::new(mark, icon.font_family());
-    painter.text(place, egui::Align2::CENTER_CENTER, icon.codepoint, font, palette.on_accent);
+    painter.text(place, egui::Align2::CENTER_CENTER, icon.codepoint, font, tone.text);
     let left = rect.left() + padding + mark + space::MEDIUM;
     let second = rect.top() + padding + words.size().y + space::TIGHT;
-    painter.galley(egui::pos2(left, rect.top() + padding), words, palette.on_accent);
+    painter.galley(egui::pos2(left, rect.top() + padding), words, tone.text);
     painter.galley(egui::pos2(left, second), means, below);
     named(ui, &response, text);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)

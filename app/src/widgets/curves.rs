@@ -1,12 +1,44 @@
-//! Curves over steps: zoom by pinching or with Ctrl and the wheel, pan by dragging, a double click sees all again.
+//! Curves over steps or time: zoom by pinching or with Ctrl and the wheel, pan by dragging, a double click sees all again. The
+//! pointer reads all curves at one step.
 //!
 //! A curve of thousands of points is thinned to what the width can show before it reaches the plot, keeping each bucket's lowest and
 //! highest point, so that spikes stay and a frame costs the same after an hour as after a minute.
 
+mod readings;
+
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
-use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoints, Points};
+use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points};
+
+/// What the horizontal axis counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Axis {
+    /// Optimizer steps.
+    #[default]
+    Steps,
+    /// Seconds of training.
+    Time,
+}
+
+impl Axis {
+    /// A place on it.
+    pub fn label(self, at: f64) -> String {
+        match self {
+            Self::Steps => format!("step {}", step_label(at.round())),
+            Self::Time => format::duration(at.max(0.0)),
+        }
+    }
+
+    /// A mark on it.
+    fn mark(self, at: f64) -> String {
+        match self {
+            Self::Steps => step_label(at),
+            Self::Time if at < 0.0 => String::new(),
+            Self::Time => format::duration(at),
+        }
+    }
+}
 
 /// A curve.
 #[derive(Clone, Debug)]
@@ -15,7 +47,7 @@ pub struct Curve {
     pub name: String,
     /// Its colour.
     pub colour: Color32,
-    /// Step and value, by step. A value that is no number is a gap in the line.
+    /// Place on the axis and value, in order. A value that is no number is a gap in the line.
     pub points: Vec<[f64; 2]>,
     /// Width of its line in points.
     pub width: f32,
@@ -30,8 +62,8 @@ pub struct Curve {
 pub struct CurvePlot<'a> {
     /// What egui tells it from others by; a new one sees all of its curves again.
     pub id: &'a str,
-    /// What the values are, for the pointer's label.
-    pub value: &'a str,
+    /// What the horizontal axis counts.
+    pub axis: Axis,
     /// Height in points.
     pub height: f32,
     /// Values stand on a logarithmic scale; those not above 0 are left out.
@@ -46,7 +78,7 @@ impl CurvePlot<'_> {
         let palette = Palette::of(ui);
         let font = theme::caption().resolve(ui.style());
         let most = (ui.available_width() * 1.5).max(64.0) as usize;
-        let (write, value, log) = (self.write, self.value.to_owned(), self.log);
+        let (write, log, counts) = (self.write, self.log, self.axis);
         let tick = |value: f64, step: f64| match value.abs().max(step) {
             size if size >= 1000.0 => format::quantity(value),
             size if size < 0.01 => format::scientific(value),
@@ -57,7 +89,7 @@ impl CurvePlot<'_> {
         let steps = axis(
             AxisHints::new_x()
                 .label_spacing(egui::Rangef::new(24.0, 48.0))
-                .formatter(|mark, _| step_label(mark.value)),
+                .formatter(move |mark, _| counts.mark(mark.value)),
         );
         let values = axis(AxisHints::new_y().min_thickness(46.0).formatter(move |mark, _| match log {
             true => write(10_f64.powf(mark.value)),
@@ -68,21 +100,15 @@ impl CurvePlot<'_> {
             .show_background(false)
             .show_axes(true)
             .show_grid([false, true])
-            .x_grid_spacer(|input| marks(&input, 76.0))
-            .y_grid_spacer(|input| marks(&input, 44.0))
+            .x_grid_spacer(move |input| marks(&input, 76.0, counts))
+            .y_grid_spacer(|input| marks(&input, 44.0, Axis::Steps))
             .grid_color(theme::mix(palette.hairline, palette.quiet, 0.3))
-            .cursor_color(palette.hairline)
+            .show_crosshair(false)
             .set_margin_fraction(Vec2::new(0.01, 0.08))
             .allow_scroll(false)
             .allow_axis_zoom_drag(false)
             .custom_x_axes(vec![steps])
-            .custom_y_axes(vec![values])
-            .label_formatter(move |hover| {
-                let HoverPosition::NearDataPoint { plot_name, position, .. } = hover else { return None };
-                let shown = write(if log { 10_f64.powf(position.y) } else { position.y });
-                let name = if plot_name.is_empty() { value.as_str() } else { plot_name };
-                Some(format!("{name} {shown}\nstep {}", step_label(position.x.round())))
-            });
+            .custom_y_axes(vec![values]);
         let scaled = |points: &[[f64; 2]]| -> Vec<[f64; 2]> {
             let usable = points.iter().filter(|[_, y]| !log || *y > 0.0);
             let all: Vec<[f64; 2]> = usable.map(|[x, y]| [*x, if log { y.log10() } else { *y }]).collect();
@@ -95,15 +121,16 @@ impl CurvePlot<'_> {
                     let points = scaled(part);
                     if curve.marks {
                         let marks = Points::new(curve.name.clone(), PlotPoints::new(points.clone()));
-                        plot.points(marks.color(curve.colour).radius(2.5).id(("marks", &curve.name, number)));
+                        plot.points(marks.color(curve.colour).radius(2.5).allow_hover(false).id(("marks", &curve.name, number)));
                     }
                     let line =
                         Line::new(curve.name.clone(), PlotPoints::new(points)).id((&curve.name, number));
                     let line = line.color(curve.colour).width(curve.width).style(style);
-                    plot.line(line.allow_hover(!curve.name.is_empty()));
+                    plot.line(line.allow_hover(false));
                 }
             }
         });
+        readings::readings_ui(ui, self, curves, &shown.response, &shown.transform);
         shown.response.rect
     }
 
@@ -132,9 +159,13 @@ impl CurvePlot<'_> {
 }
 
 /// Marks of an axis at a round distance, at least `apart` points from each other.
-fn marks(input: &GridInput, apart: f64) -> Vec<GridMark> {
+fn marks(input: &GridInput, apart: f64, axis: Axis) -> Vec<GridMark> {
     // The least step that egui_plot names is eight points wide.
-    let step = round_step(input.base_step_size * apart / 8.0);
+    let least = input.base_step_size * apart / 8.0;
+    let step = match axis {
+        Axis::Steps => round_step(least),
+        Axis::Time => round_time(least),
+    };
     let (low, high) = input.bounds;
     if !step.is_finite() || step <= 0.0 || !(high - low).is_finite() || (high - low) / step > 1e3 {
         return Vec::new();
@@ -157,6 +188,14 @@ fn decimals(step: f64) -> usize {
 
 fn step_label(step: f64) -> String {
     if step < 0.0 || step.fract() != 0.0 { String::new() } else { format::whole(step as u64) }
+}
+
+/// The least of the usual lengths of time that is not shorter.
+fn round_time(seconds: f64) -> f64 {
+    const USUAL: [f64; 14] =
+        [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0];
+    let usual = USUAL.into_iter().find(|usual| *usual >= seconds);
+    usual.unwrap_or_else(|| 86_400.0 * round_step(seconds / 86_400.0))
 }
 
 /// At most about `most` points of a curve: the lowest and the highest of each of evenly many buckets.
@@ -221,8 +260,11 @@ mod tests {
             assert!((round_step(length) - step).abs() < 1e-9 * step, "{length}: {}", round_step(length));
         }
         let input = GridInput { bounds: (-3.0, 1210.0), base_step_size: 20.0 };
-        let values: Vec<f64> = marks(&input, 76.0).iter().map(|mark| mark.value).collect();
+        let values: Vec<f64> = marks(&input, 76.0, Axis::Steps).iter().map(|mark| mark.value).collect();
         assert_eq!(values, [0.0, 200.0, 400.0, 600.0, 800.0, 1000.0, 1200.0]);
+        for (least, mark) in [(0.2, 1.0), (12.0, 30.0), (61.0, 120.0), (90_000.0, 172_800.0)] {
+            assert_eq!(round_time(least), mark, "{least} seconds");
+        }
     }
 
     #[test]

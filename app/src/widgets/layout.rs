@@ -4,7 +4,9 @@ use crate::theme::{self, CARD_CORNER, Palette, space};
 use egui::{Frame, Margin, Response, RichText, ScrollArea, Ui};
 
 /// Widest that a page's contents grow, in points.
-const PAGE_WIDTH: f32 = 1240.0;
+const PAGE_WIDTH: f32 = 2400.0;
+/// From this width on, a page has room for a third column.
+pub const WIDE: f32 = 1480.0;
 
 /// Whether there is room for one column only.
 pub fn is_narrow(ui: &Ui) -> bool {

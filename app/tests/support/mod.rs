@@ -92,10 +92,11 @@ pub fn window(mut app: App, width: f32, height: f32) -> Harness<'static, App> {
 
 pub fn device() -> DeviceSummary {
     DeviceSummary {
-        request: "radeon".to_owned(),
-        name: "AMD Radeon 780M".to_owned(),
+        request: "example".to_owned(),
+        // Staged: no device of that name exists, so that no picture of a test is taken for a measurement.
+        name: "Example GPU".to_owned(),
         kind: "gpu".to_owned(),
-        details: "Vulkan · RADV PHOENIX · f16, subgroups, timestamps".to_owned(),
+        details: "Vulkan · example driver · f16, subgroups, timestamps".to_owned(),
         why: "The only real graphics processor of this machine.".to_owned(),
         memory: Some(8_600_000_000),
         binding: Some(4_294_967_292),
@@ -109,7 +110,7 @@ pub fn device() -> DeviceSummary {
 fn processor() -> DeviceSummary {
     DeviceSummary {
         request: "cpu".to_owned(),
-        name: "AMD Ryzen 7 7840U".to_owned(),
+        name: "Example CPU".to_owned(),
         kind: "cpu".to_owned(),
         details: "16 threads · AVX2".to_owned(),
         why: String::new(),
@@ -195,7 +196,7 @@ pub fn run(name: &str, state: &str, step: u64, steps: u64) -> RunSummary {
         best_val_loss: (step > 0).then_some(1.8407),
         seconds: 130.4,
         created: THEN,
-        device: "AMD Radeon 780M".to_owned(),
+        device: "Example GPU".to_owned(),
         error: None,
         notes: String::new(),
         shape: "6 layers · width 192 · context length 256".to_owned(),

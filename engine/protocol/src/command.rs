@@ -111,6 +111,16 @@ pub enum Command {
         /// Its name in the folder.
         name: String,
     },
+    /// Lists public corpora that can be added. Answered by `Corpora`.
+    ListCorpora,
+    /// Fetches a public corpus, proves it by its checksum, and adds it to the project's documents. In a browser it is refused, since a
+    /// page may not read other sites. Answered by `Fetching`s and `Documents`.
+    FetchCorpus {
+        /// [`CorpusSummary::name`](crate::CorpusSummary::name).
+        name: String,
+    },
+    /// Stops a fetch; what arrived is kept and gone on with next time.
+    StopFetching,
     /// Lists documents: a page of those that contain a text. Answered by `Documents`.
     ListDocuments {
         /// Text to look for; empty finds all.

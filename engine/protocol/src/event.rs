@@ -3,9 +3,9 @@
 use crate::cleaning::report::Report as CleaningReport;
 use crate::cleaning::{ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
 use crate::summary::{
-    CheckpointSummary, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
-    MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary, TokenSummary,
-    TokenizerSummary, VocabularyEntry, WrittenToken,
+    CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
+    ErrorReport, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary,
+    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 use crate::{RunConfig, TrainEvent};
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,18 @@ pub enum Event {
         found: usize,
         /// The page.
         documents: Vec<DocumentSummary>,
+    },
+    /// Public corpora.
+    Corpora {
+        /// The smallest of a kind first.
+        corpora: Vec<CorpusSummary>,
+    },
+    /// How far a public corpus is.
+    Fetching {
+        /// Bytes that are here.
+        done: u64,
+        /// Bytes in all; about, where its publisher says no exact number.
+        total: u64,
     },
     /// A document's text.
     Document {

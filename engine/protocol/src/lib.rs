@@ -30,9 +30,9 @@ pub use model::{
 };
 
 pub use summary::{
-    Candidate, CheckpointSummary, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
-    ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary,
-    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary,
+    DocumentsOverview, ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
+    StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

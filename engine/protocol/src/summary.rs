@@ -126,6 +126,29 @@ pub struct FileProblem {
     pub reason: String,
 }
 
+/// A public corpus that can be added to a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorpusSummary {
+    /// What it is asked for by, as in `tiny-stories`.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What it is, in one sentence.
+    pub sentence: String,
+    /// Where it lies.
+    pub address: String,
+    /// As in `plain text`.
+    pub format: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// They are exactly so many; else about.
+    pub exact: bool,
+    /// Under which licence: SPDX names where there is one.
+    pub licence: String,
+    /// What to know before training on it; empty where there is nothing.
+    pub note: String,
+}
+
 /// A document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentSummary {

@@ -37,19 +37,29 @@ pub use corpus_files::CorpusFiles;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, pause,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
     process_number, threads, without_gpu, yield_now,
 };
 pub use remote::Remote;
 pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, id_suffix, map, pause,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
     process_number, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;
 use std::path::Path;
+
+/// What a download of a public corpus tells.
+#[derive(Debug)]
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser's page may not read other sites"))]
+pub enum Fetched {
+    /// So many bytes are here.
+    Received(u64),
+    /// It is over: where the file stands, or why it does not.
+    Done(crate::error::Result<std::path::PathBuf>),
+}
 
 /// The file in a project's folder that a front end holds while it has the project open.
 pub const PROJECT_LOCK: &str = ".lock";

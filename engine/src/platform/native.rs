@@ -1,7 +1,13 @@
 //! Windows, macOS and Linux.
 
 use crate::error::{Error, Result};
+use glasshouse_corpus::catalogue::Entry;
+use glasshouse_corpus::catalogue::fetch::Progress;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// A file's bytes, read only, paged in by the operating system as they are touched.
 #[derive(Debug)]
@@ -143,6 +149,36 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 /// The system gives no thread.
 pub async fn pause(seconds: f64) -> Result<()> {
     aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
+}
+
+/// Brings a public corpus into the person's cache folder, on a thread of its own. `stop` breaks it off.
+///
+/// # Errors
+/// The system gives no thread, or names no cache folder.
+pub fn fetch_corpus(
+    entry: &'static Entry,
+    stop: Arc<AtomicBool>,
+) -> Result<async_channel::Receiver<super::Fetched>> {
+    let folder = glasshouse_corpus::catalogue::fetch::cache_folder()?;
+    let (tell, told) = async_channel::unbounded();
+    let mut said = Instant::now();
+    let work = move || {
+        let done = glasshouse_corpus::catalogue::fetch::fetch(entry, &folder, &mut |progress| {
+            if let Progress::Received { bytes, .. } = progress
+                && said.elapsed() >= Duration::from_millis(100)
+            {
+                said = Instant::now();
+                tell.try_send(super::Fetched::Received(bytes)).ok();
+            }
+            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        tell.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
+    };
+    std::thread::Builder::new()
+        .name("glasshouse-fetch".to_owned())
+        .spawn(work)
+        .map_err(|error| Error::Internal(format!("no thread for a download: {error}")))?;
+    Ok(told)
 }
 
 /// Lets what else waits on this thread have its turn: futures that are raced against the caller's.

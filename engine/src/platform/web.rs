@@ -88,6 +88,20 @@ pub async fn pause(seconds: f64) -> Result<()> {
     Ok(())
 }
 
+/// A browser's page may not read other sites.
+///
+/// # Errors
+/// Always; it says what can be done instead.
+pub fn fetch_corpus(
+    entry: &'static glasshouse_corpus::catalogue::Entry,
+    _stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+) -> Result<async_channel::Receiver<super::Fetched>> {
+    Err(Error::Refused(format!(
+        "a web page may not read other sites; download {} with the browser, then add the file",
+        entry.address
+    )))
+}
+
 /// Lets the worker's waiting messages have their turn. A message to ourselves comes behind those that wait already; a promise
 /// would come before them, and browsers stretch repeated timers to four milliseconds.
 pub async fn yield_now() {

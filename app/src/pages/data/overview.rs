@@ -62,7 +62,11 @@ impl DataPage {
                 if plain(ui, icons::ICON_CONTENT_PASTE, "Paste text").clicked() {
                     self.paste = Some(Paste::default());
                 }
+                if plain(ui, icons::ICON_PUBLIC, "Public corpora").clicked() {
+                    self.corpora = true;
+                }
             });
+            self.fetching_ui(ui, context);
             let changing = state.is_waiting(|command| {
                 matches!(command, Command::AddDocuments { .. } | Command::RemoveDocument { .. })
             });

@@ -3,6 +3,7 @@
 use super::super::{Context, PageName};
 use crate::format;
 use crate::link::Wish;
+use crate::state::State;
 use crate::theme::{self, CARD_CORNER, space};
 use crate::widgets;
 use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo};
@@ -11,8 +12,12 @@ use glasshouse_protocol::{Command, ProjectSummary};
 
 /// Narrowest card, in points.
 const LEAST: f32 = 264.0;
+/// Widest card, in points.
+const MOST: f32 = 520.0;
 /// Height of a card, in points.
 const HEIGHT: f32 = 172.0;
+/// Points of a curve in miniature.
+const CURVE: usize = 60;
 
 /// What a person does with the cards.
 #[derive(Debug, Default)]
@@ -23,9 +28,14 @@ pub(super) struct Cards {
 
 impl Cards {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let projects: Vec<&ProjectSummary> =
-            context.state.projects.list.iter().filter(|project| !project.deleted).collect();
-        let (columns, width) = widgets::columns_fit(ui.available_width(), LEAST, space::MEDIUM);
+        let alive = context.state.projects.list.iter().filter(|project| !project.deleted);
+        let projects: Vec<ProjectSummary> =
+            alive.map(|project| as_it_stands(context.state, project)).collect();
+        let room = ui.available_width();
+        let (columns, _) = widgets::columns_fit(room, LEAST, space::MEDIUM);
+        // A few projects share the width that there is.
+        let columns = columns.min(projects.len().max(1));
+        let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(MOST);
         for row in projects.chunks(columns) {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::MEDIUM;
@@ -48,7 +58,11 @@ impl Cards {
             let ring = egui::Stroke::new(1.5, palette.accent);
             ui.painter().rect_stroke(rect, f32::from(CARD_CORNER), ring, egui::StrokeKind::Inside);
         }
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", project.name)));
+        response.widget_info(|| {
+            let mut info = WidgetInfo::labeled(Role::Button, true, format!("Open {}", project.name));
+            info.current_text_value = Some(came_to(project));
+            info
+        });
         let inner = rect.shrink(space::LARGE);
         let layout = egui::Layout::top_down(egui::Align::Min);
         let mut inside = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
@@ -130,23 +144,46 @@ impl Cards {
     }
 }
 
+/// A project as it is now: what the list says of the open one is from before its run began.
+fn as_it_stands(state: &State, project: &ProjectSummary) -> ProjectSummary {
+    let mut project = project.clone();
+    if state.projects.open.as_ref().is_none_or(|open| open.summary.id != project.id) {
+        return project;
+    }
+    project.runs = project.runs.max(state.runs.list.len());
+    let training = &state.training;
+    if training.points.len() > 1 {
+        let every = training.points.len().div_ceil(CURVE);
+        project.curve = training.points.iter().step_by(every).map(|point| point.loss).collect();
+    }
+    project.val_loss = training.evaluations.last().map(|point| point.val_loss).or(project.val_loss);
+    if let Some(sample) = training.samples.last() {
+        project.sample.clone_from(&sample.text);
+    }
+    project
+}
+
 /// Loss, runs and age, on the card's last line.
 fn foot_ui(ui: &Ui, context: &Context<'_>, project: &ProjectSummary, inner: Rect) {
     let font = theme::caption().resolve(ui.style());
+    let quiet = context.palette.quiet;
+    let painter = ui.painter();
+    painter.text(inner.left_bottom(), egui::Align2::LEFT_BOTTOM, came_to(project), font.clone(), quiet);
+    let ago = format::ago(project.updated, format::now());
+    painter.text(inner.right_bottom(), egui::Align2::RIGHT_BOTTOM, ago, font, quiet);
+}
+
+/// Loss and runs in a few words.
+fn came_to(project: &ProjectSummary) -> String {
     let runs = match project.runs {
         0 => "no runs yet".to_owned(),
         1 => "1 run".to_owned(),
         runs => format!("{runs} runs"),
     };
-    let left = match project.val_loss {
+    match project.val_loss {
         Some(loss) => format!("loss {} · {runs}", format::loss(loss)),
         None => runs,
-    };
-    let quiet = context.palette.quiet;
-    let painter = ui.painter();
-    painter.text(inner.left_bottom(), egui::Align2::LEFT_BOTTOM, left, font.clone(), quiet);
-    let ago = format::ago(project.updated, format::now());
-    painter.text(inner.right_bottom(), egui::Align2::RIGHT_BOTTOM, ago, font, quiet);
+    }
 }
 
 /// At most two lines of a text; what is longer ends in dots.

@@ -2,8 +2,10 @@
 
 use super::Context;
 use crate::format;
+use crate::pages::parts::run_colour;
+use crate::pages::train::plots::history_points;
 use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Curve, CurvePlot, Table};
+use crate::widgets::{self, Align, Axis, Column, Curve, CurvePlot, Table};
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Compare {
     training: bool,
+    axis: Axis,
     log: bool,
 }
 
@@ -25,22 +28,21 @@ impl Compare {
 
     fn curves_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         let mut curves = Vec::new();
-        for (place, run) in runs.iter().enumerate() {
+        for run in runs {
             let Some(history) = context.state.runs.histories.get(&run.name) else { continue };
-            let points: Vec<[f64; 2]> =
-                history.events.iter().filter_map(|event| point(event, self.training)).collect();
+            let points = history_points(history, self.axis, |event| point(event, self.training));
             let points = if self.training { widgets::smoothed(&points, 0.9) } else { points };
-            let series = context.palette.series;
+            let (colour, dashed) = run_colour(context.palette, &run.name);
             curves.push(Curve {
                 name: run.name.clone(),
-                colour: series[place % series.len()],
+                colour,
                 marks: !self.training && points.len() <= 64,
                 points,
                 width: 2.0,
-                dashed: place >= series.len(),
+                dashed,
             });
         }
-        let (training, log) = (&mut self.training, &mut self.log);
+        let (training, axis, log) = (&mut self.training, &mut self.axis, &mut self.log);
         widgets::card(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
@@ -52,14 +54,15 @@ impl Compare {
                 }
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     ui.checkbox(log, "Log");
+                    widgets::segmented(ui, axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
                 });
             });
             ui.add_space(space::SMALL);
             CurvePlot::legend_ui(ui, &curves);
             let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
             let plot = CurvePlot {
-                id: &format!("compare {} {training}", names.join(" ")),
-                value: "loss",
+                id: &format!("compare {} {training} {axis:?}", names.join(" ")),
+                axis: *axis,
                 height: 280.0,
                 log: *log,
                 write: |value| format::loss(value as f32),

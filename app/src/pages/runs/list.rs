@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::format;
+use crate::pages::parts::run_colour;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
 use egui::{Label, RichText, ScrollArea, Ui};
@@ -9,6 +10,9 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{RunSummary, TrainingState};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+
+/// Room for the mark of a run's colour before its name, in points.
+const MARK: f32 = 18.0;
 
 const fn column(title: &'static str, width: f32, align: Align) -> Column<'static> {
     Column { title, width, align }
@@ -25,6 +29,11 @@ const COLUMNS: [Column<'static>; 9] = [
     column("Device", 92.0, Align::Left),
     column("Made", 84.0, Align::Left),
 ];
+
+/// Every column.
+const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+/// Those that a phone has room for: name, losses, state.
+const SLIM: [usize; 4] = [0, 3, 4, 6];
 
 /// The table's order.
 #[derive(Debug)]
@@ -56,22 +65,31 @@ impl List {
                 |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
             );
             ui.add_space(space::TIGHT);
-            // What room is left goes to the name.
-            let mut columns = COLUMNS;
-            let left = ui.available_width() - Table { columns: &COLUMNS, row: 46.0 }.width();
-            columns[0].width += left.clamp(0.0, 160.0);
+            // A phone shows what a run came to; what room is left goes to the name.
+            let shown: &[usize] = if widgets::is_narrow(ui) { &SLIM } else { &ALL };
+            let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place]).collect();
+            let slim = shown.len() == SLIM.len();
+            if slim {
+                columns[0].width = 84.0;
+                // The state's mark alone.
+                columns[3] = column("", 18.0, Align::Left);
+            }
+            let left = ui.available_width() - Table { columns: &columns, row: 46.0 }.width();
+            columns[0].width += left.clamp(0.0, 480.0);
             let table = Table { columns: &columns, row: 46.0 };
+            let sorted = shown.iter().position(|place| *place == self.by).map(|place| (place, self.falling));
             ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 1.0;
-                    if let Some(place) = table.head_ui(ui, Some((self.by, self.falling))) {
+                    if let Some(place) = table.head_ui(ui, sorted).map(|place| shown[place]) {
                         self.falling =
                             if self.by == place { !self.falling } else { place == COLUMNS.len() - 1 };
                         self.by = place;
                     }
                     for run in &runs {
                         let mine = chosen.contains(&run.name);
-                        let row = table.row_ui(ui, &run.name, mine, |ui, place| cell_ui(ui, run, place));
+                        let row = table
+                            .row_ui(ui, &run.name, mine, |ui, place| cell_ui(ui, run, shown[place], slim));
                         if row.clicked() && !chosen.remove(&run.name) {
                             chosen.insert(run.name.clone());
                         }
@@ -121,7 +139,7 @@ fn compare(a: &RunSummary, b: &RunSummary, by: usize) -> Ordering {
     }
 }
 
-fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
+fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     let palette = theme::Palette::of(ui);
     let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
     let quiet = |ui: &mut Ui, text: &str| {
@@ -152,8 +170,10 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
                 _ => (icons::ICON_STOP, palette.quiet),
             };
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(icon.rich_text().size(14.0).color(colour));
-            quiet(ui, &run.state);
+            ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(&run.state);
+            if !slim {
+                quiet(ui, &run.state);
+            }
         }
         7 => quiet(ui, &run.device),
         _ => quiet(ui, &format::date_time(run.created)),
@@ -167,11 +187,15 @@ fn name_ui(ui: &mut Ui, run: &RunSummary) {
     let line = |text: &str, style: egui::TextStyle, colour| {
         let font = style.resolve(ui.style());
         let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - 4.0);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - MARK - 4.0);
         ui.painter().layout_job(job)
     };
     let name = line(&run.name, theme::strong(), palette.text);
+    let (colour, _) = run_colour(palette, &run.name);
+    let cell = cell.with_min_x(cell.left() + MARK);
     let shape = line(&run.shape, theme::caption(), palette.quiet);
+    let mark = egui::pos2(cell.left() - MARK + 5.0, cell.center().y);
+    ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
     let note = egui::Rect::from_min_size(
         egui::pos2(cell.left() + name.size().x + 6.0, top),

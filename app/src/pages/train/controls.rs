@@ -1,13 +1,13 @@
 //! The one number that matters, the others below it, and the buttons.
 
-use super::{Context, PageName, busy, changes, train};
+use super::{Context, PageName, busy, changes};
 use crate::format;
 use crate::state::Training;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, RunConfig, RunSummary, TrainingState};
 
 pub(super) fn numbers_ui(
     ui: &mut Ui,
@@ -17,12 +17,7 @@ pub(super) fn numbers_ui(
 ) {
     let Some(run) = &training.run else { return };
     ui.spacing_mut().item_spacing.y = space::TIGHT;
-    let evaluation = training.evaluations.last();
-    let (loss, name) = match (evaluation, training.last) {
-        (Some(evaluation), _) => (Some(evaluation.val_loss), "validation loss"),
-        (None, Some(step)) => (Some(step.loss), "training loss"),
-        (None, None) => (run.val_loss, "validation loss"),
-    };
+    let (loss, name, at) = headline(training, run);
     let exact = loss.map_or_else(String::new, |loss| format!("{loss} · perplexity {:.2}", loss.exp()));
     let shown = loss.map_or(format::NOTHING.to_owned(), format::loss);
     let number = ui.label(RichText::new(shown).text_style(theme::number()));
@@ -32,8 +27,8 @@ pub(super) fn numbers_ui(
     ui.horizontal(|ui| {
         ui.spacing_mut().interact_size.y = 18.0;
         widgets::term(ui, name, Some(context.palette.quiet));
-        if let Some(evaluation) = evaluation.filter(|evaluation| evaluation.step < training.step) {
-            let at = format!("at step {}", format::whole(evaluation.step));
+        if let Some(at) = at {
+            let at = format!("at step {}", format::whole(at));
             ui.label(RichText::new(at).color(context.palette.quiet));
         }
     });
@@ -44,14 +39,19 @@ pub(super) fn numbers_ui(
     row(ui, "Step", &steps, "");
     let loss = training.last.map_or(f32::NAN, |step| step.loss);
     row(ui, "Training loss", &format::loss(loss), &format!("{loss}"));
+    let validation = training.evaluations.last();
+    let value = validation.map_or(format::NOTHING.to_owned(), |point| format::loss(point.val_loss));
+    let at = validation.map_or(String::new(), |point| format!("At step {}", format::whole(point.step)));
+    row(ui, "Validation loss", &value, &at);
     let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
     let best = if best.is_finite() { Some(best) } else { run.best_val_loss };
     row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), "");
     let lives = training.state != TrainingState::Idle;
     row(ui, "Tokens per second", &speed(training), "");
     if lives {
-        let left = tokens_per_step(context, run).and_then(|tokens| training.seconds_left(tokens));
-        row(ui, "Time left", &left.map_or(format::NOTHING.to_owned(), format::duration), "");
+        let (left, whole) = times(context, training, run);
+        row(ui, "Time left", &left.map_or("estimating".to_owned(), format::duration), "");
+        row(ui, "In all, about", &whole.map_or("estimating".to_owned(), format::duration), "");
     } else {
         row(ui, "Took", &format::duration(run.seconds), &format!("{:.1} seconds of training", run.seconds));
         if let Some(estimated) = training.estimated_seconds.or(run.estimated_seconds) {
@@ -75,6 +75,31 @@ pub(super) fn numbers_ui(
         ui.add_space(space::SMALL);
         changes::fold_ui(ui, context, training, change);
     }
+}
+
+/// The latest loss that is known, what it is of, and the step that it was measured at.
+fn headline(training: &Training, run: &RunSummary) -> (Option<f32>, &'static str, Option<u64>) {
+    match (training.evaluations.last(), training.last) {
+        (Some(evaluation), last) if last.is_none_or(|last| last.step <= evaluation.step) => {
+            (Some(evaluation.val_loss), "validation loss", Some(evaluation.step))
+        }
+        (_, Some(last)) => (Some(last.loss), "training loss", Some(last.step)),
+        _ => (run.val_loss, "validation loss", None),
+    }
+}
+
+/// Seconds that are left, and that the run takes in all: by its pace, and before it has one by the estimate.
+fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Option<f64>, Option<f64>) {
+    if let (Some((spent, left)), TrainingState::Running) = (training.seconds, training.state) {
+        return (Some(left), Some(spent + left));
+    }
+    let pace = tokens_per_step(context, run).and_then(|tokens| training.seconds_a_step(tokens));
+    let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
+    let estimated = training.estimated_seconds.or(run.estimated_seconds);
+    let estimated = estimated.or(plan.and_then(|(_, plan)| plan.run_seconds));
+    let each = pace.or_else(|| Some(estimated? / training.steps.max(1) as f64));
+    let seconds = |steps: u64| each.map(|each| each * steps as f64);
+    (seconds(training.steps.saturating_sub(training.step)), seconds(training.steps))
 }
 
 fn row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
@@ -101,12 +126,13 @@ fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
 /// Tokens of a step of a run, from its settings where they are known.
 pub(super) fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
     let of_run = context.state.runs.histories.get(&run.name).map(|history| &history.config);
-    let config = of_run.unwrap_or(context.draft);
-    let tokens = config
-        .train
-        .batch_size
-        .checked_mul(config.train.accumulate)?
-        .checked_mul(config.model.context_length)?;
+    tokens_of(of_run.unwrap_or(context.draft))
+}
+
+/// Tokens of a step with some settings.
+pub(in crate::pages) fn tokens_of(config: &RunConfig) -> Option<u64> {
+    let tokens =
+        config.train.batch_size.checked_mul(config.train.accumulate)?.checked_mul(config.model.context_length)?;
     u64::try_from(tokens).ok()
 }
 
@@ -145,8 +171,8 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             *context.go = Some(PageName::Write);
         }
         let new = widgets::plain(ui, icons::ICON_ADD, "New run");
-        if new.on_hover_text("Train a new run with the settings below").clicked() {
-            train(context);
+        if new.on_hover_text("Says what the run takes before it starts").clicked() {
+            context.asks.new_run = true;
         }
     });
 }

@@ -1,10 +1,11 @@
-//! The curves: loss, learning rate, gradient norm, speed, with other runs as an overlay.
+//! The curves: loss, learning rate, gradient norm, speed, with other runs as an overlay, by steps or by time.
 
-use super::Context;
+use super::{Context, controls};
 use crate::format;
-use crate::state::{EvalPoint, StepPoint, Training};
+use crate::pages::parts::{StepClock, run_colour};
+use crate::state::{History, StepPoint, Training};
 use crate::theme::{self, space};
-use crate::widgets::{self, Curve, CurvePlot, smoothed};
+use crate::widgets::{self, Axis, Curve, CurvePlot, smoothed};
 use egui::{Popup, Slider, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::TrainEvent;
@@ -38,6 +39,7 @@ impl Tab {
 #[derive(Debug)]
 pub(super) struct Plots {
     tab: Tab,
+    axis: Axis,
     log: bool,
     smooth: f64,
     /// Runs of the overlay.
@@ -46,7 +48,7 @@ pub(super) struct Plots {
 
 impl Default for Plots {
     fn default() -> Self {
-        Self { tab: Tab::Loss, log: false, smooth: 0.9, overlaid: BTreeSet::new() }
+        Self { tab: Tab::Loss, axis: Axis::Steps, log: false, smooth: 0.9, overlaid: BTreeSet::new() }
     }
 }
 
@@ -74,11 +76,13 @@ impl Plots {
                 });
             });
             CurvePlot::legend_ui(ui, &curves);
-            let id = format!("{run} {}", self.tab.name());
+            let id = format!("{run} {} {:?}", self.tab.name(), self.axis);
+            // A large window shows large curves.
+            let tall = ui.ctx().content_rect().height();
             let plot = CurvePlot {
                 id: &id,
-                value: self.tab.name(),
-                height: if widgets::is_narrow(ui) { 220.0 } else { 280.0 },
+                axis: self.axis,
+                height: if widgets::is_narrow(ui) { 220.0 } else { (tall * 0.36).clamp(240.0, 560.0) },
                 log: self.log,
                 write: match self.tab {
                     Tab::Loss => |value| format::loss(value as f32),
@@ -92,7 +96,7 @@ impl Plots {
         });
         match asked {
             Some(More::Csv) => {
-                ui.ctx().copy_text(curves_csv(&curves, self.tab.name()));
+                ui.ctx().copy_text(curves_csv(&curves, self.axis, self.tab.name()));
                 context.asks.tell("Copied as CSV");
             }
             Some(More::Png) => {
@@ -104,6 +108,8 @@ impl Plots {
     }
 
     fn scale_ui(&mut self, ui: &mut Ui) {
+        widgets::segmented(ui, &mut self.axis, &[(Axis::Steps, "Steps"), (Axis::Time, "Time")]);
+        ui.add_space(space::SMALL);
         let mut log = self.log;
         ui.checkbox(&mut log, "Log");
         self.log = log;
@@ -163,12 +169,16 @@ impl Plots {
             Tab::GradientNorm => f64::from(point.grad_norm),
             Tab::Speed => point.tokens_per_s,
         };
+        let tokens = training.run.as_ref().and_then(|run| controls::tokens_per_step(context, run));
+        let speeds = training.points.iter().map(|point| (point.step, point.tokens_per_s));
+        let clock = StepClock::of(speeds, tokens.unwrap_or(1));
+        let place = |step: u64| clock.place(self.axis, step as f64);
         let points: Vec<[f64; 2]> =
-            training.points.iter().map(|point| [point.step as f64, value(point)]).collect();
-        let validation = |point: &EvalPoint| [point.step as f64, f64::from(point.val_loss)];
-        let evaluations: Vec<[f64; 2]> = training.evaluations.iter().map(validation).collect();
+            training.points.iter().map(|point| [place(point.step), value(point)]).collect();
+        let evaluations: Vec<[f64; 2]> =
+            training.evaluations.iter().map(|point| [place(point.step), f64::from(point.val_loss)]).collect();
         let mut curves = Vec::new();
-        let [first, second, others @ ..] = palette.series;
+        let [first, second, ..] = palette.series;
         let title = if self.tab == Tab::Loss { "training" } else { self.tab.name() };
         let even = self.tab == Tab::LearningRate || self.smooth <= 0.0;
         if !even {
@@ -182,13 +192,13 @@ impl Plots {
             let validation = curve("validation".to_owned(), second, evaluations, 2.0);
             curves.push(Curve { marks, ..validation });
         }
-        for (place, name) in self.overlaid.iter().enumerate() {
+        for name in &self.overlaid {
             let Some(history) = context.state.runs.histories.get(name) else { continue };
-            let colour = others[place % others.len()];
-            let rough: Vec<[f64; 2]> = match self.tab {
-                Tab::Loss => history.events.iter().filter_map(evaluation).collect(),
-                _ => history.events.iter().filter_map(|event| self.point(event)).collect(),
-            };
+            let (colour, _) = run_colour(palette, name);
+            let rough = history_points(history, self.axis, |event| match self.tab {
+                Tab::Loss => evaluation(event),
+                _ => self.point(event),
+            });
             let smooth = self.tab != Tab::Loss && !even;
             let points = if smooth { smoothed(&rough, self.weight(rough.len())) } else { rough };
             let title = if self.tab == Tab::Loss { format!("{name} validation") } else { name.clone() };
@@ -237,8 +247,24 @@ fn curve(name: String, colour: egui::Color32, points: Vec<[f64; 2]>, width: f32)
     Curve { name, colour, points, width, dashed: false, marks: false }
 }
 
-/// Curves as rows of curve, step and value.
-fn curves_csv(curves: &[Curve], value: &str) -> String {
+/// Points of a run of the past, placed on an axis by its own clock.
+pub(in crate::pages) fn history_points(
+    history: &History,
+    axis: Axis,
+    point: impl Fn(&TrainEvent) -> Option<[f64; 2]>,
+) -> Vec<[f64; 2]> {
+    let tokens = controls::tokens_of(&history.config).unwrap_or(1);
+    let speeds = history.events.iter().filter_map(|event| match event {
+        TrainEvent::Step { step, tokens_per_s, .. } => Some((*step, *tokens_per_s)),
+        _ => None,
+    });
+    let clock = StepClock::of(speeds, tokens);
+    let placed = |[step, value]: [f64; 2]| [clock.place(axis, step), value];
+    history.events.iter().filter_map(point).map(placed).collect()
+}
+
+/// Curves as rows of curve, step or seconds, and value.
+fn curves_csv(curves: &[Curve], axis: Axis, value: &str) -> String {
     let named = |curve: &Curve| match curve.name.as_str() {
         "" => "as measured".to_owned(),
         name => name.to_owned(),
@@ -248,5 +274,6 @@ fn curves_csv(curves: &[Curve], value: &str) -> String {
         let known = curve.points.iter().filter(|[_, y]| y.is_finite());
         known.map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
     });
-    widgets::csv(&["curve", "step", value], rows)
+    let place = if axis == Axis::Time { "seconds" } else { "step" };
+    widgets::csv(&["curve", place, value], rows)
 }

@@ -25,7 +25,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
             Some((entries, step_ms, launch_overhead_ms, method)) => {
                 summary_ui(ui, *step_ms, *launch_overhead_ms, method);
                 ui.add_space(space::SMALL);
-                bars_ui(ui, palette, entries);
+                bars_ui(ui, palette, &parts(entries, *step_ms));
             }
             None if lives => {
                 widgets::quiet_text(ui, "Measures one step part by part. The run goes on afterwards.");
@@ -85,8 +85,18 @@ fn by_scope(entries: &[ProfileEntry]) -> Vec<(String, f64, usize)> {
     parts
 }
 
-fn bars_ui(ui: &mut Ui, palette: &theme::Palette, entries: &[ProfileEntry]) {
-    let parts = by_scope(entries);
+/// The parts of a step, and last what of it lies in none of them, so that the rows sum to the step.
+fn parts(entries: &[ProfileEntry], step_ms: f64) -> Vec<(String, f64, usize)> {
+    let mut parts = by_scope(entries);
+    let rest = step_ms - parts.iter().map(|part| part.1).sum::<f64>();
+    // Less is the clock's own error.
+    if rest > 0.005 * step_ms {
+        parts.push(("between the parts".to_owned(), rest, 0));
+    }
+    parts
+}
+
+fn bars_ui(ui: &mut Ui, palette: &theme::Palette, parts: &[(String, f64, usize)]) {
     let sum: f64 = parts.iter().map(|part| part.1).sum();
     let most = parts.iter().map(|part| part.1).fold(f64::MIN_POSITIVE, f64::max);
     let room = (ui.available_width() - 330.0).max(60.0);
@@ -98,14 +108,14 @@ fn bars_ui(ui: &mut Ui, palette: &theme::Palette, entries: &[ProfileEntry]) {
                 egui::Layout::left_to_right(egui::Align::Center),
                 |ui| {
                     ui.set_min_width(190.0);
-                    ui.add(egui::Label::new(RichText::new(&scope).monospace().size(12.0)).truncate());
+                    ui.add(egui::Label::new(RichText::new(scope).monospace().size(12.0)).truncate());
                 },
             );
             let (rect, _) = ui.allocate_exact_size(Vec2::new(room, 10.0), Sense::hover());
-            let length = rect.width() * (ms / most) as f32;
+            let length = rect.width() * (*ms / most) as f32;
             let bar = egui::Rect::from_min_size(rect.min, Vec2::new(length.max(1.0), rect.height()));
             ui.painter().rect_filled(bar, 2.0, theme::mix(palette.panel, palette.accent, 0.8));
-            ui.label(format::milliseconds(ms));
+            ui.label(format::milliseconds(*ms));
             let share = RichText::new(format::percent(ms / sum.max(f64::MIN_POSITIVE)));
             ui.label(share.color(palette.quiet));
         });
@@ -129,5 +139,8 @@ mod tests {
         assert_eq!(parts[LISTED].0, "8 other parts");
         let sum: f64 = parts.iter().map(|part| part.1).sum();
         assert!((sum - 290.0).abs() < 1e-9);
+        let whole: f64 = super::parts(&entries, 310.0).iter().map(|part| part.1).sum();
+        assert!((whole - 310.0).abs() < 1e-9, "the rows come to {whole} of 310 ms");
+        assert_eq!(super::parts(&entries, 290.0).len(), LISTED + 1);
     }
 }

@@ -81,7 +81,10 @@ fn empty_line(context: &Context<'_>, training: &Training) -> String {
     let lives = training.state != TrainingState::Idle;
     match context.draft.train.sample_interval {
         0 => "No samples: “Sample every” in the settings is 0.".to_owned(),
-        every if lives => format!("The first sample comes at step {}.", format::whole(every)),
+        _ if lives => {
+            "What the model writes stands here within seconds, and again and again while it learns."
+                .to_owned()
+        }
         _ => "This run wrote no samples.".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use crate::state::{Distribution, State, Text};
 use crate::widgets::{card, quiet_text};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorReport, GenerateConfig, TrainingState, WeightSource, WrittenToken};
+use glasshouse_protocol::{Command, ErrorReport, GenerateConfig, WeightSource, WrittenToken};
 use std::collections::BTreeMap;
 
 /// Likeliest tokens that are listed.
@@ -26,8 +26,6 @@ pub(super) struct Column {
     pub(super) stop: String,
     /// The request whose text is shown.
     pub(super) request: Option<u64>,
-    /// The step at which the weights in training were asked to write; they move on while the text stays.
-    step: Option<u64>,
     paper: Paper,
     /// The token that is looked into, among the prompt's and the written ones.
     pub(super) chosen: Option<usize>,
@@ -49,7 +47,6 @@ impl Default for Column {
             config: GenerateConfig::default(),
             stop: String::new(),
             request: None,
-            step: None,
             paper: Paper::default(),
             chosen: None,
             explaining: Debounce::default(),
@@ -102,9 +99,20 @@ impl Column {
         let config = self.settings(seed);
         let command = Command::Generate { source: self.source.clone(), prompt: prompt.to_owned(), config };
         self.request = Some(context.outbox.send(command));
-        let training = &context.state.training;
-        let live = self.source == WeightSource::Current && training.state != TrainingState::Idle;
-        self.step = live.then_some(training.step);
+        self.forget();
+    }
+
+    /// Shows a text that was written before.
+    pub(super) fn show(&mut self, request: u64, text: &Text) {
+        (self.source, self.config) = (text.source.clone(), text.config.clone());
+        let typed = |stop: &String| stop.replace('\n', "\\n");
+        self.stop = text.config.stop.iter().map(typed).collect::<Vec<_>>().join("\n");
+        self.request = Some(request);
+        self.forget();
+    }
+
+    /// Forgets what was asked about the text before.
+    fn forget(&mut self) {
         self.chosen = None;
         self.explained = None;
         self.answered = None;
@@ -162,11 +170,7 @@ impl Column {
         let state = context.state;
         card(ui, |ui| {
             let text = self.text(state);
-            let title = match (text, self.step) {
-                (Some(_), Some(step)) => format!("In training, as of step {}", format::whole(step)),
-                (Some(text), None) => source_name(&text.source, state),
-                (None, _) => source_name(&self.source, state),
-            };
+            let title = text.map_or_else(|| source_name(&self.source, state), |text| writer(text, state));
             let (copy, survey) = line_ui(
                 ui,
                 |ui| {
@@ -203,8 +207,10 @@ impl Column {
             let count = format::whole(text.tokens.len() as u64);
             let speed = format::tokens_per_second(text.tokens_per_s);
             let line = match &text.ending {
-                None => format!("Writing… {count} tokens"),
-                Some(why) => format!("{count} tokens · {speed} · {}", ending(why)),
+                None => format!("Writing… {count} tokens · seed {}", text.config.seed),
+                Some(why) => {
+                    format!("{count} tokens · {speed} · {} · seed {}", ending(why), text.config.seed)
+                }
             };
             caption(ui, line);
         });
@@ -216,10 +222,18 @@ impl Column {
             .as_ref()
             .filter(|(answered, _)| *answered == place)
             .map(|(_, distribution)| distribution);
-        let moved_on = self.step.is_some_and(|step| step != state.training.step);
+        let moved_on = text.step.is_some_and(|step| step != state.training.step);
         let pressed = explain_ui(ui, context.palette, token, place, answered, moved_on)?;
         let before: String = all_tokens(text).take(place).map(|token| token.text.as_str()).collect();
         Some(before + &pressed)
+    }
+}
+
+/// Whose weights wrote a text.
+pub(super) fn writer(text: &Text, state: &State) -> String {
+    match text.step {
+        Some(step) => format!("In training, as of step {}", format::whole(step)),
+        None => source_name(&text.source, state),
     }
 }
 

@@ -63,12 +63,23 @@ impl WritePage {
                     // One seed, so that what differs is what was chosen to differ.
                     ui.label(seed.to_string());
                 } else {
-                    ui.add(DragValue::new(&mut config.seed).speed(0.1)).accessible_name("Seed");
-                    if icon_button(ui, true, icons::ICON_CASINO, "Another seed") {
-                        config.seed = config.seed.wrapping_add(1);
+                    let typed = ui.add(DragValue::new(&mut config.seed).speed(0.1)).accessible_name("Seed");
+                    // Who chooses a seed wants that one.
+                    self.locked |= typed.changed();
+                    let (icon, name) = match self.locked {
+                        true => (icons::ICON_LOCK, "Draw a new seed for each text"),
+                        false => (icons::ICON_LOCK_OPEN, "Keep this seed"),
+                    };
+                    if icon_button(ui, true, icon, name) {
+                        self.locked = !self.locked;
                     }
                 }
             });
+            let line = match self.locked {
+                true => "Kept: the same words again give the same text.",
+                false => "Drawn anew for each text.",
+            };
+            caption(ui, line);
             if self.comparing {
                 caption(ui, "Both columns draw with one seed.");
             }

@@ -28,6 +28,34 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
     format!("step {}{loss}{best}", format::whole(checkpoint.step))
 }
 
+/// Weights to compare some with: the best of the run before, or the earliest of their own that have learnt anything.
+pub(super) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
+    let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
+        run: run.name.clone(),
+        checkpoint: checkpoint.file.clone(),
+    };
+    let trained = |run: &&RunSummary| !run.checkpoints.is_empty();
+    let latest = state.runs.list.iter().rev().find(trained);
+    let run = match source {
+        WeightSource::Current => latest.map(|run| run.name.as_str()),
+        WeightSource::Checkpoint { run, .. } => Some(run.as_str()),
+    };
+    let mut others = state.runs.list.iter().rev().filter(|other| Some(other.name.as_str()) != run);
+    let best = others.find(trained).and_then(|other| {
+        let best = other.checkpoints.iter().find(|checkpoint| checkpoint.best);
+        Some(of(other, best.or(other.checkpoints.last())?))
+    });
+    best.or_else(|| {
+        let own = state.runs.list.iter().find(|own| Some(own.name.as_str()) == run)?;
+        let shown = |checkpoint: &&CheckpointSummary| of(own, checkpoint) == *source;
+        let mut earlier = own.checkpoints.iter().filter(|checkpoint| checkpoint.step > 0);
+        // What the run writes by itself is its best or its newest.
+        earlier
+            .find(|checkpoint| !shown(checkpoint) && !checkpoint.best)
+            .map(|checkpoint| of(own, checkpoint))
+    })
+}
+
 /// Every source, newest first, with its name.
 pub(super) fn sources(state: &State) -> Vec<(WeightSource, String)> {
     let of_run = |run: &RunSummary| -> Vec<WeightSource> {

@@ -30,8 +30,8 @@ pub struct Source {
     /// Its size in bytes, as it lies there.
     pub size: u64,
     /// What its documents are counted under where they do not say it themselves: the first folder below what the person
-    /// named. Directly in there, pages, PDFs, Markdown and code count under the named folder and any other file under its own
-    /// name without endings: a page is one of many, a text or table is a corpus.
+    /// named. Directly in there, pages, PDFs, Markdown and code count under the named folder (in a project's, under what they are)
+    /// and any other file under its own name without endings: a page is one of many, a text or table is a corpus.
     pub mixture: String,
     /// The genre that a folder's name says, as in `news`.
     pub genre: Option<String>,
@@ -229,9 +229,18 @@ fn folders_below(named: &Path, path: &Path) -> Vec<String> {
 }
 
 fn mixture(root: Option<Cow<'_, str>>, folders: &[String], format: &Format, stem: &str) -> String {
-    let pages = matches!(format, Format::Html | Format::Markdown | Format::Pdf | Format::Code(_));
-    let root = root.filter(|_| pages);
-    plain(folders.first().map(String::as_str).or(root.as_deref()).unwrap_or(stem))
+    let below = root.is_some();
+    let pages = match format {
+        Format::Html => Some("web pages"),
+        Format::Markdown => Some("Markdown"),
+        Format::Pdf => Some("PDF"),
+        Format::Code(_) => Some("code"),
+        _ => None,
+    };
+    // Every project's own folder has this name, which says nothing of what is in it.
+    let root = root.filter(|root| root != "documents");
+    let among = pages.map(|kind| root.as_deref().unwrap_or(kind)).filter(|_| below);
+    plain(folders.first().map(String::as_str).or(among).unwrap_or(stem))
 }
 
 fn genre_of_format(format: &Format) -> Option<String> {

@@ -13,6 +13,7 @@ mod receive;
 
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,13 +82,18 @@ pub fn cache_folder() -> Result<PathBuf> {
     Ok(base.join("glasshouse").join("corpora"))
 }
 
-/// Brings a corpus into a folder, if it is not there already, and says where it stands.
+/// Brings a corpus into a folder, if it is not there already, and says where it stands. `progress` hears how far it is, and may
+/// break it off: what arrived until then is gone on with next time.
 ///
 /// # Errors
 /// Nothing can be written there, another file stands there under that name, the server cannot be reached or refuses, or what it
 /// sends is not what the catalogue describes. What arrived stays in the `.part` file if it may be gone on with, and is removed if
 /// it is wrong.
-pub fn fetch(entry: &Entry, folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf> {
+pub fn fetch(
+    entry: &Entry,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<PathBuf> {
     fetch_with(&Settings::default(), entry, folder, progress)
 }
 
@@ -99,11 +105,11 @@ pub fn fetch_with(
     settings: &Settings,
     entry: &Entry,
     folder: &Path,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<PathBuf> {
     let target = folder.join(entry.file.as_ref());
     if target.is_file() {
-        progress(Progress::Verifying);
+        let _ = progress(Progress::Verifying);
         let found = sha256(&target)?;
         if found == entry.sha256 {
             return Ok(target);
@@ -121,7 +127,7 @@ pub fn fetch_with(
     let mut again = true;
     loop {
         receive(settings, entry, &mut part, progress)?;
-        progress(Progress::Verifying);
+        let _ = progress(Progress::Verifying);
         let found = sha256(part.path())?;
         if found == entry.sha256 {
             part.finish(&target)?;

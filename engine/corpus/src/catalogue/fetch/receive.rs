@@ -1,6 +1,7 @@
 //! One connection after another, until the part has all bytes.
 
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
@@ -34,7 +35,7 @@ pub(super) fn receive(
     settings: &Settings,
     entry: &Entry,
     part: &mut Part,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<()> {
     let agent = agent(settings, entry);
     let mut idle = 0;
@@ -49,12 +50,22 @@ pub(super) fn receive(
                     return Err(given_up(entry, part, &format!("{reason}, after {idle} attempts")));
                 }
                 let wait = settings.wait.saturating_mul(1 << (idle - 1).min(16)).min(LONGEST_WAIT);
-                progress(Progress::Again { reason, wait });
+                if progress(Progress::Again { reason, wait }).is_break() {
+                    return Err(stopped(entry));
+                }
                 std::thread::sleep(wait);
             }
         }
     }
     Err(given_up(entry, part, &format!("the connection broke {ATTEMPTS_IN_ALL} times")))
+}
+
+/// It was broken off on purpose.
+fn stopped(entry: &Entry) -> Error {
+    Error::Refused(format!(
+        "{}: the download was stopped; what arrived is kept and gone on with next time",
+        entry.name
+    ))
 }
 
 /// Why it was given up, and what becomes of what arrived.
@@ -94,7 +105,7 @@ fn attempt(
     agent: &ureq::Agent,
     entry: &Entry,
     part: &mut Part,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     // A whole part may be left by a run that was ended while it compared.
     if part.bytes() > 0 && part.bytes() == entry.length.bytes() && entry.length.admits(part.bytes()) {
@@ -183,7 +194,7 @@ fn copy(
     mut body: impl Read,
     part: &mut Part,
     framed: bool,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let exact = matches!(entry.length, Length::Exact(_)).then(|| entry.length.bytes());
     let mut block = vec![0; BLOCK];
@@ -220,7 +231,10 @@ fn copy(
             ))));
         }
         part.write_all(block.get(..length).unwrap_or_default())?;
-        progress(Progress::Received { bytes: part.bytes(), of: exact });
+        if progress(Progress::Received { bytes: part.bytes(), of: exact }).is_break() {
+            part.flush()?;
+            return Err(Failure::Final(stopped(entry)));
+        }
     }
 }
 

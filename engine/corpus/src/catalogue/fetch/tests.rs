@@ -183,6 +183,7 @@ fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server,
     let mut progress = Vec::new();
     let result = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |step| {
         progress.push(step);
+        ControlFlow::Continue(())
     });
     let result = result.map(|path| std::fs::read(path).expect("the file")).map_err(|error| error.to_string());
     let mut left: Vec<String> = std::fs::read_dir(folder.path())
@@ -220,17 +221,37 @@ fn a_file_is_fetched_and_its_arrival_told() {
 }
 
 #[test]
+fn a_download_that_is_stopped_is_gone_on_with_next_time() {
+    let content = content();
+    let server = Server::new(&content, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let entry = entry(&server.address, &content);
+    let stop = &mut |_| ControlFlow::Break(());
+    let error = fetch_with(&IMPATIENT, &entry, folder.path(), stop).expect_err("stopped").to_string();
+    assert!(error.contains("stopped") && error.contains("next time"), "{error}");
+    assert!(folder.path().join("corpus.txt.part").is_file(), "what arrived is kept");
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let path = fetch_with(&IMPATIENT, &entry, folder.path(), go_on).expect("fetched");
+    assert!(std::fs::read(path).expect("the file") == content);
+}
+
+#[test]
 fn what_is_there_already_is_checked_and_not_fetched() {
     let content = content();
     let server = Server::new(&content, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let entry = entry(&server.address, &content);
-    let first = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect("fetched");
-    assert_eq!(fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect("there"), first);
+    let first =
+        fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(())).expect("fetched");
+    assert_eq!(
+        fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(())).expect("there"),
+        first
+    );
     assert_eq!(server.ranges().len(), 1);
     std::fs::write(&first, "something of the person's own").expect("written");
-    let error =
-        fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect_err("another file").to_string();
+    let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(()))
+        .expect_err("another file")
+        .to_string();
     assert!(error.contains("is not corpus") && error.contains(entry.sha256.as_ref()), "{error}");
     assert_eq!(std::fs::read(&first).expect("kept"), b"something of the person's own");
 }
@@ -336,8 +357,10 @@ fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
         std::fs::write(folder.path().join("corpus.txt.part"), left).expect("written");
         std::fs::write(folder.path().join("corpus.txt.part.tag"), format!("{address}\n{tag}\n"))
             .expect("written");
-        let path = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |_| ())
-            .expect("fetched");
+        let path = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .expect("fetched");
         assert_eq!(std::fs::read(path).expect("the file"), content);
         assert_eq!(server.ranges(), ranges);
     }
@@ -359,7 +382,9 @@ fn a_server_that_cannot_be_reached_leaves_nothing_behind() {
         .expect("a port that nobody listens on");
     let folder = tempfile::tempdir().expect("a folder");
     let entry = entry(&format!("http://{address}/corpus.txt"), b"x");
-    let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ()).expect_err("nobody").to_string();
+    let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(()))
+        .expect_err("nobody")
+        .to_string();
     assert!(
         error.contains(&format!("{address} cannot be reached")) && error.contains("nothing arrived"),
         "{error}"

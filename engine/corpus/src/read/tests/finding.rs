@@ -46,6 +46,17 @@ fn folders_are_walked_in_the_order_of_names() {
 }
 
 #[test]
+fn what_lies_in_a_projects_folder_counts_under_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("documents");
+    for name in ["letters.txt", "main.rs", "museum/a.html", "notes.md", "page.html"] {
+        write(&root, name, "text");
+    }
+    let sources: Vec<String> = system(&[root]).sources.into_iter().map(|source| source.mixture).collect();
+    assert_eq!(sources, ["letters", "code", "museum", "Markdown", "web pages"]);
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

@@ -1,0 +1,101 @@
+//! Public corpora: what each is, under which licence, and its way into the project.
+
+use super::DataPage;
+use crate::format;
+use crate::link::FOLDERS;
+use crate::pages::Context;
+use crate::pages::parts::caption;
+use crate::state::Fetching;
+use crate::theme::{self, space};
+use crate::widgets::{self, hint_line, plain, quiet_text};
+use egui::{Hyperlink, Modal, RichText, ScrollArea, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, CorpusSummary};
+
+/// Why a page shows where a corpus lies and does not fetch it.
+const IN_A_BROWSER: &str = "A web page may not read other sites by itself. Download a corpus with the browser, then drop the file here.";
+
+impl DataPage {
+    /// The list, while it is open.
+    pub(super) fn catalogue_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        if !self.corpora {
+            return;
+        }
+        let asked = |command: &Command| matches!(command, Command::ListCorpora);
+        if context.state.catalogue.corpora.is_none() && !context.state.is_waiting(asked) {
+            context.outbox.send(Command::ListCorpora);
+        }
+        let mut close = false;
+        let shown = Modal::new(egui::Id::unique("public corpora")).show(ui.ctx(), |ui| {
+            let window = ui.ctx().content_rect().size();
+            ui.set_width((window.x - 64.0).min(680.0));
+            egui::Sides::new().show(
+                ui,
+                |ui| widgets::section(ui, "Public corpora"),
+                |ui| close = plain(ui, None, "Close").clicked(),
+            );
+            quiet_text(ui, "Each has a checksum, and a licence that says what it may be used for.");
+            if !FOLDERS {
+                hint_line(ui, IN_A_BROWSER);
+            }
+            let state = context.state;
+            let Some(corpora) = &state.catalogue.corpora else {
+                quiet_text(ui, "Listing them…");
+                return;
+            };
+            ScrollArea::vertical().max_height(window.y * 0.65).show(ui, |ui| {
+                for corpus in corpora {
+                    ui.add_space(space::SMALL);
+                    close |= corpus_ui(ui, context, corpus);
+                }
+            });
+        });
+        self.corpora = !(close || shown.should_close());
+    }
+
+    /// How far a corpus on its way is, where the files are listed.
+    pub(super) fn fetching_ui(&self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some(Fetching { name, done, total }) = &context.state.catalogue.fetching else { return };
+        let share = (*total > 0).then(|| *done as f32 / *total as f32);
+        let words = match *done >= *total && *total > 0 {
+            true => format!("Comparing {name} with its checksum"),
+            false => format!("Fetching {name}: {} of {}", format::bytes(*done), format::bytes(*total)),
+        };
+        if widgets::working(ui, &words, share.or(Some(0.0)), Some("Stop fetching")) {
+            context.outbox.send(Command::StopFetching);
+        }
+    }
+}
+
+/// A corpus, and the button that fetches it. Whether it was pressed.
+fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> bool {
+    let mut pressed = false;
+    let size = if corpus.exact {
+        format::bytes(corpus.bytes)
+    } else {
+        format!("about {}", format::bytes(corpus.bytes))
+    };
+    widgets::raised(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.label(RichText::new(&corpus.title).text_style(theme::strong()));
+        quiet_text(ui, &corpus.sentence);
+        caption(ui, format!("{size} · {} · {}", corpus.format, corpus.licence));
+        if !corpus.note.is_empty() {
+            caption(ui, &corpus.note);
+        }
+        if FOLDERS {
+            let ready = context.state.catalogue.fetching.is_none();
+            ui.add_enabled_ui(ready, |ui| {
+                let name = format!("Add {}", corpus.title);
+                if plain(ui, icons::ICON_DOWNLOAD, &name).clicked() {
+                    context.outbox.send(Command::FetchCorpus { name: corpus.name.clone() });
+                    pressed = true;
+                }
+            });
+        } else {
+            let words = format!("Download {}", corpus.title);
+            ui.add(Hyperlink::from_label_and_url(words, &corpus.address).open_in_new_tab(true));
+        }
+    });
+    pressed
+}

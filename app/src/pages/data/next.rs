@@ -1,0 +1,40 @@
+//! What comes after the text: a model that learns it.
+
+use crate::pages::{Context, PageName};
+use crate::theme::{self, space};
+use crate::widgets::{card, plain, primary};
+use egui::{RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::TrainingState;
+
+/// The way on, once there is text that a model can learn.
+pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let state = context.state;
+    let Some(overview) = &state.documents.overview else { return };
+    let trains = state.training.state != TrainingState::Idle;
+    if overview.needs_cleaning || overview.documents == 0 || state.cleaning.progress.is_some() || trains {
+        return;
+    }
+    let learnt = !state.runs.list.is_empty();
+    let words = match (overview.embedded, learnt) {
+        (true, _) => "The embedded stories are ready to be learnt. Or add text of your own below.",
+        (false, false) => "Your text is ready: a model can learn it now.",
+        (false, true) => "A new run learns the text as it is now.",
+    };
+    card(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = space::MEDIUM;
+            let icon = icons::ICON_PLAY_ARROW;
+            let button = match overview.embedded {
+                true => plain(ui, icon, "Train on these stories"),
+                false => primary(ui, icon, "Train on this text"),
+            };
+            if button.clicked() {
+                // A project's first run is described on Train itself.
+                context.asks.new_run = learnt;
+                *context.go = Some(PageName::Train);
+            }
+            ui.label(RichText::new(words).text_style(theme::strong()));
+        });
+    });
+}

@@ -1,0 +1,38 @@
+//! Colours of runs. A run's number decides, so that a run keeps its colour whatever else is selected or deleted.
+
+use crate::theme::Palette;
+use egui::Color32;
+
+/// A run's colour, and whether its line is dashed: after six runs the colours come again, dashed. The two that the run in training
+/// draws its curves in come last.
+pub(crate) fn run_colour(palette: &Palette, name: &str) -> (Color32, bool) {
+    let [training, validation, first, second, third, fourth] = palette.series;
+    let colours = [first, second, third, fourth, training, validation];
+    let place = number(name).saturating_sub(1);
+    (colours[place % colours.len()], (place / colours.len()) % 2 == 1)
+}
+
+/// The number that a run's name begins with; for one that has none, one that follows from its letters.
+fn number(name: &str) -> usize {
+    let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| name.bytes().map(usize::from).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theme::DARK;
+
+    #[test]
+    fn a_runs_colour_follows_from_its_number_alone() {
+        let of = |name: &str| run_colour(&DARK, name);
+        assert_eq!(of("3-llama-tiny"), of("3-first-stories"));
+        let first: Vec<_> = (1..=6).map(|number| of(&format!("{number}-a")).0).collect();
+        for (place, colour) in first.iter().enumerate() {
+            assert!(!first[place + 1..].contains(colour), "two of six runs look alike");
+        }
+        assert_eq!(of("1-a").0, of("7-a").0);
+        assert_ne!(of("1-a").1, of("7-a").1, "the seventh is dashed");
+        assert_eq!(of("imported"), of("imported"));
+    }
+}

@@ -1,0 +1,92 @@
+//! What a new run takes, said before it starts.
+
+use super::{busy, form, train};
+use crate::format;
+use crate::pages::Context;
+use crate::theme::space;
+use crate::widgets::{self, Stat, plain, primary, stat_row};
+use egui::{Key, Modal, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::RunSummary;
+
+/// The step between "New run" and its start, while it is asked for.
+pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
+    if !context.asks.new_run {
+        return;
+    }
+    let (mut start, mut closed) = (false, false);
+    let shown = Modal::new(egui::Id::unique("new run")).show(ui.ctx(), |ui| {
+        ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
+        widgets::section(ui, "Start a new run");
+        ui.add_space(space::TIGHT);
+        ui.spacing_mut().item_spacing.y = space::TIGHT;
+        for (name, value) in rows(context) {
+            stat_row(ui, Stat { name, value: &value, exact: "" });
+        }
+        let refused = context.state.planning.refused.clone();
+        if let Some(error) = &refused {
+            widgets::hint_line(ui, &error.message);
+        }
+        ui.add_space(space::SMALL);
+        let waits = busy(context);
+        if waits {
+            widgets::quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
+        }
+        let ready = !waits && refused.is_none();
+        ui.horizontal_wrapped(|ui| {
+            let pressed = ui.add_enabled_ui(ready, |ui| {
+                let button = primary(ui, icons::ICON_PLAY_ARROW, "Start");
+                if ui.memory(|memory| memory.focused().is_none()) {
+                    button.request_focus();
+                }
+                button.clicked()
+            });
+            start = pressed.inner;
+            if plain(ui, None, "Change settings").clicked() {
+                context.preferences.folds.insert(form::FOLD.to_owned(), true);
+                closed = true;
+            }
+            closed |= plain(ui, None, "Cancel").clicked();
+        });
+    });
+    if start {
+        train(context);
+    }
+    if start || closed || shown.should_close() || ui.input(|input| input.key_pressed(Key::Escape)) {
+        context.asks.new_run = false;
+    }
+}
+
+/// What the run is, and what it takes.
+fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
+    let draft = &*context.draft;
+    let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == draft);
+    let plan = plan.map(|(_, plan)| plan);
+    let unknown = || "estimating".to_owned();
+    let tokens = plan.map(|plan| plan.tokens_per_step as f64 * draft.train.steps as f64);
+    let device = context.state.engine.as_ref().map(|engine| engine.device.name.clone());
+    let mut rows = vec![
+        ("Name", next_name(&draft.preset, &context.state.runs.list)),
+        (
+            "Preset",
+            if draft.preset.is_empty() { "your own settings".to_owned() } else { draft.preset.clone() },
+        ),
+        ("Model", format::shape(&draft.model)),
+        ("Parameters", plan.map_or_else(unknown, |plan| format::count(plan.parameters))),
+        ("Steps", format::whole(draft.train.steps)),
+        ("Tokens", tokens.map_or_else(unknown, format::quantity)),
+        ("Memory", plan.map_or_else(unknown, |plan| format::bytes(plan.bytes))),
+        ("Time, about", plan.and_then(|plan| plan.run_seconds).map_or_else(unknown, format::duration)),
+        ("Seed", draft.seed.to_string()),
+    ];
+    rows.extend(device.map(|device| ("Device", device)));
+    rows
+}
+
+/// The name that the engine gives the next run: the number behind the last one's, and the preset.
+fn next_name(preset: &str, runs: &[RunSummary]) -> String {
+    let number = |run: &RunSummary| run.name.split('-').next().and_then(|digits| digits.parse::<u64>().ok());
+    let next = runs.iter().filter_map(number).max().unwrap_or(0) + 1;
+    let preset = if preset.is_empty() { "run" } else { preset };
+    format!("{next}-{preset}")
+}

@@ -1,0 +1,96 @@
+//! What was written before in this project: looked at again, and compared.
+
+use super::WritePage;
+use super::column::writer;
+use crate::pages::Context;
+use crate::pages::parts::caption;
+use crate::state::Text;
+use crate::widgets::{card, fold, icon_button, quiet};
+use egui::Ui;
+use egui_material_icons::icons;
+
+/// Texts that are listed.
+const LISTED: usize = 24;
+
+/// What is done with an earlier text.
+enum Wanted {
+    Show,
+    Compare,
+}
+
+impl WritePage {
+    /// Earlier texts, the newest first.
+    pub(super) fn history_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let texts = &context.state.writing.texts;
+        let shown: Vec<Option<u64>> = self.shown().map(|column| column.request).collect();
+        let earlier: Vec<(u64, &Text)> = texts
+            .iter()
+            .rev()
+            .filter(|(id, _)| !shown.contains(&Some(**id)))
+            .map(|(id, text)| (*id, text))
+            .take(LISTED)
+            .collect();
+        if earlier.is_empty() {
+            return;
+        }
+        let state = context.state;
+        let count = earlier.len().to_string();
+        let mut wanted = None;
+        card(ui, |ui| {
+            fold(ui, context.preferences, "write:history", ("Written before", &count), true, |ui, _| {
+                for (id, text) in &earlier {
+                    ui.push_id(id, |ui| {
+                        let done =
+                            entry_ui(ui, text, &writer(text, state), self.columns[0].request.is_some());
+                        wanted = done.map(|done| (*id, done)).or(wanted.take());
+                    });
+                }
+            });
+        });
+        let Some((id, done)) = wanted else { return };
+        let Some(text) = texts.get(&id) else { return };
+        match done {
+            Wanted::Show => {
+                self.comparing = false;
+                self.setting = 0;
+                self.columns[0].show(id, text);
+                self.prompt.clone_from(&text.prompt);
+            }
+            Wanted::Compare => {
+                self.comparing = true;
+                self.setting = 1;
+                self.columns[1].show(id, text);
+            }
+        }
+    }
+}
+
+/// A text: how it begins, who wrote it and how.
+fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<Wanted> {
+    let whole = format!("{}{}", text.prompt, text.written());
+    let beginning = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (show, compare) = egui::Sides::new().shrink_left().truncate().show(
+        ui,
+        |ui| quiet(ui, None, &short(&beginning)).on_hover_text("Show this text again").clicked(),
+        |ui| {
+            let button =
+                |ui: &mut Ui| icon_button(ui, icons::ICON_COMPARE, "Compare with what is shown").clicked();
+            ui.add_enabled_ui(comparable, button).inner
+        },
+    );
+    caption(ui, format!("{writer} · seed {} · temperature {}", text.config.seed, text.config.temperature));
+    match (show, compare) {
+        (true, _) => Some(Wanted::Show),
+        (_, true) => Some(Wanted::Compare),
+        _ => None,
+    }
+}
+
+/// The first words of a text.
+fn short(text: &str) -> String {
+    const MOST: usize = 40;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the pointer reads: every curve at one place of the axis.
+
+use super::{Curve, CurvePlot};
+use crate::theme::{self, Palette};
+use egui::{Response, RichText, Sense, Stroke, Ui, Vec2, pos2};
+use egui_plot::PlotTransform;
+
+/// How far beyond a curve's ends it is still read, as a share of the plot's width.
+const BEYOND: f64 = 0.02;
+
+/// Draws a line where the pointer is, a point on each curve, and beside the pointer what they are there.
+pub(super) fn readings_ui(
+    ui: &mut Ui,
+    plot: &CurvePlot<'_>,
+    curves: &[Curve],
+    response: &Response,
+    transform: &PlotTransform,
+) {
+    let frame = *transform.frame();
+    let Some(pointer) = response.hover_pos().filter(|pointer| frame.contains(*pointer)) else { return };
+    let at = transform.value_from_position(pointer).x;
+    let slack = transform.bounds().width() * BEYOND;
+    let readings: Vec<(&Curve, [f64; 2])> =
+        curves.iter().filter_map(|curve| Some((curve, nearest(&curve.points, at, slack)?))).collect();
+    if readings.is_empty() {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let painter = ui.painter_at(frame);
+    painter.vline(pointer.x, frame.y_range(), Stroke::new(1.0, palette.quiet));
+    for (curve, [x, y]) in &readings {
+        let height = if plot.log { y.log10() } else { *y };
+        let place = pos2(transform.position_from_point_x(*x), transform.position_from_point_y(height));
+        if height.is_finite() && !curve.name.is_empty() {
+            painter.circle_filled(place, 3.5, curve.colour);
+        }
+    }
+    egui::Tooltip::for_widget(response).at_pointer().gap(14.0).show(|ui| {
+        ui.spacing_mut().item_spacing = Vec2::new(8.0, 2.0);
+        ui.label(RichText::new(plot.axis.label(at)).text_style(theme::strong()));
+        egui::Grid::new("readings").num_columns(3).show(ui, |ui| {
+            for (curve, [_, y]) in &readings {
+                let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
+                ui.painter().circle_filled(mark.center(), 4.0, curve.colour);
+                let name = if curve.name.is_empty() { "as measured" } else { curve.name.as_str() };
+                ui.label(RichText::new(name).color(palette.quiet));
+                ui.label((plot.write)(*y));
+                ui.end_row();
+            }
+        });
+    });
+}
+
+/// The point of a curve that is nearest to a place of the axis; `None` beyond the curve's ends.
+fn nearest(points: &[[f64; 2]], at: f64, slack: f64) -> Option<[f64; 2]> {
+    let (first, last) = (points.first()?, points.last()?);
+    if at < first[0] - slack || at > last[0] + slack {
+        return None;
+    }
+    let behind = points.partition_point(|[x, _]| *x < at);
+    let around = points.get(behind.saturating_sub(1)..(behind + 1).min(points.len()))?;
+    around.iter().min_by(|a, b| (a[0] - at).abs().total_cmp(&(b[0] - at).abs())).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_curve_is_read_at_its_nearest_point_and_not_beyond_its_ends() {
+        let points = [[0.0, 7.0], [100.0, 5.0], [200.0, 4.0]];
+        assert_eq!(nearest(&points, 0.0, 1.0), Some([0.0, 7.0]));
+        assert_eq!(nearest(&points, 49.0, 1.0), Some([0.0, 7.0]));
+        assert_eq!(nearest(&points, 51.0, 1.0), Some([100.0, 5.0]));
+        assert_eq!(nearest(&points, 201.0, 1.0), Some([200.0, 4.0]));
+        assert_eq!(nearest(&points, 202.0, 1.0), None);
+        assert_eq!(nearest(&points, -2.0, 1.0), None);
+        assert_eq!(nearest(&[], 0.0, 1.0), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! The keyboard alone reaches everything: on every page, Tab comes to each control that can be pressed or changed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use egui::{Key, Role};
+use egui::accesskit::Action;
+use egui_kittest::Harness;
+use egui_kittest::kittest::NodeT as _;
+use glasshouse::app::App;
+use glasshouse::pages::PageName;
+use glasshouse_protocol::TrainingState;
+use std::collections::BTreeMap;
+
+/// Controls that can be pressed or changed now: what each is called, by what tells it from others.
+fn controls(window: &Harness<'_, App>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for node in window.root().children_recursive() {
+        let node = node.accesskit_node();
+        let acts =
+            node.data().supports_action(Action::Click) || node.data().supports_action(Action::SetValue);
+        // Text that can be marked is no control, and what has the keyboard is scrolled to by itself.
+        let is_control = !matches!(node.role(), Role::ScrollBar | Role::Label);
+        if acts && is_control && !node.is_disabled() {
+            found.insert(format!("{:?}", node.id()), format!("{:?} {:?}", node.role(), node.label()));
+        }
+    }
+    found
+}
+
+fn assert_reached(window: &mut Harness<'_, App>, page: PageName) {
+    let wanted = controls(window);
+    assert!(wanted.len() > PageName::ALL.len(), "{page:?} has no controls");
+    let mut missing = wanted.clone();
+    for _ in 0..2 * wanted.len() + 20 {
+        window.key_press(Key::Tab);
+        window.run_steps(1);
+        for node in window.root().children_recursive() {
+            if node.is_focused() {
+                missing.remove(&format!("{:?}", node.accesskit_node().id()));
+            }
+        }
+        if missing.is_empty() {
+            return;
+        }
+    }
+    let names: Vec<&String> = missing.values().collect();
+    panic!("Tab does not reach on {page:?}: {names:#?}");
+}
+
+fn assert_page(page: PageName, width: f32) {
+    let mut app = support::app("dark");
+    support::full(&mut app);
+    support::tell(&mut app, [support::bench::recipe()]);
+    support::tell(&mut app, support::in_training(TrainingState::Paused));
+    for fold in ["train:settings", "train:change", "train:profile"] {
+        app.preferences().folds.insert(fold.to_owned(), true);
+    }
+    app.open(page);
+    assert_reached(&mut support::window(app, width, 900.0), page);
+}
+
+#[test]
+fn tab_reaches_every_control_of_home() {
+    assert_page(PageName::Home, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_data() {
+    assert_page(PageName::Data, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_tokenizer() {
+    assert_page(PageName::Tokenizer, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_model() {
+    assert_page(PageName::Model, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_train() {
+    assert_page(PageName::Train, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_write() {
+    assert_page(PageName::Write, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_runs() {
+    assert_page(PageName::Runs, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_settings() {
+    assert_page(PageName::Settings, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_on_a_phone() {
+    for page in PageName::ALL {
+        assert_page(page, 390.0);
+    }
+}

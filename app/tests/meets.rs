@@ -1,0 +1,433 @@
+//! What a person meets in the window: paths where there are no dialogs, messages that come and go, runs that are compared, the next step.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use egui::{Key, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::App;
+use glasshouse::link::{Answer, NoFiles, Wish};
+use glasshouse::pages::PageName;
+use glasshouse_protocol::{
+    Command, CorpusSummary, ErrorReport, Event, TrainEvent, TrainingState, WeightSource, WrittenToken,
+};
+use support::{answer, forget, full, in_training, sent, tell, window};
+
+fn press(window: &mut Harness<'_, App>, button: &str) {
+    let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();
+    assert!(!nodes.is_empty(), "no button {button}");
+    nodes.last().unwrap().click_accesskit();
+    drop(nodes);
+    window.run_steps(3);
+}
+
+fn is_shown(window: &Harness<'_, App>, label: &str) -> bool {
+    window.query_all_by_label(label).next().is_some()
+}
+
+fn contains(window: &Harness<'_, App>, part: &str) -> bool {
+    window.query_all_by_label_contains(part).next().is_some()
+}
+
+fn open_page(window: &mut Harness<'_, App>, page: PageName) {
+    window.get_by_role_and_label(Role::Tab, page.title()).click();
+    window.run_steps(2);
+}
+
+/// Moves the clock on.
+fn wait(window: &mut Harness<'_, App>, seconds: f64) {
+    let now = window.ctx.input(|input| input.time);
+    window.input_mut().time = Some(now + seconds);
+    window.run_steps(2);
+}
+
+fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
+    let mut app = support::app("dark");
+    full(&mut app);
+    app.open(page);
+    window(app, size[0], size[1])
+}
+
+fn failed(message: &str) -> Event {
+    let error = ErrorReport { kind: "io".to_owned(), message: message.to_owned(), field: None };
+    Event::Failed { error }
+}
+
+#[test]
+fn where_there_is_no_file_dialog_a_path_can_be_typed() {
+    let mut window = on(PageName::Data, [1200.0, 800.0]);
+    let lack = || Answer { wish: Wish::AddDocuments, files: Err(NoFiles::NoDialog("No dialog".to_owned())) };
+    window.state_mut().answer(lack());
+    window.run_steps(2);
+    assert!(contains(&window, "No dialog"), "nothing says why no dialog came");
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(!contains(&window, "No dialog"), "Escape does not close it");
+
+    window.state_mut().answer(lack());
+    window.run_steps(2);
+    forget(window.state_mut());
+    let field = window.get_by_role_and_label(Role::TextInput, "Path of the text");
+    assert!(field.is_focused(), "one has to press the field before typing");
+    field.type_text("/texts/letters.txt");
+    window.run_steps(2);
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    let names = vec!["/texts/letters.txt".to_owned()];
+    assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
+    assert!(!is_shown(&window, "Path of the text"));
+}
+
+#[test]
+fn another_project_does_not_show_the_parameters_of_the_one_before() {
+    let mut window = on(PageName::Train, [1280.0, 800.0]);
+    assert!(contains(&window, "3.21 M"), "the plan of the first project");
+    tell(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
+    window.run_steps(2);
+    assert!(!contains(&window, "3.21 M"), "the parameters of the project before");
+}
+
+#[test]
+fn a_projects_card_knows_of_the_run_in_training() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    app.open(PageName::Home);
+    let mut window = window(app, 1280.0, 800.0);
+    let card = |window: &Harness<'_, App>| {
+        window.get_by_role_and_label(Role::Button, "Open Recipes").accesskit_node().value()
+    };
+    assert_eq!(card(&window).as_deref(), Some("no runs yet"));
+    tell(window.state_mut(), in_training(TrainingState::Running));
+    window.run_steps(2);
+    let told = card(&window).unwrap();
+    assert!(told.starts_with("loss ") && told.ends_with("· 1 run"), "{told}");
+}
+
+#[test]
+fn another_projects_page_begins_at_its_top() {
+    let mut window = on(PageName::Train, [1000.0, 420.0]);
+    let top = |window: &Harness<'_, App>| window.get_by_label("Settings of the next run").rect().top();
+    let before = top(&window);
+    window.hover_at(egui::pos2(500.0, 300.0));
+    for _ in 0..4 {
+        window.event(egui::Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta: egui::vec2(0.0, -120.0),
+            phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Wheel,
+            modifiers: egui::Modifiers::NONE,
+        });
+        window.run_steps(2);
+    }
+    assert!(top(&window) < before - 50.0, "nothing was scrolled");
+    let runs = vec![
+        support::run("1-first-stories", "finished", 2000, 2000),
+        support::run("2-llama-tiny", "stopped", 900, 2000),
+    ];
+    tell(window.state_mut(), [support::opened("letters", "Grandmother's letters", runs)]);
+    window.run_steps(3);
+    assert!(top(&window) > before - 20.0, "the scroll position is the one of the project before");
+}
+
+#[test]
+fn digits_typed_while_a_field_loses_the_keyboard_open_no_page() {
+    let mut window = on(PageName::Runs, [1200.0, 900.0]);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
+    window.run_steps(2);
+    window.get_by_label("Note").focus();
+    window.run_steps(2);
+    let shown = |window: &Harness<'_, App>| is_shown(window, "Checkpoints");
+    // All at once, however many frames it takes.
+    wait(&mut window, 0.0);
+    window.key_press(Key::Tab);
+    window.key_press(Key::Num1);
+    window.run_steps(1);
+    window.key_press(Key::Num4);
+    window.run_steps(1);
+    assert!(shown(&window), "a digit meant for the note opened a page");
+    wait(&mut window, 2.0);
+    window.key_press(Key::Num1);
+    window.run_steps(2);
+    assert!(!shown(&window), "the shortcut does not come back");
+}
+
+#[test]
+fn the_headline_is_the_latest_loss_that_is_known() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Running));
+    app.open(PageName::Train);
+    let mut window = window(app, 1280.0, 900.0);
+    assert!(is_shown(&window, "validation loss") && is_shown(&window, "at step 1,200"));
+    let step = TrainEvent::Step {
+        step: 1201,
+        loss: 1.234,
+        lr: 1e-3,
+        grad_norm: 1.0,
+        tokens_per_s: 38_000.0,
+        skipped: false,
+    };
+    tell(window.state_mut(), [Event::Training { events: vec![step] }]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "training loss") && is_shown(&window, "at step 1,201"));
+    assert_eq!(window.query_all_by_label("1.234").count(), 2, "as the headline and in its row");
+}
+
+#[test]
+fn time_left_and_total_are_told_before_the_first_step() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Running).into_iter().take(1));
+    app.open(PageName::Train);
+    let window = window(app, 1280.0, 900.0);
+    assert!(is_shown(&window, "In all, about"));
+    assert_eq!(window.query_all_by_label("2 min 4 s").count(), 2, "left, and in all");
+}
+
+#[test]
+fn one_pointer_reads_every_curve_at_a_step_or_a_time() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Running));
+    app.open(PageName::Train);
+    let mut window = window(app, 1280.0, 900.0);
+    let legend = window.get_by_label("training").rect();
+    let place = legend.left_bottom() + egui::vec2(400.0, 120.0);
+    for (axis, words) in [("Steps", "step "), ("Time", " s")] {
+        window.get_by_role_and_label(Role::RadioButton, axis).click_accesskit();
+        window.run_steps(2);
+        window.hover_at(place);
+        window.run_steps(6);
+        assert_eq!(
+            window.query_all_by_label("training").count(),
+            2,
+            "in the legend and under the pointer, by {axis}"
+        );
+        assert_eq!(
+            window.query_all_by_label("validation").count(),
+            2,
+            "in the legend and under the pointer, by {axis}"
+        );
+        assert!(contains(&window, words), "the place on the axis, by {axis}");
+        window.remove_cursor();
+        window.run_steps(4);
+    }
+}
+
+/// Seeds and sources of the texts that were asked for.
+fn texts(window: &mut Harness<'_, App>) -> Vec<(u64, WeightSource, f32)> {
+    let of = |command| match command {
+        Command::Generate { source, config, .. } => Some((config.seed, source, config.temperature)),
+        _ => None,
+    };
+    sent(window.state_mut()).into_iter().filter_map(of).collect()
+}
+
+fn written(window: &mut Harness<'_, App>, text: &str) {
+    let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
+    let ended =
+        Event::WritingEnded { text: text.to_owned(), ending: "max_tokens".to_owned(), tokens_per_s: 9.0 };
+    let events = [Event::Written { tokens, prompt: false }, ended, Event::Finished];
+    answer(window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
+    window.run_steps(2);
+}
+
+#[test]
+fn each_text_draws_a_new_seed_unless_it_is_kept_and_earlier_texts_come_back() {
+    let mut window = on(PageName::Write, [1280.0, 900.0]);
+    for text in [" in a town", " in a wood"] {
+        press(&mut window, "Write");
+        written(&mut window, text);
+    }
+    let drawn = texts(&mut window);
+    assert_ne!(drawn[0].0, drawn[1].0, "two texts by one seed");
+    assert!(contains(&window, &format!("seed {}", drawn[1].0)), "the seed is not shown");
+    press(&mut window, "Keep this seed");
+    press(&mut window, "Write");
+    written(&mut window, " in a wood");
+    assert_eq!(texts(&mut window)[2].0, drawn[1].0, "the kept seed");
+
+    press(&mut window, "Once upon a time in a town");
+    assert!(contains(&window, &format!("seed {}", drawn[0].0)), "the earlier text is not shown");
+    press(&mut window, "Compare with what is shown");
+    assert!(is_shown(&window, "One column"), "no second column");
+}
+
+#[test]
+fn comparing_begins_with_columns_that_differ() {
+    let mut window = on(PageName::Write, [1280.0, 900.0]);
+    press(&mut window, "Compare");
+    press(&mut window, "Write");
+    let both = texts(&mut window);
+    assert_eq!(both.len(), 2);
+    assert_eq!(both[0].0, both[1].0, "one seed, so that what differs is what was chosen to");
+    assert_ne!((&both[0].1, both[0].2), (&both[1].1, both[1].2), "both columns write the same");
+}
+
+#[test]
+fn a_text_leads_to_its_training() {
+    let mut window = on(PageName::Data, [1280.0, 900.0]);
+    press(&mut window, "Train on these stories");
+    assert!(is_shown(&window, "Start a new run"), "a project with runs is asked before another one starts");
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    tell(&mut app, [support::bench::documents(false, false)]);
+    app.open(PageName::Data);
+    let mut window = support::window(app, 1280.0, 900.0);
+    press(&mut window, "Train on this text");
+    assert!(is_shown(&window, "Ready to train"));
+}
+
+#[test]
+fn a_new_run_says_what_it_takes_before_it_starts() {
+    let mut window = on(PageName::Train, [1280.0, 900.0]);
+    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    window.run_steps(2);
+    let started = |window: &mut Harness<'_, App>| {
+        sent(window.state_mut()).iter().filter(|command| matches!(command, Command::Train { .. })).count()
+    };
+    press(&mut window, "New run");
+    assert_eq!(started(&mut window), 0, "it started without asking");
+    for words in ["Start a new run", "3-llama-tiny", "llama-tiny", "263 MB", "2 min 4 s"] {
+        assert!(is_shown(&window, words), "{words} is not said");
+    }
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(!is_shown(&window, "Start a new run"), "Escape does not close it");
+    press(&mut window, "New run");
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    assert_eq!(started(&mut window), 1, "Enter does not start it");
+}
+
+#[test]
+fn messages_move_nothing_go_by_themselves_and_belong_to_a_project() {
+    let mut window = on(PageName::Runs, [1280.0, 800.0]);
+    let top =
+        |window: &Harness<'_, App>| window.get_by_role_and_label(Role::Row, "2-llama-tiny").rect().top();
+    let before = top(&window);
+    tell(window.state_mut(), [failed("the disk is full")]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "the disk is full"));
+    assert_eq!(top(&window), before, "the page moved");
+    wait(&mut window, 30.0);
+    assert!(is_shown(&window, "the disk is full"), "gone before it was read");
+    wait(&mut window, 15.0);
+    window.run_steps(2);
+    assert!(!is_shown(&window, "the disk is full"), "it never goes");
+
+    tell(window.state_mut(), [failed("this text cannot be read")]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "this text cannot be read"));
+    tell(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
+    window.run_steps(2);
+    assert!(!is_shown(&window, "this text cannot be read"), "it is about the project before");
+}
+
+#[test]
+fn a_wide_window_is_used_to_the_full() {
+    for page in PageName::ALL {
+        let mut app = support::app("dark");
+        full(&mut app);
+        tell(&mut app, in_training(TrainingState::Running));
+        app.open(page);
+        let window = window(app, 1920.0, 1080.0);
+        let right = window
+            .root()
+            .children_recursive()
+            .map(|node| node.accesskit_node())
+            .filter(|node| node.label().is_some() || node.value().is_some())
+            .filter_map(|node| node.bounding_box())
+            .filter(|place| place.y0 > 90.0)
+            .map(|place| place.x1)
+            .fold(0.0, f64::max);
+        assert!(right > 1560.0, "{page:?} ends at {right} of 1920");
+    }
+}
+
+#[test]
+fn an_introduction_folds_once_its_page_was_left_and_comes_back_on_asking() {
+    let mut window = on(PageName::Train, [1200.0, 900.0]);
+    let introduction = "Training shows the model a piece of your text";
+    assert!(contains(&window, introduction));
+    open_page(&mut window, PageName::Home);
+    open_page(&mut window, PageName::Train);
+    assert!(!contains(&window, introduction), "it stands there at every visit");
+    press(&mut window, "What is this?");
+    assert!(contains(&window, introduction));
+}
+
+#[test]
+fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
+    let mut app = support::app("dark");
+    let none = Event::Projects { projects: Vec::new(), storage: support::storage() };
+    tell(&mut app, [support::ready(), none]);
+    let mut window = window(app, 1200.0, 800.0);
+    assert!(!is_shown(&window, "New project"));
+    tell(window.state_mut(), [support::projects()]);
+    window.run_steps(2);
+    let grow = window.get_by_role_and_label(Role::Button, "Grow your first model").rect();
+    let new = window.get_by_role_and_label(Role::Button, "New project").rect();
+    assert!((grow.top() - new.top()).abs() < 2.0 && new.left() > grow.right(), "{grow:?} and {new:?}");
+    press(&mut window, "New project");
+    assert!(sent(window.state_mut()).iter().any(|command| matches!(command, Command::CreateProject { .. })));
+    assert!(is_shown(&window, "Public corpora"), "Data opens, where text is added");
+}
+
+#[test]
+fn a_phone_shows_the_losses_of_runs_and_everything_stands_within_its_sides() {
+    for page in PageName::ALL {
+        let mut app = support::app("light");
+        full(&mut app);
+        tell(&mut app, in_training(TrainingState::Running));
+        app.open(page);
+        let window = window(app, 390.0, 844.0);
+        if page == PageName::Runs {
+            let losses: Vec<_> = window.query_all_by_label("1.8407").map(|node| node.rect()).collect();
+            assert!(losses.len() >= 2, "no losses");
+            assert!(losses.iter().all(|place| place.left() >= 0.0 && place.right() <= 390.0), "{losses:?}");
+        }
+        for node in window.root().children_recursive() {
+            let node = node.accesskit_node();
+            let named = node.label().is_some_and(|label| !label.is_empty());
+            let Some(place) = node.bounding_box().filter(|_| named) else { continue };
+            let inside = place.x0 >= -1.0 && place.x1 <= 391.0;
+            assert!(inside, "{page:?}: {:?} {:?} at {place:?}", node.role(), node.label());
+        }
+    }
+}
+
+#[test]
+fn public_corpora_are_listed_with_their_licence_and_fetched() {
+    let mut window = on(PageName::Data, [1280.0, 900.0]);
+    press(&mut window, "Public corpora");
+    assert!(sent(window.state_mut()).contains(&Command::ListCorpora));
+    let corpus = CorpusSummary {
+        name: "plays".to_owned(),
+        title: "Plays".to_owned(),
+        sentence: "Some plays.".to_owned(),
+        format: "plain text".to_owned(),
+        bytes: 1_115_394,
+        exact: true,
+        licence: "public domain".to_owned(),
+        ..CorpusSummary::default()
+    };
+    let listed = Event::Corpora { corpora: vec![corpus] };
+    answer(window.state_mut(), |command| *command == Command::ListCorpora, [listed, Event::Finished]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "Some plays.") && contains(&window, "public domain"));
+    press(&mut window, "Add Plays");
+    let fetch = Command::FetchCorpus { name: "plays".to_owned() };
+    assert!(sent(window.state_mut()).contains(&fetch));
+    answer(
+        window.state_mut(),
+        |command| *command == fetch,
+        [Event::Fetching { done: 400_000, total: 1_115_394 }],
+    );
+    window.run_steps(2);
+    assert!(contains(&window, "Fetching Plays: 400 kB of 1.12 MB"));
+    press(&mut window, "Stop fetching");
+    assert!(sent(window.state_mut()).contains(&Command::StopFetching));
+}

@@ -1,0 +1,67 @@
+//! Public corpora: their list, and the way of one into the open project.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::platform::{self, Fetched};
+use crate::protocol::{Command, CorpusSummary, Event, Parcel, Report};
+use glasshouse_corpus::catalogue::{self, Entry, Length};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+    /// Serves the commands of public corpora.
+    pub(super) async fn corpora(&mut self, id: u64, command: Command) -> Result<()> {
+        match command {
+            Command::ListCorpora => {
+                let corpora = catalogue::ENTRIES.iter().map(summary).collect();
+                self.outlet.answer(id, Event::Corpora { corpora });
+                Ok(())
+            }
+            Command::FetchCorpus { name } => self.fetch_corpus(id, catalogue::find(&name)?).await,
+            // One that is under way hears of it while it runs.
+            Command::StopFetching => Ok(()),
+            other => Err(Error::Internal(format!("{other:?} is no command of public corpora"))),
+        }
+    }
+
+    async fn fetch_corpus(&mut self, id: u64, entry: &'static Entry) -> Result<()> {
+        self.opened()?;
+        let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
+        let told = platform::fetch_corpus(entry, stop.0.clone())?;
+        let total = entry.length.bytes();
+        let path = loop {
+            match told.recv().await {
+                Ok(Fetched::Received(done)) => {
+                    self.outlet.progress(done, total);
+                    self.outlet.answer(id, Event::Fetching { done, total });
+                }
+                Ok(Fetched::Done(path)) => break path?,
+                Err(_) => return Err(Error::Internal("a download ended without a word".to_owned())),
+            }
+        };
+        self.add_documents(id, &[path.display().to_string()], Vec::new()).await
+    }
+}
+
+/// Ends the download when nobody waits for it any more.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn summary(entry: &Entry) -> CorpusSummary {
+    CorpusSummary {
+        name: entry.name.to_string(),
+        title: entry.title.to_string(),
+        sentence: entry.sentence.to_string(),
+        address: entry.address.to_string(),
+        format: entry.format.to_string(),
+        bytes: entry.length.bytes(),
+        exact: matches!(entry.length, Length::Exact(_)),
+        licence: entry.licence.to_string(),
+        note: entry.note.to_string(),
+    }
+}
