@@ -10,6 +10,8 @@ const FILES = {};
 const PREFIX = "glasshouse-";
 const CACHE = PREFIX + BUILD;
 const FONTS = "fonts";
+/** Which version each tab and worker began with, by the browser's names of them. */
+const CLIENTS = "clients";
 
 const address = (name) => new URL(name, registration.scope).href;
 
@@ -45,9 +47,48 @@ async function font(request) {
   return response;
 }
 
+/** What is known of this service worker's own run; the rest is kept, since a browser ends and starts it as it likes. */
+const builds = new Map();
+
+const clientAddress = (id) => address(`.client/${id}`);
+
+/** Notes the version that a tab or worker begins with. */
+async function begin(id, build) {
+  builds.set(id, build);
+  const cache = await caches.open(CLIENTS);
+  await cache.put(clientAddress(id), new Response(build));
+}
+
+/** The version that a tab or worker began with; this one, where it began before there was any. */
+async function buildOf(id) {
+  if (!id) return BUILD;
+  if (!builds.has(id)) {
+    const kept = await (await caches.open(CLIENTS)).match(clientAddress(id));
+    builds.set(id, kept ? await kept.text() : BUILD);
+  }
+  return builds.get(id);
+}
+
+/** Removes the versions that no tab needs any more, and what is known of tabs that are gone. */
 async function removeOthers() {
+  const alive = await clients.matchAll({ type: "all", includeUncontrolled: true });
+  const needed = new Set([CACHE, ...(await Promise.all(alive.map(({ id }) => buildOf(id)))).map((build) => PREFIX + build)]);
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && !needed.has(name)).map((name) => caches.delete(name)));
+  const known = await caches.open(CLIENTS);
+  const here = new Set(alive.map(({ id }) => clientAddress(id)));
+  const requests = await known.keys();
+  await Promise.all(requests.filter(({ url }) => !here.has(url)).map((request) => known.delete(request)));
+}
+
+/** A file as the version of whoever asks has it. A tab begins with this one's; its workers, and theirs, with the tab's. */
+async function file(name, { request, clientId, resultingClientId }) {
+  const build = request.mode === "navigate" ? BUILD : await buildOf(clientId);
+  if (resultingClientId) await begin(resultingClientId, build);
+  const kept = await (await caches.open(PREFIX + build)).match(address(name));
+  if (kept) return kept;
+  // A browser short of room may have thrown the files away. The server has this version's, or newer ones.
+  return build === BUILD ? fetch(request) : Response.error();
 }
 
 addEventListener("install", (event) => event.waitUntil(install()));
@@ -66,7 +107,6 @@ addEventListener("fetch", (event) => {
     return;
   }
   if (!(name in FILES)) return;
-  const kept = caches.open(CACHE).then((cache) => cache.match(address(name)));
-  // A browser short of room may have thrown the files away.
-  event.respondWith(kept.then((response) => response ?? fetch(request)));
+  event.respondWith(file(name, event));
+  if (request.mode === "navigate") event.waitUntil(removeOthers());
 });

@@ -16,6 +16,7 @@ mod native;
 pub mod parallel;
 #[cfg(target_arch = "wasm32")]
 mod parquet;
+mod pulse;
 mod remote;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native_storage.rs"]
@@ -37,6 +38,7 @@ pub use native::{
     Mapping, aside, available_memory, cache_folder, id_suffix, map, process_number, threads, without_gpu,
     yield_now,
 };
+pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
 #[cfg(target_arch = "wasm32")]
 pub use web::{

@@ -7,7 +7,7 @@
 
 use super::{LARGEST_RECORD, MARKER, Project};
 use crate::error::{Error, Result};
-use crate::platform::{PROJECT_LOCK, files};
+use crate::platform::{self, PROJECT_LOCK, files};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -118,6 +118,7 @@ fn pack_files(
         writer.start_file(&name, options).map_err(internal)?;
         for piece in bytes.chunks(PIECE) {
             writer.write_all(piece).map_err(|error| internal(error.into()))?;
+            platform::pulse();
             between();
         }
     }

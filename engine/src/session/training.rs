@@ -79,6 +79,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.outlet.finished(id);
             }
             Err(error) => {
+                self.take_documents_back();
                 // A run that was under way is shown as it stands: failed, with what it can be resumed from.
                 if let Some(run) = self.current.take() {
                     self.outlet.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
@@ -193,6 +194,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
         };
         self.current = Some(run.clone());
+        self.keep_documents();
         self.warn_of_full_storage(&run).await?;
         let mut control = Control::default();
         let options =
