@@ -61,6 +61,8 @@ globalThis.glasshouseBoot = {
   opened(handle) {
     page = handle;
     element("cover").hidden = true;
+    // The field that takes what is typed for the canvas.
+    document.querySelector("#canvas ~ input")?.setAttribute("aria-label", "Typed into what has the keyboard");
     element("canvas").focus();
     opened();
   },

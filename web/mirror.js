@@ -118,9 +118,13 @@ export class Mirror {
     } else {
       set("aria-disabled", wanted.disabled ? "true" : undefined);
       set(role === "tab" || role === "option" ? "aria-selected" : "aria-checked", toggled);
-      // What has a text for its value beside its name: the choice of a box, the figure of a picture.
       set("aria-valuetext", number ? value : undefined);
-      if (value !== undefined && !number && role !== "group") set("aria-description", value);
+    }
+    if (role !== "textbox" && role !== "text" && role !== "heading" && !number) {
+      // A text beside its name: what was chosen from a list, what a model wrote.
+      set("aria-description", value || undefined);
+      if (element.firstChild?.nodeType !== Node.TEXT_NODE) element.prepend("");
+      if (element.firstChild.data !== (value ?? "")) element.firstChild.data = value ?? "";
     }
     set("aria-expanded", wanted.expanded);
     if (number) {

@@ -47,38 +47,35 @@ async function font(request) {
   return response;
 }
 
-/** What is known of this service worker's own run; the rest is kept, since a browser ends and starts it as it likes. */
-const builds = new Map();
-
 const clientAddress = (id) => address(`.client/${id}`);
 
-/** Notes the version that a tab or worker begins with. */
+/** Milliseconds for which a tab may be on its way: the browser does not list it yet. */
+const COMING = 60_000;
+
+/** Notes the version that a tab or worker begins with. A browser ends and starts service workers as it likes, so it is kept. */
 async function begin(id, build) {
-  builds.set(id, build);
   const cache = await caches.open(CLIENTS);
-  await cache.put(clientAddress(id), new Response(build));
+  await cache.put(clientAddress(id), Response.json({ build, at: Date.now() }));
 }
 
 /** The version that a tab or worker began with; this one, where it began before there was any. */
 async function buildOf(id) {
-  if (!id) return BUILD;
-  if (!builds.has(id)) {
-    const kept = await (await caches.open(CLIENTS)).match(clientAddress(id));
-    builds.set(id, kept ? await kept.text() : BUILD);
-  }
-  return builds.get(id);
+  const kept = id && (await (await caches.open(CLIENTS)).match(clientAddress(id)));
+  return kept ? (await kept.json()).build : BUILD;
 }
 
 /** Removes the versions that no tab needs any more, and what is known of tabs that are gone. */
 async function removeOthers() {
-  const alive = await clients.matchAll({ type: "all", includeUncontrolled: true });
-  const needed = new Set([CACHE, ...(await Promise.all(alive.map(({ id }) => buildOf(id)))).map((build) => PREFIX + build)]);
+  const cache = await caches.open(CLIENTS);
+  const alive = new Set((await clients.matchAll({ type: "all", includeUncontrolled: true })).map(({ id }) => clientAddress(id)));
+  const needed = new Set([CACHE]);
+  for (const request of await cache.keys()) {
+    const { build, at } = await (await cache.match(request)).json();
+    if (alive.has(request.url) || Date.now() - at < COMING) needed.add(PREFIX + build);
+    else await cache.delete(request);
+  }
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith(PREFIX) && !needed.has(name)).map((name) => caches.delete(name)));
-  const known = await caches.open(CLIENTS);
-  const here = new Set(alive.map(({ id }) => clientAddress(id)));
-  const requests = await known.keys();
-  await Promise.all(requests.filter(({ url }) => !here.has(url)).map((request) => known.delete(request)));
 }
 
 /** A file as the version of whoever asks has it. A tab begins with this one's; its workers, and theirs, with the tab's. */

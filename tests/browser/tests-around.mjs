@@ -356,7 +356,7 @@ export async function a_permalink_opens_what_it_names_ready_to_train(site) {
   const state = await until(page, ({ project }) => project?.name === "nanogpt-cpu", "a project of its own");
   assert.deepEqual([state.page, state.project.runs], ["train", 0]);
   await page.getByRole("button", { name: "Train", exact: true }).dispatchEvent("click");
-  const { training } = await until(page, ({ training }) => training.step > 0, "training");
+  const { training } = await until(page, ({ training }) => training.run, "training");
   assert.match(training.run, /nanogpt-cpu/);
   await send(page, { command: "stop_training" });
   await until(page, ({ training }) => training.state === "idle", "the end of training");

@@ -127,7 +127,9 @@ export async function a_large_project_is_deleted_where_storage_is_full_and_the_r
   await page.reload();
   await ready(page);
   await until(page, ({ project }) => project?.name === "Next", "the project");
-  await until(page, ({ documents }) => documents?.files === 1, "the text that found no room at first");
+  const list = { command: "list_documents", search: "", offset: 0, count: 1, validation: 0.1 };
+  const { overview } = event(await send(page, list), "documents");
+  assert.deepEqual(overview.files.map(([name]) => name), ["new.txt"], "the text that found no room at first");
 }
 
 /** Tells the page of the engine's signs of life. */
@@ -142,7 +144,11 @@ const COUNTED = `{
 
 export async function an_export_shows_life_while_it_works(site) {
   const page = await site.tab(await patched(site, COUNTED));
-  await made(page, "Export");
+  await send(page, { command: "create_project", name: "Export" });
+  const config = await tiny(page, 3);
+  // A shape that others know.
+  config.model.head_size = 16;
+  await send(page, { command: "train", config });
   await page.evaluate(() => {
     globalThis.pulses = 0;
     new BroadcastChannel("test-pulses").onmessage = () => (globalThis.pulses += 1);

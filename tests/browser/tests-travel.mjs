@@ -82,7 +82,7 @@ export async function an_address_asks_and_opens_a_project_once(site) {
   await page.waitForFunction(() => !location.search.includes("project="));
   assert.match(page.url(), /\?page=runs$/);
 
-  const careful = await site.tab(context, "?project=given.glasshouse");
+  const careful = await site.tab(context, "?project=given.glasshouse", { project: false });
   await careful.getByText("from this site, localhost").waitFor();
   await careful.getByRole("button", { name: "Leave it" }).click();
   await careful.waitForFunction(() => !location.search.includes("project="));
