@@ -11,6 +11,7 @@
 //   build                names this build; "development" where it has no service worker
 
 import { compile, EngineLink } from "./engine-link.js";
+import { Mirror } from "./mirror.js";
 import init from "./page.js";
 
 /** Filled in by web/build. */
@@ -39,6 +40,8 @@ globalThis.glasshouse = {
   build: BUILD,
 };
 
+const mirror = new Mirror(element("mirror"), element("canvas"), (id, action, value) => page?.act(id, action, value));
+
 /** Texts that local storage would keep, where it is blocked. */
 const memory = new Map();
 
@@ -58,6 +61,8 @@ globalThis.glasshouseBoot = {
   opened(handle) {
     page = handle;
     element("cover").hidden = true;
+    // The field that takes what is typed for the canvas.
+    document.querySelector("#canvas ~ input")?.setAttribute("aria-label", "Typed into what has the keyboard");
     element("canvas").focus();
     opened();
   },
@@ -85,6 +90,10 @@ globalThis.glasshouseBoot = {
       });
       input.click();
     });
+  },
+  /** What the app draws, as elements; it is told in the middle of a frame, in which nothing may be asked of it. */
+  mirror(change) {
+    queueMicrotask(() => mirror.update(JSON.parse(change)));
   },
   wantFont(script) {
     if (fonts.has(script)) return;
@@ -181,13 +190,17 @@ engine.whenLost(({ message }) => {
 
 // ---- Around the app -------------------------------------------------------------------------------------------------------
 
-function say(text, action, act) {
+/** Says something at the bottom of the page, with a button for each of `actions` by its name; a press ends the saying. */
+function say(text, actions = {}) {
   const bar = element("bar");
   bar.replaceChildren(text);
-  if (action) {
+  for (const [name, act] of Object.entries(actions)) {
     const button = document.createElement("button");
-    button.textContent = action;
-    button.addEventListener("click", act);
+    button.textContent = name;
+    button.addEventListener("click", () => {
+      bar.hidden = true;
+      act();
+    });
     bar.append(button);
   }
   bar.hidden = false;
@@ -199,26 +212,59 @@ function tellVisibility() {
   engine.request({ command: "visible", visible }).catch(() => {});
 }
 
-/** Fetches a project's file. */
+/** Bytes of a project's file that are taken from an address at most. */
+const LARGEST_FILE = 1e9;
+
+/** Fetches a project's file; one that is too large is left where it is, whatever its server says of it. */
 async function file(address) {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`its server answers ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
+  const tooLarge = new Error(`it is larger than ${LARGEST_FILE / 1e9} GB; save it, and choose it by Open a project file`);
+  if (Number(response.headers.get("content-length")) > LARGEST_FILE) throw tooLarge;
+  const [reader, parts] = [response.body.getReader(), []];
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.byteLength;
+    if (bytes > LARGEST_FILE) {
+      await reader.cancel();
+      throw tooLarge;
+    }
+    parts.push(value);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** Opens a project by its address, once: the page's own address forgets it, so that loading again makes no second copy. */
-async function importProject(address) {
+/**
+ * Opens a project by its address, where the person wants it: whoever made a link may have had anything in mind. The page's own address
+ * forgets it, so that loading again makes no second copy.
+ */
+function offerProject(address) {
   const here = new URL(location.href);
   here.searchParams.delete("project");
+  const forget = () => history.replaceState(null, "", here);
+  let from;
   try {
-    const files = [await file(new URL(address, here))];
-    await engine.request({ command: "import_project", name: null, from: null }, { files });
-    history.replaceState(null, "", here);
-    return true;
-  } catch (error) {
-    say(`The project at ${address} could not be opened: ${error.message}`, "Close", () => (element("bar").hidden = true));
-    return false;
+    from = new URL(address, here);
+  } catch {
+    say(`The link names a project at ${address}, which is no address.`, { Close: forget });
+    return;
   }
+  const name = decodeURIComponent(from.pathname.split("/").at(-1));
+  const host = from.origin === location.origin ? `this site, ${from.host}` : from.host;
+  say(`The link asks to fetch the project ${name} from ${host} and to open it here.`, {
+    Open: async () => {
+      forget();
+      try {
+        const files = [await file(from)];
+        await engine.request({ command: "import_project", name: null, from: null }, { files });
+      } catch (error) {
+        say(`The project at ${from} could not be opened: ${error.message}`, { Close: () => {} });
+      }
+    },
+    "Leave it": forget,
+  });
 }
 
 /** The sample project, for whoever has no project yet; the page runs without it. */
@@ -241,12 +287,14 @@ async function workOffline() {
   serviceWorker.addEventListener("controllerchange", () => {
     if (first) return;
     if (reloading) location.reload();
-    else say("Another tab took a new version of Glasshouse into use.", "Reload", () => location.reload());
+    else say("Another tab took a new version of Glasshouse into use.", { Reload: () => location.reload() });
   });
   const offer = (waiting) =>
-    say("A new version of Glasshouse is ready.", "Reload", () => {
-      reloading = true;
-      waiting.postMessage("take over");
+    say("A new version of Glasshouse is ready.", {
+      Reload: () => {
+        reloading = true;
+        waiting.postMessage("take over");
+      },
     });
   const registration = await serviceWorker.register("service-worker.js");
   if (registration.waiting && serviceWorker.controller) offer(registration.waiting);
@@ -269,7 +317,8 @@ async function boot() {
   await globalThis.glasshouse.ready;
   tellVisibility();
   const address = new URLSearchParams(location.search).get("project");
-  if (!(address && (await importProject(address)))) await offerSample();
+  if (address) offerProject(address);
+  await offerSample();
 }
 
 boot().catch((error) => {

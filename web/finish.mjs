@@ -40,7 +40,7 @@ const files = Object.fromEntries(names.map((name) => [name, digest(read(name))])
 fill(LEFT_OUT, "const FILES = {};", `const FILES = ${JSON.stringify(files, null, 2)};`);
 
 const parts = {
-  page: ["index.html", "boot.js", "engine-link.js", "page.js", "page_bg.wasm"],
+  page: ["index.html", "boot.js", "mirror.js", "engine-link.js", "page.js", "page_bg.wasm"],
   engine: ["worker.js", "parquet-link.js", "share-link.js", "engine.js", "parquet.js", "engine_bg.wasm"],
   parquet: ["parquet_bg.wasm"],
 };

@@ -134,7 +134,7 @@ export class Glasshouse {
   }
 
   /**
-   * Trains a new run on `text` or `files` (which replace the project's documents), or without them on what the project has:
+   * Trains a new run on `text` or `files` (which replace the project's documents, unless the run is refused), or without them on what the project has:
    * at first the embedded stories. Resolves when it is over, after `abort()` too.
    */
   async train(options = {}) {
@@ -147,13 +147,10 @@ export class Glasshouse {
     });
   }
 
+  /** Text for the run that comes next; where that is refused, the project has its own text again. */
   async #replaceDocuments(given) {
-    const list = { command: "list_documents", search: "", offset: 0, count: 0, validation: 0.1 };
-    const { overview } = last(await this.#link.request(list), "documents");
-    const old = overview.embedded ? [] : overview.files;
-    for (const [name] of old) await this.#link.request({ command: "remove_document", name });
     const names = given.map(([name]) => name);
-    await this.#link.request({ command: "add_documents", names }, { files: given.map(([, bytes]) => bytes) });
+    await this.#link.request({ command: "replace_documents", names }, { files: given.map(([, bytes]) => bytes) });
   }
 
   /** Does what only one call at a time may do. */

@@ -10,6 +10,8 @@ const FILES = {};
 const PREFIX = "glasshouse-";
 const CACHE = PREFIX + BUILD;
 const FONTS = "fonts";
+/** Which version each tab and worker began with, by the browser's names of them. */
+const CLIENTS = "clients";
 
 const address = (name) => new URL(name, registration.scope).href;
 
@@ -45,9 +47,45 @@ async function font(request) {
   return response;
 }
 
+const clientAddress = (id) => address(`.client/${id}`);
+
+/** Milliseconds for which a tab may be on its way: the browser does not list it yet. */
+const COMING = 60_000;
+
+/** Notes the version that a tab or worker begins with. A browser ends and starts service workers as it likes, so it is kept. */
+async function begin(id, build) {
+  const cache = await caches.open(CLIENTS);
+  await cache.put(clientAddress(id), Response.json({ build, at: Date.now() }));
+}
+
+/** The version that a tab or worker began with; this one, where it began before there was any. */
+async function buildOf(id) {
+  const kept = id && (await (await caches.open(CLIENTS)).match(clientAddress(id)));
+  return kept ? (await kept.json()).build : BUILD;
+}
+
+/** Removes the versions that no tab needs any more, and what is known of tabs that are gone. */
 async function removeOthers() {
+  const cache = await caches.open(CLIENTS);
+  const alive = new Set((await clients.matchAll({ type: "all", includeUncontrolled: true })).map(({ id }) => clientAddress(id)));
+  const needed = new Set([CACHE]);
+  for (const request of await cache.keys()) {
+    const { build, at } = await (await cache.match(request)).json();
+    if (alive.has(request.url) || Date.now() - at < COMING) needed.add(PREFIX + build);
+    else await cache.delete(request);
+  }
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && !needed.has(name)).map((name) => caches.delete(name)));
+}
+
+/** A file as the version of whoever asks has it. A tab begins with this one's; its workers, and theirs, with the tab's. */
+async function file(name, { request, clientId, resultingClientId }) {
+  const build = request.mode === "navigate" ? BUILD : await buildOf(clientId);
+  if (resultingClientId) await begin(resultingClientId, build);
+  const kept = await (await caches.open(PREFIX + build)).match(address(name));
+  if (kept) return kept;
+  // A browser short of room may have thrown the files away. The server has this version's, or newer ones.
+  return build === BUILD ? fetch(request) : Response.error();
 }
 
 addEventListener("install", (event) => event.waitUntil(install()));
@@ -66,7 +104,6 @@ addEventListener("fetch", (event) => {
     return;
   }
   if (!(name in FILES)) return;
-  const kept = caches.open(CACHE).then((cache) => cache.match(address(name)));
-  // A browser short of room may have thrown the files away.
-  event.respondWith(kept.then((response) => response ?? fetch(request)));
+  event.respondWith(file(name, event));
+  if (request.mode === "navigate") event.waitUntil(removeOthers());
 });

@@ -1,7 +1,7 @@
 // The engine's worker: starts the WebAssembly engine from a module that the page compiled, and carries messages.
 //
 // To here: { module, threads } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
-// From here: { report, files }, { configured, id, error }, { pong }, and { panic } or { failed } as the last word.
+// From here: { report, files }, { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
 
 import init, { Engine, configure } from "./engine.js";
 import "./parquet-link.js";
@@ -17,6 +17,9 @@ globalThis.enginePanicked = (report) => {
   dead = true;
   postMessage({ panic: report });
 };
+
+// In the middle of work that gives messages no turn, pings among them.
+globalThis.enginePulse = () => postMessage({ pulse: true });
 
 function post(report, files) {
   postMessage({ report, files }, files.map((file) => file.buffer));

@@ -216,6 +216,10 @@ impl App {
         if self.state.projects.open.is_some() {
             return;
         }
+        if let Some(preset) = self.start.preset.clone().filter(|_| self.start.project.is_none()) {
+            self.open_for(&preset);
+            return;
+        }
         let alive = || self.state.projects.list.iter().filter(|project| !project.deleted);
         let last = alive().find(|project| Some(&project.id) == self.preferences.project.as_ref());
         let id = self.start.project.take().or_else(|| Some(last.or_else(|| alive().next())?.id.clone()));
@@ -226,6 +230,15 @@ impl App {
             (None, Some(sample)) => self.open_sample(sample),
             (None, None) => self.wants_sample = true,
         }
+    }
+
+    /// Opens the project that is called as a preset, or makes it: settings that an address names are no other project's.
+    fn open_for(&mut self, preset: &str) {
+        let mut alive = self.state.projects.list.iter().filter(|project| !project.deleted);
+        self.outbox.send(match alive.find(|project| project.name == preset) {
+            Some(project) => Command::OpenProject { id: project.id.clone() },
+            None => Command::CreateProject { name: preset.to_owned() },
+        });
     }
 
     /// Hands over the sample project, which may come later than the first frame; it is opened where there is nothing else.

@@ -8,6 +8,7 @@ mod files;
 mod files_native;
 #[cfg(target_arch = "wasm32")]
 mod files_web;
+pub mod mirror;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(not(target_arch = "wasm32"))]

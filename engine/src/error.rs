@@ -76,6 +76,9 @@ fn advice_for_io(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::StorageFull => {
             "; free some space and try again: what was finished before is safe"
         }
+        std::io::ErrorKind::OutOfMemory => {
+            "; there is no memory left to hold it: close other tabs and programs, or take a smaller file or model"
+        }
         std::io::ErrorKind::PermissionDenied => {
             "; check the permissions, or choose another place with --project"
         }
@@ -124,6 +127,7 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
     fn from(error: &Error) -> Self {
         let kind = match error {
             Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull => "storage_full",
+            Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::OutOfMemory => "out_of_memory",
             Error::Io { .. } => "io",
             Error::BadFile { .. } => "bad_file",
             Error::Invalid(_) => "invalid",

@@ -22,6 +22,7 @@ mod inbox;
 mod outlet;
 mod planning;
 mod projects;
+mod replacing;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -31,8 +32,10 @@ mod writing;
 
 use crate::error::{Error, Result};
 use crate::platform;
+pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Event, Parcel, Report, Request, message};
+use crate::storage;
 use device::ChosenDevice;
 use inbox::{Ended, Inbox};
 use outlet::Outlet;
@@ -42,6 +45,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use training::{Job, Live};
 use writing::Desk;
+
+/// Seconds after which nobody is offered any more to undo a deletion.
+const UNDOING: f64 = 15.0;
 
 /// How a session is set up.
 #[derive(Clone, Debug)]
@@ -286,6 +292,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
             command @ (Command::ListCorpora | Command::StopFetching) => self.corpora(id, command).await?,
             Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
+            Command::ReplaceDocuments { names } => {
+                idle(&live)?;
+                self.replace_documents(id, &names, bytes).await?;
+            }
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation).await?;
             }
@@ -381,7 +391,15 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     /// Makes files lasting, where that is not the file system's business (in a browser); a failure is told and ends nothing.
     async fn keep_files(&mut self) {
-        if let Err(error) = platform::storage::flush().await {
+        let mut stored = platform::storage::flush().await;
+        let is_full = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull);
+        if stored.as_ref().is_err_and(is_full)
+            && self.shelf.clear_trash(storage::unix_seconds() - UNDOING).is_ok()
+        {
+            // What was deleted, and nobody is offered back any more, makes room.
+            stored = platform::storage::flush().await;
+        }
+        if let Err(error) = stored {
             self.outlet.failed(None, &error);
         }
     }

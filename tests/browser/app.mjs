@@ -1,4 +1,5 @@
-// Drives the built web app in a real Chromium: a first visit, training, coming back, files that are cleaned and that travel, and what can go wrong.
+// Drives the built web app in a real Chromium: a first visit, training, coming back, what stands
+// beside the canvas for those who do not see it, files that are cleaned and that travel, storage, and what can go wrong.
 //
 //   node app.mjs DIST GLASSHOUSE [NAME]     DIST is what web/build wrote, GLASSHOUSE the native program; NAME picks tests by a part
 //
@@ -8,8 +9,10 @@ import assert from "node:assert/strict";
 import { Site } from "./site.mjs";
 import * as around from "./tests-around.mjs";
 import * as cleaning from "./tests-cleaning.mjs";
+import * as elements from "./tests-elements.mjs";
 import * as script from "./tests-script.mjs";
 import * as shares from "./tests-shares.mjs";
+import * as storage from "./tests-storage.mjs";
 import * as training from "./tests-training.mjs";
 import * as travel from "./tests-travel.mjs";
 
@@ -30,7 +33,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, shares, travel, cleaning, script, around]
+  const tests = [training, elements, shares, travel, cleaning, script, storage, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

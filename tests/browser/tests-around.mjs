@@ -32,10 +32,16 @@ export async function a_new_version_waits_and_is_never_mixed_with_the_old(site) 
     const changed = boot.replace(build, "another");
     writeFileSync(join(fresh, "boot.js"), changed);
     const digest = (text) => createHash("sha256").update(text).digest("hex");
+    // The new engine says so when a worker loads it.
+    const engine = readFileSync(join(old, "engine.js"), "utf8");
+    const newer = `postMessage({ engine: "another" });\n${engine}`;
+    writeFileSync(join(fresh, "engine.js"), newer);
     const worker = readFileSync(join(old, "service-worker.js"), "utf8").replace(build, "another");
-    writeFileSync(join(fresh, "service-worker.js"), worker.replace(digest(boot), digest(changed)));
+    const replaced = worker.replace(digest(boot), digest(changed)).replace(digest(engine), digest(newer));
+    writeFileSync(join(fresh, "service-worker.js"), replaced);
 
-    const page = await site.tab(await site.profile());
+    const context = await site.profile();
+    const page = await site.tab(context);
     await installed(page);
     const version = () => page.evaluate(() => globalThis.glasshouse.build);
     assert.equal(await version(), build);
@@ -47,9 +53,25 @@ export async function a_new_version_waits_and_is_never_mixed_with_the_old(site) 
     await page.reload();
     await ready(page);
     assert.equal(await version(), build);
+    const other = await site.tab(context, "", { project: false });
     await page.getByRole("button", { name: "Reload" }).click();
     await page.waitForFunction(() => globalThis.glasshouse?.build === "another");
     await ready(page);
+    // The other tab is told, and what it loads from now on is of the version that it began with: in its workers, too.
+    await other.getByText("Another tab took a new version of Glasshouse into use.").waitFor();
+    const loaded = async () => {
+      const boot = await (await fetch("boot.js")).text();
+      const said = await new Promise((resolve) => {
+        const worker = new Worker("worker.js", { type: "module" });
+        worker.onmessage = ({ data }) => resolve(data.engine ?? "the same");
+        worker.postMessage({ ping: 1 });
+      });
+      return [/const BUILD = "(\w+)"/.exec(boot)[1], said];
+    };
+    assert.deepEqual(await other.evaluate(loaded), [build, "the same"]);
+    assert.deepEqual(await page.evaluate(loaded), ["another", "another"]);
+    await other.evaluate(() => globalThis.glasshouse.engine.restart());
+    await other.evaluate(() => globalThis.glasshouse.send({ command: "list_projects" }));
   } finally {
     site.folder = old;
     rmSync(fresh, { recursive: true });
@@ -328,9 +350,20 @@ export async function without_javascript_the_page_says_what_it_needs(site) {
   assert.equal(await heading.textContent(), "Glasshouse needs JavaScript");
 }
 
-export async function an_address_chooses_page_preset_and_frame(site) {
-  const page = await site.tab(await site.profile(), "?page=train&preset=nanogpt-cpu&seed=1&embed=1");
-  assert.equal((await page.evaluate(() => globalThis.glasshouse.state())).page, "train");
+export async function a_permalink_opens_what_it_names_ready_to_train(site) {
+  const context = await site.profile();
+  const page = await site.tab(context, "?preset=nanogpt-cpu&seed=1&embed=1");
+  const state = await until(page, ({ project }) => project?.name === "nanogpt-cpu", "a project of its own");
+  assert.deepEqual([state.page, state.project.runs], ["train", 0]);
+  await page.getByRole("button", { name: "Train", exact: true }).dispatchEvent("click");
+  const { training } = await until(page, ({ training }) => training.run, "training");
+  assert.match(training.run, /nanogpt-cpu/);
+  await send(page, { command: "stop_training" });
+  await until(page, ({ training }) => training.state === "idle", "the end of training");
+  await page.reload();
+  await ready(page);
+  const again = await until(page, ({ project }) => project?.name === "nanogpt-cpu", "the same project");
+  assert.deepEqual([again.project.runs, again.projects.length], [1, 1]);
   await page.evaluate(() => globalThis.glasshouse.follow("?page=write"));
   await until(page, ({ page }) => page === "write", "the other page");
 }

@@ -134,6 +134,27 @@ export async function the_script_refuses_a_second_run_at_once(site) {
   assert.match(result.message, /trains already/);
 }
 
+export async function a_refused_text_leaves_the_project_as_it_was(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const refused = (work) => work.then(() => null, ({ kind, message }) => ({ kind, message }));
+    const lab = await Glasshouse.create({ device: "cpu" });
+    const { text, ...own } = tiny;
+    const first = await refused(lab.train({ ...tiny, steps: 2, text: "too short" }));
+    // The embedded stories, as if nothing had been given.
+    const embedded = await lab.train({ ...own, config: { ...own.config, data: { corpus_bytes: 60_000 } }, steps: 2 });
+    const good = await lab.train({ ...tiny, steps: 2 });
+    const second = await refused(lab.train({ ...tiny, steps: 2, text: "too short again" }));
+    const kept = await lab.train({ ...own, steps: 2 });
+    await lab.close();
+    return { first, embedded, good, second, kept };
+  });
+  assert(result.first && result.second, "texts that are too short are refused");
+  assert.equal(result.embedded.finished, true);
+  // The same text and seed as before the refusal: the same loss.
+  assert.equal(result.kept.loss, result.good.loss);
+}
+
 export async function the_script_names_what_is_wrong(site) {
   const page = await plain(site);
   const result = await page.evaluate(async () => {

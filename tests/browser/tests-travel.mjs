@@ -63,20 +63,56 @@ export function a_native_project_goes_on_in_the_browser(site, program) {
   });
 }
 
-export async function an_address_opens_a_project_once(site) {
+export async function an_address_asks_and_opens_a_project_once(site) {
   const first = await site.tab(await site.profile());
   const file = await packed(first);
   const context = await site.profile({ serviceWorkers: "block" });
-  await context.route("**/given.glasshouse", (route) => route.fulfill({ body: file }));
-  const page = await site.tab(context, "?project=given.glasshouse&page=runs");
+  let fetched = 0;
+  await context.route("**/given.glasshouse", (route) => {
+    fetched += 1;
+    return route.fulfill({ body: file, headers: { "access-control-allow-origin": "*" } });
+  });
+  const address = encodeURIComponent("https://example.org/some/given.glasshouse");
+  const page = await site.tab(context, `?project=${address}&page=runs`);
+  await page.getByText("asks to fetch the project given.glasshouse from example.org and to open it").waitFor();
+  assert.equal(fetched, 0, "nothing is fetched without being asked for");
+  await page.getByRole("button", { name: "Open", exact: true }).click();
   const state = await until(page, ({ project }) => project?.name === "Traveller", "the project of the address");
   assert.equal(state.page, "runs");
   await page.waitForFunction(() => !location.search.includes("project="));
   assert.match(page.url(), /\?page=runs$/);
+
+  const careful = await site.tab(context, "?project=given.glasshouse", { project: false });
+  await careful.getByText("from this site, localhost").waitFor();
+  await careful.getByRole("button", { name: "Leave it" }).click();
+  await careful.waitForFunction(() => !location.search.includes("project="));
+  assert.equal(fetched, 1);
+}
+
+export async function an_address_without_end_is_left(site) {
+  const context = await site.profile();
+  await context.addInitScript(() => {
+    const { fetch } = globalThis;
+    globalThis.pulled = 0;
+    globalThis.fetch = (address, ...rest) => {
+      if (!String(address).includes("endless")) return fetch(address, ...rest);
+      const chunk = new Uint8Array(64 << 20);
+      const pull = (controller) => {
+        globalThis.pulled += chunk.length;
+        controller.enqueue(chunk);
+      };
+      return Promise.resolve(new Response(new ReadableStream({ pull }, { highWaterMark: 0 })));
+    };
+  });
+  const page = await site.tab(context, "?project=endless.glasshouse");
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await page.getByText("endless.glasshouse could not be opened: it is larger than 1 GB").waitFor();
+  assert((await page.evaluate(() => globalThis.pulled)) < 1.2e9);
 }
 
 export async function an_address_that_leads_nowhere_is_said(site) {
   const page = await site.tab(await site.profile(), "?project=nothing.glasshouse&page=kitchen");
+  await page.getByRole("button", { name: "Open", exact: true }).click();
   await page.getByText("nothing.glasshouse could not be opened: its server answers 404").waitFor();
   const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
   assert.match(messages[0].message, /kitchen/);

@@ -40,7 +40,11 @@ impl Address {
         }
         if let Some(name) = parameter("preset") {
             match presets::preset(&name) {
-                Ok(_) => address.preset = Some(name),
+                Ok(_) => {
+                    // Nothing else is to be done with it than to train.
+                    address.page = address.page.or(Some(PageName::Train));
+                    address.preset = Some(name);
+                }
                 Err(problem) => address.problems.push(format!("The address asks for a preset: {problem}.")),
             }
         }
@@ -67,10 +71,15 @@ impl App {
     /// Does what an address asks for while the application runs: its page, preset and seed.
     pub fn follow(&mut self, address: &Address) {
         self.page = address.page.unwrap_or(self.page);
-        if let Some(config) = address.preset.as_ref().and_then(|name| presets::preset(name).ok()) {
-            self.draft = config;
+        match &address.preset {
+            // Its project brings them when it is opened.
+            Some(preset) => {
+                self.start.preset = Some(preset.clone());
+                self.start.seed = address.seed;
+                self.open_for(preset);
+            }
+            None => self.draft.seed = address.seed.unwrap_or(self.draft.seed),
         }
-        self.draft.seed = address.seed.unwrap_or(self.draft.seed);
         self.complain(&address.problems);
     }
 
@@ -87,6 +96,7 @@ mod tests {
     use super::*;
     use crate::app::Preferences;
     use crate::link::Link;
+    use glasshouse_protocol::{Command, Event, Parcel, ProjectSummary, Report, StorageSummary};
 
     fn read(pairs: &[(&str, &str)]) -> Address {
         Address::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
@@ -108,11 +118,65 @@ mod tests {
         assert!(app.start.embed);
         assert_eq!(app.page, PageName::Train);
         assert_eq!(app.draft.seed, 7);
-        let mut app = App::new(Link::script(), Preferences::default(), Start::default()).unwrap();
-        app.follow(&address);
-        assert_eq!(app.page, PageName::Train);
-        assert_eq!(app.draft.seed, 7);
+        assert_eq!(read(&[("preset", "nanogpt-cpu")]).page, Some(PageName::Train));
+    }
+
+    /// The commands that an app sends once it knows the projects of these names.
+    fn opening(start: Start, names: &[&str], follow: Option<&Address>) -> (App, Vec<Command>) {
+        let mut app = App::new(Link::script(), Preferences::default(), start).unwrap();
+        let project = |name: &&str| ProjectSummary { id: format!("{name}-id"), name: (*name).to_owned(), ..summary() };
+        let projects = names.iter().map(project).collect();
+        let storage = StorageSummary { place: "here".to_owned(), lasting: true, used: None, quota: None };
+        tell(&mut app, Event::Projects { projects, storage });
+        if let Some(address) = follow {
+            app.follow(address);
+            app.send();
+        }
+        let Link::Script { sent, .. } = &app.link else { panic!("a script") };
+        let sent = sent.iter().map(|parcel| parcel.body.command.clone()).collect();
+        (app, sent)
+    }
+
+    fn tell(app: &mut App, event: Event) {
+        let Link::Script { reports, .. } = &mut app.link else { panic!("a script") };
+        reports.push_back(Parcel::plain(Report { request: None, event }));
+        app.receive();
+    }
+
+    fn summary() -> ProjectSummary {
+        ProjectSummary {
+            id: String::new(),
+            name: String::new(),
+            updated: 0,
+            bytes: 0,
+            runs: 0,
+            val_loss: None,
+            curve: Vec::new(),
+            sample: String::new(),
+            deleted: false,
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn a_permalink_opens_a_project_of_its_own_ready_to_train() {
+        let address = read(&[("preset", "nanogpt-cpu"), ("seed", "7")]);
+        let make = Command::CreateProject { name: "nanogpt-cpu".to_owned() };
+        let open = Command::OpenProject { id: "nanogpt-cpu-id".to_owned() };
+        let (mut app, sent) = opening(address.clone().into(), &["Owls"], None);
+        assert!(sent.contains(&make), "{sent:?}");
+        let project = ProjectSummary { id: "n".to_owned(), name: "nanogpt-cpu".to_owned(), ..summary() };
+        let config = Box::new(presets::preset("first-stories").unwrap());
+        tell(&mut app, Event::ProjectOpened { project, config, tokenizer: None, runs: Vec::new() });
+        assert_eq!((app.page, app.draft.seed), (PageName::Train, 7));
         assert_eq!(app.draft.model, presets::preset("nanogpt-cpu").unwrap().model);
+        // Loaded again, it finds what was made for it.
+        let (_, sent) = opening(address.clone().into(), &["Owls", "nanogpt-cpu"], None);
+        assert!(sent.contains(&open) && !sent.contains(&make), "{sent:?}");
+        // The same where the app runs already; the open project's settings stay its own.
+        let (app, sent) = opening(Start::default(), &["Owls"], Some(&address));
+        assert!(sent.contains(&make), "{sent:?}");
+        assert_eq!((app.page, app.draft.model), (PageName::Train, presets::preset("first-stories").unwrap().model));
         assert!(app.state.messages.is_empty());
     }
 

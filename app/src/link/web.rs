@@ -3,6 +3,7 @@
 
 mod boot;
 mod fonts;
+mod mirrored;
 mod page;
 
 pub(super) use boot::boot;

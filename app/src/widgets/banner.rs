@@ -2,6 +2,7 @@
 
 use super::buttons::icon_button;
 use crate::theme::{CARD_CORNER, Palette, mix};
+use egui::accesskit::Role;
 use egui::{Frame, Margin, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
@@ -65,6 +66,9 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
         .inner_margin(Margin::symmetric(12, 8))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
+            // Screen readers say it when it comes.
+            let role = if notice { Role::Status } else { Role::Alert };
+            ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_role(role));
             let (_, dismissed) = egui::Sides::new().shrink_left().wrap().show(
                 ui,
                 |ui| {

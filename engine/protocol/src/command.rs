@@ -106,6 +106,12 @@ pub enum Command {
         /// File names (`.txt`, `.md`, `.jsonl`), or paths.
         names: Vec<String>,
     },
+    /// Puts the files beside it in the place of all the project's files, for the next run: where that run is refused, the project
+    /// has its own again. Answered by `Documents`.
+    ReplaceDocuments {
+        /// Their names, one a file.
+        names: Vec<String>,
+    },
     /// Removes a document file; the embedded stories are used while there is none. Answered by `Documents`.
     RemoveDocument {
         /// Its name in the folder.

@@ -16,6 +16,7 @@ mod native;
 pub mod parallel;
 #[cfg(target_arch = "wasm32")]
 mod parquet;
+mod pulse;
 mod remote;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod signals;
@@ -40,6 +41,7 @@ pub use native::{
     LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
     process_number, threads, without_gpu, yield_now,
 };
+pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
 pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]

@@ -157,6 +157,7 @@ impl<F: Read + Write + Seek> Packer<F> {
                 return Ok(());
             }
             self.writer.write_all(&piece[..read]).map_err(unwritten)?;
+            platform::pulse();
             between();
         }
     }

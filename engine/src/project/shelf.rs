@@ -1,9 +1,9 @@
 //! The shelf: a folder of project folders.
 //!
 //! A project's folder is named once, by a plain word that every file system takes, and that is its id; what people call it
-//! may be any text and may change. What is deleted is moved into a hidden folder of the shelf with a note of the time, and can be
-//! restored for [`KEPT`] at least; whoever starts or deletes after that clears it away. (Another window or tab may have
-//! deleted it a moment ago, and offers the way back.)
+//! may be any text and may change. What is deleted stays where it is and gets a mark, and can be restored for [`KEPT`] at least;
+//! whoever starts or deletes after that clears it away. (Another window or tab may have deleted it a moment ago, and offers
+//! the way back.)
 
 mod summary;
 
@@ -18,9 +18,10 @@ use crate::storage::{self, Staging};
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
-const TRASH: &str = ".trash";
-/// In a deleted project: when that was, in seconds since 1970.
+/// In a deleted project: an empty file, whose time of change says when that was. A disk that is full has room for it.
 pub(crate) const DELETED: &str = ".deleted";
+/// What is cleared away lies under such a name, so that what a program that dies leaves of it is no project.
+const LEAVING: &str = ".leaving-";
 /// Seconds for which what was deleted can be restored at least.
 pub const KEPT: f64 = 120.0;
 /// Most characters of a name.
@@ -39,7 +40,8 @@ impl Shelf {
     pub fn open(folder: &Path) -> Result<Self> {
         storage::create_folder(folder)?;
         let shelf = Self { folder: folder.to_owned() };
-        shelf.clear_trash(storage::unix_seconds() - KEPT);
+        // What cannot be removed only takes space, and the next start tries again.
+        shelf.clear_trash(storage::unix_seconds() - KEPT).ok();
         Ok(shelf)
     }
 
@@ -53,15 +55,11 @@ impl Shelf {
     /// # Errors
     /// The shelf itself cannot be read.
     pub fn list(&self) -> Result<Vec<ProjectSummary>> {
-        let mut projects: Vec<ProjectSummary> =
-            ids_in(&self.folder)?.iter().map(|id| summary(id, &self.folder.join(id))).collect();
-        let trash = self.folder.join(TRASH);
-        projects.extend(
-            ids_in(&trash)
-                .unwrap_or_default()
-                .iter()
-                .map(|id| ProjectSummary { deleted: true, ..summary(id, &trash.join(id)) }),
-        );
+        let about = |id: &String| {
+            let folder = self.folder.join(id);
+            ProjectSummary { deleted: is_deleted(&folder), ..summary(id, &folder) }
+        };
+        let mut projects: Vec<ProjectSummary> = ids_in(&self.folder)?.iter().map(about).collect();
         projects.sort_by_key(|project| (project.deleted, std::cmp::Reverse(project.updated)));
         Ok(projects)
     }
@@ -80,7 +78,17 @@ impl Shelf {
     /// # Errors
     /// There is none of that id on the shelf.
     pub fn path_of(&self, id: &str) -> Result<PathBuf> {
-        place_of(&self.folder, id)
+        self.find(id, false)
+    }
+
+    /// The folder of an id, deleted or not. Ids come from outside: only a plain name leads anywhere.
+    fn find(&self, id: &str, deleted: bool) -> Result<PathBuf> {
+        let folder = self.folder.join(id);
+        if is_id(id) && files::is_dir(&folder) && is_deleted(&folder) == deleted {
+            return Ok(folder);
+        }
+        let reason = format!("there is no project {id:?} here; it may have been deleted meanwhile");
+        Err(Error::bad_file(&self.folder, reason))
     }
 
     /// Gives a project another name. Another project's name gets a number behind it.
@@ -125,16 +133,11 @@ impl Shelf {
     /// # Errors
     /// There is none of that id on the shelf, or a program has its files open where the system refuses that.
     pub fn delete(&self, id: &str) -> Result<()> {
-        let trash = self.folder.join(TRASH);
-        storage::create_folder(&trash)?;
-        let now = storage::unix_seconds();
-        self.clear_trash(now - KEPT);
-        // On a full disk there is no room for the note, and deleting must go on; without one it is gone at the next start.
-        let note = self.path_of(id)?.join(DELETED);
-        files::write(&note, now.to_string()).ok();
-        self.carry(id, &self.folder, &trash).inspect_err(|_| {
-            files::remove_file(&note).ok();
-        })
+        self.clear_trash(storage::unix_seconds() - KEPT).ok();
+        let mark = self.path_of(id)?.join(DELETED);
+        files::write(&mark, "").map_err(Error::io(&mark))?;
+        storage::sync_folder_of(&mark);
+        Ok(())
     }
 
     /// Undoes a deletion. Where its name was given to another meanwhile, it gets a number behind it.
@@ -142,8 +145,9 @@ impl Shelf {
     /// # Errors
     /// There is no deleted project of that id.
     pub fn restore(&self, id: &str) -> Result<()> {
-        self.carry(id, &self.folder.join(TRASH), &self.folder)?;
-        files::remove_file(self.folder.join(id).join(DELETED)).ok();
+        let mark = self.find(id, true)?.join(DELETED);
+        files::remove_file(&mark).map_err(Error::io(&mark))?;
+        storage::sync_folder_of(&mark);
         let Ok(project) = Project::open(&self.folder.join(id)) else {
             // It was damaged before, and is there again as it was.
             return Ok(());
@@ -152,28 +156,17 @@ impl Shelf {
         if free == name { Ok(()) } else { project.set_name(&free) }
     }
 
-    /// Removes for good what was deleted before a time, in seconds since 1970. What has no readable note of its time counts
-    /// as old; what cannot be removed only takes space, and the next start tries again.
-    pub fn clear_trash(&self, before: f64) {
-        let trash = self.folder.join(TRASH);
-        for id in ids_in(&trash).unwrap_or_default() {
-            let folder = trash.join(id);
-            let note = files::read_to_string(folder.join(DELETED)).ok();
-            let at: Option<f64> = note.and_then(|note| note.trim().parse().ok());
-            if at.is_none_or(|at| at < before) {
-                files::remove_dir_all(&folder).ok();
+    /// Removes for good what was deleted before a time, in seconds since 1970. What a program has open where the system refuses
+    /// that stays until the next time.
+    pub fn clear_trash(&self, before: f64) -> Result<()> {
+        for id in ids_in(&self.folder)? {
+            if deleted_at(&self.folder.join(&id)).is_some_and(|at| at < before) {
+                files::rename(self.folder.join(&id), self.folder.join(format!("{LEAVING}{id}"))).ok();
             }
         }
-    }
-
-    fn carry(&self, id: &str, from: &Path, to: &Path) -> Result<()> {
-        let (from, to) = (place_of(from, id)?, to.join(id));
-        if files::exists(&to) {
-            return Err(Error::bad_file(to, "a folder of this name is there already; move it away first"));
+        for name in names_in(&self.folder)?.iter().filter(|name| name.starts_with(LEAVING)) {
+            files::remove_dir_all(self.folder.join(name)).ok();
         }
-        files::rename(&from, &to).map_err(Error::io(&from))?;
-        storage::sync_folder_of(&from);
-        storage::sync_folder_of(&to);
         Ok(())
     }
 
@@ -200,7 +193,7 @@ impl Shelf {
         }
         let taken: Vec<String> = ids_in(&self.folder)?
             .iter()
-            .filter(|id| own != Some(id.as_str()))
+            .filter(|id| own != Some(id.as_str()) && !is_deleted(&self.folder.join(id)))
             .filter_map(|id| Some(Project::open(&self.folder.join(id)).ok()?.name()))
             .collect();
         let numbered =
@@ -208,40 +201,43 @@ impl Shelf {
         Ok(numbered.into_iter().find(|name| !taken.contains(name)).unwrap_or(name))
     }
 
-    /// A folder's name for a project, taken neither on the shelf nor in the trash.
+    /// A folder's name for a project, which no other has, deleted or not.
     fn free_id(&self, name: &str) -> String {
         let word = format!("{}{}", id_from_name(name), platform::id_suffix());
-        let taken = |id: &str| {
-            files::exists(&self.folder.join(id)) || files::exists(&self.folder.join(TRASH).join(id))
-        };
+        let taken = |id: &str| files::exists(&self.folder.join(id));
         let numbered =
             std::iter::once(word.clone()).chain((2_u64..).map(|number| format!("{word}-{number}")));
         numbered.into_iter().find(|id| !taken(id)).unwrap_or(word)
     }
 }
 
-/// The folder of an id. Ids come from outside: only a plain name leads anywhere.
-fn place_of(folder: &Path, id: &str) -> Result<PathBuf> {
-    if is_id(id) && files::is_dir(&folder.join(id)) {
-        return Ok(folder.join(id));
-    }
-    let reason = format!("there is no project {id:?} here; it may have been deleted meanwhile");
-    Err(Error::bad_file(folder, reason))
+/// Whether a project is deleted.
+fn is_deleted(folder: &Path) -> bool {
+    files::exists(&folder.join(DELETED))
 }
 
-/// Names of the folders in a folder, without hidden ones. A folder that is missing has none.
+/// When a project was deleted, in seconds since 1970.
+fn deleted_at(folder: &Path) -> Option<f64> {
+    let at = files::metadata(folder.join(DELETED)).ok()?.modified().ok()?;
+    Some(at.duration_since(web_time::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
+}
+
+/// Names of the projects' folders in a folder.
 fn ids_in(folder: &Path) -> Result<Vec<String>> {
+    Ok(names_in(folder)?.into_iter().filter(|id| is_id(id) && files::is_dir(&folder.join(id))).collect())
+}
+
+/// Names in a folder, sorted. A folder that is missing has none.
+fn names_in(folder: &Path) -> Result<Vec<String>> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io(folder)(error)),
     };
-    let mut ids: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|id| is_id(id) && files::is_dir(&folder.join(id)))
-        .collect();
-    ids.sort();
-    Ok(ids)
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// Whether a text is the plain name of a folder on the shelf, rather than a path.

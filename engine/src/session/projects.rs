@@ -1,6 +1,6 @@
 //! The shelf of projects, and the open one.
 
-use super::Session;
+use super::{Session, replacing};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::error::{Error, Result};
 use crate::platform::{self, files};
@@ -101,13 +101,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 elsewhere
             }
         };
-        platform::storage::load(&folder).await?;
         let opened = Project::open(&folder)?;
         if !self.is_open(project) {
             let lock = platform::storage::lock_project(&folder).await?;
             self.close_project();
             // Nobody can ask for them any more. Where a file is in use they are gone the next time.
             opened.clear_deleted_runs().ok();
+            replacing::take_back(&folder.join("documents"));
             // A damaged run is no reason to keep the others shut.
             let runs = opened.runs()?;
             let config = match runs.iter().rev().find_map(|run| run.config().ok()) {

@@ -96,6 +96,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.outlet.finished(id);
             }
             Err(error) => {
+                self.take_documents_back();
                 // A run that was under way is shown as it stands: failed, with what it can be resumed from.
                 if let Some(run) = self.current.take() {
                     self.outlet.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
@@ -132,6 +133,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
         };
         self.current = Some(run.clone());
+        self.keep_documents();
         self.warn_of_full_storage(&run).await?;
         let batches = Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let mut control = Control { request: id, ..Control::default() };

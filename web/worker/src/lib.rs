@@ -22,6 +22,10 @@ extern "C" {
     /// Posts the last words of a panicking engine; `worker.js` defines it.
     #[wasm_bindgen(js_name = enginePanicked)]
     fn engine_panicked(report: &str);
+
+    /// Tells the page that the engine is at work; `worker.js` defines it.
+    #[wasm_bindgen(js_name = enginePulse)]
+    fn engine_pulse();
 }
 
 /// The engine's one session.
@@ -41,6 +45,7 @@ impl Engine {
             console_error_panic_hook::hook(panic);
             engine_panicked(&format!("glasshouse {}: {panic}", env!("CARGO_PKG_VERSION")));
         }));
+        session::show_life_by(engine_pulse);
         let (requests, inbox) = async_channel::unbounded();
         wasm_bindgen_futures::spawn_local(async move {
             let options = session::Options { shelf: SHELF.into(), threads, ..Default::default() };

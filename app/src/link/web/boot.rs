@@ -54,6 +54,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = pickFiles)]
     pub fn pick_files(this: &Boot, accept: &str, several: bool) -> Promise;
 
+    /// Keeps the elements that stand for what is drawn: what changed of them, as JSON.
+    #[wasm_bindgen(method)]
+    pub fn mirror(this: &Boot, change: &str);
+
     /// Fetches the font of a script, once; `Page::add_font` gets it.
     #[wasm_bindgen(method, js_name = wantFont)]
     pub fn want_font(this: &Boot, script: &str);

@@ -23,6 +23,7 @@ impl OnCanvas {
         let preferences = load_preferences();
         theme::prepare(&creation.egui_ctx, &preferences);
         super::fonts::fetch_on_demand(&creation.egui_ctx);
+        super::mirrored::keep(&creation.egui_ctx);
         let mut app = App::new(Link::Engine(link), preferences, address.into())?;
         app.complain(&problems);
         Ok(Self { app, context: creation.egui_ctx.clone() })
@@ -77,6 +78,13 @@ impl Page {
     pub fn add_font(&self, script: &str, font: Vec<u8>) {
         if let Some(page) = self.runner.app_mut::<OnCanvas>() {
             super::fonts::add(&page.context, script, font);
+        }
+    }
+
+    /// Does to what an element stands for what was done to the element: `click`, `focus`, `increment`, `decrement`, or `set_value`.
+    pub fn act(&self, element: String, action: String, value: Option<String>) {
+        if let Some(page) = self.runner.app_mut::<OnCanvas>() {
+            super::mirrored::act(&page.context, (element, action, value));
         }
     }
 

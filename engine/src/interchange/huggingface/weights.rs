@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Parameter, ParameterId};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::platform;
 use glasshouse_protocol::{ModelConfig, NormKind};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::{BTreeMap, HashMap};
@@ -59,6 +60,7 @@ impl Source<'_> {
 
 /// [out, in] as [in, out]: GPT-2's layers are stored as `Conv1D`.
 fn transposed(tensor: &Tensor) -> Tensor {
+    platform::pulse();
     let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
     let entries = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
     Tensor { shape: vec![columns, rows], entries: entries.map(|at| tensor.entries[at]).collect() }
@@ -77,6 +79,7 @@ pub(super) fn safetensors(model: &ModelConfig, architecture: Architecture, arena
     let bytes: BTreeMap<String, (Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
         .map(|(name, tensor)| {
+            platform::pulse();
             let bytes = tensor.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
             (name, (tensor.shape, bytes))
         })

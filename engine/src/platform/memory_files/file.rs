@@ -29,6 +29,33 @@ pub(super) enum Content {
     Loaded(Arc<Vec<u8>>),
     /// So many bytes that are in the lasting storage alone.
     Stored(u64),
+    /// Likewise, and they can be read there at any time.
+    Apart(u64, Reader),
+}
+
+/// A file in the lasting storage that answers at once, by a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    /// The number.
+    pub number: u64,
+    /// Reads from a place on; returns how many bytes came.
+    pub read: fn(u64, u64, &mut [u8]) -> Result<usize>,
+}
+
+impl Reader {
+    fn read_all(&self, length: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        reserve(&mut bytes, length)?;
+        bytes.resize(length as usize, 0);
+        let mut at = 0;
+        while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            match (self.read)(self.number, at as u64, rest)? {
+                0 => return error(ErrorKind::UnexpectedEof),
+                count => at += count,
+            }
+        }
+        Ok(bytes)
+    }
 }
 
 impl Node {
@@ -48,9 +75,29 @@ impl Node {
         self.lock().modified
     }
 
+    /// The content in memory, where it is from now on.
     pub(super) fn share(&self) -> Result<Arc<Vec<u8>>> {
+        self.lock().load().cloned()
+    }
+
+    /// Reads from a place on, in memory or where the content is; returns how many bytes came.
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Result<usize> {
         match &self.lock().content {
-            Content::Loaded(bytes) => Ok(bytes.clone()),
+            Content::Loaded(bytes) => {
+                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                let count = rest.len().min(buffer.len());
+                if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+                    to.copy_from_slice(from);
+                }
+                Ok(count)
+            }
+            Content::Apart(length, reader) => {
+                let count = length.saturating_sub(at).min(buffer.len() as u64) as usize;
+                match buffer.get_mut(..count).filter(|part| !part.is_empty()) {
+                    Some(part) => (reader.read)(reader.number, at, part),
+                    None => Ok(0),
+                }
+            }
             Content::Stored(_) => Err(not_loaded()),
         }
     }
@@ -64,23 +111,30 @@ impl Inner {
     pub(super) fn len(&self) -> u64 {
         match &self.content {
             Content::Loaded(bytes) => bytes.len() as u64,
-            Content::Stored(length) => *length,
+            Content::Stored(length) | Content::Apart(length, _) => *length,
+        }
+    }
+
+    /// The content, brought into memory where it is not.
+    fn load(&mut self) -> Result<&mut Arc<Vec<u8>>> {
+        if let Content::Apart(length, reader) = self.content {
+            self.content = Content::Loaded(Arc::new(reader.read_all(length)?));
+        }
+        match &mut self.content {
+            Content::Loaded(bytes) => Ok(bytes),
+            Content::Stored(_) | Content::Apart(..) => Err(not_loaded()),
         }
     }
 
     /// The bytes, to be changed from `from` on.
     fn change(&mut self, from: u64, number: u64) -> Result<&mut Vec<u8>> {
-        match &mut self.content {
-            Content::Stored(_) => Err(not_loaded()),
-            Content::Loaded(bytes) => {
-                self.change = number;
-                self.modified = SystemTime::now();
-                self.kept = self.kept.min(from);
-                self.planned = self.planned.min(from);
-                // Whoever shares the old bytes keeps them.
-                Ok(Arc::make_mut(bytes))
-            }
-        }
+        self.load()?;
+        self.change = number;
+        self.modified = SystemTime::now();
+        self.kept = self.kept.min(from);
+        self.planned = self.planned.min(from);
+        // Whoever shares the old bytes keeps them.
+        self.load().map(Arc::make_mut)
     }
 
     fn set_len(&mut self, length: u64, number: u64) -> Result<()> {
@@ -119,10 +173,10 @@ fn grow(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// Memory for a length. No memory is what a full disk is elsewhere.
+/// Memory for a length.
 fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
-    let length = usize::try_from(length).map_err(|_| ErrorKind::StorageFull)?;
-    bytes.try_reserve(length.saturating_sub(bytes.len())).map_err(|_| ErrorKind::StorageFull.into())
+    let length = usize::try_from(length).map_err(|_| ErrorKind::OutOfMemory)?;
+    bytes.try_reserve(length.saturating_sub(bytes.len())).map_err(|_| ErrorKind::OutOfMemory.into())
 }
 
 /// How a file is opened, as `std::fs::OpenOptions` has it.
@@ -264,12 +318,8 @@ impl Read for File {
         if !self.reads {
             return error(ErrorKind::PermissionDenied);
         }
-        let bytes = self.node.share()?;
-        let rest = usize::try_from(self.position).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
-            to.copy_from_slice(from);
-        }
+        crate::platform::pulse();
+        let count = self.node.read(self.position, buffer)?;
         self.position += count as u64;
         Ok(count)
     }
@@ -281,6 +331,7 @@ impl Write for File {
         if part.is_empty() {
             return Ok(0);
         }
+        crate::platform::pulse();
         let change = disk().next_change();
         let mut inner = self.node.lock();
         let at = self.position;

@@ -4,10 +4,15 @@
 //! The storage is compared with memory, rather than every change replayed: what was made and removed between two comparisons
 //! costs nothing, a rename of what was not yet stored neither, and however long the storage is full, nothing piles up.
 
+mod journal;
 mod plan;
 
-pub use plan::{REPLACING, Step, finished, plan, replacement};
+pub use journal::{JOURNAL, steps_of};
+#[cfg_attr(not(target_arch = "wasm32"), allow(unused_imports, reason = "the browser's side uses it"))]
+pub use plan::place_of;
+pub use plan::{Step, finished, plan};
 
+pub use super::file::Reader;
 use super::file::{Content, Node};
 use super::{Entry, disk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,23 +82,22 @@ pub fn known(folder: &Path) -> Option<Listing> {
     Some(folders.chain(files).collect())
 }
 
-/// Folders of projects on a shelf, and of deleted ones: those in a listing of it, and those that are known.
-pub fn places(shelf: &Path, listing: &Listing) -> BTreeSet<PathBuf> {
+/// Folders of projects on a shelf: those in a listing of it, and those that are known.
+pub fn projects(shelf: &Path, listing: &Listing) -> BTreeSet<PathBuf> {
     let shelf = super::key(shelf);
     let disk = disk();
-    let is_place = |path: &Path| {
-        let Ok(inside) = path.strip_prefix(&shelf) else { return false };
-        let mut parts = inside.iter();
-        match (parts.next(), parts.next(), parts.next()) {
-            // A hidden folder of the shelf holds projects of its own.
-            (Some(first), None, _) => !first.to_string_lossy().starts_with('.'),
-            (Some(first), Some(_), None) => first.to_string_lossy().starts_with('.'),
-            _ => false,
-        }
+    let is_project = |path: &Path| {
+        path.parent() == Some(&shelf)
+            && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
     };
     let listed = listing.iter().filter(|(_, file)| file.is_none()).map(|(path, _)| path);
     let known = disk.shadow.folders.iter();
-    listed.chain(known).filter(|path| is_place(path)).cloned().collect()
+    listed.chain(known).filter(|path| is_project(path)).cloned().collect()
+}
+
+/// The storage holds a folder, as far as is known.
+pub fn holds(folder: &Path) -> bool {
+    disk().shadow.folders.contains(&super::key(folder))
 }
 
 /// Takes in what the storage holds below a folder, in place of what was known of it; without a listing the folder is gone.
@@ -160,7 +164,7 @@ pub fn absent(folder: &Path) -> Vec<Absent> {
         .filter_map(|(_, entry)| match entry {
             Entry::File(node) => match node.lock().content {
                 Content::Stored(length) => Some((node.clone(), length)),
-                Content::Loaded(_) => None,
+                Content::Loaded(_) | Content::Apart(..) => None,
             },
             Entry::Folder => None,
         })
@@ -177,6 +181,42 @@ impl Absent {
             inner.planned = inner.kept;
             inner.content = Content::Loaded(Arc::new(bytes));
         }
+    }
+}
+
+impl Absent {
+    /// Leaves the content where it is, to be read there.
+    pub fn keep_apart(self, reader: Reader) {
+        let mut inner = self.node.lock();
+        if let Content::Stored(length) = inner.content {
+            inner.content = Content::Apart(length, reader);
+        }
+    }
+}
+
+/// A file that is stored as it is in memory, where nobody else uses it: so many bytes could be given back.
+pub fn spare(path: &Path) -> Option<u64> {
+    let path = super::key(path);
+    let disk = disk();
+    let stored = disk.shadow.files.get(&path)?;
+    let inner = stored.node.lock();
+    match &inner.content {
+        Content::Loaded(bytes) if inner.change == stored.change && Arc::strong_count(bytes) == 1 => {
+            Some(bytes.len() as u64)
+        }
+        _ => None,
+    }
+}
+
+/// Gives back the memory of a file that is stored as it is; from now on it is read where it is.
+pub fn set_apart(path: &Path, reader: Reader) {
+    let path = super::key(path);
+    if spare(&path).is_none() {
+        return;
+    }
+    let disk = disk();
+    if let Some(stored) = disk.shadow.files.get(&path) {
+        stored.node.lock().content = Content::Apart(stored.length, reader);
     }
 }
 

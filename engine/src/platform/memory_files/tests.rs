@@ -174,11 +174,19 @@ fn shared_bytes_stay_what_they_were() {
 }
 
 #[test]
-fn what_finds_no_memory_is_a_full_disk() {
+fn what_finds_no_memory_says_so() {
     let path = place().join("file");
     write(&path, "kept").unwrap();
     let file = OpenOptions::new().write(true).open(&path).unwrap();
-    assert_eq!(file.set_len(1 << 62).unwrap_err().kind(), ErrorKind::StorageFull);
+    let error = file.set_len(1 << 62).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    let report = crate::protocol::ErrorReport::from(&crate::error::Error::io(&path)(error));
+    assert_eq!(report.kind, "out_of_memory");
+    assert!(
+        report.message.contains("memory") && !report.message.contains("free some space"),
+        "{}",
+        report.message
+    );
     assert_eq!(read(&path).unwrap(), b"kept");
 }
 
@@ -239,9 +247,14 @@ mod stored {
                     file.seek(SeekFrom::Start(*from)).unwrap();
                     file.write_all(&tail[..half(tail.len())]).unwrap();
                 }
-                Step::Copy { from, to } => {
-                    let bytes = std::fs::read(at(from)).unwrap();
-                    std::fs::write(at(to), &bytes[..half(bytes.len())]).unwrap();
+                Step::Move { from, to } => {
+                    // As where a browser cannot move: the copy may be cut off.
+                    if let Ok(bytes) = std::fs::read(at(from)) {
+                        std::fs::write(at(to), &bytes[..half(bytes.len())]).unwrap();
+                        if !torn {
+                            std::fs::remove_file(at(from)).unwrap();
+                        }
+                    }
                 }
                 Step::RemoveFile(path) => {
                     std::fs::remove_file(at(path)).ok();
@@ -263,7 +276,7 @@ mod stored {
                 if !work.steps.iter().all(|step| self.perform(step)) {
                     return false;
                 }
-                lasting::finished(work, None);
+                lasting::finished(work, |_| None);
             }
             true
         }
@@ -271,10 +284,13 @@ mod stored {
         /// What the next start does first.
         fn recover(&mut self) {
             (self.steps_left, self.torn) = (usize::MAX, false);
-            if let Ok(waiting) = std::fs::read(self.folder.path().join(lasting::REPLACING))
-                && let Some(step) = lasting::replacement(&waiting)
-            {
-                assert!(self.perform(&step));
+            for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+                let path = entry.unwrap().path();
+                if path.file_name().unwrap().to_string_lossy().starts_with(lasting::JOURNAL) {
+                    let steps = lasting::steps_of(&std::fs::read(&path).unwrap()).unwrap_or_default();
+                    assert!(steps.iter().all(|step| self.perform(step)));
+                    std::fs::remove_file(path).unwrap();
+                }
             }
         }
 
@@ -511,7 +527,7 @@ mod stored {
         file.write_all(b"two ").unwrap();
         for work in plan {
             assert!(work.steps.iter().all(|step| storage.perform(step)));
-            lasting::finished(work, None);
+            lasting::finished(work, |_| None);
         }
         assert_eq!(storage.files(&place).into_values().next().unwrap(), b"one ");
         let plan = lasting::plan();
@@ -581,7 +597,7 @@ mod stored {
     }
 
     #[test]
-    fn a_replacement_that_is_not_whole_is_none() {
+    fn a_journal_that_is_not_whole_is_none() {
         let place = place();
         let mut storage = Storage::new(usize::MAX, false);
         write(place.join("run.json"), "old").unwrap();
@@ -591,15 +607,171 @@ mod stored {
         let plan = lasting::plan();
         let work = plan.iter().find(|work| work.path() == key(&place.join("run.json"))).unwrap();
         let Step::Write { content, .. } = &work.steps[0] else { panic!("{work:?}") };
-        let Some(Step::Write { path, content: found, .. }) = lasting::replacement(content) else {
-            panic!("a replacement")
-        };
-        assert_eq!((path, found.as_slice()), (key(&place.join("run.json")), &b"new content"[..]));
+        let steps = lasting::steps_of(content).unwrap();
+        let [Step::Write { path, from: 0, content: found }] = steps.as_slice() else { panic!("{steps:?}") };
+        assert_eq!((path, found.as_slice()), (&key(&place.join("run.json")), &b"new content"[..]));
         for cut in 0..content.len() {
-            assert!(lasting::replacement(&content[..cut]).is_none());
+            assert!(lasting::steps_of(&content[..cut]).is_none());
             let mut changed = content.to_vec();
             changed[cut] ^= 4;
-            assert!(lasting::replacement(&changed).is_none());
+            assert!(lasting::steps_of(&changed).is_none());
         }
+    }
+
+    /// A project with what is in memory and what is in the storage alone, and a storage that has it.
+    fn shelved(steps_left: usize, torn: bool) -> (PathBuf, Storage, Files) {
+        let place = place();
+        let mut storage = Storage::new(usize::MAX, false);
+        create_dir_all(place.join("p/runs")).unwrap();
+        for name in ["p/project.json", "p/runs/large", "p/runs/run.json"] {
+            write(place.join(name), name).unwrap();
+        }
+        assert!(storage.flush(&place));
+        let files = storage.files(&place);
+        lasting::unload(&place, |path| path.ends_with("large"));
+        (storage.steps_left, storage.torn, storage.done) = (steps_left, torn, 0);
+        (place, storage, files)
+    }
+
+    fn renamed(files: &Files) -> Files {
+        files
+            .iter()
+            .map(|(path, bytes)| (Path::new("q").join(path.strip_prefix("p").unwrap()), bytes.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_folder_that_is_renamed_is_whole_in_one_of_its_places_wherever_a_tab_dies() {
+        let (place, mut storage, before) = shelved(usize::MAX, false);
+        rename(place.join("p"), place.join("q")).unwrap();
+        assert!(storage.flush(&place));
+        assert_eq!(storage.files(&place), renamed(&before));
+        for stop in 1..=storage.done {
+            for torn in [false, true] {
+                let (place, mut storage, before) = shelved(stop, torn);
+                rename(place.join("p"), place.join("q")).unwrap();
+                storage.flush(&place);
+                storage.recover();
+                let found = storage.files(&place);
+                assert!(found == before || found == renamed(&before), "{found:?} after {stop} steps");
+                lasting::adopt(&place, None);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_renamed_there_and_back_is_as_it_was() {
+        let (place, mut storage, before) = shelved(usize::MAX, false);
+        rename(place.join("p"), place.join("q")).unwrap();
+        rename(place.join("q"), place.join("p")).unwrap();
+        assert!(storage.flush(&place));
+        assert_eq!((storage.done, storage.files(&place)), (0, before.clone()));
+        rename(place.join("p"), place.join("q")).unwrap();
+        assert!(storage.flush(&place));
+        write(place.join("q/project.json"), "longer than before, and other").unwrap();
+        rename(place.join("q"), place.join("p")).unwrap();
+        assert!(storage.flush(&place));
+        let mut wanted = before;
+        wanted.insert("p/project.json".into(), b"longer than before, and other".to_vec());
+        assert_eq!(storage.files(&place), wanted);
+        lasting::adopt(&place, None);
+    }
+
+    #[test]
+    fn names_that_are_handed_on_keep_their_contents() {
+        let place = place();
+        let mut storage = Storage::new(usize::MAX, false);
+        for name in ["a", "b"] {
+            write(place.join(name), name).unwrap();
+        }
+        assert!(storage.flush(&place));
+        lasting::unload(&place, |_| true);
+        rename(place.join("b"), place.join("c")).unwrap();
+        rename(place.join("a"), place.join("b")).unwrap();
+        assert!(storage.flush(&place));
+        let wanted =
+            [("b", "a"), ("c", "b")].map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec()));
+        assert_eq!(storage.files(&place), wanted.into());
+    }
+
+    #[test]
+    fn what_this_tab_removed_and_did_not_store_yet_is_not_new() {
+        let (place, mut storage, _) = shelved(usize::MAX, false);
+        let project = place.join("p");
+        assert!(lasting::holds(&project));
+        super::super::remove_dir_all(&project).unwrap();
+        assert!(lasting::holds(&project), "the storage has it still");
+        assert!(storage.flush(&place));
+        assert!(!lasting::holds(&project));
+    }
+
+    #[test]
+    fn works_of_different_projects_are_told_apart() {
+        let place = place();
+        for project in ["one", "other"] {
+            create_dir(place.join(project)).unwrap();
+            write(place.join(project).join("text"), project).unwrap();
+        }
+        let plan = lasting::plan();
+        let of = |project: &str| {
+            let project = key(&place).join(project);
+            plan.iter().filter(|work| work.places().contains(&project)).count()
+        };
+        assert_eq!((of("one"), of("other")), (2, 2));
+    }
+
+    /// A storage's file that is read by its number; at most five bytes come at a time.
+    fn alphabet(number: u64, at: u64, buffer: &mut [u8]) -> Result<usize> {
+        assert_eq!(number, 26);
+        let rest = &b"abcdefghijklmnopqrstuvwxyz"[at as usize..];
+        let count = rest.len().min(buffer.len()).min(5);
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    #[test]
+    fn what_is_kept_apart_is_read_where_it_is_and_takes_no_memory() {
+        let place = place();
+        let mut storage = Storage::new(usize::MAX, false);
+        let (path, text) = (place.join("milestone"), "abcdefghijklmnopqrstuvwxyz");
+        write(&path, text).unwrap();
+        assert_eq!(lasting::spare(&path), None, "it is not stored yet");
+        assert!(storage.flush(&place));
+        let mapped = share(&path).unwrap();
+        assert_eq!(lasting::spare(&path), None, "someone uses it");
+        drop(mapped);
+        assert_eq!(lasting::spare(&path), Some(26));
+        let reader = lasting::Reader { number: 26, read: alphabet };
+        lasting::set_apart(&path, reader);
+        assert_eq!(lasting::spare(&path), None);
+        assert!(lasting::absent(&place).is_empty());
+        assert_eq!(metadata(&path).unwrap().len(), 26);
+        // Read in parts and whole, it stays where it is.
+        let mut file = File::open(&path).unwrap();
+        file.seek(SeekFrom::Start(23)).unwrap();
+        let mut end = String::new();
+        file.read_to_string(&mut end).unwrap();
+        assert_eq!((end.as_str(), read(&path).unwrap()), ("xyz", text.as_bytes().to_vec()));
+        assert_eq!(lasting::spare(&path), None);
+        // It moves without being read.
+        let moved = place.join("moved");
+        rename(&path, &moved).unwrap();
+        assert!(storage.flush(&place));
+        assert_eq!(storage.files(&place), [("moved".into(), text.as_bytes().to_vec())].into());
+        // What changes it or maps it brings it into memory.
+        let mut file = OpenOptions::new().write(true).open(&moved).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(b".").unwrap();
+        assert_eq!(share(&moved).unwrap().as_slice(), format!("{text}.").as_bytes());
+        assert!(storage.flush(&place));
+        assert_eq!(storage.files(&place)[Path::new("moved")], format!("{text}.").as_bytes());
+        // What was not loaded yet can be left where it is from the beginning.
+        lasting::unload(&place, |_| true);
+        let [absent] = <[_; 1]>::try_from(lasting::absent(&place)).unwrap();
+        absent.keep_apart(lasting::Reader { number: 26, read: alphabet });
+        let mut start = [0; 3];
+        File::open(&moved).unwrap().read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"abc");
+        lasting::adopt(&place, None);
     }
 }

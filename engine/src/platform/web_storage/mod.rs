@@ -4,12 +4,14 @@
 //! that leaves every project usable wherever a tab dies (`memory_files::lasting` says why). At the start all names and
 //! sizes are read, and the content of the small records that the list of projects is made from. The rest of a project,
 //! tokens and checkpoints above all, is loaded when it is opened and may be dropped when it is closed: what a browser's
-//! page keeps in memory should be one project's, not every project's.
+//! page keeps in memory should be one project's, not every project's. Large files stay in the storage even then, and are read
+//! there when someone asks ([`apart`]).
 //!
 //! Where a browser has no OPFS or blocks it (private windows, blocked cookies, no secure context), everything works in memory and
 //! [`StorageSummary`] says that it does not last. Whether a browser may drop what is stored when its disk runs short can be asked
 //! of a page alone (`navigator.storage.persist()`), not from here.
 
+mod apart;
 mod locks;
 mod opfs;
 
@@ -17,7 +19,8 @@ use super::memory_files::{self as files, lasting};
 use crate::error::{Error, Result};
 use crate::protocol::StorageSummary;
 use std::cell::RefCell;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use wasm_bindgen::JsValue;
 use web_time::SystemTime;
 
@@ -27,9 +30,9 @@ pub use locks::ProjectLock;
 const FOLDER: &str = "glasshouse";
 /// The name of the lock under which one tab at a time changes the storage.
 const WRITING: &str = "glasshouse-storage";
-/// What the list of projects reads, what says when one was deleted, and what is known of the device's kernels.
-const RECORDS: [&str; 6] =
-    ["project.json", "run.json", "run.toml", "metrics.jsonl", ".deleted", crate::gpu::TUNING_FILE];
+/// What the list of projects reads, and what is known of the device's kernels.
+const RECORDS: [&str; 5] =
+    ["project.json", "run.json", "run.toml", "metrics.jsonl", crate::gpu::TUNING_FILE];
 
 thread_local! {
     /// Our folder, where there is one. A worker is one thread, and its storage one storage.
@@ -51,25 +54,59 @@ fn io(path: &Path) -> impl FnOnce(JsValue) -> Error {
 /// Files can be listed and yet not be read. A storage that is missing or blocked is no error.
 pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     if let Ok(folder) = opfs::Folder::open(FOLDER).await {
-        let _writing = locks::hold(WRITING, false).await;
-        mend(&folder).await.map_err(io(shelf))?;
+        let _writing = Writing::begin(&folder).await;
         let listing = folder.list(Path::new("")).await.map_err(io(shelf))?;
         lasting::adopt(Path::new(""), Some(&listing));
         STORAGE.set(Some(folder));
-        fetch(Path::new(""), |name| RECORDS.contains(&name)).await?;
+        fetch(Path::new(""), |name| RECORDS.contains(&name), false).await?;
     }
     files::create_dir_all(shelf).map_err(Error::io(shelf))?;
     Ok(summary(shelf).await)
 }
 
-/// Ends the replacement of a file that a dead tab began.
-async fn mend(folder: &opfs::Folder) -> Result<(), JsValue> {
-    let path = Path::new(lasting::REPLACING);
-    let Ok(waiting) = folder.read(path).await else { return Ok(()) };
-    if let Some(step) = lasting::replacement(&waiting) {
-        folder.perform(&step).await?;
+/// Held while this tab changes the storage, which one at a time may do.
+struct Writing {
+    _lock: Option<ProjectLock>,
+    /// Places at which what a dead tab left half done could not be ended, for want of room: nothing is to be changed there.
+    stuck: BTreeSet<PathBuf>,
+}
+
+impl Writing {
+    /// Waits until no other tab changes the storage, and ends what one that died was in the middle of: it may have had its lock
+    /// only a moment ago.
+    async fn begin(storage: &opfs::Folder) -> Self {
+        let lock = locks::hold(WRITING, false).await;
+        let mut stuck = BTreeSet::new();
+        for name in storage.names().await.unwrap_or_default() {
+            let journal = Path::new(&name);
+            if !name.starts_with(lasting::JOURNAL) {
+                continue;
+            }
+            let steps = match storage.read(journal).await {
+                Ok(journal) => lasting::steps_of(&journal).unwrap_or_default(),
+                Err(_) => continue,
+            };
+            if ended(storage, &steps).await {
+                storage.perform(&lasting::Step::RemoveFile(journal.to_owned())).await.ok();
+            } else {
+                stuck.extend(steps.iter().map(|step| lasting::place_of(step.path())));
+            }
+        }
+        Self { _lock: lock, stuck }
     }
-    folder.perform(&lasting::Step::RemoveFile(path.to_owned())).await
+}
+
+/// Does again what a journal names; says whether it is done.
+async fn ended(storage: &opfs::Folder, steps: &[lasting::Step]) -> bool {
+    for step in steps {
+        match storage.perform(step).await {
+            Ok(()) => {}
+            // Its project was removed meanwhile.
+            Err(error) if opfs::io_error(&error).kind() == std::io::ErrorKind::NotFound => {}
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 /// Brings the contents of a folder's files into memory, as they are in the storage: where another tab changed them since
@@ -79,7 +116,7 @@ async fn mend(folder: &opfs::Folder) -> Result<(), JsValue> {
 /// The browser cannot read one, or another tab changes it at this moment.
 pub async fn load(folder: &Path) -> Result<()> {
     look_again(folder).await?;
-    fetch(folder, |_| true).await
+    fetch(folder, |_| true, false).await
 }
 
 /// Learns what other tabs changed on the shelf: projects that are new, gone, renamed or further trained. `open` is this tab's
@@ -92,14 +129,14 @@ pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
     let shelf = files::key(shelf);
     let open = open.map(files::key);
     // While another tab stores, what it stores is not whole.
-    let _writing = locks::hold(WRITING, false).await;
+    let _writing = Writing::begin(&storage).await;
     let listing = match storage.list(&shelf).await {
         Ok(listing) => listing,
         // A first visit: no tab has stored anything yet.
         Err(error) if opfs::io_error(&error).kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io(&shelf)(error)),
     };
-    for folder in lasting::places(&shelf, &listing) {
+    for folder in lasting::projects(&shelf, &listing) {
         if Some(&folder) == open.as_ref() {
             continue;
         }
@@ -110,17 +147,20 @@ pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
             .collect();
         let exists = listing.contains_key(&folder);
         let changed = lasting::known(&folder).is_some_and(|known| known != there);
-        if changed || (exists && files::metadata(&folder).is_err()) {
+        // What this tab removed and did not store yet is there, too.
+        let is_new = exists && !lasting::holds(&folder);
+        if changed || is_new {
             lasting::adopt(&folder, exists.then_some(&there));
         }
     }
-    fetch(&shelf, |name| RECORDS.contains(&name)).await
+    fetch(&shelf, |name| RECORDS.contains(&name), false).await
 }
 
 /// Lists a folder again, unless this tab has changed it and did not store that yet.
 async fn look_again(folder: &Path) -> Result<()> {
     let folder = &files::key(folder);
     let (Some(storage), Some(known)) = (storage(), lasting::known(folder)) else { return Ok(()) };
+    let _writing = Writing::begin(&storage).await;
     let listed = storage.list(folder).await;
     let listing = match listed {
         Ok(listing) => Some(listing),
@@ -133,10 +173,20 @@ async fn look_again(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+/// Brings contents into memory, of the files with the names that are wanted. With `apart`, large ones are opened instead, which
+/// keeps other tabs from writing them: only for a project that this tab has to itself.
+async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool, apart: bool) -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     for file in lasting::absent(folder) {
         if !wanted(file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()) {
+            continue;
+        }
+        if apart
+            && file.length >= apart::LARGE
+            && !is_record(&file.path)
+            && let Some(reader) = apart::open(&storage, &file.path).await
+        {
+            file.keep_apart(reader);
             continue;
         }
         let bytes = storage.read(&file.path).await.map_err(io(&file.path))?;
@@ -149,11 +199,15 @@ async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
+fn is_record(path: &Path) -> bool {
+    RECORDS.iter().any(|name| path.ends_with(name))
+}
+
 /// Gives back the memory that a folder's files took, as far as they are stored. The small records stay.
 pub fn unload(folder: &Path) {
     if storage().is_some() {
-        let record = |path: &Path| RECORDS.iter().any(|name| path.ends_with(name));
-        lasting::unload(folder, |path| !record(path));
+        apart::close(&files::key(folder));
+        lasting::unload(folder, |path| !is_record(path));
     }
 }
 
@@ -164,30 +218,51 @@ pub fn unload(folder: &Path) {
 /// call tries again; what was stored is usable.
 pub async fn flush() -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
-    let _writing = locks::hold(WRITING, false).await;
-    match store(&storage).await {
-        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
-            // Another tab removed what this one works in; what is here in memory comes back.
-            let listing = storage.list(Path::new("")).await.map_err(io(Path::new("/")))?;
-            lasting::reconcile(Path::new(""), &listing);
-            store(&storage).await
-        }
-        other => other,
+    let writing = Writing::begin(&storage).await;
+    let mut failed = store(&storage, writing.stuck.clone()).await;
+    let is_missing = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound);
+    if failed.iter().any(is_missing) {
+        // Another tab removed what this one works in; what is here in memory comes back.
+        let listing = storage.list(Path::new("")).await.map_err(io(Path::new("/")))?;
+        lasting::reconcile(Path::new(""), &listing);
+        failed = store(&storage, writing.stuck).await;
     }
+    failed.into_iter().next().map_or(Ok(()), Err)
 }
 
-async fn store(storage: &opfs::Folder) -> Result<()> {
+/// Does what is to be done, but at the places that are stuck. What fails is no reason to leave other places as they are.
+async fn store(storage: &opfs::Folder, mut stuck: BTreeSet<PathBuf>) -> Vec<Error> {
+    let mut failed = Vec::new();
     for work in lasting::plan() {
-        for step in &work.steps {
-            storage.perform(step).await.map_err(io(work.path()))?;
+        let places = work.places();
+        if !places.is_disjoint(&stuck) {
+            continue;
         }
-        let modified = match work.file() {
-            Some(path) => storage.modified(path).await.ok(),
-            None => None,
-        };
-        lasting::finished(work, modified);
+        match storage.perform_all(&work.steps).await {
+            Err(error) => {
+                stuck.extend(places);
+                failed.push(io(work.path())(error));
+            }
+            Ok(()) => {
+                let mut modified = BTreeMap::new();
+                for path in work.files() {
+                    modified.extend(storage.modified(path).await.ok().map(|time| (path.to_owned(), time)));
+                }
+                let written: Vec<PathBuf> = work.written().map(Path::to_owned).collect();
+                lasting::finished(work, |path| modified.get(path).copied());
+                // What is stored and large is read there from now on, but for what grows.
+                for path in written {
+                    if lasting::spare(&path).is_some_and(|bytes| bytes >= apart::LARGE)
+                        && !is_record(&path)
+                        && let Some(reader) = apart::open(storage, &path).await
+                    {
+                        lasting::set_apart(&path, reader);
+                    }
+                }
+            }
+        }
     }
-    Ok(())
+    failed
 }
 
 /// Where projects are kept, and what the browser says of used and free room.
@@ -216,7 +291,8 @@ pub async fn available(_path: &Path) -> Option<u64> {
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let name = format!("glasshouse-project:{}", folder.display());
     let lock = locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))?;
-    load(folder).await?;
+    look_again(folder).await?;
+    fetch(folder, |_| true, true).await?;
     Ok(lock)
 }
 

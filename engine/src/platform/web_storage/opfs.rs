@@ -1,7 +1,7 @@
 //! The browser's origin-private file system: promises in, files out.
 
 use super::super::memory_files::lasting::{Listing, Step};
-use super::time_from_milliseconds;
+use super::{apart, time_from_milliseconds};
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -121,18 +121,17 @@ impl Folder {
         Ok(Uint8Array::new(&bytes).to_vec())
     }
 
+    /// Names of what lies in our folder itself.
+    pub(super) async fn names(&self) -> Result<Vec<String>> {
+        Ok(handles_in(&self.0).await?.iter().map(FileSystemHandle::name).collect())
+    }
+
     /// Everything below a folder.
     pub(super) async fn list(&self, folder: &Path) -> Result<Listing> {
         let mut found = Listing::new();
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
-            let values = self.folder(&folder).await?.values();
-            loop {
-                let next = JsFuture::from(values.next()?).await?;
-                if Reflect::get(&next, &"done".into())?.as_bool() != Some(false) {
-                    break;
-                }
-                let handle: FileSystemHandle = Reflect::get(&next, &"value".into())?.unchecked_into();
+            for handle in handles_in(&self.folder(&folder).await?).await? {
                 let path = folder.join(handle.name());
                 if handle.kind() == FileSystemHandleKind::File {
                     let file: File =
@@ -148,28 +147,71 @@ impl Folder {
         Ok(found)
     }
 
+    /// Does steps of storing, one after another.
+    pub(super) async fn perform_all(&self, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            self.perform(step).await?;
+        }
+        Ok(())
+    }
+
     /// Does one step of storing.
     pub(super) async fn perform(&self, step: &Step) -> Result<()> {
+        apart::close(step.path());
         match step {
             Step::MakeFolder(path) => {
                 let (parent, name) = self.parent(path).await?;
                 child_folder(&parent, name, true).await.map(|_| ())
             }
             Step::Write { path, from, content } => self.write(path, *from, content).await,
-            Step::Copy { from, to } => {
-                let bytes = self.read(from).await?;
-                self.write(to, 0, &bytes).await
+            Step::Move { from, to } => {
+                let opened = apart::close(from);
+                self.carry(from, to).await?;
+                for (_, number) in opened {
+                    apart::reopen(self, to, number).await;
+                }
+                Ok(())
             }
             Step::RemoveFile(path) | Step::RemoveFolder(path) => self.remove(path).await,
         }
     }
 
     async fn write(&self, path: &Path, from: u64, content: &[u8]) -> Result<()> {
-        let file = self.file(path, true).await?;
-        let access: FileSystemSyncAccessHandle = settled(file.create_sync_access_handle()).await?;
+        let access = self.access(path, true).await?;
         let written = write_tail(&access, from, content).await;
         access.close();
         written
+    }
+
+    /// A file that answers at once, and is this worker's alone until it is closed.
+    pub(super) async fn access(&self, path: &Path, create: bool) -> Result<FileSystemSyncAccessHandle> {
+        settled(self.file(path, create).await?.create_sync_access_handle()).await
+    }
+
+    /// Gives a file another place: in browsers that can, without touching what is in it.
+    async fn carry(&self, from: &Path, to: &Path) -> Result<()> {
+        let file = match self.file(from, false).await {
+            Ok(file) => file,
+            Err(error) => return unless_missing(error),
+        };
+        let (folder, name) = self.parent(to).await?;
+        if let Ok(moving) = Reflect::get(&file, &"move".into())?.dyn_into::<Function>() {
+            let moved: Promise = moving.call2(&file, &folder, &name.into())?.unchecked_into();
+            if JsFuture::from(moved).await.is_ok() {
+                return Ok(());
+            }
+        }
+        let blob: File = settled(file.get_file()).await?;
+        self.copy(&blob, to).await?;
+        self.remove(from).await
+    }
+
+    /// Writes a file's content to a place, in pieces.
+    async fn copy(&self, blob: &File, to: &Path) -> Result<()> {
+        let access = self.access(to, true).await?;
+        let copied = copy_pieces(blob, &access).await;
+        access.close();
+        copied
     }
 
     async fn remove(&self, path: &Path) -> Result<()> {
@@ -192,6 +234,36 @@ async fn child_folder(
     let options = FileSystemGetDirectoryOptions::new();
     options.set_create(create);
     settled(folder.get_directory_handle_with_options(name, &options)).await
+}
+
+/// What lies in a folder.
+async fn handles_in(folder: &FileSystemDirectoryHandle) -> Result<Vec<FileSystemHandle>> {
+    let values = folder.values();
+    let mut handles = Vec::new();
+    loop {
+        let next = JsFuture::from(values.next()?).await?;
+        if Reflect::get(&next, &"done".into())?.as_bool() != Some(false) {
+            return Ok(handles);
+        }
+        handles.push(Reflect::get(&next, &"value".into())?.unchecked_into());
+    }
+}
+
+async fn copy_pieces(blob: &File, access: &FileSystemSyncAccessHandle) -> Result<()> {
+    access.truncate_with_f64(0.0)?;
+    let options = FileSystemReadWriteOptions::new();
+    let mut at = 0.0;
+    while at < blob.size() {
+        let piece = blob.slice_with_f64_and_f64(at, at + CHUNK as f64)?;
+        let bytes = Uint8Array::new(&JsFuture::from(piece.array_buffer()).await?);
+        options.set_at(at);
+        let written = access.write_with_js_u8_array_and_options(&bytes, &options)?;
+        if written < f64::from(bytes.length()) {
+            return Err(full());
+        }
+        at += written;
+    }
+    access.flush()
 }
 
 /// Writes `content` from `from` on, and ends the file with it. Between two chunks whatever else waits has its turn.

@@ -141,8 +141,11 @@ fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     let project = trained(&shelf, "Owls");
     let before = archive::pack(project.folder()).unwrap();
     shelf.delete("owls").unwrap();
-    assert!(!project.folder().exists());
+    assert!(shelf.path_of("owls").is_err() && shelf.delete("owls").is_err());
+    assert!(shelf.rename("owls", "Käuze").is_err() && shelf.duplicate("owls", "Käuze").is_err());
     assert_eq!(names(&shelf), [entry("owls", "Owls", true)]);
+    // Nothing was moved: a program that dies now leaves a deleted project, and what it holds.
+    assert!(archive::pack(project.folder()).unwrap() == before);
     shelf.restore("owls").unwrap();
     assert!(archive::pack(project.folder()).unwrap() == before);
     shelf.delete("owls").unwrap();
@@ -155,13 +158,16 @@ fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     // Another window's start leaves what was deleted a moment ago, and clears away what is old.
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false), entry("owls-2", "Owls", true)]);
-    let note = shelf.folder().join(TRASH).join("owls-2").join(DELETED);
-    let long_ago = crate::storage::unix_seconds() - KEPT - 1.0;
-    std::fs::write(note, long_ago.to_string()).unwrap();
+    let mark = shelf.folder().join("owls-2").join(DELETED);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs_f64(KEPT + 1.0);
+    std::fs::File::options().write(true).open(mark).unwrap().set_modified(long_ago).unwrap();
+    // What a program that died while it cleared away left is cleared away, too.
+    std::fs::create_dir(shelf.folder().join(".leaving-half")).unwrap();
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false)]);
+    assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), 1);
     assert!(shelf.restore("owls-2").unwrap_err().to_string().contains("no project"));
-    for id in ["../projects", ".trash", "", "owls/data", "/"] {
+    for id in ["../projects", ".leaving-half", "", "owls/data", "/"] {
         assert!(shelf.delete(id).is_err(), "{id}");
     }
 }

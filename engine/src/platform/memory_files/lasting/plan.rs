@@ -1,31 +1,30 @@
 //! What is to be done to a storage, and in which order. The storage knows no atomic rename, and a tab may die between any two
 //! steps or in the middle of one, so the order matters:
 //!
-//! 1. Folders that are gone make room, unless something is to be copied out of them.
-//! 2. Files that are new or were replaced, in the order in which they were last written.
-//! 3. Files that only grew (metrics): what a dead tab leaves of a tail is cut off on resuming. They come before the
+//! 1. Folders that are gone make room, unless something is to be moved out of them.
+//! 2. Files that were renamed since they were stored are moved: nothing is copied.
+//! 3. Files that are new or were replaced, in the order in which they were last written.
+//! 4. Files that only grew (metrics): what a dead tab leaves of a tail is cut off on resuming. They come before the
 //!    manifests, so that a resumed run finds metrics up to its checkpoint.
-//! 4. Records (`.json`, and after them `.toml`), again in the order of writing: manifests after the checkpoints that they name,
+//! 5. Records (`.json`, and after them `.toml`), again in the order of writing: manifests after the checkpoints that they name,
 //!    an index after its shards, a run's configuration after its record.
-//! 5. Files that are gone: what old manifests named is still there until both manifests are new.
+//! 6. Files that are gone: what old manifests named is still there until both manifests are new.
 //!
-//! A record, or a file that is replaced, must be the old one or the new one. The new content first goes to a file of its own,
-//! [`REPLACING`], with a checksum; where a tab dies while the place itself is written, [`replacement`] finds it there.
+//! A record, or a file that is replaced, must be the old one or the new one, and what gets another place must be whole in one
+//! of the two. Such steps are written down before ([`super::journal`]); where a tab dies among them, they are done again.
+//!
+//! What fails at one place (a project's folder) is no reason to leave others as they are: [`Work::places`].
 //!
 //! So at any moment each of the two alternating manifests is the old one or the new one, and what either names is there.
 
 use super::super::file::Content;
-use super::super::{Entry, disk, key};
-use super::Stored;
-use std::collections::BTreeSet;
+use super::super::{Entry, disk};
+use super::{Shadow, Stored, journal::journaled};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use web_time::SystemTime;
 
-/// Where new content waits while it replaces old: at the storage's root.
-pub const REPLACING: &str = ".replacing";
-/// What begins it: then come the checksum of all that follows it (u32), the path's length (u32), path and content.
-const MARK: &[u8; 8] = b"GHswap1\n";
 /// Longer files are overwritten in place; none that must be whole is so long.
 const LONGEST_REPLACED: usize = 4 << 20;
 
@@ -43,8 +42,8 @@ pub enum Step {
         /// The whole content.
         content: Arc<Vec<u8>>,
     },
-    /// Makes a copy of a file.
-    Copy {
+    /// Gives a file another place, in place of what is there, if it is where it was.
+    Move {
         /// Which.
         from: PathBuf,
         /// Where to.
@@ -54,6 +53,16 @@ pub enum Step {
     RemoveFile(PathBuf),
     /// Removes a folder with all in it, if it is there.
     RemoveFolder(PathBuf),
+}
+
+impl Step {
+    /// The path that is worked on: of a move, where it goes to.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Write { path, .. } | Self::Move { to: path, .. } => path,
+            Self::MakeFolder(path) | Self::RemoveFile(path) | Self::RemoveFolder(path) => path,
+        }
+    }
 }
 
 /// Steps that belong together, and what the storage holds after them.
@@ -70,40 +79,73 @@ enum Outcome {
     File(PathBuf, Stored),
     NoFile(PathBuf),
     NoFolder(PathBuf),
+    /// From where to where.
+    Moved(Vec<(PathBuf, PathBuf)>),
 }
 
 impl Work {
-    /// The file that is written, whose time of change the storage now knows.
-    pub fn file(&self) -> Option<&Path> {
+    /// The files that are written or moved, whose times of change the storage now knows.
+    pub fn files(&self) -> Vec<&Path> {
         match &self.result {
-            Outcome::File(path, _) => Some(path),
-            _ => None,
+            Outcome::File(path, _) => vec![path],
+            Outcome::Moved(moved) => moved.iter().map(|(_, to)| to.as_path()).collect(),
+            _ => Vec::new(),
         }
     }
 
-    /// The path that is worked on.
+    /// Files that are written whole.
+    pub fn written(&self) -> impl Iterator<Item = &Path> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Write { path, from: 0, .. } => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
+    /// A path that is worked on.
     pub fn path(&self) -> &Path {
+        self.paths().first().copied().unwrap_or(Path::new(""))
+    }
+
+    /// Every path that is worked on.
+    pub fn paths(&self) -> Vec<&Path> {
         match &self.result {
             Outcome::Folder(path)
             | Outcome::File(path, _)
             | Outcome::NoFile(path)
-            | Outcome::NoFolder(path) => path,
+            | Outcome::NoFolder(path) => vec![path],
+            Outcome::Moved(moved) => moved.iter().flat_map(|(from, to)| [to.as_path(), from.as_path()]).collect(),
         }
     }
+
+    /// The places that are worked on. Where a work fails, those that come after it at the same place must not be done: a
+    /// manifest, say, whose checkpoint found no room.
+    pub fn places(&self) -> BTreeSet<PathBuf> {
+        self.paths().into_iter().map(place_of).collect()
+    }
+}
+
+/// What belongs together and apart from the rest: a project's folder on its shelf.
+pub fn place_of(path: &Path) -> PathBuf {
+    path.iter().take(2).collect()
 }
 
 /// All that is to be done now, in order. Contents are shared with the files as they are at this moment.
 pub fn plan() -> Vec<Work> {
     let disk = disk();
     let (entries, shadow) = (&disk.entries, &disk.shadow);
+    let moves = moves(entries, shadow);
+    let mut stored: BTreeMap<&Path, &Stored> =
+        shadow.files.iter().map(|(path, stored)| (path.as_path(), stored)).collect();
+    let moved: Vec<_> =
+        moves.iter().flatten().filter_map(|(from, to)| Some((to, stored.remove(from.as_path())?))).collect();
+    stored.extend(moved.into_iter().map(|(to, file)| (to.as_path(), file)));
     let is_folder = |path: &PathBuf| matches!(entries.get(path), Some(Entry::Folder));
     let (mut early, mut contents, mut grown, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut folders, mut gone) = (Vec::new(), Vec::new());
-    let mut sources = BTreeSet::new();
     for (path, entry) in entries {
         match entry {
             Entry::Folder => {
-                if shadow.files.contains_key(path) {
+                if stored.contains_key(path.as_path()) {
                     early.push(Work {
                         steps: vec![Step::RemoveFile(path.clone())],
                         result: Outcome::NoFile(path.clone()),
@@ -118,7 +160,7 @@ pub fn plan() -> Vec<Work> {
             }
             Entry::File(node) => {
                 let mut inner = node.lock();
-                let before = shadow.files.get(path);
+                let before = stored.get(path.as_path()).copied();
                 let same = before.filter(|stored| Arc::ptr_eq(&stored.node, node));
                 if same.is_some_and(|stored| stored.change == inner.change) {
                     continue;
@@ -128,27 +170,14 @@ pub fn plan() -> Vec<Work> {
                 let result = Outcome::File(path.clone(), result);
                 let content = match &inner.content {
                     Content::Loaded(content) => content.clone(),
-                    Content::Stored(_) => {
-                        // Not in memory: it was renamed, and lies where it was before.
-                        let lies = shadow.files.iter().find(|(_, stored)| Arc::ptr_eq(&stored.node, node));
-                        if let Some((from, _)) = lies {
-                            sources.insert(from.clone());
-                            let step = Step::Copy { from: from.clone(), to: path.clone() };
-                            contents.push((inner.change, Work { steps: vec![step], result }));
-                        }
-                        continue;
-                    }
+                    // It changes places with another, which no program of ours asks for.
+                    Content::Stored(_) | Content::Apart(..) => continue,
                 };
                 let number = inner.change;
                 inner.planned = inner.len();
                 let write = |from| Step::Write { path: path.clone(), from, content: content.clone() };
                 let whole = |place: &mut Vec<(u64, Work)>, result| {
-                    let waiting = Step::Write {
-                        path: REPLACING.into(),
-                        from: 0,
-                        content: Arc::new(waiting(path, &content)),
-                    };
-                    let steps = vec![waiting, write(0), Step::RemoveFile(REPLACING.into())];
+                    let steps = journaled(vec![write(0)]);
                     place.push((number, Work { steps, result }));
                 };
                 let is_short = content.len() <= LONGEST_REPLACED;
@@ -173,21 +202,22 @@ pub fn plan() -> Vec<Work> {
             steps: vec![Step::RemoveFolder(folder.clone())],
             result: Outcome::NoFolder(folder.clone()),
         };
-        // A file may stand where a folder did, so only what is copied from may wait.
-        let waits = sources.iter().any(|source| source.starts_with(folder));
+        // A file may stand where a folder did, so only what is moved from may wait.
+        let waits = moves.iter().flatten().any(|(from, _)| from.starts_with(folder));
         if waits { &mut gone } else { &mut early }.push(work);
     }
-    for path in shadow.files.keys() {
+    for path in stored.keys().map(|path| path.to_path_buf()) {
         let inside_gone = shadow.folders.iter().any(|folder| path.starts_with(folder) && !is_folder(folder));
-        if !entries.contains_key(path) && !inside_gone {
-            gone.push(Work {
-                steps: vec![Step::RemoveFile(path.clone())],
-                result: Outcome::NoFile(path.clone()),
-            });
+        if !entries.contains_key(&path) && !inside_gone {
+            gone.push(Work { steps: vec![Step::RemoveFile(path.clone())], result: Outcome::NoFile(path) });
         }
     }
     let mut plan = early;
     plan.append(&mut folders);
+    plan.extend(moves.into_iter().map(|moved| {
+        let steps = moved.iter().map(|(from, to)| Step::Move { from: from.clone(), to: to.clone() });
+        Work { steps: journaled(steps.collect()), result: Outcome::Moved(moved) }
+    }));
     // A folder with a run.toml is a run, however often its record was written since.
     let (settings, records): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|(_, work)| is_settings(work.path()));
@@ -199,9 +229,39 @@ pub fn plan() -> Vec<Work> {
     plan
 }
 
-/// To be told after the steps of a work are done. `modified` is the time that the storage gave a file, so that it is the
-/// same after the next start.
-pub fn finished(work: Work, modified: Option<SystemTime>) {
+/// Files that were renamed since they were stored, from where to where. Each group may be done twice: no file goes to where
+/// another of its group comes from.
+fn moves(entries: &BTreeMap<PathBuf, Entry>, shadow: &Shadow) -> Vec<Vec<(PathBuf, PathBuf)>> {
+    let lies: BTreeMap<_, _> =
+        shadow.files.iter().map(|(path, stored)| (Arc::as_ptr(&stored.node), path)).collect();
+    let mut left: Vec<(PathBuf, PathBuf)> = entries
+        .iter()
+        .filter_map(|(path, entry)| match entry {
+            Entry::Folder => None,
+            Entry::File(node) => {
+                let from = lies.get(&Arc::as_ptr(node)).filter(|from| **from != path)?;
+                Some(((*from).clone(), path.clone()))
+            }
+        })
+        .collect();
+    let mut groups = Vec::new();
+    while !left.is_empty() {
+        let sources: BTreeSet<&PathBuf> = left.iter().map(|(from, _)| from).collect();
+        let (free, waiting): (Vec<_>, Vec<_>) =
+            left.iter().cloned().partition(|(_, to)| !sources.contains(to));
+        // What is left changes places in a circle.
+        if free.is_empty() {
+            break;
+        }
+        groups.push(free);
+        left = waiting;
+    }
+    groups
+}
+
+/// To be told after the steps of a work are done. `modified` has the times that the storage gave its files, so that they are
+/// the same after the next start.
+pub fn finished(work: Work, modified: impl Fn(&Path) -> Option<SystemTime>) {
     let mut disk = disk();
     let shadow = &mut disk.shadow;
     match work.result {
@@ -215,13 +275,21 @@ pub fn finished(work: Work, modified: Option<SystemTime>) {
             shadow.folders.retain(|folder| !folder.starts_with(&path));
             shadow.files.retain(|file, _| !file.starts_with(&path));
         }
+        Outcome::Moved(moved) => {
+            let found: Vec<_> =
+                moved.into_iter().filter_map(|(from, to)| Some((to, shadow.files.remove(&from)?))).collect();
+            for (to, stored) in found {
+                let modified = modified(&to);
+                shadow.files.insert(to, Stored { modified, ..stored });
+            }
+        }
         Outcome::File(path, mut stored) => {
-            stored.modified = modified;
+            stored.modified = modified(&path);
             {
                 let mut inner = stored.node.lock();
                 inner.kept = inner.planned;
                 if inner.change == stored.change {
-                    inner.modified = modified.unwrap_or(inner.modified);
+                    inner.modified = stored.modified.unwrap_or(inner.modified);
                 }
             }
             shadow.files.insert(path, stored);
@@ -236,26 +304,4 @@ fn is_record(path: &Path) -> bool {
 
 fn is_settings(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
-}
-
-/// A file that waits to replace another.
-fn waiting(path: &Path, content: &[u8]) -> Vec<u8> {
-    let name = path.to_string_lossy();
-    let length = (name.len() as u32).to_le_bytes();
-    let covered = [&length[..], name.as_bytes(), content].concat();
-    [MARK, &crc32c::crc32c(&covered).to_le_bytes()[..], &covered].concat()
-}
-
-/// The step that ends a replacement which a dead tab left, from the content of [`REPLACING`]. `None` where that is not whole:
-/// then the old file is.
-pub fn replacement(waiting: &[u8]) -> Option<Step> {
-    let rest = waiting.strip_prefix(MARK)?;
-    let (checksum, covered) = rest.split_first_chunk::<4>()?;
-    if crc32c::crc32c(covered) != u32::from_le_bytes(*checksum) {
-        return None;
-    }
-    let (length, rest) = covered.split_first_chunk::<4>()?;
-    let (name, content) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let path = key(Path::new(std::str::from_utf8(name).ok()?));
-    Some(Step::Write { path, from: 0, content: Arc::new(content.to_vec()) })
 }

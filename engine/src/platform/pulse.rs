@@ -1,0 +1,61 @@
+//! Signs of life from the middle of work that gives messages no turn: a page takes an engine that is silent for twenty seconds
+//! for dead. Whatever reads, writes, packs or converts files calls [`pulse`]; natively nobody listens.
+
+use std::cell::RefCell;
+use web_time::{Duration, Instant};
+
+/// At most one sign in so long.
+const APART: Duration = Duration::from_secs(1);
+
+struct Listener {
+    tell: Box<dyn Fn()>,
+    last: Option<Instant>,
+}
+
+thread_local! {
+    static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
+}
+
+/// Has this thread's signs of life told by a function, which must not work on files itself.
+pub fn show_life_by(tell: impl Fn() + 'static) {
+    LISTENER.set(Some(Listener { tell: Box::new(tell), last: None }));
+}
+
+/// A sign of life, where the last one is long enough ago.
+pub fn pulse() {
+    LISTENER.with_borrow_mut(|listener| {
+        if let Some(Listener { tell, last }) = listener
+            && last.is_none_or(|last| last.elapsed() >= APART)
+        {
+            *last = Some(Instant::now());
+            tell();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::{Project, archive};
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    #[test]
+    fn packing_shows_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::open_or_create(&folder.path().join("p")).unwrap();
+        let count = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&count);
+        show_life_by(move || counted.set(counted.get() + 1));
+        archive::pack(project.folder()).unwrap();
+        assert_eq!(count.get(), 1, "once in a second");
+        archive::pack_folder(project.folder()).unwrap();
+        assert_eq!(count.get(), 1);
+        LISTENER.with_borrow_mut(|listener| listener.as_mut().unwrap().last = None);
+        archive::pack_folder(project.folder()).unwrap();
+        assert_eq!(count.get(), 2, "an exported model's folder, too");
+        LISTENER.set(None);
+        archive::pack(project.folder()).unwrap();
+        assert_eq!(count.get(), 2);
+    }
+}

@@ -1,0 +1,149 @@
+// The web app in Firefox and in a WebKit: the same walk in each. WebGPU is in neither, where Debian packages them: training is on the
+// processor's workers, and the page says so.
+//
+//   node others.mjs DIST [NAME]     DIST is what web/build wrote; NAME picks walks by a part
+//
+// A browser that is not installed counts as failed. The last line is `N passed, M failed`.
+
+import assert from "node:assert/strict";
+import { Firefox, WebKit, installed } from "./drivers.mjs";
+import { serve } from "./site.mjs";
+
+/** What WebKitGTK has and Debian's build switches off, though Safari has it: the private file system. */
+const SAFARI = ["FileSystem", "StorageAPI", "StorageAPIEstimate"];
+
+const WALKS = {
+  firefox: { installed: installed.firefox, open: () => Firefox.open(), lasting: true },
+  webkit: { installed: installed.webkit, open: () => WebKit.open(SAFARI), lasting: true },
+  webkit_without_storage: { installed: installed.webkit, open: () => WebKit.open(), lasting: false },
+};
+
+/** Steps of the first stories. */
+const STEPS = 50;
+
+const state = () => globalThis.glasshouse.state();
+const send = (command) => globalThis.glasshouse.send(command);
+
+async function ready(browser) {
+  await browser.evaluate(async () => {
+    while (!globalThis.glasshouse) {
+      if (!document.getElementById("notice").hidden) throw new Error(document.getElementById("notice").textContent);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await globalThis.glasshouse.ready;
+  });
+}
+
+/** Waits for a project to be open. */
+async function opened(browser, name) {
+  return browser.evaluate(async (name) => {
+    for (let trial = 0; trial < 600; trial += 1) {
+      const { project } = globalThis.glasshouse.state() ?? {};
+      if (project && (name === null || project.name === name)) return project;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`no project ${name ?? ""} was opened: ${JSON.stringify(globalThis.glasshouse.state())}`);
+  }, name ?? null);
+}
+
+/** The losses of the steps in a request's events, by step. */
+function losses(events) {
+  const happened = events.filter(({ event }) => event === "training").flatMap(({ events }) => events);
+  return Object.fromEntries(happened.filter(({ event }) => event === "step").map(({ step, loss }) => [step, loss]));
+}
+
+async function walk(browser, address, lasting) {
+  await browser.goto(address);
+  await ready(browser);
+  await opened(browser);
+  const first = await browser.evaluate(state);
+  assert.equal(first.device.kind, "cpu");
+  assert.match(first.device.why, /WebGPU/, "the page says why it trains on the processor");
+  assert.deepEqual([first.storage.lasting, first.storage.place], lasting ? [true, "this browser"] : [false, "memory"]);
+  assert.deepEqual(first.messages, []);
+  if (!lasting) {
+    await browser.evaluate(() => globalThis.glasshouse.follow("?page=home"));
+    await browser.evaluate(async () => {
+      const said = () => document.getElementById("mirror").textContent;
+      for (let trial = 0; !/not kept|only in memory|memory/i.test(said()); trial += 1) {
+        if (trial > 100) throw new Error(`the page does not say that nothing is kept: ${said()}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    });
+  }
+
+  await browser.evaluate(send, { command: "create_project", name: "Walk" });
+  const config = await browser.evaluate(() => globalThis.glasshouse.engine.configure({ preset: "first-stories", seed: 3 }));
+  const whole = losses(await browser.evaluate(send, { command: "train", config, stop_after: STEPS }));
+  assert.equal(Object.keys(whole).length, STEPS);
+  assert(whole[STEPS] < whole[1] - 1, `the loss falls: ${whole[1]} to ${whole[STEPS]}`);
+  const writing = { command: "generate", source: { of: "current" }, prompt: "Once", config: { max_tokens: 40, temperature: 0 } };
+  const written = (events) => events.findLast(({ event }) => event === "writing_ended").text;
+  const text = written(await browser.evaluate(send, writing));
+  assert(text.length > 0);
+
+  const { id } = await opened(browser, "Walk");
+  const packed = await browser.evaluate(async (id) => {
+    const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
+    const [file] = events.findLast(({ event }) => event === "project_exported").files;
+    let text = "";
+    for (let at = 0; at < file.length; at += 32_768) text += String.fromCharCode(...file.subarray(at, at + 32_768));
+    return btoa(text);
+  }, id);
+
+  await browser.reload();
+  await ready(browser);
+  if (lasting) {
+    assert.equal((await opened(browser, "Walk")).runs, 1);
+    const rest = losses(await browser.evaluate(send, { command: "resume", run: null, stop_after: STEPS + 3 }));
+    assert.deepEqual(Object.keys(rest).map(Number), [STEPS + 1, STEPS + 2, STEPS + 3]);
+  } else {
+    await opened(browser);
+  }
+
+  // The packed project is another with the same model.
+  await browser.evaluate(async (packed) => {
+    const file = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    await globalThis.glasshouse.send({ command: "import_project", name: "Unpacked", from: null }, [file]);
+  }, packed);
+  assert.equal((await opened(browser, "Unpacked")).runs, 1);
+  assert.equal(written(await browser.evaluate(send, writing)), text);
+  const rest = losses(await browser.evaluate(send, { command: "resume", run: null, stop_after: STEPS + 2 }));
+  assert.deepEqual(Object.keys(rest).map(Number), [STEPS + 1, STEPS + 2]);
+  assert.equal((await browser.evaluate(state)).lost, null);
+}
+
+async function main() {
+  const [dist, part = ""] = process.argv.slice(2);
+  if (!dist) {
+    console.error("usage: node others.mjs DIST [NAME]");
+    return 2;
+  }
+  const walks = Object.entries(WALKS).filter(([name]) => name.includes(part));
+  let failed = 0;
+  const { server, address } = await serve(() => dist);
+  for (const [name, { installed, open, lasting }] of walks) {
+    const began = Date.now();
+    let browser = null;
+    try {
+      assert(installed(), "it is not installed");
+      browser = await open();
+      await walk(browser, address, lasting);
+      console.log(`passed ${name.replaceAll("_", " ")}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED ${name.replaceAll("_", " ")}: ${browser?.name ?? ""}\n${error.stack}`);
+    } finally {
+      await browser?.close();
+    }
+  }
+  server.close();
+  console.log(`${walks.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main().catch((error) => {
+  console.error(error.stack);
+  console.log("0 passed, 1 failed");
+  return 1;
+});

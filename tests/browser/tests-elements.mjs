@@ -1,0 +1,86 @@
+// The elements that stand beside the canvas for what it shows: what screen readers and scripts find, read and use.
+
+import assert from "node:assert/strict";
+import { ready, send, tiny, until } from "./site.mjs";
+
+/** Presses what an element stands for, as assistive technology does: without a pointer. */
+const press = (page, role, name) => page.getByRole(role, { name }).first().dispatchEvent("click");
+
+export async function the_first_click_of_a_first_visit_meets_no_error(site) {
+  const page = await site.tab(await site.profile());
+  await press(page, "button", /^Grow your first model/);
+  const { project, training } = await until(page, ({ training }) => training.step > 0, "training");
+  assert.equal(project.name, "My first model");
+  assert.match(training.run, /^1-/);
+  const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
+  assert.deepEqual(messages, []);
+  assert.equal(await page.getByRole("alert").count(), 0);
+  await send(page, { command: "stop_training" });
+  assert.deepEqual(page.problems, []);
+}
+
+export async function every_page_can_be_read_and_opened_by_its_elements(site) {
+  const page = await site.tab(await site.profile());
+  for (const name of ["Data", "Tokenizer", "Model", "Train", "Write", "Runs", "Settings", "Home"]) {
+    await press(page, "tab", name);
+    await until(page, ({ page }) => page === name.toLowerCase(), `the page ${name}`);
+    await page.getByRole("tab", { name, selected: true }).waitFor();
+    const snapshot = await page.locator("body").ariaSnapshot();
+    const parts = snapshot.split("\n").filter((line) => /^\s*- \w+/.test(line));
+    assert(parts.length > 15, `${name} has ${parts.length} parts:\n${snapshot}`);
+    // No letters of the icon font.
+    assert.doesNotMatch(snapshot, /[\ue000-\uf8ff]/);
+    // Whatever can be used has a name.
+    const nameless = await page
+      .locator("#mirror :is(button, input, textarea, [role=checkbox], [role=switch], [role=radio], [role=tab], [role=link])")
+      .evaluateAll((all) => all.filter((one) => !one.getAttribute("aria-label") && !one.placeholder).map((one) => one.outerHTML));
+    assert.deepEqual(nameless, [], `on ${name}`);
+  }
+  assert.deepEqual(page.problems, []);
+}
+
+export async function text_is_written_and_numbers_are_changed_by_elements(site) {
+  const page = await site.tab(await site.profile(), "?page=write");
+  const prompt = page.getByRole("textbox", { name: "Prompt" });
+  await prompt.fill("The old fox");
+  await press(page, "button", "Write");
+  // What the model writes is read where it is written.
+  await page.locator("#mirror").getByText(/fox/).first().waitFor();
+  await until(page, ({ waiting }) => waiting === 0, "the text's end");
+  assert.equal(await prompt.inputValue(), "The old fox");
+  const heat = page.getByRole("slider").or(page.getByRole("spinbutton")).first();
+  const before = Number(await heat.getAttribute("aria-valuenow"));
+  await heat.focus();
+  await heat.press("ArrowUp");
+  await page.waitForFunction(
+    ([element, before]) => Number(element.getAttribute("aria-valuenow")) > before,
+    [await heat.elementHandle(), before],
+  );
+  // Of what has the keyboard in the app the canvas says so.
+  await page.waitForFunction(() => document.getElementById("canvas").getAttribute("aria-activedescendant"));
+}
+
+export async function an_error_is_told_as_one_and_can_be_put_away(site) {
+  const page = await site.tab(await site.profile());
+  await page.evaluate(() => globalThis.glasshouse.follow("?page=kitchen"));
+  const alert = page.getByRole("alert");
+  await alert.getByText("kitchen").waitFor();
+  await press(page, "button", "Dismiss");
+  await alert.waitFor({ state: "detached" });
+}
+
+export async function a_pointer_and_a_keyboard_meet_the_canvas_alone(site) {
+  const page = await site.tab(await site.profile());
+  const box = await page.getByRole("tab", { name: "Data" }).boundingBox();
+  const top = await page.evaluate(([x, y]) => document.elementFromPoint(x, y).id, [box.x + box.width / 2, box.y + box.height / 2]);
+  assert.equal(top, "canvas");
+  // An element lies where the app draws what it stands for.
+  await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await until(page, ({ page }) => page === "data", "the page that was clicked");
+  // The Tab key goes the app's own way: no element of the mirror takes it.
+  for (let step = 0; step < 5; step += 1) await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.closest("#mirror")), null);
+  await send(page, { command: "train", config: await tiny(page, 3) });
+  await page.reload();
+  await ready(page);
+}

@@ -1,0 +1,161 @@
+// What a browser keeps, where tabs die, storage is full, or two tabs are at work.
+
+import assert from "node:assert/strict";
+import { event, ready, send, tiny, until } from "./site.mjs";
+
+/** A context whose engines run `script` first. */
+async function patched(site, script) {
+  const context = await site.profile({ serviceWorkers: "block" });
+  await context.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: script + (await response.text()) });
+  });
+  return context;
+}
+
+const listed = async (page) => event(await send(page, { command: "list_projects" }), "projects").projects;
+
+/** A project with a run, and its id. */
+async function made(page, name) {
+  await send(page, { command: "create_project", name });
+  await send(page, { command: "train", config: await tiny(page, 3) });
+  const { project } = await until(page, ({ project }) => project?.name === name, "the project");
+  return project.id;
+}
+
+export async function a_deleted_project_is_listed_once_and_comes_back_whole(site) {
+  const context = await site.profile();
+  const page = await site.tab(context);
+  const id = await made(page, "Owls");
+  const names = await page.evaluate(async (id) => {
+    const { send } = globalThis.glasshouse;
+    // The second is asked before anything of the first is stored.
+    const [, listing] = await Promise.all([send({ command: "delete_project", id }), send({ command: "list_projects" })]);
+    const { projects } = listing.find(({ event }) => event === "projects");
+    return projects.filter((project) => project.name === "Owls").map(({ deleted }) => deleted);
+  }, id);
+  assert.deepEqual(names, [true]);
+  await send(page, { command: "restore_project", id });
+  // The tab ends at once, whatever was stored by then.
+  await page.evaluate(() => globalThis.glasshouse.engine.kill());
+  await page.close();
+  const next = await site.tab(context, "", { project: false });
+  const found = (await listed(next)).filter(({ name }) => name === "Owls");
+  assert.deepEqual(found.map(({ runs, problem }) => [runs, problem ?? null]), [[1, null]]);
+  if (found[0].deleted) await send(next, { command: "restore_project", id });
+  await send(next, { command: "open_project", id });
+  const [run] = event(await send(next, { command: "list_runs" }), "runs").runs;
+  assert.deepEqual([run.state, run.step], ["finished", 3]);
+}
+
+/** Stands still for good in the middle of replacing a record: it is empty by then. */
+const DYING = `{
+  let dying = false;
+  new BroadcastChannel("test-storage").onmessage = ({ data }) => { dying = data === "die"; };
+  const { createSyncAccessHandle } = FileSystemFileHandle.prototype;
+  FileSystemFileHandle.prototype.createSyncAccessHandle = async function () {
+    const handle = await createSyncAccessHandle.call(this);
+    if (dying && this.name === "project.json") {
+      handle.truncate(0);
+      handle.flush();
+      handle.close();
+      new BroadcastChannel("test-storage").postMessage("dead");
+      await new Promise(() => {});
+    }
+    return handle;
+  };
+}\n`;
+
+export async function a_tab_that_dies_while_it_replaces_a_record_is_mended_by_another(site) {
+  const context = await patched(site, DYING);
+  const page = await site.tab(context);
+  const id = await made(page, "Before");
+  await send(page, { command: "list_runs" });
+  const other = await site.tab(context, "", { project: false });
+  await until(other, ({ projects }) => projects.some(({ name }) => name === "Before"), "the other tab to know it");
+  await page.evaluate(async (id) => {
+    const channel = new BroadcastChannel("test-storage");
+    const dead = new Promise((resolve) => (channel.onmessage = ({ data }) => data === "dead" && resolve()));
+    channel.postMessage("die");
+    await globalThis.glasshouse.send({ command: "rename_project", id, name: "After" });
+    await dead;
+    globalThis.glasshouse.engine.kill();
+  }, id);
+  await page.close();
+  await other.evaluate(() => new BroadcastChannel("test-storage").postMessage("live"));
+  for (let trial = 0; ; trial += 1) {
+    const project = (await listed(other)).find((project) => project.id === id);
+    if (project?.name === "After" && !project.problem) break;
+    assert(trial < 40, `the record is whole again: ${JSON.stringify(project)}`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  await send(other, { command: "open_project", id });
+}
+
+/** Storage that takes nothing more while it is told to be full. */
+const FULL = `{
+  let full = false;
+  new BroadcastChannel("test-storage").onmessage = ({ data }) => { full = data === "full"; };
+  const { write } = FileSystemSyncAccessHandle.prototype;
+  FileSystemSyncAccessHandle.prototype.write = function (...given) {
+    if (full) throw new DOMException("no room", "QuotaExceededError");
+    return write.apply(this, given);
+  };
+}\n`;
+
+export async function a_large_project_is_deleted_where_storage_is_full_and_the_rest_is_saved_after(site) {
+  const context = await patched(site, FULL);
+  const page = await site.tab(context);
+  const large = await made(page, "Large");
+  await send(page, { command: "create_project", name: "Next" });
+  const say = (state) => page.evaluate((state) => new BroadcastChannel("test-storage").postMessage(state), state);
+  await say("full");
+  const add = { command: "add_documents", names: ["new.txt"] };
+  await page.evaluate((add) => globalThis.glasshouse.send(add, [new TextEncoder().encode("A new text. ".repeat(50))]), add);
+  await until(page, ({ messages }) => messages.some(({ kind }) => kind === "storage_full"), "the full storage to be told");
+  // What is deleted is marked where it is: nothing is copied, and what cannot be stored elsewhere does not hold it up.
+  await send(page, { command: "delete_project", id: large });
+  const other = await site.tab(context, "", { project: false });
+  for (let trial = 0; ; trial += 1) {
+    const { deleted } = (await listed(other)).find(({ id }) => id === large);
+    if (deleted) break;
+    assert(trial < 40, "the other tab learns of it");
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  await say("room");
+  await send(page, { command: "list_runs" });
+  await page.reload();
+  await ready(page);
+  await until(page, ({ project }) => project?.name === "Next", "the project");
+  const list = { command: "list_documents", search: "", offset: 0, count: 1, validation: 0.1 };
+  const { overview } = event(await send(page, list), "documents");
+  assert.deepEqual(overview.files.map(([name]) => name), ["new.txt"], "the text that found no room at first");
+}
+
+/** Tells the page of the engine's signs of life. */
+const COUNTED = `{
+  const { postMessage } = globalThis;
+  const channel = new BroadcastChannel("test-pulses");
+  globalThis.postMessage = (message, ...rest) => {
+    if (message.pulse) channel.postMessage(1);
+    return postMessage(message, ...rest);
+  };
+}\n`;
+
+export async function an_export_shows_life_while_it_works(site) {
+  const page = await site.tab(await patched(site, COUNTED));
+  await send(page, { command: "create_project", name: "Export" });
+  const config = await tiny(page, 3);
+  // A shape that others know.
+  config.model.head_size = 16;
+  await send(page, { command: "train", config });
+  await page.evaluate(() => {
+    globalThis.pulses = 0;
+    new BroadcastChannel("test-pulses").onmessage = () => (globalThis.pulses += 1);
+  });
+  // One a second at most: the first of an export that comes later is told.
+  await page.waitForTimeout(1100);
+  const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  await send(page, { command: "export_model", run: run.name, to: null });
+  await page.waitForFunction(() => globalThis.pulses > 0);
+}
