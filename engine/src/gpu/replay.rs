@@ -3,6 +3,7 @@
 //! gets its turn and no driver's watchdog takes the device for hung. Where the cuts lie changes no result.
 
 use super::Gpu;
+use super::occupancy::Stamps;
 use super::program::Program;
 use web_time::Instant;
 
@@ -85,6 +86,7 @@ pub(super) struct Unit<'a> {
 pub(super) struct Recorder<'a> {
     gpu: &'a Gpu,
     cut: Cut,
+    stamps: Option<&'a Stamps>,
     encoder: Option<wgpu::CommandEncoder>,
     units: usize,
     begun: Instant,
@@ -92,10 +94,12 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(gpu: &'a Gpu, cut: Cut) -> Self {
+    /// A recorder whose passes write into `stamps`, where there are any.
+    pub(super) fn new(gpu: &'a Gpu, cut: Cut, stamps: Option<&'a Stamps>) -> Self {
         Self {
             gpu,
             cut,
+            stamps,
             encoder: None,
             units: 0,
             begun: Instant::now(),
@@ -134,7 +138,9 @@ impl<'a> Recorder<'a> {
 
     /// One pass over the unit's dispatches from `start` to `end`, counted through its programs.
     fn pass(&mut self, unit: Unit<'_>, start: usize, end: usize) {
-        let mut pass = self.encoder().begin_compute_pass(&Default::default());
+        let timestamp_writes = self.stamps.and_then(Stamps::next);
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+        let mut pass = self.encoder().begin_compute_pass(&descriptor);
         let mut before = 0;
         for program in unit.programs {
             let from = start.clamp(before, before + program.len()) - before;
