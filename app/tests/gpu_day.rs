@@ -24,11 +24,8 @@ fn day(to: &Path, words: &[&str]) -> (Option<i32>, String, Value) {
         .args(words)
         .output()
         .expect("python3");
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let report = std::fs::read_to_string(to.join("report.json")).unwrap_or_else(|_| panic!("{said}"));
     (output.status.code(), said, serde_json::from_str(&report).expect("JSON"))
 }
@@ -66,7 +63,9 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
     each_has(&report, "products", 2, "compared");
     for found in figures(&report, "products").values() {
         assert_eq!(found["compared"], found["of"], "every product has its twin");
-        assert!(["f32", "tf32", "bf16"].iter().all(|kind| found["share_of_torch"][kind].as_f64() > Some(0.0)));
+        assert!(
+            ["f32", "tf32", "bf16"].iter().all(|kind| found["share_of_torch"][kind].as_f64() > Some(0.0))
+        );
     }
     each_has(&report, "steps", 12, "ms_per_step_together");
     for (name, step) in figures(&report, "steps") {
@@ -117,7 +116,14 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
 #[test]
 fn slow_python_a_day_without_a_gpu_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let words = ["--device", "Voodoo 2", "--python", "/nowhere/python", "--only", "devices,selftest,torch_steps,curve"];
+    let words = [
+        "--device",
+        "Voodoo 2",
+        "--python",
+        "/nowhere/python",
+        "--only",
+        "devices,selftest,torch_steps,curve",
+    ];
     let (code, said, report) = day(folder.path(), &words);
     assert_eq!(code, Some(1), "{said}");
     for (name, part) in report["parts"].as_object().unwrap() {

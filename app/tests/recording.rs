@@ -200,7 +200,15 @@ fn shakespeare() -> Option<PathBuf> {
 /// Texts that are the project's own: pages, chapters, sources.
 fn own_pages(whole: bool) -> Vec<String> {
     let repository = std::fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
-    let all = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "shaders", "web", "tests/benches/README.md", "engine/src"];
+    let all = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "shaders",
+        "web",
+        "tests/benches/README.md",
+        "engine/src",
+    ];
     let count = if whole { all.len() } else { 3 };
     all[..count].iter().map(|name| repository.join(name).display().to_string()).collect()
 }
@@ -257,7 +265,8 @@ fn slow_the_session_of_the_pictures() {
     let mut faster = config.clone();
     faster.train.learning_rate = 3e-3;
     for (config, steps) in [(&mut config, extent.steps[0]), (&mut faster, extent.steps[1])] {
-        let shorter = if whole { String::new() } else { ["train.eval_interval=4", "train.eval_batches=2"].join(" ") };
+        let shorter =
+            if whole { String::new() } else { ["train.eval_interval=4", "train.eval_batches=2"].join(" ") };
         for setting in shorter.split_whitespace() {
             config.set(setting).unwrap();
         }

@@ -19,8 +19,8 @@ fn adapter() -> String {
 
 /// Losses of a run's first steps on the adapter that tests run on.
 fn losses(config: &RunConfig, batches: &Batches<'_>, precision: Precision, kernels: Kernels) -> Vec<f32> {
-    let way = Way { precision, kernels };
-    let reports = losses::reports(&adapter(), config, batches, &way, STEPS);
+    let (way, adapter) = (Way { precision, kernels }, adapter());
+    let reports = losses::reports(&adapter, config, batches, &way, STEPS);
     pollster::block_on(reports).unwrap().iter().map(|report| report.loss).collect()
 }
 

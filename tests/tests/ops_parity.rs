@@ -171,7 +171,8 @@ fn the_cases_reach_every_variant_of_every_kernel() {
 #[test]
 fn the_selftest_tries_the_variants_of_a_device() {
     let device = common::adapter();
-    let run = |seconds, filter| pollster::block_on(variants::run(&device, seconds, filter)).expect("a report").0;
+    let run =
+        |seconds, filter| pollster::block_on(variants::run(&device, seconds, filter)).expect("a report").0;
     let report = run(f64::INFINITY, "last_row");
     assert!(report.passed() && report.is_whole(), "{report}");
     assert_eq!((report.rows.len(), report.kernels, report.kernels_of_device), (1, 1, 1));
@@ -180,7 +181,10 @@ fn the_selftest_tries_the_variants_of_a_device() {
     assert!(report.passed() && report.rows[0].forward > 0.0 || report.rows[0].runs >= 4, "{report}");
     // No time at all: nothing is run, and everything is left.
     let report = run(0.0, "linear_rope");
-    assert!(report.passed() && !report.is_whole() && report.kernels == 0 && report.left.len() >= 4, "{report:?}");
+    assert!(
+        report.passed() && !report.is_whole() && report.kernels == 0 && report.left.len() >= 4,
+        "{report:?}"
+    );
     let refused = pollster::block_on(variants::run(&device, 1.0, "kitchen"));
     assert!(refused.is_err_and(|error| error.to_string().contains("linear_rope")));
     let processor = pollster::block_on(variants::run("cpu", 1.0, ""));

@@ -1,8 +1,8 @@
 //! The kernels' variants for 16-bit floats, in the variants of both kinds of device: the cases are the self-test's.
 
 use super::run::run_graph_for;
-use super::tests::with_cooperative;
 use super::test_gpu;
+use super::tests::with_cooperative;
 use crate::plan::compile;
 use crate::plan::lower::Target;
 use crate::selftest::halves::{GROUPS, HalfCase};

@@ -54,8 +54,11 @@ impl Stamps {
         if !gpu.has_timestamps() {
             return Err(Error::Device(format!("{} offers no timestamp queries", gpu.report().name)));
         }
-        let descriptor =
-            wgpu::QuerySetDescriptor { label: Some("occupancy"), ty: wgpu::QueryType::Timestamp, count: QUERIES };
+        let descriptor = wgpu::QuerySetDescriptor {
+            label: Some("occupancy"),
+            ty: wgpu::QueryType::Timestamp,
+            count: QUERIES,
+        };
         Ok(Self { queries: gpu.device.create_query_set(&descriptor), used: Cell::new(0) })
     }
 

@@ -48,13 +48,7 @@ enum Kind {
     Targets(u64),
 }
 
-fn case(
-    op: Op,
-    fed: &[Fed<'_>],
-    gradients: &[&[usize]],
-    half_outputs: &[usize],
-    tolerance: f64,
-) -> HalfCase {
+fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize], tolerance: f64) -> HalfCase {
     let owned = |fed: &Fed<'_>| match fed {
         Full(shape) => (Kind::Full, shape.to_vec()),
         Half(shape) => (Kind::Half, shape.to_vec()),

@@ -4,7 +4,9 @@
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::executor::{
+    ArenaState, DeviceDescription, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs,
+};
 use crate::gpu::{Gpu, Tuning};
 use crate::graph::random;
 use crate::model::{initial, training_graphs};
@@ -116,11 +118,16 @@ impl LossesReport {
 
 impl std::fmt::Display for LossesReport {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(formatter, "{} steps of {} on {}, in every way to train", self.steps, self.config, self.device)?;
+        writeln!(
+            formatter,
+            "{} steps of {} on {}, in every way to train",
+            self.steps, self.config, self.device
+        )?;
         let width = self.rows.iter().map(|row| row.way.len()).max().unwrap_or(0);
         for row in &self.rows {
             let verdict = if row.passed() { "ok" } else { "TOO FAR" };
-            let number = |number: Option<f64>| number.map_or_else(|| "—".to_owned(), |number| format!("{number:.4}"));
+            let number =
+                |number: Option<f64>| number.map_or_else(|| "—".to_owned(), |number| format!("{number:.4}"));
             writeln!(
                 formatter,
                 "  {:<width$}  {} to {}, {:>6.2} % apart, {:.1} s  {verdict}",
@@ -246,8 +253,13 @@ pub async fn run(
     let (gpu, _) = Gpu::from_request(device).await?;
     let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
     let name = gpu.report().name.clone();
-    let mut report =
-        LossesReport { device: name, config: config.preset.clone(), steps, rows: Vec::new(), left: Vec::new() };
+    let mut report = LossesReport {
+        device: name,
+        config: config.preset.clone(),
+        steps,
+        rows: Vec::new(),
+        left: Vec::new(),
+    };
     for way in ways(&gpu, config)? {
         if begun.elapsed().as_secs_f64() > seconds {
             report.left.push(way.name());

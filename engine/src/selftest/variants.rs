@@ -33,7 +33,7 @@ pub struct VariantsReport {
     /// The adapter.
     pub device: String,
     /// What it has beside what every device has.
-    pub features: Vec<String>,
+    pub features: Vec<&'static str>,
     /// Seconds that it took.
     pub seconds: f64,
     /// An operation each, in 32 bits and in halves.
@@ -130,7 +130,9 @@ impl std::fmt::Display for VariantsReport {
         let verdict = match (self.passed(), self.is_whole()) {
             (true, true) => "passed",
             (true, false) => "passed as far as time allowed",
-            (false, _) => "FAILED: do not trust runs on this device; train with --device cpu, and report this table",
+            (false, _) => {
+                "FAILED: do not trust runs on this device; train with --device cpu, and report this table"
+            }
         };
         writeln!(
             formatter,
@@ -140,8 +142,8 @@ impl std::fmt::Display for VariantsReport {
     }
 }
 
-/// The kernels that a graph may be run by on a device, each with a name; what comes out as the same launches is listed once. `seen`
-/// takes in their names.
+/// The kernels that a graph may be run by on a device, each with a name; what comes out as the same launches is listed once, and what
+/// the device's rules refuse is none. `seen` takes in their names.
 fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<(String, Result<Target>)> {
     let graph = &task.graph;
     let mut all = vec![("the usual".to_owned(), device.clone())];
@@ -170,7 +172,8 @@ fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<
                     ways.push((name, Ok(target)));
                 }
             }
-            Err(error) => ways.push((name, Err(error))),
+            Err(error) if ways.is_empty() => ways.push((name, Err(error))),
+            Err(_) => {}
         }
     }
     ways
@@ -182,8 +185,7 @@ fn launches(graph: &Graph, task: &Task, target: &Target) -> Result<(Vec<&'static
     let plan = compile(graph.clone(), &task.read, target)?;
     let kernels = plan.dispatches.iter().map(|dispatch| dispatch.kernel.name).collect();
     let each = plan.dispatches.into_iter();
-    let launches =
-        each.map(|dispatch| (dispatch.kernel.name, dispatch.groups, dispatch.arguments)).collect();
+    let launches = each.map(|dispatch| (dispatch.kernel.name, dispatch.groups, dispatch.arguments)).collect();
     Ok((kernels, launches))
 }
 
@@ -221,7 +223,12 @@ impl Subject {
             match found {
                 Ok((target, found)) => results.push((name, target, found)),
                 Err(error) => {
-                    row.wrong(|| format!("{name} kernels of {:?}: {error}", task.graph.nodes.last().map(|node| node.op)));
+                    row.wrong(|| {
+                        format!(
+                            "{name} kernels of {:?}: {error}",
+                            task.graph.nodes.last().map(|node| node.op)
+                        )
+                    });
                     if self.gpu.check().is_err() {
                         let (again, _) = Gpu::from_request(&self.request).await?;
                         self.gpu = again.ok_or_else(no_gpu)?;
@@ -232,7 +239,13 @@ impl Subject {
         Ok(results)
     }
 
-    async fn full(&mut self, case: &Case, bounds: Bounds, oracle: &Device, row: &mut VariantRow) -> Result<()> {
+    async fn full(
+        &mut self,
+        case: &Case,
+        bounds: Bounds,
+        oracle: &Device,
+        row: &mut VariantRow,
+    ) -> Result<()> {
         let expected = Expectation::of(case, oracle)?;
         let name = format!("{case:?}");
         for (kernels, _, got) in self.results(&expected.forward, row).await? {
@@ -251,7 +264,8 @@ impl Subject {
         let bounds = Bounds { forward: case.tolerance, gradient: case.tolerance };
         let name = format!("{case:?}");
         for (kernels, target, got) in self.results(&half, row).await? {
-            let found = self.run(&full, target).await?.iter().zip(&got).enumerate().map(|(at, (full, half))| Found {
+            let full = self.run(&full, target).await?;
+            let found = full.iter().zip(&got).enumerate().map(|(at, (full, half))| Found {
                 what: format!("value {at} in halves"),
                 apart: HalfCase::apart(full, half),
                 is_gradient: false,
@@ -268,7 +282,8 @@ impl Subject {
                 let built = case.build()?;
                 let backward = if has_gradient(&case.op) { Some(Backward::of(case, &built)?) } else { None };
                 let forward = Task { graph: built.graph, inputs: Vec::new(), read: built.outputs };
-                let backward = backward.map(|Backward { graph, read, .. }| Task { graph, inputs: Vec::new(), read });
+                let backward =
+                    backward.map(|Backward { graph, read, .. }| Task { graph, inputs: Vec::new(), read });
                 std::iter::once(forward).chain(backward).collect()
             }
             Pending::Half(case) => vec![case.build()?[1].clone()],
@@ -300,7 +315,10 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
     let mut queues = queues(filter, subject.gpu.has_half());
     if queues.is_empty() {
         let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-        return Err(Error::Refused(format!("no operation has {filter:?} in its name; there are: {}", names.join(", "))));
+        return Err(Error::Refused(format!(
+            "no operation has {filter:?} in its name; there are: {}",
+            names.join(", ")
+        )));
     }
     let oracle = Device::flex_in_f64();
     // Round by round, so that every operation has had its first cases when time runs out.
@@ -343,7 +361,11 @@ fn queues(filter: &str, halves: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
         let Bounds { forward, gradient } = operation.bounds;
         let cases: VecDeque<Pending> =
             (operation.cases)().into_iter().map(|case| Pending::Full(case, operation.bounds)).collect();
-        let row = VariantRow { forward_bound: forward, gradient_bound: gradient, ..VariantRow::named(operation.name, cases.len()) };
+        let row = VariantRow {
+            forward_bound: forward,
+            gradient_bound: gradient,
+            ..VariantRow::named(operation.name, cases.len())
+        };
         (row, cases)
     });
     let in_halves = GROUPS.into_iter().filter(|_| halves).map(|(name, cases)| {
