@@ -5,6 +5,12 @@
 //! together use every operation of training: LayerNorm, GELU, learned positions, biases and dropout in one, RMSNorm, QK-norm,
 //! rotary positions, SwiGLU, grouped queries, smoothed labels and ignored targets in the other.
 
+pub mod cases;
+pub mod halves;
+pub mod losses;
+pub mod parity;
+pub mod variants;
+
 use crate::error::Result;
 use crate::executor::update::Optimizer;
 use crate::executor::{ArenaState, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs};

@@ -25,11 +25,9 @@ import json
 import statistics
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 import decoder
 
@@ -136,6 +134,9 @@ def emit(event, **fields):
 
 def train(run, arguments):
     """The run on given batches."""
+    # A machine that only measures speed may have torch alone.
+    from safetensors.torch import load_file
+
     trainer = Trainer(run, load_file(arguments.inputs[1]))
     data = load_file(arguments.inputs[2])
     tokens, targets = data["tokens"], data["targets"]
@@ -186,6 +187,8 @@ def bench(run, arguments):
 
 
 def main():
+    import tomllib
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("inputs", nargs="*", metavar="FILE", help="RUN_TOML WEIGHTS BATCHES")
     parser.add_argument("--bench", metavar="MODEL", help=f"{', '.join(BENCHES)} or a run's TOML file")

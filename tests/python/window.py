@@ -48,7 +48,8 @@ def colours(rows):
     return len({row[at : at + 3] for row in rows[::2] for at in range(0, len(row), 6)})
 
 
-def photograph(program, folder: Path):
+def photograph(program, folder: Path, arguments=()):
+    """Rows of the screen, and what went wrong, if anything did."""
     display = f":{90 + os.getpid() % 900}"
     screen = ["Xvfb", display, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-fbdir", str(folder), "-nolisten", "tcp"]
     with open(folder / "xvfb.log", "wb") as log:
@@ -61,7 +62,7 @@ def photograph(program, folder: Path):
     try:
         time.sleep(1)
         with open(folder / "window.log", "wb") as log:
-            window = subprocess.Popen([program], env=surroundings, stdout=log, stderr=log)
+            window = subprocess.Popen([program, *arguments], env=surroundings, stdout=log, stderr=log)
         rows, until = None, time.monotonic() + PATIENCE
         while time.monotonic() < until:
             time.sleep(1)
@@ -97,4 +98,5 @@ def main():
     sys.exit(1 if problem else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,14 +2,11 @@
 //! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
-mod common;
-
-use common::cases::{self, Built, Case};
-use common::numbers;
 use glasshouse_engine::cpu;
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Input, Keep, Op, Type, ValueId, gradient, gradient_from};
 use glasshouse_engine::reference::{self, Device};
+use glasshouse_engine::selftest::cases::{Built, Case, Operation, numbers};
 
 /// Step of the differences: their error is of its square, plus 1e-16 divided by it.
 const STEP: f64 = 1e-5;
@@ -94,7 +91,7 @@ fn check(cases: &[Case]) {
     let small: Vec<&Case> = cases.iter().filter(|case| case.size() <= ENTRIES).collect();
     assert!(!small.is_empty(), "no case is small enough");
     for case in small {
-        let built = case.build();
+        let built = case.build().expect("a graph");
         let count = built.graph.ty(built.outputs[0]).count();
         // Of a loss only the mean is differentiable, not the number of rows.
         let seed = if matches!(case.op, Op::CrossEntropy { .. } | Op::LinearCrossEntropy { .. }) {
@@ -123,7 +120,8 @@ macro_rules! differences {
     ($($op:ident)*) => {$(
         #[test]
         fn $op() {
-            check(&cases::$op());
+            let operation = Operation::named(stringify!($op)).expect("an operation of the table");
+            check(&(operation.cases)());
         }
     )*};
 }

@@ -313,6 +313,27 @@ pub struct SelftestArguments {
     /// auto, cpu, gpu, burn-wgpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
+    /// Run every variant that a GPU's kernels come in, operation by operation
+    #[arg(long, conflicts_with = "losses")]
+    pub variants: bool,
+    /// With --variants, only operations with this in their name
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "variants")]
+    pub filter: String,
+    /// Train the same run in every precision and with every tier of kernels that a GPU has, and compare where they end
+    #[arg(long)]
+    pub losses: bool,
+    /// With --losses, the run: a preset
+    #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
+    pub preset: String,
+    /// With --losses, its steps
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
+    pub steps: u64,
+    /// With --losses, its text; the embedded stories unless said
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]
+    pub data: Vec<PathBuf>,
+    /// Begin nothing more after so many seconds, with --variants or --losses
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<f64>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,

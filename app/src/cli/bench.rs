@@ -66,6 +66,12 @@ fn print(measured: &Measurement) -> Result<()> {
             measured.dispatches_per_step
         )?;
     }
+    if let (Some(together), Some(idle)) = (measured.ms_per_step_together, measured.idle_share) {
+        say!(
+            "{together:.2} ms a step sent one behind another; the device waits {:.1} % of that",
+            idle * 100.0
+        )?;
+    }
     say!("loss {loss_first:.4} to {loss_last:.4} on one repeated batch")?;
     Ok(())
 }

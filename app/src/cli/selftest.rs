@@ -1,17 +1,70 @@
 //! `glasshouse selftest`: a device against the reference, on this machine.
 
 use super::arguments::SelftestArguments;
-use super::settings::checked_device;
+use super::settings::{checked_device, usage};
 use anyhow::Result;
-use glasshouse_engine::selftest;
+use glasshouse_engine::data::{self, Batches};
+use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_engine::selftest::losses::{self, LossesReport};
+use glasshouse_engine::selftest::{self, variants};
+use serde::Serialize;
+use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
-    let report = pollster::block_on(selftest::run(checked_device(&arguments.device)?, None))?;
-    if arguments.json {
-        say!("{}", serde_json::to_string(&report)?)?;
+    let device = checked_device(&arguments.device)?;
+    let seconds = arguments.seconds.unwrap_or(f64::INFINITY);
+    if arguments.variants {
+        let (report, warning) = pollster::block_on(variants::run(device, seconds, &arguments.filter))?;
+        if let Some(warning) = warning {
+            tell!("note: {warning}");
+        }
+        return told(arguments.json, &report, report.passed());
+    }
+    if arguments.losses {
+        let report = losses(arguments, device, seconds)?;
+        return told(arguments.json, &report, report.passed());
+    }
+    let report = pollster::block_on(selftest::run(device, None))?;
+    told(arguments.json, &report, report.passed())
+}
+
+fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result<ExitCode> {
+    if json {
+        say!("{}", serde_json::to_string(report)?)?;
     } else {
         say!("{}", report.to_string().trim_end())?;
     }
-    Ok(ExitCode::from(if report.passed() { 0 } else { 1 }))
+    Ok(ExitCode::from(if passed { 0 } else { 1 }))
+}
+
+/// Prepares the run's text in a folder of its own, which is removed again.
+fn losses(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result<LossesReport> {
+    if arguments.steps == 0 {
+        return Err(usage("--steps must be at least 1"));
+    }
+    let mut config = presets::preset(&arguments.preset).map_err(usage)?;
+    config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
+    // Another whole batch in each step would only take longer.
+    config.train.accumulate = 1;
+    let folder = std::env::temp_dir().join(format!("glasshouse-selftest-{}", std::process::id()));
+    std::fs::create_dir(&folder)?;
+    let report = trained(arguments, config, device, seconds, &folder);
+    std::fs::remove_dir_all(&folder).ok();
+    report
+}
+
+fn trained(
+    arguments: &SelftestArguments,
+    mut config: RunConfig,
+    device: &str,
+    seconds: f64,
+    folder: &Path,
+) -> Result<LossesReport> {
+    let prepared = data::prepare(&config, folder, &mut |_| {})?;
+    prepared.complete(&mut config);
+    let (batch, context) = (config.train.batch_size, config.model.context_length);
+    let batches = Batches::new(&prepared.store, config.seed, batch, context)?;
+    Ok(pollster::block_on(losses::run(device, &config, &batches, arguments.steps, seconds))?)
 }

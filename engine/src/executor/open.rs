@@ -4,7 +4,7 @@ use super::update::Optimizer;
 use super::{ArenaState, DeviceDescription, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
 use crate::error::{Error, Result};
-use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Tuned, Tuning};
+use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
 use crate::graph::Graph;
 use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
@@ -181,6 +181,14 @@ impl Executor {
     ) -> Result<Option<EncodeStatistics>> {
         match self {
             Self::Gpu(executor, _) => executor.time_launch(step, rehearsed).await.map(Some),
+            Self::Cpu(_) | Self::Reference(_) => Ok(None),
+        }
+    }
+
+    /// Trains on these steps and says how much of the time a GPU worked; `None` elsewhere, and where it keeps no clock.
+    pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
+        match self {
+            Self::Gpu(executor, _) => executor.occupancy(steps).await,
             Self::Cpu(_) | Self::Reference(_) => Ok(None),
         }
     }

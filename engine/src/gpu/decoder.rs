@@ -161,7 +161,7 @@ impl GpuDecoder {
         self.gpu.write(own(DecodeBuffer::State)?, drawn_at, bytemuck::bytes_of(&0u32)).await?;
 
         let begun = Instant::now();
-        let mut recorder = Recorder::new(&self.gpu, mode.pacing.cut());
+        let mut recorder = Recorder::new(&self.gpu, mode.pacing.cut(), None);
         for _ in 1..chunks {
             recorder.record(Unit { clear: &[], programs: &[&mode.read] }).await?;
         }

@@ -6,6 +6,7 @@
 use super::Gpu;
 use super::batch::BatchRules;
 use super::device::Reading;
+use super::occupancy::{Occupancy, Stamps};
 use super::profile::{Timing, profile};
 use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
@@ -43,6 +44,8 @@ pub struct GpuExecutor {
     ring: usize,
     /// Set, submissions are cut so and not by measured time.
     pub(super) fixed_cut: Option<Cut>,
+    /// What passes write the device's clock into, while that is asked for.
+    stamps: Option<Stamps>,
     statistics: EncodeStatistics,
 }
 
@@ -132,6 +135,7 @@ impl GpuExecutor {
             accumulate: graphs.accumulate(),
             ring,
             fixed_cut: None,
+            stamps: None,
             statistics: EncodeStatistics::default(),
         })
     }
@@ -204,6 +208,19 @@ impl GpuExecutor {
         let cost = std::mem::replace(&mut self.statistics, before);
         self.statistics += cost;
         done.map(|_| cost)
+    }
+
+    /// Trains on these steps, in order, and says how much of the time the device worked; `None` where it does not tell.
+    pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
+        let Ok(stamps) = Stamps::new(&self.gpu) else { return Ok(None) };
+        self.stamps = Some(stamps);
+        let trained = self.train(steps).await;
+        let stamps = self.stamps.take();
+        trained?;
+        match stamps {
+            Some(stamps) => stamps.occupancy(&self.gpu).await,
+            None => Ok(None),
+        }
     }
 
     /// The weights and the optimizer state.
@@ -352,7 +369,8 @@ impl GpuExecutor {
     async fn record(&self, mode: usize, group: &[Item<'_>], update: bool) -> Result<Recorder<'_>> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let gradients: Vec<&wgpu::Buffer> = self.storage.pieces(Buffer::Gradients).collect();
-        let mut recorder = Recorder::new(&self.gpu, self.fixed_cut.unwrap_or_else(|| own.pacing.cut()));
+        let cut = self.fixed_cut.unwrap_or_else(|| own.pacing.cut());
+        let mut recorder = Recorder::new(&self.gpu, cut, self.stamps.as_ref());
         for item in group {
             let clear = if item.first { &gradients[..] } else { &[] };
             if update && item.last {

@@ -3,6 +3,7 @@
 //! gets its turn and no driver's watchdog takes the device for hung. Where the cuts lie changes no result.
 
 use super::Gpu;
+use super::occupancy::Stamps;
 use super::program::Program;
 use crate::error::Result;
 use std::collections::VecDeque;
@@ -91,6 +92,7 @@ pub(super) struct Unit<'a> {
 pub(super) struct Recorder<'a> {
     gpu: &'a Gpu,
     cut: Cut,
+    stamps: Option<&'a Stamps>,
     encoder: Option<wgpu::CommandEncoder>,
     units: usize,
     /// Pieces of a long unit that the device may not have done yet.
@@ -100,10 +102,12 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(gpu: &'a Gpu, cut: Cut) -> Self {
+    /// A recorder whose passes write into `stamps`, where there are any.
+    pub(super) fn new(gpu: &'a Gpu, cut: Cut, stamps: Option<&'a Stamps>) -> Self {
         Self {
             gpu,
             cut,
+            stamps,
             encoder: None,
             units: 0,
             under_way: VecDeque::new(),
@@ -154,7 +158,9 @@ impl<'a> Recorder<'a> {
 
     /// One pass over the unit's dispatches from `start` to `end`, counted through its programs.
     fn pass(&mut self, unit: Unit<'_>, start: usize, end: usize) {
-        let mut pass = self.encoder().begin_compute_pass(&Default::default());
+        let timestamp_writes = self.stamps.and_then(Stamps::next);
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+        let mut pass = self.encoder().begin_compute_pass(&descriptor);
         let mut before = 0;
         for program in unit.programs {
             let from = start.clamp(before, before + program.len()) - before;

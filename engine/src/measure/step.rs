@@ -28,6 +28,10 @@ const LAUNCHED: u64 = 10;
 /// Seconds after which no more of them are begun.
 const LAUNCHED_SECONDS: f64 = 5.0;
 
+/// Steps that are sent one behind another, to see how much of the time the device works, and about how long they may take.
+const TOGETHER: u64 = 64;
+const TOGETHER_SECONDS: f64 = 1.0;
+
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Extent {
@@ -92,6 +96,11 @@ pub struct Measurement {
     /// The same where the step was recorded once just before: the overhead where the device's work does not empty the
     /// CPU's caches meanwhile, as a software adapter's does.
     pub launch_overhead_rehearsed_us_per_dispatch: Option<f64>,
+    /// Milliseconds per step where several are sent one behind another, as training sends them; on a GPU with a clock, where steps are
+    /// counted.
+    pub ms_per_step_together: Option<f64>,
+    /// The share of the time between the first and the last pass of those steps in which the device ran none, by its own clock; likewise.
+    pub idle_share: Option<f64>,
     /// Kernel launches per step.
     pub dispatches_per_step: usize,
     /// Bytes that the executor holds.
@@ -177,6 +186,17 @@ pub async fn measure(
             }
         }
     }
+    let (mut together, mut idle_share) = (None, None);
+    if matches!(extent, Extent::Steps(_)) && executor.gpu().is_some() {
+        let count = ((TOGETHER_SECONDS * 1e3 / median.max(1e-3)) as u64).clamp(2, TOGETHER);
+        let first = step + 2 * LAUNCHED;
+        let inputs: Vec<StepInput> = (first..first + count).map(input).collect();
+        let begun = Instant::now();
+        let occupancy = executor.occupancy(&inputs).await?;
+        // The reading of the device's clock is short beside them.
+        together = occupancy.map(|_| begun.elapsed().as_secs_f64() * 1e3 / count as f64);
+        idle_share = occupancy.map(|occupancy| occupancy.idle_share());
+    }
     let middle = |costs: &mut Vec<f64>| (!costs.is_empty()).then(|| spread(costs).0);
     let tokens = (config.train.batch_size * config.train.accumulate * config.model.context_length) as f64;
     let tokens_per_s = tokens / (median / 1e3).max(1e-9);
@@ -202,6 +222,8 @@ pub async fn measure(
         flops_per_s: tokens_per_s * estimate.flops_per_token,
         launch_overhead_us_per_dispatch: middle(&mut overhead),
         launch_overhead_rehearsed_us_per_dispatch: middle(&mut rehearsed),
+        ms_per_step_together: together,
+        idle_share,
         dispatches_per_step: estimate.dispatches_per_step,
         bytes: executor.bytes(),
         loss_first: losses.first().copied().unwrap_or(f32::NAN),

@@ -1,10 +1,9 @@
 //! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test file is a crate of its own and uses a part")]
 
-pub mod cases;
+pub use glasshouse_engine::selftest::cases::{ids, numbers};
 
 use glasshouse_engine::executor::{MicroBatch, StepInput};
-use glasshouse_engine::graph::random;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_protocol::RunConfig;
 use safetensors::SafeTensors;
@@ -13,18 +12,6 @@ use std::collections::HashMap;
 /// Part of the name of the adapter that GPU tests run on: `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software one.
 pub fn adapter() -> String {
     std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
-}
-
-/// Uniform numbers in [−1, 1): a pure function of the stream and the place.
-pub fn numbers(stream: u64, count: usize) -> Vec<f32> {
-    (0..count as u64)
-        .map(|at| ((random::nth(7, stream, at) >> 40) as f64 / f64::from(1u32 << 23) - 1.0) as f32)
-        .collect()
-}
-
-/// Ids below `limit`.
-pub fn ids(stream: u64, count: usize, limit: usize) -> Vec<u32> {
-    (0..count as u64).map(|at| (random::nth(11, stream, at) % limit as u64) as u32).collect()
 }
 
 /// The largest difference, relative to the largest expected entry; infinite where anything is not a number.

@@ -1,167 +1,9 @@
-//! The table of op cases that the executors are checked on: size one, odd sizes, primes, sizes on and past the kernels' tiles,
-//! more than 65,535 rows or groups, and numbers far from 1.
+//! The cases, op by op: size one, odd sizes, primes, sizes on and past the kernels' tiles, more than 65,535 rows or groups, and
+//! numbers far from 1.
 
-use super::{ids, numbers};
-use glasshouse_engine::executor::Data;
-use glasshouse_engine::graph::{
-    Constant, DropoutSite, Graph, Heads, Input, Nonlinearity, NormForm, Op, Origin, Parameter, Start, Type,
-    ValueId, token_order,
-};
+use super::{Case, Feed};
+use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 use glasshouse_protocol::{Activation, Gate, NormKind};
-
-/// What one input of an op is, with its shape.
-#[derive(Clone, Debug)]
-pub enum Feed {
-    /// Floats in [−scale, scale).
-    Floats(Vec<usize>, f32),
-    /// Floats that also flow past the op, whose result has a linear layer of them added: the op's input gradient is then
-    /// not the only one, and its backward kernel takes the rest along.
-    Shared(Vec<usize>),
-    /// A parameter in [−1, 1).
-    Weight(Vec<usize>),
-    /// A parameter near 1, as a norm's scale is.
-    Scale(usize),
-    /// Ids below a number.
-    Tokens(Vec<usize>, usize),
-    /// Ids below a number; every third is the ignored one, where that is given.
-    Targets(Vec<usize>, usize, Option<u32>),
-    /// Start and length.
-    Cursor(u32, u32),
-    /// Rotary angles [P, D].
-    RopeTable(usize, usize),
-    /// A cache, by number.
-    Cache(u32, Vec<usize>),
-}
-
-/// An op with its inputs.
-#[derive(Clone, Debug)]
-pub struct Case {
-    pub op: Op,
-    pub feeds: Vec<Feed>,
-}
-
-/// A case as a graph.
-pub struct Built {
-    pub graph: Graph,
-    pub inputs: Vec<(ValueId, Data)>,
-    pub outputs: Vec<ValueId>,
-    /// Inputs that have a gradient.
-    pub differentiable: Vec<ValueId>,
-    pub caches: Vec<ValueId>,
-}
-
-impl Case {
-    /// Entries of all float inputs together.
-    pub fn size(&self) -> usize {
-        self.feeds
-            .iter()
-            .map(|feed| match feed {
-                Feed::Floats(shape, _) | Feed::Shared(shape) | Feed::Weight(shape) => shape.iter().product(),
-                Feed::Scale(size) => *size,
-                _ => 0,
-            })
-            .sum()
-    }
-
-    pub fn build(&self) -> Built {
-        let mut graph = Graph::default();
-        let (mut inputs, mut differentiable, mut caches) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, feed) in self.feeds.iter().enumerate() {
-            let (number, stream) = (at as u32, at as u64);
-            let mut parameter = |shape: &[usize]| {
-                graph.parameter(Parameter {
-                    name: format!("input {at}"),
-                    ty: Type::f32(shape),
-                    decayed: false,
-                    trainable: true,
-                    start: Start::Constant(0.0),
-                })
-            };
-            let count = |shape: &[usize]| shape.iter().product::<usize>();
-            let (id, data) = match feed {
-                Feed::Floats(shape, scale) => {
-                    let id = graph.input(Input::Free(number), Type::f32(shape));
-                    differentiable.push(id);
-                    (id, Data::F32(numbers(stream, count(shape)).iter().map(|x| x * scale).collect()))
-                }
-                Feed::Shared(shape) => {
-                    let id = graph.input(Input::Free(number), Type::f32(shape));
-                    differentiable.push(id);
-                    (id, Data::F32(numbers(stream, count(shape))))
-                }
-                Feed::Weight(shape) => {
-                    let id = parameter(shape);
-                    differentiable.push(id);
-                    (id, Data::F32(numbers(stream, count(shape))))
-                }
-                Feed::Scale(size) => {
-                    let id = parameter(&[*size]);
-                    differentiable.push(id);
-                    (id, Data::F32(numbers(stream, *size).iter().map(|x| 1.0 + 0.3 * x).collect()))
-                }
-                Feed::Tokens(shape, limit) => (
-                    graph.input(Input::Tokens, Type::u32(shape)),
-                    Data::U32(ids(stream, count(shape), *limit)),
-                ),
-                Feed::Targets(shape, limit, ignored) => {
-                    let mut targets = ids(stream, count(shape), *limit);
-                    if let Some(ignored) = ignored {
-                        targets.iter_mut().step_by(3).for_each(|target| *target = *ignored);
-                    }
-                    (graph.input(Input::Targets, Type::u32(shape)), Data::U32(targets))
-                }
-                Feed::Cursor(start, length) => {
-                    (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
-                }
-                Feed::RopeTable(positions, size) => {
-                    let table = Constant::RopeTable { base: 100.0 };
-                    (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))
-                }
-                Feed::Cache(number, shape) => {
-                    let id = graph.cache(*number, Type::f32(shape));
-                    caches.push(id);
-                    (id, Data::F32(numbers(stream, count(shape))))
-                }
-            };
-            inputs.push((id, data));
-        }
-        let operands: Vec<ValueId> = inputs.iter().map(|(id, _)| *id).collect();
-        let mut push = |op: Op, operands: &[ValueId]| {
-            graph.push(op, operands).unwrap_or_else(|error| panic!("{self:?}: {error}"))
-        };
-        let mut outputs = push(self.op, &operands);
-        if let Some(Feed::Shared(shape)) = self.feeds.first() {
-            let columns = graph.ty(outputs[0]).columns();
-            let shape = [columns, shape[shape.len() - 1]];
-            let weight = graph.input(Input::Free(77), Type::f32(&shape));
-            inputs.push((weight, Data::F32(numbers(77, shape[0] * shape[1]))));
-            let mut push = |op, operands: &[ValueId]| graph.push(op, operands).expect("a fitting node")[0];
-            let past = push(Op::Linear { bias: false, residual: false }, &[operands[0], weight]);
-            outputs[0] = push(Op::Add, &[outputs[0], past]);
-        }
-        if let Op::LinearActivation { .. } = self.op {
-            // The layer behind it, whose gradient goes through the activation in its epilogue.
-            let columns = graph.ty(outputs[0]).columns();
-            let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
-            let weight = graph.input(Input::Free(78), Type::f32(&shape));
-            inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
-            let plain = Op::Linear { bias: false, residual: false };
-            outputs.insert(0, graph.push(plain, &[outputs[0], weight]).expect("a fitting node")[0]);
-        }
-        inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
-        Built { graph, inputs, outputs, differentiable, caches }
-    }
-}
-
-impl Built {
-    /// The order of the tokens, where a backward op asks for it.
-    pub fn token_order(&self, graph: &Graph) -> Option<(ValueId, Data)> {
-        let order = graph.find(Origin::Input(Input::TokenOrder))?;
-        let tokens = graph.find(Origin::Input(Input::Tokens))?;
-        let (_, Data::U32(tokens)) = self.inputs.iter().find(|(id, _)| *id == tokens)? else { return None };
-        Some((order, Data::U32(token_order(tokens))))
-    }
-}
 
 /// Rows past which a dimension of a dispatch overflows.
 const MANY: usize = 70_001;
@@ -180,7 +22,7 @@ fn dropout(rate: f32) -> DropoutSite {
     DropoutSite { rate, site: 3 }
 }
 
-pub fn embedding() -> Vec<Case> {
+pub(super) fn embedding() -> Vec<Case> {
     let sizes = [(1, 1, 1, 1), (2, 3, 7, 5), (3, 17, 31, 13), (2, 64, 65, 128), (7, 10_007, 257, 3)];
     let mut cases = Vec::new();
     for (batch, time, vocabulary, width) in sizes {
@@ -198,7 +40,7 @@ pub fn embedding() -> Vec<Case> {
 }
 
 /// Embedding of a decoded chunk, which has no gradient.
-pub fn embedding_at_cursor() -> Vec<Case> {
+pub(super) fn embedding_at_cursor() -> Vec<Case> {
     let case = |time: usize, start: u32| Case {
         op: Op::Embedding { positions: true, cursor: true },
         feeds: vec![
@@ -214,7 +56,7 @@ pub fn embedding_at_cursor() -> Vec<Case> {
     vec![case(1, 0), case(1, 6), case(7, 3), wide]
 }
 
-pub fn norm() -> Vec<Case> {
+pub(super) fn norm() -> Vec<Case> {
     let sizes: [&[usize]; 9] = [
         &[1, 1],
         &[3, 1],
@@ -257,7 +99,7 @@ pub fn norm() -> Vec<Case> {
     cases
 }
 
-pub fn linear() -> Vec<Case> {
+pub(super) fn linear() -> Vec<Case> {
     // Rows, inputs, outputs.
     let sizes: [(&[usize], usize, usize); 13] = [
         (&[1], 1, 1),
@@ -298,7 +140,7 @@ pub fn linear() -> Vec<Case> {
     cases
 }
 
-pub fn linear_activation() -> Vec<Case> {
+pub(super) fn linear_activation() -> Vec<Case> {
     // Rows, inputs, outputs behind the activation: less than a tile, just past one, several.
     let sizes: [(&[usize], usize, usize); 4] =
         [(&[1], 4, 4), (&[2, 5], 8, 12), (&[67], 36, 68), (&[2, 35], 12, 132)];
@@ -331,7 +173,7 @@ pub fn linear_activation() -> Vec<Case> {
 }
 
 /// Half a head is a vector, six of them, a block's 32 columns, more than those; heads that turn end inside a tile.
-pub fn linear_rope() -> Vec<Case> {
+pub(super) fn linear_rope() -> Vec<Case> {
     let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
     let all = [
         heads(3, 1, 8),
@@ -361,7 +203,7 @@ fn head_sizes() -> [Heads; 6] {
     [heads(1, 1, 2), heads(3, 3, 4), heads(4, 2, 6), heads(5, 1, 8), heads(2, 2, 32), heads(4, 2, 64)]
 }
 
-pub fn head_norm() -> Vec<Case> {
+pub(super) fn head_norm() -> Vec<Case> {
     let case = |heads: Heads, rows: &[usize]| Case {
         op: Op::HeadNorm { heads, eps: 1e-5 },
         feeds: vec![
@@ -376,7 +218,7 @@ pub fn head_norm() -> Vec<Case> {
     cases
 }
 
-pub fn rope() -> Vec<Case> {
+pub(super) fn rope() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, inverse: bool| Case {
         op: Op::Rope { heads, inverse, cursor: false },
         feeds: vec![floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
@@ -389,7 +231,7 @@ pub fn rope() -> Vec<Case> {
 }
 
 /// Rotation of a decoded chunk.
-pub fn rope_at_cursor() -> Vec<Case> {
+pub(super) fn rope_at_cursor() -> Vec<Case> {
     let heads = head_sizes()[2];
     let case = |time: usize, start: u32| Case {
         op: Op::Rope { heads, inverse: false, cursor: true },
@@ -402,7 +244,7 @@ pub fn rope_at_cursor() -> Vec<Case> {
     vec![case(1, 0), case(1, 9), case(5, 4)]
 }
 
-pub fn attention() -> Vec<Case> {
+pub(super) fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
         op: Op::Attention { heads, dropout: rate.map(dropout) },
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
@@ -428,7 +270,7 @@ pub fn attention() -> Vec<Case> {
     cases
 }
 
-pub fn cached_attention() -> Vec<Case> {
+pub(super) fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
         op: Op::CachedAttention { heads },
         feeds: vec![
@@ -449,7 +291,7 @@ pub fn cached_attention() -> Vec<Case> {
     cases
 }
 
-pub fn last_row() -> Vec<Case> {
+pub(super) fn last_row() -> Vec<Case> {
     let case = |time: usize, width: usize, start: u32, length: u32| Case {
         op: Op::LastRow,
         feeds: vec![floats(&[1, time, width]), Feed::Cursor(start, length)],
@@ -457,7 +299,7 @@ pub fn last_row() -> Vec<Case> {
     vec![case(1, 1, 0, 1), case(1, 5, 9, 1), case(7, 129, 2, 4), case(7, 129, 0, 7)]
 }
 
-pub fn activation() -> Vec<Case> {
+pub(super) fn activation() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in [
         Activation::GeluExact,
@@ -480,7 +322,7 @@ pub fn activation() -> Vec<Case> {
     cases
 }
 
-pub fn gate() -> Vec<Case> {
+pub(super) fn gate() -> Vec<Case> {
     let mut cases = Vec::new();
     for gate in [Gate::Swiglu, Gate::Geglu] {
         for (shape, scale) in [
@@ -497,7 +339,7 @@ pub fn gate() -> Vec<Case> {
     cases
 }
 
-pub fn dropouts() -> Vec<Case> {
+pub(super) fn dropouts() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, rate) in
         [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
@@ -512,13 +354,13 @@ pub fn dropouts() -> Vec<Case> {
     cases
 }
 
-pub fn add() -> Vec<Case> {
+pub(super) fn add() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
         .map(|shape| Case { op: Op::Add, feeds: vec![floats(&shape), floats(&shape)] })
         .to_vec()
 }
 
-pub fn linear_cross_entropy() -> Vec<Case> {
+pub(super) fn linear_cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, width, vocabulary, chunk) in [
         (vec![1], 1, 1, 1),
@@ -542,7 +384,7 @@ pub fn linear_cross_entropy() -> Vec<Case> {
     cases
 }
 
-pub fn cross_entropy() -> Vec<Case> {
+pub(super) fn cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, vocabulary, scale) in [
         (vec![1], 1, 1.0),

@@ -1,0 +1,135 @@
+//! `tests/gpu/run` with tiny models on the adapter that tests run on: on the day that a real GPU is at hand, no time goes to a typing
+//! error.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/gpu")
+}
+
+fn adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
+
+/// The report of a day that was asked for in these words, and what was said.
+fn day(to: &Path, words: &[&str]) -> (Option<i32>, String, Value) {
+    let output = Command::new("python3")
+        .arg(scripts().join("run"))
+        .args(["--program", env!("CARGO_BIN_EXE_glasshouse"), "--tiny", "--to"])
+        .arg(to)
+        .args(words)
+        .output()
+        .expect("python3");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let report = std::fs::read_to_string(to.join("report.json")).unwrap_or_else(|_| panic!("{said}"));
+    (output.status.code(), said, serde_json::from_str(&report).expect("JSON"))
+}
+
+fn figures<'report>(report: &'report Value, part: &str) -> &'report serde_json::Map<String, Value> {
+    report["parts"][part]["figures"].as_object().unwrap_or_else(|| panic!("no figures of {part}"))
+}
+
+/// Every entry of a part has this number, above zero.
+fn each_has(report: &Value, part: &str, least: usize, number: &str) {
+    let own = figures(report, part);
+    let entries: Vec<_> = own.iter().filter(|(name, _)| name.as_str() != "torch").collect();
+    assert!(entries.len() >= least, "{part} has {} entries: {own:?}", entries.len());
+    for (name, entry) in entries {
+        let found = entry[number].as_f64().is_some_and(|found| found > 0.0);
+        assert!(found, "{part}: {name} has no {number}: {entry}");
+    }
+}
+
+#[test]
+fn slow_python_a_day_on_a_gpu_has_every_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said, report) = day(folder.path(), &["--device", &adapter()]);
+    println!("{said}");
+    for (name, part) in report["parts"].as_object().unwrap() {
+        assert_eq!(part["state"], "done", "{name}: {}\n{said}", part["why"]);
+    }
+    assert_eq!((code, report["parts"].as_object().unwrap().len()), (Some(0), 10), "{said}");
+    assert!(figures(&report, "devices")["chosen"]["features"].is_array());
+    assert_eq!(figures(&report, "selftest")["rows"].as_array().unwrap().len(), 14);
+    each_has(&report, "kernels", 2, "peak_gflop_per_s");
+    let lines = figures(&report, "kernels")["nanogpt-gpu f32"]["lines"].as_array().unwrap();
+    assert!(lines.iter().all(|line| line["share_of_peak"].as_f64().is_some_and(|share| share > 0.0)));
+    assert!(lines.iter().any(|line| line["candidates"].as_array().is_some_and(|all| all.len() > 1)));
+    each_has(&report, "products", 2, "compared");
+    for found in figures(&report, "products").values() {
+        assert_eq!(found["compared"], found["of"], "every product has its twin");
+        assert!(
+            ["f32", "tf32", "bf16"].iter().all(|kind| found["share_of_torch"][kind].as_f64() > Some(0.0))
+        );
+    }
+    each_has(&report, "steps", 12, "ms_per_step_together");
+    for (name, step) in figures(&report, "steps") {
+        let idle = step["idle_share"].as_f64().unwrap_or(-1.0);
+        assert!((0.0..=1.0).contains(&idle), "{name}: {idle}");
+        assert!(step["share_of_f32_peak"].as_f64() > Some(0.0), "{name}");
+    }
+    each_has(&report, "torch_steps", 18, "ms_per_step");
+    each_has(&report, "decode", 2, "generated_tokens_per_s");
+    let runs = figures(&report, "losses")["nanogpt-cpu"]["rows"].as_array().unwrap();
+    assert!(runs.len() >= 4 && runs.iter().all(|run| run["apart"].as_f64().is_some()), "{runs:?}");
+    let curve = figures(&report, "curve");
+    assert_eq!((curve["steps"].as_u64(), curve["losses"].as_array().map(Vec::len)), (Some(20), Some(20)));
+    assert!(curve["evaluations"].as_array().is_some_and(|all| all.len() >= 2));
+    let operations = figures(&report, "variants")["rows"].as_array().unwrap();
+    assert!(operations.len() > 8 && operations.iter().any(|row| row["runs"].as_u64() > Some(4)));
+    // Each bar has its row, and each part its section.
+    let bars = report["summary"].as_array().unwrap();
+    assert!(bars.len() >= 6 && bars.iter().all(|bar| bar["verdict"] != "not measured"), "{bars:?}");
+    let text = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+    for part in report["parts"].as_object().unwrap().values() {
+        let title = part["title"].as_str().unwrap();
+        assert!(text.contains(&format!("\n## {title}\n")), "no section {title}:\n{text}");
+    }
+    let bytes = |name| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    assert!(bytes("report.md") + bytes("report.json") <= 1_000_000);
+
+    // A report that is too large loses its least telling figures, and keeps the summary.
+    let thinned = folder.path().join("thinned");
+    let script = "import json, pathlib, sys; import report; found = json.load(open(sys.argv[1])); \
+                  report.write(found, pathlib.Path(sys.argv[2]), 10_000)";
+    let status = Command::new("python3")
+        .current_dir(scripts())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .args(["-c", script])
+        .arg(folder.path().join("report.json"))
+        .arg(&thinned)
+        .status()
+        .expect("python3");
+    assert!(status.success());
+    let small: Value =
+        serde_json::from_str(&std::fs::read_to_string(thinned.join("report.json")).unwrap()).unwrap();
+    assert_eq!(small["summary"].as_array().unwrap().len(), bars.len());
+    assert!(small["left_out_for_size"].as_array().is_some_and(|left| left.len() >= 8));
+}
+
+/// Where there is no such adapter and no torch, there is still a report, which says so in every part.
+#[test]
+fn slow_python_a_day_without_a_gpu_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = [
+        "--device",
+        "Voodoo 2",
+        "--python",
+        "/nowhere/python",
+        "--only",
+        "devices,selftest,torch_steps,curve",
+    ];
+    let (code, said, report) = day(folder.path(), &words);
+    assert_eq!(code, Some(1), "{said}");
+    for (name, part) in report["parts"].as_object().unwrap() {
+        assert_eq!(part["state"], "failed", "{name}: {said}");
+    }
+    assert!(report["parts"]["devices"]["why"].as_str().unwrap().contains("Voodoo 2"));
+    let text = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+    assert!(text.contains("not measured") && text.contains("FAILED"), "{text}");
+}

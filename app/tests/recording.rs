@@ -1,0 +1,336 @@
+//! A real session: the real application over the real engine on the processor, from "Grow your first model" to runs beside each other
+//! and a cleaned corpus. The README's pictures are made of it.
+//!
+//! `docs/record` names a folder in `GLASSHOUSE_RECORD`: then the session is a whole one, and its pictures are kept there with what
+//! is known of them (`recording.json`), its projects and its log of messages in `GLASSHOUSE_RECORD_WORK`. Otherwise it is a brief one, which
+//! must come to its end and draw the same pictures.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use egui::{Key, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::{App, Preferences, Recorder, Start};
+use glasshouse::link::{EngineLink, Link};
+use glasshouse::pages::PageName;
+use glasshouse::state::State;
+use glasshouse_engine::session;
+use glasshouse_protocol::message::LogMessage;
+use glasshouse_protocol::{Command, Event, Parcel, Request, RunConfig, TrainingState, presets};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Between two looks at the engine: drawing takes processor time that the engine wants.
+const LOOK: Duration = Duration::from_millis(100);
+
+const SIZE: [f32; 2] = [1280.0, 820.0];
+
+/// How much is recorded.
+struct Extent {
+    /// Seconds of the first model's training.
+    first: f64,
+    /// Steps of the two runs on Shakespeare.
+    steps: [u64; 2],
+    /// Seconds that anything may take.
+    patience: u64,
+}
+
+const WHOLE: Extent = Extent { first: 120.0, steps: [2000, 600], patience: 900 };
+const BRIEF: Extent = Extent { first: 1.0, steps: [12, 6], patience: 120 };
+
+struct Session {
+    window: Harness<'static, App>,
+    engine: Link,
+    log: Recorder,
+    /// Number of the last request that no page made.
+    asked: u64,
+    patience: Duration,
+    folder: PathBuf,
+    pictures: Vec<Value>,
+}
+
+impl Session {
+    fn open(work: &Path, folder: &Path, extent: &Extent) -> Self {
+        let options =
+            session::Options { shelf: work.join("shelf"), device: "cpu".to_owned(), ..Default::default() };
+        let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
+        let preferences =
+            Preferences { theme: "dark".to_owned(), device: "cpu".to_owned(), ..Preferences::default() };
+        let app = App::new(Link::script(), preferences, Start::default()).unwrap();
+        let window = support::window(app, SIZE[0], SIZE[1]);
+        let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
+        let patience = Duration::from_secs(extent.patience);
+        std::fs::create_dir_all(folder).unwrap();
+        let (folder, pictures) = (folder.to_owned(), Vec::new());
+        Self { window, engine, log, asked: 1 << 40, patience, folder, pictures }
+    }
+
+    fn state(&self) -> &State {
+        self.window.state().state()
+    }
+
+    /// Carries messages both ways, and draws a frame. The application has no engine of its own here, since one that has keeps the
+    /// preferences of whoever runs it.
+    fn turn(&mut self) -> Vec<(Option<u64>, Event)> {
+        let mut heard = Vec::new();
+        let Link::Script { sent, reports } = self.window.state_mut().link() else { unreachable!("a script") };
+        for request in sent.drain(..) {
+            self.log.write(LogMessage::Request(request.body.clone()));
+            self.engine.send(request);
+        }
+        while let Some(report) = self.engine.receive() {
+            self.log.write(LogMessage::Report(Box::new(report.body.clone())));
+            heard.push((report.body.request, report.body.event.clone()));
+            reports.push_back(report);
+        }
+        self.window.step();
+        assert!(self.engine.lost().is_none(), "{:?}", self.engine.lost());
+        heard
+    }
+
+    /// Goes on until the state is as wanted.
+    fn until(&mut self, what: &str, wanted: impl Fn(&State) -> bool) {
+        let begun = Instant::now();
+        while !wanted(self.state()) {
+            self.turn();
+            let waiting = begun.elapsed();
+            assert!(waiting < self.patience, "waited in vain for {what}: {:?}", self.state().messages);
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// A second of frames, until nothing waits.
+    fn settle(&mut self) {
+        for _ in 0..10 {
+            self.turn();
+            std::thread::sleep(LOOK);
+        }
+        let idle = |state: &State| {
+            state.waiting.values().all(|command| {
+                matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
+            })
+        };
+        self.until("answers", idle);
+        self.turn();
+    }
+
+    /// Asks the engine what no button of the page at hand asks, and waits for the end of it.
+    fn ask(&mut self, command: Command) {
+        let number = self.send(command);
+        let begun = Instant::now();
+        loop {
+            for (request, event) in self.turn() {
+                match event {
+                    Event::Finished if request == Some(number) => return,
+                    Event::Failed { error } if request == Some(number) => panic!("{error:?}"),
+                    _ => {}
+                }
+            }
+            assert!(begun.elapsed() < self.patience, "no answer");
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn send(&mut self, command: Command) -> u64 {
+        self.asked += 1;
+        let request = Request { id: self.asked, command };
+        self.log.write(LogMessage::Request(request.clone()));
+        self.engine.send(Parcel::plain(request));
+        self.asked
+    }
+
+    fn show(&mut self, page: PageName, theme: &str) {
+        self.window.state_mut().open(page);
+        theme.clone_into(&mut self.window.state_mut().preferences().theme);
+        self.settle();
+    }
+
+    fn press(&mut self, name: &str) {
+        self.window.get_all_by_label(name).last().unwrap().click();
+        self.settle();
+    }
+
+    /// A picture of the window as it is, with what is to be said of it.
+    fn picture(&mut self, name: &str, shows: &str) {
+        let errors = self.state().messages.iter().filter(|message| message.error.kind != "notice");
+        assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
+        let image = self.window.render().unwrap();
+        let file = format!("{name}.png");
+        write_png(&image, &self.folder.join(&file));
+        self.pictures.push(json!({ "file": file, "shows": shows }));
+    }
+
+    fn train(&mut self, config: RunConfig) {
+        self.send(Command::Train { config: Box::new(config), stop_after: None });
+    }
+
+    fn trained(&mut self) {
+        self.until("the end of training", |state| {
+            let ended = state.training.run.as_ref().is_some_and(|run| run.state == "finished");
+            ended && state.training.state == TrainingState::Idle
+        });
+    }
+}
+
+/// Small rather than fast: pictures are kept in the repository.
+fn write_png(image: &image::RgbaImage, file: &Path) {
+    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+    let rgb = image::DynamicImage::ImageRgba8(image.clone()).into_rgb8();
+    let to = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
+    let encoder = PngEncoder::new_with_quality(to, CompressionType::Best, FilterType::Adaptive);
+    rgb.write_with_encoder(encoder).unwrap();
+}
+
+/// The processor's name, where the system tells it.
+fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map(|(_, name)| name.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn shakespeare() -> Option<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let shared = std::env::var_os("GLASSHOUSE_SHARED").map_or(repository.join("../shared"), PathBuf::from);
+    Some(shared.join("data/tinyshakespeare.txt")).filter(|file| file.is_file())
+}
+
+/// Texts that are the project's own: pages, chapters, sources.
+fn own_pages(whole: bool) -> Vec<String> {
+    let repository = std::fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+    let all = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "shaders",
+        "web",
+        "tests/benches/README.md",
+        "engine/src",
+    ];
+    let count = if whole { all.len() } else { 3 };
+    all[..count].iter().map(|name| repository.join(name).display().to_string()).collect()
+}
+
+#[test]
+fn slow_the_session_of_the_pictures() {
+    let kept = std::env::var_os("GLASSHOUSE_RECORD").map(PathBuf::from);
+    let own = tempfile::tempdir().unwrap();
+    let work = std::env::var_os("GLASSHOUSE_RECORD_WORK").map_or(own.path().to_owned(), PathBuf::from);
+    let folder = kept.clone().unwrap_or(own.path().join("pictures"));
+    let extent = if kept.is_some() { WHOLE } else { BRIEF };
+    let whole = kept.is_some();
+    let mut session = Session::open(&work, &folder, &extent);
+    session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
+
+    // The first model, as a first visit grows it.
+    session.show(PageName::Home, "light");
+    session.send(Command::TrainFirst { project: "My first model".to_owned(), seconds: extent.first });
+    session.until("the first steps", |state| state.training.state == TrainingState::Running);
+    let share = if whole { 0.6 } else { 0.0 };
+    session.until("a good part of the steps", |state| {
+        let training = &state.training;
+        training.step as f64 >= share * training.steps as f64
+            || training.state == TrainingState::Idle && training.run.is_some()
+    });
+    session.show(PageName::Train, "dark");
+    let training = &session.state().training;
+    let shows = format!(
+        "\"Grow your first model\" at step {} of {} on the embedded stories",
+        training.step, training.steps
+    );
+    session.picture("train-first", &shows);
+    session.trained();
+    session.show(PageName::Write, "dark");
+    session.press("Write");
+    let written = |state: &State| state.writing.texts.values().any(|text| text.ending.is_some());
+    session.until("a text", written);
+    session.window.get_by_label_contains("Text of the first column").focus();
+    session.settle();
+    for _ in 0..4 {
+        session.window.key_press(Key::ArrowRight);
+        session.settle();
+    }
+    session.picture("write", "what that model writes, and what a token was chosen from");
+    session.show(PageName::Tokenizer, "dark");
+    session.picture("tokenizer", "the vocabulary that it learned from the stories");
+
+    // nanoGPT's run for a processor, and a shorter one beside it.
+    session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
+    if let Some(file) = shakespeare() {
+        session.ask(Command::AddDocuments { names: vec![file.display().to_string()] });
+    }
+    let mut config = presets::preset("nanogpt-cpu").unwrap();
+    let mut faster = config.clone();
+    faster.train.learning_rate = 3e-3;
+    for (config, steps) in [(&mut config, extent.steps[0]), (&mut faster, extent.steps[1])] {
+        let shorter =
+            if whole { String::new() } else { ["train.eval_interval=4", "train.eval_batches=2"].join(" ") };
+        for setting in shorter.split_whitespace() {
+            config.set(setting).unwrap();
+        }
+        config.train.steps = steps;
+        config.train.decay_steps = config.train.decay_steps.min(steps);
+        config.train.warmup_steps = config.train.warmup_steps.min(steps / 10);
+        session.train(config.clone());
+        session.until("steps", |state| state.training.state == TrainingState::Running);
+        session.trained();
+        if steps == extent.steps[0] {
+            session.show(PageName::Train, "light");
+            let evaluation = session.state().training.evaluations.last().map(|last| last.val_loss);
+            let loss = evaluation.map(|loss| format!(", validation loss {loss:.3}")).unwrap_or_default();
+            session.picture("train", &format!("nanogpt-cpu on tinyshakespeare after {steps} steps{loss}"));
+            session.show(PageName::Model, "light");
+            session.picture("model", "the decoder of that run, its memory and time");
+        }
+    }
+    session.ask(Command::ListRuns);
+    session.show(PageName::Runs, "dark");
+    let names: Vec<String> = session.state().runs.list.iter().map(|run| run.name.clone()).collect();
+    for name in &names {
+        session.window.get_by_role_and_label(Role::Row, name).click();
+        session.settle();
+    }
+    session.picture("runs", &format!("{} beside each other", names.join(" and ")));
+
+    // A corpus: the project's own pages and sources.
+    session.ask(Command::CreateProject { name: "Glasshouse's own pages".to_owned() });
+    session.ask(Command::AddDocuments { names: own_pages(whole) });
+    session.show(PageName::Data, "light");
+    session.ask(Command::Clean);
+    session.until("the cleaning", |state| state.cleaning.report.is_some());
+    session.settle();
+    let report = session.state().cleaning.report.as_ref().unwrap();
+    let shows = format!(
+        "this repository's own pages and sources, {} documents, cleaned: {} kept",
+        report.raw.documents, report.kept.documents
+    );
+    session.picture("data", &shows);
+    session.show(PageName::Home, "light");
+    session.picture("home", "the projects of this session");
+    session.show(PageName::Settings, "light");
+    session.picture("settings", "device, theme, text size");
+
+    let engine = session.state().engine.clone().unwrap();
+    let runs: Vec<Value> = session
+        .state()
+        .projects
+        .list
+        .iter()
+        .map(|project| json!({ "project": project.name, "runs": project.runs }))
+        .collect();
+    let recording = json!({
+        "date": chrono::Local::now().format("%-d %B %Y").to_string(),
+        "program": engine.app_version,
+        "device": engine.device.name,
+        "processor": processor(),
+        "system": std::env::consts::OS,
+        "projects": runs,
+        "pictures": session.pictures,
+    });
+    let text = serde_json::to_string_pretty(&recording).unwrap();
+    std::fs::write(folder.join("recording.json"), text + "\n").unwrap();
+    assert!(session.pictures.iter().all(|picture| folder.join(picture["file"].as_str().unwrap()).is_file()));
+    assert!(runs.len() == 3, "{runs:?}");
+}

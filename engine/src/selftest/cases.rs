@@ -1,0 +1,236 @@
+//! The table of operations that executors are checked on, each with its cases and with how far its results may lie off: what the
+//! parity tests run, and `glasshouse selftest --variants` on the device of whoever asks.
+
+mod operations;
+
+use crate::error::Result;
+use crate::executor::Data;
+use crate::graph::{
+    Constant, Graph, Input, Op, Origin, Parameter, Start, Type, ValueId, random, token_order,
+};
+
+/// How far a value may lie off, relative to the largest entry of what it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Of what the op gives.
+    pub forward: f64,
+    /// Of a gradient.
+    pub gradient: f64,
+}
+
+/// An op of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// What tests call it.
+    pub name: &'static str,
+    /// How far its results may lie off.
+    pub bounds: Bounds,
+    /// Its cases.
+    pub cases: fn() -> Vec<Case>,
+}
+
+const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
+    Operation { name, bounds: Bounds { forward, gradient }, cases }
+}
+
+/// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
+pub const OPERATIONS: [Operation; 18] = [
+    operation("linear", 5e-6, 5e-5, operations::linear),
+    operation("linear_activation", 1e-5, 5e-5, operations::linear_activation),
+    operation("linear_rope", 5e-6, 5e-5, operations::linear_rope),
+    operation("attention", 2e-5, 5e-5, operations::attention),
+    operation("norm", 5e-6, 5e-5, operations::norm),
+    operation("linear_cross_entropy", 5e-6, 5e-5, operations::linear_cross_entropy),
+    operation("cross_entropy", 5e-6, 2e-5, operations::cross_entropy),
+    operation("cached_attention", 2e-5, 0.0, operations::cached_attention),
+    operation("embedding", 2e-7, 5e-6, operations::embedding),
+    operation("embedding_at_cursor", 2e-7, 0.0, operations::embedding_at_cursor),
+    operation("head_norm", 2e-6, 5e-5, operations::head_norm),
+    operation("rope", 2e-6, 2e-6, operations::rope),
+    operation("rope_at_cursor", 2e-6, 0.0, operations::rope_at_cursor),
+    operation("activation", 5e-6, 5e-6, operations::activation),
+    operation("gate", 5e-6, 5e-6, operations::gate),
+    operation("dropouts", 2e-7, 2e-7, operations::dropouts),
+    operation("add", 2e-7, 2e-7, operations::add),
+    operation("last_row", 0.0, 0.0, operations::last_row),
+];
+
+impl Operation {
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        OPERATIONS.into_iter().find(|operation| operation.name == name)
+    }
+}
+
+/// Uniform numbers in [−1, 1): a pure function of the stream and the place.
+pub fn numbers(stream: u64, count: usize) -> Vec<f32> {
+    (0..count as u64)
+        .map(|at| ((random::nth(7, stream, at) >> 40) as f64 / f64::from(1u32 << 23) - 1.0) as f32)
+        .collect()
+}
+
+/// Ids below `limit`.
+pub fn ids(stream: u64, count: usize, limit: usize) -> Vec<u32> {
+    (0..count as u64).map(|at| (random::nth(11, stream, at) % limit as u64) as u32).collect()
+}
+
+/// What one input of an op is, with its shape.
+#[derive(Clone, Debug)]
+pub enum Feed {
+    /// Floats in [−scale, scale).
+    Floats(Vec<usize>, f32),
+    /// Floats that also flow past the op, whose result has a linear layer of them added: the op's input gradient is then
+    /// not the only one, and its backward kernel takes the rest along.
+    Shared(Vec<usize>),
+    /// A parameter in [−1, 1).
+    Weight(Vec<usize>),
+    /// A parameter near 1, as a norm's scale is.
+    Scale(usize),
+    /// Ids below a number.
+    Tokens(Vec<usize>, usize),
+    /// Ids below a number; every third is the ignored one, where that is given.
+    Targets(Vec<usize>, usize, Option<u32>),
+    /// Start and length.
+    Cursor(u32, u32),
+    /// Rotary angles [P, D].
+    RopeTable(usize, usize),
+    /// A cache, by number.
+    Cache(u32, Vec<usize>),
+}
+
+/// An op with its inputs.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The op.
+    pub op: Op,
+    /// Its inputs in order.
+    pub feeds: Vec<Feed>,
+}
+
+/// A case as a graph.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The op, and what stands behind it.
+    pub graph: Graph,
+    /// What is fed.
+    pub inputs: Vec<(ValueId, Data)>,
+    /// What it gives.
+    pub outputs: Vec<ValueId>,
+    /// Inputs that have a gradient.
+    pub differentiable: Vec<ValueId>,
+    /// Caches that it fills.
+    pub caches: Vec<ValueId>,
+}
+
+impl Case {
+    /// Entries of all float inputs together.
+    pub fn size(&self) -> usize {
+        self.feeds
+            .iter()
+            .map(|feed| match feed {
+                Feed::Floats(shape, _) | Feed::Shared(shape) | Feed::Weight(shape) => shape.iter().product(),
+                Feed::Scale(size) => *size,
+                _ => 0,
+            })
+            .sum()
+    }
+
+    /// The case as a graph, with numbers for its inputs.
+    ///
+    /// # Errors
+    /// A shape rule refuses it.
+    pub fn build(&self) -> Result<Built> {
+        let mut graph = Graph::default();
+        let (mut inputs, mut differentiable, mut caches) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, feed) in self.feeds.iter().enumerate() {
+            let (number, stream) = (at as u32, at as u64);
+            let mut parameter = |shape: &[usize]| {
+                graph.parameter(Parameter {
+                    name: format!("input {at}"),
+                    ty: Type::f32(shape),
+                    decayed: false,
+                    trainable: true,
+                    start: Start::Constant(0.0),
+                })
+            };
+            let count = |shape: &[usize]| shape.iter().product::<usize>();
+            let (id, data) = match feed {
+                Feed::Floats(shape, scale) => {
+                    let id = graph.input(Input::Free(number), Type::f32(shape));
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape)).iter().map(|x| x * scale).collect()))
+                }
+                Feed::Shared(shape) => {
+                    let id = graph.input(Input::Free(number), Type::f32(shape));
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
+                }
+                Feed::Weight(shape) => {
+                    let id = parameter(shape);
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
+                }
+                Feed::Scale(size) => {
+                    let id = parameter(&[*size]);
+                    differentiable.push(id);
+                    (id, Data::F32(numbers(stream, *size).iter().map(|x| 1.0 + 0.3 * x).collect()))
+                }
+                Feed::Tokens(shape, limit) => (
+                    graph.input(Input::Tokens, Type::u32(shape)),
+                    Data::U32(ids(stream, count(shape), *limit)),
+                ),
+                Feed::Targets(shape, limit, ignored) => {
+                    let mut targets = ids(stream, count(shape), *limit);
+                    if let Some(ignored) = ignored {
+                        targets.iter_mut().step_by(3).for_each(|target| *target = *ignored);
+                    }
+                    (graph.input(Input::Targets, Type::u32(shape)), Data::U32(targets))
+                }
+                Feed::Cursor(start, length) => {
+                    (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
+                }
+                Feed::RopeTable(positions, size) => {
+                    let table = Constant::RopeTable { base: 100.0 };
+                    (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))
+                }
+                Feed::Cache(number, shape) => {
+                    let id = graph.cache(*number, Type::f32(shape));
+                    caches.push(id);
+                    (id, Data::F32(numbers(stream, count(shape))))
+                }
+            };
+            inputs.push((id, data));
+        }
+        let operands: Vec<ValueId> = inputs.iter().map(|(id, _)| *id).collect();
+        let mut outputs = graph.push(self.op, &operands)?;
+        if let Some(Feed::Shared(shape)) = self.feeds.first() {
+            let columns = graph.ty(outputs[0]).columns();
+            let shape = [columns, shape[shape.len() - 1]];
+            let weight = graph.input(Input::Free(77), Type::f32(&shape));
+            inputs.push((weight, Data::F32(numbers(77, shape[0] * shape[1]))));
+            let past = graph.push(Op::Linear { bias: false, residual: false }, &[operands[0], weight])?[0];
+            outputs[0] = graph.push(Op::Add, &[outputs[0], past])?[0];
+        }
+        if let Op::LinearActivation { .. } = self.op {
+            // The layer behind it, whose gradient goes through the activation in its epilogue.
+            let columns = graph.ty(outputs[0]).columns();
+            let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
+            let weight = graph.input(Input::Free(78), Type::f32(&shape));
+            inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
+            let plain = Op::Linear { bias: false, residual: false };
+            outputs.insert(0, graph.push(plain, &[outputs[0], weight])?[0]);
+        }
+        inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
+        Ok(Built { graph, inputs, outputs, differentiable, caches })
+    }
+}
+
+impl Built {
+    /// The order of the tokens, where a backward op asks for it.
+    pub fn token_order(&self, graph: &Graph) -> Option<(ValueId, Data)> {
+        let order = graph.find(Origin::Input(Input::TokenOrder))?;
+        let tokens = graph.find(Origin::Input(Input::Tokens))?;
+        let (_, Data::U32(tokens)) = self.inputs.iter().find(|(id, _)| *id == tokens)? else { return None };
+        Some((order, Data::U32(token_order(tokens))))
+    }
+}

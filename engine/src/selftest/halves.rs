@@ -1,0 +1,328 @@
+//! The kernels' variants for 16-bit floats against those for 32 bits, which [`super::cases`] hold to the reference: on operands that
+//! halves hold exactly, what is computed is the same up to the rounding of what is stored in halves.
+
+use super::parity::Task;
+use crate::error::Result;
+use crate::executor::Data;
+use crate::graph::{
+    DropoutSite, Element, Graph, Heads, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId, Start,
+    Type, ValueId, random,
+};
+use glasshouse_protocol::{Activation, Gate, NormKind};
+use half::f16;
+
+/// Half of the distance of two neighbouring halves, for numbers near 1, and a little for sums taken in another order.
+const ROUNDING: f64 = 1.0 / 2048.0 + 1e-6;
+
+/// What is fed into an op.
+#[derive(Clone, Debug)]
+enum Fed<'case> {
+    /// Floats of this shape in 32 bits.
+    Full(&'case [usize]),
+    /// The same in 16 bits.
+    Half(&'case [usize]),
+    /// Target ids below a number.
+    Targets(&'case [usize], u64),
+}
+
+use Fed::{Full, Half, Targets};
+
+/// An op whose operands are stored in halves here and there.
+#[derive(Clone, Debug)]
+pub struct HalfCase {
+    /// The op.
+    pub op: Op,
+    fed: Vec<(Kind, Vec<usize>)>,
+    /// Shapes of the weights whose gradients it adds to.
+    gradients: Vec<Vec<usize>>,
+    /// Which outputs are stored in halves.
+    half_outputs: Vec<usize>,
+    /// What comes out may differ by so much of its largest entry.
+    pub tolerance: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Full,
+    Half,
+    Targets(u64),
+}
+
+fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize], tolerance: f64) -> HalfCase {
+    let owned = |fed: &Fed<'_>| match fed {
+        Full(shape) => (Kind::Full, shape.to_vec()),
+        Half(shape) => (Kind::Half, shape.to_vec()),
+        Targets(shape, limit) => (Kind::Targets(*limit), shape.to_vec()),
+    };
+    HalfCase {
+        op,
+        fed: fed.iter().map(owned).collect(),
+        gradients: gradients.iter().map(|shape| shape.to_vec()).collect(),
+        half_outputs: half_outputs.to_vec(),
+        tolerance,
+    }
+}
+
+/// The cases by what they are about. Attention over heads whose size is no constant to the kernels is by itself: a software adapter takes a
+/// minute to build it.
+pub const GROUPS: [(&str, fn() -> Vec<HalfCase>); 10] = [
+    ("linear layers", linear_layers),
+    ("epilogues", epilogues),
+    ("gradients of linear layers", gradients_of_linear_layers),
+    ("norms", norms),
+    ("activations and gates", activations_and_gates),
+    ("dropout", dropout),
+    ("rotations and norms of heads", rotations_and_norms_of_heads),
+    ("gradients of the loss", gradients_of_the_loss),
+    ("attention", attention_over_heads_of_8),
+    ("attention over heads of any size", attention_over_heads_of_any_size),
+];
+
+/// Entries in [−1, 1) that a half holds exactly.
+fn noise(count: usize, stream: u64) -> Vec<f32> {
+    let entry = |n| (random::nth(9, stream, n) >> 40) as f32 / 8_388_608.0 - 1.0;
+    (0..count as u64).map(|n| f16::from_f32(entry(n)).to_f32()).collect()
+}
+
+impl HalfCase {
+    /// The op in 32 bits, and with halves.
+    ///
+    /// # Errors
+    /// A shape rule refuses it.
+    pub fn build(&self) -> Result<[Task; 2]> {
+        let mut graph = Graph::default();
+        let mut given: Vec<(ValueId, Data)> = Vec::new();
+        let mut halves = Vec::new();
+        for (number, (kind, shape)) in self.fed.iter().enumerate() {
+            let count = shape.iter().product::<usize>();
+            let free = Input::Free(number as u32);
+            let (value, data) = match kind {
+                Kind::Full | Kind::Half => {
+                    (graph.input(free, Type::f32(shape)), Data::F32(noise(count, number as u64)))
+                }
+                Kind::Targets(limit) => {
+                    let ids = (0..count as u64).map(|n| (random::nth(2, 3, n) % limit) as u32).collect();
+                    (graph.input(Input::Targets, Type::u32(shape)), Data::U32(ids))
+                }
+            };
+            if let Kind::Half = kind {
+                halves.push(value);
+            }
+            given.push((value, data));
+        }
+        let inputs: Vec<ValueId> = given.iter().map(|(value, _)| *value).collect();
+        let mut added = Vec::new();
+        for (number, shape) in self.gradients.iter().enumerate() {
+            graph.parameter(Parameter {
+                name: format!("weight {number}"),
+                ty: Type::f32(shape),
+                decayed: true,
+                trainable: true,
+                start: Start::Constant(0.0),
+            });
+            let value = graph.gradient_of(ParameterId(number as u32));
+            given.push((value, Data::F32(noise(shape.iter().product(), 100 + number as u64))));
+            added.push(value);
+        }
+        let outputs = graph.push_into(self.op, &inputs, &added)?;
+        let mut in_half = graph.clone();
+        for value in halves.iter().copied().chain(self.half_outputs.iter().map(|number| outputs[*number])) {
+            in_half.values[value.index()].ty.element = Element::F16;
+        }
+        let full = Task { graph, inputs: given.clone(), read: outputs.clone() };
+        Ok([full, Task { graph: in_half, inputs: given, read: outputs }])
+    }
+
+    /// How far what was computed with halves lies off, relative to the largest entry; infinite where nothing but zeros came out.
+    pub fn apart(full: &[f32], half: &[f32]) -> f64 {
+        let empty = full.iter().all(|entry| *entry == 0.0);
+        if empty { f64::INFINITY } else { super::deviation(half, full) }
+    }
+}
+
+fn linear_layers() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let (x, w, y): (&[usize], &[usize], &[usize]) = (&[67, 20], &[37, 20], &[67, 37]);
+    let plain = Op::Linear { bias: false, residual: false };
+    all.push(case(plain, &[Half(x), Half(w)], &[], &[0], ROUNDING));
+    all.push(case(plain, &[Half(x), Half(w)], &[], &[], 1e-6));
+    let shifted = Op::Linear { bias: true, residual: false };
+    all.push(case(shifted, &[Half(x), Half(w), Full(&[37])], &[], &[0], ROUNDING));
+    let added = Op::Linear { bias: true, residual: true };
+    all.push(case(added, &[Half(x), Half(w), Full(&[37]), Full(y)], &[], &[], 1e-6));
+    // What cooperative matrices are made up of.
+    let (x, w, y): (&[usize], &[usize], &[usize]) = (&[80, 48], &[112, 48], &[80, 112]);
+    all.push(case(plain, &[Half(x), Half(w)], &[], &[0], ROUNDING));
+    all.push(case(shifted, &[Half(x), Half(w), Full(&[112])], &[], &[], 1e-6));
+    all.push(case(added, &[Half(x), Half(w), Full(&[112]), Full(y)], &[], &[], 1e-6));
+    // So few rows that 32 bits would take the kernel of dot products.
+    all.push(case(plain, &[Half(&[3, 8]), Half(&[5, 8])], &[], &[0], ROUNDING));
+    all
+}
+
+fn epilogues() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let (x, w, dy, back): (&[usize], &[usize], &[usize], &[usize]) =
+        (&[67, 20], &[72, 20], &[67, 12], &[12, 36]);
+    for kind in [
+        Nonlinearity::Activation(Activation::GeluExact),
+        Nonlinearity::Activation(Activation::ReluSquared),
+        Nonlinearity::Gate(Gate::Swiglu),
+        Nonlinearity::Gate(Gate::Geglu),
+    ] {
+        let fed = [Half(x), Half(w), Full(&[72])];
+        all.push(case(Op::LinearActivation { bias: true, kind }, &fed, &[], &[0, 1], ROUNDING));
+        let wide = [67, 36 * kind.columns()];
+        let op = Op::LinearInputActivationBackward(kind);
+        all.push(case(op, &[Full(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING));
+        all.push(case(op, &[Half(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING));
+    }
+    for kind in [Nonlinearity::Activation(Activation::Silu), Nonlinearity::Gate(Gate::Geglu)] {
+        let fed = [Half(&[80, 48]), Half(&[96, 48]), Full(&[96])];
+        all.push(case(Op::LinearActivation { bias: true, kind }, &fed, &[], &[0, 1], ROUNDING));
+        let wide = [80, 48 * kind.columns()];
+        let fed = [Half(&[80, 112]), Half(&[112, 48]), Half(&wide)];
+        all.push(case(Op::LinearInputActivationBackward(kind), &fed, &[], &[0], ROUNDING));
+    }
+    let heads = Heads { heads: 2, kv_heads: 1, head_size: 32 };
+    let fed = [Half(&[2, 40, 48]), Half(&[128, 48]), Full(&[128]), Full(&[40, 32])];
+    all.push(case(Op::LinearRope { bias: true, heads }, &fed, &[], &[0], ROUNDING));
+    let heads = Heads { heads: 2, kv_heads: 1, head_size: 24 };
+    let fed = [Half(&[2, 37, 20]), Half(&[96, 20]), Full(&[40, 24])];
+    all.push(case(Op::LinearRope { bias: false, heads }, &fed, &[], &[0], ROUNDING));
+    all
+}
+
+fn gradients_of_linear_layers() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let plain = Op::LinearInputBackward { residual: false };
+    all.push(case(plain, &[Half(&[67, 20]), Half(&[20, 36])], &[], &[0], ROUNDING));
+    all.push(case(plain, &[Half(&[80, 112]), Half(&[112, 48])], &[], &[0], ROUNDING));
+    all.push(case(plain, &[Full(&[67, 65]), Half(&[65, 36])], &[], &[0], ROUNDING));
+    all.push(case(plain, &[Half(&[67, 20]), Full(&[20, 7])], &[], &[], 1e-6));
+    let added = Op::LinearInputBackward { residual: true };
+    all.push(case(added, &[Half(&[67, 20]), Full(&[20, 36]), Full(&[67, 36])], &[], &[], 1e-6));
+    let weight = Op::LinearWeightBackward;
+    all.push(case(weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6));
+    all.push(case(weight, &[Half(&[80, 112]), Half(&[80, 48])], &[&[112, 48]], &[], 1e-6));
+    all.push(case(weight, &[Half(&[1616, 16]), Half(&[1616, 32])], &[&[16, 32]], &[], 1e-6));
+    all.push(case(weight, &[Full(&[67, 7]), Half(&[67, 36])], &[&[7, 36]], &[], 1e-6));
+    all.push(case(weight, &[Half(&[1501, 12]), Full(&[1501, 9])], &[&[12, 9]], &[], 1e-6));
+    for (rows, columns) in [(300, 7), (1000, 36)] {
+        let sums = Op::SumRows { groups: rows };
+        all.push(case(sums, &[Half(&[rows, columns])], &[&[columns]], &[], 1e-6));
+    }
+    all
+}
+
+fn norms() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    for kind in [NormKind::Layer, NormKind::Rms] {
+        let form = NormForm { kind, eps: 1e-5 };
+        for columns in [7, 20] {
+            let (x, w): (&[usize], &[usize]) = (&[67, columns], &[columns]);
+            all.push(case(Op::Norm { form, bias: false }, &[Full(x), Full(w)], &[], &[0], ROUNDING));
+            all.push(case(Op::Norm { form, bias: true }, &[Full(x), Full(w), Full(w)], &[], &[0], ROUNDING));
+            let fed = [Full(x), Full(w), Full(&[67, 2]), Half(x), Full(x)];
+            all.push(case(Op::NormBackward { form, residual: true }, &fed, &[], &[], 1e-6));
+            let fed = [Full(x), Full(&[67, 2]), Half(x)];
+            all.push(case(Op::NormWeightBackward { bias: true }, &fed, &[w, w], &[], 1e-6));
+        }
+    }
+    all
+}
+
+fn activations_and_gates() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let kinds = [
+        Activation::GeluExact,
+        Activation::GeluTanh,
+        Activation::Relu,
+        Activation::ReluSquared,
+        Activation::Silu,
+    ];
+    for (number, kind) in kinds.into_iter().enumerate() {
+        let shape: &[usize] = if number % 2 == 0 { &[33, 12] } else { &[33, 7] };
+        all.push(case(Op::Activation(kind), &[Half(shape)], &[], &[0], ROUNDING));
+        all.push(case(Op::ActivationBackward(kind), &[Half(shape), Half(shape)], &[], &[0], ROUNDING));
+    }
+    for (kind, hidden) in [(Gate::Swiglu, 12), (Gate::Geglu, 7)] {
+        let (wide, narrow): (&[usize], &[usize]) = (&[33, 2 * hidden], &[33, hidden]);
+        all.push(case(Op::Gate(kind), &[Half(wide)], &[], &[0], ROUNDING));
+        all.push(case(Op::GateBackward(kind), &[Half(wide), Half(narrow)], &[], &[0], ROUNDING));
+    }
+    all
+}
+
+fn dropout() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let site = DropoutSite { rate: 0.3, site: 5 };
+    for shape in [&[33, 12], &[33, 7]] {
+        let plain = Op::Dropout { site, residual: false };
+        all.push(case(plain, &[Full(shape)], &[], &[0], ROUNDING));
+        all.push(case(plain, &[Half(shape)], &[], &[0], ROUNDING));
+        all.push(case(Op::Dropout { site, residual: true }, &[Half(shape), Full(shape)], &[], &[], 1e-6));
+    }
+    all
+}
+
+fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let heads = Heads { heads: 4, kv_heads: 2, head_size: 6 };
+    let (qkv, table): (&[usize], &[usize]) = (&[2, 9, heads.packed()], &[9, 6]);
+    for inverse in [false, true] {
+        let rope = Op::Rope { heads, inverse, cursor: false };
+        all.push(case(rope, &[Half(qkv), Full(table)], &[], &[0], ROUNDING));
+    }
+    let (scale, roots): (&[usize], &[usize]) = (&[6], &[18, 6]);
+    let fed = [Half(qkv), Full(scale), Full(scale)];
+    all.push(case(Op::HeadNorm { heads, eps: 1e-5 }, &fed, &[], &[0], ROUNDING));
+    let fed = [Half(qkv), Full(scale), Full(scale), Full(roots), Half(qkv)];
+    all.push(case(Op::HeadNormBackward { heads }, &fed, &[], &[0], ROUNDING));
+    let fed = [Half(qkv), Full(roots), Half(qkv)];
+    all.push(case(Op::HeadNormWeightBackward { heads }, &fed, &[scale, scale], &[], 1e-6));
+    all
+}
+
+fn attention_over_heads_of_8() -> Vec<HalfCase> {
+    attention(&[8])
+}
+
+/// Sizes that are no constant to the kernels, in fours and float by float.
+fn attention_over_heads_of_any_size() -> Vec<HalfCase> {
+    attention(&[12, 6])
+}
+
+fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    for head_size in head_sizes.iter().copied() {
+        let heads = Heads { heads: 4, kv_heads: 2, head_size };
+        let (qkv, y): (&[usize], &[usize]) = (&[2, 70, heads.packed()], &[2, 70, heads.width()]);
+        let rows: &[usize] = &[2, 4, 70];
+        let op = Op::Attention { heads, dropout: None };
+        all.push(case(op, &[Half(qkv)], &[], &[0], ROUNDING));
+        all.push(case(Op::AttentionDelta { heads }, &[Half(y), Half(y)], &[], &[], 1e-6));
+        let op = Op::AttentionBackward { heads, dropout: None };
+        all.push(case(op, &[Half(qkv), Full(rows), Full(rows), Half(y)], &[], &[0], ROUNDING));
+    }
+    all
+}
+
+fn gradients_of_the_loss() -> Vec<HalfCase> {
+    let mut all = Vec::new();
+    let (rows, vocabulary, width) = (130, 36, 12);
+    let (label_smoothing, ignore_index) = (0.1, Some(3));
+    let (x, w, pairs): (&[usize], &[usize], &[usize]) = (&[rows, width], &[vocabulary, width], &[rows, 2]);
+    let logits: &[usize] = &[rows, vocabulary];
+    let targets = || Targets(&[130], 36);
+    let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5 };
+    all.push(case(op, &[Full(logits), targets(), Full(pairs), Full(&[2])], &[], &[0], ROUNDING));
+    let op = Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 64 };
+    all.push(case(op, &[Half(x), Half(w), targets()], &[], &[], 1e-6));
+    let weight = true;
+    let op = Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5, chunk: 64, weight };
+    // What is multiplied was rounded before.
+    let fed = [Half(x), Half(w), targets(), Full(pairs), Full(&[2])];
+    all.push(case(op, &fed, &[w], &[0, 2], 2.0 * ROUNDING));
+    all
+}

@@ -1,0 +1,298 @@
+//! Whether a faster way to train costs a run anything: the same run of a few hundred steps with the kernels that a device takes as a rule
+//! in 32 bits, with every tier that it admits, as tuned, and in mixed precision. A tier whose run ends elsewhere is none to train with.
+
+use crate::data::Batches;
+use crate::error::{Error, Result};
+use crate::executor::update::Optimizer;
+use crate::executor::{
+    ArenaState, DeviceDescription, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs,
+};
+use crate::gpu::{Gpu, Tuning};
+use crate::graph::random;
+use crate::model::{initial, training_graphs};
+use crate::plan::arena::ArenaLayout;
+use crate::plan::lower::{Target, Tier};
+use crate::plan::{compile, trial};
+use crate::protocol::{Precision, RunConfig, TrainConfig};
+use serde::Serialize;
+use web_time::Instant;
+
+/// How far the end of a run may lie from that of the plain one, as a share of it.
+pub const APART: f64 = 0.01;
+
+/// Steps whose mean loss is a run's end.
+const END: usize = 20;
+
+/// Steps in a group: time runs out between groups.
+const GROUP: usize = 10;
+
+/// Points of a curve in a report at most.
+const POINTS: usize = 100;
+
+/// A way to train.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// 32 bits, or mixed.
+    pub precision: Precision,
+    /// Which kernels.
+    pub kernels: Kernels,
+}
+
+/// Which kernels a run takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernels {
+    /// By kind of adapter.
+    Default,
+    /// A tier wherever it is admitted.
+    Tier(Tier),
+    /// By timing them.
+    Tuned,
+}
+
+impl Way {
+    /// What others are held to.
+    pub const PLAIN: Self = Self { precision: Precision::F32, kernels: Kernels::Default };
+
+    /// In words: `f32`, `f32, subgroup kernels`, `mixed, kernels as tuned`.
+    pub fn name(&self) -> String {
+        let precision = self.precision.name();
+        match self.kernels {
+            Kernels::Default => precision.to_owned(),
+            Kernels::Tier(tier) => format!("{precision}, {} kernels", tier.word()),
+            Kernels::Tuned => format!("{precision}, kernels as tuned"),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct LossesReport {
+    /// The adapter.
+    pub device: String,
+    /// The run's preset.
+    pub config: String,
+    /// Steps of each run.
+    pub steps: u64,
+    /// The plain run first.
+    pub rows: Vec<LossRow>,
+    /// Ways whose turn did not come.
+    pub left: Vec<String>,
+}
+
+/// A run.
+#[derive(Clone, Debug, Serialize)]
+pub struct LossRow {
+    /// How it was trained.
+    pub way: String,
+    /// Loss of its first step.
+    pub first: Option<f64>,
+    /// Mean loss of its last 20 steps.
+    pub last: Option<f64>,
+    /// How far that lies from the plain run's, as a share of it.
+    pub apart: Option<f64>,
+    /// The largest that passes.
+    pub bound: f64,
+    /// Steps that were skipped since a gradient was not finite, as the search for a loss scale does.
+    pub skipped: usize,
+    /// Seconds, the building of kernels included.
+    pub seconds: f64,
+    /// Step and loss, thinned.
+    pub curve: Vec<(usize, f32)>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+impl LossRow {
+    /// Whether it ended where it should.
+    pub fn passed(&self) -> bool {
+        self.error.is_none() && self.apart.is_some_and(|apart| apart <= self.bound)
+    }
+}
+
+impl LossesReport {
+    /// Whether every run that was made ended where it should.
+    pub fn passed(&self) -> bool {
+        self.rows.iter().all(LossRow::passed)
+    }
+}
+
+impl std::fmt::Display for LossesReport {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            formatter,
+            "{} steps of {} on {}, in every way to train",
+            self.steps, self.config, self.device
+        )?;
+        let width = self.rows.iter().map(|row| row.way.len()).max().unwrap_or(0);
+        for row in &self.rows {
+            let verdict = if row.passed() { "ok" } else { "TOO FAR" };
+            let number =
+                |number: Option<f64>| number.map_or_else(|| "—".to_owned(), |number| format!("{number:.4}"));
+            writeln!(
+                formatter,
+                "  {:<width$}  {} to {}, {:>6.2} % apart, {:.1} s  {verdict}",
+                row.way,
+                number(row.first),
+                number(row.last),
+                row.apart.unwrap_or(f64::NAN) * 100.0,
+                row.seconds
+            )?;
+            if let Some(error) = &row.error {
+                writeln!(formatter, "    {error}")?;
+            }
+        }
+        if !self.left.is_empty() {
+            writeln!(formatter, "  no time for: {}", self.left.join("; "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The mean loss of a run's last steps.
+pub fn end_of(losses: &[f32]) -> f64 {
+    let last = &losses[losses.len().saturating_sub(END)..];
+    last.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last.len().max(1) as f64
+}
+
+fn graphs_of(config: &RunConfig, way: &Way) -> Result<TrainingGraphs> {
+    let mut config = config.clone();
+    config.train.precision = way.precision;
+    training_graphs(&config.model, &config.train)
+}
+
+/// The ways to train a run that a device offers, the plain one first.
+///
+/// # Errors
+/// The run's model is refused.
+pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<Way>> {
+    let mut ways = Vec::new();
+    let precisions = [Precision::F32, Precision::Mixed].into_iter();
+    for precision in precisions.filter(|precision| *precision == Precision::F32 || gpu.has_half()) {
+        let usual = Way { precision, kernels: Kernels::Default };
+        let graphs = graphs_of(config, &usual)?;
+        let kernels_for = |target: &Target| -> Result<Vec<&'static str>> {
+            let plan = compile(graphs.train.clone(), &[graphs.train_loss], target)?;
+            Ok(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name).collect())
+        };
+        let mut known = vec![kernels_for(&gpu.target())?];
+        ways.push(usual);
+        for tier in Tier::ALL {
+            let chosen = trial::everywhere(&graphs.train, tier, |_| true);
+            let kernels = kernels_for(&gpu.target().with(&chosen))?;
+            if !known.contains(&kernels) {
+                known.push(kernels);
+                ways.push(Way { precision, kernels: Kernels::Tier(tier) });
+            }
+        }
+        ways.push(Way { precision, kernels: Kernels::Tuned });
+    }
+    Ok(ways)
+}
+
+/// What the first steps of a run report, trained in one of these ways on an adapter named as for [`Gpu::from_request`].
+///
+/// # Errors
+/// There is no such GPU, or it cannot train so; a loss that is not finite.
+pub async fn reports(
+    device: &str,
+    config: &RunConfig,
+    batches: &Batches<'_>,
+    way: &Way,
+    steps: u64,
+) -> Result<Vec<StepReport>> {
+    let graphs = graphs_of(config, way)?;
+    let train = TrainConfig { precision: way.precision, ..config.train.clone() };
+    let optimizer = Optimizer::of(&train);
+    let layout = ArenaLayout::of(&graphs.train);
+    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    let tuning = match way.kernels {
+        Kernels::Default => Tuning::Default,
+        Kernels::Tuned => Tuning::before_a_run(),
+        Kernels::Tier(tier) => {
+            let (gpu, _) = Gpu::from_request(device).await?;
+            let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
+            let variants = trial::everywhere(&graphs.train, tier, |_| true).texts();
+            Tuning::Pinned(DeviceDescription { variants, ..DeviceDescription::gpu(&gpu) })
+        }
+    };
+    let mut executor = Executor::open_tuned(device, &graphs, optimizer, None, &tuning).await?.executor;
+    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    let inputs = (0..steps).map(|step| input(config, batches, step)).collect::<Result<Vec<_>>>()?;
+    let mut reports = Vec::with_capacity(inputs.len());
+    for group in inputs.chunks(GROUP) {
+        reports.extend(executor.train(group).await?);
+    }
+    match reports.iter().position(|report| !report.loss.is_finite()) {
+        Some(step) => Err(Error::Refused(format!("the loss of step {step} is not finite"))),
+        None => Ok(reports),
+    }
+}
+
+fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
+    let batch = batches.train(step, 0)?;
+    let seed = random::dropout_seed(config.seed, step, 0);
+    Ok(StepInput {
+        step,
+        learning_rate: config.train.learning_rate_at(step) as f32,
+        micro_batches: vec![MicroBatch { tokens: batch.tokens, targets: batch.targets, seed }],
+    })
+}
+
+/// Trains a run in every way that a device offers; when `seconds` are over, what was not begun is left out.
+///
+/// # Errors
+/// There is no such GPU, or the run's model is refused. A way that fails is a row that says so.
+pub async fn run(
+    device: &str,
+    config: &RunConfig,
+    batches: &Batches<'_>,
+    steps: u64,
+    seconds: f64,
+) -> Result<LossesReport> {
+    let begun = Instant::now();
+    let (gpu, _) = Gpu::from_request(device).await?;
+    let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
+    let name = gpu.report().name.clone();
+    let mut report = LossesReport {
+        device: name,
+        config: config.preset.clone(),
+        steps,
+        rows: Vec::new(),
+        left: Vec::new(),
+    };
+    for way in ways(&gpu, config)? {
+        if begun.elapsed().as_secs_f64() > seconds {
+            report.left.push(way.name());
+            continue;
+        }
+        let own = Instant::now();
+        let trained = reports(device, config, batches, &way, steps).await;
+        let mut row = LossRow {
+            way: way.name(),
+            first: None,
+            last: None,
+            apart: None,
+            bound: APART,
+            skipped: 0,
+            seconds: own.elapsed().as_secs_f64(),
+            curve: Vec::new(),
+            error: None,
+        };
+        match trained {
+            Ok(reports) => {
+                let losses: Vec<f32> = reports.iter().map(|report| report.loss).collect();
+                let last = end_of(&losses);
+                let plain = report.rows.first().map_or(Some(last), |plain| plain.last);
+                row.first = losses.first().map(|loss| f64::from(*loss));
+                row.last = Some(last);
+                row.apart = plain.map(|plain| (last - plain).abs() / plain.abs().max(1e-30));
+                row.skipped = reports.iter().filter(|report| report.skipped).count();
+                let every = losses.len().div_ceil(POINTS).max(1);
+                row.curve = losses.iter().copied().enumerate().step_by(every).collect();
+            }
+            Err(error) => row.error = Some(error.to_string()),
+        }
+        report.rows.push(row);
+    }
+    Ok(report)
+}

@@ -1,0 +1,186 @@
+//! A case on an executor beside the reference in f64: forward values, and the gradients of all inputs, for which the op's own
+//! gradient rule and backward ops run.
+
+use super::cases::{Built, Case, Feed, numbers};
+use super::deviation;
+use crate::error::{Error, Result};
+use crate::executor::Data;
+use crate::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
+use crate::reference::{self, Device};
+
+/// How much of a loss's gradient is asked for, where an op begins the backward pass.
+const SCALE: f32 = 0.25;
+
+/// A graph to run on an executor: given values in, wanted values out.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The graph.
+    pub graph: Graph,
+    /// What is fed.
+    pub inputs: Vec<(ValueId, Data)>,
+    /// What is read.
+    pub read: Vec<ValueId>,
+}
+
+/// A case with what the reference makes of it.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The op's forward kernels.
+    pub forward: Task,
+    values: Vec<Vec<f32>>,
+    /// Entries that are specified, of the first value; further ones may be anything.
+    specified: Option<usize>,
+    /// Its backward kernels, where it has a gradient.
+    pub backward: Option<Task>,
+    gradients: Vec<(usize, Vec<f32>)>,
+}
+
+/// How far something lies off.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What was compared.
+    pub what: String,
+    /// Relative to the reference's largest entry; infinite where a number is none.
+    pub apart: f64,
+    /// It is a gradient.
+    pub is_gradient: bool,
+}
+
+impl Expectation {
+    /// What the oracle, [`Device::flex_in_f64`], makes of a case.
+    ///
+    /// # Errors
+    /// A shape rule refuses the case.
+    pub fn of(case: &Case, oracle: &Device) -> Result<Self> {
+        let built = case.build()?;
+        // A chunk of logits is left behind for nobody.
+        let results = if let Op::LinearCrossEntropy { .. } = case.op { 2 } else { built.outputs.len() };
+        let read = [&built.outputs[..results], &built.caches].concat();
+        let values = reference::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
+        let mut expectation = Self {
+            forward: Task { graph: built.graph.clone(), inputs: built.inputs.clone(), read },
+            values: floats(values)?,
+            specified: specified(case),
+            backward: None,
+            gradients: Vec::new(),
+        };
+        if has_gradient(&case.op) {
+            let Backward { graph, seed, seed_value, wrt, read } = Backward::of(case, &built)?;
+            let mut inputs = built.inputs.clone();
+            inputs.extend(seed_value.map(|value| (value, Data::F32(seed.clone()))));
+            inputs.extend(built.token_order(&graph));
+            let expected =
+                reference::gradients_of(&built.graph, &built.inputs, built.outputs[0], seed, &wrt, oracle)?;
+            let number = |id| built.inputs.iter().position(|(input, _)| *input == id).unwrap_or(usize::MAX);
+            expectation.gradients = wrt.into_iter().map(number).zip(floats(expected)?).collect();
+            expectation.backward = Some(Task { graph, inputs, read });
+        }
+        Ok(expectation)
+    }
+
+    /// What an executor's forward values lie off by.
+    pub fn of_values(&self, mut got: Vec<Vec<f32>>) -> Vec<Found> {
+        let mut expected = self.values.clone();
+        if let (Some(entries), Some(got), Some(expected)) =
+            (self.specified, got.first_mut(), expected.first_mut())
+        {
+            got.truncate(entries);
+            expected.truncate(entries);
+        }
+        let pairs = got.iter().zip(&expected).enumerate();
+        let found = pairs.map(|(at, (got, expected))| Found {
+            what: format!("value {at}"),
+            apart: deviation(got, expected),
+            is_gradient: false,
+        });
+        found.collect()
+    }
+
+    /// What an executor's gradients lie off by.
+    pub fn of_gradients(&self, got: &[Vec<f32>]) -> Vec<Found> {
+        let found = got.iter().zip(&self.gradients).map(|(got, (number, expected))| Found {
+            what: format!("gradient of input {number}"),
+            apart: deviation(got, expected),
+            is_gradient: true,
+        });
+        found.collect()
+    }
+}
+
+/// Results that are all floats.
+///
+/// # Errors
+/// One of them is not.
+pub fn floats(data: Vec<Data>) -> Result<Vec<Vec<f32>>> {
+    let float = |data| match data {
+        Data::F32(numbers) => Ok(numbers),
+        Data::U32(_) => Err(Error::Internal("floats are read".to_owned())),
+    };
+    data.into_iter().map(float).collect()
+}
+
+/// Rows of cached attention past the cursor's length may hold anything.
+fn specified(case: &Case) -> Option<usize> {
+    let Op::CachedAttention { heads } = case.op else { return None };
+    let length = case.feeds.iter().find_map(|feed| match feed {
+        Feed::Cursor(_, length) => Some(*length as usize),
+        _ => None,
+    });
+    length.map(|rows| rows * heads.width())
+}
+
+/// Whether an op has a gradient: those of decoding have none.
+pub fn has_gradient(op: &Op) -> bool {
+    match *op {
+        Op::CachedAttention { .. } | Op::LastRow => false,
+        Op::Embedding { cursor, .. } | Op::Rope { cursor, .. } => !cursor,
+        _ => true,
+    }
+}
+
+/// A case's graph with the op's gradient rule appended.
+#[derive(Clone, Debug)]
+pub struct Backward {
+    /// The graph.
+    pub graph: Graph,
+    /// What the output is weighted by.
+    pub seed: Vec<f32>,
+    /// The input that holds it.
+    pub seed_value: Option<ValueId>,
+    /// Inputs of the op.
+    pub wrt: Vec<ValueId>,
+    /// Their gradients.
+    pub read: Vec<ValueId>,
+}
+
+impl Backward {
+    /// Of a case and its graph.
+    ///
+    /// # Errors
+    /// The op has no gradient.
+    pub fn of(case: &Case, built: &Built) -> Result<Self> {
+        let (mut graph, output) = (built.graph.clone(), built.outputs[0]);
+        if let Op::CrossEntropy { label_smoothing, ignore_index } = case.op {
+            // The loss begins a backward pass; it has no seed but its scale.
+            let logits = built.inputs[0].0;
+            let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: SCALE };
+            let read = graph.push(op, &[logits, built.inputs[1].0, built.outputs[1], output])?;
+            return Ok(Self { graph, seed: vec![SCALE, 0.0], seed_value: None, wrt: vec![logits], read });
+        }
+        if let Op::LinearCrossEntropy { .. } = case.op {
+            gradient(&mut graph, output, SCALE, Keep::Everything)?;
+            let missing = || Error::Internal("a loss without a backward op".to_owned());
+            let backward = graph.nodes.last().ok_or_else(missing)?;
+            let read = vec![backward.outputs[0], backward.outputs[3]];
+            let wrt = built.differentiable.clone();
+            return Ok(Self { graph, seed: vec![SCALE, 0.0], seed_value: None, wrt, read });
+        }
+        let shape = graph.ty(output).clone();
+        let seed = graph.input(Input::Free(99), Type::f32(&shape.shape));
+        let wrt = built.differentiable.clone();
+        let read: Option<Vec<ValueId>> =
+            gradient_from(&mut graph, &[(output, seed)], &wrt)?.into_iter().collect();
+        let read = read.ok_or_else(|| Error::Internal("an input without a gradient".to_owned()))?;
+        Ok(Self { graph, seed: numbers(99, shape.count()), seed_value: Some(seed), wrt, read })
+    }
+}

@@ -1,0 +1,381 @@
+//! Every variant that a device's kernels come in, beside the reference: what a driver computes wrongly in one of them spoils a run
+//! without a word as soon as tuning takes it.
+//!
+//! The cases are those of the parity tests ([`super::cases`], [`super::halves`]). Each is run with the kernels that the device takes as a
+//! rule, with every tier that it admits, with every number of slices that tuning tries, and in parts of a small binding;
+//! what comes out as the same launches is run once. Time may be limited: then every operation has its first cases before any has its
+//! last, and the report says what was left.
+
+use super::cases::{Bounds, Case, OPERATIONS};
+use super::halves::{GROUPS, HalfCase};
+use super::parity::{Backward, Expectation, Found, Task, floats, has_gradient};
+use crate::error::{Error, Result};
+use crate::gpu::{self, Gpu};
+use crate::graph::Graph;
+use crate::plan::compile;
+use crate::plan::lower::{Choices, Target, Tier};
+use crate::plan::trial;
+use crate::platform;
+use crate::reference::Device;
+use serde::Serialize;
+use std::collections::{BTreeSet, VecDeque};
+use web_time::Instant;
+
+/// Bytes bound at once, so few that a weight of 256 rows or more comes in parts.
+const SMALL_BINDING: u64 = 40_000;
+
+/// Deviations told of an operation at most.
+const TOLD: usize = 8;
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct VariantsReport {
+    /// The adapter.
+    pub device: String,
+    /// What it has beside what every device has.
+    pub features: Vec<&'static str>,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// An operation each, in 32 bits and in halves.
+    pub rows: Vec<VariantRow>,
+    /// Kernels that ran.
+    pub kernels: usize,
+    /// Kernels that operations may take on this device.
+    pub kernels_of_device: usize,
+    /// Names of those among them whose turn did not come.
+    pub left: Vec<&'static str>,
+}
+
+/// An operation.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct VariantRow {
+    /// Its name.
+    pub operation: String,
+    /// Cases that were run, of `of`.
+    pub cases: usize,
+    /// Cases there are.
+    pub of: usize,
+    /// Graphs that were run for them: forward and backward, in different launches.
+    pub runs: usize,
+    /// The largest deviation of a value, relative to the largest entry.
+    pub forward: f64,
+    /// The largest that passes.
+    pub forward_bound: f64,
+    /// The largest deviation of a gradient, likewise.
+    pub gradient: f64,
+    /// The largest that passes.
+    pub gradient_bound: f64,
+    /// How many deviations were too large, or kernels could not be run.
+    pub wrong: usize,
+    /// The first of them, in words.
+    pub told: Vec<String>,
+}
+
+impl VariantRow {
+    fn named(operation: &str, of: usize) -> Self {
+        Self { operation: operation.to_owned(), of, ..Self::default() }
+    }
+
+    fn wrong(&mut self, what: impl FnOnce() -> String) {
+        self.wrong += 1;
+        if self.told.len() < TOLD {
+            self.told.push(what());
+        }
+    }
+
+    fn add(&mut self, kernels: &str, case: &str, found: Vec<Found>, bounds: Bounds) {
+        for Found { what, apart, is_gradient } in found {
+            let (worst, bound) = match is_gradient {
+                true => (&mut self.gradient, bounds.gradient),
+                false => (&mut self.forward, bounds.forward),
+            };
+            *worst = worst.max(apart);
+            // What is no number lies infinitely far off.
+            if apart > bound {
+                self.wrong(|| format!("{what} by {kernels} kernels lies {apart:.1e} off, in {case}"));
+            }
+        }
+    }
+}
+
+impl VariantsReport {
+    /// Whether nothing that was run was wrong.
+    pub fn passed(&self) -> bool {
+        self.rows.iter().all(|row| row.wrong == 0)
+    }
+
+    /// Whether every case had its turn.
+    pub fn is_whole(&self) -> bool {
+        self.rows.iter().all(|row| row.cases == row.of)
+    }
+}
+
+impl std::fmt::Display for VariantsReport {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(formatter, "{}: every variant of its kernels against the reference in f64", self.device)?;
+        let width = self.rows.iter().map(|row| row.operation.len()).max().unwrap_or(0);
+        writeln!(formatter, "  {:<width$}   cases     runs   value  allowed  gradient  allowed", "")?;
+        for row in &self.rows {
+            let VariantRow { operation, cases, of, runs, forward, forward_bound, .. } = row;
+            let verdict = if row.wrong == 0 { "ok" } else { "TOO FAR" };
+            writeln!(
+                formatter,
+                "  {operation:<width$}  {cases:>3}/{of:<3} {runs:>7} {forward:>8.1e} {forward_bound:>7.0e} {:>9.1e} {:>8.0e}  {verdict}",
+                row.gradient, row.gradient_bound
+            )?;
+            for line in &row.told {
+                writeln!(formatter, "    {line}")?;
+            }
+        }
+        let verdict = match (self.passed(), self.is_whole()) {
+            (true, true) => "passed",
+            (true, false) => "passed as far as time allowed",
+            (false, _) => {
+                "FAILED: do not trust runs on this device; train with --device cpu, and report this table"
+            }
+        };
+        writeln!(
+            formatter,
+            "{} of {} kernels in {:.0} s. {verdict}",
+            self.kernels, self.kernels_of_device, self.seconds
+        )
+    }
+}
+
+/// The kernels that a graph may be run by on a device, each with a name; what comes out as the same launches is listed once, and what
+/// the device's rules refuse is none. `seen` takes in their names.
+fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<(String, Result<Target>)> {
+    let graph = &task.graph;
+    let mut all = vec![("the usual".to_owned(), device.clone())];
+    for tier in Tier::ALL {
+        let choices = trial::everywhere(graph, tier, |_| true);
+        all.push((tier.word().to_owned(), device.clone().with(&choices)));
+    }
+    for trial in trial::of_graph(graph) {
+        for choice in trial.candidates(device).into_iter().filter(|choice| choice.slices.is_some()) {
+            let choices = Choices::from_iter([(trial.class, choice)]);
+            all.push((choice.to_string(), device.clone().with(&choices)));
+        }
+    }
+    let parts = |(name, target): &(String, Target)| {
+        (format!("{name} (in parts)"), target.clone().with_binding(SMALL_BINDING))
+    };
+    all.extend(all.iter().map(parts).collect::<Vec<_>>());
+    let mut known = Vec::new();
+    let mut ways = Vec::new();
+    for (name, target) in all {
+        match launches(graph, task, &target) {
+            Ok((kernels, launches)) => {
+                if !known.contains(&launches) {
+                    seen.extend(kernels);
+                    known.push(launches);
+                    ways.push((name, Ok(target)));
+                }
+            }
+            Err(error) if ways.is_empty() => ways.push((name, Err(error))),
+            Err(_) => {}
+        }
+    }
+    ways
+}
+
+type Launches = Vec<(&'static str, [u32; 3], Vec<u8>)>;
+
+fn launches(graph: &Graph, task: &Task, target: &Target) -> Result<(Vec<&'static str>, Launches)> {
+    let plan = compile(graph.clone(), &task.read, target)?;
+    let kernels = plan.dispatches.iter().map(|dispatch| dispatch.kernel.name).collect();
+    let each = plan.dispatches.into_iter();
+    let launches = each.map(|dispatch| (dispatch.kernel.name, dispatch.groups, dispatch.arguments)).collect();
+    Ok((kernels, launches))
+}
+
+/// A case on its way: its tasks, and how results are judged.
+enum Pending {
+    Full(Case, Bounds),
+    Half(HalfCase),
+}
+
+/// What a task gave, by the name of the kernels, and what they were chosen for.
+type Results = Vec<(String, Target, Vec<Vec<f32>>)>;
+
+/// A device on trial.
+struct Subject {
+    request: String,
+    gpu: Gpu,
+    ran: BTreeSet<&'static str>,
+}
+
+impl Subject {
+    async fn run(&self, task: &Task, target: Target) -> Result<Vec<Vec<f32>>> {
+        let Task { graph, inputs, read } = task;
+        floats(gpu::run_graph_for(&self.gpu, graph, inputs, read, [0, 0], target).await?)
+    }
+
+    /// What a task gives by each kind of kernels. One that costs the device has it opened again for the next.
+    async fn results(&mut self, task: &Task, row: &mut VariantRow) -> Result<Results> {
+        let mut results = Vec::new();
+        for (name, target) in ways(&self.gpu.target(), task, &mut self.ran) {
+            row.runs += 1;
+            let found = match target {
+                Ok(target) => self.run(task, target.clone()).await.map(|found| (target, found)),
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok((target, found)) => results.push((name, target, found)),
+                Err(error) => {
+                    row.wrong(|| {
+                        format!(
+                            "{name} kernels of {:?}: {error}",
+                            task.graph.nodes.last().map(|node| node.op)
+                        )
+                    });
+                    if self.gpu.check().is_err() {
+                        let (again, _) = Gpu::from_request(&self.request).await?;
+                        self.gpu = again.ok_or_else(no_gpu)?;
+                    }
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    async fn full(
+        &mut self,
+        case: &Case,
+        bounds: Bounds,
+        oracle: &Device,
+        row: &mut VariantRow,
+    ) -> Result<()> {
+        let expected = Expectation::of(case, oracle)?;
+        let name = format!("{case:?}");
+        for (kernels, _, got) in self.results(&expected.forward, row).await? {
+            row.add(&kernels, &name, expected.of_values(got), bounds);
+        }
+        if let Some(backward) = &expected.backward {
+            for (kernels, _, got) in self.results(backward, row).await? {
+                row.add(&kernels, &name, expected.of_gradients(&got), bounds);
+            }
+        }
+        Ok(())
+    }
+
+    async fn half(&mut self, case: &HalfCase, row: &mut VariantRow) -> Result<()> {
+        let [full, half] = case.build()?;
+        let bounds = Bounds { forward: case.tolerance, gradient: case.tolerance };
+        let name = format!("{case:?}");
+        for (kernels, target, got) in self.results(&half, row).await? {
+            let full = self.run(&full, target).await?;
+            let found = full.iter().zip(&got).enumerate().map(|(at, (full, half))| Found {
+                what: format!("value {at} in halves"),
+                apart: HalfCase::apart(full, half),
+                is_gradient: false,
+            });
+            row.add(&kernels, &name, found.collect(), bounds);
+        }
+        Ok(())
+    }
+
+    /// Kernels of a case that was not run.
+    fn kernels(&self, case: &Pending, reached: &mut BTreeSet<&'static str>) -> Result<()> {
+        let tasks = match case {
+            Pending::Full(case, _) => {
+                let built = case.build()?;
+                let backward = if has_gradient(&case.op) { Some(Backward::of(case, &built)?) } else { None };
+                let forward = Task { graph: built.graph, inputs: Vec::new(), read: built.outputs };
+                let backward =
+                    backward.map(|Backward { graph, read, .. }| Task { graph, inputs: Vec::new(), read });
+                std::iter::once(forward).chain(backward).collect()
+            }
+            Pending::Half(case) => vec![case.build()?[1].clone()],
+        };
+        for task in &tasks {
+            ways(&self.gpu.target(), task, reached);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn no_gpu() -> Error {
+    Error::Refused(
+        "the processor has one kernel for each operation: `glasshouse selftest` compares them; name a GPU with --device"
+            .to_owned(),
+    )
+}
+
+/// Runs every variant of a device's kernels, named as for [`Gpu::from_request`], for about `seconds` at most, of the operations whose names
+/// contain `filter`. The second half of the result is a warning, where the device disappoints.
+///
+/// # Errors
+/// There is no such GPU, or it is lost and does not come back. What it computes wrongly is no error: the report says it.
+pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsReport, Option<String>)> {
+    let begun = Instant::now();
+    let (gpu, warning) = Gpu::from_request(device).await?;
+    let gpu = gpu.ok_or_else(no_gpu)?;
+    let mut subject = Subject { request: device.to_owned(), gpu, ran: BTreeSet::new() };
+    let mut queues = queues(filter, subject.gpu.has_half());
+    if queues.is_empty() {
+        let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+        return Err(Error::Refused(format!(
+            "no operation has {filter:?} in its name; there are: {}",
+            names.join(", ")
+        )));
+    }
+    let oracle = Device::flex_in_f64();
+    // Round by round, so that every operation has had its first cases when time runs out.
+    'rounds: while queues.iter().any(|(_, queue)| !queue.is_empty()) {
+        for (row, queue) in &mut queues {
+            if begun.elapsed().as_secs_f64() > seconds {
+                break 'rounds;
+            }
+            match queue.pop_front() {
+                Some(Pending::Full(case, bounds)) => subject.full(&case, bounds, &oracle, row).await?,
+                Some(Pending::Half(case)) => subject.half(&case, row).await?,
+                None => continue,
+            }
+            row.cases += 1;
+            platform::yield_now().await;
+        }
+    }
+    let mut reached = subject.ran.clone();
+    for (_, queue) in &queues {
+        for case in queue {
+            subject.kernels(case, &mut reached)?;
+        }
+    }
+    let report = subject.gpu.report();
+    let report = VariantsReport {
+        device: report.name.clone(),
+        features: report.features.clone(),
+        seconds: begun.elapsed().as_secs_f64(),
+        rows: queues.into_iter().map(|(row, _)| row).collect(),
+        kernels: subject.ran.len(),
+        kernels_of_device: reached.len(),
+        left: reached.difference(&subject.ran).copied().collect(),
+    };
+    Ok((report, warning))
+}
+
+/// The cases of each operation, with a row for what comes of them.
+fn queues(filter: &str, halves: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
+    let full = OPERATIONS.into_iter().map(|operation| {
+        let Bounds { forward, gradient } = operation.bounds;
+        let cases: VecDeque<Pending> =
+            (operation.cases)().into_iter().map(|case| Pending::Full(case, operation.bounds)).collect();
+        let row = VariantRow {
+            forward_bound: forward,
+            gradient_bound: gradient,
+            ..VariantRow::named(operation.name, cases.len())
+        };
+        (row, cases)
+    });
+    let in_halves = GROUPS.into_iter().filter(|_| halves).map(|(name, cases)| {
+        let cases: VecDeque<Pending> = cases().into_iter().map(Pending::Half).collect();
+        let most = cases.iter().map(|case| match case {
+            Pending::Half(case) => case.tolerance,
+            Pending::Full(_, bounds) => bounds.forward,
+        });
+        let forward_bound = most.fold(0.0, f64::max);
+        (VariantRow { forward_bound, ..VariantRow::named(&format!("{name}, in halves"), cases.len()) }, cases)
+    });
+    full.chain(in_halves).filter(|(row, _)| row.operation.contains(filter)).collect()
+}

@@ -1,0 +1,30 @@
+// A session in Chromium, photographed: the app's own page trains on the processor's workers, in a fresh profile. `docs/record` calls it.
+//
+//   node picture.mjs DIST PICTURE.png     the last line is JSON: what the picture shows, on which device, in which browser
+
+import { Site, event, send, until } from "./site.mjs";
+
+const STEPS = 260;
+
+const [dist, picture] = process.argv.slice(2);
+const site = await Site.open(dist, { webgpu: false });
+try {
+  const context = await site.profile({ viewport: { width: 1280, height: 820 }, colorScheme: "light" });
+  const page = await site.tab(context, "?page=train&device=cpu");
+  const wish = { preset: "first-stories-small", seed: 1 };
+  const config = await page.evaluate((wish) => globalThis.glasshouse.engine.configure(wish), wish);
+  await send(page, { command: "create_project", name: "In the browser" });
+  const over = send(page, { command: "train", config, stop_after: STEPS });
+  await until(page, ({ training }) => training.step >= STEPS || training.sample, "steps", 300);
+  const events = await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 240_000, []))]);
+  if (!event(events, "training_ended")) throw new Error("the run did not come to its end");
+  const state = await until(page, ({ waiting }) => waiting === 0, "answers");
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: picture });
+  const browser = `Chromium ${site.browser.version().split(".")[0]}`;
+  const shows = `the page in a browser after ${state.training.step} of ${state.training.steps} steps of first-stories-small`;
+  console.log(JSON.stringify({ shows, device: state.device.name, browser }));
+} finally {
+  await site.closeProfiles();
+  await site.close();
+}
