@@ -15,7 +15,7 @@ pub mod memory_files;
 mod native;
 pub mod parallel;
 #[cfg(target_arch = "wasm32")]
-mod parquet;
+mod readers;
 mod remote;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native_storage.rs"]
