@@ -1,10 +1,14 @@
 // Readers of large formats for the engine: modules that are loaded with the first such file (the service worker keeps them for use without a
 // network). The engine calls from the middle of its work and cannot wait for a promise, so all of this is synchronous, which a worker may be.
 
+import * as pages from "./pages.js";
 import * as parquet from "./parquet.js";
+import * as pdf from "./pdf.js";
 
 const readers = {
+  pages: { title: "web pages", glue: pages },
   parquet: { title: "Parquet", glue: parquet },
+  pdf: { title: "PDF", glue: pdf },
 };
 const readings = new Map();
 let last = 0;
@@ -56,3 +60,5 @@ globalThis.readerEnd = (number) => {
   readings.get(number)?.reading.free();
   readings.delete(number);
 };
+
+globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));

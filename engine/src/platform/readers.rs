@@ -1,4 +1,4 @@
-//! The readers of Parquet and PDF, which in a browser are modules of their own (`web/reader`). The worker's script fetches and calls them.
+//! The readers of web pages, Parquet and PDF, which in a browser are modules of their own (`web/reader`). The worker's script fetches and calls them.
 
 use glasshouse_corpus::read::Readers;
 use wasm_bindgen::JsValue;
@@ -13,6 +13,8 @@ extern "C" {
     fn reader_next(reading: u32) -> Result<Option<Vec<u8>>, JsValue>;
     #[wasm_bindgen(js_name = readerEnd, catch)]
     fn reader_end(reading: u32) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_name = readerPage, catch)]
+    fn reader_page(settings: &str, html: &str) -> Result<String, JsValue>;
 }
 
 /// How they are called.
@@ -23,6 +25,7 @@ pub(super) const READERS: Readers = Readers {
         // Nothing is lost where it is gone already.
         reader_end(reading).ok();
     },
+    page: |settings, html| reader_page(settings, html).map_err(|error| message(&error)),
 };
 
 fn message(error: &JsValue) -> String {

@@ -15,7 +15,7 @@
 mod code;
 mod decode;
 mod elements;
-mod fields;
+pub(crate) mod fields;
 mod find;
 mod format;
 mod html;
@@ -31,6 +31,10 @@ mod parquet;
 #[cfg(not(feature = "parquet"))]
 #[path = "refused.rs"]
 mod parquet;
+#[cfg(feature = "pdf")]
+mod pdf;
+#[cfg(not(feature = "pdf"))]
+#[path = "refused.rs"]
 mod pdf;
 mod record;
 mod settings;
@@ -46,7 +50,7 @@ mod xml;
 pub use decode::{Utf8, text};
 pub use find::{Found, Source, find};
 pub use format::{Format, Packing};
-#[cfg(feature = "parquet")]
+#[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use module::FileDocuments;
 pub use module::Readers;
 pub use open::{open, prose};

@@ -48,10 +48,11 @@ pub fn prose(
     progress: &Arc<AtomicU64>,
 ) -> Box<dyn Iterator<Item = Item> + Send> {
     let extract = extract.clone();
+    let readers = files.readers();
     let path = source.path.display().to_string();
     Box::new(open(files, source, settings, progress).filter_map(move |item| {
         let made = item.and_then(|mut document| {
-            let made = extract::prose(&mut document, &extract);
+            let made = extract::prose(&mut document, &extract, readers);
             let place = document
                 .id
                 .split_once('#')
@@ -83,7 +84,7 @@ fn documents(
                     Err(trouble) => one(Err(trouble)),
                 }
             }
-            _ => inside(context.clone(), file, counter),
+            None => inside(context.clone(), file, counter),
         });
     }
     let mut stream = unpack(file, source.packing, counter, limits);

@@ -5,11 +5,11 @@
 //! not the engine. The two sides speak in JSON: a [`Question`] goes there with the file's bytes, [`Item`](super::Item)s come back, one a
 //! line.
 
-#[cfg(feature = "parquet")]
+#[cfg(any(feature = "parquet", feature = "pdf"))]
 mod answer;
 mod ask;
 
-#[cfg(feature = "parquet")]
+#[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use answer::FileDocuments;
 pub(super) use ask::Asked;
 
@@ -27,6 +27,8 @@ pub struct Readers {
     pub next: fn(u32) -> Result<Option<Vec<u8>>, String>,
     /// Ends a reading, whether it came to its end or not.
     pub end: fn(u32),
+    /// Takes the text of a web page, given the settings and the page; both and the answer are JSON, a [`Page`](crate::extract::html::Page).
+    pub page: fn(&str, &str) -> Result<String, String>,
 }
 
 /// Which file is read, and how.

@@ -7,6 +7,7 @@ mod encodings;
 mod finding;
 mod formats;
 mod hostile;
+mod papers;
 mod properties;
 
 use super::*;
