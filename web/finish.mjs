@@ -1,6 +1,6 @@
 // Completes a build: names it by its content, tells the boot script and the service worker, and prints what a visitor loads.
 //
-//   node finish.mjs FOLDER LIMIT     fails where the page, the engine or the reader of Parquet is larger than so many bytes after brotli
+//   node finish.mjs FOLDER LIMIT     fails where the page, the engine or a reader is larger than so many bytes after brotli
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -39,10 +39,15 @@ fill(LEFT_OUT, line, `const BUILD = "${build}";`);
 const files = Object.fromEntries(names.map((name) => [name, digest(read(name))]));
 fill(LEFT_OUT, "const FILES = {};", `const FILES = ${JSON.stringify(files, null, 2)};`);
 
+/** Readers of large formats, which are loaded with the first file that needs them. */
+const readers = names
+  .filter((name) => name.endsWith("_bg.wasm"))
+  .map((name) => name.slice(0, -"_bg.wasm".length))
+  .filter((name) => name !== "page" && name !== "engine");
 const parts = {
   page: ["index.html", "boot.js", "mirror.js", "engine-link.js", "page.js", "page_bg.wasm"],
-  engine: ["worker.js", "parquet-link.js", "share-link.js", "engine.js", "parquet.js", "engine_bg.wasm"],
-  parquet: ["parquet_bg.wasm"],
+  engine: ["worker.js", "reader-link.js", "share-link.js", "engine.js", ...readers.map((name) => `${name}.js`), "engine_bg.wasm"],
+  ...Object.fromEntries(readers.map((name) => [name, [`${name}_bg.wasm`]])),
 };
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);
 console.log(`build ${build}`);

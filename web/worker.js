@@ -4,7 +4,7 @@
 // From here: { report, files }, { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
 
 import init, { Engine, configure } from "./engine.js";
-import "./parquet-link.js";
+import "./reader-link.js";
 import "./share-link.js";
 
 /** What came before the engine was there. */

@@ -524,6 +524,9 @@ pub struct DataCleanArguments {
     /// fineweb, gopher, c4, light (for your own files), raw (drops nothing), or a TOML file
     #[arg(long, value_name = "NAME", default_value = "light")]
     pub recipe: String,
+    /// The field or column that holds the text, with dots where it lies inside of others; else `text` or `content`
+    #[arg(long, value_name = "NAME")]
+    pub text_field: Option<String>,
     /// JSON lines instead of text
     #[arg(long)]
     pub json: bool,

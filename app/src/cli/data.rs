@@ -49,7 +49,11 @@ pub(super) fn named(name: &str) -> Result<Recipe> {
 }
 
 fn clean(arguments: &DataCleanArguments) -> Result<()> {
-    let recipe = named(&arguments.recipe)?;
+    let mut recipe = named(&arguments.recipe)?;
+    if let Some(name) = &arguments.text_field {
+        recipe.reading.text_field = Some(name.clone());
+        recipe.reading.text_fields.clear();
+    }
     let stop = &interrupt::flags("stopping; what was cleaned before stays")?.stop;
     let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out)?;
     let bar = progress_bar(arguments.json);

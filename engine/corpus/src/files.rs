@@ -1,6 +1,6 @@
 //! The file system that documents come from and results go to.
 
-use crate::read::ParquetModule;
+use crate::read::Readers;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -66,8 +66,8 @@ pub trait Files: Sync {
     /// It cannot be done.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// The module that reads Parquet, where it is not to be read in here.
-    fn parquet_module(&self) -> Option<ParquetModule> {
+    /// Who reads Parquet and PDF, where they are not to be read in here.
+    fn readers(&self) -> Option<Readers> {
         None
     }
 }

@@ -1,9 +1,9 @@
 //! The browser's files in memory, as the data bench reads and writes files.
 
-use super::{files, parquet};
+use super::{files, readers};
 use glasshouse_corpus::Files;
 use glasshouse_corpus::files::{Input, Place};
-use glasshouse_corpus::read::ParquetModule;
+use glasshouse_corpus::read::Readers;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ impl Files for CorpusFiles {
         files::remove_file(path)
     }
 
-    fn parquet_module(&self) -> Option<ParquetModule> {
-        Some(parquet::MODULE)
+    fn readers(&self) -> Option<Readers> {
+        Some(readers::READERS)
     }
 }

@@ -14,9 +14,9 @@ pub mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod parallel;
-#[cfg(target_arch = "wasm32")]
-mod parquet;
 mod pulse;
+#[cfg(target_arch = "wasm32")]
+mod readers;
 mod remote;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod signals;

@@ -1,8 +1,7 @@
-//! Prose from what is not plain text: web pages, wikitext, PDF files. And the one step that readies a document for the rules, whatever it
+//! Prose from what is not plain text: web pages and wikitext. And the one step that readies a document for the rules, whatever it
 //! was written in.
 
 pub mod html;
-pub mod pdf;
 pub mod wikitext;
 
 #[cfg(test)]
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
 use crate::error::Result;
+use crate::read::Readers;
 use crate::repair;
 
 /// How text is made of documents that are not plain text.
@@ -55,20 +55,23 @@ impl Prepared {
     }
 }
 
-/// Makes clean text of a document as it was read, in place, by its kind. Title, language, date and licence are filled in from
-/// the page where they are not known.
+/// Makes text of a document as it was read, in place, where it is a page or wikitext; any other stays as it is. Title, language, date and
+/// licence are filled in from the page where they are not known. `readers` are asked where this program has none for pages.
 ///
 /// # Errors
 /// One sentence on why the text cannot be made: the page is too large.
-pub fn prepare(
+pub fn prose(
     document: &mut Document,
-    extract: &Settings,
-    repair: &repair::Settings,
+    settings: &Settings,
+    readers: Option<Readers>,
 ) -> std::result::Result<Prepared, String> {
     let mut prepared = Prepared { bytes_before: document.text.len() as u64, ..Prepared::default() };
     match document.kind {
         Kind::Html => {
-            let page = html::page(&document.text, &extract.html)?;
+            let page = match readers {
+                Some(readers) => html::page_elsewhere(&document.text, &settings.html, readers)?,
+                None => html::page(&document.text, &settings.html)?,
+            };
             prepared.fallbacks = u64::from(page.fallback);
             document.text = page.text;
             document.title = document.title.take().or(page.title);
@@ -79,6 +82,22 @@ pub fn prepare(
         Kind::Wikitext => document.text = wikitext::prose(&document.text),
         Kind::Plain | Kind::Markdown | Kind::Code(_) | Kind::Conversation => {}
     }
+    prepared.bytes_after = document.text.len() as u64;
+    Ok(prepared)
+}
+
+/// Makes clean text of a document as it was read, in place, by its kind. Title, language, date and licence are filled in from
+/// the page where they are not known.
+///
+/// # Errors
+/// One sentence on why the text cannot be made: the page is too large.
+pub fn prepare(
+    document: &mut Document,
+    extract: &Settings,
+    repair: &repair::Settings,
+    readers: Option<Readers>,
+) -> std::result::Result<Prepared, String> {
+    let mut prepared = prose(document, extract, readers)?;
     let for_code;
     let settings = if matches!(document.kind, Kind::Code(_)) {
         for_code = repair.for_code();

@@ -2,7 +2,7 @@ use super::*;
 
 fn prepared(kind: Kind, text: &str) -> (Document, Prepared) {
     let mut document = Document { kind, text: text.to_owned(), ..Document::default() };
-    let done = prepare(&mut document, &Settings::default(), &repair::Settings::default()).unwrap();
+    let done = prepare(&mut document, &Settings::default(), &repair::Settings::default(), None).unwrap();
     (document, done)
 }
 
@@ -28,7 +28,7 @@ fn what_the_record_said_is_kept() {
         date: Some("2020-01-01".to_owned()),
         ..Document::default()
     };
-    prepare(&mut document, &Settings::default(), &repair::Settings::default()).unwrap();
+    prepare(&mut document, &Settings::default(), &repair::Settings::default(), None).unwrap();
     assert_eq!(document.title.as_deref(), Some("Record"));
     assert_eq!(document.language.as_deref(), Some("eng"));
     assert_eq!(document.licence.as_deref(), Some("MIT"));
@@ -48,6 +48,6 @@ fn each_kind_in_its_way() {
 fn a_page_too_large_is_a_trouble() {
     let settings = Settings { html: html::Settings { largest_page: 3, ..html::Settings::default() } };
     let mut document = Document { kind: Kind::Html, text: "<p>x".to_owned(), ..Document::default() };
-    assert!(prepare(&mut document, &settings, &repair::Settings::default()).is_err());
+    assert!(prepare(&mut document, &settings, &repair::Settings::default(), None).is_err());
     assert!(settings.validate().is_ok());
 }

@@ -113,7 +113,7 @@ pub fn judge_sample(
 /// Which rules of the recipe, on or off, would drop a document by themselves.
 fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
     let mut document = document.clone();
-    if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair).is_err() {
+    if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair, worker.readers).is_err() {
         return Vec::new();
     }
     every.judge_each(&document).iter().map(Outcome::is_dropped).collect()
@@ -145,7 +145,7 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
         .ok_or_else(missing)?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
-    if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair) {
+    if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
         verdicts.push(Verdict {
             stage: super::stage_names::EXTRACTION.to_owned(),
             verdict: "drops".to_owned(),

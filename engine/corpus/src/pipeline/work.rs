@@ -8,6 +8,7 @@ use crate::duplicates::{Mark, Marker, contamination};
 use crate::error::Result;
 use crate::extract::{self, Prepared};
 use crate::files::Files;
+use crate::read::Readers;
 use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
 use crate::report::Amount;
@@ -26,6 +27,8 @@ pub(super) struct Worker {
     judge: Judge,
     /// Where each of them stands in the recipe.
     places: Vec<usize>,
+    /// Who reads pages, where that is not done in here.
+    pub(super) readers: Option<Readers>,
 }
 
 /// A document that was worked on.
@@ -91,6 +94,7 @@ impl Worker {
             contamination: contamination::Set::read(&recipe.contamination, files)?,
             judge: Judge::new(&rules, files)?,
             places: on().map(|(place, _)| place).collect(),
+            readers: files.readers(),
             recipe,
         })
     }
@@ -116,7 +120,7 @@ impl Worker {
                 excerpt: String::new(),
             },
         };
-        match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair) {
+        match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
             Ok(prepared) => worked.prepared = prepared,
             Err(reason) => return Ok(self.dropped(worked, At::Extraction, &reason, raw, &document.text)),
         }

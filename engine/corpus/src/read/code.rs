@@ -1,6 +1,5 @@
 //! Source code: a file is a document, whose licence is what its SPDX line says.
 
-use super::Trouble;
 use super::decode;
 use super::fields;
 use super::record::Context;
@@ -13,10 +12,10 @@ const LICENCE: &str = "SPDX-License-Identifier:";
 const HEAD: usize = 50;
 
 /// A file of source code as a document.
-pub(super) fn file(context: &Context, language: &str, bytes: Vec<u8>) -> Result<Document, Trouble> {
-    let text = decode::text(bytes).map_err(|reason| context.trouble(None, reason))?;
+pub(super) fn file(context: &Context, language: &str, bytes: &[u8]) -> Document {
+    let text = decode::part(bytes).into_owned();
     let licence = licence(&text);
-    Ok(Document { licence, ..context.document(None, Kind::Code(language.to_owned()), text) })
+    Document { licence, ..context.document(None, Kind::Code(language.to_owned()), text) }
 }
 
 /// The licence on the file's SPDX line, without the end of the comment that it stands in.

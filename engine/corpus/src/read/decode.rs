@@ -1,128 +1,324 @@
-//! Bytes to text: byte order marks, UTF-8, what pages declare, and a guess only where it is unambiguous.
+//! Bytes to text: byte order marks, UTF-8, UTF-16 without a mark, what pages declare, and a guess for the rest.
+//!
+//! [`Utf8`] is how every file of plain text, records or tables is read: a stream of UTF-8, whatever it was written in. What is no text in
+//! it costs itself alone. The guess is that of Firefox (`chardetng`); ours is what it leaves out: UTF-16 without a mark, and whether
+//! a few bad bytes are another encoding at all.
 
 use super::lines::fill;
 use super::unpack::Stream;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{CoderResult, Decoder, Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes from which an encoding is told: at the start, and from the first byte on that is not ASCII.
+const SAMPLE: usize = 64 << 10;
 
 /// Bytes of a page in which its declaration of an encoding is looked for, as the HTML standard has it.
 const DECLARATION: usize = 1024;
 
-/// One NUL in so many bytes and a page counts as binary: a few of them are a server's accident.
+/// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
 const NULS_IN: usize = 200;
 
-/// Takes a byte order mark off a stream, and turns UTF-16 with one to UTF-8.
-pub(super) fn marked(mut stream: Stream) -> io::Result<Stream> {
-    let head = fill(&mut stream)?;
-    let encoding = match head {
-        [0xef, 0xbb, 0xbf, ..] => {
-            stream.consume(3);
-            return Ok(stream);
-        }
-        [0xff, 0xfe, ..] => UTF_16LE,
-        [0xfe, 0xff, ..] => UTF_16BE,
-        _ => return Ok(stream),
-    };
-    stream.consume(2);
-    let decoder = encoding.new_decoder_without_bom_handling();
-    Ok(Box::new(BufReader::with_capacity(64 << 10, Utf16 { stream, decoder, ended: false })))
-}
+/// What stands for bytes that are no text.
+const REPLACEMENT: &str = "\u{fffd}";
 
-/// UTF-16 as UTF-8; what is no character becomes U+FFFD.
-struct Utf16 {
+/// A file's bytes as UTF-8. Reading fails with [`Binary`] where they are no text at all.
+pub struct Utf8 {
     stream: Stream,
-    decoder: Decoder,
+    /// Bytes as they stand in the file, and whether its end is among them.
+    raw: Vec<u8>,
     ended: bool,
+    /// Text ready to be read, and how far it was.
+    text: Vec<u8>,
+    taken: usize,
+    /// Bytes of the file before `raw`.
+    position: u64,
+    replaced: Arc<AtomicU64>,
+    state: State,
 }
 
-impl Read for Utf16 {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.ended {
-            let source = fill(&mut self.stream)?;
-            let last = source.is_empty();
-            let (result, read, written, _) = self.decoder.decode_to_utf8(source, buffer, last);
-            self.ended = last && result == CoderResult::InputEmpty;
-            if !last {
-                self.stream.consume(read);
-            }
-            // A buffer too small for one character takes none: `BufReader` never asks with less than its capacity.
-            if written > 0 || buffer.len() < 4 {
-                return Ok(written);
-            }
-        }
-        Ok(0)
+enum State {
+    Beginning,
+    /// Nothing but ASCII until now.
+    Ascii,
+    Utf8,
+    Other(Decoder),
+    Done,
+}
+
+/// The file is no text: where in it a byte is zero.
+#[derive(Debug, thiserror::Error)]
+#[error("is binary, not text: byte {0} is zero")]
+pub(super) struct Binary(u64);
+
+impl std::fmt::Debug for Utf8 {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Utf8").field("position", &self.position).finish_non_exhaustive()
     }
 }
 
-/// Text from bytes behind any byte order mark: UTF-8, or Windows-1252 where nothing else can be meant.
+impl Utf8 {
+    /// Reads a file.
+    pub fn new(file: impl Read + Send + 'static) -> Self {
+        Self::of(Box::new(io::BufReader::with_capacity(SAMPLE, file)))
+    }
+
+    pub(super) fn of(stream: Stream) -> Self {
+        Self {
+            stream,
+            raw: Vec::new(),
+            ended: false,
+            text: Vec::new(),
+            taken: 0,
+            position: 0,
+            replaced: Arc::default(),
+            state: State::Beginning,
+        }
+    }
+
+    /// How many pieces of the file were no text, so far; each stands as U+FFFD, and zero bytes as nothing.
+    pub fn replaced(&self) -> Arc<AtomicU64> {
+        self.replaced.clone()
+    }
+
+    /// Reads on until so many bytes are at hand, or the file ends.
+    fn gather(&mut self, count: usize) -> io::Result<()> {
+        while self.raw.len() < count && !self.ended {
+            let chunk = fill(&mut self.stream)?;
+            self.ended = chunk.is_empty();
+            self.raw.extend_from_slice(chunk);
+            let used = chunk.len();
+            self.stream.consume(used);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> io::Result<()> {
+        self.gather(if matches!(self.state, State::Beginning) { SAMPLE } else { 1 })?;
+        match &mut self.state {
+            State::Beginning => self.begin()?,
+            State::Other(decoder) => {
+                let mut text = String::with_capacity(self.raw.len() * 3 + 16);
+                let (result, read, bad) = decoder.decode_to_string(&self.raw, &mut text, self.ended);
+                let bad = if bad { text.matches(REPLACEMENT).count() } else { 0 };
+                self.replaced.fetch_add(bad as u64, Ordering::Relaxed);
+                self.take(read);
+                self.hand(text.as_bytes());
+                if self.ended && result == CoderResult::InputEmpty {
+                    self.state = State::Done;
+                }
+            }
+            State::Ascii => {
+                let ascii = self.raw.iter().position(|byte| !byte.is_ascii()).unwrap_or(self.raw.len());
+                if ascii > 0 {
+                    let text = self.raw.get(..ascii).unwrap_or_default().to_vec();
+                    self.hand(&text);
+                    self.take(ascii);
+                } else if self.raw.is_empty() {
+                    self.state = State::Done;
+                } else {
+                    self.gather(SAMPLE)?;
+                    self.state = match other_than_utf8(&self.raw, self.ended) {
+                        Some(encoding) => State::Other(encoding.new_decoder_without_bom_handling()),
+                        None => State::Utf8,
+                    };
+                }
+            }
+            State::Utf8 => self.step_utf8()?,
+            State::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the encoding from the file's first bytes.
+    fn begin(&mut self) -> io::Result<()> {
+        if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
+            self.take(mark);
+            let utf8 = encoding == UTF_8;
+            self.state =
+                if utf8 { State::Utf8 } else { State::Other(encoding.new_decoder_without_bom_handling()) };
+            return Ok(());
+        }
+        self.state = State::Ascii;
+        if let Some(zero) = memchr::memchr(0, &self.raw) {
+            if let Some(encoding) = unmarked_utf16(&self.raw) {
+                self.state = State::Other(encoding.new_decoder_without_bom_handling());
+            } else if memchr::memchr_iter(0, &self.raw).count() * NULS_IN > self.raw.len() {
+                self.state = State::Done;
+                return Err(io::Error::new(ErrorKind::InvalidData, Binary(self.position + zero as u64)));
+            }
+        }
+        Ok(())
+    }
+
+    fn step_utf8(&mut self) -> io::Result<()> {
+        if self.raw.is_empty() {
+            self.state = State::Done;
+            return Ok(());
+        }
+        let error = std::str::from_utf8(&self.raw).err();
+        let valid = error.map_or(self.raw.len(), |error| error.valid_up_to());
+        if valid > 0 {
+            let text = self.raw.get(..valid).unwrap_or_default().to_vec();
+            self.hand(&text);
+            self.take(valid);
+        } else if let Some(bad) = error.and_then(|error| error.error_len()) {
+            self.replaced.fetch_add(1, Ordering::Relaxed);
+            self.hand(REPLACEMENT.as_bytes());
+            self.take(bad);
+        } else if self.ended {
+            self.replaced.fetch_add(1, Ordering::Relaxed);
+            self.hand(REPLACEMENT.as_bytes());
+            self.take(self.raw.len());
+        } else {
+            // The rest of a character.
+            self.gather(self.raw.len() + 1)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, count: usize) {
+        self.raw.drain(..count.min(self.raw.len()));
+        self.position += count as u64;
+    }
+
+    /// Lets text be read, without its zero bytes.
+    fn hand(&mut self, text: &[u8]) {
+        if self.taken == self.text.len() {
+            self.text.clear();
+            self.taken = 0;
+        }
+        if memchr::memchr(0, text).is_none() {
+            self.text.extend_from_slice(text);
+            return;
+        }
+        let before = self.text.len();
+        self.text.extend(text.iter().filter(|byte| **byte != 0));
+        let gone = text.len() - (self.text.len() - before);
+        self.replaced.fetch_add(gone as u64, Ordering::Relaxed);
+    }
+}
+
+impl BufRead for Utf8 {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.taken == self.text.len() && !matches!(self.state, State::Done) {
+            self.step()?;
+        }
+        Ok(self.text.get(self.taken..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.taken = (self.taken + count).min(self.text.len());
+    }
+}
+
+impl Read for Utf8 {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let text = self.fill_buf()?;
+        let count = text.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), text.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// The text of a whole file of plain text that is in memory.
 ///
 /// # Errors
-/// Says at which byte it is no text, and what to do.
-pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
-    match String::from_utf8(bytes) {
-        Ok(text) if memchr::memchr(0, text.as_bytes()).is_none() => Ok(text),
-        Ok(text) => part(text.as_bytes()).map(Cow::into_owned),
-        Err(error) => part(error.as_bytes()).map(Cow::into_owned),
-    }
+/// It is binary: says which byte is zero.
+pub fn text(bytes: Vec<u8>) -> Result<String, String> {
+    let mut text = String::new();
+    let mut stream = Utf8::new(io::Cursor::new(bytes));
+    stream.read_to_string(&mut text).map_err(|error| error.to_string())?;
+    Ok(text)
 }
 
-/// As [`text`], for a part of a file that is not copied where it is UTF-8.
-pub(super) fn part(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
-    if let Some(at) = memchr::memchr(0, bytes) {
-        return Err(format!("is binary, not text: byte {at} is zero"));
-    }
-    let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return Ok(Cow::Borrowed(text)),
-        Err(error) => error,
-    };
-    if unambiguous(bytes) {
-        return Ok(WINDOWS_1252.decode_without_bom_handling(bytes).0);
-    }
-    Err(format!("is not UTF-8 at byte {}; convert it to UTF-8", error.valid_up_to()))
+/// A part of a file that should be UTF-8: a value of a table of bytes, or a piece of a stream that is UTF-8 already. What is none
+/// stands as U+FFFD, and zero bytes as nothing.
+pub(super) fn part(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text }
 }
 
-/// Whether bytes that are not UTF-8 can only be Windows-1252: nothing in them is UTF-8 beyond ASCII, every accented letter stands among
-/// ASCII letters (as in the languages of western Europe), no byte is undefined there, and the detector of Firefox says so as well.
-fn unambiguous(bytes: &[u8]) -> bool {
-    let mut high = 0_usize;
-    let mut letters = 0_usize;
-    let mut run = 0_usize;
+/// The encoding of bytes of which the first is not ASCII; none where they are UTF-8, be it with faults.
+fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
+    // A character that the sample's end cuts is no fault.
+    let (mut good, mut bad) = (0_usize, 0_usize);
+    for chunk in sample.utf8_chunks() {
+        good += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+        bad += chunk.invalid().len();
+    }
+    if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
+        bad = 0;
+    }
+    if bad <= good {
+        return None;
+    }
+    let encoding = guess(sample);
+    if encoding == UTF_8 || (encoding == WINDOWS_1252 && !is_western(sample)) {
+        return None;
+    }
+    let text = encoding.decode_without_bom_handling(sample).0;
+    // One that fits badly is no better than the faults.
+    let faults = text.chars().filter(|letter| *letter == '\u{fffd}').count();
+    (faults <= bad / 20).then_some(encoding)
+}
+
+/// Whether bytes beyond ASCII can be Windows-1252: no byte is undefined there, and accented letters stand among ASCII ones as in the
+/// languages of western Europe.
+fn is_western(bytes: &[u8]) -> bool {
+    let mut run = 0;
     for byte in bytes {
         match byte {
-            0x80..=0xff => {
-                if matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d) {
-                    return false;
-                }
-                run += 1;
-                high += 1;
-                if run > 2 {
-                    return false;
-                }
-            }
-            _ => {
-                run = 0;
-                letters += usize::from(byte.is_ascii_alphabetic());
-                if matches!(byte, 0..=8 | 11 | 14..=31 | 127) {
-                    return false;
-                }
-            }
+            0x81 | 0x8d | 0x8f | 0x90 | 0x9d => return false,
+            0x80..=0xff => run += 1,
+            _ => run = 0,
         }
-    }
-    // French, the richest in accents, has one in about twelve letters; a short line may have three times that.
-    if high * 3 > letters {
-        return false;
-    }
-    let mut rest = bytes;
-    while let Err(error) = std::str::from_utf8(rest) {
-        let (valid, tail) = rest.split_at(error.valid_up_to().min(rest.len()));
-        if !valid.is_ascii() {
+        if run > 3 {
             return false;
         }
-        rest = tail.get(error.error_len().unwrap_or(tail.len())..).unwrap_or_default();
     }
-    rest.is_ascii() && guess(bytes) == WINDOWS_1252
+    true
+}
+
+/// What UTF-16 without a mark is in, told by zero bytes: they stand at even places or at odd ones, whatever the language,
+/// since spaces and line ends have one each.
+fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
+    let pairs = head.len() / 2;
+    let head = head.get(..pairs * 2)?;
+    let controls = |byte: &u8| matches!(byte, 1..=8 | 11 | 14..=31);
+    let nuls = memchr::memchr_iter(0, head).count();
+    // Zero bytes here and there in what is text without them.
+    if nuls * 100 < head.len() && !head.iter().any(controls) && std::str::from_utf8(head).is_ok() {
+        return None;
+    }
+    let score = |encoding: &'static Encoding| {
+        let decode = |bytes| encoding.decode_without_bom_handling_and_without_replacement(bytes);
+        // A sample may end between two that make one character.
+        let text = decode(head).or_else(|| decode(head.get(..head.len().saturating_sub(2))?));
+        let text = text.unwrap_or_default();
+        let odd = |letter: char| {
+            (letter.is_control() && !letter.is_whitespace())
+                || matches!(letter, '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}')
+        };
+        if text.chars().any(odd) {
+            return 0;
+        }
+        let spaces = text.chars().filter(char::is_ascii_whitespace).count();
+        let plain = text.chars().filter(|letter| letter.is_ascii_graphic()).count();
+        spaces * 4 + plain
+    };
+    let (little, big) = (score(UTF_16LE), score(UTF_16BE));
+    match little.cmp(&big) {
+        std::cmp::Ordering::Greater => Some(UTF_16LE),
+        std::cmp::Ordering::Less => Some(UTF_16BE),
+        std::cmp::Ordering::Equal => None,
+    }
 }
 
 /// What a browser would take undeclared bytes for.
@@ -131,7 +327,6 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
     detector.feed(bytes, true);
     detector.guess(None, Utf8Detection::Allow)
 }
-
 /// A web page's text: by its byte order mark, else UTF-8 where it is valid as that, else by what the server or the page declares,
 /// else by what a browser would guess. What is no character becomes U+FFFD, as in a browser.
 ///

@@ -12,87 +12,25 @@ pub(super) fn short(value: &str) -> Option<&str> {
     fits.then_some(value)
 }
 
-/// ISO 639-1 codes of the languages that the bench identifies, with their ISO 639-3 codes.
-const LANGUAGES: &[(&str, &str)] = &[
-    ("af", "afr"),
-    ("am", "amh"),
-    ("ar", "ara"),
-    ("az", "aze"),
-    ("be", "bel"),
-    ("bg", "bul"),
-    ("bn", "ben"),
-    ("ca", "cat"),
-    ("cs", "ces"),
-    ("cy", "cym"),
-    ("da", "dan"),
-    ("de", "deu"),
-    ("el", "ell"),
-    ("en", "eng"),
-    ("eo", "epo"),
-    ("es", "spa"),
-    ("et", "est"),
-    ("fa", "pes"),
-    ("fi", "fin"),
-    ("fr", "fra"),
-    ("gu", "guj"),
-    ("he", "heb"),
-    ("hi", "hin"),
-    ("hr", "hrv"),
-    ("hu", "hun"),
-    ("hy", "hye"),
-    ("id", "ind"),
-    ("it", "ita"),
-    ("ja", "jpn"),
-    ("jv", "jav"),
-    ("ka", "kat"),
-    ("km", "khm"),
-    ("kn", "kan"),
-    ("ko", "kor"),
-    ("la", "lat"),
-    ("lt", "lit"),
-    ("lv", "lav"),
-    ("mk", "mkd"),
-    ("ml", "mal"),
-    ("mr", "mar"),
-    ("my", "mya"),
-    ("nb", "nob"),
-    ("ne", "nep"),
-    ("nl", "nld"),
-    ("no", "nob"),
-    ("or", "ori"),
-    ("pa", "pan"),
-    ("pl", "pol"),
-    ("pt", "por"),
-    ("ro", "ron"),
-    ("ru", "rus"),
-    ("si", "sin"),
-    ("sk", "slk"),
-    ("sl", "slv"),
-    ("sn", "sna"),
-    ("sr", "srp"),
-    ("sv", "swe"),
-    ("ta", "tam"),
-    ("te", "tel"),
-    ("th", "tha"),
-    ("tk", "tuk"),
-    ("tl", "tgl"),
-    ("tr", "tur"),
-    ("uk", "ukr"),
-    ("ur", "urd"),
-    ("uz", "uzb"),
-    ("vi", "vie"),
-    ("yi", "yid"),
-    ("zh", "cmn"),
-    ("zu", "zul"),
-];
+/// The languages of the web by their names in ISO 639-1 and 639-3; Chinese, Persian and Norwegian as they are identified, as Mandarin,
+/// Iranian Persian and Bokmål.
+const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben bs bos ca cat cs ces cy cym da dan de deu el ell en eng \
+    eo epo es spa et est eu eus fa pes fi fin fr fra ga gle gl glg gu guj ha hau he heb hi hin hr hrv hu hun hy hye id ind is isl it ita \
+    ja jpn jv jav ka kat kk kaz km khm kn kan ko kor ku kur ky kir la lat lb ltz lo lao lt lit lv lav mg mlg mk mkd ml mal mn mon mr mar \
+    ms msa mt mlt my mya nb nob ne nep nl nld nn nno no nob or ori pa pan pl pol ps pus pt por ro ron ru rus sd snd si sin sk slk sl slv \
+    sn sna so som sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie \
+    xh xho yi yid yo yor zh cmn zu zul";
 
 /// A language as ISO 639-3, from a code of two or three letters, with or without a region, or an English name. What is not
 /// known stays as it is, in lower case.
 pub(super) fn language(value: &str) -> Option<String> {
     let value = short(value)?.to_ascii_lowercase();
     let code = value.split(['-', '_', ' ', '.']).next().unwrap_or_default();
-    if let Some((_, long)) = LANGUAGES.iter().find(|(known, _)| *known == code) {
-        return Some((*long).to_owned());
+    let mut names = LANGUAGES.split_ascii_whitespace();
+    while let (Some(short), Some(long)) = (names.next(), names.next()) {
+        if short == code {
+            return Some(long.to_owned());
+        }
     }
     if code.len() == 3 {
         // Chinese and Persian are identified as Mandarin and Iranian Persian.

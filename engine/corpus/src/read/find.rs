@@ -137,7 +137,7 @@ fn look(
         && !settings.reads_code(language)
     {
         return Err(format!(
-            "is source code ({language}), which the recipe does not read; allow it in read.code_languages"
+            "is source code ({language}), which the recipe does not read; allow it in reading.code_languages"
         ));
     }
     let folders = folders_below(named, path);

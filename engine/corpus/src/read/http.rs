@@ -143,7 +143,7 @@ fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, S
     };
     if content.len() > limit {
         return Err(format!(
-            "unpacks to more than {} and is passed over; raise read.limits.document or expansion",
+            "unpacks to more than {} and is passed over; raise reading.limits.document or expansion",
             bytes(limit as u64)
         ));
     }

@@ -1,10 +1,11 @@
 //! Documents from files of many formats, as a stream: whatever a file's size, only the document at hand is in memory.
 //!
 //! [`find()`] walks what a person named and says of every file how it will be read, or why it will not; [`open()`] reads one
-//! of them. Nothing that is wrong with one file or record ends the work: it becomes a [`Trouble`], and the rest goes on.
+//! of them, [`prose()`] one of them as text to learn from. [`Utf8`] is a file of plain text as a stream in UTF-8, whatever it is
+//! encoded in, and [`text()`] one that is in memory. Nothing that is wrong with one file or record ends the work: it becomes a [`Trouble`], and the rest goes on.
 //!
 //! ```text
-//! file ─ counted ─ unpacked (gzip, zstd, bzip2; growth bounded) ─ UTF-16 turned to UTF-8 ─ the format's reader ─► Item
+//! file ─ counted ─ unpacked (gzip, zstd, bzip2; growth bounded) ─ any encoding turned to UTF-8 ─ the format's reader ─► Item
 //! ```
 //!
 //! Every reader keeps to the same rules for files from outside: a length that a file states is never allocated before as
@@ -14,7 +15,7 @@
 mod code;
 mod decode;
 mod elements;
-mod fields;
+pub(crate) mod fields;
 mod find;
 mod format;
 mod html;
@@ -23,13 +24,17 @@ mod json;
 mod json_lines;
 mod lines;
 mod markdown;
+mod module;
 mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(not(feature = "parquet"))]
-#[path = "parquet_refused.rs"]
+#[path = "refused.rs"]
 mod parquet;
-mod parquet_module;
+#[cfg(feature = "pdf")]
+mod pdf;
+#[cfg(not(feature = "pdf"))]
+#[path = "refused.rs"]
 mod pdf;
 mod record;
 mod settings;
@@ -42,12 +47,13 @@ mod warc;
 mod wiki;
 mod xml;
 
+pub use decode::{Utf8, text};
 pub use find::{Found, Source, find};
 pub use format::{Format, Packing};
-pub use open::open;
-#[cfg(feature = "parquet")]
-pub use parquet_module::ParquetDocuments;
-pub use parquet_module::ParquetModule;
+#[cfg(any(feature = "parquet", feature = "pdf"))]
+pub use module::FileDocuments;
+pub use module::Readers;
+pub use open::{open, prose};
 pub use settings::{Limits, Missing, Settings};
 
 use crate::document::Document;

@@ -3,16 +3,18 @@
 use super::find::Source;
 use super::format::{self, Format, Signature};
 use super::lines::{fill, whole};
-use super::parquet::Parquet;
-use super::parquet_module::Asked;
+use super::module::Asked;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, unpack};
-use super::{Item, code, decode, html, json, json_lines, pdf, table, text, warc, xml};
-use crate::files::Files;
+use super::{Item, code, decode, html, json, json_lines, parquet, pdf, table, text, warc, xml};
+use crate::document::{Document, Kind};
+use crate::extract;
+use crate::files::{Files, Input};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Troubles without a document between them after which a file is given up.
 const HOPELESS: u64 = 10_000;
@@ -29,22 +31,60 @@ pub fn open(
 ) -> Box<dyn Iterator<Item = Item> + Send> {
     let counter = Arc::new(Counter::new(progress.clone(), source.size));
     let context = Context { source: source.clone(), settings: settings.clone() };
-    let items = documents(files, &context, &counter)
+    let mut replaced = Arc::default();
+    let items = documents(files, &context, &counter, &mut replaced)
         .unwrap_or_else(|error| Box::new(std::iter::once(Err(context.trouble(None, cannot(&error))))));
-    Box::new(Watched { items: Some(items), context, counter, documents: 0, troubles: 0 })
+    let parts = VecDeque::new();
+    Box::new(Watched { items: Some(items), context, counter, replaced, parts, documents: 0, troubles: 0 })
 }
 
-type Items = Box<dyn Iterator<Item = Item> + Send>;
+/// The documents of one source as text to learn from, without cleaning them: [`open()`], with prose made of web pages and wikitext.
+/// Plain text comes as it stands in the file, in UTF-8.
+pub fn prose(
+    files: &dyn Files,
+    source: &Source,
+    settings: &Settings,
+    extract: &extract::Settings,
+    progress: &Arc<AtomicU64>,
+) -> Box<dyn Iterator<Item = Item> + Send> {
+    let extract = extract.clone();
+    let readers = files.readers();
+    let path = source.path.display().to_string();
+    Box::new(open(files, source, settings, progress).filter_map(move |item| {
+        let made = item.and_then(|mut document| {
+            let made = extract::prose(&mut document, &extract, readers);
+            let place = document
+                .id
+                .split_once('#')
+                .map_or_else(|| path.clone(), |(_, number)| format!("{path}#{number}"));
+            made.map(|_| document).map_err(|reason| super::Trouble { place, reason })
+        });
+        made.map(|document| (!document.text.trim().is_empty()).then_some(document)).transpose()
+    }))
+}
 
-fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io::Result<Items> {
+/// A file's documents and troubles.
+pub(super) type Items = Box<dyn Iterator<Item = Item> + Send>;
+
+/// Opens a file by its format. `replaced` will count what in it is no text.
+fn documents(
+    files: &dyn Files,
+    context: &Context,
+    counter: &Arc<Counter>,
+    replaced: &mut Arc<AtomicU64>,
+) -> io::Result<Items> {
     let source = &context.source;
     let limits = &context.settings.limits;
     let file = files.open(&source.path)?;
-    if source.format == Format::Parquet {
-        let context = context.clone();
-        return Ok(match files.parquet_module() {
-            Some(module) => rows(Asked::new(module, context, file, counter)),
-            None => rows(Parquet::new(context, file, counter)),
+    if matches!(source.format, Format::Parquet | Format::Pdf) {
+        return Ok(match files.readers() {
+            Some(readers) if source.format == Format::Parquet => {
+                match Asked::new(readers, context.clone(), file, counter) {
+                    Ok(items) => Box::new(items),
+                    Err(trouble) => one(Err(trouble)),
+                }
+            }
+            None => inside(context.clone(), file, counter),
         });
     }
     let mut stream = unpack(file, source.packing, counter, limits);
@@ -65,42 +105,41 @@ fn documents(files: &dyn Files, context: &Context, counter: &Arc<Counter>) -> io
     let context = context.clone();
     Ok(match source.format.clone() {
         Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))),
-        Format::Pdf => {
-            let bytes = read_whole(&context, stream, "pdf", limits.pdf);
-            one(bytes.and_then(|bytes| pdf::file(&context, &bytes)))
-        }
+        Format::Warc => Box::new(warc::Warc::new(context, stream)),
         format => {
-            let stream = match decode::marked(stream) {
-                Ok(stream) => stream,
-                Err(error) => return Ok(one(Err(context.trouble(None, broken_off(&error))))),
-            };
+            let stream = decode::Utf8::of(stream);
+            *replaced = stream.replaced();
+            let stream: Stream = Box::new(stream);
             match format {
                 Format::Code(language) => {
-                    one(document(&context, stream).and_then(|bytes| code::file(&context, &language, bytes)))
+                    let bytes = read_whole(&context, stream, "record", limits.record);
+                    one(bytes.map(|bytes| code::file(&context, &language, &bytes)))
                 }
                 Format::Json => Box::new(json::Json::new(context, stream)),
                 Format::JsonLines => Box::new(json_lines::JsonLines::new(context, stream)),
                 Format::Csv | Format::Tsv => Box::new(table::Table::new(context, stream)),
-                Format::Warc => Box::new(warc::Warc::new(context, stream)),
                 Format::Xml => return xml::dump(context, stream),
-                // Pages, PDFs and Parquet were opened above.
-                Format::Text | Format::Markdown | Format::Html | Format::Pdf | Format::Parquet => {
-                    Box::new(text::Text::new(context, stream))
-                }
+                // The others were opened above.
+                Format::Text
+                | Format::Markdown
+                | Format::Html
+                | Format::Pdf
+                | Format::Parquet
+                | Format::Warc => Box::new(text::Text::new(context, stream)),
             }
         }
     })
 }
 
-/// The rows of a table that could be opened, or why it could not.
-fn rows(opened: Result<impl Iterator<Item = Item> + Send + 'static, super::Trouble>) -> Items {
-    match opened {
-        Ok(rows) => Box::new(rows),
-        Err(trouble) => one(Err(trouble)),
+/// The documents of a file of a large format, read in here.
+pub(super) fn inside(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
+    match context.source.format {
+        Format::Pdf => pdf::items(context, file, counter),
+        _ => parquet::items(context, file, counter),
     }
 }
 
-fn one(item: Item) -> Items {
+pub(super) fn one(item: Item) -> Items {
     Box::new(std::iter::once(item))
 }
 
@@ -134,6 +173,9 @@ pub(super) fn cannot(error: &io::Error) -> String {
 
 /// Why reading stopped within a file, of which what was read stays.
 pub(super) fn broken_off(error: &io::Error) -> String {
+    if is_binary(error) {
+        return error.to_string();
+    }
     format!("{}; what was read of it is kept", broken(error))
 }
 
@@ -142,8 +184,14 @@ pub(super) fn broken(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "vanished while it was read".to_owned(),
         ErrorKind::UnexpectedEof => "ends too early: it is cut short".to_owned(),
+        _ if is_binary(error) => error.to_string(),
         _ => format!("cannot be read on: {error}"),
     }
+}
+
+/// Whether a file is no text at all, of which nothing was read.
+fn is_binary(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<decode::Binary>())
 }
 
 /// A file's documents, with an end to files in which nothing is right.
@@ -151,38 +199,78 @@ struct Watched {
     items: Option<Items>,
     context: Context,
     counter: Arc<Counter>,
+    /// Pieces of the file that were no text.
+    replaced: Arc<AtomicU64>,
+    /// What is left of a document that was cut up.
+    parts: VecDeque<Document>,
     /// Items of either kind until now; of troubles, those since the last document.
     documents: u64,
     troubles: u64,
+}
+
+impl Watched {
+    /// Cuts a document that is too long: its first part, with the rest kept for later.
+    fn cut(&mut self, mut document: Document) -> Document {
+        let limit = self.context.settings.limits.document;
+        // A page is cut by whoever makes text of it, and a conversation is one piece or none.
+        if document.text.len() <= limit || matches!(document.kind, Kind::Html | Kind::Conversation) {
+            return document;
+        }
+        let id = document.id.clone();
+        let mut rest = std::mem::take(&mut document.text);
+        while !rest.is_empty() {
+            let at = if rest.len() > limit { text::place_to_cut(rest.as_bytes(), limit) } else { rest.len() };
+            let behind = if rest.is_char_boundary(at) { rest.split_off(at) } else { String::new() };
+            let text = std::mem::replace(&mut rest, behind);
+            if !text.trim().is_empty() {
+                let id = format!("{id}/{}", self.parts.len() + 1);
+                self.parts.push_back(Document { id, text, ..document.clone() });
+            }
+        }
+        self.parts.pop_front().unwrap_or(document)
+    }
+
+    /// What is said at the file's end of what was no text in it.
+    fn faults(&self) -> Option<Item> {
+        let count = self.replaced.swap(0, Ordering::Relaxed);
+        let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };
+        let reason =
+            format!("{count} {are} no text; {them} replaced by U+FFFD or left out, and the rest is read");
+        (count > 0).then(|| Err(self.context.trouble(None, reason)))
+    }
 }
 
 impl Iterator for Watched {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
+        if let Some(part) = self.parts.pop_front() {
+            return Some(Ok(part));
+        }
         let most = self.context.settings.limits.records;
         let item = self.items.as_mut().and_then(Iterator::next);
-        let stop = match &item {
+        let stop = match item {
             None => None,
             Some(Ok(_)) if most > 0 && self.documents == most => Some(format!(
-                "holds more than {most} records, and no more are read; raise read.limits.records"
+                "holds more than {most} records, and no more are read; raise reading.limits.records"
             )),
-            Some(Ok(_)) => {
+            Some(Ok(document)) => {
                 self.documents += 1;
                 self.troubles = 0;
-                return item;
+                return Some(Ok(self.cut(document)));
             }
             Some(Err(_)) if self.troubles == HOPELESS => {
                 Some(format!("has {HOPELESS} broken records one after another; the rest is not read"))
             }
-            Some(Err(_)) => {
+            Some(Err(trouble)) => {
                 self.troubles += 1;
-                return item;
+                return Some(Err(trouble));
             }
         };
         self.items = None;
         self.counter.finish();
-        stop.map(|reason| Err(self.context.trouble(None, reason)))
+        let stop = stop.map(|reason| Err(self.context.trouble(None, reason)));
+        stop.or_else(|| self.faults())
     }
 }
 

@@ -1,18 +1,176 @@
 //! PDF files: their text is taken at once, since what they are written in is no text.
+//!
+//! `pdf_oxide` reads the file: its objects, fonts and encryption, and the order in which the lines of a page are read. Ours is what makes
+//! prose of the lines: paragraphs joined, words that a line's end divides, and the running heads and page numbers that are no part of it.
 
-use super::Trouble;
+use super::fields;
+use super::lines::whole;
+use super::open::{self, Items};
 use super::record::Context;
+use super::unpack::{CHUNK, Counter, counted};
 use crate::document::{Document, Kind};
-use crate::extract::pdf;
+use crate::files::Input;
+use encoding_rs::{UTF_16BE, WINDOWS_1252};
+use pdf_oxide::PdfDocument;
+use pdf_oxide::object::Object;
+use rustc_hash::FxHashMap;
+use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-/// A PDF file as a document.
-pub(super) fn file(context: &Context, bytes: &[u8]) -> Result<Document, Trouble> {
-    let limit = context.settings.limits.document;
-    let found =
-        pdf::document(bytes, &pdf::Settings::default()).map_err(|reason| context.trouble(None, reason))?;
-    if found.text.len() > limit {
-        return Err(context.too_long(None, "the text", "document", limit));
+/// Bytes in which the mark of a PDF stands.
+const HEAD: usize = 1024;
+
+/// Pages of the longest document.
+const PAGES: usize = 100_000;
+
+/// Lines at the top and at the bottom of a page that may be its running head or number.
+const EDGE: usize = 2;
+
+/// The document of a file.
+pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
+    let item = document(&context, file, counter).map_err(|reason| context.trouble(None, reason));
+    let limit = context.settings.limits.pdf;
+    open::one(item.and_then(|found| found.ok_or_else(|| context.too_long(None, "the file", "pdf", limit))))
+}
+
+/// The document; none where the file is too long.
+fn document(context: &Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Option<Document>, String> {
+    let mut stream = BufReader::with_capacity(CHUNK, counted(file, counter));
+    let limit = context.settings.limits.pdf;
+    let Some(bytes) = whole(&mut stream, limit).map_err(|error| open::broken(&error))? else { return Ok(None) };
+    let head = bytes.get(..HEAD.min(bytes.len())).unwrap_or_default();
+    if memchr::memmem::find(head, b"%PDF-").is_none() {
+        return Err("not a PDF (no %PDF- header); rename it by what it is".to_owned());
     }
-    let (title, date, language) = (found.title, found.date, found.language);
-    Ok(Document { title, date, language, ..context.document(None, Kind::Plain, found.text) })
+    // The library has its checks; where it panics in spite of them, that is an error like any other. In a browser it ends its module.
+    catch_unwind(AssertUnwindSafe(|| read(context, bytes))).unwrap_or_else(|_| Err("is broken: it contradicts itself".to_owned())).map(Some)
+}
+
+fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
+    let file = PdfDocument::from_bytes(bytes).map_err(|error| format!("is a broken PDF: {error}"))?;
+    if file.is_encrypted() && !file.is_authenticated() {
+        return Err("is encrypted with a password; save a copy without it".to_owned());
+    }
+    let count = file.page_count().map_err(|error| format!("is a broken PDF: {error}"))?;
+    let mut pages = Vec::new();
+    for index in 0..count.min(PAGES) {
+        // A page that cannot be read costs itself.
+        pages.push(file.extract_text(index).unwrap_or_default());
+    }
+    let text = prose(&pages);
+    if text.trim().is_empty() {
+        return Err(format!("has {count} pages without text; if they are scanned, recognise their text first"));
+    }
+    let root = file.catalog().ok();
+    let said = |object: Option<&Object>, name: &str| {
+        let value = file.resolve_object(object?.as_dict()?.get(name)?).ok()?;
+        value.as_string().map(said)
+    };
+    let info = file.trailer().as_dict().and_then(|trailer| file.resolve_object(trailer.get("Info")?).ok());
+    let title = said(info.as_ref(), "Title").and_then(|title| fields::short(&title).map(str::to_owned));
+    let date = said(info.as_ref(), "CreationDate").and_then(|date| day(&date));
+    let language = said(root.as_ref(), "Lang").and_then(|language| fields::language(&language));
+    Ok(Document { title, date, language, ..context.document(None, Kind::Plain, text) })
+}
+
+/// A string of a PDF: UTF-16 behind its mark, else UTF-8 or Latin-1.
+fn said(bytes: &[u8]) -> String {
+    match bytes {
+        [0xfe, 0xff, ..] => UTF_16BE.decode_with_bom_removal(bytes).0.into_owned(),
+        _ => String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()),
+    }
+}
+
+/// The day of a date such as `D:20240501120000+02'00'`.
+fn day(date: &str) -> Option<String> {
+    let digits = date.strip_prefix("D:").unwrap_or(date).get(..8)?;
+    let (year, month, day) = (digits.get(..4)?, digits.get(4..6)?, digits.get(6..)?);
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{year}-{month}-{day}"))
+}
+
+/// The prose of some pages' lines.
+fn prose(pages: &[String]) -> String {
+    let heads = running(pages);
+    let mut text = String::new();
+    for page in pages {
+        let lines: Vec<&str> = page.lines().map(str::trim).collect();
+        let filled: Vec<usize> = (0..lines.len()).filter(|at| !lines.get(*at).is_none_or(|line| line.is_empty())).collect();
+        for (at, line) in lines.iter().enumerate() {
+            let place = filled.iter().position(|filled| *filled == at);
+            let edge = place.is_some_and(|place| place < EDGE || place + EDGE >= filled.len());
+            if edge && heads.contains_key(&pattern(line)) {
+                continue;
+            }
+            join(&mut text, line);
+        }
+        // A sentence may go on behind the page's end.
+        if ends_sentence(&text) {
+            join(&mut text, "");
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// Lines at the edges of pages that stand on most of them, by their pattern.
+fn running(pages: &[String]) -> FxHashMap<String, usize> {
+    let mut counts: FxHashMap<String, usize> = FxHashMap::default();
+    for page in pages {
+        let lines: Vec<&str> = page.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let edges = lines.iter().take(EDGE).chain(lines.iter().skip(EDGE).rev().take(EDGE));
+        let mut patterns: Vec<String> = edges.map(|line| pattern(line)).collect();
+        patterns.sort();
+        patterns.dedup();
+        for pattern in patterns {
+            *counts.entry(pattern).or_default() += 1;
+        }
+    }
+    // Left and right pages may have heads of their own.
+    counts.retain(|_, count| *count >= 3 && *count * 5 >= pages.len() * 2);
+    counts
+}
+
+/// A line with every number in it as `0`.
+fn pattern(line: &str) -> String {
+    let mut pattern = String::new();
+    for letter in line.chars() {
+        if !letter.is_ascii_digit() {
+            pattern.push(letter);
+        } else if !pattern.ends_with('0') {
+            pattern.push('0');
+        }
+    }
+    pattern
+}
+
+fn ends_sentence(text: &str) -> bool {
+    text.trim_end().ends_with(['.', '!', '?', ':', '"', '”', '»', '。', '！', '？'])
+}
+
+/// Adds a line to a paragraph, or with an empty one ends it.
+fn join(text: &mut String, line: &str) {
+    let Some(first) = line.chars().next() else {
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.truncate(text.trim_end().len());
+            text.push_str("\n\n");
+        }
+        return;
+    };
+    let listed = |letter: char| matches!(letter, '•' | '◦' | '▪' | '‣' | '–' | '*');
+    if text.is_empty() || text.ends_with('\n') {
+    } else if listed(first) {
+        text.push('\n');
+    } else if text.ends_with(['-', '\u{ad}', '\u{2010}']) && first.is_lowercase() {
+        // A word that the line's end divides.
+        text.pop();
+    } else if !is_wide(text.chars().next_back()) || !is_wide(Some(first)) {
+        text.push(' ');
+    }
+    text.push_str(line);
+}
+
+/// Whether a character is one of those that stand without spaces between words.
+fn is_wide(letter: Option<char>) -> bool {
+    letter.is_some_and(|letter| matches!(letter, '\u{3000}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}'))
 }

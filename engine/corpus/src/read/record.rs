@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 /// Words that tables write for a value that is missing, as pandas reads them.
 const MISSING: &[&str] = &["NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "#N/A"];
 
+/// Fields that hold a record's text where none is named, the likeliest first.
+const TEXT: [&str; 2] = ["text", "content"];
+
 /// Field names in a message; more are counted.
 const NAMES: usize = 12;
 
@@ -47,7 +50,7 @@ impl Context {
         self.trouble(
             number,
             format!(
-                "{what} is longer than {value} and is passed over; cut it up, or raise read.limits.{limit}"
+                "{what} is longer than {value} and is passed over; cut it up, or raise reading.limits.{limit}"
             ),
         )
     }
@@ -88,16 +91,7 @@ impl Context {
                 .absent(number, "the text")
                 .map(|fill| fill.map(|text| self.document(number, Kind::Plain, text.to_owned())));
         }
-        self.fits(number, &text)?;
         Ok(Some(self.document(number, Kind::Plain, text)))
-    }
-
-    fn fits(&self, number: Option<u64>, text: &str) -> Result<(), Trouble> {
-        let limit = self.settings.limits.document;
-        if text.len() > limit {
-            return Err(self.too_long(number, "its text", "document", limit));
-        }
-        Ok(())
     }
 
     /// What stands in for a missing value; none to pass the record over.
@@ -132,7 +126,8 @@ impl Context {
             describe(&mut document, &record);
             document.record = Some(record);
         } else {
-            let one = [settings.text_field.as_deref().unwrap_or("text")];
+            let one =
+                [settings.text_field.as_deref().unwrap_or_else(|| found(|name| record.contains_key(name)))];
             let several: Vec<&str> = settings.text_fields.iter().map(String::as_str).collect();
             let names = if several.is_empty() { one.as_slice() } else { &several };
             for (position, name) in names.iter().enumerate() {
@@ -147,16 +142,17 @@ impl Context {
                 }
             }
             describe(&mut document, &record);
+            // What it says beside its text stays with it.
+            document.record = (!record.is_empty()).then_some(record);
         }
-        self.fits(number, &document.text)?;
         Ok(Some(document))
     }
 
-    /// Whether columns of these names make up records: true where they are conversations, whose columns are all kept.
+    /// Checks that columns of these names make up records.
     ///
     /// # Errors
     /// None of them holds the text, or two have one name.
-    pub(super) fn check_columns(&self, names: &[String]) -> Result<bool, String> {
+    pub(super) fn check_columns(&self, names: &[String]) -> Result<(), String> {
         let settings = &self.settings;
         let list = |names: &[String]| self.list(names.iter().map(String::as_str), names.len());
         let mut sorted: Vec<&String> = names.iter().collect();
@@ -164,38 +160,43 @@ impl Context {
         if let Some([name, _]) = sorted.array_windows().find(|[name, next]| name == next) {
             return Err(format!("has two columns named `{name}`; rename one of them"));
         }
+        let has = |name: &str| names.iter().any(|known| known == name);
         let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();
         if named.peek().is_some() {
-            return match named.find(|name| !names.contains(name)) {
-                None => Ok(false),
+            let holds =
+                |name: &String| names.contains(name) || outer(name).is_some_and(|(outer, _)| has(outer));
+            return match named.find(|name| !holds(name)) {
+                None => Ok(()),
                 Some(missing) => Err(format!(
-                    "has no column `{missing}` (its columns are {}); correct read.text_field",
+                    "has no column `{missing}` (its columns are {}); correct reading.text_field",
                     list(names)
                 )),
             };
         }
-        let has = |name: &str| names.iter().any(|known| known == name);
         if shapes::fields(has).is_some() {
-            return Ok(true);
+            return Ok(());
         }
-        if has("text") {
-            return Ok(false);
+        if TEXT.iter().any(|name| has(name)) {
+            return Ok(());
         }
         Err(format!(
-            "has no column `text` (its columns are {}); name the column of text in read.text_field",
+            "has no column `text` (its columns are {}); name the column of text in reading.text_field",
             list(names)
         ))
     }
 
-    /// Whether a column of this name is used of a record that is no conversation.
+    /// Whether the text is in the column of this name, or in a field inside of it.
     #[cfg_attr(
         not(feature = "parquet"),
         allow(dead_code, reason = "only tables that are read by columns ask")
     )]
-    pub(super) fn describes(&self, name: &str) -> bool {
+    pub(super) fn is_text(&self, name: &str) -> bool {
         let settings = &self.settings;
-        let text = settings.text_field.iter().chain(&settings.text_fields).any(|named| named == name);
-        text || name == "text" || DESCRIBING.contains(&name)
+        let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();
+        if named.peek().is_none() {
+            return TEXT.contains(&name);
+        }
+        named.any(|field| field == name || outer(field).is_some_and(|(outer, _)| outer == name))
     }
 
     /// The first of some names, for a message.
@@ -215,8 +216,8 @@ impl Context {
         record: &mut Map<String, Value>,
         name: &str,
     ) -> Result<Option<String>, Trouble> {
-        let text = match record.get_mut(name) {
-            Some(Value::String(text)) => std::mem::take(text),
+        let text = match take(record, name) {
+            Some(Value::String(text)) => text,
             Some(Value::Null) => String::new(),
             Some(Value::Number(value)) => value.to_string(),
             Some(Value::Array(values)) if values.iter().all(Value::is_string) => {
@@ -241,30 +242,28 @@ impl Context {
             return format!("has no field `{name}`: it is empty");
         }
         let names = self.list(record.keys().map(String::as_str), record.len());
-        format!("has no field `{name}` (it has {names}); name the field in read.text_field")
+        format!("has no field `{name}` (it has {names}); name the field of text in reading.text_field")
     }
 }
 
-/// Fields in which records describe themselves, as [`describe`] reads them.
-#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only tables that are read by columns ask"))]
-const DESCRIBING: &[&str] = &[
-    "source",
-    "genre",
-    "id",
-    "licence",
-    "license",
-    "language",
-    "lang",
-    "date",
-    "created",
-    "timestamp",
-    "title",
-    "url",
-    "uri",
-    "address",
-    "metadata",
-    "meta",
-];
+/// The field that holds the text where none is named.
+pub(super) fn found(has: impl Fn(&str) -> bool) -> &'static str {
+    TEXT.into_iter().find(|name| has(name)).unwrap_or("text")
+}
+
+/// A name with dots as the outermost field and what is named in it.
+fn outer(name: &str) -> Option<(&str, &str)> {
+    name.split_once('.')
+}
+
+/// Takes a field out of a record: one of that very name, or one inside of others, with dots between their names.
+fn take(record: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    if let Some(value) = record.shift_remove(name) {
+        return Some(value);
+    }
+    let (outer, inner) = outer(name)?;
+    take(record.get_mut(outer)?.as_object_mut()?, inner)
+}
 
 /// The value of the first of these fields that holds a short text or a number, also inside `metadata` or `meta`.
 fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {

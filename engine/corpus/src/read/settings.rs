@@ -102,7 +102,7 @@ impl Settings {
     pub fn validate(&self) -> Result<()> {
         if self.text_field.is_some() && !self.text_fields.is_empty() {
             return Err(Error::Invalid(
-                "read.text_field and read.text_fields are both set: name one field or several, not both"
+                "reading.text_field and reading.text_fields are both set: name one field or several, not both"
                     .into(),
             ));
         }
@@ -110,7 +110,7 @@ impl Settings {
             && (!delimiter.is_ascii() || matches!(delimiter, '"' | '\n' | '\r' | '\0'))
         {
             return Err(Error::Invalid(format!(
-                "read.delimiter is {delimiter:?}; it must be one ASCII character, not a quote or a line end"
+                "reading.delimiter is {delimiter:?}; it must be one ASCII character, not a quote or a line end"
             )));
         }
         let limits = &self.limits;
@@ -125,7 +125,7 @@ impl Settings {
         for (name, value, least) in least {
             if value < least {
                 return Err(Error::Invalid(format!(
-                    "read.limits.{name} is {value}; it must be {least} or more"
+                    "reading.limits.{name} is {value}; it must be {least} or more"
                 )));
             }
         }
@@ -136,7 +136,7 @@ impl Settings {
                 ("document", limits.document)
             };
             return Err(Error::Invalid(format!(
-                "read.limits.{name} is {value}; more than 1073741824 bytes (1 GiB) are not held in memory at once"
+                "reading.limits.{name} is {value}; more than 1073741824 bytes (1 GiB) are not held in memory at once"
             )));
         }
         Ok(())

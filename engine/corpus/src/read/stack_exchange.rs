@@ -61,7 +61,7 @@ impl StackExchange {
     fn document(&self) -> Result<Option<Document>, Trouble> {
         let number = Some(self.number);
         let wrong = |reason: String| self.context.trouble(number, reason);
-        let line = decode::part(&self.line).map_err(wrong)?;
+        let line = decode::part(&self.line);
         let mut reader = Reader::from_str(line.trim());
         let event = reader.read_event().map_err(|error| wrong(format!("is not XML: {error}")))?;
         let (Event::Empty(row) | Event::Start(row)) = event else {

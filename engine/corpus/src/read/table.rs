@@ -124,10 +124,8 @@ impl Table {
         let row = self.row.get(..length).unwrap_or_default();
         let ends = self.ends.get(..fields).unwrap_or_default();
         let Some(header) = &self.header else {
-            return match names(row, ends, self.context.settings.header) {
-                Err(reason) => self.end(reason),
-                Ok(names) => self.begin(names, length, fields),
-            };
+            let names = names(row, ends, self.context.settings.header);
+            return self.begin(names, length, fields);
         };
         self.number += 1;
         if fields != header.len() {
@@ -146,7 +144,7 @@ impl Table {
         let settings = &self.context.settings;
         if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
             let reason =
-                "has no header, by read.header: name its column of text, as in read.text_field = \"1\"";
+                "has no header, by reading.header: name its column of text, as in reading.text_field = \"1\"";
             return self.end(reason.to_owned());
         }
         let first_row_counts = !settings.header;
@@ -168,12 +166,7 @@ impl Table {
         let ends = self.ends.get(..fields).unwrap_or_default();
         let mut record = Map::new();
         for (name, value) in self.header.iter().flatten().zip(values(row, ends)) {
-            match decode::part(value) {
-                Ok(value) => record.insert(name.clone(), Value::String(value.into_owned())),
-                Err(reason) => {
-                    return Some(Err(self.context.trouble(number, format!("the column `{name}` {reason}"))));
-                }
-            };
+            record.insert(name.clone(), Value::String(decode::part(value).into_owned()));
         }
         self.context.record(number, record).transpose()
     }
@@ -204,18 +197,18 @@ fn values<'row>(row: &'row [u8], ends: &'row [usize]) -> impl Iterator<Item = &'
 }
 
 /// The names of the columns, by the header or by their number.
-fn names(row: &[u8], ends: &[usize], header: bool) -> Result<Vec<String>, String> {
+fn names(row: &[u8], ends: &[usize], header: bool) -> Vec<String> {
     if !header {
-        return Ok((1..=ends.len()).map(|number| number.to_string()).collect());
+        return (1..=ends.len()).map(|number| number.to_string()).collect();
     }
     let mut names: Vec<String> = Vec::new();
     for value in values(row, ends) {
-        let name = decode::part(value).map_err(|reason| format!("its header {reason}"))?;
+        let name = decode::part(value);
         let name = name.trim();
         // An index without a name, as pandas writes it.
         names.push(if name.is_empty() { format!("column {}", names.len() + 1) } else { name.to_owned() });
     }
-    Ok(names)
+    names
 }
 
 /// The delimiter that stands most often in the first line, outside of quotes.

@@ -1,7 +1,6 @@
-//! Plain text and Markdown: documents between lines of `<|endoftext|>`, and long ones cut at line ends.
+//! Plain text and Markdown: documents between lines of `<|endoftext|>`, and long ones cut up.
 
 use super::Item;
-use super::decode;
 use super::format::Format;
 use super::lines::fill;
 use super::markdown;
@@ -39,8 +38,6 @@ pub(super) struct Text {
 #[derive(PartialEq)]
 enum State {
     Reading,
-    /// Within a line that was too long.
-    Passing,
     /// The stream is at its end.
     Draining,
     Done,
@@ -64,16 +61,6 @@ impl Text {
     }
 
     fn step(&mut self) -> io::Result<()> {
-        if self.state == State::Passing {
-            let chunk = fill(&mut self.stream)?;
-            let end = memchr::memchr(b'\n', chunk);
-            let used = end.map_or(chunk.len(), |end| end + 1);
-            if end.is_some() || chunk.is_empty() {
-                self.state = State::Reading;
-            }
-            self.stream.consume(used);
-            return Ok(());
-        }
         if let Some((start, end)) = self.separator() {
             self.several = true;
             let rest = self.pending.split_off(end);
@@ -137,34 +124,12 @@ impl Text {
         None
     }
 
-    /// Cuts a document that is too long: at the last blank line in its last quarter, else at its last line end. A single line
-    /// of such length is passed over.
+    /// Cuts a document that is too long.
     fn divide(&mut self, limit: usize) {
-        let head = self.pending.get(..limit).unwrap_or_default();
-        let last_quarter = limit - limit / 4;
-        let blank = memchr::memmem::rfind(head, b"\n\n").map(|at| at + 2).filter(|at| *at >= last_quarter);
-        let Some(end) = blank.or_else(|| memchr::memrchr(b'\n', head).map(|at| at + 1)) else {
-            self.number += 1;
-            self.several = true;
-            let trouble = self.context.too_long(Some(self.number), "a line", "document", limit);
-            self.ready.push_back(Err(trouble));
-            self.searched = 0;
-            match memchr::memchr(b'\n', &self.pending) {
-                Some(end) => drop(self.pending.drain(..=end)),
-                None => {
-                    self.pending.clear();
-                    self.state = State::Passing;
-                }
-            }
-            return;
-        };
+        let end = place_to_cut(&self.pending, limit);
         self.several = true;
         if !std::mem::replace(&mut self.cut, true) {
-            let reason = format!(
-                "holds text of more than {} in one piece; it is cut at line ends into documents of that size",
-                bytes(limit as u64)
-            );
-            self.ready.push_back(Err(self.context.trouble(None, reason)));
+            self.ready.push_back(Err(self.context.trouble(None, cut_up("text", limit))));
         }
         let rest = self.pending.split_off(end);
         let text = std::mem::replace(&mut self.pending, rest);
@@ -179,14 +144,9 @@ impl Text {
         }
         self.number += 1;
         let number = self.several.then_some(self.number);
-        let binary = memchr::memchr(0, &bytes).is_some();
-        let item = decode::text(bytes).map_err(|reason| self.context.trouble(number, reason));
-        self.ready.push_back(item.map(|text| self.document(number, text)));
-        if binary {
-            // A program or picture by the name of a text: nothing good follows.
-            self.pending.clear();
-            self.state = State::Done;
-        }
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        self.ready.push_back(Ok(self.document(number, text)));
     }
 
     fn document(&self, number: Option<u64>, text: String) -> Document {
@@ -198,6 +158,28 @@ impl Text {
         }
         document
     }
+}
+
+/// Where a text is cut that is longer than the limit: at the last blank line in the last quarter, else at the last line end there, else at
+/// the last space, else between characters.
+pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
+    let head = text.get(..limit).unwrap_or(text);
+    let last_quarter = limit - limit / 4;
+    let late = |at: &usize| *at >= last_quarter;
+    let blank = memchr::memmem::rfind(head, b"\n\n").map(|at| at + 2).filter(late);
+    let line = || memchr::memrchr(b'\n', head).map(|at| at + 1).filter(late);
+    let space = || memchr::memrchr3(b' ', b'\t', b'\n', head).map(|at| at + 1);
+    // A byte that goes on with a character starts with the bits 10.
+    let character = || (0..=head.len()).rev().find(|at| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80));
+    blank.or_else(line).or_else(space).or_else(character).filter(|at| *at > 0).unwrap_or(head.len())
+}
+
+/// What is said where a text is cut up.
+pub(super) fn cut_up(what: &str, limit: usize) -> String {
+    format!(
+        "holds {what} of more than {} in one piece; it is cut into documents of that size at most, at line ends or spaces",
+        bytes(limit as u64)
+    )
 }
 
 impl Iterator for Text {

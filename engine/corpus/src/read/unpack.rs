@@ -2,6 +2,7 @@
 
 use super::format::Packing;
 use super::settings::{Limits, bytes};
+use crate::files::Input;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
@@ -65,6 +66,12 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// A file whose bytes are counted as they are read.
+#[cfg_attr(not(feature = "pdf"), allow(dead_code, reason = "only files that are read as they lie there need it"))]
+pub(super) fn counted(file: Box<dyn Input>, counter: &Arc<Counter>) -> impl Read + use<> {
+    Counted { file, counter: counter.clone() }
+}
+
 /// The bytes in a packed file.
 pub(super) fn unpack(
     file: impl Read + Send + 'static,
@@ -103,14 +110,14 @@ impl<R: Read> Read for Bounded<R> {
                 io::ErrorKind::QuotaExceeded,
                 format!(
                     "unpacks to more than {expansion} times its size, as files do that are made to fill memory; if it is \
-                 meant so, unpack it or raise read.limits.expansion"
+                 meant so, unpack it or raise reading.limits.expansion"
                 ),
             ));
         }
         if self.unpacked > *unpacked {
             return Err(io::Error::new(
                 io::ErrorKind::QuotaExceeded,
-                format!("unpacks to more than {}; raise read.limits.unpacked", bytes(*unpacked)),
+                format!("unpacks to more than {}; raise reading.limits.unpacked", bytes(*unpacked)),
             ));
         }
         Ok(count)

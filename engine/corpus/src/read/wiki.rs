@@ -86,12 +86,8 @@ impl Wiki {
     fn document(&self) -> Result<Option<Document>, Trouble> {
         let number = Some(self.number);
         let wrong = |reason: String| self.context.trouble(number, reason);
-        let page = decode::part(&self.page).map_err(wrong)?;
+        let page = decode::part(&self.page);
         let Some(page) = parse(&page).map_err(wrong)? else { return Ok(None) };
-        let limit = self.context.settings.limits.document;
-        if page.text.len() > limit {
-            return Err(self.context.too_long(number, "its text", "document", limit));
-        }
         if page.text.trim().is_empty() {
             return Ok(None);
         }

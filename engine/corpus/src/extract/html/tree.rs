@@ -1,225 +1,286 @@
-//! The main content of a page, chosen by `dom_smoothie`, a port of Mozilla's Readability.
+//! From a page's tree to its text: what is hidden goes, and `trafilatura` chooses the main content of what is left.
 //!
-//! The tree is built here and not by its parser: elements without a bearing on the choice never get into it, which makes it a
-//! fraction of the page; its depth is bounded, since Readability recurses and asks each element about all below it; and the
-//! page is cut up once.
+//! `trafilatura` is a port of go-trafilatura. It answers with markup in which line breaks, empty cells and what stands in preformatted text are
+//! not what they were; so marks are put beside them that come back with the text.
 
-use dom_query::{Document, NodeId, NodeRef};
-use dom_smoothie::{Config, Readability};
-
-use super::sift::Sink;
+use super::metadata::Metadata;
+use super::sift;
 use super::tags::{Flow, Tag};
-use super::tokens::Attributes;
 use super::writer::{Writer, first_number, language_of};
+use super::{Mode, Page, Settings};
+use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
+use html5ever::tendril::StrTendril;
+use scraper::node::{Element, Text};
+use scraper::{Html, Node};
+use std::collections::HashMap;
+use trafilatura::{ExtractionFocus, HtmlDateMode, Options};
 
-/// Bytes of a class or identifier that are looked at.
-const NAMES: usize = 256;
 /// A consent banner is at most this long, in bytes of text; what is longer is a page that speaks of cookies.
 const BANNER: usize = 3000;
 
-/// Characters of main content with which Readability is content; below, it tries again with fewer doubts about each part of the
-/// page. Half of its default: a short article is better than a short article with its advertisements.
-const ENOUGH: usize = 250;
+/// How many letters of a style are read.
+const STYLE: usize = 1024;
 
-/// Attributes by which the writer knows a heading's level, a list's start and code's language after Readability's cleaning.
-const LEVEL: &str = "data-level";
-const START: &str = "data-start";
-const LANGUAGE: &str = "data-language";
+/// Marks, of characters that no text has a use for; a page's own are left out of it.
+const CODE: char = '\u{f8f0}';
+const BREAK: char = '\u{f8f1}';
+const CELL: char = '\u{f8f2}';
 
-/// Builds the tree that main content is chosen from.
-pub(super) struct Builder {
-    document: Document,
-    body: NodeId,
-    stack: Vec<Open>,
-    text: String,
-    /// Bytes of text so far.
-    length: usize,
-    /// Elements so far.
+/// Whether a character is one of the marks.
+pub(super) fn is_mark(letter: char) -> bool {
+    matches!(letter, CODE | BREAK | CELL)
+}
+
+/// Takes the text of a page.
+///
+/// # Errors
+/// None here; a build without this reader has one.
+pub(super) fn page(html: &str, settings: &Settings) -> Result<Page, String> {
+    let tree = Tree::new(html);
+    let mut text = String::new();
+    let mut fallback = false;
+    if settings.mode == Mode::MainContent && tree.elements <= settings.most_elements {
+        text = tree.main_content();
+    }
+    if text.len() < settings.shortest_main_content || settings.mode == Mode::AllText {
+        let all = tree.all_text();
+        if all.len() > text.len() {
+            fallback = settings.mode == Mode::MainContent;
+            text = all;
+        }
+    }
+    let metadata = tree.metadata;
+    Ok(Page {
+        title: metadata.title(),
+        text,
+        language: metadata.language(),
+        date: metadata.date(),
+        licence: metadata.licence(),
+        fallback,
+    })
+}
+
+/// A page that was read.
+struct Tree {
+    html: Html,
+    /// Tags that it was made of.
     elements: usize,
-    most_elements: usize,
-    /// Line breaks since the last text or other element.
-    breaks: usize,
+    metadata: Metadata,
+    /// Preformatted texts by their number, each with its language.
+    code: HashMap<usize, (String, String)>,
 }
 
-struct Open {
-    node: NodeId,
-    /// Whether its name is that of a consent banner, and the bytes of text before it.
-    banner: bool,
-    length: usize,
-}
-
-impl Builder {
-    /// An empty tree for at most so many elements.
-    pub(super) fn new(most_elements: usize) -> Option<Self> {
-        let document = Document::from("<html><head></head><body></body></html>");
-        let body = document.body()?.id;
-        Some(Self {
-            document,
-            body,
-            stack: Vec::new(),
-            text: String::new(),
-            length: 0,
-            elements: 0,
-            most_elements,
-            breaks: 0,
-        })
+impl Tree {
+    /// Reads a page.
+    fn new(page: &str) -> Self {
+        let (html, elements) = sift::parse(page);
+        let metadata = Metadata::of(&html);
+        let mut tree = Self { html, elements, metadata, code: HashMap::new() };
+        tree.remove();
+        tree.mark();
+        tree
     }
 
-    /// The main content as text; `None` where there is none or the page has too many elements.
-    pub(super) fn main_content(mut self) -> Option<String> {
-        self.flush();
-        if self.elements > self.most_elements || self.length == 0 {
-            return None;
-        }
-        // Its JSON reader is meant for JSON that is valid; titles and dates are found elsewhere.
-        let config = Config { disable_json_ld: true, char_threshold: ENOUGH, ..Config::default() };
-        let mut readability = Readability::with_document(self.document, None, Some(config)).ok()?;
-        readability.parse().ok()?;
-        let content = readability.doc.select_single("#readability-page-1");
-        let mut writer = Writer::default();
-        write(content.nodes().first()?, &mut writer);
-        Some(writer.finish())
-    }
-
-    fn parent(&self) -> NodeId {
-        self.stack.last().map_or(self.body, |open| open.node)
-    }
-
-    fn flush(&mut self) {
-        if !self.text.is_empty() {
-            let text = self.document.tree.new_text(self.text.as_str()).id;
-            self.document.tree.append_child_of(&self.parent(), &text);
-            self.text.clear();
-        }
-    }
-
-    /// Adds an element to the tree; gives back whether it may be a banner.
-    fn add(&mut self, tag: Tag, attributes: Attributes<'_>) -> (NodeId, bool) {
-        // Readability renames `h1` and takes the first for the title.
-        let name = if tag == Tag::H1 { "h2" } else { tag.name() };
-        let node = self.document.tree.new_element(name);
-        if let Some(level) = tag.heading_level() {
-            node.set_attr(LEVEL, &level.to_string());
-        }
-        let mut banner = false;
-        for (name, value) in attributes {
-            let value = value.get(..NAMES).unwrap_or(if value.len() < NAMES { value } else { "" });
-            match name {
-                "class" | "id" => {
-                    banner |= is_banner(value);
-                    node.set_attr(name, value);
-                    if let Some(language) = language_of(value) {
-                        node.set_attr(LANGUAGE, language);
+    /// Takes out what is not to be seen, and banners.
+    fn remove(&mut self) {
+        let mut gone: Vec<NodeId> = Vec::new();
+        // Banners that may be, with the bytes of text before them.
+        let mut banners: Vec<(NodeId, usize)> = Vec::new();
+        let mut length = 0;
+        for edge in self.html.tree.root().traverse() {
+            match edge {
+                Edge::Open(node) => match node.value() {
+                    Node::Text(text) => length += text.len(),
+                    Node::Element(element) => {
+                        let tag = Tag::of(element.name());
+                        if tag.flow() == Flow::Gone || is_hidden(tag, element) {
+                            gone.push(node.id());
+                        } else if is_banner(tag, element) {
+                            banners.push((node.id(), length));
+                        }
+                    }
+                    _ => {}
+                },
+                Edge::Close(node) => {
+                    if let Some((_, before)) = banners.pop_if(|(id, _)| *id == node.id())
+                        && length - before < BANNER
+                    {
+                        gone.push(node.id());
                     }
                 }
-                "href" | "role" | "rel" | "itemprop" | "aria-modal" | "summary" | "colspan" => {
-                    node.set_attr(name, value);
+            }
+        }
+        for id in gone {
+            if let Some(mut node) = self.html.tree.get_mut(id) {
+                // What stood on both sides of it is not one word.
+                node.insert_before(text(" "));
+                node.detach();
+            }
+        }
+    }
+
+    /// Puts marks beside what would be lost.
+    fn mark(&mut self) {
+        let mut marks: Vec<(NodeId, Tag)> = Vec::new();
+        for node in self.html.tree.root().descendants() {
+            if let Node::Element(element) = node.value() {
+                match Tag::of(element.name()) {
+                    tag @ (Tag::Break | Tag::Preformatted) => marks.push((node.id(), tag)),
+                    tag @ (Tag::Cell | Tag::HeaderCell) if content(node).trim().is_empty() => {
+                        marks.push((node.id(), tag));
+                    }
+                    _ => {}
                 }
-                "start" if tag == Tag::Ordered => node.set_attr(START, value),
+            }
+        }
+        for (id, tag) in marks {
+            if tag == Tag::Preformatted {
+                let Some(node) = self.html.tree.get(id) else { continue };
+                let classes = node.descendants().filter_map(|node| node.value().as_element()?.attr("class"));
+                let language = classes.filter_map(language_of).next().unwrap_or_default().to_owned();
+                let number = self.code.len();
+                self.code.insert(number, (language, content(node)));
+                if let Some(mut node) = self.html.tree.get_mut(id) {
+                    node.prepend(text(&format!("{CODE}{number}{CODE}")));
+                }
+            } else if let Some(mut node) = self.html.tree.get_mut(id) {
+                if tag == Tag::Break {
+                    node.insert_after(text(&format!(" {BREAK} ")));
+                } else {
+                    node.append(text(&CELL.to_string()));
+                }
+            }
+        }
+    }
+
+    /// The main content as text; empty where none is found.
+    fn main_content(&self) -> String {
+        let options = Options::default()
+            .with_focus(ExtractionFocus::FavorRecall)
+            .with_html_date_mode(HtmlDateMode::Disabled);
+        match trafilatura::extract(&self.html.html(), &options) {
+            Ok(found) => self.write(&Html::parse_fragment(&found.content_html)),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// All visible text.
+    fn all_text(&self) -> String {
+        self.write(&self.html)
+    }
+
+    fn write(&self, html: &Html) -> String {
+        let mut writer = Writer::default();
+        let mut edges = html.tree.root().traverse();
+        while let Some(edge) = edges.next() {
+            let node = match edge {
+                Edge::Open(node) => node,
+                Edge::Close(node) => {
+                    if let Node::Element(element) = node.value() {
+                        writer.end(Tag::of(element.name()));
+                    }
+                    continue;
+                }
+            };
+            match node.value() {
+                Node::Text(text) => write_text(&mut writer, text),
+                Node::Element(element) => {
+                    let tag = Tag::of(element.name());
+                    let passed = matches!(element.name(), "script" | "style" | "title" | "textarea" | "head")
+                        || matches!(tag, Tag::Preformatted | Tag::Code) && self.write_code(&mut writer, node);
+                    if passed {
+                        // Behind all that it holds.
+                        let id = node.id();
+                        edges.by_ref().find(|edge| matches!(edge, Edge::Close(node) if node.id() == id));
+                        continue;
+                    }
+                    let start = if tag == Tag::Ordered { first_number(element.attr("start")) } else { 0 };
+                    writer.start(tag, start);
+                }
                 _ => {}
             }
         }
-        let id = node.id;
-        self.document.tree.append_child_of(&self.parent(), &id);
-        (
-            id,
-            banner
-                && matches!(tag.flow(), Flow::Block | Flow::Line)
-                && tag != Tag::Main
-                && tag != Tag::Article,
-        )
+        writer.finish()
+    }
+
+    /// Writes what a mark in an element stands for; whether there was one.
+    fn write_code(&self, writer: &mut Writer, node: NodeRef<'_, Node>) -> bool {
+        let text = content(node);
+        let number = text.trim_start().strip_prefix(CODE).and_then(|rest| rest.split_once(CODE)?.0.parse().ok());
+        let Some((language, code)) = number.and_then(|number: usize| self.code.get(&number)) else { return false };
+        writer.start(Tag::Preformatted, 0);
+        writer.language(language);
+        writer.write(code);
+        writer.end(Tag::Preformatted);
+        true
     }
 }
 
-impl Sink for Builder {
-    fn open(&mut self, tag: Tag, attributes: Attributes<'_>) {
-        let break_only = self.text.trim_ascii().is_empty();
-        self.breaks = match tag {
-            Tag::Break if break_only => self.breaks + 1,
-            Tag::Break => 1,
-            _ => 0,
-        };
-        // Two breaks end a paragraph; more say no more.
-        if self.breaks > 2 {
-            return;
+/// Writes a text without its marks.
+fn write_text(writer: &mut Writer, text: &str) {
+    for (number, part) in text.split(BREAK).enumerate() {
+        if number > 0 {
+            writer.start(Tag::Break, 0);
         }
-        self.flush();
-        self.elements += 1;
-        if self.elements > self.most_elements {
-            // The tree is given up.
-            return;
-        }
-        let (node, banner) = self.add(tag, attributes);
-        if tag.flow() == Flow::Empty {
-            return;
-        }
-        self.stack.push(Open { node, banner, length: self.length });
-    }
-
-    fn close(&mut self, tag: Tag) {
-        if tag.flow() == Flow::Empty || self.elements > self.most_elements {
-            return;
-        }
-        self.flush();
-        if let Some(open) = self.stack.pop()
-            && open.banner
-            && self.length - open.length < BANNER
-        {
-            self.document.tree.remove_from_parent(&open.node);
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.length += text.len();
-        if self.elements <= self.most_elements {
-            self.text.push_str(text);
+        if part.contains(is_mark) {
+            writer.write(&part.replace(is_mark, ""));
+        } else {
+            writer.write(part);
         }
     }
 }
 
-/// Whether a class or identifier is that of a banner that asks for consent.
-fn is_banner(names: &str) -> bool {
-    let names = names.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| names.contains(word));
-    says(&["gdpr", "consent"])
-        || (names.contains("cookie")
-            && says(&[
-                "banner", "notice", "bar", "popup", "modal", "overlay", "message", "law", "alert", "dialog",
-                "policy",
-            ]))
+/// The text in an element.
+fn content(node: NodeRef<'_, Node>) -> String {
+    let mut content = String::new();
+    for node in node.descendants() {
+        match node.value() {
+            Node::Text(text) => content.push_str(text),
+            Node::Element(element) if element.name() == "br" => content.push('\n'),
+            _ => {}
+        }
+    }
+    content
 }
 
-/// Writes what Readability left of the tree.
-fn write(root: &NodeRef<'_>, writer: &mut Writer) {
-    let mut open: Vec<(NodeRef<'_>, Tag)> = Vec::new();
-    let mut next = root.first_child();
-    loop {
-        let Some(node) = next else {
-            let Some((node, tag)) = open.pop() else { return };
-            writer.end(tag);
-            next = node.next_sibling();
-            continue;
-        };
-        if node.is_text() {
-            node.query(|data| {
-                if let dom_query::NodeData::Text { contents } = &data.data {
-                    writer.write(contents);
-                }
-            });
-            next = node.next_sibling();
-            continue;
-        }
-        let tag = node.qual_name_ref().map_or(Tag::Inline, |name| Tag::of(&name.local));
-        writer.start(tag, first_number(node.attr(START).as_deref()));
-        if tag.heading_level().is_some()
-            && let Some(level) = node.attr(LEVEL).and_then(|level| level.parse::<usize>().ok())
-        {
-            writer.heading(level.min(6));
-        }
-        if let Some(language) = node.attr(LANGUAGE) {
-            writer.language(&language);
-        }
-        next = node.first_child();
-        open.push((node, tag));
+fn text(text: &str) -> Node {
+    Node::Text(Text { text: StrTendril::from(text) })
+}
+
+/// Whether an element is not to be seen, or holds what is no part of the text: edit links, reference marks.
+fn is_hidden(tag: Tag, element: &Element) -> bool {
+    if matches!(tag, Tag::Main | Tag::Article | Tag::Html | Tag::Body) {
+        return false;
     }
+    element.attrs().any(|(name, value)| match name {
+        "hidden" => !value.eq_ignore_ascii_case("until-found"),
+        "aria-hidden" => value == "true",
+        "style" => {
+            // `display: none`, in any case and with any spaces.
+            let style: String =
+                value.chars().filter(|letter| !letter.is_ascii_whitespace()).take(STYLE).collect();
+            let style = style.to_ascii_lowercase();
+            style.contains("display:none") || style.contains("visibility:hidden")
+        }
+        "class" => value
+            .split_ascii_whitespace()
+            .any(|class| class == "mw-editsection" || (tag == Tag::Superscript && class == "reference")),
+        _ => false,
+    })
+}
+
+/// Whether an element's class or identifier is that of a banner that asks for consent.
+fn is_banner(tag: Tag, element: &Element) -> bool {
+    if !matches!(tag.flow(), Flow::Block | Flow::Line) || matches!(tag, Tag::Main | Tag::Article) {
+        return false;
+    }
+    [element.attr("class"), element.attr("id")].into_iter().flatten().any(|names| {
+        let names = names.to_ascii_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| names.contains(word));
+        let banner = [
+            "banner", "notice", "bar", "popup", "modal", "overlay", "message", "law", "alert", "dialog", "policy",
+        ];
+        says(&["gdpr", "consent"]) || (names.contains("cookie") && says(&banner))
+    })
 }

@@ -1,9 +1,7 @@
 //! Events to plain text in the manner of Markdown: `#` before headings, `- ` and `1. ` before items, `> ` before quotations,
 //! code within fences or backticks, a table's row on a line with ` | ` between its cells, paragraphs apart by a blank line.
 
-use super::sift::Sink;
 use super::tags::{Flow, Tag};
-use super::tokens::Attributes;
 
 /// Beyond these levels quotations and lists are not indented further, lest a page of nested lists grow by what stands before
 /// its lines.
@@ -274,26 +272,6 @@ impl Writer {
             self.result.push_str(line);
         }
         self.apart(2);
-    }
-}
-
-impl Sink for Writer {
-    fn open(&mut self, tag: Tag, attributes: Attributes<'_>) {
-        let start = if tag == Tag::Ordered { first_number(attributes.value("start").as_deref()) } else { 0 };
-        self.start(tag, start);
-        if matches!(tag, Tag::Preformatted | Tag::Code)
-            && let Some(language) = attributes.value("class").as_deref().and_then(language_of)
-        {
-            self.language(language);
-        }
-    }
-
-    fn close(&mut self, tag: Tag) {
-        self.end(tag);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.write(text);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What taking things out leaves behind: empty brackets, spaces before full stops, empty lines, headings over nothing.
 
 use super::TAKEN;
-use crate::extract::html::entities;
 
 /// Tidies the scanner's text, line by line.
 pub(super) fn finish(text: &str) -> String {
@@ -57,7 +56,7 @@ fn begin(result: &mut String, blank: bool) {
 }
 
 fn push(result: &mut String, text: &str) {
-    entities::decode(text, |piece| result.push_str(piece));
+    html_escape::decode_html_entities_to_string(text, result);
 }
 
 /// Writes a line without the marks of what was taken out, and without the brackets and spaces that this leaves empty.

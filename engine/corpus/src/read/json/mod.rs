@@ -5,7 +5,7 @@ mod values;
 
 use super::Item;
 use super::open;
-use super::record::Context;
+use super::record::{Context, found};
 use super::unpack::Stream;
 pub(super) use parse::parse;
 use serde_json::{Map, Value};
@@ -99,7 +99,7 @@ impl Json {
     fn spread(&mut self, mut object: Map<String, Value>) -> Result<(), Map<String, Value>> {
         let settings = &self.context.settings;
         let name = settings.text_field.as_ref().or(settings.text_fields.first());
-        let name = name.map_or("text", String::as_str);
+        let name = name.map_or_else(|| found(|name| object.contains_key(name)), String::as_str);
         let length = match object.get(name) {
             Some(Value::Array(values)) => values.len(),
             Some(Value::Object(values)) => values.len(),
@@ -110,8 +110,8 @@ impl Json {
                     rows.is_some_and(|rows| !rows.is_empty() && rows.iter().all(Value::is_object))
                 };
                 let shaped = ["messages", "conversations"].iter().any(|name| object.contains_key(*name));
-                let mut found = object.iter_mut().filter(|(_, value)| rows(value));
-                let (Some((_, Value::Array(array))), None, false) = (found.next(), found.next(), shaped)
+                let mut tables = object.iter_mut().filter(|(_, value)| rows(value));
+                let (Some((_, Value::Array(array))), None, false) = (tables.next(), tables.next(), shaped)
                 else {
                     return Err(object);
                 };

@@ -11,7 +11,7 @@ use std::fmt;
 /// # Errors
 /// Says what is wrong with it and where in it.
 pub(in crate::read) fn parse(bytes: &[u8]) -> Result<Value, String> {
-    let text = decode::part(bytes)?;
+    let text = decode::part(bytes);
     let mut reader = serde_json::Deserializer::from_str(&text);
     let left = Cell::new(MOST_VALUES);
     let parsed =

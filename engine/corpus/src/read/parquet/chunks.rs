@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 const HEAD: usize = 4 << 10;
 const LONGEST_HEAD: usize = 16 << 20;
 
+/// Bytes of a page. A book stands in one, and many books in one page.
+const LARGEST_PAGE: i64 = 512 << 20;
+
 /// Values of a column with lists that a row group may hold: all of them may be in one row.
 const MOST_LISTED: i64 = 1 << 24;
 
@@ -62,10 +65,11 @@ impl Chunks {
     pub(super) fn check(
         &self,
         chunk: &ColumnChunkMetaData,
-        lists: bool,
+        rows: i64,
         limits: &Limits,
     ) -> std::result::Result<(), String> {
-        let limit = i64::try_from(limits.record).unwrap_or(i64::MAX);
+        let limit = LARGEST_PAGE.max(i64::try_from(limits.record).unwrap_or(i64::MAX));
+        let lists = chunk.column_descr().max_rep_level() > 0;
         if chunk.file_path().is_some() {
             return Err("lies in another file".to_owned());
         }
@@ -85,9 +89,9 @@ impl Chunks {
             }
             if page.size > limit || page.packed > limit {
                 return Err(format!(
-                    "has a page of {} bytes, more than {}; write it with smaller pages, or raise read.limits.record",
+                    "has a page of {} bytes, more than {}; write it with smaller pages",
                     page.size.max(page.packed),
-                    bytes(limits.record as u64)
+                    bytes(limit as u64)
                 ));
             }
             if page.dictionary && page.values > page.size / width {
@@ -103,6 +107,9 @@ impl Chunks {
         }
         if values != chunk.num_values() {
             return Err(format!("states {} values, and its pages hold {values}", chunk.num_values()));
+        }
+        if !lists && values != rows {
+            return Err(format!("holds {values} values for {rows} rows"));
         }
         if lists && values > MOST_LISTED {
             return Err(format!(

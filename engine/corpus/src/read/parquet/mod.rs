@@ -1,28 +1,30 @@
-//! Parquet: a record a row, of the columns that a document needs.
+//! Parquet: a record a row, with all of its columns but those of bytes that are no text.
 //!
-//! The library that decodes it trusts the numbers in a file: it makes room for what they state and panics where they contradict
-//! each other. So they are checked before it sees them: [`thrift`] walks the metadata, [`chunks`] the heads of pages, [`pages`] what
-//! their content refers to, and [`delta`] decodes what the library would decode without looking. What still goes wrong in it natively ends as a trouble too.
+//! The library reads and decodes; but it makes room for what a file states, follows a schema by recursion, and panics where numbers
+//! contradict each other. So what it would make room for is bounded before it sees it: [`thrift`] looks at the schema and the heads of
+//! pages, [`chunks`] walks those, [`pages`] looks at what their content states. What still goes wrong in it natively ends as a trouble too.
 
 mod chunks;
-mod column;
-mod delta;
 mod pages;
 mod thrift;
 
-use super::open;
+use super::open::{self, Items};
 use super::record::Context;
 use super::settings::bytes;
 use super::unpack::Counter;
 use super::{Item, Trouble};
 use crate::files::Input;
+use crate::read::decode;
 use chunks::Chunks;
-use column::{Column, Shape};
-use parquet::basic::Compression;
+use pages::Group;
+use parquet::basic::{Compression, ConvertedType, Type};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::reader::{FileReader, Length};
+use parquet::file::reader::{FileReader, Length, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
-use serde_json::Map;
+use parquet::record::Field;
+use parquet::record::reader::{ReaderIter, TreeBuilder};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type as Schema};
+use serde_json::{Map, Value};
 use std::io::SeekFrom;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,24 +36,31 @@ const LONGEST_METADATA: u64 = 32 << 20;
 /// Bytes that a row without text is counted as.
 const ROW: u64 = 8;
 
-/// Columns that may make up a record.
-const MOST_COLUMNS: usize = 1024;
+/// Rows of a column that are decoded at a time.
+const ROWS: usize = 16;
 
 /// The documents of a Parquet file.
-pub(super) struct Parquet {
+struct Parquet {
     context: Context,
     chunks: Chunks,
     reader: SerializedFileReader<Chunks>,
-    /// The columns that are read, by their position.
-    wanted: Vec<(usize, Shape)>,
+    /// The fields that are read.
+    wanted: SchemaDescPtr,
     group: usize,
-    columns: Vec<Column>,
-    /// Rows read of the row group, and rows that it states.
-    rows: (i64, i64),
+    /// The rows of the row group at hand.
+    rows: Option<ReaderIter>,
     number: u64,
     /// Bytes of text that came out of the file, and of rows: a dictionary's entry may stand in millions of rows.
     unpacked: u64,
     done: bool,
+}
+
+/// The documents of a file.
+pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
+    match Parquet::new(context, file, counter) {
+        Ok(rows) => Box::new(rows),
+        Err(trouble) => open::one(Err(trouble)),
+    }
 }
 
 impl Parquet {
@@ -59,11 +68,7 @@ impl Parquet {
     ///
     /// # Errors
     /// It is none, it is broken, or it has no column of text.
-    pub(super) fn new(
-        context: Context,
-        mut file: Box<dyn Input>,
-        counter: &Arc<Counter>,
-    ) -> Result<Self, Trouble> {
+    fn new(context: Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
         let chunks = Chunks::new(file, length, counter.clone());
@@ -77,8 +82,7 @@ impl Parquet {
             reader,
             wanted,
             group: 0,
-            columns: Vec::new(),
-            rows: (0, 0),
+            rows: None,
             number: 0,
             unpacked: 0,
             done: false,
@@ -86,42 +90,22 @@ impl Parquet {
     }
 
     fn step(&mut self) -> Result<Option<Item>, String> {
-        if self.columns.is_empty() {
+        let Some(rows) = &mut self.rows else {
             if self.group >= self.reader.num_row_groups() {
                 self.done = true;
                 return Ok(None);
             }
             self.begin()?;
-        }
-        let columns = &mut self.columns;
-        let advanced = guarded(|| {
-            let mut more = 0;
-            for column in columns.iter_mut() {
-                more += usize::from(column.advance()?);
-            }
-            Ok(more)
-        });
-        let more = advanced?;
-        if more == 0 {
-            self.columns.clear();
-            let (read, stated) = self.rows;
-            if read != stated {
-                return Err(format!("row group {} states {stated} rows and holds {read}", self.group));
-            }
             return Ok(None);
-        }
-        if more < self.columns.len() {
-            return Err(format!("the columns of row group {} are not of one length", self.group));
-        }
-        self.rows.0 += 1;
+        };
+        let Some(row) = guarded(|| rows.next().transpose())? else {
+            self.rows = None;
+            return Ok(None);
+        };
         self.number += 1;
         let number = Some(self.number);
-        let mut record = Map::new();
-        for column in &self.columns {
-            if let Err(reason) = column.put(&mut record) {
-                return Ok(Some(Err(self.context.trouble(number, reason))));
-            }
-        }
+        let record: Map<String, Value> =
+            row.into_columns().into_iter().map(|(name, field)| (name, value(&field))).collect();
         let item = self.context.record(number, record).transpose();
         let text =
             item.as_ref().and_then(|item| item.as_ref().ok()).map_or(0, |document| document.text.len());
@@ -130,39 +114,31 @@ impl Parquet {
         let most = limits.expansion_free.max(self.chunks.len().saturating_mul(limits.expansion));
         if self.unpacked > most {
             return Err(format!(
-                "it unpacks to more than {} times its size; raise read.limits.expansion if it is meant so",
+                "it unpacks to more than {} times its size; raise reading.limits.expansion if it is meant so",
                 limits.expansion
             ));
         }
         Ok(item)
     }
 
-    /// Opens the columns of the next row group.
+    /// Opens the next row group.
     fn begin(&mut self) -> Result<(), String> {
         let index = self.group;
         self.group += 1;
-        let group = self.reader.metadata().row_groups().get(index);
-        let group = group.ok_or_else(|| "a row group is missing".to_owned())?;
-        self.rows = (0, group.num_rows());
-        let mut columns = Vec::new();
-        for (position, shape) in &self.wanted {
-            let name = &shape.field;
-            let chunk = group.columns().get(*position);
-            let chunk = chunk.ok_or_else(|| format!("row group {} lacks the column `{name}`", self.group))?;
+        let group = guarded(|| Group::new(&self.reader, index))?;
+        for chunk in group.metadata().columns() {
+            let name = chunk.column_path().string();
+            if !self.wanted.columns().iter().any(|column| column.path() == chunk.column_path()) {
+                continue;
+            }
             self.chunks
-                .check(chunk, chunk.column_descr().max_rep_level() > 0, &self.context.settings.limits)
+                .check(chunk, group.metadata().num_rows(), &self.context.settings.limits)
                 .map_err(|reason| format!("the column `{name}` in row group {} {reason}", self.group))?;
-            let descriptor = chunk.column_descr_ptr();
-            let pages = guarded(|| self.reader.get_row_group(index)?.get_column_page_reader(*position));
-            let pages = pages.map_err(|reason| with_codec(reason, chunk.compression()))?;
-            columns.extend(Column::new(
-                shape.clone(),
-                descriptor,
-                pages,
-                self.context.settings.limits.record,
-            ));
         }
-        self.columns = columns;
+        let rows = guarded(|| TreeBuilder::new().with_batch_size(ROWS).as_iter(self.wanted.clone(), &group));
+        let packed =
+            group.metadata().columns().first().map_or(Compression::UNCOMPRESSED, |chunk| chunk.compression());
+        self.rows = Some(rows.map_err(|reason| with_codec(reason, packed))?);
         Ok(())
     }
 }
@@ -220,25 +196,88 @@ fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
         .map_err(|reason| format!("has broken metadata: {reason}"))
 }
 
-/// The columns that a record is made of: all that can be where rows are conversations, else those of the text and of what
-/// describes it.
-fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<Vec<(usize, Shape)>, String> {
+/// The fields that a record is made of: all but those of bytes that are no text, such as pictures.
+fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<SchemaDescPtr, String> {
     let schema = metadata.file_metadata().schema_descr();
     let fields = schema.root_schema().get_fields();
     let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-    let all = context.check_columns(&names)?;
-    let shapes = (0..schema.num_columns()).filter_map(|index| Some((index, Shape::of(schema, index)?)));
-    let wanted: Vec<(usize, Shape)> =
-        shapes.filter(|(_, shape)| all || context.describes(&shape.field)).take(MOST_COLUMNS).collect();
-    let text = |name: &String| wanted.iter().any(|(_, shape)| shape.field == *name);
-    let settings = &context.settings;
-    let named = settings.text_field.iter().chain(&settings.text_fields);
-    match named.clone().find(|name| !text(name)) {
-        Some(name) => {
-            Err(format!("has a column `{name}` of a type that is no text; name another in read.text_field"))
+    context.check_columns(&names)?;
+    let named = |name: &str| context.is_text(name);
+    let kept: Vec<_> =
+        fields.iter().filter(|field| named(field.name()) || is_readable(field)).cloned().collect();
+    let refused = |field: &Schema| named(field.name()) && !holds_text(field);
+    if let Some(field) = fields.iter().find(|field| refused(field)) {
+        return Err(format!(
+            "has a column `{}` of a type that is no text; name another in reading.text_field",
+            field.name()
+        ));
+    }
+    let root = Schema::group_type_builder(schema.root_schema().name()).with_fields(kept).build();
+    root.map(|root| Arc::new(SchemaDescriptor::new(Arc::new(root)))).map_err(|error| error.to_string())
+}
+
+/// Whether a field can be part of a record: no part of it is bytes.
+fn is_readable(field: &Schema) -> bool {
+    if field.is_group() {
+        return !field.get_fields().is_empty() && field.get_fields().iter().all(|field| is_readable(field));
+    }
+    match field.get_physical_type() {
+        Type::BYTE_ARRAY => field.get_basic_info().converted_type() != ConvertedType::NONE,
+        Type::FIXED_LEN_BYTE_ARRAY | Type::INT96 => false,
+        _ => true,
+    }
+}
+
+/// Whether a field is text, or holds a field that may be.
+fn holds_text(field: &Schema) -> bool {
+    if field.is_group() {
+        return field.get_fields().iter().any(|field| holds_text(field));
+    }
+    matches!(field.get_physical_type(), Type::BYTE_ARRAY | Type::INT32 | Type::INT64)
+}
+
+/// A field as JSON has it.
+fn value(field: &Field) -> Value {
+    match field {
+        Field::Null => Value::Null,
+        Field::Bool(value) => (*value).into(),
+        Field::Byte(value) => (*value).into(),
+        Field::Short(value) => (*value).into(),
+        Field::Int(value) => (*value).into(),
+        Field::Long(value) => (*value).into(),
+        Field::UByte(value) => (*value).into(),
+        Field::UShort(value) => (*value).into(),
+        Field::UInt(value) => (*value).into(),
+        Field::ULong(value) => (*value).into(),
+        Field::Float16(value) => f64::from(f32::from(*value)).into(),
+        Field::Float(value) => f64::from(*value).into(),
+        Field::Double(value) => (*value).into(),
+        Field::Str(value) => decode::part(value.as_bytes()).into(),
+        Field::Bytes(value) => decode::part(value.data()).into(),
+        Field::Group(row) => row
+            .get_column_iter()
+            .map(|(name, field)| (name.clone(), self::value(field)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Field::ListInternal(list) => list.elements().iter().map(self::value).collect(),
+        Field::MapInternal(map) => {
+            let name = |key: &Field| match self::value(key) {
+                Value::String(name) => name,
+                other => other.to_string(),
+            };
+            map.entries()
+                .iter()
+                .map(|(key, field)| (name(key), self::value(field)))
+                .collect::<Map<_, _>>()
+                .into()
         }
-        None if wanted.is_empty() => Err("has no column of a type that is text".to_owned()),
-        None => Ok(wanted),
+        // Days, times and decimals as the library writes them.
+        Field::Decimal(_)
+        | Field::Date(_)
+        | Field::TimeMillis(_)
+        | Field::TimeMicros(_)
+        | Field::TimestampMillis(_)
+        | Field::TimestampMicros(_) => field.to_string().into(),
     }
 }
 

@@ -1,33 +1,70 @@
-//! Pages on their way from the library's reader to its decoder, which takes some of what they say for granted.
+//! Pages on their way from the library's reader to its decoders, which take some of what they say for granted: how long their levels
+//! are, how many values a page of differences states, and that a dictionary is there.
 
-use super::delta;
+use super::Chunks;
 use parquet::basic::{Encoding, Type};
+use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
-use parquet::schema::types::ColumnDescPtr;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::FileReader;
+use parquet::file::reader::RowGroupReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::record::reader::RowIter;
+use parquet::schema::types::{ColumnDescPtr, Type as Schema};
 
-/// Pages that are looked at before they are decoded; delta-encoded ones are written anew.
-pub(super) struct Checked {
+/// Numbers in a block of differences; writers use 128 or 256.
+const LARGEST_BLOCK: u64 = 1 << 16;
+
+/// A row group whose pages are looked at before they are decoded.
+pub(super) struct Group<'file> {
+    inner: Box<dyn RowGroupReader + 'file>,
+}
+
+impl<'file> Group<'file> {
+    /// A row group of a file.
+    pub(super) fn new(file: &'file SerializedFileReader<Chunks>, index: usize) -> Result<Self> {
+        Ok(Self { inner: file.get_row_group(index)? })
+    }
+}
+
+impl RowGroupReader for Group<'_> {
+    fn metadata(&self) -> &RowGroupMetaData {
+        self.inner.metadata()
+    }
+
+    fn num_columns(&self) -> usize {
+        self.inner.num_columns()
+    }
+
+    fn get_column_page_reader(&self, index: usize) -> Result<Box<dyn PageReader>> {
+        let column = self.metadata().schema_descr().column(index);
+        Ok(Box::new(Checked { inner: self.inner.get_column_page_reader(index)?, column, dictionary: false }))
+    }
+
+    fn get_column_bloom_filter(&self, index: usize) -> Option<&Sbbf> {
+        self.inner.get_column_bloom_filter(index)
+    }
+
+    fn get_row_iter(&self, projection: Option<Schema>) -> Result<RowIter<'_>> {
+        RowIter::from_row_group(projection, self)
+    }
+}
+
+struct Checked {
     inner: Box<dyn PageReader>,
     column: ColumnDescPtr,
-    /// Bytes that a page may have.
-    limit: usize,
     dictionary: bool,
 }
 
 impl Checked {
-    /// Looks at the pages of a column.
-    pub(super) fn new(inner: Box<dyn PageReader>, column: ColumnDescPtr, limit: usize) -> Self {
-        Self { inner, column, limit, dictionary: false }
-    }
-
-    fn check(&mut self, mut page: Page) -> Result<Page> {
-        let (buffer, encoding, start) = match &mut page {
+    fn check(&mut self, page: Page) -> Result<Page> {
+        let (buffer, encoding, start, count) = match &page {
             Page::DictionaryPage { .. } => {
                 self.dictionary = true;
                 return Ok(page);
             }
-            Page::DataPage { buf, encoding, def_level_encoding, rep_level_encoding, .. } => {
+            Page::DataPage { buf, encoding, def_level_encoding, rep_level_encoding, num_values, .. } => {
                 if *def_level_encoding != Encoding::RLE || *rep_level_encoding != Encoding::RLE {
                     return Err(wrong("its levels are written in a way that is long out of use"));
                 }
@@ -40,35 +77,60 @@ impl Checked {
                         start += 4 + length.ok_or_else(|| wrong("its levels are cut short"))?;
                     }
                 }
-                (buf, encoding, start)
+                (buf, encoding, start, num_values)
             }
-            Page::DataPageV2 { buf, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            Page::DataPageV2 {
+                buf, encoding, def_levels_byte_len, rep_levels_byte_len, num_values, ..
+            } => {
                 let start = u64::from(*def_levels_byte_len) + u64::from(*rep_levels_byte_len);
-                (buf, encoding, usize::try_from(start).unwrap_or(usize::MAX))
+                (buf, encoding, usize::try_from(start).unwrap_or(usize::MAX), num_values)
             }
         };
-        let (Some(levels), Some(values)) = (buffer.get(..start), buffer.get(start..)) else {
+        let Some(values) = buffer.get(start..) else {
             return Err(wrong("its levels are said to be longer than its page"));
         };
-        let kind = self.column.physical_type();
         match *encoding {
-            Encoding::PLAIN => {}
-            Encoding::RLE if kind == Type::BOOLEAN => {}
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if self.dictionary => {}
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
+            Encoding::RLE if self.column.physical_type() == Type::BOOLEAN => {}
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if !self.dictionary => {
                 return Err(wrong("it refers to a dictionary that is not there"));
             }
-            other => {
-                let plain = delta::plain(other, kind, values, self.limit).map_err(wrong)?;
-                let Some(plain) = plain else {
-                    return Err(wrong(&format!("it is written as {other}, which is not read here")));
-                };
-                *buffer = [levels, &plain].concat().into();
-                *encoding = Encoding::PLAIN;
+            Encoding::DELTA_BINARY_PACKED
+            | Encoding::DELTA_LENGTH_BYTE_ARRAY
+            | Encoding::DELTA_BYTE_ARRAY => {
+                check_differences(values, u64::from(*count)).map_err(wrong)?;
             }
+            Encoding::PLAIN | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {}
+            other => return Err(wrong(&format!("it is written as {other}, which is not read here"))),
         }
         Ok(page)
     }
+}
+
+/// Whether the head of numbers that are written as differences is possible: the library makes room for as many as it states.
+fn check_differences(bytes: &[u8], most: u64) -> std::result::Result<(), &'static str> {
+    let mut place = bytes.iter();
+    let mut number = || {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *place.next()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    };
+    let (Some(block), Some(parts), Some(count)) = (number(), number(), number()) else {
+        return Err("a page ends within its values");
+    };
+    if block > LARGEST_BLOCK || parts == 0 || parts > block || !block.is_multiple_of(parts.saturating_mul(8))
+    {
+        return Err("a page has blocks of an impossible size");
+    }
+    if count > most {
+        return Err("a page states more values than its head");
+    }
+    Ok(())
 }
 
 fn wrong(reason: &str) -> ParquetError {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::document::Kind;
+use crate::read::module::Asked;
 use crate::read::parquet::PANICKED;
-use crate::read::parquet_module::Asked;
 use crate::read::record::Context;
 use crate::read::unpack::Counter;
 use ::parquet::basic::Compression;
@@ -290,12 +290,13 @@ proptest! {
 }
 
 thread_local! {
-    static READINGS: std::cell::RefCell<Vec<Option<ParquetDocuments>>> = const { std::cell::RefCell::new(Vec::new()) };
+    static READINGS: std::cell::RefCell<Vec<Option<FileDocuments>>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-const MODULE: ParquetModule = ParquetModule {
-    begin: |question, file| {
-        let documents = ParquetDocuments::new(question, file.to_vec())?;
+const MODULE: Readers = Readers {
+    begin: |name, question, file| {
+        assert_eq!(name, "parquet");
+        let documents = FileDocuments::new(question, file.to_vec())?;
         READINGS.with_borrow_mut(|readings| readings.push(Some(documents)));
         Ok(READINGS.with_borrow(|readings| readings.len() as u32 - 1))
     },
@@ -334,7 +335,7 @@ fn a_module_reads_what_the_program_itself_reads() {
             let memory = || Memory::default().with("t.parquet", &content);
             let (expected, read) = items(&memory(), &settings);
             assert!(!expected.is_empty());
-            let elsewhere = Memory { module: Some(MODULE), ..memory() };
+            let elsewhere = Memory { readers: Some(MODULE), ..memory() };
             assert_eq!(items(&elsewhere, &settings), (expected, read));
         }
     }
@@ -343,7 +344,7 @@ fn a_module_reads_what_the_program_itself_reads() {
 
 #[test]
 fn a_module_that_is_not_to_be_had_is_told() {
-    let module = ParquetModule { begin: |_, _| Err("its reader could not be loaded".to_owned()), ..MODULE };
+    let module = Readers { begin: |_, _, _| Err("its reader could not be loaded".to_owned()), ..MODULE };
     let context = Context { source: source("t.parquet"), settings: Settings::default() };
     let file: Box<dyn Input> = Box::new(io::Cursor::new(small_parquet()));
     let counter = Arc::new(Counter::new(Arc::default(), 10));

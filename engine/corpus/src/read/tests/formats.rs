@@ -4,6 +4,13 @@ use super::*;
 use crate::document::Kind;
 use serde_json::json;
 
+/// A record without its text: what is kept beside it.
+fn without_text(record: &serde_json::Value) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let mut record = record.as_object().cloned()?;
+    record.shift_remove("text");
+    Some(record)
+}
+
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
 }
@@ -95,7 +102,7 @@ fn json_lines_carry_what_they_say_of_themselves() {
             title: Some("T".into()),
             kind: Kind::Plain,
             text: "Body".into(),
-            record: None,
+            record: without_text(&line),
         }
     );
     let nested = json!({"text": "x", "metadata": {"url": "http://a.b", "language": "French"}});
@@ -103,6 +110,28 @@ fn json_lines_carry_what_they_say_of_themselves() {
     assert_eq!(document.address.as_deref(), Some("http://a.b"));
     assert_eq!(document.language.as_deref(), Some("fra"));
     assert_eq!(document.source, "b");
+}
+
+#[test]
+fn the_text_is_found_by_its_name() {
+    assert_eq!(read("a.jsonl", json!({"content": "Body", "id": 3}).to_string()).remove(0).text, "Body");
+    assert_eq!(
+        read("a.json", json!([{"content": "Body"}, {"text": "T", "content": "C"}]).to_string())[1].text,
+        "T"
+    );
+    assert_eq!(read("a.csv", "name,content\nx,Body\n").remove(0).text, "Body");
+    // Inside of others, and by a name that has a dot itself.
+    let named = |name: &str| Settings { text_field: Some(name.into()), ..Settings::default() };
+    let record = json!({"data": {"body": {"raw": "Deep", "n": 1}}, "a.b": "Dotted", "text": "no"});
+    let deep = read_with("a.jsonl", record.to_string(), &named("data.body.raw")).remove(0);
+    assert_eq!(deep.text, "Deep");
+    assert_eq!(
+        serde_json::to_value(&deep.record).unwrap(),
+        json!({"data": {"body": {"n": 1}}, "a.b": "Dotted", "text": "no"})
+    );
+    assert_eq!(read_with("a.jsonl", record.to_string(), &named("a.b")).remove(0).text, "Dotted");
+    let (troubles, _) = wrong("a.jsonl", record.to_string(), &named("data.none"));
+    assert!(troubles[0].contains("has no field `data.none`"), "{troubles:?}");
 }
 
 #[test]

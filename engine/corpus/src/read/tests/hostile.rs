@@ -18,8 +18,6 @@ fn first(name: &str, make: Make) -> Trouble {
 #[test]
 fn lines_without_end_are_named_at_once() {
     for (name, head) in [
-        ("a.txt", ""),
-        ("a.md", "x\n"),
         ("a.jsonl", ""),
         ("a.json", "[\""),
         ("a.csv", "text\n"),
@@ -29,13 +27,9 @@ fn lines_without_end_are_named_at_once() {
         ("a.xml", "<mediawiki><page>"),
         ("b.xml", "<posts>\n<row "),
     ] {
-        let mut make = endless(head, b'a', u64::MAX);
-        if name == "a.md" {
-            make = endless("", b'a', u64::MAX);
-        }
-        let trouble = first(name, make);
+        let trouble = first(name, endless(head, b'a', u64::MAX));
         assert!(trouble.reason.contains(" is longer than "), "{name}: {trouble:?}");
-        assert!(trouble.reason.contains("raise read.limits."), "{name}: {trouble:?}");
+        assert!(trouble.reason.contains("raise reading.limits."), "{name}: {trouble:?}");
     }
 }
 
@@ -56,9 +50,6 @@ fn the_reader_goes_on_behind_a_long_line() {
     let (troubles, texts) = wrong("a.csv", format!("text,b\na,1\n{long},2\nb,3\n"), &small());
     assert_eq!((texts, troubles.len()), (vec!["a".to_owned(), "b".to_owned()], 1));
     assert!(troubles[0].starts_with("a.csv#2: the row"), "{troubles:?}");
-    let (troubles, texts) = wrong("a.txt", format!("before\n{long}\nafter\n"), &small());
-    assert_eq!(texts, ["before\n", "after\n"]);
-    assert!(troubles[1].starts_with("a.txt#2: a line is longer than 4 KiB"), "{troubles:?}");
 }
 
 #[test]
@@ -69,6 +60,44 @@ fn long_text_is_cut_at_line_ends() {
     assert!(texts.len() >= 5 && texts.iter().all(|text| text.len() <= 4096 && text.ends_with('\n')));
     assert_eq!(troubles.len(), 1);
     assert!(troubles[0].contains("holds text of more than 4 KiB in one piece"), "{troubles:?}");
+}
+
+#[test]
+fn a_long_line_is_cut_at_spaces_and_nothing_of_it_is_lost() {
+    let line = "a word and 漢字, no line end ".repeat(700);
+    let (troubles, texts) = wrong("a.txt", &line, &small());
+    assert_eq!(texts.concat(), line);
+    assert!(texts.len() >= 5 && texts.iter().all(|text| text.len() <= 4096 && text.ends_with(' ')));
+    assert!(
+        troubles.len() == 1 && troubles[0].contains("it is cut into documents of that size"),
+        "{troubles:?}"
+    );
+    // Without any space, between characters.
+    let line = "漢字仮名".repeat(1000);
+    let (_, texts) = wrong("a.md", &line, &small());
+    assert_eq!(texts.concat(), line);
+    // A record's text likewise, whatever it stands in.
+    let settings =
+        Settings { limits: Limits { document: 4 << 10, ..Limits::default() }, ..Settings::default() };
+    let text = "word and word ".repeat(1000);
+    let lines = format!(
+        "{}\n{{\"text\": \"b\", \"id\": 7}}\n",
+        serde_json::json!({"text": text, "id": 5, "title": "T"})
+    );
+    for (name, content) in [("a.jsonl", lines), ("b.csv", format!("id,text,title\n5,{text},T\n7,b,U\n"))] {
+        let documents = read_with(name, content, &settings);
+        let (last, parts) = documents.split_last().unwrap();
+        assert_eq!(
+            parts.iter().map(|part| part.text.as_str()).collect::<String>(),
+            text.trim_end_matches('\n')
+        );
+        assert!(parts.len() == 4 && parts.iter().all(|part| part.title.as_deref() == Some("T")));
+        assert_eq!(
+            (parts[0].id.as_str(), parts[1].id.as_str()),
+            (&*format!("{name}#1:5/1"), &*format!("{name}#1:5/2"))
+        );
+        assert_eq!((last.id.as_str(), last.text.as_str()), (&*format!("{name}#2:7"), "b"));
+    }
 }
 
 #[test]
@@ -132,33 +161,30 @@ fn packed_files_that_are_cut_keep_what_was_read() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_located() {
+fn bytes_that_are_no_text_cost_themselves() {
     let settings = Settings::default();
-    let (troubles, texts) =
-        wrong("a.txt", b"one\n<|endoftext|>\ntwo \xff\xfe\xfd\n<|endoftext|>\nthree", &settings);
-    assert_eq!(texts, ["one", "three"]);
-    assert_eq!(troubles, ["a.txt#2: is not UTF-8 at byte 4; convert it to UTF-8"]);
+    let bad = b"one \xc3\xa9\n<|endoftext|>\ntwo \xff\xfe\xfd\n<|endoftext|>\nthree";
+    let (troubles, texts) = wrong("a.txt", bad, &settings);
+    assert_eq!(texts, ["one é", "two \u{fffd}\u{fffd}\u{fffd}", "three"]);
+    assert!(troubles.len() == 1 && troubles[0].starts_with("a.txt: 3 pieces are no text"), "{troubles:?}");
+    // Far into a file, with what stands around them kept.
+    let mut long = "Words in a row, and more of them.\n".repeat(20_000).into_bytes();
+    let length = long.len();
+    long.splice(length / 2..length / 2, [0xff, 0xff, 0xff, 0xff]);
+    let (troubles, texts) = wrong("a.txt", &long, &settings);
+    assert_eq!(texts[0].len(), length + 4 * "\u{fffd}".len());
+    assert!(troubles[0].contains("4 pieces are no text"), "{troubles:?}");
     let (troubles, texts) = wrong("a.txt", b"PROG\0\0\0\n<|endoftext|>\nx", &settings);
-    assert_eq!(troubles, ["a.txt#1: is binary, not text: byte 4 is zero"]);
+    assert_eq!(troubles, ["a.txt: is binary, not text: byte 4 is zero"]);
     assert!(texts.is_empty());
-    let (troubles, texts) =
-        wrong("a.jsonl", b"{\"text\": \"\xc3\x28\xa0\xa1\"}\n{\"text\": \"b\"}\n\0\n", &settings);
-    assert_eq!(texts, ["b"]);
-    assert!(troubles[0].starts_with("a.jsonl#1: is not UTF-8 at byte 10"), "{troubles:?}");
-    assert!(troubles[1].starts_with("a.jsonl#3: is binary"), "{troubles:?}");
-    let (troubles, texts) = wrong("a.csv", b"text,b\nx\xff\xff\xff,1\ny,2\n", &settings);
-    assert_eq!(texts, ["y"]);
-    assert!(troubles[0].starts_with("a.csv#1: the column `text` is not UTF-8"), "{troubles:?}");
-    // Cyrillic, Polish and UTF-8 with a fault are not taken for Windows-1252.
-    for bytes in [
-        b"\xcf\xf0\xe8\xe2\xe5\xf2, world and more of it".as_slice(),
-        b"za\xbf\xf3\xb3\xe6 g\xea\xb6l\xb1 ja\xbc\xf1",
-        b"Gr\xc3\xbc\xc3\x9fe aus der Stadt, sch\xf6n",
-        b"caf\xe9\x81",
-    ] {
-        let (troubles, texts) = wrong("a.txt", bytes, &settings);
-        assert_eq!((troubles.len(), texts.len()), (1, 0), "{bytes:?}");
-    }
+    let (troubles, texts) = wrong("a.txt", format!("{}\0", "word ".repeat(99)), &settings);
+    assert_eq!((texts[0].len(), troubles.len()), (495, 1));
+    let lines = b"{\"text\": \"gr\xc3\xbcn \xc3\x28\"}\n{\"text\": \"b\"}\n";
+    let (troubles, texts) = wrong("a.jsonl", lines, &settings);
+    assert_eq!(texts, ["grün \u{fffd}(", "b"]);
+    assert!(troubles[0].starts_with("a.jsonl: 1 piece is no text; it is replaced"), "{troubles:?}");
+    let (troubles, texts) = wrong("a.csv", b"text,b\nx\xff\xff\xff\xff,1\ny,2\n", &settings);
+    assert_eq!((texts.len(), texts[1].as_str(), troubles.len()), (2, "y", 1));
     let (troubles, _) = wrong("a.html", "<p>\0\0\0\0".repeat(99), &settings);
     assert!(troubles[0].contains("full of zero bytes"), "{troubles:?}");
     let (troubles, texts) = wrong("a.html", format!("<p>{}\0", "word ".repeat(99)), &settings);
@@ -176,7 +202,7 @@ fn broken_records_are_numbered() {
         ("{\"text\": ", "is not JSON: EOF while parsing a value (column 9)"),
         (
             "{\"body\": \"x\", \"n\": 1}",
-            "has no field `text` (it has `body`, `n`); name the field in read.text_field",
+            "has no field `text` (it has `body`, `n`); name the field in reading.text_field",
         ),
         ("{\"text\": {\"a\": 1}}", "the field `text` is not a string"),
         ("{\"text\": null}", "the field `text` is missing or empty"),
@@ -288,7 +314,7 @@ fn limits_of_records_and_settings_hold() {
     assert_eq!(texts.len(), 2);
     assert!(troubles[0].contains("holds more than 2 records"), "{troubles:?}");
     settings.limits.record = 10;
-    assert!(settings.validate().unwrap_err().to_string().contains("read.limits.record is 10"));
+    assert!(settings.validate().unwrap_err().to_string().contains("reading.limits.record is 10"));
     let settings = Settings { delimiter: Some('é'), ..Settings::default() };
     assert!(settings.validate().is_err());
     let written = toml::to_string(&Settings::default()).unwrap();

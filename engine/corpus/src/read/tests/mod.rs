@@ -3,9 +3,11 @@
 mod columns;
 mod crawls;
 mod dumps;
+mod encodings;
 mod finding;
 mod formats;
 mod hostile;
+mod papers;
 mod properties;
 
 use super::*;
@@ -23,8 +25,8 @@ type Make = Box<dyn Fn() -> io::Result<Box<dyn Input>> + Sync>;
 #[derive(Default)]
 pub(super) struct Memory {
     files: BTreeMap<PathBuf, (u64, Make)>,
-    /// Who reads Parquet instead.
-    module: Option<ParquetModule>,
+    /// Who reads files of large formats instead.
+    readers: Option<Readers>,
 }
 
 impl Memory {
@@ -83,8 +85,8 @@ impl Files for Memory {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn parquet_module(&self) -> Option<ParquetModule> {
-        self.module
+    fn readers(&self) -> Option<Readers> {
+        self.readers
     }
 }
 

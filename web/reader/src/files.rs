@@ -1,13 +1,13 @@
-//! The reader of Parquet for browsers: fetched by `parquet-link.js` with the first such file, and called by the engine through it.
+//! Files that hold documents.
 
-use glasshouse_corpus::read::ParquetDocuments;
+use glasshouse_corpus::read::FileDocuments;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 /// A file being read.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Reading {
-    documents: ParquetDocuments,
+    documents: FileDocuments,
 }
 
 #[wasm_bindgen]
@@ -18,7 +18,7 @@ impl Reading {
     /// The question is of another version of the engine.
     #[wasm_bindgen(constructor)]
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, JsError> {
-        let documents = ParquetDocuments::new(question, file).map_err(|reason| JsError::new(&reason))?;
+        let documents = FileDocuments::new(question, file).map_err(|reason| JsError::new(&reason))?;
         Ok(Self { documents })
     }
 

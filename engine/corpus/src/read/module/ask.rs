@@ -1,7 +1,8 @@
-//! The side that has a Parquet file and no reader.
+//! The side that has a file and no reader.
 
-use super::{ParquetModule, Question};
+use super::{Question, Readers};
 use crate::files::Input;
+use crate::read::format::Format;
 use crate::read::record::Context;
 use crate::read::settings::bytes;
 use crate::read::unpack::Counter;
@@ -15,7 +16,7 @@ const LARGEST: u64 = 512 << 20;
 
 /// The documents of a file that a module reads.
 pub(in crate::read) struct Asked {
-    module: ParquetModule,
+    readers: Readers,
     reading: u32,
     context: Context,
     counter: Arc<Counter>,
@@ -30,7 +31,7 @@ impl Asked {
     /// # Errors
     /// It is too large or cannot be read, or the module refuses it or is not to be had.
     pub(in crate::read) fn new(
-        module: ParquetModule,
+        readers: Readers,
         context: Context,
         file: Box<dyn Input>,
         counter: &Arc<Counter>,
@@ -52,18 +53,19 @@ impl Asked {
         if content.len() as u64 > LARGEST {
             return Err(too_long());
         }
+        let name = if context.source.format == Format::Pdf { "pdf" } else { "parquet" };
         let question = Question { source: context.source.clone(), settings: context.settings.clone() };
         let begun = serde_json::to_string(&question)
             .map_err(|error| error.to_string())
-            .and_then(|question| (module.begin)(&question, &content));
+            .and_then(|question| (readers.begin)(name, &question, &content));
         let reading = begun.map_err(|reason| context.trouble(None, reason))?;
         counter.add(content.len() as u64);
-        Ok(Self { module, reading, context, counter: counter.clone(), items: VecDeque::new(), done: false })
+        Ok(Self { readers, reading, context, counter: counter.clone(), items: VecDeque::new(), done: false })
     }
 
     /// Asks for more items.
     fn fetch(&mut self) -> Result<(), String> {
-        let Some(lines) = (self.module.next)(self.reading)? else {
+        let Some(lines) = (self.readers.next)(self.reading)? else {
             self.done = true;
             return Ok(());
         };
@@ -91,7 +93,7 @@ impl Iterator for Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        (self.module.end)(self.reading);
+        (self.readers.end)(self.reading);
         self.counter.finish();
     }
 }

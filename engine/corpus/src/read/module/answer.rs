@@ -1,29 +1,27 @@
-//! The side that has the reader.
+//! The side that has a reader.
 
 use super::Question;
-use crate::read::parquet::Parquet;
+use crate::read::open::{Items, inside};
 use crate::read::record::Context;
 use crate::read::unpack::Counter;
-use crate::read::{Item, Trouble};
 use std::io::Cursor;
 use std::sync::Arc;
 
 /// Bytes of items that are handed over at a time, about.
 const BATCH: usize = 1 << 20;
 
-/// A Parquet file being read for another program.
-pub struct ParquetDocuments {
-    /// What came of opening it: its rows, or the one trouble with it.
-    rows: Result<Parquet, Option<Trouble>>,
+/// A file being read for another program.
+pub struct FileDocuments {
+    items: Items,
 }
 
-impl std::fmt::Debug for ParquetDocuments {
+impl std::fmt::Debug for FileDocuments {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ParquetDocuments").finish_non_exhaustive()
+        formatter.debug_struct("FileDocuments").finish_non_exhaustive()
     }
 }
 
-impl ParquetDocuments {
+impl FileDocuments {
     /// Begins to read a file.
     ///
     /// # Errors
@@ -32,9 +30,7 @@ impl ParquetDocuments {
         let question: Question = serde_json::from_str(question).map_err(|error| error.to_string())?;
         let Question { source, settings } = question;
         let counter = Arc::new(Counter::new(Arc::default(), source.size));
-        let context = Context { source, settings };
-        let rows = Parquet::new(context, Box::new(Cursor::new(file)), &counter).map_err(Some);
-        Ok(Self { rows })
+        Ok(Self { items: inside(Context { source, settings }, Box::new(Cursor::new(file)), &counter) })
     }
 
     /// The next items, one a line as JSON; none at the end.
@@ -44,11 +40,7 @@ impl ParquetDocuments {
     pub fn next_lines(&mut self) -> Result<Option<Vec<u8>>, String> {
         let mut lines = Vec::new();
         while lines.len() < BATCH {
-            let item: Option<Item> = match &mut self.rows {
-                Ok(rows) => rows.next(),
-                Err(trouble) => trouble.take().map(Err),
-            };
-            let Some(item) = item else { break };
+            let Some(item) = self.items.next() else { break };
             serde_json::to_writer(&mut lines, &item).map_err(|error| error.to_string())?;
             lines.push(b'\n');
         }

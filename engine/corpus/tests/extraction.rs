@@ -1,0 +1,128 @@
+//! How much of a page's main content extraction finds, and how much else: on pages that the project makes itself, and on the articles of a
+//! public benchmark where they are at hand.
+
+#[path = "extraction/pages.rs"]
+mod pages;
+#[path = "extraction/words.rs"]
+mod words;
+
+use glasshouse_corpus::extract::html;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+
+/// The folder of a copy of github.com/scrapinghub/article-extraction-benchmark.
+const ARTICLES: &str = "GLASSHOUSE_ARTICLES";
+
+/// Letters and digits in a row; Chinese stands without spaces, so that each of its characters is one.
+fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = vec![String::new()];
+    for letter in text.chars() {
+        let chinese = ('\u{3400}'..='\u{9fff}').contains(&letter);
+        if chinese || !letter.is_alphanumeric() {
+            tokens.push(String::new());
+        }
+        if letter.is_alphanumeric() {
+            tokens.last_mut().unwrap().push(letter);
+        }
+        if chinese {
+            tokens.push(String::new());
+        }
+    }
+    tokens.retain(|token| !token.is_empty());
+    tokens
+}
+
+/// How many of each.
+fn counts<T: std::hash::Hash + Eq>(items: impl IntoIterator<Item = T>) -> HashMap<T, f64> {
+    let mut counts = HashMap::new();
+    for item in items {
+        *counts.entry(item).or_insert(0.0) += 1.0;
+    }
+    counts
+}
+
+/// Precision and recall of what was found; none for a side that holds nothing.
+fn score<T: std::hash::Hash + Eq>(
+    found: HashMap<T, f64>,
+    wanted: &HashMap<T, f64>,
+) -> (Option<f64>, Option<f64>) {
+    let right: f64 = found.iter().map(|(item, count)| count.min(*wanted.get(item).unwrap_or(&0.0))).sum();
+    let share = |of: f64| (of > 0.0).then(|| right / of);
+    (share(found.values().sum()), share(wanted.values().sum()))
+}
+
+/// Precision, recall and F1, where each page counts alike.
+fn means(scores: &[(Option<f64>, Option<f64>)]) -> (f64, f64, f64) {
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let precision = mean(scores.iter().filter_map(|score| score.0).collect());
+    let recall = mean(scores.iter().filter_map(|score| score.1).collect());
+    (precision, recall, 2.0 * precision * recall / (precision + recall))
+}
+
+#[test]
+fn slow_extraction_of_labelled_pages() {
+    let settings = html::Settings::default();
+    let mut scores: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for seed in 0..4 {
+        for page in pages::pages(seed) {
+            let found = html::page(&page.html, &settings).unwrap();
+            let score = score(counts(tokens(&found.text)), &counts(tokens(&page.content)));
+            scores.entry(page.kind).or_default().push(score);
+        }
+    }
+    // Measured, and a little below it.
+    let least = BTreeMap::from([("article", 0.5), ("documentation", 0.5), ("forum", 0.5), ("product", 0.5)]);
+    for (kind, scores) in &scores {
+        let (precision, recall, f1) = means(scores);
+        println!(
+            "{kind:14} precision {precision:.3}  recall {recall:.3}  F1 {f1:.3}  ({} pages)",
+            scores.len()
+        );
+        assert!(f1 >= least[kind], "{kind}: {f1:.3} is less than {}", least[kind]);
+    }
+}
+
+/// The benchmark's own measure (its evaluate.py): runs of four words, precision and recall by article.
+#[test]
+fn slow_extraction_of_articles() {
+    let Some(folder) = std::env::var_os(ARTICLES).map(std::path::PathBuf::from) else {
+        println!("{ARTICLES} names no folder: not measured");
+        return;
+    };
+    let truth = std::fs::read_to_string(folder.join("ground-truth.json")).unwrap();
+    let truth: BTreeMap<String, Value> = serde_json::from_str(&truth).unwrap();
+    let settings = html::Settings::default();
+    let mut scores = Vec::new();
+    let mut worst = Vec::new();
+    for (name, article) in &truth {
+        let file = std::fs::File::open(folder.join(format!("html/{name}.html.gz"))).unwrap();
+        let mut page = Vec::new();
+        flate2::read::GzDecoder::new(file).read_to_end(&mut page).unwrap();
+        let found = html::page(&String::from_utf8_lossy(&page), &settings).unwrap();
+        let wanted = runs(article["articleBody"].as_str().unwrap_or_default());
+        let found = score(runs(&found.text), &wanted);
+        scores.push(found);
+        worst.push((found.0.unwrap_or(1.0).min(found.1.unwrap_or(1.0)), found, name.as_str()));
+    }
+    worst.sort_by(|one, other| one.0.total_cmp(&other.0));
+    for (_, (precision, recall), name) in worst.iter().take(12) {
+        println!("{name}: precision {:.3}  recall {:.3}", precision.unwrap_or(1.0), recall.unwrap_or(1.0));
+    }
+    let (precision, recall, f1) = means(&scores);
+    println!("precision {precision:.3}  recall {recall:.3}  F1 {f1:.3}  ({} articles)", scores.len());
+    assert!(f1 >= 0.5, "{f1:.3}");
+}
+
+fn runs(text: &str) -> HashMap<Vec<String>, f64> {
+    // What Python's `\w+` finds.
+    let words: Vec<String> = text
+        .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if words.is_empty() {
+        return HashMap::new();
+    }
+    counts(words.windows(words.len().min(4)).map(<[String]>::to_vec))
+}

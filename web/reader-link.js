@@ -1,0 +1,64 @@
+// Readers of large formats for the engine: modules that are loaded with the first such file (the service worker keeps them for use without a
+// network). The engine calls from the middle of its work and cannot wait for a promise, so all of this is synchronous, which a worker may be.
+
+import * as pages from "./pages.js";
+import * as parquet from "./parquet.js";
+import * as pdf from "./pdf.js";
+
+const readers = {
+  pages: { title: "web pages", glue: pages },
+  parquet: { title: "Parquet", glue: parquet },
+  pdf: { title: "PDF", glue: pdf },
+};
+const readings = new Map();
+let last = 0;
+
+function load(name, reader) {
+  const request = new XMLHttpRequest();
+  request.open("GET", new URL(`${name}_bg.wasm`, import.meta.url), false);
+  request.responseType = "arraybuffer";
+  try {
+    request.send();
+  } catch {
+    throw new Error("its reader could not be loaded; connect to the network and try again");
+  }
+  if (request.status !== 200) throw new Error(`its reader could not be loaded: the server answers ${request.status}`);
+  reader.glue.initSync({ module: new WebAssembly.Module(request.response) });
+  reader.loaded = true;
+}
+
+/** Calls a module. What it refuses is an `Error` with a reason; anything else is its end: its memory can be in any state. */
+function guarded(name, call) {
+  const reader = readers[name];
+  if (reader.failed) throw new Error(`the reader of ${reader.title} broke on an earlier file; reload the page to try this one`);
+  if (!reader.loaded) load(name, reader);
+  try {
+    return call(reader.glue);
+  } catch (error) {
+    // The module's own refusals are plain errors; a trap or an overflow of the stack is of another kind.
+    if (error.constructor === Error) throw error;
+    reader.failed = true;
+    for (const [number, reading] of readings) if (reading.name === name) readings.delete(number);
+    throw new Error("its reader broke on it: there was too little memory, or the file contradicts itself");
+  }
+}
+
+globalThis.readerBegin = (name, question, file) =>
+  guarded(name, ({ Reading }) => {
+    last += 1;
+    readings.set(last, { name, reading: new Reading(question, file) });
+    return last;
+  });
+
+globalThis.readerNext = (number) => {
+  const { name, reading } = readings.get(number) ?? {};
+  if (!name) throw new Error("its reader broke on an earlier file; reload the page to try this one");
+  return guarded(name, () => reading.next_lines());
+};
+
+globalThis.readerEnd = (number) => {
+  readings.get(number)?.reading.free();
+  readings.delete(number);
+};
+
+globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));

@@ -1,0 +1,15 @@
+//! Web pages, which come one by one from whatever holds them.
+
+use glasshouse_corpus::extract::html;
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+/// Takes the text of a page: the settings and the answer are JSON.
+///
+/// # Errors
+/// The page is refused, or the settings are of another version of the engine.
+#[wasm_bindgen]
+pub fn page(settings: &str, html: &str) -> Result<String, JsError> {
+    let settings = serde_json::from_str(settings).map_err(|error| JsError::new(&error.to_string()))?;
+    let page = html::page(html, &settings).map_err(|reason| JsError::new(&reason))?;
+    serde_json::to_string(&page).map_err(|error| JsError::new(&error.to_string()))
+}
