@@ -9,7 +9,7 @@ use super::output::{bytes, count};
 use super::settings::usage;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, Phase};
+use glasshouse_corpus::pipeline::{self, Begun, Cleaner, Phase, Start};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, Report};
 use glasshouse_corpus::{SystemFiles, script};
@@ -41,8 +41,10 @@ pub(super) fn named(name: &str) -> Result<Recipe> {
 
 fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let recipe = named(&arguments.recipe)?;
-    let stop = interrupt::flag("stopping; what was cleaned before stays")?;
-    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out)?;
+    let stop = interrupt::flag("stopping; the same command goes on from there")?;
+    let start = Start { restart: arguments.restart, force: arguments.force };
+    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out, start)?;
+    begun(cleaner.begun(), arguments.json)?;
     let bar = progress_bar(arguments.json);
     let mut said = None;
     let report = cleaner.run(&mut |progress| {
@@ -99,6 +101,24 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     say!("\nTry next:")?;
     say!("  glasshouse data inspect {out}             the report in the terminal")?;
     say!("  glasshouse train --data {out} --project my   a model of what was kept")?;
+    Ok(())
+}
+
+/// Says what was found of a stopped cleaning.
+fn begun(begun: &Begun, json: bool) -> Result<()> {
+    match begun {
+        Begun::Anew => {}
+        Begun::Resumed(documents) if json => {
+            say!("{}", serde_json::json!({ "event": "resumed", "documents": documents }))?;
+        }
+        Begun::Resumed(documents) => {
+            say!("going on behind the {} documents that a stopped cleaning had read", count(*documents as f64))?;
+        }
+        Begun::Over(reason) if json => {
+            say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;
+        }
+        Begun::Over(reason) => say!("a stopped cleaning is not gone on with: {reason}")?,
+    }
     Ok(())
 }
 

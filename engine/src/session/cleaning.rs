@@ -10,7 +10,7 @@ use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
 use crate::protocol::{Command, Event, Parcel, Report, Request};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase};
+use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase, Start};
 use glasshouse_corpus::recipe::Recipe;
 use std::cell::Cell;
 use std::io::{BufRead as _, BufReader};
@@ -134,7 +134,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     async fn clean_documents(&mut self, id: u64) -> Result<()> {
         let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-        let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder)?;
+        let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder, Start { restart: true, force: true })?;
         let stop = Cell::new(false);
         let (inbox, outlet) = (&mut self.inbox, &mut self.outlet);
         let work = async {
