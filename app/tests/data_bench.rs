@@ -224,7 +224,17 @@ fn recipes_are_files_and_every_document_is_explained() {
         "did you mean `fineweb`",
     );
     fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
-    fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "name a new folder");
+    fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "--force writes beside it");
+    fail(
+        folder,
+        &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher"],
+        1,
+        "holds a cleaning by another recipe; --force puts this one in its place",
+    );
+    fail(folder, &["data", "clean", "--in", "mine/pages", "--out", "clean", "--recipe", "mine.toml"], 1, "of other files");
+    // The same again, and another one when asked to, are no mistakes.
+    succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
+    succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher", "--force"]);
     fail(folder, &["data", "inspect", "mine"], 1, "no folder of `glasshouse data clean`");
     fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, "no document");
     fail(folder, &["data", "fetch", "tiny-shakespear"], 1, "tiny-shakespeare");
@@ -248,6 +258,8 @@ fn raw_and_clean_are_compared_on_the_same_text() {
             "clean",
             "--device",
             "cpu",
+            "--seeds",
+            "3",
             "--steps",
             "12",
             "--set",
@@ -259,9 +271,25 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     );
     let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     assert_eq!(last["event"], "compared");
-    let loss = |run: &str| last[run]["val_loss"].as_f64().unwrap();
-    assert!((loss("raw") - loss("clean") - last["difference"].as_f64().unwrap()).abs() < 1e-9);
-    // Both were measured on the same tokens: the same number of them.
+    let pairs = last["pairs"].as_array().unwrap();
+    let seeds: std::collections::BTreeSet<u64> = pairs.iter().map(|pair| pair["seed"].as_u64().unwrap()).collect();
+    assert_eq!((pairs.len(), seeds.len()), (3, 3));
+    for text in ["clean", "raw"] {
+        let of = |value: &Value, name: &str| value[name].as_f64().unwrap();
+        let differences: Vec<f64> = pairs
+            .iter()
+            .map(|pair| of(&pair["held_out"][text], "raw") - of(&pair["held_out"][text], "clean"))
+            .collect();
+        let told = &last["held_out"][text];
+        let mean = differences.iter().sum::<f64>() / 3.0;
+        assert!((mean - of(told, "difference")).abs() < 1e-9);
+        assert!(of(told, "low") <= mean && mean <= of(told, "high"));
+        let holds_zero = of(told, "low") <= 0.0 && of(told, "high") >= 0.0;
+        assert_eq!(told["better"].is_null(), holds_zero, "{told}");
+    }
+    let (cleaned, raw) = (&pairs[0]["held_out"]["clean"], &pairs[0]["held_out"]["raw"]);
+    assert_ne!(cleaned["raw"], raw["raw"], "each held-out text gives losses of its own");
+    // Both train beside the same held-out tokens; a third text is what these were before.
     let runs = folder.join("glasshouse-comparison");
     let tokens: Vec<u64> = std::fs::read_dir(runs.join("data"))
         .unwrap()
@@ -270,5 +298,6 @@ fn raw_and_clean_are_compared_on_the_same_text() {
             serde_json::from_slice::<Value>(&index).unwrap()["validation"]["tokens"].as_u64().unwrap()
         })
         .collect();
-    assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{tokens:?}");
+    assert_eq!(tokens.len(), 3, "{tokens:?}");
+    assert!((0..3).any(|at| tokens[at] == tokens[(at + 1) % 3]), "{tokens:?}");
 }

@@ -500,7 +500,7 @@ pub enum DataCommand {
     Inspect(DataInspectArguments),
     /// Say what every rule makes of one document, and show it before and after
     Explain(DataExplainArguments),
-    /// Train two short runs, on the raw and on the cleaned documents, and compare their losses on the same held-out text
+    /// Train short runs on the raw and on the cleaned documents by several seeds, and compare their losses on the same held-out text
     Compare(Box<DataCompareArguments>),
     /// Print a recipe as TOML, to change it and clean by it
     Recipe(DataRecipeArguments),
@@ -527,6 +527,12 @@ pub struct DataCleanArguments {
     /// The field or column that holds the text, with dots where it lies inside of others; else `text` or `content`
     #[arg(long, value_name = "NAME")]
     pub text_field: Option<String>,
+    /// Begin anew, even where a stopped cleaning of the same files by the same recipe can be gone on with
+    #[arg(long)]
+    pub restart: bool,
+    /// Put this cleaning in the place of another one, or beside files that no cleaning wrote
+    #[arg(long)]
+    pub force: bool,
     /// JSON lines instead of text
     #[arg(long)]
     pub json: bool,
@@ -563,7 +569,7 @@ pub struct DataExplainArguments {
 /// `data compare`.
 #[derive(Args, Debug)]
 pub struct DataCompareArguments {
-    /// The run's starting point and changes to it, the same for both runs
+    /// The run's starting point and changes to it, the same for all runs
     #[command(flatten)]
     pub config: ConfigArguments,
     /// The raw files and folders
@@ -572,7 +578,10 @@ pub struct DataCompareArguments {
     /// Folder of their cleaning
     #[arg(long, value_name = "DIR")]
     pub clean: PathBuf,
-    /// Folder of the project that the two runs are kept in
+    /// Pairs of runs, each with a seed of its own: a difference within the noise of seeds is no difference
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub seeds: usize,
+    /// Folder of the project that the runs are kept in
     #[arg(long, value_name = "DIR", default_value = "glasshouse-comparison")]
     pub project: PathBuf,
     /// auto, cpu, gpu, or part of an adapter's name

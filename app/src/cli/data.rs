@@ -9,7 +9,7 @@ use super::output::{bytes, count};
 use super::settings::usage;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, Phase};
+use glasshouse_corpus::pipeline::{self, Begun, Cleaner, Phase, Start};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, Report};
 use glasshouse_corpus::{SystemFiles, script};
@@ -54,8 +54,10 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         recipe.reading.text_field = Some(name.clone());
         recipe.reading.text_fields.clear();
     }
-    let stop = &interrupt::flags("stopping; what was cleaned before stays")?.stop;
-    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out)?;
+    let stop = &interrupt::flags("stopping; the same command goes on from there")?.stop;
+    let start = Start { restart: arguments.restart, force: arguments.force };
+    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out, start)?;
+    begun(cleaner.begun(), arguments.json)?;
     let bar = progress_bar(arguments.json);
     let mut said = None;
     let report = cleaner.run(&mut |progress| {
@@ -119,6 +121,24 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     say!("\nTry next:")?;
     say!("  glasshouse data inspect {out}             the report in the terminal")?;
     say!("  glasshouse train --data {out} --project my   a model of what was kept")?;
+    Ok(())
+}
+
+/// Says what was found of a stopped cleaning.
+fn begun(begun: &Begun, json: bool) -> Result<()> {
+    match begun {
+        Begun::Anew => {}
+        Begun::Resumed(documents) if json => {
+            say!("{}", serde_json::json!({ "event": "resumed", "documents": documents }))?;
+        }
+        Begun::Resumed(documents) => {
+            say!("going on behind the {} documents that a stopped cleaning had read", count(*documents as f64))?;
+        }
+        Begun::Over(reason) if json => {
+            say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;
+        }
+        Begun::Over(reason) => say!("a stopped cleaning is not gone on with: {reason}")?,
+    }
     Ok(())
 }
 

@@ -1,46 +1,66 @@
-//! `glasshouse data compare`: two short runs, on the raw and on the cleaned documents, measured on the same held-out text.
+//! `glasshouse data compare`: short runs on the raw and on the cleaned documents, a pair for each of several seeds, measured on the
+//! same held-out documents, as the cleaning left them and as they came.
 
-use super::arguments::{DataCompareArguments, EvaluationArgument, TrainArguments};
+use super::arguments::{DataCompareArguments, TrainArguments};
 use super::settings::{run_config, usage};
 use super::train;
-use anyhow::Result;
-use glasshouse_corpus::{SystemFiles, twins};
-use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::RunSummary;
-use std::path::Path;
+use anyhow::{Context as _, Result};
+use glasshouse_corpus::twins::{self, Interval, MOST_PAIRS};
+use glasshouse_corpus::SystemFiles;
+use glasshouse_engine::data::{self, Batches, Prepared, Split};
+use glasshouse_engine::executor::update::Optimizer;
+use glasshouse_engine::executor::{Executor, MicroBatch};
+use glasshouse_engine::gpu::Tuning;
+use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 /// Steps of each run unless said otherwise.
 const STEPS: u64 = 300;
-/// Evaluations of each run.
-const EVALUATIONS: u64 = 6;
+/// What is measured on, as the folders are called and as people read it.
+const HELD_OUT: [(&str, &str); 2] = [("clean", "held-out documents, cleaned"), ("raw", "held-out documents, raw")];
+
+/// The losses of a pair of runs with one seed, in nats a byte: of the raw and of the clean one, on each held-out text.
+struct Pair {
+    seed: u64,
+    runs: [String; 2],
+    losses: [[f64; 2]; 2],
+}
 
 pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     if arguments.config.tokenizer.is_some() {
         return Err(usage(
-            "both runs use the byte tokenizer, so that their losses mean the same; leave --tokenizer out",
+            "all runs use the byte tokenizer, so that their losses mean the same; leave --tokenizer out",
         ));
     }
+    if !(2..=MOST_PAIRS).contains(&arguments.seeds) {
+        return Err(usage(format!("--seeds {}: choose from 2 to {MOST_PAIRS}", arguments.seeds)));
+    }
     // A mistake in the settings is told before anything is read.
-    run_config(&settings(arguments).config, "nanogpt-cpu")?;
-    let raw = Project::open_or_create(&arguments.project)?.folder().join("raw-documents");
-    let twin = twins::raw_twin(&SystemFiles, &arguments.input, &arguments.clean, &raw)?;
+    let first = run_config(&settings(arguments, None).config, "nanogpt-cpu")?.seed;
+    let project = Project::open_or_create(&arguments.project)?;
+    let [raw, held_out] = ["raw-documents", "raw-held-out"].map(|name| project.folder().join(name));
+    let twin = twins::raw_twin(&SystemFiles, &arguments.input, &arguments.clean, &raw, &held_out)?;
     if !arguments.json {
         say!(
-            "raw: {} documents train, {} are left out since held-out text stands in them; {} are held out in both runs\n",
+            "raw: {} documents train, {} are left out since held-out text stands in them; {} are held out in all runs\n",
             twin.documents,
             twin.left_out,
             twin.held_out
         )?;
     }
-    let run = |data: &Path| -> Result<RunSummary> {
-        train::to_the_end(&TrainArguments { data: vec![data.to_owned()], ..settings(arguments) })
-    };
-    let (raw, clean) = (run(&raw)?, run(&arguments.clean)?);
-    tell(arguments, &raw, &clean)
+    let train = [raw, arguments.clean.clone()];
+    let measured = [arguments.clean.clone(), held_out];
+    let pairs = (0..arguments.seeds as u64)
+        .map(|number| pair(arguments, &project, first + number, &train, &measured))
+        .collect::<Result<Vec<_>>>()?;
+    tell(arguments, &pairs)
 }
 
-/// What both runs share.
-fn settings(arguments: &DataCompareArguments) -> TrainArguments {
+/// What all runs share.
+fn settings(arguments: &DataCompareArguments, seed: Option<u64>) -> TrainArguments {
     let mut config = arguments.config.clone();
     if config.preset.is_none() && config.config.is_none() && config.layers.is_none() {
         config.preset = Some("nanogpt-cpu".to_owned());
@@ -48,42 +68,116 @@ fn settings(arguments: &DataCompareArguments) -> TrainArguments {
     let steps = *config.steps.get_or_insert(STEPS);
     // Bytes: a vocabulary that both texts share, whatever is in them.
     config.tokenizer = Some("byte".to_owned());
-    config.set.insert(0, format!("train.eval_interval={}", (steps / EVALUATIONS).max(1)));
+    config.seed = seed.or(config.seed);
+    // They are measured in the end, and by all of the text.
+    config.set.insert(0, format!("train.eval_interval={steps}"));
     TrainArguments {
         config,
         project: arguments.project.clone(),
         device: arguments.device.clone(),
-        eval: EvaluationArgument::Full,
-        // Both runs shall have the same kernels.
+        // All runs shall have the same kernels.
         no_autotune: true,
         json: arguments.json,
         ..TrainArguments::default()
     }
 }
 
-fn tell(arguments: &DataCompareArguments, raw: &RunSummary, clean: &RunSummary) -> Result<()> {
-    let best = |run: &RunSummary| run.best_val_loss.map(f64::from);
-    let difference = best(raw).zip(best(clean)).map(|(raw, clean)| raw - clean);
-    if arguments.json {
-        let line = serde_json::json!({
-            "event": "compared",
-            "raw": { "run": raw.name, "val_loss": best(raw) },
-            "clean": { "run": clean.name, "val_loss": best(clean) },
-            "difference": difference,
-        });
-        return Ok(say!("{line}")?);
+/// Trains on the raw and on the cleaned documents by one seed, and measures both.
+fn pair(
+    arguments: &DataCompareArguments,
+    project: &Project,
+    seed: u64,
+    train: &[PathBuf; 2],
+    measured: &[PathBuf; 2],
+) -> Result<Pair> {
+    let mut pair = Pair { seed, runs: Default::default(), losses: [[f64::NAN; 2]; 2] };
+    for (side, data) in train.iter().enumerate() {
+        let settings = TrainArguments { data: vec![data.clone()], ..settings(arguments, Some(seed)) };
+        let name = train::to_the_end(&settings)?.name;
+        let run = project.run(&name)?;
+        for (losses, folder) in pair.losses.iter_mut().zip(measured) {
+            let loss = pollster::block_on(loss_on(&run, project.folder(), folder))?;
+            if let Some(own) = losses.get_mut(side) {
+                *own = loss;
+            }
+        }
+        if let Some(own) = pair.runs.get_mut(side) {
+            *own = name;
+        }
     }
-    let shown = |loss: Option<f64>| loss.map_or("—".to_owned(), |loss| format!("{loss:.4}"));
-    say!("\nloss on the same held-out text, in nats a byte (lower is better)")?;
-    say!("  raw    {}   run {}", shown(best(raw)), raw.name)?;
-    say!("  clean  {}   run {}", shown(best(clean)), clean.name)?;
-    if let Some(difference) = difference {
-        let verdict = match difference {
-            difference if difference > 0.0 => "the cleaned text taught more",
-            difference if difference < 0.0 => "the raw text taught more",
-            _ => "no difference",
-        };
-        say!("  {:.4} apart: {verdict}", difference.abs())?;
+    Ok(pair)
+}
+
+/// The mean loss of a run's last weights on all that a folder holds out.
+async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
+    let mut config = run.config()?;
+    config.data.paths = vec![folder.display().to_string()];
+    let prepared: Prepared = data::prepare(&config, project, &mut |_| {})?;
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let optimizer = Optimizer::of(&config.train);
+    let opened = Executor::open_tuned(&config.device, &graphs, optimizer, None, &Tuning::Usual).await?;
+    let mut executor = opened.executor;
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let loaded = checkpoints.load(Which::Latest, &graphs.train.parameters, Content::WeightsAndMoments)?;
+    let loaded = loaded.with_context(|| format!("run {} ended without a checkpoint", run.name()))?;
+    executor.set_state(&loaded.state).await?;
+    let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
+    let mut all = batches.full(Split::Validation).peekable();
+    let (mut sum, mut rows) = (0.0, 0.0);
+    while all.peek().is_some() {
+        let chunk = all.by_ref().take(executor.batches_at_once());
+        let chunk = chunk
+            .map(|batch| {
+                batch.map(|batch| MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        for (loss, count) in executor.evaluate(&chunk).await? {
+            sum += f64::from(loss) * f64::from(count);
+            rows += f64::from(count);
+        }
+    }
+    Ok(sum / rows)
+}
+
+/// What the pairs show on each held-out text.
+fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
+    let mut results = serde_json::Map::new();
+    if !arguments.json {
+        say!("\nloss in nats a byte (lower is better), mean of {} seeds", pairs.len())?;
+    }
+    for (at, (key, title)) in HELD_OUT.into_iter().enumerate() {
+        let losses: Vec<[f64; 2]> = pairs.iter().filter_map(|pair| pair.losses.get(at).copied()).collect();
+        let differences: Vec<f64> = losses.iter().map(|[raw, clean]| raw - clean).collect();
+        let interval = Interval::of(&differences).context("losses of fewer than two pairs")?;
+        let mean = |side: fn(&[f64; 2]) -> f64| losses.iter().map(side).sum::<f64>() / losses.len() as f64;
+        let (raw, clean) = (mean(|pair| pair[0]), mean(|pair| pair[1]));
+        let Interval { mean: difference, low, high } = interval;
+        let better = interval.is_significant().then_some(if difference > 0.0 { "clean" } else { "raw" });
+        if arguments.json {
+            let result = json!({
+                "raw": raw, "clean": clean, "difference": difference, "low": low, "high": high, "better": better,
+            });
+            results.insert(key.to_owned(), result);
+            continue;
+        }
+        say!("\n  {title}")?;
+        say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
+        say!("    raw − clean {difference:+.4}, 95 % confidence interval {low:+.4} to {high:+.4} (paired t)")?;
+        match better {
+            Some(better) => say!("    the {better} text taught more")?,
+            None => say!("    no difference shown: the interval holds 0")?,
+        }
+    }
+    if arguments.json {
+        let runs = pairs.iter().map(|Pair { seed, runs: [raw, clean], losses }| {
+            let held_out = HELD_OUT.iter().zip(losses).map(|((key, _), [raw, clean])| {
+                ((*key).to_owned(), json!({ "raw": raw, "clean": clean }))
+            });
+            let held_out: serde_json::Map<String, Value> = held_out.collect();
+            json!({ "seed": seed, "raw": raw, "clean": clean, "held_out": held_out })
+        });
+        let runs: Vec<Value> = runs.collect();
+        say!("{}", json!({ "event": "compared", "pairs": runs, "held_out": results }))?;
     }
     Ok(())
 }

@@ -403,6 +403,7 @@ fn copies() -> Duplicates {
         words,
         kept: similarity.is_none(),
         similarity,
+        found_by: if similarity.is_some() { "11 of 14 bands agree".to_owned() } else { String::new() },
         excerpt: excerpt.to_owned(),
     };
     Duplicates {

@@ -48,6 +48,19 @@ pub trait Files: Sync {
     /// It cannot be written.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>>;
 
+    /// Opens a file for writing behind its first so many bytes; what stands behind them goes.
+    ///
+    /// # Errors
+    /// It cannot be written, or nothing outlives the program here.
+    fn append(&self, _path: &Path, _length: u64) -> io::Result<Box<dyn Write + Send>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// When a file was last changed, in nanoseconds since 1970; none where that is not known.
+    fn changed(&self, _path: &Path) -> Option<u64> {
+        None
+    }
+
     /// Makes a folder and those around it.
     ///
     /// # Errors
@@ -105,6 +118,19 @@ impl Files for SystemFiles {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
         Ok(Box::new(std::fs::File::create(path)?))
+    }
+
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Write + Send>> {
+        let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+        file.set_len(length)?;
+        file.seek(io::SeekFrom::End(0))?;
+        Ok(Box::new(file))
+    }
+
+    fn changed(&self, path: &Path) -> Option<u64> {
+        let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+        let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_nanos()).ok()
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::repair;
 use crate::rules::{self, Rule};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Names of the published recipes, the most useful first.
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
@@ -178,6 +178,19 @@ impl Recipe {
         self.personal.validate()?;
         self.balance.validate()?;
         self.mixture.validate()
+    }
+
+    /// The files and folders that it names: lists of words, evaluation sets.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let listed = self.rules.iter().filter_map(|rule| match rule {
+            Rule::Blocklist(rule) => rule.file.as_ref(),
+            Rule::Address(rule) => rule.hosts_file.as_ref(),
+            _ => None,
+        });
+        let (personal, balance) = (&self.personal, &self.balance);
+        let named = [&personal.names_file, &personal.identifiers_file, &balance.safety_file];
+        let named = named.into_iter().flatten().chain(&self.contamination.against).cloned();
+        listed.map(PathBuf::from).chain(named).collect()
     }
 
     /// Whether a rule is asked.

@@ -1,18 +1,22 @@
 //! The raw twin of a cleaned corpus: the same files as they came, to train beside what the cleaning kept.
 //!
-//! Both are measured on the text that the cleaning held out. So the raw one must not hold it: documents that share a run of
-//! words with a held-out one are left out of the raw twin, and nothing else is.
+//! Both are measured on the same held-out documents, as the cleaning left them and as they came. So the raw twin must not hold these:
+//! documents that share a run of words with a held-out one are left out of it, and nothing else is. Runs differ by their seeds, so
+//! that one pair of runs shows little: [`Interval`] says what several pairs show.
 
+use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::output::{CorpusIndex, KEPT_FILE, KeptLine};
-use crate::pipeline::Cleaner;
+use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine};
+use crate::pipeline::{Cleaner, Start};
 use crate::recipe::Recipe;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What the raw twin holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RawTwin {
     /// Documents that train.
     pub documents: u64,
@@ -22,72 +26,106 @@ pub struct RawTwin {
     pub held_out: u64,
 }
 
-/// Makes the raw twin of a cleaned folder in `out`, from the same inputs.
+/// Makes the raw twin of a cleaned folder from the same inputs, in `out`; and in `held_out` a folder that holds the raw forms of the
+/// held-out documents out.
 ///
 /// # Errors
-/// `cleaned` is no cleaned folder or holds nothing out; the inputs cannot be read; `out` cannot be written.
-pub fn raw_twin(files: &dyn Files, inputs: &[PathBuf], cleaned: &Path, out: &Path) -> Result<RawTwin> {
+/// `cleaned` is no cleaned folder or holds nothing out; the inputs cannot be read; a folder cannot be written.
+pub fn raw_twin(
+    files: &dyn Files,
+    inputs: &[PathBuf],
+    cleaned: &Path,
+    out: &Path,
+    held_out: &Path,
+) -> Result<RawTwin> {
     if CorpusIndex::find(files, cleaned)?.is_none() {
         return Err(Error::bad_file(cleaned, "no folder of `glasshouse data clean`"));
     }
-    let held_out = held_out_lines(files, cleaned)?;
-    if held_out.is_empty() {
+    let (mut ids, mut lines) = (BTreeSet::new(), Vec::new());
+    let mut set = Set::empty(&Overlap::default());
+    each_line(files, &cleaned.join(KEPT_FILE), &mut |line, kept| {
+        if kept.split.as_deref() == Some("validation") {
+            set.add(&kept.id, &kept.text);
+            ids.insert(kept.id);
+            lines.push(line.to_owned());
+        }
+        Ok(())
+    })?;
+    if lines.is_empty() {
         return Err(Error::bad_file(
             cleaned,
             "the cleaning held no document out; set `validation` in its recipe",
         ));
     }
-    files.create_folder(out).map_err(Error::io(out))?;
-    let held_out_file = out.join(".held-out.jsonl");
-    write_lines(files, &held_out_file, &held_out)?;
-    let mut recipe = Recipe::published("raw")?;
-    recipe.validation = 0.0;
-    recipe.contamination.against = vec![held_out_file.clone()];
-    let report = Cleaner::new(files, recipe, inputs, out)?.run(&mut |_| true)?;
-    files.remove(&held_out_file).map_err(Error::io(&held_out_file))?;
+    let recipe = Recipe { validation: 0.0, ..Recipe::published("raw")? };
+    Cleaner::new(files, recipe, inputs, out, Start { restart: true, force: true })?.run(&mut |_| true)?;
+
+    // The held-out documents as they came: what overlaps with them is left out too.
+    let kept = out.join(KEPT_FILE);
+    let mut raw = Vec::new();
+    each_line(files, &kept, &mut |line, document| {
+        if ids.contains(&document.id) {
+            set.add(&document.id, &document.text);
+            raw.push(split(&kept, line, "validation")?);
+        }
+        Ok(())
+    })?;
+    // Nothing trains on this folder, and a corpus needs a document that could.
+    if let Some(first) = lines.first() {
+        raw.push(split(&kept, first, "train")?);
+    }
+    files.create_folder(held_out).map_err(Error::io(held_out))?;
+    write_lines(files, &held_out.join(KEPT_FILE), raw.iter())?;
+    let index = serde_json::to_string(&CorpusIndex::new("raw", 0.0))
+        .map_err(|error| Error::Refused(format!("the index as JSON: {error}")))?;
+    write_lines(files, &held_out.join(CORPUS_FILE), std::iter::once(&index))?;
 
     // Each document trains, and what the cleaning held out stands behind them.
-    let kept = out.join(KEPT_FILE);
+    let mut twin = RawTwin { held_out: lines.len() as u64, ..RawTwin::default() };
     let marked = out.join(format!("{KEPT_FILE}.partial"));
-    let input = BufReader::new(files.open(&kept).map_err(Error::io(&kept))?);
     let mut output = BufWriter::new(files.create(&marked).map_err(Error::io(&marked))?);
-    for line in input.lines() {
-        let line = line.map_err(Error::io(&kept))?;
-        let mut fields = record(&kept, &line)?;
-        fields.insert("split".to_owned(), "train".into());
-        let line = serde_json::Value::Object(fields).to_string();
-        writeln!(output, "{line}").map_err(Error::io(&marked))?;
-    }
-    for line in &held_out {
-        writeln!(output, "{line}").map_err(Error::io(&marked))?;
-    }
+    each_line(files, &kept, &mut |line, document| {
+        if ids.contains(&document.id) || set.contaminating(&document.text).is_some() {
+            twin.left_out += 1;
+            return Ok(());
+        }
+        twin.documents += 1;
+        writeln!(output, "{}", split(&kept, line, "train")?).map_err(Error::io(&marked))
+    })?;
+    lines.iter().try_for_each(|line| writeln!(output, "{line}")).map_err(Error::io(&marked))?;
     output.flush().map_err(Error::io(&marked))?;
     drop(output);
     files.rename(&marked, &kept).map_err(Error::io(&marked))?;
-    Ok(RawTwin {
-        documents: report.kept.documents,
-        left_out: report.dropped(),
-        held_out: held_out.len() as u64,
-    })
+    Ok(twin)
 }
 
-/// The lines of what a cleaning held out.
-fn held_out_lines(files: &dyn Files, cleaned: &Path) -> Result<Vec<String>> {
-    let path = cleaned.join(KEPT_FILE);
-    let input = BufReader::new(files.open(&path).map_err(Error::io(&path))?);
-    let mut lines = Vec::new();
+/// Hands over the lines of a `kept.jsonl`.
+fn each_line(
+    files: &dyn Files,
+    path: &Path,
+    take: &mut dyn FnMut(&str, KeptLine) -> Result<()>,
+) -> Result<()> {
+    let input = BufReader::new(files.open(path).map_err(Error::io(path))?);
     for line in input.lines() {
-        let line = line.map_err(Error::io(&path))?;
-        let kept: KeptLine = serde_json::from_str(&line)
-            .map_err(|error| Error::bad_file(&path, format!("is damaged: {error}; clean again")))?;
-        if kept.split.as_deref() == Some("validation") {
-            lines.push(line);
-        }
+        let line = line.map_err(Error::io(path))?;
+        let kept = serde_json::from_str(&line).map_err(damaged(path))?;
+        take(&line, kept)?;
     }
-    Ok(lines)
+    Ok(())
 }
 
-fn write_lines(files: &dyn Files, path: &Path, lines: &[String]) -> Result<()> {
+fn damaged(path: &Path) -> impl Fn(serde_json::Error) -> Error {
+    move |error| Error::bad_file(path, format!("is damaged: {error}; clean again"))
+}
+
+/// A line with another split.
+fn split(path: &Path, line: &str, split: &str) -> Result<String> {
+    let mut fields: Map<String, Value> = serde_json::from_str(line).map_err(damaged(path))?;
+    fields.insert("split".to_owned(), split.into());
+    Ok(Value::Object(fields).to_string())
+}
+
+fn write_lines<'a>(files: &dyn Files, path: &Path, lines: impl Iterator<Item = &'a String>) -> Result<()> {
     let mut output = BufWriter::new(files.create(path).map_err(Error::io(path))?);
     for line in lines {
         writeln!(output, "{line}").map_err(Error::io(path))?;
@@ -95,6 +133,98 @@ fn write_lines(files: &dyn Files, path: &Path, lines: &[String]) -> Result<()> {
     output.flush().map_err(Error::io(path))
 }
 
-fn record(path: &Path, line: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
-    serde_json::from_str(line).map_err(|error| Error::bad_file(path, format!("is damaged: {error}")))
+/// The mean of paired differences, with its 95 % confidence interval by Student's t.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Mean of the differences.
+    pub mean: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
+const STUDENT: [f64; 30] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+];
+
+/// The most differences that an interval is known of.
+pub const MOST_PAIRS: usize = STUDENT.len() + 1;
+
+impl Interval {
+    /// Of two to [`MOST_PAIRS`] differences; none of any other number, which allow no interval.
+    pub fn of(differences: &[f64]) -> Option<Self> {
+        let quantile = STUDENT.get(differences.len().checked_sub(2)?)?;
+        let count = differences.len() as f64;
+        let mean = differences.iter().sum::<f64>() / count;
+        let squares: f64 = differences.iter().map(|difference| (difference - mean).powi(2)).sum();
+        let half = quantile * (squares / (count - 1.0) / count).sqrt();
+        Some(Self { mean, low: mean - half, high: mean + half })
+    }
+
+    /// Whether the interval leaves zero out: the differences are no mere noise.
+    pub fn is_significant(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::SystemFiles;
+
+    #[test]
+    fn intervals_are_those_of_the_textbook() {
+        // By R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
+        let interval = Interval::of(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
+        assert!((interval.mean - 1.0).abs() < 1e-12);
+        assert!((interval.low - 0.722_35).abs() < 1e-3 && (interval.high - 1.277_65).abs() < 1e-3, "{interval:?}");
+        assert!(interval.is_significant());
+        assert!(!Interval::of(&[0.5, -0.4, 0.1]).unwrap().is_significant());
+        assert_eq!((Interval::of(&[1.0]), Interval::of(&[0.0; MOST_PAIRS + 1])), (None, None));
+        assert!(Interval::of(&[0.0; MOST_PAIRS]).is_some());
+    }
+
+    #[test]
+    fn the_twin_trains_on_nothing_that_is_held_out_and_holds_its_raw_forms() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("in")).unwrap();
+        let text = |number: usize| -> String {
+            (0..60).map(|word| format!("w{}x{} ", number, word * 7 % 61)).collect::<String>() + "."
+        };
+        let mut lines = String::new();
+        for number in 0..40 {
+            // Control characters are what the cleaning mends: raw and clean forms differ.
+            let own = format!("\u{1}{}", text(number));
+            lines += &(serde_json::json!({ "text": own, "source": "s" }).to_string() + "\n");
+        }
+        std::fs::write(at("in/a.jsonl"), &lines).unwrap();
+        let recipe = Recipe { rules: Vec::new(), validation: 0.1, ..Recipe::default() };
+        let inputs = [at("in")];
+        Cleaner::new(&SystemFiles, recipe, &inputs, &at("clean"), Start::default())
+            .unwrap()
+            .run(&mut |_| true)
+            .unwrap();
+        let twin = raw_twin(&SystemFiles, &inputs, &at("clean"), &at("raw"), &at("held")).unwrap();
+        assert_eq!(twin, RawTwin { documents: 36, left_out: 4, held_out: 4 });
+        let kept = |name: &str, split: &str| {
+            let mut texts = Vec::new();
+            each_line(&SystemFiles, &at(name).join(KEPT_FILE), &mut |_, line| {
+                if line.split.as_deref() == Some(split) {
+                    texts.push((line.id, line.text));
+                }
+                Ok(())
+            })
+            .unwrap();
+            texts
+        };
+        assert_eq!(kept("raw", "validation"), kept("clean", "validation"));
+        let ids = |list: Vec<(String, String)>| list.into_iter().map(|(id, _)| id).collect::<BTreeSet<_>>();
+        assert_eq!(ids(kept("held", "validation")), ids(kept("clean", "validation")));
+        assert!(ids(kept("raw", "train")).is_disjoint(&ids(kept("clean", "validation"))));
+        assert!(CorpusIndex::find(&SystemFiles, &at("held")).unwrap().is_some());
+    }
 }

@@ -10,7 +10,7 @@ use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
 use crate::protocol::{Command, Event, Parcel, Report};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase};
+use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase, Start};
 use glasshouse_corpus::recipe::Recipe;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -146,7 +146,10 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     async fn clean_documents(&mut self, id: u64) -> Result<()> {
         let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-        let mut cleaning = Cleaning(Some(Cleaner::new(&CorpusFiles, recipe, &inputs, &folder)?));
+        // What is cleaned here is the project's own, and is made anew by whoever asks for it.
+        let start = Start { restart: true, force: true };
+        let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder, start)?;
+        let mut cleaning = Cleaning(Some(cleaner));
         let report = loop {
             let Some(cleaner) = &mut cleaning.0 else {
                 return Err(Error::Internal("a cleaning without a cleaner".to_owned()));

@@ -3,6 +3,7 @@
 use super::Settings;
 use crate::document::Document;
 use crate::report::{Amount, Cell, Column, Table, Unit};
+use crate::rules::language_name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -45,12 +46,6 @@ impl Names {
         self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
     }
 
-    fn merge(&mut self, other: &Self) {
-        for (name, amount) in other.iter() {
-            self.add(name, amount);
-        }
-    }
-
     fn total(&self) -> Amount {
         let mut total = Amount::default();
         self.0.values().for_each(|amount| total.add(*amount));
@@ -91,18 +86,6 @@ impl Tally {
         self.year.add(document.date.as_deref().and_then(year).unwrap_or_default(), amount);
         self.length.entry(u64::BITS - amount.words.leading_zeros()).or_default().add(amount);
     }
-
-    /// Adds what another counted, of documents that come after its own.
-    pub fn merge(&mut self, other: &Self) {
-        self.source.merge(&other.source);
-        self.genre.merge(&other.genre);
-        self.language.merge(&other.language);
-        self.licence.merge(&other.licence);
-        self.year.merge(&other.year);
-        for (bin, amount) in &other.length {
-            self.length.entry(*bin).or_default().add(*amount);
-        }
-    }
 }
 
 /// The year in a date: its first run of exactly four digits.
@@ -129,6 +112,9 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<Table> {
                 "language" => "As the records say it, and as it was identified where they say nothing.",
                 _ => "",
             };
+            if key == "language" {
+                rows.iter_mut().for_each(|(name, ..)| *name = language_name(name));
+            }
             tables.push(table([key, title, note, first], rows));
         }
     }

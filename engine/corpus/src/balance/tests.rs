@@ -50,12 +50,6 @@ fn a_tally_puts_raw_beside_kept() {
     assert_eq!(column(2, 1), [1_u64, 0, 1, 2, 1].map(Cell::from));
     assert_eq!(column(2, 2), [1_u64, 0, 0, 2, 1].map(Cell::from));
     assert_eq!(column(3, 0), ["1990", "1991", "1992", "unknown"].map(Cell::from));
-
-    let mut halves = Tally::new(&settings);
-    halves.merge(&raw);
-    halves.merge(&kept);
-    assert_eq!(halves.source.get("web").documents, 3);
-    assert_eq!(halves.length[&3].words, 22);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Documents that are the same but for case, punctuation and white space.
+//! Documents that are the same but for case, punctuation and white space; source code, that is the same to the byte.
 //!
 //! Each document is reduced to a hash of 128 bits of its words, in order; a later one with the hash of an earlier one is
 //! dropped at once, so that nothing has to be read twice. Among a thousand million documents, the chance that any two different
@@ -19,7 +19,7 @@ pub struct Settings {
     /// Whether later copies are dropped.
     pub enabled: bool,
     /// Whether case, punctuation and white space are folded before comparing, see [the words](super::Marker); without it, only
-    /// documents that agree byte for byte are copies, as is right for source code.
+    /// documents that agree byte for byte are copies, as for source code in any case.
     pub normalised: bool,
 }
 
@@ -30,7 +30,7 @@ impl Default for Settings {
 }
 
 /// A document's hash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub u128);
 
 impl std::fmt::Display for Fingerprint {

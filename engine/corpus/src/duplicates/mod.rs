@@ -17,7 +17,7 @@
 //! | part | default | bytes | for each |
 //! |------|---------|------:|----------|
 //! | [`exact`] | on; case, punctuation and white space folded | 19–24 | document kept |
-//! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.8, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
+//! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.5, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
 //! | [`paragraphs`] | off; lines of 15 words or more | 10–12, at most 128 MB | different paragraph |
@@ -78,7 +78,7 @@ impl Settings {
 }
 
 /// What is remembered of a document to find its copies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// For [`exact::Index`].
     pub fingerprint: exact::Fingerprint,
@@ -104,6 +104,12 @@ impl Marker {
             normalised: settings.exact.normalised,
             signer: settings.near.enabled.then(|| near::Signer::new(&settings.near)),
         })
+    }
+
+    /// The mark of source code: its bytes as they are, since an operator, a sign or a capital makes another program; and no keys,
+    /// since by its words a changed operator is no change at all.
+    pub fn mark_code(&self, text: &str) -> Mark {
+        Mark { fingerprint: exact::Fingerprint::of_bytes(text), keys: None }
     }
 
     /// The mark of a text, in one pass over it.

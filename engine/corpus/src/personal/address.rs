@@ -53,13 +53,19 @@ pub(super) fn find_v4(bytes: &[u8], start: usize, private: bool) -> Dotted {
     if !(private || is_public_v4(address)) {
         return Dotted::Skip(end);
     }
-    let hint = hint(bytes, start);
-    // Small numbers alone are sections and versions far more often than addresses: of public addresses one in 30,000 has only such.
+    // Small numbers alone, as in one public address of 30,000, are a section or a version where a line begins with them or a word says
+    // so. Whatever else can be an address counts as one, whichever word stands before it.
     let small = octets.iter().all(|octet| *octet < 20);
-    if hint == Some(Hint::Version) || (small && hint != Some(Hint::Address)) {
+    if small && (begins_line(bytes, start) || hint(bytes, start) == Some(Hint::Version)) {
         return Dotted::Skip(end);
     }
     Dotted::Found(Finding { class: Class::IpAddress, start, end })
+}
+
+/// Whether nothing stands before it on its line.
+fn begins_line(bytes: &[u8], start: usize) -> bool {
+    let line = between(bytes, 0, start).iter().rev();
+    line.take_while(|byte| **byte != b'\n').take(64).all(u8::is_ascii_whitespace)
 }
 
 /// Whether an address can lead to a person. The ranges for documentation count as such: in texts they stand where a person's

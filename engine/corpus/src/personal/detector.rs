@@ -5,7 +5,7 @@ use super::bytes::before;
 use super::lists::Lists;
 use super::number::{Group, Number};
 use super::replacement::{MASK, Placeholders, is_stand_in, push_mask, stand_ins};
-use super::secret::{self, Prefixes};
+use super::secret::{self, Prefixes, Stretch};
 use super::{Action, Class, Counts, Finding, Settings, email, payment, phone};
 use crate::error::{Error, Result};
 use crate::files::Files;
@@ -268,22 +268,28 @@ impl Detector {
 
     /// All findings, in no order and overlapping.
     fn scan(&self, text: &str) -> Vec<Finding> {
+        self.scan_counting(text).0
+    }
+
+    /// The same, with how many bytes were looked at for secrets.
+    pub(super) fn scan_counting(&self, text: &str) -> (Vec<Finding>, usize) {
         let bytes = text.as_bytes();
         let mut findings = Vec::new();
+        let (mut assigned, mut prefixed) = (Stretch::default(), Stretch::default());
         let mut past_number = 0;
         let mut past_colon = 0;
         for (index, byte) in bytes.iter().enumerate() {
             match TRIGGERS[usize::from(*byte)] {
                 Trigger::Nothing => {}
                 Trigger::Email => findings.extend(email::find(text, index)),
-                Trigger::Equals => findings.extend(secret::find_assigned(bytes, index)),
+                Trigger::Equals => findings.extend(secret::find_assigned(bytes, index, &mut assigned)),
                 Trigger::Colon => {
                     if index >= past_colon {
                         let (found, past) = address::find_v6(bytes, index, self.settings.private_addresses);
                         findings.extend(found);
                         past_colon = past;
                     }
-                    findings.extend(secret::find_assigned(bytes, index));
+                    findings.extend(secret::find_assigned(bytes, index, &mut assigned));
                 }
                 Trigger::Digit => {
                     let previous = before(bytes, index);
@@ -297,14 +303,15 @@ impl Detector {
                 }
             }
         }
-        self.prefixes.find(bytes, &mut findings);
+        self.prefixes.find(bytes, &mut prefixed, &mut findings);
+        secret::find_unlabelled(bytes, &mut findings);
         findings.retain(|finding| !is_stand_in(self.settings.style, text, finding));
         if !self.lists.is_empty() {
             let mut listed = Vec::new();
             self.lists.find(text, &mut listed);
             self.spare_own(text, listed, &mut findings);
         }
-        findings
+        (findings, assigned.looked_at + prefixed.looked_at)
     }
 
     /// Looks at the number that begins at `start`; returns before which byte no other number is to be looked for.

@@ -1,5 +1,12 @@
-//! Secrets: keys known by the prefix that their issuer gives them, private keys in PEM, tokens in headers, and what is assigned to
-//! something called a password, secret or token.
+//! Secrets: keys known by the shape that their issuer gives them, private keys in PEM and PuTTY's format, tokens in headers, what is
+//! assigned to something called a password, secret or token, and keys of clouds that stand alone, by their length and randomness.
+//!
+//! Shapes are those that issuers document (AWS's IAM identifiers, GitHub's *token formats*, Slack's *token types*, Stripe's, OpenAI's
+//! and Hugging Face's *API keys*, Azure's storage connection strings and client secrets) and that gitleaks' rules and the plugins of
+//! detect-secrets look for too; these two were read for which shapes there are, and what is written here is ours.
+//!
+//! The time taken is proportional to the text: a stretch without an end in which many a secret could begin is looked at from a few
+//! places only ([`Stretch`]).
 
 use super::bytes::{at, before, between, is_word};
 use super::{Class, Finding};
@@ -45,14 +52,18 @@ const fn key(prefix: &'static str, alphabet: Alphabet, shortest: usize) -> Key {
     Key { prefix, alphabet, shortest }
 }
 
-/// Issuers' prefixes. The first three stand for shapes of their own.
-const KEYS: [Key; 39] = [
+/// Issuers' prefixes. The first six stand for shapes of their own.
+const KEYS: &[Key] = &[
     key("-----BEGIN ", Alphabet::Plain, 0),
+    key("PuTTY-User-Key-File-", Alphabet::Plain, 0),
     key("eyJ", Alphabet::Address, 10),
+    key("Q~", Alphabet::Header, 31),
     key("Basic ", Alphabet::Header, 12),
     key("Bearer ", Alphabet::Header, 20),
     key("AKIA", Alphabet::Capitals, 16),
     key("ASIA", Alphabet::Capitals, 16),
+    key("ABIA", Alphabet::Capitals, 16),
+    key("ACCA", Alphabet::Capitals, 16),
     key("ghp_", Alphabet::Plain, 30),
     key("gho_", Alphabet::Plain, 30),
     key("ghu_", Alphabet::Plain, 30),
@@ -60,13 +71,18 @@ const KEYS: [Key; 39] = [
     key("ghr_", Alphabet::Plain, 30),
     key("github_pat_", Alphabet::Address, 22),
     key("glpat-", Alphabet::Address, 20),
+    key("glrt-", Alphabet::Address, 20),
+    key("gldt-", Alphabet::Address, 20),
     key("xoxb-", Alphabet::Address, 10),
     key("xoxp-", Alphabet::Address, 10),
     key("xoxa-", Alphabet::Address, 10),
     key("xoxr-", Alphabet::Address, 10),
     key("xoxs-", Alphabet::Address, 10),
+    key("xoxe-", Alphabet::Address, 10),
+    key("xoxe.", Alphabet::Address, 10),
     key("xapp-", Alphabet::Address, 20),
     key("hooks.slack.com/services/", Alphabet::Header, 20),
+    key("discord.com/api/webhooks/", Alphabet::Header, 60),
     key("sk_live_", Alphabet::Plain, 16),
     key("sk_test_", Alphabet::Plain, 16),
     key("rk_live_", Alphabet::Plain, 16),
@@ -74,24 +90,59 @@ const KEYS: [Key; 39] = [
     key("whsec_", Alphabet::Header, 24),
     key("AIza", Alphabet::Address, 35),
     key("ya29.", Alphabet::Address, 20),
+    key("1//0", Alphabet::Address, 40),
     key("GOCSPX-", Alphabet::Address, 20),
     key("sk-", Alphabet::Address, 20),
     key("hf_", Alphabet::Plain, 30),
+    key("api_org_", Alphabet::Plain, 30),
     key("npm_", Alphabet::Plain, 36),
     key("pypi-AgE", Alphabet::Address, 50),
     key("SG.", Alphabet::Header, 60),
     key("dop_v1_", Alphabet::Plain, 60),
     key("shpat_", Alphabet::Plain, 32),
+    key("shpss_", Alphabet::Plain, 32),
     key("AGE-SECRET-KEY-1", Alphabet::Capitals, 50),
     key("gsk_", Alphabet::Plain, 40),
     key("r8_", Alphabet::Plain, 35),
     key("xai-", Alphabet::Plain, 60),
+    key("hvs.", Alphabet::Address, 24),
+    key("dapi", Alphabet::Plain, 32),
+    key("lin_api_", Alphabet::Plain, 40),
+    key("ntn_", Alphabet::Plain, 40),
+    key("pplx-", Alphabet::Plain, 40),
+    key("figd_", Alphabet::Address, 40),
 ];
 
 /// A key of many lines is taken up to here where its end is missing.
 const LONGEST_BLOCK: usize = 16 << 10;
 /// A key of one line is looked at up to here.
 const LONGEST_KEY: usize = 8 << 10;
+/// From how many places of one stretch a secret is looked for: enough for what people write, `token=secret:password=…`.
+const MOST_PLACES: u32 = 4;
+
+/// The stretch of bytes that was looked at last. Without it, seven megabytes of `pwd=a1pwd=a1…` would be looked at up to
+/// [`LONGEST_KEY`] times over.
+#[derive(Default)]
+pub(super) struct Stretch {
+    end: usize,
+    places: u32,
+    /// Bytes looked at in all.
+    pub(super) looked_at: usize,
+}
+
+impl Stretch {
+    /// Whether to look from this place on.
+    fn admits(&mut self, start: usize) -> bool {
+        self.places = if start < self.end { self.places + 1 } else { 0 };
+        self.places < MOST_PLACES
+    }
+
+    /// Notes up to where it was looked.
+    fn note(&mut self, start: usize, end: usize) {
+        self.end = self.end.max(end);
+        self.looked_at += end - start;
+    }
+}
 
 /// Finds keys by their prefixes.
 #[derive(Debug)]
@@ -113,18 +164,23 @@ impl Prefixes {
     }
 
     /// Adds what is found in a text.
-    pub fn find(&self, bytes: &[u8], findings: &mut Vec<Finding>) {
+    pub fn find(&self, bytes: &[u8], stretch: &mut Stretch, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.0.find_iter(bytes) {
             let Some(key) = KEYS.get(found.pattern().as_usize()) else { continue };
-            if found.start() < past || is_word(before(bytes, found.start())) && key.prefix != "-----BEGIN " {
+            let (start, end) = (found.start(), found.end());
+            let within = is_word(before(bytes, start)) && !matches!(key.prefix, "-----BEGIN " | "Q~");
+            if start < past || within || !stretch.admits(end) {
                 continue;
             }
+            stretch.note(end, run(bytes, Alphabet::Header, end));
             let span = match key.prefix {
-                "-----BEGIN " => block(bytes, found.start()).map(|end| (found.start(), end)),
-                "eyJ" => web_token(bytes, found.start()).map(|end| (found.start(), end)),
-                "Basic " | "Bearer " => header(bytes, key, found.start()).map(|end| (found.end(), end)),
-                _ => prefixed(bytes, key, found.end()).map(|end| (found.start(), end)),
+                "-----BEGIN " => block(bytes, start).map(|end| (start, end)),
+                "PuTTY-User-Key-File-" => putty(bytes, start).map(|end| (start, end)),
+                "eyJ" => web_token(bytes, start).map(|end| (start, end)),
+                "Q~" => azure_client(bytes, key, start),
+                "Basic " | "Bearer " => header(bytes, key, start).map(|own| (end, own)),
+                _ => prefixed(bytes, key, end).map(|end| (start, end)),
             };
             if let Some((start, end)) = span {
                 findings.push(Finding { class: Class::Secret, start, end });
@@ -155,6 +211,13 @@ fn is_random(value: &[u8]) -> bool {
     letters > 0 && (digits > 2 || digits > 0 && mixed) && entropy(value) >= 3.0
 }
 
+/// Whether letters alone look drawn at random: capitals are as many as small letters, where names written together have few.
+fn is_mixed(value: &[u8]) -> bool {
+    let capitals = value.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let share = capitals as f64 / value.len() as f64;
+    (0.28..=0.72).contains(&share) && entropy(value) >= 3.5
+}
+
 /// Shannon's entropy of the bytes, in bits a byte.
 fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
@@ -177,9 +240,76 @@ fn prefixed(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
     let fits = match key.alphabet {
         // Amazon's have one length; a longer run of capitals is something else.
         Alphabet::Capitals if key.shortest == 16 => body.len() == 16 && !is_word(at(bytes, end)),
+        Alphabet::Plain => body.len() >= key.shortest && (is_random(body) || is_mixed(body)),
         _ => body.len() >= key.shortest && is_random(body),
     };
     fits.then_some(end)
+}
+
+/// A client secret of Microsoft Entra around the `Q~` at `mark`: three characters and a digit before, 31 to 34 behind.
+fn azure_client(bytes: &[u8], key: &Key, mark: usize) -> Option<(usize, usize)> {
+    let start = mark.checked_sub(4)?;
+    let end = run(bytes, key.alphabet, mark + 2);
+    let fits = at(bytes, mark - 1).is_ascii_digit()
+        && !is_word(before(bytes, start))
+        && between(bytes, start, mark).iter().all(|byte| Alphabet::Header.holds(*byte))
+        && (31..=34).contains(&(end - mark - 2))
+        && is_random(between(bytes, start, end));
+    fits.then_some((start, end))
+}
+
+/// A byte of base64, its padding left out.
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+/// Adds keys of clouds that stand alone: a secret access key of Amazon has 40 characters of base64, one of an Azure storage account 86
+/// and two of padding.
+pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
+    const SHORTEST: usize = 40;
+    let mut start = 0;
+    while let Some(window) = bytes.get(start..start + SHORTEST) {
+        // From behind, so that of ordinary words hardly any byte is looked at.
+        if let Some(last) = window.iter().rposition(|byte| !is_base64(*byte)) {
+            start += last + 1;
+            continue;
+        }
+        let tail = bytes.get(start + SHORTEST..).unwrap_or_default();
+        let length = SHORTEST + tail.iter().position(|byte| !is_base64(*byte)).unwrap_or(tail.len());
+        let end = start + length;
+        let value = between(bytes, start, end);
+        let padding = between(bytes, end, bytes.len()).iter().take(3).take_while(|byte| **byte == b'=').count();
+        // Part of something longer: an address, a token of another shape, a checksum such as `sha512-…`.
+        let open = matches!(before(bytes, start), b'-' | b'_' | b'.' | b'%') || matches!(at(bytes, end), b'-' | b'_' | b'.' | b'%');
+        if !open && matches!((length, padding), (40, 0) | (86, 2)) && is_drawn(value) {
+            findings.push(Finding { class: Class::Secret, start, end: end + padding });
+        }
+        start = end + 1;
+    }
+}
+
+/// Whether base64 is drawn at random and not written: capitals, small letters and digits are there, and follow each other without order.
+/// Of such characters five in eight are of another kind than the one before; of names and paths fewer than one in three.
+fn is_drawn(value: &[u8]) -> bool {
+    let kind = |byte: &u8| match byte {
+        b'A'..=b'Z' => 0,
+        b'a'..=b'z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let count = |wanted: i32| value.iter().filter(|byte| kind(byte) == wanted).count();
+    let changes = value.windows(2).filter(|pair| matches!(pair, [one, other] if kind(one) != kind(other))).count();
+    count(0) >= 4 && count(1) >= 4 && count(2) >= 2 && count(3) <= value.len() / 8
+        && changes * 5 >= value.len() * 2
+        && entropy(value) >= 4.2
+}
+
+/// The end of a private key as PuTTY writes it, up to the line with its checksum.
+fn putty(bytes: &[u8], start: usize) -> Option<usize> {
+    let text = between(bytes, start, (start + LONGEST_BLOCK).min(bytes.len()));
+    let sum = memmem::find(text, b"Private-MAC:")?;
+    let line = between(text, sum, text.len());
+    Some(start + sum + memchr::memchr(b'\n', line).unwrap_or(line.len()))
 }
 
 /// The end of a JSON web token (RFC 7519): three parts joined by dots, the first two of JSON in base64, the third may be missing.
@@ -252,7 +382,12 @@ enum Name {
 const PASSWORDS: [&[u8]; 7] =
     [b"password", b"passwd", b"passphrase", b"pwd", b"passwort", b"_pass", b"-pass"];
 /// What is called a key or token.
-const TOKENS: [&[u8]; 12] = [
+const TOKENS: [&[u8]; 17] = [
+    b"accountkey",
+    b"account_key",
+    b"account-key",
+    b"sharedaccesskey",
+    b"shared_access_key",
     b"secret",
     b"token",
     b"api_key",
@@ -300,7 +435,7 @@ const STAND_INS: [&[u8]; 29] = [
 ];
 
 /// The value assigned by the `=` or `:` at `sign` to something that is called a secret.
-pub(super) fn find_assigned(bytes: &[u8], sign: usize) -> Option<Finding> {
+pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) -> Option<Finding> {
     let (name, capitals) = name_before(bytes, sign)?;
     let mut start = sign + 1;
     let mut quote = 0;
@@ -316,6 +451,10 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize) -> Option<Finding> {
             _ => break,
         }
     }
+    // A value in quotes ends where the next could begin, one without may hold many.
+    if quote == 0 && !stretch.admits(start) {
+        return None;
+    }
     let limit = (start + LONGEST_KEY).min(bytes.len());
     let ends = |byte: u8| match quote {
         0 => byte <= b' ' || b"\"'`,;&<>)]}|\\".contains(&byte),
@@ -326,9 +465,12 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize) -> Option<Finding> {
         end += 1;
     }
     if quote == 0 {
+        stretch.note(start, end);
         while end > start && matches!(before(bytes, end), b'.' | b':') {
             end -= 1;
         }
+    } else {
+        stretch.looked_at += end - start;
     }
     let value = between(bytes, start, end);
     let tight = capitals && start == sign + 1 && at(bytes, sign) == b'=';
@@ -366,7 +508,7 @@ fn name_before(bytes: &[u8], sign: usize) -> Option<(Name, bool)> {
         [b"_id".as_slice(), b"s"].iter().fold(&*small, |stem, tail| stem.strip_suffix(*tail).unwrap_or(stem));
     let name = if small == b"pass" || PASSWORDS.iter().any(|name| small.ends_with(name)) {
         Name::Password
-    } else if TOKENS.iter().any(|name| stem.ends_with(name)) {
+    } else if small == b"sig" || TOKENS.iter().any(|name| stem.ends_with(name)) {
         Name::Token
     } else {
         return None;
@@ -414,6 +556,6 @@ fn is_token(value: &[u8], quoted: bool) -> bool {
     let dotted = value.contains(&b'.') && !quoted;
     (16..=LONGEST_KEY).contains(&value.len())
         && !dotted
-        && value.iter().all(|byte| Alphabet::Header.holds(*byte) || *byte == b':')
+        && value.iter().all(|byte| Alphabet::Header.holds(*byte) || matches!(byte, b':' | b'%'))
         && is_random(value)
 }

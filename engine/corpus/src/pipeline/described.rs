@@ -71,8 +71,8 @@ pub(crate) const EXACT: Described = Described {
     name: names::EXACT,
     group: Group::Duplicates,
     title: "Exact duplicates",
-    sentence: "Keeps the first of documents with the same words, whatever their case, punctuation and white space: what is read \
-               twice is learnt by heart.",
+    sentence: "Keeps the first of documents with the same words, whatever their case, punctuation and white space, and of source \
+               code with the same bytes: what is read twice is learnt by heart.",
     paper: "",
 };
 
@@ -98,7 +98,7 @@ pub(crate) const HELD_OUT: Described = Described {
     group: Group::Contamination,
     title: "Held-out overlap",
     sentence: "Takes documents out of training that share long runs of words with those held out for validation, so that the \
-               validation loss means something.",
+               validation loss means something. Source code is only counted: its files share much.",
     paper: "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
 };
 

@@ -3,15 +3,15 @@
 mod copies;
 
 use super::stages::At;
+use super::recorders::OVERLAPS;
 use super::staging::{ReadCopies, Staging};
 use super::work::Worker;
 use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
 use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::error::Result;
-use crate::files::Files;
 use crate::report::Amount;
-use crate::rules::{Outcome, Scores, TrigramModel, Trigrams};
+use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
 use rayon::prelude::*;
 
 /// Documents read again at a time, and bytes of text.
@@ -33,7 +33,10 @@ pub(super) struct Ending {
     staging: Staging,
     copies: ReadCopies,
     near: near::Index,
-    sources: Sources,
+    /// Names of the sources, by their numbers.
+    sources: Vec<String>,
+    /// Whether a later cleaning can go on where this one stops.
+    kept: bool,
     /// What is left of the staged documents.
     alive: Vec<bool>,
     step: Step,
@@ -70,9 +73,22 @@ struct Writing {
 }
 
 impl Ending {
-    pub(super) fn new(staging: Staging, copies: ReadCopies, near: near::Index, sources: Sources) -> Self {
+    pub(super) fn new(
+        mut staging: Staging,
+        copies: ReadCopies,
+        near: near::Index,
+        sources: Sources,
+        kept: bool,
+    ) -> Self {
         let alive = vec![true; staging.entries().len()];
-        Self { staging, copies, near, sources, alive, step: Step::Compare }
+        let (sources, places) = sources.finish();
+        staging.renumber(&places);
+        Self { staging, copies, near, sources, kept, alive, step: Step::Compare }
+    }
+
+    /// Whether a later cleaning can go on where this one stops.
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept
     }
 
     /// Documents that were staged.
@@ -165,12 +181,6 @@ impl Ending {
         }
     }
 
-    /// Removes the files of the first pass.
-    pub(super) fn clear_away(self, files: &dyn Files) -> Result<()> {
-        self.staging.remove(files)?;
-        self.copies.remove(files)
-    }
-
     /// The next documents that are left, from one on, their numbers, and where to go on.
     fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
         let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.bytes));
@@ -198,6 +208,10 @@ impl Ending {
                 continue;
             }
             if let Outcome::Dropped(reason) = rule.judge(&document.text, &scoring.model, highest) {
+                if let Some(language) = rule.language(&document.text) {
+                    recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
+                    continue;
+                }
                 let dropped = dropped(&recorders.stages.name(at), reason.to_string(), document, worker);
                 gone(at, recorders, folder, &dropped)?;
                 if let Some(alive) = self.alive.get_mut(number) {
@@ -215,7 +229,7 @@ impl Ending {
         let candidates: Vec<_> = alive
             .map(|(number, (entry, _))| (number as u32, entry.source, u64::from(entry.bytes), entry.lot))
             .collect();
-        for (number, reason) in worker.recipe.mixture.beyond_caps(&self.sources.names, &candidates) {
+        for (number, reason) in worker.recipe.mixture.beyond_caps(&self.sources, &candidates) {
             let document = self.staging.document(number)?;
             let dropped = dropped(stage_names::CAPS, reason, document, worker);
             gone(At::Caps, recorders, folder, &dropped)?;
@@ -243,12 +257,19 @@ impl Ending {
         };
         let mut by_lot = order.clone();
         by_lot.sort_by_key(|number| (source(*number), lot(*number), *number));
+        let share = |documents: usize| (documents as f64 * worker.recipe.validation).round() as usize;
+        // Sources of too few documents to hold one out are drawn from together.
+        let mut few: Vec<u32> = Vec::new();
         for own in by_lot.chunk_by(|one, other| source(*one) == source(*other)) {
-            let count = (own.len() as f64 * worker.recipe.validation).round() as usize;
-            // Something of every source trains.
-            own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number));
+            match share(own.len()) {
+                0 => few.extend(own),
+                // Something of every other source trains.
+                count => own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number)),
+            }
         }
-        // Few documents in many sources: one of them all the same.
+        few.sort_by_key(|number| (lot(*number), *number));
+        few.iter().take(share(few.len())).for_each(|number| hold(*number));
+        // Few documents in all: one of them all the same.
         if !held_out.contains(&true) && order.len() > 1 && worker.recipe.validation > 0.0 {
             let first = order.iter().min_by_key(|number| (lot(**number), **number));
             if let Some(held) = first.and_then(|number| held_out.get_mut(*number as usize)) {
@@ -286,7 +307,12 @@ impl Ending {
         recorders: &mut Recorders,
     ) -> Result<()> {
         let documents = self.staging.documents(numbers)?;
-        let mut passed: Vec<(Document, Option<&'static str>)> = Vec::with_capacity(documents.len());
+        let mut passed: Vec<(Document, Option<&'static str>, &str)> = Vec::with_capacity(documents.len());
+        let entries = self.staging.entries();
+        let source = |number: &u32| {
+            let entry = entries.get(*number as usize);
+            entry.and_then(|entry| self.sources.get(entry.source as usize)).map_or("", String::as_str)
+        };
         let split = |number: &u32| match writing.held_out.get(*number as usize) {
             None => None,
             Some(true) => Some("validation"),
@@ -300,13 +326,15 @@ impl Ending {
                 let split = split(number);
                 let trains = split == Some("train");
                 let found = overlap.filter(|_| trains).and_then(|set| set.contaminating(&document.text));
-                (document, split, found.map(|found| found.to_string()))
+                (document, split, source(number), found.map(|found| found.to_string()))
             })
             .collect();
-        for (mut document, split, overlaps) in checked {
+        for (mut document, split, source, overlaps) in checked {
             let amount = Amount::of(&document.text);
-            if overlaps.is_some() && !worker.drops_overlaps() {
-                recorders.overlaps(At::HeldOut);
+            // Files of code share much and differ in an operator: they are counted and stay.
+            let code = matches!(document.kind, Kind::Code(_));
+            if overlaps.is_some() && (code || !worker.drops_overlaps()) {
+                recorders.count(At::HeldOut, OVERLAPS, 1);
             } else if let Some(reason) = overlaps {
                 gone(
                     At::HeldOut,
@@ -332,14 +360,14 @@ impl Ending {
                     }
                 }
             }
-            passed.push((document, split));
+            passed.push((document, split, source));
         }
-        for (document, _) in &passed {
-            recorders.kept(worker, document);
+        for (document, _, source) in &passed {
+            recorders.kept(worker, document, source);
         }
         let lines: Vec<Vec<u8>> = passed
             .par_iter()
-            .map(|(document, split)| lines::kept(document, *split))
+            .map(|(document, split, source)| lines::kept(document, *split, source))
             .collect::<Result<_>>()?;
         lines.iter().try_for_each(|line| folder.kept(line))
     }

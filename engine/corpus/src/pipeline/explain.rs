@@ -74,13 +74,14 @@ pub fn judge_sample(
         .map(|document| {
             let alone = alone(&every, &worker, &document);
             let worked = worker.work(document)?;
-            let edits = worked.edits.iter().map(|edit| edit.at).collect();
+            let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
             let (dropped, at, excerpt) = match worked.fate {
                 Fate::Dropped { at, reason, excerpt, .. } => (Some(reason), Some(at), excerpt),
                 Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
             };
             let dropped = dropped.map(|reason| (String::new(), reason));
-            let judged = JudgedDocument { id: worked.id, source: worked.source, dropped, excerpt };
+            let Document { id, source, .. } = worked.told.about;
+            let judged = JudgedDocument { id, source, dropped, excerpt };
             Ok(Judged { document: judged, edits, at, alone })
         })
         .collect::<Result<_>>()?;

@@ -1,5 +1,6 @@
 //! The output folder: written beside what an earlier cleaning left there, and put in its place at the end.
 
+use super::Start;
 use super::lines::{self, Dropped};
 use crate::error::{Error, Result};
 use crate::files::{Files, Place};
@@ -7,8 +8,8 @@ use crate::output::{
     CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
 };
 use crate::recipe::Recipe;
-use crate::report::{self, Report};
-use std::io::{BufWriter, Write};
+use crate::report::{self, Input, Report};
+use std::io::{BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 /// What the files are called until they are whole.
@@ -42,9 +43,16 @@ impl Output {
 }
 
 impl<'a> Folder<'a> {
-    /// Refuses a place that is neither new, nor an empty folder, nor one that holds an earlier cleaning.
-    pub(super) fn check(files: &dyn Files, path: &Path) -> Result<()> {
+    /// Refuses a file, and unless forced a folder that holds what no cleaning wrote, or a cleaning by another recipe or of other files.
+    pub(super) fn check(
+        files: &dyn Files,
+        path: &Path,
+        start: Start,
+        recipe: &Recipe,
+        inputs: &[Input],
+    ) -> Result<()> {
         match files.place(path) {
+            Ok(Place::Folder) if start.force => {}
             Ok(Place::Folder) => {
                 let entries = files.entries(path).map_err(Error::io(path))?;
                 let known = |entry: &PathBuf| {
@@ -57,11 +65,30 @@ impl<'a> Folder<'a> {
                     return Err(Error::bad_file(
                         path,
                         format!(
-                            "the folder holds {}, which no cleaning wrote; name a new folder",
+                            "the folder holds {}, which no cleaning wrote; --force writes beside it",
                             other.display()
                         ),
                     ));
                 }
+                let text = |name: &str| {
+                    let mut text = String::new();
+                    files.open(&path.join(name)).and_then(|mut file| file.read_to_string(&mut text)).ok()?;
+                    Some(text)
+                };
+                let Some(report) = text(REPORT_FILE) else { return Ok(()) };
+                let other = if text(RECIPE_FILE) != Some(recipe.to_toml()?) {
+                    "by another recipe"
+                } else if !Report::from_json(&report).is_ok_and(|report| {
+                    report.inputs.iter().all(|own| inputs.iter().any(|input| input.path == own.path))
+                }) {
+                    "of other files"
+                } else {
+                    return Ok(());
+                };
+                return Err(Error::bad_file(
+                    path,
+                    format!("the folder holds a cleaning {other}; --force puts this one in its place"),
+                ));
             }
             Ok(_) => return Err(Error::bad_file(path, "a file stands there; name a folder")),
             Err(_) => {}
@@ -111,6 +138,9 @@ impl<'a> Folder<'a> {
         for name in [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE] {
             let from = place(&format!("{name}{PARTIAL}"));
             self.files.rename(&from, &place(name)).map_err(Error::io(&from))?;
+        }
+        for path in super::staging::FILES.map(place).iter().filter(|path| self.files.place(path).is_ok()) {
+            self.files.remove(path).map_err(Error::io(path))?;
         }
         Ok(())
     }

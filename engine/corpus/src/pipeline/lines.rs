@@ -9,6 +9,9 @@ use serde::Serialize;
 struct Kept<'a> {
     id: &'a str,
     source: &'a str,
+    /// Its own source, where that is counted among the small ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_source: Option<&'a str>,
     /// Always there: `null` where it is not known.
     licence: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,11 +33,13 @@ struct Kept<'a> {
     record: Option<&'a serde_json::Map<String, serde_json::Value>>,
 }
 
-/// The line of a kept document, its line feed included; `split` is `train` or `validation` where whole documents are held out.
-pub(super) fn kept(document: &Document, split: Option<&'static str>) -> Result<Vec<u8>> {
+/// The line of a kept document, its line feed included; `split` is `train` or `validation` where whole documents are held out, `source`
+/// what it is counted under.
+pub(super) fn kept(document: &Document, split: Option<&'static str>, source: &str) -> Result<Vec<u8>> {
     line(&Kept {
         id: &document.id,
-        source: &document.source,
+        source,
+        own_source: Some(document.source.as_str()).filter(|own| *own != source),
         licence: document.licence.as_deref(),
         split,
         language: document.language.as_deref(),

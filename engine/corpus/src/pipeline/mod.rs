@@ -5,15 +5,18 @@
 //! decided, caps drawn by lot and documents held out. The second pass writes what is left, source by source.
 //!
 //! Everything that depends on more than one document happens in the documents' order, so the output is the same on any number
-//! of cores. [`Cleaner::advance`] does one batch at a time: a browser's worker answers in between.
+//! of cores. [`Cleaner::advance`] does one batch at a time: a browser's worker answers in between. Where files outlive the program,
+//! a `journal` says what became of each batch, so that a cleaning that was killed goes on behind it.
 
 mod batches;
 pub(crate) mod described;
 mod ending;
 mod explain;
 mod folder;
+mod journal;
 mod lines;
 mod recorders;
+mod sources;
 mod stages;
 mod staging;
 mod work;
@@ -22,22 +25,23 @@ pub use explain::{compare, judge_sample};
 pub use lines::Dropped;
 pub use stages::names as stage_names;
 
-use crate::duplicates::{exact, near};
+use crate::duplicates::{Mark, exact, near};
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::read::{self, Item};
+use crate::read;
 use crate::recipe::Recipe;
-use crate::report::{Input, Report};
-use batches::Batch;
+use crate::report::{Amount, Input, Report};
+use batches::{Batch, Numbered};
 use ending::Ending;
 use folder::Folder;
 use rayon::prelude::*;
 use recorders::Recorders;
+use sources::Sources;
 use stages::At;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use work::{Fate, Worked, Worker};
+use work::{Fate, Outcome, Told, Worked, Worker};
 
 /// Bytes of memory that stay for each document that passes the rules, beside the batch at hand: its place on disk, the hash
 /// that finds exact copies and the keys that find near ones. Nothing else grows with the corpus, but for paragraphs and
@@ -98,6 +102,7 @@ pub struct Cleaner<'a> {
     folder: Folder<'a>,
     recorders: Recorders,
     total_bytes: u64,
+    begun: Begun,
     state: State<'a>,
 }
 
@@ -111,43 +116,51 @@ enum State<'a> {
 
 /// The first pass.
 struct Reading<'a> {
-    items: Box<dyn Iterator<Item = Item> + Send + 'a>,
+    items: Box<dyn Iterator<Item = Numbered> + Send + 'a>,
     next: Option<Batch>,
     progress: Arc<AtomicU64>,
-    inputs: Vec<(Input, Arc<AtomicU64>)>,
     staging: staging::Writer,
     copies: staging::Copies,
     exact: exact::Index,
     near: near::Index,
     sources: Sources,
+    /// None where nothing can be gone on with.
+    journal: Option<journal::Writer>,
 }
 
-/// Names of sources, numbered as they appear.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    names: Vec<String>,
-    numbers: rustc_hash::FxHashMap<String, u32>,
+/// How a cleaning begins where its folder is not empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Whether it begins anew even where a stopped one of the same recipe and files can be gone on with.
+    pub restart: bool,
+    /// Whether it takes the place of another cleaning, or stands beside files that no cleaning wrote.
+    pub force: bool,
 }
 
-impl Sources {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
-    }
+/// What a cleaning found of a stopped one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing.
+    Anew,
+    /// It goes on behind so many documents.
+    Resumed(u64),
+    /// It could not go on, for this reason.
+    Over(&'static str),
 }
 
 impl<'a> Cleaner<'a> {
-    /// Looks at the inputs and opens the output folder, which is new, empty, or holds an earlier cleaning.
+    /// Looks at the inputs and opens the output folder. A cleaning by the same recipe of the same files that was stopped or killed
+    /// there is gone on with; a finished one stays until this one is.
     ///
     /// # Errors
-    /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds other files.
-    pub fn new(files: &'a dyn Files, recipe: Recipe, inputs: &[PathBuf], out: &Path) -> Result<Self> {
-        Folder::check(files, out)?;
+    /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds something else.
+    pub fn new(
+        files: &'a dyn Files,
+        recipe: Recipe,
+        inputs: &[PathBuf],
+        out: &Path,
+        start: Start,
+    ) -> Result<Self> {
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;
         let mut recorders = Recorders::new(recipe, files)?;
@@ -157,41 +170,89 @@ impl<'a> Cleaner<'a> {
             recorders.trouble(trouble);
         }
         let sources = found.sources;
-        let folder = Folder::open(files, out)?;
-        let progress = Arc::new(AtomicU64::new(0));
+        recorders.inputs = sources.iter().map(input).collect();
+        Folder::check(files, out, start, recipe, &recorders.inputs)?;
+        let header = journal::Header::new(files, recipe, &sources)?;
+        let earlier = match &header {
+            Some(header) if !start.restart => journal::Reader::open(files, out, header),
+            _ => Err(""),
+        };
         let total_bytes = sources.iter().map(|source| source.size).sum();
-        let (mut inputs, mut opened) = (Vec::new(), Vec::new());
-        for source in sources {
-            let count = Arc::new(AtomicU64::new(0));
-            let input = Input {
-                path: source.name.clone(),
-                format: format_name(&source.format),
-                bytes: source.size,
-                documents: 0,
-            };
-            inputs.push((input, count.clone()));
-            opened.push((source, count));
-        }
-        let (settings, read) = (recipe.reading.clone(), progress.clone());
-        let items = opened.into_iter().flat_map(move |(source, count)| {
-            read::open(files, &source, &settings, &read).inspect(move |item| {
-                if item.is_ok() {
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        });
+        let folder = Folder::open(files, out)?;
+        let staging = match &earlier {
+            Ok(_) => staging::Writer::left(out),
+            Err(_) => staging::Writer::new(files, out)?,
+        };
         let reading = Reading {
-            items: Box::new(items),
+            items: Box::new(std::iter::empty()),
             next: None,
-            progress,
-            inputs,
-            staging: staging::Writer::new(files, out)?,
+            progress: Arc::default(),
+            staging,
             copies: staging::Copies::new(files, out)?,
             exact: exact::Index::default(),
             near: near::Index::new(&recipe.duplicates.near)?,
-            sources: Sources::default(),
+            sources: Sources::new(&recipe.mixture),
+            journal: None,
         };
-        Ok(Self { files, worker, folder, recorders, total_bytes, state: State::Reading(Box::new(reading)) })
+        let mut cleaner =
+            Self { files, worker, folder, recorders, total_bytes, begun: Begun::Anew, state: State::Over };
+        let reading = cleaner.begin(reading, earlier, header, sources, out)?;
+        cleaner.state = State::Reading(Box::new(reading));
+        Ok(cleaner)
+    }
+
+    /// Takes in what an earlier pass left, and opens the inputs behind it.
+    fn begin(
+        &mut self,
+        mut reading: Reading<'a>,
+        earlier: Result<journal::Reader, &'static str>,
+        header: Option<journal::Header>,
+        sources: Vec<read::Source>,
+        out: &Path,
+    ) -> Result<Reading<'a>> {
+        let files = self.files;
+        let (mut first, mut skipped) = (0, 0);
+        match earlier {
+            Ok(mut earlier) => {
+                while let Some(step) = earlier.step() {
+                    (first, skipped) = step.next;
+                    for trouble in &step.troubles {
+                        self.recorders.trouble(trouble);
+                    }
+                    for (mut told, outcome) in step.documents {
+                        if let Outcome::Staged { mark, .. } = &outcome {
+                            self.is_copy(&mut reading, mark)?;
+                        }
+                        self.take(&mut reading, &mut told, &outcome)?;
+                    }
+                }
+                reading.staging.resume(files)?;
+                reading.journal = Some(journal::Writer::resume(files, out, earlier.length)?);
+                self.begun = Begun::Resumed(self.recorders.counts().0);
+            }
+            Err(reason) => {
+                let journal = header.map(|header| journal::Writer::new(files, out, &header));
+                reading.journal = journal.transpose()?;
+                if !reason.is_empty() {
+                    self.begun = Begun::Over(reason);
+                }
+            }
+        }
+        let before: u64 = sources.iter().take(first).map(|source| source.size).sum();
+        reading.progress.store(before, Ordering::Relaxed);
+        let (settings, progress) = (self.worker.recipe.reading.clone(), reading.progress.clone());
+        let items = sources.into_iter().enumerate().skip(first).flat_map(move |(input, source)| {
+            let taken = if input == first { skipped } else { 0 };
+            let items = (0..).zip(read::open(files, &source, &settings, &progress));
+            items.skip(taken as usize).map(move |(number, item)| (input, number, item))
+        });
+        reading.items = Box::new(items);
+        Ok(reading)
+    }
+
+    /// What was found of a stopped cleaning.
+    pub fn begun(&self) -> &Begun {
+        &self.begun
     }
 
     /// Does the next piece of work. After [`Phase::Done`], [`finish`](Self::finish) gives the report.
@@ -222,7 +283,6 @@ impl<'a> Cleaner<'a> {
                     self.state = State::Ending(ending);
                     return Ok(self.progress(phase, done, total));
                 }
-                ending.clear_away(self.files)?;
                 Ok(self.progress(phase, done, total))
             }
             State::Over => Ok(self.progress(Phase::Done, 0, 0)),
@@ -247,13 +307,26 @@ impl<'a> Cleaner<'a> {
         loop {
             let progress = self.advance()?;
             if !tell(progress) {
-                self.clear_away()?;
-                return Err(Error::Refused("the cleaning was stopped; nothing was changed".to_owned()));
+                return Err(Error::Refused(self.stop()?));
             }
             if progress.phase == Phase::Done {
                 return self.finish();
             }
         }
+    }
+
+    /// Ends before the end, so that a later one can go on; what it says of that.
+    fn stop(self) -> Result<String> {
+        let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
+            || matches!(&self.state, State::Ending(ending) if ending.is_kept());
+        if kept {
+            let documents = self.recorders.counts().0;
+            return Ok(format!(
+                "the cleaning was stopped after {documents} documents; the same command goes on from there"
+            ));
+        }
+        self.clear_away()?;
+        Ok("the cleaning was stopped; nothing was changed".to_owned())
     }
 
     /// Removes what an unfinished cleaning left; an earlier cleaning in the folder stays.
@@ -272,72 +345,95 @@ impl<'a> Cleaner<'a> {
 
     /// Works on a batch while the next one is read.
     fn read(&mut self, reading: &mut Reading<'a>, batch: Batch) -> Result<()> {
-        let Batch { documents, troubles } = batch;
+        let Batch { documents, troubles, end } = batch;
         let (worker, items) = (&self.worker, &mut reading.items);
+        let work = |(input, document)| {
+            let mut worked = worker.work(document)?;
+            worked.told.input = input;
+            Ok(worked)
+        };
         let (worked, next) = rayon::join(
-            || documents.into_par_iter().map(|document| worker.work(document)).collect::<Result<Vec<_>>>(),
+            || documents.into_par_iter().map(work).collect::<Result<Vec<_>>>(),
             || batches::next(&mut **items),
         );
         reading.next = next;
         for trouble in &troubles {
             self.recorders.trouble(trouble);
         }
-        for worked in worked? {
-            self.take(reading, worked)?;
-        }
-        Ok(())
-    }
-
-    /// Takes a document in its turn.
-    fn take(&mut self, reading: &mut Reading<'a>, worked: Worked) -> Result<()> {
-        self.recorders.worked(&self.worker, &worked);
-        match worked.fate {
-            Fate::Dropped { at, reason, amount, excerpt } => {
-                let dropped = Dropped {
-                    id: worked.id,
-                    source: worked.source,
-                    rule: self.recorders.stages.name(at),
-                    reason,
-                    words: amount.words,
-                    bytes: amount.bytes,
-                    excerpt,
-                };
-                gone(at, &mut self.recorders, &mut self.folder, &dropped)
-            }
-            Fate::Passed { document, line, amount, mark } => {
-                let number = reading.staging.len() as u32;
-                let exact = self.worker.recipe.duplicates.exact.enabled;
-                let first = if exact { reading.exact.first(mark.fingerprint, number)? } else { None };
-                if let Some(first) = first {
-                    // Its reason names the first one, whose id is on disk: told when that can be read.
-                    return reading.copies.append(
-                        first,
-                        &Dropped {
-                            excerpt: self.worker.excerpt(&document.text),
-                            id: worked.id,
-                            source: worked.source,
-                            rule: stage_names::EXACT.to_owned(),
-                            reason: String::new(),
-                            words: amount.words,
-                            bytes: amount.bytes,
-                        },
-                    );
-                }
-                reading.near.push(mark.keys.as_ref())?;
-                let source = reading.sources.number(&worked.source);
-                reading.staging.append(&line, source, staging::lot(&worked.id), amount)
+        let mut step = journal::Step { next: end, troubles, ..journal::Step::default() };
+        for Worked { mut told, fate } in worked? {
+            let outcome = self.decide(reading, &told, fate)?;
+            self.take(reading, &mut told, &outcome)?;
+            if reading.journal.is_some() {
+                step.documents.push((told, outcome));
             }
         }
+        self.note(reading, step)
     }
 
-    fn end_reading(&mut self, reading: Reading<'a>) -> Result<Ending> {
-        let Reading { inputs, staging, copies, near, sources, .. } = reading;
-        let count = |(input, count): (Input, Arc<AtomicU64>)| Input {
-            documents: count.load(Ordering::Relaxed),
-            ..input
+    /// Writes what became of a batch behind its documents.
+    fn note(&self, reading: &mut Reading<'a>, mut step: journal::Step) -> Result<()> {
+        let Some(journal) = &mut reading.journal else { return Ok(()) };
+        step.staged = reading.staging.flush()?;
+        journal.write(&step)
+    }
+
+    /// Decides what becomes of a document in its turn, and stages it where it stays.
+    fn decide(&self, reading: &mut Reading<'a>, told: &Told, fate: Fate) -> Result<Outcome> {
+        let dropped = |rule, reason, amount: Amount, excerpt| Dropped {
+            id: told.about.id.clone(),
+            source: told.about.source.clone(),
+            rule,
+            reason,
+            words: amount.words,
+            bytes: amount.bytes,
+            excerpt,
         };
-        self.recorders.inputs = inputs.into_iter().map(count).collect();
-        Ok(Ending::new(staging.finish(self.files)?, copies.finish(self.files)?, near, sources))
+        Ok(match fate {
+            Fate::Dropped { at, reason, amount, excerpt } => {
+                Outcome::Dropped(at, dropped(self.recorders.stages.name(at), reason, amount, excerpt))
+            }
+            Fate::Passed { document, line, amount, mark } => match self.is_copy(reading, &mark)? {
+                Some(first) => {
+                    // Its reason names the first one, whose id is on disk: told when that can be read.
+                    let reason = self.worker.compared_by(&document).to_owned();
+                    let excerpt = self.worker.excerpt(&document.text);
+                    Outcome::Copy(first, dropped(stage_names::EXACT.to_owned(), reason, amount, excerpt))
+                }
+                None => Outcome::Staged { length: reading.staging.write(&line)?, amount, mark },
+            },
+        })
+    }
+
+    /// The number of the staged document that the next one is an exact copy of.
+    fn is_copy(&self, reading: &mut Reading<'a>, mark: &Mark) -> Result<Option<u32>> {
+        if !self.worker.recipe.duplicates.exact.enabled {
+            return Ok(None);
+        }
+        reading.exact.first(mark.fingerprint, reading.staging.len() as u32)
+    }
+
+    /// Counts a document and notes what became of it: just now, or before a cleaning was stopped.
+    fn take(&mut self, reading: &mut Reading<'a>, told: &mut Told, outcome: &Outcome) -> Result<()> {
+        self.recorders.told(&self.worker, told);
+        match outcome {
+            Outcome::Dropped(at, dropped) => gone(*at, &mut self.recorders, &mut self.folder, dropped),
+            Outcome::Copy(first, dropped) => reading.copies.append(*first, dropped),
+            Outcome::Staged { length, amount, mark } => {
+                reading.near.push(mark.keys.as_ref())?;
+                let source = reading.sources.number(&told.about.source, amount.bytes);
+                reading.staging.note(*length, source, staging::lot(&told.about.id), *amount);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_reading(&mut self, mut reading: Reading<'a>) -> Result<Ending> {
+        // Whoever goes on from here reads nothing.
+        self.note(&mut reading, journal::Step { next: (usize::MAX, 0), ..journal::Step::default() })?;
+        let Reading { staging, copies, near, sources, journal, .. } = reading;
+        let (staging, copies) = (staging.finish(self.files)?, copies.finish(self.files)?);
+        Ok(Ending::new(staging, copies, near, sources, journal.is_some()))
     }
 }
 
@@ -370,6 +466,11 @@ fn find(
 fn gone(at: At, recorders: &mut Recorders, folder: &mut Folder<'_>, dropped: &Dropped) -> Result<()> {
     recorders.dropped(at, dropped);
     folder.dropped(dropped)
+}
+
+/// A file that is read, for the account.
+fn input(source: &read::Source) -> Input {
+    Input { path: source.name.clone(), format: format_name(&source.format), bytes: source.size, documents: 0 }
 }
 
 /// What a format is called in the account.

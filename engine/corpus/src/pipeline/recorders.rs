@@ -2,7 +2,7 @@
 
 use super::Dropped;
 use super::stages::{At, Stages};
-use super::work::{Worked, Worker};
+use super::work::{Told, Worker};
 use crate::balance::{self, Safety, Tally, Terms};
 use crate::document::Document;
 use crate::duplicates::paragraphs;
@@ -14,6 +14,12 @@ use crate::recipe::Recipe;
 use crate::report::{
     Amount, DuplicateRecorder, Input, PersonalRecorder, RecipeText, Report, SampleRecorder, TroubleRecorder,
 };
+
+/// Documents that overlap with what is measured, and stay since the recipe only reports it.
+pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
+
+/// Licences that the index names of a source.
+const LICENCES: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Recorders {
@@ -43,7 +49,7 @@ impl Recorders {
             exact: DuplicateRecorder::new(
                 super::stage_names::EXACT,
                 "Exact duplicates",
-                "a hash of the words, without case, punctuation and white space",
+                "a hash of the words, without case, punctuation and white space; of source code, of its bytes",
                 Some(crate::duplicates::exact::BYTES_PER_DOCUMENT),
             ),
             near: DuplicateRecorder::new(
@@ -80,39 +86,28 @@ impl Recorders {
         self.troubles.add(&trouble.place, &trouble.reason);
     }
 
-    /// A document of the first pass: what was read, mended, edited and found in it.
-    pub(super) fn worked(&mut self, worker: &Worker, worked: &Worked) {
-        self.raw.add(worked.raw);
-        self.before.add(&worked.about, worked.raw);
-        let (extracted, repaired) = (&worked.prepared, &worked.prepared.repaired);
-        let counters = [
-            (At::Extraction, "pages_without_main_content", extracted.fallbacks),
-            (At::Repair, "mojibake_characters", repaired.mojibake),
-            (At::Repair, "control_characters", repaired.controls),
-            (At::Repair, "invisible_characters", repaired.invisible),
-            (At::Repair, "line_endings", repaired.line_endings),
-            (At::Repair, "texts_composed", repaired.composed),
-            (At::Repair, "white_space_bytes", repaired.white_space),
-            (At::Repair, "replacement_characters_left", repaired.replacements),
-        ];
+    /// A document of the first pass: what was read, mended, edited and found in it. Texts that are not shown are let go.
+    pub(super) fn told(&mut self, worker: &Worker, told: &mut Told) {
+        let Told { input, about, raw, counters, edits, found, samples } = told;
+        if let Some(input) = self.inputs.get_mut(*input) {
+            input.documents += 1;
+        }
+        self.raw.add(*raw);
+        self.before.add(about, *raw);
         for (at, name, count) in counters {
-            if let Some(recorder) = self.stages.at(at) {
-                recorder.count(name, count);
-            }
+            self.count(*at, name, *count);
         }
-        for edit in &worked.edits {
+        for edit in edits {
             let Some(recorder) = self.stages.at(edit.at) else { continue };
-            recorder.edit(&worked.id, &worked.source, edit.before, edit.after, || {
-                let mask = |text: &Option<String>| worker.detector.mask(text.as_deref().unwrap_or_default());
-                (mask(&edit.text), mask(&edit.then))
+            let texts = edit.texts.take().unwrap_or_default();
+            let shown = recorder.edit(&about.id, &about.source, edit.before, edit.after, || {
+                (worker.detector.mask(&texts.0), worker.detector.mask(&texts.1))
             });
+            edit.texts = shown.then_some(texts);
         }
-        if worked.overlaps {
-            self.overlaps(At::Contamination);
-        }
-        for (class, times) in &worked.found {
-            let sample = worked.samples.iter().find(|sample| sample.class == *class);
-            self.personal.find(class.name(), worker.treatment(*class), &worked.id, *times, || {
+        for (class, times) in found {
+            let sample = samples.iter().find(|sample| sample.class == *class);
+            self.personal.find(class.name(), worker.treatment(*class), &about.id, *times, || {
                 sample.map(|sample| sample.excerpt.clone()).unwrap_or_default()
             });
         }
@@ -126,10 +121,10 @@ impl Recorders {
         }
     }
 
-    /// A document overlaps with what is measured, and stays since the recipe only reports it.
-    pub(super) fn overlaps(&mut self, at: At) {
+    /// Adds to a counter of a stage.
+    pub(super) fn count(&mut self, at: At, name: &str, times: u64) {
         if let Some(recorder) = self.stages.at(at) {
-            recorder.count("overlapping_documents_kept", 1);
+            recorder.count(name, times);
         }
     }
 
@@ -144,14 +139,14 @@ impl Recorders {
 
     /// What repeated paragraphs came to.
     pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
-        if let (Some(index), Some(recorder)) = (index, self.stages.at(At::Paragraphs)) {
-            recorder.count("paragraphs_removed", index.removed());
-            recorder.count("paragraphs_not_remembered", index.forgotten());
+        if let Some(index) = index {
+            self.count(At::Paragraphs, "paragraphs_removed", index.removed());
+            self.count(At::Paragraphs, "paragraphs_not_remembered", index.forgotten());
         }
     }
 
-    /// A document is kept; they come source by source.
-    pub(super) fn kept(&mut self, worker: &Worker, document: &Document) {
+    /// A document is kept, and counted under this source; they come source by source.
+    pub(super) fn kept(&mut self, worker: &Worker, document: &Document, source: &str) {
         let amount = Amount::of(&document.text);
         self.kept.add(amount);
         self.after.add(document, amount);
@@ -160,9 +155,9 @@ impl Recorders {
         self.samples.keep(&document.id, &document.source, amount, || worker.excerpt(&document.text));
         self.index.documents += 1;
         self.index.bytes += amount.bytes;
-        if self.index.sources.last().is_none_or(|source| source.name != document.source) {
+        if self.index.sources.last().is_none_or(|last| last.name != source) {
             self.index.sources.push(SourceIndex {
-                name: document.source.clone(),
+                name: source.to_owned(),
                 documents: 0,
                 bytes: 0,
                 licences: Vec::new(),
@@ -173,6 +168,7 @@ impl Recorders {
             source.bytes += amount.bytes;
             if let Some(licence) =
                 document.licence.as_ref().filter(|licence| !source.licences.contains(licence))
+                && source.licences.len() < LICENCES
             {
                 source.licences.push(licence.clone());
             }

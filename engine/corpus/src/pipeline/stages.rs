@@ -29,7 +29,7 @@ pub mod names {
 }
 
 /// Where a stage stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum At {
     Extraction,
     Repair,

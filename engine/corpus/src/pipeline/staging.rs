@@ -9,11 +9,11 @@ use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom
 use std::path::{Path, PathBuf};
 
 /// Staged documents, inside the output folder until the end.
-const STAGING_FILE: &str = ".staging.jsonl";
+pub(super) const STAGING_FILE: &str = ".staging.jsonl";
 /// Exact copies, likewise, until the ids of their first ones can be told.
 const COPIES_FILE: &str = ".copies.jsonl";
-/// Files of this module.
-pub(super) const FILES: [&str; 2] = [STAGING_FILE, COPIES_FILE];
+/// What the first pass leaves for the second.
+pub(super) const FILES: [&str; 3] = [STAGING_FILE, COPIES_FILE, super::journal::JOURNAL_FILE];
 
 /// Bytes of memory that stay for each staged document beside the duplicates' keys.
 pub(super) const BYTES_A_DOCUMENT: usize = size_of::<Entry>();
@@ -58,14 +58,35 @@ impl Writer {
     }
 
     /// Appends a document as its line of JSON.
-    pub(super) fn append(&mut self, line: &[u8], source: u32, lot: u64, amount: Amount) -> Result<()> {
-        let length = u32::try_from(line.len())
-            .map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))?;
+    pub(super) fn write(&mut self, line: &[u8]) -> Result<u32> {
         self.file.write_all(line).map_err(Error::io(&self.path))?;
+        u32::try_from(line.len()).map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))
+    }
+
+    /// Notes the next document's line.
+    pub(super) fn note(&mut self, length: u32, source: u32, lot: u64, amount: Amount) {
         let bytes = amount.bytes as u32;
         self.entries.push(Entry { offset: self.offset, length, source, bytes, lot });
         self.offset += u64::from(length);
+    }
+
+    /// What was written reaches the file; how many bytes that is.
+    pub(super) fn flush(&mut self) -> Result<u64> {
+        self.file.flush().map_err(Error::io(&self.path))?;
+        Ok(self.offset)
+    }
+
+    /// Goes on in a file that an earlier pass left, behind the documents that were noted.
+    pub(super) fn resume(&mut self, files: &dyn Files) -> Result<()> {
+        let file = files.append(&self.path, self.offset).map_err(Error::io(&self.path))?;
+        self.file = BufWriter::with_capacity(1 << 20, file);
         Ok(())
+    }
+
+    /// One that notes what an earlier pass left, and writes nothing before it [resumes](Self::resume).
+    pub(super) fn left(folder: &Path) -> Self {
+        let file: Box<dyn Write + Send> = Box::new(std::io::sink());
+        Self { path: folder.join(STAGING_FILE), file: BufWriter::new(file), offset: 0, entries: Vec::new() }
     }
 
     /// Documents so far.
@@ -93,6 +114,13 @@ pub(super) struct Staging {
 impl Staging {
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Gives every source its final number.
+    pub(super) fn renumber(&mut self, places: &[u32]) {
+        for entry in &mut self.entries {
+            entry.source = places.get(entry.source as usize).copied().unwrap_or_default();
+        }
     }
 
     /// A document's line of JSON.
@@ -131,11 +159,6 @@ impl Staging {
         lines.into_par_iter().map(|line| parse(&self.path, &line)).collect()
     }
 
-    /// Removes the file.
-    pub(super) fn remove(self, files: &dyn Files) -> Result<()> {
-        drop(self.file);
-        files.remove(&self.path).map_err(Error::io(&self.path))
-    }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, line: &[u8]) -> Result<T> {
@@ -191,11 +214,5 @@ impl ReadCopies {
     /// Begins from the first copy again.
     pub(super) fn again(&mut self) -> Result<()> {
         self.lines.rewind().map_err(Error::io(&self.path))
-    }
-
-    /// Removes the file.
-    pub(super) fn remove(self, files: &dyn Files) -> Result<()> {
-        drop(self.lines);
-        files.remove(&self.path).map_err(Error::io(&self.path))
     }
 }

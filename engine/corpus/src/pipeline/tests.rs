@@ -78,7 +78,11 @@ fn lines(folder: &Path, name: &str) -> Vec<Value> {
 }
 
 fn clean(recipe: &Recipe, input: &Path, out: &Path) -> Report {
-    Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], out).unwrap().run(&mut |_| true).unwrap()
+    begun(recipe, input, out, Start { force: true, ..Start::default() }).run(&mut |_| true).unwrap()
+}
+
+fn begun(recipe: &Recipe, input: &Path, out: &Path, start: Start) -> Cleaner<'static> {
+    Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], out, start).unwrap()
 }
 
 fn ids(lines: &[Value]) -> BTreeSet<String> {
@@ -324,12 +328,13 @@ fn an_earlier_cleaning_outlives_one_that_stops() {
         .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
         .collect();
     write(&input, "more.txt", prose(99, 30));
-    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), std::slice::from_ref(&input), &out).unwrap();
+    let cleaner = begun(&recipe, &input, &out, Start::default());
     let error = cleaner.run(&mut |progress| progress.phase == Phase::Reading).unwrap_err().to_string();
     assert!(error.contains("stopped"), "{error}");
     let after: BTreeMap<_, _> = std::fs::read_dir(&out)
         .unwrap()
         .map(|entry| entry.unwrap())
+        .filter(|entry| before.contains_key(&entry.file_name()))
         .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
         .collect();
     assert_eq!(before, after);
@@ -344,7 +349,8 @@ fn folders_and_inputs_that_cannot_be_used_are_refused() {
     let input = folder.path().join("in");
     mixed(&input);
     let refused = |input: &Path, out: &Path| {
-        Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], out).unwrap_err().to_string()
+        let inputs = [input.to_owned()];
+        Cleaner::new(&SystemFiles, recipe.clone(), &inputs, out, Start::default()).unwrap_err().to_string()
     };
     let own = folder.path().join("own");
     write(&own, "thesis.txt", "mine");
@@ -426,6 +432,190 @@ fn a_document_is_explained_and_a_sample_judged() {
 }
 
 #[test]
+fn files_of_code_that_differ_in_an_operator_all_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    let body: String = (0..40).map(|line| format!("    let value_{line} = read({line}).unwrap_or_default();\n")).collect();
+    for (number, operator) in ["+", "-", "*", "/", "%"].into_iter().enumerate() {
+        let text = format!("fn join(left: u32, right: u32) -> u32 {{\n{body}    left {operator} right\n}}\n");
+        write(&input, &format!("{number}.rs"), &text);
+        write(&input, &format!("copy-{number}.rs"), text);
+    }
+    clean(&Recipe::published("light").unwrap(), &input, &out);
+    let kept = lines(&out, KEPT_FILE);
+    assert_eq!(ids(&kept), (0..5).map(|number| format!("{number}.rs")).collect());
+    let dropped = lines(&out, DROPPED_FILE);
+    assert_eq!(dropped.len(), 5);
+    for line in dropped {
+        let original = line["id"].as_str().unwrap().replace("copy-", "");
+        assert_eq!(line["reason"], format!("the same bytes: exact copy of {original}"));
+    }
+}
+
+#[test]
+fn light_drops_what_only_repeats_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    let sentence = "The ferry to the island leaves twice a day, and the last one back is seldom on time.";
+    write(&input, "lines.txt", format!("{sentence}\n").repeat(60));
+    write(&input, "sentences.txt", format!("{sentence} ").repeat(60));
+    write(&input, "paragraphs.txt", format!("{sentence}\n{}\n\n", prose(1, 2)).repeat(20));
+    let song: Vec<String> = (0..5).map(|verse| format!("{}\n\n{}", prose(10 + verse, 6), prose(9, 3))).collect();
+    write(&input, "song.txt", song.join("\n\n"));
+    clean(&Recipe::published("light").unwrap(), &input, &out);
+    assert_eq!(ids(&lines(&out, KEPT_FILE)), BTreeSet::from(["song.txt".to_owned()]));
+    assert!(lines(&out, DROPPED_FILE).iter().all(|line| line["rule"] == "gopher-repetition"));
+}
+
+#[test]
+fn light_calls_other_languages_by_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    for seed in 0..150 {
+        write(&input, &format!("english/{seed}.txt"), prose(seed, 25));
+    }
+    let others = [
+        ("polski.txt", "pol", "Stary rybak opowiadał dzieciom, jak łódź zniknęła pewnego październikowego wieczoru i dlaczego nikt we wsi już o niej nie mówi, choć wszyscy jeszcze pamiętają światło na wodzie."),
+        ("suomi.txt", "fin", "Vanha kalastaja kertoi lapsille, kuinka vene katosi eräänä lokakuun iltana ja miksi kukaan kylässä ei enää puhu siitä, vaikka kaikki muistavat yhä valon veden yllä."),
+        ("ellinika.txt", "ell", "Ο γέρος ψαράς διηγήθηκε στα παιδιά πώς χάθηκε η βάρκα ένα βράδυ του Οκτώβρη και γιατί κανείς στο χωριό δεν μιλά πια γι' αυτήν, αν και όλοι θυμούνται το φως πάνω στο νερό."),
+    ];
+    for (name, _, text) in others {
+        write(&input, name, text);
+    }
+    let report = clean(&Recipe::published("light").unwrap(), &input, &out);
+    let kept = lines(&out, KEPT_FILE);
+    for (name, code, _) in others {
+        let line = kept.iter().find(|line| line["id"] == name).unwrap_or_else(|| panic!("{name} was dropped"));
+        assert_eq!(line["language"], code);
+    }
+    let table = report.tables.iter().find(|table| table.key == "language").unwrap();
+    assert!(format!("{:?}", table.rows).contains("Polish (pol)"), "{:?}", table.rows);
+    let gibberish = report.stages.iter().find(|stage| stage.about.name == "gibberish").unwrap();
+    let counted: Vec<_> = gibberish.counters.iter().map(|counter| counter.name.as_str()).collect();
+    assert!(counted.contains(&"texts_kept_in_Finnish (fin)"), "{counted:?}");
+}
+
+/// More documents than a batch takes, of every fate, in several files.
+fn several_batches(input: &Path) {
+    mixed(input);
+    let mut records = String::new();
+    for number in 0..9_000_u64 {
+        let text = match number % 9 {
+            0 => prose(number / 90, 6),
+            1 => format!("{} Write to anna.{number}@example-post.de.", prose(number, 6)),
+            2 => format!("{}\u{1} {}", prose(number, 3), prose(number + 1, 3)),
+            3 => "Too short.".to_owned(),
+            4 => format!("{} More.", prose(number - 1, 6)),
+            _ => prose(number, 6),
+        };
+        records += &(serde_json::json!({ "text": text, "source": format!("s{}", number % 7) }).to_string() + "\n");
+        if number == 5_000 {
+            records += "not json\n";
+        }
+    }
+    write(input, "records.jsonl", records);
+    write(input, "zeta.txt", prose(20_000, 30));
+}
+
+fn output(out: &Path) -> [Vec<u8>; 6] {
+    [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, CORPUS_FILE, crate::output::RECIPE_FILE]
+        .map(|name| std::fs::read(out.join(name)).unwrap())
+}
+
+#[test]
+fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    several_batches(&input);
+    let mut recipe = Recipe::published("fineweb").unwrap();
+    recipe.duplicates.paragraphs.enabled = true;
+    clean(&recipe, &input, &folder.path().join("whole"));
+    let whole = output(&folder.path().join("whole"));
+    let mut read_before = Vec::new();
+    for pieces in [1, 3, 4, 6] {
+        let out = folder.path().join(format!("killed-{pieces}"));
+        let mut cleaner = begun(&recipe, &input, &out, Start::default());
+        for _ in 0..pieces {
+            cleaner.advance().unwrap();
+        }
+        // As `kill -9` does: nothing is closed, and what was being written is cut off.
+        std::mem::forget(cleaner);
+        let journal = out.join(journal::JOURNAL_FILE);
+        let mut text = std::fs::read(&journal).unwrap();
+        text.extend_from_slice(b"{\"next\":[0,12],\"trou");
+        std::fs::write(&journal, text).unwrap();
+        let cleaner = begun(&recipe, &input, &out, Start::default());
+        let Begun::Resumed(documents) = *cleaner.begun() else { panic!("{:?}", cleaner.begun()) };
+        read_before.push(documents);
+        cleaner.run(&mut |_| true).unwrap();
+        assert!(output(&out) == whole, "killed after {pieces} pieces of work");
+        let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 6, "{left:?}");
+    }
+    assert!(read_before.is_sorted() && read_before[0] > 4_000, "{read_before:?}");
+    assert_eq!(read_before[2], read_before[3], "the first pass was over");
+}
+
+#[test]
+fn a_stopped_cleaning_starts_over_where_it_cannot_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    several_batches(&input);
+    let recipe = Recipe::published("light").unwrap();
+    let stop = |cleaner: Cleaner<'_>| {
+        let mut told = 0;
+        let error = cleaner.run(&mut |_| {
+            told += 1;
+            told < 2
+        });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("goes on from there"), "{error}");
+    };
+    stop(begun(&recipe, &input, &out, Start::default()));
+    let anew = begun(&recipe, &input, &out, Start { restart: true, ..Start::default() });
+    assert_eq!(*anew.begun(), Begun::Anew);
+    stop(anew);
+    let mut other = recipe.clone();
+    other.set_threshold("length", "minimum_words", 9.0).unwrap();
+    let anew = begun(&other, &input, &out, Start::default());
+    assert_eq!(*anew.begun(), Begun::Over("the recipe is another one"));
+    stop(anew);
+    write(&input, "more.txt", prose(5, 30));
+    let anew = begun(&other, &input, &out, Start::default());
+    assert_eq!(*anew.begun(), Begun::Over("the files that go in are others or were changed"));
+    stop(anew);
+    assert!(matches!(begun(&other, &input, &out, Start::default()).begun(), Begun::Resumed(_)));
+}
+
+#[test]
+fn a_hundred_thousand_sources_spoil_neither_split_nor_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    let mut records = String::new();
+    for number in 0..20_000 {
+        let source = if number % 10 == 0 { "large".to_owned() } else { format!("user-{number}") };
+        let text = format!("Note {number} of the harbour office, kept for who may ask.");
+        records += &(serde_json::json!({ "text": text, "source": source }).to_string() + "\n");
+    }
+    write(&input, "all.jsonl", records);
+    let mut recipe = Recipe::published("raw").unwrap();
+    recipe.validation = 0.1;
+    clean(&recipe, &input, &out);
+    let index = CorpusIndex::find(&SystemFiles, &out).unwrap().unwrap();
+    assert_eq!(index.sources.len(), 1025);
+    assert_eq!(index.sources.iter().map(|source| source.documents).sum::<u64>(), 20_000);
+    let kept = lines(&out, KEPT_FILE);
+    let held_out = |lines: &mut dyn Iterator<Item = &Value>| {
+        lines.fold((0, 0), |(all, held), line| (all + 1, held + usize::from(line["split"] == "validation")))
+    };
+    assert_eq!(held_out(&mut kept.iter().filter(|line| line["source"] == "large")), (2_000, 200));
+    let (all, held) = held_out(&mut kept.iter());
+    assert!(all == 20_000 && (1_990..=2_010).contains(&held), "{held} of {all}");
+    let small = kept.iter().find(|line| line["source"] == sources::OTHERS).unwrap();
+    assert!(small["own_source"].as_str().unwrap().starts_with("user-"), "{small}");
+}
+
+#[test]
 fn of_many_groups_of_copies_the_largest_are_shown_with_their_members() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
@@ -483,5 +673,5 @@ fn the_language_of_what_is_dropped_is_told_too() {
     let raw: BTreeMap<String, String> =
         table.rows.iter().map(|row| (format!("{:?}", row[0]), format!("{:?}", row[1]))).collect();
     let told = |name: &str, documents| (format!("Text({name:?})"), format!("Whole({documents})"));
-    assert_eq!(raw, BTreeMap::from([told("deu", 1), told("eng", 2)]));
+    assert_eq!(raw, BTreeMap::from([told("English (eng)", 2), told("German (deu)", 1)]));
 }

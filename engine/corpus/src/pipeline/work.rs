@@ -1,7 +1,8 @@
 //! What is done with one document by itself, on any thread: extraction, repair, rules, personal data, and the mark by which
 //! its copies are found.
 
-use super::lines;
+use super::lines::{self, Dropped};
+use super::recorders::OVERLAPS;
 use super::stages::At;
 use crate::document::{Document, Kind};
 use crate::duplicates::{Mark, Marker, contamination};
@@ -13,6 +14,7 @@ use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
 use crate::report::Amount;
 use crate::rules::{self, Gibberish, Judge, Rule};
+use serde::{Deserialize, Serialize};
 
 /// Characters of an excerpt.
 const EXCERPT: usize = 240;
@@ -34,36 +36,53 @@ pub(super) struct Worker {
 /// A document that was worked on.
 #[derive(Debug)]
 pub(super) struct Worked {
-    pub id: String,
-    pub source: String,
+    pub told: Told,
+    pub fate: Fate,
+}
+
+/// What is to be told of a document, whatever became of it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// The number of the input that it stood in.
+    pub input: usize,
     /// What is known of it, without its text; with the language that it was found to be in.
     pub about: Document,
     /// As it was read.
     pub raw: Amount,
-    pub prepared: Prepared,
+    /// What was mended in it.
+    pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with what it was before each.
     pub edits: Vec<Edit>,
     /// Personal data in it.
     pub found: Counts,
     pub samples: Vec<Sample>,
-    /// It overlaps with an evaluation set, which is only to be reported.
-    pub overlaps: bool,
-    pub fate: Fate,
 }
 
 /// A change.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Edit {
     pub at: At,
     pub before: Amount,
     pub after: Amount,
-    /// The text before, where it may be shown.
-    pub text: Option<String>,
-    /// The text after, where it may be shown.
-    pub then: Option<String>,
+    /// The text before and after, where it may be shown.
+    pub texts: Option<(String, String)>,
 }
 
-/// What became of a document.
+/// What became of a document that was met in its turn.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    Dropped(At, Dropped),
+    /// An exact copy of the staged document of this number.
+    Copy(u32, Dropped),
+    Staged {
+        /// Bytes of its line.
+        length: u32,
+        amount: Amount,
+        mark: Mark,
+    },
+}
+
+/// What became of a document by itself.
 #[derive(Debug)]
 pub(super) enum Fate {
     Dropped {
@@ -103,36 +122,20 @@ impl Worker {
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
         let raw = Amount::of(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
-        let mut worked = Worked {
-            id: document.id.clone(),
-            source: document.source.clone(),
-            about: without_text(&document),
-            raw,
-            prepared: Prepared::default(),
-            edits: Vec::new(),
-            found: Counts::default(),
-            samples: Vec::new(),
-            overlaps: false,
-            fate: Fate::Dropped {
-                at: At::Extraction,
-                reason: String::new(),
-                amount: raw,
-                excerpt: String::new(),
-            },
-        };
+        let mut told = Told { about: without_text(&document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
-            Ok(prepared) => worked.prepared = prepared,
-            Err(reason) => return Ok(self.dropped(worked, At::Extraction, &reason, raw, &document.text)),
+            Ok(prepared) => told.counters = counters(&prepared),
+            Err(reason) => return Ok(self.dropped(told, At::Extraction, &reason, raw, &document.text)),
         }
         if document.kind.is_marked_up() {
             document.kind = Kind::Plain;
         }
         let mut amount = Amount::of(&document.text);
         if document.text.trim().is_empty() {
-            return Ok(self.dropped(worked, At::Extraction, "no text is left", raw, ""));
+            return Ok(self.dropped(told, At::Extraction, "no text is left", raw, ""));
         }
         if amount != raw {
-            worked.edits.push(Edit { at, before: raw, after: amount, text: None, then: None });
+            told.edits.push(Edit { at, before: raw, after: amount, texts: None });
         }
         let judgement = self.judge.judge(&document);
         let place = |number: usize| At::Rule(self.places.get(number).copied().unwrap_or(number));
@@ -140,8 +143,8 @@ impl Worker {
             let after = Amount::of(&text);
             let before = std::mem::replace(&mut document.text, text);
             if let Some(last) = judgement.edited_by.last() {
-                let (text, then) = (Some(before), Some(document.text.clone()));
-                worked.edits.push(Edit { at: place(*last), before: amount, after, text, then });
+                let texts = Some((before, document.text.clone()));
+                told.edits.push(Edit { at: place(*last), before: amount, after, texts });
             }
             amount = after;
         }
@@ -149,43 +152,45 @@ impl Worker {
             // Told of documents that go too: the report has a table of what came in.
             let language = judgement.language.or_else(|| rules::identify(&document.text));
             document.language = language.map(|language| language.code.to_owned());
-            worked.about.language.clone_from(&document.language);
+            told.about.language.clone_from(&document.language);
         }
         if let Some((number, reason)) = judgement.dropped {
-            return Ok(self.dropped(worked, place(number), &reason.to_string(), amount, &document.text));
+            return Ok(self.dropped(told, place(number), &reason.to_string(), amount, &document.text));
         }
         let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {
             if self.drops_overlaps() {
                 let reason = overlap.to_string();
-                return Ok(self.dropped(worked, At::Contamination, &reason, amount, &document.text));
+                return Ok(self.dropped(told, At::Contamination, &reason, amount, &document.text));
             }
-            worked.overlaps = true;
+            told.counters.push((At::Contamination, OVERLAPS.to_owned(), 1));
         }
-        if let Some(class) = self.mask(&mut document, &mut worked, &mut amount) {
+        if let Some(class) = self.mask(&mut document, &mut told, &mut amount) {
             let reason = format!("holds personal data: {}", class.name());
-            return Ok(self.dropped(worked, At::Personal, &reason, amount, &document.text));
+            return Ok(self.dropped(told, At::Personal, &reason, amount, &document.text));
         }
-        let mark = self.marker.mark(&document.text);
+        let mark = match document.kind {
+            Kind::Code(_) => self.marker.mark_code(&document.text),
+            _ => self.marker.mark(&document.text),
+        };
         let line = lines::line(&document)?;
-        worked.fate = Fate::Passed { document: Box::new(document), line, amount, mark };
-        Ok(worked)
+        Ok(Worked { told, fate: Fate::Passed { document: Box::new(document), line, amount, mark } })
     }
 
     /// Replaces personal data; says for which class the document is to be dropped.
-    fn mask(&self, document: &mut Document, worked: &mut Worked, amount: &mut Amount) -> Option<Class> {
+    fn mask(&self, document: &mut Document, told: &mut Told, amount: &mut Amount) -> Option<Class> {
         if !self.recipe.personal.enabled {
             return None;
         }
         let applied = self.detector.apply(&document.text);
-        worked.found = applied.counts;
-        worked.samples = applied.samples;
+        told.found = applied.counts;
+        told.samples = applied.samples;
         if applied.dropped.is_some() {
             return applied.dropped;
         }
         if let Some(text) = applied.text {
             let after = Amount::of(&text);
-            worked.edits.push(Edit { at: At::Personal, before: *amount, after, text: None, then: None });
+            told.edits.push(Edit { at: At::Personal, before: *amount, after, texts: None });
             document.text = text;
             *amount = after;
         }
@@ -208,10 +213,10 @@ impl Worker {
         None
     }
 
-    fn dropped(&self, worked: Worked, at: At, reason: &str, amount: Amount, text: &str) -> Worked {
+    fn dropped(&self, told: Told, at: At, reason: &str, amount: Amount, text: &str) -> Worked {
         let excerpt = self.detector.excerpt(text, EXCERPT);
         let reason = self.detector.mask(reason);
-        Worked { fate: Fate::Dropped { at, reason, amount, excerpt }, ..worked }
+        Worked { told, fate: Fate::Dropped { at, reason, amount, excerpt } }
     }
 
     /// The rule that needs to know the whole corpus, and its place.
@@ -223,6 +228,12 @@ impl Worker {
     /// Whether documents that overlap with what is measured go.
     pub(super) fn drops_overlaps(&self) -> bool {
         self.recipe.contamination.action == contamination::Action::Drop
+    }
+
+    /// What exact copies of a document have in common.
+    pub(super) fn compared_by(&self, document: &Document) -> &'static str {
+        let words = self.recipe.duplicates.exact.normalised && !matches!(document.kind, Kind::Code(_));
+        if words { "the same words" } else { "the same bytes" }
     }
 
     /// What is shown of a text.
@@ -239,6 +250,23 @@ impl Worker {
             Action::Keep => "kept",
         }
     }
+}
+
+/// What was mended in a document, by stage and name.
+fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
+    let repaired = &extracted.repaired;
+    let counters = [
+        (At::Extraction, "pages_without_main_content", extracted.fallbacks),
+        (At::Repair, "mojibake_characters", repaired.mojibake),
+        (At::Repair, "control_characters", repaired.controls),
+        (At::Repair, "invisible_characters", repaired.invisible),
+        (At::Repair, "line_endings", repaired.line_endings),
+        (At::Repair, "texts_composed", repaired.composed),
+        (At::Repair, "white_space_bytes", repaired.white_space),
+        (At::Repair, "replacement_characters_left", repaired.replacements),
+    ];
+    let met = counters.into_iter().filter(|(_, _, count)| *count > 0);
+    met.map(|(at, name, count)| (at, name.to_owned(), count)).collect()
 }
 
 /// A document without its text and record.

@@ -2,8 +2,7 @@
 //!
 //! [`Report`] is what becomes `report.json`; [`html::page`] and [`text::summary`] only show it, so whatever they say can be read
 //! there too. While documents stream by, a [`StageRecorder`] a stage counts them and keeps a few victims. Everything a recorder
-//! keeps is bounded, chosen by a hash of the document's id and never by its turn, so recorders of several threads merge to the
-//! same report in whatever order. A report holds no times and no names of machines: the same recipe on the same input gives the
+//! keeps is bounded, chosen by a hash of the document's id and never by its turn. A report holds no times and no names of machines: the same recipe on the same input gives the
 //! same bytes.
 //!
 //! Texts come here masked: whoever hands over an excerpt has taken the personal data out of it before.

@@ -1,5 +1,4 @@
-//! Recorders: what stands beside each stage while documents stream by. Each is bounded, and two of them merge to what one would
-//! have recorded.
+//! Recorders: what stands beside each stage while documents stream by. Each is bounded.
 
 use std::collections::BTreeMap;
 
@@ -49,12 +48,6 @@ impl StageRecorder {
         &self.stage.about.name
     }
 
-    /// A document reached the stage. Not to be called where the pipeline sets [`Stage::before`] in one go (see
-    /// [`chain`](Self::chain)).
-    pub fn reach(&mut self, amount: Amount) {
-        self.stage.before.add(amount);
-    }
-
     /// The document was taken away. `excerpt` is its beginning, masked; it is looked at only if this victim is among those shown.
     pub fn drop(
         &mut self,
@@ -75,7 +68,8 @@ impl StageRecorder {
         });
     }
 
-    /// The document was changed. `texts` gives it masked, as it was and as it is; only asked if this one is among those shown.
+    /// The document was changed. `texts` gives it masked, as it was and as it is; only asked if this one is among those shown, as is
+    /// said then.
     pub fn edit(
         &mut self,
         id: &str,
@@ -83,14 +77,14 @@ impl StageRecorder {
         before: Amount,
         after: Amount,
         texts: impl FnOnce() -> (String, String),
-    ) {
+    ) -> bool {
         self.stage.edited.before.add(before);
         self.stage.edited.after.add(after);
         self.changes.offer(&self.stage.about.name, id, || {
             let (before, after) = texts();
             let (before, after) = around_first_change(&before, &after);
             Example { id: cut(id, NAME_BYTES), source: cut(source, NAME_BYTES), before, after }
-        });
+        })
     }
 
     /// Adds to a counter of this name. Names come from the program, so there are few.
@@ -103,19 +97,6 @@ impl StageRecorder {
         } else {
             self.counters.insert(name.to_owned(), times);
         }
-    }
-
-    /// Takes what another recorder of the same stage saw.
-    pub fn merge(&mut self, other: Self) {
-        self.stage.before.add(other.stage.before);
-        self.stage.removed.add(other.stage.removed);
-        self.stage.edited.before.add(other.stage.edited.before);
-        self.stage.edited.after.add(other.stage.edited.after);
-        for (name, count) in other.counters {
-            self.count(&name, count);
-        }
-        self.victims.merge(other.victims);
-        self.changes.merge(other.changes);
     }
 
     /// What the stage did.
@@ -202,19 +183,6 @@ impl PersonalRecorder {
                 id: cut(id, NAME_BYTES),
                 masked: cut(&masked(), NAME_BYTES),
             });
-        }
-    }
-
-    /// Takes what another recorder saw.
-    pub fn merge(&mut self, other: Self) {
-        for (class, theirs) in other.classes {
-            if let Some(counts) = self.classes.get_mut(&class) {
-                counts.found = counts.found.saturating_add(theirs.found);
-                counts.documents = counts.documents.saturating_add(theirs.documents);
-                counts.samples.merge(theirs.samples);
-            } else {
-                self.classes.insert(class, theirs);
-            }
         }
     }
 
@@ -312,11 +280,6 @@ impl SampleRecorder {
         });
     }
 
-    /// Takes what another recorder saw.
-    pub fn merge(&mut self, other: Self) {
-        self.chosen.merge(other.chosen);
-    }
-
     /// The chosen ones.
     pub fn finish(self) -> Vec<Sample> {
         self.chosen.into_items()
@@ -338,13 +301,6 @@ impl TroubleRecorder {
                 .listed
                 .push(TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) });
         }
-    }
-
-    /// Takes what another recorder saw after this one.
-    pub fn merge(&mut self, other: Self) {
-        let room = TROUBLES_LISTED.saturating_sub(self.troubles.listed.len());
-        self.troubles.count += other.troubles.count;
-        self.troubles.listed.extend(other.troubles.listed.into_iter().take(room));
     }
 
     /// What was listed.

@@ -18,8 +18,7 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
     format!("{} …", head.get(..word).unwrap_or(head).trim_end())
 }
 
-/// A few items, chosen by a hash of their keys: the smallest hashes stay. Which ones these are depends on the set of items alone, so
-/// choices made apart merge to the choice of the whole.
+/// A few items, chosen by a hash of their keys: the smallest hashes stay. Which ones these are depends on the set of items alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Chosen<T> {
     limit: usize,
@@ -33,21 +32,14 @@ impl<T> Chosen<T> {
         Self { limit, items: Vec::new() }
     }
 
-    /// Offers an item, which is made only if it is chosen. Of items with one key the first stays.
-    pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) {
+    /// Offers an item, which is made only if it is chosen, as is said then. Of items with one key the first stays.
+    pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) -> bool {
         let hash = hash(salt, key);
-        if let Some(place) = self.place(hash, key) {
+        let place = self.place(hash, key);
+        if let Some(place) = place {
             self.insert(place, (hash, key.to_owned(), make()));
         }
-    }
-
-    /// Takes what others chose.
-    pub(crate) fn merge(&mut self, other: Self) {
-        for item in other.items {
-            if let Some(place) = self.place(item.0, &item.1) {
-                self.insert(place, item);
-            }
-        }
+        place.is_some()
     }
 
     /// The chosen ones.

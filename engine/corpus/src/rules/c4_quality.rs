@@ -1,5 +1,9 @@
 //! C4's rules about quality: section 2.2 of Raffel et al. 2020 (arXiv:1910.10683), with what its code does beyond the paper.
 //!
+//! Five words a line and three sentences a text are the numbers of the paper (arXiv's latest text) and of the code that makes the
+//! corpus (TensorFlow Datasets, `c4_utils.py`). datatrove has them the other way round, as the journal prints them; the recipe
+//! `fineweb` does as datatrove does, since FineWeb was made with it.
+//!
 //! The one published rule that edits: lines go, and what is left goes as a whole where it holds too little. The words of
 //! what is left are those of the lines that stay, so that no rule after it has to cut words again.
 
@@ -21,9 +25,11 @@ settings! {
     C4Quality {
         require_terminal_punctuation: bool = true, 0 to 1,
             "Lines that end in none of . ? ! \" ' go. The FineWeb recipe switches this off.";
-        minimum_words_per_line: usize = 3, 0 to 10_000, "Lines of fewer words go.";
+        minimum_words_per_line: usize = 5, 0 to 10_000,
+            "Lines of fewer words go: 5 in the paper and in TensorFlow Datasets, 3 in datatrove and so in FineWeb.";
         maximum_word_length: usize = 1000, 1 to 1_000_000_000, "Lines with a longer word go, in characters.";
-        minimum_sentences: usize = 5, 0 to 1_000_000, "Texts with fewer sentences on the lines that stay are dropped.";
+        minimum_sentences: usize = 3, 0 to 1_000_000,
+            "Texts with fewer sentences on the lines that stay are dropped: 3 in the paper and in TensorFlow Datasets, 5 in datatrove.";
         remove_citations: bool = true, 0 to 1,
             "Citation marks such as [1], [edit] and [citation needed] are taken away.";
         remove_javascript_lines: bool = true, 0 to 1, "Lines that mention JavaScript go.";
@@ -274,6 +280,20 @@ mod tests {
             Outcome::Edited(text) => text,
             Outcome::Dropped(reason) => format!("dropped: {}", reason.threshold),
         }
+    }
+
+    #[test]
+    fn thresholds_are_those_of_the_paper_and_finewebs_those_of_datatrove() {
+        let rule = C4Quality::default();
+        assert_eq!((rule.minimum_words_per_line, rule.minimum_sentences), (5, 3));
+        assert_eq!(edited(&rule, "One two three four.\nA line has five words. So. Yes."), "A line has five words. So. Yes.");
+        assert_eq!(edited(&rule, "This line has five words. Yes."), "dropped: minimum_sentences");
+        let fineweb = crate::rules::presets::fineweb();
+        let numbers = fineweb.iter().find_map(|rule| match rule {
+            crate::rules::Rule::C4Quality(rule) => Some((rule.minimum_words_per_line, rule.minimum_sentences)),
+            _ => None,
+        });
+        assert_eq!(numbers, Some((3, 5)));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! Three steps: [`TrigramModel`] learns from what the other rules kept, [`Scores`] gathers what each kept text scores under
 //! it, and what lies far above the middle of the scores goes. The middle is the median and the width is that of the middle
-//! half: unlike mean and deviation, neither is moved by the gibberish that is looked for.
+//! half: unlike mean and deviation, neither is moved by the gibberish that is looked for. What is above it in a language that is
+//! told for certain is no gibberish but that language, and stays.
 
+use super::language::identify;
 use super::outcome::Outcome;
 use super::threshold::settings;
 #[cfg(doc)]
@@ -22,6 +24,8 @@ settings! {
         minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000,
             "With less text the model knows too little, and all pass.";
         minimum_characters: usize = 40, 0 to 1_000_000, "Shorter texts pass: their score says little.";
+        language_confidence: f64 = 0.95, 0 to 1,
+            "Texts in a language that is told with this confidence stay: another language is no gibberish.";
     }
 }
 
@@ -45,13 +49,6 @@ impl Default for Scores {
 }
 
 impl Scores {
-    /// Adds a text's score; gives it back.
-    pub fn add(&mut self, text: &str, model: &Trigrams) -> f64 {
-        let bits = model.bits_per_character(text);
-        self.note(bits, text.len());
-        bits
-    }
-
     /// Adds the score of a text of so many bytes.
     pub fn note(&mut self, bits: f64, length: usize) {
         let bin = ((bits * BINS_PER_BIT) as usize).min(self.bins.len() - 1);
@@ -60,13 +57,6 @@ impl Scores {
         }
         self.documents += 1;
         self.characters += length as u64;
-    }
-
-    /// Adds what another gathered; the order does not matter.
-    pub fn merge(&mut self, other: &Self) {
-        self.bins.iter_mut().zip(&other.bins).for_each(|(count, more)| *count += more);
-        self.documents += other.documents;
-        self.characters += other.characters;
     }
 
     /// The score below which this share of the texts lies, in bits a character.
@@ -91,7 +81,12 @@ impl Gibberish {
         enough.then(|| scores.quantile(0.5) + (self.deviations * deviation).max(self.margin))
     }
 
-    /// Judges a text by its score.
+    /// The language of a text that is unlike the rest since it is in another language than most.
+    pub fn language(&self, text: &str) -> Option<&'static str> {
+        identify(text).filter(|found| found.confidence >= self.language_confidence).map(|found| found.code)
+    }
+
+    /// Judges a text by its score alone.
     pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Outcome {
         let Some(highest) = highest else { return Outcome::Kept };
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {
@@ -133,9 +128,7 @@ mod tests {
         let mut model = TrigramModel::default();
         texts.iter().for_each(|text| model.add(text));
         let (model, mut scores) = (model.finish(), Scores::default());
-        texts.iter().for_each(|text| {
-            scores.add(text, &model);
-        });
+        texts.iter().for_each(|text| scores.note(model.bits_per_character(text), text.len()));
         (model, scores)
     }
 
@@ -151,6 +144,16 @@ mod tests {
         assert_eq!(dropped.iter().filter(|&&dropped| dropped).count(), 50);
         assert!(dropped[950..].iter().all(|&dropped| dropped));
         assert_eq!(rule.judge(&noise(7)[..39], &model, highest), Outcome::Kept);
+    }
+
+    #[test]
+    fn noise_is_no_language() {
+        let rule = Gibberish::default();
+        let told: Vec<_> = (0..1000).filter_map(|seed| rule.language(&noise(seed))).collect();
+        assert!(told.len() <= 10, "{} of 1000: {told:?}", told.len());
+        let french = "Le vieux marin raconta aux enfants comment la barque avait disparu un soir d'octobre, et \
+            pourquoi personne n'en parlait plus au village depuis ce temps-là.";
+        assert_eq!(rule.language(french), Some("fra"));
     }
 
     #[test]
@@ -176,9 +179,5 @@ mod tests {
         for share in [0.0, 0.25, 0.5, 0.99] {
             assert!((scores.quantile(share) - sorted[(share * 100.0) as usize]).abs() < 1.0 / BINS_PER_BIT);
         }
-        let mut merged = Scores::default();
-        merged.merge(&scores);
-        merged.merge(&Scores::default());
-        assert_eq!(merged, scores);
     }
 }

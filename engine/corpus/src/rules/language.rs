@@ -3,6 +3,7 @@
 use super::measured::Measured;
 use super::outcome::Outcome;
 use super::threshold::settings;
+use std::borrow::Cow;
 
 settings! {
     /// Drops texts in other languages than these.
@@ -26,25 +27,53 @@ pub struct Identified {
     pub confidence: f64,
 }
 
-/// Bytes that are looked at: the second number where the first leave a doubt. More would not change the answer, and looking is
-/// the dearest thing that any rule does.
-const LOOKED_AT: [usize; 2] = [400, 2048];
+/// Pieces that are looked at, spread evenly over the text, so that a heading in another language decides nothing: the second number
+/// where the first leave a doubt. More would not change the answer, and looking is the dearest thing that any rule does.
+const PIECES: [usize; 2] = [4, 16];
+
+/// Bytes of a piece.
+const PIECE: usize = 128;
 
 /// Confidence from which on no more is looked at.
 const CERTAIN: f64 = 0.95;
 
-/// Tells the language of a text by its beginning; nothing where it holds no letters of a known script.
+/// Tells the language of a text by a sample of all of it; nothing where it holds no letters of a known script.
 pub fn identify(text: &str) -> Option<Identified> {
     let mut found = None;
-    for bytes in LOOKED_AT {
-        let start = text.get(..text.floor_char_boundary(bytes)).unwrap_or(text);
-        let info = whatlang::detect(start);
+    for pieces in PIECES {
+        let sample = sample(text, pieces);
+        let info = whatlang::detect(&sample);
         found = info.map(|info| Identified { code: info.lang().code(), confidence: info.confidence() });
-        if start.len() == text.len() || found.is_some_and(|found| found.confidence >= CERTAIN) {
+        if matches!(sample, Cow::Borrowed(_)) || found.is_some_and(|found| found.confidence >= CERTAIN) {
             break;
         }
     }
     found
+}
+
+/// So many pieces of a text, from its first bytes to its last, a space between them; a short text whole.
+fn sample(text: &str, pieces: usize) -> Cow<'_, str> {
+    if text.len() <= pieces * PIECE {
+        return text.into();
+    }
+    let mut sample = String::with_capacity(pieces * (PIECE + 1));
+    for piece in 0..pieces {
+        let start = text.floor_char_boundary((text.len() - PIECE) * piece / (pieces - 1));
+        let part = text.get(start..text.floor_char_boundary(start + PIECE + 3)).unwrap_or_default();
+        // A piece begins with a whole word where it has one.
+        let word = if start > 0 { part.find(char::is_whitespace).unwrap_or(0) } else { 0 };
+        sample.push_str(part.get(word..).unwrap_or(part));
+        sample.push(' ');
+    }
+    sample.into()
+}
+
+/// A language by its name and code, as in `German (deu)`; a code that is unknown stands alone.
+pub fn name(code: &str) -> String {
+    match whatlang::Lang::from_code(code) {
+        Some(language) => format!("{} ({code})", language.eng_name()),
+        None => code.to_owned(),
+    }
 }
 
 impl Language {
@@ -60,10 +89,10 @@ impl Language {
         if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
             let asked = self.languages.join(", ");
             let text =
-                format!("language: {} (confidence {:.2}), asked: {asked}", found.code, found.confidence);
+                format!("language: {} at confidence {:.2}, asked: {asked}", name(found.code), found.confidence);
             return Outcome::dropped("languages", text);
         }
-        let what = format!("confidence in the language {}", found.code);
+        let what = format!("confidence in the language {}", name(found.code));
         Outcome::below("minimum_confidence", &what, found.confidence, self.minimum_confidence)
             .unwrap_or(Outcome::Kept)
     }
@@ -101,6 +130,25 @@ mod tests {
         assert_eq!(threshold(&rule, ENGLISH), Some("languages"));
         let rule = Language { languages: Vec::new(), ..rule };
         assert_eq!((threshold(&rule, GERMAN), threshold(&rule, ENGLISH)), (None, None));
+    }
+
+    #[test]
+    fn a_heading_in_another_language_does_not_decide() {
+        let text = format!("{} {}", ENGLISH.repeat(14), GERMAN.repeat(200));
+        assert!(ENGLISH.len() * 14 > 2048);
+        let found = identify(&text).unwrap();
+        assert_eq!(found.code, "deu");
+        let Outcome::Dropped(reason) = Language::default().judge(&Measured::new(text)) else { panic!() };
+        assert!(reason.text.starts_with("language: German (deu) at confidence "), "{}", reason.text);
+    }
+
+    #[test]
+    fn samples_reach_from_end_to_end_and_cut_no_character() {
+        let text: String = (0..3000).map(|number| format!("é{number} ")).collect();
+        let sample = sample(&text, 16);
+        assert!((15 * PIECE..=16 * (PIECE + 1)).contains(&sample.len()), "{}", sample.len());
+        assert!(sample.starts_with("é0 é1 ") && sample.contains(" é2999 "));
+        assert!(matches!(super::sample("short", 4), Cow::Borrowed("short")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Quality rules, each named after the paper that published its threshold.
+//! Quality rules, each naming where its thresholds come from: a paper, the code that made a published corpus, or ourselves.
 //!
 //! A rule is a table of settings and a pure function from a text to an [`Outcome`]. All of them read one [`Measured`] text,
 //! so that words and lines are cut once; [`Judge`] runs a list of them on a document.
@@ -37,7 +37,7 @@ pub use gibberish::{Gibberish, Scores};
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use judge::{Judge, Judgement};
-pub use language::{Identified, Language, identify};
+pub use language::{Identified, Language, identify, name as language_name};
 pub use length::Length;
 pub use licence::Licence;
 pub use measured::Measured;

@@ -75,9 +75,9 @@ rules! {
         "Drops texts that say the same lines, paragraphs or phrases again and again: a model picks up loops first of all.";
     GopherQuality "gopher-quality", "Prose (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, appendix A1.1", true,
         "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.";
-    C4Quality "c4-quality", "Sentences (C4)", "C4, Raffel et al. 2020, arXiv:1910.10683, section 2.2", true,
+    C4Quality "c4-quality", "Sentences (C4)", "C4, Raffel et al. 2020, arXiv:1910.10683, section 2.2, and TensorFlow Datasets", true,
         "Takes away lines that are no sentences (menus, cookie notices, scripts), and drops texts with too few sentences left.";
-    FinewebQuality "fineweb-quality", "Lists and menus (FineWeb)", "FineWeb, Penedo et al. 2024, arXiv:2406.17557, section 3.3", true,
+    FinewebQuality "fineweb-quality", "Lists and menus (FineWeb)", "FineWeb, Penedo et al. 2024, arXiv:2406.17557, section 3.3, with datatrove's numbers", true,
         "Drops texts that are lists rather than writing: few lines that end like a sentence, many short ones, many repeated.";
     Length "length", "Length", "Glasshouse's own bounds", true,
         "Drops texts that are too short to teach anything or too long to be one document.";

@@ -30,6 +30,7 @@ pub fn datatrove(recipe: &Recipe) -> Result<String> {
     let script = TEMPLATE
         .replace("@NAME@", &name)
         .replace("@MISSING@", &missing)
+        .replace("@NUMBERS@", &numbers(recipe))
         .replace("@FILTERS@", &filters)
         .replace("@NEAR@", python(near.enabled))
         .replace("@WORDS@", &near.shingle_words.to_string())
@@ -74,6 +75,22 @@ fn missing(recipe: &Recipe) -> Vec<String> {
     }
     missing.extend(missing_classes(&recipe.personal));
     missing
+}
+
+/// Where the recipe's numbers are not those that datatrove has by itself, and why.
+fn numbers(recipe: &Recipe) -> String {
+    let on = recipe.rules.iter().filter(|rule| recipe.is_on(rule));
+    let sentences = on.filter_map(|rule| match rule {
+        Rule::C4Quality(rule) if (rule.minimum_words_per_line, rule.minimum_sentences) != (3, 5) => Some(format!(
+            "#   C4: {} words a line and {} sentences; the paper and TensorFlow Datasets ask 5 and 3, datatrove by itself 3 and 5\n",
+            rule.minimum_words_per_line, rule.minimum_sentences
+        )),
+        Rule::FinewebQuality(rule) if rule.maximum_character_duplicate_fraction == 0.01 => {
+            Some("#   FineWeb: 0.01 of the characters in repeated lines, as datatrove has it; the paper prints 0.1\n".to_owned())
+        }
+        _ => None,
+    });
+    sentences.collect()
 }
 
 /// What becomes of personal data otherwise than here.
@@ -231,6 +248,9 @@ mod tests {
         assert!(
             script.contains("#   length\n#   validation: ") && script.contains("#   personal-data: phone\n")
         );
+        assert!(script.contains("0.01 of the characters in repeated lines, as datatrove has it; the paper prints 0.1"));
+        let c4 = datatrove(&Recipe::published("c4").unwrap()).unwrap();
+        assert!(c4.contains("#   C4: 5 words a line and 3 sentences;") && c4.contains("min_num_sentences=3"));
         assert!(script.contains("email_replacement=\"<EMAIL>\""));
         assert!(!script.contains('@'), "a place was left open");
         recipe.off = vec!["c4-quality".to_owned()];

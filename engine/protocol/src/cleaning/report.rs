@@ -380,6 +380,9 @@ pub struct Member {
     pub kept: bool,
     /// How alike it is to the kept one, from 0 to 1, where that was measured.
     pub similarity: Option<f64>,
+    /// By what it was found, as in `13 of 16 bands agree`; empty for the kept one.
+    #[serde(default)]
+    pub found_by: String,
     /// Its beginning, personal data masked.
     pub excerpt: String,
 }

@@ -68,6 +68,8 @@ pub struct Dropped {
     pub kept: u32,
     /// Their true Jaccard similarity, at least the threshold.
     pub similarity: f64,
+    /// In how many bands they agree; none where a third one brought them together.
+    pub bands: u32,
 }
 
 /// A kept document with its copies.
@@ -78,16 +80,7 @@ pub struct Cluster {
     /// Why it is this one, as in `the longest of 4 copies, with 1203 words`.
     pub why: String,
     /// The documents that go, in the order of the corpus.
-    pub copies: Vec<Copy>,
-}
-
-/// A copy of a kept document.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Copy {
-    /// Which.
-    pub document: u32,
-    /// True Jaccard similarity to the kept one.
-    pub similarity: f64,
+    pub copies: Vec<Dropped>,
 }
 
 /// Which documents go, and what it took to find out.
@@ -103,6 +96,8 @@ pub struct Decision {
     /// family kept more than 64.
     pub uncompared: u64,
     threshold: f64,
+    /// Of so many bands.
+    bands: u32,
 }
 
 impl Decision {
@@ -112,19 +107,26 @@ impl Decision {
         self.dropped.get(at)
     }
 
-    /// The reason of a drop, with the kept document named by its id: `similarity 0.931 to pages/a.html, a copy from 0.80`.
+    /// The reason of a drop, with the kept document named by its id: `similarity 0.931, 13 of 16 bands agree (a copy from 0.50): near
+    /// copy of pages/a.html`.
     pub fn reason(&self, dropped: &Dropped, kept_id: &str) -> String {
-        format!("similarity {:.3} to {kept_id}, a copy from {:.2}", dropped.similarity, self.threshold)
+        let Self { threshold, .. } = self;
+        let (similarity, found_by) = (dropped.similarity, self.found_by(dropped));
+        format!("similarity {similarity:.3}, {found_by} (a copy from {threshold:.2}): near copy of {kept_id}")
+    }
+
+    /// By what a copy was found: `13 of 16 bands agree`.
+    pub fn found_by(&self, dropped: &Dropped) -> String {
+        format!("{} of {} bands agree", dropped.bands, self.bands)
     }
 
     /// Every kept document that has copies, in the order of the corpus.
     pub fn clusters(&self, index: &Index) -> Vec<Cluster> {
-        let mut by_kept: BTreeMap<u32, Vec<Copy>> = BTreeMap::new();
+        let mut by_kept: BTreeMap<u32, Vec<Dropped>> = BTreeMap::new();
         for dropped in &self.dropped {
-            let copy = Copy { document: dropped.document, similarity: dropped.similarity };
-            by_kept.entry(dropped.kept).or_default().push(copy);
+            by_kept.entry(dropped.kept).or_default().push(*dropped);
         }
-        let cluster = |(kept, copies): (u32, Vec<Copy>)| {
+        let cluster = |(kept, copies): (u32, Vec<Dropped>)| {
             let number = copies.len() + 1;
             let why = match index.settings().keep {
                 Keep::First => format!("the first of {number} copies"),
@@ -156,7 +158,7 @@ pub(super) fn decide(
             for &one in kept.iter().take(KEPT_COMPARED) {
                 let similarity = comparer.similarity(one, document)?;
                 if similarity >= threshold {
-                    dropped.push(Dropped { document, kept: one, similarity });
+                    dropped.push(Dropped { document, kept: one, similarity, bands: index.agreeing(one, document) });
                     continue 'members;
                 }
             }
@@ -165,5 +167,6 @@ pub(super) fn decide(
         }
     }
     dropped.sort_unstable_by_key(|dropped| dropped.document);
-    Ok(Decision { dropped, comparisons: comparer.comparisons, loads: comparer.loads, uncompared, threshold })
+    let (comparisons, loads, bands) = (comparer.comparisons, comparer.loads, index.settings().bands);
+    Ok(Decision { dropped, comparisons, loads, uncompared, threshold, bands })
 }

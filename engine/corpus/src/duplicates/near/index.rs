@@ -81,12 +81,24 @@ impl Index {
         &self.settings
     }
 
+    /// A document's keys and, last, its words.
+    fn row(&self, document: u32) -> &[u32] {
+        let width = self.settings.bands as usize + 1;
+        let row = document as usize % PART * width;
+        let part = self.parts.get(document as usize / PART);
+        part.and_then(|part| part.get(row..row + width)).unwrap_or_default()
+    }
+
     /// How many words a document has.
     pub fn words(&self, document: u32) -> u32 {
-        let width = self.settings.bands as usize + 1;
-        let part = self.parts.get(document as usize / PART);
-        let row = document as usize % PART * width;
-        part.and_then(|part| part.get(row + width - 1)).copied().unwrap_or(0)
+        self.row(document).last().copied().unwrap_or(0)
+    }
+
+    /// In how many bands two documents agree.
+    pub(super) fn agreeing(&self, one: u32, other: u32) -> u32 {
+        let bands = self.settings.bands as usize;
+        let pairs = self.row(one).iter().zip(self.row(other)).take(bands);
+        pairs.filter(|(one, other)| one == other).count() as u32
     }
 
     /// Every document that has words, with its key in a band, as `key << 32 | document`, sorted.

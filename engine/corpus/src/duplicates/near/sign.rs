@@ -11,7 +11,7 @@ use super::super::words::{FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use super::Settings;
 
 /// The keys of a document's bands, and how many words it has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keys {
     pub(super) bands: Box<[u32]>,
     pub(super) words: u32,

@@ -189,7 +189,7 @@ fn planted_copies_are_found_with_stated_precision_and_recall() {
     for one in &decision.dropped {
         let similarity = similarity_of(&texts[one.document as usize], &texts[one.kept as usize], 5);
         assert_eq!(one.similarity, similarity);
-        assert!(similarity >= 0.8);
+        assert!(similarity >= settings.similarity);
         assert!(!dropped.contains(&(one.kept as usize)));
     }
     let above: Vec<_> = truth.iter().filter(|(_, _, similarity)| *similarity >= 0.85).collect();
@@ -197,11 +197,44 @@ fn planted_copies_are_found_with_stated_precision_and_recall() {
     let recall = found as f64 / above.len() as f64;
     assert!(above.len() > 150, "{}", above.len());
     assert!(recall >= 0.98, "recall {recall} of {}", above.len());
-    let below =
-        truth.iter().filter(|(_, later, similarity)| *similarity < 0.8 && dropped.contains(later)).count();
-    assert_eq!(below, 0);
-    assert!(truth.iter().filter(|(_, _, similarity)| *similarity < 0.8).count() > 100);
+    let below = || truth.iter().filter(|(_, _, similarity)| *similarity < settings.similarity);
+    assert_eq!(below().filter(|(_, later, _)| dropped.contains(later)).count(), 0);
+    assert!(below().count() > 5, "{}", below().count());
     assert_eq!(decision.uncompared, 0);
+}
+
+/// Pairs of 300 words that differ in one word of so many, `spread` evenly or each word by chance: how many are dropped, and how
+/// many meet in a band of FineWeb's 14 × 8.
+fn pairs_found(one_in: u64, spread: bool, seed: u64) -> (usize, usize) {
+    let mut random = Random(seed);
+    let fineweb = Settings { bands: 14, permutations: 112, ..Settings::default() };
+    let signer = Signer::new(&fineweb);
+    let (mut texts, mut met) = (Vec::new(), 0);
+    for _ in 0..200 {
+        let words = random.words(300);
+        let mut other = words.clone();
+        for (at, word) in other.iter_mut().enumerate() {
+            let changed =
+                if spread { at as u64 % one_in == one_in / 2 } else { random.below(one_in) == 0 };
+            if changed {
+                *word = format!("x{}", random.below(1_000_000));
+            }
+        }
+        let pair = [words.join(" "), other.join(" ")];
+        let [one, other] = [&pair[0], &pair[1]].map(|text| keys(&signer, text).unwrap());
+        met += usize::from(one.bands().iter().zip(other.bands()).any(|(one, other)| one == other));
+        texts.extend(pair);
+    }
+    (decide(&Settings::default(), &texts).dropped.len(), met)
+}
+
+#[test]
+fn one_word_in_33_and_in_25_is_found_as_often_as_finewebs_bands_find_it() {
+    for (one_in, spread, at_least) in [(33, true, 135), (33, false, 135), (25, true, 80), (25, false, 80)] {
+        let (found, fineweb) = pairs_found(one_in, spread, 20 + one_in);
+        assert!(found >= at_least, "one in {one_in}: {found} of 200");
+        assert!(found >= fineweb, "one in {one_in}: {found} of 200, FineWeb's bands {fineweb}");
+    }
 }
 
 #[test]
@@ -238,10 +271,10 @@ fn a_chain_is_not_dropped_whole() {
     let decision = decide(&Settings::default(), &texts);
     assert!(!decision.dropped.is_empty());
     for dropped in &decision.dropped {
-        assert!(similarity_of(&texts[dropped.document as usize], &texts[dropped.kept as usize], 5) >= 0.8);
+        assert!(similarity_of(&texts[dropped.document as usize], &texts[dropped.kept as usize], 5) >= 0.5);
     }
     let kept = texts.len() - decision.dropped.len();
-    assert!(kept >= 5, "{kept} of 12 kept");
+    assert!(kept >= 2, "{kept} of 12 kept");
 }
 
 #[test]
@@ -285,19 +318,17 @@ fn the_preferred_copy_is_kept_and_said_why() {
     );
     assert!(longest.dropped(1).is_none());
     let reason = longest.reason(longest.dropped(0).unwrap(), "page");
-    assert_eq!(reason, "similarity 0.949 to page, a copy from 0.80");
+    let bands = longest.dropped(0).unwrap().bands;
+    assert!((1..=16).contains(&bands), "{bands}");
+    assert_eq!(
+        reason,
+        format!("similarity 0.949, {bands} of 16 bands agree (a copy from 0.50): near copy of page")
+    );
 
-    let limits = Limits { clusters: 5, copies: 1, excerpt: 4 };
-    let mut show =
-        |document: u32| Ok(Shown { id: format!("d{document}"), text: texts[document as usize].clone() });
-    let records = longest.records(&index, limits, &mut show).unwrap();
-    assert_eq!(records.len(), 1);
-    assert_eq!(records[0].kept.id, "d2");
-    assert_eq!(records[0].why, "the longest of 3 copies, with 400 words");
-    assert_eq!((records[0].count, records[0].copies.len()), (2, 1));
-    assert_eq!(records[0].copies[0].id, "d0");
-    assert_eq!(records[0].copies[0].excerpt.len(), 4);
-    assert!(serde_json::to_string(&records).unwrap().contains("\"similarity\":1.0"));
+    let clusters = longest.clusters(&index);
+    assert_eq!(clusters.len(), 1);
+    assert_eq!((clusters[0].kept, clusters[0].copies.len()), (2, 2));
+    assert_eq!(clusters[0].why, "the longest of 3 copies, with 400 words");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn look_alike(draw: &mut Draw) -> String {
         "order 23##-####-##",
         "order number ##########",
         "invoice 4###############",
-        "version 1#.2#.3#.4#",
+        "version 1#.1#.1#.4",
         "v2.##.1##.7",
         "Firefox/1##.0.1.2",
         "section 1.2.#.4",

@@ -48,7 +48,7 @@ impl Ending {
         let mut ids = Ids::default();
         while let Some((first, mut dropped)) = self.copies.next()? {
             let kept = ids.of(&mut self.staging, first)?;
-            dropped.reason = format!("the same words as {kept}");
+            dropped.reason = format!("{}: exact copy of {kept}", dropped.reason);
             *counts.entry(first).or_insert(1) += 1;
             gone(At::Exact, recorders, folder, &dropped)?;
         }
@@ -88,6 +88,7 @@ impl Ending {
                     words: copy.words,
                     kept: false,
                     similarity: Some(1.0),
+                    found_by: copy.reason,
                     excerpt: copy.excerpt,
                 });
             }
@@ -133,6 +134,7 @@ impl Ending {
                     words: Amount::of(&document.text).words,
                     kept: false,
                     similarity: Some(copy.similarity),
+                    found_by: decision.found_by(copy),
                     excerpt: worker.excerpt(&document.text),
                     id: document.id,
                     source: document.source,
@@ -154,6 +156,7 @@ fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker
             words: Amount::of(&kept.text).words,
             kept: true,
             similarity: None,
+            found_by: String::new(),
             excerpt: worker.excerpt(&kept.text),
         },
     );

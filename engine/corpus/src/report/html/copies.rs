@@ -142,7 +142,7 @@ fn members(page: &mut Page, cluster: &Cluster, place: usize) {
         let likeness = member
             .similarity
             .filter(|_| !member.kept)
-            .map(|share| format!(" · {} alike", number::share(share)));
+            .map(|share| format!(" · {} alike, {}", number::share(share), escape(&member.found_by)));
         page.put(format_args!(
             "<div class=\"text\"><div class=\"text-head\"><bdi>{}</bdi><span>{} · {}{}</span>{}</div>",
             escape(&member.id),

@@ -1,0 +1,116 @@
+//! The sources of a corpus: numbered as they appear, and where they are very many, the small ones counted as one.
+
+use crate::balance::Mixture;
+use rustc_hash::FxHashMap;
+
+/// Sources that are told apart in the end, beside those that the recipe's mixture names: an index of a hundred thousand would be read
+/// by nobody, and each of them is too small to hold anything out.
+const MOST: usize = 1024;
+/// Names that are remembered until it is known which are the largest: at most some 15 MB.
+const REMEMBERED: usize = 65_536;
+/// Bytes of a name.
+const LONGEST: usize = 200;
+/// What the others are counted under.
+pub(super) const OTHERS: &str = "(other sources)";
+
+/// Sources with how much of each is staged.
+#[derive(Debug)]
+pub(super) struct Sources {
+    names: Vec<String>,
+    bytes: Vec<u64>,
+    numbers: FxHashMap<String, u32>,
+    /// Those that the mixture names, which come first.
+    named: usize,
+}
+
+impl Sources {
+    pub(super) fn new(mixture: &Mixture) -> Self {
+        let mut sources =
+            Self { names: Vec::new(), bytes: Vec::new(), numbers: FxHashMap::default(), named: 0 };
+        for name in mixture.weights.keys().chain(mixture.caps.keys()) {
+            sources.number(name, 0);
+        }
+        sources.named = sources.names.len();
+        sources
+    }
+
+    /// The number of the source of a document of so many bytes.
+    pub(super) fn number(&mut self, name: &str, bytes: u64) -> u32 {
+        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default();
+        let full = self.names.len() >= REMEMBERED && !self.numbers.contains_key(name);
+        let name = if full { OTHERS } else { name };
+        let number = match self.numbers.get(name) {
+            Some(number) => *number,
+            None => {
+                let number = self.names.len() as u32;
+                self.names.push(name.to_owned());
+                self.bytes.push(0);
+                self.numbers.insert(name.to_owned(), number);
+                number
+            }
+        };
+        if let Some(own) = self.bytes.get_mut(number as usize) {
+            *own += bytes;
+        }
+        number
+    }
+
+    /// The names that are told apart in the end, and for each number that was given the place of its name among them.
+    pub(super) fn finish(self) -> (Vec<String>, Vec<u32>) {
+        let Self { mut names, bytes, named, .. } = self;
+        let mut by_size: Vec<usize> = (named..names.len()).collect();
+        if by_size.len() <= MOST {
+            let places = (0..names.len() as u32).collect();
+            return (names, places);
+        }
+        by_size.sort_by_key(|number| (std::cmp::Reverse(bytes.get(*number).copied()), *number));
+        let mut stays = vec![false; names.len()];
+        for number in (0..named).chain(by_size.into_iter().take(MOST)) {
+            if let Some(stays) = stays.get_mut(number) {
+                *stays = true;
+            }
+        }
+        let count = stays.iter().filter(|stays| **stays).count() as u32;
+        let mut next = 0;
+        let places = stays.iter().map(|stays| {
+            let place = if *stays { next } else { count };
+            next += u32::from(*stays);
+            place
+        });
+        let places = places.collect();
+        let mut kept = stays.iter();
+        names.retain(|_| kept.next() == Some(&true));
+        names.push(OTHERS.to_owned());
+        (names, places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_and_the_named_stay_and_memory_is_bounded() {
+        let mut mixture = Mixture::default();
+        mixture.weights.insert("named".to_owned(), 2.0);
+        let mut sources = Sources::new(&mixture);
+        let small: Vec<u32> = (0..100_000).map(|number| sources.number(&format!("s{number}"), 10)).collect();
+        assert!(sources.names.len() <= REMEMBERED + 1);
+        let (large, named) = (sources.number("s900", 5_000), sources.number("named", 1));
+        let long = sources.number(&"é".repeat(500), 1);
+        let (names, places) = sources.finish();
+        assert_eq!(names.len(), MOST + 2);
+        let name = |number: u32| names[places[number as usize] as usize].as_str();
+        assert_eq!((name(large), name(named)), ("s900", "named"));
+        assert_eq!((name(small[0]), name(small[99_999]), name(long)), ("s0", OTHERS, OTHERS));
+        assert_eq!(name(small[2_000]), OTHERS);
+    }
+
+    #[test]
+    fn few_sources_keep_their_order() {
+        let mut sources = Sources::new(&Mixture::default());
+        let numbers: Vec<u32> = ["b", "a", "b"].map(|name| sources.number(name, 1)).to_vec();
+        let (names, places) = sources.finish();
+        assert_eq!((numbers, names, places), (vec![0, 1, 0], vec!["b".to_owned(), "a".to_owned()], vec![0, 1]));
+    }
+}
