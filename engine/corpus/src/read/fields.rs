@@ -23,7 +23,7 @@ const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben
 
 /// A language as ISO 639-3, from a code of two or three letters, with or without a region, or an English name. What is not
 /// known stays as it is, in lower case.
-pub(super) fn language(value: &str) -> Option<String> {
+pub(crate) fn language(value: &str) -> Option<String> {
     let value = short(value)?.to_ascii_lowercase();
     let code = value.split(['-', '_', ' ', '.']).next().unwrap_or_default();
     let mut names = LANGUAGES.split_ascii_whitespace();

@@ -78,12 +78,10 @@ fn documents(
     let file = files.open(&source.path)?;
     if matches!(source.format, Format::Parquet | Format::Pdf) {
         return Ok(match files.readers() {
-            Some(readers) if source.format == Format::Parquet => {
-                match Asked::new(readers, context.clone(), file, counter) {
-                    Ok(items) => Box::new(items),
-                    Err(trouble) => one(Err(trouble)),
-                }
-            }
+            Some(readers) => match Asked::new(readers, context.clone(), file, counter) {
+                Ok(items) => Box::new(items),
+                Err(trouble) => one(Err(trouble)),
+            },
             None => inside(context.clone(), file, counter),
         });
     }

@@ -27,7 +27,7 @@ pub(super) fn parse(page: &str) -> (Html, usize) {
     let input = BufferQueue::default();
     input.push_back(page.into());
     // Scripts, which the builder stops at, are not run.
-    while !matches!(tokenizer.feed(&input), html5ever::tokenizer::TokenizerResult::Done) {}
+    while !matches!(tokenizer.feed(&input), html5ever::interface::TokenizerResult::Done) {}
     tokenizer.end();
     let elements = tokenizer.sink.open.borrow().elements;
     (html5ever::tree_builder::TreeSink::finish(tokenizer.sink.builder.sink), elements)

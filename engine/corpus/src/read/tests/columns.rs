@@ -304,6 +304,7 @@ const MODULE: Readers = Readers {
         READINGS.with_borrow_mut(|readings| readings[reading as usize].as_mut().unwrap().next_lines())
     },
     end: |reading| READINGS.with_borrow_mut(|readings| readings[reading as usize] = None),
+    page: |_, _| Err("no page is in here".to_owned()),
 };
 
 /// The items of one file, and the bytes that were told as read.
