@@ -231,7 +231,12 @@ fn recipes_are_files_and_every_document_is_explained() {
         1,
         "holds a cleaning by another recipe; --force puts this one in its place",
     );
-    fail(folder, &["data", "clean", "--in", "mine/pages", "--out", "clean", "--recipe", "mine.toml"], 1, "of other files");
+    fail(
+        folder,
+        &["data", "clean", "--in", "mine/pages", "--out", "clean", "--recipe", "mine.toml"],
+        1,
+        "of other files",
+    );
     // The same again, and another one when asked to, are no mistakes.
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher", "--force"]);
@@ -272,7 +277,8 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     assert_eq!(last["event"], "compared");
     let pairs = last["pairs"].as_array().unwrap();
-    let seeds: std::collections::BTreeSet<u64> = pairs.iter().map(|pair| pair["seed"].as_u64().unwrap()).collect();
+    let seeds: std::collections::BTreeSet<u64> =
+        pairs.iter().map(|pair| pair["seed"].as_u64().unwrap()).collect();
     assert_eq!((pairs.len(), seeds.len()), (3, 3));
     for text in ["clean", "raw"] {
         let of = |value: &Value, name: &str| value[name].as_f64().unwrap();

@@ -78,7 +78,7 @@ fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
         "cpu",
     ]);
     command.args(["--threads", "1", "--json", "--steps", steps]);
-    SMALL.iter().for_each(|setting| drop(command.args(["--set", setting])));
+    command.args(SMALL.iter().flat_map(|setting| ["--set", setting]));
     command.args(more);
     command
 }

@@ -4,8 +4,8 @@
 
 mod support;
 
-use egui::{Key, Role};
 use egui::accesskit::Action;
+use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
 use glasshouse::app::App;

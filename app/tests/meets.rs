@@ -273,7 +273,7 @@ fn a_text_leads_to_its_training() {
     assert!(is_shown(&window, "Start a new run"), "a project with runs is asked before another one starts");
     let mut app = support::app("dark");
     tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    tell(&mut app, [support::bench::documents(false, false)]);
+    tell(&mut app, [support::bench::documents(false)]);
     app.open(PageName::Data);
     let mut window = support::window(app, 1280.0, 900.0);
     press(&mut window, "Train on this text");

@@ -99,7 +99,8 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
     answer(window.state_mut(), grows, [support::opened("first", "My first model", vec![])]);
     let run = support::run("1-first-stories", "running", 0, 600);
-    let began = Event::TrainingStarted { run, device: support::device(), step: 0, estimated_seconds: None };
+    let began =
+        Event::TrainingStarted { run, device: Box::new(support::device()), step: 0, estimated_seconds: None };
     answer(window.state_mut(), grows, [began]);
     window.run_steps(3);
     assert_eq!(asks(&sent(window.state_mut())), ["1-first-stories"], "the new project's run is asked for");
@@ -448,8 +449,12 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
         let mut app = support::app("dark");
         full(&mut app);
         let run = support::run("2-llama-tiny", "running", 900, 2000);
-        let began =
-            Event::TrainingStarted { run, device: Box::new(support::device()), step: 900, estimated_seconds: None };
+        let began = Event::TrainingStarted {
+            run,
+            device: Box::new(support::device()),
+            step: 900,
+            estimated_seconds: None,
+        };
         (app, [began, Event::Training { events: support::steps(901, 950, 2000) }])
     };
     let steps =

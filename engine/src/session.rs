@@ -214,7 +214,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
             Command::Cancel { request } => {
                 if self.inbox.withdraw(request) {
-                    self.outlet.failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
+                    self.outlet
+                        .failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
                 } else if request > 0 {
                     self.stop_writing(request);
                 }

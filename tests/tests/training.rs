@@ -194,7 +194,8 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     let other = glasshouse_engine::Error::Refused("full".to_owned());
     assert!(block_on(recovery.reopen(&other, &run, &graphs, optimizer, None)).unwrap().is_none());
     let executor = block_on(recovery.reopen(&error, &run, &graphs, optimizer, None)).unwrap().unwrap();
-    let batches = Batches::new(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
+    let batches =
+        Batches::new(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let resumed = Trainer::resume(run.clone(), &graphs, batches, executor, Options::default());
     let mut trainer = block_on(resumed).unwrap();
     let mut events = Vec::new();

@@ -124,7 +124,8 @@ mod tests {
     /// The commands that an app sends once it knows the projects of these names.
     fn opening(start: Start, names: &[&str], follow: Option<&Address>) -> (App, Vec<Command>) {
         let mut app = App::new(Link::script(), Preferences::default(), start).unwrap();
-        let project = |name: &&str| ProjectSummary { id: format!("{name}-id"), name: (*name).to_owned(), ..summary() };
+        let project =
+            |name: &&str| ProjectSummary { id: format!("{name}-id"), name: (*name).to_owned(), ..summary() };
         let projects = names.iter().map(project).collect();
         let storage = StorageSummary { place: "here".to_owned(), lasting: true, used: None, quota: None };
         tell(&mut app, Event::Projects { projects, storage });
@@ -176,7 +177,10 @@ mod tests {
         // The same where the app runs already; the open project's settings stay its own.
         let (app, sent) = opening(Start::default(), &["Owls"], Some(&address));
         assert!(sent.contains(&make), "{sent:?}");
-        assert_eq!((app.page, app.draft.model), (PageName::Train, presets::preset("first-stories").unwrap().model));
+        assert_eq!(
+            (app.page, app.draft.model),
+            (PageName::Train, presets::preset("first-stories").unwrap().model)
+        );
         assert!(app.state.messages.is_empty());
     }
 

@@ -132,7 +132,10 @@ fn begun(begun: &Begun, json: bool) -> Result<()> {
             say!("{}", serde_json::json!({ "event": "resumed", "documents": documents }))?;
         }
         Begun::Resumed(documents) => {
-            say!("going on behind the {} documents that a stopped cleaning had read", count(*documents as f64))?;
+            say!(
+                "going on behind the {} documents that a stopped cleaning had read",
+                count(*documents as f64)
+            )?;
         }
         Begun::Over(reason) if json => {
             say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;

@@ -79,7 +79,11 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     compare("steps", arguments.steps.map(|typed| typed.to_string()), run.train.steps.to_string());
     let rate = arguments.lr.map(|typed| typed.to_string());
     compare("lr", rate, run.train.learning_rate.to_string());
-    compare("batch-size", arguments.batch_size.map(|typed| typed.to_string()), run.train.batch_size.to_string());
+    compare(
+        "batch-size",
+        arguments.batch_size.map(|typed| typed.to_string()),
+        run.train.batch_size.to_string(),
+    );
     compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
     let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
     compare("data", (!typed.is_empty()).then(|| typed.join(" ")), run.data.paths.join(" "));

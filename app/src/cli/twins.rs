@@ -5,8 +5,8 @@ use super::arguments::{DataCompareArguments, TrainArguments};
 use super::settings::{run_config, usage};
 use super::train;
 use anyhow::{Context as _, Result};
-use glasshouse_corpus::twins::{self, Interval, MOST_PAIRS};
 use glasshouse_corpus::SystemFiles;
+use glasshouse_corpus::twins::{self, Interval, MOST_PAIRS};
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{Executor, MicroBatch};
@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 /// Steps of each run unless said otherwise.
 const STEPS: u64 = 300;
 /// What is measured on, as the folders are called and as people read it.
-const HELD_OUT: [(&str, &str); 2] = [("clean", "held-out documents, cleaned"), ("raw", "held-out documents, raw")];
+const HELD_OUT: [(&str, &str); 2] =
+    [("clean", "held-out documents, cleaned"), ("raw", "held-out documents, raw")];
 
 /// The losses of a pair of runs with one seed, in nats a byte: of the raw and of the clean one, on each held-out text.
 struct Pair {
@@ -115,13 +116,14 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
     let prepared: Prepared = data::prepare(&config, project, &mut |_| {})?;
     let graphs = training_graphs(&config.model, &config.train)?;
     let optimizer = Optimizer::of(&config.train);
-    let opened = Executor::open_tuned(&config.device, &graphs, optimizer, None, &Tuning::Usual).await?;
+    let opened = Executor::open_tuned(&config.device, &graphs, optimizer, None, &Tuning::Default).await?;
     let mut executor = opened.executor;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded = checkpoints.load(Which::Latest, &graphs.train.parameters, Content::WeightsAndMoments)?;
     let loaded = loaded.with_context(|| format!("run {} ended without a checkpoint", run.name()))?;
     executor.set_state(&loaded.state).await?;
-    let batches = Batches::new(&prepared.store, config.seed, config.train.batch, config.model.context)?;
+    let batches =
+        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
     let mut all = batches.full(Split::Validation).peekable();
     let (mut sum, mut rows) = (0.0, 0.0);
     while all.peek().is_some() {
@@ -162,7 +164,9 @@ fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
         }
         say!("\n  {title}")?;
         say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
-        say!("    raw − clean {difference:+.4}, 95 % confidence interval {low:+.4} to {high:+.4} (paired t)")?;
+        say!(
+            "    raw − clean {difference:+.4}, 95 % confidence interval {low:+.4} to {high:+.4} (paired t)"
+        )?;
         match better {
             Some(better) => say!("    the {better} text taught more")?,
             None => say!("    no difference shown: the interval holds 0")?,
@@ -170,9 +174,10 @@ fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
     }
     if arguments.json {
         let runs = pairs.iter().map(|Pair { seed, runs: [raw, clean], losses }| {
-            let held_out = HELD_OUT.iter().zip(losses).map(|((key, _), [raw, clean])| {
-                ((*key).to_owned(), json!({ "raw": raw, "clean": clean }))
-            });
+            let held_out = HELD_OUT
+                .iter()
+                .zip(losses)
+                .map(|((key, _), [raw, clean])| ((*key).to_owned(), json!({ "raw": raw, "clean": clean })));
             let held_out: serde_json::Map<String, Value> = held_out.collect();
             json!({ "seed": seed, "raw": raw, "clean": clean, "held_out": held_out })
         });

@@ -121,7 +121,11 @@ impl CurvePlot<'_> {
                     let points = scaled(part);
                     if curve.marks {
                         let marks = Points::new(curve.name.clone(), PlotPoints::new(points.clone()));
-                        plot.points(marks.color(curve.colour).radius(2.5).allow_hover(false).id(("marks", &curve.name, number)));
+                        plot.points(marks.color(curve.colour).radius(2.5).allow_hover(false).id((
+                            "marks",
+                            &curve.name,
+                            number,
+                        )));
                     }
                     let line =
                         Line::new(curve.name.clone(), PlotPoints::new(points)).id((&curve.name, number));

@@ -143,6 +143,7 @@ impl Engine {
             .collect();
         let overview = DocumentsOverview {
             cleaned: false,
+            problems: Vec::new(),
             embedded: !self.documents,
             files: if self.documents {
                 vec![

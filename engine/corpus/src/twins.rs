@@ -180,7 +180,10 @@ mod tests {
         // By R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
         let interval = Interval::of(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
         assert!((interval.mean - 1.0).abs() < 1e-12);
-        assert!((interval.low - 0.722_35).abs() < 1e-3 && (interval.high - 1.277_65).abs() < 1e-3, "{interval:?}");
+        assert!(
+            (interval.low - 0.722_35).abs() < 1e-3 && (interval.high - 1.277_65).abs() < 1e-3,
+            "{interval:?}"
+        );
         assert!(interval.is_significant());
         assert!(!Interval::of(&[0.5, -0.4, 0.1]).unwrap().is_significant());
         assert_eq!((Interval::of(&[1.0]), Interval::of(&[0.0; MOST_PAIRS + 1])), (None, None));

@@ -31,8 +31,8 @@ pub use model::{
 
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary,
-    DocumentsOverview, ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
-    StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    DocumentsOverview, ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry, ProjectSummary,
+    RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

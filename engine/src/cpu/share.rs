@@ -270,7 +270,12 @@ impl ShareExecutor {
         let layout = ArenaLayout::of(&graphs.train);
         let weights =
             Weights { parameters: vec![0.0; layout.length], gradients: vec![0.0; layout.trained_end] };
-        Ok(Self { share, programs: Programs::new(&graphs)?, weights, workers: Arc::new(Workers::new(Some(1))?) })
+        Ok(Self {
+            share,
+            programs: Programs::new(&graphs)?,
+            weights,
+            workers: Arc::new(Workers::new(Some(1))?),
+        })
     }
 
     /// The weights, laid out as the arena, to be filled in before a task.

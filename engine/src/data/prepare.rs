@@ -45,7 +45,8 @@ impl Prepared {
     /// asks for.
     pub fn complete(&self, config: &mut RunConfig) {
         config.model.vocabulary = self.tokenizer.vocabulary_size();
-        let usual = presets::preset(&config.preset).is_ok_and(|preset| preset.train.sample_prompt == config.train.sample_prompt);
+        let usual = presets::preset(&config.preset)
+            .is_ok_and(|preset| preset.train.sample_prompt == config.train.sample_prompt);
         if usual
             && !config.data.paths.is_empty()
             && let Some(words) = self.first_words()
@@ -148,7 +149,8 @@ pub async fn prepare_in_turns(
     progress(Progress::Training);
     let tokenizer = trainer.finish_in_turns(count.documents > 1, turns).await?;
     tokenizer.save(&staging.path().join(TOKENIZER_FILE))?;
-    encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns).await?;
+    encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns)
+        .await?;
     if let Some(prepared) = reuse(&folder, &recipe) {
         // Another program was quicker, and may use it by now.
         return Ok(prepared);

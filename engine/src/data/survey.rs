@@ -320,7 +320,8 @@ mod tests {
         let share = overview.validation.1 as f64 / overview.bytes as f64;
         assert!((share - 0.1).abs() < 0.02, "{share}");
         assert_eq!(overview.train.0 + overview.validation.0, overview.documents);
-        let (_, page) = at_once(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Turns::none())).unwrap();
+        let (_, page) =
+            at_once(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Turns::none())).unwrap();
         assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
         let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
         assert!((9_990..=10_000).contains(&sample), "{sample}");

@@ -344,13 +344,7 @@ impl GpuExecutor {
     }
 
     /// Uploads and submits a group.
-    async fn begin(
-        &mut self,
-        mode: usize,
-        group: &[Item<'_>],
-        number: usize,
-        update: bool,
-    ) -> Result<Group> {
+    async fn begin(&mut self, mode: usize, group: &[Item<'_>], number: usize, update: bool) -> Result<Group> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
         own.rules.upload(&self.gpu, &self.storage, &rows)?;
@@ -374,7 +368,9 @@ impl GpuExecutor {
         for item in group {
             let clear = if item.first { &gradients[..] } else { &[] };
             if update && item.last {
-                recorder.record(Unit { clear, programs: &[&own.program, &self.update, &self.advance] }).await?;
+                recorder
+                    .record(Unit { clear, programs: &[&own.program, &self.update, &self.advance] })
+                    .await?;
             } else {
                 recorder.record(Unit { clear, programs: &[&own.program, &self.advance] }).await?;
             }

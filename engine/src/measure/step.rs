@@ -133,7 +133,8 @@ pub async fn measure(
     let Opened { mut executor, warning, tuned } =
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
     let layout = ArenaLayout::of(&graphs.train);
-    let parameters = initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
+    let parameters =
+        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     // By time it is measured for somebody who is looking at a window meanwhile.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));

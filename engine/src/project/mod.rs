@@ -133,7 +133,9 @@ impl Project {
     pub fn restore_run(&self, name: &str) -> Result<()> {
         let deleted = |run: &&Run| run.is_deleted() && run.name() == name;
         let Some(run) = self.all_runs()?.iter().find(deleted).cloned() else {
-            let reason = format!("no deleted run is called {name:?}; one that was deleted before the project was opened is gone");
+            let reason = format!(
+                "no deleted run is called {name:?}; one that was deleted before the project was opened is gone"
+            );
             return Err(Error::bad_file(&self.folder, reason));
         };
         let mark = run.folder().join(shelf::DELETED);

@@ -176,11 +176,13 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::bad_file(path, "the folder cannot be read; check its permissions"));
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut found: Vec<_> =
-        paths.filter(|path| files::is_file(path) && known_kind(path).is_ok()).collect();
+    let mut found: Vec<_> = paths.filter(|path| files::is_file(path) && known_kind(path).is_ok()).collect();
     found.sort();
     if found.is_empty() {
-        return Err(Error::bad_file(path, format!("the folder holds no file of a kind that is read: {KINDS}")));
+        return Err(Error::bad_file(
+            path,
+            format!("the folder holds no file of a kind that is read: {KINDS}"),
+        ));
     }
     Ok(found)
 }

@@ -413,7 +413,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
 fn slow(steps: u64) -> RunConfig {
     let mut config = tiny(steps);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
-    (config.model.context_length, config.model.depth, config.model.width) = (1024, 4, 768);
+    (config.model.context_length, config.model.layers, config.model.width) = (1024, 4, 768);
     (config.model.heads, config.model.kv_heads, config.model.head_size) = (12, 12, 64);
     (config.model.mlp.hidden, config.train.batch_size) = (3072, 16);
     config
@@ -425,11 +425,14 @@ fn underway(event: &Event) -> bool {
 
 /// How a request ended: its error's kind, or nothing where it was met.
 fn ended(heard: &[Report], request: u64) -> Option<String> {
-    let ends = heard.iter().filter(|report| report.request == Some(request)).filter_map(|report| match &report.event {
-        Event::Failed { error } => Some(Some(error.kind.clone())),
-        Event::Finished => Some(None),
-        _ => None,
-    });
+    let ends =
+        heard.iter().filter(|report| report.request == Some(request)).filter_map(|report| {
+            match &report.event {
+                Event::Failed { error } => Some(Some(error.kind.clone())),
+                Event::Finished => Some(None),
+                _ => None,
+            }
+        });
     let ends: Vec<_> = ends.collect();
     assert_eq!(ends.len(), 1, "request {request}: {heard:#?}");
     ends.into_iter().next().unwrap()
@@ -491,8 +494,12 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
         requests.try_send(Parcel::plain(Request { id, command })).unwrap();
     }
     let heard = RefCell::new(Vec::new());
-    let options =
-        Options { shelf: shelf.path().to_owned(), device: "cpu".to_owned(), threads: Some(2), autotune: false };
+    let options = Options {
+        shelf: shelf.path().to_owned(),
+        device: "cpu".to_owned(),
+        threads: Some(2),
+        autotune: false,
+    };
     pollster::block_on(run(options, inbox, |report| {
         if matches!(report.body.event, Event::Underway { .. }) {
             requests.close();
@@ -502,9 +509,11 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
     let heard = heard.into_inner();
     assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some("cancelled".to_owned())));
     assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
-    let place = |request| heard.iter().position(|report| {
-        report.request == Some(request) && matches!(report.event, Event::Failed { .. })
-    });
+    let place = |request| {
+        heard.iter().position(|report| {
+            report.request == Some(request) && matches!(report.event, Event::Failed { .. })
+        })
+    };
     assert!(place(3) < place(2));
 }
 
@@ -539,7 +548,14 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
         std::fs::write(folder.path().join(name), content).unwrap();
         folder.path().join(name).display().to_string()
     };
-    let latin = put("caf\u{e9}.txt", "Le caf\u{e9} est ferm\u{e9} le matin et le soir.".chars().map(|c| c as u8).collect::<Vec<_>>().as_slice());
+    let latin = put(
+        "caf\u{e9}.txt",
+        "Le caf\u{e9} est ferm\u{e9} le matin et le soir."
+            .chars()
+            .map(|c| c as u8)
+            .collect::<Vec<_>>()
+            .as_slice(),
+    );
     let (empty, binary) = (put("empty.txt", b""), put("photo.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"));
     let page = put("page.html", b"<html><body><article><p>The owl sat in the old oak and sang of the moon all night long.</p></article></body></html>");
     let table = put("table.csv", b"id,text\n1,The fox ran home.\n2,The owl flew away.\n");
@@ -549,7 +565,9 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     play(&shelf, vec![after(Command::CreateProject { name: "Spoilt".to_owned() })]);
     std::fs::create_dir_all(shelf.join("spoilt/documents")).unwrap();
     std::fs::write(shelf.join("spoilt/documents/old.txt"), b"\xff\xfe\0\0\0\x01\xff\0\0").unwrap();
-    let add = |names: &[&String]| after(Command::AddDocuments { names: names.iter().map(|name| (*name).clone()).collect() });
+    let add = |names: &[&String]| {
+        after(Command::AddDocuments { names: names.iter().map(|name| (*name).clone()).collect() })
+    };
     let overviews = |heard: &[Report]| -> Vec<_> {
         let listed = heard.iter().filter_map(|report| match &report.event {
             Event::Documents { overview, .. } => Some(overview.clone()),
@@ -565,7 +583,10 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
             add(&[&latin, &empty, &binary, &page, &table]),
             add(&[&good, &picture]),
             after(Command::TrainTokenizer {
-                tokenizer: crate::protocol::TokenizerConfig { kind: crate::protocol::TokenizerKind::Char, ..tiny(1).tokenizer },
+                tokenizer: crate::protocol::TokenizerConfig {
+                    kind: crate::protocol::TokenizerKind::Char,
+                    ..tiny(1).tokenizer
+                },
                 validation: 0.1,
             }),
             after(Command::RemoveDocument { name: "empty.txt".to_owned() }),
@@ -585,8 +606,14 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     assert_eq!(names(&told[1]), ["empty.txt", "old.txt", "photo.txt"]);
     assert!(told[1].characters_by_count.iter().any(|(letter, _)| *letter == '\u{e9}'));
     let last = told.last().unwrap();
-    assert_eq!((last.files.len(), last.documents, names(last).len()), (4, 5, 0), "nothing came with what failed");
-    let notices = heard.iter().filter(|report| matches!(&report.event, Event::Notice { text } if text.contains("left out")));
+    assert_eq!(
+        (last.files.len(), last.documents, names(last).len()),
+        (4, 5, 0),
+        "nothing came with what failed"
+    );
+    let notices = heard
+        .iter()
+        .filter(|report| matches!(&report.event, Event::Notice { text } if text.contains("left out")));
     assert_eq!(notices.count(), 1);
 }
 
@@ -613,7 +640,10 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
             after(Command::DeleteRun { run: run() }),
             after(Command::RestoreRun { run: run() }),
             after(train(tiny(100_000), None)),
-            (Some(|event| matches!(event, Event::Training { .. })), Command::DeleteRun { run: "2".to_owned() }),
+            (
+                Some(|event| matches!(event, Event::Training { .. })),
+                Command::DeleteRun { run: "2".to_owned() },
+            ),
             after(Command::DeleteRun { run: "1".to_owned() }),
             after(Command::StopTraining),
         ],
@@ -657,5 +687,9 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
         _ => None,
     });
     assert_eq!(projects, Some(1));
-    assert!(heard.iter().any(|report| matches!(report.event, Event::TrainingState { state: TrainingState::Paused, .. })));
+    assert!(
+        heard
+            .iter()
+            .any(|report| matches!(report.event, Event::TrainingState { state: TrainingState::Paused, .. }))
+    );
 }

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, Parcel, Report, TokenSummary, TokenizerConfig, TokenizerKind,
-    TokenizerSummary, VocabularyEntry, VocabularyOrder,
+    CompressionSummary, DataConfig, Event, FileProblem, Parcel, Report, TokenSummary, TokenizerConfig,
+    TokenizerKind, TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
 use crate::tokenizer::Tokenizer;
@@ -70,8 +70,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         };
         let prepared = data::prepare::prepare_in_turns(config, &folder, &mut progress, &Turns::new()).await?;
         if let [FileProblem { name, reason }, rest @ ..] = prepared.problems.as_slice() {
-            let more = if rest.is_empty() { String::new() } else { format!(", and {} more files", rest.len()) };
-            outlet.notice(format!("{name} {reason}{more}: the Data page lists what was left out, and removes it"));
+            let more =
+                if rest.is_empty() { String::new() } else { format!(", and {} more files", rest.len()) };
+            outlet.notice(format!(
+                "{name} {reason}{more}: the Data page lists what was left out, and removes it"
+            ));
         }
         Ok(prepared)
     }

@@ -17,8 +17,8 @@ use crate::plan::fit::advised;
 use crate::platform::{self, files};
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent, TrainingState,
-    quantity,
+    Command, DataConfig, DeviceSummary, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent,
+    TrainingState, quantity,
 };
 use crate::train::{Options, Progress, Recovery, Trainer};
 use control::urgent;
@@ -135,14 +135,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.current = Some(run.clone());
         self.keep_documents();
         self.warn_of_full_storage(&run).await?;
-        let batches = Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+        let batches =
+            Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let mut control = Control { request: id, ..Control::default() };
-        let options = Options {
-            stop_after,
-            stop: control.stop.clone(),
-            early_sample: true,
-            ..Options::default()
-        };
+        let options =
+            Options { stop_after, stop: control.stop.clone(), early_sample: true, ..Options::default() };
         let (mut resumes, mut recovery) = (resuming, Recovery::default());
         loop {
             let (batches, options) = (batches.clone(), options.clone());

@@ -214,7 +214,8 @@ impl Trainer {
     async fn byte_pairs(&mut self, special: &[String], turns: &Turns) -> Value {
         let words = self.spelt_words();
         let limit = self.config.vocabulary - special.len();
-        let merges = merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, turns).await;
+        let merges =
+            merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, turns).await;
         let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
         let count = merges.tokens.len();
         let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
@@ -227,7 +228,8 @@ impl Trainer {
         let inside: Vec<String> = first.iter().map(|byte| format!("{}{byte}", shape::CONTINUES)).collect();
         let letters = first.into_iter().chain(inside).collect();
         let limit = self.config.vocabulary - special.len();
-        let merges = merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, turns).await;
+        let merges =
+            merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, turns).await;
         let count = merges.tokens.len();
         let model = shape::word_piece_model(&vocabulary(merges.tokens));
         shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)

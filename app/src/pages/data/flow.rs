@@ -232,13 +232,8 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let ready = own && state.cleaning.recipe.is_some();
     let clean = top_ui(ui, "", "", &lines, |ui| {
         // Text that a model can learn as it is goes to its training first of all.
-        let (icon, name) = (icons::ICON_CLEANING_SERVICES, "Clean");
-        let button = |ui: &mut Ui| match overview.needs_cleaning {
-            true => primary(ui, icon, name),
-            false => plain(ui, icon, name),
-        };
         ready
-            && button(ui)
+            && plain(ui, icons::ICON_CLEANING_SERVICES, "Clean")
                 .on_hover_text("Works on all documents by the recipe. The raw files stay as they are.")
                 .clicked()
     });

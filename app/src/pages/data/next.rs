@@ -12,7 +12,7 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let Some(overview) = &state.documents.overview else { return };
     let trains = state.training.state != TrainingState::Idle;
-    if overview.needs_cleaning || overview.documents == 0 || state.cleaning.progress.is_some() || trains {
+    if overview.documents == 0 || state.cleaning.progress.is_some() || trains {
         return;
     }
     let learnt = !state.runs.list.is_empty();

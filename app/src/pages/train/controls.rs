@@ -131,8 +131,11 @@ pub(super) fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option
 
 /// Tokens of a step with some settings.
 pub(in crate::pages) fn tokens_of(config: &RunConfig) -> Option<u64> {
-    let tokens =
-        config.train.batch_size.checked_mul(config.train.accumulate)?.checked_mul(config.model.context_length)?;
+    let tokens = config
+        .train
+        .batch_size
+        .checked_mul(config.train.accumulate)?
+        .checked_mul(config.model.context_length)?;
     u64::try_from(tokens).ok()
 }
 

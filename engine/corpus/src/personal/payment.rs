@@ -104,7 +104,10 @@ const IBAN: std::ops::RangeInclusive<usize> = 15..=34;
 pub(super) fn find_iban(bytes: &[u8], digit: usize) -> Option<Finding> {
     let start = digit.checked_sub(2)?;
     let country = between(bytes, start, digit);
-    if is_word(before(bytes, start)) || !country.iter().all(u8::is_ascii_alphabetic) || !at(bytes, digit + 1).is_ascii_digit() {
+    if is_word(before(bytes, start))
+        || !country.iter().all(u8::is_ascii_alphabetic)
+        || !at(bytes, digit + 1).is_ascii_digit()
+    {
         return None;
     }
     let mut written = String::with_capacity(*IBAN.end());

@@ -278,9 +278,11 @@ pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
         let length = SHORTEST + tail.iter().position(|byte| !is_base64(*byte)).unwrap_or(tail.len());
         let end = start + length;
         let value = between(bytes, start, end);
-        let padding = between(bytes, end, bytes.len()).iter().take(3).take_while(|byte| **byte == b'=').count();
+        let padding =
+            between(bytes, end, bytes.len()).iter().take(3).take_while(|byte| **byte == b'=').count();
         // Part of something longer: an address, a token of another shape, a checksum such as `sha512-…`.
-        let open = matches!(before(bytes, start), b'-' | b'_' | b'.' | b'%') || matches!(at(bytes, end), b'-' | b'_' | b'.' | b'%');
+        let open = matches!(before(bytes, start), b'-' | b'_' | b'.' | b'%')
+            || matches!(at(bytes, end), b'-' | b'_' | b'.' | b'%');
         if !open && matches!((length, padding), (40, 0) | (86, 2)) && is_drawn(value) {
             findings.push(Finding { class: Class::Secret, start, end: end + padding });
         }
@@ -298,8 +300,12 @@ fn is_drawn(value: &[u8]) -> bool {
         _ => 3,
     };
     let count = |wanted: i32| value.iter().filter(|byte| kind(byte) == wanted).count();
-    let changes = value.windows(2).filter(|pair| matches!(pair, [one, other] if kind(one) != kind(other))).count();
-    count(0) >= 4 && count(1) >= 4 && count(2) >= 2 && count(3) <= value.len() / 8
+    let changes =
+        value.windows(2).filter(|pair| matches!(pair, [one, other] if kind(one) != kind(other))).count();
+    count(0) >= 4
+        && count(1) >= 4
+        && count(2) >= 2
+        && count(3) <= value.len() / 8
         && changes * 5 >= value.len() * 2
         && entropy(value) >= 4.2
 }

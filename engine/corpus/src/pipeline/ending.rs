@@ -2,8 +2,8 @@
 
 mod copies;
 
-use super::stages::At;
 use super::recorders::OVERLAPS;
+use super::stages::At;
 use super::staging::{ReadCopies, Staging};
 use super::work::Worker;
 use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};

@@ -114,7 +114,8 @@ pub fn judge_sample(
 /// Which rules of the recipe, on or off, would drop a document by themselves.
 fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
     let mut document = document.clone();
-    if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair, worker.readers).is_err() {
+    if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair, worker.readers).is_err()
+    {
         return Vec::new();
     }
     every.judge_each(&document).iter().map(Outcome::is_dropped).collect()

@@ -111,6 +111,9 @@ mod tests {
         let mut sources = Sources::new(&Mixture::default());
         let numbers: Vec<u32> = ["b", "a", "b"].map(|name| sources.number(name, 1)).to_vec();
         let (names, places) = sources.finish();
-        assert_eq!((numbers, names, places), (vec![0, 1, 0], vec!["b".to_owned(), "a".to_owned()], vec![0, 1]));
+        assert_eq!(
+            (numbers, names, places),
+            (vec![0, 1, 0], vec!["b".to_owned(), "a".to_owned()], vec![0, 1])
+        );
     }
 }

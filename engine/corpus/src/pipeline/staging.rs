@@ -158,7 +158,6 @@ impl Staging {
         let lines = numbers.iter().map(|number| self.line(*number)).collect::<Result<Vec<_>>>()?;
         lines.into_par_iter().map(|line| parse(&self.path, &line)).collect()
     }
-
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, line: &[u8]) -> Result<T> {

@@ -435,7 +435,8 @@ fn a_document_is_explained_and_a_sample_judged() {
 fn files_of_code_that_differ_in_an_operator_all_stay() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
-    let body: String = (0..40).map(|line| format!("    let value_{line} = read({line}).unwrap_or_default();\n")).collect();
+    let body: String =
+        (0..40).map(|line| format!("    let value_{line} = read({line}).unwrap_or_default();\n")).collect();
     for (number, operator) in ["+", "-", "*", "/", "%"].into_iter().enumerate() {
         let text = format!("fn join(left: u32, right: u32) -> u32 {{\n{body}    left {operator} right\n}}\n");
         write(&input, &format!("{number}.rs"), &text);
@@ -460,7 +461,8 @@ fn light_drops_what_only_repeats_itself() {
     write(&input, "lines.txt", format!("{sentence}\n").repeat(60));
     write(&input, "sentences.txt", format!("{sentence} ").repeat(60));
     write(&input, "paragraphs.txt", format!("{sentence}\n{}\n\n", prose(1, 2)).repeat(20));
-    let song: Vec<String> = (0..5).map(|verse| format!("{}\n\n{}", prose(10 + verse, 6), prose(9, 3))).collect();
+    let song: Vec<String> =
+        (0..5).map(|verse| format!("{}\n\n{}", prose(10 + verse, 6), prose(9, 3))).collect();
     write(&input, "song.txt", song.join("\n\n"));
     clean(&Recipe::published("light").unwrap(), &input, &out);
     assert_eq!(ids(&lines(&out, KEPT_FILE)), BTreeSet::from(["song.txt".to_owned()]));
@@ -475,9 +477,21 @@ fn light_calls_other_languages_by_their_name() {
         write(&input, &format!("english/{seed}.txt"), prose(seed, 25));
     }
     let others = [
-        ("polski.txt", "pol", "Stary rybak opowiadał dzieciom, jak łódź zniknęła pewnego październikowego wieczoru i dlaczego nikt we wsi już o niej nie mówi, choć wszyscy jeszcze pamiętają światło na wodzie."),
-        ("suomi.txt", "fin", "Vanha kalastaja kertoi lapsille, kuinka vene katosi eräänä lokakuun iltana ja miksi kukaan kylässä ei enää puhu siitä, vaikka kaikki muistavat yhä valon veden yllä."),
-        ("ellinika.txt", "ell", "Ο γέρος ψαράς διηγήθηκε στα παιδιά πώς χάθηκε η βάρκα ένα βράδυ του Οκτώβρη και γιατί κανείς στο χωριό δεν μιλά πια γι' αυτήν, αν και όλοι θυμούνται το φως πάνω στο νερό."),
+        (
+            "polski.txt",
+            "pol",
+            "Stary rybak opowiadał dzieciom, jak łódź zniknęła pewnego październikowego wieczoru i dlaczego nikt we wsi już o niej nie mówi, choć wszyscy jeszcze pamiętają światło na wodzie.",
+        ),
+        (
+            "suomi.txt",
+            "fin",
+            "Vanha kalastaja kertoi lapsille, kuinka vene katosi eräänä lokakuun iltana ja miksi kukaan kylässä ei enää puhu siitä, vaikka kaikki muistavat yhä valon veden yllä.",
+        ),
+        (
+            "ellinika.txt",
+            "ell",
+            "Ο γέρος ψαράς διηγήθηκε στα παιδιά πώς χάθηκε η βάρκα ένα βράδυ του Οκτώβρη και γιατί κανείς στο χωριό δεν μιλά πια γι' αυτήν, αν και όλοι θυμούνται το φως πάνω στο νερό.",
+        ),
     ];
     for (name, _, text) in others {
         write(&input, name, text);
@@ -485,7 +499,8 @@ fn light_calls_other_languages_by_their_name() {
     let report = clean(&Recipe::published("light").unwrap(), &input, &out);
     let kept = lines(&out, KEPT_FILE);
     for (name, code, _) in others {
-        let line = kept.iter().find(|line| line["id"] == name).unwrap_or_else(|| panic!("{name} was dropped"));
+        let line =
+            kept.iter().find(|line| line["id"] == name).unwrap_or_else(|| panic!("{name} was dropped"));
         assert_eq!(line["language"], code);
     }
     let table = report.tables.iter().find(|table| table.key == "language").unwrap();
@@ -508,7 +523,8 @@ fn several_batches(input: &Path) {
             4 => format!("{} More.", prose(number - 1, 6)),
             _ => prose(number, 6),
         };
-        records += &(serde_json::json!({ "text": text, "source": format!("s{}", number % 7) }).to_string() + "\n");
+        records +=
+            &(serde_json::json!({ "text": text, "source": format!("s{}", number % 7) }).to_string() + "\n");
         if number == 5_000 {
             records += "not json\n";
         }

@@ -35,16 +35,24 @@ pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counte
 }
 
 /// The document; none where the file is too long.
-fn document(context: &Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Option<Document>, String> {
+fn document(
+    context: &Context,
+    file: Box<dyn Input>,
+    counter: &Arc<Counter>,
+) -> Result<Option<Document>, String> {
     let mut stream = BufReader::with_capacity(CHUNK, counted(file, counter));
     let limit = context.settings.limits.pdf;
-    let Some(bytes) = whole(&mut stream, limit).map_err(|error| open::broken(&error))? else { return Ok(None) };
+    let Some(bytes) = whole(&mut stream, limit).map_err(|error| open::broken(&error))? else {
+        return Ok(None);
+    };
     let head = bytes.get(..HEAD.min(bytes.len())).unwrap_or_default();
     if memchr::memmem::find(head, b"%PDF-").is_none() {
         return Err("not a PDF (no %PDF- header); rename it by what it is".to_owned());
     }
     // The library has its checks; where it panics in spite of them, that is an error like any other. In a browser it ends its module.
-    catch_unwind(AssertUnwindSafe(|| read(context, bytes))).unwrap_or_else(|_| Err("is broken: it contradicts itself".to_owned())).map(Some)
+    catch_unwind(AssertUnwindSafe(|| read(context, bytes)))
+        .unwrap_or_else(|_| Err("is broken: it contradicts itself".to_owned()))
+        .map(Some)
 }
 
 fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
@@ -60,7 +68,9 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
     }
     let text = prose(&pages);
     if text.trim().is_empty() {
-        return Err(format!("has {count} pages without text; if they are scanned, recognise their text first"));
+        return Err(format!(
+            "has {count} pages without text; if they are scanned, recognise their text first"
+        ));
     }
     let root = file.catalog().ok();
     let said = |object: Option<&Object>, name: &str| {
@@ -78,7 +88,8 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
 fn said(bytes: &[u8]) -> String {
     match bytes {
         [0xfe, 0xff, ..] => UTF_16BE.decode_with_bom_removal(bytes).0.into_owned(),
-        _ => String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()),
+        _ => String::from_utf8(bytes.to_vec())
+            .unwrap_or_else(|_| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()),
     }
 }
 
@@ -95,7 +106,8 @@ fn prose(pages: &[String]) -> String {
     let mut text = String::new();
     for page in pages {
         let lines: Vec<&str> = page.lines().map(str::trim).collect();
-        let filled: Vec<usize> = (0..lines.len()).filter(|at| !lines.get(*at).is_none_or(|line| line.is_empty())).collect();
+        let filled: Vec<usize> =
+            (0..lines.len()).filter(|at| !lines.get(*at).is_none_or(|line| line.is_empty())).collect();
         for (at, line) in lines.iter().enumerate() {
             let place = filled.iter().position(|filled| *filled == at);
             let edge = place.is_some_and(|place| place < EDGE || place + EDGE >= filled.len());

@@ -67,7 +67,10 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// A file whose bytes are counted as they are read.
-#[cfg_attr(not(feature = "pdf"), allow(dead_code, reason = "only files that are read as they lie there need it"))]
+#[cfg_attr(
+    not(feature = "pdf"),
+    allow(dead_code, reason = "only files that are read as they lie there need it")
+)]
 pub(super) fn counted(file: Box<dyn Input>, counter: &Arc<Counter>) -> impl Read + use<> {
     Counted { file, counter: counter.clone() }
 }

@@ -138,7 +138,10 @@ fn near_copies() -> Duplicates {
         kept: member == 0,
         similarity: (member > 0).then_some(1.0 - 0.02 * member as f64),
         found_by: "13 of 16 bands agree".to_owned(),
-        excerpt: format!("A boiled egg wants {} minutes. Put it into water that boils already …", 3 + member % 2),
+        excerpt: format!(
+            "A boiled egg wants {} minutes. Put it into water that boils already …",
+            3 + member % 2
+        ),
     };
     for (size, groups) in [(2, 812_u64), (3, 101), (4, 33), (5, 9), (7, 2), (31, 1)] {
         for _ in 0..groups {

@@ -286,11 +286,16 @@ mod tests {
     fn thresholds_are_those_of_the_paper_and_finewebs_those_of_datatrove() {
         let rule = C4Quality::default();
         assert_eq!((rule.minimum_words_per_line, rule.minimum_sentences), (5, 3));
-        assert_eq!(edited(&rule, "One two three four.\nA line has five words. So. Yes."), "A line has five words. So. Yes.");
+        assert_eq!(
+            edited(&rule, "One two three four.\nA line has five words. So. Yes."),
+            "A line has five words. So. Yes."
+        );
         assert_eq!(edited(&rule, "This line has five words. Yes."), "dropped: minimum_sentences");
         let fineweb = crate::rules::presets::fineweb();
         let numbers = fineweb.iter().find_map(|rule| match rule {
-            crate::rules::Rule::C4Quality(rule) => Some((rule.minimum_words_per_line, rule.minimum_sentences)),
+            crate::rules::Rule::C4Quality(rule) => {
+                Some((rule.minimum_words_per_line, rule.minimum_sentences))
+            }
             _ => None,
         });
         assert_eq!(numbers, Some((3, 5)));

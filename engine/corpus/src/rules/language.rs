@@ -88,8 +88,11 @@ impl Language {
         };
         if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
             let asked = self.languages.join(", ");
-            let text =
-                format!("language: {} at confidence {:.2}, asked: {asked}", name(found.code), found.confidence);
+            let text = format!(
+                "language: {} at confidence {:.2}, asked: {asked}",
+                name(found.code),
+                found.confidence
+            );
             return Outcome::dropped("languages", text);
         }
         let what = format!("confidence in the language {}", name(found.code));

@@ -248,7 +248,11 @@ mod tests {
         assert!(
             script.contains("#   length\n#   validation: ") && script.contains("#   personal-data: phone\n")
         );
-        assert!(script.contains("0.01 of the characters in repeated lines, as datatrove has it; the paper prints 0.1"));
+        assert!(
+            script.contains(
+                "0.01 of the characters in repeated lines, as datatrove has it; the paper prints 0.1"
+            )
+        );
         let c4 = datatrove(&Recipe::published("c4").unwrap()).unwrap();
         assert!(c4.contains("#   C4: 5 words a line and 3 sentences;") && c4.contains("min_num_sentences=3"));
         assert!(script.contains("email_replacement=\"<EMAIL>\""));

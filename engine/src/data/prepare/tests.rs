@@ -135,7 +135,8 @@ fn a_failed_preparation_leaves_nothing_behind() {
 fn samples_begin_with_the_first_words_of_a_text_of_ones_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text.txt");
-    std::fs::write(&path, "\n First Citizen:\nBefore we proceed any further, hear me speak.\n".repeat(50)).unwrap();
+    std::fs::write(&path, "\n First Citizen:\nBefore we proceed any further, hear me speak.\n".repeat(50))
+        .unwrap();
     let mut own = config(TokenizerKind::Bpe, &[&path]);
     let (prepared, _) = run(&own, folder.path()).unwrap();
     prepared.complete(&mut own);

@@ -16,9 +16,9 @@ use super::store::Split;
 use crate::error::{Error, Result};
 use crate::platform::{CorpusFiles, files};
 pub use cleaned::mixture;
-use glasshouse_corpus::document::{Document, Kind};
+use glasshouse_corpus::document::Document;
+use glasshouse_corpus::extract;
 use glasshouse_corpus::read as bench;
-use glasshouse_corpus::{extract, repair};
 use lines::Lines;
 pub use problems::Problems;
 pub use source::{SourceFile, SourceKind, find_sources};
@@ -123,28 +123,17 @@ fn opened(
         SourceKind::Bench(source) => {
             let (problems, path) = (problems.clone(), path.to_owned());
             let read = Arc::new(AtomicU64::new(0));
-            let documents = bench::open(&CorpusFiles, &source, &bench::Settings::default(), &read);
-            Box::new(documents.filter_map(move |document| {
-                let text = document.map_err(|trouble| trouble.reason).and_then(text_of);
-                match text {
-                    Ok(text) if text.trim().is_empty() => None,
-                    Ok(text) => Some(Ok(Piece { text, ends_document: true, mark: None })),
-                    Err(reason) => {
-                        problems.note(&path, &reason);
-                        None
-                    }
+            let (settings, extract) = (bench::Settings::default(), extract::Settings::default());
+            let documents = bench::prose(&CorpusFiles, &source, &settings, &extract, &read);
+            Box::new(documents.filter_map(move |document| match document {
+                Ok(Document { text, .. }) => Some(Ok(Piece { text, ends_document: true, mark: None })),
+                Err(trouble) => {
+                    problems.note(&path, &trouble.reason);
+                    None
                 }
             }))
         }
     })
-}
-
-/// A document's text: of a page its main content, of anything else what was read.
-fn text_of(mut document: Document) -> Result<String, String> {
-    if matches!(document.kind, Kind::Html | Kind::Wikitext) {
-        extract::prepare(&mut document, &extract::Settings::default(), &repair::Settings::default())?;
-    }
-    Ok(document.text)
 }
 
 #[cfg(test)]

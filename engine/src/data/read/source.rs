@@ -67,7 +67,8 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<
             problems.note(Path::new(&trouble.place), &trouble.reason);
         }
         if sources.len() == before && found.troubles.is_empty() {
-            let reason = "the folder holds no file to learn from; put text, web pages, tables or PDFs into it";
+            let reason =
+                "the folder holds no file to learn from; put text, web pages, tables or PDFs into it";
             return Err(Error::bad_file(path, reason));
         }
     }

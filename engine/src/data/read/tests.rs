@@ -89,7 +89,10 @@ fn whatever_the_bench_reads_is_read() {
     let read = read_with(folder.path(), &problems).unwrap();
     assert_eq!(told(&problems), []);
     assert!(read[0].contains("old oak") && !read[0].contains("Home"), "{read:?}");
-    assert_eq!(read[1..], ["A row.", "Another row.", "caf\u{e9} ferm\u{e9} le matin et le soir", "wide", "one", "two"]);
+    assert_eq!(
+        read[1..],
+        ["A row.", "Another row.", "caf\u{e9} ferm\u{e9} le matin et le soir", "wide", "one", "two"]
+    );
 }
 
 #[test]

@@ -82,7 +82,10 @@ impl Contents {
                 continue;
             }
             // A run that was deleted can be restored here, and nowhere else.
-            if own.is_dir() && place.parent() == Some(Path::new(RUNS)) && files::exists(&path.join(shelf::DELETED)) {
+            if own.is_dir()
+                && place.parent() == Some(Path::new(RUNS))
+                && files::exists(&path.join(shelf::DELETED))
+            {
                 continue;
             }
             let own_name = entry.file_name();

@@ -521,8 +521,10 @@ async fn unless_stopped<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> 
 fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: &str) -> Option<ProfileEntry> {
     let ms = step_ms - entries.iter().map(|entry| entry.ms).sum::<f64>();
     // On the CPU the gradient is timed, and the update is not.
-    let kernel = if method == "timestamps" { "launch overhead and waiting" } else { "optimizer update and waiting" };
-    let entry = ProfileEntry { scope: "rest of the step".to_owned(), kernel: kernel.to_owned(), count: 1, ms };
+    let kernel =
+        if method == "timestamps" { "launch overhead and waiting" } else { "optimizer update and waiting" };
+    let entry =
+        ProfileEntry { scope: "rest of the step".to_owned(), kernel: kernel.to_owned(), count: 1, ms };
     (ms > 0.0).then_some(entry)
 }
 
@@ -537,6 +539,10 @@ mod tests {
         let rest = rest_of_step(&timed, 10.0, "timestamps").unwrap();
         assert_eq!((rest.ms, rest.kernel.as_str()), (2.5, "launch overhead and waiting"));
         assert_eq!(rest_of_step(&timed, 10.0, "clock").unwrap().kernel, "optimizer update and waiting");
-        assert_eq!(rest_of_step(&timed, 7.0, "timestamps"), None, "timed apart, kernels may take longer than together");
+        assert_eq!(
+            rest_of_step(&timed, 7.0, "timestamps"),
+            None,
+            "timed apart, kernels may take longer than together"
+        );
     }
 }

@@ -8,6 +8,7 @@ fn text(letters: usize) -> Text {
     let written: String = words.chars().cycle().take(letters).collect();
     Text {
         source: WeightSource::Current,
+        step: None,
         prompt: "Once".to_owned(),
         config: GenerateConfig::default(),
         prompt_tokens: vec![token("On"), token("ce")],

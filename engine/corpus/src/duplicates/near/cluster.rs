@@ -158,7 +158,12 @@ pub(super) fn decide(
             for &one in kept.iter().take(KEPT_COMPARED) {
                 let similarity = comparer.similarity(one, document)?;
                 if similarity >= threshold {
-                    dropped.push(Dropped { document, kept: one, similarity, bands: index.agreeing(one, document) });
+                    dropped.push(Dropped {
+                        document,
+                        kept: one,
+                        similarity,
+                        bands: index.agreeing(one, document),
+                    });
                     continue 'members;
                 }
             }

@@ -214,8 +214,7 @@ fn pairs_found(one_in: u64, spread: bool, seed: u64) -> (usize, usize) {
         let words = random.words(300);
         let mut other = words.clone();
         for (at, word) in other.iter_mut().enumerate() {
-            let changed =
-                if spread { at as u64 % one_in == one_in / 2 } else { random.below(one_in) == 0 };
+            let changed = if spread { at as u64 % one_in == one_in / 2 } else { random.below(one_in) == 0 };
             if changed {
                 *word = format!("x{}", random.below(1_000_000));
             }

@@ -44,19 +44,35 @@ impl Metadata {
         let mut metadata = Self::default();
         for node in html.tree.root().descendants() {
             let Node::Element(element) = node.value() else { continue };
-            let inside = || node.children().filter_map(|node| node.value().as_text().map(|text| &**text)).collect::<String>();
+            let inside = || {
+                node.children()
+                    .filter_map(|node| node.value().as_text().map(|text| &**text))
+                    .collect::<String>()
+            };
             match element.name() {
-                "html" => offer(&mut metadata.language, Rank::Stated, element.attr("lang").and_then(fields::language)),
+                "html" => offer(
+                    &mut metadata.language,
+                    Rank::Stated,
+                    element.attr("lang").and_then(fields::language),
+                ),
                 "meta" => metadata.meta(element),
                 "link" | "a" => metadata.link(element),
                 "time" if metadata.date.is_none() => {
                     offer(&mut metadata.date, Rank::Found, element.attr("datetime").and_then(date_of));
                 }
                 // Pictures have titles too.
-                "title" if node.ancestors().all(|node| node.value().as_element().is_none_or(|element| element.name() != "svg")) => {
+                "title"
+                    if node.ancestors().all(|node| {
+                        node.value().as_element().is_none_or(|element| element.name() != "svg")
+                    }) =>
+                {
                     offer(&mut metadata.title, Rank::Shown, title_of(&inside()));
                 }
-                "script" if element.attr("type").is_some_and(|kind| kind.eq_ignore_ascii_case("application/ld+json")) => {
+                "script"
+                    if element
+                        .attr("type")
+                        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/ld+json")) =>
+                {
                     metadata.linked_data(&inside());
                 }
                 _ => {}

@@ -115,7 +115,11 @@ pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String
 ///
 /// # Errors
 /// The page is larger than the settings allow, or the reader fails.
-pub fn page_elsewhere(html: &str, settings: &Settings, readers: Readers) -> std::result::Result<Page, String> {
+pub fn page_elsewhere(
+    html: &str,
+    settings: &Settings,
+    readers: Readers,
+) -> std::result::Result<Page, String> {
     check_size(html, settings)?;
     let settings = serde_json::to_string(settings).map_err(|error| error.to_string())?;
     let page = (readers.page)(&settings, html)?;

@@ -186,14 +186,25 @@ fn tags_that_authors_leave_out() {
 
 #[test]
 fn void_elements_swallow_nothing() {
-    let hidden = ["<img hidden src=x>", "<img style='display:none'>", "<input aria-hidden=true>", "<br hidden>", "<wbr style='visibility:hidden'>"];
+    let hidden = [
+        "<img hidden src=x>",
+        "<img style='display:none'>",
+        "<input aria-hidden=true>",
+        "<br hidden>",
+        "<wbr style='visibility:hidden'>",
+    ];
     for hidden in hidden {
         let body = PARAGRAPHS.replace("Earth", &format!("{hidden}Earth"));
         for text in [main_content(&article(&body)).text, all_text(&article(&body))] {
-            assert!(text.contains("the Earth that faces it") && text.contains("neap tides"), "{hidden}: {text}");
+            assert!(
+                text.contains("the Earth that faces it") && text.contains("neap tides"),
+                "{hidden}: {text}"
+            );
         }
     }
-    let page = format!("<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='a.js'/><style/></head><body><textarea/>{PARAGRAPHS}</body></html>");
+    let page = format!(
+        "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='a.js'/><style/></head><body><textarea/>{PARAGRAPHS}</body></html>"
+    );
     for text in [main_content(&page).text, all_text(&page)] {
         assert!(text.contains("The sea rises") && text.contains("neap tides"), "{text}");
     }

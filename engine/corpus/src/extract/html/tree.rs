@@ -207,8 +207,11 @@ impl Tree {
     /// Writes what a mark in an element stands for; whether there was one.
     fn write_code(&self, writer: &mut Writer, node: NodeRef<'_, Node>) -> bool {
         let text = content(node);
-        let number = text.trim_start().strip_prefix(CODE).and_then(|rest| rest.split_once(CODE)?.0.parse().ok());
-        let Some((language, code)) = number.and_then(|number: usize| self.code.get(&number)) else { return false };
+        let number =
+            text.trim_start().strip_prefix(CODE).and_then(|rest| rest.split_once(CODE)?.0.parse().ok());
+        let Some((language, code)) = number.and_then(|number: usize| self.code.get(&number)) else {
+            return false;
+        };
         writer.start(Tag::Preformatted, 0);
         writer.language(language);
         writer.write(code);
@@ -279,7 +282,8 @@ fn is_banner(tag: Tag, element: &Element) -> bool {
         let names = names.to_ascii_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| names.contains(word));
         let banner = [
-            "banner", "notice", "bar", "popup", "modal", "overlay", "message", "law", "alert", "dialog", "policy",
+            "banner", "notice", "bar", "popup", "modal", "overlay", "message", "law", "alert", "dialog",
+            "policy",
         ];
         says(&["gdpr", "consent"]) || (names.contains("cookie") && says(&banner))
     })

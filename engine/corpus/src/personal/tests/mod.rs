@@ -53,7 +53,9 @@ fn addresses_are_replaced_and_versions_sections_and_private_ones_stay() {
         "http://[2a00:1450:4001:81b::200e]:80/ and http://91.198.174.192/",
         "http://[<IP_ADDRESS>]:80/ and http://<IP_ADDRESS>/",
     );
-    for word in ["version", "the updated server", "release", "section", "order", "id", "build node", "#1 of", ""] {
+    for word in
+        ["version", "the updated server", "release", "section", "order", "id", "build node", "#1 of", ""]
+    {
         replaces(&format!("the {word} 81.2.69.142, then"), &format!("the {word} <IP_ADDRESS>, then"));
     }
     replaces("resolved by 8.8.8.8 and 1.1.1.1", "resolved by <IP_ADDRESS> and <IP_ADDRESS>");
@@ -150,7 +152,11 @@ fn keys_of_clouds_are_found_with_a_label_and_without() {
     replaces(&account, "AccountName=me;AccountKey=<SECRET>;EndpointSuffix=x");
     replaces(&format!("SharedAccessKey={}=", of(43)), "SharedAccessKey=<SECRET>");
     replaces(&format!("?sv=2024&sig={}%3D", of(43)), "?sv=2024&sig=<SECRET>");
-    let putty = format!("PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n{}\nPrivate-MAC: {}\n", of(43), of(40));
+    let putty = format!(
+        "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n{}\nPrivate-MAC: {}\n",
+        of(43),
+        of(40)
+    );
     replaces(&format!("a\n{putty}b"), "a\n<SECRET>\nb");
     keeps(&format!("sha512-{}+{}==", of(40), &random[35..80]));
     keeps("src/components/Button1/IconButtonDefault and modules/Network2Layer/HttpClientFactory");
@@ -161,7 +167,20 @@ fn keys_of_clouds_are_found_with_a_label_and_without() {
 #[test]
 fn secrets_are_looked_for_in_time_by_the_length_of_the_text() {
     let detector = detector(&Settings::default());
-    for part in ["pwd=a1", "token=a1", "sk-", "eyJ-", "secret:", "xoxb-a", "Bearer", "password:\"", "AKIA/", "Q~1", "pwd='a1\"pwd=\"", "-----BEGIN PRIVATE KEY-----"] {
+    for part in [
+        "pwd=a1",
+        "token=a1",
+        "sk-",
+        "eyJ-",
+        "secret:",
+        "xoxb-a",
+        "Bearer",
+        "password:\"",
+        "AKIA/",
+        "Q~1",
+        "pwd='a1\"pwd=\"",
+        "-----BEGIN PRIVATE KEY-----",
+    ] {
         let looked_at = |length: usize| {
             let text = part.repeat(length / part.len());
             detector.scan_counting(&text).1 as f64 / text.len() as f64

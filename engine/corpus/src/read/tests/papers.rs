@@ -125,12 +125,16 @@ fn columns_are_read_one_after_the_other() {
     for line in 0..24 {
         for (column, x) in [("left", 72), ("right", 330)] {
             let y = 700 - 14 * line;
-            content += &format!("BT /F1 10 Tf {x} {y} Td (The {column} column goes on in its line {line},) Tj ET\n");
+            content +=
+                &format!("BT /F1 10 Tf {x} {y} Td (The {column} column goes on in its line {line},) Tj ET\n");
         }
     }
     let found = text(&pages_of(&[content.as_str()], true)).unwrap();
     let place = |words: &str| found.find(words).unwrap_or_else(|| panic!("{words} in {found}"));
-    assert!(place("left column goes on in its line 23") < place("right column goes on in its line 0"), "{found}");
+    assert!(
+        place("left column goes on in its line 23") < place("right column goes on in its line 0"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -178,7 +182,10 @@ fn structure_made_to_cost_time_or_stack() {
                 assert!(text(bytes.as_bytes()).is_err(), "{piece}");
             }
             for content in ["q ", "[ ", "<< ", "( ", "BT ", "BI ID ", "/X Do ", "/A BMC ", nested.as_str()] {
-                let page = format!("BT /F1 12 Tf 72 700 Td (Here.) Tj ET {}", content.repeat(200_000 / content.len()));
+                let page = format!(
+                    "BT /F1 12 Tf 72 700 Td (Here.) Tj ET {}",
+                    content.repeat(200_000 / content.len())
+                );
                 text(&pages_of(&[page.as_str()], true)).ok();
             }
             let objects = [

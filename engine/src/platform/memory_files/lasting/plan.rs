@@ -113,7 +113,9 @@ impl Work {
             | Outcome::File(path, _)
             | Outcome::NoFile(path)
             | Outcome::NoFolder(path) => vec![path],
-            Outcome::Moved(moved) => moved.iter().flat_map(|(from, to)| [to.as_path(), from.as_path()]).collect(),
+            Outcome::Moved(moved) => {
+                moved.iter().flat_map(|(from, to)| [to.as_path(), from.as_path()]).collect()
+            }
         }
     }
 
