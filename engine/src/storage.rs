@@ -58,7 +58,7 @@ pub fn copy_atomically(from: &Path, to: &Path) -> Result<()> {
     let partial = partial_path(to);
     let copied = files::copy(from, &partial).map_err(Error::io(from)).and_then(|_| {
         // Some systems make durable only what is open for writing; and a copy of what may not be written may not be, either.
-        OpenOptions::new().append(true).open(&partial).and_then(|file| file.sync_all()).ok();
+        OpenOptions::new().write(true).open(&partial).and_then(|file| file.sync_all()).ok();
         files::rename(&partial, to).map_err(Error::io(to))
     });
     if copied.is_err() {
