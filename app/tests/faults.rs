@@ -215,19 +215,22 @@ fn a_run_that_a_signal_stops_is_saved_and_says_so() {
 fn a_command_that_fails_takes_only_what_it_made() {
     let folder = folder();
     let folder = folder.path();
-    std::fs::write(folder.join("bad.txt"), b"not \xff text").unwrap();
+    std::fs::write(folder.join("bad.txt"), b"").unwrap();
     fail(folder, &["train", "--data", "bad.txt", "--project", "new/er", "--device", "cpu"], 1);
     assert!(!folder.join("new/er").exists());
-    // A text that comes when the test says so: meanwhile another program trains in the project that this one made.
-    let pipe = folder.join("late.txt");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let late = ["train", "--data", "late.txt", "--project", "both", "--device", "cpu"];
-    let mut child = program(folder).args(late).stderr(Stdio::null()).spawn().unwrap();
+    // A program is held while it reads a long text: meanwhile another one trains in the project that this one made.
+    let text = folder.join("long.txt");
+    std::fs::write(&text, "The owl sat in the oak and sang.\n".repeat(1 << 20)).unwrap();
+    let long = ["train", "--data", "long.txt", "--project", "both", "--device", "cpu"];
+    let mut child = program(folder).args(long).stderr(Stdio::null()).spawn().unwrap();
     while !folder.join("both/project.json").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it was held");
         std::thread::sleep(Duration::from_millis(1));
     }
+    send(&child, "-STOP");
     trained(folder, "both", &[]);
-    std::fs::write(&pipe, b"not \xff text").unwrap();
+    std::fs::write(&text, b"").unwrap();
+    send(&child, "-CONT");
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert_eq!(record(folder, "both", RUN)["state"], "finished");
     succeed(folder, &["generate", "--project", "both", "--device", "cpu", "--max-tokens", "3"]);

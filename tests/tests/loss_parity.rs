@@ -78,7 +78,7 @@ fn slow_subgroups_end_within_a_hundredth_of_the_default_kernels() {
     let (config, prepared) = prepared(folder.path());
     let (seed, train) = (config.seed, &config.train);
     let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
-    let [usual, subgroups] = [Kernels::Default, Kernels::Tier(Tier::Subgroup)]
+    let [default, subgroups] = [Kernels::Default, Kernels::Tier(Tier::Subgroup)]
         .map(|kernels| losses(&config, &batches, Precision::F32, kernels));
-    ends_alike(&usual, &subgroups, "subgroups");
+    ends_alike(&default, &subgroups, "subgroups");
 }

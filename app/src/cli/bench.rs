@@ -68,7 +68,7 @@ fn print(measured: &Measurement) -> Result<()> {
     }
     if let (Some(together), Some(idle)) = (measured.ms_per_step_together, measured.idle_share) {
         say!(
-            "{together:.2} ms a step sent one behind another; the device waits {:.1} % of that",
+            "{together:.2} ms per step sent one behind another; the device waits {:.1} % of that",
             idle * 100.0
         )?;
     }

@@ -194,12 +194,12 @@ fn step_label(step: f64) -> String {
     if step < 0.0 || step.fract() != 0.0 { String::new() } else { format::whole(step as u64) }
 }
 
-/// The least of the usual lengths of time that is not shorter.
+/// The least of the round lengths of time that is not shorter.
 fn round_time(seconds: f64) -> f64 {
-    const USUAL: [f64; 14] =
+    const ROUND: [f64; 14] =
         [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0];
-    let usual = USUAL.into_iter().find(|usual| *usual >= seconds);
-    usual.unwrap_or_else(|| 86_400.0 * round_step(seconds / 86_400.0))
+    let round = ROUND.into_iter().find(|round| *round >= seconds);
+    round.unwrap_or_else(|| 86_400.0 * round_step(seconds / 86_400.0))
 }
 
 /// At most about `most` points of a curve: the lowest and the highest of each of evenly many buckets.

@@ -45,9 +45,9 @@ impl Prepared {
     /// asks for.
     pub fn complete(&self, config: &mut RunConfig) {
         config.model.vocabulary = self.tokenizer.vocabulary_size();
-        let usual = presets::preset(&config.preset)
+        let default = presets::preset(&config.preset)
             .is_ok_and(|preset| preset.train.sample_prompt == config.train.sample_prompt);
-        if usual
+        if default
             && !config.data.paths.is_empty()
             && let Some(words) = self.first_words()
         {

@@ -146,7 +146,7 @@ impl<'a> Recorder<'a> {
                 if self.under_way.len() > UNDER_WAY {
                     let waited = Instant::now();
                     self.gpu.turn(self.under_way.pop_front()).await?;
-                    // Waiting is not driving.
+                    // Waiting is no launch overhead.
                     self.begun += waited.elapsed();
                 }
             }

@@ -168,14 +168,14 @@ pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<Way>> {
     let mut ways = Vec::new();
     let precisions = [Precision::F32, Precision::Mixed].into_iter();
     for precision in precisions.filter(|precision| *precision == Precision::F32 || gpu.has_half()) {
-        let usual = Way { precision, kernels: Kernels::Default };
-        let graphs = graphs_of(config, &usual)?;
+        let default = Way { precision, kernels: Kernels::Default };
+        let graphs = graphs_of(config, &default)?;
         let kernels_for = |target: &Target| -> Result<Vec<&'static str>> {
             let plan = compile(graphs.train.clone(), &[graphs.train_loss], target)?;
             Ok(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name).collect())
         };
         let mut known = vec![kernels_for(&gpu.target())?];
-        ways.push(usual);
+        ways.push(default);
         for tier in Tier::ALL {
             let chosen = trial::everywhere(&graphs.train, tier, |_| true);
             let kernels = kernels_for(&gpu.target().with(&chosen))?;

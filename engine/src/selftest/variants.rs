@@ -146,7 +146,7 @@ impl std::fmt::Display for VariantsReport {
 /// the device's rules refuse is none. `seen` takes in their names.
 fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<(String, Result<Target>)> {
     let graph = &task.graph;
-    let mut all = vec![("the usual".to_owned(), device.clone())];
+    let mut all = vec![("default".to_owned(), device.clone())];
     for tier in Tier::ALL {
         let choices = trial::everywhere(graph, tier, |_| true);
         all.push((tier.word().to_owned(), device.clone().with(&choices)));

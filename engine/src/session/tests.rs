@@ -331,7 +331,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
     let shelf = tempfile::tempdir().unwrap();
     let mut config = tiny(10);
     // No test would wait for its end, and a text of bytes in one piece has no token that ends it.
-    (config.train.sample_interval, config.train.sample_tokens) = (1, 100_000_000);
+    (config.train.sample_interval, config.train.sample_tokens) = (1, 1 << 20);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
     let text = shelf.path().join("owls.txt");
     std::fs::write(&text, "The owl sat in the oak and sang. ".repeat(200)).unwrap();

@@ -28,7 +28,7 @@ pub enum RunsCommand {
         /// The title
         title: String,
     },
-    /// Set a run's tags; without any, they are taken away
+    /// Set a run's tags; without any, they are removed
     Tag {
         /// Run by number or name
         run: String,

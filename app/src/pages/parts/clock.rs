@@ -10,7 +10,7 @@ pub(crate) struct StepClock {
 }
 
 impl StepClock {
-    /// From steps and the tokens a second at each, in order; the speed at one holds since the one before.
+    /// From steps and the tokens per second at each, in order; the speed at one holds since the one before.
     pub(crate) fn of(steps: impl Iterator<Item = (u64, f64)>, tokens_per_step: u64) -> Self {
         let mut known = vec![[0.0, 0.0]];
         let (mut before, mut seconds) = (0, 0.0);
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_step_has_its_time_by_the_speed_of_those_before() {
-        // 100 tokens a step: 10 steps at 100 tokens a second, then 10 at twice that.
+        // 100 tokens per step: 10 steps at 100 tokens per second, then 10 at twice that.
         let clock = StepClock::of([(10, 100.0), (20, 200.0)].into_iter(), 100);
         let at = |step| clock.place(Axis::Time, step);
         assert_eq!((at(0.0), at(5.0), at(10.0), at(15.0), at(20.0)), (0.0, 5.0, 10.0, 12.5, 15.0));

@@ -15,7 +15,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let profile = context.state.training.profile.clone();
     let note = profile
         .as_ref()
-        .map_or_else(String::new, |(_, step, ..)| format!("{} a step", format::milliseconds(*step)));
+        .map_or_else(String::new, |(_, step, ..)| format!("{} per step", format::milliseconds(*step)));
     let lives = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
     let waits = context.state.is_waiting(|command| matches!(command, Command::ProfileStep));
     let (outbox, palette) = (&mut *context.outbox, context.palette);
