@@ -159,3 +159,44 @@ export async function an_export_shows_life_while_it_works(site) {
   await send(page, { command: "export_model", run: run.name, to: null });
   await page.waitForFunction(() => globalThis.pulses > 0);
 }
+
+/** Tells the page of bytes that are read as a whole, and of those that are read where they are. */
+const READING = `{
+  const channel = new BroadcastChannel("test-reading");
+  const { arrayBuffer } = Blob.prototype;
+  Blob.prototype.arrayBuffer = function () {
+    channel.postMessage(["whole", this.size]);
+    return arrayBuffer.call(this);
+  };
+  const { read } = FileSystemSyncAccessHandle.prototype;
+  FileSystemSyncAccessHandle.prototype.read = function (...given) {
+    channel.postMessage(["apart", given[0].byteLength]);
+    return read.apply(this, given);
+  };
+}\n`;
+
+export async function checkpoints_stay_in_the_storage_until_they_are_read(site) {
+  const context = await patched(site, READING);
+  const page = await site.tab(context);
+  await send(page, { command: "create_project", name: "Large" });
+  const config = await tiny(page, 4, { eval_interval: 0, checkpoint_interval: 2 });
+  // Weights and moments of 5 MB, kept after the second and the fourth step.
+  Object.assign(config.model, { width: 192, head_size: 96 });
+  config.model.mlp.hidden = 768;
+  await send(page, { command: "train", config });
+  const { project } = await until(page, ({ project }) => project?.name === "Large", "the project");
+  await send(page, { command: "close_project" });
+  await page.addInitScript(() => {
+    globalThis.bytes = { whole: 0, apart: 0 };
+    new BroadcastChannel("test-reading").onmessage = ({ data: [how, bytes] }) => (globalThis.bytes[how] += bytes);
+  });
+  await page.reload();
+  await ready(page);
+  await send(page, { command: "open_project", id: project.id });
+  const opened = await page.evaluate(() => globalThis.bytes);
+  const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  const writing = { command: "generate", source: { of: "checkpoint", run: run.name, checkpoint: "latest" }, prompt: "A", config: { max_tokens: 3 } };
+  assert(event(await send(page, writing), "writing_ended"));
+  await page.waitForFunction(() => globalThis.bytes.apart > 1e6);
+  assert(opened.whole < 3e6, `${opened.whole} bytes were read when it was opened`);
+}
