@@ -87,11 +87,6 @@ pub fn find(name: &str) -> crate::Result<&'static Entry> {
     })
 }
 
-/// The entry whose file has this name: of a fetched file, source and licence are known.
-pub fn of_file(file: &str) -> Option<&'static Entry> {
-    ENTRIES.iter().find(|entry| entry.file == file)
-}
-
 /// An entry in a few lines for people.
 pub fn paragraph(entry: &Entry) -> String {
     let size = match entry.length {

@@ -15,6 +15,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
 /// How a key goes on after its prefix.
+#[derive(Debug)]
 struct Key {
     /// What it begins with, as its issuer documents it.
     prefix: &'static str,
@@ -25,7 +26,7 @@ struct Key {
 }
 
 /// Bytes that a key is made of.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alphabet {
     /// Capitals and digits.
     Capitals,
@@ -48,69 +49,37 @@ impl Alphabet {
     }
 }
 
-const fn key(prefix: &'static str, alphabet: Alphabet, shortest: usize) -> Key {
-    Key { prefix, alphabet, shortest }
-}
+/// Prefixes that stand for shapes of their own.
+const SHAPES: &[(&str, Alphabet, usize)] = &[
+    ("-----BEGIN ", Alphabet::Plain, 0),
+    ("PuTTY-User-Key-File-", Alphabet::Plain, 0),
+    ("eyJ", Alphabet::Address, 10),
+    ("Q~", Alphabet::Header, 31),
+    ("Basic ", Alphabet::Header, 12),
+    ("Bearer ", Alphabet::Header, 20),
+];
 
-/// Issuers' prefixes. The first six stand for shapes of their own.
-const KEYS: &[Key] = &[
-    key("-----BEGIN ", Alphabet::Plain, 0),
-    key("PuTTY-User-Key-File-", Alphabet::Plain, 0),
-    key("eyJ", Alphabet::Address, 10),
-    key("Q~", Alphabet::Header, 31),
-    key("Basic ", Alphabet::Header, 12),
-    key("Bearer ", Alphabet::Header, 20),
-    key("AKIA", Alphabet::Capitals, 16),
-    key("ASIA", Alphabet::Capitals, 16),
-    key("ABIA", Alphabet::Capitals, 16),
-    key("ACCA", Alphabet::Capitals, 16),
-    key("ghp_", Alphabet::Plain, 30),
-    key("gho_", Alphabet::Plain, 30),
-    key("ghu_", Alphabet::Plain, 30),
-    key("ghs_", Alphabet::Plain, 30),
-    key("ghr_", Alphabet::Plain, 30),
-    key("github_pat_", Alphabet::Address, 22),
-    key("glpat-", Alphabet::Address, 20),
-    key("glrt-", Alphabet::Address, 20),
-    key("gldt-", Alphabet::Address, 20),
-    key("xoxb-", Alphabet::Address, 10),
-    key("xoxp-", Alphabet::Address, 10),
-    key("xoxa-", Alphabet::Address, 10),
-    key("xoxr-", Alphabet::Address, 10),
-    key("xoxs-", Alphabet::Address, 10),
-    key("xoxe-", Alphabet::Address, 10),
-    key("xoxe.", Alphabet::Address, 10),
-    key("xapp-", Alphabet::Address, 20),
-    key("hooks.slack.com/services/", Alphabet::Header, 20),
-    key("discord.com/api/webhooks/", Alphabet::Header, 60),
-    key("sk_live_", Alphabet::Plain, 16),
-    key("sk_test_", Alphabet::Plain, 16),
-    key("rk_live_", Alphabet::Plain, 16),
-    key("rk_test_", Alphabet::Plain, 16),
-    key("whsec_", Alphabet::Header, 24),
-    key("AIza", Alphabet::Address, 35),
-    key("ya29.", Alphabet::Address, 20),
-    key("1//0", Alphabet::Address, 40),
-    key("GOCSPX-", Alphabet::Address, 20),
-    key("sk-", Alphabet::Address, 20),
-    key("hf_", Alphabet::Plain, 30),
-    key("api_org_", Alphabet::Plain, 30),
-    key("npm_", Alphabet::Plain, 36),
-    key("pypi-AgE", Alphabet::Address, 50),
-    key("SG.", Alphabet::Header, 60),
-    key("dop_v1_", Alphabet::Plain, 60),
-    key("shpat_", Alphabet::Plain, 32),
-    key("shpss_", Alphabet::Plain, 32),
-    key("AGE-SECRET-KEY-1", Alphabet::Capitals, 50),
-    key("gsk_", Alphabet::Plain, 40),
-    key("r8_", Alphabet::Plain, 35),
-    key("xai-", Alphabet::Plain, 60),
-    key("hvs.", Alphabet::Address, 24),
-    key("dapi", Alphabet::Plain, 32),
-    key("lin_api_", Alphabet::Plain, 40),
-    key("ntn_", Alphabet::Plain, 40),
-    key("pplx-", Alphabet::Plain, 40),
-    key("figd_", Alphabet::Address, 40),
+/// Issuers' prefixes with how the key goes on.
+const KEYS: &[(&str, Alphabet, usize)] = &[
+    ("AKIA ASIA ABIA ACCA", Alphabet::Capitals, 16),
+    ("ghp_ gho_ ghu_ ghs_ ghr_ hf_ api_org_", Alphabet::Plain, 30),
+    ("github_pat_", Alphabet::Address, 22),
+    ("glpat- glrt- gldt- xapp- ya29. GOCSPX- sk-", Alphabet::Address, 20),
+    ("xoxb- xoxp- xoxa- xoxr- xoxs- xoxe- xoxe.", Alphabet::Address, 10),
+    ("hooks.slack.com/services/", Alphabet::Header, 20),
+    ("discord.com/api/webhooks/ SG.", Alphabet::Header, 60),
+    ("sk_live_ sk_test_ rk_live_ rk_test_", Alphabet::Plain, 16),
+    ("whsec_", Alphabet::Header, 24),
+    ("AIza", Alphabet::Address, 35),
+    ("1//0 figd_", Alphabet::Address, 40),
+    ("npm_", Alphabet::Plain, 36),
+    ("pypi-AgE", Alphabet::Address, 50),
+    ("dop_v1_ xai-", Alphabet::Plain, 60),
+    ("shpat_ shpss_ dapi", Alphabet::Plain, 32),
+    ("AGE-SECRET-KEY-1", Alphabet::Capitals, 50),
+    ("gsk_ lin_api_ ntn_ pplx-", Alphabet::Plain, 40),
+    ("r8_", Alphabet::Plain, 35),
+    ("hvs.", Alphabet::Address, 24),
 ];
 
 /// A key of many lines is taken up to here where its end is missing.
@@ -146,7 +115,10 @@ impl Stretch {
 
 /// Finds keys by their prefixes.
 #[derive(Debug)]
-pub(super) struct Prefixes(AhoCorasick);
+pub(super) struct Prefixes {
+    keys: Vec<Key>,
+    automaton: AhoCorasick,
+}
 
 impl Prefixes {
     /// Builds the automaton.
@@ -154,20 +126,21 @@ impl Prefixes {
     /// # Errors
     /// It outgrows its limits, which it does not with the list above.
     pub fn new() -> Result<Self> {
-        AhoCorasick::builder()
+        let key = |prefix, &(_, alphabet, shortest): &_| Key { prefix, alphabet, shortest };
+        let mut keys: Vec<Key> = SHAPES.iter().map(|shape| key(shape.0, shape)).collect();
+        keys.extend(KEYS.iter().flat_map(|own| own.0.split(' ').map(|prefix| key(prefix, own))));
+        let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(KEYS.iter().map(|key| key.prefix))
-            .map(Self)
-            .map_err(|cause| {
-                Error::Refused(format!("the prefixes of secret keys cannot be searched: {cause}"))
-            })
+            .build(keys.iter().map(|key| key.prefix))
+            .map_err(|cause| Error::Refused(format!("the prefixes of keys cannot be searched: {cause}")))?;
+        Ok(Self { keys, automaton })
     }
 
     /// Adds what is found in a text.
     pub fn find(&self, bytes: &[u8], stretch: &mut Stretch, findings: &mut Vec<Finding>) {
         let mut past = 0;
-        for found in self.0.find_iter(bytes) {
-            let Some(key) = KEYS.get(found.pattern().as_usize()) else { continue };
+        for found in self.automaton.find_iter(bytes) {
+            let Some(key) = self.keys.get(found.pattern().as_usize()) else { continue };
             let (start, end) = (found.start(), found.end());
             let within = is_word(before(bytes, start)) && !matches!(key.prefix, "-----BEGIN " | "Q~");
             if start < past || within || !stretch.admits(end) {
@@ -385,60 +358,14 @@ enum Name {
 }
 
 /// What is called a password.
-const PASSWORDS: [&[u8]; 7] =
-    [b"password", b"passwd", b"passphrase", b"pwd", b"passwort", b"_pass", b"-pass"];
+const PASSWORDS: &str = "password passwd passphrase pwd passwort _pass -pass";
 /// What is called a key or token.
-const TOKENS: [&[u8]; 17] = [
-    b"accountkey",
-    b"account_key",
-    b"account-key",
-    b"sharedaccesskey",
-    b"shared_access_key",
-    b"secret",
-    b"token",
-    b"api_key",
-    b"apikey",
-    b"api-key",
-    b"access_key",
-    b"accesskey",
-    b"access-key",
-    b"private_key",
-    b"secret_key",
-    b"secretkey",
-    b"credential",
-];
+const TOKENS: &str = "accountkey account_key account-key sharedaccesskey shared_access_key secret token api_key apikey \
+    api-key access_key accesskey access-key private_key secret_key secretkey credential";
 /// Values that say what should stand there and are none, in small letters.
-const STAND_INS: [&[u8]; 29] = [
-    b"password",
-    b"passwd",
-    b"passphrase",
-    b"secret",
-    b"token",
-    b"string",
-    b"text",
-    b"none",
-    b"null",
-    b"nil",
-    b"true",
-    b"false",
-    b"undefined",
-    b"required",
-    b"optional",
-    b"example",
-    b"changeme",
-    b"empty",
-    b"default",
-    b"value",
-    b"sha256",
-    b"sha512",
-    b"base64",
-    b"argon2",
-    b"varchar",
-    b"str",
-    b"hidden",
-    b"redacted",
-    b"input",
-];
+const STAND_INS: &str = "password passwd passphrase secret token string text none null nil true false undefined required \
+    optional example changeme empty default value sha256 sha512 base64 argon2 varchar str hidden redacted \
+    input";
 
 /// The value assigned by the `=` or `:` at `sign` to something that is called a secret.
 pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) -> Option<Finding> {
@@ -512,9 +439,9 @@ fn name_before(bytes: &[u8], sign: usize) -> Option<(Name, bool)> {
     // `API_KEYS`, `SECRET_ACCESS_KEY_ID`: what is said after the telling part changes little.
     let stem =
         [b"_id".as_slice(), b"s"].iter().fold(&*small, |stem, tail| stem.strip_suffix(*tail).unwrap_or(stem));
-    let name = if small == b"pass" || PASSWORDS.iter().any(|name| small.ends_with(name)) {
+    let name = if small == b"pass" || PASSWORDS.split(' ').any(|name| small.ends_with(name.as_bytes())) {
         Name::Password
-    } else if small == b"sig" || TOKENS.iter().any(|name| stem.ends_with(name)) {
+    } else if small == b"sig" || TOKENS.split(' ').any(|name| stem.ends_with(name.as_bytes())) {
         Name::Token
     } else {
         return None;
@@ -536,7 +463,7 @@ fn is_stand_in(value: &[u8]) -> bool {
         || value.iter().any(|byte| *byte >= 0x80 || b"([".contains(byte))
         || value.windows(2).any(|pair| pair == b"{{" || pair == b"${")
         || short.is_some_and(|short| {
-            STAND_INS.contains(&short)
+            STAND_INS.split(' ').any(|stand_in| stand_in.as_bytes() == short)
                 || short.starts_with(b"your")
                 || short.starts_with(b"my_")
                 || short.starts_with(b"placeholder")

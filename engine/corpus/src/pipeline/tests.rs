@@ -18,46 +18,23 @@ impl Dice {
 
 /// Prose of about so many sentences, another one for each seed.
 fn prose(seed: u64, sentences: usize) -> String {
-    let subjects = [
-        "The baker",
-        "A tall woman",
-        "My neighbour",
-        "The old captain",
-        "Every child",
-        "The night guard",
-        "A farmer",
-        "Her brother",
-    ];
-    let verbs = ["carried", "painted", "found", "forgot", "mended", "sold", "borrowed", "described"];
-    let objects = [
-        "the wooden chair",
-        "a basket of apples",
-        "that long letter",
-        "the broken clock",
-        "an empty boat",
-        "the garden gate",
-        "a map of the hills",
-        "the blue lantern",
-    ];
-    let ends = [
-        "before the rain came",
-        "with the help of a friend",
-        "and nobody asked why",
-        "on the way to the market",
-        "because it was late",
-        "while the music played",
-        "in spite of the cold wind",
-        "as if it were the last of its kind",
-    ];
+    let subjects = "The baker|A tall woman|My neighbour|The old captain|Every child|The night guard|A farmer|\
+        Her brother";
+    let verbs = "carried|painted|found|forgot|mended|sold|borrowed|described";
+    let objects = "the wooden chair|a basket of apples|that long letter|the broken clock|an empty boat|\
+        the garden gate|a map of the hills|the blue lantern";
+    let ends = "before the rain came|with the help of a friend|and nobody asked why|on the way to the market|\
+        because it was late|while the music played|in spite of the cold wind|\
+        as if it were the last of its kind";
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9) + 11);
     let mut text = String::new();
     for number in 0..sentences {
         let sentence = format!(
             "{} {} {} {} {}.",
-            subjects[dice.roll(8)],
-            verbs[dice.roll(8)],
-            objects[dice.roll(8)],
-            ends[dice.roll(8)],
+            subjects.split('|').nth(dice.roll(8)).unwrap(),
+            verbs.split('|').nth(dice.roll(8)).unwrap(),
+            objects.split('|').nth(dice.roll(8)).unwrap(),
+            ends.split('|').nth(dice.roll(8)).unwrap(),
             ["again", "that year", "to be sure", "it seems", "I think", "of course"][dice.roll(6)],
         );
         text.push_str(&sentence);

@@ -22,9 +22,6 @@ const DECLARATION: usize = 1024;
 /// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
 const NULS_IN: usize = 200;
 
-/// What stands for bytes that are no text.
-const REPLACEMENT: &str = "\u{fffd}";
-
 /// A file's bytes as UTF-8. Reading fails with [`Binary`] where they are no text at all.
 pub struct Utf8 {
     stream: Stream,
@@ -44,8 +41,7 @@ enum State {
     Beginning,
     /// Nothing but ASCII until now.
     Ascii,
-    Utf8,
-    Other(Decoder),
+    Known(Decoder),
     Done,
 }
 
@@ -100,10 +96,10 @@ impl Utf8 {
         self.gather(if matches!(self.state, State::Beginning) { SAMPLE } else { 1 })?;
         match &mut self.state {
             State::Beginning => self.begin()?,
-            State::Other(decoder) => {
+            State::Known(decoder) => {
                 let mut text = String::with_capacity(self.raw.len() * 3 + 16);
                 let (result, read, bad) = decoder.decode_to_string(&self.raw, &mut text, self.ended);
-                let bad = if bad { text.matches(REPLACEMENT).count() } else { 0 };
+                let bad = if bad { text.matches(char::REPLACEMENT_CHARACTER).count() } else { 0 };
                 self.replaced.fetch_add(bad as u64, Ordering::Relaxed);
                 self.take(read);
                 self.hand(text.as_bytes());
@@ -121,13 +117,10 @@ impl Utf8 {
                     self.state = State::Done;
                 } else {
                     self.gather(SAMPLE)?;
-                    self.state = match other_than_utf8(&self.raw, self.ended) {
-                        Some(encoding) => State::Other(encoding.new_decoder_without_bom_handling()),
-                        None => State::Utf8,
-                    };
+                    let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
+                    self.state = State::Known(encoding.new_decoder_without_bom_handling());
                 }
             }
-            State::Utf8 => self.step_utf8()?,
             State::Done => {}
         }
         Ok(())
@@ -137,45 +130,17 @@ impl Utf8 {
     fn begin(&mut self) -> io::Result<()> {
         if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
             self.take(mark);
-            let utf8 = encoding == UTF_8;
-            self.state =
-                if utf8 { State::Utf8 } else { State::Other(encoding.new_decoder_without_bom_handling()) };
+            self.state = State::Known(encoding.new_decoder_without_bom_handling());
             return Ok(());
         }
         self.state = State::Ascii;
         if let Some(zero) = memchr::memchr(0, &self.raw) {
             if let Some(encoding) = unmarked_utf16(&self.raw) {
-                self.state = State::Other(encoding.new_decoder_without_bom_handling());
+                self.state = State::Known(encoding.new_decoder_without_bom_handling());
             } else if memchr::memchr_iter(0, &self.raw).count() * NULS_IN > self.raw.len() {
                 self.state = State::Done;
                 return Err(io::Error::new(ErrorKind::InvalidData, Binary(self.position + zero as u64)));
             }
-        }
-        Ok(())
-    }
-
-    fn step_utf8(&mut self) -> io::Result<()> {
-        if self.raw.is_empty() {
-            self.state = State::Done;
-            return Ok(());
-        }
-        let error = std::str::from_utf8(&self.raw).err();
-        let valid = error.map_or(self.raw.len(), |error| error.valid_up_to());
-        if valid > 0 {
-            let text = self.raw.get(..valid).unwrap_or_default().to_vec();
-            self.hand(&text);
-            self.take(valid);
-        } else if let Some(bad) = error.and_then(|error| error.error_len()) {
-            self.replaced.fetch_add(1, Ordering::Relaxed);
-            self.hand(REPLACEMENT.as_bytes());
-            self.take(bad);
-        } else if self.ended {
-            self.replaced.fetch_add(1, Ordering::Relaxed);
-            self.hand(REPLACEMENT.as_bytes());
-            self.take(self.raw.len());
-        } else {
-            // The rest of a character.
-            self.gather(self.raw.len() + 1)?;
         }
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! What records say of themselves, brought to one spelling: licences, languages, dates and genres.
 
+use chrono::{Datelike as _, NaiveDate};
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
 use whatlang::Lang;
 
 /// Letters of a short field that are kept; a longer value is no name.
@@ -17,20 +20,22 @@ pub(super) fn short(value: &str) -> Option<&str> {
 const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben bs bos ca cat cs ces cy cym da dan de deu el ell en eng \
     eo epo es spa et est eu eus fa pes fi fin fr fra ga gle gl glg gu guj ha hau he heb hi hin hr hrv hu hun hy hye id ind is isl it ita \
     ja jpn jv jav ka kat kk kaz km khm kn kan ko kor ku kur ky kir la lat lb ltz lo lao lt lit lv lav mg mlg mk mkd ml mal mn mon mr mar \
-    ms msa mt mlt my mya nb nob ne nep nl nld nn nno no nob or ori pa pan pl pol ps pus pt por ro ron ru rus sd snd si sin sk slk sl slv \
+    ms msa mt mlt my mya no nob nb nob ne nep nl nld nn nno or ori pa pan pl pol ps pus pt por ro ron ru rus sd snd si sin sk slk sl slv \
     sn sna so som sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie \
     xh xho yi yid yo yor zh cmn zu zul";
+
+/// Languages by their codes of two letters and of three.
+pub(crate) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LANGUAGES.split(' ').zip(LANGUAGES.split(' ').skip(1)).step_by(2)
+}
 
 /// A language as ISO 639-3, from a code of two or three letters, with or without a region, or an English name. What is not
 /// known stays as it is, in lower case.
 pub(crate) fn language(value: &str) -> Option<String> {
     let value = short(value)?.to_ascii_lowercase();
     let code = value.split(['-', '_', ' ', '.']).next().unwrap_or_default();
-    let mut names = LANGUAGES.split_ascii_whitespace();
-    while let (Some(short), Some(long)) = (names.next(), names.next()) {
-        if short == code {
-            return Some(long.to_owned());
-        }
+    if let Some((_, long)) = languages().find(|(short, _)| *short == code) {
+        return Some(long.to_owned());
     }
     if code.len() == 3 {
         // Chinese and Persian are identified as Mandarin and Iranian Persian.
@@ -44,123 +49,74 @@ pub(crate) fn language(value: &str) -> Option<String> {
     Some(named.map_or(value, |language| language.code().to_owned()))
 }
 
-/// Names of licences beside their SPDX name, in lower case without spaces and punctuation.
-const LICENCES: &[(&str, &str)] = &[
-    ("mit", "MIT"),
-    ("mitlicense", "MIT"),
-    ("mitlicence", "MIT"),
-    ("apache2", "Apache-2.0"),
-    ("apache20", "Apache-2.0"),
-    ("apachelicense20", "Apache-2.0"),
-    ("bsd2clause", "BSD-2-Clause"),
-    ("bsd3clause", "BSD-3-Clause"),
-    ("isc", "ISC"),
-    ("mpl20", "MPL-2.0"),
-    ("unlicense", "Unlicense"),
-    ("theunlicense", "Unlicense"),
-    ("cc0", "CC0-1.0"),
-    ("cc010", "CC0-1.0"),
-    ("publicdomain", "Public-Domain"),
-    ("publicdomainmark10", "Public-Domain"),
-    ("ccby", "CC-BY"),
-    ("ccby20", "CC-BY-2.0"),
-    ("ccby25", "CC-BY-2.5"),
-    ("ccby30", "CC-BY-3.0"),
-    ("ccby40", "CC-BY-4.0"),
-    ("ccbysa", "CC-BY-SA"),
-    ("ccbysa20", "CC-BY-SA-2.0"),
-    ("ccbysa25", "CC-BY-SA-2.5"),
-    ("ccbysa30", "CC-BY-SA-3.0"),
-    ("ccbysa40", "CC-BY-SA-4.0"),
-    ("ccbync40", "CC-BY-NC-4.0"),
-    ("ccbyncsa40", "CC-BY-NC-SA-4.0"),
-    ("ccbynd40", "CC-BY-ND-4.0"),
-    ("ccbyncnd40", "CC-BY-NC-ND-4.0"),
-    ("odcby", "ODC-By-1.0"),
-    ("odcby10", "ODC-By-1.0"),
-    ("odbl10", "ODbL-1.0"),
-];
+/// Licences by their key: SPDX's names, short and in full, and what people write.
+static LICENCES: LazyLock<FxHashMap<String, &str>> = LazyLock::new(|| {
+    let own = "MIT mitlicence|Apache-2.0 apache2|CC0-1.0 cc0|CC-BY ccby|CC-BY-SA ccbysa|ODC-By-1.0 odcby|Public-Domain publicdomain";
+    let own =
+        own.split('|').filter_map(|pair| pair.split_once(' ')).map(|(name, written)| (key(written), name));
+    let known = spdx::identifiers::LICENSES.iter();
+    known
+        .flat_map(|known| [known.full_name, known.name].map(|name| (key(name), known.name)))
+        .chain(own)
+        .collect()
+});
+
+/// A licence's name in lower case without spaces and punctuation.
+fn key(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
 
 /// A licence by its SPDX name where it is a known one, also from Creative Commons' addresses; else as it stands.
-pub(super) fn licence(value: &str) -> Option<String> {
+pub(crate) fn licence(value: &str) -> Option<String> {
     let value = short(value)?;
-    let deed = value.split_once("creativecommons.org/").map(|(_, path)| path.trim_matches('/'));
-    let plain = match deed.and_then(|path| path.split_once('/')) {
-        Some(("licenses", path)) => {
-            let mut parts = path.split('/');
-            format!("cc{}{}", parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-        }
-        Some(("publicdomain", path)) if path.starts_with("zero") => "cc0".to_owned(),
-        Some(("publicdomain", _)) => "publicdomain".to_owned(),
-        _ => value.to_owned(),
+    creative_commons(value).or_else(|| Some((*LICENCES.get(&key(value)).unwrap_or(&value)).to_owned()))
+}
+
+/// The name of Creative Commons' licence or dedication at an address.
+pub(crate) fn creative_commons(address: &str) -> Option<String> {
+    let (_, path) = address.split_once("creativecommons.org/")?;
+    let mut parts = path.split(['/', '?', '#']);
+    let name = match (parts.next()?, parts.next()?) {
+        ("licenses", name) => format!("cc{name}"),
+        ("publicdomain", "zero") => "cc0".to_owned(),
+        _ => return Some("Public-Domain".to_owned()),
     };
-    let key: String =
-        plain.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
-    let known = LICENCES.iter().find(|(known, _)| *known == key);
-    Some(known.map_or(value, |(_, name)| name).to_owned())
+    LICENCES.get(&key(&(name + parts.next()?))).map(|name| (*name).to_owned())
 }
 
 /// A date: the day alone where the value starts with one as ISO 8601 writes it, else as it stands.
 pub(super) fn date(value: &str) -> Option<String> {
     let value = short(value)?;
-    let day = value.get(..10).filter(|day| {
-        day.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        })
-    });
-    Some(day.unwrap_or(value).to_owned())
+    day(value).or_else(|| Some(value.to_owned()))
 }
 
-/// Folder names that say a genre.
-const GENRES: &[(&str, &str)] = &[
-    ("academic", "academic"),
-    ("article", "article"),
-    ("articles", "article"),
-    ("blog", "blog"),
-    ("blogs", "blog"),
-    ("book", "book"),
-    ("books", "book"),
-    ("chat", "conversation"),
-    ("chats", "conversation"),
-    ("code", "code"),
-    ("conversations", "conversation"),
-    ("dialogue", "conversation"),
-    ("dialogues", "conversation"),
-    ("drama", "drama"),
-    ("email", "mail"),
-    ("emails", "mail"),
-    ("encyclopedia", "encyclopedia"),
-    ("fiction", "fiction"),
-    ("forum", "forum"),
-    ("forums", "forum"),
-    ("law", "legal"),
-    ("legal", "legal"),
-    ("letters", "letter"),
-    ("mail", "mail"),
-    ("mails", "mail"),
-    ("news", "news"),
-    ("novels", "fiction"),
-    ("papers", "academic"),
-    ("plays", "drama"),
-    ("poems", "poetry"),
-    ("poetry", "poetry"),
-    ("recipes", "recipe"),
-    ("reviews", "review"),
-    ("speeches", "speech"),
-    ("stories", "fiction"),
-    ("subtitles", "subtitle"),
-    ("textbooks", "textbook"),
-    ("web", "web"),
-    ("wiki", "encyclopedia"),
-    ("wikipedia", "encyclopedia"),
-];
+/// The day that a value starts with, as in `2024-05-01`, where it does in one of the ways that ISO 8601 writes it.
+pub(crate) fn day(value: &str) -> Option<String> {
+    let ways = [(10, "%Y-%m-%d"), (10, "%Y/%m/%d"), (8, "%Y%m%d")];
+    let day = ways.into_iter().find_map(|(length, way)| {
+        let (day, behind) = value.trim_start().split_at_checked(length)?;
+        // Seconds since 1970 are more digits.
+        let ends = !behind.starts_with(|next: char| next.is_ascii_digit());
+        NaiveDate::parse_from_str(day, way).ok().filter(|_| ends)
+    })?;
+    (1000..3000).contains(&day.year()).then(|| day.to_string())
+}
+
+/// Genres, and the names of folders that say them.
+const GENRES: &str = "academic=academic,papers article=article,articles blog=blog,blogs book=book,books \
+    conversation=chat,chats,conversations,dialogue,dialogues code=code drama=drama,plays \
+    mail=email,emails,mail,mails encyclopedia=encyclopedia,wiki,wikipedia fiction=fiction,novels,stories \
+    forum=forum,forums legal=law,legal letter=letters news=news poetry=poems,poetry recipe=recipes \
+    review=reviews speech=speeches subtitle=subtitles textbook=textbooks web=web";
 
 /// The genre that a folder's name says, the innermost first.
 pub(super) fn genre_of_folders(folders: &[String]) -> Option<String> {
     let known = |folder: &String| {
         let folder = folder.to_ascii_lowercase();
-        GENRES.iter().find(|(name, _)| *name == folder).map(|(_, genre)| (*genre).to_owned())
+        let mut genres = GENRES.split(' ').filter_map(|genre| genre.split_once('='));
+        genres
+            .find(|(_, names)| names.split(',').any(|name| name == folder))
+            .map(|(genre, _)| genre.to_owned())
     };
     folders.iter().rev().find_map(known)
 }

@@ -61,110 +61,28 @@ impl Packing {
 
 /// Endings of formats other than source code.
 const FORMATS: &[(&str, Format)] = &[
-    ("txt", Format::Text),
-    ("text", Format::Text),
-    ("log", Format::Text),
-    ("rst", Format::Text),
-    ("md", Format::Markdown),
-    ("markdown", Format::Markdown),
-    ("mdx", Format::Markdown),
-    ("html", Format::Html),
-    ("htm", Format::Html),
-    ("xhtml", Format::Html),
+    ("txt text log rst", Format::Text),
+    ("md markdown mdx", Format::Markdown),
+    ("html htm xhtml", Format::Html),
     ("json", Format::Json),
-    ("jsonl", Format::JsonLines),
-    ("ndjson", Format::JsonLines),
+    ("jsonl ndjson", Format::JsonLines),
     ("csv", Format::Csv),
-    ("tsv", Format::Tsv),
-    ("tab", Format::Tsv),
+    ("tsv tab", Format::Tsv),
     ("parquet", Format::Parquet),
-    ("warc", Format::Warc),
-    ("wet", Format::Warc),
+    ("warc wet", Format::Warc),
     ("xml", Format::Xml),
     ("pdf", Format::Pdf),
 ];
 
-/// Endings of source code, with the language's name as The Stack and GitHub's linguist spell it, in lower case.
-const LANGUAGES: &[(&str, &str)] = &[
-    ("ada", "ada"),
-    ("asm", "assembly"),
-    ("bash", "shell"),
-    ("c", "c"),
-    ("cc", "c++"),
-    ("clj", "clojure"),
-    ("cmake", "cmake"),
-    ("cpp", "c++"),
-    ("cs", "c#"),
-    ("css", "css"),
-    ("cu", "cuda"),
-    ("cxx", "c++"),
-    ("dart", "dart"),
-    ("el", "emacs-lisp"),
-    ("erl", "erlang"),
-    ("ex", "elixir"),
-    ("exs", "elixir"),
-    ("f90", "fortran"),
-    ("fs", "f#"),
-    ("go", "go"),
-    ("gradle", "groovy"),
-    ("groovy", "groovy"),
-    ("h", "c"),
-    ("hpp", "c++"),
-    ("hs", "haskell"),
-    ("ini", "ini"),
-    ("java", "java"),
-    ("jl", "julia"),
-    ("js", "javascript"),
-    ("jsx", "javascript"),
-    ("kt", "kotlin"),
-    ("kts", "kotlin"),
-    ("less", "less"),
-    ("lisp", "common-lisp"),
-    ("lua", "lua"),
-    ("m", "objective-c"),
-    ("mjs", "javascript"),
-    ("ml", "ocaml"),
-    ("mli", "ocaml"),
-    ("nim", "nim"),
-    ("nix", "nix"),
-    ("pas", "pascal"),
-    ("php", "php"),
-    ("pl", "perl"),
-    ("pm", "perl"),
-    ("proto", "protocol-buffer"),
-    ("ps1", "powershell"),
-    ("py", "python"),
-    ("pyi", "python"),
-    ("r", "r"),
-    ("rb", "ruby"),
-    ("rkt", "racket"),
-    ("rs", "rust"),
-    ("sass", "sass"),
-    ("scala", "scala"),
-    ("scm", "scheme"),
-    ("scss", "scss"),
-    ("sh", "shell"),
-    ("sol", "solidity"),
-    ("sql", "sql"),
-    ("sv", "systemverilog"),
-    ("swift", "swift"),
-    ("tcl", "tcl"),
-    ("tex", "tex"),
-    ("toml", "toml"),
-    ("ts", "typescript"),
-    ("tsx", "typescript"),
-    ("v", "verilog"),
-    ("vb", "visual-basic"),
-    ("vhd", "vhdl"),
-    ("vim", "vim-script"),
-    ("vue", "vue"),
-    ("wat", "webassembly"),
-    ("wgsl", "wgsl"),
-    ("yaml", "yaml"),
-    ("yml", "yaml"),
-    ("zig", "zig"),
-    ("zsh", "shell"),
-];
+/// Languages of source code, as The Stack and GitHub's linguist spell them but in lower case, and their endings.
+const LANGUAGES: &str = "ada=ada assembly=asm shell=bash,sh,zsh c=c,h c++=cc,cpp,cxx,hpp clojure=clj cmake=cmake c#=cs css=css \
+    cuda=cu dart=dart emacs-lisp=el erlang=erl elixir=ex,exs fortran=f90 f#=fs go=go groovy=gradle,groovy \
+    haskell=hs ini=ini java=java julia=jl javascript=js,jsx,mjs kotlin=kt,kts less=less common-lisp=lisp \
+    lua=lua objective-c=m ocaml=ml,mli nim=nim nix=nix pascal=pas php=php perl=pl,pm protocol-buffer=proto \
+    powershell=ps1 python=py,pyi r=r ruby=rb racket=rkt rust=rs sass=sass scala=scala scheme=scm scss=scss \
+    solidity=sol sql=sql systemverilog=sv swift=swift tcl=tcl tex=tex toml=toml typescript=ts,tsx \
+    verilog=v visual-basic=vb vhdl=vhd vim-script=vim vue=vue webassembly=wat wgsl=wgsl yaml=yaml,yml \
+    zig=zig";
 
 /// Endings of packings.
 const PACKINGS: &[(&str, Packing)] = &[
@@ -177,31 +95,18 @@ const PACKINGS: &[(&str, Packing)] = &[
 
 /// Endings of files that are refused, with what to do instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("zip", "an archive; unpack it and name its folder"),
-    ("7z", "an archive; unpack it and name its folder"),
-    ("rar", "an archive; unpack it and name its folder"),
-    ("tar", "an archive; unpack it and name its folder"),
-    ("tgz", "an archive; unpack it and name its folder"),
+    ("zip 7z rar tar tgz", "an archive; unpack it and name its folder"),
     ("xz", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
     ("br", "packed with Brotli; unpack it, or pack it with gzip or Zstandard"),
     ("lz4", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
-    ("doc", "a word processor's file; export it as PDF, HTML or text"),
-    ("docx", "a word processor's file; export it as PDF, HTML or text"),
-    ("odt", "a word processor's file; export it as PDF, HTML or text"),
-    ("rtf", "a word processor's file; export it as PDF, HTML or text"),
-    ("epub", "an electronic book; convert it to HTML or text"),
-    ("mobi", "an electronic book; convert it to HTML or text"),
-    ("xls", "a spreadsheet; export it as CSV"),
-    ("xlsx", "a spreadsheet; export it as CSV"),
-    ("ods", "a spreadsheet; export it as CSV"),
+    ("doc docx odt rtf", "a word processor's file; export it as PDF, HTML or text"),
+    ("epub mobi", "an electronic book; convert it to HTML or text"),
+    ("xls xlsx ods", "a spreadsheet; export it as CSV"),
     ("wat", "the metadata of a crawl without its pages; take its .warc or .wet file"),
-    ("mht", "a web archive of a browser; save the page as HTML"),
-    ("mhtml", "a web archive of a browser; save the page as HTML"),
+    ("mht mhtml", "a web archive of a browser; save the page as HTML"),
     ("ipynb", "a notebook; export it as Markdown"),
-    ("arrow", "an Arrow file; save it as Parquet"),
-    ("feather", "an Arrow file; save it as Parquet"),
-    ("pickle", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
-    ("pkl", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
+    ("arrow feather", "an Arrow file; save it as Parquet"),
+    ("pickle pkl", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
 ];
 
 /// What a file's name says of it.
@@ -231,12 +136,16 @@ pub(super) fn named(name: &str) -> Result<Named, String> {
     let Some((rest, ending)) = split(stem) else {
         return Ok(Named { format: None, packing, stem: stem.to_owned() });
     };
-    if let Some((_, what)) = REFUSED.iter().find(|(known, _)| *known == ending) {
+    if let Some((_, what)) = REFUSED.iter().find(|(known, _)| known.split(' ').any(|known| known == ending)) {
         return Err(format!("a file ending in .{ending} is {what}"));
     }
-    let format = FORMATS.iter().find(|(known, _)| *known == ending).map(|(_, format)| format.clone());
-    let language = || LANGUAGES.iter().find(|(known, _)| *known == ending);
-    let format = format.or_else(|| language().map(|(_, name)| Format::Code((*name).to_owned())));
+    let is = |(known, _): &&(&str, _)| known.split(' ').any(|known| known == ending);
+    let format = FORMATS.iter().find(is).map(|(_, format)| format.clone());
+    let language = || {
+        let mut languages = LANGUAGES.split(' ').filter_map(|language| language.split_once('='));
+        languages.find(|(_, endings)| endings.split(',').any(|known| known == ending))
+    };
+    let format = format.or_else(|| language().map(|(name, _)| Format::Code(name.to_owned())));
     let stem = match &format {
         // Common Crawl's `.warc.wet.gz`.
         Some(Format::Warc) => rest.strip_suffix(".warc").unwrap_or(rest),
@@ -254,7 +163,8 @@ fn split(name: &str) -> Option<(&str, String)> {
 
 /// The endings that are understood, for messages.
 pub(super) fn known() -> String {
-    let names: Vec<String> = FORMATS.iter().map(|(name, _)| format!(".{name}")).collect();
+    let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
+    let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
     format!("known are {}, those of source code, and .gz, .zst and .bz2 behind any of them", names.join(", "))
 }
 

@@ -79,7 +79,8 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
     };
     let info = file.trailer().as_dict().and_then(|trailer| file.resolve_object(trailer.get("Info")?).ok());
     let title = said(info.as_ref(), "Title").and_then(|title| fields::short(&title).map(str::to_owned));
-    let date = said(info.as_ref(), "CreationDate").and_then(|date| day(&date));
+    let date = said(info.as_ref(), "CreationDate")
+        .and_then(|date| fields::day(date.strip_prefix("D:").unwrap_or(&date).get(..8)?));
     let language = said(root.as_ref(), "Lang").and_then(|language| fields::language(&language));
     Ok(Document { title, date, language, ..context.document(None, Kind::Plain, text) })
 }
@@ -93,28 +94,20 @@ fn said(bytes: &[u8]) -> String {
     }
 }
 
-/// The day of a date such as `D:20240501120000+02'00'`.
-fn day(date: &str) -> Option<String> {
-    let digits = date.strip_prefix("D:").unwrap_or(date).get(..8)?;
-    let (year, month, day) = (digits.get(..4)?, digits.get(4..6)?, digits.get(6..)?);
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{year}-{month}-{day}"))
-}
-
 /// The prose of some pages' lines.
 fn prose(pages: &[String]) -> String {
     let heads = running(pages);
     let mut text = String::new();
     for page in pages {
         let lines: Vec<&str> = page.lines().map(str::trim).collect();
-        let filled: Vec<usize> =
-            (0..lines.len()).filter(|at| !lines.get(*at).is_none_or(|line| line.is_empty())).collect();
-        for (at, line) in lines.iter().enumerate() {
-            let place = filled.iter().position(|filled| *filled == at);
-            let edge = place.is_some_and(|place| place < EDGE || place + EDGE >= filled.len());
-            if edge && heads.contains_key(&pattern(line)) {
-                continue;
+        let filled = lines.iter().filter(|line| !line.is_empty()).count();
+        let mut place = 0;
+        for line in lines {
+            let edge = !line.is_empty() && (place < EDGE || place + EDGE >= filled);
+            place += usize::from(!line.is_empty());
+            if !edge || !heads.contains_key(&pattern(line)) {
+                join(&mut text, line);
             }
-            join(&mut text, line);
         }
         // A sentence may go on behind the page's end.
         if ends_sentence(&text) {

@@ -106,13 +106,6 @@ impl Counts {
         self.replacements += other.replacements;
         self.characters += other.characters;
     }
-
-    /// Share of the result's characters that are replacement characters, from 0 to 1.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
-    pub fn replacement_share(&self) -> f64 {
-        if self.characters == 0 { 0.0 } else { self.replacements as f64 / self.characters as f64 }
-    }
 }
 
 /// Rounds after which a text is held for one made to cost time, as nothing that was misread by accident needs so many.

@@ -5,6 +5,9 @@
 //! the kinds of its characters, after the observation of ftfy (Speer 2019) that mojibake mixes accented capitals with symbols.
 //! Sequences that could be meant (`É”` ends a quotation) are decoded only in texts that hold several of the other sort.
 
+use encoding_rs::WINDOWS_1252;
+use std::sync::LazyLock;
+
 /// How many sequences that nobody writes a text must hold before those that somebody might are taken for mojibake too.
 const EVIDENCE: usize = 2;
 
@@ -162,56 +165,18 @@ fn is_implausible(before: Option<char>, second: char, decoded: char, strange: bo
 /// Whether a character that Windows-1252 has in its upper half stands beside words in ordinary text, so that a capital letter
 /// before it proves nothing.
 fn is_punctuation(character: char) -> bool {
-    matches!(
-        character,
-        '‘' | '’'
-            | '“'
-            | '”'
-            | '‚'
-            | '„'
-            | '‹'
-            | '›'
-            | '«'
-            | '»'
-            | '–'
-            | '—'
-            | '…'
-            | '·'
-            | '\u{A0}'
-    )
+    "‘’“”‚„‹›«»–—…·\u{A0}".contains(character)
 }
 
 /// The byte that stands for a character in Windows-1252, or in Latin-1 where that leaves the byte open; from 0x80 on.
 fn byte_of(character: char) -> Option<u8> {
-    Some(match character {
-        '\u{80}'..='\u{FF}' => u8::try_from(u32::from(character)).ok()?,
-        '€' => 0x80,
-        '‚' => 0x82,
-        'ƒ' => 0x83,
-        '„' => 0x84,
-        '…' => 0x85,
-        '†' => 0x86,
-        '‡' => 0x87,
-        'ˆ' => 0x88,
-        '‰' => 0x89,
-        'Š' => 0x8A,
-        '‹' => 0x8B,
-        'Œ' => 0x8C,
-        'Ž' => 0x8E,
-        '‘' => 0x91,
-        '’' => 0x92,
-        '“' => 0x93,
-        '”' => 0x94,
-        '•' => 0x95,
-        '–' => 0x96,
-        '—' => 0x97,
-        '˜' => 0x98,
-        '™' => 0x99,
-        'š' => 0x9A,
-        '›' => 0x9B,
-        'œ' => 0x9C,
-        'ž' => 0x9E,
-        'Ÿ' => 0x9F,
-        _ => return None,
-    })
+    // What stands from 0x80 to 0x9F; bytes that are open come out as themselves.
+    static UPPER: LazyLock<Vec<char>> = LazyLock::new(|| {
+        let bytes: Vec<u8> = (0x80..0xA0).collect();
+        WINDOWS_1252.decode_without_bom_handling(&bytes).0.chars().collect()
+    });
+    match character {
+        '\u{80}'..='\u{FF}' => u8::try_from(character).ok(),
+        _ => UPPER.iter().position(|upper| *upper == character).map(|at| 0x80 + at as u8),
+    }
 }

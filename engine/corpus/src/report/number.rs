@@ -11,14 +11,10 @@ fn three(value: f64) -> String {
     }
 }
 
-/// How many: `812`, `1.23 M`, `124 M`.
-pub(crate) fn count(value: u64) -> String {
-    const UNITS: [&str; 5] = [" k", " M", " B", " T", " P"];
-    if value < 1000 {
-        return value.to_string();
-    }
+/// A number from 1000 on over the largest of these powers of 1000 that it reaches.
+fn scaled(value: u64, units: [&'static str; 5]) -> (f64, &'static str) {
     let mut scaled = value as f64 / 1000.0;
-    let mut units = UNITS.iter();
+    let mut units = units.into_iter();
     let mut unit = units.next();
     // 999.5 would read `1000`.
     while scaled >= 999.5 {
@@ -26,7 +22,16 @@ pub(crate) fn count(value: u64) -> String {
         scaled /= 1000.0;
         unit = Some(next);
     }
-    format!("{}{}", three(scaled), unit.unwrap_or(&""))
+    (scaled, unit.unwrap_or_default())
+}
+
+/// How many: `812`, `1.23 M`, `124 M`.
+pub(crate) fn count(value: u64) -> String {
+    if value < 1000 {
+        return value.to_string();
+    }
+    let (scaled, unit) = scaled(value, ["k", "M", "B", "T", "P"]);
+    format!("{} {unit}", three(scaled))
 }
 
 /// A whole number in full: `1,200`.
@@ -44,20 +49,11 @@ pub(crate) fn whole(value: u64) -> String {
 
 /// Bytes: `812 B`, `4.1 MB`, `124 GB`, in powers of 1000.
 pub(crate) fn bytes(value: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if value < 1000 {
         return format!("{value} B");
     }
-    let mut scaled = value as f64 / 1000.0;
-    let mut units = UNITS.iter();
-    let mut unit = units.next();
-    while scaled >= 999.5 {
-        let Some(next) = units.next() else { break };
-        scaled /= 1000.0;
-        unit = Some(next);
-    }
-    let figures = if scaled < 99.95 { format!("{scaled:.1}") } else { format!("{scaled:.0}") };
-    format!("{figures} {}", unit.unwrap_or(&"PB"))
+    let (scaled, unit) = scaled(value, ["kB", "MB", "GB", "TB", "PB"]);
+    if scaled < 99.95 { format!("{scaled:.1} {unit}") } else { format!("{scaled:.0} {unit}") }
 }
 
 /// A share of one, as per cent: `12.5 %`, `0.04 %`, `0 %`; a share that is small reads as small, never as nothing.

@@ -58,7 +58,7 @@ impl Metadata {
                 "meta" => metadata.meta(element),
                 "link" | "a" => metadata.link(element),
                 "time" if metadata.date.is_none() => {
-                    offer(&mut metadata.date, Rank::Found, element.attr("datetime").and_then(date_of));
+                    offer(&mut metadata.date, Rank::Found, element.attr("datetime").and_then(fields::day));
                 }
                 // Pictures have titles too.
                 "title"
@@ -131,7 +131,7 @@ impl Metadata {
             | "dc.date.issued"
             | "parsely-pub-date"
             | "pubdate" => {
-                offer(&mut self.date, Rank::Stated, date_of(content));
+                offer(&mut self.date, Rank::Stated, fields::day(content));
             }
             "dc.rights" | "dcterms.license" | "dcterms.rights" | "license" | "licence" => {
                 offer(&mut self.licence, Rank::Stated, licence_of(content));
@@ -155,7 +155,7 @@ impl Metadata {
         }
         if is_licence {
             offer(&mut self.licence, Rank::Shown, licence_of(address));
-        } else if let Some(licence) = creative_commons(address) {
+        } else if let Some(licence) = fields::creative_commons(address) {
             self.licences_differ |= self.licence.as_ref().is_some_and(|(_, known)| *known != licence);
             offer(&mut self.licence, Rank::Found, Some(licence));
         }
@@ -176,7 +176,7 @@ impl Metadata {
             let parts = object.get("@graph").map(objects).unwrap_or_default();
             for object in std::iter::once(&object).chain(&parts) {
                 let field = |name: &str| object.get(name).and_then(Value::as_str);
-                offer(&mut self.date, Rank::Stated, field("datePublished").and_then(date_of));
+                offer(&mut self.date, Rank::Stated, field("datePublished").and_then(fields::day));
                 offer(&mut self.licence, Rank::Stated, field("license").and_then(licence_of));
                 offer(&mut self.title, Rank::Found, field("headline").and_then(title_of));
                 offer(&mut self.language, Rank::Shown, field("inLanguage").and_then(fields::language));
@@ -201,46 +201,9 @@ fn title_of(text: &str) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
-/// A date as `2024-05-01` from any of the ways that ISO 8601 writes it, with what follows left out.
-fn date_of(text: &str) -> Option<String> {
-    let text = text.trim();
-    let digits = |from: usize, to: usize| {
-        let part = text.get(from..to)?;
-        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u32>().ok())?
-    };
-    let (year, month, day) = if text.get(4..5).is_some_and(|mark| mark == "-" || mark == "/") {
-        (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?)
-    } else {
-        (digits(0, 4)?, digits(4, 6)?, digits(6, 8)?)
-    };
-    let known = (1000..3000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    known.then(|| format!("{year:04}-{month:02}-{day:02}"))
-}
-
-/// A licence as its SPDX name where its address tells it, else as it stands.
+/// A licence as its SPDX name where that is known, else as it stands.
 fn licence_of(text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.is_empty() || text.len() > ADDRESS {
-        return None;
-    }
-    creative_commons(text).or_else(|| Some(text.to_owned()))
-}
-
-/// The SPDX name of the Creative Commons licence at an address.
-fn creative_commons(address: &str) -> Option<String> {
-    let (_, path) = address.split_once("creativecommons.org/")?;
-    let mut parts = path.split(['/', '?', '#']);
-    let sort = parts.next()?;
-    let (name, version) = (parts.next()?, parts.next()?);
-    let versioned = version.len() <= 4 && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let plain = !name.is_empty()
-        && name.len() <= 12
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    match (sort, name) {
-        _ if !versioned || version.is_empty() || !plain => None,
-        ("licenses", _) => Some(format!("CC-{}-{version}", name.to_ascii_uppercase())),
-        ("publicdomain", "zero") => Some(format!("CC0-{version}")),
-        ("publicdomain", "mark") => Some(format!("CC-PDM-{version}")),
-        _ => None,
-    }
+    fields::licence(text)
+        .or_else(|| Some(text.trim().to_owned()))
+        .filter(|licence| (1..=ADDRESS).contains(&licence.len()))
 }

@@ -5,7 +5,7 @@
 
 use super::metadata::Metadata;
 use super::sift;
-use super::tags::{Flow, Tag};
+use super::tags::{Flow, flow};
 use super::writer::{Writer, first_number, language_of};
 use super::{Mode, Page, Settings};
 use ego_tree::iter::Edge;
@@ -93,8 +93,8 @@ impl Tree {
                 Edge::Open(node) => match node.value() {
                     Node::Text(text) => length += text.len(),
                     Node::Element(element) => {
-                        let tag = Tag::of(element.name());
-                        if tag.flow() == Flow::Gone || is_hidden(tag, element) {
+                        let tag = element.name();
+                        if flow(tag) == Flow::Gone || is_hidden(tag, element) {
                             gone.push(node.id());
                         } else if is_banner(tag, element) {
                             banners.push((node.id(), length));
@@ -122,20 +122,19 @@ impl Tree {
 
     /// Puts marks beside what would be lost.
     fn mark(&mut self) {
-        let mut marks: Vec<(NodeId, Tag)> = Vec::new();
+        let mut marks: Vec<(NodeId, &str)> = Vec::new();
         for node in self.html.tree.root().descendants() {
             if let Node::Element(element) = node.value() {
-                match Tag::of(element.name()) {
-                    tag @ (Tag::Break | Tag::Preformatted) => marks.push((node.id(), tag)),
-                    tag @ (Tag::Cell | Tag::HeaderCell) if content(node).trim().is_empty() => {
-                        marks.push((node.id(), tag));
-                    }
+                match element.name() {
+                    "br" => marks.push((node.id(), "br")),
+                    "pre" => marks.push((node.id(), "pre")),
+                    "td" | "th" if content(node).trim().is_empty() => marks.push((node.id(), "td")),
                     _ => {}
                 }
             }
         }
         for (id, tag) in marks {
-            if tag == Tag::Preformatted {
+            if tag == "pre" {
                 let Some(node) = self.html.tree.get(id) else { continue };
                 let classes = node.descendants().filter_map(|node| node.value().as_element()?.attr("class"));
                 let language = classes.filter_map(language_of).next().unwrap_or_default().to_owned();
@@ -145,7 +144,7 @@ impl Tree {
                     node.prepend(text(&format!("{CODE}{number}{CODE}")));
                 }
             } else if let Some(mut node) = self.html.tree.get_mut(id) {
-                if tag == Tag::Break {
+                if tag == "br" {
                     node.insert_after(text(&format!(" {BREAK} ")));
                 } else {
                     node.append(text(&CELL.to_string()));
@@ -178,7 +177,7 @@ impl Tree {
                 Edge::Open(node) => node,
                 Edge::Close(node) => {
                     if let Node::Element(element) = node.value() {
-                        writer.end(Tag::of(element.name()));
+                        writer.end(element.name());
                     }
                     continue;
                 }
@@ -186,16 +185,16 @@ impl Tree {
             match node.value() {
                 Node::Text(text) => write_text(&mut writer, text),
                 Node::Element(element) => {
-                    let tag = Tag::of(element.name());
+                    let tag = element.name();
                     let passed = matches!(element.name(), "script" | "style" | "title" | "textarea" | "head")
-                        || matches!(tag, Tag::Preformatted | Tag::Code) && self.write_code(&mut writer, node);
+                        || matches!(tag, "pre" | "code") && self.write_code(&mut writer, node);
                     if passed {
                         // Behind all that it holds.
                         let id = node.id();
                         edges.by_ref().find(|edge| matches!(edge, Edge::Close(node) if node.id() == id));
                         continue;
                     }
-                    let start = if tag == Tag::Ordered { first_number(element.attr("start")) } else { 0 };
+                    let start = if tag == "ol" { first_number(element.attr("start")) } else { 0 };
                     writer.start(tag, start);
                 }
                 _ => {}
@@ -212,10 +211,10 @@ impl Tree {
         let Some((language, code)) = number.and_then(|number: usize| self.code.get(&number)) else {
             return false;
         };
-        writer.start(Tag::Preformatted, 0);
+        writer.start("pre", 0);
         writer.language(language);
         writer.write(code);
-        writer.end(Tag::Preformatted);
+        writer.end("pre");
         true
     }
 }
@@ -224,7 +223,7 @@ impl Tree {
 fn write_text(writer: &mut Writer, text: &str) {
     for (number, part) in text.split(BREAK).enumerate() {
         if number > 0 {
-            writer.start(Tag::Break, 0);
+            writer.start("br", 0);
         }
         if part.contains(is_mark) {
             writer.write(&part.replace(is_mark, ""));
@@ -252,8 +251,8 @@ fn text(text: &str) -> Node {
 }
 
 /// Whether an element is not to be seen, or holds what is no part of the text: edit links, reference marks.
-fn is_hidden(tag: Tag, element: &Element) -> bool {
-    if matches!(tag, Tag::Main | Tag::Article | Tag::Html | Tag::Body) {
+fn is_hidden(tag: &str, element: &Element) -> bool {
+    if matches!(tag, "main" | "article" | "html" | "body") {
         return false;
     }
     element.attrs().any(|(name, value)| match name {
@@ -268,14 +267,14 @@ fn is_hidden(tag: Tag, element: &Element) -> bool {
         }
         "class" => value
             .split_ascii_whitespace()
-            .any(|class| class == "mw-editsection" || (tag == Tag::Superscript && class == "reference")),
+            .any(|class| class == "mw-editsection" || (tag == "sup" && class == "reference")),
         _ => false,
     })
 }
 
 /// Whether an element's class or identifier is that of a banner that asks for consent.
-fn is_banner(tag: Tag, element: &Element) -> bool {
-    if !matches!(tag.flow(), Flow::Block | Flow::Line) || matches!(tag, Tag::Main | Tag::Article) {
+fn is_banner(tag: &str, element: &Element) -> bool {
+    if !matches!(flow(tag), Flow::Block | Flow::Line) || matches!(tag, "main" | "article") {
         return false;
     }
     [element.attr("class"), element.attr("id")].into_iter().flatten().any(|names| {

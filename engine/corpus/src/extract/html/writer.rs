@@ -1,7 +1,7 @@
 //! Events to plain text in the manner of Markdown: `#` before headings, `- ` and `1. ` before items, `> ` before quotations,
 //! code within fences or backticks, a table's row on a line with ` | ` between its cells, paragraphs apart by a blank line.
 
-use super::tags::{Flow, Tag};
+use super::tags::{Flow, flow, heading_level};
 
 /// Beyond these levels quotations and lists are not indented further, lest a page of nested lists grow by what stands before
 /// its lines.
@@ -50,24 +50,24 @@ impl Writer {
     }
 
     /// Starts an element, a numbered list from the number before `start`.
-    pub(super) fn start(&mut self, tag: Tag, start: u32) {
-        match tag.flow() {
+    pub(super) fn start(&mut self, tag: &str, start: u32) {
+        match flow(tag) {
             // Cells stand on their row's line.
-            _ if matches!(tag, Tag::Cell | Tag::HeaderCell) => {}
+            _ if matches!(tag, "td" | "th") => {}
             // A list within an item stands on the lines below it.
             Flow::Block => self.apart(if is_list(tag) && !self.lists.is_empty() { 1 } else { 2 }),
             Flow::Line => {
-                self.edge &= tag != Tag::Row;
+                self.edge &= tag != "tr";
                 self.apart(1);
             }
             _ => {}
         }
         match tag {
-            Tag::Break => self.apart(1),
-            Tag::Rule => self.apart(2),
-            Tag::Ordered => self.lists.push(Some(start)),
-            Tag::Unordered | Tag::Menu => self.lists.push(None),
-            Tag::Item => {
+            "br" => self.apart(1),
+            "hr" => self.apart(2),
+            "ol" => self.lists.push(Some(start)),
+            "ul" | "menu" => self.lists.push(None),
+            "li" => {
                 self.mark.clear();
                 match self.lists.last_mut() {
                     Some(Some(number)) => {
@@ -79,26 +79,26 @@ impl Writer {
                 }
                 self.edge = true;
             }
-            Tag::Definition => {
+            "dd" => {
                 self.mark.clear();
                 self.mark.push_str(": ");
                 self.edge = true;
             }
-            Tag::Blockquote => self.quotations += 1,
-            Tag::Row => self.cells = 0,
-            Tag::Cell | Tag::HeaderCell => {
+            "blockquote" => self.quotations += 1,
+            "tr" => self.cells = 0,
+            "td" | "th" => {
                 self.cells += 1;
                 self.edge = true;
             }
-            Tag::Quotation => {
+            "q" => {
                 self.word("\"");
                 self.space = false;
             }
-            Tag::Code => self.code += 1,
-            Tag::Preformatted => self.preformatted += 1,
+            "code" => self.code += 1,
+            "pre" => self.preformatted += 1,
             _ => {}
         }
-        if let Some(level) = tag.heading_level() {
+        if let Some(level) = heading_level(tag) {
             self.heading(level);
         }
     }
@@ -112,38 +112,38 @@ impl Writer {
     }
 
     /// Ends an element.
-    pub(super) fn end(&mut self, tag: Tag) {
+    pub(super) fn end(&mut self, tag: &str) {
         match tag {
-            Tag::Ordered | Tag::Unordered | Tag::Menu => {
+            "ol" | "ul" | "menu" => {
                 self.lists.pop();
             }
-            Tag::Item | Tag::Definition => {
+            "li" | "dd" => {
                 self.mark.clear();
                 self.edge = false;
                 self.breaks = self.breaks.min(1);
             }
-            Tag::Blockquote => self.quotations = self.quotations.saturating_sub(1),
-            Tag::Row | Tag::Table => {
+            "blockquote" => self.quotations = self.quotations.saturating_sub(1),
+            "tr" | "table" => {
                 self.cells = 0;
                 self.edge = false;
             }
-            Tag::Cell | Tag::HeaderCell => {
+            "td" | "th" => {
                 self.edge = true;
                 self.breaks = 0;
                 self.space = true;
                 return;
             }
-            Tag::Quotation => {
+            "q" => {
                 self.space = false;
                 self.word("\"");
             }
-            Tag::Code => {
+            "code" => {
                 self.code = self.code.saturating_sub(1);
                 if self.code == 0 && std::mem::take(&mut self.code_is_open) {
                     self.result.push('`');
                 }
             }
-            Tag::Preformatted => {
+            "pre" => {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 if self.preformatted == 0 {
                     self.write_block();
@@ -151,10 +151,10 @@ impl Writer {
             }
             _ => {}
         }
-        if tag.heading_level().is_some() {
+        if heading_level(tag).is_some() {
             self.mark.clear();
         }
-        match tag.flow() {
+        match flow(tag) {
             Flow::Block => self.apart(if is_list(tag) && !self.lists.is_empty() { 1 } else { 2 }),
             Flow::Line => self.apart(1),
             _ => {}
@@ -275,8 +275,8 @@ impl Writer {
     }
 }
 
-fn is_list(tag: Tag) -> bool {
-    matches!(tag, Tag::Ordered | Tag::Unordered | Tag::Menu)
+fn is_list(tag: &str) -> bool {
+    matches!(tag, "ol" | "ul" | "menu")
 }
 
 /// The number before a numbered list's first.

@@ -2,74 +2,11 @@
 
 /// Names, in lower case, of the spaces whose links are no part of the sentence: files and categories, in the languages of the
 /// largest Wikipedias.
-const GONE: [&str; 66] = [
-    "file",
-    "image",
-    "media",
-    "category",
-    "datei",
-    "bild",
-    "kategorie",
-    "fichier",
-    "catégorie",
-    "archivo",
-    "imagen",
-    "categoría",
-    "ficheiro",
-    "imagem",
-    "categoria",
-    "immagine",
-    "bestand",
-    "afbeelding",
-    "categorie",
-    "plik",
-    "grafika",
-    "kategoria",
-    "файл",
-    "изображение",
-    "категория",
-    "зображення",
-    "категорія",
-    "ファイル",
-    "画像",
-    "カテゴリ",
-    "文件",
-    "檔案",
-    "图像",
-    "圖像",
-    "分类",
-    "分類",
-    "파일",
-    "분류",
-    "fil",
-    "kategori",
-    "tiedosto",
-    "kuva",
-    "luokka",
-    "soubor",
-    "obrázek",
-    "dosya",
-    "fájl",
-    "kép",
-    "kategória",
-    "αρχείο",
-    "εικόνα",
-    "κατηγορία",
-    "קובץ",
-    "תמונה",
-    "קטגוריה",
-    "ملف",
-    "صورة",
-    "تصنيف",
-    "پرونده",
-    "رده",
-    "चित्र",
-    "श्रेणी",
-    "tập tin",
-    "thể loại",
-    "berkas",
-    "gambar",
-];
+const GONE: &str = "file|image|media|category|datei|bild|kategorie|fichier|catégorie|archivo|imagen|categoría|ficheiro|\
+    imagem|categoria|immagine|bestand|afbeelding|categorie|plik|grafika|kategoria|файл|изображение|\
+    категория|зображення|категорія|ファイル|画像|カテゴリ|文件|檔案|图像|圖像|分类|分類|파일|분류|fil|kategori|tiedosto|kuva|luokka|\
+    soubor|obrázek|dosya|fájl|kép|kategória|αρχείο|εικόνα|κατηγορία|קובץ|תמונה|קטגוריה|ملف|صورة|تصنيف|\
+    پرونده|رده|चित्र|श्रेणी|tập tin|thể loại|berkas|gambar";
 
 /// Replaces what a link wrote from `start` on by what it leaves; `label` is where its first `|` stands.
 pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
@@ -78,8 +15,7 @@ pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
     let space = target.split_once(':').map(|(space, _)| space.trim());
     if shown.is_none()
         && let Some(space) = space
-        && (space.len() < 40 && GONE.contains(&space.to_lowercase().as_str())
-            || label.is_none() && is_language(space))
+        && (space.len() < 40 && is_gone(&space.to_lowercase()) || label.is_none() && is_language(space))
     {
         result.truncate(start);
         return;
@@ -99,6 +35,11 @@ pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
             }
         }
     }
+}
+
+/// Whether links into this space leave nothing.
+fn is_gone(space: &str) -> bool {
+    GONE.split('|').any(|gone| gone == space)
 }
 
 /// Whether a link's prefix is another language's wiki: `fr`, `ceb`, `zh-yue`, `simple`.

@@ -20,6 +20,11 @@ impl Draw {
         (self.next() % limit as u64) as usize
     }
 
+    /// One of those between `|`.
+    fn choice<'a>(&mut self, list: &'a str) -> &'a str {
+        self.one(&list.split('|').collect::<Vec<_>>())
+    }
+
     fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list[self.below(list.len())]
     }
@@ -110,49 +115,17 @@ fn planted(draw: &mut Draw, class: Class) -> (String, &'static str) {
         ["It was {} all along.", "Ask for {}, please.", "({})", "Nobody knows {}\n", "See {}; then go on."];
     let value = match class {
         Class::Email => {
-            let user = draw.one(&[
-                "jane.doe",
-                "j_smith",
-                "info",
-                "müller",
-                "o'brien",
-                "first+tag",
-                "x.y.z",
-                "anna-maria77",
-            ]);
-            let host = draw.one(&[
-                "example.com",
-                "mail.example.co.uk",
-                "uni-köln.de",
-                "a1.io",
-                "sub.domain.museum",
-                "163.com",
-            ]);
+            let user = draw.choice("jane.doe|j_smith|info|müller|o'brien|first+tag|x.y.z|anna-maria77");
+            let host =
+                draw.choice("example.com|mail.example.co.uk|uni-köln.de|a1.io|sub.domain.museum|163.com");
             format!("{user}@{host}")
         }
         Class::Phone => {
-            let shapes = [
-                "+1 (~~~) ~~~-####",
-                "+1-~~~-~~~-####",
-                "(~~~) ~~~-####",
-                "~~~-~~~-####",
-                "~~~.~~~.####",
-                "1-~~~-~~~-####",
-                "+44 20 7### ####",
-                "+49 30 #######",
-                "+49 (0)171 #######",
-                "+33 6 ## ## ## ##",
-                "+91 ~#### #####",
-                "+86 13# #### ####",
-                "06 ## ## ## ##",
-                "020 7### ####",
-                "0171-#######",
-                "0~~1/######",
-                "+49151########",
-                "0044 20 7### ####",
-                "~~~ ~~~ ####",
-            ];
-            let shape = draw.one(&shapes);
+            let shapes = "+1 (~~~) ~~~-####|+1-~~~-~~~-####|(~~~) ~~~-####|~~~-~~~-####|~~~.~~~.####|1-~~~-~~~-####|\
+                +44 20 7### ####|+49 30 #######|+49 (0)171 #######|+33 6 ## ## ## ##|+91 ~#### #####|\
+                +86 13# #### ####|06 ## ## ## ##|020 7### ####|0171-#######|0~~1/######|+49151########|\
+                0044 20 7### ####|~~~ ~~~ ####";
+            let shape = draw.choice(shapes);
             draw.fill(shape)
         }
         Class::IpAddress if draw.below(3) == 0 => draw.fill(draw_v6(draw.0)),
@@ -205,72 +178,20 @@ fn assigned(draw: &mut Draw) -> (String, &'static str) {
 
 /// Something that is no personal data and looks like it.
 fn look_alike(draw: &mut Draw) -> String {
-    let shapes = [
-        "on 20##-0~-1#",
-        "at 1#:4#:3#",
-        "on 1#.0~.20##",
-        "12/1#/19##",
-        "ISBN 978-3-16-######-#",
-        "ISBN 0-306-#####-#",
-        "order 23##-####-##",
-        "order number ##########",
-        "invoice 4###############",
-        "version 1#.1#.1#.4",
-        "v2.##.1##.7",
-        "Firefox/1##.0.1.2",
-        "section 1.2.#.4",
-        "1.3.6.1.4.1.####",
-        "commit ????????????????????????????????????????",
-        "md5 ????????????????????????????????",
-        "????????-????-4???-a???-????????????",
-        "52.######, 13.######",
-        "-33.######,151.######",
-        "1,###,###,###",
-        "$ 1#,###.##",
-        "3.14159#######",
-        "17########",
-        "17###########",
-        "19##-20##",
-        "pages 1##-1##",
-        "10.0.#.1##",
-        "192.168.#.1##",
-        "::1",
-        "std::sort",
-        "00:1a:??:??:??:??",
-        "icon@2x.png",
-        "pkg@1.#.#",
-        "@user###",
-        "password: string",
-        "token = tokenizer.encode(text)",
-        "password=password",
-        "\"password\": \"required\"",
-        "api_key = os.environ[\"KEY\"]",
-        "secret: a story",
-        "sk-learn-like-names",
-        "DE## ist kurz",
-        "task-4111",
-        "§~~~-~~~-####",
-        "ticket 0##-###-####",
-        "arXiv:20##.#####",
-        "doi 10.1038/s41586-020-####-#",
-        "25# 30# 41# 52# 63#",
-        "1 2 3 4 5 6 7 8 9",
-        "RFC 2####",
-        "1024x768",
-        "4111 1111 1111 1112",
-        "0.4#########",
-        "1e-#####",
-        "IMEI 35#############",
-        "GB## WEST",
-        "0x########",
-        "eyJ in base64",
-        "Basic knowledge of 12 languages",
-        "Bearer bonds of 1998",
-        "max_token: 4096",
-        "zip 9####-####",
-        "EMP-12",
-    ];
-    let shape = draw.one(&shapes);
+    let shapes = "on 20##-0~-1#|at 1#:4#:3#|on 1#.0~.20##|12/1#/19##|ISBN 978-3-16-######-#|ISBN 0-306-#####-#|\
+        order 23##-####-##|order number ##########|invoice 4###############|version 1#.1#.1#.4|\
+        v2.##.1##.7|Firefox/1##.0.1.2|section 1.2.#.4|1.3.6.1.4.1.####|\
+        commit ????????????????????????????????????????|md5 ????????????????????????????????|\
+        ????????-????-4???-a???-????????????|52.######, 13.######|-33.######,151.######|1,###,###,###|\
+        $ 1#,###.##|3.14159#######|17########|17###########|19##-20##|pages 1##-1##|10.0.#.1##|\
+        192.168.#.1##|::1|std::sort|00:1a:??:??:??:??|icon@2x.png|pkg@1.#.#|@user###|password: string|\
+        token = tokenizer.encode(text)|password=password|\"password\": \"required\"|\
+        api_key = os.environ[\"KEY\"]|secret: a story|sk-learn-like-names|DE## ist kurz|task-4111|\
+        §~~~-~~~-####|ticket 0##-###-####|arXiv:20##.#####|doi 10.1038/s41586-020-####-#|\
+        25# 30# 41# 52# 63#|1 2 3 4 5 6 7 8 9|RFC 2####|1024x768|4111 1111 1111 1112|0.4#########|\
+        1e-#####|IMEI 35#############|GB## WEST|0x########|eyJ in base64|Basic knowledge of 12 languages|\
+        Bearer bonds of 1998|max_token: 4096|zip 9####-####|EMP-12";
+    let shape = draw.choice(shapes);
     draw.fill(shape)
 }
 

@@ -2,6 +2,10 @@
 //!
 //! One set of flags a character, looked up in a table for ASCII: the splitter asks for several of them at each end of a word.
 
+use std::sync::LazyLock;
+
+use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
+
 /// Stands alone when a word begins with it.
 pub(super) const PREFIX: u16 = 1;
 /// Stands alone when a word ends with it.
@@ -189,104 +193,20 @@ fn icon(character: char) -> u16 {
     if icon { PREFIX | SUFFIX | ICON } else { 0 }
 }
 
-/// Whether a character ends sentences in some script: Unicode's property `Sentence_Terminal`, with the interrobang and the
-/// doubled marks. FineWeb's line rule asks for these, and so do sentence counts.
+/// Whether a character ends sentences in some script: Unicode's property `Sentence_Terminal`, with three marks
+/// of Khmer. FineWeb's line rule asks for these, and so do sentence counts.
 pub fn is_sentence_end(character: char) -> bool {
     if character.is_ascii() {
         return matches!(character, '.' | '!' | '?');
     }
-    SENTENCE_ENDS
-        .binary_search_by(|&(first, last)| {
-            if character < first {
-                std::cmp::Ordering::Greater
-            } else if character > last {
-                std::cmp::Ordering::Less
-            } else {
-                std::cmp::Ordering::Equal
-            }
-        })
-        .is_ok()
+    let at = SENTENCE_ENDS.partition_point(|range| range.end() < character);
+    SENTENCE_ENDS.get(at).is_some_and(|range| range.start() <= character)
 }
 
-/// Ranges beyond ASCII, in order.
-static SENTENCE_ENDS: [(char, char); 79] = [
-    ('\u{589}', '\u{589}'),
-    ('\u{61d}', '\u{61f}'),
-    ('\u{6d4}', '\u{6d4}'),
-    ('\u{700}', '\u{702}'),
-    ('\u{7f9}', '\u{7f9}'),
-    ('\u{837}', '\u{837}'),
-    ('\u{839}', '\u{839}'),
-    ('\u{83d}', '\u{83e}'),
-    ('\u{964}', '\u{965}'),
-    ('\u{104a}', '\u{104b}'),
-    ('\u{1362}', '\u{1362}'),
-    ('\u{1367}', '\u{1368}'),
-    ('\u{166e}', '\u{166e}'),
-    ('\u{1735}', '\u{1736}'),
-    ('\u{17d4}', '\u{17d6}'),
-    ('\u{17d9}', '\u{17da}'),
-    ('\u{1803}', '\u{1803}'),
-    ('\u{1809}', '\u{1809}'),
-    ('\u{1944}', '\u{1945}'),
-    ('\u{1aa8}', '\u{1aab}'),
-    ('\u{1b5a}', '\u{1b5b}'),
-    ('\u{1b5e}', '\u{1b5f}'),
-    ('\u{1b7d}', '\u{1b7e}'),
-    ('\u{1c3b}', '\u{1c3c}'),
-    ('\u{1c7e}', '\u{1c7f}'),
-    ('\u{203c}', '\u{203d}'),
-    ('\u{2047}', '\u{2049}'),
-    ('\u{2e2e}', '\u{2e2e}'),
-    ('\u{2e3c}', '\u{2e3c}'),
-    ('\u{2e53}', '\u{2e54}'),
-    ('\u{3002}', '\u{3002}'),
-    ('\u{a4ff}', '\u{a4ff}'),
-    ('\u{a60e}', '\u{a60f}'),
-    ('\u{a6f3}', '\u{a6f3}'),
-    ('\u{a6f7}', '\u{a6f7}'),
-    ('\u{a876}', '\u{a877}'),
-    ('\u{a8ce}', '\u{a8cf}'),
-    ('\u{a92f}', '\u{a92f}'),
-    ('\u{a9c8}', '\u{a9c9}'),
-    ('\u{aa5d}', '\u{aa5f}'),
-    ('\u{aaf0}', '\u{aaf1}'),
-    ('\u{abeb}', '\u{abeb}'),
-    ('\u{fe52}', '\u{fe52}'),
-    ('\u{fe56}', '\u{fe57}'),
-    ('\u{ff01}', '\u{ff01}'),
-    ('\u{ff0e}', '\u{ff0e}'),
-    ('\u{ff1f}', '\u{ff1f}'),
-    ('\u{ff61}', '\u{ff61}'),
-    ('\u{10a56}', '\u{10a57}'),
-    ('\u{10f55}', '\u{10f59}'),
-    ('\u{10f86}', '\u{10f89}'),
-    ('\u{11047}', '\u{11048}'),
-    ('\u{110be}', '\u{110c1}'),
-    ('\u{11141}', '\u{11143}'),
-    ('\u{111c5}', '\u{111c6}'),
-    ('\u{111cd}', '\u{111cd}'),
-    ('\u{111de}', '\u{111df}'),
-    ('\u{11238}', '\u{11239}'),
-    ('\u{1123b}', '\u{1123c}'),
-    ('\u{112a9}', '\u{112a9}'),
-    ('\u{1144b}', '\u{1144c}'),
-    ('\u{115c2}', '\u{115c3}'),
-    ('\u{115c9}', '\u{115d7}'),
-    ('\u{11641}', '\u{11642}'),
-    ('\u{1173c}', '\u{1173e}'),
-    ('\u{11944}', '\u{11944}'),
-    ('\u{11946}', '\u{11946}'),
-    ('\u{11a42}', '\u{11a43}'),
-    ('\u{11a9b}', '\u{11a9c}'),
-    ('\u{11c41}', '\u{11c42}'),
-    ('\u{11ef7}', '\u{11ef8}'),
-    ('\u{11f43}', '\u{11f44}'),
-    ('\u{16a6e}', '\u{16a6f}'),
-    ('\u{16af5}', '\u{16af5}'),
-    ('\u{16b37}', '\u{16b38}'),
-    ('\u{16b44}', '\u{16b44}'),
-    ('\u{16e98}', '\u{16e98}'),
-    ('\u{1bc9f}', '\u{1bc9f}'),
-    ('\u{1da88}', '\u{1da88}'),
-];
+/// Ranges, in order.
+static SENTENCE_ENDS: LazyLock<Vec<ClassUnicodeRange>> = LazyLock::new(|| {
+    let class = regex_syntax::parse(r"[\p{Sentence_Terminal}\u{17d6}\u{17d9}\u{17da}]").map(Hir::into_kind);
+    // Anything else would be the library's fault, which a test would show.
+    let Ok(HirKind::Class(Class::Unicode(class))) = class else { return Vec::new() };
+    class.ranges().to_vec()
+});
