@@ -69,15 +69,14 @@ impl Open {
         true
     }
 
-    /// Whether an end tag is let through.
-    fn end(&mut self, name: &LocalName) -> bool {
+    /// Whether an end tag is let through; none where it ends nothing, of which a million cost as much as the elements.
+    fn end(&mut self, name: &LocalName) -> Option<bool> {
         if let Some(left) = self.flattened.get_mut(name).filter(|left| **left > 0) {
             *left -= 1;
-            return false;
+            return Some(false);
         }
         if self.counts.get(name).is_none_or(|count| *count == 0) {
-            // Of those that do not count, or the end of nothing, of which a million cost as much as the elements.
-            return is_closed_by_others(name);
+            return is_closed_by_others(name).then_some(true);
         }
         // What stands open within ends with it.
         while let Some(last) = self.stack.pop() {
@@ -89,7 +88,7 @@ impl Open {
                 break;
             }
         }
-        true
+        Some(true)
     }
 }
 
@@ -123,10 +122,12 @@ impl<Builder: TokenSink> TokenSink for Guard<Builder> {
             Token::TagToken(mut tag) => {
                 let name = tag.name.clone();
                 if tag.kind == TagKind::EndTag {
-                    if self.open.borrow_mut().end(&name) {
-                        return self.builder.process_token(Token::TagToken(tag), line);
-                    }
-                    return self.line_end(&name, line);
+                    let ends = self.open.borrow_mut().end(&name);
+                    return match ends {
+                        Some(true) => self.builder.process_token(Token::TagToken(tag), line),
+                        Some(false) => self.line_end(&name, line),
+                        None => TokenSinkResult::Continue,
+                    };
                 }
                 // XHTML closes these at once, where HTML takes the rest of the page for their content.
                 if tag.self_closing && is_raw(&name) {
@@ -159,75 +160,22 @@ impl<Builder: TokenSink> TokenSink for Guard<Builder> {
 
 /// Elements without content, and those that the next of their kind ends, so that authors leave their ends out.
 fn is_closed_by_others(name: &LocalName) -> bool {
-    matches!(
-        &**name,
-        "a" | "area"
-            | "base"
-            | "br"
-            | "col"
-            | "embed"
-            | "hr"
-            | "img"
-            | "input"
-            | "link"
-            | "meta"
-            | "param"
-            | "source"
-            | "track"
-            | "wbr"
-            | "html"
-            | "head"
-            | "body"
-            | "p"
-            | "li"
-            | "dt"
-            | "dd"
-            | "tr"
-            | "td"
-            | "th"
-            | "tbody"
-            | "thead"
-            | "tfoot"
-            | "option"
-            | "optgroup"
-            | "colgroup"
-            | "caption"
-            | "rp"
-            | "rt"
-            | "frame"
-            | "image"
-            | "script"
-            | "style"
-            | "title"
-            | "textarea"
-            | "noembed"
-            | "noframes"
-            | "xmp"
-            | "iframe"
-            | "noscript"
-    )
+    [
+        "a", "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+        "track", "wbr", "html", "head", "body", "p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead",
+        "tfoot", "option", "optgroup", "colgroup", "caption", "rp", "rt", "frame", "image", "script",
+        "style", "title", "textarea", "noembed", "noframes", "xmp", "iframe", "noscript",
+    ]
+    .contains(&&**name)
 }
 
 /// Elements that the builder opens again in every paragraph until they are closed.
 fn is_format(name: &LocalName) -> bool {
-    matches!(
-        &**name,
-        "b" | "big"
-            | "code"
-            | "em"
-            | "font"
-            | "i"
-            | "nobr"
-            | "s"
-            | "small"
-            | "strike"
-            | "strong"
-            | "tt"
-            | "u"
-    )
+    ["b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
+        .contains(&&**name)
 }
 
 /// Elements whose content is no markup.
 fn is_raw(name: &LocalName) -> bool {
-    matches!(&**name, "script" | "style" | "title" | "textarea" | "iframe" | "noembed" | "noframes" | "xmp")
+    ["script", "style", "title", "textarea", "iframe", "noembed", "noframes", "xmp"].contains(&&**name)
 }

@@ -37,7 +37,7 @@ pub(super) fn is_mark(letter: char) -> bool {
 /// # Errors
 /// None here; a build without this reader has one.
 pub(super) fn page(html: &str, settings: &Settings) -> Result<Page, String> {
-    let tree = Tree::new(html);
+    let tree = Tree::new(html, settings.mode);
     let mut text = String::new();
     let mut fallback = false;
     if settings.mode == Mode::MainContent && tree.elements <= settings.most_elements {
@@ -73,17 +73,17 @@ struct Tree {
 
 impl Tree {
     /// Reads a page.
-    fn new(page: &str) -> Self {
+    fn new(page: &str, mode: Mode) -> Self {
         let (html, elements) = sift::parse(page);
         let metadata = Metadata::of(&html);
         let mut tree = Self { html, elements, metadata, code: HashMap::new() };
-        tree.remove();
+        tree.remove(mode == Mode::MainContent);
         tree.mark();
         tree
     }
 
-    /// Takes out what is not to be seen, and banners.
-    fn remove(&mut self) {
+    /// Takes out what is not to be seen, and `also_banners`.
+    fn remove(&mut self, also_banners: bool) {
         let mut gone: Vec<NodeId> = Vec::new();
         // Banners that may be, with the bytes of text before them.
         let mut banners: Vec<(NodeId, usize)> = Vec::new();
@@ -96,7 +96,7 @@ impl Tree {
                         let tag = element.name();
                         if flow(tag) == Flow::Gone || is_hidden(tag, element) {
                             gone.push(node.id());
-                        } else if is_banner(tag, element) {
+                        } else if also_banners && is_banner(tag, element) {
                             banners.push((node.id(), length));
                         }
                     }
@@ -272,7 +272,7 @@ fn is_hidden(tag: &str, element: &Element) -> bool {
     })
 }
 
-/// Whether an element's class or identifier is that of a banner that asks for consent.
+/// Whether an element's class or identifier is that of a banner that asks for consent, or of an advertisement.
 fn is_banner(tag: &str, element: &Element) -> bool {
     if !matches!(flow(tag), Flow::Block | Flow::Line) || matches!(tag, "main" | "article") {
         return false;
@@ -284,6 +284,11 @@ fn is_banner(tag: &str, element: &Element) -> bool {
             "banner", "notice", "bar", "popup", "modal", "overlay", "message", "law", "alert", "dialog",
             "policy",
         ];
-        says(&["gdpr", "consent"]) || (names.contains("cookie") && says(&banner))
+        let advertises = |name: &str| {
+            matches!(name, "ad" | "ads") || name.starts_with("ad-") || name.starts_with("advert")
+        };
+        says(&["gdpr", "consent"])
+            || (names.contains("cookie") && says(&banner))
+            || names.split_ascii_whitespace().any(advertises)
     })
 }
