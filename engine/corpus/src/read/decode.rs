@@ -35,6 +35,8 @@ pub struct Utf8 {
     position: u64,
     replaced: Arc<AtomicU64>,
     state: State,
+    /// Why the file could not be read on, told behind what was read.
+    broken: Option<io::Error>,
 }
 
 enum State {
@@ -72,6 +74,7 @@ impl Utf8 {
             position: 0,
             replaced: Arc::default(),
             state: State::Beginning,
+            broken: None,
         }
     }
 
@@ -81,19 +84,25 @@ impl Utf8 {
     }
 
     /// Reads on until so many bytes are at hand, or the file ends.
-    fn gather(&mut self, count: usize) -> io::Result<()> {
+    fn gather(&mut self, count: usize) {
         while self.raw.len() < count && !self.ended {
-            let chunk = fill(&mut self.stream)?;
-            self.ended = chunk.is_empty();
-            self.raw.extend_from_slice(chunk);
-            let used = chunk.len();
-            self.stream.consume(used);
+            match fill(&mut self.stream) {
+                Ok(chunk) => {
+                    self.ended = chunk.is_empty();
+                    self.raw.extend_from_slice(chunk);
+                    let used = chunk.len();
+                    self.stream.consume(used);
+                }
+                Err(error) => {
+                    self.ended = true;
+                    self.broken = Some(error);
+                }
+            }
         }
-        Ok(())
     }
 
     fn step(&mut self) -> io::Result<()> {
-        self.gather(if matches!(self.state, State::Beginning) { SAMPLE } else { 1 })?;
+        self.gather(if matches!(self.state, State::Beginning) { SAMPLE } else { 1 });
         match &mut self.state {
             State::Beginning => self.begin()?,
             State::Known(decoder) => {
@@ -116,7 +125,7 @@ impl Utf8 {
                 } else if self.raw.is_empty() {
                     self.state = State::Done;
                 } else {
-                    self.gather(SAMPLE)?;
+                    self.gather(SAMPLE);
                     let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
                     self.state = State::Known(encoding.new_decoder_without_bom_handling());
                 }
@@ -172,6 +181,11 @@ impl BufRead for Utf8 {
         while self.taken == self.text.len() && !matches!(self.state, State::Done) {
             self.step()?;
         }
+        if self.taken == self.text.len()
+            && let Some(error) = self.broken.take()
+        {
+            return Err(error);
+        }
         Ok(self.text.get(self.taken..).unwrap_or_default())
     }
 
@@ -221,7 +235,8 @@ fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }
-    if bad <= good {
+    // Of text in another encoding hardly a letter in eight is valid by accident.
+    if bad <= 4 * good {
         return None;
     }
     let encoding = guess(sample);

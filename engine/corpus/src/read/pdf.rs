@@ -69,7 +69,7 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
     let text = prose(&pages);
     if text.trim().is_empty() {
         return Err(format!(
-            "has {count} pages without text; if they are scanned, recognise their text first"
+            "is a PDF without text ({count} pages); if they are scanned, recognise their text first"
         ));
     }
     let root = file.catalog().ok();
@@ -103,7 +103,7 @@ fn prose(pages: &[String]) -> String {
         let filled = lines.iter().filter(|line| !line.is_empty()).count();
         let mut place = 0;
         for line in lines {
-            let edge = !line.is_empty() && (place < EDGE || place + EDGE >= filled);
+            let edge = !line.is_empty() && (place < edge_of(filled) || place + edge_of(filled) >= filled);
             place += usize::from(!line.is_empty());
             if !edge || !heads.contains_key(&pattern(line)) {
                 join(&mut text, line);
@@ -114,8 +114,14 @@ fn prose(pages: &[String]) -> String {
             join(&mut text, "");
         }
     }
-    text.truncate(text.trim_end().len());
-    text
+    // Letters that a font has in one piece.
+    const LIGATURES: [(char, &str); 7] =
+        [('ﬀ', "ff"), ('ﬁ', "fi"), ('ﬂ', "fl"), ('ﬃ', "ffi"), ('ﬄ', "ffl"), ('ﬅ', "st"), ('ﬆ', "st")];
+    let whole = text.trim_end().to_owned();
+    LIGATURES.into_iter().fold(whole, |text, (ligature, letters)| match text.contains(ligature) {
+        true => text.replace(ligature, letters),
+        false => text,
+    })
 }
 
 /// Lines at the edges of pages that stand on most of them, by their pattern.
@@ -123,7 +129,8 @@ fn running(pages: &[String]) -> FxHashMap<String, usize> {
     let mut counts: FxHashMap<String, usize> = FxHashMap::default();
     for page in pages {
         let lines: Vec<&str> = page.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let edges = lines.iter().take(EDGE).chain(lines.iter().skip(EDGE).rev().take(EDGE));
+        let edge = edge_of(lines.len());
+        let edges = lines.iter().take(edge).chain(lines.iter().skip(edge).rev().take(edge));
         let mut patterns: Vec<String> = edges.map(|line| pattern(line)).collect();
         patterns.sort();
         patterns.dedup();
@@ -134,6 +141,11 @@ fn running(pages: &[String]) -> FxHashMap<String, usize> {
     // Left and right pages may have heads of their own.
     counts.retain(|_, count| *count >= 3 && *count * 5 >= pages.len() * 2);
     counts
+}
+
+/// Lines at either end of a page of so many that may be a running head or foot: less than half of it.
+fn edge_of(lines: usize) -> usize {
+    EDGE.min(lines / 3)
 }
 
 /// A line with every number in it as `0`.

@@ -299,9 +299,6 @@ fn guarded<T>(call: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, St
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(PANICKED.to_owned()),
+        Err(_) => Err("it contradicts itself".to_owned()),
     }
 }
-
-/// What is said where the library panicked.
-pub(super) const PANICKED: &str = "it contradicts itself";

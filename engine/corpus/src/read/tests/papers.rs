@@ -31,7 +31,7 @@ const ROMAN: &str = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encodi
 const WIDE: &str = "<< /Type /Font /Subtype /Type0 /BaseFont /Some /Encoding /Identity-H /ToUnicode 8 0 R /DescendantFonts \
     [<< /Type /Font /Subtype /CIDFontType2 /DW 500 /W [1 [600 610] 3 9 550] >>] >>";
 const TABLE: &str = "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange\n\
-    2 beginbfchar <0001> <0414> <0002> <FB01> endbfchar\n1 beginbfrange <0003> <0005> <0061> <0006> <0007> [<D83DDE00> <4E2D6587>] endbfrange endcmap";
+    2 beginbfchar <0001> <0414> <0002> <FB01> endbfchar\n2 beginbfrange\n<0003> <0005> <0061>\n<0006> <0007> [<D83DDE00> <4E2D6587>]\nendbfrange endcmap";
 
 /// A PDF of pages with this content.
 fn pages_of(contents: &[&str], packed: bool) -> Vec<u8> {

@@ -140,7 +140,7 @@ fn the_page_says_what_was_counted() {
         "98.0 % alike",
         "j•••@e••••••.org",
         "<del>Read more",
-        "8.12 k",
+        "8.21 k",
         "62.1 MB",
     ] {
         assert!(page.contains(text), "{text}");
