@@ -72,7 +72,7 @@ fn slow_extraction_of_labelled_pages() {
         }
     }
     // Measured, and a little below it.
-    let least = BTreeMap::from([("article", 0.5), ("documentation", 0.5), ("forum", 0.5), ("product", 0.5)]);
+    let least = BTreeMap::from([("article", 0.99), ("documentation", 0.99), ("forum", 0.9), ("product", 0.99)]);
     for (kind, scores) in &scores {
         let (precision, recall, f1) = means(scores);
         println!(
@@ -111,7 +111,7 @@ fn slow_extraction_of_articles() {
     }
     let (precision, recall, f1) = means(&scores);
     println!("precision {precision:.3}  recall {recall:.3}  F1 {f1:.3}  ({} articles)", scores.len());
-    assert!(f1 >= 0.5, "{f1:.3}");
+    assert!(f1 >= 0.955, "{f1:.3}");
 }
 
 fn runs(text: &str) -> HashMap<Vec<String>, f64> {

@@ -8,6 +8,7 @@ use super::lines::fill;
 use super::unpack::Stream;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{CoderResult, Decoder, Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::sync::Arc;
@@ -235,12 +236,17 @@ fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }
-    // Of text in another encoding hardly a letter in eight is valid by accident.
-    if bad <= 4 * good {
+    if bad <= good {
         return None;
     }
     let encoding = guess(sample);
-    if encoding == UTF_8 || (encoding == WINDOWS_1252 && !is_western(sample)) {
+    // Of another encoding a byte or two say nothing; of western Europe's one letter is enough, but hardly any two are valid UTF-8.
+    let told = match encoding {
+        _ if encoding == UTF_8 => false,
+        _ if encoding == WINDOWS_1252 => is_western(sample) && bad > 4 * good,
+        _ => sample.iter().filter(|byte| !byte.is_ascii()).collect::<FxHashSet<_>>().len() > 2,
+    };
+    if !told {
         return None;
     }
     let text = encoding.decode_without_bom_handling(sample).0;

@@ -21,8 +21,8 @@ use parquet::basic::{Compression, ConvertedType, Type};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, Length, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
-use parquet::record::Field;
 use parquet::record::reader::{ReaderIter, TreeBuilder};
+use parquet::record::{Field, Row};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type as Schema};
 use serde_json::{Map, Value};
 use std::io::SeekFrom;
@@ -98,14 +98,14 @@ impl Parquet {
             self.begin()?;
             return Ok(None);
         };
-        let Some(row) = guarded(|| rows.next().transpose())? else {
+        // A day or time that no calendar has makes the library panic too.
+        let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, value(&field)));
+        let Some(record) = guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect())))? else {
             self.rows = None;
             return Ok(None);
         };
         self.number += 1;
         let number = Some(self.number);
-        let record: Map<String, Value> =
-            row.into_columns().into_iter().map(|(name, field)| (name, value(&field))).collect();
         let item = self.context.record(number, record).transpose();
         let text =
             item.as_ref().and_then(|item| item.as_ref().ok()).map_or(0, |document| document.text.len());

@@ -50,7 +50,7 @@ fn pages_of(contents: &[&str], packed: bool) -> Vec<u8> {
         (WIDE.to_owned(), None),
         (
             "<< /Type /Font /Subtype /Type1 /BaseFont /Odd /FirstChar 65 /Widths [500 500 500 500 500] /Encoding << /Differences \
-                [65 /eacute /f_f_i /uni20AC /quotedblright /germandbls] >> >>"
+                [65 /eacute /ffi /uni20AC /quotedblright /germandbls] >> >>"
                 .to_owned(),
             None,
         ),
