@@ -72,7 +72,8 @@ fn slow_extraction_of_labelled_pages() {
         }
     }
     // Measured, and a little below it.
-    let least = BTreeMap::from([("article", 0.99), ("documentation", 0.99), ("forum", 0.9), ("product", 0.99)]);
+    let least =
+        BTreeMap::from([("article", 0.99), ("documentation", 0.99), ("forum", 0.9), ("product", 0.99)]);
     for (kind, scores) in &scores {
         let (precision, recall, f1) = means(scores);
         println!(
