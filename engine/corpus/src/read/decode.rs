@@ -283,6 +283,11 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
     if nuls * 100 < head.len() && !head.iter().any(controls) && std::str::from_utf8(head).is_ok() {
         return None;
     }
+    // In UTF-16 what is all ASCII is zero bytes by half; with fewer it is ASCII with zero bytes in it, which is no text.
+    let ascii = |byte: &u8| matches!(byte, 0 | b'\t'..=b'\r' | b' '..=b'~');
+    if nuls * 5 < head.len() * 2 && head.iter().all(ascii) {
+        return None;
+    }
     let score = |encoding: &'static Encoding| {
         let decode = |bytes| encoding.decode_without_bom_handling_and_without_replacement(bytes);
         // A sample may end between two that make one character.

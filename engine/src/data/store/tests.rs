@@ -90,8 +90,10 @@ fn damage_is_found_and_named() {
     let edit = |from: &'static str, to: &'static str| {
         damaged(move |folder| {
             let path = folder.join(INDEX_FILE);
+            // As older versions wrote it, without a checksum.
             let text = std::fs::read_to_string(&path).unwrap();
-            assert!(text.contains(from));
+            let text = crate::storage::json_from_checked(&text).unwrap().unwrap();
+            assert!(text.contains(from), "{text}");
             std::fs::write(path, text.replacen(from, to, 1)).unwrap();
         })
     };
@@ -99,4 +101,10 @@ fn damage_is_found_and_named() {
     assert!(edit("train-00000.bin", "../train-00000.bin").contains("not a plain file name"));
     assert!(edit("\"tokens\": 64", "\"tokens\": 65").contains("do not add up"));
     assert!(edit("{", "[").contains("the index is damaged"));
+    let unsigned = damaged(|folder| {
+        let path = folder.join(INDEX_FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replacen("train-00000.bin", "train-00001.bin", 1)).unwrap();
+    });
+    assert!(unsigned.contains("its checksum does not fit its content"), "{unsigned}");
 }
