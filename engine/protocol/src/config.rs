@@ -172,7 +172,6 @@ impl RunConfig {
         self.tokenizer.validate()?;
         self.model.validate()?;
         self.train.validate()?;
-        self.validate_sizes()?;
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;
         require(
@@ -181,6 +180,7 @@ impl RunConfig {
             self.train.batch_size,
             "give steps of at most 2147483648 tokens, with train.accumulate and the context length",
         )?;
+        self.validate_sizes()?;
         if let Some(id) = self.train.ignore_index {
             require(
                 (id as usize) < self.model.vocabulary || id == u32::MAX,

@@ -47,6 +47,11 @@ impl Project {
                 }
                 storage::create_folder(folder)?;
             }
+            // What another kind of program left here gets no lock beside it.
+            match Self::open(folder) {
+                Err(error) if files::exists(&marker) => return Err(error),
+                _ => {}
+            }
             // A project that may only be read can be used, too.
             let lock = LockFile::open(&lock_path).ok();
             if let Some(lock) = &lock {
