@@ -145,7 +145,7 @@ fn a_long_document() {
         let reads =
             |app: &mut App| sent(app).iter().any(|command| matches!(command, Command::ReadDocument { .. }));
         // The first row of the list, wherever it is.
-        for y in (200..500).step_by(20) {
+        for y in (200..800).step_by(20) {
             if !reads(&mut frames.app) {
                 frames.click(Pos2::new(330.0, y as f32));
             }
