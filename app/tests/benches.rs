@@ -97,6 +97,10 @@ fn a_step_is_timed_with_chosen_kernels_and_without() {
             let [line] = lines.as_slice() else { panic!("{lines:?}") };
             assert_eq!(line["autotune"], on_gpu && device != "cpu", "{line}");
             assert!(number(line, "ms_per_step") > 0.0 && line["tuned_kernels"].is_u64(), "{line}");
+            // The processor has no queue that could run dry.
+            let idle = line["idle_share"].as_f64();
+            assert_eq!(idle.is_some_and(|share| (0.0..=1.0).contains(&share)), device != "cpu", "{line}");
+            assert_eq!(line["ms_per_step_together"].is_f64(), device != "cpu", "{line}");
         }
     }
 }
@@ -115,6 +119,35 @@ fn a_kernel_that_has_a_choice_is_shown_with_its_candidates() {
         let tier = line["chosen"].as_str().unwrap().split(' ').next().unwrap();
         assert!(line["kernel"].as_str().unwrap().contains(tier), "{line}");
     }
+}
+
+#[test]
+fn a_devices_own_tests_say_what_was_tried_and_what_was_left() {
+    let [_, adapter] = devices();
+    let selftest = |words: &[&str]| {
+        let output = glasshouse(&[&["selftest", "--device", &adapter, "--json"], words].concat());
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let variants = selftest(&["--variants", "--filter", "last_row"]);
+    let [row] = variants["rows"].as_array().unwrap().as_slice() else { panic!("{variants}") };
+    assert_eq!((&row["cases"], &row["wrong"]), (&row["of"], &Value::from(0)), "{variants}");
+    assert!(number(row, "runs") >= 4.0 && variants["left"] == serde_json::json!([]), "{variants}");
+    // The plain run is made in any case: the others are held to it.
+    let losses = selftest(&["--losses", "--steps", "2", "--seconds", "0"]);
+    let [row] = losses["rows"].as_array().unwrap().as_slice() else { panic!("{losses}") };
+    assert_eq!((&row["way"], &row["apart"], &row["error"]), (&"f32".into(), &0.0.into(), &Value::Null));
+    assert!(number(row, "first") > 1.0 && row["curve"].as_array().is_some_and(|curve| curve.len() == 2));
+    let left: Vec<&str> = losses["left"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(left.contains(&"f32, kernels as tuned") && left.contains(&"mixed"), "{left:?}");
+
+    for way in ["--variants", "--losses"] {
+        let output = glasshouse(&["selftest", "--device", "cpu", way]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("--device"), "{message}");
+    }
+    refused(&["selftest", "--losses", "--steps", "0"], "--steps must be at least 1");
 }
 
 #[test]

@@ -146,7 +146,7 @@ def steps(request, until):
                 torch.cuda.reset_peak_memory_stats()
             began = time.perf_counter()
             made, run, backend = trainer(step)
-            size = next(run["model"][key] for key in ("context_length", "context") if key in run["model"])
+            size = run["model"]["context_length"]
             batch = 2 if step["tiny"] else step["batch"]
             window = torch.randint(run["model"]["vocabulary"], (batch, size + 1), device=DEVICE)
             tokens, targets = window[:, :-1].contiguous(), window[:, 1:].contiguous()

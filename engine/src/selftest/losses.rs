@@ -238,7 +238,8 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
     })
 }
 
-/// Trains a run in every way that a device offers; when `seconds` are over, what was not begun is left out.
+/// Trains a run in every way that a device offers; when `seconds` are over, what was not begun is left out. The plain one is made in any
+/// case, since the others are held to it.
 ///
 /// # Errors
 /// There is no such GPU, or the run's model is refused. A way that fails is a row that says so.
@@ -261,7 +262,7 @@ pub async fn run(
         left: Vec::new(),
     };
     for way in ways(&gpu, config)? {
-        if begun.elapsed().as_secs_f64() > seconds {
+        if !report.rows.is_empty() && begun.elapsed().as_secs_f64() > seconds {
             report.left.push(way.name());
             continue;
         }
