@@ -218,7 +218,7 @@ def steps(figures):
 def torch_steps(figures):
     torch = figures.get("torch", {})
     rows = [
-        (name, found["batch"], number(found["ms_per_step"]), f"{found['tokens_per_s']:,.0f}", f"{(found['peak_bytes'] or 0) / 1e6:,.0f}", found["backend"] or "", number(found["warm_up_seconds"], 1), f"{found['loss_first']:.3f} to {found['loss_last']:.3f}")
+        (name, found["batch"], number(found["ms_per_step"]), f"{found['tokens_per_s']:,.0f}", number(found["peak_bytes"] and found["peak_bytes"] / 1e6, 0), found["backend"] or "", number(found["warm_up_seconds"], 1), f"{found['loss_first']:.3f} to {found['loss_last']:.3f}")
         if "ms_per_step" in found else (name, "", found.get("error", "")[:300], *[""] * 5)
         for name, found in figures.items() if name != "torch"
     ]  # fmt: skip
@@ -253,7 +253,7 @@ def curve(figures):
     if not figures.get("steps"):
         return []
     done = figures.get("done", {})
-    lines = [f"{figures['steps']} of {figures['wanted']} steps of nanogpt-gpu on {figures['text']} in {figures['seconds']:.0f} s, {number(done.get('tokens_per_s'), 0)} tokens/s; mean loss of the last 100 steps {number(figures['last_100'], 4)}.", ""]
+    lines = [f"{figures['steps']} of {figures['wanted']} steps of nanogpt-gpu on {figures['text']} in {figures['seconds']:.0f} s, {number(done.get('tokens_per_s'), 0)} tokens/s; mean loss of the last {min(100, figures['steps'])} steps {number(figures['last_100'], 4)}.", ""]
     lines += table(("Step", "Training loss", "Validation loss"), [(point["step"], number(point["train_loss"], 4), number(point["val_loss"], 4)) for point in figures["evaluations"]])
     if figures.get("losses"):
         lines += ["```", *plot([(step, loss) for step, loss, _ in figures["losses"] if loss is not None]), "```", ""]

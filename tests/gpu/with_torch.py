@@ -177,7 +177,7 @@ def main():
         torch.set_num_threads(threads)
     until = time.monotonic() + seconds
     request = json.load(sys.stdin)
-    name = torch.cuda.get_device_name() if CUDA else f"the processor, {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name() if CUDA else f"the processor, threads: {torch.get_num_threads()}"
     say(device=name, torch=torch.__version__, cuda=torch.version.cuda)
     {"products": products, "steps": steps}[work](request, until)
 
