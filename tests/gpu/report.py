@@ -169,7 +169,7 @@ def number_or_text(value):
 
 def variants(figures):
     rows = [
-        (row["operation"], f"{row['cases']} of {row['of']}", row["runs"], number_or_text(row["forward"]), number_or_text(row["gradient"]), row["wrong"] or "", "; ".join(row.get("told", [])[:2])[:400])
+        (row["operation"], f"{row['cases']} of {row['of']}", row["runs"], *(number_or_text(row[kind]) if row["runs"] else "—" for kind in ("forward", "gradient")), row["wrong"] or "", "; ".join(row.get("told", [])[:2])[:400])
         for row in figures.get("rows", [])
     ]  # fmt: skip
     if not rows:
