@@ -2,6 +2,7 @@
 // Both are asked for little: to open a page, to load it again, and to call a function in it.
 
 import { spawn } from "node:child_process";
+import { request } from "node:http";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,9 +42,17 @@ function said(program, pattern) {
   });
 }
 
-/** A Firefox in a profile of its own. */
+/** A screen that is not there; resolves to its process and the environment in which programs find it. */
+async function screen(more = {}) {
+  const server = spawn("Xvfb", ["-displayfd", "1", "-screen", "0", "1280x800x24"], { stdio: ["ignore", "pipe", "pipe"] });
+  const [, display] = await said(server, /^(\d+)\n/);
+  return [server, { ...process.env, DISPLAY: `:${display}`, ...more }];
+}
+
+/** A Firefox in a profile of its own. Its headless mode has no WebGL where there is no GPU. */
 export class Firefox {
   #process;
+  #screen;
   #socket;
   #profile;
   #context;
@@ -57,6 +66,11 @@ export class Firefox {
     const preferences = {
       "webgl.force-enabled": true,
       "app.update.enabled": false,
+      "app.normandy.enabled": false,
+      "browser.aboutwelcome.enabled": false,
+      "browser.preonboarding.enabled": false,
+      "browser.startup.page": 0,
+      "termsofuse.bypassNotification": true,
       "browser.shell.checkDefaultBrowser": false,
       "datareporting.policy.dataSubmissionEnabled": false,
       "network.captive-portal-service.enabled": false,
@@ -65,8 +79,10 @@ export class Firefox {
     };
     const lines = Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${value});\n`);
     writeFileSync(join(browser.#profile, "user.js"), lines.join(""));
-    const words = ["--headless", "--no-remote", "--profile", browser.#profile, "--remote-debugging-port=0"];
-    browser.#process = spawn(found(FIREFOX), words, { stdio: ["ignore", "pipe", "pipe"] });
+    let environment;
+    [browser.#screen, environment] = await screen({ HOME: browser.#profile, MOZ_ENABLE_WAYLAND: "0" });
+    const words = ["--no-remote", "--profile", browser.#profile, "--remote-debugging-port=0"];
+    browser.#process = spawn(found(FIREFOX), words, { stdio: ["ignore", "pipe", "pipe"], env: environment });
     const [, address] = await said(browser.#process, /WebDriver BiDi listening on (ws:\S+)/);
     browser.#socket = new WebSocket(`${address}/session`, { maxPayload: 1 << 30 });
     await new Promise((resolve, reject) => browser.#socket.once("open", resolve).once("error", reject));
@@ -120,6 +136,7 @@ export class Firefox {
       this.#process.kill();
       await ended;
     }
+    this.#screen.kill();
     rmSync(this.#profile, { recursive: true, force: true });
   }
 }
@@ -134,10 +151,9 @@ export class WebKit {
   static async open(features = []) {
     const browser = new WebKit();
     browser.#folder = mkdtempSync(join(tmpdir(), "glasshouse-webkit-"));
-    browser.#screen = spawn("Xvfb", ["-displayfd", "1", "-screen", "0", "1280x800x24"], { stdio: ["ignore", "pipe", "pipe"] });
-    const [, display] = await said(browser.#screen, /^(\d+)\n/);
+    let environment;
+    [browser.#screen, environment] = await screen({ HOME: browser.#folder, XDG_RUNTIME_DIR: browser.#folder });
     const port = 20_000 + Math.floor(Math.random() * 20_000);
-    const environment = { ...process.env, DISPLAY: `:${display}`, HOME: browser.#folder, XDG_RUNTIME_DIR: browser.#folder };
     browser.#driver = spawn(found(WEBKIT_DRIVER), [`--port=${port}`], { stdio: "ignore", env: environment });
     const server = `http://127.0.0.1:${port}`;
     const words = ["--automation", ...(features.length > 0 ? [`--features=${features.join(",")}`] : [])];
@@ -182,9 +198,16 @@ export class WebKit {
   }
 }
 
+/** A request of WebDriver's. `fetch` gives up on an answer that takes longer than five minutes, as training may. */
 async function send(method, address, body) {
-  const response = await fetch(address, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(600_000) });
-  const { value } = await response.json();
-  if (!response.ok) throw new Error(`${value.error}: ${value.message}`);
+  const text = await new Promise((resolve, reject) => {
+    const asked = request(address, { method }, (response) => {
+      let text = "";
+      response.on("data", (part) => (text += part)).on("end", () => resolve(text)).on("error", reject);
+    });
+    asked.on("error", reject).end(body && JSON.stringify(body));
+  });
+  const { value } = JSON.parse(text);
+  if (value?.error) throw new Error(`${value.error}: ${value.message}`);
   return value;
 }
