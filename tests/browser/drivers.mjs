@@ -141,14 +141,14 @@ export class Firefox {
   }
 }
 
-/** A WebKit as GTK has it, on a screen that is not there. `features` are switched on that it has and its distributor left off. */
+/** A WebKit as GTK has it, on a screen that is not there. */
 export class WebKit {
   #driver;
   #screen;
   #base;
   #folder;
 
-  static async open(features = []) {
+  static async open() {
     const browser = new WebKit();
     browser.#folder = mkdtempSync(join(tmpdir(), "glasshouse-webkit-"));
     let environment;
@@ -156,8 +156,7 @@ export class WebKit {
     const port = 20_000 + Math.floor(Math.random() * 20_000);
     browser.#driver = spawn(found(WEBKIT_DRIVER), [`--port=${port}`], { stdio: "ignore", env: environment });
     const server = `http://127.0.0.1:${port}`;
-    const words = ["--automation", ...(features.length > 0 ? [`--features=${features.join(",")}`] : [])];
-    const options = { binary: found(MINI_BROWSER), args: words };
+    const options = { binary: found(MINI_BROWSER), args: ["--automation"] };
     const capabilities = { alwaysMatch: { "webkitgtk:browserOptions": options } };
     for (let trial = 0; ; trial += 1) {
       try {

@@ -9,13 +9,10 @@ import assert from "node:assert/strict";
 import { Firefox, WebKit, installed } from "./drivers.mjs";
 import { serve } from "./site.mjs";
 
-/** What WebKitGTK has and Debian's build switches off, though Safari has it: the private file system. */
-const SAFARI = ["FileSystem", "StorageAPI", "StorageAPIEstimate"];
-
+/** A WebKit that is driven keeps nothing: its private file system is none, as in a private window. So it walks the way of those. */
 const WALKS = {
   firefox: { installed: installed.firefox, open: () => Firefox.open(), lasting: true },
-  webkit: { installed: installed.webkit, open: () => WebKit.open(SAFARI), lasting: true },
-  webkit_without_storage: { installed: installed.webkit, open: () => WebKit.open(), lasting: false },
+  webkit: { installed: installed.webkit, open: () => WebKit.open(), lasting: false },
 };
 
 /** Steps of the first stories. */

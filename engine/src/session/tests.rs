@@ -699,3 +699,31 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
             .any(|report| matches!(report.event, Event::TrainingState { state: TrainingState::Paused, .. }))
     );
 }
+
+#[test]
+fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = folder.path().join("short.txt");
+    std::fs::write(&short, "too short").unwrap();
+    let mut config = tiny(2);
+    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    let heard = play(
+        &folder.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::ReplaceDocuments { names: vec![short.display().to_string()] }),
+            after(train(config, None)),
+            after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
+            after(Command::ListRuns),
+        ],
+    );
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("a window needs 17"), "{failed:?}");
+    let overview = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Documents { overview, .. } => Some(overview),
+        _ => None,
+    });
+    assert!(overview.unwrap().embedded);
+    let has_none = |report: &Report| matches!(&report.event, Event::Runs { runs } if runs.is_empty());
+    assert!(heard.iter().any(has_none), "{heard:#?}");
+}

@@ -121,6 +121,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, self.make_ready(job)).await;
         self.inbox = inbox;
         let Ready { config, prepared, run, graphs, optimizer, mut executor, device, estimated } = ready?;
+        // A text that is too short for a window is refused while nothing has been made or replaced for it.
+        let batches =
+            Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let resuming = run.is_some();
         let run = match run {
             Some(run) => run,
@@ -135,8 +138,6 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.current = Some(run.clone());
         self.keep_documents();
         self.warn_of_full_storage(&run).await?;
-        let batches =
-            Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let mut control = Control { request: id, ..Control::default() };
         let options =
             Options { stop_after, stop: control.stop.clone(), early_sample: true, ..Options::default() };
