@@ -135,7 +135,8 @@ export class Glasshouse {
 
   /**
    * Trains a new run on `text` or `files` (which replace the project's documents, unless the run is refused), or without them on what the project has:
-   * at first the embedded stories. Resolves when it is over, after `abort()` too.
+   * at first the embedded stories. Resolves when it is over, after `abort()` too; an abort before the run
+   * has begun rejects with the kind `cancelled`.
    */
   async train(options = {}) {
     return this.#alone(async () => {

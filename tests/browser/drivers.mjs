@@ -87,6 +87,9 @@ export class Firefox {
     browser.#socket = new WebSocket(`${address}/session`, { maxPayload: 1 << 30 });
     await new Promise((resolve, reject) => browser.#socket.once("open", resolve).once("error", reject));
     browser.#socket.on("message", (text) => browser.#hear(JSON.parse(text)));
+    browser.#process.once("exit", (code, signal) => {
+      for (const { reject } of browser.#waiting.values()) reject(new Error(`Firefox ended (${signal ?? code})`));
+    });
     const { capabilities } = await browser.#send("session.new", { capabilities: {} });
     browser.name = `Firefox ${capabilities.browserVersion}`;
     const { contexts } = await browser.#send("browsingContext.getTree", {});

@@ -38,7 +38,8 @@ impl Staging {
     /// # Errors
     /// The file system refuses.
     pub fn beside(place: &Path) -> Result<Self> {
-        let whole = std::path::absolute(place).map_err(Error::io(place))?;
+        // A browser has no current folder, and whole paths alone.
+        let whole = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else {
             return Err(Error::bad_file(place, "nothing can be put in this place; name another"));
         };
