@@ -155,6 +155,10 @@ impl State {
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));
             }
+            // What was under way is over; from here on the run has its own progress.
+            Event::TrainingStarted { .. } => {
+                self.underway.remove(&request.unwrap_or_default());
+            }
             Event::Failed { error } => {
                 self.underway.remove(&request.unwrap_or_default());
                 // A form shows the rule that its settings break beside the setting.

@@ -157,6 +157,8 @@ impl Session {
     fn picture(&mut self, name: &str, shows: &str) {
         let errors = self.state().messages.iter().filter(|message| message.error.kind != "notice");
         assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
+        self.window.remove_cursor();
+        self.turn();
         let image = self.window.render().unwrap();
         let file = format!("{name}.png");
         write_png(&image, &self.folder.join(&file));

@@ -101,7 +101,12 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let run = support::run("1-first-stories", "running", 0, 600);
     let began =
         Event::TrainingStarted { run, device: Box::new(support::device()), step: 0, estimated_seconds: None };
+    // Preparing ends with the first step, though the request goes on.
+    let prepares = Event::Underway { work: "preparing the run".to_owned(), share: None };
+    answer(window.state_mut(), grows, [prepares]);
+    assert_eq!(window.state().state().underway.len(), 1);
     answer(window.state_mut(), grows, [began]);
+    assert!(window.state().state().underway.is_empty(), "{:?}", window.state().state().underway);
     window.run_steps(3);
     assert_eq!(asks(&sent(window.state_mut())), ["1-first-stories"], "the new project's run is asked for");
 }
