@@ -187,6 +187,23 @@ fn time_left_and_total_are_told_before_the_first_step() {
 }
 
 #[test]
+fn the_scales_of_the_curves_leave_room_for_their_tabs() {
+    for width in [1100.0, 1200.0, 1240.0, 1280.0, 1600.0] {
+        let mut app = support::app("dark");
+        full(&mut app);
+        tell(&mut app, in_training(TrainingState::Running));
+        app.open(PageName::Train);
+        let window = window(app, width, 820.0);
+        let tab = window.get_by_label("Tokens/s").rect();
+        for scale in ["Smooth", "Log"] {
+            for node in window.query_all_by_label(scale) {
+                assert!(!node.rect().intersects(tab), "{scale} lies on a tab at {width}");
+            }
+        }
+    }
+}
+
+#[test]
 fn one_pointer_reads_every_curve_at_a_step_or_a_time() {
     let mut app = support::app("dark");
     full(&mut app);

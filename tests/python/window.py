@@ -13,7 +13,8 @@ import time
 import zlib
 from pathlib import Path
 
-WIDTH, HEIGHT = 1280, 800
+# As large as the window opens.
+WIDTH, HEIGHT = 1200, 820
 # Seconds: a software adapter compiles for a while before the first frame.
 PATIENCE = 90
 # A drawn page with its rail, headings, cards and a curve has hundreds; an empty window has one.

@@ -55,7 +55,8 @@ impl Default for Plots {
 impl Plots {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         let curves = self.curves(context, training);
-        let narrow = ui.available_width() < 640.0;
+        // Tabs and scales stand beside each other from here on.
+        let narrow = ui.available_width() < 720.0;
         let slim = ui.available_width() < 400.0;
         let run = training.run.as_ref().map_or("", |run| run.name.as_str());
         let (asked, card) = widgets::card_with(ui, context.palette.panel, |ui| {
