@@ -112,6 +112,8 @@ struct PlanKey {
     draft: RunConfig,
     device: String,
     vocabulary: Option<usize>,
+    /// The text, by its changes, and whether anything was seen of it.
+    text: (u64, bool, u64),
     ms_per_step: Option<f64>,
 }
 
@@ -286,6 +288,11 @@ impl App {
             draft: self.draft.clone(),
             device: engine.device.name.clone(),
             vocabulary: self.state.tokenizer.summary.as_ref().map(|summary| summary.vocabulary),
+            text: (
+                self.state.documents.changes,
+                self.state.documents.overview.is_some(),
+                self.state.tokenizer.trained,
+            ),
             ms_per_step: self.state.planning.measured.as_ref().map(|measured| measured.ms_per_step),
         };
         if self.planned.as_ref() != Some(&key) {

@@ -470,3 +470,46 @@ fn unknown_devices_are_refused_and_listed() {
     assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
 }
+
+#[test]
+fn runs_are_renamed_tagged_deleted_restored_and_copied_as_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    for _ in 0..2 {
+        train(folder, "p", &["--steps", "5"]);
+    }
+    let runs = |more: &[&str]| succeed(folder, &[&["runs", "--project", "p"], more].concat());
+    assert!(runs(&["rename", "1", "Owls by night"]).contains("Owls by night"));
+    assert!(runs(&["tag", "1", "birds", "small"]).contains("birds, small"));
+    let listed = json_lines(&runs(&["--json"]));
+    assert_eq!((listed.len(), listed[0]["title"].as_str()), (2, Some("Owls by night")));
+    assert_eq!(listed[0]["tags"], serde_json::json!(["birds", "small"]));
+    assert!(listed[1].get("title").is_none());
+    let line = runs(&["command", "2"]);
+    assert!(
+        line.starts_with("glasshouse train --preset nanogpt-cpu --data stories.txt --device cpu"),
+        "{line}"
+    );
+    assert!(line.contains("--steps 5") && line.lines().count() == 1, "{line}");
+
+    let told = runs(&["delete", "1"]);
+    assert!(told.contains("glasshouse runs restore 1-nanogpt-cpu") && !told.contains("Owls"), "{told}");
+    fail(folder, &["runs", "--project", "p", "delete", "2", "1"], 1, &["1"]);
+    assert_eq!(json_lines(&runs(&["--json"])).len(), 1, "one that is not there: nothing is deleted");
+    assert!(runs(&["restore", "1-nanogpt-cpu"]).contains("Owls by night"));
+    fail(folder, &["runs", "--project", "p", "restore", "2-nanogpt-cpu"], 1, &["no deleted run"]);
+    assert!(runs(&["tag", "1"]).lines().all(|line| !line.contains("birds")));
+}
+
+#[test]
+fn a_text_seen_too_often_and_a_model_too_large_for_it_are_told_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("stories.txt"), "The owl sat in the old oak. ".repeat(60)).unwrap();
+    let lines = json_lines(&train(folder, "p", &["--steps", "1000", "--stop-after", "1"]));
+    let notices: Vec<&str> =
+        events(&lines, "notice").iter().filter_map(|line| line["text"].as_str()).collect();
+    let told = |part: &str| notices.iter().any(|text| text.contains(part));
+    assert!(told("sees its text about") && told("parameters for each token"), "{notices:?}");
+}

@@ -288,6 +288,7 @@ fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
 fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     let mut window = raw();
     assert!(shows(&window, "Not read: it is empty."));
+    assert!(shows(&window, "Read but for a part: it has a line that is no JSON."));
     forget(window.state_mut());
     press(&mut window, Role::Button, "Remove crew.txt");
     assert!(shows(&window, "removed"));

@@ -448,3 +448,212 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
     press(&mut window, "Stop fetching");
     assert!(sent(window.state_mut()).contains(&Command::StopFetching));
 }
+
+/// What a button copies.
+fn copied(window: &mut Harness<'_, App>, button: &str) -> String {
+    window.get_by_role_and_label(Role::Button, button).click_accesskit();
+    for _ in 0..4 {
+        window.step();
+        for command in &window.output().platform_output.commands {
+            if let egui::OutputCommand::CopyText(text) = command {
+                return text.clone();
+            }
+        }
+    }
+    panic!("{button} copies nothing")
+}
+
+#[test]
+fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
+    let mut window = on(PageName::Runs, [1280.0, 1000.0]);
+    let mut owls = support::run("2-llama-tiny", "stopped", 900, 2000);
+    let plain = |name: &str| support::run(name, "finished", 2000, 2000);
+    let others = || vec![plain("1-first-stories"), plain("3-nanogpt-cpu"), plain("4-nanogpt-cpu")];
+    tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls.clone()]].concat() }]);
+    window.run_steps(2);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
+    window.run_steps(2);
+    for (field, text) in [("Title", "Owls by night"), ("Tags", "birds, small ")] {
+        window.get_by_role_and_label(Role::TextInput, field).focus();
+        window.run_steps(2);
+        window.get_by_role_and_label(Role::TextInput, field).type_text(text);
+        window.run_steps(2);
+        window.key_press(Key::Tab);
+        window.run_steps(2);
+    }
+    let run = || "2-llama-tiny".to_owned();
+    let asked = sent(window.state_mut());
+    assert!(
+        asked.contains(&Command::RenameRun { run: run(), title: "Owls by night".to_owned() }),
+        "{asked:?}"
+    );
+    let tags = || vec!["birds".to_owned(), "small".to_owned()];
+    assert!(asked.contains(&Command::TagRun { run: run(), tags: tags() }), "{asked:?}");
+
+    (owls.title, owls.tags) = ("Owls by night".to_owned(), tags());
+    tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls]].concat() }]);
+    window.run_steps(2);
+    let row =
+        |window: &Harness<'_, App>, name: &str| window.query_by_role_and_label(Role::Row, name).is_some();
+    assert!(row(&window, "2 · Owls by night") && row(&window, "3-nanogpt-cpu"));
+    window.get_by_role_and_label(Role::TextInput, "Search the runs").focus();
+    window.run_steps(2);
+    window.get_by_role_and_label(Role::TextInput, "Search the runs").type_text("bird owls");
+    window.run_steps(3);
+    assert!(row(&window, "2 · Owls by night") && !row(&window, "3-nanogpt-cpu"), "the search finds no tags");
+
+    press(&mut window, "Delete");
+    let deletes = |command: &Command| *command == Command::DeleteRun { run: "2-llama-tiny".to_owned() };
+    assert!(!is_shown(&window, "Undo"), "nothing is deleted yet");
+    answer(window.state_mut(), deletes, [Event::Runs { runs: others() }, Event::Finished]);
+    window.run_steps(3);
+    assert!(is_shown(&window, "Deleted 2 · Owls by night") && !row(&window, "2 · Owls by night"));
+    press(&mut window, "Undo");
+    assert!(sent(window.state_mut()).contains(&Command::RestoreRun { run: run() }));
+}
+
+#[test]
+fn a_run_is_copied_as_a_command_line() {
+    let mut window = on(PageName::Runs, [1280.0, 1000.0]);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
+    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-4)]);
+    window.run_steps(3);
+    let line = copied(&mut window, "Copy as a command line");
+    assert!(
+        line.starts_with("glasshouse train --preset llama-tiny") && line.contains("learning_rate"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
+    let sentence = "The run sees its text about 82 times";
+    let planned = |window: &mut Harness<'_, App>| {
+        let mut plan = support::plan();
+        plan.proportions = vec![sentence.to_owned()];
+        let planned = Event::Planned { plan: Box::new(plan) };
+        answer(
+            window.state_mut(),
+            |command| matches!(command, Command::Plan { .. }),
+            [planned, Event::Finished],
+        );
+        window.run_steps(3);
+    };
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    app.open(PageName::Train);
+    let mut window = support::window(app, 1280.0, 900.0);
+    assert!(!is_shown(&window, sentence));
+    planned(&mut window);
+    assert!(is_shown(&window, "Ready to train") && is_shown(&window, sentence));
+    open_page(&mut window, PageName::Model);
+    assert!(is_shown(&window, sentence), "beside the forecast");
+
+    let mut window = on(PageName::Train, [1280.0, 900.0]);
+    // Another text: the plan is asked for again.
+    tell(window.state_mut(), [support::documents()]);
+    let mut more = support::documents();
+    if let Event::Documents { overview, .. } = &mut more {
+        overview.bytes *= 2;
+    }
+    forget(window.state_mut());
+    tell(window.state_mut(), [more]);
+    window.run_steps(2);
+    planned(&mut window);
+    press(&mut window, "New run");
+    assert!(is_shown(&window, "Start a new run") && is_shown(&window, sentence));
+}
+
+#[test]
+fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
+    let mut window = on(PageName::Model, [1280.0, 900.0]);
+    press(&mut window, "Measure speed");
+    let measure = |command: &Command| matches!(command, Command::Measure { .. });
+    let underway = |work: &str| Event::Underway { work: work.to_owned(), share: Some(0.5) };
+    answer(window.state_mut(), measure, [underway("measuring the speed")]);
+    window.run_steps(2);
+    for page in PageName::ALL {
+        open_page(&mut window, page);
+        assert!(contains(&window, "measuring the speed · 50 %"), "{page:?} says nothing");
+    }
+    press(&mut window, "Cancel: measuring the speed");
+    assert!(
+        sent(window.state_mut())
+            .iter()
+            .any(|command| matches!(command, Command::Cancel { request } if *request > 0))
+    );
+    let error = ErrorReport { kind: "cancelled".to_owned(), message: "given up".to_owned(), field: None };
+    answer(window.state_mut(), measure, [Event::Failed { error }]);
+    window.run_steps(2);
+    assert!(!contains(&window, "measuring the speed") && !is_shown(&window, "given up"));
+
+    // What a page shows with a button of its own has no second one there.
+    press(&mut window, "Grow your first model");
+    let grow = |command: &Command| matches!(command, Command::TrainFirst { .. });
+    answer(window.state_mut(), grow, [underway("measuring the speed")]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "Cancel") && !is_shown(&window, "Cancel: measuring the speed"), "two for one");
+    open_page(&mut window, PageName::Data);
+    assert!(is_shown(&window, "Cancel: measuring the speed"));
+}
+
+#[test]
+fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Running));
+    app.open(PageName::Home);
+    let mut window = window(app, 1280.0, 900.0);
+    press(&mut window, "Grow your first model");
+    assert!(!contains(&window, "Preparing the text"), "it would stand there for good");
+    assert!(is_shown(&window, "Pause"));
+    let message = "3-llama-tiny is training; stop it first".to_owned();
+    let error = ErrorReport { kind: "busy".to_owned(), message: message.clone(), field: None };
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::TrainFirst { .. }),
+        [Event::Failed { error }],
+    );
+    window.run_steps(2);
+    assert!(is_shown(&window, &message) && is_shown(&window, "Pause"));
+    assert!(!sent(window.state_mut()).contains(&Command::StopTraining));
+    assert_eq!(window.state().state().training.state, TrainingState::Running);
+}
+
+#[test]
+fn the_time_left_is_the_one_that_the_engine_tells() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    tell(&mut app, in_training(TrainingState::Running));
+    tell(&mut app, [Event::TrainingTime { seconds: 30.0, seconds_left: 3570.0 }]);
+    app.open(PageName::Train);
+    let window = window(app, 1280.0, 900.0);
+    assert!(is_shown(&window, "59 min 30 s") && is_shown(&window, "1 h 0 min"), "left, and in all");
+}
+
+#[test]
+fn a_phone_says_below_each_icon_which_page_it_is() {
+    let mut app = support::app("light");
+    full(&mut app);
+    let window = window(app, 390.0, 844.0);
+    let mut painted = Vec::new();
+    for clipped in &window.output().shapes {
+        texts_of(&clipped.shape, &mut painted);
+    }
+    let mut end = 0.0;
+    for page in PageName::ALL {
+        let below = |(words, place): &&(String, egui::Rect)| words == page.title() && place.top() > 780.0;
+        let found = painted.iter().find(below);
+        let (_, place) = found.unwrap_or_else(|| panic!("{page:?} is an icon alone: {painted:?}"));
+        assert!(place.left() >= end && place.right() <= 390.0, "{page:?} at {place:?} after {end}");
+        end = place.right();
+    }
+}
+
+fn texts_of(shape: &egui::Shape, found: &mut Vec<(String, egui::Rect)>) {
+    match shape {
+        egui::Shape::Text(text) => found.push((text.galley.text().to_owned(), text.visual_bounding_rect())),
+        egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts_of(shape, found)),
+        _ => {}
+    }
+}

@@ -385,7 +385,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, &checkpoint)?;
             }
-            Command::ExportModel { run, to } => self.export_model(id, &run, to)?,
+            Command::ExportModel { run, to } => self.export_model(id, &run, to).await?,
         }
         Ok(Answer::Done)
     }
@@ -414,14 +414,18 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::Measure { .. } | Command::Bench { .. } | Command::TrainFirst { .. } => "measuring the speed",
         Command::Plan { .. } => "planning the run",
         Command::FitToDevice { .. } => "fitting the run to the device",
-        Command::AddDocuments { .. } | Command::ListDocuments { .. } | Command::ReadDocument { .. } => {
-            "reading documents"
-        }
+        Command::AddDocuments { .. }
+        | Command::ReplaceDocuments { .. }
+        | Command::RemoveDocument { .. }
+        | Command::ListDocuments { .. }
+        | Command::ReadDocument { .. } => "reading documents",
         Command::FetchCorpus { .. } => "fetching a corpus",
         Command::JudgeSample { .. } => "trying the recipe",
         Command::CompareDocument { .. } => "comparing a document",
         Command::Clean => "cleaning documents",
         Command::ExportProject { .. } => "packing the project",
+        Command::ImportProject { .. } => "unpacking the project",
+        Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
         Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         _ => return None,

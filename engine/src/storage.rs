@@ -5,10 +5,13 @@ mod staging;
 pub use staging::Staging;
 
 use crate::error::{Error, Result};
-use crate::platform::files;
 use crate::platform::files::{File, OpenOptions};
-use std::io::Write as _;
+use crate::platform::{Turns, files};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+
+/// Bytes that are copied at a time.
+const PIECE: usize = 1 << 18;
 
 /// Replaces a file's content at once: a temporary file beside it, made durable, then renamed over it.
 ///
@@ -48,6 +51,27 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     files::create_dir_all(folder).map_err(Error::io(folder))?;
     sync_folder_of(folder);
     Ok(())
+}
+
+/// Copies what is left of a file into another while others have their turns.
+///
+/// # Errors
+/// One cannot be read, or the other takes no more.
+pub(crate) async fn copy_in_turns(
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    turns: &Turns,
+) -> std::io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => to.write_all(&piece[..read])?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        turns.give().await;
+    }
 }
 
 /// Copies a file to a place, at once or not at all.

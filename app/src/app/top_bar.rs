@@ -92,10 +92,18 @@ impl App {
         }
     }
 
-    /// What the engine is busy with that takes longer than a moment, how far it is, and a button that ends it. A run that is
-    /// prepared has its own.
+    /// What the engine is busy with that takes longer than a moment, how far it is, and a button that ends it; but for what the open
+    /// page itself shows with a button of its own.
     fn work_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
-        let Some((request, (work, share))) = self.state.underway.first_key_value() else { return };
+        let shown_by_page = |request: &u64| match self.state.waiting.get(request) {
+            Some(Command::Clean | Command::FetchCorpus { .. }) => self.page == PageName::Data,
+            Some(Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. }) => {
+                self.page == PageName::Train
+            }
+            _ => false,
+        };
+        let mut others = self.state.underway.iter().filter(|(request, _)| !shown_by_page(request));
+        let Some((request, (work, share))) = others.next() else { return };
         let words = match share {
             Some(share) => format!("{work} · {:.0} %", share * 100.0),
             None => work.clone(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     let to = arguments.to.clone().unwrap_or_else(|| beside(&arguments.project));
-    let packed = archive::pack_file(&arguments.project, &to, arguments.force, &mut || ())?;
+    let packed = archive::pack_file(&arguments.project, &to, arguments.force)?;
     for note in &packed.notes {
         tell!("note: {note}");
     }

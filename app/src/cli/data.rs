@@ -37,7 +37,7 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
 
 /// Says which files gave no text, or not all of theirs.
 pub(super) fn tell(problems: &[FileProblem]) {
-    for FileProblem { name, reason } in problems {
+    for FileProblem { name, reason, .. } in problems {
         // A reader of errors that has gone is no reason to stop.
         writeln!(std::io::stderr(), "{name} {reason}; the rest is read").ok();
     }

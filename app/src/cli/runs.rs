@@ -12,6 +12,10 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
         None => {}
         Some(RunsCommand::Rename { run, title }) => project.run(run)?.set_title(title)?,
         Some(RunsCommand::Tag { run, tags }) => project.run(run)?.set_tags(tags)?,
+        Some(RunsCommand::Command { run }) => {
+            let line = project.run(run)?.config()?.command_line().map_err(anyhow::Error::msg)?;
+            return Ok(say!("{line}")?);
+        }
         Some(RunsCommand::Delete { runs }) => {
             // Either all of them are there, or nothing is done.
             let runs = runs.iter().map(|run| project.run(run)).collect::<Result<Vec<_>, _>>()?;

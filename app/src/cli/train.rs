@@ -221,8 +221,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         ));
     }
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
-    let tokens = config.train.steps
-        * (config.train.batch_size * config.train.accumulate * config.model.context_length) as u64;
+    let tokens = config.train.steps.saturating_mul(config.tokens_per_step());
     output.say(&format!(
         "model: {}, {} parameters, {} layers, width {}, context length {}",
         config.preset,
@@ -239,6 +238,11 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         bytes(executor.bytes()),
         executor.describe(),
     ));
+    // Whoever resumes a run was told when it began.
+    let text = index.filter(|_| session.run.is_none()).map_or(0, |index| index.train.tokens);
+    for sentence in config.proportions(graphs.train.parameter_count() as u64, text) {
+        output.notice(&sentence);
+    }
     if executor.gpu().is_some() {
         output.say("the first steps may take a while: the driver compiles the kernels");
     }

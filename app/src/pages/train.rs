@@ -160,6 +160,7 @@ impl TrainPage {
                     .map(|seconds| format!("about {} on this device", format::duration(seconds))),
             );
             widgets::quiet_text(ui, line.join(" · "));
+            confirm::proportions_ui(ui, context);
             ui.add_space(space::SMALL);
             ui.horizontal(|ui| {
                 ui.label("Sample prompt");

@@ -100,6 +100,7 @@ mod tests {
             flops_by_scope: Default::default(),
             fits: None,
             run_seconds: None,
+            proportions: Vec::new(),
         }
     }
 

@@ -132,6 +132,18 @@ impl Training {
             Event::Profile { entries, step_ms, launch_overhead_ms, method } => {
                 self.profile = Some((entries.clone(), *step_ms, *launch_overhead_ms, method.clone()));
             }
+            // The one that trained last was deleted; or was given a title.
+            Event::Runs { runs } => {
+                let known = self.run.as_ref().and_then(|own| runs.iter().find(|run| run.name == own.name));
+                match (known, &mut self.run) {
+                    (Some(known), Some(own)) => {
+                        (own.title, own.tags, own.notes) =
+                            (known.title.clone(), known.tags.clone(), known.notes.clone());
+                    }
+                    (None, Some(_)) if self.state == TrainingState::Idle => *self = Self::default(),
+                    _ => {}
+                }
+            }
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
             _ => {}
         }

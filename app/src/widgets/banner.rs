@@ -32,7 +32,7 @@ pub fn advice(kind: &str) -> (&'static str, &'static str) {
         ),
         "too_large" => (
             "Nothing was started.",
-            "Make the model, the batch or the window smaller: Model has a button that fits them to the device.",
+            "Make the model, the batch or the context length smaller: Model has a button that fits them to the device.",
         ),
         "out_of_memory" => (
             "Every step up to the last checkpoint is safe.",
@@ -42,6 +42,7 @@ pub fn advice(kind: &str) -> (&'static str, &'static str) {
             "Every step up to the last checkpoint is safe.",
             "Start the engine again, then resume the run; if it happens again, please send us the report.",
         ),
+        "cancelled" => ("Nothing half-made is left.", "Start it again whenever you want it."),
         "busy" => ("What runs goes on.", "Wait for it to end, or stop it first."),
         _ => (
             "Every step up to the last checkpoint is safe.",
@@ -118,11 +119,13 @@ mod tests {
             "too_large",
             "out_of_memory",
             "busy",
+            "cancelled",
         ] {
             let (safe, next) = advice(kind);
             assert_ne!((safe, next), unknown, "{kind}");
             assert!(safe.ends_with('.') && next.ends_with('.'), "{kind}");
         }
         assert!(unknown.1.contains("report"));
+        assert!(advice("too_large").1.contains("context length"));
     }
 }

@@ -581,7 +581,15 @@ pub fn documents(cleaned: bool) -> Event {
         ("forum.jsonl", 4_204_112),
         ("crew.txt", 0),
     ];
-    let problems = vec![FileProblem { name: "crew.txt".to_owned(), reason: "is empty".to_owned() }];
+    let problem = |name: &str, reason: &str, partly| FileProblem {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+        partly,
+    };
+    let problems = vec![
+        problem("crew.txt", "is empty", false),
+        problem("forum.jsonl", "has a line that is no JSON", true),
+    ];
     Event::Documents {
         overview: DocumentsOverview {
             cleaned,

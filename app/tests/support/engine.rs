@@ -323,6 +323,7 @@ fn plan(config: &RunConfig) -> PlanSummary {
             .collect(),
         fits: Some(bytes < 2_000_000_000),
         run_seconds: Some(131.0),
+        proportions: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod generate;
+mod proportions;
 mod train;
 mod typed;
 

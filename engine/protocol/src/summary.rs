@@ -124,6 +124,9 @@ pub struct FileProblem {
     pub name: String,
     /// What is wrong with it, as in `is empty`.
     pub reason: String,
+    /// It gives text but for a part.
+    #[serde(default)]
+    pub partly: bool,
 }
 
 /// A public corpus that can be added to a project.
@@ -266,6 +269,9 @@ pub struct PlanSummary {
     pub fits: Option<bool>,
     /// Seconds that the run would take, from the last measurement on this device scaled by FLOPs.
     pub run_seconds: Option<f64>,
+    /// What is out of proportion between run, model and text, a sentence each ([`crate::RunConfig::proportions`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proportions: Vec<String>,
 }
 
 /// A run.

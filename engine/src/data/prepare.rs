@@ -280,7 +280,7 @@ async fn scan(
     if count.documents == 0 {
         let nothing = "the given data holds no text to learn from";
         return Err(Error::Refused(match problems.list().first() {
-            Some(FileProblem { name, reason }) => {
+            Some(FileProblem { name, reason, .. }) => {
                 format!("{nothing}: {name} {reason}; mend the file, or add others")
             }
             None => format!("{nothing}; add a text"),

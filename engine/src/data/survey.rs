@@ -117,12 +117,19 @@ impl Survey {
         }
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
         counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
-        Ok(Self { sources, entries, counts, problems: problems.list() })
+        let names = sources.names();
+        let gives_text = |problem: &FileProblem| {
+            let file = names.iter().position(|(name, _)| *name == problem.name);
+            file.is_some_and(|file| entries.iter().any(|entry: &Entry| entry.file == file))
+        };
+        let with_part = |problem: FileProblem| FileProblem { partly: gives_text(&problem), ..problem };
+        let problems = problems.list().into_iter().map(with_part).collect();
+        Ok(Self { sources, entries, counts, problems })
     }
 
     /// About all of them, split so that `validation` of the text is held out.
     pub fn overview(&self, validation: f64) -> DocumentsOverview {
-        let bytes: u64 = self.entries.iter().map(|entry| entry.bytes).sum();
+        let bytes = self.bytes();
         let characters: u64 = self.entries.iter().map(|entry| entry.characters).sum();
         let (train, held_out) = match self.train_documents(validation) {
             Some(train) => {
@@ -157,6 +164,11 @@ impl Survey {
             characters_by_count: self.counts.iter().take(CHARACTERS).copied().collect(),
             distinct_characters: self.counts.len(),
         }
+    }
+
+    /// UTF-8 bytes of all of them.
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.bytes).sum()
     }
 
     /// How many documents train, where whole ones are held out.

@@ -43,6 +43,8 @@ pub use native::{
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
+#[cfg(test)]
+pub use turns::given_up_after;
 pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{

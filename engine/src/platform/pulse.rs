@@ -36,6 +36,7 @@ pub fn pulse() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::{Turns, at_once};
     use crate::project::{Project, archive};
     use std::cell::Cell;
     use std::rc::Rc;
@@ -49,10 +50,10 @@ mod tests {
         show_life_by(move || counted.set(counted.get() + 1));
         archive::pack(project.folder()).unwrap();
         assert_eq!(count.get(), 1, "once in a second");
-        archive::pack_folder(project.folder()).unwrap();
+        at_once(archive::pack_folder(project.folder(), &Turns::none())).unwrap();
         assert_eq!(count.get(), 1);
         LISTENER.with_borrow_mut(|listener| listener.as_mut().unwrap().last = None);
-        archive::pack_folder(project.folder()).unwrap();
+        at_once(archive::pack_folder(project.folder(), &Turns::none())).unwrap();
         assert_eq!(count.get(), 2, "an exported model's folder, too");
         LISTENER.set(None);
         archive::pack(project.folder()).unwrap();

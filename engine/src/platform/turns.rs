@@ -17,6 +17,7 @@ pub const TURN: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub struct Turns {
     given: bool,
+    every: Duration,
     last: Cell<Instant>,
     asked: Cell<u64>,
 }
@@ -24,7 +25,7 @@ pub struct Turns {
 impl Turns {
     /// Turns for whoever waits.
     pub fn new() -> Self {
-        Self { given: true, last: Cell::new(Instant::now()), asked: Cell::new(0) }
+        Self { given: true, every: TURN, last: Cell::new(Instant::now()), asked: Cell::new(0) }
     }
 
     /// None: the work holds its thread to its end, for those who wait for nothing else ([`at_once`]).
@@ -32,10 +33,16 @@ impl Turns {
         Self { given: false, ..Self::new() }
     }
 
+    /// Wherever it can.
+    #[cfg(test)]
+    pub fn at_every_chance() -> Self {
+        Self { every: Duration::ZERO, ..Self::new() }
+    }
+
     /// Gives others their turn where it is time. To be called at least every few milliseconds.
     pub async fn give(&self) {
         self.asked.set(self.asked.get() + 1);
-        if self.given && self.last.get().elapsed() >= TURN {
+        if self.given && self.last.get().elapsed() >= self.every {
             yield_now().await;
             self.last.set(Instant::now());
         }
@@ -62,4 +69,15 @@ pub fn at_once<T>(work: impl Future<Output = T>) -> T {
             return done;
         }
     }
+}
+
+/// Does work up to a number of turns and drops it there; whether it was done by then.
+#[cfg(test)]
+pub fn given_up_after<T>(turns: usize, work: impl Future<Output = crate::error::Result<T>>) -> bool {
+    let mut work = pin!(work);
+    let mut context = Context::from_waker(Waker::noop());
+    (0..turns).any(|_| match work.as_mut().poll(&mut context) {
+        Poll::Ready(done) => done.map(|_| true).unwrap(),
+        Poll::Pending => false,
+    })
 }

@@ -14,7 +14,7 @@ pub use contents::{Contents, Opened};
 
 use super::{LARGEST_RECORD, MARKER, Project};
 use crate::error::{Error, Result};
-use crate::platform::{self, files};
+use crate::platform::{self, Turns, at_once, files};
 use crate::protocol::quantity;
 use crate::storage::{self, Staging};
 use contents::is_transient;
@@ -56,31 +56,45 @@ pub struct Packed {
 /// # Errors
 /// No project, or a file that cannot be read.
 pub fn pack(folder: &Path) -> Result<Vec<u8>> {
-    pack_with(folder, &mut || ())
+    at_once(pack_in_turns(folder, &Turns::none()))
 }
 
-/// As [`pack`]; `between` is called every few milliseconds, for those who must show that they are alive.
+/// As [`pack`], while others have their turns.
 ///
 /// # Errors
-/// No project, or a file that cannot be read.
-pub fn pack_with(folder: &Path, between: &mut dyn FnMut()) -> Result<Vec<u8>> {
+/// As there.
+pub(crate) async fn pack_in_turns(folder: &Path, turns: &Turns) -> Result<Vec<u8>> {
     Project::open(folder)?;
-    Ok(pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), between)?.0.into_inner())
+    pack_folder(folder, turns).await
 }
 
-/// Packs any folder: an exported model, say.
+/// Packs any folder, as that of an exported model, while others have their turns.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn pack_folder(folder: &Path) -> Result<Vec<u8>> {
-    Ok(pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), &mut || ())?.0.into_inner())
+pub(crate) async fn pack_folder(folder: &Path, turns: &Turns) -> Result<Vec<u8>> {
+    let (file, _) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), turns).await?;
+    Ok(file.into_inner())
 }
 
 /// Packs the project in a folder into a file, at once or not at all: what stands in its place is replaced where that is asked for.
 ///
 /// # Errors
 /// No project, a file that cannot be read or written, or the place is taken.
-pub fn pack_file(folder: &Path, to: &Path, replace: bool, between: &mut dyn FnMut()) -> Result<Packed> {
+pub fn pack_file(folder: &Path, to: &Path, replace: bool) -> Result<Packed> {
+    at_once(pack_file_in_turns(folder, to, replace, &Turns::none()))
+}
+
+/// As [`pack_file`], while others have their turns. Whoever drops it leaves what stood there before.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn pack_file_in_turns(
+    folder: &Path,
+    to: &Path,
+    replace: bool,
+    turns: &Turns,
+) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
         return Err(Error::bad_file(to, "there is a file already; --force replaces it"));
@@ -88,7 +102,7 @@ pub fn pack_file(folder: &Path, to: &Path, replace: bool, between: &mut dyn FnMu
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
     let file = files::OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, between)?;
+    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, turns).await?;
     file.sync_all().map_err(Error::io(to))?;
     drop(file);
     staging.put_file(EXTENSION, to)?;
@@ -96,17 +110,17 @@ pub fn pack_file(folder: &Path, to: &Path, replace: bool, between: &mut dyn FnMu
 }
 
 /// Packs files into an archive, seals it and reads it back.
-fn pack_into<F: Read + Write + Seek>(
+async fn pack_into<F: Read + Write + Seek>(
     contents: &Contents,
     file: F,
-    between: &mut dyn FnMut(),
+    turns: &Turns,
 ) -> Result<(F, Packed)> {
     let mut packer = Packer::new(file);
-    contents.for_each(|file| packer.add(file.name, file.bytes, file.content, between))?;
+    contents.for_each(async |file| packer.add(file.name, file.bytes, file.content, turns).await).await?;
     let files = packer.files;
-    let mut file = packer.finish(between)?;
+    let mut file = packer.finish(turns).await?;
     let bytes = file.seek(SeekFrom::End(0)).map_err(unwritten)?;
-    Archive::read_with(&mut file, false, between)?.verify(between)?;
+    Archive::read_with(&mut file, false, turns).await?.verify(turns).await?;
     Ok((file, Packed { bytes, files, notes: contents.notes.clone() }))
 }
 
@@ -127,13 +141,7 @@ impl<F: Read + Write + Seek> Packer<F> {
         Self { writer: ZipWriter::new(file), files: 0, bytes: 0 }
     }
 
-    fn add(
-        &mut self,
-        name: &str,
-        bytes: u64,
-        content: &mut dyn Read,
-        between: &mut dyn FnMut(),
-    ) -> Result<()> {
+    async fn add(&mut self, name: &str, bytes: u64, content: &mut dyn Read, turns: &Turns) -> Result<()> {
         (self.files, self.bytes) = (self.files + 1, self.bytes.saturating_add(bytes));
         if self.files > MOST_ENTRIES || self.bytes > MOST_BYTES {
             return Err(Error::Refused(format!(
@@ -158,14 +166,14 @@ impl<F: Read + Write + Seek> Packer<F> {
             }
             self.writer.write_all(&piece[..read]).map_err(unwritten)?;
             platform::pulse();
-            between();
+            turns.give().await;
         }
     }
 
-    fn finish(mut self, between: &mut dyn FnMut()) -> Result<F> {
+    async fn finish(mut self, turns: &Turns) -> Result<F> {
         self.writer.set_raw_comment(seal::comment()).map_err(|error| unwritten(error.into()))?;
         let mut file = self.writer.finish().map_err(|error| unwritten(error.into()))?;
-        seal::close(&mut file, between).map_err(unwritten)?;
+        seal::close(&mut file, turns).await.map_err(unwritten)?;
         Ok(file)
     }
 }
@@ -216,18 +224,26 @@ impl<F: Read + Seek> Archive<F> {
     /// # Errors
     /// One sentence: no zip, no project of ours or of another version, damage, or a claim that is not safe to follow.
     pub fn read(file: F) -> Result<Self> {
-        Self::read_with(file, true, &mut || ())
+        at_once(Self::read_in_turns(file, &Turns::none()))
+    }
+
+    /// As [`Archive::read`], while others have their turns.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn read_in_turns(file: F, turns: &Turns) -> Result<Self> {
+        Self::read_with(file, true, turns).await
     }
 
     /// As [`Archive::read`], where wanted of any folder that was packed.
-    fn read_with(file: F, project: bool, between: &mut dyn FnMut()) -> Result<Self> {
-        Self::look_through(file, project, between).map_err(|reason| {
+    async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
+        Self::look_through(file, project, turns).await.map_err(|reason| {
             Error::Refused(format!("this is no .{EXTENSION} file that can be opened: {reason}"))
         })
     }
 
-    fn look_through(mut file: F, project: bool, between: &mut dyn FnMut()) -> Result<Self, String> {
-        if !seal::is_whole(&mut file, between).map_err(|error| error.to_string())? {
+    async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {
+        if !seal::is_whole(&mut file, turns).await.map_err(|error| error.to_string())? {
             return Err(
                 "its bytes are not those that were written (checksum); get or make it again".to_owned()
             );
@@ -239,6 +255,7 @@ impl<F: Read + Seek> Archive<F> {
         }
         let (mut entries, mut sum, mut seen) = (Vec::new(), 0_u64, BTreeSet::new());
         for number in 0..zip.len() {
+            turns.give().await;
             let entry = zip.by_index_raw(number).map_err(|error| error.to_string())?;
             let name = entry.name().map_err(|error| error.to_string())?.into_owned();
             if entry.is_symlink() {
@@ -272,7 +289,7 @@ impl<F: Read + Seek> Archive<F> {
                 entries.push((number, path, length));
             }
         }
-        let name = if project { marker_name(&mut zip, &entries)? } else { String::new() };
+        let name = if project { marker_name(&mut zip, &entries).await? } else { String::new() };
         Ok(Self { zip, entries, name })
     }
 
@@ -306,6 +323,14 @@ impl<F: Read + Seek> Archive<F> {
     /// # Errors
     /// An entry that is damaged, or the file system refuses; what is left in the folder is no project then.
     pub fn unpack(self, folder: &Path) -> Result<()> {
+        at_once(self.unpack_in_turns(folder, &Turns::none()))
+    }
+
+    /// As [`Archive::unpack`], while others have their turns.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn unpack_in_turns(self, folder: &Path, turns: &Turns) -> Result<()> {
         let folders: BTreeSet<PathBuf> = self
             .entries
             .iter()
@@ -315,7 +340,7 @@ impl<F: Read + Seek> Archive<F> {
             files::create_dir_all(path.parent().unwrap_or(folder))?;
             files::File::create(path)
         };
-        self.unpack_with(folder, create, |file| file.sync_all())?;
+        self.unpack_with(folder, create, |file| file.sync_all(), turns).await?;
         for folder in &folders {
             storage::sync_folder_of(&folder.join(MARKER));
             storage::sync_folder_of(folder);
@@ -324,28 +349,25 @@ impl<F: Read + Seek> Archive<F> {
     }
 
     /// Reads every entry to its end, where its checksum is compared.
-    fn verify(mut self, between: &mut dyn FnMut()) -> Result<()> {
+    async fn verify(mut self, turns: &Turns) -> Result<()> {
         for (number, _, length) in &self.entries {
-            unpack_entry(&mut self.zip, *number, *length, |_| {
-                between();
-                Ok(())
-            })?;
+            unpack_entry(&mut self.zip, *number, *length, turns, |_| Ok(())).await?;
         }
         Ok(())
     }
 
-    fn unpack_with<T: Write>(
+    async fn unpack_with<T: Write>(
         mut self,
         folder: &Path,
         create: impl Fn(&Path) -> std::io::Result<T>,
         finish: impl Fn(T) -> std::io::Result<()>,
+        turns: &Turns,
     ) -> Result<()> {
         for (number, name, length) in &self.entries {
             let path = folder.join(name);
             let mut file = create(&path).map_err(Error::io(&path))?;
-            unpack_entry(&mut self.zip, *number, *length, |part| {
-                file.write_all(part).map_err(Error::io(&path))
-            })?;
+            let put = |part: &[u8]| file.write_all(part).map_err(Error::io(&path));
+            unpack_entry(&mut self.zip, *number, *length, turns, put).await?;
             finish(file).map_err(Error::io(&path))?;
         }
         Ok(())
@@ -353,10 +375,11 @@ impl<F: Read + Seek> Archive<F> {
 }
 
 /// Hands over an entry's bytes, a part at a time, as long as they are no more than it claims.
-fn unpack_entry<F: Read + Seek>(
+async fn unpack_entry<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     number: usize,
     length: u64,
+    turns: &Turns,
     mut put: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let damaged = |reason: String| Error::Refused(format!("the .{EXTENSION} file is damaged: {reason}"));
@@ -380,6 +403,7 @@ fn unpack_entry<F: Read + Seek>(
             return Ok(());
         }
         put(&part)?;
+        turns.give().await;
     }
 }
 
@@ -404,7 +428,7 @@ fn safe_path(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The project's name, once its `project.json` was found to be ours.
-fn marker_name<F: Read + Seek>(
+async fn marker_name<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     entries: &[(usize, PathBuf, u64)],
 ) -> Result<String, String> {
@@ -415,10 +439,11 @@ fn marker_name<F: Read + Seek>(
         return Err(format!("its {MARKER} is too long"));
     }
     let mut text = Vec::new();
-    unpack_entry(zip, *number, *length, |part| {
+    unpack_entry(zip, *number, *length, &Turns::none(), |part| {
         text.extend_from_slice(part);
         Ok(())
     })
+    .await
     .map_err(|error| error.to_string())?;
     let value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| format!("its {MARKER}: {error}"))?;

@@ -42,6 +42,9 @@ pub const VERSION: u32 = 1;
 const FORMAT: &str = "glasshouse-project";
 const MARKER: &str = "project.json";
 const RUNS: &str = "runs";
+/// The project's own documents while others are tried with a run that has not begun, and those others on their way out.
+pub(crate) const DOCUMENTS_BEFORE: &str = "documents.before";
+pub(crate) const DOCUMENTS_GIVEN: &str = "documents.given";
 /// In the folder of the runs: held while a run gets its number.
 const RUNS_LOCK: &str = ".lock";
 /// Longest `project.json`, `run.json` or `run.toml` that is read.

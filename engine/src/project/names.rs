@@ -1,6 +1,7 @@
 //! One rule for names of files that people bring: what is added, packed and unpacked has names that every file system takes, so
 //! that a project can be carried anywhere.
 
+use crate::platform::files;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -32,6 +33,12 @@ pub(super) fn is_reserved(stem: &str) -> bool {
 pub struct Siblings(BTreeSet<String>);
 
 impl Siblings {
+    /// Those that lie in a folder already; none where it cannot be read.
+    pub fn in_folder(folder: &Path) -> Self {
+        let entries = files::read_dir(folder).into_iter().flatten().flatten();
+        Self(entries.map(|entry| entry.file_name().to_string_lossy().to_lowercase()).collect())
+    }
+
     /// The portable form of a name, with a number behind it where that is taken; it is taken from now on.
     pub fn take(&mut self, name: &OsStr) -> String {
         let plain = portable(name);

@@ -12,7 +12,7 @@ pub use summary::summary;
 use super::names::is_reserved;
 use super::{Project, archive};
 use crate::error::{Error, Result};
-use crate::platform::{self, files};
+use crate::platform::{self, Turns, at_once, files};
 use crate::protocol::ProjectSummary;
 use crate::storage::{self, Staging};
 use std::io::{Read, Seek};
@@ -22,6 +22,8 @@ use std::path::{Component, Path, PathBuf};
 pub(crate) const DELETED: &str = ".deleted";
 /// What is cleared away lies under such a name, so that what a program that dies leaves of it is no project.
 const LEAVING: &str = ".leaving-";
+/// Where older versions moved what was deleted.
+const OLD_TRASH: &str = ".trash";
 /// Seconds for which what was deleted can be restored at least.
 pub const KEPT: f64 = 120.0;
 /// Most characters of a name.
@@ -70,7 +72,7 @@ impl Shelf {
     /// The name is empty, or the file system refuses.
     pub fn create(&self, name: &str) -> Result<String> {
         let name = self.free_name(name, None)?;
-        self.place(&name, |staging| Project::open_or_create(staging).map(|_| ()))
+        at_once(self.place(&name, async |staging| Project::open_or_create(staging).map(|_| ())))
     }
 
     /// The folder of a project.
@@ -97,11 +99,14 @@ impl Shelf {
         project.set_name(&self.free_name(name, Some(id))?)
     }
 
-    /// Copies a project with everything in it, and returns the copy's id.
-    pub fn duplicate(&self, id: &str, name: &str) -> Result<String> {
+    /// Copies a project with everything in it while others have their turns, and returns the copy's id.
+    ///
+    /// # Errors
+    /// There is none of that id on the shelf, or the file system refuses; then there is no copy.
+    pub(crate) async fn duplicate(&self, id: &str, name: &str, turns: &Turns) -> Result<String> {
         let from = Project::open(&self.path_of(id)?)?;
         let name = self.free_name(name, None)?;
-        self.place(&name, |staging| copy_folder(from.folder(), staging))
+        self.place(&name, async |staging| copy_folder(from.folder(), staging, turns).await).await
     }
 
     /// Unpacks a `.glasshouse` file into a new project and returns its id. `None` takes the name in the file.
@@ -109,23 +114,24 @@ impl Shelf {
     /// # Errors
     /// Bytes that are no such file, or one that is not safe to unpack; then there is no new project.
     pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
-        self.import_from(std::io::Cursor::new(bytes), name, None)
+        at_once(self.import_from(std::io::Cursor::new(bytes), name, None, &Turns::none()))
     }
 
-    /// As [`Shelf::import`], from any file; `room` is what there is for it in bytes, where that is known.
+    /// As [`Shelf::import`], from any file, while others have their turns; `room` is what there is for it in bytes, where that is known.
     ///
     /// # Errors
     /// As there, or it takes more room than there is.
-    pub fn import_from<F: Read + Seek>(
+    pub(crate) async fn import_from<F: Read + Seek>(
         &self,
         file: F,
         name: Option<&str>,
         room: Option<u64>,
+        turns: &Turns,
     ) -> Result<String> {
-        let opened = archive::Archive::read(file)?;
+        let opened = archive::Archive::read_in_turns(file, turns).await?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
-        self.place(&name, |staging| opened.unpack(staging))
+        self.place(&name, async |staging| opened.unpack_in_turns(staging, turns).await).await
     }
 
     /// Deletes a project; [`Shelf::restore`] undoes it for [`KEPT`] seconds at least.
@@ -164,16 +170,18 @@ impl Shelf {
                 files::rename(self.folder.join(&id), self.folder.join(format!("{LEAVING}{id}"))).ok();
             }
         }
-        for name in names_in(&self.folder)?.iter().filter(|name| name.starts_with(LEAVING)) {
+        for name in
+            names_in(&self.folder)?.iter().filter(|name| name.starts_with(LEAVING) || *name == OLD_TRASH)
+        {
             files::remove_dir_all(self.folder.join(name)).ok();
         }
         Ok(())
     }
 
     /// Lets a project be made under a temporary name, names it, and gives it its place.
-    fn place(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<String> {
+    async fn place(&self, name: &str, make: impl AsyncFnOnce(&Path) -> Result<()>) -> Result<String> {
         let staging = Staging::inside(&self.folder)?;
-        make(staging.path())?;
+        make(staging.path()).await?;
         Project::open(staging.path())?.set_name(name)?;
         loop {
             let id = self.free_id(name);
@@ -263,19 +271,19 @@ fn id_from_name(name: &str) -> String {
 }
 
 /// Copies a project's folder, but for what belongs to the programs at work on it.
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    archive::Contents::of(from)?.for_each(|file| {
-        let target = to.join(file.place);
-        if let Some(folder) = target.parent() {
-            storage::create_folder(folder)?;
-        }
-        let mut copy = || {
-            let mut output = files::File::create(&target)?;
-            std::io::copy(file.content, &mut output)?;
-            output.sync_all()
-        };
-        copy().map_err(Error::io(&target))
-    })
+async fn copy_folder(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+    let contents = archive::Contents::of(from)?;
+    contents
+        .for_each(async |file| {
+            let target = to.join(file.place);
+            if let Some(folder) = target.parent() {
+                storage::create_folder(folder)?;
+            }
+            let mut output = files::File::create(&target).map_err(Error::io(&target))?;
+            storage::copy_in_turns(file.content, &mut output, turns).await.map_err(Error::io(&target))?;
+            output.sync_all().map_err(Error::io(&target))
+        })
+        .await
 }
 
 #[cfg(test)]

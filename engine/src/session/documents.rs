@@ -4,7 +4,9 @@ use super::Session;
 use crate::data::survey::Survey;
 use crate::error::{Error, Result};
 use crate::platform::{Turns, files};
+use crate::project::names::Siblings;
 use crate::protocol::{DataConfig, Event, Parcel, Report};
+use crate::storage::{self, Staging};
 use glasshouse_corpus::output::CORPUS_FILE;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -37,13 +39,15 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         given.iter().try_for_each(|(name, _)| known_kind(name))?;
         files::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let (turns, count) = (Turns::new(), given.len() as u64);
+        // Names that an archive carries as they are.
+        let mut siblings = Siblings::in_folder(&folder);
         let mut added = Added(Vec::new());
         for (done, (name, content)) in given.into_iter().enumerate() {
-            let to = free_place(&folder, &name)?;
+            let to = folder.join(siblings.take(file_name(&name)?));
             added.0.push(to.clone());
             match content {
                 Some(content) => files::write(&to, content).map_err(Error::io(&to))?,
-                None => files::copy(&name, &to).map(|_| ()).map_err(Error::io(name))?,
+                None => copy(&name, &to, &turns).await.map_err(Error::io(name))?,
             }
             self.outlet.progress(done as u64 + 1, count);
             turns.give().await;
@@ -56,8 +60,13 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     pub(super) async fn remove_document(&mut self, id: u64, name: &str) -> Result<()> {
         let folder = self.opened()?.documents_folder();
         let path = folder.join(file_name(Path::new(name))?);
-        files::remove_file(&path).map_err(Error::io(&path))?;
-        self.documents_changed(id).await
+        // Whoever cancels the reading of the others has it back.
+        let staging = Staging::inside(self.opened()?.project.folder())?;
+        let mut removed = Removed { path, aside: staging.path().join("document"), gone: false };
+        files::rename(&removed.path, &removed.aside).map_err(Error::io(&removed.path))?;
+        self.documents_changed(id).await?;
+        removed.gone = true;
+        Ok(())
     }
 
     pub(super) async fn documents_changed(&mut self, id: u64) -> Result<()> {
@@ -167,6 +176,21 @@ impl Drop for Added {
     }
 }
 
+/// A file that is being removed; it comes back where that came to nothing.
+struct Removed {
+    path: PathBuf,
+    aside: PathBuf,
+    gone: bool,
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        if !self.gone {
+            files::rename(&self.aside, &self.path).ok();
+        }
+    }
+}
+
 /// The files that a path means: itself, or in a folder those of kinds that are read.
 fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     if !files::is_dir(path) {
@@ -205,17 +229,8 @@ fn file_name(path: &Path) -> Result<&OsStr> {
     path.file_name().ok_or_else(refused)
 }
 
-/// A place for a file in the folder: its own name, or with a number behind it where that is taken.
-fn free_place(folder: &Path, name: &Path) -> Result<PathBuf> {
-    let name = Path::new(file_name(name)?);
-    let plain = folder.join(name);
-    if !files::exists(&plain) {
-        return Ok(plain);
-    }
-    let stem = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let kind = name.extension().unwrap_or_default().to_string_lossy().into_owned();
-    let numbered = (2..).map(|number| folder.join(format!("{stem} {number}.{kind}")));
-    let free = |path: &PathBuf| !files::exists(path);
-    let many = || Error::bad_file(name, "too many files of this name; rename it, or remove some");
-    numbered.take(10_000).find(free).ok_or_else(many)
+/// Copies a text while others have their turns.
+async fn copy(from: &Path, to: &Path, turns: &Turns) -> std::io::Result<()> {
+    let (mut from, mut to) = (files::File::open(from)?, files::File::create(to)?);
+    storage::copy_in_turns(&mut from, &mut to, turns).await
 }

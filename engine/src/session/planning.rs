@@ -38,8 +38,33 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         // A large model's plan takes seconds.
         let mut plan = platform::aside(move || plan_of(&planned, &target, room)).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
+        plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
         self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
         Ok(())
+    }
+
+    /// Tokens of the open project's training split, about: 0 where nothing is known of its text.
+    fn text_tokens(&mut self, config: &RunConfig) -> u64 {
+        // What is damaged is told by whatever reads it.
+        let summary = self.tokenizer_summary().ok().flatten();
+        let trained = summary.filter(|summary| summary.config == config.tokenizer);
+        let share = 1.0 - config.data.validation;
+        match (self.text_bytes(config), trained) {
+            (Some(bytes), Some(trained)) => (bytes as f64 * share / trained.bytes_per_token.max(0.1)) as u64,
+            (None, Some(trained)) => trained.train_tokens,
+            (Some(bytes), None) => config.tokenizer.estimated_tokens((bytes as f64 * share) as u64),
+            (None, None) => 0,
+        }
+    }
+
+    /// Bytes of the open project's text: as it was surveyed, or as large as the embedded stories are.
+    fn text_bytes(&mut self, config: &RunConfig) -> Option<u64> {
+        let data = self.data_config().ok()?;
+        if data.paths.is_empty() {
+            return Some(config.data.corpus_bytes);
+        }
+        let (of, survey) = self.project.as_ref()?.survey.as_ref()?;
+        (*of == data).then(|| survey.bytes())
     }
 
     /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations and by what workers win.
@@ -50,7 +75,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     fn seconds_of(&self, config: &RunConfig, flops_per_token: f64) -> Option<f64> {
         let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
-        let tokens = (config.train.steps * tokens_per_step(config)) as f64;
+        let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
         let flops_per_s = pace.flops_per_s * self.gain(config).ok()?;
         Some(tokens * flops_per_token / flops_per_s.max(1.0))
     }
@@ -104,7 +129,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     fn steps_within(&self, config: &RunConfig, seconds: f64, flops_per_s: f64) -> Result<u64> {
         let needs = estimate(&config.model, &config.train, &self.device.target())?;
-        let a_step = needs.flops_per_token * tokens_per_step(config) as f64;
+        let a_step = needs.flops_per_token * config.tokens_per_step() as f64;
         // Evaluations, samples and checkpoints take their part.
         Ok((0.9 * seconds * flops_per_s / a_step) as u64)
     }
@@ -180,10 +205,11 @@ fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummar
         largest_binding: needs.bytes.largest_binding,
         dispatches_per_step: needs.dispatches_per_step,
         flops_per_token: needs.flops_per_token,
-        tokens_per_step: tokens_per_step(config),
+        tokens_per_step: config.tokens_per_step(),
         flops_by_scope: flops_by_scope(&graph),
         fits: room.holds(&needs),
         run_seconds: None,
+        proportions: Vec::new(),
     })
 }
 
@@ -194,9 +220,4 @@ fn set_steps(config: &mut RunConfig, steps: u64) {
     config.train.steps = steps;
     config.train.eval_interval = (steps / 20).max(1);
     (config.train.checkpoint_interval, config.train.sample_interval) = (tenth, tenth);
-}
-
-/// Training tokens of one optimizer step.
-pub(super) fn tokens_per_step(config: &RunConfig) -> u64 {
-    (config.train.batch_size * config.train.accumulate * config.model.context_length) as u64
 }

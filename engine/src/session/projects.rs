@@ -3,7 +3,7 @@
 use super::{Session, replacing};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::error::{Error, Result};
-use crate::platform::{self, files};
+use crate::platform::{self, Turns, files};
 use crate::project::{Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, Parcel, ProjectSummary, Report, RunConfig, presets};
 use crate::storage;
@@ -25,6 +25,8 @@ pub(super) struct OpenProject {
     pub(super) prepared: Option<Arc<Prepared>>,
     /// How often the text uses each token of the vocabulary, once it was counted.
     pub(super) counts: Option<Vec<u64>>,
+    /// Its own files wait until the run has begun that others were given for.
+    pub(super) replaced: bool,
     /// Tells other tabs and programs that the project is taken.
     _lock: platform::storage::ProjectLock,
 }
@@ -107,7 +109,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             self.close_project();
             // Nobody can ask for them any more. Where a file is in use they are gone the next time.
             opened.clear_deleted_runs().ok();
-            replacing::take_back(&folder.join("documents"));
+            replacing::take_back(&folder.join("documents"))?;
             // A damaged run is no reason to keep the others shut.
             let runs = opened.runs()?;
             let config = match runs.iter().rev().find_map(|run| run.config().ok()) {
@@ -138,17 +140,18 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 survey: None,
                 prepared: prepared.map(Arc::new),
                 counts: None,
+                replaced: false,
                 _lock: lock,
             });
         }
         self.tell_opened(id, &folder)
     }
 
-    /// Gives back the memory of a project that was looked into while it is shut.
-    fn unload_if_shut(&self, id: &str, folder: &Path) {
-        if !self.is_open(id) {
-            platform::storage::unload(folder);
-        }
+    /// Reads a project into memory, where that is needed, until it was looked into; an open one stays.
+    async fn looked_into(&self, id: &str, folder: &Path) -> Result<LookedInto> {
+        let looked = LookedInto((!self.is_open(id)).then(|| folder.to_owned()));
+        platform::storage::load(folder).await?;
+        Ok(looked)
     }
 
     /// Keeps the settings of the open project's next run.
@@ -175,14 +178,11 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     pub(super) async fn duplicate_project(&mut self, id: u64, project: &str, name: &str) -> Result<()> {
         let folder = self.shelf.path_of(project)?;
-        platform::storage::load(&folder).await?;
-        let copied = self.shelf.duplicate(project, name);
-        if let Ok(copy) = &copied {
-            self.keep_files().await;
-            platform::storage::unload(&self.shelf.path_of(copy)?);
-        }
-        self.unload_if_shut(project, &folder);
-        copied?;
+        let looked = self.looked_into(project, &folder).await?;
+        let copy = self.shelf.duplicate(project, name, &Turns::new()).await?;
+        drop(looked);
+        self.keep_files().await;
+        platform::storage::unload(&self.shelf.path_of(&copy)?);
         self.list_projects(id).await
     }
 
@@ -191,18 +191,17 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             Some(open) if open.id == project => open.project.folder().to_owned(),
             _ => self.shelf.path_of(project)?,
         };
-        platform::storage::load(&folder).await?;
+        let looked = self.looked_into(project, &folder).await?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
-        let beat = &mut || self.outlet.beat("packing the project");
-        let packed = match &to {
+        let turns = Turns::new();
+        let (notes, bytes) = match &to {
             // Whoever chose the place was asked whether a file there is to be replaced.
             Some(path) => {
-                archive::pack_file(&folder, Path::new(path), true, beat).map(|packed| (packed.notes, None))
+                (archive::pack_file_in_turns(&folder, Path::new(path), true, &turns).await?.notes, None)
             }
-            None => archive::pack_with(&folder, beat).map(|bytes| (Vec::new(), Some(bytes))),
+            None => (Vec::new(), Some(archive::pack_in_turns(&folder, &turns).await?)),
         };
-        self.unload_if_shut(project, &folder);
-        let (notes, bytes) = packed?;
+        drop(looked);
         for note in notes {
             self.outlet.notice(note);
         }
@@ -218,16 +217,28 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
         let room = platform::storage::available(self.shelf.folder()).await;
+        let turns = Turns::new();
         let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
                 let file = files::File::open(&path).map_err(Error::io(path))?;
-                self.shelf.import_from(BufReader::new(file), name, room)?
+                self.shelf.import_from(BufReader::new(file), name, room, &turns).await?
             }
-            (None, Some(content)) => self.shelf.import_from(Cursor::new(content), name, room)?,
+            (None, Some(content)) => self.shelf.import_from(Cursor::new(content), name, room, &turns).await?,
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };
         self.open_project(id, &project).await?;
         self.list_projects(id).await
+    }
+}
+
+/// A project's files that are in memory to be looked into, where it is shut; they make room when that is over.
+struct LookedInto(Option<PathBuf>);
+
+impl Drop for LookedInto {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            platform::storage::unload(folder);
+        }
     }
 }
 

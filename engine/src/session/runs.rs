@@ -3,9 +3,10 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::interchange::huggingface;
-use crate::platform::files;
+use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
 use crate::protocol::{Event, Parcel, Report};
+use crate::storage::Staging;
 use crate::train::metrics;
 use std::path::Path;
 
@@ -68,24 +69,28 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
         self.list_runs(id)
     }
 
-    pub(super) fn export_model(&mut self, id: u64, name: &str, to: Option<String>) -> Result<()> {
+    pub(super) async fn export_model(&mut self, id: u64, name: &str, to: Option<String>) -> Result<()> {
         let run = self.run_named(name)?;
         let place = format!("{}-huggingface", run.name());
+        let turns = Turns::new();
         match &to {
             Some(folder) => {
                 // Whoever chose the place was asked whether what is there is to be replaced.
-                huggingface::export_trained(&Trained::load(run, "best")?, Path::new(folder), true)?;
+                let model = Trained::load(run, "best")?;
+                turns.give().await;
+                huggingface::export_trained_in_turns(&model, Path::new(folder), true, &turns).await?;
                 self.outlet.answer(id, Event::Exported { name: place, path: to });
             }
             None => {
                 // A folder of its own that is gone again once it is packed.
-                let folder = run.folder().join(".partial-export");
-                let packed = Trained::load(run, "best")
-                    .and_then(|model| huggingface::export_trained(&model, &folder, true))
-                    .and_then(|_| archive::pack_folder(&folder));
-                files::remove_dir_all(&folder).ok();
+                let staging = Staging::inside(run.folder())?;
+                let folder = staging.path().join("model");
+                let model = Trained::load(run, "best")?;
+                turns.give().await;
+                huggingface::export_trained_in_turns(&model, &folder, true, &turns).await?;
+                let packed = archive::pack_folder(&folder, &turns).await?;
                 let event = Event::Exported { name: format!("{place}.zip"), path: None };
-                self.outlet.answer_with(id, event, vec![packed?]);
+                self.outlet.answer_with(id, event, vec![packed]);
             }
         }
         Ok(())

@@ -136,6 +136,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::CreateProject { name: "Owls".to_owned() }),
             after(Command::ListDocuments { search: "the".to_owned(), offset: 0, count: 3, validation: 0.1 }),
             after(Command::Plan { config: Box::new(tiny(20)) }),
+            after(Command::Plan { config: Box::new(tiny(10_000)) }),
             after(Command::FitToDevice { config: Box::new(tiny(20)) }),
             after(train(tiny(20), None)),
             after(Command::Tokenize { text: "The owl".to_owned() }),
@@ -157,6 +158,11 @@ fn a_project_is_made_trained_written_with_and_found_again() {
         |event| matches!(event, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded),
     );
     has(|event| matches!(event, Event::Planned { plan } if plan.parameters > 10_000 && plan.bytes > 100_000));
+    // 60 kB of stories are some 24,000 tokens, of which a step of the tiny run takes 64.
+    has(|event| matches!(event, Event::Planned { plan } if plan.proportions.is_empty()));
+    has(
+        |event| matches!(event, Event::Planned { plan } if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
+    );
     has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
     has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
     has(|event| matches!(event, Event::MergeReplay { steps, .. } if !steps.is_empty()));
@@ -483,6 +489,113 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     assert!(heard.iter().any(|report| matches!(&report.event, Event::Runs { runs } if runs.is_empty())));
     let data = shelf.path().join("shelf/p/data");
     assert_eq!(std::fs::read_dir(data).unwrap().count(), 0);
+}
+
+#[test]
+fn packing_is_given_up_in_the_midst_of_it() {
+    let shelf = tempfile::tempdir().unwrap();
+    let place = shelf.path().join("shelf/p");
+    play(&shelf.path().join("shelf"), vec![after(Command::CreateProject { name: "p".to_owned() })]);
+    // What no packer makes smaller, and takes its time over.
+    let mut state = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    });
+    std::fs::create_dir_all(place.join("documents")).unwrap();
+    std::fs::write(place.join("documents/noise.txt"), noise.take(64 << 20).collect::<Vec<_>>()).unwrap();
+    let to = shelf.path().join("out");
+    std::fs::create_dir(&to).unwrap();
+    let export = |file: &str| Command::ExportProject {
+        id: "p".to_owned(),
+        to: Some(to.join(file).display().to_string()),
+    };
+    let heard = play(
+        &shelf.path().join("shelf"),
+        vec![after(export("p.glasshouse")), (Some(underway), Command::Cancel { request: 2 })],
+    );
+    assert_eq!((ended(&heard, 2).as_deref(), ended(&heard, 3)), (Some("cancelled"), None));
+    assert_eq!(std::fs::read_dir(&to).unwrap().count(), 0, "half a file is left");
+}
+
+#[test]
+fn the_first_sample_and_the_time_left_come_by_the_clock() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut config = tiny(1_000_000);
+    (config.train.sample_interval, config.train.eval_interval) = (1_000_000, 0);
+    let written: Trigger = |event| match event {
+        Event::Training { events } => {
+            events.iter().any(|event| matches!(event, TrainEvent::Sample { step, .. } if *step > 0))
+        }
+        _ => false,
+    };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(config, None)),
+            (Some(written), Command::StopTraining),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let samples: Vec<u64> = heard
+        .iter()
+        .filter_map(|report| match &report.event {
+            Event::Training { events } => Some(events),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|event| match event {
+            TrainEvent::Sample { step, .. } => Some(*step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(samples.len(), 2, "before the first step, and once by the clock: {samples:?}");
+    assert!(samples[0] == 0 && (1..1_000_000).contains(&samples[1]), "{samples:?}");
+    let told = heard.iter().any(|report| {
+        matches!(report.event, Event::TrainingTime { seconds, seconds_left } if seconds > 0.0 && seconds_left > 0.0)
+    });
+    assert!(told, "nobody is told how long it takes");
+}
+
+#[test]
+fn added_names_are_those_that_every_file_system_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("shelf");
+    for name in ["one", "two"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let put = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("The text of {name} is not long. ")).unwrap();
+        path.display().to_string()
+    };
+    let mut names = vec![put("one/Readme.md"), put("two/README.md"), put("con.txt")];
+    if cfg!(unix) {
+        names.push(put("a:b.txt"));
+    }
+    let heard = play(
+        &shelf,
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names: names.clone() }),
+            after(Command::ExportProject {
+                id: "p".to_owned(),
+                to: Some(folder.path().join("p.glasshouse").display().to_string()),
+            }),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let listed = heard.iter().find_map(|report| match &report.event {
+        Event::Documents { overview, .. } => Some(overview.files.clone()),
+        _ => None,
+    });
+    let listed: Vec<String> = listed.unwrap().into_iter().map(|(name, _)| name).collect();
+    let wanted = ["README 2.md", "Readme.md", "_con.txt", "a_b.txt"];
+    assert!(listed.iter().all(|name| wanted.contains(&name.as_str())), "{listed:?}");
+    assert_eq!(listed.len(), names.len());
+    let notices = heard.iter().filter(|report| matches!(report.event, Event::Notice { .. }));
+    assert_eq!(notices.count(), 0, "an archive carries them as they are");
 }
 
 #[test]

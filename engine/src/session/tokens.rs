@@ -69,7 +69,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
             }
         };
         let prepared = data::prepare::prepare_in_turns(config, &folder, &mut progress, &Turns::new()).await?;
-        if let [FileProblem { name, reason }, rest @ ..] = prepared.problems.as_slice() {
+        if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
             let more =
                 if rest.is_empty() { String::new() } else { format!(", and {} more files", rest.len()) };
             outlet.notice(format!(

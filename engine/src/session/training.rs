@@ -96,7 +96,9 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
                 self.outlet.finished(id);
             }
             Err(error) => {
-                self.take_documents_back();
+                if let Err(error) = self.take_documents_back() {
+                    self.outlet.notice(error.to_string());
+                }
                 // A run that was under way is shown as it stands: failed, with what it can be resumed from.
                 if let Some(run) = self.current.take() {
                     self.outlet.answer(id, Event::TrainingEnded { run: run.summary_or_error() });

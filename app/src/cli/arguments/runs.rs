@@ -35,6 +35,11 @@ pub enum RunsCommand {
         /// The tags
         tags: Vec<String>,
     },
+    /// Print the command line that trains another run with a run's settings
+    Command {
+        /// Run by number or name
+        run: String,
+    },
     /// Delete runs; `glasshouse runs restore` brings them back until the project is next opened in the window
     Delete {
         /// Runs by number or name

@@ -11,7 +11,7 @@ use crate::theme::Palette;
 use crate::widgets::{self, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DocumentsOverview};
+use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
 
 impl DataPage {
     /// Files, split and histograms.
@@ -45,7 +45,7 @@ impl DataPage {
                         self.file_ui(ui, context, name, *bytes);
                         let wrong = overview.problems.iter().find(|problem| problem.name == *name);
                         if let Some(problem) = wrong {
-                            problem_ui(ui, &problem.reason);
+                            problem_ui(ui, problem);
                         }
                     }
                 }
@@ -120,12 +120,13 @@ impl DataPage {
 }
 
 /// What is wrong with a file; the button that removes it stands above, beside its name.
-fn problem_ui(ui: &mut Ui, reason: &str) {
+fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
     let failure = Palette::of(ui).failure;
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
-        let text = RichText::new(format!("Not read: it {reason}.")).color(failure);
+        let extent = if problem.partly { "Read but for a part" } else { "Not read" };
+        let text = RichText::new(format!("{extent}: it {}.", problem.reason)).color(failure);
         ui.add(Label::new(text).wrap());
     });
 }

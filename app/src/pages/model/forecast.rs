@@ -141,6 +141,9 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
         row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
         row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
+        for sentence in plan.iter().flat_map(|(plan, _)| &plan.proportions) {
+            hint_line(ui, sentence);
+        }
         ui.add_space(space::SMALL);
         let measuring = state.is_waiting(|command| matches!(command, Command::Measure { .. }));
         let training = state.training.state != TrainingState::Idle;

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::format;
-use crate::pages::parts::run_colour;
+use crate::pages::parts::{called, run_colour};
 use crate::pages::train::plots::history_points;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Axis, Column, Curve, CurvePlot, Table};
@@ -34,7 +34,7 @@ impl Compare {
             let points = if self.training { widgets::smoothed(&points, 0.9) } else { points };
             let (colour, dashed) = run_colour(context.palette, &run.name);
             curves.push(Curve {
-                name: run.name.clone(),
+                name: called(run),
                 colour,
                 marks: !self.training && points.len() <= 64,
                 points,
@@ -102,8 +102,9 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
             widgets::quiet_text(ui, "No settings differ.");
             return;
         }
+        let names: Vec<String> = runs.iter().map(called).collect();
         let mut columns = vec![Column { title: "Setting", width: 200.0, align: Align::Left }];
-        columns.extend(runs.iter().map(|run| Column { title: &run.name, width: 140.0, align: Align::Left }));
+        columns.extend(names.iter().map(|name| Column { title: name, width: 140.0, align: Align::Left }));
         let table = Table { columns: &columns, row: 26.0 };
         ScrollArea::horizontal().id_salt("differences").show(ui, |ui| {
             ui.vertical(|ui| {
@@ -122,8 +123,9 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         });
     });
     if copied {
+        let names: Vec<String> = runs.iter().map(called).collect();
         let mut head = vec!["setting"];
-        head.extend(runs.iter().map(|run| run.name.as_str()));
+        head.extend(names.iter().map(String::as_str));
         let lines = rows.iter().map(|(path, values)| {
             let mut line = vec![path.clone()];
             line.extend(values.iter().cloned());

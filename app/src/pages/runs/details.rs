@@ -3,6 +3,7 @@
 use super::super::{Context, PageName};
 use crate::format;
 use crate::link::Wish;
+use crate::pages::parts::called;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui};
@@ -12,8 +13,39 @@ use glasshouse_protocol::{Command, ErrorReport, RunSummary, TrainEvent, Training
 /// What a person does with a run.
 #[derive(Debug, Default)]
 pub(super) struct Details {
-    /// The note that is being written: the run's name, the note, and what it was.
-    note: Option<(String, String)>,
+    title: Kept,
+    tags: Kept,
+    note: Kept,
+}
+
+/// A text that a person keeps with a run, while it is written.
+#[derive(Debug, Default)]
+struct Kept {
+    run: String,
+    /// What the run has.
+    saved: String,
+    text: String,
+}
+
+impl Kept {
+    /// The field of a text. What was written, once the field is left.
+    fn ui(
+        &mut self,
+        ui: &mut Ui,
+        (run, saved): (&RunSummary, &str),
+        (name, hint): (&str, &str),
+        rows: usize,
+    ) -> Option<String> {
+        if self.run != run.name || self.saved != saved {
+            (self.run, self.saved, self.text) = (run.name.clone(), saved.to_owned(), saved.to_owned());
+        }
+        let field = match rows {
+            1 => TextEdit::singleline(&mut self.text),
+            rows => TextEdit::multiline(&mut self.text).desired_rows(rows),
+        };
+        let edited = ui.add(field.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name);
+        (edited.lost_focus() && self.text != saved).then(|| self.text.clone())
+    }
 }
 
 impl Details {
@@ -37,8 +69,9 @@ impl Details {
 
     fn about_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         widgets::card(ui, |ui| {
-            widgets::section(ui, &run.name);
-            widgets::quiet_text(ui, format!("{} · {}", run.shape, run.device));
+            widgets::section(ui, &called(run));
+            let titled = (!run.title.is_empty()).then(|| format!("{} · ", run.name)).unwrap_or_default();
+            widgets::quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
             ui.add_space(space::SMALL);
             let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
             let row = |ui: &mut Ui, name: &str, value: &str| {
@@ -51,7 +84,7 @@ impl Details {
                 row(ui, "Estimated", &format::duration(estimated));
             }
             ui.add_space(space::SMALL);
-            self.note_ui(ui, context, run);
+            self.kept_ui(ui, context, run);
             ui.add_space(space::SMALL);
             actions_ui(ui, context, run);
             let wrote = context.state.runs.histories.get(&run.name).and_then(|history| {
@@ -68,18 +101,20 @@ impl Details {
         });
     }
 
-    fn note_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-        let (_, note) = match &mut self.note {
-            Some(note) if note.0 == run.name => note,
-            other => other.insert((run.name.clone(), run.notes.clone())),
-        };
-        let field = TextEdit::multiline(note)
-            .hint_text("A note about this run")
-            .desired_rows(2)
-            .desired_width(f32::INFINITY);
-        let edited = ui.add(field).accessible_name("Note");
-        if edited.lost_focus() && *note != run.notes {
-            context.outbox.send(Command::SaveNotes { run: run.name.clone(), notes: note.clone() });
+    /// What a person keeps with a run.
+    fn kept_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+        let name = || run.name.clone();
+        if let Some(title) = self.title.ui(ui, (run, &run.title), ("Title", "A title for this run"), 1) {
+            context.outbox.send(Command::RenameRun { run: name(), title });
+        }
+        if let Some(tags) =
+            self.tags.ui(ui, (run, &run.tags.join(", ")), ("Tags", "Tags, with commas between them"), 1)
+        {
+            let tags = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
+            context.outbox.send(Command::TagRun { run: name(), tags });
+        }
+        if let Some(notes) = self.note.ui(ui, (run, &run.notes), ("Note", "A note about this run"), 2) {
+            context.outbox.send(Command::SaveNotes { run: name(), notes });
         }
     }
 }
@@ -105,6 +140,30 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             if let Some(config) = config.filter(|_| use_it.clicked()) {
                 *context.draft = config;
                 context.asks.tell("The next run begins with these settings");
+            }
+        });
+        let config = context.state.runs.histories.get(&run.name).map(|history| &history.config);
+        ui.add_enabled_ui(config.is_some(), |ui| {
+            let copy = widgets::plain(ui, icons::ICON_TERMINAL, "Copy as a command line")
+                .on_hover_text("The shortest command that trains a run with these settings");
+            if let Some(config) = config.filter(|_| copy.clicked()) {
+                match config.command_line() {
+                    Ok(line) => {
+                        ui.ctx().copy_text(line);
+                        context.asks.tell("Copied as a command line");
+                    }
+                    Err(reason) => context.asks.tell(format!("There is no command line for it: {reason}")),
+                }
+            }
+        });
+        let training = &context.state.training;
+        let trains = training.state != TrainingState::Idle
+            && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
+        ui.add_enabled_ui(!trains, |ui| {
+            if widgets::plain(ui, icons::ICON_DELETE, "Delete").clicked() {
+                let sent = context.outbox.send(Command::DeleteRun { run: run.name.clone() });
+                let undo = Command::RestoreRun { run: run.name.clone() };
+                context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
             }
         });
     });

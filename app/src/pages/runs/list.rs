@@ -2,10 +2,10 @@
 
 use super::Context;
 use crate::format;
-use crate::pages::parts::run_colour;
+use crate::pages::parts::{called, holds, run_colour};
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, ScrollArea, Ui};
+use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{RunSummary, TrainingState};
 use std::cmp::Ordering;
@@ -35,24 +35,31 @@ const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 /// Those that a phone has room for: name, losses, state.
 const SLIM: [usize; 4] = [0, 3, 4, 6];
 
-/// The table's order.
+/// Runs from which on they can be searched.
+const SEARCHED: usize = 4;
+
+/// The table's order, and what is looked for in it.
 #[derive(Debug)]
 pub(super) struct List {
     by: usize,
     falling: bool,
+    search: String,
 }
 
 impl Default for List {
     fn default() -> Self {
         // The latest first.
-        Self { by: COLUMNS.len() - 1, falling: true }
+        Self { by: COLUMNS.len() - 1, falling: true, search: String::new() }
     }
 }
 
 impl List {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
         let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
-        let mut runs: Vec<&RunSummary> = lively.iter().collect();
+        // What was searched for while there were many does not hide the few.
+        let searched = lively.len() >= SEARCHED;
+        let search = if searched { self.search.as_str() } else { "" };
+        let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
             let order = compare(a, b, self.by);
             if self.falling { order.reverse() } else { order }
@@ -65,6 +72,14 @@ impl List {
                 |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
             );
             ui.add_space(space::TIGHT);
+            if searched {
+                let field = TextEdit::singleline(&mut self.search)
+                    .hint_text("Search names, titles, tags and notes")
+                    .desired_width(f32::INFINITY)
+                    .id_salt("search runs");
+                ui.add(field).accessible_name("Search the runs");
+                ui.add_space(space::TIGHT);
+            }
             // A phone shows what a run came to; what room is left goes to the name.
             let shown: &[usize] = if widgets::is_narrow(ui) { &SLIM } else { &ALL };
             let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place]).collect();
@@ -89,7 +104,7 @@ impl List {
                     for run in &runs {
                         let mine = chosen.contains(&run.name);
                         let row = table
-                            .row_ui(ui, &run.name, mine, |ui, place| cell_ui(ui, run, shown[place], slim));
+                            .row_ui(ui, &called(run), mine, |ui, place| cell_ui(ui, run, shown[place], slim));
                         if row.clicked() && !chosen.remove(&run.name) {
                             chosen.insert(run.name.clone());
                         }
@@ -127,7 +142,7 @@ fn count(runs: usize, chosen: usize) -> String {
 fn compare(a: &RunSummary, b: &RunSummary, by: usize) -> Ordering {
     let loss = |loss: Option<f32>| loss.unwrap_or(f32::INFINITY);
     match by {
-        0 => a.name.cmp(&b.name),
+        0 => called(a).cmp(&called(b)),
         1 => a.parameters.cmp(&b.parameters),
         2 => a.step.cmp(&b.step),
         3 => loss(a.val_loss).total_cmp(&loss(b.val_loss)),
@@ -180,7 +195,7 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     }
 }
 
-/// Name and shape, one below the other, and the note's mark.
+/// Title or name, and below it shape and tags; and the note's mark.
 fn name_ui(ui: &mut Ui, run: &RunSummary) {
     let palette = theme::Palette::of(ui);
     let cell = ui.max_rect();
@@ -190,10 +205,12 @@ fn name_ui(ui: &mut Ui, run: &RunSummary) {
         job.wrap = egui::text::TextWrapping::truncate_at_width(cell.width() - MARK - 4.0);
         ui.painter().layout_job(job)
     };
-    let name = line(&run.name, theme::strong(), palette.text);
+    let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
     let cell = cell.with_min_x(cell.left() + MARK);
-    let shape = line(&run.shape, theme::caption(), palette.quiet);
+    let below: Vec<&str> =
+        run.tags.iter().map(String::as_str).chain(std::iter::once(run.shape.as_str())).collect();
+    let shape = line(&below.join(" · "), theme::caption(), palette.quiet);
     let mark = egui::pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
@@ -214,6 +231,8 @@ fn name_ui(ui: &mut Ui, run: &RunSummary) {
 fn csv(runs: &[&RunSummary]) -> String {
     let head = [
         "run",
+        "title",
+        "tags",
         "shape",
         "parameters",
         "step",
@@ -231,6 +250,8 @@ fn csv(runs: &[&RunSummary]) -> String {
     let rows = runs.iter().map(|run| {
         vec![
             run.name.clone(),
+            run.title.clone(),
+            run.tags.join(", "),
             run.shape.clone(),
             run.parameters.to_string(),
             run.step.to_string(),
@@ -246,4 +267,22 @@ fn csv(runs: &[&RunSummary]) -> String {
         ]
     });
     widgets::csv(&head, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_as_csv_has_what_a_person_gave_a_run() {
+        let run = RunSummary {
+            name: "1-first-stories".to_owned(),
+            title: "Owls".to_owned(),
+            tags: vec!["night".to_owned(), "small".to_owned()],
+            ..RunSummary::default()
+        };
+        let text = csv(&[&run]);
+        assert!(text.starts_with("run,title,tags,shape,"), "{text}");
+        assert!(text.contains("1-first-stories,Owls,\"night, small\","), "{text}");
+    }
 }

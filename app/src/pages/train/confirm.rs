@@ -23,6 +23,7 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
         for (name, value) in rows(context) {
             stat_row(ui, Stat { name, value: &value, exact: "" });
         }
+        proportions_ui(ui, context);
         let refused = context.state.planning.refused.clone();
         if let Some(error) = &refused {
             widgets::hint_line(ui, &error.message);
@@ -54,6 +55,14 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     }
     if start || closed || shown.should_close() || ui.input(|input| input.key_pressed(Key::Escape)) {
         context.asks.new_run = false;
+    }
+}
+
+/// What is out of proportion between the settings at hand and the text.
+pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
+    let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
+    for sentence in plan.iter().flat_map(|(_, plan)| &plan.proportions) {
+        widgets::hint_line(ui, sentence);
     }
 }
 

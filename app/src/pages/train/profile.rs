@@ -25,7 +25,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
             Some((entries, step_ms, launch_overhead_ms, method)) => {
                 summary_ui(ui, *step_ms, *launch_overhead_ms, method);
                 ui.add_space(space::SMALL);
-                bars_ui(ui, palette, &parts(entries, *step_ms));
+                bars_ui(ui, palette, &by_scope(entries));
             }
             None if lives => {
                 widgets::quiet_text(ui, "Measures one step part by part. The run goes on afterwards.");
@@ -85,17 +85,6 @@ fn by_scope(entries: &[ProfileEntry]) -> Vec<(String, f64, usize)> {
     parts
 }
 
-/// The parts of a step, and last what of it lies in none of them, so that the rows sum to the step.
-fn parts(entries: &[ProfileEntry], step_ms: f64) -> Vec<(String, f64, usize)> {
-    let mut parts = by_scope(entries);
-    let rest = step_ms - parts.iter().map(|part| part.1).sum::<f64>();
-    // Less is the clock's own error.
-    if rest > 0.005 * step_ms {
-        parts.push(("between the parts".to_owned(), rest, 0));
-    }
-    parts
-}
-
 fn bars_ui(ui: &mut Ui, palette: &theme::Palette, parts: &[(String, f64, usize)]) {
     let sum: f64 = parts.iter().map(|part| part.1).sum();
     let most = parts.iter().map(|part| part.1).fold(f64::MIN_POSITIVE, f64::max);
@@ -139,8 +128,5 @@ mod tests {
         assert_eq!(parts[LISTED].0, "8 other parts");
         let sum: f64 = parts.iter().map(|part| part.1).sum();
         assert!((sum - 290.0).abs() < 1e-9);
-        let whole: f64 = super::parts(&entries, 310.0).iter().map(|part| part.1).sum();
-        assert!((whole - 310.0).abs() < 1e-9, "the rows come to {whole} of 310 ms");
-        assert_eq!(super::parts(&entries, 290.0).len(), LISTED + 1);
     }
 }

@@ -15,7 +15,9 @@ impl Problems {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match known.iter_mut().find(|(problem, _)| problem.name == name) {
             Some((_, more)) => *more += 1,
-            None => known.push((FileProblem { name, reason: reason.to_owned() }, 0)),
+            None => {
+                known.push((FileProblem { name, reason: reason.to_owned(), partly: false }, 0));
+            }
         }
     }
 
@@ -27,13 +29,13 @@ impl Problems {
     /// All of them, in the order of their files.
     pub fn list(&self) -> Vec<FileProblem> {
         let told = |(problem, more): &(FileProblem, u64)| {
-            let FileProblem { name, reason } = problem.clone();
+            let FileProblem { name, reason, partly } = problem.clone();
             let reason = match more {
                 0 => reason,
                 1 => format!("{reason} (and 1 more like it)"),
                 more => format!("{reason} (and {more} more like it)"),
             };
-            FileProblem { name, reason }
+            FileProblem { name, reason, partly }
         };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(told).collect()
     }

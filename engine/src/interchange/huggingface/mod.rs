@@ -13,7 +13,7 @@ pub use card::CardFacts;
 
 use crate::data::prepare;
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{Turns, at_once, files};
 use crate::project::{Trained, parameters_of};
 use crate::storage::{self, Staging};
 use crate::tokenizer::Tokenizer;
@@ -37,9 +37,18 @@ pub struct Export<'run> {
 /// Writes the folder, at once or not at all, and returns the names of its files. An earlier export is replaced where that is asked
 /// for; a folder that holds other files is refused.
 pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
+    at_once(export_in_turns(export, folder, replace, &Turns::none()))
+}
+
+async fn export_in_turns(
+    export: &Export<'_>,
+    folder: &Path,
+    replace: bool,
+    turns: &Turns,
+) -> Result<Vec<PathBuf>> {
     let architecture = Architecture::of(&export.config.model)?;
     check_place(folder, replace)?;
-    let weights = weights::safetensors(&export.config.model, architecture, export.parameters)?;
+    let weights = weights::safetensors(&export.config.model, architecture, export.parameters, turns).await?;
     let end_of_text = export.tokenizer.end_of_text();
     let files: [(&str, Vec<u8>); 5] = [
         ("config.json", pretty(&architecture.config(&export.config.model, end_of_text))?),
@@ -51,7 +60,10 @@ pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<P
     let staging = Staging::beside(folder)?;
     let mut written = Vec::new();
     for (name, bytes) in files {
-        storage::write_atomically(&staging.path().join(name), &bytes)?;
+        let path = staging.path().join(name);
+        let mut file = files::File::create(&path).map_err(Error::io(&path))?;
+        let copied = storage::copy_in_turns(&mut bytes.as_slice(), &mut file, turns).await;
+        copied.and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
         written.push(folder.join(name));
     }
     export.tokenizer.save(&staging.path().join("tokenizer.json"))?;
@@ -62,6 +74,16 @@ pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<P
 
 /// Exports a project's model with what its run and text say for the model card.
 pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
+    at_once(export_trained_in_turns(model, folder, replace, &Turns::none()))
+}
+
+/// As [`export_trained`], while others have their turns. Whoever drops it leaves what stood there before.
+pub(crate) async fn export_trained_in_turns(
+    model: &Trained,
+    folder: &Path,
+    replace: bool,
+    turns: &Turns,
+) -> Result<Vec<PathBuf>> {
     let record = model.run.record()?;
     // The card can do without: a model whose text was thrown away is still a model.
     let index = prepare::index(&model.run.data_folder()?).ok();
@@ -79,7 +101,8 @@ pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<V
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
     };
     let Trained { config, tokenizer, parameters, .. } = model;
-    export(&Export { config, tokenizer, parameters, facts: &facts }, folder, replace)
+    let export = Export { config, tokenizer, parameters, facts: &facts };
+    export_in_turns(&export, folder, replace, turns).await
 }
 
 /// The last name of a path, of this system or another: what lies around it is the business of the machine that it was on.

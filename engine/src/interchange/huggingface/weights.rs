@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Parameter, ParameterId};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::platform;
+use crate::platform::{self, Turns};
 use glasshouse_protocol::{ModelConfig, NormKind};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::{BTreeMap, HashMap};
@@ -67,7 +67,12 @@ fn transposed(tensor: &Tensor) -> Tensor {
 }
 
 /// `model.safetensors`, whole.
-pub(super) fn safetensors(model: &ModelConfig, architecture: Architecture, arena: &[f32]) -> Result<Vec<u8>> {
+pub(super) async fn safetensors(
+    model: &ModelConfig,
+    architecture: Architecture,
+    arena: &[f32],
+    turns: &Turns,
+) -> Result<Vec<u8>> {
     let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
     let layout = ArenaLayout::of_parameters(&parameters);
     let by_name = parameters.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
@@ -76,14 +81,13 @@ pub(super) fn safetensors(model: &ModelConfig, architecture: Architecture, arena
         Architecture::Gpt2 => gpt2(model, &source)?,
         Architecture::Llama | Architecture::Qwen3 => llama(model, &source)?,
     };
-    let bytes: BTreeMap<String, (Vec<usize>, Vec<u8>)> = tensors
-        .into_iter()
-        .map(|(name, tensor)| {
-            platform::pulse();
-            let bytes = tensor.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
-            (name, (tensor.shape, bytes))
-        })
-        .collect();
+    let mut bytes = BTreeMap::<String, (Vec<usize>, Vec<u8>)>::new();
+    for (name, tensor) in tensors {
+        platform::pulse();
+        turns.give().await;
+        let entries = tensor.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+        bytes.insert(name, (tensor.shape, entries));
+    }
     let views = bytes
         .iter()
         .map(|(name, (shape, bytes))| {

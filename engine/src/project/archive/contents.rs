@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::platform::{PROJECT_LOCK, files};
 use crate::project::names::Siblings;
-use crate::project::{RUNS, claim, shelf};
+use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
 use crate::train::checkpoint::{Checkpoints, Part};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -107,11 +107,11 @@ impl Contents {
     ///
     /// # Errors
     /// One cannot be read, or `take` fails. A file that was removed since is passed over.
-    pub fn for_each(&self, mut take: impl FnMut(Opened<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) async fn for_each(&self, mut take: impl AsyncFnMut(Opened<'_>) -> Result<()>) -> Result<()> {
         for Entry { name, place, checkpoints } in &self.entries {
             let path = self.folder.join(place);
             if !checkpoints {
-                open(&path, name, place, &mut take)?;
+                open(&path, name, place, &mut take).await?;
                 continue;
             }
             for (file, part) in Checkpoints::new(&path).at_one_moment()? {
@@ -120,17 +120,13 @@ impl Contents {
                     Part::Bytes(content) => {
                         let bytes = content.len() as u64;
                         let content = &mut Cursor::new(content);
-                        take(Opened { name: &name, place: &place, bytes, content })?;
+                        take(Opened { name: &name, place: &place, bytes, content }).await?;
                     }
                     Part::Open(content, bytes) => {
-                        take(Opened {
-                            name: &name,
-                            place: &place,
-                            bytes,
-                            content: &mut content.take(bytes),
-                        })?;
+                        take(Opened { name: &name, place: &place, bytes, content: &mut content.take(bytes) })
+                            .await?;
                     }
-                    Part::Lasting => open(&path.join(&file), &name, &place, &mut take)?,
+                    Part::Lasting => open(&path.join(&file), &name, &place, &mut take).await?,
                 }
             }
         }
@@ -138,16 +134,16 @@ impl Contents {
     }
 }
 
-fn open(
+async fn open(
     path: &Path,
     name: &str,
     place: &Path,
-    take: &mut impl FnMut(Opened<'_>) -> Result<()>,
+    take: &mut impl AsyncFnMut(Opened<'_>) -> Result<()>,
 ) -> Result<()> {
     let opened = files::metadata(path).and_then(|metadata| Ok((files::File::open(path)?, metadata.len())));
     match opened {
         // What is appended from now on is not of this moment.
-        Ok((file, bytes)) => take(Opened { name, place, bytes, content: &mut file.take(bytes) }),
+        Ok((file, bytes)) => take(Opened { name, place, bytes, content: &mut file.take(bytes) }).await,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io(path)(error)),
     }
@@ -165,6 +161,9 @@ pub(super) fn is_transient(place: &Path) -> bool {
     let (Some(first), name) = (parts.next(), place.file_name().unwrap_or_default().to_string_lossy()) else {
         return false;
     };
+    if [DOCUMENTS_BEFORE, DOCUMENTS_GIVEN].contains(&&*first) {
+        return true;
+    }
     let depth = place.components().count();
     if first == DOCUMENTS && depth > 1 {
         return false;
@@ -185,9 +184,9 @@ pub(super) fn is_transient(place: &Path) -> bool {
 #[cfg(test)]
 pub(in crate::project) fn names_of(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    Contents::of(folder)?.for_each(|file| {
+    crate::platform::at_once(Contents::of(folder)?.for_each(async |file| {
         names.push(file.name.to_owned());
         Ok(())
-    })?;
+    }))?;
     Ok(names)
 }

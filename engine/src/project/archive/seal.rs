@@ -1,6 +1,7 @@
 //! The checksum of a whole archive, in the comment that a zip may end with: zip's own checksums are of the files' contents alone,
 //! and a bit of its directory that turns over gives a file another name or place.
 
+use crate::platform::Turns;
 use std::io::{Read, Result, Seek, SeekFrom, Write};
 
 /// What an archive of ours ends with: this, and eight hexadecimal digits of the crc32c of all bytes before them.
@@ -17,15 +18,15 @@ pub(super) fn comment() -> Box<[u8]> {
 }
 
 /// Puts the checksum where [`comment`] left room for it.
-pub(super) fn close<F: Read + Write + Seek>(file: &mut F, between: &mut dyn FnMut()) -> Result<()> {
+pub(super) async fn close<F: Read + Write + Seek>(file: &mut F, turns: &Turns) -> Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
-    let checksum = checksum(file, length.saturating_sub(DIGITS as u64), between)?;
+    let checksum = checksum(file, length.saturating_sub(DIGITS as u64), turns).await?;
     file.write_all(format!("{checksum:08x}").as_bytes())?;
     file.flush()
 }
 
 /// Whether an archive is as it was written; one without a checksum of ours, by an older version or another program, may be.
-pub(super) fn is_whole<F: Read + Seek>(file: &mut F, between: &mut dyn FnMut()) -> Result<bool> {
+pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, turns: &Turns) -> Result<bool> {
     let length = file.seek(SeekFrom::End(0))?;
     let tail = (MARK.len() + DIGITS).max(22);
     if length < tail as u64 {
@@ -36,7 +37,7 @@ pub(super) fn is_whole<F: Read + Seek>(file: &mut F, between: &mut dyn FnMut()) 
     file.read_exact(&mut end)?;
     let (before, digits) = end.split_at(tail - DIGITS);
     if before.ends_with(MARK) {
-        let checksum = checksum(file, length - DIGITS as u64, between)?;
+        let checksum = checksum(file, length - DIGITS as u64, turns).await?;
         return Ok(digits == format!("{checksum:08x}").as_bytes());
     }
     // A comment that is not ours was ours before a bit of it turned over, or is another program's.
@@ -45,7 +46,7 @@ pub(super) fn is_whole<F: Read + Seek>(file: &mut F, between: &mut dyn FnMut()) 
 }
 
 /// crc32c of a file's first bytes; it stands behind them then.
-fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, between: &mut dyn FnMut()) -> Result<u32> {
+async fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, turns: &Turns) -> Result<u32> {
     file.seek(SeekFrom::Start(0))?;
     let (mut checksum, mut left, mut piece) = (0, bytes, vec![0; PIECE]);
     while left > 0 {
@@ -53,7 +54,7 @@ fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, between: &mut dyn FnMut())
         file.read_exact(part)?;
         checksum = crc32c::crc32c_append(checksum, part);
         left -= part.len() as u64;
-        between();
+        turns.give().await;
     }
     Ok(checksum)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::platform::given_up_after;
 use crate::platform::memory_files;
 use crate::protocol::presets;
 use proptest::prelude::*;
@@ -44,6 +45,11 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     let (folder, project) = project();
     assert_eq!(names_of(project.folder()).unwrap(), NAMES);
     let bytes = pack(project.folder()).unwrap();
+    // Text that waits until a run has begun comes back, or goes, here and nowhere else.
+    for aside in ["documents.before", "documents.given"] {
+        std::fs::create_dir(project.folder().join(aside)).unwrap();
+        std::fs::write(project.folder().join(aside).join("a.txt"), "old").unwrap();
+    }
     assert!(bytes == pack(project.folder()).unwrap());
     let archive = Archive::read(Cursor::new(&bytes)).unwrap();
     assert_eq!(archive.name(), "Eulen & Käuze");
@@ -57,7 +63,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
         memory_files::create_dir_all(path.parent().unwrap())?;
         memory_files::File::create(path)
     };
-    archive.unpack_with(place, create, |file| file.sync_all()).unwrap();
+    at_once(archive.unpack_with(place, create, |file| file.sync_all(), &Turns::none())).unwrap();
     let contents: Vec<_> =
         NAMES.iter().map(|name| (*name, memory_files::read(place.join(name)).unwrap())).collect();
     let contents: Vec<(&str, &[u8])> = contents.iter().map(|(name, content)| (*name, &content[..])).collect();
@@ -73,15 +79,15 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
 fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut packer = Packer::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
-        packer.add(name, content.len() as u64, &mut &content[..], &mut || ()).unwrap();
+        at_once(packer.add(name, content.len() as u64, &mut &content[..], &Turns::none())).unwrap();
     }
-    packer.finish(&mut || ()).unwrap().into_inner()
+    at_once(packer.finish(&Turns::none())).unwrap().into_inner()
 }
 
 /// An archive that was changed by one who knows of its checksum.
 fn resealed(bytes: Vec<u8>) -> Vec<u8> {
     let mut file = Cursor::new(bytes);
-    seal::close(&mut file, &mut || ()).unwrap();
+    at_once(seal::close(&mut file, &Turns::none())).unwrap();
     file.into_inner()
 }
 
@@ -145,8 +151,9 @@ fn claims_are_checked_before_anything_is_unpacked() {
     // A packer refuses to make what would not be unpacked.
     let mut packer = Packer::new(Cursor::new(Vec::new()));
     (packer.files, packer.bytes) = (MOST_ENTRIES - 1, 0);
-    packer.add("last", 1, &mut &b"x"[..], &mut || ()).unwrap();
-    let refused = packer.add("one more", 1, &mut &b"x"[..], &mut || ()).unwrap_err().to_string();
+    at_once(packer.add("last", 1, &mut &b"x"[..], &Turns::none())).unwrap();
+    let refused = at_once(packer.add("one more", 1, &mut &b"x"[..], &Turns::none()));
+    let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("200000 files"), "{refused}");
 
     // Forty megabytes of zeros in forty kilobytes are honest; a list that claims more than that of them is not.
@@ -218,7 +225,7 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         std::fs::write(documents.join(name), format!("text {number}")).unwrap();
     }
     let file = folder.path().join("p.glasshouse");
-    let packed = pack_file(project.folder(), &file, false, &mut || ()).unwrap();
+    let packed = pack_file(project.folder(), &file, false).unwrap();
     let unpacked = unpack_file(&file, &folder.path().join("there"), false).unwrap();
     let texts = |folder: &Path| -> Vec<Vec<u8>> {
         let entries = std::fs::read_dir(folder.join("documents")).unwrap();
@@ -235,11 +242,10 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         assert!(packed.notes.iter().any(|note| note.contains("a link to a folder")), "{:?}", packed.notes);
     }
     // And once more, without a word.
-    let again =
-        pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false, &mut || ()).unwrap();
+    let again = pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false).unwrap();
     assert_eq!((again.files, again.notes.len()), (packed.files, 0));
     // Nothing is replaced unasked, and nothing is left beside.
-    let message = pack_file(project.folder(), &file, false, &mut || ()).unwrap_err().to_string();
+    let message = pack_file(project.folder(), &file, false).unwrap_err().to_string();
     assert!(message.contains("--force"), "{message}");
     let message = unpack_file(&file, unpacked.folder(), false).unwrap_err().to_string();
     assert!(message.contains("--force"), "{message}");
@@ -255,6 +261,25 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["again.glasshouse", "p", "p.glasshouse", "there"]);
+}
+
+#[test]
+fn packing_that_is_given_up_leaves_what_stood_there() {
+    let (folder, project) = project();
+    let file = folder.path().join("p.glasshouse");
+    std::fs::write(&file, "older").unwrap();
+    let mut polls = 1;
+    loop {
+        let turns = Turns::at_every_chance();
+        if given_up_after(polls, pack_file_in_turns(project.folder(), &file, true, &turns)) {
+            break;
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "older", "after {polls} turns");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "after {polls} turns");
+        polls += 1;
+    }
+    assert!(polls > 2 * NAMES.len(), "it gives {polls} turns");
+    unpack_file(&file, &folder.path().join("there"), false).unwrap();
 }
 
 proptest! {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::platform::given_up_after;
 use crate::project::RunState;
 use crate::protocol::{TrainEvent, presets};
 use crate::train::metrics::MetricsWriter;
@@ -26,6 +27,10 @@ fn opened(shelf: &Shelf, id: &str) -> Project {
 
 fn about(shelf: &Shelf, id: &str) -> ProjectSummary {
     summary(id, &shelf.path_of(id).unwrap())
+}
+
+fn duplicate(shelf: &Shelf, id: &str, name: &str) -> Result<String> {
+    at_once(shelf.duplicate(id, name, &Turns::none()))
 }
 
 fn entry(id: &str, name: &str, deleted: bool) -> (String, String, bool) {
@@ -142,7 +147,7 @@ fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     let before = archive::pack(project.folder()).unwrap();
     shelf.delete("owls").unwrap();
     assert!(shelf.path_of("owls").is_err() && shelf.delete("owls").is_err());
-    assert!(shelf.rename("owls", "Käuze").is_err() && shelf.duplicate("owls", "Käuze").is_err());
+    assert!(shelf.rename("owls", "Käuze").is_err() && duplicate(&shelf, "owls", "Käuze").is_err());
     assert_eq!(names(&shelf), [entry("owls", "Owls", true)]);
     // Nothing was moved: a program that dies now leaves a deleted project, and what it holds.
     assert!(archive::pack(project.folder()).unwrap() == before);
@@ -163,6 +168,8 @@ fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     std::fs::File::options().write(true).open(mark).unwrap().set_modified(long_ago).unwrap();
     // What a program that died while it cleared away left is cleared away, too.
     std::fs::create_dir(shelf.folder().join(".leaving-half")).unwrap();
+    // And what an older version deleted.
+    std::fs::create_dir_all(shelf.folder().join(".trash/bats")).unwrap();
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false)]);
     assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), 1);
@@ -177,7 +184,7 @@ fn a_copy_is_another_project_with_the_same_content() {
     let (_folder, shelf) = shelf();
     let project = trained(&shelf, "Owls");
     let _lock = project.latest_run().unwrap().lock().unwrap();
-    let copy = opened(&shelf, &shelf.duplicate("owls", "Owls").unwrap());
+    let copy = opened(&shelf, &duplicate(&shelf, "owls", "Owls").unwrap());
     assert_eq!(copy.name(), "Owls 2");
     let content = |project: &Project| -> Vec<(String, Vec<u8>)> {
         let names = archive::names_of(project.folder()).unwrap();
@@ -187,7 +194,7 @@ fn a_copy_is_another_project_with_the_same_content() {
     assert_eq!(content(&copy), content(&project));
     assert!(!copy.latest_run().unwrap().folder().join("lock").exists());
     copy.latest_run().unwrap().lock().unwrap();
-    let failed = shelf.duplicate("absent", "x").unwrap_err().to_string();
+    let failed = duplicate(&shelf, "absent", "x").unwrap_err().to_string();
     assert!(failed.contains("no project"), "{failed}");
 }
 
@@ -206,4 +213,31 @@ fn an_import_is_a_new_project_or_nothing() {
     assert!(shelf.import(&damaged, None).is_err());
     assert!(shelf.import(b"no zip", None).unwrap_err().to_string().contains("no .glasshouse file"));
     assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), before);
+}
+
+#[test]
+fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
+    let (_folder, shelf) = shelf();
+    let bytes = archive::pack(trained(&shelf, "Owls").folder()).unwrap();
+    let count = || std::fs::read_dir(shelf.folder()).unwrap().count();
+    let mut polls = 1;
+    loop {
+        let turns = Turns::at_every_chance();
+        if given_up_after(polls, shelf.duplicate("owls", "Bats", &turns)) {
+            break;
+        }
+        assert_eq!(count(), 1, "after {polls} turns");
+        polls += 1;
+    }
+    assert!(polls > 3 && count() == 2, "it gives {polls} turns");
+    let mut polls = 1;
+    loop {
+        let turns = Turns::at_every_chance();
+        if given_up_after(polls, shelf.import_from(std::io::Cursor::new(&bytes), None, None, &turns)) {
+            break;
+        }
+        assert_eq!(count(), 2, "after {polls} turns");
+        polls += 1;
+    }
+    assert!(polls > 5 && count() == 3, "it gives {polls} turns");
 }

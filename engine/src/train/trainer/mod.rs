@@ -202,12 +202,10 @@ impl Trainer<'_> {
     /// The device keeps no times.
     pub async fn profile(&mut self) -> Result<Event> {
         let input = self.step_input(self.step)?;
-        // A profiled step on a GPU trains: it is undone.
-        let state = self.executor.state().await?;
-        let profiled = self.profiled(&input).await;
-        // Whatever came of it: the run goes on.
-        self.executor.set_state(&state).await?;
-        let ((mut entries, method), overhead) = profiled?;
+        let step_seconds = self.pace.step_seconds;
+        let profiled =
+            undone(&mut self.executor, async |executor| profiled(executor, &input, step_seconds).await);
+        let ((mut entries, method), overhead) = profiled.await?;
         let step_ms = self.pace.step_seconds.unwrap_or(0.0) * 1e3;
         entries.extend(rest_of_step(&entries, step_ms, method));
         Ok(Event::Profile {
@@ -216,19 +214,6 @@ impl Trainer<'_> {
             launch_overhead_ms: overhead.map_or(0.0, |cost| cost.seconds * 1e3),
             method: method.to_owned(),
         })
-    }
-
-    /// Times of a step by scope, how they were taken, and what launching it cost; the step is done.
-    async fn profiled(
-        &mut self,
-        input: &StepInput,
-    ) -> Result<((Vec<ProfileEntry>, &'static str), Option<EncodeStatistics>)> {
-        let profile = self.executor.profile(input).await?;
-        let overhead = match self.pace.step_seconds {
-            Some(seconds) if seconds > LONGEST_LAUNCHED => None,
-            _ => self.executor.time_launch(input, false).await?,
-        };
-        Ok((profile, overhead))
     }
 
     /// Optimizer steps done.
@@ -383,7 +368,7 @@ impl Trainer<'_> {
         if reports.len() != inputs.len() {
             return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
         }
-        let tokens = count * self.tokens_per_step();
+        let tokens = count * self.config.tokens_per_step();
         self.pace.step_seconds = Some(seconds / count as f64);
         self.pace.tokens += tokens;
         self.pace.steps += count;
@@ -426,11 +411,6 @@ impl Trainer<'_> {
             })
             .collect::<Result<_>>()?;
         Ok(StepInput { step, learning_rate: self.config.train.learning_rate_at(step) as f32, micro_batches })
-    }
-
-    fn tokens_per_step(&self) -> u64 {
-        let train = &self.config.train;
-        train.batch_size as u64 * train.accumulate as u64 * self.config.model.context_length as u64
     }
 
     fn watch_divergence(&mut self, bad: bool) -> Result<()> {
@@ -517,6 +497,28 @@ async fn unless_stopped<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> 
     .await
 }
 
+/// Has an executor do something that may train, and puts weights and optimizer state back whatever came of it: the run goes on.
+async fn undone<T>(executor: &mut Executor, work: impl AsyncFnOnce(&mut Executor) -> Result<T>) -> Result<T> {
+    let state = executor.state().await?;
+    let done = work(executor).await;
+    executor.set_state(&state).await?;
+    done
+}
+
+/// Times of a step by scope, how they were taken, and what launching it cost. On a GPU the step is done.
+async fn profiled(
+    executor: &mut Executor,
+    input: &StepInput,
+    step_seconds: Option<f64>,
+) -> Result<((Vec<ProfileEntry>, &'static str), Option<EncodeStatistics>)> {
+    let profile = executor.profile(input).await?;
+    let overhead = match step_seconds {
+        Some(seconds) if seconds > LONGEST_LAUNCHED => None,
+        _ => executor.time_launch(input, false).await?,
+    };
+    Ok((profile, overhead))
+}
+
 /// What a step takes beside the kernels that were timed, so that the parts add up to the whole: a row of its own.
 fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: &str) -> Option<ProfileEntry> {
     let ms = step_ms - entries.iter().map(|entry| entry.ms).sum::<f64>();
@@ -531,6 +533,36 @@ fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: &str) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::presets;
+
+    #[test]
+    fn what_a_profile_trained_is_undone_where_it_fails_too() {
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        (config.model.vocabulary, config.model.context_length, config.model.layers) = (16, 8, 1);
+        (config.train.batch_size, config.train.accumulate) = (2, 1);
+        let graphs = crate::model::training_graphs(&config.model, &config.train).unwrap();
+        let optimizer = crate::executor::update::Optimizer::of(&config.train);
+        let ends = crate::platform::at_once(async {
+            let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
+            let mut before = executor.state().await?;
+            before.parameters.iter_mut().enumerate().for_each(|(at, entry)| *entry = (at % 7) as f32 * 0.01);
+            executor.set_state(&before).await?;
+            let ids: Vec<u32> = (0..16).collect();
+            let micro_batch =
+                MicroBatch { targets: ids.iter().rev().copied().collect(), tokens: ids, seed: [0; 2] };
+            let input = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![micro_batch] };
+            let mut trained = false;
+            let failed: Result<()> = undone(&mut executor, async |executor| {
+                executor.train(std::slice::from_ref(&input)).await?;
+                trained = executor.state().await?.parameters != before.parameters;
+                Err(Error::Internal("the clock stood still".to_owned()))
+            })
+            .await;
+            let after = executor.state().await?;
+            Ok::<_, Error>((trained, failed.is_err(), after == before))
+        });
+        assert_eq!(ends.unwrap(), (true, true, true));
+    }
 
     #[test]
     fn the_parts_of_a_profile_add_up_to_the_step() {

@@ -32,7 +32,7 @@ impl Trainer<'_> {
             arena_version: ARENA_VERSION,
             step: self.step,
             seed: self.config.seed,
-            tokens_seen: self.step * self.tokens_per_step(),
+            tokens_seen: self.step * self.config.tokens_per_step(),
             config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,

@@ -1,0 +1,88 @@
+//! Whether a run, its model and its text are of sizes that go together: said before it starts, and never a reason to refuse it.
+
+use super::{RunConfig, TokenizerConfig, TokenizerKind};
+
+/// How often a text is worth seeing. Up to 4 times is nearly as good as new text; then each time adds less, and past some 16 times
+/// hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
+pub const MOST_EPOCHS: f64 = 20.0;
+
+/// Parameters for each token of text above which a model is far too large for it: a hundred times those of Hoffmann et al. 2022
+/// ("Training Compute-Optimal Large Language Models", arXiv:2203.15556), who found 20 tokens for each parameter best. Small models are
+/// grown on small texts all the time, so that only what is far beyond is worth a word.
+pub const MOST_PARAMETERS_PER_TOKEN: f64 = 5.0;
+
+impl RunConfig {
+    /// Training tokens of one optimizer step.
+    pub fn tokens_per_step(&self) -> u64 {
+        let tokens = self.train.batch_size.saturating_mul(self.train.accumulate);
+        tokens.saturating_mul(self.model.context_length) as u64
+    }
+
+    /// What is out of proportion for a model of so many parameters and a training split of so many tokens, a sentence each.
+    pub fn proportions(&self, parameters: u64, text_tokens: u64) -> Vec<String> {
+        let mut found = Vec::new();
+        if text_tokens == 0 {
+            return found;
+        }
+        let text = text_tokens as f64;
+        let epochs = self.train.steps as f64 * self.tokens_per_step() as f64 / text;
+        if epochs > MOST_EPOCHS {
+            found.push(format!(
+                "The run sees its text about {epochs:.0} times; past {MOST_EPOCHS:.0} times a model hardly learns more from it than to \
+                 recite it. Take fewer steps, or more text."
+            ));
+        }
+        let share = parameters as f64 / text;
+        if share > MOST_PARAMETERS_PER_TOKEN {
+            found.push(format!(
+                "The model has about {share:.0} parameters for each token of its text, where 20 tokens for each parameter are the rule \
+                 of thumb; it may learn the text by heart. Take a smaller model, or more text."
+            ));
+        }
+        found
+    }
+}
+
+impl TokenizerConfig {
+    /// Tokens that so many bytes of text will be, about, before a tokenizer was trained: a vocabulary twice as large saves 0.3 bytes a
+    /// token on English text (1,024 entries give 3 bytes, GPT-2's 50,257 give 4.7).
+    pub fn estimated_tokens(&self, bytes: u64) -> u64 {
+        let bytes_per_token = match self.kind {
+            TokenizerKind::Byte | TokenizerKind::Char => 1.0,
+            _ => (0.3 * (self.vocabulary.max(2) as f64).log2()).max(1.0),
+        };
+        (bytes as f64 / bytes_per_token) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::presets;
+
+    #[test]
+    fn a_text_seen_too_often_and_a_model_far_too_large_for_it_are_told() {
+        let mut run = presets::preset("first-stories").unwrap();
+        let embedded = run.tokenizer.estimated_tokens(2_000_000);
+        assert!((600_000..750_000).contains(&embedded), "{embedded}");
+        assert_eq!(
+            run.proportions(868_000, embedded),
+            Vec::<String>::new(),
+            "the first model is in proportion"
+        );
+        let step = run.tokens_per_step();
+        assert_eq!(step, 12 * 128);
+        // At 20 times nothing is said, and beyond it is.
+        run.train.steps = 200;
+        assert_eq!(run.proportions(1, 10 * step), Vec::<String>::new());
+        run.train.steps = 201;
+        let said = run.proportions(1, 10 * step - 100);
+        assert!(said.len() == 1 && said[0].contains("about 20 times"), "{said:?}");
+        run.train.steps = 1;
+        let said = run.proportions(5_001_000, 1_000_000);
+        assert!(said.len() == 1 && said[0].contains("5 parameters for each token"), "{said:?}");
+        assert_eq!(run.proportions(5_000_000, 1_000_000), Vec::<String>::new());
+        let large = presets::preset("nanogpt-gpu").unwrap();
+        assert_eq!(large.proportions(10_700_000, 1_003_854).len(), 2, "nanoGPT's on one book is both");
+        assert_eq!(large.proportions(10_700_000, 0), Vec::<String>::new(), "nothing is known of the text");
+    }
+}
