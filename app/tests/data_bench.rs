@@ -307,3 +307,18 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     assert_eq!(tokens.len(), 3, "{tokens:?}");
     assert!((0..3).any(|at| tokens[at] == tokens[(at + 1) % 3]), "{tokens:?}");
 }
+
+#[test]
+fn the_field_of_text_is_named_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let records = "{\"data\": {\"body\": \"What stands inside.\", \"page\": 3}, \"n\": 1}\n{\"data\": {\"page\": 4}, \"n\": 2}\n";
+    std::fs::write(folder.join("records.jsonl"), records).unwrap();
+    let clean = ["data", "clean", "--in", "records.jsonl", "--out", "clean", "--recipe", "raw", "--json"];
+    let said = succeed(folder, &[&clean[..], &["--text-field", "data.body"]].concat());
+    let done: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&done["documents"], &done["troubles"]), (&1.into(), &1.into()), "{done}");
+    let kept = lines(&folder.join("clean/kept.jsonl"));
+    assert_eq!(kept[0]["text"], "What stands inside.");
+    assert_eq!(kept[0]["record"]["data"]["page"], 3);
+}

@@ -15,30 +15,14 @@ settings! {
         maximum_phrases_per_thousand_words: f64 = 20.0, 0 to 1000, "In longer texts, most phrases for each thousand words.";
     }
     lists {
-        phrases: Vec<String> = PHRASES.map(str::to_owned).to_vec(), "What such texts say, whatever the case.";
+        phrases: Vec<String> = PHRASES.split('|').map(str::to_owned).collect(), "What such texts say, whatever the case.";
     }
 }
 
-const PHRASES: [&str; 18] = [
-    "under construction",
-    "coming soon",
-    "check back soon",
-    "check back later",
-    "page not found",
-    "404 not found",
-    "no content available",
-    "content goes here",
-    "your text here",
-    "insert text here",
-    "enter text here",
-    "placeholder text",
-    "sample text",
-    "dummy text",
-    "this is a test post",
-    "this page is intentionally left blank",
-    "this domain is for sale",
-    "edit or delete it, then start writing",
-];
+const PHRASES: &str = "under construction|coming soon|check back soon|check back later|page not found|404 not found|\
+    no content available|content goes here|your text here|insert text here|enter text here|\
+    placeholder text|sample text|dummy text|this is a test post|this page is intentionally left blank|\
+    this domain is for sale|edit or delete it, then start writing";
 
 /// Latin that is written for its look alone.
 const FILLER: [&str; 5] =
