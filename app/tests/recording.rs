@@ -284,7 +284,7 @@ fn slow_the_session_of_the_pictures() {
             let loss = evaluation.map(|loss| format!(", validation loss {loss:.3}")).unwrap_or_default();
             session.picture("train", &format!("nanogpt-cpu on tinyshakespeare after {steps} steps{loss}"));
             session.show(PageName::Model, "light");
-            session.picture("model", "the decoder of that run, its memory and time");
+            session.picture("model", "the decoder that the settings of the next run describe, and its memory");
         }
     }
     session.ask(Command::ListRuns);
@@ -311,8 +311,6 @@ fn slow_the_session_of_the_pictures() {
     session.picture("data", &shows);
     session.show(PageName::Home, "light");
     session.picture("home", "the projects of this session");
-    session.show(PageName::Settings, "light");
-    session.picture("settings", "device, theme, text size");
 
     let engine = session.state().engine.clone().unwrap();
     let runs: Vec<Value> = session
