@@ -284,7 +284,8 @@ fn slow_the_session_of_the_pictures() {
             let loss = evaluation.map(|loss| format!(", validation loss {loss:.3}")).unwrap_or_default();
             session.picture("train", &format!("nanogpt-cpu on tinyshakespeare after {steps} steps{loss}"));
             session.show(PageName::Model, "light");
-            session.picture("model", "the decoder that the settings of the next run describe, and its memory");
+            session
+                .picture("model", "the decoder that the settings of the next run describe, and its memory");
         }
     }
     session.ask(Command::ListRuns);
