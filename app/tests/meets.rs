@@ -571,6 +571,7 @@ fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
     assert!(!contains(&window, "measuring the speed") && !is_shown(&window, "given up"));
 
     // What a page shows with a button of its own has no second one there.
+    open_page(&mut window, PageName::Home);
     press(&mut window, "Grow your first model");
     let grow = |command: &Command| matches!(command, Command::TrainFirst { .. });
     answer(window.state_mut(), grow, [underway("measuring the speed")]);
