@@ -88,7 +88,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
         let each = if ui.available_width() < 420.0 { 1 } else { 2 };
         let width = ((ui.available_width() - space::MEDIUM * (each - 1) as f32) / each as f32).floor();
-        ui.horizontal_wrapped(|ui| {
+        let buttons = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing = egui::Vec2::splat(space::MEDIUM);
             column(ui, width, |ui| {
                 if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes").clicked() {
@@ -102,7 +102,12 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
                     *context.go = Some(PageName::Data);
                 }
             });
-        });
+        };
+        // The two begin at one height, however many lines the words on them take.
+        match each {
+            1 => ui.vertical(buttons),
+            _ => ui.horizontal_top(buttons),
+        };
     });
 }
 
