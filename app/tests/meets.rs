@@ -418,7 +418,7 @@ fn a_phone_shows_the_losses_of_runs_and_everything_stands_within_its_sides() {
 
 #[test]
 fn public_corpora_are_listed_with_their_licence_and_fetched() {
-    let mut window = on(PageName::Data, [1280.0, 900.0]);
+    let mut window = on(PageName::Data, [1280.0, 1200.0]);
     press(&mut window, "Public corpora");
     assert!(sent(window.state_mut()).contains(&Command::ListCorpora));
     let corpus = CorpusSummary {
@@ -550,6 +550,8 @@ fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
     assert!(is_shown(&window, sentence), "beside the forecast");
 
     let mut window = on(PageName::Train, [1280.0, 900.0]);
+    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    window.run_steps(2);
     // Another text: the plan is asked for again.
     tell(window.state_mut(), [support::documents()]);
     let mut more = support::documents();
