@@ -187,7 +187,8 @@ fn a_shortened_reproduction_gives_no_verdict() {
         assert_eq!((&line["event"], &line["reproduced"]), (&Value::from("reproduction"), &Value::Null));
         assert_eq!((number(&line, "published"), number(&line, "step")), (1.88, 2.0));
         number(&line, "ours");
-        assert_eq!(std::fs::read_dir(folder.path().join("project/runs")).unwrap().count(), runs);
+        let places = std::fs::read_dir(folder.path().join("project/runs")).unwrap();
+        assert_eq!(places.filter(|place| place.as_ref().unwrap().path().is_dir()).count(), runs);
     }
     // It ended as it was to, so that going on with it ends at once.
     let again = ["reproduce", "nanogpt-cpu", "--project", &project, "--device", "cpu", "--resume"];

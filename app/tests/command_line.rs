@@ -179,12 +179,13 @@ fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
         sets(["model.depth=2", "model.context=32", "train.batch=2", "train.clip=2"]),
     );
     fail(folder.path(), &["plan", "--lr", "-1"], 2, &["train.learning_rate", "above 0"]);
-    fail(folder.path(), &["train", "--resume", "--lr", "0.1"], 2, &["--resume"]);
     stories(folder.path());
     let lines = train(folder.path(), "quick", &["--steps", "2", "--lr", "0.01"]);
     assert!(!events(&json_lines(&lines), "step").is_empty());
     let run = std::fs::read_to_string(folder.path().join("quick/runs/1-nanogpt-cpu/run.toml")).unwrap();
     assert!(run.contains("learning_rate = 0.01\nmin_learning_rate = 0.001\n"), "{run}");
+    let other = ["train", "--project", "quick", "--resume", "--lr", "0.1"];
+    fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 where the run has 0.01"]);
     // A run that the first release wrote goes on, and is planned, as it is.
     let old = [
         ("context_length", "context"),
@@ -297,6 +298,12 @@ fn tokenizers_train_encode_and_decode() {
     }
 }
 
+/// The folders of a project's runs.
+fn runs(project: &Path) -> Vec<std::path::PathBuf> {
+    let places = std::fs::read_dir(project.join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    places.filter(|place| place.is_dir()).collect()
+}
+
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
@@ -321,8 +328,7 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     );
 
     train(folder, "whole", &["--steps", "20", "--seed", "5"]);
-    let runs: Vec<_> = std::fs::read_dir(folder.join("whole/runs")).unwrap().collect();
-    assert_eq!(runs.len(), 2);
+    assert_eq!(runs(&folder.join("whole")).len(), 2);
     fail(folder, &["train", "--project", "whole", "--resume", "--seed", "3"], 2, &["--resume"]);
 
     let text = succeed(
@@ -383,13 +389,7 @@ fn a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so() {
     let folder = folder.path();
     stories(folder);
     train(folder, "project", &["--steps", "40", "--set", "train.checkpoint_interval=10"]);
-    let checkpoints = std::fs::read_dir(folder.join("project/runs"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path()
-        .join("checkpoints");
+    let checkpoints = runs(&folder.join("project"))[0].join("checkpoints");
     let mut files: Vec<_> = std::fs::read_dir(checkpoints)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -224,7 +224,15 @@ fn recipes_are_files_and_every_document_is_explained() {
         "did you mean `fineweb`",
     );
     fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
-    fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "--force writes beside it");
+    fail(
+        folder,
+        &["data", "clean", "--in", "mine", "--out", "mine"],
+        1,
+        "name another folder for the output",
+    );
+    std::fs::create_dir(folder.join("letters")).unwrap();
+    std::fs::write(folder.join("letters/to-mia.txt"), "Dear Mia").unwrap();
+    fail(folder, &["data", "clean", "--in", "mine", "--out", "letters"], 1, "--force writes beside it");
     fail(
         folder,
         &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher"],
@@ -250,7 +258,12 @@ fn recipes_are_files_and_every_document_is_explained() {
 fn raw_and_clean_are_compared_on_the_same_text() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    gather(folder);
+    // Each with something that cleaning replaces, so that whatever is held out is another text raw.
+    std::fs::create_dir(folder.join("mine")).unwrap();
+    for (number, tale) in stories(folder, 1)[..30].iter().enumerate() {
+        let text = format!("{tale} Write to mia.stone{number}@example-mail.org about it.");
+        std::fs::write(folder.join(format!("mine/{number}.txt")), text).unwrap();
+    }
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--json"]);
     let said = succeed(
         folder,

@@ -268,7 +268,15 @@ fn a_project_is_packed_while_it_trains() {
     let Trains { mut child, lines } =
         Trains::begin(folder, "busy", &["--set", "train.checkpoint_interval=1"]);
     // Somebody reads on, so that it goes on.
-    let reader = std::thread::spawn(move || lines.for_each(|line| drop(line.unwrap())));
+    let (tell, told) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        lines.for_each(|line| {
+            if line.unwrap().contains("\"checkpoint\"") {
+                tell.send(()).ok();
+            }
+        });
+    });
+    told.recv().unwrap();
     for number in 0..5 {
         let name = format!("p{number}.glasshouse");
         succeed(folder, &["pack", "--project", "busy", "--to", &name]);

@@ -68,6 +68,20 @@ impl LockFile {
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
     }
 
+    /// Whether it is the file at this place: another program may have removed it meanwhile, and made another.
+    pub fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let place = |data: std::fs::Metadata| (data.dev(), data.ino());
+            let there = std::fs::metadata(path).map(place).ok();
+            there.is_some() && there == self.0.metadata().map(place).ok()
+        }
+        // Elsewhere a file that is open is not removed.
+        #[cfg(not(unix))]
+        path.exists()
+    }
+
     /// Waits until nobody else holds it, and holds it alone.
     pub fn hold(&self) {
         self.0.lock().ok();

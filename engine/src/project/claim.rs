@@ -56,6 +56,10 @@ impl Project {
             let lock = LockFile::open(&lock_path).ok();
             if let Some(lock) = &lock {
                 lock.share();
+                if !lock.is_at(&lock_path) {
+                    // Whoever took the making back was quicker, and what is there now has another lock.
+                    continue;
+                }
             }
             let mut made = false;
             if !files::exists(&marker) {

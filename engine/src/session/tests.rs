@@ -207,7 +207,10 @@ fn a_project_is_made_trained_written_with_and_found_again() {
 #[test]
 fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     let shelf = tempfile::tempdir().unwrap();
-    // Past the evaluation and the sample before the first step.
+    // Nothing is due but steps.
+    let mut endless = tiny(100_000);
+    (endless.train.eval_interval, endless.train.sample_interval, endless.train.checkpoint_interval) =
+        (0, 0, 0);
     let trained = |event: &Event| match event {
         Event::Training { events } => events.iter().any(|event| matches!(event, TrainEvent::Step { .. })),
         _ => false,
@@ -216,7 +219,7 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
         shelf.path(),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(100_000), None)),
+            after(train(endless, None)),
             (Some(trained), Command::Pause),
             (
                 Some(|event| matches!(event, Event::TrainingState { state: TrainingState::Paused, .. })),

@@ -164,6 +164,12 @@ impl<'a> Cleaner<'a> {
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;
         let mut recorders = Recorders::new(recipe, files)?;
+        if let Some(input) = inputs.iter().find(|input| input.starts_with(out)) {
+            return Err(Error::bad_file(
+                input,
+                "lies in the folder that would be written; name another folder for the output",
+            ));
+        }
         // What an earlier cleaning wrote is no input of the next.
         let found = find(files, recipe, inputs, |source| !source.path.starts_with(out))?;
         for trouble in &found.troubles {

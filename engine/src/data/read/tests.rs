@@ -75,7 +75,8 @@ fn folders_are_read_in_order_and_hidden_files_are_not() {
 #[test]
 fn whatever_the_bench_reads_is_read() {
     let folder = tempfile::tempdir().unwrap();
-    let words = "The owl sat in the old oak and sang of the moon to the mice below, all night long.";
+    let words =
+        "The owl sat in the old oak and sang of the moon to the mice below, all night long. ".repeat(6);
     for (name, content) in [
         ("a.html", format!("<html><nav>Home</nav><article><p>{words}</p></article></html>").into_bytes()),
         ("b.csv", b"id,text\n1,A row.\n2,Another row.\n".to_vec()),
