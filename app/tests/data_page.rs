@@ -289,6 +289,8 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     // High enough for the whole list of files.
     let told = [bench::recipe(), bench::judged()];
     let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
+    assert!(shows(&window, "2 files were not read, or not whole: Files says why."));
+    press(&mut window, Role::Tab, "Files");
     assert!(shows(&window, "Not read: it is empty."));
     assert!(shows(&window, "Read but for a part: it has a line that is no JSON."));
     forget(window.state_mut());

@@ -147,7 +147,7 @@ fn a_long_document() {
         // The first row of the list, wherever it is.
         for y in (200..800).step_by(20) {
             if !reads(&mut frames.app) {
-                frames.click(Pos2::new(330.0, y as f32));
+                frames.click(Pos2::new(420.0, y as f32));
             }
         }
         let number = sent(&mut frames.app).into_iter().rev().find_map(|command| match command {

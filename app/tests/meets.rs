@@ -390,6 +390,12 @@ fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
     assert!((grow.top() - new.top()).abs() < 2.0 && new.left() > grow.right(), "{grow:?} and {new:?}");
     press(&mut window, "New project");
     assert!(sent(window.state_mut()).iter().any(|command| matches!(command, Command::CreateProject { .. })));
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::CreateProject { .. }),
+        [support::opened("my-project", "My project", vec![]), Event::Finished],
+    );
+    window.run_steps(2);
     assert!(is_shown(&window, "Public corpora"), "Data opens, where text is added");
 }
 
@@ -444,7 +450,7 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
         [Event::Fetching { done: 400_000, total: 1_115_394 }],
     );
     window.run_steps(2);
-    assert!(contains(&window, "Fetching Plays: 400 kB of 1.12 MB"));
+    assert!(contains(&window, "Fetching Plays: 400 kB of 1.1 MB"));
     press(&mut window, "Stop fetching");
     assert!(sent(window.state_mut()).contains(&Command::StopFetching));
 }

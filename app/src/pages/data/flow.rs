@@ -252,6 +252,11 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
         );
         caption(ui, text);
     }
+    let problems = overview.problems.len();
+    if problems > 0 {
+        let files = if problems == 1 { "1 file was".to_owned() } else { format!("{problems} files were") };
+        caption(ui, format!("{files} not read, or not whole: Files says why."));
+    }
     if own {
         promise_ui(ui);
     }
