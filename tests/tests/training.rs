@@ -363,7 +363,7 @@ fn a_sample_that_fails_ends_nothing() {
     assert!(finished.unwrap());
     assert_eq!(run.record().unwrap().state, RunState::Finished);
     let recorded = metrics::read(&run.metrics_path()).unwrap();
-    assert_eq!(notices(&recorded).len(), 3);
+    assert_eq!(notices(&recorded).len(), 4);
     // The notices cost a later session nothing of what was recorded.
     session(&run, &store(), "cpu", Options::default()).unwrap();
     assert_eq!(metrics::read(&run.metrics_path()).unwrap()[..recorded.len()], recorded);

@@ -211,6 +211,8 @@ impl Gpu {
                 Ok(_) => return Ok(()),
                 Err(wgpu::PollError::Timeout) => platform::yield_now().await,
                 Err(error) => {
+                    // A device that is lost takes no submission, and says that it is when it is asked for nothing else.
+                    self.device.poll(wgpu::PollType::Poll).ok();
                     self.check()?;
                     return Err(Error::Device(format!("waiting for the device failed: {error}")));
                 }

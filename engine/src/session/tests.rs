@@ -220,7 +220,7 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(endless, None)),
-            (Some(trained), Command::Pause),
+            (Some(|event| matches!(event, Event::Training { .. })), Command::Pause),
             (
                 Some(|event| matches!(event, Event::TrainingState { state: TrainingState::Paused, .. })),
                 Command::StepOnce,
