@@ -301,7 +301,7 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
             return 0;
         }
         let spaces = text.chars().filter(char::is_ascii_whitespace).count();
-        let plain = text.chars().filter(|letter| letter.is_ascii_graphic()).count();
+        let plain = text.chars().filter(char::is_ascii_graphic).count();
         spaces * 4 + plain
     };
     let (little, big) = (score(UTF_16LE), score(UTF_16BE));

@@ -189,7 +189,7 @@ pub(super) fn broken(error: &io::Error) -> String {
 
 /// Whether a file is no text at all, of which nothing was read.
 fn is_binary(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<decode::Binary>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<decode::Binary>)
 }
 
 /// A file's documents, with an end to files in which nothing is right.

@@ -28,6 +28,7 @@ const PAGES: usize = 100_000;
 const EDGE: usize = 2;
 
 /// The document of a file.
+#[expect(clippy::needless_pass_by_value, reason = "as the other readers, which keep it")]
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
     let item = document(&context, file, counter).map_err(|reason| context.trouble(None, reason));
     let limit = context.settings.limits.pdf;

@@ -136,8 +136,11 @@ impl Parquet {
                 .map_err(|reason| format!("the column `{name}` in row group {} {reason}", self.group))?;
         }
         let rows = guarded(|| TreeBuilder::new().with_batch_size(ROWS).as_iter(self.wanted.clone(), &group));
-        let packed =
-            group.metadata().columns().first().map_or(Compression::UNCOMPRESSED, |chunk| chunk.compression());
+        let packed = group
+            .metadata()
+            .columns()
+            .first()
+            .map_or(Compression::UNCOMPRESSED, parquet::file::metadata::ColumnChunkMetaData::compression);
         self.rows = Some(rows.map_err(|reason| with_codec(reason, packed))?);
         Ok(())
     }
