@@ -1,6 +1,7 @@
 //! How much of a page's main content extraction finds, and how much else: on pages that the project makes itself, and on the articles of a
 //! public benchmark where they are at hand.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 #[path = "extraction/pages.rs"]
 mod pages;
 #[path = "extraction/words.rs"]
@@ -44,7 +45,7 @@ fn counts<T: std::hash::Hash + Eq>(items: impl IntoIterator<Item = T>) -> HashMa
 
 /// Precision and recall of what was found; none for a side that holds nothing.
 fn score<T: std::hash::Hash + Eq>(
-    found: HashMap<T, f64>,
+    found: &HashMap<T, f64>,
     wanted: &HashMap<T, f64>,
 ) -> (Option<f64>, Option<f64>) {
     let right: f64 = found.iter().map(|(item, count)| count.min(*wanted.get(item).unwrap_or(&0.0))).sum();
@@ -67,7 +68,7 @@ fn slow_extraction_of_labelled_pages() {
     for seed in 0..4 {
         for page in pages::pages(seed) {
             let found = html::page(&page.html, &settings).unwrap();
-            let score = score(counts(tokens(&found.text)), &counts(tokens(&page.content)));
+            let score = score(&counts(tokens(&found.text)), &counts(tokens(&page.content)));
             scores.entry(page.kind).or_default().push(score);
         }
     }
@@ -102,7 +103,7 @@ fn slow_extraction_of_articles() {
         flate2::read::GzDecoder::new(file).read_to_end(&mut page).unwrap();
         let found = html::page(&String::from_utf8_lossy(&page), &settings).unwrap();
         let wanted = runs(article["articleBody"].as_str().unwrap_or_default());
-        let found = score(runs(&found.text), &wanted);
+        let found = score(&runs(&found.text), &wanted);
         scores.push(found);
         worst.push((found.0.unwrap_or(1.0).min(found.1.unwrap_or(1.0)), found, name.as_str()));
     }

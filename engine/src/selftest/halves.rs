@@ -63,9 +63,12 @@ fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize],
     }
 }
 
+/// What cases are about, and the cases.
+pub type Group = (&'static str, fn() -> Vec<HalfCase>);
+
 /// The cases by what they are about. Attention over heads whose size is no constant to the kernels is by itself: a software adapter takes a
 /// minute to build it.
-pub const GROUPS: [(&str, fn() -> Vec<HalfCase>); 10] = [
+pub const GROUPS: [Group; 10] = [
     ("linear layers", linear_layers),
     ("epilogues", epilogues),
     ("gradients of linear layers", gradients_of_linear_layers),
