@@ -407,7 +407,8 @@ fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
     let eps = |config: &mut RunConfig| config.model.norm.eps = 1e-3;
     let activation =
         |config: &mut RunConfig| config.model.mlp.activation = glasshouse_protocol::model::Activation::Silu;
-    let changes: [(&str, &dyn Fn(&mut RunConfig)); 3] = [
+    type Change<'change> = (&'change str, &'change dyn Fn(&mut RunConfig));
+    let changes: [Change<'_>; 3] = [
         ("model.head_size = 4", &heads),
         ("model.norm.eps = 0.001", &eps),
         ("model.mlp.activation = silu", &activation),

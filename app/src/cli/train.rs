@@ -27,12 +27,12 @@ const FIRST: &str = "first-stories";
 
 pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let json = arguments.json;
-    let result = pollster::block_on(run(arguments)).and_then(|ended| {
+    let result = pollster::block_on(run(arguments)).map(|ended| {
         if !json {
             // Nobody reads it where this fails, and the run is what it is.
             what_next(arguments, &ended.prompt, ended.finished).ok();
         }
-        Ok(ExitCode::SUCCESS)
+        ExitCode::SUCCESS
     });
     told(json, result)
 }

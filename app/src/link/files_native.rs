@@ -119,23 +119,6 @@ fn free_place(folder: &Path, name: &str) -> PathBuf {
     all.find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_typed_path_may_begin_at_home_and_what_is_saved_there_replaces_nothing() {
-        assert_eq!(expanded("/texts/a.txt"), "/texts/a.txt");
-        assert_eq!(expanded("~/a.txt"), home().join("a.txt").display().to_string());
-        assert_eq!(expanded("~mia/a.txt"), "~mia/a.txt");
-        let folder = tempfile::tempdir().unwrap();
-        let first = free_place(folder.path(), "loss.png");
-        assert_eq!(first, folder.path().join("loss.png"));
-        std::fs::write(&first, b"1").unwrap();
-        assert_eq!(free_place(folder.path(), "loss.png"), folder.path().join("loss 2.png"));
-    }
-}
-
 /// Does what waits for a person in a thread, and answers unless it was called off.
 fn await_in_thread(
     wish: Wish,
@@ -155,5 +138,22 @@ fn await_in_thread(
     if let Err(error) = thread {
         let reason = format!("no file dialog could be opened: {error}");
         answers.send(Answer { wish, files: Err(NoFiles::Failed(reason)) }).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_path_may_begin_at_home_and_what_is_saved_there_replaces_nothing() {
+        assert_eq!(expanded("/texts/a.txt"), "/texts/a.txt");
+        assert_eq!(expanded("~/a.txt"), home().join("a.txt").display().to_string());
+        assert_eq!(expanded("~mia/a.txt"), "~mia/a.txt");
+        let folder = tempfile::tempdir().unwrap();
+        let first = free_place(folder.path(), "loss.png");
+        assert_eq!(first, folder.path().join("loss.png"));
+        std::fs::write(&first, b"1").unwrap();
+        assert_eq!(free_place(folder.path(), "loss.png"), folder.path().join("loss 2.png"));
     }
 }

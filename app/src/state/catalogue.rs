@@ -44,7 +44,7 @@ impl Catalogue {
                 }
             }
             (Event::Finished | Event::Failed { .. }, Some(Command::FetchCorpus { .. })) => {
-                self.fetching = None
+                self.fetching = None;
             }
             _ => {}
         }

@@ -70,7 +70,7 @@ impl Details {
     fn about_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         widgets::card(ui, |ui| {
             widgets::section(ui, &called(run));
-            let titled = (!run.title.is_empty()).then(|| format!("{} · ", run.name)).unwrap_or_default();
+            let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
             widgets::quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
             ui.add_space(space::SMALL);
             let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
