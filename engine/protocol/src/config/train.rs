@@ -59,7 +59,7 @@ impl Precision {
 
 /// Most steps of a run, and of anything that is counted in steps.
 const MOST_STEPS: u64 = 1 << 32;
-/// Most tokens that a sample may have.
+/// Max tokens that a sample may have.
 pub(super) const MOST_TOKENS: usize = 1 << 20;
 
 /// The training loop's settings.
