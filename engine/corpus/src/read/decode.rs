@@ -23,7 +23,7 @@ const DECLARATION: usize = 1024;
 /// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
 const NULS_IN: usize = 200;
 
-/// A file's bytes as UTF-8. Reading fails with [`Binary`] where they are no text at all.
+/// A file's bytes as UTF-8. Reading fails with an error where they are no text at all.
 pub struct Utf8 {
     stream: Stream,
     /// Bytes as they stand in the file, and whether its end is among them.
