@@ -71,8 +71,9 @@ async function check(kernels) {
 
 /** Opens a device of Dawn with 16-bit floats in this process, where `create` looks for it. */
 async function openDawn() {
-  Object.assign(globalThis, globals);
-  const adapter = await createDawn(["backend=null"]).requestAdapter();
+  // A device does not keep its instance: once that is collected, the next call ends the process.
+  Object.assign(globalThis, globals, { dawn: createDawn(["backend=null"]) });
+  const adapter = await globalThis.dawn.requestAdapter();
   if (!adapter?.features.has("shader-f16")) throw new Error("Dawn offers no adapter with 16-bit floats");
   globalThis.device = await adapter.requestDevice({ requiredFeatures: ["shader-f16"] });
 }
