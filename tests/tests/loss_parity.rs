@@ -43,42 +43,24 @@ fn ends_alike(plain: &[f32], other: &[f32], name: &str) {
 }
 
 #[test]
-fn slow_mixed_precision_ends_within_a_hundredth_of_32_bits() {
+fn slow_mixed_precision_and_every_tier_end_within_a_hundredth_of_the_default_kernels_in_32_bits() {
+    let gpu = pollster::block_on(Gpu::open(&DeviceChoice::Named(adapter()))).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (config, prepared) = prepared(folder.path());
-    let (seed, train) = (config.seed, &config.train);
-    let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
-    let [full, mixed] = [Precision::F32, Precision::Mixed]
-        .map(|precision| losses(&config, &batches, precision, Kernels::Default));
+    let batches =
+        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)
+            .unwrap();
+    let run = |precision, kernels| losses(&config, &batches, precision, kernels);
+    let full = run(Precision::F32, Kernels::Default);
+    let mixed = run(Precision::Mixed, Kernels::Default);
     ends_alike(&full, &mixed, "mixed precision");
-}
-
-/// Only where the adapter has such matrices: the software one of Mesa 26.2 has, that of Debian 12 has not.
-#[test]
-fn slow_cooperative_matrices_end_within_a_hundredth_of_32_bits() {
-    let gpu = pollster::block_on(Gpu::open(&DeviceChoice::Named(adapter()))).unwrap();
+    ends_alike(&full, &run(Precision::F32, Kernels::Tier(Tier::Subgroup)), "subgroups");
+    // The software adapter of Mesa 26.2 has such matrices, that of Debian 12 has not.
     if gpu.target().cooperative.halves.is_none() {
         println!("{} has no cooperative matrices of halves: nothing to compare", gpu.report().name);
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (config, prepared) = prepared(folder.path());
-    let (seed, train) = (config.seed, &config.train);
-    let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
-    let full = losses(&config, &batches, Precision::F32, Kernels::Default);
-    let mixed = losses(&config, &batches, Precision::Mixed, Kernels::Default);
-    let cooperative = losses(&config, &batches, Precision::Mixed, Kernels::Tier(Tier::Cooperative));
+    let cooperative = run(Precision::Mixed, Kernels::Tier(Tier::Cooperative));
     assert!(mixed != cooperative, "cooperative matrices were not taken");
     ends_alike(&full, &cooperative, "cooperative matrices in mixed precision");
-}
-
-#[test]
-fn slow_subgroups_end_within_a_hundredth_of_the_default_kernels() {
-    let folder = tempfile::tempdir().unwrap();
-    let (config, prepared) = prepared(folder.path());
-    let (seed, train) = (config.seed, &config.train);
-    let batches = Batches::new(&prepared.store, seed, train.batch_size, config.model.context_length).unwrap();
-    let [default, subgroups] = [Kernels::Default, Kernels::Tier(Tier::Subgroup)]
-        .map(|kernels| losses(&config, &batches, Precision::F32, kernels));
-    ends_alike(&default, &subgroups, "subgroups");
 }
