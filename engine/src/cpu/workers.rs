@@ -156,3 +156,39 @@ impl Workers {
         own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Condvar;
+    use std::time::Duration;
+
+    /// Far longer than the other pieces take: only a thread with a fixed share of them lets it pass.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_thread_that_is_held_up_takes_fewer_pieces() {
+        let workers = Workers::new(Some(2)).unwrap();
+        // How often each thread took a piece; the first to take one is held up until all others are done.
+        let taken = Mutex::new(Vec::new());
+        let done = Condvar::new();
+        let work = |rows: std::ops::Range<usize>, (), _: &mut Scratch| {
+            let mut taken = taken.lock().unwrap();
+            taken.push((thread_number(), rows));
+            if taken.len() == 1 {
+                let (_, waited) =
+                    done.wait_timeout_while(taken, PATIENCE, |taken| taken.len() < PIECES).unwrap();
+                assert!(!waited.timed_out(), "the other thread left pieces to the one that is held up");
+            } else if taken.len() == PIECES {
+                done.notify_all();
+            }
+        };
+        workers.install(|| workers.rows(5 * PIECES, 1, (), work));
+        let mut taken = taken.into_inner().unwrap();
+        let held_up = taken[0].0;
+        assert_eq!(taken.iter().filter(|(thread, _)| *thread == held_up).count(), 1, "{taken:?}");
+        taken.sort_by_key(|(_, rows)| rows.start);
+        let rows: Vec<usize> = taken.into_iter().flat_map(|(_, rows)| rows).collect();
+        assert_eq!(rows, (0..5 * PIECES).collect::<Vec<_>>(), "every row once");
+    }
+}
