@@ -42,6 +42,8 @@ pub const VERSION: u32 = 1;
 const FORMAT: &str = "glasshouse-project";
 const MARKER: &str = "project.json";
 const RUNS: &str = "runs";
+/// Folder of what a cleaning kept; its hidden files are those of a cleaning that was stopped.
+pub(crate) const CLEANED: &str = "cleaned";
 /// The project's own documents while others are tried with a run that has not begun, and those others on their way out.
 pub(crate) const DOCUMENTS_BEFORE: &str = "documents.before";
 pub(crate) const DOCUMENTS_GIVEN: &str = "documents.given";

@@ -6,6 +6,7 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::platform::{self, CorpusFiles, files};
+use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
 use crate::protocol::{Command, Event, Parcel, Report};
@@ -18,13 +19,13 @@ use std::path::{Path, PathBuf};
 /// The recipe of a project that has none yet.
 const FIRST_RECIPE: &str = "light";
 
-/// A cleaning under way. One that fails or is given up leaves the result of the one before.
+/// A cleaning under way. One that fails or is given up leaves the result of the one before, and the next goes on where it was.
 struct Cleaning(Option<Cleaner<'static>>);
 
 impl Drop for Cleaning {
     fn drop(&mut self) {
         if let Some(cleaner) = self.0.take() {
-            cleaner.clear_away().ok();
+            cleaner.stop().ok();
         }
     }
 }
@@ -87,7 +88,7 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
     }
 
     pub(super) fn cleaned_folder(&mut self) -> Result<PathBuf> {
-        Ok(self.opened()?.project.folder().join("cleaned"))
+        Ok(self.opened()?.project.folder().join(CLEANED))
     }
 
     /// The project's recipe.
@@ -146,8 +147,8 @@ impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
 
     async fn clean_documents(&mut self, id: u64) -> Result<()> {
         let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-        // What is cleaned here is the project's own, and is made anew by whoever asks for it.
-        let start = Start { restart: true, force: true };
+        // What is cleaned here is the project's own, so a finished cleaning by whichever recipe is made anew.
+        let start = Start { restart: false, force: true };
         let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder, start)?;
         let mut cleaning = Cleaning(Some(cleaner));
         let report = loop {

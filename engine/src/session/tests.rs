@@ -490,6 +490,41 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
 }
 
 #[test]
+fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = shelf.path().join("notes.jsonl");
+    let count = 9000;
+    let lines: String = (0..count)
+        .map(|number| format!("{{\"text\": \"Note {number}. The ferry left the harbour at noon, late.\"}}\n"))
+        .collect();
+    std::fs::write(&text, lines).unwrap();
+    let heard = play(
+        &shelf.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(Command::ChooseRecipe { name: "raw".to_owned() }),
+            after(Command::Clean),
+            (Some(|event| matches!(event, Event::Cleaning { .. })), Command::Cancel { request: 5 }),
+            after(Command::Clean),
+        ],
+    );
+    let documents = |request| {
+        heard.iter().filter(move |report| report.request == Some(request)).find_map(|report| {
+            match report.event {
+                Event::Cleaning { documents, .. } => Some(documents),
+                _ => None,
+            }
+        })
+    };
+    assert_eq!(ended(&heard, 5).as_deref(), Some("cancelled"));
+    let (first, second) = (documents(5).unwrap(), documents(7).unwrap());
+    assert!(first < count && second > first, "{second} documents after {first}");
+    let kept = std::fs::read_to_string(shelf.path().join("shelf/p/cleaned/kept.jsonl")).unwrap();
+    assert_eq!(kept.lines().count() as u64, count);
+}
+
+#[test]
 fn packing_is_given_up_in_the_midst_of_it() {
     let shelf = tempfile::tempdir().unwrap();
     let place = shelf.path().join("shelf/p");

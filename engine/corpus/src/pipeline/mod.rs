@@ -321,8 +321,11 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Ends before the end, so that a later one can go on; what it says of that.
-    fn stop(self) -> Result<String> {
+    /// Ends before the end, so that a later one can go on; what it says of that. An earlier cleaning in the folder stays.
+    ///
+    /// # Errors
+    /// What nobody could go on with cannot be removed.
+    pub fn stop(self) -> Result<String> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.is_kept());
         if kept {
@@ -335,11 +338,8 @@ impl<'a> Cleaner<'a> {
         Ok("the cleaning was stopped; nothing was changed".to_owned())
     }
 
-    /// Removes what an unfinished cleaning left; an earlier cleaning in the folder stays.
-    ///
-    /// # Errors
-    /// A file cannot be removed.
-    pub fn clear_away(self) -> Result<()> {
+    /// Removes what an unfinished cleaning left.
+    fn clear_away(self) -> Result<()> {
         drop(self.state);
         self.folder.clear_away()
     }

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::platform::{PROJECT_LOCK, files};
 use crate::project::names::Siblings;
-use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
+use crate::project::{CLEANED, DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
 use crate::train::checkpoint::{Checkpoints, Part};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -168,13 +168,16 @@ pub(super) fn is_transient(place: &Path) -> bool {
     if first == DOCUMENTS && depth > 1 {
         return false;
     }
-    let is_lock = match depth {
+    let of_one_program = match depth {
         1 => [PROJECT_LOCK, claim::USE_LOCK, shelf::DELETED].contains(&&*name),
-        2 => first == RUNS && name == crate::project::RUNS_LOCK,
+        2 => {
+            (first == RUNS && name == crate::project::RUNS_LOCK)
+                || (first == CLEANED && name.starts_with('.'))
+        }
         3 => first == RUNS && name == "lock",
         _ => false,
     };
-    is_lock
+    of_one_program
         || parts.any(|part| part.starts_with(".partial"))
         || first.starts_with(".partial")
         || name.ends_with(".partial")

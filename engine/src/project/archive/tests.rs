@@ -19,6 +19,7 @@ fn project() -> (tempfile::TempDir, Project) {
         ("data/abc/train-00000.bin", vec![7; 5000]),
         ("data/.partial-12/train-00000.bin", vec![1; 50]),
         ("data/.partial-12.lock", Vec::new()),
+        ("cleaned/.staging.jsonl", vec![b'{'; 70]),
         ("documents/Текст.txt", "Жили-были".into()),
         ("runs/1-nanogpt-cpu/metrics.jsonl", Vec::new()),
         ("runs/1-nanogpt-cpu/run.json.partial", vec![0; 9]),
