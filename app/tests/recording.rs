@@ -282,7 +282,10 @@ fn slow_the_session_of_the_pictures() {
             session.show(PageName::Train, "light");
             let evaluation = session.state().training.evaluations.last().map(|last| last.val_loss);
             let loss = evaluation.map(|loss| format!(", validation loss {loss:.3}")).unwrap_or_default();
-            session.picture("train", &format!("nanogpt-cpu on tinyshakespeare after {steps} steps{loss}"));
+            session.picture(
+                "train",
+                &format!("a run of nanogpt-cpu on tinyshakespeare after {steps} steps{loss}"),
+            );
             session.show(PageName::Model, "light");
             session
                 .picture("model", "the decoder that the settings of the next run describe, and its memory");
