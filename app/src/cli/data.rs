@@ -39,7 +39,8 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
 pub(super) fn tell(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
         // A reader of errors that has gone is no reason to stop.
-        writeln!(std::io::stderr(), "{name} {reason}; the rest is read").ok();
+        let rest = if reason.contains("the rest is read") { "" } else { "; the rest is read" };
+        writeln!(std::io::stderr(), "{name} {reason}{rest}").ok();
     }
 }
 

@@ -22,7 +22,11 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
             for run in runs {
                 run.delete()?;
                 if !arguments.json {
-                    say!("deleted {0}; `glasshouse runs restore {0}` brings it back", run.name())?;
+                    let project = arguments.project.display();
+                    say!(
+                        "deleted {0}; `glasshouse runs --project {project} restore {0}` brings it back",
+                        run.name()
+                    )?;
                 }
             }
         }

@@ -86,7 +86,9 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     );
     compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
     let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
-    compare("data", (!typed.is_empty()).then(|| typed.join(" ")), run.data.paths.join(" "));
+    let has =
+        if run.data.paths.is_empty() { "the embedded stories".to_owned() } else { run.data.paths.join(" ") };
+    compare("data", (!typed.is_empty()).then(|| typed.join(" ")), has);
     if let Some(file) = &arguments.config {
         // The text decides these, the device is chosen anew, and the precision may change.
         let mut typed = config_file(file)?;

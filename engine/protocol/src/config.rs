@@ -198,7 +198,7 @@ impl RunConfig {
         let model = &self.model;
         let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
         let hidden = model.mlp.hidden * if model.mlp.gate == Gate::None { 1 } else { 2 };
-        let widest = packed.max(hidden).max(model.width);
+        let widest = packed.max(hidden).max(model.width).max(model.vocabulary);
         let batch = self.train.batch_size;
         let most = ((1_u64 << 31) - 1) / (batch as u64 * widest as u64).max(1);
         require(
@@ -206,7 +206,7 @@ impl RunConfig {
             "model.context_length",
             model.context_length,
             format!(
-                "be at most {most} with batches of {batch} and rows of {widest} channels, so that no value has 2³¹ entries; \
+                "be at most {most}, so that no tensor has 2³¹ entries: {batch} windows and up to {widest} numbers per token; \
                  lower it, or train.batch_size"
             ),
         )

@@ -61,7 +61,7 @@ impl<'a> Batches<'a> {
             if tokens <= context_length as u64 {
                 return Err(Error::Refused(format!(
                     "the {split} text has {tokens} tokens, and a window needs {} (model.context_length {context_length} and the \
-                     token after it); give more text with --data, or set model.context_length below {}{}",
+                     token after it); give more text, or set model.context_length below {}{}",
                     context_length + 1,
                     tokens.max(1),
                     match split {

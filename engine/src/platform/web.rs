@@ -67,9 +67,13 @@ pub fn process_number() -> u32 {
     0
 }
 
-/// Browsers do not say.
+/// What a tab's module can address, less some for files and code, and no more than the device has where the browser says. What is free
+/// of it nobody knows, but an allocation that fails ends the engine without a word.
 pub fn available_memory() -> Option<u64> {
-    None
+    const ADDRESSED: u64 = (4 << 30) - (256 << 20);
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).ok()?;
+    let gigabytes = Reflect::get(&navigator, &"deviceMemory".into()).ok().and_then(|value| value.as_f64());
+    Some(gigabytes.map_or(ADDRESSED, |gigabytes| ADDRESSED.min((gigabytes * (1_u64 << 30) as f64) as u64)))
 }
 
 /// Does work that would block. Files are memory here and there is one thread: it is done at once, after whatever waits.

@@ -131,13 +131,13 @@ impl Project {
         Ok(self.all_runs()?.into_iter().filter(|run| !run.is_deleted()).collect())
     }
 
-    /// Undoes the deletion of a run, by its name.
+    /// Undoes the deletion of a run, by its number or name.
     ///
     /// # Errors
-    /// There is no deleted run of this name.
+    /// There is no deleted run of this number or name.
     pub fn restore_run(&self, name: &str) -> Result<()> {
-        let deleted = |run: &&Run| run.is_deleted() && run.name() == name;
-        let Some(run) = self.all_runs()?.iter().find(deleted).cloned() else {
+        let deleted = |run: &&Run| run.is_deleted() && run.is_called(name);
+        let Some(run) = self.all_runs()?.iter().rev().find(deleted).cloned() else {
             let reason = format!(
                 "no deleted run is called {name:?}; one that was deleted before the project was opened is gone"
             );
@@ -206,8 +206,7 @@ impl Project {
     /// The run of that number (`3`) or name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several).
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
-        let fits = |run: &&Run| name.parse() == Ok(run.number()) || run.name() == name || run.label() == name;
-        if let Some(run) = runs.iter().rev().find(fits) {
+        if let Some(run) = runs.iter().rev().find(|run| run.is_called(name)) {
             return Ok(run.clone());
         }
         if runs.is_empty() {

@@ -184,6 +184,11 @@ impl Run {
         whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
+    /// Whether a person means it by a number (`3`), a name (`3-nanogpt-cpu`), or a name without its number.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        name.parse() == Ok(self.number) || self.name() == name || self.label() == name
+    }
+
     /// The name without its number.
     pub fn label(&self) -> String {
         self.name().split_once('-').map(|(_, label)| label.to_owned()).unwrap_or_default()
@@ -303,7 +308,7 @@ impl Run {
             name: self.name(),
             title: record.title,
             tags: record.tags,
-            state: record.state.word().to_owned(),
+            state: if self.is_interrupted(&record) { "interrupted" } else { record.state.word() }.to_owned(),
             step,
             steps: config.train.steps,
             parameters: record.parameters,
@@ -321,6 +326,12 @@ impl Run {
             checkpoints,
             estimated_seconds: record.estimated_seconds,
         })
+    }
+
+    /// Whether the program that trained it ended without a word: nobody holds its lock any more.
+    fn is_interrupted(&self, record: &RunRecord) -> bool {
+        let is_free = || File::open(self.folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok());
+        record.state == RunState::Running && is_free()
     }
 
     /// Bytes that it writes at most, over all its steps.
