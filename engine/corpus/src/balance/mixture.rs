@@ -53,21 +53,6 @@ impl Default for Mixture {
     }
 }
 
-/// A source in a mixture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SourceShare {
-    /// Its name.
-    pub source: String,
-    /// Its text, in bytes or tokens.
-    pub size: u64,
-    /// Its share of all text.
-    pub natural: f64,
-    /// Its share of what a run sees.
-    pub share: f64,
-    /// How often a run sees each part of it, if it sees as much as asked for.
-    pub epochs: f64,
-}
-
 impl Mixture {
     /// Checks every setting.
     ///
@@ -115,24 +100,6 @@ impl Mixture {
         Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
     }
 
-    /// Every source's share, and how often a run that sees `budget` of the sizes' unit sees each part of it.
-    ///
-    /// # Errors
-    /// As [`Mixture::shares`].
-    pub fn plan(&self, sizes: &[(&str, u64)], budget: f64) -> Result<Vec<SourceShare>> {
-        let total: f64 = sizes.iter().map(|(_, size)| *size as f64).sum();
-        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-        let shares = if sizes.is_empty() { Vec::new() } else { self.weigh(sizes)? };
-        let plan = shares.into_iter().zip(sizes).map(|((source, share), (_, size))| SourceShare {
-            source: source.to_owned(),
-            size: *size,
-            natural: ratio(*size as f64, total),
-            share,
-            epochs: ratio(budget * share, *size as f64),
-        });
-        Ok(plan.collect())
-    }
-
     /// The mixture as a table, where there is one.
     ///
     /// # Errors
@@ -142,15 +109,12 @@ impl Mixture {
             return Ok(None);
         }
         let total: f64 = sizes.iter().map(|(_, size)| *size as f64).sum();
-        let rows = self.plan(sizes, total)?.into_iter().map(|source| {
-            vec![
-                source.source.into(),
-                source.size.into(),
-                source.natural.into(),
-                source.share.into(),
-                source.epochs.into(),
-            ]
-        });
+        let row = |((source, share), (_, size)): ((&str, f64), &(&str, u64))| {
+            let part = *size as f64;
+            let seen = if *size > 0 { total * share / part } else { 0.0 };
+            vec![source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
+        };
+        let rows = self.weigh(sizes)?.into_iter().zip(sizes).map(row);
         Ok(Some(Table {
             key: "mixture".to_owned(),
             title: "Mixture".to_owned(),

@@ -69,8 +69,8 @@ impl Recorders {
             personal: PersonalRecorder::default(),
             samples: SampleRecorder::default(),
             troubles: TroubleRecorder::default(),
-            before: Tally::new(&recipe.balance),
-            after: Tally::new(&recipe.balance),
+            before: Tally::default(),
+            after: Tally::default(),
             terms: Terms::new(&recipe.balance)?,
             safety: Safety::new(&recipe.balance, files)?,
             index: CorpusIndex::new(&recipe.name, recipe.validation),
@@ -185,8 +185,8 @@ impl Recorders {
         }
         let mut tables = balance::tables(&self.before, &self.after);
         tables.extend(recipe.mixture.table(&sizes)?);
-        tables.extend(self.terms.report().table());
-        tables.extend(self.safety.report().tables());
+        tables.extend(self.terms.table());
+        tables.extend(self.safety.tables());
         let report = Report {
             recipe: RecipeText { name: recipe.name.clone(), toml: recipe.to_toml()? },
             inputs: self.inputs,

@@ -44,6 +44,24 @@ pub(super) enum At {
     Paragraphs,
 }
 
+impl At {
+    /// The stage's name.
+    pub(super) fn name(self, recipe: &Recipe) -> &'static str {
+        match self {
+            Self::Extraction => names::EXTRACTION,
+            Self::Repair => names::REPAIR,
+            Self::Rule(number) => recipe.rules.get(number).map_or("", Rule::name),
+            Self::Contamination => names::CONTAMINATION,
+            Self::Personal => names::PERSONAL,
+            Self::Exact => names::EXACT,
+            Self::Near => names::NEAR,
+            Self::Caps => names::CAPS,
+            Self::HeldOut => names::HELD_OUT,
+            Self::Paragraphs => names::PARAGRAPHS,
+        }
+    }
+}
+
 /// Every stage's recorder.
 #[derive(Debug)]
 pub(super) struct Stages {
@@ -92,11 +110,6 @@ impl Stages {
     pub(super) fn at(&mut self, at: At) -> Option<&mut StageRecorder> {
         let place = self.place(at);
         self.recorders.get_mut(place)
-    }
-
-    /// A stage's name.
-    pub(super) fn name(&self, at: At) -> String {
-        self.recorders.get(self.place(at)).map(|recorder| recorder.name().to_owned()).unwrap_or_default()
     }
 
     /// Every stage's name, in order.

@@ -16,7 +16,7 @@ pub mod text;
 
 pub(crate) use record::CLUSTERS_SHOWN;
 pub use record::{DuplicateRecorder, PersonalRecorder, SampleRecorder, StageRecorder, TroubleRecorder};
-pub use sample::excerpt;
+pub(crate) use sample::lot;
 
 // The types are the protocol's, since front ends show them.
 pub use glasshouse_protocol::cleaning::report::*;

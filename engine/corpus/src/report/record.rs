@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sample::{Chosen, EXCERPT_BYTES, cut};
+use super::sample::{Chosen, cut};
 use super::{
     About, Amount, Cluster, ClusterSize, Counter, Duplicates, Example, PersonalClass, PersonalSample, Sample,
     Stage, TroubleEntry, Troubles, Victim,
@@ -18,6 +18,8 @@ pub(crate) const CLUSTERS_SHOWN: usize = 12;
 const MEMBERS_SHOWN: usize = 6;
 /// Bytes of an id, a source, a reason or a masked value that a report shows: all come from outside.
 const NAME_BYTES: usize = 300;
+/// Bytes of an excerpt that a report shows.
+const EXCERPT_BYTES: usize = 800;
 /// Bytes of a changed document that a report shows, around its first change.
 const EXAMPLE_BYTES: usize = 1200;
 /// Bytes before the first change that are shown with it.
@@ -64,7 +66,7 @@ impl StageRecorder {
             words: amount.words,
             bytes: amount.bytes,
             reason: cut(reason, NAME_BYTES),
-            excerpt: cut(&excerpt(), 2 * EXCERPT_BYTES),
+            excerpt: cut(&excerpt(), EXCERPT_BYTES),
         });
     }
 
@@ -238,7 +240,7 @@ impl DuplicateRecorder {
             for member in &mut cluster.members {
                 member.id = cut(&member.id, NAME_BYTES);
                 member.source = cut(&member.source, NAME_BYTES);
-                member.excerpt = cut(&member.excerpt, 2 * EXCERPT_BYTES);
+                member.excerpt = cut(&member.excerpt, EXCERPT_BYTES);
             }
             self.found.largest.insert(place, cluster);
             self.found.largest.truncate(CLUSTERS_SHOWN);
@@ -276,7 +278,7 @@ impl SampleRecorder {
             id: cut(id, NAME_BYTES),
             source: cut(source, NAME_BYTES),
             amount,
-            excerpt: cut(&excerpt(), 2 * EXCERPT_BYTES),
+            excerpt: cut(&excerpt(), EXCERPT_BYTES),
         });
     }
 

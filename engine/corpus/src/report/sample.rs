@@ -1,13 +1,5 @@
 //! A few documents out of many: always the same few, whoever saw them and in whatever order.
 
-/// Bytes of text that an excerpt shows at most.
-pub const EXCERPT_BYTES: usize = 400;
-
-/// The beginning of a text, cut at a word where one ends near, with `…` where something follows.
-pub fn excerpt(text: &str) -> String {
-    cut(text.trim(), EXCERPT_BYTES)
-}
-
 /// The first `limit` bytes of a text, cut at a word where one ends near, with `…` where something follows.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
@@ -34,7 +26,8 @@ impl<T> Chosen<T> {
 
     /// Offers an item, which is made only if it is chosen, as is said then. Of items with one key the first stays.
     pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) -> bool {
-        let hash = hash(salt, key);
+        // Salted with the stage's name, so that two stages choose apart.
+        let hash = lot(&format!("{salt}\0{key}"));
         let place = self.place(hash, key);
         if let Some(place) = place {
             self.insert(place, (hash, key.to_owned(), make()));
@@ -62,13 +55,13 @@ impl<T> Chosen<T> {
     }
 }
 
-/// A hash that spreads and is the same on every target, unlike those of hash maps, which follow the width of a pointer: FNV-1a, mixed
-/// at its end (splitmix64) since it is its order that counts here. Salted with the stage's name, so that two stages choose apart.
-fn hash(salt: &str, key: &str) -> u64 {
-    let bytes = salt.bytes().chain([0]).chain(key.bytes());
-    let mut value = bytes
-        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
-    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
+/// A number drawn from a text, the same on every machine and with no pattern left in it: FNV-1a, then the finaliser of MurmurHash3. By it
+/// are drawn who is shown, who is held out and who falls to a cap.
+pub(crate) fn lot(text: &str) -> u64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
 }
