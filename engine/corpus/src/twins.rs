@@ -75,10 +75,10 @@ pub fn raw_twin(
         raw.push(split(&kept, first, "train")?);
     }
     files.create_folder(held_out).map_err(Error::io(held_out))?;
-    write(files, held_out.join(KEPT_FILE), raw)?;
+    write(files, held_out.join(KEPT_FILE), &raw)?;
     let index = serde_json::to_string(&CorpusIndex::new("raw", 0.0))
         .map_err(|error| Error::Refused(format!("the index as JSON: {error}")))?;
-    write(files, held_out.join(CORPUS_FILE), vec![index])?;
+    write(files, held_out.join(CORPUS_FILE), &[index])?;
 
     // Each document trains, and what the cleaning held out stands behind them.
     let mut twin = RawTwin { held_out: lines.len() as u64, ..RawTwin::default() };
@@ -125,7 +125,7 @@ fn split(path: &Path, line: &str, split: &str) -> Result<String> {
     Ok(Value::Object(fields).to_string())
 }
 
-fn write(files: &dyn Files, path: PathBuf, lines: Vec<String>) -> Result<()> {
+fn write(files: &dyn Files, path: PathBuf, lines: &[String]) -> Result<()> {
     let mut output = Output::new(files, path)?;
     lines.iter().try_for_each(|line| output.write(format!("{line}\n").as_bytes()))?;
     output.flush()

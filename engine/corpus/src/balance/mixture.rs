@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::report::{Column, Table, Unit};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::collections::BTreeMap;
 
 /// Shares are rounded to so many parts, so that processors whose powers differ in the last bit agree.
@@ -26,12 +27,14 @@ pub struct Cap {
 /// A source of `size` bytes has a share in proportion to `weight · size^(1 / temperature)`. Temperature 1 and no weights leave
 /// the sources as they are; a higher temperature lifts the small ones, as for the languages of XLM-R (Conneau et al. 2020,
 /// exponent 0.3, a temperature of 3.3) and mT5 (Xue et al. 2021, the same).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mixture {
     /// From 1, by size, towards equal shares for all sources.
+    #[default = 1.0]
     pub temperature: f64,
     /// The largest share that a source may have, from above 0 to 1; what it loses goes to the others in proportion.
+    #[default = 1.0]
     pub most_share: f64,
     /// How much oftener than by its size alone a source is seen: 2 twice as often, 0 never. Sources that are not named have 1.
     pub weights: BTreeMap<String, f64>,
@@ -39,18 +42,6 @@ pub struct Mixture {
     pub cap: Cap,
     /// How much of these sources is kept at most.
     pub caps: BTreeMap<String, Cap>,
-}
-
-impl Default for Mixture {
-    fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            most_share: 1.0,
-            weights: BTreeMap::new(),
-            cap: Cap::default(),
-            caps: BTreeMap::new(),
-        }
-    }
 }
 
 impl Mixture {

@@ -135,11 +135,13 @@ fn listed_words_are_counted_and_shown_masked() {
     let count = |name: &str, found: u64, documents: u64| -> [Cell; 3] {
         [name.into(), found.into(), documents.into()]
     };
-    let counts = |table: usize| -> Vec<_> { tables[table].rows.iter().map(|row| row[..3].to_vec()).collect() };
+    let counts =
+        |table: usize| -> Vec<_> { tables[table].rows.iter().map(|row| row[..3].to_vec()).collect() };
     assert_eq!(counts(0), [count("bad word", 2, 1), count("vile", 1, 1), count("worse", 1, 1)]);
     assert_eq!(counts(1), [count("web", 3, 1), count("books", 1, 1)]);
     let excerpts: Vec<_> = tables[2].rows.iter().map(|row| row[2].clone()).collect();
-    for excerpt in ["A ••• •••• by •••• is ••••• than a ••• ••••.", "••••"] {
+    for excerpt in ["A ••• •••• by •••• is ••••• than a ••• ••••.", "••••"]
+    {
         assert!(excerpts.contains(&excerpt.into()), "{excerpts:?}");
     }
 }

@@ -169,11 +169,6 @@ impl Index {
         let entry = Seen { high: [(bits >> 96) as u32, (bits >> 64) as u32, (bits >> 32) as u32], document };
         Ok(self.seen.get_or_insert(bits as u8, entry).map(|seen| seen.document))
     }
-
-    /// How many bytes it takes.
-    pub fn bytes(&self) -> usize {
-        self.seen.bytes()
-    }
 }
 
 #[cfg(test)]
@@ -216,7 +211,7 @@ mod tests {
                 index.first(Fingerprint::of_words(&format!("text {}", document % 60_000)), document).unwrap();
             assert_eq!(earlier, (document >= 60_000).then(|| document - 60_000));
         }
-        let bytes_each = index.bytes() as f64 / 60_000.0;
+        let bytes_each = index.seen.bytes() as f64 / 60_000.0;
         assert!((19.0..=24.5).contains(&bytes_each), "{bytes_each}");
         assert!(index.first(Fingerprint(1), u32::MAX).unwrap_err().to_string().contains("in parts"));
     }

@@ -343,7 +343,7 @@ impl Ending {
             bench.recorders.kept(&bench.worker, document, source);
         }
         let lines: Vec<Vec<u8>> = passed
-            .par_iter()
+            .par_iter_mut()
             .map(|(document, split, source)| lines::kept(document, *split, source))
             .collect::<Result<_>>()?;
         lines.iter().try_for_each(|line| bench.folder.kept(line))

@@ -128,24 +128,19 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
     let of_source = |source: &&Source| {
         id == source.name || id.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('#'))
     };
-    let missing = || Error::Refused(format!("there is no document {id:?} in the input"));
-    let named = sources.iter().filter(of_source);
-    let document = named
+    // Behind the source that the id names come all: a record may have brought an id of its own.
+    let document = sources
+        .iter()
+        .filter(of_source)
+        .chain(&sources)
         .flat_map(|source| documents(files, recipe, source))
         .find(|document| document.id == id)
-        // A record may have brought an id of its own.
-        .or_else(|| {
-            sources
-                .iter()
-                .flat_map(|source| documents(files, recipe, source))
-                .find(|document| document.id == id)
-        })
-        .ok_or_else(missing)?;
+        .ok_or_else(|| Error::Refused(format!("there is no document {id:?} in the input")))?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
         verdicts.push(Verdict {
-            stage: super::stage_names::EXTRACTION.to_owned(),
+            stage: super::described::EXTRACTION.name.to_owned(),
             verdict: "drops".to_owned(),
             reason,
             on: true,

@@ -10,50 +10,20 @@ use std::path::PathBuf;
 /// A line of `kept.jsonl`.
 #[derive(Serialize)]
 struct Kept<'a> {
-    id: &'a str,
-    source: &'a str,
+    #[serde(flatten)]
+    document: &'a Document,
     /// Its own source, where that is counted among the small ones.
     #[serde(skip_serializing_if = "Option::is_none")]
-    own_source: Option<&'a str>,
-    /// Always there: `null` where it is not known.
-    licence: Option<&'a str>,
+    own_source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    language: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    genre: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-    #[serde(skip_serializing_if = "crate::document::Kind::is_plain")]
-    kind: &'a crate::document::Kind,
-    text: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<&'a serde_json::Map<String, serde_json::Value>>,
 }
 
 /// The line of a kept document, its line feed included; `split` is `train` or `validation` where whole documents are held out, `source`
 /// what it is counted under.
-pub(super) fn kept(document: &Document, split: Option<&'static str>, source: &str) -> Result<Vec<u8>> {
-    line(&Kept {
-        id: &document.id,
-        source,
-        own_source: Some(document.source.as_str()).filter(|own| *own != source),
-        licence: document.licence.as_deref(),
-        split,
-        language: document.language.as_deref(),
-        genre: document.genre.as_deref(),
-        date: document.date.as_deref(),
-        address: document.address.as_deref(),
-        title: document.title.as_deref(),
-        kind: &document.kind,
-        text: &document.text,
-        record: document.record.as_ref(),
-    })
+pub(super) fn kept(document: &mut Document, split: Option<&'static str>, source: &str) -> Result<Vec<u8>> {
+    let own = std::mem::replace(&mut document.source, source.to_owned());
+    line(&Kept { own_source: Some(own).filter(|own| own != source), split, document })
 }
 
 /// A line of `dropped.jsonl`.

@@ -23,7 +23,6 @@ mod work;
 
 pub use explain::{compare, judge_sample};
 pub use lines::Dropped;
-pub use stages::names as stage_names;
 
 use crate::document::Document;
 use crate::duplicates::{Mark, exact, near};
@@ -70,7 +69,8 @@ pub struct Progress {
 }
 
 /// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Phase {
     /// First pass.
     Reading,
@@ -87,13 +87,7 @@ pub enum Phase {
 impl Phase {
     /// A word for it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Reading => "reading",
-            Self::Comparing => "comparing",
-            Self::Judging => "judging",
-            Self::Writing => "writing",
-            Self::Done => "done",
-        }
+        self.into()
     }
 }
 
@@ -122,8 +116,7 @@ impl Bench<'_> {
 
     /// A document goes after the first pass.
     fn drop_document(&mut self, at: At, reason: String, document: &Document) -> Result<()> {
-        let dropped =
-            self.worker.dropped(at, reason, document, Amount::of(&document.text), &document.text);
+        let dropped = self.worker.dropped(at, reason, document, Amount::of(&document.text), &document.text);
         self.gone(at, &dropped)
     }
 }
@@ -308,7 +301,6 @@ impl<'a> Cleaner<'a> {
                 let (phase, done, total) = ending.advance(&mut self.bench)?;
                 if phase != Phase::Done {
                     self.state = State::Ending(ending);
-                    return Ok(self.progress(phase, done, total));
                 }
                 Ok(self.progress(phase, done, total))
             }
@@ -458,7 +450,10 @@ impl<'a> Cleaner<'a> {
 
 impl std::fmt::Debug for Cleaner<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Cleaner").field("recipe", &self.bench.worker.recipe.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Cleaner")
+            .field("recipe", &self.bench.worker.recipe.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -116,7 +116,7 @@ impl Worker {
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
         let raw = Amount::of(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
-        let mut told = Told { about: without_text(&document), raw, ..Told::default() };
+        let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
             Ok(prepared) => told.counters = counters(&prepared),
             Err(reason) => return Ok(self.goes(told, At::Extraction, &reason, raw, &document.text)),
@@ -283,18 +283,9 @@ fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
 }
 
 /// A document without its text and record.
-fn without_text(document: &Document) -> Document {
-    Document {
-        id: document.id.clone(),
-        source: document.source.clone(),
-        licence: document.licence.clone(),
-        language: document.language.clone(),
-        genre: document.genre.clone(),
-        date: document.date.clone(),
-        address: document.address.clone(),
-        title: document.title.clone(),
-        kind: document.kind.clone(),
-        text: String::new(),
-        record: None,
-    }
+fn without_text(document: &mut Document) -> Document {
+    let (text, record) = (std::mem::take(&mut document.text), document.record.take());
+    let about = document.clone();
+    (document.text, document.record) = (text, record);
+    about
 }

@@ -13,6 +13,7 @@ pub(super) trait Records: Send + 'static {
 }
 
 /// What came of a step.
+#[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 pub(super) enum Step {
     /// A document, or what is wrong with a record.
     Item(Item),

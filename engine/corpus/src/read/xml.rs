@@ -3,10 +3,10 @@
 use super::lines::fill;
 use super::open::{Items, document, one};
 use super::record::Context;
-use super::{html, records};
 use super::stack_exchange::StackExchange;
 use super::unpack::Stream;
 use super::wiki::Wiki;
+use super::{html, records};
 use std::io;
 
 /// Bytes in which the root is looked for.

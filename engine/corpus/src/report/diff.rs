@@ -63,7 +63,8 @@ pub fn words(before: &str, after: &str) -> Vec<TextChange> {
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let (piece, behind) = rest.split_at_checked(piece_end(rest)).filter(|(piece, _)| !piece.is_empty())?;
+        let (piece, behind) =
+            rest.split_at_checked(piece_end(rest)).filter(|(piece, _)| !piece.is_empty())?;
         rest = behind;
         Some(piece)
     })

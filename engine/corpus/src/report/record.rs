@@ -8,8 +8,6 @@ use super::{
     Stage, TroubleEntry, Troubles, Victim,
 };
 
-/// Victims, changed documents and samples that a report shows of each stage.
-pub const SHOWN: usize = 5;
 /// Troubles that a report lists; more are counted.
 const TROUBLES_LISTED: usize = 1000;
 /// Duplicate groups that a report shows of each way to find them.
@@ -26,7 +24,7 @@ const EXAMPLE_BYTES: usize = 1200;
 const EXAMPLE_LEAD: usize = 160;
 
 /// Counts what one stage did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct StageRecorder {
     pub(super) stage: Stage,
     counters: BTreeMap<String, u64>,
@@ -37,12 +35,7 @@ pub struct StageRecorder {
 impl StageRecorder {
     /// For a stage that is this.
     pub fn new(about: About) -> Self {
-        Self {
-            stage: Stage { about, ..Stage::default() },
-            counters: BTreeMap::new(),
-            victims: Chosen::new(SHOWN),
-            changes: Chosen::new(SHOWN),
-        }
+        Self { stage: Stage { about, ..Stage::default() }, ..Self::default() }
     }
 
     /// The stage's name.
@@ -91,13 +84,9 @@ impl StageRecorder {
 
     /// Adds to a counter of this name. Names come from the program, so there are few.
     pub fn count(&mut self, name: &str, times: u64) {
-        if times == 0 {
-            return;
-        }
-        if let Some(count) = self.counters.get_mut(name) {
+        if times > 0 {
+            let count = self.counters.entry(name.to_owned()).or_default();
             *count = count.saturating_add(times);
-        } else {
-            self.counters.insert(name.to_owned(), times);
         }
     }
 
@@ -142,15 +131,7 @@ fn around_first_change(before: &str, after: &str) -> (String, String) {
 /// Counts personal data by class.
 #[derive(Clone, Debug, Default)]
 pub struct PersonalRecorder {
-    classes: BTreeMap<String, PersonalCounts>,
-}
-
-#[derive(Clone, Debug)]
-struct PersonalCounts {
-    treatment: String,
-    found: u64,
-    documents: u64,
-    samples: Chosen<PersonalSample>,
+    classes: BTreeMap<String, (PersonalClass, Chosen<PersonalSample>)>,
 }
 
 impl PersonalRecorder {
@@ -167,35 +148,22 @@ impl PersonalRecorder {
         if times == 0 {
             return;
         }
-        if !self.classes.contains_key(class) {
-            self.classes.insert(
-                class.to_owned(),
-                PersonalCounts {
-                    treatment: treatment.to_owned(),
-                    found: 0,
-                    documents: 0,
-                    samples: Chosen::new(SHOWN),
-                },
-            );
-        }
-        if let Some(counts) = self.classes.get_mut(class) {
-            counts.found = counts.found.saturating_add(times);
-            counts.documents = counts.documents.saturating_add(1);
-            counts.samples.offer(class, id, || PersonalSample {
-                id: cut(id, NAME_BYTES),
-                masked: cut(&masked(), NAME_BYTES),
-            });
-        }
+        let (counts, samples) = self.classes.entry(class.to_owned()).or_default();
+        treatment.clone_into(&mut counts.treatment);
+        counts.found = counts.found.saturating_add(times);
+        counts.documents = counts.documents.saturating_add(1);
+        samples.offer(class, id, || PersonalSample {
+            id: cut(id, NAME_BYTES),
+            masked: cut(&masked(), NAME_BYTES),
+        });
     }
 
     /// What was found.
     pub fn finish(self) -> Vec<PersonalClass> {
-        let classes = self.classes.into_iter().map(|(class, counts)| PersonalClass {
+        let classes = self.classes.into_iter().map(|(class, (counts, samples))| PersonalClass {
             class,
-            treatment: counts.treatment,
-            found: counts.found,
-            documents: counts.documents,
-            samples: counts.samples.into_items(),
+            samples: samples.into_items(),
+            ..counts
         });
         classes.collect()
     }
@@ -260,15 +228,9 @@ impl DuplicateRecorder {
 }
 
 /// Keeps a few of the documents that were kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SampleRecorder {
     chosen: Chosen<Sample>,
-}
-
-impl Default for SampleRecorder {
-    fn default() -> Self {
-        Self { chosen: Chosen::new(SHOWN) }
-    }
 }
 
 impl SampleRecorder {

@@ -1,5 +1,10 @@
 //! A few documents out of many: always the same few, whoever saw them and in whatever order.
 
+use std::collections::BTreeMap;
+
+/// Items that are shown of each kind.
+const SHOWN: usize = 5;
+
 /// The first `limit` bytes of a text, cut at a word where one ends near, with `…` where something follows.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
@@ -11,47 +16,31 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 }
 
 /// A few items, chosen by a hash of their keys: the smallest hashes stay. Which ones these are depends on the set of items alone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen<T> {
-    limit: usize,
-    /// Ascending by hash and key.
-    items: Vec<(u64, String, T)>,
+    /// By hash and key.
+    items: BTreeMap<(u64, String), T>,
 }
 
 impl<T> Chosen<T> {
-    /// None yet, and at most `limit` ever.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, items: Vec::new() }
-    }
-
     /// Offers an item, which is made only if it is chosen, as is said then. Of items with one key the first stays.
     pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) -> bool {
         // Salted with the stage's name, so that two stages choose apart.
-        let hash = lot(&format!("{salt}\0{key}"));
-        let place = self.place(hash, key);
-        if let Some(place) = place {
-            self.insert(place, (hash, key.to_owned(), make()));
+        let key = (lot(&format!("{salt}\0{key}")), key.to_owned());
+        let last = self.items.last_key_value().filter(|_| self.items.len() >= SHOWN);
+        let chosen = last.is_none_or(|(last, _)| key < *last) && !self.items.contains_key(&key);
+        if chosen {
+            self.items.insert(key, make());
+            if self.items.len() > SHOWN {
+                self.items.pop_last();
+            }
         }
-        place.is_some()
+        chosen
     }
 
     /// The chosen ones.
     pub(crate) fn into_items(self) -> Vec<T> {
-        self.items.into_iter().map(|(_, _, item)| item).collect()
-    }
-
-    /// Where an item would stand, if it would be chosen.
-    fn place(&self, hash: u64, key: &str) -> Option<usize> {
-        let place = self
-            .items
-            .binary_search_by(|(other_hash, other, _)| (*other_hash, other.as_str()).cmp(&(hash, key)))
-            .err()?;
-        (place < self.limit).then_some(place)
-    }
-
-    fn insert(&mut self, place: usize, item: (u64, String, T)) {
-        self.items.insert(place, item);
-        self.items.truncate(self.limit);
+        self.items.into_values().collect()
     }
 }
 

@@ -107,7 +107,7 @@ pub fn fetch_with(
     folder: &Path,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<PathBuf> {
-    let target = folder.join(entry.file.as_ref());
+    let target = folder.join(entry.file);
     if target.is_file() {
         let _ = progress(Progress::Verifying);
         let found = sha256(&target)?;

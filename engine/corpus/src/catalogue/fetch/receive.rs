@@ -111,7 +111,7 @@ fn attempt(
     if part.bytes > 0 && part.bytes == entry.length.bytes() && entry.length.admits(part.bytes) {
         return Ok(());
     }
-    let mut request = agent.get(entry.address.as_ref());
+    let mut request = agent.get(entry.address);
     if part.bytes > 0 {
         request = request.header(header::RANGE, format!("bytes={}-", part.bytes));
     }
@@ -239,7 +239,7 @@ pub(super) fn fault(entry: &Entry, error: &ureq::Error) -> Failure {
             )))
         }
         error => {
-            let host = entry.address.split('/').nth(2).unwrap_or(&entry.address);
+            let host = entry.address.split('/').nth(2).unwrap_or(entry.address);
             Failure::Passing(format!("{host} cannot be reached ({error})"))
         }
     }

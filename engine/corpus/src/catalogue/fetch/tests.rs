@@ -1,6 +1,5 @@
 //! Tests against a server in this process that serves well, and one by one does all that servers do wrong.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -96,8 +95,7 @@ fn answer(
         state.content.clone_from(content);
     }
     let range = request.lines().find_map(|line| line.strip_prefix("range: bytes="));
-    let start: usize =
-        range.and_then(|range| range.trim().trim_end_matches('-').parse().ok()).unwrap_or(0);
+    let start: usize = range.and_then(|range| range.trim().trim_end_matches('-').parse().ok()).unwrap_or(0);
     let partial = start > 0 && !matches!(next, Answer::Whole);
     let total = state.content.len();
     let body = if partial { state.content.get(start..).unwrap_or_default() } else { &state.content };
@@ -149,16 +147,16 @@ fn content() -> Vec<u8> {
 fn entry(address: &str, content: &[u8]) -> Entry {
     let sum: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     Entry {
-        name: Cow::Borrowed("corpus"),
-        title: Cow::Borrowed("A corpus"),
-        sentence: Cow::Borrowed("For tests."),
-        address: Cow::Owned(address.to_owned()),
-        file: Cow::Borrowed("corpus.txt"),
-        format: Cow::Borrowed("plain text"),
+        name: "corpus",
+        title: "A corpus",
+        sentence: "For tests.",
+        address: address.to_owned().leak(),
+        file: "corpus.txt",
+        format: "plain text",
         length: Length::Exact(content.len() as u64),
-        sha256: Cow::Owned(sum),
-        licence: Cow::Borrowed("CC0-1.0"),
-        note: Cow::Borrowed(""),
+        sha256: sum.leak(),
+        licence: "CC0-1.0",
+        note: "",
     }
 }
 
@@ -242,7 +240,7 @@ fn what_is_there_already_is_checked_and_not_fetched() {
     let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(()))
         .expect_err("another file")
         .to_string();
-    assert!(error.contains("is not corpus") && error.contains(entry.sha256.as_ref()), "{error}");
+    assert!(error.contains("is not corpus") && error.contains(entry.sha256), "{error}");
     assert_eq!(std::fs::read(&first).expect("kept"), b"something of the person's own");
 }
 
@@ -292,8 +290,8 @@ fn a_file_that_changes_midway_is_fetched_anew() {
 #[test]
 fn a_wrong_file_is_refused_with_both_sums() {
     let wrong = vec![b'w'; 200_000];
-    let sum = |content: &[u8]| entry("", content).sha256.into_owned();
-    assert_refused(&[Answer::Change(wrong.clone())], &[&sum(&wrong), &sum(&content()), "not kept"]);
+    let sum = |content: &[u8]| entry("", content).sha256;
+    assert_refused(&[Answer::Change(wrong.clone())], &[sum(&wrong), sum(&content()), "not kept"]);
 }
 
 #[test]
@@ -330,11 +328,9 @@ fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
     let content = content();
     let other = vec![b'o'; 70_000];
     // The part that is there: right; of another file; whole.
-    for (left, ranges) in [
-        (&content[..70_000], &["bytes=70000-"][..]),
-        (&other, &["bytes=70000-", ""]),
-        (&content[..], &[]),
-    ] {
+    for (left, ranges) in
+        [(&content[..70_000], &["bytes=70000-"][..]), (&other, &["bytes=70000-", ""]), (&content[..], &[])]
+    {
         let server = Server::new(&content, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("corpus.txt.part"), left).expect("written");

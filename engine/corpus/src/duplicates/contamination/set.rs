@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::shingles::Shingles;
 use super::super::words;
-use super::{Action, Settings};
+use super::Settings;
 
 /// The most different runs of evaluation items, about half a gigabyte: evaluation sets have a hundredth of it.
 pub(super) const MOST_RUNS: usize = 1 << 24;
@@ -325,15 +325,6 @@ impl Set {
         // One run in a sample may be the only one that a text shares.
         let fewest = if self.zeros == 0 { self.settings.runs } else { self.settings.runs.max(2) };
         overlap.runs >= fewest && overlap.item_share().max(overlap.document_share()) >= self.settings.share
-    }
-
-    /// The overlap for which a document is dropped; none where it stays, also since overlaps are only to be reported
-    /// (see [`Set::find`]).
-    pub fn check(&self, text: &str) -> Option<Overlap> {
-        if self.settings.action == Action::Report {
-            return None;
-        }
-        self.contaminating(text)
     }
 
     /// The overlap that is too far, whatever is done about it.

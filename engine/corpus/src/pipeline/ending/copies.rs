@@ -6,10 +6,10 @@
 use super::Ending;
 use crate::document::Document;
 use crate::error::Result;
+use crate::pipeline::Bench;
 use crate::pipeline::stages::At;
 use crate::pipeline::staging::Staging;
 use crate::pipeline::work::Worker;
-use crate::pipeline::Bench;
 use crate::report::{Amount, CLUSTERS_SHOWN, Cluster, Member};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ impl Ending {
             return Ok(());
         }
         let (near, staging) = (&self.near, &mut self.staging);
-        let decision = near.decide_in_batches(&mut |numbers| {
+        let decision = near.decide(&mut |numbers| {
             let documents = staging.documents(numbers)?;
             Ok(documents.into_iter().map(|document| document.text).collect())
         })?;

@@ -8,12 +8,12 @@ mod chunks;
 mod pages;
 mod thrift;
 
+use super::Trouble;
 use super::open::{self, Items};
 use super::record::Context;
 use super::records::{self, Records, Step};
 use super::settings::{Limits, bytes};
 use super::unpack::Counter;
-use super::Trouble;
 use crate::files::Input;
 use crate::read::decode;
 use chunks::Chunks;
@@ -67,11 +67,7 @@ impl Parquet {
     ///
     /// # Errors
     /// It is none, it is broken, or it has no column of text.
-    fn new(
-        context: &Context,
-        mut file: Box<dyn Input>,
-        counter: &Arc<Counter>,
-    ) -> Result<Self, Trouble> {
+    fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
         let chunks = Chunks::new(file, length, counter.clone());

@@ -60,7 +60,10 @@ fn long_texts_are_compared_by_lines_first_and_a_word_is_still_found() {
     let changes: Vec<_> =
         words(&before, &after).into_iter().filter(|change| change.fate != TextFate::Same).collect();
     let texts: Vec<_> = changes.iter().map(|change| (change.fate, change.text.as_str())).collect();
-    assert_eq!(texts, [(TextFate::Removed, "a"), (TextFate::Added, "one"), (TextFate::Removed, line(1500).as_str())]);
+    assert_eq!(
+        texts,
+        [(TextFate::Removed, "a"), (TextFate::Added, "one"), (TextFate::Removed, line(1500).as_str())]
+    );
 }
 
 #[test]

@@ -1,26 +1,8 @@
 //! From raw to kept, by bytes.
 
-use super::super::{Group, Report, Stage, number};
+use super::super::{GROUPS, Report, Stage, heading, number};
 use super::shown;
 use maud::{Markup, html};
-
-/// The groups in the order of the bench, with what people read over each and the part of a class's name that gives its colour.
-const GROUPS: [(Group, &str, &str); 8] = [
-    (Group::Reading, "Reading", "reading"),
-    (Group::Extraction, "Prose from pages", "extraction"),
-    (Group::Repair, "Repair of text", "repair"),
-    (Group::Rules, "Quality rules", "rules"),
-    (Group::Duplicates, "Copies", "duplicates"),
-    (Group::Contamination, "Contamination", "contamination"),
-    (Group::Personal, "Personal data", "personal"),
-    (Group::Balance, "Balance", "balance"),
-];
-
-/// What people read over a group, and its part of a class's name.
-pub(super) fn named(group: Group) -> (&'static str, &'static str) {
-    let known = GROUPS.into_iter().find(|(known, ..)| *known == group);
-    known.map(|(_, title, class)| (title, class)).unwrap_or_default()
-}
 
 /// Bytes that a stage took away: of documents that it dropped, and out of those that it changed. A stage that makes texts longer took
 /// nothing.
@@ -44,8 +26,8 @@ pub(super) fn section(report: &Report) -> Markup {
 
 fn figures(report: &Report) -> Markup {
     let (kept, raw) = (&report.kept, &report.raw);
-    let figures: [(_, fn(u64) -> String, _, _); 3] = [
-        ("Documents", number::whole, kept.documents, raw.documents),
+    let figures = [
+        ("Documents", number::whole as fn(u64) -> String, kept.documents, raw.documents),
         ("Words", number::count, kept.words, raw.words),
         ("Text", number::bytes, kept.bytes, raw.bytes),
     ];
@@ -106,7 +88,7 @@ fn steps(report: &Report) -> Markup {
     let step = |place: usize, stage: &Stage| {
         let left = scale(stage.after().bytes);
         let width = (scale(stage.before.bytes) - left).max(1.0);
-        let class = named(stage.about.group).1;
+        let class = heading(stage.about.group).1;
         row(
             &html! { a href={ "#stage-" (place) } { (shown(&stage.about.title)) } },
             &html! { (rectangle("left", 0.0, left, 14)) (rectangle(class, left.min(999.0), width, 14)) },
