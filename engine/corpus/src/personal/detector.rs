@@ -216,8 +216,7 @@ impl Detector {
         let end = text.char_indices().nth(characters).map_or(text.len(), |(index, _)| index);
         let searched =
             text.get(..text.floor_char_boundary(end.saturating_add(EXCERPT_MARGIN))).unwrap_or_default();
-        let shown = self.scan(searched);
-        let mut shown = united(shown);
+        let mut shown = self.find(searched);
         shown.retain(|finding| finding.start < end);
         let end = shown.last().map_or(end, |last| end.max(last.end));
         let masked = self.mask(&rewrite(searched.get(..end).unwrap_or_default(), &shown, push_mask));

@@ -25,20 +25,17 @@ use part::Part;
 use receive::receive;
 
 /// How patient a download is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
     /// Attempts in a row that bring nothing new, after which it gives up.
+    #[default = 5]
     pub attempts: u32,
     /// How long the server may send nothing.
+    #[default(Duration::from_secs(30))]
     pub silence: Duration,
     /// The wait before the second attempt; each further one waits twice as long, up to half a minute.
+    #[default(Duration::from_secs(1))]
     pub wait: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { attempts: 5, silence: Duration::from_secs(30), wait: Duration::from_secs(1) }
-    }
 }
 
 /// Bytes read at once.
