@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut held_out = contamination::Set::empty(&overlap);
     documents.iter().step_by(10).for_each(|(id, text)| held_out.add(id, text));
     let started = Instant::now();
-    let overlapping = documents.iter().filter(|(_, text)| held_out.check(text).is_some()).count();
+    let overlapping = documents.iter().filter(|(_, text)| held_out.contaminating(text).is_some()).count();
     let checking = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let mut seen = paragraphs::Index::new(&settings.paragraphs)?;
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
-    let decision = alike.decide_in_batches(&mut |batch| {
+    let decision = alike.decide(&mut |batch| {
         Ok(batch.iter().map(|&document| documents[staged[document as usize]].1.clone()).collect())
     })?;
     for one in &decision.dropped {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
 use crate::pipeline::described::{self, Described};
 use crate::recipe::{LARGEST_VALIDATION, Recipe};
-use crate::report::Group;
+use crate::report::{Group, heading};
 use crate::rules::{self, Rule, Unit};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold, ThresholdKind};
 use glasshouse_protocol::names;
@@ -93,40 +93,23 @@ const RECIPE: [Number; 1] = [Number {
 struct Other {
     about: Described,
     numbers: &'static [Number],
-    is_on: fn(&Recipe) -> bool,
-    switch: fn(&mut Recipe, bool),
+    /// What switches it on.
+    switch: fn(&mut Recipe) -> &mut bool,
 }
 
 const OTHERS: [Other; 5] = [
-    Other {
-        about: described::PERSONAL,
-        numbers: &[],
-        is_on: |recipe| recipe.personal.enabled,
-        switch: |recipe, on| recipe.personal.enabled = on,
-    },
-    Other {
-        about: described::EXACT,
-        numbers: &[],
-        is_on: |recipe| recipe.duplicates.exact.enabled,
-        switch: |recipe, on| recipe.duplicates.exact.enabled = on,
-    },
-    Other {
-        about: described::NEAR,
-        numbers: &NEAR,
-        is_on: |recipe| recipe.duplicates.near.enabled,
-        switch: |recipe, on| recipe.duplicates.near.enabled = on,
-    },
+    Other { about: described::PERSONAL, numbers: &[], switch: |recipe| &mut recipe.personal.enabled },
+    Other { about: described::EXACT, numbers: &[], switch: |recipe| &mut recipe.duplicates.exact.enabled },
+    Other { about: described::NEAR, numbers: &NEAR, switch: |recipe| &mut recipe.duplicates.near.enabled },
     Other {
         about: described::HELD_OUT,
         numbers: &RECIPE,
-        is_on: |recipe| recipe.contamination.held_out,
-        switch: |recipe, on| recipe.contamination.held_out = on,
+        switch: |recipe| &mut recipe.contamination.held_out,
     },
     Other {
         about: described::PARAGRAPHS,
         numbers: &PARAGRAPHS,
-        is_on: |recipe| recipe.duplicates.paragraphs.enabled,
-        switch: |recipe, on| recipe.duplicates.paragraphs.enabled = on,
+        switch: |recipe| &mut recipe.duplicates.paragraphs.enabled,
     },
 ];
 
@@ -143,7 +126,7 @@ impl Recipe {
             Rule::all().into_iter().filter(|rule| !self.rules.iter().any(|own| own.name() == rule.name()));
         cards.extend(others.map(|rule| rule_card(&rule, false)));
         cards.extend(OTHERS.iter().map(|other| other.card(self)));
-        let personal = Class::ALL.into_iter().map(|class| PersonalCard {
+        let personal = Class::ALL.iter().map(|&class| PersonalCard {
             class: class.name().to_owned(),
             title: class.name().to_owned(),
             action: key(&self.personal.action(class)),
@@ -165,7 +148,7 @@ impl Recipe {
     /// There is no stage of that name.
     pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
         if let Some(other) = OTHERS.iter().find(|other| other.about.name == stage) {
-            (other.switch)(self, on);
+            *(other.switch)(self) = on;
             return Ok(());
         }
         let rule = Rule::named(stage).ok_or_else(|| unknown_stage(stage))?;
@@ -212,8 +195,8 @@ impl Recipe {
     /// # Errors
     /// There is no such class or action.
     pub fn set_personal(&mut self, class: &str, action: &str) -> Result<()> {
-        let known = || Class::ALL.into_iter().map(Class::name);
-        let class = Class::ALL.into_iter().find(|own| own.name() == class).ok_or_else(|| {
+        let known = || Class::ALL.iter().map(|class| class.name());
+        let class = Class::ALL.iter().copied().find(|own| own.name() == class).ok_or_else(|| {
             Error::Invalid(format!("personal: {}", names::unknown("class", class, known())))
         })?;
         let action: Action = serde_json::from_value(action.into()).map_err(|_| {
@@ -252,7 +235,7 @@ fn unknown_stage(stage: &str) -> Error {
 fn rule_card(rule: &Rule, on: bool) -> StageCard {
     StageCard {
         name: rule.name().to_owned(),
-        group: heading(Group::Rules).to_owned(),
+        group: heading(Group::Rules).0.to_owned(),
         title: rule.title().to_owned(),
         sentence: rule.explain().to_owned(),
         paper: rule.paper().to_owned(),
@@ -266,27 +249,13 @@ impl Other {
         let Described { name, group, title, sentence, paper } = self.about;
         StageCard {
             name: name.to_owned(),
-            group: heading(group).to_owned(),
+            group: heading(group).0.to_owned(),
             title: title.to_owned(),
             sentence: sentence.to_owned(),
             paper: paper.to_owned(),
-            on: (self.is_on)(recipe),
+            on: *(self.switch)(&mut recipe.clone()),
             thresholds: self.numbers.iter().map(|number| threshold(&number.threshold(recipe))).collect(),
         }
-    }
-}
-
-/// What stands above the cards of a part of the bench.
-fn heading(group: Group) -> &'static str {
-    match group {
-        Group::Reading => "Reading",
-        Group::Extraction => "Extraction",
-        Group::Repair => "Repair",
-        Group::Rules => "Quality rules",
-        Group::Duplicates => "Duplicates",
-        Group::Contamination => "Evaluation",
-        Group::Personal => "Personal data",
-        Group::Balance => "Mixture",
     }
 }
 

@@ -45,8 +45,8 @@ pub struct Document {
     /// What it is counted under in the mixture: a field `source` where the record has one, else the first folder below what the
     /// person named, else the file's name.
     pub source: String,
-    /// Under which licence, where the record, its catalogue entry or the recipe says; SPDX names where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Under which licence, where the record, its catalogue entry or the recipe says; SPDX names where there is one. Always written:
+    /// `null` where it is not known.
     pub licence: Option<String>,
     /// Language where the record says, or as identified: ISO 639-3, as in `eng`.
     #[serde(skip_serializing_if = "Option::is_none")]

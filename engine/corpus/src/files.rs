@@ -28,7 +28,9 @@ pub trait Files: Sync {
     fn place(&self, path: &Path) -> io::Result<Place>;
 
     /// Whether it is a symbolic link.
-    fn is_link(&self, path: &Path) -> bool;
+    fn is_link(&self, _path: &Path) -> bool {
+        false
+    }
 
     /// The paths in a folder, in the order of their names.
     ///
@@ -45,8 +47,10 @@ pub trait Files: Sync {
     /// Makes or empties a file for writing; the folder around it exists.
     ///
     /// # Errors
-    /// It cannot be written.
-    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>>;
+    /// It cannot be written, or nothing can be here.
+    fn create(&self, _path: &Path) -> io::Result<Box<dyn Write + Send>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Opens a file for writing behind its first so many bytes; what stands behind them goes.
     ///
@@ -65,19 +69,25 @@ pub trait Files: Sync {
     ///
     /// # Errors
     /// It cannot be made.
-    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    fn create_folder(&self, _path: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Renames a file within its folder; a file of that name is replaced.
     ///
     /// # Errors
     /// It cannot be done.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Removes a file.
     ///
     /// # Errors
     /// It cannot be done.
-    fn remove(&self, path: &Path) -> io::Result<()>;
+    fn remove(&self, _path: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Who reads Parquet and PDF, where they are not to be read in here.
     fn readers(&self) -> Option<Readers> {

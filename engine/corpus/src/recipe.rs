@@ -13,6 +13,7 @@ use crate::repair;
 use crate::rules::{self, Rule};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::path::{Path, PathBuf};
 
 /// Names of the published recipes, the most useful first.
@@ -22,14 +23,16 @@ pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
 pub const LARGEST_VALIDATION: f64 = 0.99;
 
 /// A whole pipeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
     /// What people call it.
+    #[default = "own"]
     pub name: String,
     /// Stages that are switched off, by name.
     pub off: Vec<String>,
     /// Share of each source's documents that is held out for validation.
+    #[default = 0.1]
     pub validation: f64,
     /// How files become documents.
     pub reading: read::Settings,
@@ -49,25 +52,6 @@ pub struct Recipe {
     pub balance: balance::Settings,
     /// In which shares sources are trained on.
     pub mixture: balance::Mixture,
-}
-
-impl Default for Recipe {
-    fn default() -> Self {
-        Self {
-            name: "own".to_owned(),
-            off: Vec::new(),
-            validation: 0.1,
-            reading: read::Settings::default(),
-            extract: extract::Settings::default(),
-            repair: repair::Settings::default(),
-            rules: Vec::new(),
-            duplicates: duplicates::Settings::default(),
-            contamination: contamination::Settings::default(),
-            personal: personal::Settings::default(),
-            balance: balance::Settings::default(),
-            mixture: balance::Mixture::default(),
-        }
-    }
 }
 
 impl Recipe {

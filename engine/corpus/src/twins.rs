@@ -8,11 +8,11 @@ use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine};
-use crate::pipeline::{Cleaner, Start};
+use crate::pipeline::{Cleaner, Output, Start};
 use crate::recipe::Recipe;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// What the raw twin holds.
@@ -75,25 +75,25 @@ pub fn raw_twin(
         raw.push(split(&kept, first, "train")?);
     }
     files.create_folder(held_out).map_err(Error::io(held_out))?;
-    write_lines(files, &held_out.join(KEPT_FILE), raw.iter())?;
+    write(files, held_out.join(KEPT_FILE), &raw)?;
     let index = serde_json::to_string(&CorpusIndex::new("raw", 0.0))
         .map_err(|error| Error::Refused(format!("the index as JSON: {error}")))?;
-    write_lines(files, &held_out.join(CORPUS_FILE), std::iter::once(&index))?;
+    write(files, held_out.join(CORPUS_FILE), &[index])?;
 
     // Each document trains, and what the cleaning held out stands behind them.
     let mut twin = RawTwin { held_out: lines.len() as u64, ..RawTwin::default() };
     let marked = out.join(format!("{KEPT_FILE}.partial"));
-    let mut output = BufWriter::new(files.create(&marked).map_err(Error::io(&marked))?);
+    let mut output = Output::new(files, marked.clone())?;
     each_line(files, &kept, &mut |line, document| {
         if ids.contains(&document.id) || set.contaminating(&document.text).is_some() {
             twin.left_out += 1;
             return Ok(());
         }
         twin.documents += 1;
-        writeln!(output, "{}", split(&kept, line, "train")?).map_err(Error::io(&marked))
+        output.write(format!("{}\n", split(&kept, line, "train")?).as_bytes())
     })?;
-    lines.iter().try_for_each(|line| writeln!(output, "{line}")).map_err(Error::io(&marked))?;
-    output.flush().map_err(Error::io(&marked))?;
+    lines.iter().try_for_each(|line| output.write(format!("{line}\n").as_bytes()))?;
+    output.flush()?;
     drop(output);
     files.rename(&marked, &kept).map_err(Error::io(&marked))?;
     Ok(twin)
@@ -125,12 +125,10 @@ fn split(path: &Path, line: &str, split: &str) -> Result<String> {
     Ok(Value::Object(fields).to_string())
 }
 
-fn write_lines<'a>(files: &dyn Files, path: &Path, lines: impl Iterator<Item = &'a String>) -> Result<()> {
-    let mut output = BufWriter::new(files.create(path).map_err(Error::io(path))?);
-    for line in lines {
-        writeln!(output, "{line}").map_err(Error::io(path))?;
-    }
-    output.flush().map_err(Error::io(path))
+fn write(files: &dyn Files, path: PathBuf, lines: &[String]) -> Result<()> {
+    let mut output = Output::new(files, path)?;
+    lines.iter().try_for_each(|line| output.write(format!("{line}\n").as_bytes()))?;
+    output.flush()
 }
 
 /// The mean of paired differences, with its 95 % confidence interval by Student's t.

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::report::{Column, Table, Unit};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::collections::BTreeMap;
 
 /// Shares are rounded to so many parts, so that processors whose powers differ in the last bit agree.
@@ -26,12 +27,14 @@ pub struct Cap {
 /// A source of `size` bytes has a share in proportion to `weight · size^(1 / temperature)`. Temperature 1 and no weights leave
 /// the sources as they are; a higher temperature lifts the small ones, as for the languages of XLM-R (Conneau et al. 2020,
 /// exponent 0.3, a temperature of 3.3) and mT5 (Xue et al. 2021, the same).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mixture {
     /// From 1, by size, towards equal shares for all sources.
+    #[default = 1.0]
     pub temperature: f64,
     /// The largest share that a source may have, from above 0 to 1; what it loses goes to the others in proportion.
+    #[default = 1.0]
     pub most_share: f64,
     /// How much oftener than by its size alone a source is seen: 2 twice as often, 0 never. Sources that are not named have 1.
     pub weights: BTreeMap<String, f64>,
@@ -39,33 +42,6 @@ pub struct Mixture {
     pub cap: Cap,
     /// How much of these sources is kept at most.
     pub caps: BTreeMap<String, Cap>,
-}
-
-impl Default for Mixture {
-    fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            most_share: 1.0,
-            weights: BTreeMap::new(),
-            cap: Cap::default(),
-            caps: BTreeMap::new(),
-        }
-    }
-}
-
-/// A source in a mixture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SourceShare {
-    /// Its name.
-    pub source: String,
-    /// Its text, in bytes or tokens.
-    pub size: u64,
-    /// Its share of all text.
-    pub natural: f64,
-    /// Its share of what a run sees.
-    pub share: f64,
-    /// How often a run sees each part of it, if it sees as much as asked for.
-    pub epochs: f64,
 }
 
 impl Mixture {
@@ -115,24 +91,6 @@ impl Mixture {
         Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
     }
 
-    /// Every source's share, and how often a run that sees `budget` of the sizes' unit sees each part of it.
-    ///
-    /// # Errors
-    /// As [`Mixture::shares`].
-    pub fn plan(&self, sizes: &[(&str, u64)], budget: f64) -> Result<Vec<SourceShare>> {
-        let total: f64 = sizes.iter().map(|(_, size)| *size as f64).sum();
-        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-        let shares = if sizes.is_empty() { Vec::new() } else { self.weigh(sizes)? };
-        let plan = shares.into_iter().zip(sizes).map(|((source, share), (_, size))| SourceShare {
-            source: source.to_owned(),
-            size: *size,
-            natural: ratio(*size as f64, total),
-            share,
-            epochs: ratio(budget * share, *size as f64),
-        });
-        Ok(plan.collect())
-    }
-
     /// The mixture as a table, where there is one.
     ///
     /// # Errors
@@ -142,15 +100,12 @@ impl Mixture {
             return Ok(None);
         }
         let total: f64 = sizes.iter().map(|(_, size)| *size as f64).sum();
-        let rows = self.plan(sizes, total)?.into_iter().map(|source| {
-            vec![
-                source.source.into(),
-                source.size.into(),
-                source.natural.into(),
-                source.share.into(),
-                source.epochs.into(),
-            ]
-        });
+        let row = |((source, share), (_, size)): ((&str, f64), &(&str, u64))| {
+            let part = *size as f64;
+            let seen = if *size > 0 { total * share / part } else { 0.0 };
+            vec![source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
+        };
+        let rows = self.weigh(sizes)?.into_iter().zip(sizes).map(row);
         Ok(Some(Table {
             key: "mixture".to_owned(),
             title: "Mixture".to_owned(),

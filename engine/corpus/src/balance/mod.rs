@@ -16,8 +16,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use mixture::{Cap, Mixture, SourceShare};
-pub use safety::{Place, Safety, SafetyReport, WordCount};
+pub use mixture::{Cap, Mixture};
+pub use safety::Safety;
 pub use settings::Settings;
-pub use tally::{Names, Tally, tables};
-pub use terms::{Beside, PairReport, SideReport, Terms, TermsReport};
+pub use tally::{Tally, tables};
+pub use terms::Terms;

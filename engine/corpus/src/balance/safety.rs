@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::personal::MASK;
 use crate::personal::lists::{self, WordList};
-use crate::report::{Column, Table, Unit};
-use serde::{Deserialize, Serialize};
+use crate::report::{Column, Table, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that are kept to be shown.
@@ -17,41 +16,13 @@ const MARGIN: usize = 60;
 /// Sources that are told apart; later ones count together.
 const MOST_SOURCES: usize = 10_000;
 
-/// How often a word of the list stands in the corpus.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WordCount {
-    /// The word, or the source.
-    pub name: String,
-    /// Places.
-    pub found: u64,
-    /// Documents that hold it.
-    pub documents: u64,
-}
-
 /// A place where a listed word stands.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
-    /// The document's id.
-    pub id: String,
-    /// Its source.
-    pub source: String,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    id: String,
+    source: String,
     /// What stands around, listed words and personal data masked.
-    pub excerpt: String,
-}
-
-/// What was counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SafetyReport {
-    /// Documents that were looked at.
-    pub examined: u64,
-    /// Documents that hold any of the words.
-    pub affected: u64,
-    /// By word, most frequent first; words that stand nowhere are left out.
-    pub words: Vec<WordCount>,
-    /// By source, most affected first.
-    pub sources: Vec<WordCount>,
-    /// A few places, drawn by a hash of the documents' ids.
-    pub places: Vec<Place>,
+    excerpt: String,
 }
 
 /// Counts listed words in documents that are handed over in a fixed order.
@@ -122,7 +93,7 @@ impl Safety {
         *places += found;
         *documents += 1;
 
-        let draw = draw(&document.id);
+        let draw = lot(&document.id);
         let full = self.places.len() >= MOST_PLACES;
         if full && self.places.last().is_some_and(|(last, _)| *last <= draw) {
             return;
@@ -163,34 +134,50 @@ impl Safety {
         hidden.replace(char::is_control, " ").trim().to_owned()
     }
 
-    /// What was counted.
-    pub fn report(&self) -> SafetyReport {
-        let ranked = |counts: Vec<(&String, [u64; 2])>| {
-            let mut ranked: Vec<WordCount> = counts
-                .into_iter()
-                .filter(|(_, [found, _])| *found > 0)
-                .map(|(name, [found, documents])| WordCount { name: name.clone(), found, documents })
-                .collect();
-            ranked.sort_by(|one, other| other.found.cmp(&one.found).then_with(|| one.name.cmp(&other.name)));
-            ranked
-        };
-        SafetyReport {
-            examined: self.examined,
-            affected: self.affected,
-            words: ranked(self.entries.iter().zip(self.words.iter().copied()).collect()),
-            sources: ranked(self.sources.iter().map(|(name, counts)| (name, *counts)).collect()),
-            places: self.places.iter().map(|(_, place)| place.clone()).collect(),
-        }
-    }
-}
-
-impl SafetyReport {
-    /// As tables: by word, by source, and the places.
+    /// What was counted, as tables: by word, by source, and a few places.
     pub fn tables(&self) -> Vec<Table> {
         if self.examined == 0 {
             return Vec::new();
         }
-        let counted = |key: &str, title: &str, note: String, first: &str, counts: &[WordCount]| Table {
+        let words = self.entries.iter().zip(self.words.iter().copied()).collect();
+        let note = format!("{} of {} kept documents hold words of the list.", self.affected, self.examined);
+        let mut tables = vec![self.ranked("safety", "Listed words", note, "Word", words)];
+        if !self.places.is_empty() {
+            let sources = self.sources.iter().map(|(name, counts)| (name, *counts)).collect();
+            let title = "Listed words by source";
+            tables.push(self.ranked("safety_sources", title, String::new(), "Source", sources));
+            let texts = |(_, place): &(u64, Place)| {
+                [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into()).to_vec()
+            };
+            tables.push(Table {
+                key: "safety_places".to_owned(),
+                title: "Where listed words stand".to_owned(),
+                note: "A few documents, drawn by lot; listed words and personal data are masked.".to_owned(),
+                columns: ["Document", "Source", "Around the word"]
+                    .map(|title| Column::new(title, Unit::Text))
+                    .to_vec(),
+                rows: self.places.iter().map(texts).collect(),
+            });
+        }
+        tables
+    }
+
+    /// A table of what was found in how many documents, most frequent first; what was found nowhere is left out.
+    fn ranked(
+        &self,
+        key: &str,
+        title: &str,
+        note: String,
+        first: &str,
+        mut counts: Vec<(&String, [u64; 2])>,
+    ) -> Table {
+        counts.retain(|(_, [found, _])| *found > 0);
+        counts.sort_by_key(|(name, [found, _])| (std::cmp::Reverse(*found), *name));
+        let row = |(name, [found, documents]): &(&String, [u64; 2])| {
+            let share = *documents as f64 / self.examined as f64;
+            vec![name.as_str().into(), (*found).into(), (*documents).into(), share.into()]
+        };
+        Table {
             key: key.to_owned(),
             title: title.to_owned(),
             note,
@@ -200,51 +187,7 @@ impl SafetyReport {
                 Column::new("Documents", Unit::Count),
                 Column::new("Share of all documents", Unit::Share),
             ],
-            rows: counts
-                .iter()
-                .take(100)
-                .map(|count| {
-                    let share = count.documents as f64 / self.examined as f64;
-                    vec![count.name.as_str().into(), count.found.into(), count.documents.into(), share.into()]
-                })
-                .collect(),
-        };
-        let note = format!("{} of {} kept documents hold words of the list.", self.affected, self.examined);
-        let mut tables = vec![counted("safety", "Listed words", note, "Word", &self.words)];
-        if !self.places.is_empty() {
-            tables.push(counted(
-                "safety_sources",
-                "Listed words by source",
-                String::new(),
-                "Source",
-                &self.sources,
-            ));
-            tables.push(Table {
-                key: "safety_places".to_owned(),
-                title: "Where listed words stand".to_owned(),
-                note: "A few documents, drawn by lot; listed words and personal data are masked.".to_owned(),
-                columns: vec![
-                    Column::new("Document", Unit::Text),
-                    Column::new("Source", Unit::Text),
-                    Column::new("Around the word", Unit::Text),
-                ],
-                rows: self
-                    .places
-                    .iter()
-                    .map(|place| {
-                        [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into()).to_vec()
-                    })
-                    .collect(),
-            });
+            rows: counts.iter().take(100).map(row).collect(),
         }
-        tables
     }
-}
-
-/// A number drawn by a document's id (FNV-1a, mixed once more), the same on every machine.
-fn draw(id: &str) -> u64 {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

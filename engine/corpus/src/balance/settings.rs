@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::personal::lists;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::path::PathBuf;
 
 /// Pairs of terms that there may be: each side keeps its own list of neighbours.
@@ -13,26 +14,22 @@ pub(super) const WIDEST_WINDOW: usize = 50;
 const MOST_SHOWN: usize = 100;
 
 /// The table `[balance]` of a recipe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Pairs of terms to compare, as in `[["he/him/his", "she/her/hers"], ["doctor", "nurse"]]`; a side may have several words,
     /// parted by `/`.
     pub pairs: Vec<[String; 2]>,
     /// Words to each side of a term that stand beside it.
+    #[default = 5]
     pub window: usize,
     /// Neighbours shown for each term.
+    #[default = 12]
     pub shown: usize,
     /// Words and phrases of the safety report.
     pub safety_words: Vec<String>,
     /// A file of them, one a line; lines that start with `#` are comments.
     pub safety_file: Option<PathBuf>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { pairs: Vec::new(), window: 5, shown: 12, safety_words: Vec::new(), safety_file: None }
-    }
 }
 
 impl Settings {

@@ -1,11 +1,9 @@
 //! Documents, bytes and words by what is known of them.
 
-use super::Settings;
 use crate::document::Document;
 use crate::report::{Amount, Cell, Column, Table, Unit};
 use crate::rules::language_name;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that a table tells apart; what comes later is counted under [`OTHER`].
 const MOST_NAMES: usize = 10_000;
@@ -19,9 +17,8 @@ const UNKNOWN: &str = "unknown";
 const OTHER: &str = "(others)";
 
 /// Amounts by name, of at most ten thousand names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Names(BTreeMap<String, Amount>);
+#[derive(Clone, Debug, Default)]
+pub struct Names(pub(super) BTreeMap<String, Amount>);
 
 impl Names {
     /// Adds an amount to a name.
@@ -36,25 +33,13 @@ impl Names {
         self.0.entry(name.to_owned()).or_default().add(amount);
     }
 
-    /// The amount of a name.
-    pub fn get(&self, name: &str) -> Amount {
+    fn get(&self, name: &str) -> Amount {
         self.0.get(name).copied().unwrap_or_default()
-    }
-
-    /// Names and amounts, in the order of the names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Amount)> {
-        self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
-    }
-
-    fn total(&self) -> Amount {
-        let mut total = Amount::default();
-        self.0.values().for_each(|amount| total.add(*amount));
-        total
     }
 }
 
 /// What a set of documents is made of.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// By source.
     pub source: Names,
@@ -71,11 +56,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet. Settings have no say in it so far; they are asked for as by everything that is counted.
-    pub fn new(_settings: &Settings) -> Self {
-        Self::default()
-    }
-
     /// Counts a document of this amount; its text is not looked at.
     pub fn add(&mut self, document: &Document, amount: Amount) {
         let said = |name: &Option<String>| name.clone().unwrap_or_default();
@@ -118,8 +98,7 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<Table> {
             tables.push(table([key, title, note, first], rows));
         }
     }
-    let bins: std::collections::BTreeSet<u32> =
-        raw.length.keys().chain(kept.length.keys()).copied().collect();
+    let bins: BTreeSet<u32> = raw.length.keys().chain(kept.length.keys()).copied().collect();
     if let (Some(first), Some(last)) = (bins.first(), bins.last()) {
         let amount = |tally: &Tally, bin: u32| tally.length.get(&bin).copied().unwrap_or_default();
         let rows = (*first..=*last).map(|bin| (range(bin), amount(raw, bin), amount(kept, bin))).collect();
@@ -146,13 +125,13 @@ fn range(bin: u32) -> String {
 
 /// The names of both with the amounts of each.
 fn beside(raw: &Names, kept: &Names) -> Vec<(String, Amount, Amount)> {
-    let names: std::collections::BTreeSet<&String> = raw.0.keys().chain(kept.0.keys()).collect();
+    let names: BTreeSet<&String> = raw.0.keys().chain(kept.0.keys()).collect();
     names.into_iter().map(|name| (name.clone(), raw.get(name), kept.get(name))).collect()
 }
 
 /// A table of rows, the last of which gathers those beyond the hundredth.
 fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Amount)>) -> Table {
-    let (mut raw, mut kept) = (Names::default().total(), Names::default().total());
+    let (mut raw, mut kept) = (Amount::default(), Amount::default());
     for (_, before, after) in &rows {
         raw.add(*before);
         kept.add(*after);

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::personal::lists::WordList;
 use crate::report::{Cell, Column, Table, Unit};
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
 
 /// Neighbours that a term remembers. When there are more, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
 const MOST_NEIGHBOURS: usize = 16_384;
@@ -28,49 +27,14 @@ const GRAMMAR: [&str; 64] = [
 ];
 
 /// A word beside a term.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Beside {
+#[derive(Clone, Debug)]
+pub(super) struct Beside {
     /// The word, in small letters.
-    pub word: String,
+    pub(super) word: String,
     /// How often it stands beside the term.
-    pub count: u64,
+    pub(super) count: u64,
     /// How surely it belongs to this term more than to the other: the log-odds ratio over its standard deviation.
-    pub score: f64,
-}
-
-/// A term of a pair.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SideReport {
-    /// As the user wrote it.
-    pub term: String,
-    /// How often it stands in the corpus.
-    pub count: u64,
-    /// In how many documents.
-    pub documents: u64,
-    /// The words that stand beside it most, without those of grammar.
-    pub most: Vec<Beside>,
-    /// The words that tell it from the other term.
-    pub typical: Vec<Beside>,
-    /// Each count beside it may be so much too low, since memory is bounded.
-    pub missing: u64,
-}
-
-/// A pair of terms.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PairReport {
-    /// The two.
-    pub sides: [SideReport; 2],
-}
-
-/// What was counted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TermsReport {
-    /// Words of the corpus.
-    pub words: u64,
-    /// Words to each side of a term that were looked at.
-    pub window: usize,
-    /// The pairs, in the order of the settings.
-    pub pairs: Vec<PairReport>,
+    score: f64,
 }
 
 /// Counts pairs of terms in documents that are handed over in a fixed order.
@@ -87,11 +51,14 @@ pub struct Terms {
 }
 
 #[derive(Debug, Default)]
-struct Side {
-    count: u64,
-    documents: u64,
+pub(super) struct Side {
+    /// How often the term stands in the corpus.
+    pub(super) count: u64,
+    /// In how many documents.
+    pub(super) documents: u64,
     beside: FxHashMap<Box<str>, u64>,
-    missing: u64,
+    /// Each count beside it may be so much too low, since memory is bounded.
+    pub(super) missing: u64,
 }
 
 impl Terms {
@@ -151,26 +118,60 @@ impl Terms {
         }
     }
 
-    /// What was counted.
-    pub fn report(&self) -> TermsReport {
-        let pairs = self.pairs.iter().zip(self.sides.chunks_exact(2)).filter_map(|(terms, sides)| {
-            let [left, right] = sides else { return None };
-            let one = |term: &String, own: &Side, other: &Side| SideReport {
-                term: term.clone(),
-                count: own.count,
-                documents: own.documents,
-                most: self.most(own, other),
-                typical: self.typical(own, other),
-                missing: own.missing,
-            };
-            let [first, second] = terms;
-            Some(PairReport { sides: [one(first, left, right), one(second, right, left)] })
+    /// As a table, where there are pairs.
+    pub fn table(&self) -> Option<Table> {
+        if self.is_empty() {
+            return None;
+        }
+        let list = |words: &[Beside]| {
+            Cell::from(words.iter().map(|one| one.word.as_str()).collect::<Vec<_>>().join(", "))
+        };
+        let rows = self.sides().map(|(term, own, other)| {
+            vec![
+                term.into(),
+                own.count.into(),
+                (own.count as f64 * 1e6 / self.words as f64).into(),
+                own.documents.into(),
+                list(&self.typical(own, other)),
+                list(&self.most(own, other)),
+            ]
         });
-        TermsReport { words: self.words, window: self.window, pairs: pairs.collect() }
+        let missing = self.sides.iter().map(|side| side.missing).max().unwrap_or(0);
+        let bound = if missing > 0 {
+            format!(
+                " Memory is bounded: each neighbour may have been counted up to {missing} times too seldom."
+            )
+        } else {
+            String::new()
+        };
+        Some(Table {
+            key: "terms".to_owned(),
+            title: "Pairs of terms".to_owned(),
+            note: format!(
+                "How often each stands in what was kept, and the words within {} of it: those that tell it from the other term, by \
+                 log-odds with a prior (Monroe et al. 2008), and those that stand there most.{bound}",
+                self.window
+            ),
+            columns: vec![
+                Column::new("Term", Unit::Text),
+                Column::new("Found", Unit::Count),
+                Column::new("A million words", Unit::Number),
+                Column::new("Documents", Unit::Count),
+                Column::new("Tells it apart", Unit::Text),
+                Column::new("Beside it most", Unit::Text),
+            ],
+            rows: rows.collect(),
+        })
+    }
+
+    /// Each term as the user wrote it, what was counted of it, and of the other of its pair.
+    pub(super) fn sides(&self) -> impl Iterator<Item = (&str, &Side, &Side)> {
+        let terms = self.pairs.iter().flatten().zip(&self.sides).enumerate();
+        terms.filter_map(|(place, (term, own))| Some((term.as_str(), own, self.sides.get(place ^ 1)?)))
     }
 
     /// The words beside a term, most frequent first.
-    fn most(&self, own: &Side, other: &Side) -> Vec<Beside> {
+    pub(super) fn most(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let mut words = self.scored(own, other);
         words.retain(|beside| GRAMMAR.binary_search(&beside.word.as_str()).is_err());
         words.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.word.cmp(&other.word)));
@@ -179,7 +180,7 @@ impl Terms {
     }
 
     /// The words that tell a term from its other, surest first.
-    fn typical(&self, own: &Side, other: &Side) -> Vec<Beside> {
+    pub(super) fn typical(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let mut words = self.scored(own, other);
         words.retain(|beside| beside.score >= SURE);
         words.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.word.cmp(&other.word)));
@@ -261,53 +262,4 @@ fn words_after(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character| !is_part(character))
         .take(4 * super::settings::WIDEST_WINDOW)
         .filter(|word| !word.is_empty())
-}
-
-impl TermsReport {
-    /// As a table, where there are pairs.
-    pub fn table(&self) -> Option<Table> {
-        if self.pairs.is_empty() {
-            return None;
-        }
-        let list = |words: &[Beside]| {
-            Cell::from(words.iter().map(|one| one.word.as_str()).collect::<Vec<_>>().join(", "))
-        };
-        let rows = self.pairs.iter().flat_map(|pair| &pair.sides).map(|side| {
-            vec![
-                side.term.as_str().into(),
-                side.count.into(),
-                (side.count as f64 * 1e6 / self.words as f64).into(),
-                side.documents.into(),
-                list(&side.typical),
-                list(&side.most),
-            ]
-        });
-        let missing =
-            self.pairs.iter().flat_map(|pair| &pair.sides).map(|side| side.missing).max().unwrap_or(0);
-        let bound = if missing > 0 {
-            format!(
-                " Memory is bounded: each neighbour may have been counted up to {missing} times too seldom."
-            )
-        } else {
-            String::new()
-        };
-        Some(Table {
-            key: "terms".to_owned(),
-            title: "Pairs of terms".to_owned(),
-            note: format!(
-                "How often each stands in what was kept, and the words within {} of it: those that tell it from the other term, by \
-                 log-odds with a prior (Monroe et al. 2008), and those that stand there most.{bound}",
-                self.window
-            ),
-            columns: vec![
-                Column::new("Term", Unit::Text),
-                Column::new("Found", Unit::Count),
-                Column::new("A million words", Unit::Number),
-                Column::new("Documents", Unit::Count),
-                Column::new("Tells it apart", Unit::Text),
-                Column::new("Beside it most", Unit::Text),
-            ],
-            rows: rows.collect(),
-        })
-    }
 }

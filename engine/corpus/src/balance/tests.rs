@@ -25,8 +25,7 @@ fn near(found: &[f64], expected: &[f64]) {
 
 #[test]
 fn a_tally_puts_raw_beside_kept() {
-    let settings = Settings::default();
-    let (mut raw, mut kept) = (Tally::new(&settings), Tally::new(&settings));
+    let (mut raw, mut kept) = (Tally::default(), Tally::default());
     for (number, words) in [3_u64, 4, 7, 8, 0].into_iter().enumerate() {
         let mut document = document(&number.to_string(), if number < 2 { "web" } else { "books" }, "");
         document.licence = (number == 0).then(|| "CC0-1.0".to_owned());
@@ -61,7 +60,7 @@ fn a_table_of_many_names_is_bounded_and_loses_nothing() {
             Amount { documents: 1, bytes: 2, words: 1 },
         );
     }
-    assert_eq!(tally.source.iter().count(), 10_001);
+    assert_eq!(tally.source.0.len(), 10_001);
     let table = &tables(&tally, &Tally::default())[0];
     assert_eq!(table.rows.len(), 100);
     assert_eq!(table.rows.iter().filter_map(|row| row[1].number()).sum::<f64>(), 12_000.0);
@@ -80,18 +79,18 @@ fn what_stands_beside_terms_tells_them_apart() {
         terms.add("She sings the song; the woman saw her sing.", 9);
     }
     terms.add("The king, the KING! Nothing.", 5);
-    let report = terms.report();
-    let [he, she] = &report.pairs[0].sides;
+    let sides: Vec<_> = terms.sides().collect();
+    let [(_, he, _), (_, she, _), (_, king, _), (_, queen, _)] = sides[..] else { panic!("four terms") };
     assert_eq!((he.count, he.documents, she.count), (40, 20, 40));
-    let words = |list: &[Beside]| list.iter().map(|one| one.word.clone()).collect::<Vec<_>>();
-    assert_eq!(words(&he.typical), ["man", "rule", "rules", "then"]);
-    assert_eq!(words(&she.typical), ["sing", "sings", "woman"]);
-    assert!(words(&he.most).contains(&"saw".to_owned()) && !words(&he.most).contains(&"the".to_owned()));
-    assert!(he.most.iter().all(|one| one.count == 20));
-    let [king, queen] = &report.pairs[1].sides;
-    assert_eq!((king.count, king.documents, queen.count, queen.typical.len()), (2, 1, 0, 0));
-    assert_eq!(report.words, 405);
-    let table = report.table().unwrap();
+    let words = |list: &[terms::Beside]| list.iter().map(|one| one.word.clone()).collect::<Vec<_>>();
+    assert_eq!(words(&terms.typical(he, she)), ["man", "rule", "rules", "then"]);
+    assert_eq!(words(&terms.typical(she, he)), ["sing", "sings", "woman"]);
+    let most = terms.most(he, she);
+    assert!(words(&most).contains(&"saw".to_owned()) && !words(&most).contains(&"the".to_owned()));
+    assert!(most.iter().all(|one| one.count == 20));
+    assert_eq!((king.count, king.documents, queen.count), (2, 1, 0));
+    assert!(terms.typical(queen, king).is_empty());
+    let table = terms.table().unwrap();
     assert_eq!(table.rows.len(), 4);
     assert!((table.rows[0][2].number().unwrap() - 40.0 * 1e6 / 405.0).abs() < 1e-6);
 }
@@ -113,9 +112,10 @@ fn neighbours_are_bounded_and_frequent_ones_stay() {
     for number in 0..40_000 {
         terms.add(&format!("always he w{number}"), 3);
     }
-    let he = &terms.report().pairs[0].sides[0];
+    let (_, he, she) = terms.sides().next().unwrap();
     assert!(he.missing > 0 && he.missing < 10);
-    assert_eq!((he.most[0].word.as_str(), he.most[0].count + he.missing), ("always", 40_000));
+    let most = &terms.most(he, she)[0];
+    assert_eq!((most.word.as_str(), most.count + he.missing), ("always", 40_000));
 }
 
 #[test]
@@ -130,16 +130,20 @@ fn listed_words_are_counted_and_shown_masked() {
     safety.add(&document("a", "web", "A bad word by jane is WORSE than a bad word."), mask);
     safety.add(&document("b", "web", "Nothing, viler or not."), mask);
     safety.add(&document("c", "books", "vile"), mask);
-    let report = safety.report();
-    assert_eq!((report.examined, report.affected), (3, 2));
-    let count = |name: &str, found, documents| WordCount { name: name.to_owned(), found, documents };
-    assert_eq!(report.words, [count("bad word", 2, 1), count("vile", 1, 1), count("worse", 1, 1)]);
-    assert_eq!(report.sources, [count("web", 3, 1), count("books", 1, 1)]);
-    let excerpts: BTreeMap<_, _> =
-        report.places.iter().map(|place| (place.id.as_str(), place.excerpt.as_str())).collect();
-    assert_eq!(excerpts["a"], "A ••• •••• by •••• is ••••• than a ••• ••••.");
-    assert_eq!(excerpts["c"], "••••");
-    assert_eq!(report.tables().len(), 3);
+    let tables = safety.tables();
+    assert_eq!(tables[0].note, "2 of 3 kept documents hold words of the list.");
+    let count = |name: &str, found: u64, documents: u64| -> [Cell; 3] {
+        [name.into(), found.into(), documents.into()]
+    };
+    let counts =
+        |table: usize| -> Vec<_> { tables[table].rows.iter().map(|row| row[..3].to_vec()).collect() };
+    assert_eq!(counts(0), [count("bad word", 2, 1), count("vile", 1, 1), count("worse", 1, 1)]);
+    assert_eq!(counts(1), [count("web", 3, 1), count("books", 1, 1)]);
+    let excerpts: Vec<_> = tables[2].rows.iter().map(|row| row[2].clone()).collect();
+    for excerpt in ["A ••• •••• by •••• is ••••• than a ••• ••••.", "••••"]
+    {
+        assert!(excerpts.contains(&excerpt.into()), "{excerpts:?}");
+    }
 }
 
 #[test]
@@ -148,7 +152,7 @@ fn places_are_drawn_by_id_and_not_by_turn() {
     let drawn = |ids: &mut dyn Iterator<Item = usize>| {
         let mut safety = Safety::new(&settings, &SystemFiles).unwrap();
         ids.for_each(|id| safety.add(&document(&id.to_string(), "web", "a vile thing"), str::to_owned));
-        safety.report().places
+        safety.tables().remove(2).rows
     };
     let forth = drawn(&mut (0..500));
     assert_eq!(forth.len(), 20);
@@ -168,9 +172,9 @@ fn shares_follow_weights_and_temperature() {
     // What the first loses lifts the second above the limit too.
     let low = Mixture { most_share: 0.4, ..Mixture::default() };
     near(&shares(&low, &[("a", 700), ("b", 280), ("c", 20)]), &[0.4, 0.4, 0.2]);
-    let plan = weighed.plan(&sizes, 3000.0).unwrap();
-    near(&[plan[0].natural, plan[0].epochs, plan[1].epochs], &[0.8, 2.5, 5.0]);
-    assert_eq!(weighed.table(&sizes).unwrap().unwrap().rows.len(), 2);
+    let rows = weighed.table(&sizes).unwrap().unwrap().rows;
+    let number = |row: usize, column: usize| rows[row][column].number().unwrap();
+    near(&[number(0, 2), number(0, 4), number(1, 4)], &[0.8, 2.5 / 3.0, 5.0 / 3.0]);
 }
 
 #[test]
@@ -193,7 +197,7 @@ fn a_mixture_that_cannot_be_is_met_halfway_and_said() {
     assert_eq!(low.remarks(&sizes).len(), 1);
     assert!(Mixture::default().remarks(&sizes).is_empty());
     let nothing = Mixture { temperature: 5.0, ..Mixture::default() };
-    assert!(nothing.shares(&[]).unwrap().is_empty() && nothing.plan(&[], 1.0).unwrap().is_empty());
+    assert!(nothing.shares(&[]).unwrap().is_empty() && nothing.table(&[]).unwrap().is_none());
     near(&shares(&nothing, &[("empty", 0), ("full", 9)]), &[0.0, 1.0]);
 }
 

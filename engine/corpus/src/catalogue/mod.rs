@@ -8,8 +8,6 @@ mod entries;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::report::number;
@@ -20,25 +18,25 @@ pub use entries::ENTRIES;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// What it is asked for by, as in `tiny-stories`.
-    pub name: Cow<'static, str>,
+    pub name: &'static str,
     /// What people call it.
-    pub title: Cow<'static, str>,
+    pub title: &'static str,
     /// What it is, in one sentence.
-    pub sentence: Cow<'static, str>,
+    pub sentence: &'static str,
     /// Where the file lies.
-    pub address: Cow<'static, str>,
+    pub address: &'static str,
     /// The name that it gets here; a reader knows the format by it.
-    pub file: Cow<'static, str>,
+    pub file: &'static str,
     /// As in `plain text`.
-    pub format: Cow<'static, str>,
+    pub format: &'static str,
     /// How large it is.
     pub length: Length,
     /// Its SHA-256, in small hexadecimal digits.
-    pub sha256: Cow<'static, str>,
+    pub sha256: &'static str,
     /// Under which licence: SPDX names where there is one.
-    pub licence: Cow<'static, str>,
+    pub licence: &'static str,
     /// What to know before training on it; empty where there is nothing.
-    pub note: Cow<'static, str>,
+    pub note: &'static str,
 }
 
 /// How large a file is.
@@ -82,7 +80,7 @@ impl Length {
 /// There is none; the sentence names those there are.
 pub fn find(name: &str) -> crate::Result<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name).ok_or_else(|| {
-        let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name.as_ref()).collect();
+        let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();
         crate::Error::Invalid(format!("{name} is not in the catalogue, which has {}", names.join(", ")))
     })
 }

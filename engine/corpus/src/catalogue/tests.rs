@@ -20,23 +20,23 @@ fn every_entry_is_whole_and_pinned() {
             entry.name
         );
         assert!(entry.length.bytes() > 0 && entry.length.limit() >= entry.length.bytes(), "{}", entry.name);
-        for text in [&entry.title, &entry.sentence, &entry.format, &entry.licence] {
+        for text in [entry.title, entry.sentence, entry.format, entry.licence] {
             assert!(!text.is_empty(), "{}", entry.name);
         }
         let name = |text: &str| {
             text.bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'))
         };
-        assert!(name(&entry.name) && name(&entry.file) && !entry.file.starts_with('.'), "{}", entry.name);
+        assert!(name(entry.name) && name(entry.file) && !entry.file.starts_with('.'), "{}", entry.name);
     }
 }
 
 #[test]
 fn names_files_and_sums_are_unique() {
     let count = |key: fn(&Entry) -> &str| ENTRIES.iter().map(key).collect::<BTreeSet<_>>().len();
-    assert_eq!(count(|entry| &entry.name), ENTRIES.len());
-    assert_eq!(count(|entry| &entry.file), ENTRIES.len());
-    assert_eq!(count(|entry| &entry.sha256), ENTRIES.len());
+    assert_eq!(count(|entry| entry.name), ENTRIES.len());
+    assert_eq!(count(|entry| entry.file), ENTRIES.len());
+    assert_eq!(count(|entry| entry.sha256), ENTRIES.len());
 }
 
 #[test]

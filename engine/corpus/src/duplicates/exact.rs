@@ -7,26 +7,23 @@
 //! could as well submit a copy.
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::table::{Entry, Table};
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use crate::{Error, Result};
 
 /// The recipe's table `[duplicates.exact]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether later copies are dropped.
+    #[default = true]
     pub enabled: bool,
     /// Whether case, punctuation and white space are folded before comparing, see [the words](super::Marker); without it, only
     /// documents that agree byte for byte are copies, as for source code in any case.
+    #[default = true]
     pub normalised: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { enabled: true, normalised: true }
-    }
 }
 
 /// A document's hash.
@@ -71,17 +68,13 @@ const CONTINUES: u64 = 0xD6E8_FEB8_6659_FD93;
 const BYTES: u64 = 0xA076_1D64_78BD_642F;
 
 /// Two hashes of 64 bits that take in the same chunks in different ways.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, SmartDefault)]
 pub(super) struct Lanes {
+    #[default(SECOND_FACTOR)]
     first: u64,
+    #[default(FIRST_FACTOR)]
     second: u64,
     any: bool,
-}
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self { first: SECOND_FACTOR, second: FIRST_FACTOR, any: false }
-    }
 }
 
 impl Lanes {
@@ -169,11 +162,6 @@ impl Index {
         let entry = Seen { high: [(bits >> 96) as u32, (bits >> 64) as u32, (bits >> 32) as u32], document };
         Ok(self.seen.get_or_insert(bits as u8, entry).map(|seen| seen.document))
     }
-
-    /// How many bytes it takes.
-    pub fn bytes(&self) -> usize {
-        self.seen.bytes()
-    }
 }
 
 #[cfg(test)]
@@ -216,7 +204,7 @@ mod tests {
                 index.first(Fingerprint::of_words(&format!("text {}", document % 60_000)), document).unwrap();
             assert_eq!(earlier, (document >= 60_000).then(|| document - 60_000));
         }
-        let bytes_each = index.bytes() as f64 / 60_000.0;
+        let bytes_each = index.seen.bytes() as f64 / 60_000.0;
         assert!((19.0..=24.5).contains(&bytes_each), "{bytes_each}");
         assert!(index.first(Fingerprint(1), u32::MAX).unwrap_err().to_string().contains("in parts"));
     }

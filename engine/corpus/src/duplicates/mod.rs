@@ -6,7 +6,7 @@
 //!                                └► near::Index (in order): keys only … end of the corpus … decide: near copies go
 //!                                                                           │
 //!                             kept texts, in order ◄────────────────────────┘
-//!                                ├► contamination::Set::check (any thread): overlap with evaluation items, with what is held out
+//!                                ├► contamination::Set::contaminating (any thread): overlap with evaluation items, with what is held out
 //!                                └► paragraphs::Index::filter (in order): paragraphs that earlier documents had
 //! ```
 //!

@@ -6,6 +6,7 @@
 //! since greetings and headings are no one's copy.
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::table::Table;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
@@ -25,7 +26,7 @@ pub enum Unit {
 }
 
 /// The recipe's table `[duplicates.paragraphs]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether repeated paragraphs are taken out. Off unless asked for: it edits documents, and quotations go with the notices.
@@ -34,16 +35,12 @@ pub struct Settings {
     pub unit: Unit,
     /// Fewest words of a paragraph that is taken out. A hard-wrapped line of 72 characters holds about twelve words; consent
     /// and copyright notices have more than fifteen.
+    #[default = 15]
     pub minimum_words: u32,
     /// Most memory for what is remembered, about 11 bytes a paragraph: 128 MB hold twelve million. Once full, what was seen so
     /// far goes on being taken out, and nothing more is remembered; the report counts it.
+    #[default = 128]
     pub memory_megabytes: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { enabled: false, unit: Unit::Line, minimum_words: 15, memory_megabytes: 128 }
-    }
 }
 
 impl Settings {

@@ -57,7 +57,7 @@ proptest! {
         let settings = contamination::Settings::default();
         let mut set = contamination::Set::empty(&settings);
         set.add("itself", &text);
-        let overlap = set.check(&text);
+        let overlap = set.contaminating(&text);
         prop_assert_eq!(overlap.is_some(), set.items() == 1);
         if let Some(overlap) = overlap {
             prop_assert_eq!(overlap.runs, overlap.item_runs);

@@ -35,24 +35,10 @@ impl Settings {
 /// What was done to a document's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
-    /// Bytes of the text as it was read.
-    pub bytes_before: u64,
-    /// Bytes of the text now.
-    pub bytes_after: u64,
     /// Web pages without main content, of which all visible text was taken.
     pub fallbacks: u64,
     /// What repair changed.
     pub repaired: repair::Counts,
-}
-
-impl Prepared {
-    /// Adds what was done to another document.
-    pub fn add(&mut self, other: &Self) {
-        self.bytes_before += other.bytes_before;
-        self.bytes_after += other.bytes_after;
-        self.fallbacks += other.fallbacks;
-        self.repaired.add(&other.repaired);
-    }
 }
 
 /// Makes text of a document as it was read, in place, where it is a page or wikitext; any other stays as it is. Title, language, date and
@@ -65,7 +51,7 @@ pub fn prose(
     settings: &Settings,
     readers: Option<Readers>,
 ) -> std::result::Result<Prepared, String> {
-    let mut prepared = Prepared { bytes_before: document.text.len() as u64, ..Prepared::default() };
+    let mut prepared = Prepared::default();
     match document.kind {
         Kind::Html => {
             let page = match readers {
@@ -82,7 +68,6 @@ pub fn prose(
         Kind::Wikitext => document.text = wikitext::prose(&document.text),
         Kind::Plain | Kind::Markdown | Kind::Code(_) | Kind::Conversation => {}
     }
-    prepared.bytes_after = document.text.len() as u64;
     Ok(prepared)
 }
 
@@ -115,6 +100,5 @@ pub fn prepare(
     {
         *title = better;
     }
-    prepared.bytes_after = document.text.len() as u64;
     Ok(prepared)
 }

@@ -214,9 +214,9 @@ impl Detector {
     pub fn excerpt(&self, text: &str, characters: usize) -> String {
         // What the excerpt shows ends at this byte, before what is searched: a finding across either end is masked whole or not shown.
         let end = text.char_indices().nth(characters).map_or(text.len(), |(index, _)| index);
-        let searched = text.get(..boundary(text, end.saturating_add(EXCERPT_MARGIN))).unwrap_or_default();
-        let shown = self.scan(searched);
-        let mut shown = united(shown);
+        let searched =
+            text.get(..text.floor_char_boundary(end.saturating_add(EXCERPT_MARGIN))).unwrap_or_default();
+        let mut shown = self.find(searched);
         shown.retain(|finding| finding.start < end);
         let end = shown.last().map_or(end, |last| end.max(last.end));
         let masked = self.mask(&rewrite(searched.get(..end).unwrap_or_default(), &shown, push_mask));
@@ -230,8 +230,8 @@ impl Detector {
             if samples.iter().any(|sample| sample.class == finding.class) {
                 continue;
             }
-            let mut start = boundary(text, finding.start.saturating_sub(SAMPLE_MARGIN));
-            let mut end = boundary(text, finding.end.saturating_add(SAMPLE_MARGIN));
+            let mut start = text.floor_char_boundary(finding.start.saturating_sub(SAMPLE_MARGIN));
+            let mut end = text.floor_char_boundary(finding.end.saturating_add(SAMPLE_MARGIN));
             // Half words go.
             if start > 0 {
                 let space = text.get(start..finding.start).and_then(|head| head.find(char::is_whitespace));
@@ -401,13 +401,4 @@ fn rewrite(text: &str, findings: &[Finding], mut push: impl FnMut(Class, &str, &
     }
     output.push_str(text.get(past..).unwrap_or_default());
     output
-}
-
-/// The nearest place at or before `index` where a character begins.
-fn boundary(text: &str, index: usize) -> usize {
-    let mut index = index.min(text.len());
-    while !text.is_char_boundary(index) {
-        index -= 1;
-    }
-    index
 }

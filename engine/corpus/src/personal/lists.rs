@@ -86,6 +86,23 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     compiled.collect()
 }
 
+/// The entries of a file of at most so many bytes: one a line; lines that are empty or start with `#` are passed over.
+///
+/// # Errors
+/// The file cannot be read, is too large or not UTF-8.
+pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<String>> {
+    let mut bytes = Vec::new();
+    let input = files.open(path).map_err(Error::io(path))?;
+    input.take(largest + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > largest {
+        return Err(Error::bad_file(path, format!("a list may have at most {largest} bytes; shorten it")));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::bad_file(path, "the list is not UTF-8; save it with that encoding"))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+}
+
 /// The entries of a list and of a file beside it, in order and each once; lines that are empty or start with `#` are passed over.
 ///
 /// # Errors
@@ -93,18 +110,7 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
 pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) -> Result<Vec<String>> {
     let mut all: Vec<String> = list.iter().map(|entry| entry.trim().to_owned()).collect();
     if let Some(path) = file {
-        let mut text = String::new();
-        let input = files.open(path).map_err(Error::io(path))?;
-        input.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(Error::io(path))?;
-        if text.len() as u64 > LARGEST_FILE {
-            return Err(Error::bad_file(
-                path,
-                format!("a list may have at most {LARGEST_FILE} bytes; shorten it"),
-            ));
-        }
-        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned);
-        let listed: Vec<String> = lines.collect();
+        let listed = read(path, LARGEST_FILE, files)?;
         check(&listed).map_err(|reason| Error::bad_file(path, reason))?;
         all.extend(listed);
     }

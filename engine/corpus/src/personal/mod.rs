@@ -31,10 +31,25 @@ pub use settings::{Action, Settings, Style};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use strum::{IntoStaticStr, VariantArray};
 
 /// A kind of personal data. Where two findings of one length claim the same place, the earlier class here has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Class {
     /// A password, an access token, a private key.
     Secret,
@@ -56,16 +71,7 @@ pub enum Class {
 
 impl Class {
     /// All classes, in order of priority.
-    pub const ALL: [Self; 8] = [
-        Self::Secret,
-        Self::Iban,
-        Self::Card,
-        Self::Email,
-        Self::IpAddress,
-        Self::Phone,
-        Self::Name,
-        Self::Identifier,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// What stands in the text in its place.
     pub fn placeholder(self) -> &'static str {
@@ -83,16 +89,7 @@ impl Class {
 
     /// The class's name in settings and reports.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Secret => "secret",
-            Self::Iban => "iban",
-            Self::Card => "card",
-            Self::Email => "email",
-            Self::IpAddress => "ip_address",
-            Self::Phone => "phone",
-            Self::Name => "name",
-            Self::Identifier => "identifier",
-        }
+        self.into()
     }
 }
 

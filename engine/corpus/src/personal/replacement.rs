@@ -67,6 +67,12 @@ pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
 pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let several = hidden.chars().nth(1).is_some();
     let first = hidden.chars().next().filter(|character| several && character.is_alphanumeric());
+    // So many characters are shown, and of the others those that `stays` keeps.
+    let mut hide = |shown: usize, stays: fn(char) -> bool| {
+        let masked = |character| if stays(character) { character } else { MASK };
+        output.extend(hidden.chars().take(shown));
+        output.extend(hidden.chars().skip(shown).take(LONGEST_MASK).map(masked));
+    };
     match class {
         // Even its length says something of a password.
         Class::Secret => output.extend([MASK; 8]),
@@ -83,36 +89,9 @@ pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
                 output.push_str(ending);
             }
         }
-        Class::Name => {
-            output.extend(first);
-            let rest = hidden.chars().skip(usize::from(first.is_some()));
-            output.extend(rest.take(LONGEST_MASK).map(masked_unless(char::is_whitespace)));
-        }
-        Class::Identifier => {
-            output.extend(hidden.chars().take(LONGEST_MASK).map(masked_unless(char::is_whitespace)));
-        }
-        Class::Iban => {
-            output.extend(hidden.chars().take(2));
-            output.extend(
-                hidden
-                    .chars()
-                    .skip(2)
-                    .take(LONGEST_MASK)
-                    .map(masked_unless(|character| !character.is_alphanumeric())),
-            );
-        }
-        Class::Card | Class::IpAddress | Class::Phone => {
-            output.extend(
-                hidden
-                    .chars()
-                    .take(LONGEST_MASK)
-                    .map(masked_unless(|character| !character.is_alphanumeric())),
-            );
-        }
+        Class::Name => hide(usize::from(first.is_some()), char::is_whitespace),
+        Class::Identifier => hide(0, char::is_whitespace),
+        Class::Iban => hide(2, |character| !character.is_alphanumeric()),
+        Class::Card | Class::IpAddress | Class::Phone => hide(0, |character| !character.is_alphanumeric()),
     }
-}
-
-/// Masks characters but those that `stays` keeps.
-fn masked_unless(stays: impl Fn(char) -> bool) -> impl Fn(char) -> char {
-    move |character| if stays(character) { character } else { MASK }
 }

@@ -197,13 +197,7 @@ fn entropy(value: &[u8]) -> f64 {
     for byte in value {
         counts[usize::from(*byte)] += 1;
     }
-    let total = value.len() as f64;
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f64::from(*count) / total)
-        .map(|share| -share * share.log2())
-        .sum()
+    crate::rules::entropy_of(&counts)
 }
 
 /// The end of a key whose prefix ends at `start`.

@@ -3,6 +3,7 @@
 use super::{Class, lists};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::path::PathBuf;
 
 /// What becomes of a finding.
@@ -33,10 +34,11 @@ pub enum Style {
 }
 
 /// The table `[personal]` of a recipe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether anything is looked for at all.
+    #[default = true]
     pub enabled: bool,
     /// Which placeholders `replace` puts in.
     pub style: Style,
@@ -67,33 +69,10 @@ pub struct Settings {
     /// A file of identifiers, one a line; lines that start with `#` are comments.
     pub identifiers_file: Option<PathBuf>,
     /// Whether listed names and identifiers are found in capitals and small letters alike.
+    #[default = true]
     pub ignore_case: bool,
     /// Regular expressions (of the crate `regex`) whose matches are identifiers.
     pub patterns: Vec<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            style: Style::Placeholder,
-            email: Action::Replace,
-            phone: Action::Replace,
-            ip_address: Action::Replace,
-            card: Action::Replace,
-            iban: Action::Replace,
-            secret: Action::Replace,
-            name: Action::Replace,
-            identifier: Action::Replace,
-            private_addresses: false,
-            names: Vec::new(),
-            names_file: None,
-            identifiers: Vec::new(),
-            identifiers_file: None,
-            ignore_case: true,
-            patterns: Vec::new(),
-        }
-    }
 }
 
 impl Settings {

@@ -1,6 +1,5 @@
 //! What the stages are that are no rules, said once: for the cards of a recipe and for the account of a cleaning.
 
-use super::stage_names as names;
 use crate::report::{About, Group};
 
 /// A stage that is no rule.
@@ -33,7 +32,7 @@ impl Described {
 }
 
 pub(super) const EXTRACTION: Described = Described {
-    name: names::EXTRACTION,
+    name: "extraction",
     group: Group::Extraction,
     title: "Extraction",
     sentence: "Takes the article out of a web page, the prose out of wikitext and the text out of a PDF; what holds none goes.",
@@ -41,7 +40,7 @@ pub(super) const EXTRACTION: Described = Described {
 };
 
 pub(super) const REPAIR: Described = Described {
-    name: names::REPAIR,
+    name: "repair",
     group: Group::Repair,
     title: "Repair",
     sentence: "Mends characters that were decoded wrongly, brings Unicode to one form (NFC), and tidies control characters, white \
@@ -50,7 +49,7 @@ pub(super) const REPAIR: Described = Described {
 };
 
 pub(super) const CONTAMINATION: Described = Described {
-    name: names::CONTAMINATION,
+    name: "contamination",
     group: Group::Contamination,
     title: "Evaluation overlap",
     sentence: "Takes away documents that share long runs of words with the texts that a model will be measured on: a model that has \
@@ -59,7 +58,7 @@ pub(super) const CONTAMINATION: Described = Described {
 };
 
 pub(crate) const PERSONAL: Described = Described {
-    name: names::PERSONAL,
+    name: "personal-data",
     group: Group::Personal,
     title: "Personal data",
     sentence: "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and puts \
@@ -68,7 +67,7 @@ pub(crate) const PERSONAL: Described = Described {
 };
 
 pub(crate) const EXACT: Described = Described {
-    name: names::EXACT,
+    name: "exact-duplicates",
     group: Group::Duplicates,
     title: "Exact duplicates",
     sentence: "Keeps the first of documents with the same words, whatever their case, punctuation and white space, and of source \
@@ -77,7 +76,7 @@ pub(crate) const EXACT: Described = Described {
 };
 
 pub(crate) const NEAR: Described = Described {
-    name: names::NEAR,
+    name: "near-duplicates",
     group: Group::Duplicates,
     title: "Near duplicates",
     sentence: "Keeps one of documents with nearly the same words: found by MinHash, and compared by their true similarity before \
@@ -86,7 +85,7 @@ pub(crate) const NEAR: Described = Described {
 };
 
 pub(super) const CAPS: Described = Described {
-    name: names::CAPS,
+    name: "caps",
     group: Group::Balance,
     title: "Caps by source",
     sentence: "Takes documents of a source by lot where the recipe allows it only so many.",
@@ -94,7 +93,7 @@ pub(super) const CAPS: Described = Described {
 };
 
 pub(crate) const HELD_OUT: Described = Described {
-    name: names::HELD_OUT,
+    name: "held-out-overlap",
     group: Group::Contamination,
     title: "Held-out overlap",
     sentence: "Takes documents out of training that share long runs of words with those held out for validation, so that the \
@@ -103,7 +102,7 @@ pub(crate) const HELD_OUT: Described = Described {
 };
 
 pub(crate) const PARAGRAPHS: Described = Described {
-    name: names::PARAGRAPHS,
+    name: "repeated-paragraphs",
     group: Group::Duplicates,
     title: "Repeated paragraphs",
     sentence: "Takes paragraphs out of a document that an earlier one had: notices, menus and licences that many pages repeat.",

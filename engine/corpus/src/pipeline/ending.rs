@@ -6,7 +6,7 @@ use super::recorders::OVERLAPS;
 use super::stages::At;
 use super::staging::{ReadCopies, Staging};
 use super::work::Worker;
-use super::{Dropped, Folder, Phase, Recorders, Sources, gone, lines, stage_names};
+use super::{Bench, Phase, Sources, lines};
 use crate::document::{Document, Kind};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::error::Result;
@@ -97,18 +97,13 @@ impl Ending {
     }
 
     /// Does the next piece of work; says what it was, how far that is, and of how much.
-    pub(super) fn advance(
-        &mut self,
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<(Phase, u64, u64)> {
+    pub(super) fn advance(&mut self, bench: &mut Bench<'_>) -> Result<(Phase, u64, u64)> {
         let staged = self.staged();
         match std::mem::replace(&mut self.step, Step::Divide) {
             Step::Compare => {
-                self.exact_copies(worker, folder, recorders)?;
-                self.near_copies(worker, folder, recorders)?;
-                if worker.gibberish().is_some() {
+                self.exact_copies(bench)?;
+                self.near_copies(bench)?;
+                if bench.worker.gibberish().is_some() {
                     self.step = Step::Learn(Box::default(), 0);
                 }
                 Ok((Phase::Comparing, staged, staged))
@@ -151,13 +146,13 @@ impl Ending {
                 if next < self.alive.len() {
                     self.step = Step::Score(scoring);
                 } else {
-                    self.unusual(&scoring, worker, folder, recorders)?;
+                    self.unusual(&scoring, bench)?;
                 }
                 Ok((Phase::Judging, (staged + next as u64) / 2, staged))
             }
             Step::Divide => {
-                self.caps(worker, folder, recorders)?;
-                let writing = self.divide(worker)?;
+                self.caps(bench)?;
+                let writing = self.divide(&bench.worker)?;
                 let total = writing.order.len() as u64;
                 self.step = Step::Write(Box::new(writing));
                 Ok((Phase::Writing, 0, total))
@@ -169,11 +164,11 @@ impl Ending {
                 let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
                 let end = writing.at + batch(sizes);
                 if writing.at == end {
-                    recorders.paragraphs(writing.paragraphs.as_ref());
+                    bench.recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
                 }
                 let numbers = writing.order.get(writing.at..end).unwrap_or_default().to_vec();
-                self.write(&mut writing, &numbers, worker, folder, recorders)?;
+                self.write(&mut writing, &numbers, bench)?;
                 writing.at = end;
                 self.step = Step::Write(writing);
                 Ok((Phase::Writing, end as u64, total as u64))
@@ -190,14 +185,10 @@ impl Ending {
     }
 
     /// Drops what is far from usual.
-    fn unusual(
-        &mut self,
-        scoring: &Scoring,
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<()> {
-        let Some((at, rule)) = worker.gibberish() else { return Ok(()) };
+    fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
+        let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
+            return Ok(());
+        };
         let highest = rule.highest(&scoring.scores);
         let Some(limit) = highest else { return Ok(()) };
         // A little below, since the bits were rounded: the rule itself decides.
@@ -209,35 +200,35 @@ impl Ending {
             }
             if let Outcome::Dropped(reason) = rule.judge(&document.text, &scoring.model, highest) {
                 if let Some(language) = rule.language(&document.text) {
-                    recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
+                    bench.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
                     continue;
                 }
-                let dropped = dropped(&recorders.stages.name(at), reason.to_string(), document, worker);
-                gone(at, recorders, folder, &dropped)?;
-                if let Some(alive) = self.alive.get_mut(number) {
-                    *alive = false;
-                }
+                bench.drop_document(at, reason.to_string(), &document)?;
+                self.bury(number as u32);
             }
         }
         Ok(())
     }
 
     /// Drops by lot what lies above the sources' caps.
-    fn caps(&mut self, worker: &Worker, folder: &mut Folder<'_>, recorders: &mut Recorders) -> Result<()> {
+    fn caps(&mut self, bench: &mut Bench<'_>) -> Result<()> {
         let entries = self.staging.entries();
         let alive = entries.iter().zip(&self.alive).enumerate().filter(|(_, (_, alive))| **alive);
         let candidates: Vec<_> = alive
             .map(|(number, (entry, _))| (number as u32, entry.source, u64::from(entry.bytes), entry.lot))
             .collect();
-        for (number, reason) in worker.recipe.mixture.beyond_caps(&self.sources, &candidates) {
-            let document = self.staging.document(number)?;
-            let dropped = dropped(stage_names::CAPS, reason, document, worker);
-            gone(At::Caps, recorders, folder, &dropped)?;
-            if let Some(alive) = self.alive.get_mut(number as usize) {
-                *alive = false;
-            }
+        for (number, reason) in bench.worker.recipe.mixture.beyond_caps(&self.sources, &candidates) {
+            bench.drop_document(At::Caps, reason, &self.staging.document(number)?)?;
+            self.bury(number);
         }
         Ok(())
+    }
+
+    /// A staged document is gone.
+    fn bury(&mut self, number: u32) {
+        if let Some(alive) = self.alive.get_mut(number as usize) {
+            *alive = false;
+        }
     }
 
     /// Orders what is left by source and draws who is held out.
@@ -298,14 +289,7 @@ impl Ending {
     }
 
     /// Writes some documents.
-    fn write(
-        &mut self,
-        writing: &mut Writing,
-        numbers: &[u32],
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<()> {
+    fn write(&mut self, writing: &mut Writing, numbers: &[u32], bench: &mut Bench<'_>) -> Result<()> {
         let documents = self.staging.documents(numbers)?;
         let mut passed: Vec<(Document, Option<&'static str>, &str)> = Vec::with_capacity(documents.len());
         let entries = self.staging.entries();
@@ -333,29 +317,22 @@ impl Ending {
             let amount = Amount::of(&document.text);
             // Files of code share much and differ in an operator: they are counted and stay.
             let code = matches!(document.kind, Kind::Code(_));
-            if overlaps.is_some() && (code || !worker.drops_overlaps()) {
-                recorders.count(At::HeldOut, OVERLAPS, 1);
+            if overlaps.is_some() && (code || !bench.worker.drops_overlaps()) {
+                bench.recorders.count(At::HeldOut, OVERLAPS, 1);
             } else if let Some(reason) = overlaps {
-                gone(
-                    At::HeldOut,
-                    recorders,
-                    folder,
-                    &dropped(stage_names::HELD_OUT, reason, document, worker),
-                )?;
+                bench.drop_document(At::HeldOut, reason, &document)?;
                 continue;
             }
             if let Some(index) = &mut writing.paragraphs {
-                let own = worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
+                let own = bench.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
                 match index.filter(&document.text, &own) {
                     Outcome::Kept => {}
                     Outcome::Dropped(reason) => {
-                        let reason = reason.to_string();
-                        let dropped = dropped(stage_names::PARAGRAPHS, reason, document, worker);
-                        gone(At::Paragraphs, recorders, folder, &dropped)?;
+                        bench.drop_document(At::Paragraphs, reason.to_string(), &document)?;
                         continue;
                     }
                     Outcome::Edited(text) => {
-                        recorders.edited(At::Paragraphs, &document, amount, &text);
+                        bench.recorders.edited(At::Paragraphs, &document, amount, &text);
                         document.text = text;
                     }
                 }
@@ -363,19 +340,12 @@ impl Ending {
             passed.push((document, split, source));
         }
         for (document, _, source) in &passed {
-            recorders.kept(worker, document, source);
+            bench.recorders.kept(&bench.worker, document, source);
         }
         let lines: Vec<Vec<u8>> = passed
-            .par_iter()
+            .par_iter_mut()
             .map(|(document, split, source)| lines::kept(document, *split, source))
             .collect::<Result<_>>()?;
-        lines.iter().try_for_each(|line| folder.kept(line))
+        lines.iter().try_for_each(|line| bench.folder.kept(line))
     }
-}
-
-/// The line of a document that goes.
-fn dropped(rule: &str, reason: String, document: Document, worker: &Worker) -> Dropped {
-    let Amount { words, bytes, .. } = Amount::of(&document.text);
-    let excerpt = worker.excerpt(&document.text);
-    Dropped { id: document.id, source: document.source, rule: rule.to_owned(), reason, words, bytes, excerpt }
 }

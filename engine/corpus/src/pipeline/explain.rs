@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 use crate::report::diff;
 use crate::rules::{Judge, Outcome};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, JudgedDocument, SampleJudgement, SampleStage, TextChange, TextFate, Verdict,
+    ComparedDocument, JudgedDocument, SampleJudgement, SampleStage, Verdict,
 };
 use rayon::prelude::*;
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ pub fn judge_sample(
         });
     }
     let every = Judge::new(&recipe.rules, files)?;
-    let mut stages = Stages::new(recipe);
+    let stages = Stages::new(recipe);
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
     let judged: Vec<Judged> = sample
@@ -76,17 +76,16 @@ pub fn judge_sample(
             let worked = worker.work(document)?;
             let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
             let (dropped, at, excerpt) = match worked.fate {
-                Fate::Dropped { at, reason, excerpt, .. } => (Some(reason), Some(at), excerpt),
+                Fate::Dropped(at, line) => (Some((line.rule, line.reason)), Some(at), line.excerpt),
                 Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
             };
-            let dropped = dropped.map(|reason| (String::new(), reason));
             let Document { id, source, .. } = worked.told.about;
             let judged = JudgedDocument { id, source, dropped, excerpt };
             Ok(Judged { document: judged, edits, at, alone })
         })
         .collect::<Result<_>>()?;
     let mut result = SampleJudgement { documents: judged.len(), ..SampleJudgement::default() };
-    for Judged { mut document, edits, at, alone } in judged {
+    for Judged { document, edits, at, alone } in judged {
         let mut count = |at: At, what: fn(&mut SampleStage)| {
             if let Some(stage) = tally.get_mut(stages.place(at)) {
                 what(stage);
@@ -100,9 +99,6 @@ pub fn judge_sample(
         }
         if let Some(at) = at {
             count(at, |stage| stage.dropped += 1);
-        }
-        if let (Some((name, _)), Some(at)) = (&mut document.dropped, at) {
-            *name = stages.at(at).map(|recorder| recorder.name().to_owned()).unwrap_or_default();
         }
         result.kept += usize::from(document.dropped.is_none());
         result.judged.push(document);
@@ -132,24 +128,19 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
     let of_source = |source: &&Source| {
         id == source.name || id.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('#'))
     };
-    let missing = || Error::Refused(format!("there is no document {id:?} in the input"));
-    let named = sources.iter().filter(of_source);
-    let document = named
+    // Behind the source that the id names come all: a record may have brought an id of its own.
+    let document = sources
+        .iter()
+        .filter(of_source)
+        .chain(&sources)
         .flat_map(|source| documents(files, recipe, source))
         .find(|document| document.id == id)
-        // A record may have brought an id of its own.
-        .or_else(|| {
-            sources
-                .iter()
-                .flat_map(|source| documents(files, recipe, source))
-                .find(|document| document.id == id)
-        })
-        .ok_or_else(missing)?;
+        .ok_or_else(|| Error::Refused(format!("there is no document {id:?} in the input")))?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
         verdicts.push(Verdict {
-            stage: super::stage_names::EXTRACTION.to_owned(),
+            stage: super::described::EXTRACTION.name.to_owned(),
             verdict: "drops".to_owned(),
             reason,
             on: true,
@@ -172,20 +163,13 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
     }
     let after = match worker.work(document)?.fate {
         Fate::Passed { document, .. } => document.text,
-        Fate::Dropped { .. } => String::new(),
+        Fate::Dropped(..) => String::new(),
     };
     let (before, cut) = beginning(&before.text);
     let (after, cut_after) = beginning(&after);
     let before = worker.detector.mask(before);
-    let changes = diff::words(&before, after).into_iter().map(|change| TextChange {
-        fate: match change.fate {
-            diff::Fate::Same => TextFate::Same,
-            diff::Fate::Removed => TextFate::Removed,
-            diff::Fate::Added => TextFate::Added,
-        },
-        text: change.text.to_owned(),
-    });
-    Ok(ComparedDocument { id: id.to_owned(), changes: changes.collect(), verdicts, cut: cut || cut_after })
+    let changes = diff::words(&before, after);
+    Ok(ComparedDocument { id: id.to_owned(), changes, verdicts, cut: cut || cut_after })
 }
 
 /// As much of a text as is compared, and whether that is not all.

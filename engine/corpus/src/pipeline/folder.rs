@@ -1,7 +1,7 @@
 //! The output folder: written beside what an earlier cleaning left there, and put in its place at the end.
 
 use super::Start;
-use super::lines::{self, Dropped};
+use super::lines::{Dropped, Output};
 use crate::error::{Error, Result};
 use crate::files::{Files, Place};
 use crate::output::{
@@ -9,7 +9,7 @@ use crate::output::{
 };
 use crate::recipe::Recipe;
 use crate::report::{self, Input, Report};
-use std::io::{BufWriter, Read as _, Write};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// What the files are called until they are whole.
@@ -20,26 +20,6 @@ pub(super) struct Folder<'a> {
     path: PathBuf,
     kept: Option<Output>,
     dropped: Option<Output>,
-}
-
-struct Output {
-    path: PathBuf,
-    file: BufWriter<Box<dyn Write + Send>>,
-}
-
-impl Output {
-    fn new(files: &dyn Files, path: PathBuf) -> Result<Self> {
-        let file = files.create(&path).map_err(Error::io(&path))?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file) })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(Error::io(&self.path))
-    }
-
-    fn close(mut self) -> Result<()> {
-        self.file.flush().map_err(Error::io(&self.path))
-    }
 }
 
 impl<'a> Folder<'a> {
@@ -110,8 +90,7 @@ impl<'a> Folder<'a> {
 
     /// Writes a dropped document's line.
     pub(super) fn dropped(&mut self, dropped: &Dropped) -> Result<()> {
-        let line = lines::line(dropped)?;
-        self.dropped.as_mut().map_or(Ok(()), |output| output.write(&line))
+        self.dropped.as_mut().map_or(Ok(()), |output| output.line(dropped))
     }
 
     /// Writes kept documents' lines.
@@ -121,8 +100,8 @@ impl<'a> Folder<'a> {
 
     /// Puts everything in its place. The index comes last: a folder without it is no finished corpus.
     pub(super) fn finish(&mut self, report: &Report, recipe: &Recipe, index: &CorpusIndex) -> Result<()> {
-        for output in [self.kept.take(), self.dropped.take()].into_iter().flatten() {
-            output.close()?;
+        for mut output in [self.kept.take(), self.dropped.take()].into_iter().flatten() {
+            output.flush()?;
         }
         let json = |error: serde_json::Error| Error::Refused(format!("the account as JSON: {error}"));
         self.write(REPORT_FILE, report.to_json().map_err(json)?.as_bytes())?;
@@ -148,7 +127,7 @@ impl<'a> Folder<'a> {
     fn write(&self, name: &str, content: &[u8]) -> Result<()> {
         let mut output = Output::new(self.files, self.path.join(format!("{name}{PARTIAL}")))?;
         output.write(content)?;
-        output.close()
+        output.flush()
     }
 
     /// Removes what is not finished.

@@ -5,14 +5,14 @@
 //! order, so that the output is the same to the byte; then reads on. The first line says what the pass depends on: with another
 //! recipe, program or input nothing is gone on with.
 
-use super::lines;
+use super::lines::Output;
 use super::work::{Outcome, Told};
 use crate::error::{Error, Result};
 use crate::files::{Files, Input, Place};
 use crate::read::{Source, Trouble};
 use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// What the file is called, inside the output folder until the end.
@@ -82,33 +82,17 @@ impl Header {
     }
 }
 
-/// Writes the journal.
-pub(super) struct Writer {
-    path: PathBuf,
-    file: Box<dyn Write + Send>,
+/// A new journal.
+pub(super) fn begin(files: &dyn Files, folder: &Path, header: &Header) -> Result<Output> {
+    let mut journal = Output::new(files, folder.join(JOURNAL_FILE))?;
+    journal.line(header)?;
+    journal.flush()?;
+    Ok(journal)
 }
 
-impl Writer {
-    /// A new one.
-    pub(super) fn new(files: &dyn Files, folder: &Path, header: &Header) -> Result<Self> {
-        let path = folder.join(JOURNAL_FILE);
-        let file = files.create(&path).map_err(Error::io(&path))?;
-        let mut writer = Self { path, file };
-        writer.write(header)?;
-        Ok(writer)
-    }
-
-    /// One that goes on behind so many bytes.
-    pub(super) fn resume(files: &dyn Files, folder: &Path, length: u64) -> Result<Self> {
-        let path = folder.join(JOURNAL_FILE);
-        let file = files.append(&path, length).map_err(Error::io(&path))?;
-        Ok(Self { path, file })
-    }
-
-    pub(super) fn write(&mut self, value: &impl Serialize) -> Result<()> {
-        let line = lines::line(value)?;
-        self.file.write_all(&line).and_then(|()| self.file.flush()).map_err(Error::io(&self.path))
-    }
+/// One that goes on behind so many bytes.
+pub(super) fn resume(files: &dyn Files, folder: &Path, length: u64) -> Result<Output> {
+    Output::behind(files, folder.join(JOURNAL_FILE), length)
 }
 
 /// Reads a journal that an earlier pass left.

@@ -23,17 +23,18 @@ mod work;
 
 pub use explain::{compare, judge_sample};
 pub use lines::Dropped;
-pub use stages::names as stage_names;
 
+use crate::document::Document;
 use crate::duplicates::{Mark, exact, near};
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::read;
 use crate::recipe::Recipe;
-use crate::report::{Amount, Input, Report};
+use crate::report::{Amount, Input, Report, lot};
 use batches::{Batch, Numbered};
 use ending::Ending;
 use folder::Folder;
+pub(crate) use lines::Output;
 use rayon::prelude::*;
 use recorders::Recorders;
 use sources::Sources;
@@ -68,7 +69,8 @@ pub struct Progress {
 }
 
 /// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Phase {
     /// First pass.
     Reading,
@@ -85,25 +87,38 @@ pub enum Phase {
 impl Phase {
     /// A word for it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Reading => "reading",
-            Self::Comparing => "comparing",
-            Self::Judging => "judging",
-            Self::Writing => "writing",
-            Self::Done => "done",
-        }
+        self.into()
     }
 }
 
 /// A cleaning under way.
 pub struct Cleaner<'a> {
     files: &'a dyn Files,
-    worker: Worker,
-    folder: Folder<'a>,
-    recorders: Recorders,
+    bench: Bench<'a>,
     total_bytes: u64,
     begun: Begun,
     state: State<'a>,
+}
+
+/// What works on documents, and where it is written and counted what becomes of them.
+struct Bench<'a> {
+    worker: Worker,
+    folder: Folder<'a>,
+    recorders: Recorders,
+}
+
+impl Bench<'_> {
+    /// A document goes: counted, and written where dropped ones are.
+    fn gone(&mut self, at: At, dropped: &Dropped) -> Result<()> {
+        self.recorders.dropped(at, dropped);
+        self.folder.dropped(dropped)
+    }
+
+    /// A document goes after the first pass.
+    fn drop_document(&mut self, at: At, reason: String, document: &Document) -> Result<()> {
+        let dropped = self.worker.dropped(at, reason, document, Amount::of(&document.text), &document.text);
+        self.gone(at, &dropped)
+    }
 }
 
 /// Where a cleaning stands.
@@ -120,12 +135,12 @@ struct Reading<'a> {
     next: Option<Batch>,
     progress: Arc<AtomicU64>,
     staging: staging::Writer,
-    copies: staging::Copies,
+    copies: Output,
     exact: exact::Index,
     near: near::Index,
     sources: Sources,
     /// None where nothing can be gone on with.
-    journal: Option<journal::Writer>,
+    journal: Option<Output>,
 }
 
 /// How a cleaning begins where its folder is not empty.
@@ -194,14 +209,14 @@ impl<'a> Cleaner<'a> {
             next: None,
             progress: Arc::default(),
             staging,
-            copies: staging::Copies::new(files, out)?,
+            copies: staging::copies(files, out)?,
             exact: exact::Index::default(),
             near: near::Index::new(&recipe.duplicates.near)?,
             sources: Sources::new(&recipe.mixture),
             journal: None,
         };
-        let mut cleaner =
-            Self { files, worker, folder, recorders, total_bytes, begun: Begun::Anew, state: State::Over };
+        let bench = Bench { worker, folder, recorders };
+        let mut cleaner = Self { files, bench, total_bytes, begun: Begun::Anew, state: State::Over };
         let reading = cleaner.begin(reading, earlier, header, sources, out)?;
         cleaner.state = State::Reading(Box::new(reading));
         Ok(cleaner)
@@ -223,7 +238,7 @@ impl<'a> Cleaner<'a> {
                 while let Some(step) = earlier.step() {
                     (first, skipped) = step.next;
                     for trouble in &step.troubles {
-                        self.recorders.trouble(trouble);
+                        self.bench.recorders.trouble(trouble);
                     }
                     for (mut told, outcome) in step.documents {
                         if let Outcome::Staged { mark, .. } = &outcome {
@@ -233,11 +248,11 @@ impl<'a> Cleaner<'a> {
                     }
                 }
                 reading.staging.resume(files)?;
-                reading.journal = Some(journal::Writer::resume(files, out, earlier.length)?);
-                self.begun = Begun::Resumed(self.recorders.counts().0);
+                reading.journal = Some(journal::resume(files, out, earlier.length)?);
+                self.begun = Begun::Resumed(self.bench.recorders.counts().0);
             }
             Err(reason) => {
-                let journal = header.map(|header| journal::Writer::new(files, out, &header));
+                let journal = header.map(|header| journal::begin(files, out, &header));
                 reading.journal = journal.transpose()?;
                 if !reason.is_empty() {
                     self.begun = Begun::Over(reason);
@@ -246,7 +261,7 @@ impl<'a> Cleaner<'a> {
         }
         let before: u64 = sources.iter().take(first).map(|source| source.size).sum();
         reading.progress.store(before, Ordering::Relaxed);
-        let (settings, progress) = (self.worker.recipe.reading.clone(), reading.progress.clone());
+        let (settings, progress) = (self.bench.worker.recipe.reading.clone(), reading.progress.clone());
         let items = sources.into_iter().enumerate().skip(first).flat_map(move |(input, source)| {
             let taken = if input == first { skipped } else { 0 };
             let items = (0..).zip(read::open(files, &source, &settings, &progress));
@@ -283,11 +298,9 @@ impl<'a> Cleaner<'a> {
                 Ok(self.progress(Phase::Comparing, 0, total))
             }
             State::Ending(mut ending) => {
-                let (phase, done, total) =
-                    ending.advance(&self.worker, &mut self.folder, &mut self.recorders)?;
+                let (phase, done, total) = ending.advance(&mut self.bench)?;
                 if phase != Phase::Done {
                     self.state = State::Ending(ending);
-                    return Ok(self.progress(phase, done, total));
                 }
                 Ok(self.progress(phase, done, total))
             }
@@ -299,9 +312,10 @@ impl<'a> Cleaner<'a> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn finish(mut self) -> Result<Report> {
-        let (report, index) = self.recorders.finish(&self.worker.recipe)?;
-        self.folder.finish(&report, &self.worker.recipe, &index)?;
+    pub fn finish(self) -> Result<Report> {
+        let Bench { worker, mut folder, recorders } = self.bench;
+        let (report, index) = recorders.finish(&worker.recipe)?;
+        folder.finish(&report, &worker.recipe, &index)?;
         Ok(report)
     }
 
@@ -329,7 +343,7 @@ impl<'a> Cleaner<'a> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.is_kept());
         if kept {
-            let documents = self.recorders.counts().0;
+            let documents = self.bench.recorders.counts().0;
             return Ok(format!(
                 "the cleaning was stopped after {documents} documents; the same command goes on from there"
             ));
@@ -341,18 +355,18 @@ impl<'a> Cleaner<'a> {
     /// Removes what an unfinished cleaning left.
     fn clear_away(self) -> Result<()> {
         drop(self.state);
-        self.folder.clear_away()
+        self.bench.folder.clear_away()
     }
 
     fn progress(&self, phase: Phase, done: u64, total: u64) -> Progress {
-        let (documents, kept) = self.recorders.counts();
+        let (documents, kept) = self.bench.recorders.counts();
         Progress { phase, done, total, documents, kept }
     }
 
     /// Works on a batch while the next one is read.
     fn read(&mut self, reading: &mut Reading<'a>, batch: Batch) -> Result<()> {
         let Batch { documents, troubles, end } = batch;
-        let (worker, items) = (&self.worker, &mut reading.items);
+        let (worker, items) = (&self.bench.worker, &mut reading.items);
         let work = |(input, document)| {
             let mut worked = worker.work(document)?;
             worked.told.input = input;
@@ -364,11 +378,11 @@ impl<'a> Cleaner<'a> {
         );
         reading.next = next;
         for trouble in &troubles {
-            self.recorders.trouble(trouble);
+            self.bench.recorders.trouble(trouble);
         }
         let mut step = journal::Step { next: end, troubles, ..journal::Step::default() };
         for Worked { mut told, fate } in worked? {
-            let outcome = self.decide(reading, &told, fate)?;
+            let outcome = self.decide(reading, fate)?;
             self.take(reading, &mut told, &outcome)?;
             if reading.journal.is_some() {
                 step.documents.push((told, outcome));
@@ -381,30 +395,21 @@ impl<'a> Cleaner<'a> {
     fn note(&self, reading: &mut Reading<'a>, mut step: journal::Step) -> Result<()> {
         let Some(journal) = &mut reading.journal else { return Ok(()) };
         step.staged = reading.staging.flush()?;
-        journal.write(&step)
+        journal.line(&step)?;
+        journal.flush()
     }
 
     /// Decides what becomes of a document in its turn, and stages it where it stays.
-    fn decide(&self, reading: &mut Reading<'a>, told: &Told, fate: Fate) -> Result<Outcome> {
-        let dropped = |rule, reason, amount: Amount, excerpt| Dropped {
-            id: told.about.id.clone(),
-            source: told.about.source.clone(),
-            rule,
-            reason,
-            words: amount.words,
-            bytes: amount.bytes,
-            excerpt,
-        };
+    fn decide(&self, reading: &mut Reading<'a>, fate: Fate) -> Result<Outcome> {
         Ok(match fate {
-            Fate::Dropped { at, reason, amount, excerpt } => {
-                Outcome::Dropped(at, dropped(self.recorders.stages.name(at), reason, amount, excerpt))
-            }
+            Fate::Dropped(at, dropped) => Outcome::Dropped(at, dropped),
             Fate::Passed { document, line, amount, mark } => match self.is_copy(reading, &mark)? {
                 Some(first) => {
                     // Its reason names the first one, whose id is on disk: told when that can be read.
-                    let reason = self.worker.compared_by(&document).to_owned();
-                    let excerpt = self.worker.excerpt(&document.text);
-                    Outcome::Copy(first, dropped(stage_names::EXACT.to_owned(), reason, amount, excerpt))
+                    let worker = &self.bench.worker;
+                    let reason = worker.compared_by(&document).to_owned();
+                    let dropped = worker.dropped(At::Exact, reason, &document, amount, &document.text);
+                    Outcome::Copy(first, dropped)
                 }
                 None => Outcome::Staged { length: reading.staging.write(&line)?, amount, mark },
             },
@@ -413,7 +418,7 @@ impl<'a> Cleaner<'a> {
 
     /// The number of the staged document that the next one is an exact copy of.
     fn is_copy(&self, reading: &mut Reading<'a>, mark: &Mark) -> Result<Option<u32>> {
-        if !self.worker.recipe.duplicates.exact.enabled {
+        if !self.bench.worker.recipe.duplicates.exact.enabled {
             return Ok(None);
         }
         reading.exact.first(mark.fingerprint, reading.staging.len() as u32)
@@ -421,14 +426,14 @@ impl<'a> Cleaner<'a> {
 
     /// Counts a document and notes what became of it: just now, or before a cleaning was stopped.
     fn take(&mut self, reading: &mut Reading<'a>, told: &mut Told, outcome: &Outcome) -> Result<()> {
-        self.recorders.told(&self.worker, told);
+        self.bench.recorders.told(&self.bench.worker, told);
         match outcome {
-            Outcome::Dropped(at, dropped) => gone(*at, &mut self.recorders, &mut self.folder, dropped),
-            Outcome::Copy(first, dropped) => reading.copies.append(*first, dropped),
+            Outcome::Dropped(at, dropped) => self.bench.gone(*at, dropped),
+            Outcome::Copy(first, dropped) => reading.copies.line(&(first, dropped)),
             Outcome::Staged { length, amount, mark } => {
                 reading.near.push(mark.keys.as_ref())?;
                 let source = reading.sources.number(&told.about.source, amount.bytes);
-                reading.staging.note(*length, source, staging::lot(&told.about.id), *amount);
+                reading.staging.note(*length, source, lot(&told.about.id), *amount);
                 Ok(())
             }
         }
@@ -438,14 +443,17 @@ impl<'a> Cleaner<'a> {
         // Whoever goes on from here reads nothing.
         self.note(&mut reading, journal::Step { next: (usize::MAX, 0), ..journal::Step::default() })?;
         let Reading { staging, copies, near, sources, journal, .. } = reading;
-        let (staging, copies) = (staging.finish(self.files)?, copies.finish(self.files)?);
+        let (staging, copies) = (staging.finish(self.files)?, staging::ReadCopies::new(copies, self.files)?);
         Ok(Ending::new(staging, copies, near, sources, journal.is_some()))
     }
 }
 
 impl std::fmt::Debug for Cleaner<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Cleaner").field("recipe", &self.worker.recipe.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Cleaner")
+            .field("recipe", &self.bench.worker.recipe.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -466,12 +474,6 @@ fn find(
         return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
     }
     Ok(found)
-}
-
-/// A document goes: counted, and written where dropped ones are.
-fn gone(at: At, recorders: &mut Recorders, folder: &mut Folder<'_>, dropped: &Dropped) -> Result<()> {
-    recorders.dropped(at, dropped);
-    folder.dropped(dropped)
 }
 
 /// A file that is read, for the account.

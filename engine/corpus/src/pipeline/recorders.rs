@@ -1,6 +1,7 @@
 //! Everything that is counted while a cleaning runs.
 
 use super::Dropped;
+use super::described::{EXACT, NEAR};
 use super::stages::{At, Stages};
 use super::work::{Told, Worker};
 use crate::balance::{self, Safety, Tally, Terms};
@@ -47,14 +48,14 @@ impl Recorders {
             stages: Stages::new(recipe),
             inputs: Vec::new(),
             exact: DuplicateRecorder::new(
-                super::stage_names::EXACT,
-                "Exact duplicates",
+                EXACT.name,
+                EXACT.title,
                 "a hash of the words, without case, punctuation and white space; of source code, of its bytes",
                 Some(crate::duplicates::exact::BYTES_PER_DOCUMENT),
             ),
             near: DuplicateRecorder::new(
-                super::stage_names::NEAR,
-                "Near duplicates",
+                NEAR.name,
+                NEAR.title,
                 &format!(
                     "MinHash of {} permutations in {} bands of {}, verified by true Jaccard similarity of at least {}",
                     duplicates.near.permutations,
@@ -69,8 +70,8 @@ impl Recorders {
             personal: PersonalRecorder::default(),
             samples: SampleRecorder::default(),
             troubles: TroubleRecorder::default(),
-            before: Tally::new(&recipe.balance),
-            after: Tally::new(&recipe.balance),
+            before: Tally::default(),
+            after: Tally::default(),
             terms: Terms::new(&recipe.balance)?,
             safety: Safety::new(&recipe.balance, files)?,
             index: CorpusIndex::new(&recipe.name, recipe.validation),
@@ -185,8 +186,8 @@ impl Recorders {
         }
         let mut tables = balance::tables(&self.before, &self.after);
         tables.extend(recipe.mixture.table(&sizes)?);
-        tables.extend(self.terms.report().table());
-        tables.extend(self.safety.report().tables());
+        tables.extend(self.terms.table());
+        tables.extend(self.safety.tables());
         let report = Report {
             recipe: RecipeText { name: recipe.name.clone(), toml: recipe.to_toml()? },
             inputs: self.inputs,

@@ -6,28 +6,6 @@ use crate::recipe::Recipe;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
 
-/// Names of the stages that are no rules, as in `dropped.jsonl`.
-pub mod names {
-    /// Prose from web pages, wikitext and PDF.
-    pub const EXTRACTION: &str = "extraction";
-    /// Repair of text.
-    pub const REPAIR: &str = "repair";
-    /// Overlap with evaluation sets.
-    pub const CONTAMINATION: &str = "contamination";
-    /// Personal data and secrets.
-    pub const PERSONAL: &str = "personal-data";
-    /// Documents with the same words.
-    pub const EXACT: &str = "exact-duplicates";
-    /// Documents with nearly the same words.
-    pub const NEAR: &str = "near-duplicates";
-    /// Caps by source.
-    pub const CAPS: &str = "caps";
-    /// Overlap of training documents with held-out ones.
-    pub const HELD_OUT: &str = "held-out-overlap";
-    /// Paragraphs that earlier documents had.
-    pub const PARAGRAPHS: &str = "repeated-paragraphs";
-}
-
 /// Where a stage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum At {
@@ -42,6 +20,24 @@ pub(super) enum At {
     Caps,
     HeldOut,
     Paragraphs,
+}
+
+impl At {
+    /// The stage's name.
+    pub(super) fn name(self, recipe: &Recipe) -> &'static str {
+        match self {
+            Self::Extraction => described::EXTRACTION.name,
+            Self::Repair => described::REPAIR.name,
+            Self::Rule(number) => recipe.rules.get(number).map_or("", Rule::name),
+            Self::Contamination => described::CONTAMINATION.name,
+            Self::Personal => described::PERSONAL.name,
+            Self::Exact => described::EXACT.name,
+            Self::Near => described::NEAR.name,
+            Self::Caps => described::CAPS.name,
+            Self::HeldOut => described::HELD_OUT.name,
+            Self::Paragraphs => described::PARAGRAPHS.name,
+        }
+    }
 }
 
 /// Every stage's recorder.
@@ -92,11 +88,6 @@ impl Stages {
     pub(super) fn at(&mut self, at: At) -> Option<&mut StageRecorder> {
         let place = self.place(at);
         self.recorders.get_mut(place)
-    }
-
-    /// A stage's name.
-    pub(super) fn name(&self, at: At) -> String {
-        self.recorders.get(self.place(at)).map(|recorder| recorder.name().to_owned()).unwrap_or_default()
     }
 
     /// Every stage's name, in order.

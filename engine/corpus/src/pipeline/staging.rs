@@ -1,11 +1,11 @@
 //! Documents that passed the first pass, on disk until the second: in memory there are a few numbers of each.
 
-use super::lines::{self, Dropped};
+use super::lines::{Dropped, Output};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::files::{Files, Input};
 use crate::report::Amount;
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Staged documents, inside the output folder until the end.
@@ -18,17 +18,6 @@ pub(super) const FILES: [&str; 3] = [STAGING_FILE, COPIES_FILE, super::journal::
 /// Bytes of memory that stay for each staged document beside the duplicates' keys.
 pub(super) const BYTES_A_DOCUMENT: usize = size_of::<Entry>();
 
-/// A number drawn from an id, the same on every machine: who is held out, who falls to a cap.
-pub(super) fn lot(id: &str) -> u64 {
-    // FNV-1a, then the finaliser of MurmurHash3, whose output has no pattern left in it.
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
-}
-
 /// What memory holds of a staged document: with the duplicates' keys beside it, all that grows with the corpus.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
@@ -38,28 +27,40 @@ pub(super) struct Entry {
     pub source: u32,
     /// Bytes of its text.
     pub bytes: u32,
-    /// Its [`lot`].
+    /// Its [`lot`](crate::report::lot).
     pub lot: u64,
 }
 
 /// Writes documents one after another.
 pub(super) struct Writer {
     path: PathBuf,
-    file: BufWriter<Box<dyn Write + Send>>,
+    /// None while it only notes what an earlier pass left.
+    output: Option<Output>,
     offset: u64,
     entries: Vec<Entry>,
 }
 
 impl Writer {
     pub(super) fn new(files: &dyn Files, folder: &Path) -> Result<Self> {
-        let path = folder.join(STAGING_FILE);
-        let file = files.create(&path).map_err(Error::io(&path))?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file), offset: 0, entries: Vec::new() })
+        let mut writer = Self::left(folder);
+        writer.output = Some(Output::new(files, writer.path.clone())?);
+        Ok(writer)
+    }
+
+    /// One that notes what an earlier pass left, and writes nothing before it [resumes](Self::resume).
+    pub(super) fn left(folder: &Path) -> Self {
+        Self { path: folder.join(STAGING_FILE), output: None, offset: 0, entries: Vec::new() }
+    }
+
+    /// Goes on in a file that an earlier pass left, behind the documents that were noted.
+    pub(super) fn resume(&mut self, files: &dyn Files) -> Result<()> {
+        self.output = Some(Output::behind(files, self.path.clone(), self.offset)?);
+        Ok(())
     }
 
     /// Appends a document as its line of JSON.
     pub(super) fn write(&mut self, line: &[u8]) -> Result<u32> {
-        self.file.write_all(line).map_err(Error::io(&self.path))?;
+        self.output.as_mut().map_or(Ok(()), |output| output.write(line))?;
         u32::try_from(line.len()).map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))
     }
 
@@ -72,21 +73,8 @@ impl Writer {
 
     /// What was written reaches the file; how many bytes that is.
     pub(super) fn flush(&mut self) -> Result<u64> {
-        self.file.flush().map_err(Error::io(&self.path))?;
+        self.output.as_mut().map_or(Ok(()), Output::flush)?;
         Ok(self.offset)
-    }
-
-    /// Goes on in a file that an earlier pass left, behind the documents that were noted.
-    pub(super) fn resume(&mut self, files: &dyn Files) -> Result<()> {
-        let file = files.append(&self.path, self.offset).map_err(Error::io(&self.path))?;
-        self.file = BufWriter::with_capacity(1 << 20, file);
-        Ok(())
-    }
-
-    /// One that notes what an earlier pass left, and writes nothing before it [resumes](Self::resume).
-    pub(super) fn left(folder: &Path) -> Self {
-        let file: Box<dyn Write + Send> = Box::new(std::io::sink());
-        Self { path: folder.join(STAGING_FILE), file: BufWriter::new(file), offset: 0, entries: Vec::new() }
     }
 
     /// Documents so far.
@@ -96,8 +84,8 @@ impl Writer {
 
     /// Ends writing and opens for reading.
     pub(super) fn finish(mut self, files: &dyn Files) -> Result<Staging> {
-        self.file.flush().map_err(Error::io(&self.path))?;
-        drop(self.file);
+        self.flush()?;
+        drop(self.output);
         let file = files.open(&self.path).map_err(Error::io(&self.path))?;
         Ok(Staging { path: self.path, file, position: 0, entries: self.entries })
     }
@@ -165,31 +153,9 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path, line: &[u8]) -> Result<T> 
         .map_err(|error| Error::bad_file(path, format!("changed while it was in use: {error}")))
 }
 
-/// Exact copies on their way to `dropped.jsonl`, each with the number of its first one.
-pub(super) struct Copies {
-    path: PathBuf,
-    file: BufWriter<Box<dyn Write + Send>>,
-}
-
-impl Copies {
-    pub(super) fn new(files: &dyn Files, folder: &Path) -> Result<Self> {
-        let path = folder.join(COPIES_FILE);
-        let file = files.create(&path).map_err(Error::io(&path))?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 18, file) })
-    }
-
-    pub(super) fn append(&mut self, first: u32, dropped: &Dropped) -> Result<()> {
-        let line = lines::line(&(first, dropped))?;
-        self.file.write_all(&line).map_err(Error::io(&self.path))
-    }
-
-    /// The copies in their order, to be read.
-    pub(super) fn finish(mut self, files: &dyn Files) -> Result<ReadCopies> {
-        self.file.flush().map_err(Error::io(&self.path))?;
-        drop(self.file);
-        let file = files.open(&self.path).map_err(Error::io(&self.path))?;
-        Ok(ReadCopies { path: self.path, lines: BufReader::new(file) })
-    }
+/// Exact copies on their way to `dropped.jsonl`, a line each: the number of its first one, and the copy.
+pub(super) fn copies(files: &dyn Files, folder: &Path) -> Result<Output> {
+    Output::new(files, folder.join(COPIES_FILE))
 }
 
 /// Copies that are read again.
@@ -199,15 +165,19 @@ pub(super) struct ReadCopies {
 }
 
 impl ReadCopies {
+    /// The copies in their order.
+    pub(super) fn new(copies: Output, files: &dyn Files) -> Result<Self> {
+        let (path, file) = copies.reopen(files)?;
+        Ok(Self { path, lines: BufReader::new(file) })
+    }
+
     /// The next copy with the number of its first one.
     pub(super) fn next(&mut self) -> Result<Option<(u32, Dropped)>> {
         let mut line = String::new();
         if self.lines.read_line(&mut line).map_err(Error::io(&self.path))? == 0 {
             return Ok(None);
         }
-        serde_json::from_str(&line)
-            .map(Some)
-            .map_err(|error| Error::bad_file(&self.path, format!("changed while it was in use: {error}")))
+        parse(&self.path, line.as_bytes()).map(Some)
     }
 
     /// Begins from the first copy again.

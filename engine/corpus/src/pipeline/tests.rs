@@ -222,9 +222,9 @@ fn what_was_planted_is_found() {
             hits.partition(|line| line["id"].as_str().unwrap().starts_with(prefix));
         (right.len(), wrong.len())
     };
-    let (found, wrong) = by_rule(stage_names::EXACT, "same/");
+    let (found, wrong) = by_rule(described::EXACT.name, "same/");
     assert_eq!((found, wrong), (copies, 0), "exact copies: all found, none beside");
-    let (found, wrong) = by_rule(stage_names::NEAR, "similar/");
+    let (found, wrong) = by_rule(described::NEAR.name, "similar/");
     assert_eq!(wrong, 0, "near copies are verified, so that none is wrong");
     assert!(found as f64 >= 0.95 * near as f64, "{found} of {near} near copies");
     let ((random, wrong_random), (unusual, wrong_unusual)) =
@@ -267,7 +267,7 @@ fn held_out_documents_stay_unseen() {
     clean(&recipe, &input, &out);
     let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
     assert_eq!(kept.iter().filter(|line| line["split"] == "validation").count(), 12);
-    assert!(dropped.iter().any(|line| line["rule"] == stage_names::HELD_OUT), "{dropped:?}");
+    assert!(dropped.iter().any(|line| line["rule"] == described::HELD_OUT.name), "{dropped:?}");
     // No training document has a tenth of a held-out one's runs of thirteen words, or the other way round.
     let runs = |text: &str| {
         let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();

@@ -85,13 +85,7 @@ pub(super) enum Outcome {
 /// What became of a document by itself.
 #[derive(Debug)]
 pub(super) enum Fate {
-    Dropped {
-        at: At,
-        reason: String,
-        amount: Amount,
-        /// Masked.
-        excerpt: String,
-    },
+    Dropped(At, Dropped),
     Passed {
         document: Box<Document>,
         /// The document as JSON, to be staged.
@@ -122,17 +116,17 @@ impl Worker {
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
         let raw = Amount::of(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
-        let mut told = Told { about: without_text(&document), raw, ..Told::default() };
+        let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
             Ok(prepared) => told.counters = counters(&prepared),
-            Err(reason) => return Ok(self.dropped(told, At::Extraction, &reason, raw, &document.text)),
+            Err(reason) => return Ok(self.goes(told, At::Extraction, &reason, raw, &document.text)),
         }
         if document.kind.is_marked_up() {
             document.kind = Kind::Plain;
         }
         let mut amount = Amount::of(&document.text);
         if document.text.trim().is_empty() {
-            return Ok(self.dropped(told, At::Extraction, "no text is left", raw, ""));
+            return Ok(self.goes(told, At::Extraction, "no text is left", raw, ""));
         }
         if amount != raw {
             told.edits.push(Edit { at, before: raw, after: amount, texts: None });
@@ -155,19 +149,19 @@ impl Worker {
             told.about.language.clone_from(&document.language);
         }
         if let Some((number, reason)) = judgement.dropped {
-            return Ok(self.dropped(told, place(number), &reason.to_string(), amount, &document.text));
+            return Ok(self.goes(told, place(number), &reason.to_string(), amount, &document.text));
         }
         let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {
             if self.drops_overlaps() {
                 let reason = overlap.to_string();
-                return Ok(self.dropped(told, At::Contamination, &reason, amount, &document.text));
+                return Ok(self.goes(told, At::Contamination, &reason, amount, &document.text));
             }
             told.counters.push((At::Contamination, OVERLAPS.to_owned(), 1));
         }
         if let Some(class) = self.mask(&mut document, &mut told, &mut amount) {
             let reason = format!("holds personal data: {}", class.name());
-            return Ok(self.dropped(told, At::Personal, &reason, amount, &document.text));
+            return Ok(self.goes(told, At::Personal, &reason, amount, &document.text));
         }
         let mark = match document.kind {
             Kind::Code(_) => self.marker.mark_code(&document.text),
@@ -213,10 +207,29 @@ impl Worker {
         None
     }
 
-    fn dropped(&self, told: Told, at: At, reason: &str, amount: Amount, text: &str) -> Worked {
-        let excerpt = self.detector.excerpt(text, EXCERPT);
-        let reason = self.detector.mask(reason);
-        Worked { told, fate: Fate::Dropped { at, reason, amount, excerpt } }
+    fn goes(&self, told: Told, at: At, reason: &str, amount: Amount, text: &str) -> Worked {
+        let dropped = self.dropped(at, self.detector.mask(reason), &told.about, amount, text);
+        Worked { told, fate: Fate::Dropped(at, dropped) }
+    }
+
+    /// The line of a document that goes; the reason is masked already.
+    pub(super) fn dropped(
+        &self,
+        at: At,
+        reason: String,
+        about: &Document,
+        amount: Amount,
+        text: &str,
+    ) -> Dropped {
+        Dropped {
+            id: about.id.clone(),
+            source: about.source.clone(),
+            rule: at.name(&self.recipe).to_owned(),
+            reason,
+            words: amount.words,
+            bytes: amount.bytes,
+            excerpt: self.excerpt(text),
+        }
     }
 
     /// The rule that needs to know the whole corpus, and its place.
@@ -270,18 +283,9 @@ fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
 }
 
 /// A document without its text and record.
-fn without_text(document: &Document) -> Document {
-    Document {
-        id: document.id.clone(),
-        source: document.source.clone(),
-        licence: document.licence.clone(),
-        language: document.language.clone(),
-        genre: document.genre.clone(),
-        date: document.date.clone(),
-        address: document.address.clone(),
-        title: document.title.clone(),
-        kind: document.kind.clone(),
-        text: String::new(),
-        record: None,
-    }
+fn without_text(document: &mut Document) -> Document {
+    let (text, record) = (std::mem::take(&mut document.text), document.record.take());
+    let about = document.clone();
+    (document.text, document.record) = (text, record);
+    about
 }

@@ -197,11 +197,7 @@ impl BufRead for Utf8 {
 
 impl Read for Utf8 {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let text = self.fill_buf()?;
-        let count = text.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), text.get(..count)) {
-            to.copy_from_slice(from);
-        }
+        let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
         Ok(count)
     }

@@ -17,11 +17,7 @@ pub(super) fn page(context: &Context, bytes: Vec<u8>) -> Result<Document, Troubl
 
 /// The address in `<!-- saved from url=(0023)https://example.org/ -->`, which browsers write, or in the note of SingleFile.
 fn saved_from(text: &str) -> Option<String> {
-    let mut end = NOTE.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let head = text.get(..end)?;
+    let head = text.get(..text.floor_char_boundary(NOTE))?;
     let browser = || head.split_once("saved from url=(")?.1.split_once(')').map(|(_, address)| address);
     let single_file = || Some(head.split_once("Page saved with SingleFile")?.1.split_once("url:")?.1);
     let address = browser().or_else(single_file)?.split_whitespace().next()?;

@@ -1,56 +1,39 @@
 //! JSONL: a record a line. A line that is broken or too long costs that line alone.
 
-use super::Item;
 use super::json;
 use super::lines::{Line, Lines};
-use super::open;
 use super::record::Context;
+use super::records::{Records, Step};
 use super::unpack::Stream;
+use std::io;
 
-/// The documents of a JSONL file.
+/// The lines of a JSONL file.
 pub(super) struct JsonLines {
-    context: Context,
     lines: Lines,
     line: Vec<u8>,
-    done: bool,
 }
 
 impl JsonLines {
     /// Reads a stream.
-    pub(super) fn new(context: Context, stream: Stream) -> Self {
-        let lines = Lines::new(stream, context.settings.limits.record);
-        Self { context, lines, line: Vec::new(), done: false }
+    pub(super) fn new(context: &Context, stream: Stream) -> Self {
+        Self { lines: Lines::new(stream, context.settings.limits.record), line: Vec::new() }
     }
 }
 
-impl Iterator for JsonLines {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            let read = self.lines.next(&mut self.line);
-            let number = Some(self.lines.number);
-            match read {
-                Err(error) => {
-                    self.done = true;
-                    return Some(Err(self.context.trouble(None, open::broken_off(&error))));
-                }
-                Ok(Line::End) => self.done = true,
-                Ok(Line::TooLong) => {
-                    let limit = self.context.settings.limits.record;
-                    return Some(Err(self.context.too_long(number, "the line", "record", limit)));
-                }
-                Ok(Line::Whole) if self.line.trim_ascii().is_empty() => {}
-                Ok(Line::Whole) => {
-                    let value = json::parse(&self.line);
-                    let read = value.map_err(|reason| self.context.trouble(number, reason));
-                    let document = read.and_then(|value| self.context.value(number, value));
-                    if let Some(item) = document.transpose() {
-                        return Some(item);
-                    }
-                }
+impl Records for JsonLines {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        let read = self.lines.next(&mut self.line)?;
+        let number = Some(self.lines.number);
+        Ok(match read {
+            Line::End => Step::End(None),
+            Line::TooLong => {
+                context.too_long(number, "the line", "record", context.settings.limits.record).into()
             }
-        }
-        None
+            Line::Whole if self.line.trim_ascii().is_empty() => Step::Nothing,
+            Line::Whole => {
+                let value = json::parse(&self.line).map_err(|reason| context.trouble(number, reason));
+                value.and_then(|value| context.value(number, value)).into()
+            }
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Lines of a stream, none of them held beyond a limit.
 
 use super::unpack::Stream;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// What came of the next line.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,36 +72,16 @@ impl Lines {
             }
         }
     }
-}
 
-impl Lines {
     /// Passes over so many bytes; how many there were.
     pub(super) fn skip(&mut self, length: u64) -> io::Result<u64> {
-        let mut left = length;
-        while left > 0 {
-            let chunk = fill(&mut self.stream)?;
-            if chunk.is_empty() {
-                break;
-            }
-            let used = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.stream.consume(used);
-            left -= used as u64;
-        }
-        Ok(length - left)
+        io::copy(&mut (&mut self.stream).take(length), &mut io::sink())
     }
 
     /// Reads so many bytes, or as many as there are. Memory grows with what is read, not with what was asked for.
     pub(super) fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        while bytes.len() < length {
-            let chunk = fill(&mut self.stream)?;
-            if chunk.is_empty() {
-                break;
-            }
-            let used = chunk.len().min(length - bytes.len());
-            bytes.extend_from_slice(chunk.get(..used).unwrap_or_default());
-            self.stream.consume(used);
-        }
+        (&mut self.stream).take(length as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
@@ -120,18 +100,8 @@ pub(super) fn fill<R: BufRead + ?Sized>(stream: &mut R) -> io::Result<&[u8]> {
 }
 
 /// Reads a stream to its end; none where it holds more than the limit.
-pub(super) fn whole<R: BufRead + ?Sized>(stream: &mut R, limit: usize) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn whole(stream: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
     let mut content = Vec::new();
-    loop {
-        let chunk = fill(stream)?;
-        if chunk.is_empty() {
-            return Ok(Some(content));
-        }
-        if content.len() + chunk.len() > limit {
-            return Ok(None);
-        }
-        content.extend_from_slice(chunk);
-        let used = chunk.len();
-        stream.consume(used);
-    }
+    stream.take(limit as u64 + 1).read_to_end(&mut content)?;
+    Ok((content.len() <= limit).then_some(content))
 }

@@ -37,6 +37,7 @@ mod pdf;
 #[path = "refused.rs"]
 mod pdf;
 mod record;
+mod records;
 mod settings;
 mod shapes;
 mod stack_exchange;

@@ -7,7 +7,7 @@ use super::module::Asked;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, unpack};
-use super::{Item, code, decode, html, json, json_lines, parquet, pdf, table, text, warc, xml};
+use super::{Item, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml};
 use crate::document::{Document, Kind};
 use crate::extract;
 use crate::files::{Files, Input};
@@ -103,7 +103,7 @@ fn documents(
     let context = context.clone();
     Ok(match source.format.clone() {
         Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))),
-        Format::Warc => Box::new(warc::Warc::new(context, stream)),
+        Format::Warc => records::items(context, warc::Warc::new(stream)),
         format => {
             let stream = decode::Utf8::of(stream);
             *replaced = stream.replaced();
@@ -113,9 +113,18 @@ fn documents(
                     let bytes = read_whole(&context, stream, "record", limits.record);
                     one(bytes.map(|bytes| code::file(&context, &language, &bytes)))
                 }
-                Format::Json => Box::new(json::Json::new(context, stream)),
-                Format::JsonLines => Box::new(json_lines::JsonLines::new(context, stream)),
-                Format::Csv | Format::Tsv => Box::new(table::Table::new(context, stream)),
+                Format::Json => {
+                    let values = json::Json::new(&context, stream);
+                    records::items(context, values)
+                }
+                Format::JsonLines => {
+                    let lines = json_lines::JsonLines::new(&context, stream);
+                    records::items(context, lines)
+                }
+                Format::Csv | Format::Tsv => {
+                    let rows = table::Table::new(&context, stream);
+                    records::items(context, rows)
+                }
                 Format::Xml => return xml::dump(context, stream),
                 // The others were opened above.
                 Format::Text
@@ -142,7 +151,7 @@ pub(super) fn one(item: Item) -> Items {
 }
 
 /// The bytes of a file that is one document.
-fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, super::Trouble> {
+pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, super::Trouble> {
     read_whole(context, stream, "document", context.settings.limits.document)
 }
 

@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// Settings of every reader.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The field of a record (JSON, JSONL, CSV, Parquet) that holds its text, whatever else the record holds. Where none
@@ -13,35 +14,22 @@ pub struct Settings {
     /// Several fields whose values are joined to one text; instead of `text_field`.
     pub text_fields: Vec<String>,
     /// What stands between the values of several fields, and between the turns of a conversation.
+    #[default = "\n\n"]
     pub join: String,
     /// What happens to a record whose text is missing: absent, null, empty, or one of the words that tables write for it.
     pub missing: Missing,
     /// Whether a table's first row names its columns. Without it the columns are named `1`, `2`, ….
+    #[default = true]
     pub header: bool,
     /// The character between a table's values; told from the file where none is named.
     pub delimiter: Option<char>,
     /// Whether source code is read.
+    #[default = true]
     pub code: bool,
     /// The languages of source code that are read, as in `rust`; all where none is named.
     pub code_languages: Vec<String>,
     /// What no file may go beyond.
     pub limits: Limits,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            text_field: None,
-            text_fields: Vec::new(),
-            join: "\n\n".into(),
-            missing: Missing::Report,
-            header: true,
-            delimiter: None,
-            code: true,
-            code_languages: Vec::new(),
-            limits: Limits::default(),
-        }
-    }
 }
 
 /// What happens to a record whose text is missing.
@@ -58,40 +46,32 @@ pub enum Missing {
 }
 
 /// What no file may go beyond, so that memory stays bounded whatever a file holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of one document's text. Longer plain text is cut at line ends; any other document is listed and passed over.
+    #[default(16 << 20)]
     pub document: usize,
     /// Bytes of one line or record as it stands in the file, before its text is taken from it.
+    #[default(64 << 20)]
     pub record: usize,
     /// Bytes of a PDF file, which is read whole.
+    #[default(256 << 20)]
     pub pdf: usize,
     /// How many times its packed size a file may unpack to. Text packs to a third or a tenth; gzip cannot pass 1032.
+    #[default = 200]
     pub expansion: u64,
     /// Bytes that a file may unpack to whatever its packed size, before `expansion` is looked at.
+    #[default(64 << 20)]
     pub expansion_free: u64,
     /// Bytes that a packed file may unpack to at most.
+    #[default(1 << 40)]
     pub unpacked: u64,
     /// Records read of one file at most; 0 for all.
     pub records: u64,
     /// Folders inside folders that are followed.
+    #[default = 64]
     pub depth: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            document: 16 << 20,
-            record: 64 << 20,
-            pdf: 256 << 20,
-            expansion: 200,
-            expansion_free: 64 << 20,
-            unpacked: 1 << 40,
-            records: 0,
-            depth: 64,
-        }
-    }
 }
 
 impl Settings {

@@ -1,73 +1,45 @@
 //! The `Posts.xml` of a Stack Exchange dump: a question or answer a row, its body a piece of a web page.
 
 use super::lines::{Line, Lines};
-use super::open;
 use super::record::Context;
+use super::records::{Records, Step};
 use super::unpack::Stream;
 use super::wiki::plain;
-use super::{Item, Trouble, decode, fields};
+use super::{Trouble, decode, fields};
 use crate::document::{Document, Kind};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
+use std::io;
 
 /// Attributes of a row; the format has some twenty.
 const MOST_ATTRIBUTES: usize = 64;
 
-/// The documents of a dump.
+/// The rows of a dump.
 pub(super) struct StackExchange {
-    context: Context,
     lines: Lines,
     line: Vec<u8>,
     number: u64,
-    done: bool,
 }
 
 impl StackExchange {
     /// Reads a stream.
-    pub(super) fn new(context: Context, stream: Stream) -> Self {
+    pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let lines = Lines::new(stream, context.settings.limits.record);
-        Self { context, lines, line: Vec::new(), number: 0, done: false }
-    }
-
-    fn step(&mut self) -> Option<Item> {
-        let read = self.lines.next(&mut self.line);
-        match read {
-            Err(error) => {
-                self.done = true;
-                Some(Err(self.context.trouble(None, open::broken_off(&error))))
-            }
-            Ok(Line::End) => {
-                self.done = true;
-                None
-            }
-            Ok(Line::TooLong) => {
-                self.number += 1;
-                let limit = self.context.settings.limits.record;
-                Some(Err(self.context.too_long(Some(self.number), "the row", "record", limit)))
-            }
-            Ok(Line::Whole) => {
-                // The head, the element around the rows and its end.
-                if !self.line.trim_ascii_start().starts_with(b"<row") {
-                    return None;
-                }
-                self.number += 1;
-                self.document().transpose()
-            }
-        }
+        Self { lines, line: Vec::new(), number: 0 }
     }
 
     /// The row in the buffer as a document; none where it is neither question nor answer.
-    fn document(&self) -> Result<Option<Document>, Trouble> {
+    fn document(&self, context: &Context) -> Result<Option<Document>, Trouble> {
         let number = Some(self.number);
-        let wrong = |reason: String| self.context.trouble(number, reason);
+        let wrong = |reason: String| context.trouble(number, reason);
         let line = decode::part(&self.line);
         let mut reader = Reader::from_str(line.trim());
         let event = reader.read_event().map_err(|error| wrong(format!("is not XML: {error}")))?;
         let (Event::Empty(row) | Event::Start(row)) = event else {
             return Err(wrong("is not a row of a dump".to_owned()));
         };
-        let mut document = self.context.document(number, Kind::Html, String::new());
+        let mut document = context.document(number, Kind::Html, String::new());
         let mut record = Map::new();
         let (mut kind, mut own) = (String::new(), String::new());
         for attribute in row.attributes().with_checks(false).take(MOST_ATTRIBUTES) {
@@ -102,9 +74,9 @@ impl StackExchange {
         if document.text.trim().is_empty() {
             return Ok(None);
         }
-        let limit = self.context.settings.limits.document;
+        let limit = context.settings.limits.document;
         if document.text.len() > limit {
-            return Err(self.context.too_long(number, "its body", "document", limit));
+            return Err(context.too_long(number, "its body", "document", limit));
         }
         if let Some(own) = fields::short(&own) {
             document.id = format!("{}:{own}", document.id);
@@ -116,19 +88,25 @@ impl StackExchange {
     }
 }
 
-fn number_or_text(value: &str) -> Value {
-    value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
+impl Records for StackExchange {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        let read = self.lines.next(&mut self.line)?;
+        // The head, the element around the rows and its end.
+        if read == Line::Whole && !self.line.trim_ascii_start().starts_with(b"<row") {
+            return Ok(Step::Nothing);
+        }
+        self.number += 1;
+        Ok(match read {
+            Line::End => Step::End(None),
+            Line::TooLong => {
+                let limit = context.settings.limits.record;
+                context.too_long(Some(self.number), "the row", "record", limit).into()
+            }
+            Line::Whole => self.document(context).into(),
+        })
+    }
 }
 
-impl Iterator for StackExchange {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            if let Some(item) = self.step() {
-                return Some(item);
-            }
-        }
-        None
-    }
+fn number_or_text(value: &str) -> Value {
+    value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
 }

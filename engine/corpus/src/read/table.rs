@@ -3,12 +3,11 @@
 //! Rows are cut by `csv-core`, which leaves the buffers to us: a quote that is never closed makes a row of the rest of the
 //! file, and no more of it than the limit may be held.
 
-use super::Item;
 use super::decode;
 use super::format::Format;
 use super::lines::fill;
-use super::open;
 use super::record::Context;
+use super::records::{Records, Step};
 use super::unpack::Stream;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
@@ -20,9 +19,8 @@ const MOST_COLUMNS: usize = 4096;
 /// Delimiters that are looked for in a `.csv` file, the likeliest first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// The documents of a table.
+/// The rows of a table.
 pub(super) struct Table {
-    context: Context,
     stream: Stream,
     reader: Reader,
     row: Vec<u8>,
@@ -32,7 +30,6 @@ pub(super) struct Table {
     number: u64,
     /// Whether the reader stands within a row that was too long.
     within: bool,
-    done: bool,
 }
 
 /// What came of the next row.
@@ -45,7 +42,7 @@ enum Row {
 
 impl Table {
     /// Reads a stream, whose first bytes say the delimiter and whether quotes are meant.
-    pub(super) fn new(context: Context, mut stream: Stream) -> Self {
+    pub(super) fn new(context: &Context, mut stream: Stream) -> Self {
         let head = fill(&mut stream).unwrap_or_default();
         let tabs = context.source.format == Format::Tsv;
         let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
@@ -53,7 +50,6 @@ impl Table {
         let quotes = delimiter != b'\t' || quoted(head, delimiter);
         let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
         Self {
-            context,
             stream,
             reader,
             row: vec![0; 4 << 10],
@@ -61,12 +57,10 @@ impl Table {
             header: None,
             number: 0,
             within: false,
-            done: false,
         }
     }
 
-    fn read(&mut self) -> io::Result<Row> {
-        let limit = self.context.settings.limits.record;
+    fn read(&mut self, limit: usize) -> io::Result<Row> {
         let mut length = 0;
         let mut fields = 0;
         loop {
@@ -101,92 +95,67 @@ impl Table {
         }
     }
 
-    fn step(&mut self) -> Option<Item> {
-        let line = self.reader.line();
-        let number = Some(self.number + 1);
-        let (length, fields) = match self.read() {
-            Err(error) => return self.end(open::broken_off(&error)),
-            Ok(Row::End) => {
-                self.done = true;
-                return None;
-            }
-            Ok(Row::TooLong) => {
-                if self.header.is_none() {
-                    return self.end("its first row is no header: it is too long".to_owned());
-                }
-                self.number += 1;
-                let limit = self.context.settings.limits.record;
-                let what = "the row (perhaps by a quote that is never closed, or too many columns)";
-                return Some(Err(self.context.too_long(number, what, "record", limit)));
-            }
-            Ok(Row::Whole(length, fields)) => (length, fields),
-        };
-        let row = self.row.get(..length).unwrap_or_default();
-        let ends = self.ends.get(..fields).unwrap_or_default();
-        let Some(header) = &self.header else {
-            let names = names(row, ends, self.context.settings.header);
-            return self.begin(names, length, fields);
-        };
-        self.number += 1;
-        if fields != header.len() {
-            let reason = format!(
-                "row {} (line {line}) has {fields} values where {} are expected; mend it, or quote values that hold the delimiter",
-                self.number,
-                header.len()
-            );
-            return Some(Err(self.context.trouble(number, reason)));
-        }
-        self.document(length, fields)
-    }
-
     /// Takes the columns' names over, and looks for those that hold the text.
-    fn begin(&mut self, names: Vec<String>, length: usize, fields: usize) -> Option<Item> {
-        let settings = &self.context.settings;
+    fn begin(&mut self, context: &Context, length: usize, fields: usize) -> Step {
+        let settings = &context.settings;
+        let end = |reason| Step::End(Some(context.trouble(None, reason)));
         if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
             let reason =
                 "has no header, by reading.header: name its column of text, as in reading.text_field = \"1\"";
-            return self.end(reason.to_owned());
+            return end(reason.to_owned());
         }
-        let first_row_counts = !settings.header;
-        if let Err(reason) = self.context.check_columns(&names) {
-            return self.end(reason);
+        let row = self.row.get(..length).unwrap_or_default();
+        let names = names(row, self.ends.get(..fields).unwrap_or_default(), settings.header);
+        if let Err(reason) = context.check_columns(&names) {
+            return end(reason);
         }
         self.header = Some(names);
-        if first_row_counts {
-            self.number += 1;
-            return self.document(length, fields);
+        if settings.header {
+            return Step::Nothing;
         }
-        None
+        self.number += 1;
+        self.document(context, length, fields)
     }
 
-    /// The row in the buffers as a document; none where its text is missing and that is passed over.
-    fn document(&self, length: usize, fields: usize) -> Option<Item> {
-        let number = Some(self.number);
+    /// The row in the buffers as a document.
+    fn document(&self, context: &Context, length: usize, fields: usize) -> Step {
         let row = self.row.get(..length).unwrap_or_default();
         let ends = self.ends.get(..fields).unwrap_or_default();
         let mut record = Map::new();
         for (name, value) in self.header.iter().flatten().zip(values(row, ends)) {
             record.insert(name.clone(), Value::String(decode::part(value).into_owned()));
         }
-        self.context.record(number, record).transpose()
-    }
-
-    fn end(&mut self, reason: String) -> Option<Item> {
-        self.done = true;
-        Some(Err(self.context.trouble(None, reason)))
+        context.record(Some(self.number), record).into()
     }
 }
 
-impl Iterator for Table {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            if let Some(item) = self.step() {
-                return Some(item);
+impl Records for Table {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        let line = self.reader.line();
+        let limit = context.settings.limits.record;
+        let row = self.read(limit)?;
+        let columns = self.header.as_ref().map(Vec::len);
+        self.number += u64::from(columns.is_some());
+        let number = Some(self.number);
+        Ok(match (row, columns) {
+            (Row::End, _) => Step::End(None),
+            (Row::TooLong, None) => {
+                Step::End(Some(context.trouble(None, "its first row is no header: it is too long")))
             }
-        }
-        None
+            (Row::TooLong, Some(_)) => {
+                let what = "the row (perhaps by a quote that is never closed, or too many columns)";
+                context.too_long(number, what, "record", limit).into()
+            }
+            (Row::Whole(length, fields), None) => self.begin(context, length, fields),
+            (Row::Whole(_, fields), Some(columns)) if fields != columns => {
+                let reason = format!(
+                    "row {} (line {line}) has {fields} values where {columns} are expected; mend it, or quote values that hold the delimiter",
+                    self.number
+                );
+                context.trouble(number, reason).into()
+            }
+            (Row::Whole(length, fields), Some(_)) => self.document(context, length, fields),
+        })
     }
 }
 

@@ -5,25 +5,23 @@
 
 use super::http;
 use super::lines::{Line, Lines};
-use super::open;
 use super::record::Context;
+use super::records::{Records, Step};
 use super::unpack::Stream;
-use super::{Item, Trouble, decode, fields};
+use super::{Trouble, decode, fields};
 use crate::document::{Document, Kind};
 use std::io;
 
 /// Bytes of a header's line.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// The documents of a WARC file.
+/// The records of a WARC file.
 pub(super) struct Warc {
-    context: Context,
     lines: Lines,
     line: Vec<u8>,
     number: u64,
     /// Whether it was said that bytes stand between records.
     lost: bool,
-    done: bool,
 }
 
 /// What a record's header says.
@@ -40,59 +38,8 @@ struct Header {
 
 impl Warc {
     /// Reads a stream.
-    pub(super) fn new(context: Context, stream: Stream) -> Self {
-        Self {
-            context,
-            lines: Lines::new(stream, LONGEST_LINE),
-            line: Vec::new(),
-            number: 0,
-            lost: false,
-            done: false,
-        }
-    }
-
-    fn step(&mut self) -> io::Result<Option<Item>> {
-        let found = self.lines.next(&mut self.line)?;
-        match found {
-            Line::End => {
-                self.done = true;
-                return Ok(None);
-            }
-            Line::Whole if self.line.trim_ascii().is_empty() => return Ok(None),
-            Line::Whole if self.line.starts_with(b"WARC/") => {}
-            Line::Whole | Line::TooLong => {
-                if std::mem::replace(&mut self.lost, true) {
-                    return Ok(None);
-                }
-                let reason = "has bytes behind this record that belong to none; they are passed over";
-                return Ok(Some(Err(self.context.trouble(Some(self.number), reason))));
-            }
-        }
-        self.lost = false;
-        self.number += 1;
-        let number = Some(self.number);
-        let header = self.header()?;
-        let Some(length) = header.length else {
-            return Ok(Some(Err(self.context.trouble(number, "does not say its length and is passed over"))));
-        };
-        let limit = self.context.settings.limits.record;
-        let wanted = matches!(header.kind.as_str(), "response" | "resource" | "conversion");
-        let fits = usize::try_from(length).ok().filter(|length| *length <= limit);
-        let Some(size) = fits.filter(|_| wanted) else {
-            let skipped = self.lines.skip(length)?;
-            return Ok(if skipped < length {
-                Some(Err(self.cut(length, skipped)))
-            } else if wanted {
-                Some(Err(self.context.too_long(number, "the record", "record", limit)))
-            } else {
-                None
-            });
-        };
-        let content = self.lines.take(size)?;
-        if content.len() < size {
-            return Ok(Some(Err(self.cut(length, content.len() as u64))));
-        }
-        Ok(self.document(header, content).transpose())
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { lines: Lines::new(stream, LONGEST_LINE), line: Vec::new(), number: 0, lost: false }
     }
 
     fn header(&mut self) -> io::Result<Header> {
@@ -122,20 +69,24 @@ impl Warc {
         Ok(header)
     }
 
-    fn cut(&mut self, stated: u64, found: u64) -> Trouble {
-        self.done = true;
+    fn cut(&self, context: &Context, stated: u64, found: u64) -> Step {
         let reason = format!("states a length of {stated} bytes, but the file ends after {found} of them");
-        self.context.trouble(Some(self.number), reason)
+        Step::End(Some(context.trouble(Some(self.number), reason)))
     }
 
     /// The document in a record; none where it holds no page.
-    fn document(&self, header: Header, content: Vec<u8>) -> Result<Option<Document>, Trouble> {
+    fn document(
+        &self,
+        context: &Context,
+        header: Header,
+        content: Vec<u8>,
+    ) -> Result<Option<Document>, Trouble> {
         let number = Some(self.number);
-        let limit = self.context.settings.limits.document;
-        let wrong = |reason: String| self.context.trouble(number, reason);
+        let limit = context.settings.limits.document;
+        let wrong = |reason: String| context.trouble(number, reason);
         let (kind, charset, body) = match header.kind.as_str() {
             "response" if header.media.to_ascii_lowercase().starts_with("application/http") => {
-                let answer = http::answer(&content, &self.context.settings.limits).map_err(wrong)?;
+                let answer = http::answer(&content, &context.settings.limits).map_err(wrong)?;
                 if !(200..300).contains(&answer.status) {
                     return Ok(None);
                 }
@@ -156,31 +107,53 @@ impl Warc {
             return Ok(None);
         }
         if body.len() > limit {
-            return Err(self.context.too_long(number, "its content", "document", limit));
+            return Err(context.too_long(number, "its content", "document", limit));
         }
         let text = decode::page(body, charset.as_deref()).map_err(wrong)?;
         // Several languages, the main one first: which of them a document is in cannot be told.
         let language = fields::language(&header.languages).filter(|_| !header.languages.contains(','));
-        let mut document = self.context.document(number, kind, text);
+        let mut document = context.document(number, kind, text);
         document.genre.get_or_insert_with(|| "web".to_owned());
         Ok(Some(Document { address: header.address, date: header.date, language, ..document }))
     }
 }
 
-impl Iterator for Warc {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            match self.step() {
-                Ok(Some(item)) => return Some(item),
-                Ok(None) => {}
-                Err(error) => {
-                    self.done = true;
-                    return Some(Err(self.context.trouble(None, open::broken_off(&error))));
+impl Records for Warc {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        match self.lines.next(&mut self.line)? {
+            Line::End => return Ok(Step::End(None)),
+            Line::Whole if self.line.trim_ascii().is_empty() => return Ok(Step::Nothing),
+            Line::Whole if self.line.starts_with(b"WARC/") => {}
+            Line::Whole | Line::TooLong => {
+                if std::mem::replace(&mut self.lost, true) {
+                    return Ok(Step::Nothing);
                 }
+                let reason = "has bytes behind this record that belong to none; they are passed over";
+                return Ok(context.trouble(Some(self.number), reason).into());
             }
         }
-        None
+        self.lost = false;
+        self.number += 1;
+        let number = Some(self.number);
+        let header = self.header()?;
+        let Some(length) = header.length else {
+            return Ok(context.trouble(number, "does not say its length and is passed over").into());
+        };
+        let limit = context.settings.limits.record;
+        let wanted = matches!(header.kind.as_str(), "response" | "resource" | "conversion");
+        let fits = usize::try_from(length).ok().filter(|length| *length <= limit);
+        let Some(size) = fits.filter(|_| wanted) else {
+            let skipped = self.lines.skip(length)?;
+            return Ok(match wanted {
+                _ if skipped < length => self.cut(context, length, skipped),
+                true => context.too_long(number, "the record", "record", limit).into(),
+                false => Step::Nothing,
+            });
+        };
+        let content = self.lines.take(size)?;
+        if content.len() < size {
+            return Ok(self.cut(context, length, content.len() as u64));
+        }
+        Ok(self.document(context, header, content).into())
     }
 }

@@ -4,10 +4,10 @@
 
 use super::elements::{Element, Elements};
 use super::lines::fill;
-use super::open;
 use super::record::Context;
+use super::records::{Records, Step};
 use super::unpack::Stream;
-use super::{Item, Trouble, decode, fields};
+use super::{Trouble, decode, fields};
 use crate::document::{Document, Kind};
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -27,15 +27,13 @@ const WIKIMEDIA: &[&str] = &[
     "wikiversity.org",
 ];
 
-/// The documents of a dump.
+/// The pages of a dump.
 pub(super) struct Wiki {
-    context: Context,
     elements: Elements,
     page: Vec<u8>,
     number: u64,
     /// What the dump says of all pages.
     site: Site,
-    done: bool,
 }
 
 /// What a dump's head says.
@@ -50,42 +48,17 @@ struct Site {
 
 impl Wiki {
     /// Reads a stream.
-    pub(super) fn new(context: Context, mut stream: Stream) -> io::Result<Self> {
+    pub(super) fn new(context: &Context, mut stream: Stream) -> io::Result<Self> {
         let head = fill(&mut stream)?;
         let head = String::from_utf8_lossy(head.get(..head.len().min(8 << 10)).unwrap_or_default());
         let site = site(head.split("<page>").next().unwrap_or_default());
         let elements = Elements::new(stream, b"<page>", b"</page>", context.settings.limits.record);
-        Ok(Self { context, elements, page: Vec::new(), number: 0, site, done: false })
+        Ok(Self { elements, page: Vec::new(), number: 0, site })
     }
 
-    fn step(&mut self) -> Option<Item> {
-        let element = self.elements.next(&mut self.page);
-        self.number += 1;
+    fn document(&self, context: &Context) -> Result<Option<Document>, Trouble> {
         let number = Some(self.number);
-        let limits = &self.context.settings.limits;
-        match element {
-            Err(error) => {
-                self.done = true;
-                Some(Err(self.context.trouble(None, open::broken_off(&error))))
-            }
-            Ok(Element::End) => {
-                self.done = true;
-                None
-            }
-            Ok(Element::Unfinished) => {
-                self.done = true;
-                Some(Err(self.context.trouble(number, "ends within a page: the file is cut short")))
-            }
-            Ok(Element::TooLong) => {
-                Some(Err(self.context.too_long(number, "the page", "record", limits.record)))
-            }
-            Ok(Element::Whole) => self.document().transpose(),
-        }
-    }
-
-    fn document(&self) -> Result<Option<Document>, Trouble> {
-        let number = Some(self.number);
-        let wrong = |reason: String| self.context.trouble(number, reason);
+        let wrong = |reason: String| context.trouble(number, reason);
         let page = decode::part(&self.page);
         let Some(page) = parse(&page).map_err(wrong)? else { return Ok(None) };
         if page.text.trim().is_empty() {
@@ -95,7 +68,7 @@ impl Wiki {
         let title = fields::short(&page.title).map(str::to_owned);
         let address = site.address.as_ref().zip(title.as_ref());
         let address = address.map(|(site, title)| format!("{site}{}", title.replace(' ', "_")));
-        let mut document = self.context.document(number, Kind::Wikitext, page.text);
+        let mut document = context.document(number, Kind::Wikitext, page.text);
         document.genre = document.genre.or_else(|| site.genre.clone());
         Ok(Some(Document {
             title,
@@ -108,16 +81,21 @@ impl Wiki {
     }
 }
 
-impl Iterator for Wiki {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            if let Some(item) = self.step() {
-                return Some(item);
+impl Records for Wiki {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        let element = self.elements.next(&mut self.page)?;
+        self.number += 1;
+        let number = Some(self.number);
+        Ok(match element {
+            Element::End => Step::End(None),
+            Element::Unfinished => {
+                Step::End(Some(context.trouble(number, "ends within a page: the file is cut short")))
             }
-        }
-        None
+            Element::TooLong => {
+                context.too_long(number, "the page", "record", context.settings.limits.record).into()
+            }
+            Element::Whole => self.document(context).into(),
+        })
     }
 }
 

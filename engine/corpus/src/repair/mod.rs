@@ -14,47 +14,41 @@ mod tests;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::error::Result;
 
 /// Which repairs are made. All are by default.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether `Ã©` becomes `é`: UTF-8 that was read as Latin-1 or Windows-1252, once or several times, where the text makes no
     /// sense otherwise. Code is left alone: it may mean what it says.
+    #[default = true]
     pub mojibake: bool,
     /// Whether letters and their accents are composed, as Unicode's normal form C does.
+    #[default = true]
     pub compose: bool,
     /// Whether control characters go, and code points that Unicode keeps for internal use.
+    #[default = true]
     pub controls: bool,
     /// Whether characters without width go: byte order marks, soft hyphens, direction marks, tags. Joiners stay between letters
     /// that they join (Persian, Hindi, emoji).
+    #[default = true]
     pub invisible: bool,
     /// Whether each way to end a line becomes a line feed.
+    #[default = true]
     pub line_endings: bool,
     /// Whether white space at the ends of lines goes.
+    #[default = true]
     pub line_ends: bool,
     /// Whether runs of blank lines become one, and those around the text none.
+    #[default = true]
     pub blank_lines: bool,
     /// Whether runs of spaces within a line, of whatever width, become one space. Indentation stays.
+    #[default = true]
     pub spaces: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mojibake: true,
-            compose: true,
-            controls: true,
-            invisible: true,
-            line_endings: true,
-            line_ends: true,
-            blank_lines: true,
-            spaces: true,
-        }
-    }
 }
 
 impl Settings {
@@ -90,8 +84,6 @@ pub struct Counts {
     pub white_space: u64,
     /// Replacement characters (`U+FFFD`) in the result: what was lost before it came here.
     pub replacements: u64,
-    /// Characters in the result.
-    pub characters: u64,
 }
 
 impl Counts {
@@ -104,7 +96,6 @@ impl Counts {
         self.composed += other.composed;
         self.white_space += other.white_space;
         self.replacements += other.replacements;
-        self.characters += other.characters;
     }
 }
 
@@ -125,9 +116,7 @@ pub fn repair<'a>(text: &'a str, settings: &Settings) -> (Cow<'a, str>, Counts) 
         });
         again.unwrap_or((plain, counts))
     });
-    let bytes = result.as_bytes();
-    counts.characters = characters(bytes);
-    counts.replacements = memchr::memmem::find_iter(bytes, "\u{FFFD}").count() as u64;
+    counts.replacements = memchr::memmem::find_iter(result.as_bytes(), "\u{FFFD}").count() as u64;
     (result, counts)
 }
 
@@ -168,9 +157,4 @@ fn round(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String>
         result = Some(composed);
     }
     result
-}
-
-/// Characters in UTF-8: the bytes that begin one.
-fn characters(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u64
 }

@@ -16,11 +16,29 @@ pub mod text;
 
 pub(crate) use record::CLUSTERS_SHOWN;
 pub use record::{DuplicateRecorder, PersonalRecorder, SampleRecorder, StageRecorder, TroubleRecorder};
-pub use sample::excerpt;
+pub(crate) use sample::lot;
 
 // The types are the protocol's, since front ends show them.
 pub use glasshouse_protocol::cleaning::report::*;
 pub use glasshouse_protocol::cleaning::table::{Cell, Column, Table, Unit};
+
+/// The groups in the order of the bench, with what stands over each and the part of a class's name that gives its colour.
+const GROUPS: [(Group, &str, &str); 8] = [
+    (Group::Reading, "Reading", "reading"),
+    (Group::Extraction, "Extraction", "extraction"),
+    (Group::Repair, "Repair", "repair"),
+    (Group::Rules, "Quality rules", "rules"),
+    (Group::Duplicates, "Duplicates", "duplicates"),
+    (Group::Contamination, "Evaluation", "contamination"),
+    (Group::Personal, "Personal data", "personal"),
+    (Group::Balance, "Mixture", "balance"),
+];
+
+/// What stands over a group, and its part of a class's name.
+pub(crate) fn heading(group: Group) -> (&'static str, &'static str) {
+    let known = GROUPS.into_iter().find(|(known, ..)| *known == group);
+    known.map(|(_, heading, class)| (heading, class)).unwrap_or_default()
+}
 
 #[cfg(test)]
 mod demo;

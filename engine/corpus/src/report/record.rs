@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::sample::{Chosen, EXCERPT_BYTES, cut};
+use super::sample::{Chosen, cut};
 use super::{
     About, Amount, Cluster, ClusterSize, Counter, Duplicates, Example, PersonalClass, PersonalSample, Sample,
     Stage, TroubleEntry, Troubles, Victim,
 };
 
-/// Victims, changed documents and samples that a report shows of each stage.
-pub const SHOWN: usize = 5;
 /// Troubles that a report lists; more are counted.
 const TROUBLES_LISTED: usize = 1000;
 /// Duplicate groups that a report shows of each way to find them.
@@ -18,13 +16,15 @@ pub(crate) const CLUSTERS_SHOWN: usize = 12;
 const MEMBERS_SHOWN: usize = 6;
 /// Bytes of an id, a source, a reason or a masked value that a report shows: all come from outside.
 const NAME_BYTES: usize = 300;
+/// Bytes of an excerpt that a report shows.
+const EXCERPT_BYTES: usize = 800;
 /// Bytes of a changed document that a report shows, around its first change.
 const EXAMPLE_BYTES: usize = 1200;
 /// Bytes before the first change that are shown with it.
 const EXAMPLE_LEAD: usize = 160;
 
 /// Counts what one stage did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct StageRecorder {
     pub(super) stage: Stage,
     counters: BTreeMap<String, u64>,
@@ -35,12 +35,7 @@ pub struct StageRecorder {
 impl StageRecorder {
     /// For a stage that is this.
     pub fn new(about: About) -> Self {
-        Self {
-            stage: Stage { about, ..Stage::default() },
-            counters: BTreeMap::new(),
-            victims: Chosen::new(SHOWN),
-            changes: Chosen::new(SHOWN),
-        }
+        Self { stage: Stage { about, ..Stage::default() }, ..Self::default() }
     }
 
     /// The stage's name.
@@ -64,7 +59,7 @@ impl StageRecorder {
             words: amount.words,
             bytes: amount.bytes,
             reason: cut(reason, NAME_BYTES),
-            excerpt: cut(&excerpt(), 2 * EXCERPT_BYTES),
+            excerpt: cut(&excerpt(), EXCERPT_BYTES),
         });
     }
 
@@ -89,13 +84,9 @@ impl StageRecorder {
 
     /// Adds to a counter of this name. Names come from the program, so there are few.
     pub fn count(&mut self, name: &str, times: u64) {
-        if times == 0 {
-            return;
-        }
-        if let Some(count) = self.counters.get_mut(name) {
+        if times > 0 {
+            let count = self.counters.entry(name.to_owned()).or_default();
             *count = count.saturating_add(times);
-        } else {
-            self.counters.insert(name.to_owned(), times);
         }
     }
 
@@ -140,15 +131,7 @@ fn around_first_change(before: &str, after: &str) -> (String, String) {
 /// Counts personal data by class.
 #[derive(Clone, Debug, Default)]
 pub struct PersonalRecorder {
-    classes: BTreeMap<String, PersonalCounts>,
-}
-
-#[derive(Clone, Debug)]
-struct PersonalCounts {
-    treatment: String,
-    found: u64,
-    documents: u64,
-    samples: Chosen<PersonalSample>,
+    classes: BTreeMap<String, (PersonalClass, Chosen<PersonalSample>)>,
 }
 
 impl PersonalRecorder {
@@ -165,35 +148,22 @@ impl PersonalRecorder {
         if times == 0 {
             return;
         }
-        if !self.classes.contains_key(class) {
-            self.classes.insert(
-                class.to_owned(),
-                PersonalCounts {
-                    treatment: treatment.to_owned(),
-                    found: 0,
-                    documents: 0,
-                    samples: Chosen::new(SHOWN),
-                },
-            );
-        }
-        if let Some(counts) = self.classes.get_mut(class) {
-            counts.found = counts.found.saturating_add(times);
-            counts.documents = counts.documents.saturating_add(1);
-            counts.samples.offer(class, id, || PersonalSample {
-                id: cut(id, NAME_BYTES),
-                masked: cut(&masked(), NAME_BYTES),
-            });
-        }
+        let (counts, samples) = self.classes.entry(class.to_owned()).or_default();
+        treatment.clone_into(&mut counts.treatment);
+        counts.found = counts.found.saturating_add(times);
+        counts.documents = counts.documents.saturating_add(1);
+        samples.offer(class, id, || PersonalSample {
+            id: cut(id, NAME_BYTES),
+            masked: cut(&masked(), NAME_BYTES),
+        });
     }
 
     /// What was found.
     pub fn finish(self) -> Vec<PersonalClass> {
-        let classes = self.classes.into_iter().map(|(class, counts)| PersonalClass {
+        let classes = self.classes.into_iter().map(|(class, (counts, samples))| PersonalClass {
             class,
-            treatment: counts.treatment,
-            found: counts.found,
-            documents: counts.documents,
-            samples: counts.samples.into_items(),
+            samples: samples.into_items(),
+            ..counts
         });
         classes.collect()
     }
@@ -238,7 +208,7 @@ impl DuplicateRecorder {
             for member in &mut cluster.members {
                 member.id = cut(&member.id, NAME_BYTES);
                 member.source = cut(&member.source, NAME_BYTES);
-                member.excerpt = cut(&member.excerpt, 2 * EXCERPT_BYTES);
+                member.excerpt = cut(&member.excerpt, EXCERPT_BYTES);
             }
             self.found.largest.insert(place, cluster);
             self.found.largest.truncate(CLUSTERS_SHOWN);
@@ -258,15 +228,9 @@ impl DuplicateRecorder {
 }
 
 /// Keeps a few of the documents that were kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SampleRecorder {
     chosen: Chosen<Sample>,
-}
-
-impl Default for SampleRecorder {
-    fn default() -> Self {
-        Self { chosen: Chosen::new(SHOWN) }
-    }
 }
 
 impl SampleRecorder {
@@ -276,7 +240,7 @@ impl SampleRecorder {
             id: cut(id, NAME_BYTES),
             source: cut(source, NAME_BYTES),
             amount,
-            excerpt: cut(&excerpt(), 2 * EXCERPT_BYTES),
+            excerpt: cut(&excerpt(), EXCERPT_BYTES),
         });
     }
 

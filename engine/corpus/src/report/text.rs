@@ -87,8 +87,8 @@ fn stages(lines: &mut Lines, report: &Report) {
             number::share(number::ratio(removed, stage.before.documents))
         };
         lines.put(format_args!(
-            "{}{:>12}{share:>14}{:>12}{text:>12}",
-            padded(&stage.about.title, TITLE),
+            "{:TITLE$}{:>12}{share:>14}{:>12}{text:>12}",
+            plain(&stage.about.title, TITLE),
             some(removed),
             some(stage.edited.before.documents),
         ));
@@ -137,45 +137,23 @@ fn grid(lines: &mut Lines, table: &Table) {
         return;
     }
     lines.put(format_args!("\n{}", plain(&table.title, WIDTH)));
-    let cells: Vec<Vec<String>> = table
-        .rows
-        .iter()
-        .take(ROWS)
-        .map(|row| {
-            table
-                .columns
-                .iter()
-                .zip(row)
-                .map(|(column, cell)| plain(&number::cell(cell, column.unit), TITLE))
-                .collect()
-        })
-        .collect();
-    let titles: Vec<String> = table.columns.iter().map(|column| plain(&column.title, TITLE)).collect();
-    let widths: Vec<usize> = titles
-        .iter()
-        .enumerate()
-        .map(|(place, title)| {
-            cells
-                .iter()
-                .filter_map(|row| row.get(place))
-                .chain([title])
-                .map(|text| text.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    for row in std::iter::once(&titles).chain(&cells) {
+    let mut lettering =
+        vec![table.columns.iter().map(|column| plain(&column.title, TITLE)).collect::<Vec<_>>()];
+    for row in table.rows.iter().take(ROWS) {
+        let cells = table.columns.iter().zip(row);
+        lettering.push(cells.map(|(column, cell)| plain(&number::cell(cell, column.unit), TITLE)).collect());
+    }
+    let width = |place: usize| {
+        lettering.iter().filter_map(|row| row.get(place)).map(|text| text.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..table.columns.len()).map(|place| width(place).unwrap_or(0)).collect();
+    for row in &lettering {
         let mut line = String::new();
-        for ((text, width), column) in row.iter().zip(&widths).zip(&table.columns) {
-            let gap = " ".repeat(width.saturating_sub(text.chars().count()));
-            line.push_str("  ");
-            if column.unit == Unit::Text {
-                line.push_str(text);
-                line.push_str(&gap);
-            } else {
-                line.push_str(&gap);
-                line.push_str(text);
-            }
+        for ((text, &width), column) in row.iter().zip(&widths).zip(&table.columns) {
+            line += &match column.unit {
+                Unit::Text => format!("  {text:<width$}"),
+                _ => format!("  {text:>width$}"),
+            };
         }
         lines.put(format_args!("{}", line.trim_end()));
     }
@@ -186,24 +164,19 @@ fn grid(lines: &mut Lines, table: &Table) {
 
 /// Lengths as bars: what was taken away as dots, what was kept as hash signs.
 fn histogram(lines: &mut Lines, table: &Table) {
-    let counts: Vec<usize> = table
-        .columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| column.unit == Unit::Count)
-        .map(|(place, _)| place)
-        .collect();
-    let [raw, kept] = counts.get(..2).unwrap_or_default() else { return };
+    let columns = table.columns.iter().enumerate();
+    let mut counts = columns.filter(|(_, column)| column.unit == Unit::Count).map(|(place, _)| place);
+    let (Some(raw), Some(kept)) = (counts.next(), counts.next()) else { return };
     let value =
         |row: &[super::Cell], place: usize| row.get(place).and_then(super::Cell::number).unwrap_or(0.0);
-    let most = table.rows.iter().map(|row| value(row, *raw).max(value(row, *kept))).fold(0.0, f64::max);
+    let most = table.rows.iter().map(|row| value(row, raw).max(value(row, kept))).fold(0.0, f64::max);
     if most <= 0.0 {
         return;
     }
     lines.put(format_args!("\nLengths: # kept, . taken away"));
     for row in &table.rows {
         let columns = |place: usize| (value(row, place) / most * BAR as f64).round() as usize;
-        let (all, stayed) = (columns(*raw), columns(*kept));
+        let (all, stayed) = (columns(raw), columns(kept));
         let name = row.first().map(|cell| number::cell(cell, Unit::Text)).unwrap_or_default();
         lines.put(format_args!(
             "{:>18}  {}{}",
@@ -301,13 +274,6 @@ fn plain(text: &str, limit: usize) -> String {
         letters += 1;
     }
     line
-}
-
-/// A text cut or filled up to so many letters, the last one a space.
-fn padded(text: &str, width: usize) -> String {
-    let text = plain(text, width);
-    let gap = width.saturating_sub(text.chars().count());
-    format!("{text}{}", " ".repeat(gap))
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Where a text was published.
 
+use std::path::Path;
+
 use aho_corasick::AhoCorasick;
 use rustc_hash::FxHashSet;
 
-use super::blocklist;
+use super::blocklist::LARGEST_LIST;
 use super::outcome::Outcome;
 use super::threshold::settings;
 use crate::error::{Error, Result};
 use crate::files::Files;
+use crate::personal::lists;
 
 settings! {
     /// Drops pages of hosts, or with words in their address, that you list.
@@ -35,7 +38,7 @@ impl Address {
     pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
         let mut hosts = self.hosts.clone();
         if let Some(file) = &self.hosts_file {
-            hosts.extend(blocklist::read(files, file)?);
+            hosts.extend(lists::read(Path::new(file), LARGEST_LIST, files)?);
         }
         let hosts: FxHashSet<_> =
             hosts.iter().map(|host| host.trim().trim_matches('.').to_lowercase()).collect();

@@ -1,6 +1,5 @@
 //! Words that no text may hold.
 
-use std::io::Read;
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
@@ -10,6 +9,7 @@ use super::outcome::Outcome;
 use super::threshold::settings;
 use crate::error::{Error, Result};
 use crate::files::Files;
+use crate::personal::lists;
 
 settings! {
     /// Drops texts that hold words of your list.
@@ -23,22 +23,7 @@ settings! {
 }
 
 /// Bytes of a list that are read.
-const LARGEST_LIST: u64 = 64 << 20;
-
-/// Reads a list: one entry a line, without empty lines and remarks.
-pub(super) fn read(files: &dyn Files, file: &str) -> Result<Vec<String>> {
-    let path = Path::new(file);
-    let mut bytes = Vec::new();
-    let input = files.open(path).map_err(Error::io(path))?;
-    input.take(LARGEST_LIST + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > LARGEST_LIST {
-        return Err(Error::bad_file(path, "the list is larger than 64 MiB; shorten it"));
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::bad_file(path, "the list is not UTF-8; save it with that encoding"))?;
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
-}
+pub(super) const LARGEST_LIST: u64 = 64 << 20;
 
 /// The rule with its words made ready to be found.
 #[derive(Debug)]
@@ -58,7 +43,7 @@ impl Blocklist {
             return Err(Error::Invalid("blocklist: words holds an empty word; take it out".into()));
         }
         if let Some(file) = &self.file {
-            words.extend(read(files, file)?);
+            words.extend(lists::read(Path::new(file), LARGEST_LIST, files)?);
         }
         // The library folds the case of ASCII; beyond it a word is looked for in small letters, capitals, and as a title.
         let beyond = words.iter().filter(|word| !word.is_ascii());

@@ -72,10 +72,7 @@ mod tests {
     use super::*;
 
     fn threshold(rule: &FinewebQuality, text: &str) -> Option<&'static str> {
-        match rule.judge(&Measured::new(text)) {
-            Outcome::Dropped(reason) => Some(reason.threshold),
-            _ => None,
-        }
+        rule.judge(&Measured::new(text)).threshold()
     }
 
     #[test]

@@ -35,17 +35,12 @@ const BINS_PER_BIT: f64 = 256.0;
 const MOST_BITS: usize = 64;
 
 /// The scores of a corpus, as a histogram of whole numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Scores {
+    #[default(vec![0; MOST_BITS * BINS_PER_BIT as usize])]
     bins: Vec<u64>,
     documents: u64,
     characters: u64,
-}
-
-impl Default for Scores {
-    fn default() -> Self {
-        Self { bins: vec![0; MOST_BITS * BINS_PER_BIT as usize], documents: 0, characters: 0 }
-    }
 }
 
 impl Scores {

@@ -124,10 +124,7 @@ mod tests {
     }
 
     fn threshold(rule: &GopherQuality, text: &str) -> Option<&'static str> {
-        match rule.judge(&Measured::new(text)) {
-            Outcome::Dropped(reason) => Some(reason.threshold),
-            _ => None,
-        }
+        rule.judge(&Measured::new(text)).threshold()
     }
 
     #[test]

@@ -109,10 +109,7 @@ mod tests {
     use super::*;
 
     fn threshold(rule: &GopherRepetition, text: &str) -> Option<&'static str> {
-        match rule.judge(&Measured::new(text)) {
-            Outcome::Dropped(reason) => Some(reason.threshold),
-            _ => None,
-        }
+        rule.judge(&Measured::new(text)).threshold()
     }
 
     /// Nothing is asked but what a test sets.

@@ -116,10 +116,7 @@ mod tests {
         bis das Wasser Ende Mai dorthin zurückging, woher es gekommen war.";
 
     fn threshold(rule: &Language, text: &str) -> Option<&'static str> {
-        match rule.judge(&Measured::new(text)) {
-            Outcome::Dropped(reason) => Some(reason.threshold),
-            _ => None,
-        }
+        rule.judge(&Measured::new(text)).threshold()
     }
 
     #[test]

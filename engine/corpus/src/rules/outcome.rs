@@ -50,6 +50,12 @@ impl Outcome {
     pub fn is_dropped(&self) -> bool {
         matches!(self, Self::Dropped(_))
     }
+
+    /// The threshold that it did not pass.
+    #[cfg(test)]
+    pub(super) fn threshold(&self) -> Option<&'static str> {
+        if let Self::Dropped(reason) = self { Some(reason.threshold) } else { None }
+    }
 }
 
 /// A number with as many decimals as say something.

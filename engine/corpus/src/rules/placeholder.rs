@@ -86,10 +86,7 @@ mod tests {
     use super::*;
 
     fn threshold(rule: &Placeholder, text: &str) -> Option<&'static str> {
-        match rule.finder().unwrap().judge(&Measured::new(text)) {
-            Outcome::Dropped(reason) => Some(reason.threshold),
-            _ => None,
-        }
+        rule.finder().unwrap().judge(&Measured::new(text)).threshold()
     }
 
     #[test]

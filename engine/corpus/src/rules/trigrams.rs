@@ -40,15 +40,10 @@ fn trigrams(text: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Counts of trigrams, to which the texts that were kept are added.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct TrigramModel {
+    #[default(vec![0; SYMBOLS * SYMBOLS * SYMBOLS])]
     counts: Vec<u32>,
-}
-
-impl Default for TrigramModel {
-    fn default() -> Self {
-        Self { counts: vec![0; SYMBOLS * SYMBOLS * SYMBOLS] }
-    }
 }
 
 impl TrigramModel {

@@ -10,7 +10,7 @@ mod languages;
 use crate::error::Result;
 use crate::personal::{self, Action, Class, Style};
 use crate::recipe::Recipe;
-use crate::rules::{C4Quality, FinewebQuality, GopherQuality, GopherRepetition, Rule};
+use crate::rules::Rule;
 
 /// The script with places for what a recipe says.
 const TEMPLATE: &str = include_str!("datatrove.py");
@@ -99,7 +99,7 @@ fn missing_classes(settings: &personal::Settings) -> Vec<String> {
         return Vec::new();
     }
     let mut missing = Vec::new();
-    for class in Class::ALL {
+    for &class in Class::ALL {
         let listed = match class {
             Class::Name => settings.has_names(),
             Class::Identifier => settings.has_identifiers(),
@@ -143,18 +143,67 @@ fn personal_data(settings: &personal::Settings) -> String {
 
 /// A rule as datatrove's filter; `None` where it has none.
 fn filter(rule: &Rule) -> Option<String> {
-    match rule {
+    Some(match rule {
         Rule::Language(rule) => {
             let labels: Vec<&str> =
                 rule.languages.iter().map(|code| languages::label(code).unwrap_or(code)).collect();
-            Some(format!("*language_filter({labels:?})"))
+            format!("*language_filter({labels:?})")
         }
-        Rule::GopherRepetition(rule) => Some(gopher_repetition(rule)),
-        Rule::GopherQuality(rule) => Some(gopher_quality(rule)),
-        Rule::C4Quality(rule) => Some(c4_quality(rule)),
-        Rule::FinewebQuality(rule) => Some(fineweb_quality(rule)),
-        _ => None,
-    }
+        Rule::GopherRepetition(rule) => format!(
+            "GopherRepetitionFilter(dup_line_frac={}, dup_para_frac={}, dup_line_char_frac={}, dup_para_char_frac={}, \
+         top_n_grams=((2, {}), (3, {}), (4, {})), dup_n_grams=((5, {}), (6, {}), (7, {}), (8, {}), (9, {}), (10, {})))",
+            most(rule.duplicate_line_fraction),
+            most(rule.duplicate_paragraph_fraction),
+            most(rule.duplicate_line_character_fraction),
+            most(rule.duplicate_paragraph_character_fraction),
+            rule.top_2_gram,
+            rule.top_3_gram,
+            rule.top_4_gram,
+            rule.duplicate_5_grams,
+            rule.duplicate_6_grams,
+            rule.duplicate_7_grams,
+            rule.duplicate_8_grams,
+            rule.duplicate_9_grams,
+            rule.duplicate_10_grams,
+        ),
+        Rule::GopherQuality(rule) => format!(
+            "GopherQualityFilter(min_doc_words={}, max_doc_words={}, min_avg_word_length={}, max_avg_word_length={}, \
+         max_symbol_word_ratio={}, max_bullet_lines_ratio={}, max_ellipsis_lines_ratio={}, max_non_alpha_words_ratio={}, \
+         min_stop_words={})",
+            rule.minimum_words,
+            rule.maximum_words,
+            rule.minimum_mean_word_length,
+            rule.maximum_mean_word_length,
+            most(rule.maximum_symbol_word_ratio),
+            most(rule.maximum_bullet_line_fraction),
+            most(rule.maximum_ellipsis_line_fraction),
+            rule.minimum_alphabetic_word_fraction,
+            rule.minimum_stop_words,
+        ),
+        Rule::C4Quality(rule) => format!(
+            "C4QualityFilter(remove_citations={}, filter_no_terminal_punct={}, min_num_sentences={}, min_words_per_line={}, \
+         max_word_length={}, filter_lorem_ipsum={}, filter_javascript={}, filter_curly_bracket={}, filter_policy={})",
+            python(rule.remove_citations),
+            python(rule.require_terminal_punctuation),
+            rule.minimum_sentences,
+            rule.minimum_words_per_line,
+            rule.maximum_word_length,
+            python(rule.drop_lorem_ipsum),
+            python(rule.remove_javascript_lines),
+            python(rule.drop_curly_brackets),
+            python(rule.remove_policy_lines),
+        ),
+        Rule::FinewebQuality(rule) => format!(
+            "FineWebQualityFilter(line_punct_thr={}, short_line_thr={}, short_line_length={}, char_duplicates_ratio={}, \
+         new_line_ratio={})",
+            rule.minimum_line_punctuation_fraction,
+            rule.maximum_short_line_fraction,
+            rule.short_line_length,
+            rule.maximum_character_duplicate_fraction,
+            rule.maximum_line_feed_word_ratio,
+        ),
+        _ => return None,
+    })
 }
 
 /// The most that something may be. Nothing at all is written as next to nothing, since datatrove takes 0 for no limit.
@@ -164,71 +213,6 @@ fn most(value: f64) -> String {
 
 fn python(value: bool) -> &'static str {
     if value { "True" } else { "False" }
-}
-
-fn gopher_repetition(rule: &GopherRepetition) -> String {
-    format!(
-        "GopherRepetitionFilter(dup_line_frac={}, dup_para_frac={}, dup_line_char_frac={}, dup_para_char_frac={}, \
-         top_n_grams=((2, {}), (3, {}), (4, {})), dup_n_grams=((5, {}), (6, {}), (7, {}), (8, {}), (9, {}), (10, {})))",
-        most(rule.duplicate_line_fraction),
-        most(rule.duplicate_paragraph_fraction),
-        most(rule.duplicate_line_character_fraction),
-        most(rule.duplicate_paragraph_character_fraction),
-        rule.top_2_gram,
-        rule.top_3_gram,
-        rule.top_4_gram,
-        rule.duplicate_5_grams,
-        rule.duplicate_6_grams,
-        rule.duplicate_7_grams,
-        rule.duplicate_8_grams,
-        rule.duplicate_9_grams,
-        rule.duplicate_10_grams,
-    )
-}
-
-fn gopher_quality(rule: &GopherQuality) -> String {
-    format!(
-        "GopherQualityFilter(min_doc_words={}, max_doc_words={}, min_avg_word_length={}, max_avg_word_length={}, \
-         max_symbol_word_ratio={}, max_bullet_lines_ratio={}, max_ellipsis_lines_ratio={}, max_non_alpha_words_ratio={}, \
-         min_stop_words={})",
-        rule.minimum_words,
-        rule.maximum_words,
-        rule.minimum_mean_word_length,
-        rule.maximum_mean_word_length,
-        most(rule.maximum_symbol_word_ratio),
-        most(rule.maximum_bullet_line_fraction),
-        most(rule.maximum_ellipsis_line_fraction),
-        rule.minimum_alphabetic_word_fraction,
-        rule.minimum_stop_words,
-    )
-}
-
-fn c4_quality(rule: &C4Quality) -> String {
-    format!(
-        "C4QualityFilter(remove_citations={}, filter_no_terminal_punct={}, min_num_sentences={}, min_words_per_line={}, \
-         max_word_length={}, filter_lorem_ipsum={}, filter_javascript={}, filter_curly_bracket={}, filter_policy={})",
-        python(rule.remove_citations),
-        python(rule.require_terminal_punctuation),
-        rule.minimum_sentences,
-        rule.minimum_words_per_line,
-        rule.maximum_word_length,
-        python(rule.drop_lorem_ipsum),
-        python(rule.remove_javascript_lines),
-        python(rule.drop_curly_brackets),
-        python(rule.remove_policy_lines),
-    )
-}
-
-fn fineweb_quality(rule: &FinewebQuality) -> String {
-    format!(
-        "FineWebQualityFilter(line_punct_thr={}, short_line_thr={}, short_line_length={}, char_duplicates_ratio={}, \
-         new_line_ratio={})",
-        rule.minimum_line_punctuation_fraction,
-        rule.maximum_short_line_fraction,
-        rule.short_line_length,
-        rule.maximum_character_duplicate_fraction,
-        rule.maximum_line_feed_word_ratio,
-    )
 }
 
 #[cfg(test)]

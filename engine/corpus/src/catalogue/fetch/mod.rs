@@ -1,9 +1,9 @@
 //! Brings a corpus of the catalogue onto this machine.
 //!
 //! A download is written to `NAME.part` beside where it will stand and gets its name only when length and SHA-256 are those of the
-//! catalogue, so a file under its own name is whole and right. What broke off is gone on with: the part's length is asked for by
-//! `Range`, under `If-Range` with the entity tag that the server gave at first (kept in `NAME.part.tag`), so that a file that
-//! changed meanwhile is sent anew instead of being sewn together from two. Whatever the server says or sends, no more bytes are
+//! catalogue, so a file under its own name is whole and right. What broke off is gone on with: what is missing is asked for by
+//! `Range`. Every address names one state of a file for good, so that parts belong together; where they do not all the same, the
+//! SHA-256 says so, and the whole file is fetched once more. Whatever the server says or sends, no more bytes are
 //! written than the catalogue allows, no plain `http` is followed from `https`, and a server that stops sending is left after a while.
 //!
 //! `ureq` speaks HTTP, with `rustls` and Mozilla's roots: blocking, as a command line wants it, and without a runtime.
@@ -25,20 +25,17 @@ use part::Part;
 use receive::receive;
 
 /// How patient a download is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
     /// Attempts in a row that bring nothing new, after which it gives up.
+    #[default = 5]
     pub attempts: u32,
     /// How long the server may send nothing.
+    #[default(Duration::from_secs(30))]
     pub silence: Duration,
     /// The wait before the second attempt; each further one waits twice as long, up to half a minute.
+    #[default(Duration::from_secs(1))]
     pub wait: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { attempts: 5, silence: Duration::from_secs(30), wait: Duration::from_secs(1) }
-    }
 }
 
 /// Bytes read at once.
@@ -107,7 +104,7 @@ pub fn fetch_with(
     folder: &Path,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<PathBuf> {
-    let target = folder.join(entry.file.as_ref());
+    let target = folder.join(entry.file);
     if target.is_file() {
         let _ = progress(Progress::Verifying);
         let found = sha256(&target)?;
@@ -123,18 +120,18 @@ pub fn fetch_with(
         ));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let mut part = Part::open(&target, &entry.address)?;
+    let mut part = Part::open(&target)?;
     let mut again = true;
     loop {
         receive(settings, entry, &mut part, progress)?;
         let _ = progress(Progress::Verifying);
-        let found = sha256(part.path())?;
+        let found = sha256(&part.path)?;
         if found == entry.sha256 {
             part.finish(&target)?;
             return Ok(target);
         }
         // Two parts that do not belong together may be what was wrong: once more from the beginning.
-        let sewn = part.is_sewn();
+        let sewn = part.sewn;
         part.restart()?;
         if !(sewn && std::mem::take(&mut again)) {
             part.remove();

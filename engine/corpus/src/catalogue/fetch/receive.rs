@@ -40,12 +40,12 @@ pub(super) fn receive(
     let agent = agent(settings, entry);
     let mut idle = 0;
     for _ in 0..ATTEMPTS_IN_ALL {
-        let before = part.bytes();
+        let before = part.bytes;
         match attempt(&agent, entry, part, progress) {
             Ok(()) => return Ok(()),
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Passing(reason)) => {
-                idle = if part.bytes() > before { 1 } else { idle + 1 };
+                idle = if part.bytes > before { 1 } else { idle + 1 };
                 if idle >= settings.attempts {
                     return Err(given_up(entry, part, &format!("{reason}, after {idle} attempts")));
                 }
@@ -70,7 +70,7 @@ fn stopped(entry: &Entry) -> Error {
 
 /// Why it was given up, and what becomes of what arrived.
 fn given_up(entry: &Entry, part: &mut Part, reason: &str) -> Error {
-    if part.bytes() > 0 {
+    if part.bytes > 0 {
         return Error::Refused(format!(
             "{}: {reason}; what arrived is kept and gone on with next time",
             entry.name
@@ -108,44 +108,31 @@ fn attempt(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     // A whole part may be left by a run that was ended while it compared.
-    if part.bytes() > 0 && part.bytes() == entry.length.bytes() && entry.length.admits(part.bytes()) {
+    if part.bytes > 0 && part.bytes == entry.length.bytes() && entry.length.admits(part.bytes) {
         return Ok(());
     }
-    let mut request = agent.get(entry.address.as_ref());
-    if part.bytes() > 0 {
-        request = request.header(header::RANGE, format!("bytes={}-", part.bytes()));
-        if let Some(tag) = part.tag() {
-            request = request.header(header::IF_RANGE, tag);
-        }
+    let mut request = agent.get(entry.address);
+    if part.bytes > 0 {
+        request = request.header(header::RANGE, format!("bytes={}-", part.bytes));
     }
     let response = request.call().map_err(|error| fault(entry, &error))?;
     let (head, body) = response.into_parts();
     match head.status {
-        StatusCode::OK => {
-            part.restart()?;
-            part.remember(text(&head.headers, header::ETAG));
-        }
+        StatusCode::OK => part.restart()?,
         StatusCode::PARTIAL_CONTENT => {
             let range = text(&head.headers, header::CONTENT_RANGE).and_then(range);
-            if range.is_none_or(|(start, _)| start != part.bytes()) {
+            if range.is_none_or(|(start, _)| start != part.bytes) {
                 part.restart()?;
                 return Err(Failure::Passing("the server sent another part than was asked for".to_owned()));
-            }
-            // Sent although the file is another one by now: a server that does not heed `If-Range`.
-            if let (Some(tag), Some(now)) = (part.tag(), text(&head.headers, header::ETAG))
-                && tag != now
-            {
-                part.restart()?;
-                return Err(Failure::Passing("the file has changed meanwhile".to_owned()));
             }
             if let Some((_, Some(whole))) = range {
                 check_length(entry, whole, part)?;
             }
-            part.sew();
+            part.sewn = true;
         }
-        StatusCode::RANGE_NOT_SATISFIABLE if part.bytes() > 0 => {
+        StatusCode::RANGE_NOT_SATISFIABLE if part.bytes > 0 => {
             // The file's length is not exactly known and all of it is here; or the part is not of this file, which its sum will say.
-            if entry.length.admits(part.bytes()) {
+            if entry.length.admits(part.bytes) {
                 return Ok(());
             }
             part.restart()?;
@@ -158,7 +145,7 @@ fn attempt(
             return Err(Failure::Passing(format!("the server answered {status}")));
         }
         status => {
-            if part.bytes() == 0 {
+            if part.bytes == 0 {
                 part.remove();
             }
             return Err(Failure::Final(Error::Refused(format!(
@@ -169,7 +156,7 @@ fn attempt(
     }
     let said = text(&head.headers, header::CONTENT_LENGTH).and_then(|text| text.trim().parse::<u64>().ok());
     if let Some(said) = said {
-        check_length(entry, part.bytes().saturating_add(said), part)?;
+        check_length(entry, part.bytes.saturating_add(said), part)?;
     }
     copy(entry, body.into_reader(), part, said.is_some(), progress)
 }
@@ -206,22 +193,22 @@ fn copy(
                 part.flush()?;
                 return Err(Failure::Passing(format!(
                     "the connection broke off at byte {} ({error})",
-                    part.bytes()
+                    part.bytes
                 )));
             }
         };
         if length == 0 {
             part.flush()?;
             // Where the server said no length, an end that comes early is a connection that broke off.
-            return if exact.is_none_or(|exact| part.bytes() >= exact)
-                && (framed || entry.length.admits(part.bytes()))
+            return if exact.is_none_or(|exact| part.bytes >= exact)
+                && (framed || entry.length.admits(part.bytes))
             {
                 Ok(())
             } else {
-                Err(Failure::Passing(format!("the connection ended at byte {}", part.bytes())))
+                Err(Failure::Passing(format!("the connection ended at byte {}", part.bytes)))
             };
         }
-        if part.bytes().saturating_add(length as u64) > entry.length.limit() {
+        if part.bytes.saturating_add(length as u64) > entry.length.limit() {
             part.restart()?;
             part.remove();
             return Err(Failure::Final(Error::Refused(format!(
@@ -231,7 +218,7 @@ fn copy(
             ))));
         }
         part.write_all(block.get(..length).unwrap_or_default())?;
-        if progress(Progress::Received { bytes: part.bytes(), of: exact }).is_break() {
+        if progress(Progress::Received { bytes: part.bytes, of: exact }).is_break() {
             part.flush()?;
             return Err(Failure::Final(stopped(entry)));
         }
@@ -252,7 +239,7 @@ pub(super) fn fault(entry: &Entry, error: &ureq::Error) -> Failure {
             )))
         }
         error => {
-            let host = entry.address.split('/').nth(2).unwrap_or(&entry.address);
+            let host = entry.address.split('/').nth(2).unwrap_or(entry.address);
             Failure::Passing(format!("{host} cannot be reached ({error})"))
         }
     }

@@ -1,6 +1,5 @@
 //! Tests against a server in this process that serves well, and one by one does all that servers do wrong.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -27,10 +26,10 @@ enum Answer {
     Endless,
     /// Without its length, ending after so many bytes.
     Unframed(usize),
-    /// Another file of this content and tag from now on.
-    Change(Vec<u8>, &'static str),
-    /// This content and tag from now on, and the connection ends after so many bytes.
-    Begin(Vec<u8>, &'static str, usize),
+    /// Another file of this content from now on.
+    Change(Vec<u8>),
+    /// This content from now on, and the connection ends after so many bytes.
+    Begin(Vec<u8>, usize),
     /// A part that was not asked for.
     OtherPart,
     /// This status, and nothing else.
@@ -47,7 +46,6 @@ struct Server {
 
 struct State {
     content: Vec<u8>,
-    tag: &'static str,
     answers: VecDeque<Answer>,
 }
 
@@ -57,8 +55,7 @@ impl Server {
         let address = format!("http://{}/corpus.txt", listener.local_addr().expect("an address"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
-        let mut state =
-            State { content: content.to_vec(), tag: "\"one\"", answers: answers.iter().cloned().collect() };
+        let mut state = State { content: content.to_vec(), answers: answers.iter().cloned().collect() };
         std::thread::spawn(move || {
             let mut held = Vec::new();
             for stream in listener.incoming() {
@@ -93,27 +90,18 @@ fn answer(
     while reader.read_line(&mut request)? > 2 {}
     let request = request.to_lowercase();
     seen.lock().expect("requests").push(request.clone());
-    let field = |name: &str| {
-        request.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
-    };
-    let mut next = state.answers.pop_front().unwrap_or(Answer::Well);
-    if let Answer::Change(content, tag) = &next {
-        (state.content, state.tag) = (content.clone(), *tag);
-        next = Answer::Well;
+    let next = state.answers.pop_front().unwrap_or(Answer::Well);
+    if let Answer::Change(content) | Answer::Begin(content, _) = &next {
+        state.content.clone_from(content);
     }
-    if let Answer::Begin(content, tag, bytes) = &next {
-        (state.content, state.tag) = (content.clone(), *tag);
-        next = Answer::Cut(*bytes);
-    }
-    let same = field("if-range:").is_none_or(|tag| tag == state.tag);
-    let start: usize =
-        field("range: bytes=").and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0);
-    let partial = start > 0 && same && !matches!(next, Answer::Whole);
-    let (total, tag) = (state.content.len(), state.tag);
+    let range = request.lines().find_map(|line| line.strip_prefix("range: bytes="));
+    let start: usize = range.and_then(|range| range.trim().trim_end_matches('-').parse().ok()).unwrap_or(0);
+    let partial = start > 0 && !matches!(next, Answer::Whole);
+    let total = state.content.len();
     let body = if partial { state.content.get(start..).unwrap_or_default() } else { &state.content };
     let head = |status: &str, length: Option<usize>| {
         let length = length.map(|length| format!("content-length: {length}\r\n")).unwrap_or_default();
-        format!("HTTP/1.1 {status}\r\netag: {tag}\r\nconnection: close\r\n{length}\r\n")
+        format!("HTTP/1.1 {status}\r\nconnection: close\r\n{length}\r\n")
     };
     let fitting = match partial {
         true if body.is_empty() => head("416 Range Not Satisfiable", Some(0)),
@@ -127,8 +115,8 @@ fn answer(
     let mut send =
         |head: &str, body: &[u8]| stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     match next {
-        Answer::Well | Answer::Whole | Answer::Change(..) | Answer::Begin(..) => send(&fitting, body)?,
-        Answer::Cut(bytes) => send(&fitting, body.get(..bytes).unwrap_or(body))?,
+        Answer::Well | Answer::Whole | Answer::Change(_) => send(&fitting, body)?,
+        Answer::Cut(bytes) | Answer::Begin(_, bytes) => send(&fitting, body.get(..bytes).unwrap_or(body))?,
         Answer::Stall(bytes) => {
             send(&fitting, body.get(..bytes).unwrap_or(body))?;
             return Ok(Some(stream));
@@ -159,16 +147,16 @@ fn content() -> Vec<u8> {
 fn entry(address: &str, content: &[u8]) -> Entry {
     let sum: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     Entry {
-        name: Cow::Borrowed("corpus"),
-        title: Cow::Borrowed("A corpus"),
-        sentence: Cow::Borrowed("For tests."),
-        address: Cow::Owned(address.to_owned()),
-        file: Cow::Borrowed("corpus.txt"),
-        format: Cow::Borrowed("plain text"),
+        name: "corpus",
+        title: "A corpus",
+        sentence: "For tests.",
+        address: address.to_owned().leak(),
+        file: "corpus.txt",
+        format: "plain text",
         length: Length::Exact(content.len() as u64),
-        sha256: Cow::Owned(sum),
-        licence: Cow::Borrowed("CC0-1.0"),
-        note: Cow::Borrowed(""),
+        sha256: sum.leak(),
+        licence: "CC0-1.0",
+        note: "",
     }
 }
 
@@ -252,7 +240,7 @@ fn what_is_there_already_is_checked_and_not_fetched() {
     let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(()))
         .expect_err("another file")
         .to_string();
-    assert!(error.contains("is not corpus") && error.contains(entry.sha256.as_ref()), "{error}");
+    assert!(error.contains("is not corpus") && error.contains(entry.sha256), "{error}");
     assert_eq!(std::fs::read(&first).expect("kept"), b"something of the person's own");
 }
 
@@ -293,21 +281,17 @@ fn an_end_that_comes_early_without_a_length_is_a_broken_connection() {
 
 #[test]
 fn a_file_that_changes_midway_is_fetched_anew() {
-    // The server has an old file at first, under another tag; the catalogue's own comes while the rest is asked for.
+    // The server has an old file at first; the catalogue's own comes while the rest is asked for.
     let old = vec![b'o'; 200_000];
-    let (server, _) =
-        assert_fetched(&[Answer::Begin(old, "\"zero\"", 70_000), Answer::Change(content(), "\"one\"")], 2);
-    assert_eq!(server.ranges(), ["", "bytes=70000-"], "and `If-Range` made the server send all of it");
+    let (server, _) = assert_fetched(&[Answer::Begin(old, 70_000), Answer::Change(content())], 3);
+    assert_eq!(server.ranges(), ["", "bytes=70000-", ""]);
 }
 
 #[test]
 fn a_wrong_file_is_refused_with_both_sums() {
     let wrong = vec![b'w'; 200_000];
-    let sum = |content: &[u8]| entry("", content).sha256.into_owned();
-    assert_refused(
-        &[Answer::Change(wrong.clone(), "\"two\"")],
-        &[&sum(&wrong), &sum(&content()), "not kept"],
-    );
+    let sum = |content: &[u8]| entry("", content).sha256;
+    assert_refused(&[Answer::Change(wrong.clone())], &[sum(&wrong), sum(&content()), "not kept"]);
 }
 
 #[test]
@@ -335,7 +319,7 @@ fn a_server_that_never_gets_anywhere_is_given_up_and_the_part_kept() {
     let (result, left, server, _) =
         outcome(&[Answer::Cut(70_000), Answer::Cut(0), Answer::Cut(0), Answer::Cut(0)]);
     assert!(result.expect_err("given up").contains("gone on with next time"));
-    assert_eq!(left, ["corpus.txt.part", "corpus.txt.part.tag"]);
+    assert_eq!(left, ["corpus.txt.part"]);
     assert_eq!(server.ranges().len(), 3);
 }
 
@@ -343,20 +327,13 @@ fn a_server_that_never_gets_anywhere_is_given_up_and_the_part_kept() {
 fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
     let content = content();
     let other = vec![b'o'; 70_000];
-    // The part that is there: right; of another content under the same tag; of another address; of a file that changed.
-    for (left, address_is_same, tag, ranges) in [
-        (&content[..70_000], true, "\"one\"", &["bytes=70000-"][..]),
-        (&other, true, "\"one\"", &["bytes=70000-", ""]),
-        (&content[..70_000], false, "\"one\"", &[""]),
-        (&other, true, "\"old\"", &["bytes=70000-"]),
-        (&content[..], true, "\"one\"", &[]),
-    ] {
+    // The part that is there: right; of another file; whole.
+    for (left, ranges) in
+        [(&content[..70_000], &["bytes=70000-"][..]), (&other, &["bytes=70000-", ""]), (&content[..], &[])]
+    {
         let server = Server::new(&content, &[]);
         let folder = tempfile::tempdir().expect("a folder");
-        let address = if address_is_same { server.address.clone() } else { "http://elsewhere/".to_owned() };
         std::fs::write(folder.path().join("corpus.txt.part"), left).expect("written");
-        std::fs::write(folder.path().join("corpus.txt.part.tag"), format!("{address}\n{tag}\n"))
-            .expect("written");
         let path = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |_| {
             ControlFlow::Continue(())
         })
@@ -370,8 +347,8 @@ fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
 fn two_downloads_of_one_file_do_not_mix() {
     let folder = tempfile::tempdir().expect("a folder");
     let target = folder.path().join("corpus.txt");
-    let _held = Part::open(&target, "http://one/").expect("a part");
-    let error = Part::open(&target, "http://one/").err().expect("held").to_string();
+    let _held = Part::open(&target).expect("a part");
+    let error = Part::open(&target).err().expect("held").to_string();
     assert!(error.contains("another download"), "{error}");
 }
 

@@ -20,6 +20,7 @@ pub use set::{Overlap, Set};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::{Error, Result};
 
@@ -35,41 +36,32 @@ pub enum Action {
 }
 
 /// The recipe's table `[contamination]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Files of evaluation items: JSONL or JSON (every string of a record belongs to its item), or text, whose items are parted
     /// by empty lines.
     pub against: Vec<PathBuf>,
     /// Whether training documents are held against those held out for validation as well.
+    #[default = true]
     pub held_out: bool,
     /// Words in a run: 13, as for GPT-3.
+    #[default = 13]
     pub words: u32,
     /// Fewest words of an item that is looked for: 8, as for GPT-3.
+    #[default = 8]
     pub smallest_item_words: u32,
     /// Fewest different runs of an item in a document.
+    #[default = 1]
     pub runs: u32,
     /// Smallest share of an item's runs that stand in the document, or of the document's that stand in the item.
+    #[default = 0.2]
     pub share: f64,
     /// Most items that have a run; one in more of them counts for none.
+    #[default = 10]
     pub common_items: u32,
     /// What becomes of a document that overlaps: `drop` or `report`.
     pub action: Action,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            against: Vec::new(),
-            held_out: true,
-            words: 13,
-            smallest_item_words: 8,
-            runs: 1,
-            share: 0.2,
-            common_items: 10,
-            action: Action::Drop,
-        }
-    }
 }
 
 impl Settings {

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::shingles::Shingles;
 use super::super::words;
-use super::{Action, Settings};
+use super::Settings;
 
 /// The most different runs of evaluation items, about half a gigabyte: evaluation sets have a hundredth of it.
 pub(super) const MOST_RUNS: usize = 1 << 24;
@@ -18,7 +18,7 @@ const FINDS: usize = 1 << 16;
 pub struct Set {
     settings: Settings,
     items: Vec<Item>,
-    runs: FxHashMap<u64, Holder>,
+    runs: FxHashMap<u64, Link>,
     /// Bits of which those of the runs' hashes are set, 16 to 32 for each: nearly every run of a document is passed over by a look at
     /// a table that fits a cache.
     sieve: Vec<u64>,
@@ -41,14 +41,7 @@ struct Item {
     runs: u32,
 }
 
-/// The items that have a run.
-#[derive(Clone, Copy, Debug)]
-struct Holder {
-    item: u32,
-    more: u32,
-}
-
-/// Another of them.
+/// An item that has a run, and where the next one stands.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     item: u32,
@@ -191,7 +184,7 @@ impl Set {
     /// Adds a run to an item.
     fn add_run(&mut self, hash: u64, item: u32) {
         let Some(holder) = self.runs.get_mut(&hash) else {
-            self.runs.insert(hash, Holder { item, more: NONE });
+            self.runs.insert(hash, Link { item, more: NONE });
             if self.runs.len() * 16 > self.sieve.len() * 64 {
                 self.sieve = vec![0; 2 * self.sieve.len()];
                 // The order in which bits are set changes nothing.
@@ -208,7 +201,7 @@ impl Set {
             return;
         }
         let (first, more) = (holder.item, holder.more);
-        let others: Vec<u32> = Links { links: &self.more, at: more }.collect();
+        let others: Vec<u32> = chain(&self.more, more).collect();
         if others.len() + 2 > self.settings.common_items as usize {
             holder.more = COMMON;
             self.count(first, -1);
@@ -225,7 +218,7 @@ impl Set {
     /// Lets go of every run that the next sample does not hold.
     fn thin(&mut self) {
         self.zeros += 1;
-        let dropped: Vec<(u64, Holder)> = self
+        let dropped: Vec<(u64, Link)> = self
             .runs
             .iter()
             .filter(|(hash, _)| !self.takes(**hash))
@@ -234,14 +227,14 @@ impl Set {
         for (hash, holder) in dropped {
             self.runs.remove(&hash);
             if holder.more != COMMON {
-                let others: Vec<u32> = Links { links: &self.more, at: holder.more }.collect();
+                let others: Vec<u32> = chain(&self.more, holder.more).collect();
                 std::iter::once(holder.item).chain(others).for_each(|item| self.count(item, -1));
             }
         }
         // Links of runs that are gone would pile up.
         let links = std::mem::take(&mut self.more);
         for holder in self.runs.values_mut().filter(|holder| holder.more < COMMON) {
-            let others: Vec<u32> = Links { links: &links, at: holder.more }.collect();
+            let others: Vec<u32> = chain(&links, holder.more).collect();
             holder.more = NONE;
             for item in others {
                 let at = self.more.len() as u32;
@@ -286,7 +279,7 @@ impl Set {
                     && holder.more != COMMON
                 {
                     found.push((holder.item, hash));
-                    found.extend(Links { links: &self.more, at: holder.more }.map(|item| (item, hash)));
+                    found.extend(chain(&self.more, holder.more).map(|item| (item, hash)));
                 }
             }
             if found.len() > room {
@@ -327,15 +320,6 @@ impl Set {
         overlap.runs >= fewest && overlap.item_share().max(overlap.document_share()) >= self.settings.share
     }
 
-    /// The overlap for which a document is dropped; none where it stays, also since overlaps are only to be reported
-    /// (see [`Set::find`]).
-    pub fn check(&self, text: &str) -> Option<Overlap> {
-        if self.settings.action == Action::Report {
-            return None;
-        }
-        self.contaminating(text)
-    }
-
     /// The overlap that is too far, whatever is done about it.
     pub fn contaminating(&self, text: &str) -> Option<Overlap> {
         self.find(text).filter(|overlap| self.is_contaminated(overlap))
@@ -356,19 +340,8 @@ fn passes(sieve: &[u64], hash: u64) -> bool {
     sieve.get(at).is_some_and(|bits| bits >> (hash >> 26 & 63) & 1 == 1)
 }
 
-/// Items along a chain.
-struct Links<'a> {
-    links: &'a [Link],
-    at: u32,
-}
-
-impl Iterator for Links<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        // Neither NONE nor COMMON is the number of a link.
-        let link = self.links.get(self.at as usize)?;
-        self.at = link.more;
-        Some(link.item)
-    }
+/// Items along a chain, which ends at NONE or COMMON: neither is the number of a link.
+fn chain(links: &[Link], at: u32) -> impl Iterator<Item = u32> {
+    let link = move |at: u32| links.get(at as usize);
+    std::iter::successors(link(at), move |last| link(last.more)).map(|link| link.item)
 }

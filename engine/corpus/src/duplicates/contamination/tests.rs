@@ -23,7 +23,7 @@ fn a_quoted_item_is_found_and_named() {
     let set = set(&[("other", &words(0, 40)), ("question", QUESTION)]);
     let document =
         format!("{} {} {}", words(1000, 300), QUESTION.to_uppercase().replace(' ', "\n "), words(2000, 300));
-    let overlap = set.check(&document).unwrap();
+    let overlap = set.contaminating(&document).unwrap();
     assert_eq!(overlap.item, "question");
     assert_eq!((overlap.runs, overlap.item_runs), (24, 24));
     assert_eq!(overlap.document_runs, 300 + 36 + 300 - 12);
@@ -31,7 +31,7 @@ fn a_quoted_item_is_found_and_named() {
         overlap.to_string().starts_with("has 24 of the 24 runs of words of question: 100 % of it, 4 %"),
         "{overlap}"
     );
-    assert!(set.check(&words(1000, 600)).is_none());
+    assert!(set.contaminating(&words(1000, 600)).is_none());
     assert!(set.find(&words(1000, 600)).is_none());
 }
 
@@ -42,17 +42,13 @@ fn one_shared_sentence_of_a_long_item_stays() {
     let document = format!("{}{QUESTION}{}", words(5000, 500), words(6000, 500));
     let overlap = set.find(&document).unwrap();
     assert_eq!(overlap.runs, 24);
-    assert!(!set.is_contaminated(&overlap) && set.check(&document).is_none());
+    assert!(!set.is_contaminated(&overlap) && set.contaminating(&document).is_none());
     // A document that is mostly a piece of the item goes.
-    assert!(set.check(&format!("Quiz: {QUESTION}")).is_some());
+    assert!(set.contaminating(&format!("Quiz: {QUESTION}")).is_some());
     let strict = Settings { share: 0.0, ..Settings::default() };
     let mut set = Set::empty(&strict);
     set.add("long", &long);
-    assert!(set.check(&document).is_some());
-    let only_report = Settings { action: Action::Report, ..strict };
-    let mut set = Set::empty(&only_report);
-    set.add("long", &long);
-    assert!(set.check(&document).is_none() && set.find(&document).is_some());
+    assert!(set.contaminating(&document).is_some());
 }
 
 #[test]
@@ -60,13 +56,15 @@ fn short_items_count_whole_and_shorter_ones_not() {
     let set =
         set(&[("nine", "Which of these nine words is not like others?"), ("four", "What is the capital?")]);
     assert_eq!((set.items(), set.left_out()), (1, 1));
-    let overlap = set.check(&format!(
+    let overlap = set.contaminating(&format!(
         "{} which of these nine words is not like others {}",
         words(0, 99),
         words(200, 99)
     ));
     assert_eq!(overlap.unwrap().item, "nine");
-    assert!(set.check("Which of these nine words is not like theirs? What is the capital?").is_none());
+    assert!(
+        set.contaminating("Which of these nine words is not like theirs? What is the capital?").is_none()
+    );
 }
 
 #[test]
@@ -103,8 +101,8 @@ fn planted_overlaps_are_found_with_precision_and_recall_of_one() {
     items.iter().for_each(|(id, text)| set.add(id, text));
     for (number, (id, text)) in items.iter().enumerate() {
         let own = words(50_000 + number as u64 * 200, 180);
-        assert!(set.check(&own).is_none());
-        assert_eq!(set.check(&format!("{own}{text}")).unwrap().item, *id);
+        assert!(set.contaminating(&own).is_none());
+        assert_eq!(set.contaminating(&format!("{own}{text}")).unwrap().item, *id);
     }
 }
 
@@ -129,8 +127,8 @@ fn a_sample_of_the_runs_finds_the_same_overlaps() {
     assert!(!set.is_full() && (1_600..=2_000).contains(&set.runs()), "{} runs", set.runs());
     for (number, text) in texts.iter().enumerate() {
         let own = words(number as u64 * 1500, 1000).replace('w', "v");
-        assert_eq!(set.check(&own), None);
-        let overlap = set.check(&format!("{own} {text}")).unwrap();
+        assert_eq!(set.contaminating(&own), None);
+        let overlap = set.contaminating(&format!("{own} {text}")).unwrap();
         assert_eq!(overlap.item, number.to_string());
         assert_eq!(overlap.runs, overlap.item_runs);
         assert!((15..=55).contains(&overlap.item_runs), "{overlap}");
@@ -173,11 +171,11 @@ fn items_are_read_from_files() {
         Set::read(&Settings { against, ..Settings::default() }, &SystemFiles)
     };
     assert!(read(&[]).unwrap().is_none());
-    assert_eq!(read(&[&lines]).unwrap().unwrap().check(QUESTION).unwrap().item, "quiz.jsonl#2");
+    assert_eq!(read(&[&lines]).unwrap().unwrap().contaminating(QUESTION).unwrap().item, "quiz.jsonl#2");
     let all = read(&[&text, &lines, &array]).unwrap().unwrap();
     assert_eq!(all.items(), 5);
-    assert_eq!(all.check(&format!("{QUESTION} x")).unwrap().item, "book.txt, line 5");
-    assert_eq!(all.check(&words(950, 20)).unwrap().item, "list.json#2");
+    assert_eq!(all.contaminating(&format!("{QUESTION} x")).unwrap().item, "book.txt, line 5");
+    assert_eq!(all.contaminating(&words(950, 20)).unwrap().item, "list.json#2");
 
     let refused = |path: &PathBuf| read(&[path]).unwrap_err().to_string();
     assert!(refused(&at("bad.jsonl", b"{\"a\": 1}\n{oops")).contains("line 2 is no JSON"));

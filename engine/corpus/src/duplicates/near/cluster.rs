@@ -101,12 +101,6 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// What is to be said of a document that goes; none for one that stays.
-    pub fn dropped(&self, document: u32) -> Option<&Dropped> {
-        let at = self.dropped.binary_search_by_key(&document, |dropped| dropped.document).ok()?;
-        self.dropped.get(at)
-    }
-
     /// The reason of a drop, with the kept document named by its id: `similarity 0.931, 13 of 16 bands agree (a copy from 0.50): near
     /// copy of pages/a.html`.
     pub fn reason(&self, dropped: &Dropped, kept_id: &str) -> String {

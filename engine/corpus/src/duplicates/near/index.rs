@@ -66,11 +66,6 @@ impl Index {
         Ok(document)
     }
 
-    /// How many documents there are.
-    pub fn documents(&self) -> u32 {
-        self.documents
-    }
-
     /// How many bytes the keys take.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
@@ -118,22 +113,14 @@ impl Index {
         entries.par_sort_unstable();
     }
 
-    /// Decides which documents are copies of which: see [the module](super). `load` gives the text of a document by its number,
-    /// as it was when its keys were made; each is asked for about once, and about 100 MB of what was read are remembered.
-    /// The result is the same whatever the number of threads.
+    /// Decides which documents are copies of which: see [the module](super). `load` gives the texts of several documents by their
+    /// numbers, in the order asked, as they were when their keys were made: of at most 512 documents, and 2 million words unless one has
+    /// more. Each is asked for about once, and about 100 MB of what was read are remembered. The result is the same whatever the number
+    /// of threads.
     ///
     /// # Errors
     /// Whatever `load` meets.
-    pub fn decide(&self, load: &mut dyn FnMut(u32) -> Result<String>) -> Result<Decision> {
-        self.decide_in_batches(&mut |documents| documents.iter().map(|&document| load(document)).collect())
-    }
-
-    /// The same, with a `load` that gives the texts of several documents, in the order asked: of at most 512 documents, and 2 million
-    /// words unless one has more.
-    ///
-    /// # Errors
-    /// Whatever `load` meets.
-    pub fn decide_in_batches(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
+    pub fn decide(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
         let mut families = Families::new(self.documents);
         let mut comparer = Comparer::new(self, load);
         let mut entries = Vec::new();

@@ -38,6 +38,7 @@ pub use sign::Keys;
 pub(super) use sign::{Signature, Signer};
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::{Error, Result};
 
@@ -53,44 +54,36 @@ pub enum Keep {
 }
 
 /// The recipe's table `[duplicates.near]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether near copies are dropped.
+    #[default = true]
     pub enabled: bool,
     /// How many MinHash values are computed; at least `bands` × `rows` of them are used. The time of signing is proportional
     /// to it.
+    #[default = 128]
     pub permutations: u32,
     /// How many bands documents can meet in: more find more, and cost four bytes a document each. 16 × 8 uses all of 128
     /// values, and finds 6 % of pairs exactly at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.
+    #[default = 16]
     pub bands: u32,
     /// How many values must agree in a band: more rows make fewer documents meet that are not alike enough.
+    #[default = 8]
     pub rows: u32,
     /// Words in a shingle: 5, as in FineWeb (Penedo et al. 2024) and *Deduplicating Training Data Makes Language Models
     /// Better* (Lee et al. 2022).
+    #[default = 5]
     pub shingle_words: u32,
     /// Smallest true Jaccard similarity of a copy: so much of all shingles in either document is in both. Each changed word
     /// changes five shingles on both sides, so that one word in 33 brings a pair to 0.74 and one in 25 to 0.67: what anyone calls
     /// a copy, and what the 0.8 of Lee et al. (2022) and Gopher (Rae et al. 2021) leaves in. FineWeb drops whatever meets in a
     /// band, unverified; from 0.5 on this finds such pairs as often as its 14 × 8 do, also where chance scatters the changed
     /// words, and below it nothing goes.
+    #[default = 0.5]
     pub similarity: f64,
     /// Which copy is kept: `first` or `longest`.
     pub keep: Keep,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            permutations: 128,
-            bands: 16,
-            rows: 8,
-            shingle_words: 5,
-            similarity: 0.5,
-            keep: Keep::First,
-        }
-    }
 }
 
 impl Settings {

@@ -13,20 +13,10 @@ use super::Settings;
 /// The keys of a document's bands, and how many words it has.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keys {
-    pub(super) bands: Box<[u32]>,
-    pub(super) words: u32,
-}
-
-impl Keys {
     /// One key for each band.
-    pub fn bands(&self) -> &[u32] {
-        &self.bands
-    }
-
+    pub(super) bands: Box<[u32]>,
     /// How many words were counted; at most 2³² − 1.
-    pub fn words(&self) -> u32 {
-        self.words
-    }
+    pub(super) words: u32,
 }
 
 /// Permutations worked on together: as many as fit the registers with 256-bit vectors.

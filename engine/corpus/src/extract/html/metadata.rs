@@ -14,7 +14,7 @@ const LINKED_DATA: usize = 1 << 20;
 
 /// Where something was found, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub(super) enum Rank {
     /// Said in so many words for machines.
     Stated,
     /// Said for people.
@@ -24,15 +24,15 @@ enum Rank {
 }
 
 /// A value and where it was found.
-type Ranked = Option<(Rank, String)>;
+pub(super) type Ranked = Option<(Rank, String)>;
 
 /// What a page says of itself, so far.
 #[derive(Default)]
 pub(super) struct Metadata {
-    title: Ranked,
-    language: Ranked,
-    date: Ranked,
-    licence: Ranked,
+    pub(super) title: Ranked,
+    pub(super) language: Ranked,
+    pub(super) date: Ranked,
+    pub(super) licence: Ranked,
     /// Whether Creative Commons licences are linked that differ.
     licences_differ: bool,
     linked_data: usize,
@@ -78,41 +78,16 @@ impl Metadata {
                 _ => {}
             }
         }
+        if metadata.licences_differ {
+            metadata.licence.take_if(|(rank, _)| *rank == Rank::Found);
+        }
         metadata
     }
 
-    pub(super) fn title(&self) -> Option<String> {
-        self.title.as_ref().map(|(_, title)| title.clone())
-    }
-
-    pub(super) fn language(&self) -> Option<String> {
-        self.language.as_ref().map(|(_, language)| language.clone())
-    }
-
-    pub(super) fn date(&self) -> Option<String> {
-        self.date.as_ref().map(|(_, date)| date.clone())
-    }
-
-    pub(super) fn licence(&self) -> Option<String> {
-        self.licence
-            .as_ref()
-            .filter(|(rank, _)| *rank < Rank::Found || !self.licences_differ)
-            .map(|(_, licence)| licence.clone())
-    }
-
     fn meta(&mut self, element: &Element) {
-        let mut name = None;
-        let mut content = None;
-        for (key, value) in element.attrs() {
-            match key {
-                "name" | "property" | "itemprop" | "http-equiv" if name.is_none() => {
-                    name = Some(value.to_ascii_lowercase());
-                }
-                "content" => content = Some(value),
-                _ => {}
-            }
-        }
-        let (Some(name), Some(content)) = (name, content) else { return };
+        let mut names = ["name", "property", "itemprop", "http-equiv"].into_iter();
+        let name = names.find_map(|key| element.attr(key)).map(str::to_ascii_lowercase);
+        let (Some(name), Some(content)) = (name, element.attr("content")) else { return };
         match name.as_str() {
             "og:title" | "dc.title" | "dcterms.title" | "citation_title" => {
                 offer(&mut self.title, Rank::Stated, title_of(content));
@@ -141,18 +116,9 @@ impl Metadata {
     }
 
     fn link(&mut self, element: &Element) {
-        let mut address = "";
-        let mut is_licence = false;
-        for (key, value) in element.attrs() {
-            match key {
-                "href" => address = value,
-                "rel" => {
-                    is_licence |=
-                        value.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("license"));
-                }
-                _ => {}
-            }
-        }
+        let address = element.attr("href").unwrap_or_default();
+        let mut relations = element.attr("rel").unwrap_or_default().split_ascii_whitespace();
+        let is_licence = relations.any(|word| word.eq_ignore_ascii_case("license"));
         if is_licence {
             offer(&mut self.licence, Rank::Shown, licence_of(address));
         } else if let Some(licence) = fields::creative_commons(address) {

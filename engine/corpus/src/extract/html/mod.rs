@@ -26,6 +26,7 @@ mod hostile;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::error::{Error, Result};
 use crate::read::Readers;
@@ -42,28 +43,20 @@ pub enum Mode {
 }
 
 /// How text is made of pages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// What is taken of a page.
     pub mode: Mode,
     /// Main content of fewer bytes than this is held for a mistake, and all visible text is taken instead where there is more.
+    #[default = 100]
     pub shortest_main_content: usize,
     /// Bytes of the largest page that is read. Common Crawl cuts pages at 1 MiB (5 MiB since 2025).
+    #[default(16 << 20)]
     pub largest_page: usize,
     /// Elements of the largest page that main content is looked for in; of a larger one all visible text is taken.
+    #[default = 50_000]
     pub most_elements: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mode: Mode::MainContent,
-            shortest_main_content: 100,
-            largest_page: 16 << 20,
-            most_elements: 50_000,
-        }
-    }
 }
 
 impl Settings {

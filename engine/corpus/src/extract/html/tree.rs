@@ -50,15 +50,9 @@ pub(super) fn page(html: &str, settings: &Settings) -> Result<Page, String> {
             text = all;
         }
     }
-    let metadata = tree.metadata;
-    Ok(Page {
-        title: metadata.title(),
-        text,
-        language: metadata.language(),
-        date: metadata.date(),
-        licence: metadata.licence(),
-        fallback,
-    })
+    let Metadata { title, language, date, licence, .. } = tree.metadata;
+    let [title, language, date, licence] = [title, language, date, licence].map(|found| Some(found?.1));
+    Ok(Page { title, text, language, date, licence, fallback })
 }
 
 /// A page that was read.

@@ -109,24 +109,8 @@ fn apostrophes_and_braces() {
 
 #[test]
 fn deep_and_endless_wikitext() {
-    let pieces = "{{¦}}¦[[¦]]¦[[a|¦{|\n¦\n|}¦<ref>¦<ref¦<!--¦<math>¦</¦'¦[http:
-        ¦,
-        ¦,
-        ¦\
-        ,
-        ¦,
-        ¦,
-        ¦,
-        ¦,
-        ¦,
-        ¦,
-        ¦,
-        ¦\
-        ,
-        ¦,
-        ¦,
-        ¦,
-        ";
+    let pieces = "{{¦}}¦[[¦]]¦[[a|¦{|\n¦\n|}¦<ref>¦<ref¦<!--¦<math>¦</¦'¦[http://x ¦{{{¦}}}¦__¦= ¦\n=x=¦\n* ¦(¦\u{1}¦({{a}}\
+                  ¦\n#¦<nowiki>¦[[File:a|¦&amp¦<¦\n:{|";
     let pieces: Vec<&str> = pieces.split('¦').collect();
     for piece in &pieces {
         let text = format!("before {} after", piece.repeat(300_000));

@@ -234,7 +234,7 @@ fn precision_and_recall_by_class() {
     })
     .find(&text);
     let mut failures = Vec::new();
-    for class in Class::ALL {
+    for &class in Class::ALL {
         let planted: Vec<_> = truth.iter().filter(|finding| finding.class == class).collect();
         let claimed: Vec<_> = found.iter().filter(|finding| finding.class == class).collect();
         // Found means: all of it, since a part left standing is a leak.

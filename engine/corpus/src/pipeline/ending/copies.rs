@@ -3,13 +3,13 @@
 //! A group may have any number of documents, and a corpus any number of groups: what is remembered of a group is a count, and of the
 //! few that the report shows what it shows.
 
-use super::{Ending, dropped};
+use super::Ending;
 use crate::document::Document;
 use crate::error::Result;
+use crate::pipeline::Bench;
 use crate::pipeline::stages::At;
 use crate::pipeline::staging::Staging;
 use crate::pipeline::work::Worker;
-use crate::pipeline::{Folder, Recorders, gone, stage_names};
 use crate::report::{Amount, CLUSTERS_SHOWN, Cluster, Member};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -38,28 +38,25 @@ impl Ids {
 
 impl Ending {
     /// Tells of exact copies now that the ids of the first ones can be read.
-    pub(super) fn exact_copies(
-        &mut self,
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<()> {
+    pub(super) fn exact_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
         let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
         let mut ids = Ids::default();
         while let Some((first, mut dropped)) = self.copies.next()? {
             let kept = ids.of(&mut self.staging, first)?;
             dropped.reason = format!("{}: exact copy of {kept}", dropped.reason);
             *counts.entry(first).or_insert(1) += 1;
-            gone(At::Exact, recorders, folder, &dropped)?;
+            bench.gone(At::Exact, &dropped)?;
         }
         let mut shown = self.shown_copies(&counts)?;
         for (first, size) in counts {
             let cluster = match shown.remove(&first) {
-                Some(copies) => cluster(&self.staging.document(first)?, copies, "the first of them", worker),
+                Some(copies) => {
+                    cluster(&self.staging.document(first)?, copies, "the first of them", &bench.worker)
+                }
                 // A larger one takes its place before the end.
                 None => Cluster::default(),
             };
-            recorders.exact.cluster(size, || cluster);
+            bench.recorders.exact.cluster(size, || cluster);
         }
         Ok(())
     }
@@ -97,33 +94,27 @@ impl Ending {
     }
 
     /// Decides near copies and drops them.
-    pub(super) fn near_copies(
-        &mut self,
-        worker: &Worker,
-        folder: &mut Folder<'_>,
-        recorders: &mut Recorders,
-    ) -> Result<()> {
-        if !worker.recipe.duplicates.near.enabled {
+    pub(super) fn near_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
+        if !bench.worker.recipe.duplicates.near.enabled {
             return Ok(());
         }
         let (near, staging) = (&self.near, &mut self.staging);
-        let decision = near.decide_in_batches(&mut |numbers| {
+        let decision = near.decide(&mut |numbers| {
             let documents = staging.documents(numbers)?;
             Ok(documents.into_iter().map(|document| document.text).collect())
         })?;
         let mut ids = Ids::default();
         for copy in &decision.dropped {
             let reason = decision.reason(copy, ids.of(staging, copy.kept)?);
-            let dropped = dropped(stage_names::NEAR, reason, staging.document(copy.document)?, worker);
-            gone(At::Near, recorders, folder, &dropped)?;
+            bench.drop_document(At::Near, reason, &staging.document(copy.document)?)?;
             if let Some(alive) = self.alive.get_mut(copy.document as usize) {
                 *alive = false;
             }
         }
         for group in decision.clusters(near) {
             let size = group.copies.len() as u64 + 1;
-            if !recorders.near.shows(size) {
-                recorders.near.cluster(size, Cluster::default);
+            if !bench.recorders.near.shows(size) {
+                bench.recorders.near.cluster(size, Cluster::default);
                 continue;
             }
             let kept = staging.document(group.kept)?;
@@ -135,12 +126,13 @@ impl Ending {
                     kept: false,
                     similarity: Some(copy.similarity),
                     found_by: decision.found_by(copy),
-                    excerpt: worker.excerpt(&document.text),
+                    excerpt: bench.worker.excerpt(&document.text),
                     id: document.id,
                     source: document.source,
                 });
             }
-            recorders.near.cluster(size, || cluster(&kept, members, &group.why, worker));
+            let cluster = cluster(&kept, members, &group.why, &bench.worker);
+            bench.recorders.near.cluster(size, || cluster);
         }
         Ok(())
     }

@@ -3,101 +3,52 @@
 mod parse;
 mod values;
 
-use super::Item;
-use super::open;
 use super::record::{Context, found};
+use super::records::{Records, Step};
 use super::unpack::Stream;
 pub(super) use parse::parse;
 use serde_json::{Map, Value};
+use std::io;
 use values::{Cut, Values};
 
-/// The documents of a JSON file.
+/// The records of a JSON file.
 pub(super) struct Json {
-    context: Context,
     values: Values,
     buffer: Vec<u8>,
     number: u64,
     /// The records of a file that is one object, in reverse.
     rows: Vec<Map<String, Value>>,
-    done: bool,
 }
 
 impl Json {
     /// Reads a stream.
-    pub(super) fn new(context: Context, stream: Stream) -> Self {
+    pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let values = Values::new(stream, context.settings.limits.record);
-        Self { context, values, buffer: Vec::new(), number: 0, rows: Vec::new(), done: false }
-    }
-
-    /// The next document; none where a record's text is missing and that is passed over.
-    fn step(&mut self) -> Option<Item> {
-        if let Some(row) = self.rows.pop() {
-            self.number += 1;
-            return self.context.record(Some(self.number), row).transpose();
-        }
-        match self.values.next(&mut self.buffer) {
-            Err(error) => {
-                self.done = true;
-                Some(Err(self.context.trouble(None, open::broken_off(&error))))
-            }
-            Ok(Cut::End) => {
-                self.done = self.rows.is_empty();
-                None
-            }
-            Ok(Cut::Behind) => {
-                self.done = true;
-                Some(Err(self.context.trouble(None, "goes on behind its array; what follows is not read")))
-            }
-            Ok(Cut::TooLong) => {
-                self.number += 1;
-                let limit = self.context.settings.limits.record;
-                Some(Err(self.context.too_long(Some(self.number), "the record", "record", limit)))
-            }
-            Ok(Cut::Unfinished) => {
-                self.done = true;
-                self.number += 1;
-                Some(Err(self
-                    .context
-                    .trouble(Some(self.number), "ends within a value: the file is cut short")))
-            }
-            Ok(Cut::Whole) => {
-                self.number += 1;
-                let value = match parse(&self.buffer) {
-                    Ok(value) => value,
-                    Err(reason) => return Some(Err(self.context.trouble(Some(self.number), reason))),
-                };
-                if self.number == 1 && self.values.array == Some(false) {
-                    return self.first(value);
-                }
-                self.context.value(Some(self.number), value).transpose()
-            }
-        }
+        Self { values, buffer: Vec::new(), number: 0, rows: Vec::new() }
     }
 
     /// The first value of a file that is not an array: alone, it may hold all records.
-    fn first(&mut self, value: Value) -> Option<Item> {
-        let more = match self.values.byte(|byte| byte.is_ascii_whitespace() || byte == b',') {
-            Ok(next) => next.is_some(),
-            Err(error) => {
-                self.done = true;
-                return Some(Err(self.context.trouble(None, open::broken_off(&error))));
-            }
-        };
-        match value {
-            Value::Object(record) if !more => match self.spread(record) {
-                Ok(()) => None,
-                Err(record) => self.context.record(None, record).transpose(),
+    fn first(&mut self, context: &Context, value: Value) -> io::Result<Step> {
+        let more = self.values.byte(|byte| byte.is_ascii_whitespace() || byte == b',')?.is_some();
+        Ok(match value {
+            Value::Object(record) if !more => match self.spread(context, record) {
+                Ok(()) => Step::Nothing,
+                Err(record) => context.record(None, record).into(),
             },
-            value => self.context.value(more.then_some(1), value).transpose(),
-        }
+            value => context.value(more.then_some(1), value).into(),
+        })
     }
 
     /// Takes the records out of an object that holds them all: as an array, or as arrays (or objects) by field.
     ///
     /// # Errors
     /// The object is a record itself, and comes back.
-    fn spread(&mut self, mut object: Map<String, Value>) -> Result<(), Map<String, Value>> {
-        let settings = &self.context.settings;
+    fn spread(
+        &mut self,
+        context: &Context,
+        mut object: Map<String, Value>,
+    ) -> Result<(), Map<String, Value>> {
+        let settings = &context.settings;
         let name = settings.text_field.as_ref().or(settings.text_fields.first());
         let name = name.map_or_else(|| found(|name| object.contains_key(name)), String::as_str);
         let length = match object.get(name) {
@@ -148,15 +99,33 @@ impl Json {
     }
 }
 
-impl Iterator for Json {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            if let Some(item) = self.step() {
-                return Some(item);
-            }
+impl Records for Json {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        if let Some(row) = self.rows.pop() {
+            self.number += 1;
+            return Ok(context.record(Some(self.number), row).into());
         }
-        None
+        let cut = self.values.next(&mut self.buffer)?;
+        self.number += 1;
+        let number = Some(self.number);
+        Ok(match cut {
+            Cut::End => Step::End(None),
+            Cut::Behind => {
+                Step::End(Some(context.trouble(None, "goes on behind its array; what follows is not read")))
+            }
+            Cut::Unfinished => {
+                Step::End(Some(context.trouble(number, "ends within a value: the file is cut short")))
+            }
+            Cut::TooLong => {
+                context.too_long(number, "the record", "record", context.settings.limits.record).into()
+            }
+            Cut::Whole => match parse(&self.buffer) {
+                Ok(value) if self.number == 1 && self.values.array == Some(false) => {
+                    return self.first(context, value);
+                }
+                Ok(value) => context.value(number, value).into(),
+                Err(reason) => context.trouble(number, reason).into(),
+            },
+        })
     }
 }

@@ -8,11 +8,12 @@ mod chunks;
 mod pages;
 mod thrift;
 
+use super::Trouble;
 use super::open::{self, Items};
 use super::record::Context;
-use super::settings::bytes;
+use super::records::{self, Records, Step};
+use super::settings::{Limits, bytes};
 use super::unpack::Counter;
-use super::{Item, Trouble};
 use crate::files::Input;
 use crate::read::decode;
 use chunks::Chunks;
@@ -25,7 +26,7 @@ use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::record::{Field, Row};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type as Schema};
 use serde_json::{Map, Value};
-use std::io::SeekFrom;
+use std::io::{self, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use thrift::Fault;
@@ -39,9 +40,8 @@ const ROW: u64 = 8;
 /// Rows of a column that are decoded at a time.
 const ROWS: usize = 16;
 
-/// The documents of a Parquet file.
+/// The rows of a Parquet file.
 struct Parquet {
-    context: Context,
     chunks: Chunks,
     reader: SerializedFileReader<Chunks>,
     /// The fields that are read.
@@ -52,13 +52,12 @@ struct Parquet {
     number: u64,
     /// Bytes of text that came out of the file, and of rows: a dictionary's entry may stand in millions of rows.
     unpacked: u64,
-    done: bool,
 }
 
 /// The documents of a file.
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
-    match Parquet::new(context, file, counter) {
-        Ok(rows) => Box::new(rows),
+    match Parquet::new(&context, file, counter) {
+        Ok(rows) => records::items(context, rows),
         Err(trouble) => open::one(Err(trouble)),
     }
 }
@@ -68,49 +67,36 @@ impl Parquet {
     ///
     /// # Errors
     /// It is none, it is broken, or it has no column of text.
-    fn new(context: Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
+    fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
         let chunks = Chunks::new(file, length, counter.clone());
         let metadata = metadata(&chunks, length).map_err(wrong)?;
-        let wanted = wanted(&context, &metadata).map_err(wrong)?;
+        let wanted = wanted(context, &metadata).map_err(wrong)?;
         let opened = guarded(|| SerializedFileReader::new(chunks.clone()));
         let reader = opened.map_err(|reason| wrong(format!("is broken: {reason}")))?;
-        Ok(Self {
-            context,
-            chunks,
-            reader,
-            wanted,
-            group: 0,
-            rows: None,
-            number: 0,
-            unpacked: 0,
-            done: false,
-        })
+        Ok(Self { chunks, reader, wanted, group: 0, rows: None, number: 0, unpacked: 0 })
     }
 
-    fn step(&mut self) -> Result<Option<Item>, String> {
+    fn row(&mut self, context: &Context) -> Result<Step, String> {
         let Some(rows) = &mut self.rows else {
             if self.group >= self.reader.num_row_groups() {
-                self.done = true;
-                return Ok(None);
+                return Ok(Step::End(None));
             }
-            self.begin()?;
-            return Ok(None);
+            self.begin(&context.settings.limits)?;
+            return Ok(Step::Nothing);
         };
         // A day or time that no calendar has makes the library panic too.
         let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, value(&field)));
         let Some(record) = guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect())))? else {
             self.rows = None;
-            return Ok(None);
+            return Ok(Step::Nothing);
         };
         self.number += 1;
-        let number = Some(self.number);
-        let item = self.context.record(number, record).transpose();
-        let text =
-            item.as_ref().and_then(|item| item.as_ref().ok()).map_or(0, |document| document.text.len());
+        let read = context.record(Some(self.number), record);
+        let text = read.as_ref().ok().and_then(Option::as_ref).map_or(0, |document| document.text.len());
         self.unpacked += ROW + text as u64;
-        let limits = &self.context.settings.limits;
+        let limits = &context.settings.limits;
         let most = limits.expansion_free.max(self.chunks.len().saturating_mul(limits.expansion));
         if self.unpacked > most {
             return Err(format!(
@@ -118,11 +104,11 @@ impl Parquet {
                 limits.expansion
             ));
         }
-        Ok(item)
+        Ok(read.into())
     }
 
     /// Opens the next row group.
-    fn begin(&mut self) -> Result<(), String> {
+    fn begin(&mut self, limits: &Limits) -> Result<(), String> {
         let index = self.group;
         self.group += 1;
         let group = guarded(|| Group::new(&self.reader, index))?;
@@ -132,7 +118,7 @@ impl Parquet {
                 continue;
             }
             self.chunks
-                .check(chunk, group.metadata().num_rows(), &self.context.settings.limits)
+                .check(chunk, group.metadata().num_rows(), limits)
                 .map_err(|reason| format!("the column `{name}` in row group {} {reason}", self.group))?;
         }
         let rows = guarded(|| TreeBuilder::new().with_batch_size(ROWS).as_iter(self.wanted.clone(), &group));
@@ -146,23 +132,11 @@ impl Parquet {
     }
 }
 
-impl Iterator for Parquet {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        while !self.done {
-            match self.step() {
-                Ok(Some(item)) => return Some(item),
-                Ok(None) => {}
-                Err(reason) => {
-                    // Rows of the next group would be numbered wrongly, and the file cannot be trusted any more.
-                    self.done = true;
-                    let reason = format!("is broken: {reason}; what was read of it is kept");
-                    return Some(Err(self.context.trouble(None, reason)));
-                }
-            }
-        }
-        None
+impl Records for Parquet {
+    fn step(&mut self, context: &Context) -> io::Result<Step> {
+        // Rows of the next group would be numbered wrongly, and the file cannot be trusted any more.
+        let broken = |reason| format!("is broken: {reason}; what was read of it is kept");
+        Ok(self.row(context).unwrap_or_else(|reason| Step::End(Some(context.trouble(None, broken(reason))))))
     }
 }
 

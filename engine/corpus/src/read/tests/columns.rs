@@ -181,13 +181,11 @@ fn lists_of_messages_are_conversations() {
 #[test]
 fn columns_of_text_are_asked_for() {
     let settings = Settings { text_field: Some("absent".into()), ..Settings::default() };
-    let (troubles, _) = wrong("t.parquet", small_parquet(), &settings);
-    assert!(troubles[0].contains("has no column `absent` (its columns are `text`)"), "{troubles:?}");
+    says("t.parquet", small_parquet(), &settings, "has no column `absent` (its columns are `text`)");
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| strings(group, &["a"], None);
     let plain = properties(Compression::UNCOMPRESSED, WriterVersion::PARQUET_1_0, false);
     let content = file("message m { required binary body (UTF8); }", plain, &[&group]);
-    let (troubles, _) = wrong("t.parquet", &content, &Settings::default());
-    assert!(troubles[0].contains("has no column `text` (its columns are `body`)"), "{troubles:?}");
+    says("t.parquet", &content, &Settings::default(), "has no column `text` (its columns are `body`)");
     let settings = Settings { text_field: Some("body".into()), ..Settings::default() };
     assert_eq!(read_with("t.parquet", content, &settings).len(), 1);
 }
@@ -204,12 +202,9 @@ fn lengths_that_lie_are_named() {
         troubles[0].contains("states 4294967295 bytes of metadata, more than the file has"),
         "{troubles:?}"
     );
-    let (troubles, _) = wrong("t.parquet", &good[..end - 1], &settings);
-    assert!(troubles[0].contains("cut short"), "{troubles:?}");
-    let (troubles, _) = wrong("t.parquet", "PAR1PAR1", &settings);
-    assert!(troubles[0].contains("too short"), "{troubles:?}");
-    let (troubles, _) = wrong("t.parquet", "text", &settings);
-    assert!(troubles[0].contains("does not start as a file of its ending does"), "{troubles:?}");
+    says("t.parquet", &good[..end - 1], &settings, "cut short");
+    says("t.parquet", "PAR1PAR1", &settings, "too short");
+    says("t.parquet", "text", &settings, "does not start as a file of its ending does");
     // A page whose head states two gigabytes: field 2 of the first page's head, which follows the type at byte 4.
     let at = good.windows(3).position(|bytes| bytes[0] == 0x15 && bytes[2] == 0x15).unwrap() + 3;
     let mut huge = good[..at].to_vec();

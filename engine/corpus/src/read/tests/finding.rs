@@ -152,32 +152,12 @@ impl Files for Endless {
         Ok(if path.ends_with("a.txt") { Place::File(1) } else { Place::Folder })
     }
 
-    fn is_link(&self, _: &Path) -> bool {
-        false
-    }
-
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(vec![folder.join("a.txt"), folder.join("b")])
     }
 
     fn open(&self, _: &Path) -> io::Result<Box<dyn Input>> {
         Ok(Box::new(Cursor::new(b"x".to_vec())))
-    }
-
-    fn create(&self, _: &Path) -> io::Result<Box<dyn Write + Send>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn create_folder(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn remove(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 }
 

@@ -53,10 +53,6 @@ impl Files for Memory {
         }
     }
 
-    fn is_link(&self, _: &Path) -> bool {
-        false
-    }
-
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let below = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok());
         let mut entries: Vec<PathBuf> =
@@ -67,22 +63,6 @@ impl Files for Memory {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
         self.files.get(path).ok_or(io::ErrorKind::NotFound)?.1()
-    }
-
-    fn create(&self, _: &Path) -> io::Result<Box<dyn Write + Send>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn create_folder(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn remove(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn readers(&self) -> Option<Readers> {
@@ -161,6 +141,13 @@ pub(super) fn wrong(
     let (documents, troubles) = read_all(&Memory::default().with(name, content), settings);
     let troubles = troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.reason)).collect();
     (troubles, documents.into_iter().map(|document| document.text).collect())
+}
+
+/// The texts of one file, of which this is said to be wrong.
+pub(super) fn says(name: &str, content: impl AsRef<[u8]>, settings: &Settings, said: &str) -> Vec<String> {
+    let (troubles, texts) = wrong(name, content, settings);
+    assert!(troubles.first().is_some_and(|trouble| trouble.contains(said)), "{said}: {troubles:?}");
+    texts
 }
 
 /// Limits small enough to meet in a test.

@@ -114,7 +114,11 @@ fn beyond_ascii(character: char) -> u16 {
         }
         '％' | '１' | '［' | '｀' | '．' => SYMBOL,
         '∶' | '━' | '►' => SYMBOL | if character == '∶' { 0 } else { PREFIX | SUFFIX | ICON },
-        _ => letter(character) | mark(character) | icon(character),
+        _ => {
+            let letter = letter(character);
+            // Most characters are letters, and no letter is a mark.
+            if letter != 0 && character.is_alphabetic() { letter } else { letter | mark(character) }
+        }
     }
 }
 
@@ -152,45 +156,10 @@ fn letter(character: char) -> u16 {
 }
 
 fn mark(character: char) -> u16 {
-    let mark = match character {
-        '¶' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{2043}' | '\u{2045}'..='\u{205e}' => MARK,
-        '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301f}' => MARK,
-        '\u{2e00}'..='\u{2e5d}' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' => MARK,
-        '\u{37e}' | '\u{387}' | '\u{55a}'..='\u{55f}' | '\u{5be}' | '\u{5f3}' | '\u{5f4}' => MARK,
-        _ => 0,
-    };
-    if is_sentence_end(character) { mark | MARK | SYMBOL } else { mark }
-}
-
-fn icon(character: char) -> u16 {
-    let icon = match character {
-        // Symbols among arrows and operators which mathematics claims are written inside formulas, not alone.
-        '\u{2107}'
-        | '\u{211b}'..='\u{211d}'
-        | '\u{2118}'
-        | '\u{2190}'..='\u{2194}'
-        | '\u{21d2}'
-        | '\u{21d4}' => false,
-        '\u{25b7}' | '\u{25c1}' | '\u{25f8}'..='\u{25ff}' | '\u{266f}' | '\u{1f3fb}'..='\u{1f3ff}' => false,
-        '\u{2100}'
-        | '\u{2101}'
-        | '\u{2103}'..='\u{2106}'
-        | '\u{2116}'
-        | '\u{2117}'
-        | '\u{211e}'..='\u{2123}' => true,
-        '\u{2195}'..='\u{21f3}'
-        | '\u{2300}'..='\u{2307}'
-        | '\u{230c}'..='\u{2328}'
-        | '\u{232b}'..='\u{2426}' => true,
-        '\u{249c}'..='\u{24e9}'
-        | '\u{2500}'..='\u{2767}'
-        | '\u{2794}'..='\u{27bf}'
-        | '\u{2800}'..='\u{28ff}' => true,
-        '\u{2b00}'..='\u{2bfe}' | '\u{2e80}'..='\u{2fd5}' | '\u{fffc}' | '\u{fffd}' | '\u{482}' => true,
-        '\u{1d100}'..='\u{1d1e8}' | '\u{1f000}'..='\u{1fa6d}' => true,
-        _ => false,
-    };
-    if icon { PREFIX | SUFFIX | ICON } else { 0 }
+    let mark = if is_among(&MARKS, character) { MARK } else { 0 };
+    let end = if is_sentence_end(character) { MARK | SYMBOL } else { 0 };
+    let icon = if is_among(&ICONS, character) { PREFIX | SUFFIX | ICON } else { 0 };
+    mark | end | icon
 }
 
 /// Whether a character ends sentences in some script: Unicode's property `Sentence_Terminal`, with three marks
@@ -199,14 +168,24 @@ pub fn is_sentence_end(character: char) -> bool {
     if character.is_ascii() {
         return matches!(character, '.' | '!' | '?');
     }
-    let at = SENTENCE_ENDS.partition_point(|range| range.end() < character);
-    SENTENCE_ENDS.get(at).is_some_and(|range| range.start() <= character)
+    is_among(&SENTENCE_ENDS, character)
 }
 
-/// Ranges, in order.
-static SENTENCE_ENDS: LazyLock<Vec<ClassUnicodeRange>> = LazyLock::new(|| {
-    let class = regex_syntax::parse(r"[\p{Sentence_Terminal}\u{17d6}\u{17d9}\u{17da}]").map(Hir::into_kind);
+static SENTENCE_ENDS: LazyLock<Vec<ClassUnicodeRange>> =
+    LazyLock::new(|| ranges(r"[\p{Sentence_Terminal}\u{17d6}\u{17d9}\u{17da}]"));
+static MARKS: LazyLock<Vec<ClassUnicodeRange>> = LazyLock::new(|| ranges(r"\p{Punctuation}"));
+static ICONS: LazyLock<Vec<ClassUnicodeRange>> = LazyLock::new(|| ranges(r"\p{Other_Symbol}"));
+
+/// The ranges of a class of characters, in order.
+fn ranges(class: &str) -> Vec<ClassUnicodeRange> {
     // Anything else would be the library's fault, which a test would show.
-    let Ok(HirKind::Class(Class::Unicode(class))) = class else { return Vec::new() };
+    let Ok(HirKind::Class(Class::Unicode(class))) = regex_syntax::parse(class).map(Hir::into_kind) else {
+        return Vec::new();
+    };
     class.ranges().to_vec()
-});
+}
+
+fn is_among(ranges: &[ClassUnicodeRange], character: char) -> bool {
+    let at = ranges.partition_point(|range| range.end() < character);
+    ranges.get(at).is_some_and(|range| range.start() <= character)
+}
