@@ -116,7 +116,7 @@ export interface TrainOptions extends RunOptions, FollowOptions {
 
 export interface Run {
   name: string;
-  state: "created" | "running" | "stopped" | "finished" | "failed";
+  state: "created" | "running" | "interrupted" | "stopped" | "finished" | "failed";
   step: number;
   steps: number;
   parameters: number;

@@ -44,7 +44,9 @@ mod window;
 mod writing;
 
 use arguments::{Arguments, Command};
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use glasshouse_engine::protocol::config::without_types;
 use settings::Usage;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -54,7 +56,14 @@ pub fn run() -> ExitCode {
     // Nothing typed: what a person who starts the program by its icon means.
     let command = match std::env::args_os().len() {
         1 if window::BUILT => Command::Window(Default::default()),
-        _ => Arguments::parse().command,
+        _ => match Arguments::try_parse() {
+            Ok(arguments) => arguments.command,
+            Err(error) if error.kind() == ErrorKind::ValueValidation => {
+                tell!("{}", without_types(error.render().to_string().trim_end()));
+                return ExitCode::from(2);
+            }
+            Err(error) => error.exit(),
+        },
     };
     let done = dispatch(command);
     match done {

@@ -221,16 +221,22 @@ fn one_line(error: &toml::de::Error) -> String {
     for (_, then, _) in RENAMED {
         message = message.replace(&format!(", `{then}`"), "");
     }
-    for (kind, plain) in [
-        (" usize", " a whole number"),
-        (" u64", " a whole number"),
-        (" u32", " a whole number"),
-        (" f64", " a number"),
-        (" f32", " a number"),
-    ] {
-        message = message.replace(&format!("expected{kind}"), &format!("expected{plain}"));
-    }
-    names::with_suggestion(&message)
+    names::with_suggestion(&without_types(&message))
+}
+
+/// A parser's message to people: what was expected, without the names of types and the place in a line that they did not write.
+pub fn without_types(message: &str) -> String {
+    let message = message.split_once(" at line 1 column").map_or(message, |(message, _)| message);
+    let plain = [
+        ("expected usize", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected f32", "expected a number"),
+        ("invalid digit found in string", "expected a whole number"),
+        ("invalid float literal", "expected a number"),
+    ];
+    plain.iter().fold(message.to_owned(), |message, (of_type, plain)| message.replace(of_type, plain))
 }
 
 #[cfg(test)]
@@ -252,6 +258,26 @@ mod tests {
             assert!(reason.starts_with(&format!("line {}: ", number(from))), "{reason}");
             assert!(reason.contains(wanted) && !reason.contains('\n'), "{reason}");
         }
+    }
+
+    #[test]
+    fn a_message_names_no_type_and_no_place_in_text_that_nobody_wrote() {
+        let refusal = |text| serde_json::from_str::<crate::GenerateConfig>(text).unwrap_err().to_string();
+        let told = super::without_types(&refusal(r#"{"max_tokens": -5}"#));
+        assert!(told.ends_with("expected a whole number"), "{told}");
+        let told = super::without_types(&"abc".parse::<u64>().unwrap_err().to_string());
+        assert_eq!(told, "expected a whole number");
+    }
+
+    #[test]
+    fn a_context_whose_logits_kernels_could_not_count_is_refused_by_name() {
+        let mut run = presets::preset("first-stories-small").unwrap();
+        let (batch, vocabulary) = (run.train.batch_size, run.model.vocabulary);
+        run.model.context_length = (1_usize << 31) / (batch * vocabulary) + 1;
+        let reason = run.validate().unwrap_err().to_string();
+        assert!(reason.starts_with("model.context_length") && reason.contains("tensor"), "{reason}");
+        run.model.context_length -= 2;
+        run.validate().unwrap();
     }
 
     #[test]

@@ -308,7 +308,8 @@ impl Run {
             name: self.name(),
             title: record.title,
             tags: record.tags,
-            state: if self.is_interrupted(&record) { "interrupted" } else { record.state.word() }.to_owned(),
+            state: if self.is_interrupted(record.state) { "interrupted" } else { record.state.word() }
+                .to_owned(),
             step,
             steps: config.train.steps,
             parameters: record.parameters,
@@ -329,9 +330,9 @@ impl Run {
     }
 
     /// Whether the program that trained it ended without a word: nobody holds its lock any more.
-    fn is_interrupted(&self, record: &RunRecord) -> bool {
+    fn is_interrupted(&self, state: RunState) -> bool {
         let is_free = || File::open(self.folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok());
-        record.state == RunState::Running && is_free()
+        state == RunState::Running && is_free()
     }
 
     /// Bytes that it writes at most, over all its steps.

@@ -130,6 +130,29 @@ fn a_damaged_run_is_listed_with_its_error() {
 }
 
 #[test]
+fn a_run_whose_program_ended_without_a_word_is_listed_as_interrupted() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    run.save_record(&RunRecord { state: RunState::Running, ..run.record().unwrap() }).unwrap();
+    let lock = run.lock().unwrap();
+    assert_eq!(run.summary().unwrap().state, "running");
+    drop(lock);
+    assert_eq!(run.summary().unwrap().state, "interrupted");
+}
+
+#[test]
+fn a_deleted_run_comes_back_by_its_number_or_name() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    for name in ["1", "1-nanogpt-cpu", "nanogpt-cpu"] {
+        run.delete().unwrap();
+        assert!(project.runs().unwrap().is_empty());
+        project.restore_run(name).unwrap();
+        assert_eq!(project.runs().unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
     let (_folder, project) = project();
     let run = project.create_run(&config(), &project.folder().join("data")).unwrap();

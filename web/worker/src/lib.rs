@@ -7,7 +7,7 @@
 
 use glasshouse_engine::cpu::{Answer, ShareExecutor};
 use glasshouse_engine::session;
-use glasshouse_protocol::config::current_name;
+use glasshouse_protocol::config::{current_name, without_types};
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
 use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
 use serde::Deserialize;
@@ -59,7 +59,8 @@ impl Engine {
     /// # Errors
     /// The text is no request; a page of another version sent it.
     pub fn receive(&self, text: &str, files: &Array) -> Result<(), JsError> {
-        let body: Request = serde_json::from_str(text)?;
+        let body: Request =
+            serde_json::from_str(text).map_err(|error| JsError::new(&without_types(&error.to_string())))?;
         let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
         // A session that has ended takes no more requests; the page learns of its end by other ways.
         self.requests.try_send(Parcel { body, bytes }).ok();
@@ -142,7 +143,7 @@ pub fn configure(wish: &str) -> Result<String, JsError> {
 }
 
 fn configured(wish: &str) -> Result<String, String> {
-    let wish: Wish = serde_json::from_str(wish).map_err(|error| error.to_string())?;
+    let wish: Wish = serde_json::from_str(wish).map_err(|error| without_types(&error.to_string()))?;
     let begin = match (&wish.preset, wish.layers) {
         (Some(_), Some(_)) => return Err("preset and layers both decide the model: leave one out".to_owned()),
         (Some(name), None) => presets::preset(name)?,
@@ -152,7 +153,8 @@ fn configured(wish: &str) -> Result<String, String> {
     let mut config = serde_json::to_value(begin).map_err(|error| error.to_string())?;
     merge("", &mut config, Value::Object(wish.config));
     merge("train", &mut config["train"], Value::Object(wish.train));
-    let mut config: RunConfig = serde_json::from_value(config).map_err(|error| format!("config: {error}"))?;
+    let mut config: RunConfig = serde_json::from_value(config)
+        .map_err(|error| format!("config: {}", without_types(&error.to_string())))?;
     if let Some(steps) = wish.steps {
         config.set_steps(steps);
     }
