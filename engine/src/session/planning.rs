@@ -213,11 +213,12 @@ fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummar
     })
 }
 
-/// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, and a sample and
-/// a checkpoint at every tenth.
+/// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, a sample and a
+/// checkpoint at every tenth, and a milestone at every quarter, so that what it wrote early can be compared with what it writes.
 fn set_steps(config: &mut RunConfig, steps: u64) {
     let tenth = (steps / 10).max(1);
     config.train.steps = steps;
     config.train.eval_interval = (steps / 20).max(1);
     (config.train.checkpoint_interval, config.train.sample_interval) = (tenth, tenth);
+    config.train.milestone_interval = (steps / 4).max(1);
 }
