@@ -176,8 +176,8 @@ mod tests {
             let mut taken = taken.lock().unwrap();
             taken.push((thread_number(), rows));
             if taken.len() == 1 {
-                let (_, waited) =
-                    done.wait_timeout_while(taken, PATIENCE, |taken| taken.len() < PIECES).unwrap();
+                let waited =
+                    done.wait_timeout_while(taken, PATIENCE, |taken| taken.len() < PIECES).unwrap().1;
                 assert!(!waited.timed_out(), "the other thread left pieces to the one that is held up");
             } else if taken.len() == PIECES {
                 done.notify_all();
