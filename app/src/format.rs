@@ -4,7 +4,7 @@
 
 mod time;
 
-pub use glasshouse_protocol::quantity::bytes;
+pub use glasshouse_protocol::quantity::{bytes, whole};
 pub use time::{ago, clock, date_time, duration, now};
 
 /// What stands where there is no number.
@@ -51,19 +51,6 @@ pub fn quantity(value: f64) -> String {
         Some((figures, unit)) => format!("{figures}{}", COUNTS[unit]),
         None => NOTHING.to_owned(),
     }
-}
-
-/// A whole number in full: `1,200`.
-pub fn whole(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Tokens per second: `34.5 k tok/s`.
@@ -115,7 +102,8 @@ pub fn loss_exact(value: f32) -> String {
 /// A model's shape in a few words: `4 layers · width 128 · context length 64`.
 pub fn shape(model: &glasshouse_protocol::ModelConfig) -> String {
     let layers = if model.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", model.layers) };
-    format!("{layers} · width {} · context length {}", model.width, model.context_length)
+    let [width, context] = [model.width, model.context_length].map(|number| whole(number as u64));
+    format!("{layers} · width {width} · context length {context}")
 }
 
 /// A share between 0 and 1: `12.3 %`.

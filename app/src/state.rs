@@ -155,6 +155,12 @@ impl State {
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));
             }
+            // What it stood in the way of can be done now.
+            Event::TrainingEnded { run } => {
+                let for_it =
+                    |error: &ErrorReport| error.kind == "busy" && error.message.starts_with(&run.name);
+                self.messages.retain(|message| !for_it(&message.error));
+            }
             // What was under way is over; from here on the run has its own progress.
             Event::TrainingStarted { .. } => {
                 self.underway.remove(&request.unwrap_or_default());

@@ -26,7 +26,7 @@ pub use field::{field, field_error};
 pub use fold::{fold, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};
 pub use layout::{
-    WIDE, card, card_with, columns_fit, halves, is_narrow, page, prose, quiet_text, raised, section,
+    WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, quiet_text, raised, section,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use sparkline::sparkline;

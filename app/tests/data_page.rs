@@ -285,14 +285,30 @@ fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
 }
 
 #[test]
+fn files_are_shown_when_one_that_was_added_cannot_be_read() {
+    let Event::Documents { mut overview, search, offset, found, documents } = bench::documents(false) else {
+        panic!("no documents")
+    };
+    overview.problems.clear();
+    let well = Event::Documents { overview, search, offset, found, documents };
+    let mut window = window(well, [bench::recipe(), bench::judged()], [1280.0, 1200.0]);
+    assert!(window.query_by_role_and_label(Role::Button, "Add files").is_none(), "the recipe comes first");
+    tell(window.state_mut(), [bench::documents(false)]);
+    window.run_steps(3);
+    assert!(shows(&window, "Not read: empty."));
+    press(&mut window, Role::Tab, "Recipe");
+    assert!(!shows(&window, "Not read: empty."), "and the person can go on");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     // High enough for the whole list of files.
     let told = [bench::recipe(), bench::judged()];
     let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
     assert!(shows(&window, "2 files were not read, or not whole: Files says why."));
     press(&mut window, Role::Tab, "Files");
-    assert!(shows(&window, "Not read: it is empty."));
-    assert!(shows(&window, "Read but for a part: it has a line that is no JSON."));
+    assert!(shows(&window, "Not read: empty."));
+    assert!(shows(&window, "Read but for a part: has a line that is no JSON."));
     forget(window.state_mut());
     press(&mut window, Role::Button, "Remove crew.txt");
     assert!(shows(&window, "removed"));

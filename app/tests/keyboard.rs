@@ -5,12 +5,12 @@
 mod support;
 
 use egui::accesskit::Action;
-use egui::{Key, Role};
+use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
-use egui_kittest::kittest::NodeT as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
-use glasshouse_protocol::TrainingState;
+use glasshouse_protocol::{Command, TrainingState};
 use std::collections::BTreeMap;
 
 /// Controls that can be pressed or changed now: what each is called, by what tells it from others.
@@ -106,4 +106,39 @@ fn tab_reaches_every_control_on_a_phone() {
     for page in PageName::ALL {
         assert_page(page, 390.0);
     }
+}
+
+#[test]
+fn keys_change_nothing_behind_a_dialog() {
+    let mut app = support::app("dark");
+    support::full(&mut app);
+    support::tell(&mut app, support::in_training(TrainingState::Running));
+    app.open(PageName::Data);
+    let mut window = support::window(app, 1280.0, 900.0);
+    window.get_by_role_and_label(Role::Button, "Paste text").click_accesskit();
+    window.run_steps(3);
+    assert!(window.get_by_label("Text of the document").is_focused(), "one has to press the field");
+
+    // Nothing has the keyboard any more, and has not for a while.
+    window.ctx.memory_mut(egui::Memory::stop_text_input);
+    let now = window.ctx.input(|input| input.time);
+    window.input_mut().time = Some(now + 5.0);
+    window.run_steps(2);
+    support::forget(window.state_mut());
+    for key in [Key::Num1, Key::Num8, Key::P] {
+        window.key_press(key);
+        window.run_steps(2);
+    }
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num2);
+    window.run_steps(2);
+    let title = "Add text as a document";
+    assert!(window.query_by_label(title).is_some(), "the page behind it changed");
+    assert!(!support::sent(window.state_mut()).contains(&Command::Pause));
+
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.query_by_label(title).is_none());
+    window.key_press(Key::P);
+    window.run_steps(2);
+    assert!(support::sent(window.state_mut()).contains(&Command::Pause));
 }

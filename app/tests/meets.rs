@@ -71,11 +71,20 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
     forget(window.state_mut());
     let field = window.get_by_role_and_label(Role::TextInput, "Path of the text");
     assert!(field.is_focused(), "one has to press the field before typing");
-    field.type_text("/texts/letters.txt");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letters.txt").display().to_string();
+    field.type_text(&path);
     window.run_steps(2);
     window.key_press(Key::Enter);
-    window.run_steps(2);
-    let names = vec!["/texts/letters.txt".to_owned()];
+    window.run_steps(3);
+    assert!(is_shown(&window, "There is no file here.") && is_shown(&window, "Path of the text"));
+    let makes =
+        |command: &Command| matches!(command, Command::CreateProject { .. } | Command::AddDocuments { .. });
+    assert!(!sent(window.state_mut()).iter().any(makes), "something was made for what is not there");
+
+    std::fs::write(&path, "Dear Mia").unwrap();
+    press(&mut window, "Use this path");
+    let names = vec![path];
     assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
     assert!(!is_shown(&window, "Path of the text"));
 }
@@ -294,7 +303,20 @@ fn a_text_leads_to_its_training() {
     app.open(PageName::Data);
     let mut window = support::window(app, 1280.0, 900.0);
     press(&mut window, "Train on this text");
-    assert!(is_shown(&window, "Ready to train"));
+    assert!(is_shown(&window, "Ready to train") && !contains(&window, "too short"));
+
+    let Event::Documents { mut overview, search, offset, found, documents } =
+        support::bench::documents(false)
+    else {
+        panic!("no documents")
+    };
+    (overview.train, overview.validation) = ((1, 16), (1, 2));
+    tell(window.state_mut(), [Event::Documents { overview, search, offset, found, documents }]);
+    window.run_steps(2);
+    assert!(contains(&window, "is too short for context length 256"));
+    open_page(&mut window, PageName::Data);
+    assert!(contains(&window, "is too short for context length 256"));
+    assert!(!contains(&window, "Your text is ready"));
 }
 
 #[test]
@@ -437,10 +459,13 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
         licence: "public domain".to_owned(),
         ..CorpusSummary::default()
     };
-    let listed = Event::Corpora { corpora: vec![corpus] };
+    let others = (2..12).map(|number| CorpusSummary { title: format!("Plays {number}"), ..corpus.clone() });
+    let listed = Event::Corpora { corpora: std::iter::once(corpus.clone()).chain(others).collect() };
     answer(window.state_mut(), |command| *command == Command::ListCorpora, [listed, Event::Finished]);
     window.run_steps(2);
     assert!(is_shown(&window, "Some plays.") && contains(&window, "public domain"));
+    let dialog = window.ctx.memory(|memory| memory.area_rect(egui::Id::unique("public corpora"))).unwrap();
+    assert!(dialog.height() > 0.6 * 1200.0, "the list is shown through a slit of {dialog:?}");
     press(&mut window, "Add Plays");
     let fetch = Command::FetchCorpus { name: "plays".to_owned() };
     assert!(sent(window.state_mut()).contains(&fetch));
@@ -627,6 +652,29 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
     assert!(is_shown(&window, &message) && is_shown(&window, "Pause"));
     assert!(!sent(window.state_mut()).contains(&Command::StopTraining));
     assert_eq!(window.state().state().training.state, TrainingState::Running);
+
+    tell(
+        window.state_mut(),
+        [Event::TrainingEnded { run: support::run("3-llama-tiny", "stopped", 1201, 2000) }],
+    );
+    window.run_steps(2);
+    assert!(!is_shown(&window, &message), "nothing has to be stopped any more");
+}
+
+#[test]
+fn a_run_and_its_checkpoints_stand_beside_each_other() {
+    let mut window = on(PageName::Runs, [1280.0, 900.0]);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    window.run_steps(3);
+    let end = |name: &str| -> f32 {
+        let found = window.query_all_by_role_and_label(Role::Button, name).map(|node| node.rect().right());
+        found.reduce(f32::max).unwrap_or_else(|| panic!("no button {name}"))
+    };
+    for name in ["Resume", "Export model", "Use its settings", "Copy as a command line", "Delete"] {
+        assert!(end(name) < 740.0, "{name} ends at {}", end(name));
+    }
+    assert!(end("Restore") < 1280.0, "the checkpoints end at {}", end("Restore"));
 }
 
 #[test]

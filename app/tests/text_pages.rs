@@ -408,8 +408,18 @@ fn the_list_of_presets_says_what_each_is() {
     scene.harness.get_by_role_and_label(Role::ComboBox, "Preset").click();
     scene.settle();
     for (name, sentence) in presets {
-        assert!(scene.harness.query_all_by_label(sentence).next().is_some(), "{name}");
+        let entry = format!("{name}: {sentence}");
+        assert!(scene.harness.query_by_role_and_label(Role::Button, &entry).is_some(), "{entry}");
     }
+    // The sentence is pressed as well as the name.
+    let (name, sentence) = presets[0];
+    let label = format!("{name}: {sentence}");
+    let entry = scene.harness.get_by_role_and_label(Role::Button, &label);
+    let place = entry.rect();
+    assert!(place.height() > 36.0, "{place:?} is the name alone");
+    entry.click();
+    scene.settle();
+    assert!(says(&scene, sentence), "it was not chosen");
 }
 
 #[test]

@@ -120,6 +120,7 @@ fn start_pause_step_and_continue_send_their_commands() {
     forget(window.state_mut());
     press(&mut window, "Train");
     assert!(matches!(last_sent(&mut window), Some(Command::Train { .. })));
+    assert!(window.query_by_label("Ready to train").is_none(), "the run is on its way");
     tell(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     press(&mut window, "Pause");

@@ -30,6 +30,25 @@ impl App {
             self.wrote_at = now;
         }
         let writing = now - self.wrote_at < STILL_WRITING;
+        if !context.memory(|memory| memory.top_modal_layer().is_some()) {
+            self.page_keys(context, writing);
+        }
+        let steps: [(Key, f32); 3] = [(Key::Plus, 0.1), (Key::Equals, 0.1), (Key::Minus, -0.1)];
+        for (key, step) in steps {
+            let shortcut = KeyboardShortcut::new(Modifiers::COMMAND, key);
+            if context.input_mut(|input| input.consume_shortcut(&shortcut)) {
+                self.preferences.scale =
+                    ((self.preferences.scale + step).clamp(0.8, 1.6) * 10.0).round() / 10.0;
+            }
+        }
+        let as_designed = KeyboardShortcut::new(Modifiers::COMMAND, Key::Num0);
+        if context.input_mut(|input| input.consume_shortcut(&as_designed)) {
+            self.preferences.scale = 1.0;
+        }
+    }
+
+    /// Keys that open a page or pause a run. A dialog keeps the page behind it as it is.
+    fn page_keys(&mut self, context: &Context, writing: bool) {
         for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
             let pressed = context.input_mut(|input| {
                 input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))
@@ -45,18 +64,6 @@ impl App {
                 TrainingState::Paused => self.outbox.send(Command::Continue),
                 _ => 0,
             };
-        }
-        let steps: [(Key, f32); 3] = [(Key::Plus, 0.1), (Key::Equals, 0.1), (Key::Minus, -0.1)];
-        for (key, step) in steps {
-            let shortcut = KeyboardShortcut::new(Modifiers::COMMAND, key);
-            if context.input_mut(|input| input.consume_shortcut(&shortcut)) {
-                self.preferences.scale =
-                    ((self.preferences.scale + step).clamp(0.8, 1.6) * 10.0).round() / 10.0;
-            }
-        }
-        let as_designed = KeyboardShortcut::new(Modifiers::COMMAND, Key::Num0);
-        if context.input_mut(|input| input.consume_shortcut(&as_designed)) {
-            self.preferences.scale = 1.0;
         }
     }
 

@@ -4,7 +4,8 @@ use super::App;
 use crate::link::{Answer, Chosen, Wish, expanded};
 use crate::theme::space;
 use crate::widgets::{self, plain, primary, quiet_text};
-use egui::{Key, Modal, TextEdit};
+use egui::{Key, TextEdit};
+use std::path::Path;
 
 /// What is asked for, and the path so far.
 #[derive(Debug)]
@@ -12,11 +13,13 @@ pub(super) struct TypedPath {
     wish: Wish,
     reason: String,
     path: String,
+    /// Where nothing was found when it was taken.
+    missing: bool,
 }
 
 impl TypedPath {
     pub(super) fn new(wish: Wish, reason: String) -> Self {
-        Self { wish, reason, path: String::new() }
+        Self { wish, reason, path: String::new(), missing: false }
     }
 }
 
@@ -34,12 +37,25 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether a wish is for what is there already, and not for a place to write.
+fn reads(wish: &Wish) -> bool {
+    matches!(wish, Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::OpenProjectFolder)
+}
+
+/// That nothing is where it was looked for.
+fn lack(wish: &Wish) -> &'static str {
+    match wish {
+        Wish::AddFolder | Wish::OpenProjectFolder => "There is no folder here.",
+        _ => "There is no file here.",
+    }
+}
+
 impl App {
     /// The field, while one is asked for.
     pub(super) fn typed_path_ui(&mut self, context: &egui::Context) {
         let Some(typed) = &mut self.typed else { return };
         let (mut taken, mut closed) = (false, false);
-        let shown = Modal::new(egui::Id::unique("typed path")).show(context, |ui| {
+        let shown = widgets::dialog(context, "typed path").show(context, |ui| {
             ui.set_width((context.content_rect().width() - 64.0).min(480.0));
             let (title, example) = words(&typed.wish);
             widgets::section(ui, title);
@@ -48,8 +64,13 @@ impl App {
             let field = TextEdit::singleline(&mut typed.path).hint_text(example);
             let field = ui.add(field.desired_width(f32::INFINITY)).accessible_name(title);
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-            if !entered && typed.path.is_empty() && ui.memory(|memory| memory.focused().is_none()) {
+            typed.missing &= !field.changed();
+            let waits = typed.path.is_empty() || typed.missing;
+            if !entered && waits && ui.memory(|memory| memory.focused().is_none()) {
                 field.request_focus();
+            }
+            if typed.missing {
+                widgets::hint_line(ui, lack(&typed.wish));
             }
             ui.horizontal(|ui| {
                 let ready = !typed.path.trim().is_empty();
@@ -60,8 +81,11 @@ impl App {
             });
         });
         closed |= shown.should_close();
-        if taken && let Some(TypedPath { wish, path, .. }) = self.typed.take() {
-            let name = expanded(path.trim());
+        let name = expanded(typed.path.trim());
+        if taken && reads(&typed.wish) && !Path::new(&name).exists() {
+            // Nothing is made for what cannot be read.
+            typed.missing = true;
+        } else if taken && let Some(TypedPath { wish, .. }) = self.typed.take() {
             self.answer(Answer { wish, files: Ok(vec![Chosen { name, bytes: None }]) });
         } else if closed {
             self.typed = None;

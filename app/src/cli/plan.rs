@@ -7,6 +7,7 @@ use anyhow::Result;
 use glasshouse_engine::plan::buffers::Kind;
 use glasshouse_engine::plan::estimate::{Estimate, estimate};
 use glasshouse_engine::plan::lower::Target;
+use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{Precision, RunConfig, TrainConfig};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
@@ -26,18 +27,18 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         "{}: {} layers, width {}, context length {}, vocabulary {}, batch size {} × {}",
         config.preset,
         model.layers,
-        model.width,
-        model.context_length,
-        model.vocabulary,
+        whole(model.width as u64),
+        whole(model.context_length as u64),
+        whole(model.vocabulary as u64),
         train.batch_size,
         train.accumulate
     )?;
     if train.precision == Precision::Auto {
         say!("precision auto is planned in 32 bits, which take the most; a run settles it on its device")?;
     }
-    say!("\nparameters {:>24}", estimate.parameters)?;
+    say!("\nparameters {:>24}", whole(estimate.parameters as u64))?;
     for (part, number) in &estimate.parameters_by_part {
-        say!("  {part:<20} {number:>12}")?;
+        say!("  {part:<20} {:>12}", whole(*number as u64))?;
     }
     say!("\nmemory     {:>24}", bytes(estimate.bytes.total))?;
     for (kind, number) in &estimate.bytes.by_kind {
@@ -52,7 +53,7 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         bytes(alive),
         kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
     )?;
-    say!("\ndispatches per step {:>15}", estimate.dispatches_per_step)?;
+    say!("\ndispatches per step {:>15}", whole(estimate.dispatches_per_step as u64))?;
     let flops = estimate.flops;
     let again = if flops.recomputed > 0.0 {
         format!(", {} recomputed", count(flops.recomputed))
@@ -69,7 +70,7 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     let tokens = train.steps as f64 * (train.batch_size * train.accumulate * model.context_length) as f64;
     say!(
         "whole run: {} steps, {} tokens, {}FLOP",
-        train.steps,
+        whole(train.steps),
         count(tokens),
         count(tokens * estimate.flops_per_token)
     )?;

@@ -16,6 +16,7 @@ use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::estimate;
 use glasshouse_engine::plan::fit::advised;
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{GenerateConfig, Precision, RunConfig, RunSummary};
 use glasshouse_engine::train::{Options, Progress, Recovery, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
@@ -227,12 +228,12 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         config.preset,
         count(graphs.train.parameter_count() as f64),
         config.model.layers,
-        config.model.width,
-        config.model.context_length,
+        whole(config.model.width as u64),
+        whole(config.model.context_length as u64),
     ));
     output.say(&format!(
         "run: {} steps, {} tokens, {}FLOP, {} of memory, on {}",
-        config.train.steps,
+        whole(config.train.steps),
         count(tokens as f64),
         count(estimate.flops_per_token * tokens as f64),
         bytes(executor.bytes()),

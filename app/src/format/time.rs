@@ -1,9 +1,9 @@
 //! Durations, and times of day in the person's own zone.
 
-use super::NOTHING;
+use super::{NOTHING, whole};
 use chrono::{DateTime, Datelike as _, Local, Utc};
 
-/// Seconds as `0.4 s`, `42 s`, `2 min 10 s`, `3 h 5 min`, `2 d 4 h`.
+/// Seconds as `0.4 s`, `42 s`, `2 min 10 s`, `3 h 5 min`, `2 d 4 h`, `3 y 40 d`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return NOTHING.to_owned();
@@ -17,7 +17,8 @@ pub fn duration(seconds: f64) -> String {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{minutes} min {} s", seconds % 60),
         3600..86_400 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
+        86_400..31_536_000 => format!("{days} d {} h", hours % 24),
+        _ => format!("{} y {} d", whole(days / 365), days % 365),
     }
 }
 
@@ -70,6 +71,10 @@ mod tests {
             (130.0, "2 min 10 s"),
             (11_100.0, "3 h 5 min"),
             (187_200.0, "2 d 4 h"),
+            (31_535_000.0, "364 d 23 h"),
+            (31_536_000.0, "1 y 0 d"),
+            (252_409.0 * 86_400.0 + 32_400.0, "691 y 194 d"),
+            (1e12, "31,709 y 289 d"),
             (f64::NAN, NOTHING),
             (-1.0, NOTHING),
         ];

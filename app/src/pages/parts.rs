@@ -91,6 +91,18 @@ pub(super) fn take_vocabulary(context: &mut Context<'_>) {
     context.draft.model.vocabulary = vocabulary;
 }
 
+/// That the text is too short for a window of the settings at hand, where it is: a run would be refused.
+pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
+    let length = context.draft.model.context_length;
+    context.state.documents.is_too_short(length).then(|| {
+        let length = crate::format::whole(length as u64);
+        format!(
+            "The text, or what is held out of it, is too short for context length {length}. Add more text, or take a shorter \
+             context length."
+        )
+    })
+}
+
 /// A small line that stands back.
 pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;

@@ -66,6 +66,8 @@ impl TrainPage {
             };
             match shown {
                 Some(training) => self.run_ui(ui, context, training),
+                // The settings at hand are not those of the run that is on its way.
+                None if starting(context) => {}
                 None => self.ready_ui(ui, context),
             }
             self.past = past;
@@ -201,19 +203,20 @@ pub(super) fn train(context: &mut Context<'_>) {
 
 /// Something is being trained, or about to be.
 pub(super) fn busy(context: &Context<'_>) -> bool {
-    let starts = |command: &Command| {
+    context.state.training.state != TrainingState::Idle || starting(context)
+}
+
+/// A run was asked for, and its request goes on.
+fn starting(context: &Context<'_>) -> bool {
+    context.state.is_waiting(|command| {
         matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
-    };
-    context.state.training.state != TrainingState::Idle || context.state.is_waiting(starts)
+    })
 }
 
 /// How far the text is before the first step.
 fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let starts = |command: &Command| {
-        matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
-    };
     let begun = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
-    if begun || !context.state.is_waiting(starts) {
+    if begun || !starting(context) {
         return;
     }
     let (words, share) = match &context.state.tokenizer.preparing {

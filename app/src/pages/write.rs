@@ -91,7 +91,7 @@ impl WritePage {
                 self.settings_ui(ui, context);
                 self.history_ui(ui, context);
             } else {
-                let wide = width >= widgets::WIDE;
+                let wide = width >= widgets::WIDE && self.earlier(context).next().is_some();
                 let right = 248.0;
                 // Where there is room, what was written before stands beside what is written now.
                 let before = if wide { (width * 0.22).floor() } else { 0.0 };

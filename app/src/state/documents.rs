@@ -22,6 +22,15 @@ pub struct Documents {
 }
 
 impl Documents {
+    /// Whether text of a person's own is shorter than a window, in its training part or in what is held out: a run on it is refused.
+    /// Only what is certain before a tokenizer has seen it: a document has at most as many tokens as bytes, and one for its end.
+    pub fn is_too_short(&self, context_length: usize) -> bool {
+        let Some(overview) = &self.overview else { return false };
+        let short = |(documents, bytes): (u64, u64)| documents + bytes <= context_length as u64;
+        let own = !overview.embedded && overview.documents > 0;
+        own && (short(overview.train) || short(overview.validation))
+    }
+
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::Documents { overview, search, offset, found, documents } => {
@@ -60,6 +69,22 @@ mod tests {
         let files = files.iter().map(|name| ((*name).to_owned(), 1)).collect();
         let overview = DocumentsOverview { files, ..DocumentsOverview::default() };
         Event::Documents { overview, search: String::new(), offset: 0, found: 0, documents: Vec::new() }
+    }
+
+    #[test]
+    fn a_text_without_a_token_behind_its_first_window_is_too_short() {
+        let overview = DocumentsOverview {
+            documents: 2,
+            train: (1, 1000),
+            validation: (1, 127),
+            ..DocumentsOverview::default()
+        };
+        let mut documents = Documents { overview: Some(overview), ..Documents::default() };
+        assert!(documents.is_too_short(128) && !documents.is_too_short(127));
+        documents.overview.as_mut().unwrap().embedded = true;
+        assert!(!documents.is_too_short(128));
+        documents.overview = None;
+        assert!(!documents.is_too_short(128), "nothing is known of it");
     }
 
     #[test]

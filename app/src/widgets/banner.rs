@@ -43,7 +43,7 @@ pub fn advice(kind: &str) -> (&'static str, &'static str) {
             "Start the engine again, then resume the run; if it happens again, please send us the report.",
         ),
         "cancelled" => ("Nothing half-made is left.", "Start it again whenever you want it."),
-        "busy" => ("What runs goes on.", "Wait for it to end, or stop it first."),
+        "busy" => ("What runs goes on.", "Try again when it has ended."),
         _ => (
             "Every step up to the last checkpoint is safe.",
             "This is a fault of ours: please report it with the message.",

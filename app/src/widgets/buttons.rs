@@ -140,9 +140,17 @@ fn large(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tone: &Tone)
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 
+/// Height of a slider and of the number beside it, in points.
+const SLIDER: f32 = 22.0;
+
 /// A slider with a handle of modest size.
 pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
-    styled(ui, |style| style.spacing.interact_size.y = 18.0, slider)
+    // The handle grows with the height, and the number stands level with it only where both are as high.
+    let look = |style: &mut egui::Style| {
+        style.spacing.interact_size.y = SLIDER;
+        style.spacing.button_padding.y = 2.0;
+    };
+    styled(ui, look, slider)
 }
 
 /// A choice of a few, side by side. Whether it changed.

@@ -1,7 +1,7 @@
 //! Where things stand: a page's margins and its scrolling, cards, sections, prose.
 
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use egui::{Frame, Margin, Response, RichText, ScrollArea, Ui};
+use egui::{Context, Frame, Id, Margin, Modal, Response, RichText, ScrollArea, Ui};
 
 /// Widest that a page's contents grow, in points.
 const PAGE_WIDTH: f32 = 2400.0;
@@ -56,6 +56,12 @@ pub fn raised<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
         .inner_margin(Margin::symmetric(12, 10))
         .show(ui, contents)
         .inner
+}
+
+/// A dialog above the page, with the margin of a card; by itself it has that of a menu.
+pub fn dialog(context: &Context, name: &str) -> Modal {
+    let frame = Frame::popup(&context.global_style()).inner_margin(Margin::same(space::LARGE as i8));
+    Modal::new(Id::unique(name)).frame(frame)
 }
 
 /// A section's head.

@@ -15,3 +15,16 @@ pub fn bytes(value: u64) -> String {
         format!("{figures:.0} {}", UNITS[unit])
     }
 }
+
+/// A whole number in full: `1,200`.
+pub fn whole(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::plan::disk;
 use crate::platform::files::{self, File};
+use crate::protocol::quantity::whole;
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
 use crate::train::checkpoint::{CheckpointInfo, Checkpoints};
@@ -322,7 +323,9 @@ impl Run {
             notes: record.notes,
             shape: format!(
                 "{} layers · width {} · context length {}",
-                model.layers, model.width, model.context_length
+                model.layers,
+                whole(model.width as u64),
+                whole(model.context_length as u64)
             ),
             checkpoints,
             estimated_seconds: record.estimated_seconds,

@@ -59,6 +59,8 @@ pub(super) enum Side {
 pub(super) struct Bench {
     /// What stands at the right, where the person chose.
     side: Option<Side>,
+    /// Files that something is wrong with, when they were listed last.
+    problems: Option<usize>,
     /// A number that is being set: stage, name, value.
     setting: Option<(String, String, f64)>,
     mixing: Mixing,
@@ -77,6 +79,12 @@ impl DataPage {
     pub(super) fn side_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let cleaning = &context.state.cleaning;
         let (recipe, report) = (cleaning.recipe.is_some(), cleaning.report.is_some());
+        let overview = context.state.documents.overview.as_ref();
+        let problems = overview.map_or(0, |overview| overview.problems.len());
+        // The reason why a file that was just added was not read stands beside it.
+        if self.bench.problems.replace(problems).is_some_and(|before| problems > before) {
+            self.bench.side = Some(Side::Files);
+        }
         let first = if recipe && self.own(context) { Side::Recipe } else { Side::Files };
         let side = self.bench.side.filter(|side| *side != Side::Report || report).unwrap_or(first);
         let choices =

@@ -7,8 +7,8 @@ use crate::pages::Context;
 use crate::pages::parts::caption;
 use crate::state::Fetching;
 use crate::theme::{self, space};
-use crate::widgets::{self, hint_line, plain, quiet_text};
-use egui::{Hyperlink, Modal, RichText, ScrollArea, Ui};
+use crate::widgets::{self, dialog, hint_line, plain, quiet_text};
+use egui::{Hyperlink, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, CorpusSummary};
 
@@ -26,7 +26,7 @@ impl DataPage {
             context.outbox.send(Command::ListCorpora);
         }
         let mut close = false;
-        let shown = Modal::new(egui::Id::unique("public corpora")).show(ui.ctx(), |ui| {
+        let shown = dialog(ui.ctx(), "public corpora").show(ui.ctx(), |ui| {
             let window = ui.ctx().content_rect().size();
             ui.set_width((window.x - 64.0).min(680.0));
             egui::Sides::new().show(
@@ -43,7 +43,9 @@ impl DataPage {
                 quiet_text(ui, "Listing them…");
                 return;
             };
-            ScrollArea::vertical().max_height(window.y * 0.65).show(ui, |ui| {
+            // A dialog is as tall as what is in it, and a list that scrolls asks for little by itself.
+            let height = window.y * 0.6;
+            ScrollArea::vertical().min_scrolled_height(height).max_height(height).show(ui, |ui| {
                 for corpus in corpora {
                     ui.add_space(space::SMALL);
                     close |= corpus_ui(ui, context, corpus);

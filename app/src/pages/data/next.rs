@@ -1,8 +1,9 @@
 //! What comes after the text: a model that learns it.
 
+use crate::pages::parts::too_short;
 use crate::pages::{Context, PageName};
 use crate::theme::{self, space};
-use crate::widgets::{card, plain, primary};
+use crate::widgets::{card, hint_line, plain, primary};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::TrainingState;
@@ -16,17 +17,22 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let learnt = !state.runs.list.is_empty();
+    let short = too_short(context);
     let words = match (overview.embedded, learnt) {
         (true, _) => "The embedded stories are ready to be learnt. Or add text of your own below.",
         (false, false) => "Your text is ready: a model can learn it now.",
         (false, true) => "A new run learns the text as it is now.",
     };
     card(ui, |ui| {
+        if let Some(short) = &short {
+            hint_line(ui, short);
+        }
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::MEDIUM;
             let icon = icons::ICON_PLAY_ARROW;
             let button = match overview.embedded {
                 true => plain(ui, icon, "Train on these stories"),
+                false if short.is_some() => plain(ui, icon, "Train on this text"),
                 false => primary(ui, icon, "Train on this text"),
             };
             if button.clicked() {
@@ -34,7 +40,9 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 context.asks.new_run = learnt;
                 *context.go = Some(PageName::Train);
             }
-            ui.label(RichText::new(words).text_style(theme::strong()));
+            if short.is_none() {
+                ui.label(RichText::new(words).text_style(theme::strong()));
+            }
         });
     });
 }

@@ -126,7 +126,9 @@ fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
         let extent = if problem.partly { "Read but for a part" } else { "Not read" };
-        let text = RichText::new(format!("{extent}: it {}.", problem.reason)).color(failure);
+        // A reason goes on from the file's name, as in `is empty`; behind the colon it stands without it.
+        let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
+        let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
         ui.add(Label::new(text).wrap());
     });
 }

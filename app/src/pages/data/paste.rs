@@ -3,8 +3,8 @@
 use super::DataPage;
 use crate::pages::Context;
 use crate::pages::parts::head;
-use crate::widgets::{plain, primary, quiet_text};
-use egui::{Modal, ScrollArea, TextEdit, Ui};
+use crate::widgets::{dialog, plain, primary, quiet_text};
+use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::Command;
 
 /// The form.
@@ -14,13 +14,15 @@ pub(super) struct Paste {
     name: String,
     /// Its text.
     text: String,
+    /// It was drawn before.
+    shown: bool,
 }
 
 impl DataPage {
     pub(super) fn paste_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some(paste) = &mut self.paste else { return };
         let mut close = false;
-        let shown = Modal::new(egui::Id::unique("paste text")).show(ui.ctx(), |ui| {
+        let shown = dialog(ui.ctx(), "paste text").show(ui.ctx(), |ui| {
             ui.set_width((ui.ctx().content_rect().width() - 64.0).min(560.0));
             head(ui, "Add text as a document");
             quiet_text(ui, "One document a file. To add many at once, add a file with one a line (.jsonl).");
@@ -29,7 +31,12 @@ impl DataPage {
             ScrollArea::vertical().max_height(280.0).show(ui, |ui| {
                 let field =
                     TextEdit::multiline(&mut paste.text).hint_text("Paste or type text").desired_rows(12);
-                ui.add(field.desired_width(f32::INFINITY)).accessible_name("Text of the document");
+                let field = ui.add(field.desired_width(f32::INFINITY));
+                let field = field.accessible_name("Text of the document");
+                // What is typed or pasted next is meant for it.
+                if !std::mem::replace(&mut paste.shown, true) {
+                    field.request_focus();
+                }
             });
             ui.horizontal(|ui| {
                 let ready = !paste.text.trim().is_empty();

@@ -13,7 +13,7 @@ use glasshouse_protocol::{Command, ProjectSummary};
 /// Narrowest card, in points.
 const LEAST: f32 = 264.0;
 /// Widest card, in points.
-const MOST: f32 = 520.0;
+const MOST: f32 = 840.0;
 /// Height of a card, in points.
 const HEIGHT: f32 = 172.0;
 /// Points of a curve in miniature.

@@ -42,7 +42,7 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
         row("Bytes of weights", format::bytes(each * count * 4), "four bytes per parameter".to_owned());
         let share = match (part, plan) {
             (_, None) => format::NOTHING.to_owned(),
-            (None, Some((plan, _))) => format!("{} a token", format::quantity(plan.flops_per_token)),
+            (None, Some((plan, _))) => format!("{} per token", format::quantity(plan.flops_per_token)),
             (Some(part), Some((plan, _))) => {
                 part.flops(plan).map_or_else(|| "with the part beside it".to_owned(), format::percent)
             }

@@ -6,9 +6,10 @@ use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
-use crate::theme;
+use crate::theme::{self, Palette};
 use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row};
-use egui::{ComboBox, RichText, Slider, Ui};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{Activation, Gate, NormKind, NormPlacement, Position, RunConfig};
@@ -16,10 +17,24 @@ use glasshouse_protocol::{Activation, Gate, NormKind, NormPlacement, Position, R
 /// Most layers of the slider: beyond them a single device takes weeks.
 const DIAL: usize = 16;
 
-/// Width of the list of presets, each with its sentence.
+/// Width of the list of presets, each with its sentence, and most of its height.
 const PRESET_LIST: f32 = 380.0;
 
 const POSITIONS: [&str; 4] = ["learned", "sinusoidal", "rotary", "none"];
+
+/// An entry of the list of presets: its name, and below it its sentence, pressed as one.
+fn preset_ui(ui: &mut Ui, chosen: bool, preset: &str, sentence: &str) -> Response {
+    let palette = Palette::of(ui);
+    let name = TextFormat::simple(TextStyle::Button.resolve(ui.style()), palette.text);
+    let small = TextFormat::simple(theme::caption().resolve(ui.style()), palette.quiet);
+    let mut words = LayoutJob::default();
+    words.append(preset, 0.0, name);
+    words.append("\n", 0.0, small.clone());
+    words.append(sentence, 0.0, small);
+    let entry = ui.add(Button::selectable(chosen, words).wrap());
+    entry.widget_info(|| WidgetInfo::selected(Role::Button, true, chosen, format!("{preset}: {sentence}")));
+    entry
+}
 
 impl ModelPage {
     /// Where a newcomer begins: a preset, or one number that decides all others.
@@ -31,16 +46,15 @@ impl ModelPage {
             let shown = if name.is_empty() { "your own settings".to_owned() } else { name.clone() };
             field(ui, "Preset", "preset", None, |ui| {
                 let width = ui.available_width().clamp(100.0, 200.0);
-                let list =
-                    ComboBox::from_id_salt("preset").selected_text(shown).width(width).show_ui(ui, |ui| {
-                        ui.set_min_width(PRESET_LIST.min(ui.ctx().content_rect().width() - 48.0));
-                        for (preset, sentence) in PRESETS {
-                            if ui.selectable_label(*preset == name, *preset).clicked() {
-                                chosen = presets::preset(preset).ok();
-                            }
-                            caption(ui, *sentence);
+                let list = ComboBox::from_id_salt("preset").selected_text(shown).width(width);
+                let list = list.height(PRESET_LIST).show_ui(ui, |ui| {
+                    ui.set_min_width(PRESET_LIST.min(ui.ctx().content_rect().width() - 48.0));
+                    for (preset, sentence) in PRESETS {
+                        if preset_ui(ui, *preset == name, preset, sentence).clicked() {
+                            chosen = presets::preset(preset).ok();
                         }
-                    });
+                    }
+                });
                 list.response.accessible_name("Preset");
             });
             if let Some((_, sentence)) = PRESETS.iter().find(|(preset, _)| *preset == name) {

@@ -6,8 +6,8 @@ use crate::link::Wish;
 use crate::pages::parts::called;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
-use egui::{Label, RichText, TextEdit, Ui};
-use egui_material_icons::icons;
+use egui::{Label, RichText, TextEdit, Ui, Widget};
+use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{Command, ErrorReport, RunSummary, TrainEvent, TrainingState};
 
 /// What a person does with a run.
@@ -122,12 +122,11 @@ impl Details {
 fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let idle = context.state.training.state == TrainingState::Idle;
     ui.horizontal_wrapped(|ui| {
-        ui.add_enabled_ui(idle && run.step < run.steps, |ui| {
-            if widgets::plain(ui, icons::ICON_PLAY_ARROW, "Resume").clicked() {
-                context.outbox.send(Command::Resume { run: Some(run.name.clone()), stop_after: None });
-                *context.go = Some(PageName::Train);
-            }
-        });
+        let resume = button(icons::ICON_PLAY_ARROW, "Resume");
+        if ui.add_enabled(idle && run.step < run.steps, resume).clicked() {
+            context.outbox.send(Command::Resume { run: Some(run.name.clone()), stop_after: None });
+            *context.go = Some(PageName::Train);
+        }
         if widgets::plain(ui, icons::ICON_DOWNLOAD, "Export model")
             .on_hover_text("As a Hugging Face folder, which other programs read")
             .clicked()
@@ -135,38 +134,40 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             context.asks.wish = Some(Wish::ExportModel { run: run.name.clone() });
         }
         let config = context.state.runs.histories.get(&run.name).map(|history| history.config.clone());
-        ui.add_enabled_ui(config.is_some(), |ui| {
-            let use_it = widgets::plain(ui, icons::ICON_CONTENT_COPY, "Use its settings");
-            if let Some(config) = config.filter(|_| use_it.clicked()) {
-                *context.draft = config;
-                context.asks.tell("The next run begins with these settings");
-            }
-        });
+        let use_it = button(icons::ICON_CONTENT_COPY, "Use its settings");
+        let use_it = ui.add_enabled(config.is_some(), use_it);
+        if let Some(config) = config.filter(|_| use_it.clicked()) {
+            *context.draft = config;
+            context.asks.tell("The next run begins with these settings");
+        }
         let config = context.state.runs.histories.get(&run.name).map(|history| &history.config);
-        ui.add_enabled_ui(config.is_some(), |ui| {
-            let copy = widgets::plain(ui, icons::ICON_TERMINAL, "Copy as a command line")
-                .on_hover_text("The shortest command that trains a run with these settings");
-            if let Some(config) = config.filter(|_| copy.clicked()) {
-                match config.command_line() {
-                    Ok(line) => {
-                        ui.ctx().copy_text(line);
-                        context.asks.tell("Copied as a command line");
-                    }
-                    Err(reason) => context.asks.tell(format!("There is no command line for it: {reason}")),
+        let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
+        let copy = ui
+            .add_enabled(config.is_some(), copy)
+            .on_hover_text("The shortest command that trains a run with these settings");
+        if let Some(config) = config.filter(|_| copy.clicked()) {
+            match config.command_line() {
+                Ok(line) => {
+                    ui.ctx().copy_text(line);
+                    context.asks.tell("Copied as a command line");
                 }
+                Err(reason) => context.asks.tell(format!("There is no command line for it: {reason}")),
             }
-        });
+        }
         let training = &context.state.training;
         let trains = training.state != TrainingState::Idle
             && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
-        ui.add_enabled_ui(!trains, |ui| {
-            if widgets::plain(ui, icons::ICON_DELETE, "Delete").clicked() {
-                let sent = context.outbox.send(Command::DeleteRun { run: run.name.clone() });
-                let undo = Command::RestoreRun { run: run.name.clone() };
-                context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
-            }
-        });
+        if ui.add_enabled(!trains, button(icons::ICON_DELETE, "Delete")).clicked() {
+            let sent = context.outbox.send(Command::DeleteRun { run: run.name.clone() });
+            let undo = Command::RestoreRun { run: run.name.clone() };
+            context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
+        }
     });
+}
+
+/// A button as a widget, so that one that is disabled takes part in the line's wrapping; within a scope it would not.
+fn button(icon: MaterialIcon, text: &'static str) -> impl Widget {
+    move |ui: &mut Ui| widgets::plain(ui, icon, text)
 }
 
 fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {

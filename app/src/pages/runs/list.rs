@@ -30,6 +30,11 @@ const COLUMNS: [Column<'static>; 9] = [
     column("Made", 84.0, Align::Left),
 ];
 
+/// The column of devices.
+const DEVICE: usize = 7;
+/// Points by which the column of names grows at most beside that of devices.
+const NAME_GROWS: f32 = 240.0;
+
 /// Every column.
 const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 /// Those that a phone has room for: name, losses, state.
@@ -90,7 +95,12 @@ impl List {
                 columns[3] = column("", 18.0, Align::Left);
             }
             let left = ui.available_width() - Table { columns: &columns, row: 46.0 }.width();
-            columns[0].width += left.clamp(0.0, 480.0);
+            let left = left.max(0.0);
+            let named = if slim { left } else { (left / 2.0).min(NAME_GROWS) };
+            columns[0].width += named;
+            if !slim {
+                columns[DEVICE].width += left - named;
+            }
             let table = Table { columns: &columns, row: 46.0 };
             let sorted = shown.iter().position(|place| *place == self.by).map(|place| (place, self.falling));
             ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {

@@ -3,9 +3,10 @@
 use super::{busy, form, train};
 use crate::format;
 use crate::pages::Context;
+use crate::pages::parts::too_short;
 use crate::theme::space;
 use crate::widgets::{self, Stat, plain, primary, stat_row};
-use egui::{Key, Modal, Ui};
+use egui::{Key, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::RunSummary;
 
@@ -15,7 +16,7 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
         return;
     }
     let (mut start, mut closed) = (false, false);
-    let shown = Modal::new(egui::Id::unique("new run")).show(ui.ctx(), |ui| {
+    let shown = widgets::dialog(ui.ctx(), "new run").show(ui.ctx(), |ui| {
         ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
         widgets::section(ui, "Start a new run");
         ui.add_space(space::TIGHT);
@@ -58,8 +59,12 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     }
 }
 
-/// What is out of proportion between the settings at hand and the text.
+/// What is out of proportion between the settings at hand and the text, or that there is too little of it.
 pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
+    if let Some(short) = too_short(context) {
+        widgets::hint_line(ui, &short);
+        return;
+    }
     let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
     for sentence in plan.iter().flat_map(|(_, plan)| &plan.proportions) {
         widgets::hint_line(ui, sentence);

@@ -19,17 +19,20 @@ enum Wanted {
 }
 
 impl WritePage {
+    /// Texts beside those that are shown, the newest first.
+    pub(super) fn earlier<'a>(
+        &self,
+        context: &Context<'a>,
+    ) -> impl Iterator<Item = (u64, &'a Text)> + use<'a> {
+        let state = context.state;
+        let shown: Vec<Option<u64>> = self.shown().map(|column| column.request).collect();
+        let texts = state.writing.texts.iter().rev().map(|(id, text)| (*id, text));
+        texts.filter(move |(id, _)| !shown.contains(&Some(*id)))
+    }
+
     /// Earlier texts, the newest first.
     pub(super) fn history_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let texts = &context.state.writing.texts;
-        let shown: Vec<Option<u64>> = self.shown().map(|column| column.request).collect();
-        let earlier: Vec<(u64, &Text)> = texts
-            .iter()
-            .rev()
-            .filter(|(id, _)| !shown.contains(&Some(**id)))
-            .map(|(id, text)| (*id, text))
-            .take(LISTED)
-            .collect();
+        let earlier: Vec<(u64, &Text)> = self.earlier(context).take(LISTED).collect();
         if earlier.is_empty() {
             return;
         }
@@ -48,7 +51,7 @@ impl WritePage {
             });
         });
         let Some((id, done)) = wanted else { return };
-        let Some(text) = texts.get(&id) else { return };
+        let Some(text) = state.writing.texts.get(&id) else { return };
         match done {
             Wanted::Show => {
                 self.comparing = false;

@@ -48,7 +48,7 @@ fn document(
     };
     let head = bytes.get(..HEAD.min(bytes.len())).unwrap_or_default();
     if memchr::memmem::find(head, b"%PDF-").is_none() {
-        return Err("not a PDF (no %PDF- header); rename it by what it is".to_owned());
+        return Err("is not a PDF (no %PDF- header); rename it by what it is".to_owned());
     }
     // The library has its checks; where it panics in spite of them, that is an error like any other. In a browser it ends its module.
     catch_unwind(AssertUnwindSafe(|| read(context, bytes)))

@@ -1,6 +1,7 @@
 //! Whether a run, its model and its text are of sizes that go together: said before it starts, and never a reason to refuse it.
 
 use super::{RunConfig, TokenizerConfig, TokenizerKind};
+use crate::quantity::whole;
 
 /// How often a text is worth seeing. Up to 4 times is nearly as good as new text; then each time adds less, and past some 16 times
 /// hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
@@ -28,15 +29,17 @@ impl RunConfig {
         let epochs = self.train.steps as f64 * self.tokens_per_step() as f64 / text;
         if epochs > MOST_EPOCHS {
             found.push(format!(
-                "The run sees its text about {epochs:.0} times; past {MOST_EPOCHS:.0} times a model hardly learns more from it than to \
-                 recite it. Take fewer steps, or more text."
+                "The run sees its text about {} times; past {MOST_EPOCHS:.0} times a model hardly learns more from it than to recite \
+                 it. Take fewer steps, or more text.",
+                whole(epochs.round() as u64)
             ));
         }
         let share = parameters as f64 / text;
         if share > MOST_PARAMETERS_PER_TOKEN {
             found.push(format!(
-                "The model has about {share:.0} parameters for each token of its text, where 20 tokens for each parameter are the rule \
-                 of thumb; it may learn the text by heart. Take a smaller model, or more text."
+                "The model has about {} parameters for each token of its text, where 20 tokens for each parameter are the rule of \
+                 thumb; it may learn the text by heart. Take a smaller model, or more text.",
+                whole(share.round() as u64)
             ));
         }
         found
@@ -77,6 +80,9 @@ mod tests {
         run.train.steps = 201;
         let said = run.proportions(1, 10 * step - 100);
         assert!(said.len() == 1 && said[0].contains("about 20 times"), "{said:?}");
+        run.train.steps = 2_000_000;
+        let said = run.proportions(1, step);
+        assert!(said[0].contains("about 2,000,000 times"), "{said:?}");
         run.train.steps = 1;
         let said = run.proportions(5_001_000, 1_000_000);
         assert!(said.len() == 1 && said[0].contains("5 parameters for each token"), "{said:?}");
