@@ -1,7 +1,7 @@
 //! The account as a page that stands alone: one file, which asks nothing of any network, reads well on a screen and on paper, in light
 //! and in dark, and works without its few lines of script.
 //!
-//! Every text in it came from outside: `maud` escapes whatever is written, [`shown`] gives control characters a box, and what runs from
+//! Every text in it came from outside: `maud` escapes whatever is written, `shown` gives control characters a box, and what runs from
 //! right to left is kept from turning round its neighbours. A content policy in the page forbids whatever would be fetched.
 
 mod copies;
