@@ -494,7 +494,10 @@ fn runs_are_renamed_tagged_deleted_restored_and_copied_as_a_command() {
     assert!(line.contains("--steps 5") && line.lines().count() == 1, "{line}");
 
     let told = runs(&["delete", "1"]);
-    assert!(told.contains("glasshouse runs restore 1-nanogpt-cpu") && !told.contains("Owls"), "{told}");
+    assert!(
+        told.contains("glasshouse runs --project p restore 1-nanogpt-cpu") && !told.contains("Owls"),
+        "{told}"
+    );
     fail(folder, &["runs", "--project", "p", "delete", "2", "1"], 1, &["1"]);
     assert_eq!(json_lines(&runs(&["--json"])).len(), 1, "one that is not there: nothing is deleted");
     assert!(runs(&["restore", "1-nanogpt-cpu"]).contains("Owls by night"));
