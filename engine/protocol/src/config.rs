@@ -227,16 +227,12 @@ fn one_line(error: &toml::de::Error) -> String {
 /// A parser's message to people: what was expected, without the names of types and the place in a line that they did not write.
 pub fn without_types(message: &str) -> String {
     let message = message.split_once(" at line 1 column").map_or(message, |(message, _)| message);
-    let plain = [
-        ("expected usize", "expected a whole number"),
-        ("expected u64", "expected a whole number"),
-        ("expected u32", "expected a whole number"),
-        ("expected f64", "expected a number"),
-        ("expected f32", "expected a number"),
-        ("invalid digit found in string", "expected a whole number"),
-        ("invalid float literal", "expected a number"),
-    ];
-    plain.iter().fold(message.to_owned(), |message, (of_type, plain)| message.replace(of_type, plain))
+    let (whole, fraction) = ("expected a whole number", "expected a number");
+    let kinds = [("usize", whole), ("u64", whole), ("u32", whole), ("f64", fraction), ("f32", fraction)];
+    let message = kinds.iter().fold(message.to_owned(), |message, (kind, plain)| {
+        message.replace(&format!("expected {kind}"), plain)
+    });
+    message.replace("invalid digit found in string", whole).replace("invalid float literal", fraction)
 }
 
 #[cfg(test)]

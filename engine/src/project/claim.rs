@@ -52,8 +52,13 @@ impl Project {
                 Err(error) if files::exists(&marker) => return Err(error),
                 _ => {}
             }
-            // A project that may only be read can be used, too.
-            let lock = LockFile::open(&lock_path).ok();
+            let lock = match LockFile::open(&lock_path) {
+                Ok(lock) => Some(lock),
+                // The making was taken back just now, the folder with it.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                // A project that may only be read can be used, too.
+                Err(_) => None,
+            };
             if let Some(lock) = &lock {
                 lock.share();
                 if !lock.is_at(&lock_path) {
@@ -82,7 +87,8 @@ impl Project {
                     lock.share();
                 }
             }
-            if files::exists(&marker) {
+            // Between holding a lock alone and sharing it, others may have had it.
+            if files::exists(&marker) && lock.as_ref().is_none_or(|lock| lock.is_at(&lock_path)) {
                 return Ok(Claim { project: Self::open(folder)?, made, lock });
             }
         }
