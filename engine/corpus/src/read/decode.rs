@@ -22,6 +22,8 @@ const DECLARATION: usize = 1024;
 
 /// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
 const NULS_IN: usize = 200;
+/// Likewise beside a NUL, of control characters that no text has: of random bytes one in nine is one.
+const CONTROLS_IN: usize = 20;
 
 /// A file's bytes as UTF-8. Reading fails with an error where they are no text at all.
 pub struct Utf8 {
@@ -147,7 +149,7 @@ impl Utf8 {
         if let Some(zero) = memchr::memchr(0, &self.raw) {
             if let Some(encoding) = unmarked_utf16(&self.raw) {
                 self.state = State::Known(encoding.new_decoder_without_bom_handling());
-            } else if memchr::memchr_iter(0, &self.raw).count() * NULS_IN > self.raw.len() {
+            } else if is_binary(&self.raw) {
                 self.state = State::Done;
                 return Err(io::Error::new(ErrorKind::InvalidData, Binary(self.position + zero as u64)));
             }
@@ -306,6 +308,14 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
         std::cmp::Ordering::Less => Some(UTF_16BE),
         std::cmp::Ordering::Equal => None,
     }
+}
+
+/// Whether bytes with a NUL among them are no text.
+fn is_binary(bytes: &[u8]) -> bool {
+    let nuls = memchr::memchr_iter(0, bytes).count();
+    // Backspaces and escapes stand in what terminals printed.
+    let controls = bytes.iter().filter(|byte| matches!(byte, 0..=7 | 14..=26 | 28..=31)).count();
+    nuls * NULS_IN > bytes.len() || controls * CONTROLS_IN > bytes.len()
 }
 
 /// What a browser would take undeclared bytes for.

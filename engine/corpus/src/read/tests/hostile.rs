@@ -174,6 +174,15 @@ fn bytes_that_are_no_text_cost_themselves() {
     let (troubles, texts) = wrong("a.txt", b"PROG\0\0\0\n<|endoftext|>\nx", &settings);
     assert_eq!(troubles, ["a.txt: is binary, not text: byte 4 is zero"]);
     assert!(texts.is_empty());
+    // Bytes without a pattern, of which too few are zero to tell by them.
+    let mut state = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    });
+    let noise: Vec<u8> =
+        noise.enumerate().map(|(at, byte)| if at == 9 { 0 } else { byte.max(1) }).take(3000).collect();
+    says("a.txt", noise, &settings, "is binary, not text: byte 9 is zero");
     let (troubles, texts) = wrong("a.txt", format!("{}\0", "word ".repeat(99)), &settings);
     assert_eq!((texts[0].len(), troubles.len()), (495, 1));
     let lines = b"{\"text\": \"gr\xc3\xbcn \xc3\x28\"}\n{\"text\": \"b\"}\n";
