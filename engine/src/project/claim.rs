@@ -13,6 +13,8 @@ pub(super) const USE_LOCK: &str = ".use.lock";
 const DATA: &str = "data";
 /// How often a folder that vanishes meanwhile is looked at again.
 const TRIES: usize = 1000;
+/// How often a folder of other things is, before it is taken for one.
+const SETTLED: usize = 5;
 
 /// A project that a command works with, and whether the command made it.
 #[derive(Debug)]
@@ -38,19 +40,18 @@ impl Project {
     /// # Errors
     /// As there.
     pub fn claim(folder: &Path) -> Result<Claim> {
-        let (marker, lock_path) = (folder.join(MARKER), folder.join(USE_LOCK));
-        for _ in 0..TRIES {
-            if !files::exists(&marker) {
+        let lock_path = folder.join(USE_LOCK);
+        for attempt in 0..TRIES {
+            // What another kind of program marked is refused here, and gets no lock beside it.
+            if Self::look(folder)?.is_none() {
                 if !holds_nothing(folder)? {
-                    // Unless another program made it just now, this says why not.
+                    // Other programs may be making it, or taking that back; what is still so then holds something else.
+                    if attempt < SETTLED {
+                        continue;
+                    }
                     return Ok(Claim { project: Self::open(folder)?, made: false, lock: None });
                 }
                 storage::create_folder(folder)?;
-            }
-            // What another kind of program left here gets no lock beside it.
-            match Self::open(folder) {
-                Err(error) if files::exists(&marker) => return Err(error),
-                _ => {}
             }
             let lock = match LockFile::open(&lock_path) {
                 Ok(lock) => Some(lock),
@@ -67,13 +68,13 @@ impl Project {
                 }
             }
             let mut made = false;
-            if !files::exists(&marker) {
+            if Self::look(folder)?.is_none() {
                 if lock.as_ref().is_some_and(|lock| !lock.try_hold()) {
                     // Another program makes it, or takes that back.
                     std::thread::sleep(std::time::Duration::from_millis(1));
                     continue;
                 }
-                if !files::exists(&marker) {
+                if Self::look(folder)?.is_none() {
                     match make(folder) {
                         // Whoever made it took that back, the folder with it.
                         Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
@@ -88,8 +89,9 @@ impl Project {
                 }
             }
             // Between holding a lock alone and sharing it, others may have had it.
-            if files::exists(&marker) && lock.as_ref().is_none_or(|lock| lock.is_at(&lock_path)) {
-                return Ok(Claim { project: Self::open(folder)?, made, lock });
+            let shares = lock.as_ref().is_none_or(|lock| lock.is_at(&lock_path));
+            if let Some(project) = Self::look(folder)?.filter(|_| shares) {
+                return Ok(Claim { project, made, lock });
             }
         }
         Err(Error::bad_file(folder, "other programs make and remove this project at once; try again"))

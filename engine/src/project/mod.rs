@@ -83,20 +83,27 @@ impl Project {
                 "there is no project here; `glasshouse train` makes one, --project names another folder";
             return Err(Error::bad_file(folder, reason));
         }
-        let marker = folder.join(MARKER);
-        if !files::exists(&marker) {
+        Self::look(folder)?.ok_or_else(|| {
             let reason = format!(
                 "this folder is no Glasshouse project (it has no {MARKER}); choose another with --project"
             );
-            return Err(Error::bad_file(folder, reason));
-        }
+            Error::bad_file(folder, reason)
+        })
+    }
+
+    /// The project in a folder, where one is marked there.
+    fn look(folder: &Path) -> Result<Option<Self>> {
+        let marker = folder.join(MARKER);
         // The version is looked at before the rest, which another version may spell differently.
-        let value: serde_json::Value = storage::read_json(&marker, LARGEST_RECORD)?;
+        let value: serde_json::Value = match storage::read_json(&marker, LARGEST_RECORD) {
+            Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            value => value?,
+        };
         check_marker(&value).map_err(|reason| {
             let reason = format!("{reason}, or choose another folder with --project (nothing was changed)");
             Error::bad_file(marker, reason)
         })?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Some(Self { folder: folder.to_owned() }))
     }
 
     /// The project's folder.
