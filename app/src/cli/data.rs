@@ -39,8 +39,7 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
 pub(super) fn tell(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
         // A reader of errors that has gone is no reason to stop.
-        let rest = if reason.contains("the rest is read") { "" } else { "; the rest is read" };
-        writeln!(std::io::stderr(), "{name} {reason}{rest}").ok();
+        writeln!(std::io::stderr(), "{name} {reason}; the rest is read").ok();
     }
 }
 

@@ -241,8 +241,7 @@ impl Watched {
     fn faults(&self) -> Option<Item> {
         let count = self.replaced.swap(0, Ordering::Relaxed);
         let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };
-        let reason =
-            format!("{count} {are} no text; {them} replaced by U+FFFD or left out, and the rest is read");
+        let reason = format!("{count} {are} no text; {them} replaced by U+FFFD or left out");
         (count > 0).then(|| Err(self.context.trouble(None, reason)))
     }
 }
