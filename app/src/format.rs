@@ -99,13 +99,6 @@ pub fn loss_exact(value: f32) -> String {
     if value.is_finite() { format!("{value:.4}") } else { NOTHING.to_owned() }
 }
 
-/// A model's shape in a few words: `4 layers · width 128 · context length 64`.
-pub fn shape(model: &glasshouse_protocol::ModelConfig) -> String {
-    let layers = if model.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", model.layers) };
-    let [width, context] = [model.width, model.context_length].map(|number| whole(number as u64));
-    format!("{layers} · width {width} · context length {context}")
-}
-
 /// A share between 0 and 1: `12.3 %`.
 pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", share * 100.0) } else { NOTHING.to_owned() }

@@ -38,7 +38,7 @@ impl App {
         let line = match &self.state.training.run {
             Some(run) if training => format!("{} · {}", run.shape, format::count(run.parameters)),
             _ => {
-                let shape = format::shape(&self.draft.model);
+                let shape = self.draft.model.shape();
                 match &self.state.planning.plan {
                     Some((config, plan)) if config.model == self.draft.model => {
                         format!("{shape} · {}", format::count(plan.parameters))

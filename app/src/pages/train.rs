@@ -153,7 +153,7 @@ impl TrainPage {
             let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
             let plan = plan.map(|(_, plan)| plan);
             let mut line = vec![
-                format::shape(&context.draft.model),
+                context.draft.model.shape(),
                 format!("{} steps", format::whole(context.draft.train.steps)),
             ];
             line.extend(plan.map(|plan| format!("{} parameters", format::count(plan.parameters))));

@@ -1,5 +1,6 @@
 //! The decoder's settings. One builder (`engine/src/model`) turns them into a graph; nothing else describes a model.
 
+use crate::quantity::whole;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
@@ -187,6 +188,13 @@ impl Default for Initialisation {
 }
 
 impl ModelConfig {
+    /// Its shape in a few words: `4 layers · width 128 · context length 64`.
+    pub fn shape(&self) -> String {
+        let layers = if self.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", self.layers) };
+        let [width, context] = [self.width, self.context_length].map(|number| whole(number as u64));
+        format!("{layers} · width {width} · context length {context}")
+    }
+
     /// Checks every rule; the first broken one is named. `vocabulary` must be known by now.
     pub fn validate(&self) -> Result<(), Invalid> {
         let sizes = [

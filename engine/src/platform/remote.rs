@@ -41,6 +41,7 @@ mod workers {
 #[cfg(target_arch = "wasm32")]
 mod workers {
     use crate::error::{Error, Result};
+    use crate::platform::web::navigator;
     use js_sys::{ArrayBuffer, Float32Array, Reflect, Uint32Array};
     use std::time::Duration;
     use wasm_bindgen::prelude::wasm_bindgen;
@@ -72,12 +73,9 @@ mod workers {
     impl Remote {
         /// Workers that can work at once, this one counted: one for each core, or as many as `threads` allows.
         pub fn most(threads: Option<usize>) -> usize {
-            let scope = js_sys::global();
-            let navigator = Reflect::get(&scope, &"navigator".into()).unwrap_or(JsValue::UNDEFINED);
-            let cores = Reflect::get(&navigator, &"hardwareConcurrency".into()).ok();
-            let cores = cores.and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize;
+            let cores = navigator("hardwareConcurrency").as_f64().unwrap_or(1.0) as usize;
             // Old Safaris let no worker start another.
-            let nested = Reflect::has(&scope, &"Worker".into()).unwrap_or(false);
+            let nested = Reflect::has(&js_sys::global(), &"Worker".into()).unwrap_or(false);
             if nested { cores.min(threads.unwrap_or(usize::MAX)).max(1) } else { 1 }
         }
 

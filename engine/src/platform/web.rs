@@ -71,8 +71,7 @@ pub fn process_number() -> u32 {
 /// of it nobody knows, but an allocation that fails ends the engine without a word.
 pub fn available_memory() -> Option<u64> {
     const ADDRESSED: u64 = (4 << 30) - (256 << 20);
-    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).ok()?;
-    let gigabytes = Reflect::get(&navigator, &"deviceMemory".into()).ok().and_then(|value| value.as_f64());
+    let gigabytes = navigator("deviceMemory").as_f64();
     Some(gigabytes.map_or(ADDRESSED, |gigabytes| ADDRESSED.min((gigabytes * (1_u64 << 30) as f64) as u64)))
 }
 
@@ -128,14 +127,20 @@ pub async fn yield_now() {
 
 /// What to do for a GPU where none is found.
 pub fn without_gpu() -> String {
-    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED);
-    let worker = js_sys::global();
-    let navigator = get(&worker, "navigator");
-    let agent = get(&navigator, "userAgent").as_string().unwrap_or_default();
+    let agent = navigator("userAgent").as_string().unwrap_or_default();
     // Node and other places without the word are nobody's web page.
-    let secure = get(&worker, "isSecureContext").as_bool().unwrap_or(true);
-    let offered = !get(&navigator, "gpu").is_undefined();
+    let secure = property(&js_sys::global(), "isSecureContext").as_bool().unwrap_or(true);
+    let offered = !navigator("gpu").is_undefined();
     super::webgpu_advice::advice(&agent, secure, offered)
+}
+
+/// What the browser says of itself under a name; undefined where it says nothing.
+pub(super) fn navigator(name: &str) -> JsValue {
+    property(&property(&js_sys::global(), "navigator"), name)
+}
+
+fn property(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// What a project's id ends with: another tab may have made a project of the same name that this one has not seen.

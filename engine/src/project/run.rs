@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::executor::DeviceDescription;
 use crate::plan::disk;
 use crate::platform::files::{self, File};
-use crate::protocol::quantity::whole;
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
 use crate::train::checkpoint::{CheckpointInfo, Checkpoints};
@@ -300,7 +299,6 @@ impl Run {
     /// Its records cannot be read.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
-        let model = &config.model;
         let checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
         // A program that was killed after storing a checkpoint and before the record goes on from the checkpoint.
         let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
@@ -321,12 +319,7 @@ impl Run {
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
             notes: record.notes,
-            shape: format!(
-                "{} layers · width {} · context length {}",
-                model.layers,
-                whole(model.width as u64),
-                whole(model.context_length as u64)
-            ),
+            shape: config.model.shape(),
             checkpoints,
             estimated_seconds: record.estimated_seconds,
         })

@@ -85,7 +85,7 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
             "Preset",
             if draft.preset.is_empty() { "your own settings".to_owned() } else { draft.preset.clone() },
         ),
-        ("Model", format::shape(&draft.model)),
+        ("Model", draft.model.shape()),
         ("Parameters", plan.map_or_else(unknown, |plan| format::count(plan.parameters))),
         ("Steps", format::whole(draft.train.steps)),
         ("Tokens", tokens.map_or_else(unknown, format::quantity)),

@@ -1,6 +1,7 @@
 //! Numbers as people read them: `1.23 M`, `4.1 GB`, `12.5 %`.
 
 use super::{Cell, Unit};
+pub(crate) use glasshouse_protocol::quantity::{bytes, whole};
 
 /// Three significant figures.
 fn three(value: f64) -> String {
@@ -11,49 +12,21 @@ fn three(value: f64) -> String {
     }
 }
 
-/// A number from 1000 on over the largest of these powers of 1000 that it reaches.
-fn scaled(value: u64, units: [&'static str; 5]) -> (f64, &'static str) {
-    let mut scaled = value as f64 / 1000.0;
-    let mut units = units.into_iter();
-    let mut unit = units.next();
-    // 999.5 would read `1000`.
-    while scaled >= 999.5 {
-        let Some(next) = units.next() else { break };
-        scaled /= 1000.0;
-        unit = Some(next);
-    }
-    (scaled, unit.unwrap_or_default())
-}
-
 /// How many: `812`, `1.23 M`, `124 M`.
 pub(crate) fn count(value: u64) -> String {
     if value < 1000 {
         return value.to_string();
     }
-    let (scaled, unit) = scaled(value, ["k", "M", "B", "T", "P"]);
+    let mut scaled = value as f64 / 1000.0;
+    let mut units = ["M", "B", "T", "P"].into_iter();
+    let mut unit = "k";
+    // 999.5 would read `1000`.
+    while scaled >= 999.5 {
+        let Some(next) = units.next() else { break };
+        scaled /= 1000.0;
+        unit = next;
+    }
     format!("{} {unit}", three(scaled))
-}
-
-/// A whole number in full: `1,200`.
-pub(crate) fn whole(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes: `812 B`, `4.1 MB`, `124 GB`, in powers of 1000.
-pub(crate) fn bytes(value: u64) -> String {
-    if value < 1000 {
-        return format!("{value} B");
-    }
-    let (scaled, unit) = scaled(value, ["kB", "MB", "GB", "TB", "PB"]);
-    if scaled < 99.95 { format!("{scaled:.1} {unit}") } else { format!("{scaled:.0} {unit}") }
 }
 
 /// A share of one, as per cent: `12.5 %`, `0.04 %`, `0 %`; a share that is small reads as small, never as nothing.
