@@ -1,8 +1,6 @@
 //! The measuring commands as people and scripts meet them: what they print can be read, and bad input gets one line. How fast
 //! anything is, is no business of a test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
 use serde_json::Value;
 use std::process::{Command, Output};
 

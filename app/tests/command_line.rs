@@ -1,7 +1,5 @@
 //! The command line as people and scripts meet it: what it prints, its exit codes, and what bad input gets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,8 +1,6 @@
 //! The data bench as people meet it in a terminal: a folder of many formats goes in, a corpus, an account and a model trained on
 //! it come out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,9 +1,6 @@
 //! The Data page on the real engine: web pages go in, a sample is judged, they are cleaned, and what was dropped says why.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;

@@ -1,9 +1,7 @@
 //! The data bench in the real application: what a person presses, what is sent, and what is shown of the answers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
+use crate::support::{answer, bench, forget, sent, tell};
 use egui::Role;
 use egui::accesskit::Toggled;
 use egui_kittest::Harness;
@@ -12,7 +10,6 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cleaning::report::Report;
 use glasshouse_protocol::{Command, ErrorReport, Event};
-use support::{answer, bench, forget, sent, tell};
 
 type Window = Harness<'static, App>;
 

@@ -1,7 +1,5 @@
 //! Faults from outside, put in on purpose: readers that go away, full outputs, signals, other programs at work on the same project,
 //! kills, bits that turn over. Nothing that was finished may be lost, and nothing half may be taken for whole.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};

@@ -1,10 +1,8 @@
 //! What a frame costs with long runs and long texts: update and tessellation, as a window without a screen reader does them.
 //! Milliseconds are printed, since a test cannot know what else its machine does (the median tells least of it); vertices are held.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
+use crate::support::{answer, full, in_training, sent, tell};
 use egui::{Event, PointerButton, Pos2, RawInput, Rect, Vec2};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
@@ -12,7 +10,6 @@ use glasshouse::theme;
 use glasshouse_protocol::{
     Command, Event as Told, MergeStep, TokenSummary, TrainingState, VocabularyEntry, WrittenToken,
 };
-use support::{answer, full, in_training, sent, tell};
 
 const SIZE: Vec2 = Vec2::new(1280.0, 820.0);
 

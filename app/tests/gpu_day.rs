@@ -1,8 +1,6 @@
 //! `tests/gpu/run` with tiny models on the adapter that tests run on: on the day that a real GPU is at hand, no time goes to a typing
 //! error.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,9 +1,6 @@
 //! The keyboard alone reaches everything: on every page, Tab comes to each control that can be pressed or changed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
 use egui::accesskit::Action;
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;

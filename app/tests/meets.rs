@@ -1,9 +1,7 @@
 //! What a person meets in the window: paths where there are no dialogs, messages that come and go, runs that are compared, the next step.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
+use crate::support::{answer, forget, full, in_training, sent, tell, window};
 use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -13,7 +11,6 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, CorpusSummary, ErrorReport, Event, TrainEvent, TrainingState, WeightSource, WrittenToken,
 };
-use support::{answer, forget, full, in_training, sent, tell, window};
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
     let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();

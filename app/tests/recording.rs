@@ -5,10 +5,7 @@
 //! is known of them (`recording.json`), its projects and its log of messages in `GLASSHOUSE_RECORD_WORK`. Otherwise it is a brief one, which
 //! must come to its end and draw the same pictures.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
 use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -216,7 +213,7 @@ fn own_pages(whole: bool) -> Vec<String> {
 }
 
 #[test]
-fn slow_the_session_of_the_pictures() {
+fn whole_session_of_the_pictures() {
     let kept = std::env::var_os("GLASSHOUSE_RECORD").map(PathBuf::from);
     let own = tempfile::tempdir().unwrap();
     let work = std::env::var_os("GLASSHOUSE_RECORD_WORK").map_or(own.path().to_owned(), PathBuf::from);

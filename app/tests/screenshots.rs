@@ -2,10 +2,7 @@
 //! All that they show is staged: no such device, run or text exists.
 //! Without it the same windows are laid out, which must not fail, and no picture is made.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;

@@ -1,15 +1,11 @@
 //! The pages from text to text (Data, Tokenizer, Model, Write), drawn in the real application on a scripted engine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support::engine::{self, Engine};
+use crate::support::scene::Scene;
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, WeightSource};
-use support::engine::{self, Engine};
-use support::scene::Scene;
 
 const WIDE: [f32; 2] = [1280.0, 860.0];
 const PHONE: [f32; 2] = [420.0, 860.0];

@@ -1,9 +1,7 @@
 //! The real application over a scripted engine: what it sends, what it shows, and what a frame costs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::support;
+use crate::support::{answer, forget, full, in_training, sent, tell, window};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -12,7 +10,6 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{Command, ErrorReport, Event, Precision, TrainingState};
-use support::{answer, forget, full, in_training, sent, tell, window};
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
     let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();

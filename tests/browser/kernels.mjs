@@ -11,35 +11,36 @@
 // `N passed, M failed` last; exits with 1 if any failed.
 
 import { readFileSync } from "node:fs";
+import { eachOf } from "./queue.mjs";
 import { withPage } from "./chromium.mjs";
 import { create as createDawn, globals } from "webgpu";
 
 /** Runs inside the page: compiles one module and its pipeline; returns what is wrong, or null. */
 async function create(kernel) {
   const device = globalThis.device;
-  device.pushErrorScope("validation");
-  const problems = [];
   try {
-    const module = device.createShaderModule({ label: kernel.name, code: kernel.source });
-    const { messages } = await module.getCompilationInfo();
-    for (const { type, lineNum, linePos, message } of messages) {
-      if (type === "error") problems.push(`line ${lineNum}:${linePos}: ${message}`);
-    }
     const types = { read: "read-only-storage", read_write: "storage", uniform: "uniform" };
     const entries = kernel.bindings.map(({ binding, access }) => {
       if (!types[access]) throw new Error(`binding ${binding}: unknown access ${access}`);
       return { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: types[access] } };
     });
+    // Nothing may be awaited inside of the scope: other kernels are created meanwhile.
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ label: kernel.name, code: kernel.source });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] });
-    if (problems.length === 0) {
-      await device.createComputePipelineAsync({ layout, compute: { module, entryPoint: kernel.entry_point } });
-    }
+    const scoped = device.popErrorScope();
+    const { messages } = await module.getCompilationInfo();
+    const problems = messages
+      .filter(({ type }) => type === "error")
+      .map(({ lineNum, linePos, message }) => `line ${lineNum}:${linePos}: ${message}`);
+    if (problems.length > 0) return problems.join("; ");
+    const problem = await scoped;
+    if (problem) return problem.message;
+    await device.createComputePipelineAsync({ layout, compute: { module, entryPoint: kernel.entry_point } });
+    return null;
   } catch (error) {
-    problems.push(error.message);
+    return error.message;
   }
-  const scoped = await device.popErrorScope();
-  if (scoped && problems.length === 0) problems.push(scoped.message);
-  return problems.length === 0 ? null : problems.join("; ");
 }
 
 /** Runs inside the page: asks for an adapter and a device with default limits. */
@@ -58,13 +59,12 @@ async function check(kernels) {
     if (refusal) throw new Error(`Chromium ${version}: ${refusal}`);
     const hasHalf = await page.evaluate(() => globalThis.device.features.has("shader-f16"));
     if (!hasHalf) await openDawn();
-    const results = [];
     let outside = 0;
-    for (const kernel of kernels) {
+    const results = await eachOf(kernels, async (kernel) => {
       const inside = hasHalf || !kernel.half;
       if (!inside) outside += 1;
-      results.push([kernel.name, inside ? await page.evaluate(create, kernel) : await create(kernel)]);
-    }
+      return [kernel.name, inside ? await page.evaluate(create, kernel) : await create(kernel)];
+    });
     return { results, outside };
   });
 }

@@ -1,12 +1,8 @@
 //! Checkpoints of real runs: a damaged one falls back without a trace in the numbers, and a full disk loses nothing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod runs;
-
+use crate::runs::{config, create, last_checkpoint, notices, project, session, session_until, store};
 use glasshouse_engine::project::RunState;
 use glasshouse_engine::train::{Options, TrainEvent};
-use runs::{config, create, last_checkpoint, notices, project, session, session_until, store};
 use std::path::PathBuf;
 
 fn checkpoint_paths(events: &[TrainEvent]) -> Vec<PathBuf> {

@@ -1,7 +1,5 @@
 //! An exported folder opens in Hugging Face's transformers, which computes the same logits and writes the same greedy text.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
 use glasshouse_engine::cpu;
 use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};

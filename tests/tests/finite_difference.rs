@@ -1,6 +1,5 @@
 //! Every differentiable op against nothing but its own forward formula: central differences in f64 of the reference's forward
 //! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
 use glasshouse_engine::cpu;
 use glasshouse_engine::executor::Data;

@@ -4,11 +4,9 @@
 //! (gradients) and 5e-7 (final weights) from the float64 that the fixtures hold, and another order of summation may cost a few
 //! times that. Final weights get more room than logits: a step of Adam divides a gradient by its own size, so that ten steps
 //! carry the relative error of each weight's own, perhaps tiny, gradient and no longer that of the tensor's largest.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
-mod common;
-
-use common::{Fixture, deviation};
+use crate::common;
+use crate::common::{Fixture, deviation};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Data, Executor, MicroBatch, TrainingGraphs};
 use glasshouse_engine::graph::{Graph, Input, Origin, ParameterId, ValueId};

@@ -1,10 +1,7 @@
 //! Fusions change rounding alone: a model trains the same with all of them and with every operation by itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod common;
-
-use common::{deviation, ids};
+use crate::common;
+use crate::common::{deviation, ids};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
 use glasshouse_engine::graph::{Fusions, Graph, Op, random};

@@ -1,8 +1,7 @@
 //! Mixed precision and the tiers of subgroups and cooperative matrices are admitted by their loss: a run of 200 steps ends where the
 //! run in 32 bits with the default kernels does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
+use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared};
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::plan::lower::Tier;
@@ -12,10 +11,6 @@ use glasshouse_tests::shared;
 use std::path::Path;
 
 const STEPS: u64 = 200;
-
-fn adapter() -> String {
-    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
-}
 
 /// Losses of a run's first steps on the adapter that tests run on.
 fn losses(config: &RunConfig, batches: &Batches<'_>, precision: Precision, kernels: Kernels) -> Vec<f32> {

@@ -1,10 +1,8 @@
 //! Models of every kind that the configuration allows, drawn at random: loss and every gradient on each executor against the
 //! oracle. Single ops agree (`ops_parity.rs`); here they meet in graphs that no preset and no fixture has.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
-mod common;
-
-use common::{deviation, ids};
+use crate::common;
+use crate::common::{deviation, ids};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
 use glasshouse_engine::graph::{Fusions, HeadFusion, ParameterId, random};

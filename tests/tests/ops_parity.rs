@@ -1,9 +1,7 @@
 //! Every op on every executor against the reference in f64: forward values, and the gradients of all inputs, for which the
 //! op's own gradient rule and backward ops run. The cases are the self-test's.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
-mod common;
-
+use crate::common;
 use glasshouse_engine::graph::{Graph, ValueId};
 use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};

@@ -1,10 +1,8 @@
 //! Every update rule on every executor against the oracle: weights and both moments after a few accumulated, clipped steps,
 //! the state carried from one executor into another, and the step that must be skipped.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test itself does")]
 
-mod common;
-
-use common::{deviation, ids, numbers};
+use crate::common;
+use crate::common::{deviation, ids, numbers};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput, TrainingGraphs};
 use glasshouse_engine::model::{initial, training_graphs};

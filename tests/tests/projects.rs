@@ -1,13 +1,9 @@
 //! Projects that travel: packed into a file and unpacked elsewhere, a run goes on in the same bits.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod runs;
-
+use crate::runs::{config, create, last_checkpoint, notices, project, session, store};
 use glasshouse_engine::project::shelf::Shelf;
 use glasshouse_engine::project::{Project, archive};
 use glasshouse_engine::train::Options;
-use runs::{config, create, last_checkpoint, notices, project, session, store};
 
 #[test]
 fn a_run_goes_on_in_the_same_bits_where_its_project_is_unpacked() {

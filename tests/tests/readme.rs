@@ -1,7 +1,5 @@
 //! The README's table of rooms names exactly the folders that there are, its table of presets exactly the presets.
 
-#![allow(clippy::expect_used, reason = "a test's helpers fail as the test does")]
-
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::protocol::presets::{PRESETS, preset};
 use std::collections::BTreeSet;

@@ -1,8 +1,7 @@
 //! nanoGPT's published run on the CPU, as the README's table gives it, and PyTorch beside it on identical batches from identical
 //! weights.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
+use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
@@ -119,13 +118,9 @@ fn agrees(device: &str, config: &RunConfig, prepared: &Prepared, theirs: &[f32])
     assert!(ours[ours.len() - 1] < ours[0], "{device}: {ours:?}");
 }
 
-fn adapter() -> String {
-    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
-}
-
 /// Step by step both agree, so the end of a longer run follows.
 #[test]
-fn slow_python_pytorch_has_the_same_losses_on_identical_batches() {
+fn python_pytorch_has_the_same_losses_on_identical_batches() {
     let folder = tempfile::tempdir().unwrap();
     let (config, prepared) = shakespeare("nanogpt-cpu", folder.path());
     let theirs = theirs(&config, 60, folder.path());

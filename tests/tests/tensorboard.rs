@@ -1,11 +1,7 @@
 //! Our event files, read by TensorBoard itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod runs;
-
+use crate::runs::{config, create, project, session, session_until, store};
 use glasshouse_engine::train::{Options, TrainEvent, metrics};
-use runs::{config, create, project, session, session_until, store};
 use serde_json::Value;
 
 /// A run that died and was resumed: TensorBoard must show the resumed curve, each step once.

@@ -3,8 +3,6 @@
 //!
 //! `GLASSHOUSE_PYTHON` names the interpreter; else it is the one that `tests/run` installs.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the whole file is a test")]
-
 use glasshouse_engine::data::stories;
 use glasshouse_engine::graph::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;

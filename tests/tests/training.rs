@@ -1,10 +1,11 @@
 //! The training loop from start to end: what is due when, equal bits from equal seeds, interruptions that leave no trace in
 //! the numbers, and divergence.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod runs;
-
+use crate::runs;
+use crate::runs::{
+    config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
+    with_trainer,
+};
 use glasshouse_engine::data::{Batches, Split, TokenStore};
 use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
@@ -19,10 +20,6 @@ use glasshouse_engine::train::{Options, Progress, Recovery, TrainEvent, Trainer,
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
 use pollster::block_on;
-use runs::{
-    config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
-    with_trainer,
-};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

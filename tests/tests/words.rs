@@ -1,7 +1,5 @@
 //! One word for one thing, the field's: words that we once used for a thing and no longer do stand in no source and no page.
 
-#![allow(clippy::expect_used, reason = "a test's helpers fail as the test does")]
-
 use std::path::Path;
 
 /// What is not said, and what is said instead.

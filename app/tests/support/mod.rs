@@ -1,6 +1,5 @@
 //! An application over a scripted engine, and made-up events to tell it: what the window's tests share. [`window`] tells events by
 //! hand; [`scene`] has an engine that answers each command by itself.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "for tests, each of which uses a part")]
 
 pub mod engine;
 pub mod scene;

@@ -113,12 +113,6 @@ impl Scene {
         }
     }
 
-    /// Tells the application something by itself.
-    pub fn tell(&mut self, request: Option<u64>, event: glasshouse_protocol::Event) {
-        let Link::Script { reports, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
-        reports.push_back(Parcel::plain(Report { request, event }));
-    }
-
     /// Saves a picture where the environment names a folder for pictures.
     pub fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("GLASSHOUSE_PICTURES") else { return };

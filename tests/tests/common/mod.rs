@@ -1,5 +1,4 @@
 //! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
-#![allow(dead_code, unused_imports, reason = "each test file is a crate of its own and uses a part")]
 
 pub use glasshouse_engine::selftest::cases::{ids, numbers};
 

@@ -1,5 +1,4 @@
 //! What the tests of training share: a tiny model, a text that it can learn, and sessions of a run.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 
 use glasshouse_engine::data::{Batches, TokenStore};
 use glasshouse_engine::executor::Executor;

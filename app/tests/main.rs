@@ -1,0 +1,20 @@
+//! The tests of window and command line, one program: each of their own would be linked with the whole application again.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod benches;
+mod command_line;
+mod data_bench;
+mod data_engine;
+mod data_page;
+#[cfg(unix)]
+mod faults;
+mod frames;
+mod gpu_day;
+mod keyboard;
+mod meets;
+mod recording;
+mod screenshots;
+mod support;
+mod text_pages;
+mod window;

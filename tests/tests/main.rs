@@ -1,0 +1,24 @@
+//! The integration tests, one program: each of their own would be linked with the whole engine again.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod checkpoint;
+mod common;
+mod export;
+mod finite_difference;
+mod fixtures;
+mod fixtures_parity;
+mod fusions;
+mod loss_parity;
+mod models_parity;
+mod ops_parity;
+mod optimizers_parity;
+mod projects;
+mod readme;
+mod reproduction;
+mod runs;
+mod selftest;
+mod tensorboard;
+mod tokenizer_python;
+mod training;
+mod words;
