@@ -42,6 +42,7 @@ use outlet::Outlet;
 use planning::Pace;
 use projects::OpenProject;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 use training::{Job, Live};
 use writing::Desk;
@@ -69,9 +70,9 @@ impl Default for Options {
 }
 
 /// What a session knows between requests.
-struct Session<Tell> {
+struct Session {
     options: Options,
-    outlet: Rc<Outlet<Tell>>,
+    outlet: Rc<Outlet>,
     inbox: Inbox,
     shelf: Shelf,
     device: ChosenDevice,
@@ -94,28 +95,34 @@ enum After {
 }
 
 /// Serves requests until their channel closes; what trains then is stopped and saved. `tell` hears every event, in order.
-pub async fn run(
+///
+/// The future is boxed so that it is compiled here, and not again in every program that runs a session.
+pub fn run(
     options: Options,
     requests: async_channel::Receiver<Parcel<Request>>,
-    tell: impl Fn(Parcel<Report>),
-) {
-    let outlet = Rc::new(Outlet::new(tell));
+    tell: impl Fn(Parcel<Report>) + 'static,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    boxed(options, Inbox::new(requests), Outlet::new(tell))
+}
+
+fn boxed(options: Options, inbox: Inbox, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(serve(options, inbox, outlet))
+}
+
+async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
     let opened = async {
         let storage = platform::storage::open(&options.shelf).await?;
         Ok::<_, Error>((Shelf::open(&options.shelf)?, storage))
     };
     let (shelf, storage) = match opened.await {
         Ok(opened) => opened,
-        Err(error) => {
-            outlet.failed(None, &error);
-            return;
-        }
+        Err(error) => return outlet.failed(None, &error),
     };
     let device = ChosenDevice::unknown(&options.device, options.threads);
     let mut session = Session {
         options,
-        outlet,
-        inbox: Inbox::new(requests),
+        outlet: Rc::new(outlet),
+        inbox,
         shelf,
         device,
         project: None,
@@ -128,7 +135,7 @@ pub async fn run(
     session.serve_all().await;
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     async fn serve_all(&mut self) {
         loop {
             let request = match self.inbox.try_next() {
@@ -433,9 +440,9 @@ fn work_of(command: &Command) -> Option<&'static str> {
 }
 
 /// Does the work of a request, by its number and the work's name, until it is done or cancelled.
-async fn cancellable<T, Tell: Fn(Parcel<Report>)>(
+async fn cancellable<T>(
     inbox: &mut Inbox,
-    outlet: &Outlet<Tell>,
+    outlet: &Outlet,
     (id, name): (u64, &'static str),
     ends: impl Fn(&Command) -> bool,
     work: impl Future<Output = Result<T>>,

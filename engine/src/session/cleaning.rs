@@ -9,7 +9,7 @@ use crate::platform::{self, CorpusFiles, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
-use crate::protocol::{Command, Event, Parcel, Report};
+use crate::protocol::{Command, Event};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase, Start};
 use glasshouse_corpus::recipe::Recipe;
@@ -30,7 +30,7 @@ impl Drop for Cleaning {
     }
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     /// Serves the bench's commands.
     pub(super) async fn clean(&mut self, id: u64, command: Command) -> Result<()> {
         match command {

@@ -3,12 +3,12 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::platform::{self, Fetched};
-use crate::protocol::{Command, CorpusSummary, Event, Parcel, Report};
+use crate::protocol::{Command, CorpusSummary, Event};
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     /// Serves the commands of public corpora.
     pub(super) async fn corpora(&mut self, id: u64, command: Command) -> Result<()> {
         match command {

@@ -8,7 +8,7 @@ use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::Room;
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{DeviceSummary, Event, Parcel, Precision, Report, message};
+use crate::protocol::{DeviceSummary, Event, Precision, message};
 use std::collections::BTreeMap;
 
 /// The chosen device.
@@ -39,7 +39,7 @@ impl ChosenDevice {
     }
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     /// How kernels are chosen for what begins now.
     pub(super) fn tuning(&self) -> Tuning {
         if self.options.autotune { Tuning::before_a_run() } else { Tuning::Default }

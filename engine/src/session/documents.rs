@@ -5,7 +5,7 @@ use crate::data::survey::Survey;
 use crate::error::{Error, Result};
 use crate::platform::{Turns, files};
 use crate::project::names::Siblings;
-use crate::protocol::{DataConfig, Event, Parcel, Report};
+use crate::protocol::{DataConfig, Event};
 use crate::storage::{self, Staging};
 use glasshouse_corpus::output::CORPUS_FILE;
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Documents that answer a change of files.
 const PAGE: usize = 50;
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     /// Copies files in: all of them, or none where one cannot be or the request is cancelled.
     pub(super) async fn add_documents(
         &mut self,

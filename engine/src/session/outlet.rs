@@ -11,8 +11,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Says what happened.
-pub(super) struct Outlet<Tell> {
-    tell: Tell,
+pub(super) struct Outlet {
+    tell: Box<dyn Fn(Parcel<Report>)>,
     last_beat: Cell<Instant>,
     work: RefCell<Option<Work>>,
 }
@@ -27,9 +27,9 @@ struct Work {
     at: Instant,
 }
 
-impl<Tell: Fn(Parcel<Report>)> Outlet<Tell> {
-    pub(super) fn new(tell: Tell) -> Self {
-        Self { tell, last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
+impl Outlet {
+    pub(super) fn new(tell: impl Fn(Parcel<Report>) + 'static) -> Self {
+        Self { tell: Box::new(tell), last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
     }
 
     /// Notes what is being done for a request.

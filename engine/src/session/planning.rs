@@ -9,7 +9,7 @@ use crate::plan::estimate::{estimate, flops_by_scope};
 use crate::plan::fit::{Room, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{Event, Parcel, PlanSummary, Precision, Report, RunConfig, Timed, presets};
+use crate::protocol::{Event, PlanSummary, Precision, RunConfig, Timed, presets};
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
@@ -31,7 +31,7 @@ pub(super) struct Pace {
     flops_per_s: f64,
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         config.validate()?;
         let (planned, target, room) = (config.clone(), self.device.target(), self.device.room());

@@ -5,7 +5,7 @@ use crate::data::{self, Prepared, survey::Survey};
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, files};
 use crate::project::{Next, Project, archive, shelf};
-use crate::protocol::{DataConfig, Event, Parcel, ProjectSummary, Report, RunConfig, presets};
+use crate::protocol::{DataConfig, Event, ProjectSummary, RunConfig, presets};
 use crate::storage;
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl OpenProject {
     }
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     /// The open project.
     pub(super) fn opened(&mut self) -> Result<&mut OpenProject> {
         let none = || Error::Refused("no project is open; open one on Home, or make one".to_owned());

@@ -5,7 +5,6 @@ use super::Session;
 use crate::error::{Error, Result};
 use crate::platform::files;
 use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN};
-use crate::protocol::{Parcel, Report};
 use std::path::{Path, PathBuf};
 
 /// Where the files wait.
@@ -25,7 +24,7 @@ impl Drop for Waiting {
     }
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     pub(super) async fn replace_documents(
         &mut self,
         id: u64,

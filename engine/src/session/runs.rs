@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::interchange::huggingface;
 use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
-use crate::protocol::{Event, Parcel, Report};
+use crate::protocol::Event;
 use crate::storage::Staging;
 use crate::train::metrics;
 use std::path::Path;
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     pub(super) fn run_named(&mut self, name: &str) -> Result<Run> {
         self.opened()?.project.run(name)
     }

@@ -645,20 +645,21 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
     for (id, command) in (1..).zip(commands) {
         requests.try_send(Parcel::plain(Request { id, command })).unwrap();
     }
-    let heard = RefCell::new(Vec::new());
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let told = heard.clone();
     let options = Options {
         shelf: shelf.path().to_owned(),
         device: "cpu".to_owned(),
         threads: Some(2),
         autotune: false,
     };
-    pollster::block_on(run(options, inbox, |report| {
+    pollster::block_on(run(options, inbox, move |report| {
         if matches!(report.body.event, Event::Underway { .. }) {
             requests.close();
         }
-        heard.borrow_mut().push(report.body);
+        told.borrow_mut().push(report.body);
     }));
-    let heard = heard.into_inner();
+    let heard = heard.take();
     assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some("cancelled".to_owned())));
     assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
     let place = |request| {

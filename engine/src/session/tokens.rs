@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, Parcel, Report, TokenSummary, TokenizerConfig,
-    TokenizerKind, TokenizerSummary, VocabularyEntry, VocabularyOrder,
+    CompressionSummary, DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerKind,
+    TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
 use crate::tokenizer::Tokenizer;
@@ -21,7 +21,7 @@ const COMPARED: usize = 400_000;
 /// Tokens that are counted at a time.
 const COUNTED: usize = 1 << 16;
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     pub(super) async fn train_tokenizer(
         &mut self,
         id: u64,

@@ -17,8 +17,8 @@ use crate::plan::fit::advised;
 use crate::platform::{self, files};
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, Parcel, Precision, Report, RunConfig, RunSummary, TrainEvent,
-    TrainingState, quantity,
+    Command, DataConfig, DeviceSummary, Event, Precision, RunConfig, RunSummary, TrainEvent, TrainingState,
+    quantity,
 };
 use crate::train::{Options, Progress, Recovery, Trainer};
 use control::urgent;
@@ -83,7 +83,7 @@ pub(super) struct Live<'live, 'data> {
     pub(super) control: &'live mut Control,
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     /// Trains a run to its end or to a stop.
     pub(super) async fn train(&mut self, job: Job) {
         let id = job.id;
@@ -453,7 +453,7 @@ struct Told {
 }
 
 impl Told {
-    fn tell<Tell: Fn(Parcel<Report>)>(&mut self, id: u64, outlet: &super::Outlet<Tell>) {
+    fn tell(&mut self, id: u64, outlet: &super::Outlet) {
         if !self.events.is_empty() {
             outlet.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
         }
@@ -461,7 +461,7 @@ impl Told {
     }
 
     /// Says every second how much time is left.
-    fn tell_time<Tell: Fn(Parcel<Report>)>(&mut self, outlet: &super::Outlet<Tell>, trainer: &Trainer<'_>) {
+    fn tell_time(&mut self, outlet: &super::Outlet, trainer: &Trainer<'_>) {
         let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
         if let (true, Some((seconds, seconds_left))) = (due, trainer.seconds()) {
             self.timed = Some(Instant::now());

@@ -7,9 +7,7 @@ use crate::error::{Error, Result};
 use crate::generate::sampler::{self, Explained, Sampling};
 use crate::generate::{Decoder, Ending, Generation, Opening};
 use crate::project::Trained;
-use crate::protocol::{
-    Candidate, Event, GenerateConfig, ModelConfig, Parcel, Precision, Report, WeightSource, WrittenToken,
-};
+use crate::protocol::{Candidate, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::sync::Arc;
 
@@ -79,7 +77,7 @@ pub(super) struct Place<'text> {
     pub(super) count: usize,
 }
 
-impl<Tell: Fn(Parcel<Report>)> Session<Tell> {
+impl Session {
     pub(super) async fn begin_writing(
         &mut self,
         id: u64,

@@ -1,7 +1,7 @@
 //! What is asked of a run while it trains: to hold, to go on, to do one step, to end.
 
 use super::super::outlet::Outlet;
-use crate::protocol::{Command, Event, Parcel, Report, Request, TrainingState};
+use crate::protocol::{Command, Event, Parcel, Request, TrainingState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,10 +51,10 @@ impl Control {
 }
 
 /// What is answered in the midst of a step: requests to hold, to go on and to end. Everything else waits for its end.
-pub(super) fn urgent<Tell: Fn(Parcel<Report>)>(
+pub(super) fn urgent(
     request: Option<Parcel<Request>>,
     control: &mut Control,
-    outlet: &Outlet<Tell>,
+    outlet: &Outlet,
     (step, steps): (u64, u64),
 ) -> Option<Parcel<Request>> {
     let Some(request) = request else {
