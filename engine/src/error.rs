@@ -30,9 +30,12 @@ pub enum Error {
     /// A node of the graph whose inputs do not fit it.
     #[error(transparent)]
     Graph(#[from] crate::graph::GraphError),
-    /// The device is missing, lost, or cannot do what is asked.
+    /// The device is missing, or cannot do what is asked.
     #[error("{0}")]
     Device(String),
+    /// The device went away: opened again, it may do.
+    #[error("{0}")]
+    DeviceLost(String),
     /// The model and its batch need more memory than the device or one of its buffers offers.
     #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
     TooLarge {
@@ -93,11 +96,6 @@ impl Error {
         move |cause| Self::Io { path, cause }
     }
 
-    /// The device went away: opened again, it may do.
-    pub fn is_lost_device(&self) -> bool {
-        matches!(self, Self::Device(reason) if reason.contains("was lost"))
-    }
-
     /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
     pub(crate) fn without_half(device: &str, purpose: &str) -> Self {
         let setting = if purpose == "train" { "train.precision = \"f32\", " } else { "" };
@@ -132,8 +130,8 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::BadFile { .. } => "bad_file",
             Error::Invalid(_) => "invalid",
             Error::Refused(_) | Error::Graph(_) => "refused",
-            error if error.is_lost_device() => "device_lost",
             Error::Device(_) => "device",
+            Error::DeviceLost(_) => "device_lost",
             Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::Busy(_) => "busy",

@@ -9,6 +9,7 @@ pub mod generate;
 pub mod gpu;
 pub mod graph;
 pub mod interchange;
+pub mod launch;
 pub mod measure;
 pub mod model;
 pub mod plan;

@@ -11,7 +11,7 @@
 // `N passed, M failed` last; exits with 1 if any failed.
 
 import { readFileSync } from "node:fs";
-import { eachOf } from "./queue.mjs";
+import { availableParallelism } from "node:os";
 import { withPage } from "./chromium.mjs";
 import { create as createDawn, globals } from "webgpu";
 
@@ -52,21 +52,31 @@ async function open() {
   return null;
 }
 
+let dawn;
+
 /** Creates kernels in Chromium, and those that its adapter cannot have by Dawn itself; returns [name, problem or null] for each. */
 async function check(kernels) {
-  return withPage(async (page, version) => {
-    const refusal = await page.evaluate(open);
-    if (refusal) throw new Error(`Chromium ${version}: ${refusal}`);
-    const hasHalf = await page.evaluate(() => globalThis.device.features.has("shader-f16"));
-    if (!hasHalf) await openDawn();
-    let outside = 0;
-    const results = await eachOf(kernels, async (kernel) => {
-      const inside = hasHalf || !kernel.half;
-      if (!inside) outside += 1;
-      return [kernel.name, inside ? await page.evaluate(create, kernel) : await create(kernel)];
-    });
-    return { results, outside };
-  });
+  let outside = 0;
+  // A browser for each core: its graphics process compiles one kernel after another.
+  const browsers = Array.from({ length: availableParallelism() }, () => []);
+  const found = new Map();
+  kernels.forEach((kernel, index) => browsers[index % browsers.length].push(kernel));
+  await Promise.all(
+    browsers.map((share) =>
+      withPage(async (page, version) => {
+        const refusal = await page.evaluate(open);
+        if (refusal) throw new Error(`Chromium ${version}: ${refusal}`);
+        const hasHalf = await page.evaluate(() => globalThis.device.features.has("shader-f16"));
+        if (!hasHalf) await (dawn ??= openDawn());
+        for (const kernel of share) {
+          const inside = hasHalf || !kernel.half;
+          if (!inside) outside += 1;
+          found.set(kernel, inside ? await page.evaluate(create, kernel) : await create(kernel));
+        }
+      }),
+    ),
+  );
+  return { results: kernels.map((kernel) => [kernel.name, found.get(kernel)]), outside };
 }
 
 /** Opens a device of Dawn with 16-bit floats in this process, where `create` looks for it. */

@@ -9,6 +9,7 @@ mod finite_difference;
 mod fixtures;
 mod fixtures_parity;
 mod fusions;
+mod launch;
 mod loss_parity;
 mod models_parity;
 mod ops_parity;

@@ -16,7 +16,7 @@ use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Run, RunRecord, RunState};
 use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::train::{Options, Progress, Recovery, TrainEvent, Trainer, metrics};
+use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, metrics};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
 use pollster::block_on;
@@ -156,55 +156,6 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let recorded = metrics::read(&run.metrics_path()).unwrap();
     assert_eq!(losses(&recorded), losses(&straight));
     assert_eq!(run.record().unwrap().device.unwrap(), device);
-}
-
-/// A device that is lost is opened again, with the kernels that it had, and the run ends in the bits of one that never lost it.
-#[test]
-fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
-    let (_folder, project) = project();
-    let store = store();
-    let config =
-        RunConfig { train: TrainConfig { steps: 24, sample_interval: 0, ..config().train }, ..config() };
-    let adapter = runs::test_adapter();
-    let straight = session(&create(&project, &config), &store, &adapter, Options::default()).unwrap();
-    let run = create(&project, &config);
-    let error = with_trainer(&run, &store, &adapter, Options::default(), |trainer| {
-        let mut lost = false;
-        loop {
-            match block_on(trainer.next()) {
-                Ok(Progress::Over) => panic!("a lost device ends a session"),
-                Ok(_) if trainer.step() >= 17 && !lost => {
-                    trainer.executor().gpu().unwrap().lose();
-                    lost = true;
-                }
-                Ok(_) => {}
-                Err(error) => return error,
-            }
-        }
-    })
-    .unwrap();
-    assert!(error.is_lost_device(), "{error}");
-    assert_eq!(run.record().unwrap().state, RunState::Failed);
-    let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let optimizer = Optimizer::of(&config.train);
-    let mut recovery = Recovery::default();
-    let other = glasshouse_engine::Error::Refused("full".to_owned());
-    assert!(block_on(recovery.reopen(&other, &run, &graphs, optimizer, None)).unwrap().is_none());
-    let executor = block_on(recovery.reopen(&error, &run, &graphs, optimizer, None)).unwrap().unwrap();
-    let batches =
-        Batches::new(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
-    let resumed = Trainer::resume(run.clone(), &graphs, batches, executor, Options::default());
-    let mut trainer = block_on(resumed).unwrap();
-    let mut events = Vec::new();
-    while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
-        events.push(event);
-    }
-    assert!(matches!(events.last(), Some(TrainEvent::Done { step: 24, finished: true, .. })), "{events:?}");
-    assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
-    // A device that is lost again and again with nothing gained between is given up.
-    let tries = (0..5)
-        .filter(|_| block_on(recovery.reopen(&error, &run, &graphs, optimizer, None)).unwrap().is_some());
-    assert_eq!(tries.count(), 3);
 }
 
 #[test]

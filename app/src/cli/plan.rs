@@ -67,7 +67,7 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
         count(flops.backward)
     )?;
     trade(config, estimate)?;
-    let tokens = train.steps as f64 * (train.batch_size * train.accumulate * model.context_length) as f64;
+    let tokens = train.steps as f64 * config.tokens_per_step() as f64;
     say!(
         "whole run: {} steps, {} tokens, {}FLOP",
         whole(train.steps),

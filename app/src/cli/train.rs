@@ -3,24 +3,21 @@
 use super::arguments::{EvaluationArgument, TrainArguments};
 use super::output::{Output, bytes, count};
 use super::settings::{checked_device, differing, run_config, usage};
-use super::{interrupt, trained, writing};
+use super::{interrupt, trained};
 use anyhow::Result;
 use glasshouse_engine::Error;
-use glasshouse_engine::data::{self, Batches, Prepared};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{Executor, Opened, TrainingGraphs};
-use glasshouse_engine::generate::Decoder;
+use glasshouse_engine::data::{self, Prepared};
 use glasshouse_engine::gpu::Tuning;
-use glasshouse_engine::measure::settle_precision;
-use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::launch::{Launch, Launched};
 use glasshouse_engine::plan::estimate;
-use glasshouse_engine::plan::fit::advised;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{GenerateConfig, Precision, RunConfig, RunSummary};
-use glasshouse_engine::train::{Options, Progress, Recovery, SampleRequest, TrainEvent, Trainer};
+use glasshouse_engine::protocol::{RunConfig, RunSummary};
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_engine::train::{Options, Progress, Sample, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The argument-free run.
@@ -67,73 +64,36 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         early_sample: true,
         ..Options::default()
     };
-    let mut session = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
-    let mut output = Output::new(arguments.json, session.config.train.steps);
-    let settled = settle_precision(&session.config, &session.config.device, &session.tuning).await?;
-    if let Some(settled) = settled {
-        session.config.train.precision = settled.precision;
-        output.say(&settled.sentence);
-    }
-    let graphs = training_graphs(&session.config.model, &session.config.train)?;
-    let batches = Batches::new(
-        &session.prepared.store,
-        session.config.seed,
-        session.config.train.batch_size,
-        session.config.model.context_length,
-    )?;
-    let optimizer = Optimizer::of(&session.config.train);
-    let device = &session.config.device;
-    let opened = Executor::open_tuned(device, &graphs, optimizer, session.threads, &session.tuning).await;
-    let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &session.config))?;
-    if let Some(warning) = warning {
-        output.notice(&warning);
-    }
-    if let Some(sentence) = tuned.sentence() {
+    let launch = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
+    let mut output = Output::new(arguments.json, launch.config.train.steps);
+    let mut launched = launch.open().await?;
+    if let Some(sentence) = launched.settled.take() {
         output.say(&sentence);
     }
-    introduce(&output, &session, &graphs, &executor)?;
+    for warning in std::mem::take(&mut launched.warnings) {
+        output.notice(&warning);
+    }
+    if let Some(sentence) = launched.tuned.sentence() {
+        output.say(&sentence);
+    }
+    introduce(&output, &mut launched)?;
     let flags = interrupt::flags("finishing this step and saving; press Ctrl-C again to stop at once")?;
     (options.stop, options.save) = (flags.stop.clone(), flags.save.clone());
-    let run = match session.run {
-        Some(run) => run,
-        None => Project::open(&arguments.project)?.create_run(&session.config, &session.prepared.folder)?,
-    };
+    let run = launched.run_of(&Project::open(&arguments.project)?)?;
     output.say(&format!("run {} in {}\n", run.name(), run.folder().display()));
-    let prompt = prompt_to_try(&session.config, &session.prepared);
-    let (mut executor, mut resumes, mut recovery) = (executor, arguments.resume, Recovery::default());
+    let prepared = launched.prepared.clone();
+    let prompt = prompt_to_try(&launched.config, &prepared);
     loop {
-        let (batches, options) = (batches.clone(), options.clone());
-        let trainer = if resumes {
-            Trainer::resume(run.clone(), &graphs, batches, executor, options).await?
-        } else {
-            Trainer::start(run.clone(), &graphs, batches, executor, options).await?
-        };
-        match follow(trainer, &mut output, &session.prepared, &flags.stop).await {
+        let trainer = launched.trainer(options.clone()).await?;
+        match follow(trainer, &mut output, &prepared.tokenizer, &flags.stop).await {
             Ok(finished) => return Ok(Ended { run, prompt, finished }),
-            Err(error) => {
-                let lost = error.downcast::<Error>()?;
-                let reopened = recovery.reopen(&lost, &run, &graphs, optimizer, session.threads).await?;
-                let Some(reopened) = reopened else { return Err(lost.into()) };
-                output.notice(&format!("{lost}. It is here again, and the run goes on by itself"));
-                (executor, resumes) = (reopened, true);
-            }
+            Err(error) => output.notice(&launched.reopen(error).await?),
         }
     }
 }
 
-/// Everything that a session needs before the device is opened.
-struct Session {
-    config: RunConfig,
-    prepared: Prepared,
-    /// The run to resume; a new one is made once the device is known to take it.
-    run: Option<Run>,
-    threads: Option<usize>,
-    /// How a GPU's kernels are chosen.
-    tuning: Tuning,
-}
-
 /// The latest run again, as it was saved.
-fn resumed(arguments: &TrainArguments) -> Result<Session> {
+fn resumed(arguments: &TrainArguments) -> Result<Launch> {
     let run = trained::find_run(&arguments.project, arguments.run.as_deref())?;
     let mut config = run.config()?;
     let others = differing(&arguments.config, &arguments.data, &config)?;
@@ -148,22 +108,19 @@ fn resumed(arguments: &TrainArguments) -> Result<Session> {
     if let Some(precision) = changes.precision {
         config.train.precision = precision.precision();
     }
-    let record = run.record()?;
-    let pinned = record.device.as_ref();
-    config.device = arguments
-        .device
-        .clone()
-        .or_else(|| pinned.map(|device| device.request().to_owned()))
-        .unwrap_or(config.device);
-    let threads = arguments.threads.or_else(|| pinned.and_then(|device| device.threads));
-    // The same kernels give the same bits.
-    let tuning = record.device.map_or_else(Tuning::before_a_run, Tuning::Pinned);
-    let prepared = data::prepare::open(&run.data_folder()?)?;
-    Ok(Session { config, prepared, run: Some(run), threads, tuning })
+    Ok(Launch {
+        prepared: Arc::new(data::prepare::open(&run.data_folder()?)?),
+        run: Some(run),
+        device: arguments.device.clone().unwrap_or_else(|| config.device.clone()),
+        moved: arguments.device.is_some(),
+        threads: arguments.threads,
+        tuning: Tuning::before_a_run(),
+        config,
+    })
 }
 
 /// A new run: settings, project folder, text.
-fn started(arguments: &TrainArguments) -> Result<Session> {
+fn started(arguments: &TrainArguments) -> Result<Launch> {
     let mut config = run_config(&arguments.config, FIRST)?;
     if !arguments.data.is_empty() {
         config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
@@ -186,7 +143,15 @@ fn started(arguments: &TrainArguments) -> Result<Session> {
         }
     };
     let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
-    Ok(Session { config, prepared, run: None, threads: arguments.threads, tuning })
+    Ok(Launch {
+        prepared: Arc::new(prepared),
+        run: None,
+        device: config.device.clone(),
+        moved: false,
+        threads: arguments.threads,
+        tuning,
+        config,
+    })
 }
 
 /// Reads the text, says how far it is, and what came of it.
@@ -209,8 +174,13 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
 }
 
 /// What is about to happen.
-fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, executor: &Executor) -> Result<()> {
-    let (config, index) = (&session.config, session.prepared.store.index());
+fn introduce(output: &Output, launched: &mut Launched) -> Result<()> {
+    let resumes = launched.resumes();
+    let executor = launched.executor()?;
+    let (target, held, device) = (executor.target(), executor.bytes(), executor.describe());
+    let on_gpu = executor.gpu().is_some();
+    let Launched { config, graphs, prepared, .. } = launched;
+    let index = prepared.store.index();
     if let Some(index) = index {
         output.say(&format!(
             "text: {} documents, {}, {} tokens to train on, {} held out, {} in the vocabulary",
@@ -221,7 +191,7 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
             config.model.vocabulary,
         ));
     }
-    let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
+    let estimate = estimate::estimate(&config.model, &config.train, &target)?;
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());
     output.say(&format!(
         "model: {}, {} parameters, {} layers, width {}, context length {}",
@@ -236,15 +206,15 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
         whole(config.train.steps),
         count(tokens as f64),
         count(estimate.flops_per_token * tokens as f64),
-        bytes(executor.bytes()),
-        executor.describe(),
+        bytes(held),
+        device,
     ));
     // Whoever resumes a run was told when it began.
-    let text = index.filter(|_| session.run.is_none()).map_or(0, |index| index.train.tokens);
+    let text = index.filter(|_| !resumes).map_or(0, |index| index.train.tokens);
     for sentence in config.proportions(graphs.train.parameter_count() as u64, text) {
         output.notice(&sentence);
     }
-    if executor.gpu().is_some() {
+    if on_gpu {
         output.say("the first steps may take a while: the driver compiles the kernels");
     }
     Ok(())
@@ -254,9 +224,9 @@ fn introduce(output: &Output, session: &Session, graphs: &TrainingGraphs, execut
 async fn follow(
     mut trainer: Trainer<'_>,
     output: &mut Output,
-    prepared: &Prepared,
+    tokenizer: &Tokenizer,
     stop: &AtomicBool,
-) -> Result<bool> {
+) -> Result<bool, Error> {
     output.resume_at(trainer.step());
     let mut finished = false;
     loop {
@@ -269,11 +239,11 @@ async fn follow(
             }
             Progress::SampleDue(request) => {
                 // A sample is for looking at: a model that cannot write one can still be trained.
-                let event = match sample(&mut trainer, prepared, &request, stop).await {
+                let event = match sample(&mut trainer, tokenizer, request, stop).await {
+                    Ok(Some(text)) => trainer.sample_written(text)?,
                     // It is still due at this step, and written when the run goes on.
-                    Ok(_) if stop.load(Ordering::Relaxed) => continue,
-                    Ok(text) => trainer.sample_written(text)?,
-                    Err(error) => trainer.sample_failed(&format!("{error:#}"))?,
+                    Ok(None) => continue,
+                    Err(error) => trainer.sample_failed(&error.to_string())?,
                 };
                 output.event(&event);
             }
@@ -282,21 +252,20 @@ async fn follow(
     }
 }
 
-/// Writes a sample with the current weights, on the device that trains.
+/// Writes a sample with the current weights; none where the run is to stop.
 async fn sample(
     trainer: &mut Trainer<'_>,
-    prepared: &Prepared,
-    request: &SampleRequest,
+    tokenizer: &Tokenizer,
+    request: SampleRequest,
     stop: &AtomicBool,
-) -> Result<String> {
-    let model = trainer.config().model.clone();
-    let parameters = trainer.executor().state().await?.parameters;
-    let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
-    let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
-    let mut go_on = |_: &_| Ok(!stop.load(Ordering::Relaxed));
-    let written =
-        writing::write(&mut decoder, &prepared.tokenizer, &request.prompt, &config, &mut go_on).await?;
-    Ok(format!("{}{}", request.prompt, written.text))
+) -> Result<Option<String>, Error> {
+    let mut sample = Sample::begin(trainer, tokenizer, request, false).await?;
+    while !stop.load(Ordering::Relaxed) {
+        if let Some(text) = sample.carry_on().await? {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
 }
 
 /// The beginning of the run's samples, or a letter that the vocabulary has.

@@ -272,9 +272,9 @@ pub(crate) async fn tuned_or_again(
 ) -> Result<(Gpu, Tuned, Option<String>)> {
     match gpu.tuned(graph, tuning).await {
         Ok((gpu, tuned)) => Ok((gpu, tuned, None)),
-        Err(Error::Device(_)) => {
+        Err(Error::Device(_) | Error::DeviceLost(_)) => {
             let (again, _) = Gpu::from_request(device).await?;
-            let gpu = again.ok_or_else(|| Error::Device(LOST_IN_TUNING.to_owned()))?;
+            let gpu = again.ok_or_else(|| Error::DeviceLost(LOST_IN_TUNING.to_owned()))?;
             let warning = format!("{LOST_IN_TUNING}, and was opened again for its default ones");
             Ok((gpu, Tuned::default(), Some(warning)))
         }

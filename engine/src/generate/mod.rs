@@ -1,14 +1,16 @@
 //! Writing text with a model: a prompt goes in, tokens come out in batches, text streams as soon as it is certain.
 //!
-//! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`sampler`] says by which rules). [`generate`] is
-//! the loop around it: it knows when to stop and times itself. [`Writer`] holds back what may become a stop string. Tokenizers stay
-//! outside: the loop takes a function from tokens to text.
+//! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`sampler`] says by which rules).
+//! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Writer`] holds back what may become a stop string. Both take
+//! a function from tokens to text; [`begin`] makes one of a tokenizer.
 
 mod open;
 pub mod sampler;
+mod text;
 mod writer;
 
 pub use open::Opening;
+pub use text::{Decode, TextGeneration, begin, prompt_tokens};
 pub use writer::{Ending, Writer};
 
 use crate::cpu::CpuDecoder;
@@ -16,7 +18,6 @@ use crate::error::Result;
 use crate::gpu::{Gpu, GpuDecoder};
 use crate::platform;
 use glasshouse_protocol::GenerateConfig;
-use std::ops::ControlFlow;
 use web_time::{Duration, Instant};
 
 /// The processor writes this long at most before whatever else waits has its turn.
@@ -163,23 +164,4 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
             tokens_per_s: self.writer.tokens().len() as f64 / seconds.max(1e-9),
         }
     }
-}
-
-/// Writes on from `prompt` to the end. `decode` and `end_of_text` are [`Writer::new`]'s; `on_piece` sees each batch as it comes
-/// and may break off.
-pub async fn generate(
-    decoder: &mut Decoder,
-    prompt: &[u32],
-    config: &GenerateConfig,
-    end_of_text: Option<u32>,
-    decode: impl FnMut(Option<u32>) -> Option<String>,
-    mut on_piece: impl FnMut(&Piece) -> ControlFlow<()>,
-) -> Result<Generated> {
-    let mut generation = Generation::start(decoder, prompt, config, end_of_text, decode).await?;
-    while !generation.is_over() {
-        if on_piece(&generation.next(decoder).await?).is_break() {
-            generation.interrupt();
-        }
-    }
-    Ok(generation.finish())
 }

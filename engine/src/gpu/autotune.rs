@@ -218,7 +218,11 @@ impl Bench for Device {
             Ok(seconds) => Ok(Some(seconds)),
             // No room, a limit, a kernel that the driver does not build: the run decides what that means, if it meets it.
             Err(
-                Error::TooLarge { .. } | Error::OutOfMemory { .. } | Error::Refused(_) | Error::Device(_),
+                Error::TooLarge { .. }
+                | Error::OutOfMemory { .. }
+                | Error::Refused(_)
+                | Error::Device(_)
+                | Error::DeviceLost(_),
             ) => self.gpu.check().map(|()| None),
             Err(error) => Err(error),
         }

@@ -6,7 +6,7 @@ use super::storage::Storage;
 use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
 use crate::executor::Data;
 use crate::generate::sampler::{self, Sampling};
-use crate::generate::{Decoder, Ending, generate};
+use crate::generate::{Decoder, Ending, Generation};
 use crate::graph::{Graph, Input, Op, Origin, Type, ValueId, random};
 use crate::model::{Purpose, build, initial};
 use crate::plan::arena::ArenaLayout;
@@ -16,7 +16,6 @@ use crate::plan::lower::{Target, Tier};
 use crate::plan::{Buffer, compile, trial};
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormKind, Position, presets};
 use half::f16;
-use std::ops::ControlFlow;
 
 /// A uniform number in [0, 1).
 fn uniform(stream: u64, n: u64) -> f32 {
@@ -403,20 +402,25 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         let mut decoder = Decoder::Gpu(Box::new(decoder), Box::new(gpu.clone()));
         let mut pieces = String::new();
         let spell = |token: Option<u32>| token.map(|token| format!("{token} "));
-        let done = generate(&mut decoder, &[1, 2, 3], &config, None, spell, |piece| {
-            pieces.push_str(&piece.text);
-            ControlFlow::Continue(())
-        });
-        let done = done.await.unwrap();
+        let mut generation = Generation::start(&mut decoder, &[1, 2, 3], &config, None, spell).await.unwrap();
+        while !generation.is_over() {
+            pieces.push_str(&generation.next(&mut decoder).await.unwrap().text);
+        }
+        let done = generation.finish();
         assert_eq!((done.tokens.as_slice(), done.ending), (&first[..9], Ending::MaxTokens));
         assert_eq!(done.text, pieces);
-        let ended =
-            generate(&mut decoder, &[1, 2, 3], &config, Some(first[4]), spell, |_| ControlFlow::Continue(()));
+        let mut ended =
+            Generation::start(&mut decoder, &[1, 2, 3], &config, Some(first[4]), spell).await.unwrap();
+        while !ended.is_over() {
+            ended.next(&mut decoder).await.unwrap();
+        }
+        let ended = ended.finish();
         let at = first.iter().position(|token| *token == first[4]).unwrap();
-        let ended = ended.await.unwrap();
         assert_eq!((ended.tokens.as_slice(), ended.ending), (&first[..at], Ending::EndOfText));
-        let broken = generate(&mut decoder, &[1, 2, 3], &config, None, spell, |_| ControlFlow::Break(()));
-        assert_eq!(broken.await.unwrap().tokens, first[..1]);
+        let mut broken = Generation::start(&mut decoder, &[1, 2, 3], &config, None, spell).await.unwrap();
+        broken.next(&mut decoder).await.unwrap();
+        broken.interrupt();
+        assert_eq!(broken.finish().tokens, first[..1]);
     });
     let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3], false));
     assert!(short.is_err_and(|error| error.to_string().contains("3 weights")));

@@ -28,15 +28,28 @@ pub struct Gpu {
 
 /// The first thing that went wrong outside any call.
 #[derive(Clone, Debug, Default)]
-struct Fault(Arc<Mutex<Option<String>>>);
+struct Fault(Arc<Mutex<Option<Cause>>>);
+
+/// What went wrong, in a sentence.
+#[derive(Clone, Debug)]
+enum Cause {
+    /// The driver took the device away.
+    Lost(String),
+    /// A command failed, or the device was closed.
+    Failed(String),
+}
 
 impl Fault {
-    fn set(&self, text: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+    fn set(&self, cause: Cause) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
     }
 
-    fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn get(&self) -> Option<Error> {
+        let cause = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(match cause {
+            Cause::Lost(text) => Error::DeviceLost(text),
+            Cause::Failed(text) => Error::Device(text),
+        })
     }
 }
 
@@ -118,18 +131,18 @@ impl Gpu {
         let lost = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
             let message = message.trim_end_matches('.');
-            lost.set(format!(
+            lost.set(Cause::Lost(format!(
                 "the device was lost ({reason:?}: {message}); finished checkpoints are safe, run again with --resume"
-            ));
+            )));
         });
         let uncaught = fault.clone();
         device.on_uncaptured_error(Arc::new(move |error| {
-            uncaught.set(match error {
+            uncaught.set(Cause::Failed(match error {
                 wgpu::Error::OutOfMemory { .. } => {
                     "the device ran out of memory; lower train.batch_size or model.context_length".to_owned()
                 }
                 error => format!("the device refused a command: {}", one_line(&error)),
-            });
+            }));
         }));
         let target = report.target();
         Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, target, fault })
@@ -184,13 +197,13 @@ impl Gpu {
 
     /// Gives the device up: whatever uses it from here on returns [`Error::Device`].
     pub fn destroy(&self) {
-        self.fault.set("the device was closed".to_owned());
+        self.fault.set(Cause::Failed("the device was closed".to_owned()));
         self.device.destroy();
     }
 
     /// The error that befell the device outside any call, if one did. It stays: what the device holds is not to be trusted.
     pub fn check(&self) -> Result<()> {
-        self.fault.get().map_or(Ok(()), |text| Err(Error::Device(text)))
+        self.fault.get().map_or(Ok(()), Err)
     }
 
     /// Waits until everything submitted so far is done.
@@ -221,8 +234,7 @@ impl Gpu {
     }
 
     fn gone(&self) -> Error {
-        let text = self.fault.get().unwrap_or_else(|| "the device stopped answering".to_owned());
-        Error::Device(text)
+        self.fault.get().unwrap_or_else(|| Error::Device("the device stopped answering".to_owned()))
     }
 
     /// Begins to map the first `bytes` of a staging buffer that `submission` fills.

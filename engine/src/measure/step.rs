@@ -199,7 +199,7 @@ pub async fn measure(
         idle_share = occupancy.map(|occupancy| occupancy.idle_share());
     }
     let middle = |costs: &mut Vec<f64>| (!costs.is_empty()).then(|| spread(costs).0);
-    let tokens = (config.train.batch_size * config.train.accumulate * config.model.context_length) as f64;
+    let tokens = config.tokens_per_step() as f64;
     let tokens_per_s = tokens / (median / 1e3).max(1e-9);
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
     let measurement = Measurement {

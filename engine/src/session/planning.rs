@@ -116,13 +116,13 @@ impl Session {
             let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
             if steps >= FEWEST {
                 let most = large.train.steps;
-                set_steps(&mut large, steps.min(most));
+                set_length(&mut large, steps.min(most));
                 self.remember_pace(&large, speed.flops_per_s)?;
                 return Ok(large);
             }
         }
         let steps = self.steps_within(&small, seconds, speed.flops_per_s)?;
-        set_steps(&mut small, steps.clamp(FEWEST_SMALL, MOST_SMALL));
+        set_length(&mut small, steps.clamp(FEWEST_SMALL, MOST_SMALL));
         self.remember_pace(&small, speed.flops_per_s)?;
         Ok(small)
     }
@@ -215,9 +215,9 @@ fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummar
 
 /// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, a sample and a
 /// checkpoint at every tenth, and a milestone at every quarter, so that what it wrote early can be compared with what it writes.
-fn set_steps(config: &mut RunConfig, steps: u64) {
+fn set_length(config: &mut RunConfig, steps: u64) {
     let tenth = (steps / 10).max(1);
-    config.train.steps = steps;
+    config.set_steps(steps);
     config.train.eval_interval = (steps / 20).max(1);
     (config.train.checkpoint_interval, config.train.sample_interval) = (tenth, tenth);
     config.train.milestone_interval = (steps / 4).max(1);

@@ -1,37 +1,26 @@
 //! A run in training: groups of steps, and everything else between them.
 
 mod control;
-mod sample;
 
 pub(super) use control::Control;
 
 use super::{After, Session, cancellable, device};
-use crate::data::{self, Batches, Prepared};
+use crate::data::{self, Prepared};
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
-use crate::executor::{DeviceKind, Executor, Opened, TrainingGraphs};
-use crate::gpu::Tuning;
-use crate::measure::settle_precision;
-use crate::model::training_graphs;
-use crate::plan::fit::advised;
+use crate::executor::DeviceKind;
+use crate::launch::{Launch, Launched};
 use crate::platform::{self, files};
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, Precision, RunConfig, RunSummary, TrainEvent, TrainingState,
-    quantity,
+    Command, DataConfig, DeviceSummary, Event, RunConfig, RunSummary, TrainEvent, TrainingState, quantity,
 };
-use crate::train::{Options, Progress, Recovery, Trainer};
+use crate::train::{Options, Progress, Sample, Trainer};
 use control::urgent;
-use sample::Sample;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use web_time::{Duration, Instant};
-
-/// What is said where a run of mixed precision goes on without.
-const IN_FULL: &str =
-    "This device has no 16-bit floats: the run, which began in mixed precision, goes on in 32 bits.";
 
 /// What a run does before its first step.
 const PREPARING: &str = "preparing the run";
@@ -66,13 +55,7 @@ impl Job {
 
 /// What a run needs before it begins.
 struct Ready {
-    config: RunConfig,
-    prepared: Arc<Prepared>,
-    /// The run that goes on; a new one is made once the device is known to take it.
-    run: Option<Run>,
-    graphs: TrainingGraphs,
-    optimizer: Optimizer,
-    executor: Executor,
+    launched: Launched,
     device: DeviceSummary,
     estimated: Option<f64>,
 }
@@ -122,41 +105,27 @@ impl Session {
         let ends = |command: &Command| *command == Command::StopTraining;
         let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, self.make_ready(job)).await;
         self.inbox = inbox;
-        let Ready { config, prepared, run, graphs, optimizer, mut executor, device, estimated } = ready?;
-        // A text that is too short for a window is refused while nothing has been made or replaced for it.
-        let batches =
-            Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
-        let resuming = run.is_some();
-        let run = match run {
-            Some(run) => run,
-            None => {
-                let run = self.opened()?.project.create_run(&config, &prepared.folder)?;
-                if let Some(seconds) = estimated {
-                    run.set_estimated_seconds(seconds)?;
-                }
-                run
-            }
-        };
+        let Ready { mut launched, device, estimated } = ready?;
+        let begins = !launched.resumes();
+        let run = launched.run_of(&self.opened()?.project)?;
+        if let (true, Some(seconds)) = (begins, estimated) {
+            run.set_estimated_seconds(seconds)?;
+        }
         self.current = Some(run.clone());
         self.keep_documents();
         self.warn_of_full_storage(&run).await?;
         let mut control = Control { request: id, ..Control::default() };
         let options =
             Options { stop_after, stop: control.stop.clone(), early_sample: true, ..Options::default() };
-        let (mut resumes, mut recovery) = (resuming, Recovery::default());
+        let prepared = launched.prepared.clone();
         loop {
-            let (batches, options) = (batches.clone(), options.clone());
-            let begun = async {
-                if resumes {
-                    Trainer::resume(run.clone(), &graphs, batches, executor, options).await
-                } else {
-                    Trainer::start(run.clone(), &graphs, batches, executor, options).await
-                }
-            };
+            let begins = !launched.resumes();
+            launched.executor()?.set_interactive(self.visible);
             let mut inbox = std::mem::take(&mut self.inbox);
+            let begun = launched.trainer(options.clone());
             let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
             self.inbox = inbox;
-            if !resumes && matches!(begun, Err(Error::Cancelled(_))) {
+            if begins && matches!(begun, Err(Error::Cancelled(_))) {
                 // A run that never began is none.
                 self.current = None;
                 files::remove_dir_all(run.folder()).ok();
@@ -174,17 +143,13 @@ impl Session {
                 return run.summary();
             };
             drop(trainer);
-            let reopened = recovery.reopen(&error, &run, &graphs, optimizer, self.options.threads).await?;
-            let Some(reopened) = reopened else { return Err(error) };
-            self.outlet.notice(format!("{error}. It is here again, and the run goes on by itself"));
-            (executor, resumes) = (reopened, true);
-            executor.set_interactive(self.visible);
+            self.outlet.notice(launched.reopen(error).await?);
         }
     }
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let (mut config, prepared, run) = match job.what {
+        let (config, prepared, run) = match job.what {
             What::Start(config) => {
                 let mut config = *config;
                 config.data = DataConfig {
@@ -221,54 +186,28 @@ impl Session {
             Some(run) => run.record()?.estimated_seconds,
             None => self.estimated_seconds(&config),
         };
-        let wish = self.device.request.clone();
-        if let Some(settled) = settle_precision(&config, &wish, &self.tuning()).await? {
-            config.train.precision = settled.precision;
-            self.outlet.notice(settled.sentence);
+        let mut launched = Launch {
+            config,
+            prepared,
+            run,
+            device: self.device.request.clone(),
+            moved: false,
+            threads: self.options.threads,
+            tuning: self.tuning(),
         }
-        let mut graphs = training_graphs(&config.model, &config.train)?;
-        let mut optimizer = Optimizer::of(&config.train);
-        let threads = self.options.threads;
-        // A run goes on where it began, bit for bit, as long as that device is there: with the kernels chosen then.
-        let pinned = match &run {
-            Some(run) => run.record()?.device,
-            None => None,
-        };
-        let on_pinned = match &pinned {
-            Some(device) => {
-                let tuning = Tuning::Pinned(device.clone());
-                Executor::open_tuned(device.request(), &graphs, optimizer, threads, &tuning).await.ok()
-            }
-            None => None,
-        };
-        let is_pinned = on_pinned.is_some();
-        let Opened { mut executor, warning, .. } = match on_pinned {
-            Some(opened) => opened,
-            None => {
-                let mixed = config.train.precision == Precision::Mixed;
-                if run.is_some() && mixed && !self.device.summary.mixed_precision {
-                    config.train.precision = Precision::F32;
-                    graphs = training_graphs(&config.model, &config.train)?;
-                    optimizer = Optimizer::of(&config.train);
-                    self.outlet.notice(IN_FULL.to_owned());
-                }
-                let (device, tuning) = (&self.device.request, self.tuning());
-                let opened = Executor::open_tuned(device, &graphs, optimizer, threads, &tuning).await;
-                opened.map_err(|error| advised(error, &config))?
-            }
-        };
+        .open()
+        .await?;
         let chosen = self.device.summary.clone();
-        let description = executor.describe();
-        let is_chosen = !is_pinned || description.request() == chosen.request;
+        let description = launched.executor()?.describe();
+        let is_chosen = !launched.on_own_device || description.request() == chosen.request;
         let mut device = if is_chosen { chosen } else { device::of_run(&description) };
         if description.kind == DeviceKind::Gpu {
             device.tuned_kernels = description.variants;
         }
-        if let Some(warning) = warning {
-            self.outlet.notice(warning);
+        for notice in launched.settled.take().into_iter().chain(std::mem::take(&mut launched.warnings)) {
+            self.outlet.notice(notice);
         }
-        executor.set_interactive(self.visible);
-        Ok(Ready { config, prepared, run, graphs, optimizer, executor, device, estimated })
+        Ok(Ready { launched, device, estimated })
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.

@@ -5,7 +5,7 @@ use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::generate::sampler::{self, Explained, Sampling};
-use crate::generate::{Decoder, Ending, Generation, Opening};
+use crate::generate::{self, Decoder, Ending, Opening, TextGeneration, prompt_tokens};
 use crate::project::Trained;
 use crate::protocol::{Candidate, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
@@ -15,9 +15,6 @@ use std::sync::Arc;
 const KEPT: usize = 3;
 /// Texts that are written at once.
 const TEXTS: usize = 8;
-
-/// Decodes a text's tokens.
-pub(super) type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 
 /// What weights are called: run, checkpoint, step.
 type Key = (String, String, u64);
@@ -37,7 +34,7 @@ struct Text {
     key: Key,
     precision: Precision,
     decoder: Decoder,
-    generation: Generation<Decode<'static>>,
+    generation: TextGeneration<'static>,
     tokenizer: Arc<Tokenizer>,
     /// Shows each token by itself.
     stream: DecodeStream<Arc<Tokenizer>>,
@@ -109,13 +106,7 @@ impl Session {
         decoder.set_interactive(self.visible);
         let tokenizer = model.tokenizer.clone();
         let ids = prompt_tokens(&tokenizer, prompt)?;
-        let mut decoding = DecodeStream::new(tokenizer.clone());
-        let decode: Decode<'static> = Box::new(move |token| match token {
-            Some(token) => decoding.push(token),
-            None => decoding.flush(),
-        });
-        let generation =
-            Generation::start(&mut decoder, &ids, config, tokenizer.end_of_text(), decode).await?;
+        let generation = generate::begin(&mut decoder, tokenizer.clone(), prompt, config).await?;
         let mut stream = DecodeStream::new(tokenizer.clone());
         let tokens = written(&mut stream, &tokenizer, &ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true });
@@ -268,36 +259,6 @@ impl Session {
         }
         model
     }
-}
-
-/// A generation that borrows its tokenizer, for whoever writes one text at a time.
-pub(super) async fn begin<'text>(
-    decoder: &mut Decoder,
-    tokenizer: &'text Tokenizer,
-    prompt: &str,
-    config: &GenerateConfig,
-) -> Result<Generation<Decode<'text>>> {
-    let ids = prompt_tokens(tokenizer, prompt)?;
-    let mut stream = tokenizer.decode_stream();
-    let decode: Decode<'text> = Box::new(move |token| match token {
-        Some(token) => stream.push(token),
-        None => stream.flush(),
-    });
-    Generation::start(decoder, &ids, config, tokenizer.end_of_text(), decode).await
-}
-
-/// The prompt's tokens, or why there are none.
-fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
-    let ids = tokenizer.encode_prompt(prompt)?;
-    if !ids.is_empty() {
-        return Ok(ids);
-    }
-    let lost: String = tokenizer.unknown_characters(prompt).into_iter().collect();
-    Err(Error::Refused(if lost.is_empty() {
-        "the prompt is empty; write a few letters for the model to go on from".to_owned()
-    } else {
-        format!("the vocabulary has none of the prompt's characters ({lost}); write others")
-    }))
 }
 
 fn written(

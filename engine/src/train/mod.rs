@@ -6,11 +6,11 @@
 pub mod checkpoint;
 mod event;
 pub mod metrics;
-mod recovery;
 mod restore;
+mod sample;
 pub mod tensorboard;
 mod trainer;
 
 pub use event::{Progress, SampleRequest, TrainEvent};
-pub use recovery::Recovery;
+pub use sample::Sample;
 pub use trainer::{Options, Trainer};

@@ -269,8 +269,7 @@ fn batch_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     form.whole(ui, "Batch size", "train.batch_size", &mut train.batch_size, 1..=65_536);
     form.whole(ui, "Gradient accumulation", "train.accumulate", &mut train.accumulate, 1..=65_536);
     form.steps(ui, "Steps", "train.steps", &mut train.steps, 1..=10_000_000);
-    let tokens = train.batch_size * config.model.context_length * train.accumulate;
-    let value = format::whole(tokens as u64);
+    let value = format::whole(config.tokens_per_step());
     stat_row(
         ui,
         Stat {

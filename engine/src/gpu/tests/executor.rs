@@ -193,8 +193,8 @@ fn a_device_lost_in_training_is_an_error() {
         executor.train(&steps(1)).await.unwrap();
         gpu.device.destroy();
         for _ in 0..2 {
-            assert!(matches!(executor.train(&steps(1)).await, Err(Error::Device(_))));
-            assert!(matches!(executor.state().await, Err(Error::Device(_))));
+            assert!(matches!(executor.train(&steps(1)).await, Err(Error::DeviceLost(_))));
+            assert!(matches!(executor.state().await, Err(Error::DeviceLost(_))));
         }
     });
 }

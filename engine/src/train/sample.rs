@@ -1,38 +1,43 @@
-//! Samples of a run in training: texts from its weights as they are, written between requests.
+//! Samples of a run in training: texts from its weights as they are.
 
-use super::super::writing::{self, Decode};
+use super::{SampleRequest, Trainer};
 use crate::error::Result;
-use crate::generate::{Decoder, Generation};
+use crate::generate::{self, Decoder, TextGeneration};
 use crate::protocol::{GenerateConfig, Precision};
 use crate::tokenizer::Tokenizer;
-use crate::train::{SampleRequest, Trainer};
 
 /// A sample under way: carried on by a few tokens at a time, held with its run, and given up when the run is to end.
-pub(super) struct Sample<'text> {
+pub struct Sample<'text> {
     decoder: Decoder,
-    generation: Generation<Decode<'text>>,
+    generation: TextGeneration<'text>,
     prompt: String,
 }
 
 impl<'text> Sample<'text> {
     /// Begins it with the weights as they are, on the device that trains.
-    pub(super) async fn begin(
+    ///
+    /// # Errors
+    /// The device fails, or cannot hold a decoder beside the run.
+    pub async fn begin(
         trainer: &mut Trainer<'_>,
         tokenizer: &'text Tokenizer,
         request: SampleRequest,
-        visible: bool,
+        interactive: bool,
     ) -> Result<Self> {
         let model = trainer.config().model.clone();
         let parameters = trainer.executor().state().await?.parameters;
         let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
-        decoder.set_interactive(visible);
+        decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
-        let generation = writing::begin(&mut decoder, tokenizer, &request.prompt, &config).await?;
+        let generation = generate::begin(&mut decoder, tokenizer, &request.prompt, &config).await?;
         Ok(Self { decoder, generation, prompt: request.prompt })
     }
 
     /// A few more tokens; the whole text once it is written.
-    pub(super) async fn carry_on(&mut self) -> Result<Option<String>> {
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn carry_on(&mut self) -> Result<Option<String>> {
         if !self.generation.is_over() {
             self.generation.next(&mut self.decoder).await?;
         }

@@ -1,0 +1,50 @@
+//! From a prompt's text to a generation that decodes its own tokens.
+
+use super::{Decoder, Generation};
+use crate::error::{Error, Result};
+use crate::tokenizer::{DecodeStream, Tokenizer};
+use glasshouse_protocol::GenerateConfig;
+use std::ops::Deref;
+
+/// Decodes a text's tokens.
+pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
+
+/// A generation with its tokenizer.
+pub type TextGeneration<'text> = Generation<Decode<'text>>;
+
+/// Begins a text after a prompt.
+///
+/// # Errors
+/// The prompt has no tokens, or the device fails.
+pub async fn begin<'text, T: Deref<Target = Tokenizer> + 'text>(
+    decoder: &mut Decoder,
+    tokenizer: T,
+    prompt: &str,
+    config: &GenerateConfig,
+) -> Result<TextGeneration<'text>> {
+    let ids = prompt_tokens(&tokenizer, prompt)?;
+    let end_of_text = tokenizer.end_of_text();
+    let mut stream = DecodeStream::new(tokenizer);
+    let decode: Decode<'text> = Box::new(move |token| match token {
+        Some(token) => stream.push(token),
+        None => stream.flush(),
+    });
+    Generation::start(decoder, &ids, config, end_of_text, decode).await
+}
+
+/// The prompt's tokens, or why there are none.
+///
+/// # Errors
+/// Nothing was written, or the vocabulary has none of its characters.
+pub fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
+    let ids = tokenizer.encode_prompt(prompt)?;
+    if !ids.is_empty() {
+        return Ok(ids);
+    }
+    let lost: String = tokenizer.unknown_characters(prompt).into_iter().collect();
+    Err(Error::Refused(if lost.is_empty() {
+        "the prompt is empty; write a few letters for the model to go on from".to_owned()
+    } else {
+        format!("the vocabulary has none of the prompt's characters ({lost}); write others")
+    }))
+}

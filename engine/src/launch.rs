@@ -1,0 +1,237 @@
+//! A run on its way to its device, and back to it after the device was lost: what every front end does before a trainer's first step.
+//!
+//! ```text
+//! Launch (settings, text, the run that goes on) ─ open ─► Launched (graphs, executor) ─ trainer ─► Trainer
+//!                                                              ▲                                      │
+//!                                                              └──────────── reopen ◄── a lost GPU ◄──┘
+//! ```
+
+use crate::data::{Batches, Prepared};
+use crate::error::{Error, Result};
+use crate::executor::update::Optimizer;
+use crate::executor::{Executor, Opened, TrainingGraphs};
+use crate::gpu::{Gpu, Tuned, Tuning};
+use crate::measure::settle_precision;
+use crate::model::training_graphs;
+use crate::plan::fit::advised;
+use crate::platform;
+use crate::project::{Project, Run};
+use crate::protocol::{Precision, RunConfig};
+use crate::train::checkpoint::Checkpoints;
+use crate::train::{Options, Trainer};
+use std::sync::Arc;
+
+/// So many losses of a device in a row, without a checkpoint between them, are its end.
+const MOST_LOSSES: u32 = 3;
+/// A driver that starts again takes a moment: so often it is asked, so many seconds apart.
+const TRIES: u32 = 6;
+const PAUSE: f64 = 0.5;
+
+/// What is said where a run of mixed precision goes on without.
+const IN_FULL: &str =
+    "This device has no 16-bit floats: the run, which began in mixed precision, goes on in 32 bits.";
+
+/// A run that is to be trained.
+#[derive(Debug)]
+pub struct Launch {
+    /// Its settings, complete. A run that goes on may do so in another precision than it began in.
+    pub config: RunConfig,
+    /// Its text and tokenizer.
+    pub prepared: Arc<Prepared>,
+    /// The run that goes on; `None` begins one.
+    pub run: Option<Run>,
+    /// Where, as [`Executor::open`] has it. A run that goes on does so on the device that it was trained on, and here where that is gone,
+    /// unless it is `moved`.
+    pub device: String,
+    /// Whether a run that goes on is to leave the device that it was trained on.
+    pub moved: bool,
+    /// Threads of the CPU executor; every core where `None`.
+    pub threads: Option<usize>,
+    /// How a GPU's kernels are chosen, where they were not before: the same kernels give the same bits.
+    pub tuning: Tuning,
+}
+
+/// A run on an open device.
+#[derive(Debug)]
+pub struct Launched {
+    /// Its settings, as it is trained.
+    pub config: RunConfig,
+    /// Its text and tokenizer.
+    pub prepared: Arc<Prepared>,
+    /// What is computed.
+    pub graphs: TrainingGraphs,
+    /// Why it has its precision, where that was settled now.
+    pub settled: Option<String>,
+    /// What was timed to choose the device's kernels.
+    pub tuned: Tuned,
+    /// What became worse than was asked for.
+    pub warnings: Vec<String>,
+    /// It goes on where it was trained before.
+    pub on_own_device: bool,
+    run: Option<Run>,
+    optimizer: Optimizer,
+    threads: Option<usize>,
+    executor: Option<Executor>,
+    resumes: bool,
+    losses: u32,
+    /// Step of the latest checkpoint at the last loss of the device, where there was one.
+    saved: Option<Option<u64>>,
+}
+
+impl Launch {
+    /// Settles the precision, builds the graphs and opens the device. Nothing is made on disk.
+    ///
+    /// # Errors
+    /// A text that is too short for a window, a device that is missing or cannot hold the run.
+    pub async fn open(self) -> Result<Launched> {
+        let Self { mut config, prepared, run, device, moved, threads, tuning } = self;
+        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+        let before = match &run {
+            Some(run) => run.record()?.device,
+            None => None,
+        };
+        let (own, tuning) = match (before, moved) {
+            (Some(before), true) => (None, Tuning::Pinned(before)),
+            (before, _) => (before, tuning),
+        };
+        let mut warnings = Vec::new();
+        let mut opened = None;
+        if let Some(own) = own {
+            let (graphs, optimizer) = computed(&config)?;
+            let pinned = Tuning::Pinned(own.clone());
+            match Executor::open_tuned(own.request(), &graphs, optimizer, threads, &pinned).await {
+                Ok(found) => opened = Some((graphs, optimizer, found)),
+                // It is not in this machine: any other will do.
+                Err(Error::Device(_)) if config.train.precision == Precision::Mixed => {
+                    if !has_half(&device).await {
+                        config.train.precision = Precision::F32;
+                        warnings.push(IN_FULL.to_owned());
+                    }
+                }
+                Err(Error::Device(_)) => {}
+                Err(error) => return Err(advised(error, &config)),
+            }
+        }
+        let on_own_device = opened.is_some();
+        let mut settled = None;
+        let (graphs, optimizer, opened) = match opened {
+            Some(opened) => opened,
+            None => {
+                if let Some(found) = settle_precision(&config, &device, &tuning).await? {
+                    config.train.precision = found.precision;
+                    settled = Some(found.sentence);
+                }
+                let (graphs, optimizer) = computed(&config)?;
+                let opened = Executor::open_tuned(&device, &graphs, optimizer, threads, &tuning).await;
+                (graphs, optimizer, opened.map_err(|error| advised(error, &config))?)
+            }
+        };
+        let Opened { executor, warning, tuned } = opened;
+        warnings.extend(warning);
+        Ok(Launched {
+            config,
+            prepared,
+            graphs,
+            settled,
+            tuned,
+            warnings,
+            on_own_device,
+            resumes: run.is_some(),
+            run,
+            optimizer,
+            threads,
+            executor: Some(executor),
+            losses: 0,
+            saved: None,
+        })
+    }
+}
+
+fn computed(config: &RunConfig) -> Result<(TrainingGraphs, Optimizer)> {
+    Ok((training_graphs(&config.model, &config.train)?, Optimizer::of(&config.train)))
+}
+
+async fn has_half(device: &str) -> bool {
+    matches!(Gpu::from_request(device).await, Ok((Some(gpu), _)) if gpu.has_half())
+}
+
+impl Launched {
+    /// The open device, before a trainer has it.
+    ///
+    /// # Errors
+    /// A trainer has it.
+    pub fn executor(&mut self) -> Result<&mut Executor> {
+        self.executor.as_mut().ok_or_else(without_device)
+    }
+
+    /// Whether the run began before.
+    pub fn resumes(&self) -> bool {
+        self.resumes
+    }
+
+    /// The run, made in the project where it begins.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn run_of(&mut self, project: &Project) -> Result<Run> {
+        let run = match self.run.take() {
+            Some(run) => run,
+            None => project.create_run(&self.config, &self.prepared.folder)?,
+        };
+        self.run = Some(run.clone());
+        Ok(run)
+    }
+
+    /// The run in training, from its beginning or its latest checkpoint. [`Launched::run_of`] comes before it.
+    ///
+    /// # Errors
+    /// As [`Trainer::start`] and [`Trainer::resume`].
+    pub async fn trainer(&mut self, options: Options) -> Result<Trainer<'_>> {
+        let (Some(executor), Some(run)) = (self.executor.take(), self.run.clone()) else {
+            return Err(without_device());
+        };
+        let RunConfig { seed, train, model, .. } = &self.config;
+        let batches = Batches::new(&self.prepared.store, *seed, train.batch_size, model.context_length)?;
+        if std::mem::replace(&mut self.resumes, true) {
+            Trainer::resume(run, &self.graphs, batches, executor, options).await
+        } else {
+            Trainer::start(run, &self.graphs, batches, executor, options).await
+        }
+    }
+
+    /// After an error of its trainer, which was dropped: opens the device again, with the kernels that it had, where it was lost, as
+    /// drivers lose them when a kernel hangs, a cable comes loose or the machine sleeps. Returns what to say before the next
+    /// [`Launched::trainer`].
+    ///
+    /// # Errors
+    /// The error itself, where it was another or the device does not come back.
+    pub async fn reopen(&mut self, error: Error) -> Result<String> {
+        let Some(run) = self.run.as_ref().filter(|_| matches!(error, Error::DeviceLost(_))) else {
+            return Err(error);
+        };
+        let Some(device) = run.record()?.device else { return Err(error) };
+        let checkpoints = Checkpoints::new(run.checkpoints_folder()).list();
+        let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
+        let saved = resumable.map(|checkpoint| checkpoint.step).max();
+        self.losses = if self.saved == Some(saved) { self.losses + 1 } else { 1 };
+        self.saved = Some(saved);
+        if self.losses > MOST_LOSSES {
+            return Err(error);
+        }
+        let (optimizer, tuning) = (self.optimizer, Tuning::Pinned(device.clone()));
+        for _ in 0..TRIES {
+            platform::pause(PAUSE).await?;
+            let opened =
+                Executor::open_tuned(device.request(), &self.graphs, optimizer, self.threads, &tuning).await;
+            if let Ok(Opened { executor, .. }) = opened {
+                self.executor = Some(executor);
+                return Ok(format!("{error}. It is here again, and the run goes on by itself"));
+            }
+        }
+        Err(error)
+    }
+}
+
+fn without_device() -> Error {
+    Error::Internal("a run without its folder or device".to_owned())
+}

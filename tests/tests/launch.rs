@@ -1,0 +1,146 @@
+//! How a run comes to its device, whichever front end asks for it: where it was trained before, elsewhere where that is gone, and there
+//! again after it was lost.
+
+use crate::runs;
+use crate::runs::{create, last_checkpoint, notices, session, store};
+use glasshouse_engine::Error;
+use glasshouse_engine::data::Prepared;
+use glasshouse_engine::executor::{DeviceDescription, DeviceKind};
+use glasshouse_engine::gpu::Tuning;
+use glasshouse_engine::launch::Launch;
+use glasshouse_engine::project::{Project, Run, RunRecord, RunState};
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
+use glasshouse_protocol::{Precision, RunConfig, TrainConfig};
+use pollster::block_on;
+use std::sync::Arc;
+
+fn launch(project: &Project, config: &RunConfig, run: Option<Run>, device: &str) -> Launch {
+    let prepared = Prepared {
+        tokenizer: Tokenizer::train(&config.tokenizer, ["once"]).unwrap(),
+        store: store(),
+        folder: project.folder().join("data"),
+        problems: Vec::new(),
+    };
+    Launch {
+        config: config.clone(),
+        prepared: Arc::new(prepared),
+        run,
+        device: device.to_owned(),
+        moved: false,
+        threads: None,
+        tuning: Tuning::Default,
+    }
+}
+
+/// Everything that happens until the session is over.
+fn events(mut trainer: Trainer<'_>) -> Vec<TrainEvent> {
+    let mut events = Vec::new();
+    while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
+        events.push(event);
+    }
+    events
+}
+
+fn config() -> RunConfig {
+    RunConfig {
+        train: TrainConfig { steps: 4, sample_interval: 0, ..runs::config().train },
+        ..runs::config()
+    }
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_it_is_moved() {
+    let (_folder, project) = runs::project();
+    let run = create(&project, &config());
+    let stopped = Options { stop_after: Some(2), ..Options::default() };
+    session(&run, &store(), "burn-flex", stopped).unwrap();
+    let open = |moved: bool| {
+        let launch = Launch { moved, ..launch(&project, &config(), Some(run.clone()), "cpu") };
+        block_on(launch.open()).unwrap()
+    };
+    let mut here = open(false);
+    assert!(here.on_own_device && here.resumes() && here.warnings.is_empty());
+    assert_eq!(here.executor().unwrap().describe().kind, DeviceKind::BurnFlex);
+    let mut moved = open(true);
+    assert!(!moved.on_own_device);
+    assert_eq!(moved.executor().unwrap().describe().kind, DeviceKind::Cpu);
+    // The machine has no such device any more.
+    let record = run.record().unwrap();
+    let gone = DeviceDescription {
+        kind: DeviceKind::Gpu,
+        name: "Voodoo 2".to_owned(),
+        ..record.device.clone().unwrap()
+    };
+    run.save_record(&RunRecord { device: Some(gone), ..record }).unwrap();
+    let mut elsewhere = open(false);
+    assert!(!elsewhere.on_own_device && elsewhere.warnings.is_empty());
+    elsewhere.run_of(&project).unwrap();
+    let told = events(block_on(elsewhere.trainer(Options::default())).unwrap());
+    let notices = notices(&told);
+    assert!(
+        notices.iter().any(|text| text.contains("Voodoo 2") && text.contains("goes on on cpu")),
+        "{notices:?}"
+    );
+    assert!(matches!(told.last(), Some(TrainEvent::Done { step: 4, finished: true, .. })), "{told:?}");
+    // In mixed precision it goes on in full where there is nothing else.
+    let mut mixed = config();
+    mixed.train.precision = Precision::Mixed;
+    let run = create(&project, &mixed);
+    let gone =
+        DeviceDescription { kind: DeviceKind::Gpu, name: "Voodoo 2".to_owned(), ..DeviceDescription::cpu(1) };
+    run.save_record(&RunRecord { device: Some(gone), ..run.record().unwrap() }).unwrap();
+    let full = block_on(launch(&project, &mixed, Some(run), "cpu").open()).unwrap();
+    assert_eq!(full.config.train.precision, Precision::F32);
+    assert!(full.warnings[0].contains("goes on in 32 bits"), "{:?}", full.warnings);
+}
+
+/// A device that is lost is opened again, with the kernels that it had, and the run ends in the bits of one that never lost it.
+#[test]
+fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
+    let (_folder, project) = runs::project();
+    let config = RunConfig {
+        train: TrainConfig { steps: 24, sample_interval: 0, ..runs::config().train },
+        ..runs::config()
+    };
+    let adapter = runs::test_adapter();
+    let straight = session(&create(&project, &config), &store(), &adapter, Options::default()).unwrap();
+    let launch = launch(&project, &config, None, &adapter);
+    let mut launched = block_on(launch.open()).unwrap();
+    let run = launched.run_of(&project).unwrap();
+    let error = {
+        let mut trainer = block_on(launched.trainer(Options::default())).unwrap();
+        let mut lost = false;
+        loop {
+            match block_on(trainer.next()) {
+                Ok(Progress::Over) => panic!("a lost device ends a session"),
+                Ok(_) if trainer.step() >= 17 && !lost => {
+                    trainer.executor().gpu().unwrap().lose();
+                    lost = true;
+                }
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        }
+    };
+    let again = || match &error {
+        Error::DeviceLost(text) => Error::DeviceLost(text.clone()),
+        other => panic!("{other}"),
+    };
+    assert_eq!(run.record().unwrap().state, RunState::Failed);
+    let other = block_on(launched.reopen(Error::Refused("full".to_owned())));
+    assert!(matches!(other, Err(Error::Refused(text)) if text == "full"));
+    let said = block_on(launched.reopen(again())).unwrap();
+    assert!(said.contains("was lost") && said.ends_with("goes on by itself"), "{said}");
+    let mut trainer = block_on(launched.trainer(Options::default())).unwrap();
+    let mut events = Vec::new();
+    while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
+        events.push(event);
+    }
+    drop(trainer);
+    assert!(matches!(events.last(), Some(TrainEvent::Done { step: 24, finished: true, .. })), "{events:?}");
+    assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
+    // A device that is lost again and again with nothing gained between is given up.
+    let tries = (0..5).filter(|_| block_on(launched.reopen(again())).is_ok());
+    assert_eq!(tries.count(), 3);
+}
