@@ -4,27 +4,24 @@
 //! a translation begins with.
 
 mod address;
-mod asks;
 mod frame;
 mod incoming;
 mod keys;
 mod messages;
-mod preferences;
 mod record;
 mod scripting;
 mod top_bar;
 mod typed_path;
 
 pub use address::Address;
-pub use asks::{Asks, Capture, Toast, Undo};
 pub use incoming::ACCEPTED;
-pub use keys::SHORTCUTS;
-pub use preferences::Preferences;
 pub use record::Recorder;
 
+use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
 use crate::pages::{data, home, model, runs, settings, tokenizer, train, write};
+use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;

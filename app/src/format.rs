@@ -104,6 +104,16 @@ pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", share * 100.0) } else { NOTHING.to_owned() }
 }
 
+/// A file name of what a person calls something.
+pub fn file_name(name: &str, ending: &str) -> String {
+    let clean: String = name
+        .chars()
+        .map(|letter| if letter.is_alphanumeric() || "-_ ".contains(letter) { letter } else { '-' })
+        .collect();
+    let clean = clean.trim();
+    format!("{}.{ending}", if clean.is_empty() { "glasshouse" } else { clean })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +167,12 @@ mod tests {
         assert_eq!(scientific(3e-4), "3.0e-4");
         assert_eq!(scientific(0.0), "0");
         assert_eq!(scientific(f64::INFINITY), NOTHING);
+    }
+
+    #[test]
+    fn file_names_hold_nothing_that_a_path_could_mistake() {
+        assert_eq!(file_name("My first model", "glasshouse"), "My first model.glasshouse");
+        assert_eq!(file_name("../a/b", "png"), "---a-b.png");
+        assert_eq!(file_name("  ", "csv"), "glasshouse.csv");
     }
 }

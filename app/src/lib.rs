@@ -5,6 +5,10 @@
 
 #[cfg(feature = "pages")]
 pub mod app;
+#[cfg(feature = "pages")]
+pub mod asks;
+#[cfg(all(feature = "page", target_arch = "wasm32"))]
+pub mod canvas;
 #[cfg(feature = "command-line")]
 #[deny(
     clippy::print_stdout,
@@ -18,6 +22,8 @@ pub mod format;
 pub mod link;
 #[cfg(feature = "pages")]
 pub mod pages;
+#[cfg(feature = "pages")]
+pub mod preferences;
 #[cfg(feature = "pages")]
 pub mod state;
 #[cfg(feature = "pages")]

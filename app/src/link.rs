@@ -18,7 +18,7 @@ mod preferences_web;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
-pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, file_name, is_document};
+pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
@@ -30,7 +30,9 @@ pub use preferences_native::{load_preferences, shelf, store_preferences};
 #[cfg(target_arch = "wasm32")]
 pub use preferences_web::{load_preferences, store_preferences};
 #[cfg(target_arch = "wasm32")]
-pub use web::{EngineLink, web_start};
+pub use web::EngineLink;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use web::{boot, fonts, mirrored};
 
 use glasshouse_protocol::{Command, Parcel, Report, Request};
 

@@ -8,7 +8,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// In a browser the boot script has laid out what the page needs.
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    glasshouse::link::web_start();
+    glasshouse::canvas::web_start();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -11,7 +11,7 @@ pub mod write;
 
 mod parts;
 
-use crate::app::Asks;
+use crate::asks::Asks;
 use crate::link::Outbox;
 use crate::state::State;
 use crate::theme::Palette;
@@ -115,7 +115,7 @@ pub struct Context<'a> {
     /// A page to go to after this frame.
     pub go: &'a mut Option<PageName>,
     /// What the person prefers: remembered across starts.
-    pub preferences: &'a mut crate::app::Preferences,
+    pub preferences: &'a mut crate::preferences::Preferences,
     /// What the page wants of the window: files picked or saved, a line with an undo.
     pub asks: &'a mut Asks,
 }

@@ -145,7 +145,7 @@ impl State {
             }
             Event::ReportPage { path: None } => {
                 let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());
-                let name = crate::link::file_name(&format!("{name} cleaning"), "html");
+                let name = crate::format::file_name(&format!("{name} cleaning"), "html");
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
             Event::ReportPage { path: Some(path) } => {

@@ -93,7 +93,7 @@ impl Palette {
 }
 
 /// Gives a context fonts and styles. Before its first frame, since a frame that has begun keeps the style that it began with.
-pub fn prepare(context: &egui::Context, preferences: &crate::app::Preferences) {
+pub fn prepare(context: &egui::Context, preferences: &crate::preferences::Preferences) {
     fonts::install_fonts(context);
     apply(context, preferences);
 }

@@ -6,18 +6,19 @@
 //!                                                              └──────────── reopen ◄── a lost GPU ◄──┘
 //! ```
 
+use crate::checkpoint::Checkpoints;
 use crate::data::{Batches, Prepared};
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
-use crate::executor::{Executor, Opened, TrainingGraphs};
+use crate::executor::{Executor, Opened};
 use crate::gpu::{Gpu, Tuned, Tuning};
 use crate::measure::settle_precision;
+use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::fit::advised;
 use crate::platform;
 use crate::project::{Project, Run};
 use crate::protocol::{Precision, RunConfig};
-use crate::train::checkpoint::Checkpoints;
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
 

@@ -1,17 +1,22 @@
 //! The Glasshouse engine: documents in, a trained, measured and exported language model out. It knows no user
 //! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
 
+pub mod checkpoint;
 pub mod cpu;
 pub mod data;
+pub mod device;
 pub mod error;
 pub mod executor;
 pub mod generate;
 pub mod gpu;
 pub mod graph;
+pub mod initial;
 pub mod interchange;
 pub mod launch;
 pub mod measure;
+pub mod metrics;
 pub mod model;
+pub mod optimizer;
 pub mod plan;
 pub(crate) mod platform;
 pub mod project;
@@ -20,9 +25,11 @@ pub mod reference;
 #[cfg(not(feature = "oracle"))]
 #[path = "reference_absent.rs"]
 mod reference;
+pub mod sampler;
 #[cfg(feature = "oracle")]
 pub mod selftest;
 pub mod session;
+pub mod step;
 pub mod storage;
 pub mod tokenizer;
 pub mod train;

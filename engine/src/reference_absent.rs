@@ -1,8 +1,10 @@
 //! Where burn is left out, as in a browser: its devices are refused by name, and nothing of them can exist.
 
+use crate::device::DeviceKind;
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::model::TrainingGraphs;
+use crate::optimizer::Optimizer;
+use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 
 /// One of burn's devices: there is none.
 #[derive(Debug)]

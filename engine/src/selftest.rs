@@ -12,12 +12,15 @@ pub mod parity;
 pub mod variants;
 
 use crate::error::Result;
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs};
+use crate::executor::Executor;
 use crate::graph::{ParameterId, random};
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::TrainingGraphs;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::reference::{Device, ReferenceExecutor};
+use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
     Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,

@@ -1,7 +1,8 @@
 //! What PyTorch needs to train a run on identical batches from identical weights; `tests/python/train_nanogpt.py` reads it.
 
 use glasshouse_engine::data::{self, Batch, Batches, Split};
-use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::initial;
+use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::RunConfig;
 use safetensors::tensor::{Dtype, TensorView};

@@ -1,14 +1,15 @@
 //! An exported folder opens in Hugging Face's transformers, which computes the same logits and writes the same greedy text.
 
 use glasshouse_engine::cpu;
-use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
+use glasshouse_engine::initial;
 use glasshouse_engine::interchange::huggingface::{Architecture, CardFacts, Export, export};
-use glasshouse_engine::model::{Purpose, build, initial};
+use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{
     Gate, NormPlacement, Position, RunConfig, TokenizerConfig, TokenizerKind, presets,
 };
+use glasshouse_engine::step::Data;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_tests::python;
 use serde_json::Value;

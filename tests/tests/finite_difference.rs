@@ -2,10 +2,10 @@
 //! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
 
 use glasshouse_engine::cpu;
-use glasshouse_engine::executor::Data;
 use glasshouse_engine::graph::{Input, Keep, Op, Type, ValueId, gradient, gradient_from};
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::selftest::cases::{Built, Case, Operation, numbers};
+use glasshouse_engine::step::Data;
 
 /// Step of the differences: their error is of its square, plus 1e-16 divided by it.
 const STEP: f64 = 1e-5;

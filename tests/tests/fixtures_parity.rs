@@ -7,12 +7,14 @@
 
 use crate::common;
 use crate::common::{Fixture, deviation};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, Data, Executor, MicroBatch, TrainingGraphs};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::{Graph, Input, Origin, ParameterId, ValueId};
+use glasshouse_engine::model::TrainingGraphs;
 use glasshouse_engine::model::{self, Purpose};
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{self, Device, ReferenceExecutor};
+use glasshouse_engine::step::{ArenaState, Data, MicroBatch};
 use glasshouse_engine::{cpu, gpu};
 use pollster::block_on;
 

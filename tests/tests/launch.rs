@@ -5,7 +5,7 @@ use crate::runs;
 use crate::runs::{create, last_checkpoint, notices, session, store};
 use glasshouse_engine::Error;
 use glasshouse_engine::data::Prepared;
-use glasshouse_engine::executor::{DeviceDescription, DeviceKind};
+use glasshouse_engine::device::{DeviceDescription, DeviceKind};
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::launch::Launch;
 use glasshouse_engine::project::{Project, Run, RunRecord, RunState};

@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod common;
+mod dependencies;
 mod export;
 mod finite_difference;
 mod fixtures;

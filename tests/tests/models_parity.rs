@@ -3,12 +3,14 @@
 
 use crate::common;
 use crate::common::{deviation, ids};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::{Fusions, HeadFusion, ParameterId, random};
-use glasshouse_engine::model::{initial, training_graphs_with};
+use glasshouse_engine::initial;
+use glasshouse_engine::model::training_graphs_with;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{Device, ReferenceExecutor};
+use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
     Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,

@@ -3,11 +3,14 @@
 
 use crate::common;
 use crate::common::{deviation, ids, numbers};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput, TrainingGraphs};
-use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::executor::Executor;
+use glasshouse_engine::initial;
+use glasshouse_engine::model::TrainingGraphs;
+use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{Device, ReferenceExecutor};
+use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, OptimizerKind, RunConfig, TrainConfig, presets};
 use pollster::block_on;
 

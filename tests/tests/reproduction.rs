@@ -3,12 +3,14 @@
 
 use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, Executor, MicroBatch, StepInput};
-use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::executor::Executor;
+use glasshouse_engine::initial;
+use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::model::Dropout;
 use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_tests::{python, shared};
 use serde_json::Value;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! Our event files, read by TensorBoard itself.
 
 use crate::runs::{config, create, project, session, session_until, store};
-use glasshouse_engine::train::{Options, TrainEvent, metrics};
+use glasshouse_engine::metrics;
+use glasshouse_engine::train::{Options, TrainEvent};
 use serde_json::Value;
 
 /// A run that died and was resumed: TensorBoard must show the resumed curve, each step once.

@@ -6,17 +6,20 @@ use crate::runs::{
     config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
     with_trainer,
 };
+use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{Batches, Split, TokenStore};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{ArenaState, DeviceDescription, Executor, MicroBatch, StepInput};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
-use glasshouse_engine::model::{initial, training_graphs};
+use glasshouse_engine::initial;
+use glasshouse_engine::metrics;
+use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Run, RunRecord, RunState};
-use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, metrics};
+use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
+use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
 use pollster::block_on;
@@ -136,7 +139,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
         trial::of_graph(&graph).iter().map(|trial| (trial.class, other(trial.class.family))).collect();
     let begun = || {
         let run = create(&project, &config);
-        let device = Some(DeviceDescription::gpu(&gpu.with_choices(&choices)));
+        let device = Some(gpu.with_choices(&choices).describe());
         run.save_record(&RunRecord { device, ..run.record().unwrap() }).unwrap();
         run
     };
@@ -739,8 +742,7 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
     let parameters = &graphs.train.parameters;
     let last = checkpoints.load_named("latest", parameters, Content::WeightsAndMoments).unwrap();
     let path = steps_path(&without);
-    let other =
-        glasshouse_engine::train::checkpoint::read_state(&path, parameters, Content::WeightsAndMoments);
+    let other = glasshouse_engine::checkpoint::read_state(&path, parameters, Content::WeightsAndMoments);
     assert_eq!(last.state, other.unwrap().1);
     let milestone =
         checkpoints.load_named("milestone-00000060.safetensors", parameters, Content::Weights).unwrap();

@@ -94,8 +94,8 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Preferences;
     use crate::link::Link;
+    use crate::preferences::Preferences;
     use glasshouse_protocol::{Command, Event, Parcel, ProjectSummary, Report, StorageSummary};
 
     fn read(pairs: &[(&str, &str)]) -> Address {

@@ -5,16 +5,6 @@ use crate::pages::PageName;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use glasshouse_protocol::{Command, TrainingState};
 
-/// Keys, and what they do; Settings lists them.
-pub const SHORTCUTS: [(&str, &str); 6] = [
-    ("1 … 8, or Ctrl + 1 … 8", "Open a page, in the order of the rail"),
-    ("Tab, Shift + Tab", "Go to the next or the last control"),
-    ("Space, Enter", "Press the control"),
-    ("Arrow keys", "Change a slider, move in a text"),
-    ("P", "Pause training, or continue"),
-    ("Ctrl + plus, Ctrl + minus, Ctrl + 0", "Larger text, smaller text, text as designed"),
-];
-
 /// Seconds after a field has lost the keyboard in which letters and digits are no shortcuts.
 const STILL_WRITING: f64 = 1.0;
 

@@ -1,6 +1,7 @@
 //! What the app says by itself: errors and notices that float above the page, a line with an undo below it, and the page of a lost engine.
 
-use super::{App, Undo};
+use super::App;
+use crate::asks::Undo;
 use crate::pages::PageName;
 use crate::state::Message;
 use crate::theme::{self, Palette, space};

@@ -7,13 +7,14 @@ use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins::{self, Interval, MOST_PAIRS};
+use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
-use glasshouse_engine::executor::update::Optimizer;
-use glasshouse_engine::executor::{Executor, MicroBatch};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::train::checkpoint::{Checkpoints, Content, Which};
+use glasshouse_engine::step::MicroBatch;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -89,19 +89,9 @@ pub fn is_document(name: &str) -> bool {
     }
 }
 
-/// A file name of what a person calls something.
-pub fn file_name(name: &str, ending: &str) -> String {
-    let clean: String = name
-        .chars()
-        .map(|letter| if letter.is_alphanumeric() || "-_ ".contains(letter) { letter } else { '-' })
-        .collect();
-    let clean = clean.trim();
-    format!("{}.{ending}", if clean.is_empty() { "glasshouse" } else { clean })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{file_name, is_document};
+    use super::is_document;
 
     #[test]
     fn documents_are_told_by_their_ending_packed_or_not() {
@@ -113,12 +103,5 @@ mod tests {
         for name in ["a.gz", "photo.png", "txt", "archive.zip", "a.txt.gz.exe", ".gz", "model.safetensors"] {
             assert!(!is_document(name), "{name}");
         }
-    }
-
-    #[test]
-    fn file_names_hold_nothing_that_a_path_could_mistake() {
-        assert_eq!(file_name("My first model", "glasshouse"), "My first model.glasshouse");
-        assert_eq!(file_name("../a/b", "png"), "---a-b.png");
-        assert_eq!(file_name("  ", "csv"), "glasshouse.csv");
     }
 }

@@ -1,7 +1,8 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, file_name};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish};
+use crate::format::file_name;
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
 use std::future::Future;

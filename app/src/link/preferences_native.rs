@@ -1,6 +1,6 @@
 //! Preferences natively: a JSON file in the system's folder for settings.
 
-use crate::app::Preferences;
+use crate::preferences::Preferences;
 use std::path::PathBuf;
 
 /// Folder of all projects, unless said otherwise.

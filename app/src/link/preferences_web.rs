@@ -1,7 +1,7 @@
 //! Preferences in a browser: a text of the page's local storage, or this visit's memory where storage is blocked.
 
 use super::web::boot;
-use crate::app::Preferences;
+use crate::preferences::Preferences;
 
 /// Name under which they are kept.
 const NAME: &str = "glasshouse.preferences";

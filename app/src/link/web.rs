@@ -2,12 +2,10 @@
 //! module is still on its way, and lays out what is needed here as `glasshouseBoot`.
 
 mod boot;
-mod fonts;
-mod mirrored;
-mod page;
+pub(crate) mod fonts;
+pub(crate) mod mirrored;
 
-pub(super) use boot::boot;
-pub use page::web_start;
+pub(crate) use boot::boot;
 
 use boot::Boot;
 use glasshouse_protocol::{ErrorReport, Event, Parcel, Report, Request};

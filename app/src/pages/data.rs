@@ -18,7 +18,7 @@ mod stages;
 
 use super::parts::{Debounce, Room, column};
 use super::{Context, PageName};
-use crate::app::{Toast, Undo};
+use crate::asks::{Toast, Undo};
 use crate::link::Outbox;
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};

@@ -3,12 +3,21 @@
 mod text;
 
 use super::{Context, PageName};
-use crate::app::SHORTCUTS;
 use crate::format;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
 use glasshouse_protocol::{Command, DeviceSummary, Precision};
+
+/// Keys, and what they do (`app/keys.rs`).
+const SHORTCUTS: [(&str, &str); 6] = [
+    ("1 … 8, or Ctrl + 1 … 8", "Open a page, in the order of the rail"),
+    ("Tab, Shift + Tab", "Go to the next or the last control"),
+    ("Space, Enter", "Press the control"),
+    ("Arrow keys", "Change a slider, move in a text"),
+    ("P", "Pause training, or continue"),
+    ("Ctrl + plus, Ctrl + minus, Ctrl + 0", "Larger text, smaller text, text as designed"),
+];
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::fonts::strong_family;
 use super::{CARD_CORNER, CONTROL, CONTROL_CORNER, DARK, LIGHT, Palette, mix, space};
-use crate::app::Preferences;
+use crate::preferences::Preferences;
 use egui::epaint::Shadow;
 use egui::style::{HandleShape, ScrollStyle, Selection, WidgetVisuals, Widgets};
 use egui::{

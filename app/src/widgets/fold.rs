@@ -1,6 +1,6 @@
 //! Folds, whose state is remembered with the preferences, and each page's "what is this?".
 
-use crate::app::Preferences;
+use crate::preferences::Preferences;
 use crate::theme::{self, CONTROL, Palette, space};
 use egui::{Align2, FontId, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
 use egui_material_icons::icons;

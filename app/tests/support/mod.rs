@@ -7,8 +7,9 @@ pub mod scene;
 pub mod bench;
 
 use egui_kittest::Harness;
-use glasshouse::app::{App, Preferences, Start};
+use glasshouse::app::{App, Start};
 use glasshouse::link::Link;
+use glasshouse::preferences::Preferences;
 use glasshouse::theme;
 use glasshouse_protocol::{
     CheckpointSummary, Command, DeviceSummary, DocumentSummary, DocumentsOverview, Event, Parcel,

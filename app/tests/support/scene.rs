@@ -4,9 +4,10 @@
 use super::engine::Engine;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use glasshouse::app::{App, Preferences, Start};
+use glasshouse::app::{App, Start};
 use glasshouse::link::Link;
 use glasshouse::pages::PageName;
+use glasshouse::preferences::Preferences;
 use glasshouse::theme;
 use glasshouse_protocol::{Command, Parcel, Report, Request};
 

@@ -5,11 +5,11 @@ use super::program::{Program, Weights};
 use super::room::Room;
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::generate::sampler::{self, Sampling};
 use crate::graph::{Input, Origin, ValueId};
 use crate::model::{Model, Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform;
+use crate::sampler::{self, Sampling};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use std::sync::Arc;
 

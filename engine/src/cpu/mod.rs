@@ -23,13 +23,14 @@ pub use decoder::CpuDecoder;
 pub use share::{Answer, ShareExecutor};
 
 use crate::error::{Error, Result};
-use crate::executor::update::{Optimizer, Rate};
-use crate::executor::{ArenaState, Data, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
+use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
+use crate::optimizer::{Optimizer, Rate};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
 use crate::protocol::RunConfig;
+use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use others::Others;
 use program::{Portion, Program, Weights};
 use room::Room;

@@ -9,9 +9,10 @@ use super::run::{Programs, Task};
 use super::share::{Division, Share, packed};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::{MicroBatch, Recipe};
+use crate::model::Recipe;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Remote;
+use crate::step::MicroBatch;
 use std::sync::Arc;
 use std::time::Duration;
 

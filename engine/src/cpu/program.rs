@@ -4,10 +4,10 @@
 use super::ops::{attention, cached, elementwise, embedding, head_norm, linear, loss, norm, rope};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::Data;
 use crate::graph::{Element, Graph, Nonlinearity, Op, Origin, Type, ValueId};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::memory;
+use crate::step::Data;
 use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;

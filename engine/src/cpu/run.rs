@@ -3,9 +3,10 @@
 use super::program::{Portion, Program, Weights};
 use super::workers::Workers;
 use crate::error::{Error, Result};
-use crate::executor::{MicroBatch, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ValueId};
+use crate::model::TrainingGraphs;
 use crate::platform::{self, TURN, parallel};
+use crate::step::MicroBatch;
 use async_channel::Receiver;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The optimizer's pass over the arenas, vectorised and shared among the threads.
 
 use super::workers::{Rows, Workers};
-use crate::executor::update::{Optimizer, Rate, entry};
+use crate::optimizer::{Optimizer, Rate, entry};
 use crate::platform::lanes::{BLOCK, vectorised};
 use glasshouse_protocol::OptimizerKind;
 

@@ -1,11 +1,10 @@
 //! Writing text with a model: a prompt goes in, tokens come out in batches, text streams as soon as it is certain.
 //!
-//! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`sampler`] says by which rules).
+//! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`crate::sampler`] says by which rules).
 //! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Writer`] holds back what may become a stop string. Both take
 //! a function from tokens to text; [`begin`] makes one of a tokenizer.
 
 mod open;
-pub mod sampler;
 mod text;
 mod writer;
 

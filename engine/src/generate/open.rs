@@ -2,8 +2,9 @@
 
 use super::Decoder;
 use crate::cpu::CpuDecoder;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::{DeviceDescription, Executor, tuned_or_again};
+use crate::executor::{Executor, tuned_or_again};
 use crate::gpu::{Gpu, GpuDecoder, Tuning};
 use crate::model::{Purpose, build};
 use glasshouse_protocol::{ModelConfig, Precision};
@@ -109,7 +110,7 @@ impl Decoder {
     pub fn describe(&self) -> DeviceDescription {
         match self {
             Self::Cpu(decoder) => DeviceDescription::cpu(decoder.threads()),
-            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu),
+            Self::Gpu(_, gpu) => gpu.describe(),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
-use crate::executor::Data;
 use crate::graph::{Constant, DropoutSite, Graph, Heads, Input, Op, Parameter, Start, Type, ValueId, random};
 use crate::plan::lower::Target;
+use crate::step::Data;
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
 const SOFTWARE: Target = Target::new(true);

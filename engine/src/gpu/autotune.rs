@@ -9,12 +9,11 @@ mod cache;
 mod search;
 mod verify;
 
-pub use cache::FILE;
 pub use search::Found;
 
 use super::{AdapterReport, Gpu, Repeater};
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::DeviceDescription;
 use crate::graph::Graph;
 use crate::plan::lower::{Choice, Choices, ShapeClass, Tier};
 use crate::plan::trial::{self, Trial};

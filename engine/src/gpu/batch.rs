@@ -3,10 +3,10 @@
 use super::Gpu;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::executor::MicroBatch;
 use crate::graph::{Graph, Input, Op, Origin, token_order};
 use crate::plan::Buffer;
 use crate::plan::control::ScheduleRow;
+use crate::step::MicroBatch;
 
 /// What the graph expects of a micro-batch. Kernels index tables by token, so what lies outside is refused here.
 #[derive(Clone, Debug)]

@@ -4,16 +4,17 @@
 use super::program::Program;
 use super::storage::Storage;
 use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
-use crate::executor::Data;
-use crate::generate::sampler::{self, Sampling};
 use crate::generate::{Decoder, Ending, Generation};
 use crate::graph::{Graph, Input, Op, Origin, Type, ValueId, random};
-use crate::model::{Purpose, build, initial};
+use crate::initial;
+use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::buffers::buffers;
 use crate::plan::decode::{self, DecodeBuffer, DecodeState, SampleSettings};
 use crate::plan::lower::{Target, Tier};
 use crate::plan::{Buffer, compile, trial};
+use crate::sampler::{self, Sampling};
+use crate::step::Data;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormKind, Position, presets};
 use half::f16;
 

@@ -4,6 +4,7 @@
 use super::adapter::{self, AdapterReport, DeviceChoice};
 use super::pipeline::Pipelines;
 use super::signal;
+use crate::device::{DeviceDescription, DeviceKind};
 use crate::error::{Error, Result};
 use crate::plan::lower::{Choices, Cooperative, Target};
 use crate::platform;
@@ -156,6 +157,12 @@ impl Gpu {
     /// What is known of the adapter.
     pub fn report(&self) -> &AdapterReport {
         &self.report
+    }
+
+    /// As a run's record keeps it.
+    pub fn describe(&self) -> DeviceDescription {
+        let plain = DeviceDescription::plain(DeviceKind::Gpu, &self.report.name);
+        DeviceDescription { software: self.report.software, variants: self.variants(), ..plain }
     }
 
     /// The device's limits: the adapter's own.

@@ -12,13 +12,14 @@ use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, LossScale, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::has_half;
+use crate::model::TrainingGraphs;
+use crate::optimizer::Optimizer;
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
 use crate::plan::estimate::work;
 use crate::plan::{Buffer, Numbered, Plan, compile, update};
+use crate::step::{ArenaState, LossScale, MicroBatch, StepInput, StepReport};
 use web_time::Instant;
 
 /// Positions of the plans in the list of buffers.

@@ -4,13 +4,13 @@
 use super::run::run_graph_for;
 use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
-use crate::executor::Data;
 use crate::graph::{
     DropoutSite, Graph, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId, random,
     token_order,
 };
 use crate::plan::lower::{Target, Tier};
 use crate::plan::trial;
+use crate::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
 const SEED: [u32; 2] = [17, 0xdead_beef];

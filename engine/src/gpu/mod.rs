@@ -22,7 +22,6 @@ mod signal;
 mod storage;
 
 pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
-pub use autotune::FILE as TUNING_FILE;
 pub use autotune::{BUDGET, Found, Measuring, Tuned, Tuning, known};
 pub use decoder::GpuDecoder;
 pub use device::Gpu;

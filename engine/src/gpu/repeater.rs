@@ -7,12 +7,12 @@ use super::program::Program;
 use super::run::halves;
 use super::storage::Storage;
 use crate::error::Result;
-use crate::executor::update::Optimizer;
-use crate::executor::{LossScale, MicroBatch, StepInput};
 use crate::graph::{Element, Input, Origin};
+use crate::optimizer::Optimizer;
 use crate::plan::buffers::buffers;
 use crate::plan::control::ScheduleRow;
 use crate::plan::{Buffer, Dispatch, Plan};
+use crate::step::{LossScale, MicroBatch, StepInput};
 use std::ops::Range;
 use web_time::Instant;
 

@@ -4,13 +4,13 @@ use super::Gpu;
 use super::program::Program;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::executor::{Data, LossScale};
 use crate::graph::{Element, Graph, Origin, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
 use crate::plan::lower::Target;
 use crate::plan::memory::Spot;
 use crate::plan::{Buffer, Numbered, Plan, compile};
+use crate::step::{Data, LossScale};
 use half::f16;
 
 /// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies

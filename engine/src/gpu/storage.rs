@@ -3,11 +3,11 @@
 
 use super::Gpu;
 use crate::error::{Error, Result};
-use crate::executor::LossScale;
 use crate::graph::{Input, Origin};
 use crate::plan::buffers::{Allocation, Role};
 use crate::plan::control::Control;
 use crate::plan::{Binding, Buffer, Dispatch, Numbered, Plan};
+use crate::step::LossScale;
 use std::mem::offset_of;
 use wgpu::BufferUsages;
 

@@ -2,12 +2,13 @@
 //! the run's own initial weights. Every token is the likeliest one, so that next to nothing but the model is timed.
 
 use super::spread;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::DeviceDescription;
 use crate::generate::{Decoder, Opening};
 use crate::gpu::Tuning;
 use crate::graph::random;
-use crate::model::{Purpose, build, initial};
+use crate::initial;
+use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
 use serde::Serialize;

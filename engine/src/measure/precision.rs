@@ -7,14 +7,15 @@
 
 use super::step::random_batches;
 use crate::error::Result;
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, StepInput};
 use crate::gpu::{BUDGET, Gpu, GpuExecutor, Tuning};
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
 use crate::platform::{self, Turns};
 use crate::protocol::{Precision, RunConfig, TrainConfig};
+use crate::step::{ArenaState, StepInput};
 use web_time::Instant;
 
 /// Mixed precision must be so many times as fast: less is not worth 16 bits.

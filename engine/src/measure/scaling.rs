@@ -5,11 +5,11 @@
 
 use super::step::{Extent, measure};
 use crate::cpu::CpuExecutor;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::DeviceDescription;
-use crate::executor::update::Optimizer;
 use crate::gpu::Tuning;
 use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::estimate;
 use crate::plan::forecast::{Demand, Pace};
 use crate::plan::lower::Target;

@@ -2,19 +2,20 @@
 //! fall.
 
 use super::{settle_precision, spread};
+use crate::device::DeviceDescription;
 use crate::error::Result;
-use crate::executor::update::Optimizer;
-use crate::executor::{
-    ArenaState, DeviceDescription, Executor, LONGEST_LAUNCHED, MicroBatch, Opened, StepInput,
-};
+use crate::executor::{Executor, LONGEST_LAUNCHED, Opened};
 use crate::gpu::Tuning;
 use crate::graph::random;
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
 use crate::plan::lower::Target;
 use crate::platform::{self, Turns};
 use crate::protocol::RunConfig;
+use crate::step::{ArenaState, MicroBatch, StepInput};
 use serde::Serialize;
 use web_time::Instant;
 

@@ -1,6 +1,7 @@
 //! The decoder, once: settings in, graph out. Everything else that is ever done to a model is a transformation of this graph.
 
 mod build;
-pub mod initial;
+mod training;
 
 pub use build::{Model, Purpose, build, training_graphs, training_graphs_with};
+pub use training::{Recipe, TrainingGraphs};

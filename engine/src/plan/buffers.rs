@@ -6,8 +6,8 @@
 
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::{Buffer, Dispatch, Numbered, Plan};
-use crate::executor::update::Optimizer;
 use crate::graph::{Input, Origin};
+use crate::optimizer::Optimizer;
 use serde::Serialize;
 use std::mem::size_of;
 

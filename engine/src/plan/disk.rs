@@ -1,7 +1,7 @@
 //! What a run writes to its project, estimated before it starts.
 
-use crate::executor::update::Optimizer;
 use crate::graph::Parameter;
+use crate::optimizer::Optimizer;
 use glasshouse_protocol::TrainConfig;
 
 /// Checkpoints that are there at once: the latest, the one before it, the best, and the one that is being written.

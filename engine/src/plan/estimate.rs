@@ -8,9 +8,9 @@
 use super::buffers::{Allocation, Kind, buffers};
 use super::{Plan, compile, update};
 use crate::error::Result;
-use crate::executor::update::Optimizer;
 use crate::graph::{Graph, Heads, Op};
 use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::Serialize;

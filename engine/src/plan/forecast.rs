@@ -9,9 +9,9 @@ use super::lower::Target;
 use super::work::{self, Work};
 use super::{compile, update};
 use crate::error::Result;
-use crate::executor::update::Optimizer;
 use crate::graph::Op;
 use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 
 /// Amounts that a step is described by.

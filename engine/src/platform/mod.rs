@@ -55,6 +55,9 @@ pub use web::{
 use crate::error::Error;
 use std::path::Path;
 
+/// File of what was chosen by measuring, in the folder of what may be lost. A browser stores it among the records.
+pub const TUNING_FILE: &str = "tuning.json";
+
 /// What a download of a public corpus tells.
 #[derive(Debug)]
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser's page may not read other sites"))]

@@ -10,7 +10,7 @@
 //!     run.json                       how the run fares: device, state, steps done
 //!     metrics.jsonl                  one event a line
 //!     tensorboard/                   the same numbers as TensorBoard events
-//!     checkpoints/                   weights and optimizer state (crate::train::checkpoint)
+//!     checkpoints/                   weights and optimizer state (crate::checkpoint)
 //! ```
 //!
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.

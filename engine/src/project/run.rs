@@ -2,13 +2,13 @@
 
 use super::shelf::DELETED;
 use super::{LARGEST_RECORD, parameters_of};
+use crate::checkpoint::{CheckpointInfo, Checkpoints};
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::DeviceDescription;
 use crate::plan::disk;
 use crate::platform::files::{self, File};
 use crate::protocol::{RunConfig, RunSummary};
 use crate::storage;
-use crate::train::checkpoint::{CheckpointInfo, Checkpoints};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 use super::*;
-use crate::executor::ArenaState;
+use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
 use crate::protocol::presets;
-use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
+use crate::step::ArenaState;
 
 fn project() -> (tempfile::TempDir, Project) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! A trained model in a project: a run's settings, tokenizer and the weights of one of its checkpoints.
 
 use super::Run;
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
@@ -8,7 +9,6 @@ use crate::model::{Purpose, build};
 use crate::platform::files;
 use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
-use crate::train::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
 use std::path::Path;
 
 /// A model that can write.

@@ -1,8 +1,8 @@
 //! Where the reference runs, and in which precision.
 
 use super::wgpu;
+use crate::device::DeviceKind;
 use crate::error::Result;
-use crate::executor::DeviceKind;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
 /// A burn device and the floats that it computes with.

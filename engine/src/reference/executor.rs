@@ -2,11 +2,13 @@
 
 use super::Device;
 use super::interpret::{Run, Value, expect_count, host};
+use crate::device::DeviceKind;
 use crate::error::{Error, Result};
-use crate::executor::update::{Optimizer, Rate};
-use crate::executor::{ArenaState, Data, DeviceKind, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::graph::{Graph, Input, Origin, ParameterId, ValueId};
+use crate::model::TrainingGraphs;
+use crate::optimizer::{Optimizer, Rate};
 use crate::plan::arena::ArenaLayout;
+use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_protocol::OptimizerKind;
 
@@ -223,7 +225,7 @@ impl ReferenceExecutor {
         Ok(report)
     }
 
-    /// [`crate::executor::update::entry`] for a whole parameter, whose `gradient` is scaled already.
+    /// [`crate::optimizer::entry`] for a whole parameter, whose `gradient` is scaled already.
     fn update(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
         let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
         let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));

@@ -3,8 +3,8 @@
 use super::Device;
 use super::expressions::{self as express, Expression};
 use crate::error::{Error, Result};
-use crate::executor::Data;
 use crate::graph::{Element, Graph, Node, Op, Origin, ValueId};
+use crate::step::Data;
 use burn::tensor::{Tensor, TensorData};
 use std::collections::HashMap;
 use std::rc::Rc;

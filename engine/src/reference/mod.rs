@@ -21,8 +21,8 @@ pub use device::Device;
 pub use executor::ReferenceExecutor;
 
 use crate::error::{Error, Result};
-use crate::executor::Data;
 use crate::graph::{Graph, ValueId};
+use crate::step::Data;
 use burn::tensor::TensorData;
 use interpret::{Run, Value};
 

@@ -4,10 +4,10 @@
 mod operations;
 
 use crate::error::Result;
-use crate::executor::Data;
 use crate::graph::{
     Constant, Graph, Input, Op, Origin, Parameter, Start, Type, ValueId, random, token_order,
 };
+use crate::step::Data;
 
 /// How far a value may lie off, relative to the largest entry of what it belongs to.
 #[derive(Clone, Copy, Debug)]

@@ -3,11 +3,11 @@
 
 use super::parity::Task;
 use crate::error::Result;
-use crate::executor::Data;
 use crate::graph::{
     DropoutSite, Element, Graph, Heads, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId, Start,
     Type, ValueId, random,
 };
+use crate::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use half::f16;
 

@@ -2,18 +2,20 @@
 //! in 32 bits, with every tier that it admits, as tuned, and in mixed precision. A tier whose run ends elsewhere is none to train with.
 
 use crate::data::Batches;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
-use crate::executor::{
-    ArenaState, DeviceDescription, Executor, MicroBatch, StepInput, StepReport, TrainingGraphs,
-};
+use crate::executor::Executor;
 use crate::gpu::{Gpu, Tuning};
 use crate::graph::random;
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::TrainingGraphs;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::lower::{Target, Tier};
 use crate::plan::{compile, trial};
 use crate::protocol::{Precision, RunConfig, TrainConfig};
+use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use serde::Serialize;
 use web_time::Instant;
 
@@ -212,7 +214,7 @@ pub async fn reports(
             let (gpu, _) = Gpu::from_request(device).await?;
             let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
             let variants = trial::everywhere(&graphs.train, tier, |_| true).texts();
-            Tuning::Pinned(DeviceDescription { variants, ..DeviceDescription::gpu(&gpu) })
+            Tuning::Pinned(DeviceDescription { variants, ..gpu.describe() })
         }
     };
     let mut executor = Executor::open_tuned(device, &graphs, optimizer, None, &tuning).await?.executor;

@@ -4,9 +4,9 @@
 use super::cases::{Built, Case, Feed, numbers};
 use super::deviation;
 use crate::error::{Error, Result};
-use crate::executor::Data;
 use crate::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
 use crate::reference::{self, Device};
+use crate::step::Data;
 
 /// How much of a loss's gradient is asked for, where an op begins the backward pass.
 const SCALE: f32 = 0.25;

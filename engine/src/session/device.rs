@@ -2,8 +2,8 @@
 
 use super::Session;
 use crate::cpu::most_workers;
+use crate::device::{DeviceDescription, DeviceKind};
 use crate::error::{Error, Result};
-use crate::executor::{DeviceDescription, DeviceKind};
 use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::Room;
 use crate::plan::lower::Target;

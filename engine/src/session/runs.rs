@@ -3,11 +3,11 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::interchange::huggingface;
+use crate::metrics;
 use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
 use crate::protocol::Event;
 use crate::storage::Staging;
-use crate::train::metrics;
 use std::path::Path;
 
 impl Session {

@@ -6,8 +6,8 @@ pub(super) use control::Control;
 
 use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
+use crate::device::DeviceKind;
 use crate::error::{Error, Result};
-use crate::executor::DeviceKind;
 use crate::launch::{Launch, Launched};
 use crate::platform::{self, files};
 use crate::project::Run;

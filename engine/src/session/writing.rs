@@ -4,10 +4,10 @@ use super::Session;
 use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
-use crate::generate::sampler::{self, Explained, Sampling};
 use crate::generate::{self, Decoder, Ending, Opening, TextGeneration, prompt_tokens};
 use crate::project::Trained;
 use crate::protocol::{Candidate, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken};
+use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::sync::Arc;
 

@@ -3,9 +3,7 @@
 //! A [`Trainer`] is polled: [`Trainer::next`] does a little work and returns what happened, so a caller pauses by not
 //! calling, and the same loop serves a terminal, a window and a browser's worker.
 
-pub mod checkpoint;
 mod event;
-pub mod metrics;
 mod restore;
 mod sample;
 pub mod tensorboard;

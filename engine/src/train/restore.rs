@@ -1,9 +1,9 @@
 //! New runs that begin where another one stood.
 
-use super::checkpoint::{Checkpoints, Content, Loaded};
-use super::metrics::MetricsWriter;
+use crate::checkpoint::{Checkpoints, Content, Loaded};
 use crate::error::{Error, Result};
-use crate::executor::update;
+use crate::initial;
+use crate::metrics::MetricsWriter;
 use crate::model::{self, Purpose};
 use crate::platform::files;
 use crate::project::{Project, Run, RunRecord, RunState};
@@ -27,7 +27,7 @@ impl Project {
         let Loaded { mut info, mut state, .. } = checkpoints.load_named(checkpoint, &parameters, content)?;
         run.check_model(&info, &config)?;
         if !is_resumable {
-            let zeros = update::zero_moments(&config.train, &parameters);
+            let zeros = initial::zero_moments(&config.train, &parameters);
             (state.first_moments, state.second_moments) = (zeros.first_moments, zeros.second_moments);
             (info.step, info.tokens_seen, info.best_val_loss) = (0, 0, None);
         }

@@ -2,8 +2,8 @@
 
 pub use glasshouse_engine::selftest::cases::{ids, numbers};
 
-use glasshouse_engine::executor::{MicroBatch, StepInput};
 use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::step::{MicroBatch, StepInput};
 use glasshouse_protocol::RunConfig;
 use safetensors::SafeTensors;
 use std::collections::HashMap;

@@ -2,9 +2,9 @@
 
 use glasshouse_engine::data::{Batches, TokenStore};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::executor::update::Optimizer;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::random;
+use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_engine::{Result, model};

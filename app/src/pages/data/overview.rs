@@ -2,9 +2,10 @@
 
 use super::flow::counted;
 use super::{DataPage, Paste, UNDO_SECONDS};
-use crate::app::Capture;
+use crate::asks::Capture;
 use crate::format;
-use crate::link::{FOLDERS, Wish, file_name};
+use crate::format::file_name;
+use crate::link::{FOLDERS, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
 use crate::theme::Palette;

@@ -101,8 +101,8 @@ impl Plots {
                 context.asks.tell("Copied as CSV");
             }
             Some(More::Png) => {
-                let name = crate::link::file_name(&format!("{run} {}", self.tab.name()), "png");
-                context.asks.capture = Some(crate::app::Capture { rect: card.rect, name });
+                let name = crate::format::file_name(&format!("{run} {}", self.tab.name()), "png");
+                context.asks.capture = Some(crate::asks::Capture { rect: card.rect, name });
             }
             None => {}
         }

@@ -3,11 +3,12 @@
 use super::double::{self, Values};
 use super::training::{gpt, llama};
 use crate::cpu::{CpuDecoder, run_graph};
-use crate::executor::Data;
-use crate::generate::sampler::{self, Sampling};
 use crate::graph::{Graph, Input, Op, Origin, ParameterId, Type};
-use crate::model::{Purpose, build, initial};
+use crate::initial;
+use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::sampler::{self, Sampling};
+use crate::step::Data;
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 
 /// Logits after `window` by the f64 loops, over a graph without caches.

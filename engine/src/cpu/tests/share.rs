@@ -6,10 +6,12 @@ use crate::cpu::others::add;
 use crate::cpu::run::Task;
 use crate::cpu::share::{Division, Share, ShareExecutor, packed};
 use crate::data::IGNORED;
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::TrainingGraphs;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
+use crate::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 

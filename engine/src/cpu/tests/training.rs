@@ -4,11 +4,12 @@ use super::double::{self, Values};
 use super::numbers;
 use crate::cpu::CpuExecutor;
 use crate::cpu::share::Division;
-use crate::executor::update::{Optimizer, Rate, entry};
-use crate::executor::{ArenaState, MicroBatch, StepInput};
 use crate::graph::{Input, Origin, ParameterId};
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::training_graphs;
+use crate::optimizer::{Optimizer, Rate, entry};
 use crate::plan::arena::ArenaLayout;
+use crate::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, OptimizerKind,
     Position, TrainConfig, model::Dropout,

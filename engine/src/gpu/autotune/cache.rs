@@ -11,14 +11,11 @@
 
 use super::super::AdapterReport;
 use crate::plan::lower::Choices;
-use crate::platform::files;
+use crate::platform::{TUNING_FILE, files};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Name of the file in the folder of what may be lost.
-pub const FILE: &str = "tuning.json";
 
 /// Largest file that is read: thousands of classes.
 const LARGEST: u64 = 1 << 20;
@@ -39,7 +36,7 @@ fn key(adapter: &AdapterReport) -> String {
 }
 
 fn kept(folder: &Path) -> Kept {
-    let read = storage::read_json::<Kept>(&folder.join(FILE), LARGEST).ok();
+    let read = storage::read_json::<Kept>(&folder.join(TUNING_FILE), LARGEST).ok();
     read.filter(|kept| kept.kernels == glasshouse_shaders::VERSION).unwrap_or_default()
 }
 
@@ -65,7 +62,7 @@ pub(super) fn store_words(folder: &Path, adapter: &AdapterReport, words: BTreeMa
     glasshouse_shaders::VERSION.clone_into(&mut kept.kernels);
     kept.adapters.entry(key(adapter)).or_default().extend(words);
     files::create_dir_all(folder).ok();
-    storage::write_json(&folder.join(FILE), &kept).ok();
+    storage::write_json(&folder.join(TUNING_FILE), &kept).ok();
 }
 
 #[cfg(test)]
@@ -102,7 +99,7 @@ mod tests {
     #[test]
     fn a_damaged_or_foreign_file_counts_as_empty_and_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(FILE);
+        let file = folder.path().join(TUNING_FILE);
         let adapter = test_gpu().report().clone();
         let found = choices(Family::Linear, Tier::Workgroup);
         store(folder.path(), &adapter, &found);

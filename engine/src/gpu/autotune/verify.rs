@@ -4,10 +4,10 @@
 use super::super::Gpu;
 use super::super::run::run_plan;
 use crate::error::Result;
-use crate::executor::Data;
 use crate::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId};
 use crate::plan::lower::{Choices, ShapeClass, Target, Tier};
 use crate::plan::{compile, trial};
+use crate::step::Data;
 
 /// How far entries may lie apart, in terms of the largest: the rounding of 16-bit floats, and of sums in another order.
 const APART: f32 = 2e-3;

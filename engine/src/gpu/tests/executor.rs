@@ -4,14 +4,16 @@
 use super::super::replay::Cut;
 use super::super::{Gpu, GpuExecutor, test_gpu};
 use crate::Error;
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, MicroBatch, StepInput, TrainingGraphs};
 use crate::graph::{Fusions, random};
-use crate::model::{initial, training_graphs, training_graphs_with};
+use crate::initial;
+use crate::model::TrainingGraphs;
+use crate::model::{training_graphs, training_graphs_with};
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::{estimate, ring};
 use crate::protocol::presets::preset;
 use crate::protocol::{ModelConfig, TrainConfig};
+use crate::step::{ArenaState, MicroBatch, StepInput};
 use pollster::block_on;
 
 const VOCABULARY: usize = 11;

@@ -2,12 +2,12 @@
 
 use super::super::{Gpu, GpuExecutor, test_gpu};
 use super::executor::{RING, configs, initial_state, steps};
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, LossScale, StepReport};
 use crate::graph::has_half;
 use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::estimate::{estimate, ring};
 use crate::protocol::{ModelConfig, Precision, TrainConfig};
+use crate::step::{ArenaState, LossScale, StepReport};
 use pollster::block_on;
 
 fn config(precision: Precision) -> (ModelConfig, TrainConfig) {

@@ -11,11 +11,11 @@ use super::run::run_plan;
 use super::storage::Storage;
 use super::{DeviceChoice, Gpu, devices, run_graph, test_gpu};
 use crate::Error;
-use crate::executor::Data;
 use crate::graph::{Graph, Input, Op, Type, ValueId};
 use crate::plan::buffers::buffers;
 use crate::plan::lower::{Cooperative, Target, Tier};
 use crate::plan::{compile, trial};
+use crate::step::Data;
 use glasshouse_shaders::Kernel;
 
 /// A device whose products take cooperative matrices wherever they can, if this one has any and the graph such a product.

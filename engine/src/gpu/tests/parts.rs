@@ -3,16 +3,17 @@
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, Data, MicroBatch, StepInput};
 use crate::graph::{
     Fusions, Graph, HeadFusion, Input, Op, Parameter, Start, Type, ValueId, has_half, random,
 };
-use crate::model::{initial, training_graphs_with};
+use crate::initial;
+use crate::model::training_graphs_with;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::lower::Target;
 use crate::plan::{Binding, Buffer, Plan, compile};
 use crate::protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig};
+use crate::step::{ArenaState, Data, MicroBatch, StepInput};
 use pollster::block_on;
 
 /// Bytes that a kernel binds of a weight: 150 rows of 20 floats, hence 128 of them.

@@ -5,10 +5,10 @@ use super::super::{Gpu, GpuDecoder, GpuExecutor, test_gpu, test_gpu_with_buffers
 use super::executor::configs;
 use super::parts::near;
 use crate::Error;
-use crate::executor::update::Optimizer;
-use crate::executor::{ArenaState, MicroBatch, StepInput, StepReport};
 use crate::graph::{has_half, random};
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::compile;
 use crate::plan::estimate::{estimate, ring};
@@ -16,6 +16,7 @@ use crate::plan::fit::{Room, fit};
 use crate::plan::lower::Target;
 use crate::protocol::presets::preset;
 use crate::protocol::{Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
+use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use pollster::block_on;
 
 /// Bytes of a buffer of the limited device.

@@ -2,10 +2,11 @@
 
 use super::super::{Found, Gpu, Measuring, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
-use crate::executor::{DeviceDescription, StepInput};
+use crate::device::DeviceDescription;
 use crate::graph::{Graph, Op, Parameter, Start, Type};
 use crate::plan::lower::{Choice, Choices, Family, Tier};
 use crate::plan::{compile, trial};
+use crate::step::StepInput;
 use pollster::block_on;
 use std::path::Path;
 
@@ -173,16 +174,16 @@ fn a_record_pins_the_kernels_of_its_own_device() {
     let default = gpu.target().default_choice(Family::Linear).tier;
     let other = Choice::tier(if default == Tier::Workgroup { Tier::Software } else { Tier::Workgroup });
     let chosen = gpu.with_choices(&everywhere(&graph, |_| other));
-    let recorded = DeviceDescription::gpu(&chosen);
-    assert!(!recorded.repeats(&DeviceDescription::gpu(&gpu)));
+    let recorded = chosen.describe();
+    assert!(!recorded.repeats(&gpu.describe()));
     let text = serde_json::to_string(&recorded).unwrap();
     assert_eq!(serde_json::from_str::<DeviceDescription>(&text).unwrap(), recorded);
     block_on(async {
         let pinned = Tuning::Pinned(recorded.clone());
         let (again, _) = gpu.clone().tuned(&graph, &pinned).await.unwrap();
-        assert_eq!(DeviceDescription::gpu(&again), recorded);
+        assert_eq!(again.describe(), recorded);
         let another = DeviceDescription { name: "Voodoo 2".to_owned(), ..recorded.clone() };
         let (plain, _) = chosen.tuned(&graph, &Tuning::Pinned(another)).await.unwrap();
-        assert_eq!(DeviceDescription::gpu(&plain), DeviceDescription::gpu(&gpu));
+        assert_eq!(plain.describe(), gpu.describe());
     });
 }

@@ -2,8 +2,8 @@
 
 use super::KernelMeasurement;
 use super::peak::Peak;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::DeviceDescription;
 use crate::graph::Graph;
 use crate::plan::work::{self, Work};
 use crate::plan::{Dispatch, Plan};
@@ -140,8 +140,8 @@ pub(super) fn node_classes(graph: &Graph, accumulate: usize) -> Vec<Class> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::update::Optimizer;
     use crate::model::training_graphs;
+    use crate::optimizer::Optimizer;
     use crate::plan::lower::Target;
     use crate::plan::{compile, update};
     use crate::protocol::presets;

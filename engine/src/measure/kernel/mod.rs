@@ -15,16 +15,18 @@ mod peak;
 use super::step::random_batches;
 use super::{settle_precision, spread};
 use crate::cpu;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::executor::update::Optimizer;
-use crate::executor::{Data, DeviceDescription, StepInput};
 use crate::gpu::{Found, Gpu, Measuring, Repeater, Tuning};
 use crate::graph::{Input, Origin, ValueId};
-use crate::model::{initial, training_graphs};
+use crate::initial;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::{Plan, compile, trial, update};
 use crate::platform;
 use crate::protocol::RunConfig;
+use crate::step::{Data, StepInput};
 use classes::{Class, chosen, dispatch_classes, node_classes};
 use serde::Serialize;
 
@@ -165,7 +167,7 @@ async fn on_gpu(
         platform::yield_now().await;
     }
     repeater.upload(&plan, &step, &optimizer)?;
-    let description = DeviceDescription::gpu(gpu);
+    let description = gpu.describe();
     let mut measured = Vec::with_capacity(classes.len());
     for class in classes {
         let seconds = alone(&repeater, class.members[0]).await?;

@@ -3,12 +3,12 @@
 use super::alone;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::executor::Data;
 use crate::gpu::{Gpu, Repeater};
 use crate::graph::{Graph, NodeId, Op, Parameter, Start, Type, ValueId};
 use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
+use crate::step::Data;
 use glasshouse_shaders::peak_flops;
 use std::rc::Rc;
 

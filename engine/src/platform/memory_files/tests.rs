@@ -205,12 +205,13 @@ fn handles_do_what_they_were_opened_for() {
 mod stored {
     use super::super::{lasting, rename};
     use super::*;
-    use crate::executor::ArenaState;
+    use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which};
     use crate::graph::{Parameter, Start, Type};
+    use crate::metrics;
     use crate::project::{Project, RunState};
     use crate::protocol::presets;
-    use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which};
-    use crate::train::{TrainEvent, metrics};
+    use crate::step::ArenaState;
+    use crate::train::TrainEvent;
     use lasting::Step;
 
     type Files = BTreeMap<PathBuf, Vec<u8>>;

@@ -1,11 +1,11 @@
 //! What of a project's folder is carried: everything but what belongs to programs at work on it, by names that every file system
 //! takes. A run in training is carried as it stood at one moment.
 
+use crate::checkpoint::{Checkpoints, Part};
 use crate::error::{Error, Result};
 use crate::platform::{PROJECT_LOCK, files};
 use crate::project::names::Siblings;
 use crate::project::{CLEANED, DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
-use crate::train::checkpoint::{Checkpoints, Part};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! A project in a list: a few records and the ends of a few files, so that a shelf of many is listed at once.
 
 use crate::error::{Error, Result};
+use crate::metrics;
 use crate::platform::files;
 use crate::project::{Project, Run};
 use crate::protocol::{ProjectSummary, TrainEvent};
-use crate::train::metrics;
 use std::path::Path;
 
 /// Points of the curve.

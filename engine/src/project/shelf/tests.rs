@@ -1,8 +1,8 @@
 use super::*;
+use crate::metrics::MetricsWriter;
 use crate::platform::given_up_after;
 use crate::project::RunState;
 use crate::protocol::{TrainEvent, presets};
-use crate::train::metrics::MetricsWriter;
 
 fn shelf() -> (tempfile::TempDir, Shelf) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,18 +1,19 @@
 //! How a session of a run begins: with initial weights, or where the last one left off.
 
 use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Pace, Trainer};
+use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::executor::update;
-use crate::executor::{ArenaState, Executor, TrainingGraphs};
-use crate::model::initial;
+use crate::executor::Executor;
+use crate::initial;
+use crate::metrics::{MetricsWriter, Resumed};
+use crate::model::TrainingGraphs;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Turns;
 use crate::project::{Run, RunState};
 use crate::protocol::RunConfig;
+use crate::step::ArenaState;
 use crate::train::TrainEvent;
-use crate::train::checkpoint::{Checkpoints, Content, Loaded, Which};
-use crate::train::metrics::{MetricsWriter, Resumed};
 use crate::train::tensorboard::TensorboardWriter;
 use std::collections::VecDeque;
 use web_time::Instant;
@@ -177,6 +178,6 @@ async fn initial_state(config: &RunConfig, graphs: &TrainingGraphs) -> ArenaStat
     let layout = ArenaLayout::of(&graphs.train);
     ArenaState {
         parameters: initial::parameters_in_turns(parameters, &layout, config.seed, &Turns::new()).await,
-        ..update::zero_moments(&config.train, parameters)
+        ..initial::zero_moments(&config.train, parameters)
     }
 }

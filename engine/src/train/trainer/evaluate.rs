@@ -3,7 +3,7 @@
 use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
 use crate::data::{Batch, IGNORED, Split};
 use crate::error::Result;
-use crate::executor::MicroBatch;
+use crate::step::MicroBatch;
 use crate::train::TrainEvent;
 use web_time::Instant;
 

@@ -7,17 +7,18 @@ mod change;
 mod evaluate;
 mod save;
 
-use super::checkpoint::Checkpoints;
 use super::event::{Progress, SampleRequest, TrainEvent};
-use super::metrics::MetricsWriter;
 use super::tensorboard::TensorboardWriter;
+use crate::checkpoint::Checkpoints;
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, LONGEST_LAUNCHED, LossScale, MicroBatch, StepInput};
+use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
+use crate::metrics::MetricsWriter;
 use crate::project::{Run, RunLock, RunRecord, RunState};
 use crate::protocol::{Event, Precision, ProfileEntry, RunConfig};
+use crate::step::{LossScale, MicroBatch, StepInput};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -541,7 +542,7 @@ mod tests {
         (config.model.vocabulary, config.model.context_length, config.model.layers) = (16, 8, 1);
         (config.train.batch_size, config.train.accumulate) = (2, 1);
         let graphs = crate::model::training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = crate::executor::update::Optimizer::of(&config.train);
+        let optimizer = crate::optimizer::Optimizer::of(&config.train);
         let ends = crate::platform::at_once(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut before = executor.state().await?;

@@ -1,12 +1,12 @@
 //! Saving: checkpoints by step and by time, milestones, and the run's record.
 
 use super::{Action, Trainer};
+use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::error::Result;
 use crate::platform;
 use crate::project::RunState;
 use crate::storage;
 use crate::train::TrainEvent;
-use crate::train::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use std::sync::atomic::Ordering;
 use web_time::Instant;
 

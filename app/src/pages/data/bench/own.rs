@@ -1,7 +1,7 @@
 //! The recipe as its text: to be read, written by hand, copied and kept as a file.
 
 use super::cards::small_card;
-use crate::link::file_name;
+use crate::format::file_name;
 use crate::pages::Context;
 use crate::pages::data::DataPage;
 use crate::pages::parts::caption;

@@ -21,7 +21,7 @@ fn text(letters: usize) -> Text {
 /// Does something with a piece of a window.
 fn with_ui(mut work: impl FnMut(&mut Ui)) {
     let context = egui::Context::default();
-    theme::prepare(&context, &crate::app::Preferences::default());
+    theme::prepare(&context, &crate::preferences::Preferences::default());
     for _ in 0..2 {
         let output = context.run_ui(egui::RawInput::default(), |ui| work(ui));
         output.drop_without_applying_deltas();

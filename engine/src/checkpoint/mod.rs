@@ -17,9 +17,9 @@ pub(crate) use moment::Part;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use crate::error::{Error, Result};
-use crate::executor::ArenaState;
 use crate::graph::Parameter;
 use crate::platform::files;
+use crate::step::ArenaState;
 use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};

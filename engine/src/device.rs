@@ -1,6 +1,5 @@
 //! Which device an executor runs on, in the words that a run's record keeps.
 
-use crate::gpu::Gpu;
 use crate::platform::lanes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,23 +70,16 @@ impl DeviceDescription {
         self
     }
 
-    /// A graphics adapter.
-    pub fn gpu(gpu: &Gpu) -> Self {
-        let adapter = gpu.report();
-        let plain = Self::plain(DeviceKind::Gpu, &adapter.name);
-        Self { software: adapter.software, variants: gpu.variants(), ..plain }
-    }
-
     /// One of burn's backends.
     pub fn burn(kind: DeviceKind) -> Self {
         Self::plain(kind, kind.word())
     }
 
-    fn plain(kind: DeviceKind, name: &str) -> Self {
+    pub(crate) fn plain(kind: DeviceKind, name: &str) -> Self {
         Self { kind, name: name.to_owned(), software: false, threads: None, variants: BTreeMap::new() }
     }
 
-    /// What to pass to [`Executor::open`](super::Executor::open) to get this device again.
+    /// What to pass to [`Executor::open`](crate::executor::Executor::open) to get this device again.
     pub fn request(&self) -> &str {
         match self.kind {
             DeviceKind::Gpu => &self.name,

@@ -1,18 +1,6 @@
-//! What every executor does, in the words that the trainer and the self-test use. Three run the same graphs:
-//! [`crate::gpu`] (our kernels), [`crate::cpu`] and [`crate::reference`] (plain burn with its autodiff, the oracle).
+//! What goes into a training step and comes out of it, in the words that trainer, executors and self-test share.
 
-mod device;
-mod open;
-pub mod update;
-
-pub use device::{DeviceDescription, DeviceKind};
-pub(crate) use open::tuned_or_again;
-pub use open::{Executor, LONGEST_LAUNCHED, Opened};
-
-use crate::graph::{Graph, Op, has_half};
-use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::{Deserialize, Serialize};
-use update::Optimizer;
 
 /// The weights and the optimizer state, laid out as [`crate::plan::arena::ArenaLayout`] says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,52 +67,6 @@ pub struct StepReport {
     pub gradient_norm: f32,
     /// The gradient was not finite: weights and moments are as before.
     pub skipped: bool,
-}
-
-/// What training graphs are built from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
-    /// The model.
-    pub model: ModelConfig,
-    /// How it is trained.
-    pub train: TrainConfig,
-}
-
-/// The graphs that a training executor runs, all over the same parameters.
-#[derive(Clone, Debug)]
-pub struct TrainingGraphs {
-    /// What they were built from, for executors that divide a batch: each part has graphs of its own.
-    pub recipe: Recipe,
-    /// Forward and backward of a micro-batch; its loss is `train_loss`.
-    pub train: Graph,
-    /// The loss value of `train`.
-    pub train_loss: crate::graph::ValueId,
-    /// Forward only, no dropout, no smoothing; its loss is `evaluate_loss`.
-    pub evaluate: Graph,
-    /// The loss value of `evaluate`.
-    pub evaluate_loss: crate::graph::ValueId,
-}
-
-impl TrainingGraphs {
-    /// Refuses mixed precision, for executors without 16-bit floats; `device` is what they are called.
-    ///
-    /// # Errors
-    /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
-    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::error::Result<()> {
-        let mixed = optimizer.mixed || has_half(&self.train);
-        if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
-    }
-
-    /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
-    pub fn accumulate(&self) -> usize {
-        let scale = self.train.nodes.iter().find_map(|node| match node.op {
-            Op::CrossEntropyBackward { scale, .. } | Op::LinearCrossEntropyBackward { scale, .. } => {
-                Some(scale)
-            }
-            _ => None,
-        });
-        scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)
-    }
 }
 
 /// Entries of a value, fed into or read out of a graph that is run by itself (op tests, probes).

@@ -1,9 +1,7 @@
 //! The application on a page's canvas.
 
-use super::EngineLink;
-use super::boot::boot;
 use crate::app::{Address, App};
-use crate::link::{Link, load_preferences};
+use crate::link::{EngineLink, Link, boot, fonts, load_preferences, mirrored};
 use crate::theme;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::UrlSearchParams;
@@ -22,8 +20,8 @@ impl OnCanvas {
         let problems = address.problems.clone();
         let preferences = load_preferences();
         theme::prepare(&creation.egui_ctx, &preferences);
-        super::fonts::fetch_on_demand(&creation.egui_ctx);
-        super::mirrored::keep(&creation.egui_ctx);
+        fonts::fetch_on_demand(&creation.egui_ctx);
+        mirrored::keep(&creation.egui_ctx);
         let mut app = App::new(Link::Engine(link), preferences, address.into())?;
         app.complain(&problems);
         Ok(Self { app, context: creation.egui_ctx.clone() })
@@ -77,14 +75,14 @@ impl Page {
     /// Hands over the font of a script that the application lacked.
     pub fn add_font(&self, script: &str, font: Vec<u8>) {
         if let Some(page) = self.runner.app_mut::<OnCanvas>() {
-            super::fonts::add(&page.context, script, font);
+            fonts::add(&page.context, script, font);
         }
     }
 
     /// Does to what an element stands for what was done to the element: `click`, `focus`, `increment`, `decrement`, or `set_value`.
     pub fn act(&self, element: String, action: String, value: Option<String>) {
         if let Some(page) = self.runner.app_mut::<OnCanvas>() {
-            super::mirrored::act(&page.context, (element, action, value));
+            mirrored::act(&page.context, (element, action, value));
         }
     }
 

@@ -1,8 +1,8 @@
 //! `metrics.jsonl`: a run's steps, evaluations, samples and checkpoints, one JSON object per line, in the order of steps.
 
-use super::TrainEvent;
 use crate::error::{Error, Result};
 use crate::platform::files::{self, File, OpenOptions};
+use crate::protocol::TrainEvent;
 use crate::storage;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,22 +1,6 @@
 //! The optimizers' update rules, said once: the GPU's kernel and the CPU's loop follow [`entry`].
 
-use super::ArenaState;
-use crate::graph::Parameter;
-use crate::plan::arena::ArenaLayout;
 use glasshouse_protocol::{OptimizerKind, Precision, TrainConfig};
-
-/// Moments as a run begins with them: zeros, as many as its optimizer keeps. The weights are left out.
-pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaState {
-    let count = ArenaLayout::of_parameters(parameters).trained_end;
-    let optimizer = Optimizer::of(config);
-    let zeros = |wanted: bool| if wanted { vec![0.0; count] } else { Vec::new() };
-    ArenaState {
-        parameters: Vec::new(),
-        first_moments: zeros(optimizer.first_moments()),
-        second_moments: zeros(optimizer.second_moments()),
-        loss_scale: None,
-    }
-}
 
 /// Constants of a run's optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]

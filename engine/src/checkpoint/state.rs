@@ -2,10 +2,10 @@
 //! `second_moment.`, and one JSON object about the run in the file's metadata, with its loss scale where there is one.
 
 use crate::error::{Error, Result};
-use crate::executor::{ArenaState, LossScale};
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::files;
+use crate::step::{ArenaState, LossScale};
 use glasshouse_protocol::ModelConfig;
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};

@@ -1,9 +1,12 @@
-//! Initial weights: a pure function of the seed and the parameter's place in the list, computed with `libm` so that
+//! Initial weights and moments. Weights are a pure function of the seed and the parameter's place in the list, computed with `libm` so that
 //! every target begins with the same bits.
 
 use crate::graph::{Parameter, Start, random};
+use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{Turns, at_once};
+use crate::step::ArenaState;
+use glasshouse_protocol::TrainConfig;
 
 /// Entries that are drawn before others may have their turn.
 const DRAWN: usize = 1 << 16;
@@ -35,6 +38,19 @@ pub async fn parameters_in_turns(
         }
     }
     arena
+}
+
+/// Moments as a run begins with them: zeros, as many as its optimizer keeps. The weights are left out.
+pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaState {
+    let count = ArenaLayout::of_parameters(parameters).trained_end;
+    let optimizer = Optimizer::of(config);
+    let zeros = |wanted: bool| if wanted { vec![0.0; count] } else { Vec::new() };
+    ArenaState {
+        parameters: Vec::new(),
+        first_moments: zeros(optimizer.first_moments()),
+        second_moments: zeros(optimizer.second_moments()),
+        loss_scale: None,
+    }
 }
 
 /// Box–Muller, two numbers a draw, from draw number `first` on.

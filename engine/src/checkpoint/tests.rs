@@ -326,7 +326,7 @@ fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
     save(&mut checkpoints, 1, false);
     assert_eq!(latest(folder.path()).unwrap().unwrap().state.loss_scale, None);
     let scaled = ArenaState {
-        loss_scale: Some(crate::executor::LossScale { scale: 4096.0, good_steps: 1999 }),
+        loss_scale: Some(crate::step::LossScale { scale: 4096.0, good_steps: 1999 }),
         ..state(2.0)
     };
     let path = checkpoints.save(&info(2), &parameters(), &scaled, false).unwrap();

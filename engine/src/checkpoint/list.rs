@@ -4,10 +4,10 @@ use super::manifest::Entry;
 use super::state::{self, Precision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use crate::error::{Error, Result};
-use crate::executor::ArenaState;
 use crate::graph::Parameter;
 use crate::platform::files;
 use crate::protocol::CheckpointSummary;
+use crate::step::ArenaState;
 use std::path::PathBuf;
 
 const MILESTONE: &str = "milestone-";

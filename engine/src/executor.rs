@@ -1,14 +1,17 @@
-//! Choosing a device, and one face for the three executors. An enum, for the set is closed and callers may want one as it is.
+//! Choosing a device, and one face for what runs there. Three run the same graphs: [`crate::gpu`] (our kernels), [`crate::cpu`] and
+//! [`crate::reference`] (plain burn with its autodiff, the oracle). An enum, for the set is closed and callers may want one as it is.
 
-use super::update::Optimizer;
-use super::{ArenaState, DeviceDescription, MicroBatch, StepInput, StepReport, TrainingGraphs};
 use crate::cpu::CpuExecutor;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
 use crate::graph::Graph;
+use crate::model::TrainingGraphs;
+use crate::optimizer::Optimizer;
 use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
+use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_protocol::ProfileEntry;
 
 /// What is said where a candidate made the driver give up.
@@ -153,7 +156,7 @@ impl Executor {
     pub fn describe(&self) -> DeviceDescription {
         match self {
             Self::Cpu(executor) => DeviceDescription::cpu(executor.threads()).divided(executor.workers()),
-            Self::Gpu(_, gpu) => DeviceDescription::gpu(gpu),
+            Self::Gpu(_, gpu) => gpu.describe(),
             Self::Reference(executor) => DeviceDescription::burn(executor.kind()),
         }
     }

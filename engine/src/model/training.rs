@@ -1,0 +1,52 @@
+//! The graphs of a training run, and what they are built from.
+
+use crate::graph::{Graph, Op, ValueId, has_half};
+use crate::optimizer::Optimizer;
+use glasshouse_protocol::{ModelConfig, TrainConfig};
+use serde::{Deserialize, Serialize};
+
+/// What training graphs are built from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The model.
+    pub model: ModelConfig,
+    /// How it is trained.
+    pub train: TrainConfig,
+}
+
+/// The graphs that a training executor runs, all over the same parameters.
+#[derive(Clone, Debug)]
+pub struct TrainingGraphs {
+    /// What they were built from, for executors that divide a batch: each part has graphs of its own.
+    pub recipe: Recipe,
+    /// Forward and backward of a micro-batch; its loss is `train_loss`.
+    pub train: Graph,
+    /// The loss value of `train`.
+    pub train_loss: ValueId,
+    /// Forward only, no dropout, no smoothing; its loss is `evaluate_loss`.
+    pub evaluate: Graph,
+    /// The loss value of `evaluate`.
+    pub evaluate_loss: ValueId,
+}
+
+impl TrainingGraphs {
+    /// Refuses mixed precision, for executors without 16-bit floats; `device` is what they are called.
+    ///
+    /// # Errors
+    /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
+    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::error::Result<()> {
+        let mixed = optimizer.mixed || has_half(&self.train);
+        if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
+    }
+
+    /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
+    pub fn accumulate(&self) -> usize {
+        let scale = self.train.nodes.iter().find_map(|node| match node.op {
+            Op::CrossEntropyBackward { scale, .. } | Op::LinearCrossEntropyBackward { scale, .. } => {
+                Some(scale)
+            }
+            _ => None,
+        });
+        scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)
+    }
+}

@@ -1,0 +1,160 @@
+//! Dependencies point one way: a room of a crate imports only rooms that stand before it in the crate's list here. What is between
+//! crates, cargo holds to.
+
+use std::path::{Path, PathBuf};
+
+/// The engine's rooms (modules of `engine/src`), each above all before it.
+const ENGINE: &[&str] = &[
+    "graph",
+    "error",
+    "platform",
+    "storage",
+    "tokenizer",
+    "data",
+    "device",
+    "step",
+    "optimizer",
+    "sampler",
+    "model",
+    "plan",
+    "initial",
+    "cpu",
+    "gpu",
+    "reference",
+    "executor",
+    "generate",
+    "checkpoint",
+    "metrics",
+    "project",
+    "train",
+    "interchange",
+    "measure",
+    "launch",
+    "selftest",
+    "session",
+];
+
+/// The rooms of `app/src`, likewise.
+const APP: &[&str] =
+    &["format", "preferences", "theme", "widgets", "state", "link", "asks", "pages", "app", "canvas", "cli"];
+
+/// Files of Rust in a folder and below, those of tests aside.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+        let of_tests = name == "tests" || name == "tests.rs" || name.ends_with("_tests.rs");
+        if path.is_dir() && !of_tests {
+            sources(&path, found);
+        } else if name.ends_with(".rs") && !of_tests {
+            found.push(path);
+        }
+    }
+}
+
+/// A source without comments and without its own tests; every line stays where it was.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// The rooms that a source names as `crate::room` or in `crate::{room::…, room}`, each with its line.
+fn named(code: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `glasshouse_crate::` would be another word.
+        if code[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let line = code[..at].matches('\n').count() + 1;
+        let word = |text: &str| -> String {
+            text.trim_start()
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect()
+        };
+        let Some(group) = rest.strip_prefix('{') else {
+            found.push((word(rest), line));
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (offset, letter) in group.char_indices() {
+            if begins && !letter.is_whitespace() {
+                found.push((word(&group[offset..]), line));
+                begins = false;
+            }
+            match letter {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Imports of `room`'s source that go up, and that are of rooms that are not in the list.
+fn upward(rooms: &[&str], room: &str, text: &str) -> Vec<(String, usize)> {
+    let place = |name: &str| rooms.iter().position(|listed| *listed == name);
+    let own = place(room);
+    let mut found = named(&code(text));
+    found.retain(|(name, _)| place(name).is_some_and(|named| own.is_none_or(|own| named > own)));
+    found
+}
+
+fn check(crate_root: &str, rooms: &[&str]) {
+    let root = glasshouse_tests::repository().join(crate_root);
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 50, "{crate_root} was not found");
+    let mut wrong = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        let first = path.components().next().unwrap().as_os_str().to_str().unwrap();
+        let room = first.trim_end_matches(".rs");
+        if ["lib", "main"].contains(&room) {
+            continue;
+        }
+        // What stands in for a room that a feature leaves out.
+        let room = room.trim_end_matches("_absent");
+        if !rooms.contains(&room) {
+            wrong
+                .push(format!("{crate_root}/{}: the room `{room}` has no place in the list", path.display()));
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (name, line) in upward(rooms, room, &text) {
+            wrong.push(format!(
+                "{crate_root}/{}:{line}: `{room}` imports `{name}`, which is above it",
+                path.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn rooms_of_the_engine_import_only_what_is_below_them() {
+    check("engine/src", ENGINE);
+}
+
+#[test]
+fn rooms_of_the_app_import_only_what_is_below_them() {
+    check("app/src", APP);
+}
+
+#[test]
+fn an_upward_import_is_found_however_it_is_written() {
+    let rooms = ["low", "middle", "high"];
+    let found = |text: &str| upward(&rooms, "middle", text);
+    assert_eq!(found("use crate::low;\nuse crate::high::Thing;"), [("high".to_owned(), 2)]);
+    assert_eq!(found("use crate::{\n    low::{self, Deep},\n    high,\n};"), [("high".to_owned(), 1)]);
+    assert_eq!(found("fn f() -> crate::high::Thing {\n}"), [("high".to_owned(), 1)]);
+    assert_eq!(
+        found(
+            "// crate::high\nuse crate::low::{a, high};\n#[cfg(test)]\nmod tests {\n    use crate::high;\n}"
+        ),
+        []
+    );
+}
