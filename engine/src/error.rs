@@ -96,17 +96,24 @@ impl Error {
         move |cause| Self::Io { path, cause }
     }
 
-    /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
-    pub(crate) fn without_half(device: &str, purpose: &str) -> Self {
-        let setting = if purpose == "train" { "train.precision = \"f32\", " } else { "" };
-        Self::Refused(format!(
-            "{device} has no 16-bit floats; {purpose} in 32 bits ({setting}--precision f32), or on a device that has them"
-        ))
-    }
-
     /// A file that cannot be used, and why.
     pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), reason: reason.into() }
+    }
+}
+
+impl From<glasshouse_compiler::Error> for Error {
+    fn from(error: glasshouse_compiler::Error) -> Self {
+        use glasshouse_compiler::Error as Compiler;
+        match error {
+            Compiler::Invalid(invalid) => Self::Invalid(invalid),
+            Compiler::Refused(reason) => Self::Refused(reason),
+            Compiler::Graph(error) => Self::Graph(error),
+            Compiler::TooLarge { what, needed, available, advice } => {
+                Self::TooLarge { what, needed, available, advice }
+            }
+            Compiler::Internal(reason) => Self::Internal(reason),
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use crate::measure::settle_precision;
 use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
-use crate::plan::fit::advised;
+use crate::plan::fit::{Room, fit};
+use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Run};
 use crate::protocol::{Precision, RunConfig};
@@ -235,4 +236,49 @@ impl Launched {
 
 fn without_device() -> Error {
     Error::Internal("a run without its folder or device".to_owned())
+}
+
+/// An [`Error::OutOfMemory`] that names settings which take no more than the device did have; any other error as it is.
+///
+/// How much memory a GPU has is not told, so that a plan is not held to it: what was allocated before it gave out is all that is
+/// known.
+fn advised(error: Error, config: &RunConfig) -> Error {
+    let Error::OutOfMemory { what, needed, held: Some(held), advice } = error else { return error };
+    // A plain device's plans take as much scratch as any other's, or more.
+    let room = Room { memory: Some(held), ..Room::default() };
+    let advice = match fit(config, &Target::new(false), room) {
+        Ok((_, changes)) if !changes.is_empty() => {
+            format!("{held} bytes of it were there, which are enough with {}", changes.join(", "))
+        }
+        _ => advice,
+    };
+    Error::OutOfMemory { what, needed, held: Some(held), advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::estimate::estimate;
+    use crate::protocol::presets::preset;
+
+    #[test]
+    fn memory_that_gives_out_names_settings_that_fit() {
+        let config = preset("nanogpt-gpu").unwrap();
+        let target = Target::new(false);
+        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
+        let out = |held| {
+            let (what, advice) = ("the model".to_owned(), "lower something".to_owned());
+            advised(Error::OutOfMemory { what, needed: whole, held, advice }, &config).to_string()
+        };
+        let text = out(Some(whole / 3));
+        assert!(text.contains("enough with train.batch_size: 64 to"), "{text}");
+        let batch =
+            text.split(" to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
+        let train = crate::protocol::TrainConfig { batch_size: batch, ..config.train.clone() };
+        assert!(estimate(&config.model, &train, &target).unwrap().bytes.total <= whole / 3);
+        // Nothing fits, or nothing is known.
+        for held in [Some(1000), None] {
+            assert!(out(held).ends_with("lower something"));
+        }
+    }
 }

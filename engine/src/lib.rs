@@ -9,15 +9,11 @@ pub mod error;
 pub mod executor;
 pub mod generate;
 pub mod gpu;
-pub mod graph;
 pub mod initial;
 pub mod interchange;
 pub mod launch;
 pub mod measure;
 pub mod metrics;
-pub mod model;
-pub mod optimizer;
-pub mod plan;
 pub(crate) mod platform;
 pub mod project;
 #[cfg(feature = "oracle")]
@@ -25,16 +21,15 @@ pub mod reference;
 #[cfg(not(feature = "oracle"))]
 #[path = "reference_absent.rs"]
 mod reference;
-pub mod sampler;
 #[cfg(feature = "oracle")]
 pub mod selftest;
 pub mod session;
-pub mod step;
 pub mod storage;
 pub mod tokenizer;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use glasshouse_compiler::{graph, model, optimizer, plan, sampler, step};
 pub use glasshouse_protocol as protocol;
 #[cfg(not(target_arch = "wasm32"))]
 pub use platform::signals;

@@ -1,4 +1,4 @@
-// The optimizer's update of every trained entry, as engine/src/optimizer.rs says it, with g = scale·gradient:
+// The optimizer's update of every trained entry, as engine/compiler/src/optimizer.rs says it, with g = scale·gradient:
 // variants: rule=adam|sgd|rmsprop
 //
 // all: p ← p − lr·decay·p, where decay is 0 from `decayed_end` on

@@ -1,6 +1,6 @@
 // The next token from the logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
 //
-// engine/src/sampler.rs states the rules and is held to the same answers. logits [V] come as bits, since WGSL may
+// engine/compiler/src/sampler.rs states the rules and is held to the same answers. logits [V] come as bits, since WGSL may
 // assume that no float is infinite or undefined; draws are the host's random numbers in [0, 1), taken one after another;
 // the answer is appended to the history (a ring), whose last `context` tokens the penalty applies to, and written where the host
 // reads it, beside the draw's number.

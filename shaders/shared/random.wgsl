@@ -1,4 +1,4 @@
-// Counter-based random numbers, bit for bit those of engine/src/graph/random.rs.
+// Counter-based random numbers, bit for bit those of engine/compiler/src/graph/random.rs.
 
 // Chris Wellons' lowbias32 integer hash.
 fn mix_bits(start: u32) -> u32 {

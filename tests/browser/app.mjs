@@ -6,7 +6,6 @@
 // Models are tiny: what is tested is that everything works together, not how fast. The last line is `N passed, M failed`.
 
 import assert from "node:assert/strict";
-import { eachOf } from "./queue.mjs";
 import { Site } from "./site.mjs";
 import * as around from "./tests-around.mjs";
 import * as cleaning from "./tests-cleaning.mjs";
@@ -39,11 +38,8 @@ async function main() {
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);
   let failed = 0;
-  // A browser and a server for each worker: profiles are closed after a test, and one test replaces what is served.
-  const sites = [];
-  await eachOf(tests, async ([name, test], worker) => {
-    sites[worker] ??= await Site.open(dist);
-    const site = sites[worker];
+  const site = await Site.open(dist);
+  for (const [name, test] of tests) {
     const began = Date.now();
     const problem = await inTime(test(site, program)).then(
       () => null,
@@ -54,8 +50,8 @@ async function main() {
     const seconds = ((Date.now() - began) / 1000).toFixed(1);
     console.log(`${problem ? "FAILED" : "passed"} ${name.replaceAll("_", " ")} (${seconds} s)`);
     if (problem) console.log(problem.stack);
-  });
-  await Promise.all(sites.map((site) => site.close()));
+  }
+  await site.close();
   console.log(`${tests.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

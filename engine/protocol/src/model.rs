@@ -1,4 +1,4 @@
-//! The decoder's settings. One builder (`engine/src/model`) turns them into a graph; nothing else describes a model.
+//! The decoder's settings. One builder (`engine/compiler/src/model`) turns them into a graph; nothing else describes a model.
 
 use crate::quantity::whole;
 use crate::{Invalid, require};

@@ -128,7 +128,7 @@ pub struct Part {
 impl Share {
     /// The graphs of its windows.
     fn graphs(&self) -> Result<TrainingGraphs> {
-        training_graphs(&self.recipe.model, &self.recipe.train)
+        Ok(training_graphs(&self.recipe.model, &self.recipe.train)?)
     }
 
     /// Bytes that a worker of its own takes for it.

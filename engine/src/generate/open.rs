@@ -93,7 +93,7 @@ impl Decoder {
         precision: Precision,
     ) -> Result<Self> {
         if precision == Precision::Mixed {
-            return Err(Error::without_half("the CPU executor", "write"));
+            return Err(glasshouse_compiler::Error::without_half("the CPU executor", "write").into());
         }
         Ok(Self::Cpu(Box::new(CpuDecoder::new(model, parameters, threads)?)))
     }
@@ -139,7 +139,9 @@ fn reads_halves(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<b
     match precision {
         Precision::F32 => Ok(false),
         Precision::Auto => Ok(gpu.has_half() && !gpu.report().software && fit()),
-        Precision::Mixed if !gpu.has_half() => Err(Error::without_half(&gpu.report().name, "write")),
+        Precision::Mixed if !gpu.has_half() => {
+            Err(glasshouse_compiler::Error::without_half(&gpu.report().name, "write").into())
+        }
         Precision::Mixed if !fit() => Err(Error::Refused(format!(
             "a weight of this model is beyond {largest}, the largest 16-bit float; write in 32 bits (--precision f32)"
         ))),

@@ -62,7 +62,7 @@ impl GpuDecoder {
     /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs.
     pub async fn new(gpu: &Gpu, model: &ModelConfig, parameters: &[f32], half_weights: bool) -> Result<Self> {
         if half_weights && !gpu.has_half() {
-            return Err(Error::without_half(&gpu.report().name, "write"));
+            return Err(glasshouse_compiler::Error::without_half(&gpu.report().name, "write").into());
         }
         let plans = DecodePlans::new(model, &gpu.target().with_half_weights(half_weights))?;
         let needed = plans.step.arena.length;

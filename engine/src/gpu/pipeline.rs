@@ -75,7 +75,7 @@ impl Gpu {
     /// Refuses a kernel that the device's limits cannot hold, or that needs what it does not have.
     fn admit(&self, kernel: &Kernel) -> Result<()> {
         if kernel.needs_half() && !self.has_half() {
-            return Err(Error::without_half(&self.report().name, "train"));
+            return Err(glasshouse_compiler::Error::without_half(&self.report().name, "train").into());
         }
         let target = self.target();
         let lacks = [

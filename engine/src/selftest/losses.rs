@@ -159,7 +159,7 @@ pub fn end_of(losses: &[f32]) -> f64 {
 fn graphs_of(config: &RunConfig, way: &Way) -> Result<TrainingGraphs> {
     let mut config = config.clone();
     config.train.precision = way.precision;
-    training_graphs(&config.model, &config.train)
+    Ok(training_graphs(&config.model, &config.train)?)
 }
 
 /// The ways to train a run that a device offers, the plain one first.

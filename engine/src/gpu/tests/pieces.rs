@@ -211,7 +211,7 @@ fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
         [(29_696, "blocks.0.mlp", "train.fused_epilogues = false"), (2_048, "embedding.", "model.width")]
     {
         match compile(graph.clone(), &[], &Target::new(false).with_buffer(buffer)) {
-            Err(Error::TooLarge { what, needed, available, advice }) => {
+            Err(glasshouse_compiler::Error::TooLarge { what, needed, available, advice }) => {
                 assert!(what.contains(name) && advice.contains(setting), "{what}; {advice}");
                 assert!(needed > available && available == buffer);
             }
@@ -221,7 +221,7 @@ fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
     let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
     let fitted = |buffer| fit(&config, &Target::new(false).with_buffer(buffer), Room::default());
     assert_eq!(fitted(30_000).unwrap().1, ["train.fused_epilogues: true to false"]);
-    assert!(matches!(fitted(2_000), Err(Error::TooLarge { .. })));
+    assert!(matches!(fitted(2_000), Err(glasshouse_compiler::Error::TooLarge { .. })));
 }
 
 /// GPT-2's 498 MB of weights, and as much of gradients and of each moment, with WebGPU's default limit of 256 MiB on buffers.

@@ -1,7 +1,7 @@
 //! Graph-building code that reads like the paper: embed, blocks of attention and MLP, norm, head, loss.
 
 use super::{Recipe, TrainingGraphs};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{
     Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Op, Parameter, Start,
     Type, ValueId, fuse, gradient, store_in_half,

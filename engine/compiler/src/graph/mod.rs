@@ -1,7 +1,7 @@
 //! The model as data: a small typed graph of operations.
 //!
 //! [`crate::model`] builds a forward graph once; [`gradient`] adds backward nodes to it; [`crate::plan`] lowers it
-//! to kernel dispatches; [`crate::cpu`] and [`crate::reference`] interpret it. Nodes are stored in an order in which
+//! to kernel dispatches; `cpu` and `reference` interpret it. Nodes are stored in an order in which
 //! every value is made before it is used. Every computed value is written exactly once. The exception is a parameter's
 //! gradient ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the executor clears
 //! all gradients before the first micro-batch of a step.

@@ -2,7 +2,7 @@
 //! tested and sized without a device.
 //!
 //! [`lower`] turns each node into dispatches, [`memory`] gives every value a place in a slot, [`arena`] lays out the weights. A plan
-//! is replayed by [`crate::gpu`]. What changes from step to step lies in buffers that the kernels index by
+//! is replayed by `gpu`. What changes from step to step lies in buffers that the kernels index by
 //! [`Control::row`](control), never in the plan.
 
 pub mod arena;
@@ -22,7 +22,7 @@ pub mod work;
 #[cfg(test)]
 mod tests;
 
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{Element, Graph, Input, NodeId, Origin, ValueId};
 use arena::ArenaLayout;
 use glasshouse_shaders::Kernel;

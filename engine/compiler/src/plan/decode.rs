@@ -7,10 +7,10 @@
 use super::buffers::{Allocation, Kind, Role, buffers};
 use super::memory::Spot;
 use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
-use crate::error::{Error, Result};
 use crate::graph::{Input, ValueId};
 use crate::model::{Purpose, build};
 use crate::sampler::Sampling;
+use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use glasshouse_protocol::ModelConfig;
 use glasshouse_shaders::{decode_feed, sample};

@@ -15,8 +15,8 @@
 //! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
 //! between two tokens, or the edge of the nucleus within rounding of p.
 
-use crate::error::{Error, Result};
 use crate::graph::random;
+use crate::{Error, Result};
 use glasshouse_protocol::GenerateConfig;
 
 /// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.

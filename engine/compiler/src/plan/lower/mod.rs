@@ -18,7 +18,7 @@ pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Sid
 
 use super::Buffer;
 use super::arena::ALIGNMENT;
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{Element, Graph, Node, NodeId, Op, Type, ValueId};
 use glasshouse_shaders::Kernel;
 use std::sync::Arc;

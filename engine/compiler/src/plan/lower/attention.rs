@@ -2,7 +2,7 @@
 
 use super::attention_blocks;
 use super::{Family, Launch, Lowering, Place, Site, Tier, grid, within_longest_loop};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{

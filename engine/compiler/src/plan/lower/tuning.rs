@@ -2,7 +2,7 @@
 //! another variant. What was found is plain data: classes of shapes, and what each takes. Sizes of a class are rounded up to
 //! powers of two, so that models of nearly the same shapes share what was measured.
 //!
-//! Measuring is [`crate::gpu::Tuning`]'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
+//! Measuring is `gpu::Tuning`'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
 //! adapter holds.
 
 use super::{LONGEST_LOOP, Target};

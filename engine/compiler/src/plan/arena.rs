@@ -8,8 +8,8 @@
 //! places stay the same; a piece is a range of them.
 
 use super::lower::{Part, Target};
-use crate::error::{Error, Result};
 use crate::graph::{Graph, Parameter, ParameterId};
+use crate::{Error, Result};
 use std::ops::Range;
 
 /// Entries begin on multiples of this many floats.

@@ -34,7 +34,7 @@ impl TrainingGraphs {
     ///
     /// # Errors
     /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
-    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::error::Result<()> {
+    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
         if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
     }

@@ -6,7 +6,7 @@ use super::lower::{
     Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeClass, Target, Tier, default_slices,
 };
 use super::{Plan, compile};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{Element, Graph, Input, Node, Op, Parameter, ParameterId, Start, Type, ValueId};
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Norms and their gradients.
 
 use super::{Family, Launch, Lowering, Site, row_groups, row_tier, tall};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::NormForm;
 use glasshouse_protocol::NormKind;
 use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};

@@ -9,7 +9,7 @@
 use super::arena::ArenaLayout;
 use super::lower::{Target, grid};
 use super::{Binding, Buffer, Dispatch, Numbered};
-use crate::error::Result;
+use crate::Result;
 use crate::optimizer::Optimizer;
 use crate::step::LossScale;
 use glasshouse_protocol::OptimizerKind;

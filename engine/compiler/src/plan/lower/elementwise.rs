@@ -1,7 +1,7 @@
 //! Ops that look at one entry at a time: one invocation an entry, or four where the count divides by four.
 
 use super::{Launch, Lowering, Place, Site, grid};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{DropoutSite, Type, random};
 use crate::plan::Buffer;
 use glasshouse_protocol::{Activation, Gate};

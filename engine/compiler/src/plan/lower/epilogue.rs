@@ -3,7 +3,7 @@
 use super::matmul::{STEPS_IN_TURN, built, by_width, linear_tiles, tier, tiles};
 use super::tuning::{Operands, Side};
 use super::{Family, Launch, Lowering, Place, Site, Tier, grid, within_longest_loop};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{Heads, Nonlinearity};
 use glasshouse_protocol::{Activation, Gate};
 use glasshouse_shaders::{linear, linear_input_backward};

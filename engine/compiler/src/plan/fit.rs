@@ -3,7 +3,7 @@
 
 use super::estimate::{Estimate, estimate};
 use super::lower::Target;
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 use glasshouse_protocol::RunConfig;
 
 /// What a device offers, as far as it tells.
@@ -112,48 +112,10 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
     Ok((fitting, lines))
 }
 
-/// An [`Error::OutOfMemory`] that names settings which take no more than the device did have; any other error as it is.
-///
-/// How much memory a GPU has is not told, so that a plan is not held to it: what was allocated before it gave out is all that is
-/// known.
-pub fn advised(error: Error, config: &RunConfig) -> Error {
-    let Error::OutOfMemory { what, needed, held: Some(held), advice } = error else { return error };
-    // A plain device's plans take as much scratch as any other's, or more.
-    let room = Room { memory: Some(held), ..Room::default() };
-    let advice = match fit(config, &Target::new(false), room) {
-        Ok((_, changes)) if !changes.is_empty() => {
-            format!("{held} bytes of it were there, which are enough with {}", changes.join(", "))
-        }
-        _ => advice,
-    };
-    Error::OutOfMemory { what, needed, held: Some(held), advice }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use glasshouse_protocol::presets::preset;
-
-    #[test]
-    fn memory_that_gives_out_names_settings_that_fit() {
-        let config = preset("nanogpt-gpu").unwrap();
-        let target = Target::new(false);
-        let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
-        let out = |held| {
-            let (what, advice) = ("the model".to_owned(), "lower something".to_owned());
-            advised(Error::OutOfMemory { what, needed: whole, held, advice }, &config).to_string()
-        };
-        let text = out(Some(whole / 3));
-        assert!(text.contains("enough with train.batch_size: 64 to"), "{text}");
-        let batch =
-            text.split(" to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
-        let train = glasshouse_protocol::TrainConfig { batch_size: batch, ..config.train.clone() };
-        assert!(estimate(&config.model, &train, &target).unwrap().bytes.total <= whole / 3);
-        // Nothing fits, or nothing is known.
-        for held in [Some(1000), None] {
-            assert!(out(held).ends_with("lower something"));
-        }
-    }
 
     #[test]
     fn micro_batches_shrink_before_the_model_does() {

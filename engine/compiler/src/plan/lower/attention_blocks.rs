@@ -2,7 +2,7 @@
 
 use super::attention::{batch_and_time, dropping, scale};
 use super::{LONGEST_LOOP, Launch, Place, Site, grid};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{DropoutSite, Heads};
 use crate::plan::Buffer;
 use glasshouse_shaders::{

@@ -8,7 +8,7 @@
 use super::lower::Target;
 use super::work::{self, Work};
 use super::{compile, update};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::Op;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;

@@ -2,7 +2,7 @@
 
 use super::parts::Part;
 use super::{Launch, Lowering, Place, Site, grid};
-use crate::error::Result;
+use crate::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{embedding, embedding_backward};
 

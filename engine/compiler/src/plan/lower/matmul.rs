@@ -7,7 +7,7 @@ use super::{
     Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier, tall,
     within_longest_loop,
 };
-use crate::error::Result;
+use crate::Result;
 use glasshouse_shaders::{
     Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
 };

@@ -3,7 +3,7 @@
 use super::matmul::{input_backward_launches, linear_launches, weight_backward_launches};
 use super::parts::Part;
 use super::{Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier};
-use crate::error::Result;
+use crate::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean};
 

@@ -7,7 +7,7 @@
 
 use super::buffers::{Allocation, Kind, buffers};
 use super::{Plan, compile, update};
-use crate::error::Result;
+use crate::Result;
 use crate::graph::{Graph, Heads, Op};
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;

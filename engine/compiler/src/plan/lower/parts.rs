@@ -7,8 +7,8 @@
 //! parts too.
 
 use super::{Place, Site, Target};
-use crate::error::{Error, Result};
 use crate::graph::{Element, Type, ValueId};
+use crate::{Error, Result};
 
 /// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
 /// do the columns that they stand for.

@@ -1,5 +1,5 @@
 //! Every buffer that an executor creates for a set of plans, with its size: what `estimate` adds up and what
-//! [`crate::gpu`] allocates, so that the two cannot disagree.
+//! `gpu` allocates, so that the two cannot disagree.
 //!
 //! The plans run one after another over the same parameters and share slots, inputs, caches and the small tables of
 //! control; constants and kernel arguments belong to a plan each.

@@ -1,0 +1,43 @@
+//! What cannot be compiled. The engine's errors take these over, variant by variant.
+
+/// Why there is no graph or no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A configuration that breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] glasshouse_protocol::Invalid),
+    /// A configuration or request that cannot be met, said in one sentence.
+    #[error("{0}")]
+    Refused(String),
+    /// A node of the graph whose inputs do not fit it.
+    #[error(transparent)]
+    Graph(#[from] crate::graph::GraphError),
+    /// More memory is needed than the device or one of its buffers offers.
+    #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
+    TooLarge {
+        /// What does not fit.
+        what: String,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+        /// A setting that would fit.
+        advice: String,
+    },
+    /// A fault of ours: an invariant that should hold does not.
+    #[error("internal error: {0}; please report it")]
+    Internal(String),
+}
+
+/// Shorthand for results of the compiler.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
+    pub fn without_half(device: &str, purpose: &str) -> Self {
+        let setting = if purpose == "train" { "train.precision = \"f32\", " } else { "" };
+        Self::Refused(format!(
+            "{device} has no 16-bit floats; {purpose} in 32 bits ({setting}--precision f32), or on a device that has them"
+        ))
+    }
+}
