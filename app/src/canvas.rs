@@ -113,7 +113,7 @@ pub fn web_start() {
             )
             .await;
         match started {
-            Ok(()) => boot.opened(Page { runner }),
+            Ok(()) => boot.opened(Page { runner }.into()),
             Err(error) => boot.failed(&error.as_string().unwrap_or_else(|| format!("{error:?}"))),
         }
     });

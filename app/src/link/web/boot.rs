@@ -1,7 +1,7 @@
 //! What the boot script lays out for the page's module, by the script's own names.
 
 use js_sys::{Array, Promise, Uint8Array};
-use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::prelude::{Closure, JsValue, wasm_bindgen};
 use web_sys::HtmlCanvasElement;
 
 #[wasm_bindgen]
@@ -33,9 +33,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn restart(this: &Boot);
 
-    /// The application draws.
+    /// The application draws: a `Page` is there for the script.
     #[wasm_bindgen(method)]
-    pub fn opened(this: &Boot, page: super::page::Page);
+    pub fn opened(this: &Boot, page: JsValue);
 
     /// The application could not start.
     #[wasm_bindgen(method)]

@@ -13,7 +13,7 @@ static HERE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Has the boot script fetch what a character lacks; until it comes the character is a box. Fonts are asked for again when one
 /// has come, so a character that it lacks leads to the next.
-pub(super) fn fetch_on_demand(context: &Context) {
+pub(crate) fn fetch_on_demand(context: &Context) {
     context.add_font_provider(Arc::new(|request: &FallbackRequest<'_>| {
         let character = request.cluster.chars().next()?;
         let here = HERE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -25,7 +25,7 @@ pub(super) fn fetch_on_demand(context: &Context) {
 }
 
 /// Gives a context a font that has come.
-pub(super) fn add(context: &Context, name: &str, font: Vec<u8>) {
+pub(crate) fn add(context: &Context, name: &str, font: Vec<u8>) {
     HERE.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     let families = [FontFamily::Proportional, FontFamily::Monospace, crate::theme::strong_family()];
     let family = |family| InsertFontFamily { family, priority: FontPriority::Lowest };

@@ -13,13 +13,13 @@ type Act = (String, String, Option<String>);
 static ACTS: Mutex<Vec<Act>> = Mutex::new(Vec::new());
 
 /// Has a context tell the page's elements.
-pub(super) fn keep(context: &Context) {
+pub(crate) fn keep(context: &Context) {
     context.enable_accesskit();
     context.add_plugin(Mirrored::default());
 }
 
 /// Something was done to an element.
-pub(super) fn act(context: &Context, act: Act) {
+pub(crate) fn act(context: &Context, act: Act) {
     ACTS.lock().unwrap_or_else(PoisonError::into_inner).push(act);
     context.request_repaint();
 }
