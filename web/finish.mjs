@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { brotliCompress, gzip } from "node:zlib";
 
 const [folder, limit] = process.argv.slice(2);
 
@@ -53,11 +54,17 @@ const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);
 console.log(`build ${build}`);
 console.log(`${"".padEnd(18)}${"raw".padStart(9)}${"gzip".padStart(9)}${"brotli".padStart(9)}`);
 let tooLarge = false;
+// Brotli takes its time: on every core at once.
+const [zipped, brotlied] = [promisify(gzip), promisify(brotliCompress)];
+const measured = (name) => {
+  const bytes = read(name);
+  return Promise.all([bytes, zipped(bytes, { level: 9 }), brotlied(bytes)]);
+};
+const begun = new Map(Object.values(parts).flat().map((name) => [name, measured(name)]));
 for (const [part, members] of Object.entries(parts)) {
   const sum = [0, 0, 0];
   for (const name of members) {
-    const bytes = read(name);
-    const sizes = [bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+    const sizes = (await begun.get(name)).map(({ length }) => length);
     sizes.forEach((size, at) => (sum[at] += size));
     if (sizes[0] > 100_000) console.log(`  ${name.padEnd(16)}${sizes.map(kilobytes).join("")}`);
   }

@@ -467,6 +467,10 @@ fn unknown_devices_are_refused_and_listed() {
     let report: Value = serde_json::from_str(&succeed(folder, &["devices", "--json"])).unwrap();
     assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
+    // Before any text is read, and no project is left of it.
+    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["no adapter is called \"warp\""]);
+    fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 or more"]);
+    assert!(!folder.join("new").exists());
 }
 
 #[test]

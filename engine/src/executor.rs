@@ -4,7 +4,7 @@
 use crate::cpu::CpuExecutor;
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
+use crate::gpu::{DeviceChoice, EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
 use crate::graph::Graph;
 use crate::model::TrainingGraphs;
 use crate::optimizer::Optimizer;
@@ -65,6 +65,19 @@ impl Executor {
     ) -> Result<(Self, Option<String>)> {
         let opened = Self::open_tuned(device, graphs, optimizer, threads, &Tuning::Default).await?;
         Ok((opened.executor, opened.warning))
+    }
+
+    /// Refuses a word that no device answers to, before work is done for it; nothing is opened.
+    ///
+    /// # Errors
+    /// [`Error::Device`] says what there is.
+    pub async fn expect(device: &str) -> Result<()> {
+        match device {
+            "auto" | "cpu" => Ok(()),
+            "gpu" => Gpu::expect(&DeviceChoice::Best).await,
+            name if Device::named(name)?.is_some() => Ok(()),
+            name => Gpu::expect(&DeviceChoice::Named(name.to_owned())).await,
+        }
     }
 
     /// As [`Executor::open`], with a GPU's kernels chosen as `tuning` says.

@@ -87,6 +87,15 @@ pub enum Command {
     },
 }
 
+/// A count that cannot be none.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("expected a whole number".to_owned()),
+    }
+}
+
 /// A run's starting point, shared by `train` and `plan`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ConfigArguments {
@@ -163,7 +172,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<usize>,
     /// Carry on the latest run of the project from its latest checkpoint
     #[arg(long)]

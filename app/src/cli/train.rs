@@ -7,6 +7,7 @@ use super::{interrupt, trained};
 use anyhow::Result;
 use glasshouse_engine::Error;
 use glasshouse_engine::data::{self, Prepared};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::launch::{Launch, Launched};
 use glasshouse_engine::plan::estimate;
@@ -64,7 +65,7 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         early_sample: true,
         ..Options::default()
     };
-    let launch = if arguments.resume { resumed(arguments)? } else { started(arguments)? };
+    let launch = if arguments.resume { resumed(arguments)? } else { started(arguments).await? };
     let mut output = Output::new(arguments.json, launch.config.train.steps);
     let mut launched = launch.open().await?;
     if let Some(sentence) = launched.settled.take() {
@@ -120,7 +121,7 @@ fn resumed(arguments: &TrainArguments) -> Result<Launch> {
 }
 
 /// A new run: settings, project folder, text.
-fn started(arguments: &TrainArguments) -> Result<Launch> {
+async fn started(arguments: &TrainArguments) -> Result<Launch> {
     let mut config = run_config(&arguments.config, FIRST)?;
     if !arguments.data.is_empty() {
         config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
@@ -128,6 +129,8 @@ fn started(arguments: &TrainArguments) -> Result<Launch> {
     if let Some(device) = &arguments.device {
         checked_device(device)?.clone_into(&mut config.device);
     }
+    // Before text is read for it, and a project made.
+    Executor::expect(&config.device).await?;
     let claim = Project::claim(&arguments.project)?;
     let prepared = prepare(&config, claim.project.folder(), arguments.json).and_then(|prepared| {
         prepared.complete(&mut config);

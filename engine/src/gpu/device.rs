@@ -62,6 +62,14 @@ impl Gpu {
         Self::request(&adapter, report, limits).await
     }
 
+    /// Refuses a choice that no adapter answers to, as [`Gpu::open`] does, without opening one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] lists the adapters that there are.
+    pub async fn expect(choice: &DeviceChoice) -> Result<()> {
+        adapter::choose(&adapter::instance(), choice).await.map(|_| ())
+    }
+
     /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
     pub async fn open_real() -> Result<Option<Self>> {
         match adapter::real(&adapter::instance()).await {
