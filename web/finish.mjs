@@ -54,7 +54,7 @@ const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);
 console.log(`build ${build}`);
 console.log(`${"".padEnd(18)}${"raw".padStart(9)}${"gzip".padStart(9)}${"brotli".padStart(9)}`);
 let tooLarge = false;
-// Brotli takes its time: on every core at once.
+// Brotli takes its time: several at once, in Node's threads.
 const [zipped, brotlied] = [promisify(gzip), promisify(brotliCompress)];
 const measured = (name) => {
   const bytes = read(name);

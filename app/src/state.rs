@@ -19,7 +19,7 @@ pub use projects::{OpenProject, Projects};
 pub use runs::{History, Runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
-pub use writing::{Distribution, Text, Writing};
+pub use writing::{Distribution, Ended, Text, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{

@@ -469,7 +469,7 @@ fn unknown_devices_are_refused_and_listed() {
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
     // Before any text is read, and no project is left of it.
     fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["no adapter is called \"warp\""]);
-    fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 or more"]);
+    fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 to 256"]);
     assert!(!folder.join("new").exists());
 }
 

@@ -9,7 +9,8 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, CorpusSummary, ErrorReport, Event, TrainEvent, TrainingState, WeightSource, WrittenToken,
+    Command, CorpusSummary, Ending, ErrorReport, Event, RunState, TrainEvent, TrainingState, WeightSource,
+    WrittenToken,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -129,8 +130,8 @@ fn another_projects_page_begins_at_its_top() {
     }
     assert!(top(&window) < before - 50.0, "nothing was scrolled");
     let runs = vec![
-        support::run("1-first-stories", "finished", 2000, 2000),
-        support::run("2-llama-tiny", "stopped", 900, 2000),
+        support::run("1-first-stories", RunState::Finished, 2000, 2000),
+        support::run("2-llama-tiny", RunState::Stopped, 900, 2000),
     ];
     tell(window.state_mut(), [support::opened("letters", "Grandmother's letters", runs)]);
     window.run_steps(3);
@@ -250,8 +251,7 @@ fn texts(window: &mut Harness<'_, App>) -> Vec<(u64, WeightSource, f32)> {
 
 fn written(window: &mut Harness<'_, App>, text: &str) {
     let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
-    let ended =
-        Event::WritingEnded { text: text.to_owned(), ending: "max_tokens".to_owned(), tokens_per_s: 9.0 };
+    let ended = Event::WritingEnded { text: text.to_owned(), ending: Ending::MaxTokens, tokens_per_s: 9.0 };
     let events = [Event::Written { tokens, prompt: false }, ended, Event::Finished];
     answer(window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
     window.run_steps(2);
@@ -494,8 +494,8 @@ fn copied(window: &mut Harness<'_, App>, button: &str) -> String {
 #[test]
 fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     let mut window = on(PageName::Runs, [1280.0, 1000.0]);
-    let mut owls = support::run("2-llama-tiny", "stopped", 900, 2000);
-    let plain = |name: &str| support::run(name, "finished", 2000, 2000);
+    let mut owls = support::run("2-llama-tiny", RunState::Stopped, 900, 2000);
+    let plain = |name: &str| support::run(name, RunState::Finished, 2000, 2000);
     let others = || vec![plain("1-first-stories"), plain("3-nanogpt-cpu"), plain("4-nanogpt-cpu")];
     tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls.clone()]].concat() }]);
     window.run_steps(2);
@@ -652,7 +652,7 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
 
     tell(
         window.state_mut(),
-        [Event::TrainingEnded { run: support::run("3-llama-tiny", "stopped", 1201, 2000) }],
+        [Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Stopped, 1201, 2000) }],
     );
     window.run_steps(2);
     assert!(!is_shown(&window, &message), "nothing has to be stopped any more");

@@ -16,7 +16,7 @@ use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Event, Parcel, Request, RunConfig, TrainingState, presets};
+use glasshouse_protocol::{Command, Event, Parcel, Request, RunConfig, RunState, TrainingState, presets};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -169,7 +169,7 @@ impl Session {
 
     fn trained(&mut self) {
         self.until("the end of training", |state| {
-            let ended = state.training.run.as_ref().is_some_and(|run| run.state == "finished");
+            let ended = state.training.run.as_ref().is_some_and(|run| run.state == RunState::Finished);
             ended && state.training.state == TrainingState::Idle
         });
     }
@@ -208,6 +208,7 @@ fn own_pages(whole: bool) -> Vec<String> {
         "web",
         "tests/benches/README.md",
         "engine/src",
+        "engine/compiler",
     ];
     let count = if whole { all.len() } else { 3 };
     all[..count].iter().map(|name| repository.join(name).display().to_string()).collect()

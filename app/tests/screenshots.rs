@@ -9,7 +9,7 @@ use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{Command, ErrorReport, Event, TrainingState, WrittenToken};
+use glasshouse_protocol::{Command, Ending, ErrorReport, Event, RunState, TrainingState, WrittenToken};
 use std::path::PathBuf;
 
 fn picture(harness: &mut Harness<'_, App>, name: &str) {
@@ -61,7 +61,7 @@ fn states_beside_the_usual_one() {
 
         let mut app = support::app(theme);
         support::full(&mut app);
-        let mut failed = support::run("3-llama-tiny", "failed", 1200, 2000);
+        let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
         let message = "The graphics device was lost after step 1200.".to_owned();
         failed.error = Some(message.clone());
         support::tell(&mut app, support::in_training(TrainingState::Running));
@@ -144,7 +144,7 @@ fn states_beside_the_usual_one() {
                 window.get_by_role_and_label(Role::Button, "Write").click();
                 window.run_steps(2);
                 let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
-                let (ending, tokens_per_s) = ("max_tokens".to_owned(), 9.0);
+                let (ending, tokens_per_s) = (Ending::MaxTokens, 9.0);
                 let ended = Event::WritingEnded { text: text.to_owned(), ending, tokens_per_s };
                 let events = [Event::Written { tokens, prompt: false }, ended, Event::Finished];
                 support::answer(

@@ -9,7 +9,7 @@ use glasshouse::app::{App, Recorder, Start};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
-use glasshouse_protocol::{Command, ErrorReport, Event, Precision, TrainingState};
+use glasshouse_protocol::{Command, ErrorReport, Event, Precision, RunState, TrainingState};
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
     let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();
@@ -77,7 +77,7 @@ fn the_first_step_makes_a_project_and_trains_in_it() {
 #[test]
 fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let mut app = support::app("dark");
-    let sample = vec![support::run("1-sample-stories", "finished", 600, 600)];
+    let sample = vec![support::run("1-sample-stories", RunState::Finished, 600, 600)];
     tell(&mut app, [support::ready(), support::projects(), support::opened("sample", "Sample", sample)]);
     app.open(PageName::Home);
     let mut window = window(app, 1200.0, 800.0);
@@ -95,7 +95,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     assert_eq!(asks(&sent(window.state_mut())), Vec::<String>::new());
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
     answer(window.state_mut(), grows, [support::opened("first", "My first model", vec![])]);
-    let run = support::run("1-first-stories", "running", 0, 600);
+    let run = support::run("1-first-stories", RunState::Running, 0, 600);
     let began =
         Event::TrainingStarted { run, device: Box::new(support::device()), step: 0, estimated_seconds: None };
     // Preparing ends with the first step, though the request goes on.
@@ -134,7 +134,7 @@ fn start_pause_step_and_continue_send_their_commands() {
     assert_eq!(last_sent(&mut window), Some(Command::Continue), "P continues what is paused");
     press(&mut window, "Stop");
     assert_eq!(last_sent(&mut window), Some(Command::StopTraining));
-    let stopped = Event::TrainingEnded { run: support::run("3-llama-tiny", "stopped", 1201, 2000) };
+    let stopped = Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Stopped, 1201, 2000) };
     answer(
         window.state_mut(),
         |command| matches!(command, Command::Train { .. }),
@@ -419,7 +419,7 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
     tell(window.state_mut(), [support::opened("poems", "Poems", vec![])]);
     assert_eq!(kept(&mut window), mixed);
     // A project that has trained keeps what it trained with.
-    let trained = vec![support::run("1-llama-tiny", "finished", 2000, 2000)];
+    let trained = vec![support::run("1-llama-tiny", RunState::Finished, 2000, 2000)];
     tell(window.state_mut(), [support::opened("plays", "Plays", trained)]);
     assert_eq!(kept(&mut window), None);
     assert!(is_chosen(&window.get_by_role_and_label(Role::RadioButton, "32 bits")));
@@ -430,7 +430,7 @@ fn a_run_that_failed_offers_its_checkpoint() {
     let mut app = support::app("dark");
     full(&mut app);
     tell(&mut app, in_training(TrainingState::Running));
-    let mut failed = support::run("3-llama-tiny", "failed", 1200, 2000);
+    let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
     let error = ErrorReport {
         kind: "device_lost".to_owned(),
@@ -451,7 +451,7 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     let resumed = || {
         let mut app = support::app("dark");
         full(&mut app);
-        let run = support::run("2-llama-tiny", "running", 900, 2000);
+        let run = support::run("2-llama-tiny", RunState::Running, 900, 2000);
         let began = Event::TrainingStarted {
             run,
             device: Box::new(support::device()),

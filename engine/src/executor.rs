@@ -12,7 +12,7 @@ use crate::plan::estimate::{part_of_scope, ring};
 use crate::plan::lower::Target;
 use crate::reference::{Device, ReferenceExecutor};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
-use glasshouse_protocol::ProfileEntry;
+use glasshouse_protocol::{ProfileEntry, ProfileMethod};
 
 /// What is said where a candidate made the driver give up.
 const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
@@ -67,16 +67,16 @@ impl Executor {
         Ok((opened.executor, opened.warning))
     }
 
-    /// Refuses a word that no device answers to, before work is done for it; nothing is opened.
+    /// Refuses a word that no device answers to, before work is done for it.
     ///
     /// # Errors
     /// [`Error::Device`] says what there is.
-    pub async fn expect(device: &str) -> Result<()> {
+    pub async fn check_request(device: &str) -> Result<()> {
         match device {
             "auto" | "cpu" => Ok(()),
-            "gpu" => Gpu::expect(&DeviceChoice::Best).await,
+            "gpu" => Gpu::find(&DeviceChoice::Best).await.map(|_| ()),
             name if Device::named(name)?.is_some() => Ok(()),
-            name => Gpu::expect(&DeviceChoice::Named(name.to_owned())).await,
+            name => Gpu::find(&DeviceChoice::Named(name.to_owned())).await.map(|_| ()),
         }
     }
 
@@ -209,13 +209,12 @@ impl Executor {
         }
     }
 
-    /// Where the time of a step goes, by scope and kernel or operation, and how it was measured: `timestamps` of the device, the
-    /// `clock` around each operation, or that of one `worker` of several, around those of its share. On a GPU the step is trained; on
-    /// the CPU only its gradient is computed.
+    /// Where the time of a step goes, by scope and kernel or operation, and how it was measured. On a GPU the step is trained; on the CPU
+    /// only its gradient is computed.
     ///
     /// # Errors
     /// A GPU without timestamps, or one whose step has several micro-batches; burn's executors.
-    pub async fn profile(&mut self, step: &StepInput) -> Result<(Vec<ProfileEntry>, &'static str)> {
+    pub async fn profile(&mut self, step: &StepInput) -> Result<(Vec<ProfileEntry>, ProfileMethod)> {
         let mut entries: Vec<ProfileEntry> = Vec::new();
         let mut add = |scope: &str, kernel: &str, count: usize, ms: f64| match entries
             .iter_mut()
@@ -235,14 +234,14 @@ impl Executor {
                 for (scope, operation, seconds) in executor.timings() {
                     add(&part_of_scope(scope), operation, 1, seconds * 1e3);
                 }
-                if executor.workers() > 1 { "worker" } else { "clock" }
+                if executor.workers() > 1 { ProfileMethod::Worker } else { ProfileMethod::Clock }
             }
             Self::Gpu(executor, _) => {
                 for timing in executor.profile(step).await? {
                     let scope = part_of_scope(&timing.scope);
                     add(&scope, timing.kernel, timing.dispatches, timing.nanoseconds / 1e6);
                 }
-                "timestamps"
+                ProfileMethod::Timestamps
             }
             Self::Reference(_) => {
                 return Err(Error::Refused("burn's executors keep no times; use cpu or gpu".to_owned()));

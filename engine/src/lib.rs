@@ -11,7 +11,6 @@ pub mod generate;
 pub mod gpu;
 pub mod initial;
 pub mod interchange;
-pub mod launch;
 pub mod measure;
 pub mod metrics;
 pub(crate) mod platform;
@@ -24,6 +23,7 @@ mod reference;
 #[cfg(feature = "oracle")]
 pub mod selftest;
 pub mod session;
+pub mod setup;
 pub mod storage;
 pub mod tokenizer;
 pub mod train;

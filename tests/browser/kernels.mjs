@@ -58,7 +58,7 @@ let dawn;
 async function check(kernels) {
   let outside = 0;
   // A browser for each core: its graphics process compiles one kernel after another.
-  const browsers = Array.from({ length: availableParallelism() }, () => []);
+  const browsers = Array.from({ length: Math.min(availableParallelism(), kernels.length, 8) }, () => []);
   const found = new Map();
   kernels.forEach((kernel, index) => browsers[index % browsers.length].push(kernel));
   await Promise.all(

@@ -1,8 +1,8 @@
 //! Checkpoints of real runs: a damaged one falls back without a trace in the numbers, and a full disk loses nothing.
 
 use crate::runs::{config, create, last_checkpoint, notices, project, session, session_until, store};
-use glasshouse_engine::project::RunState;
 use glasshouse_engine::train::{Options, TrainEvent};
+use glasshouse_protocol::RunState;
 use std::path::PathBuf;
 
 fn checkpoint_paths(events: &[TrainEvent]) -> Vec<PathBuf> {

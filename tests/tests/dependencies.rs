@@ -26,7 +26,7 @@ const ENGINE: &[&str] = &[
     "train",
     "interchange",
     "measure",
-    "launch",
+    "setup",
     "selftest",
     "session",
 ];
@@ -50,6 +50,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// A source without comments and without its own tests; every line stays where it was.
 fn code(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
@@ -92,7 +93,7 @@ fn named(code: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// Imports of `room`'s source that go up, and that are of rooms that are not in the list.
+/// Imports of `room`'s source that go up, each with its line. What the crate's root passes on (`crate::Error`) is no room.
 fn upward(rooms: &[&str], room: &str, text: &str) -> Vec<(String, usize)> {
     let place = |name: &str| rooms.iter().position(|listed| *listed == name);
     let own = place(room);
@@ -147,7 +148,7 @@ fn rooms_of_the_app_import_only_what_is_below_them() {
 }
 
 #[test]
-fn an_upward_import_is_found_however_it_is_written() {
+fn an_upward_import_is_found_alone_in_a_group_and_in_a_type() {
     let rooms = ["low", "middle", "high"];
     let found = |text: &str| upward(&rooms, "middle", text);
     assert_eq!(found("use crate::low;\nuse crate::high::Thing;"), [("high".to_owned(), 2)]);
@@ -159,4 +160,18 @@ fn an_upward_import_is_found_however_it_is_written() {
         ),
         []
     );
+}
+
+/// A file beside `main.rs` that it does not name would never be compiled.
+#[test]
+fn every_file_of_tests_is_part_of_its_program() {
+    for folder in ["tests/tests", "app/tests"] {
+        let folder = glasshouse_tests::repository().join(folder);
+        let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            let module = name.trim_end_matches(".rs");
+            assert!(module == "main" || main.contains(&format!("mod {module};")), "{name} is in no program");
+        }
+    }
 }

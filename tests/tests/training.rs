@@ -17,9 +17,10 @@ use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
-use glasshouse_engine::project::{Run, RunRecord, RunState};
+use glasshouse_engine::project::{Run, RunRecord};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
+use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
 use pollster::block_on;
@@ -852,7 +853,7 @@ fn notes_written_during_training_stay() {
     .unwrap();
     let summary = run.summary().unwrap();
     assert_eq!((summary.notes.as_str(), summary.estimated_seconds), ("the one with\ndropout", Some(12.5)));
-    assert_eq!((summary.state.as_str(), summary.step, summary.steps), ("finished", 60, 60));
+    assert_eq!((summary.state, summary.step, summary.steps), (RunState::Finished, 60, 60));
     assert_eq!(summary.shape, "2 layers · width 16 · context length 16");
 }
 

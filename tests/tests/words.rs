@@ -46,6 +46,7 @@ const FOR_EACH: &[&str] = &["token", "step", "second", "dispatch", "document", "
 const READ: &[&str] = &[
     "app/src",
     "engine/src",
+    "engine/compiler",
     "engine/protocol",
     "shaders/README.md",
     "web",

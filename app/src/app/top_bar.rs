@@ -7,7 +7,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, TrainingState};
+use glasshouse_protocol::{Command, DeviceType, TrainingState};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
@@ -60,16 +60,17 @@ impl App {
             return;
         };
         let device = &engine.device;
-        let kind = match device.kind.as_str() {
-            "cpu" => "CPU",
-            "software" => "Software",
-            _ => "GPU",
+        let kind = match device.kind {
+            DeviceType::Cpu => "CPU",
+            DeviceType::Software => "Software",
+            DeviceType::Gpu => "GPU",
         };
         let name = short(&device.name, 28);
         let response = if narrow {
             widgets::icon_button(ui, icons::ICON_MEMORY, &format!("Device: {}", device.name))
         } else {
-            let words = if device.kind == "cpu" { kind.to_owned() } else { format!("{kind} {name}") };
+            let words =
+                if device.kind == DeviceType::Cpu { kind.to_owned() } else { format!("{kind} {name}") };
             widgets::plain(ui, icons::ICON_MEMORY, &words)
         };
         let label = format!("Device: {}", device.name);

@@ -13,6 +13,7 @@ pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use glasshouse_engine::cpu::MOST_THREADS;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::Precision;
 use std::path::PathBuf;
@@ -87,11 +88,11 @@ pub enum Command {
     },
 }
 
-/// A count that cannot be none.
-fn at_least_one(text: &str) -> Result<usize, String> {
+/// A number of threads.
+fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("expected 1 or more".to_owned()),
-        Ok(number) => Ok(number),
+        Ok(number @ 1..=MOST_THREADS) => Ok(number),
+        Ok(_) => Err(format!("expected 1 to {MOST_THREADS}")),
         Err(_) => Err("expected a whole number".to_owned()),
     }
 }
@@ -172,7 +173,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// Carry on the latest run of the project from its latest checkpoint
     #[arg(long)]

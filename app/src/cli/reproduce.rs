@@ -6,6 +6,7 @@ use super::settings::{checked_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,7 +84,9 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let config = ConfigArguments { steps: arguments.steps, ..preset() };
     // A mistake in what was typed is told before anything is fetched.
     run_config(&config, published.preset)?;
-    arguments.device.as_deref().map(checked_device).transpose()?;
+    if let Some(device) = &arguments.device {
+        pollster::block_on(Executor::check_request(checked_device(device)?))?;
+    }
     let training = TrainArguments {
         project: arguments.project.clone(),
         device: arguments.device.clone(),
@@ -213,7 +216,7 @@ mod tests {
     fn run(steps: u64, step: u64, val_loss: f32, best: f32) -> RunSummary {
         RunSummary {
             name: "1-nanogpt".to_owned(),
-            state: "done".to_owned(),
+            state: glasshouse_engine::protocol::RunState::Finished,
             step,
             steps,
             val_loss: Some(val_loss),

@@ -69,7 +69,7 @@ fn row(run: &RunSummary) -> [String; 9] {
     };
     [
         run.name.clone(),
-        run.state.clone(),
+        run.state.word().to_owned(),
         format!("{}/{}", run.step, run.steps),
         loss(run.val_loss),
         loss(run.best_val_loss),

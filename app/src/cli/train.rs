@@ -9,11 +9,11 @@ use glasshouse_engine::Error;
 use glasshouse_engine::data::{self, Prepared};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
-use glasshouse_engine::launch::{Launch, Launched};
 use glasshouse_engine::plan::estimate;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{RunConfig, RunSummary};
+use glasshouse_engine::setup::{OpenRun, RunSetup};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::train::{Options, Progress, Sample, SampleRequest, TrainEvent, Trainer};
 use std::path::Path;
@@ -65,36 +65,36 @@ async fn run(arguments: &TrainArguments) -> Result<Ended> {
         early_sample: true,
         ..Options::default()
     };
-    let launch = if arguments.resume { resumed(arguments)? } else { started(arguments).await? };
-    let mut output = Output::new(arguments.json, launch.config.train.steps);
-    let mut launched = launch.open().await?;
-    if let Some(sentence) = launched.settled.take() {
+    let setup = if arguments.resume { resumed(arguments)? } else { started(arguments).await? };
+    let mut output = Output::new(arguments.json, setup.config.train.steps);
+    let mut open_run = setup.open().await?;
+    if let Some(sentence) = open_run.settled.take() {
         output.say(&sentence);
     }
-    for warning in std::mem::take(&mut launched.warnings) {
+    for warning in std::mem::take(&mut open_run.warnings) {
         output.notice(&warning);
     }
-    if let Some(sentence) = launched.tuned.sentence() {
+    if let Some(sentence) = open_run.tuned.sentence() {
         output.say(&sentence);
     }
-    introduce(&output, &mut launched)?;
+    introduce(&output, &mut open_run)?;
     let flags = interrupt::flags("finishing this step and saving; press Ctrl-C again to stop at once")?;
     (options.stop, options.save) = (flags.stop.clone(), flags.save.clone());
-    let run = launched.run_of(&Project::open(&arguments.project)?)?;
+    let run = open_run.run_of(&Project::open(&arguments.project)?)?;
     output.say(&format!("run {} in {}\n", run.name(), run.folder().display()));
-    let prepared = launched.prepared.clone();
-    let prompt = prompt_to_try(&launched.config, &prepared);
+    let prepared = open_run.prepared.clone();
+    let prompt = prompt_to_try(&open_run.config, &prepared);
     loop {
-        let trainer = launched.trainer(options.clone()).await?;
+        let trainer = open_run.trainer(options.clone()).await?;
         match follow(trainer, &mut output, &prepared.tokenizer, &flags.stop).await {
             Ok(finished) => return Ok(Ended { run, prompt, finished }),
-            Err(error) => output.notice(&launched.reopen(error).await?),
+            Err(error) => output.notice(&open_run.reopen(error).await?),
         }
     }
 }
 
 /// The latest run again, as it was saved.
-fn resumed(arguments: &TrainArguments) -> Result<Launch> {
+fn resumed(arguments: &TrainArguments) -> Result<RunSetup> {
     let run = trained::find_run(&arguments.project, arguments.run.as_deref())?;
     let mut config = run.config()?;
     let others = differing(&arguments.config, &arguments.data, &config)?;
@@ -109,19 +109,25 @@ fn resumed(arguments: &TrainArguments) -> Result<Launch> {
     if let Some(precision) = changes.precision {
         config.train.precision = precision.precision();
     }
-    Ok(Launch {
+    let before = run.record()?.device;
+    Ok(RunSetup {
         prepared: Arc::new(data::prepare::open(&run.data_folder()?)?),
         run: Some(run),
         device: arguments.device.clone().unwrap_or_else(|| config.device.clone()),
         moved: arguments.device.is_some(),
-        threads: arguments.threads,
-        tuning: Tuning::before_a_run(),
+        threads: arguments.threads.or_else(|| before.and_then(|device| device.threads)),
+        tuning: tuning(arguments),
         config,
     })
 }
 
+/// How a GPU's kernels are chosen.
+fn tuning(arguments: &TrainArguments) -> Tuning {
+    if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() }
+}
+
 /// A new run: settings, project folder, text.
-async fn started(arguments: &TrainArguments) -> Result<Launch> {
+async fn started(arguments: &TrainArguments) -> Result<RunSetup> {
     let mut config = run_config(&arguments.config, FIRST)?;
     if !arguments.data.is_empty() {
         config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
@@ -130,7 +136,7 @@ async fn started(arguments: &TrainArguments) -> Result<Launch> {
         checked_device(device)?.clone_into(&mut config.device);
     }
     // Before text is read for it, and a project made.
-    Executor::expect(&config.device).await?;
+    Executor::check_request(&config.device).await?;
     let claim = Project::claim(&arguments.project)?;
     let prepared = prepare(&config, claim.project.folder(), arguments.json).and_then(|prepared| {
         prepared.complete(&mut config);
@@ -145,14 +151,13 @@ async fn started(arguments: &TrainArguments) -> Result<Launch> {
             return Err(error);
         }
     };
-    let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
-    Ok(Launch {
+    Ok(RunSetup {
         prepared: Arc::new(prepared),
         run: None,
         device: config.device.clone(),
         moved: false,
         threads: arguments.threads,
-        tuning,
+        tuning: tuning(arguments),
         config,
     })
 }
@@ -177,12 +182,12 @@ fn prepare(config: &RunConfig, project: &Path, json: bool) -> Result<Prepared> {
 }
 
 /// What is about to happen.
-fn introduce(output: &Output, launched: &mut Launched) -> Result<()> {
-    let resumes = launched.resumes();
-    let executor = launched.executor()?;
+fn introduce(output: &Output, open_run: &mut OpenRun) -> Result<()> {
+    let resumes = open_run.resumes();
+    let executor = open_run.executor()?;
     let (target, held, device) = (executor.target(), executor.bytes(), executor.describe());
     let on_gpu = executor.gpu().is_some();
-    let Launched { config, graphs, prepared, .. } = launched;
+    let OpenRun { config, graphs, prepared, .. } = open_run;
     let index = prepared.store.index();
     if let Some(index) = index {
         output.say(&format!(

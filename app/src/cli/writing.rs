@@ -1,7 +1,7 @@
 //! One text from a decoder: prompt in, pieces out as they are certain, until the end or a stop.
 
 use anyhow::Result;
-use glasshouse_engine::generate::{Decoder, Generated, Piece, begin};
+use glasshouse_engine::generate::{Decoder, Generated, Piece, begin, prompt_tokens};
 use glasshouse_engine::protocol::GenerateConfig;
 use glasshouse_engine::tokenizer::Tokenizer;
 
@@ -13,7 +13,8 @@ pub(super) async fn write(
     config: &GenerateConfig,
     show: &mut dyn FnMut(&Piece) -> Result<bool>,
 ) -> Result<Generated> {
-    let mut generation = begin(decoder, tokenizer, prompt, config).await?;
+    let prompt = prompt_tokens(tokenizer, prompt)?;
+    let mut generation = begin(decoder, tokenizer, &prompt, config).await?;
     while !generation.is_over() {
         if !show(&generation.next(decoder).await?)? {
             generation.interrupt();

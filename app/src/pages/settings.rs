@@ -7,7 +7,7 @@ use crate::format;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
-use glasshouse_protocol::{Command, DeviceSummary, Precision};
+use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
 
 /// Keys, and what they do (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [
@@ -118,10 +118,10 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 fn describe(device: &DeviceSummary) -> String {
-    let kind = match device.kind.as_str() {
-        "cpu" => "Processor",
-        "software" => "Software, for tests: slower than the processor itself",
-        _ => "Graphics processor",
+    let kind = match device.kind {
+        DeviceType::Cpu => "Processor",
+        DeviceType::Software => "Software, for tests: slower than the processor itself",
+        DeviceType::Gpu => "Graphics processor",
     };
     let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));
     format!("{kind}{}\n{}", memory.unwrap_or_default(), device.details)

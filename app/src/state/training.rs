@@ -1,7 +1,7 @@
 //! The run in training, or the one that trained last.
 
 use glasshouse_protocol::{
-    Command, DeviceSummary, Event, ProfileEntry, RunSummary, TrainEvent, TrainingState,
+    Command, DeviceSummary, Event, ProfileEntry, ProfileMethod, RunSummary, TrainEvent, TrainingState,
 };
 
 /// Points that a curve keeps at most; then every second one is dropped.
@@ -82,7 +82,7 @@ pub struct Training {
     /// Step of the last checkpoint.
     pub saved: Option<u64>,
     /// Where a step's time went, when that was asked: entries, milliseconds per step, of launch overhead, method.
-    pub profile: Option<(Vec<ProfileEntry>, f64, f64, String)>,
+    pub profile: Option<(Vec<ProfileEntry>, f64, f64, ProfileMethod)>,
     /// Tokens per second, smoothed over about the last twenty steps.
     pub tokens_per_s: f64,
 }
@@ -130,7 +130,7 @@ impl Training {
                 self.state = TrainingState::Idle;
             }
             Event::Profile { entries, step_ms, launch_overhead_ms, method } => {
-                self.profile = Some((entries.clone(), *step_ms, *launch_overhead_ms, method.clone()));
+                self.profile = Some((entries.clone(), *step_ms, *launch_overhead_ms, *method));
             }
             // The one that trained last was deleted; or was given a title.
             Event::Runs { runs } => {

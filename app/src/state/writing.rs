@@ -1,6 +1,6 @@
 //! Texts that models write.
 
-use glasshouse_protocol::{Candidate, Command, Event, GenerateConfig, WeightSource, WrittenToken};
+use glasshouse_protocol::{Candidate, Command, Ending, Event, GenerateConfig, WeightSource, WrittenToken};
 use std::collections::BTreeMap;
 
 /// Texts by the number of the request that asked for them.
@@ -10,6 +10,15 @@ pub struct Writing {
     pub texts: BTreeMap<u64, Text>,
     /// Distributions by the number of their request.
     pub distributions: BTreeMap<u64, Distribution>,
+}
+
+/// How a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The engine wrote what was asked for, or as much as it was let.
+    By(Ending),
+    /// With an error.
+    Failed,
 }
 
 /// One text.
@@ -28,7 +37,7 @@ pub struct Text {
     /// Tokens written so far.
     pub tokens: Vec<WrittenToken>,
     /// Why it ended; `None` while it is written.
-    pub ending: Option<String>,
+    pub ending: Option<Ended>,
     /// Tokens per second, once it has ended.
     pub tokens_per_s: f64,
 }
@@ -82,13 +91,13 @@ impl Writing {
             }
             Event::WritingEnded { ending, tokens_per_s, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
-                    text.ending = Some(ending.clone());
+                    text.ending = Some(Ended::By(*ending));
                     text.tokens_per_s = *tokens_per_s;
                 }
             }
             Event::Failed { .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
-                    text.ending = Some("failed".to_owned());
+                    text.ending = Some(Ended::Failed);
                 }
             }
             Event::Distribution { candidates, entropy_bits, kept } => {
@@ -131,7 +140,7 @@ mod tests {
         writing.apply(Some(5), &written(" b", false));
         writing.apply(Some(4), &written(" a", false));
         let ended =
-            Event::WritingEnded { text: " a".to_owned(), ending: "max_tokens".to_owned(), tokens_per_s: 9.0 };
+            Event::WritingEnded { text: " a".to_owned(), ending: Ending::MaxTokens, tokens_per_s: 9.0 };
         writing.apply(Some(4), &ended);
         let (one, two) = (&writing.texts[&4], &writing.texts[&5]);
         assert_eq!((one.written().as_str(), one.prompt_tokens.len(), one.ending.is_some()), (" a", 1, true));

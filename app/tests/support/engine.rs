@@ -2,9 +2,9 @@
 
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
-    Candidate, Command, CompressionSummary, DeviceSummary, DocumentSummary, DocumentsOverview, Event,
-    MergeStep, PlanSummary, ProjectSummary, RunConfig, RunSummary, TokenSummary, TokenizerSummary,
-    VocabularyEntry, WrittenToken, message, presets,
+    Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
+    Ending, Event, MergeStep, PlanSummary, ProjectSummary, RunConfig, RunState, RunSummary, TokenSummary,
+    TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -187,7 +187,7 @@ fn device() -> DeviceSummary {
     DeviceSummary {
         request: "cpu".to_owned(),
         name: "CPU, 2 threads".to_owned(),
-        kind: "cpu".to_owned(),
+        kind: DeviceType::Cpu,
         details: "x86-64, AVX2".to_owned(),
         why: "No GPU was found.".to_owned(),
         memory: Some(2_000_000_000),
@@ -204,7 +204,10 @@ fn project() -> ProjectSummary {
 }
 
 fn runs() -> Vec<RunSummary> {
-    vec![run("1-first-stories", "finished", 2400, 2400), run("2-first-stories", "finished", 2400, 2400)]
+    vec![
+        run("1-first-stories", RunState::Finished, 2400, 2400),
+        run("2-first-stories", RunState::Finished, 2400, 2400),
+    ]
 }
 
 /// Words with the blank before them, and marks, each a token.
@@ -335,7 +338,7 @@ fn written(prompt: &str) -> Vec<Event> {
     vec![
         Event::Written { tokens: begin, prompt: true },
         Event::Written { tokens, prompt: false },
-        Event::WritingEnded { text: rest.to_owned(), ending: "max_tokens".to_owned(), tokens_per_s: 412.0 },
+        Event::WritingEnded { text: rest.to_owned(), ending: Ending::MaxTokens, tokens_per_s: 412.0 },
     ]
 }
 

@@ -12,9 +12,9 @@ use glasshouse::link::Link;
 use glasshouse::preferences::Preferences;
 use glasshouse::theme;
 use glasshouse_protocol::{
-    CheckpointSummary, Command, DeviceSummary, DocumentSummary, DocumentsOverview, Event, Parcel,
-    PlanSummary, ProfileEntry, ProjectSummary, Report, RunSummary, StorageSummary, TokenizerSummary,
-    TrainEvent, TrainingState, presets,
+    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Event, Parcel,
+    PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState, RunSummary, StorageSummary,
+    TokenizerSummary, TrainEvent, TrainingState, presets,
 };
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ pub fn device() -> DeviceSummary {
         request: "example".to_owned(),
         // Staged: no device of that name exists, so that no picture of a test is taken for a measurement.
         name: "Example GPU".to_owned(),
-        kind: "gpu".to_owned(),
+        kind: DeviceType::Gpu,
         details: "Vulkan · example driver · f16, subgroups, timestamps".to_owned(),
         why: "The only real graphics processor of this machine.".to_owned(),
         memory: Some(8_600_000_000),
@@ -111,7 +111,7 @@ fn processor() -> DeviceSummary {
     DeviceSummary {
         request: "cpu".to_owned(),
         name: "Example CPU".to_owned(),
-        kind: "cpu".to_owned(),
+        kind: DeviceType::Cpu,
         details: "16 threads · AVX2".to_owned(),
         why: String::new(),
         memory: Some(31_000_000_000),
@@ -177,7 +177,7 @@ pub fn projects() -> Event {
     Event::Projects { projects, storage: storage() }
 }
 
-pub fn run(name: &str, state: &str, step: u64, steps: u64) -> RunSummary {
+pub fn run(name: &str, state: RunState, step: u64, steps: u64) -> RunSummary {
     let checkpoint = |file: &str, step: u64, loss: f32, best| CheckpointSummary {
         file: file.to_owned(),
         step,
@@ -188,7 +188,7 @@ pub fn run(name: &str, state: &str, step: u64, steps: u64) -> RunSummary {
     };
     RunSummary {
         name: name.to_owned(),
-        state: state.to_owned(),
+        state,
         step,
         steps,
         parameters: 3_214_592,
@@ -350,7 +350,7 @@ pub fn steps(from: u64, to: u64, steps: u64) -> Vec<TrainEvent> {
 pub fn in_training(state: TrainingState) -> Vec<Event> {
     vec![
         Event::TrainingStarted {
-            run: run("3-llama-tiny", "running", 0, 2000),
+            run: run("3-llama-tiny", RunState::Running, 0, 2000),
             device: Box::new(device()),
             step: 0,
             estimated_seconds: Some(124.0),
@@ -379,14 +379,14 @@ pub fn profile() -> Event {
         count: 3,
         ms: 0.9,
     });
-    Event::Profile { entries, step_ms: 27.4, launch_overhead_ms: 1.9, method: "timestamps".to_owned() }
+    Event::Profile { entries, step_ms: 27.4, launch_overhead_ms: 1.9, method: ProfileMethod::Timestamps }
 }
 
 /// A project with runs, opened and listed.
 pub fn full(app: &mut App) {
-    let mut stopped = run("2-llama-tiny", "stopped", 900, 2000);
+    let mut stopped = run("2-llama-tiny", RunState::Stopped, 900, 2000);
     stopped.notes = "Learning rate halved.".to_owned();
-    let runs = vec![run("1-first-stories", "finished", 2000, 2000), stopped];
+    let runs = vec![run("1-first-stories", RunState::Finished, 2000, 2000), stopped];
     tell(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
     let planned = Event::Planned { plan: Box::new(plan()) };
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
@@ -400,6 +400,6 @@ pub fn history(name: &str, learning_rate: f64) -> Event {
         run: name.to_owned(),
         config: Box::new(config),
         events: steps(0, 900, 2000),
-        checkpoints: run(name, "stopped", 900, 2000).checkpoints,
+        checkpoints: run(name, RunState::Stopped, 900, 2000).checkpoints,
     }
 }

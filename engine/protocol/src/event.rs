@@ -295,8 +295,8 @@ pub enum Event {
         /// Of these, milliseconds that the processor took to launch the kernels.
         #[serde(alias = "driving_ms")]
         launch_overhead_ms: f64,
-        /// How it was measured, in a word: `timestamps`, `clock`, or `worker` where the entries are those of one of several.
-        method: String,
+        /// How it was measured.
+        method: ProfileMethod,
     },
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
@@ -311,8 +311,8 @@ pub enum Event {
     WritingEnded {
         /// All that was written, without the prompt.
         text: String,
-        /// `max_tokens`, `end_of_text`, `stop_string` or `interrupted`.
-        ending: String,
+        /// Why.
+        ending: Ending,
         /// Tokens per second, the reading of the prompt included.
         tokens_per_s: f64,
     },
@@ -372,4 +372,30 @@ pub enum TrainingState {
     Paused,
     /// The last step is being saved.
     Stopping,
+}
+
+/// How the times of a profile were measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileMethod {
+    /// By timestamps of the device.
+    Timestamps,
+    /// By the processor's clock around each operation.
+    Clock,
+    /// By the clock of one of several workers, around the operations of its share.
+    Worker,
+}
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// As many tokens as were asked for.
+    MaxTokens,
+    /// A stop string came; the text ends before it.
+    StopString,
+    /// The model ended its text.
+    EndOfText,
+    /// Whoever reads had enough.
+    Interrupted,
 }

@@ -23,16 +23,17 @@ pub use config::{
     DataConfig, Decay, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig, TokenizerKind,
     TrainConfig,
 };
-pub use event::{Event, TrainingState};
+pub use event::{Ending, Event, ProfileMethod, TrainingState};
 pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
 };
 
 pub use summary::{
-    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary,
-    DocumentsOverview, ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry, ProjectSummary,
-    RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
+    DocumentSummary, DocumentsOverview, ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry,
+    ProjectSummary, RunState, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
+    WrittenToken,
 };
 pub use train_event::TrainEvent;
 

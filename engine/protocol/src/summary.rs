@@ -16,6 +16,52 @@ pub struct ErrorReport {
     pub field: Option<String>,
 }
 
+/// Whether a run goes on, and why not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Made, and no step done yet.
+    #[default]
+    Created,
+    /// A program trains it; in a record also one that died while it did.
+    Running,
+    /// The program that trained it ended without a word; it can be resumed. No record says so by itself.
+    Interrupted,
+    /// Stopped on request; it can be resumed.
+    Stopped,
+    /// All steps are done.
+    Finished,
+    /// An error ended it; it can be resumed from its last checkpoint.
+    Failed,
+}
+
+impl RunState {
+    /// As records and people have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Stopped => "stopped",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceType {
+    /// The processor's cores, by our own code.
+    #[default]
+    Cpu,
+    /// A graphics processor.
+    Gpu,
+    /// An adapter in software: a program on the processor that does what a graphics processor would.
+    Software,
+}
+
 /// A device that can train and write.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSummary {
@@ -23,8 +69,8 @@ pub struct DeviceSummary {
     pub request: String,
     /// Its name, as people read it.
     pub name: String,
-    /// `cpu`, `gpu` or `software`.
-    pub kind: String,
+    /// What it is.
+    pub kind: DeviceType,
     /// Driver, graphics interface and features, in one line.
     pub details: String,
     /// Why it was chosen, or what is missing for a better one and how to turn it on, in a sentence or two.
@@ -285,8 +331,8 @@ pub struct RunSummary {
     /// Words that the person sorts runs by, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// `created`, `running`, `stopped`, `finished` or `failed`.
-    pub state: String,
+    /// Whether it goes on, and why not.
+    pub state: RunState,
     /// Steps done.
     pub step: u64,
     /// Steps in all.

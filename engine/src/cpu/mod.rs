@@ -19,6 +19,7 @@ mod update;
 mod vector;
 mod workers;
 
+pub use crate::platform::parallel::MOST_THREADS;
 pub use decoder::CpuDecoder;
 pub use share::{Answer, ShareExecutor};
 

@@ -10,13 +10,13 @@ mod writer;
 
 pub use open::Opening;
 pub use text::{Decode, TextGeneration, begin, prompt_tokens};
-pub use writer::{Ending, Writer};
+pub use writer::Writer;
 
 use crate::cpu::CpuDecoder;
 use crate::error::Result;
 use crate::gpu::{Gpu, GpuDecoder};
 use crate::platform;
-use glasshouse_protocol::GenerateConfig;
+use glasshouse_protocol::{Ending, GenerateConfig};
 use web_time::{Duration, Instant};
 
 /// The processor writes this long at most before whatever else waits has its turn.

@@ -12,24 +12,23 @@ pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 /// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// Begins a text after a prompt.
+/// Begins a text after a prompt, of [`prompt_tokens`].
 ///
 /// # Errors
-/// The prompt has no tokens, or the device fails.
+/// The device fails.
 pub async fn begin<'text, T: Deref<Target = Tokenizer> + 'text>(
     decoder: &mut Decoder,
     tokenizer: T,
-    prompt: &str,
+    prompt: &[u32],
     config: &GenerateConfig,
 ) -> Result<TextGeneration<'text>> {
-    let ids = prompt_tokens(&tokenizer, prompt)?;
     let end_of_text = tokenizer.end_of_text();
     let mut stream = DecodeStream::new(tokenizer);
     let decode: Decode<'text> = Box::new(move |token| match token {
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Generation::start(decoder, &ids, config, end_of_text, decode).await
+    Generation::start(decoder, prompt, config, end_of_text, decode).await
 }
 
 /// The prompt's tokens, or why there are none.

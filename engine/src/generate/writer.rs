@@ -1,21 +1,6 @@
 //! From tokens to what is written: stops before a stop string, at the end of the text, or at the largest number of tokens asked for.
 
-use glasshouse_protocol::GenerateConfig;
-use serde::Serialize;
-
-/// Why a generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// As many tokens as were asked for.
-    MaxTokens,
-    /// A stop string came; the text ends before it.
-    StopString,
-    /// The model ended its text.
-    EndOfText,
-    /// Whoever reads had enough.
-    Interrupted,
-}
+use glasshouse_protocol::{Ending, GenerateConfig};
 
 /// Turns tokens into text that is certain to be written. Text that may be the start of a stop string is held back until
 /// that is decided, so a stop string split over tokens is seen too.

@@ -4,7 +4,7 @@
 use super::program::Program;
 use super::storage::Storage;
 use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
-use crate::generate::{Decoder, Ending, Generation};
+use crate::generate::{Decoder, Generation};
 use crate::graph::{Graph, Input, Op, Origin, Type, ValueId, random};
 use crate::initial;
 use crate::model::{Purpose, build};
@@ -13,6 +13,7 @@ use crate::plan::buffers::buffers;
 use crate::plan::decode::{self, DecodeBuffer, DecodeState, SampleSettings};
 use crate::plan::lower::{Target, Tier};
 use crate::plan::{Buffer, compile, trial};
+use crate::protocol::Ending;
 use crate::sampler::{self, Sampling};
 use crate::step::Data;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormKind, Position, presets};

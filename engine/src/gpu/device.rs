@@ -36,13 +36,19 @@ struct Fault(Arc<Mutex<Option<Cause>>>);
 enum Cause {
     /// The driver took the device away.
     Lost(String),
-    /// A command failed, or the device was closed.
+    /// A command failed. A device that is lost may say so first.
     Failed(String),
+    /// We gave it up.
+    Closed,
 }
 
 impl Fault {
     fn set(&self, cause: Cause) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*first, &cause) {
+            (None, _) | (Some(Cause::Failed(_)), Cause::Lost(_)) => *first = Some(cause),
+            _ => {}
+        }
     }
 
     fn get(&self) -> Option<Error> {
@@ -50,6 +56,7 @@ impl Fault {
         Some(match cause {
             Cause::Lost(text) => Error::DeviceLost(text),
             Cause::Failed(text) => Error::Device(text),
+            Cause::Closed => Error::Device("the device was closed".to_owned()),
         })
     }
 }
@@ -62,12 +69,12 @@ impl Gpu {
         Self::request(&adapter, report, limits).await
     }
 
-    /// Refuses a choice that no adapter answers to, as [`Gpu::open`] does, without opening one.
+    /// What is known of the adapter that a choice means; it is not opened.
     ///
     /// # Errors
-    /// [`Error::Device`] lists the adapters that there are.
-    pub async fn expect(choice: &DeviceChoice) -> Result<()> {
-        adapter::choose(&adapter::instance(), choice).await.map(|_| ())
+    /// [`Error::Device`] lists the adapters where none is meant.
+    pub async fn find(choice: &DeviceChoice) -> Result<AdapterReport> {
+        adapter::choose(&adapter::instance(), choice).await.map(|(_, report)| report)
     }
 
     /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
@@ -212,7 +219,7 @@ impl Gpu {
 
     /// Gives the device up: whatever uses it from here on returns [`Error::Device`].
     pub fn destroy(&self) {
-        self.fault.set(Cause::Failed("the device was closed".to_owned()));
+        self.fault.set(Cause::Closed);
         self.device.destroy();
     }
 

@@ -3,14 +3,14 @@
 
 use crate::error::Result;
 
+/// More threads than this share no work that we have.
+pub const MOST_THREADS: usize = 256;
+
 #[cfg(not(target_arch = "wasm32"))]
 mod threads {
-    use super::Result;
+    use super::{MOST_THREADS, Result};
     use crate::error::Error;
     use async_channel::Receiver;
-
-    /// More threads than this share no work that we have.
-    const MOST: usize = 256;
 
     /// Threads that wait for work.
     #[derive(Debug)]
@@ -19,11 +19,12 @@ mod threads {
     impl Pool {
         /// A pool of `count` threads, or of one a core. [`Error::Refused`] outside 1 to 256.
         pub fn new(count: Option<usize>) -> Result<Self> {
-            let count = count
-                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from).min(MOST));
-            if !(1..=MOST).contains(&count) {
+            let count = count.unwrap_or_else(|| {
+                std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+            });
+            if !(1..=MOST_THREADS).contains(&count) {
                 return Err(Error::Refused(format!(
-                    "{count} threads were asked for; 1 to {MOST} are possible"
+                    "{count} threads were asked for; 1 to {MOST_THREADS} are possible"
                 )));
             }
             rayon::ThreadPoolBuilder::new()
@@ -75,7 +76,7 @@ mod threads {
 
 #[cfg(target_arch = "wasm32")]
 mod threads {
-    use super::Result;
+    use super::{MOST_THREADS, Result};
     use async_channel::Receiver;
 
     /// The only thread there is.

@@ -26,7 +26,7 @@ mod trained;
 pub use claim::Claim;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
-pub use run::{Run, RunLock, RunRecord, RunState};
+pub use run::{Run, RunLock, RunRecord};
 pub use trained::{Trained, parameters_of};
 
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::plan::disk;
 use crate::platform::files::{self, File};
-use crate::protocol::{RunConfig, RunSummary};
+use crate::protocol::{RunConfig, RunState, RunSummary};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -25,35 +25,6 @@ const MOST_TAGS: usize = 32;
 pub struct Run {
     folder: PathBuf,
     number: u64,
-}
-
-/// Whether a run goes on, and why not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Made, and no step done yet.
-    Created,
-    /// A program trains it, or died while it did.
-    Running,
-    /// Stopped on request; it can be resumed.
-    Stopped,
-    /// All steps are done.
-    Finished,
-    /// An error ended it; it can be resumed from its last checkpoint.
-    Failed,
-}
-
-impl RunState {
-    /// As in `run.json`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-            Self::Finished => "finished",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// `run.json`.
@@ -287,7 +258,7 @@ impl Run {
     pub(crate) fn summary_or_error(&self) -> RunSummary {
         self.summary().unwrap_or_else(|error| RunSummary {
             name: self.name(),
-            state: RunState::Failed.word().to_owned(),
+            state: RunState::Failed,
             error: Some(error.to_string()),
             ..RunSummary::default()
         })
@@ -307,8 +278,7 @@ impl Run {
             name: self.name(),
             title: record.title,
             tags: record.tags,
-            state: if self.is_interrupted(record.state) { "interrupted" } else { record.state.word() }
-                .to_owned(),
+            state: if self.is_interrupted(record.state) { RunState::Interrupted } else { record.state },
             step,
             steps: config.train.steps,
             parameters: record.parameters,

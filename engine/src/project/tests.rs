@@ -1,6 +1,6 @@
 use super::*;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
-use crate::protocol::presets;
+use crate::protocol::{RunState, presets};
 use crate::step::ArenaState;
 
 fn project() -> (tempfile::TempDir, Project) {
@@ -121,7 +121,7 @@ fn a_damaged_run_is_listed_with_its_error() {
     let runs: Vec<Run> = (0..3).map(|_| project.create_run(&config(), &data).unwrap()).collect();
     std::fs::write(runs[1].folder().join("run.json"), "rubbish").unwrap();
     let found = project.run_summaries().unwrap();
-    let facts: Vec<_> = found.iter().map(|run| (run.name.as_str(), run.state.as_str())).collect();
+    let facts: Vec<_> = found.iter().map(|run| (run.name.as_str(), run.state.word())).collect();
     assert_eq!(
         facts,
         [("1-nanogpt-cpu", "created"), ("2-nanogpt-cpu", "failed"), ("3-nanogpt-cpu", "created")]
@@ -135,9 +135,9 @@ fn a_run_whose_program_ended_without_a_word_is_listed_as_interrupted() {
     let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
     run.save_record(&RunRecord { state: RunState::Running, ..run.record().unwrap() }).unwrap();
     let lock = run.lock().unwrap();
-    assert_eq!(run.summary().unwrap().state, "running");
+    assert_eq!(run.summary().unwrap().state, RunState::Running);
     drop(lock);
-    assert_eq!(run.summary().unwrap().state, "interrupted");
+    assert_eq!(run.summary().unwrap().state, RunState::Interrupted);
 }
 
 #[test]

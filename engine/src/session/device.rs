@@ -8,7 +8,7 @@ use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::Room;
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{DeviceSummary, Event, Precision, message};
+use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
 use std::collections::BTreeMap;
 
 /// The chosen device.
@@ -28,7 +28,7 @@ impl ChosenDevice {
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        Target::new(self.summary.kind == "software")
+        Target::new(self.summary.kind == DeviceType::Software)
             .with_binding(self.summary.binding.unwrap_or(u64::MAX))
             .with_buffer(self.summary.buffer.unwrap_or(u64::MAX))
     }
@@ -78,8 +78,8 @@ impl Session {
                 }
             }
         };
-        let request = match (summary.kind.as_str(), wish) {
-            ("cpu", _) => "cpu".to_owned(),
+        let request = match (summary.kind, wish) {
+            (DeviceType::Cpu, _) => "cpu".to_owned(),
             // So that a GPU which cannot be opened after all gives way to the CPU.
             (_, "auto") => wish.to_owned(),
             _ => summary.request.clone(),
@@ -120,7 +120,7 @@ fn cpu(threads: Option<usize>, why: String) -> DeviceSummary {
     DeviceSummary {
         request: "cpu".to_owned(),
         name: "CPU".to_owned(),
-        kind: "cpu".to_owned(),
+        kind: DeviceType::Cpu,
         details,
         why,
         memory: platform::available_memory(),
@@ -135,20 +135,20 @@ fn cpu(threads: Option<usize>, why: String) -> DeviceSummary {
 /// The device of a run that goes on where it began, where that is not the chosen one.
 pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
     let kind = match (description.kind, description.software) {
-        (DeviceKind::Gpu, false) => "gpu",
-        (DeviceKind::Gpu, true) => "software",
-        _ => "cpu",
+        (DeviceKind::Gpu, false) => DeviceType::Gpu,
+        (DeviceKind::Gpu, true) => DeviceType::Software,
+        _ => DeviceType::Cpu,
     };
     DeviceSummary {
         request: description.request().to_owned(),
-        name: if kind == "cpu" { "CPU".to_owned() } else { description.name.clone() },
-        kind: kind.to_owned(),
+        name: if kind == DeviceType::Cpu { "CPU".to_owned() } else { description.name.clone() },
+        kind,
         details: description.to_string(),
         why: "this run began on it and goes on bit for bit".to_owned(),
         memory: None,
         binding: None,
         buffer: None,
-        timestamps: kind == "cpu",
+        timestamps: kind == DeviceType::Cpu,
         mixed_precision: false,
         tuned_kernels: BTreeMap::new(),
     }
@@ -161,7 +161,7 @@ fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
         // A browser's adapter has no name to ask for; there is one.
         request: if adapter.name.is_empty() { "gpu".to_owned() } else { adapter.name.clone() },
         name: named(adapter).to_owned(),
-        kind: if adapter.software { "software" } else { "gpu" }.to_owned(),
+        kind: if adapter.software { DeviceType::Software } else { DeviceType::Gpu },
         details: details.join(" · "),
         why,
         memory: None,

@@ -9,7 +9,7 @@ use crate::plan::estimate::{estimate, flops_by_scope};
 use crate::plan::fit::{Room, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{Event, PlanSummary, Precision, RunConfig, Timed, presets};
+use crate::protocol::{DeviceType, Event, PlanSummary, Precision, RunConfig, Timed, presets};
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
@@ -82,9 +82,9 @@ impl Session {
 
     /// How many times as fast a run is for the workers that would train it at once, which depends on its batches.
     fn gain(&self, config: &RunConfig) -> Result<f64> {
-        match self.device.summary.kind.as_str() {
-            "cpu" => cpu::gain_of_workers(config, self.options.threads),
-            _ => Ok(1.0),
+        match self.device.summary.kind {
+            DeviceType::Cpu => cpu::gain_of_workers(config, self.options.threads),
+            DeviceType::Gpu | DeviceType::Software => Ok(1.0),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Options, run};
 use crate::protocol::{
-    Command, Event, GenerateConfig, Parcel, Report, Request, RunConfig, TrainEvent, TrainingState,
+    Command, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunState, TrainEvent, TrainingState,
     WeightSource, message, presets,
 };
 use std::cell::RefCell;
@@ -169,7 +169,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     has(|event| matches!(event, Event::Vocabulary { entries, .. } if entries.len() == 5));
     has(|event| matches!(event, Event::WritingEnded { text, .. } if !text.is_empty()));
     has(
-        |event| matches!(event, Event::Runs { runs } if runs[0].state == "finished" && !runs[0].checkpoints.is_empty()),
+        |event| matches!(event, Event::Runs { runs } if runs[0].state == RunState::Finished && !runs[0].checkpoints.is_empty()),
     );
 
     // The next session finds it, and explains what it wrote.
@@ -239,7 +239,9 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     has(
         |event| matches!(event, Event::Profile { entries, .. } if entries.iter().any(|entry| entry.ms > 0.0)),
     );
-    has(|event| matches!(event, Event::TrainingEnded { run } if run.state == "stopped" && run.step > 0));
+    has(
+        |event| matches!(event, Event::TrainingEnded { run } if run.state == RunState::Stopped && run.step > 0),
+    );
     // Held, a run does the one step that was asked for and no more.
     let at = |wanted: fn(&Event) -> bool| heard.iter().position(|report| wanted(&report.event)).unwrap();
     let stepped =
@@ -369,7 +371,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
     });
     let run = ended.unwrap();
     // The first is of the weights that nothing was learnt by.
-    assert_eq!((run.state.as_str(), run.step), ("stopped", 0));
+    assert_eq!((run.state, run.step), (RunState::Stopped, 0));
     assert!(run.checkpoints.iter().any(|checkpoint| checkpoint.resumable && checkpoint.step == 0));
 }
 
@@ -689,7 +691,7 @@ fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
             Event::TrainingEnded { run } => Some(run),
             _ => None,
         });
-        assert_eq!(run.map(|run| (run.state.as_str(), run.step)), Some(("stopped", 0)));
+        assert_eq!(run.map(|run| (run.state, run.step)), Some((RunState::Stopped, 0)));
         assert!(run.unwrap().checkpoints.iter().any(|checkpoint| checkpoint.resumable));
     }
 }

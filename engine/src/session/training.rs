@@ -8,12 +8,12 @@ use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
-use crate::launch::{Launch, Launched};
 use crate::platform::{self, files};
 use crate::project::Run;
 use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, RunConfig, RunSummary, TrainEvent, TrainingState, quantity,
 };
+use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, Progress, Sample, Trainer};
 use control::urgent;
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Job {
 
 /// What a run needs before it begins.
 struct Ready {
-    launched: Launched,
+    open_run: OpenRun,
     device: DeviceSummary,
     estimated: Option<f64>,
 }
@@ -105,9 +105,9 @@ impl Session {
         let ends = |command: &Command| *command == Command::StopTraining;
         let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, self.make_ready(job)).await;
         self.inbox = inbox;
-        let Ready { mut launched, device, estimated } = ready?;
-        let begins = !launched.resumes();
-        let run = launched.run_of(&self.opened()?.project)?;
+        let Ready { mut open_run, device, estimated } = ready?;
+        let begins = !open_run.resumes();
+        let run = open_run.run_of(&self.opened()?.project)?;
         if let (true, Some(seconds)) = (begins, estimated) {
             run.set_estimated_seconds(seconds)?;
         }
@@ -117,12 +117,12 @@ impl Session {
         let mut control = Control { request: id, ..Control::default() };
         let options =
             Options { stop_after, stop: control.stop.clone(), early_sample: true, ..Options::default() };
-        let prepared = launched.prepared.clone();
+        let prepared = open_run.prepared.clone();
         loop {
-            let begins = !launched.resumes();
-            launched.executor()?.set_interactive(self.visible);
+            let begins = !open_run.resumes();
+            open_run.executor()?.set_interactive(self.visible);
             let mut inbox = std::mem::take(&mut self.inbox);
-            let begun = launched.trainer(options.clone());
+            let begun = open_run.trainer(options.clone());
             let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
             self.inbox = inbox;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
@@ -143,7 +143,7 @@ impl Session {
                 return run.summary();
             };
             drop(trainer);
-            self.outlet.notice(launched.reopen(error).await?);
+            self.outlet.notice(open_run.reopen(error).await?);
         }
     }
 
@@ -186,7 +186,7 @@ impl Session {
             Some(run) => run.record()?.estimated_seconds,
             None => self.estimated_seconds(&config),
         };
-        let mut launched = Launch {
+        let mut open_run = RunSetup {
             config,
             prepared,
             run,
@@ -198,16 +198,16 @@ impl Session {
         .open()
         .await?;
         let chosen = self.device.summary.clone();
-        let description = launched.executor()?.describe();
-        let is_chosen = !launched.on_own_device || description.request() == chosen.request;
+        let description = open_run.executor()?.describe();
+        let is_chosen = !open_run.on_own_device || description.request() == chosen.request;
         let mut device = if is_chosen { chosen } else { device::of_run(&description) };
         if description.kind == DeviceKind::Gpu {
             device.tuned_kernels = description.variants;
         }
-        for notice in launched.settled.take().into_iter().chain(std::mem::take(&mut launched.warnings)) {
+        for notice in open_run.settled.take().into_iter().chain(std::mem::take(&mut open_run.warnings)) {
             self.outlet.notice(notice);
         }
-        Ok(Ready { launched, device, estimated })
+        Ok(Ready { open_run, device, estimated })
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.

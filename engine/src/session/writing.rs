@@ -4,7 +4,7 @@ use super::Session;
 use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
-use crate::generate::{self, Decoder, Ending, Opening, TextGeneration, prompt_tokens};
+use crate::generate::{self, Decoder, Opening, TextGeneration, prompt_tokens};
 use crate::project::Trained;
 use crate::protocol::{Candidate, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken};
 use crate::sampler::{self, Explained, Sampling};
@@ -106,7 +106,7 @@ impl Session {
         decoder.set_interactive(self.visible);
         let tokenizer = model.tokenizer.clone();
         let ids = prompt_tokens(&tokenizer, prompt)?;
-        let generation = generate::begin(&mut decoder, tokenizer.clone(), prompt, config).await?;
+        let generation = generate::begin(&mut decoder, tokenizer.clone(), &ids, config).await?;
         let mut stream = DecodeStream::new(tokenizer.clone());
         let tokens = written(&mut stream, &tokenizer, &ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true });
@@ -149,15 +149,9 @@ impl Session {
 
     fn end_text(&mut self, text: Text) {
         let generated = text.generation.finish();
-        let ending = match generated.ending {
-            Ending::MaxTokens => "max_tokens",
-            Ending::StopString => "stop_string",
-            Ending::EndOfText => "end_of_text",
-            Ending::Interrupted => "interrupted",
-        };
         let ended = Event::WritingEnded {
             text: generated.text,
-            ending: ending.to_owned(),
+            ending: generated.ending,
             tokens_per_s: generated.tokens_per_s,
         };
         self.outlet.answer(text.id, ended);

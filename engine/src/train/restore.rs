@@ -6,7 +6,8 @@ use crate::initial;
 use crate::metrics::MetricsWriter;
 use crate::model::{self, Purpose};
 use crate::platform::files;
-use crate::project::{Project, Run, RunRecord, RunState};
+use crate::project::{Project, Run, RunRecord};
+use crate::protocol::RunState;
 
 impl Project {
     /// A new run that begins at a checkpoint of another one, with its settings and its data; `checkpoint` is a file of

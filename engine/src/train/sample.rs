@@ -29,7 +29,8 @@ impl<'text> Sample<'text> {
         let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
         decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
-        let generation = generate::begin(&mut decoder, tokenizer, &request.prompt, &config).await?;
+        let prompt = generate::prompt_tokens(tokenizer, &request.prompt)?;
+        let generation = generate::begin(&mut decoder, tokenizer, &prompt, &config).await?;
         Ok(Self { decoder, generation, prompt: request.prompt })
     }
 

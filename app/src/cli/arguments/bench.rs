@@ -1,6 +1,6 @@
 //! What can be typed after `bench`.
 
-use super::{ConfigArguments, at_least_one};
+use super::{ConfigArguments, thread_count};
 use clap::{Args, Subcommand};
 
 /// `bench`.
@@ -34,7 +34,7 @@ pub struct BenchStepArguments {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// Choose a GPU's kernels by its kind alone, instead of timing variants first
     #[arg(long)]
@@ -57,7 +57,7 @@ pub struct BenchDecodeArguments {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// Choose a real GPU's kernels by its kind alone, instead of timing variants first
     #[arg(long)]
@@ -89,7 +89,7 @@ pub struct BenchKernelArguments {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// Choose a GPU's kernels by its kind alone, instead of timing variants first
     #[arg(long)]
@@ -106,7 +106,7 @@ pub struct BenchScalingArguments {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// The small models only, and less time for each
     #[arg(long)]

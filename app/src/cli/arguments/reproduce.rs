@@ -1,6 +1,6 @@
 //! What can be typed after `reproduce`.
 
-use super::at_least_one;
+use super::thread_count;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// Another length than the published run's, which then gives no verdict
     #[arg(long, value_name = "N")]

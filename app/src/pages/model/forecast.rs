@@ -8,7 +8,7 @@ use crate::theme::{self, space};
 use crate::widgets::{Part, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, PlanSummary, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, PlanSummary, RunState, RunSummary, TrainingState};
 
 /// The order of what memory is taken by; what is not named here follows.
 const KINDS: [&str; 4] = ["weights", "gradients", "optimizer state", "activations"];
@@ -172,7 +172,7 @@ fn past_ui(ui: &mut Ui, context: &Context<'_>) {
         .runs
         .list
         .iter()
-        .filter(|run| run.state == "finished" && run.seconds > 0.0)
+        .filter(|run| run.state == RunState::Finished && run.seconds > 0.0)
         .filter_map(|run| run.estimated_seconds.map(|estimated| (run, estimated)))
         .collect();
     if done.is_empty() {

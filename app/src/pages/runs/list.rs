@@ -7,7 +7,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
 use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{RunSummary, TrainingState};
+use glasshouse_protocol::{RunState, RunSummary, TrainingState};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -188,16 +188,18 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
             ui.label(format::duration(run.seconds));
         }
         6 => {
-            let (icon, colour) = match run.state.as_str() {
-                "failed" => (icons::ICON_ERROR, palette.failure),
-                "running" => (icons::ICON_PLAY_ARROW, palette.accent),
-                "finished" => (icons::ICON_CHECK, palette.accent),
-                _ => (icons::ICON_STOP, palette.quiet),
+            let (icon, colour) = match run.state {
+                RunState::Failed => (icons::ICON_ERROR, palette.failure),
+                RunState::Running => (icons::ICON_PLAY_ARROW, palette.accent),
+                RunState::Finished => (icons::ICON_CHECK, palette.accent),
+                RunState::Created | RunState::Interrupted | RunState::Stopped => {
+                    (icons::ICON_STOP, palette.quiet)
+                }
             };
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(&run.state);
+            ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(run.state.word());
             if !slim {
-                quiet(ui, &run.state);
+                quiet(ui, run.state.word());
             }
         }
         7 => quiet(ui, &run.device),
@@ -269,7 +271,7 @@ fn csv(runs: &[&RunSummary]) -> String {
             loss(run.val_loss),
             loss(run.best_val_loss),
             format!("{:.1}", run.seconds),
-            run.state.clone(),
+            run.state.word().to_owned(),
             run.device.clone(),
             run.created.to_string(),
             run.notes.clone(),

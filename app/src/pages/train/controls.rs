@@ -7,7 +7,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, RunConfig, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, RunConfig, RunState, RunSummary, TrainingState};
 
 pub(super) fn numbers_ui(
     ui: &mut Ui,
@@ -116,7 +116,7 @@ fn speed(training: &Training) -> String {
 }
 
 fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
-    if run.state != "finished" || run.seconds <= 0.0 {
+    if run.state != RunState::Finished || run.seconds <= 0.0 {
         return "Estimated for the whole run".to_owned();
     }
     let error = (estimated / run.seconds - 1.0) * 100.0;

@@ -6,7 +6,7 @@ use crate::theme::{self, space};
 use crate::widgets;
 use egui::{RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProfileEntry, TrainingState};
+use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, TrainingState};
 
 /// Parts that are listed; the rest is summed up.
 const LISTED: usize = 12;
@@ -23,7 +23,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     widgets::fold(ui, context.preferences, "train:profile", head, false, |ui, _| {
         match &profile {
             Some((entries, step_ms, launch_overhead_ms, method)) => {
-                summary_ui(ui, *step_ms, *launch_overhead_ms, method);
+                summary_ui(ui, *step_ms, *launch_overhead_ms, *method);
                 ui.add_space(space::SMALL);
                 bars_ui(ui, palette, &by_scope(entries));
             }
@@ -43,12 +43,12 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: &str) {
+fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: ProfileMethod) {
     let share = (launch_overhead_ms / step_ms.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     let how = match method {
-        "timestamps" => "measured by the device's own clock",
-        "worker" => "in several workers; these are the times of one, for its part of a batch",
-        _ => "measured by the processor's clock",
+        ProfileMethod::Timestamps => "measured by the device's own clock",
+        ProfileMethod::Worker => "in several workers; these are the times of one, for its part of a batch",
+        ProfileMethod::Clock => "measured by the processor's clock",
     };
     let overhead = if launch_overhead_ms > 0.0 {
         format!(
@@ -56,7 +56,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: &str) 
             format::milliseconds(launch_overhead_ms),
             format::percent(share)
         )
-    } else if method == "timestamps" {
+    } else if method == ProfileMethod::Timestamps {
         "A step is too long to time its launch overhead".to_owned()
     } else {
         "The processor computes by itself".to_owned()

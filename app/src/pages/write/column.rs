@@ -209,7 +209,7 @@ impl Column {
             let line = match &text.ending {
                 None => format!("Writing… {count} tokens · seed {}", text.config.seed),
                 Some(why) => {
-                    format!("{count} tokens · {speed} · {} · seed {}", ending(why), text.config.seed)
+                    format!("{count} tokens · {speed} · {} · seed {}", ending(*why), text.config.seed)
                 }
             };
             caption(ui, line);

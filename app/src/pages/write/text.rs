@@ -2,24 +2,24 @@
 //! entropy below the lines.
 
 use super::paper::{LINE, Paper};
-use crate::state::Text;
+use crate::state::{Ended, Text};
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::{Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
+use glasshouse_protocol::Ending;
 use std::collections::BTreeMap;
 
 /// Bits of entropy at which the strip is as strong as it gets.
 const MOST_BITS: f32 = 8.0;
 
 /// Why a text ended.
-pub(super) fn ending(why: &str) -> &str {
+pub(super) fn ending(why: Ended) -> &'static str {
     match why {
-        "max_tokens" => "max tokens reached",
-        "end_of_text" => "end of text",
-        "stop_string" => "stop string reached",
-        "interrupted" => "stopped",
-        "failed" => "it failed",
-        other => other,
+        Ended::By(Ending::MaxTokens) => "max tokens reached",
+        Ended::By(Ending::EndOfText) => "end of text",
+        Ended::By(Ending::StopString) => "stop string reached",
+        Ended::By(Ending::Interrupted) => "stopped",
+        Ended::Failed => "it failed",
     }
 }
 

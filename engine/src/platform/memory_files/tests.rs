@@ -208,7 +208,8 @@ mod stored {
     use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which};
     use crate::graph::{Parameter, Start, Type};
     use crate::metrics;
-    use crate::project::{Project, RunState};
+    use crate::project::Project;
+    use crate::protocol::RunState;
     use crate::protocol::presets;
     use crate::step::ArenaState;
     use crate::train::TrainEvent;

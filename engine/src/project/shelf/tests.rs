@@ -1,7 +1,7 @@
 use super::*;
 use crate::metrics::MetricsWriter;
 use crate::platform::given_up_after;
-use crate::project::RunState;
+use crate::protocol::RunState;
 use crate::protocol::{TrainEvent, presets};
 
 fn shelf() -> (tempfile::TempDir, Shelf) {

@@ -16,8 +16,9 @@ use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
-use crate::project::{Run, RunLock, RunRecord, RunState};
-use crate::protocol::{Event, Precision, ProfileEntry, RunConfig};
+use crate::project::{Run, RunLock, RunRecord};
+use crate::protocol::RunState;
+use crate::protocol::{Event, Precision, ProfileEntry, ProfileMethod, RunConfig};
 use crate::step::{LossScale, MicroBatch, StepInput};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -213,7 +214,7 @@ impl Trainer<'_> {
             entries,
             step_ms,
             launch_overhead_ms: overhead.map_or(0.0, |cost| cost.seconds * 1e3),
-            method: method.to_owned(),
+            method,
         })
     }
 
@@ -511,7 +512,7 @@ async fn profiled(
     executor: &mut Executor,
     input: &StepInput,
     step_seconds: Option<f64>,
-) -> Result<((Vec<ProfileEntry>, &'static str), Option<EncodeStatistics>)> {
+) -> Result<((Vec<ProfileEntry>, ProfileMethod), Option<EncodeStatistics>)> {
     let profile = executor.profile(input).await?;
     let overhead = match step_seconds {
         Some(seconds) if seconds > LONGEST_LAUNCHED => None,
@@ -521,11 +522,13 @@ async fn profiled(
 }
 
 /// What a step takes beside the kernels that were timed, so that the parts add up to the whole: a row of its own.
-fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: &str) -> Option<ProfileEntry> {
+fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: ProfileMethod) -> Option<ProfileEntry> {
     let ms = step_ms - entries.iter().map(|entry| entry.ms).sum::<f64>();
     // On the CPU the gradient is timed, and the update is not.
-    let kernel =
-        if method == "timestamps" { "launch overhead and waiting" } else { "optimizer update and waiting" };
+    let kernel = match method {
+        ProfileMethod::Timestamps => "launch overhead and waiting",
+        ProfileMethod::Clock | ProfileMethod::Worker => "optimizer update and waiting",
+    };
     let entry =
         ProfileEntry { scope: "rest of the step".to_owned(), kernel: kernel.to_owned(), count: 1, ms };
     (ms > 0.0).then_some(entry)
@@ -569,11 +572,14 @@ mod tests {
     fn the_parts_of_a_profile_add_up_to_the_step() {
         let entry = |ms| ProfileEntry { scope: "head".to_owned(), kernel: "linear".to_owned(), count: 2, ms };
         let timed = [entry(3.0), entry(4.5)];
-        let rest = rest_of_step(&timed, 10.0, "timestamps").unwrap();
+        let rest = rest_of_step(&timed, 10.0, ProfileMethod::Timestamps).unwrap();
         assert_eq!((rest.ms, rest.kernel.as_str()), (2.5, "launch overhead and waiting"));
-        assert_eq!(rest_of_step(&timed, 10.0, "clock").unwrap().kernel, "optimizer update and waiting");
         assert_eq!(
-            rest_of_step(&timed, 7.0, "timestamps"),
+            rest_of_step(&timed, 10.0, ProfileMethod::Clock).unwrap().kernel,
+            "optimizer update and waiting"
+        );
+        assert_eq!(
+            rest_of_step(&timed, 7.0, ProfileMethod::Timestamps),
             None,
             "timed apart, kernels may take longer than together"
         );

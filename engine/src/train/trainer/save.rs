@@ -4,7 +4,7 @@ use super::{Action, Trainer};
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::error::Result;
 use crate::platform;
-use crate::project::RunState;
+use crate::protocol::RunState;
 use crate::storage;
 use crate::train::TrainEvent;
 use std::sync::atomic::Ordering;

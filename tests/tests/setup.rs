@@ -7,22 +7,23 @@ use glasshouse_engine::Error;
 use glasshouse_engine::data::Prepared;
 use glasshouse_engine::device::{DeviceDescription, DeviceKind};
 use glasshouse_engine::gpu::Tuning;
-use glasshouse_engine::launch::Launch;
-use glasshouse_engine::project::{Project, Run, RunRecord, RunState};
+use glasshouse_engine::project::{Project, Run, RunRecord};
+use glasshouse_engine::setup::RunSetup;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
+use glasshouse_protocol::RunState;
 use glasshouse_protocol::{Precision, RunConfig, TrainConfig};
 use pollster::block_on;
 use std::sync::Arc;
 
-fn launch(project: &Project, config: &RunConfig, run: Option<Run>, device: &str) -> Launch {
+fn setup(project: &Project, config: &RunConfig, run: Option<Run>, device: &str) -> RunSetup {
     let prepared = Prepared {
         tokenizer: Tokenizer::train(&config.tokenizer, ["once"]).unwrap(),
         store: store(),
         folder: project.folder().join("data"),
         problems: Vec::new(),
     };
-    Launch {
+    RunSetup {
         config: config.clone(),
         prepared: Arc::new(prepared),
         run,
@@ -56,8 +57,8 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let stopped = Options { stop_after: Some(2), ..Options::default() };
     session(&run, &store(), "burn-flex", stopped).unwrap();
     let open = |moved: bool| {
-        let launch = Launch { moved, ..launch(&project, &config(), Some(run.clone()), "cpu") };
-        block_on(launch.open()).unwrap()
+        let setup = RunSetup { moved, ..setup(&project, &config(), Some(run.clone()), "cpu") };
+        block_on(setup.open()).unwrap()
     };
     let mut here = open(false);
     assert!(here.on_own_device && here.resumes() && here.warnings.is_empty());
@@ -74,7 +75,11 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     };
     run.save_record(&RunRecord { device: Some(gone), ..record }).unwrap();
     let mut elsewhere = open(false);
-    assert!(!elsewhere.on_own_device && elsewhere.warnings.is_empty());
+    assert!(
+        !elsewhere.on_own_device && elsewhere.warnings[0].contains("Voodoo 2"),
+        "{:?}",
+        elsewhere.warnings
+    );
     elsewhere.run_of(&project).unwrap();
     let told = events(block_on(elsewhere.trainer(Options::default())).unwrap());
     let notices = notices(&told);
@@ -90,9 +95,16 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let gone =
         DeviceDescription { kind: DeviceKind::Gpu, name: "Voodoo 2".to_owned(), ..DeviceDescription::cpu(1) };
     run.save_record(&RunRecord { device: Some(gone), ..run.record().unwrap() }).unwrap();
-    let full = block_on(launch(&project, &mixed, Some(run), "cpu").open()).unwrap();
-    assert_eq!(full.config.train.precision, Precision::F32);
-    assert!(full.warnings[0].contains("goes on in 32 bits"), "{:?}", full.warnings);
+    for again in [false, true] {
+        let mut full = block_on(setup(&project, &mixed, Some(run.clone()), "cpu").open()).unwrap();
+        assert_eq!((full.config.train.precision, full.on_own_device), (Precision::F32, again));
+        let told = full.warnings.iter().any(|text| text.contains("goes on in 32 bits"));
+        assert!(told, "{:?}", full.warnings);
+        // Its record has the processor then, and its settings have mixed precision still.
+        full.run_of(&project).unwrap();
+        let stop = Options { stop_after: Some(if again { 2 } else { 1 }), ..Options::default() };
+        events(block_on(full.trainer(stop)).unwrap());
+    }
 }
 
 /// A device that is lost is opened again, with the kernels that it had, and the run ends in the bits of one that never lost it.
@@ -105,11 +117,11 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     };
     let adapter = runs::test_adapter();
     let straight = session(&create(&project, &config), &store(), &adapter, Options::default()).unwrap();
-    let launch = launch(&project, &config, None, &adapter);
-    let mut launched = block_on(launch.open()).unwrap();
-    let run = launched.run_of(&project).unwrap();
+    let setup = setup(&project, &config, None, &adapter);
+    let mut open_run = block_on(setup.open()).unwrap();
+    let run = open_run.run_of(&project).unwrap();
     let error = {
-        let mut trainer = block_on(launched.trainer(Options::default())).unwrap();
+        let mut trainer = block_on(open_run.trainer(Options::default())).unwrap();
         let mut lost = false;
         loop {
             match block_on(trainer.next()) {
@@ -128,11 +140,11 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
         other => panic!("{other}"),
     };
     assert_eq!(run.record().unwrap().state, RunState::Failed);
-    let other = block_on(launched.reopen(Error::Refused("full".to_owned())));
+    let other = block_on(open_run.reopen(Error::Refused("full".to_owned())));
     assert!(matches!(other, Err(Error::Refused(text)) if text == "full"));
-    let said = block_on(launched.reopen(again())).unwrap();
+    let said = block_on(open_run.reopen(again())).unwrap();
     assert!(said.contains("was lost") && said.ends_with("goes on by itself"), "{said}");
-    let mut trainer = block_on(launched.trainer(Options::default())).unwrap();
+    let mut trainer = block_on(open_run.trainer(Options::default())).unwrap();
     let mut events = Vec::new();
     while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
         events.push(event);
@@ -141,6 +153,6 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     assert!(matches!(events.last(), Some(TrainEvent::Done { step: 24, finished: true, .. })), "{events:?}");
     assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
     // A device that is lost again and again with nothing gained between is given up.
-    let tries = (0..5).filter(|_| block_on(launched.reopen(again())).is_ok());
+    let tries = (0..5).filter(|_| block_on(open_run.reopen(again())).is_ok());
     assert_eq!(tries.count(), 3);
 }

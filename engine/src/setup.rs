@@ -1,7 +1,7 @@
 //! A run on its way to its device, and back to it after the device was lost: what every front end does before a trainer's first step.
 //!
 //! ```text
-//! Launch (settings, text, the run that goes on) ─ open ─► Launched (graphs, executor) ─ trainer ─► Trainer
+//! RunSetup (settings, text, the run that goes on) ─ open ─► OpenRun (graphs, executor) ─ trainer ─► Trainer
 //!                                                              ▲                                      │
 //!                                                              └──────────── reopen ◄── a lost GPU ◄──┘
 //! ```
@@ -10,7 +10,7 @@ use crate::checkpoint::Checkpoints;
 use crate::data::{Batches, Prepared};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Opened};
-use crate::gpu::{Gpu, Tuned, Tuning};
+use crate::gpu::{self, DeviceChoice, Gpu, Tuned, Tuning};
 use crate::measure::settle_precision;
 use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
@@ -35,15 +35,15 @@ const IN_FULL: &str =
 
 /// A run that is to be trained.
 #[derive(Debug)]
-pub struct Launch {
+pub struct RunSetup {
     /// Its settings, complete. A run that goes on may do so in another precision than it began in.
     pub config: RunConfig,
     /// Its text and tokenizer.
     pub prepared: Arc<Prepared>,
     /// The run that goes on; `None` begins one.
     pub run: Option<Run>,
-    /// Where, as [`Executor::open`] has it. A run that goes on does so on the device that it was trained on, and here where that is gone,
-    /// unless it is `moved`.
+    /// Where, as [`Executor::open`] has it. A run that goes on does so on the device that it was trained on, and here where that cannot be
+    /// opened, unless it is `moved`.
     pub device: String,
     /// Whether a run that goes on is to leave the device that it was trained on.
     pub moved: bool,
@@ -55,7 +55,7 @@ pub struct Launch {
 
 /// A run on an open device.
 #[derive(Debug)]
-pub struct Launched {
+pub struct OpenRun {
     /// Its settings, as it is trained.
     pub config: RunConfig,
     /// Its text and tokenizer.
@@ -80,57 +80,41 @@ pub struct Launched {
     saved: Option<Option<u64>>,
 }
 
-impl Launch {
+impl RunSetup {
     /// Settles the precision, builds the graphs and opens the device. Nothing is made on disk.
     ///
     /// # Errors
     /// A text that is too short for a window, a device that is missing or cannot hold the run.
-    pub async fn open(self) -> Result<Launched> {
+    pub async fn open(self) -> Result<OpenRun> {
         let Self { mut config, prepared, run, device, moved, threads, tuning } = self;
         Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
         let before = match &run {
             Some(run) => run.record()?.device,
             None => None,
         };
-        let (own, tuning) = match (before, moved) {
-            (Some(before), true) => (None, Tuning::Pinned(before)),
-            (before, _) => (before, tuning),
-        };
+        let resumes = run.is_some();
         let mut warnings = Vec::new();
-        let mut opened = None;
-        if let Some(own) = own {
-            let (graphs, optimizer) = computed(&config)?;
-            let pinned = Tuning::Pinned(own.clone());
-            match Executor::open_tuned(own.request(), &graphs, optimizer, threads, &pinned).await {
-                Ok(found) => opened = Some((graphs, optimizer, found)),
-                // It is not in this machine: any other will do.
-                Err(Error::Device(_)) if config.train.precision == Precision::Mixed => {
-                    if !has_half(&device).await {
-                        config.train.precision = Precision::F32;
-                        warnings.push(IN_FULL.to_owned());
-                    }
-                }
-                Err(Error::Device(_)) => {}
-                Err(error) => return Err(advised(error, &config)),
+        let mut own = None;
+        if let Some(before) = before.as_ref().filter(|_| !moved) {
+            let pinned = Tuning::Pinned(before.clone());
+            match Opening::of(&config, true, before.request(), threads, &pinned).await {
+                Ok(opening) => own = Some(opening),
+                // It is not in this machine any more, or has no room: the chosen one may do.
+                Err(error) => warnings.push(error.to_string()),
             }
         }
-        let on_own_device = opened.is_some();
-        let mut settled = None;
-        let (graphs, optimizer, opened) = match opened {
-            Some(opened) => opened,
-            None => {
-                if let Some(found) = settle_precision(&config, &device, &tuning).await? {
-                    config.train.precision = found.precision;
-                    settled = Some(found.sentence);
-                }
-                let (graphs, optimizer) = computed(&config)?;
-                let opened = Executor::open_tuned(&device, &graphs, optimizer, threads, &tuning).await;
-                (graphs, optimizer, opened.map_err(|error| advised(error, &config))?)
-            }
+        let on_own_device = own.is_some();
+        let tuning = before.filter(|_| moved).map_or(tuning, Tuning::Pinned);
+        let opening = match own {
+            Some(opening) => opening,
+            None => Opening::of(&config, resumes && !moved, &device, threads, &tuning).await?,
         };
+        let Opening { precision, settled, warning, graphs, optimizer, opened } = opening;
+        config.train.precision = precision;
+        warnings.extend(warning);
         let Opened { executor, warning, tuned } = opened;
         warnings.extend(warning);
-        Ok(Launched {
+        Ok(OpenRun {
             config,
             prepared,
             graphs,
@@ -138,7 +122,7 @@ impl Launch {
             tuned,
             warnings,
             on_own_device,
-            resumes: run.is_some(),
+            resumes,
             run,
             optimizer,
             threads,
@@ -149,15 +133,53 @@ impl Launch {
     }
 }
 
-fn computed(config: &RunConfig) -> Result<(TrainingGraphs, Optimizer)> {
-    Ok((training_graphs(&config.model, &config.train)?, Optimizer::of(&config.train)))
+/// A run's graphs on one device.
+struct Opening {
+    precision: Precision,
+    settled: Option<String>,
+    warning: Option<String>,
+    graphs: TrainingGraphs,
+    optimizer: Optimizer,
+    opened: Opened,
 }
 
+impl Opening {
+    /// Mixed precision gives way to 32 bits where the device has nothing else and the run `may_lower` it.
+    async fn of(
+        config: &RunConfig,
+        may_lower: bool,
+        device: &str,
+        threads: Option<usize>,
+        tuning: &Tuning,
+    ) -> Result<Self> {
+        let mut config = config.clone();
+        let (mut settled, mut warning) = (None, None);
+        if let Some(found) = settle_precision(&config, device, tuning).await? {
+            config.train.precision = found.precision;
+            settled = Some(found.sentence);
+        } else if may_lower && config.train.precision == Precision::Mixed && !has_half(device).await {
+            config.train.precision = Precision::F32;
+            warning = Some(IN_FULL.to_owned());
+        }
+        let graphs = training_graphs(&config.model, &config.train)?;
+        let optimizer = Optimizer::of(&config.train);
+        let opened = Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await;
+        let opened = opened.map_err(|error| advised(error, &config))?;
+        Ok(Self { precision: config.train.precision, settled, warning, graphs, optimizer, opened })
+    }
+}
+
+/// Whether what a device's word means computes in 16-bit floats; nothing is opened.
 async fn has_half(device: &str) -> bool {
-    matches!(Gpu::from_request(device).await, Ok((Some(gpu), _)) if gpu.has_half())
+    let adapter = match device {
+        "auto" => gpu::devices().await.into_iter().next().filter(|adapter| !adapter.software),
+        "gpu" => Gpu::find(&DeviceChoice::Best).await.ok(),
+        name => Gpu::find(&DeviceChoice::Named(name.to_owned())).await.ok(),
+    };
+    device != "cpu" && adapter.is_some_and(|adapter| adapter.precisions.contains(&Precision::Mixed.name()))
 }
 
-impl Launched {
+impl OpenRun {
     /// The open device, before a trainer has it.
     ///
     /// # Errors
@@ -184,7 +206,7 @@ impl Launched {
         Ok(run)
     }
 
-    /// The run in training, from its beginning or its latest checkpoint. [`Launched::run_of`] comes before it.
+    /// The run in training, from its beginning or its latest checkpoint. [`OpenRun::run_of`] comes before it.
     ///
     /// # Errors
     /// As [`Trainer::start`] and [`Trainer::resume`].
@@ -203,7 +225,7 @@ impl Launched {
 
     /// After an error of its trainer, which was dropped: opens the device again, with the kernels that it had, where it was lost, as
     /// drivers lose them when a kernel hangs, a cable comes loose or the machine sleeps. Returns what to say before the next
-    /// [`Launched::trainer`].
+    /// [`OpenRun::trainer`].
     ///
     /// # Errors
     /// The error itself, where it was another or the device does not come back.
