@@ -27,7 +27,13 @@ async function ready(browser) {
       if (!document.getElementById("notice").hidden) throw new Error(document.getElementById("notice").textContent);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    await globalThis.glasshouse.ready;
+    let answered = false;
+    globalThis.glasshouse.ready.then(() => (answered = true));
+    while (!answered) {
+      // An engine that does not load is told there, and never answers.
+      if (!document.getElementById("notice").hidden) throw new Error(document.getElementById("notice").textContent);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   });
 }
 
