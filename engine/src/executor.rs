@@ -4,7 +4,7 @@
 use crate::cpu::CpuExecutor;
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceChoice, EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
+use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
 use crate::graph::Graph;
 use crate::model::TrainingGraphs;
 use crate::optimizer::Optimizer;
@@ -73,10 +73,10 @@ impl Executor {
     /// [`Error::Device`] says what there is.
     pub async fn check_request(device: &str) -> Result<()> {
         match device {
-            "auto" | "cpu" => Ok(()),
-            "gpu" => Gpu::find(&DeviceChoice::Best).await.map(|_| ()),
+            // Always answered, so that nothing is looked for.
+            "auto" => Ok(()),
             name if Device::named(name)?.is_some() => Ok(()),
-            name => Gpu::find(&DeviceChoice::Named(name.to_owned())).await.map(|_| ()),
+            name => Gpu::adapter_of(name).await.map(|_| ()),
         }
     }
 

@@ -10,10 +10,9 @@ use crate::checkpoint::Checkpoints;
 use crate::data::{Batches, Prepared};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Opened};
-use crate::gpu::{self, DeviceChoice, Gpu, Tuned, Tuning};
+use crate::gpu::{Gpu, Tuned, Tuning};
 use crate::measure::settle_precision;
-use crate::model::TrainingGraphs;
-use crate::model::training_graphs;
+use crate::model::{TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::fit::{Room, fit};
 use crate::plan::lower::Target;
@@ -171,12 +170,8 @@ impl Opening {
 
 /// Whether what a device's word means computes in 16-bit floats; nothing is opened.
 async fn has_half(device: &str) -> bool {
-    let adapter = match device {
-        "auto" => gpu::devices().await.into_iter().next().filter(|adapter| !adapter.software),
-        "gpu" => Gpu::find(&DeviceChoice::Best).await.ok(),
-        name => Gpu::find(&DeviceChoice::Named(name.to_owned())).await.ok(),
-    };
-    device != "cpu" && adapter.is_some_and(|adapter| adapter.precisions.contains(&Precision::Mixed.name()))
+    let adapter = Gpu::adapter_of(device).await.ok().flatten();
+    adapter.is_some_and(|adapter| adapter.precisions.contains(&Precision::Mixed.name()))
 }
 
 impl OpenRun {

@@ -2,11 +2,10 @@
 
 use super::arguments::{ConfigArguments, PublishedRun, ReproduceArguments, TrainArguments};
 use super::output::duration;
-use super::settings::{checked_device, run_config, usage};
+use super::settings::{check_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
-use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,9 +83,7 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let config = ConfigArguments { steps: arguments.steps, ..preset() };
     // A mistake in what was typed is told before anything is fetched.
     run_config(&config, published.preset)?;
-    if let Some(device) = &arguments.device {
-        pollster::block_on(Executor::check_request(checked_device(device)?))?;
-    }
+    check_device(arguments.device.as_deref())?;
     let training = TrainArguments {
         project: arguments.project.clone(),
         device: arguments.device.clone(),

@@ -2,6 +2,7 @@
 
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
+use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{RunConfig, TokenizerKind, names, presets};
 use std::path::{Path, PathBuf};
 
@@ -121,6 +122,12 @@ pub fn checked_device(device: &str) -> Result<&str> {
         return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
     }
     Ok(device)
+}
+
+/// Refuses a device that nothing answers to, before work is done for it.
+pub fn check_device(device: Option<&str>) -> Result<()> {
+    let Some(device) = device else { return Ok(()) };
+    Ok(pollster::block_on(Executor::check_request(checked_device(device)?))?)
 }
 
 /// The tokenizer kind of that name, or an error that suggests the nearest.

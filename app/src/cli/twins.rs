@@ -2,7 +2,7 @@
 //! same held-out documents, as the cleaning left them and as they came.
 
 use super::arguments::{DataCompareArguments, TrainArguments};
-use super::settings::{checked_device, run_config, usage};
+use super::settings::{check_device, run_config, usage};
 use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
@@ -42,9 +42,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     }
     // A mistake in the settings is told before anything is read.
     let first = run_config(&settings(arguments, None).config, "nanogpt-cpu")?.seed;
-    if let Some(device) = &arguments.device {
-        pollster::block_on(Executor::check_request(checked_device(device)?))?;
-    }
+    check_device(arguments.device.as_deref())?;
     let project = Project::open_or_create(&arguments.project)?;
     let [raw, held_out] = ["raw-documents", "raw-held-out"].map(|name| project.folder().join(name));
     let twin = twins::raw_twin(&SystemFiles, &arguments.input, &arguments.clean, &raw, &held_out)?;

@@ -69,12 +69,19 @@ impl Gpu {
         Self::request(&adapter, report, limits).await
     }
 
-    /// What is known of the adapter that a choice means; it is not opened.
+    /// What is known of the adapter that a device's word means, as [`Gpu::from_request`] has it; none is opened.
     ///
     /// # Errors
-    /// [`Error::Device`] lists the adapters where none is meant.
-    pub async fn find(choice: &DeviceChoice) -> Result<AdapterReport> {
-        adapter::choose(&adapter::instance(), choice).await.map(|(_, report)| report)
+    /// [`Error::Device`] lists the adapters where one that was asked for is missing.
+    pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
+        let instance = adapter::instance();
+        let choice = match device {
+            "cpu" => return Ok(None),
+            "auto" => return Ok(adapter::real(&instance).await.map(|(_, report)| report)),
+            "gpu" => DeviceChoice::Best,
+            name => DeviceChoice::Named(name.to_owned()),
+        };
+        adapter::choose(&instance, &choice).await.map(|(_, report)| Some(report))
     }
 
     /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
