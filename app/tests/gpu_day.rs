@@ -1,12 +1,13 @@
 //! `tests/gpu/run` with tiny models on the adapter that tests run on: on the day that a real GPU is at hand, no time goes to a typing
 //! error.
 
+use crate::support;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/gpu")
+    support::repository().join("tests/gpu")
 }
 
 fn adapter() -> String {

@@ -192,14 +192,14 @@ fn processor() -> Option<String> {
 }
 
 fn shakespeare() -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("GLASSHOUSE_SHARED").map_or(repository.join("../shared"), PathBuf::from);
+    let shared = std::env::var_os("GLASSHOUSE_SHARED")
+        .map_or_else(|| support::repository().join("../shared"), PathBuf::from);
     Some(shared.join("data/tinyshakespeare.txt")).filter(|file| file.is_file())
 }
 
 /// Texts that are the project's own: pages, chapters, sources.
 fn own_pages(whole: bool) -> Vec<String> {
-    let repository = std::fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+    let repository = std::fs::canonicalize(support::repository()).unwrap();
     let all = [
         "README.md",
         "ARCHITECTURE.md",

@@ -1,4 +1,4 @@
-//! Integration tests of the workspace live in `tests/*.rs` beside this crate; here is where they find their surroundings.
+//! Integration tests of the workspace are the modules of `tests/main.rs` beside this crate; here is where they find their surroundings.
 //! `tests/run` sets the variables; without it, the same defaults hold.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic names the place")]

@@ -17,6 +17,12 @@ use glasshouse_protocol::{
     TokenizerSummary, TrainEvent, TrainingState, presets,
 };
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The root of the checkout that the tests run in. Asked when they run: checkouts may share what was built.
+pub fn repository() -> PathBuf {
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo and nextest set it")).join("..")
+}
 
 /// Seconds since 1970 at which the made-up projects were changed; long ago, so that pictures show a date.
 pub const THEN: u64 = 1_763_000_000;

@@ -180,8 +180,10 @@ fn tokens_of_another_tokenizer_are_refused() {
 /// nanoGPT's numbers for its character dataset (`data/shakespeare_char/readme.md`).
 #[test]
 fn tinyshakespeare_gives_nanogpts_ids() {
-    let shared = std::env::var_os("GLASSHOUSE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let shared = std::env::var_os("GLASSHOUSE_SHARED").map_or_else(
+        || Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../shared"),
+        PathBuf::from,
+    );
     let path = shared.join("data/tinyshakespeare.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!(
