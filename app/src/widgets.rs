@@ -19,7 +19,7 @@ mod table;
 mod term;
 
 pub use banner::{advice, banner, hint_line};
-pub use bars::{Part, Stretch, flow_bar, memory_bar, progress_bar};
+pub use bars::{Segment, Stretch, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use curves::{Axis, Curve, CurvePlot, smoothed};
 pub use field::{field, field_error};

@@ -6,7 +6,7 @@ use glasshouse_engine::data::{self, Batches, Prepared};
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::plan::lower::Tier;
 use glasshouse_engine::protocol::{Precision, RunConfig, presets};
-use glasshouse_engine::selftest::losses::{self, APART, Kernels, Way, end_of};
+use glasshouse_engine::selftest::losses::{self, APART, Kernels, TrainingVariant, end_of};
 use glasshouse_tests::shared;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const STEPS: u64 = 200;
 
 /// Losses of a run's first steps on the adapter that tests run on.
 fn losses(config: &RunConfig, batches: &Batches<'_>, precision: Precision, kernels: Kernels) -> Vec<f32> {
-    let (way, adapter) = (Way { precision, kernels }, adapter());
+    let (way, adapter) = (TrainingVariant { precision, kernels }, adapter());
     let reports = losses::reports(&adapter, config, batches, &way, STEPS);
     pollster::block_on(reports).unwrap().iter().map(|report| report.loss).collect()
 }

@@ -9,7 +9,7 @@ use super::output::{bytes, count};
 use super::settings::usage;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Begun, Cleaner, Phase, Start};
+use glasshouse_corpus::pipeline::{self, Begun, Cleaner, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, Report};
 use glasshouse_corpus::{SystemFiles, script};
@@ -55,7 +55,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         recipe.reading.text_fields.clear();
     }
     let stop = &interrupt::flags("stopping; the same command goes on from there")?.stop;
-    let start = Start { restart: arguments.restart, force: arguments.force };
+    let start = StartOptions { restart: arguments.restart, force: arguments.force };
     let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out, start)?;
     begun(cleaner.begun(), arguments.json)?;
     let bar = progress_bar(arguments.json);

@@ -16,7 +16,7 @@ mod paste;
 mod reading;
 mod stages;
 
-use super::parts::{Debounce, Room, column};
+use super::parts::{Breakpoint, Debounce, column};
 use super::{Context, PageName};
 use crate::asks::{Toast, Undo};
 use crate::link::Outbox;
@@ -129,8 +129,8 @@ impl DataPage {
             self.flow_ui(ui, context);
             let width = ui.available_width();
             let gap = space::LARGE;
-            match Room::of(width) {
-                Room::Phone => {
+            match Breakpoint::of(width) {
+                Breakpoint::Phone => {
                     let own = self.own(context);
                     if !own {
                         self.side_ui(ui, context);
@@ -143,7 +143,7 @@ impl DataPage {
                         self.side_ui(ui, context);
                     }
                 }
-                Room::Tablet => {
+                Breakpoint::Tablet => {
                     let height = 420.0;
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = gap;
@@ -153,7 +153,7 @@ impl DataPage {
                     });
                     self.side_ui(ui, context);
                 }
-                Room::Desk => {
+                Breakpoint::Desktop => {
                     // What is left of the window, so that the lists and the text scroll in themselves.
                     let height =
                         (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);

@@ -10,10 +10,10 @@ mod numbers;
 mod settings;
 
 use super::Context;
-use super::parts::{Room, column, take_vocabulary};
+use super::parts::{Breakpoint, column, take_vocabulary};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
-use decoder::Part;
+use decoder::Component;
 use egui::Ui;
 use glasshouse_protocol::{ErrorReport, PlanSummary, RunConfig};
 
@@ -26,9 +26,9 @@ pub struct ModelPage {
     /// The drawn block is open.
     open: bool,
     /// The part under the pointer or the keyboard's focus.
-    pointed: Option<Part>,
+    pointed: Option<Component>,
     /// The part that was pressed last.
-    chosen: Option<Part>,
+    chosen: Option<Component>,
     /// The chosen part's settings have yet to be opened.
     reveal: bool,
     /// The draft before it was replaced as a whole, and by what.
@@ -64,14 +64,14 @@ impl ModelPage {
             what_is_this(ui, context.preferences, "model", WHAT);
             let width = ui.available_width();
             let gap = space::LARGE;
-            match Room::of(width) {
-                Room::Phone => {
+            match Breakpoint::of(width) {
+                Breakpoint::Phone => {
                     self.dial_ui(ui, context);
                     self.forecast_ui(ui, context, &draft);
                     self.diagram_ui(ui, context, &draft);
                     self.settings_ui(ui, context, &draft);
                 }
-                Room::Tablet => {
+                Breakpoint::Tablet => {
                     let left = ((width - gap) * 0.46).floor();
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = gap;
@@ -83,7 +83,7 @@ impl ModelPage {
                     });
                     self.forecast_ui(ui, context, &draft);
                 }
-                Room::Desk => {
+                Breakpoint::Desktop => {
                     let rest = width - 2.0 * gap;
                     let (left, middle) = ((rest * 0.32).floor(), (rest * 0.36).floor());
                     ui.horizontal_top(|ui| {

@@ -132,22 +132,22 @@ pub(super) fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: 
 
 /// How many columns there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Room {
+pub(super) enum Breakpoint {
     /// One.
     Phone,
     /// Two.
     Tablet,
     /// All.
-    Desk,
+    Desktop,
 }
 
-impl Room {
+impl Breakpoint {
     /// Of a page's width.
     pub(super) fn of(width: f32) -> Self {
         match width {
             width if width < 560.0 => Self::Phone,
             width if width < 980.0 => Self::Tablet,
-            _ => Self::Desk,
+            _ => Self::Desktop,
         }
     }
 }

@@ -7,7 +7,7 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::parts::{Debounce, Room, column, take_vocabulary};
+use super::parts::{Breakpoint, Debounce, column, take_vocabulary};
 use super::{Context, PageName};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
@@ -73,13 +73,13 @@ impl TokenizerPage {
             self.ask(ui, context);
             take_vocabulary(context);
             let width = ui.available_width();
-            if Room::of(width) == Room::Phone {
+            if Breakpoint::of(width) == Breakpoint::Phone {
                 settings::settings_ui(ui, context);
                 self.results_ui(ui, context);
             } else {
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = space::LARGE;
-                    let left = if Room::of(width) == Room::Desk { 320.0 } else { 260.0 };
+                    let left = if Breakpoint::of(width) == Breakpoint::Desktop { 320.0 } else { 260.0 };
                     column(ui, left, |ui| settings::settings_ui(ui, context));
                     column(ui, width - left - space::LARGE, |ui| self.results_ui(ui, context));
                 });

@@ -9,7 +9,7 @@ mod settings;
 mod sources;
 mod text;
 
-use super::parts::{Room, column};
+use super::parts::{Breakpoint, column};
 use super::{Context, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, plain, primary, what_is_this};
@@ -85,7 +85,7 @@ impl WritePage {
                 return;
             }
             let width = ui.available_width();
-            if Room::of(width) == Room::Phone {
+            if Breakpoint::of(width) == Breakpoint::Phone {
                 self.prompt_ui(ui, context);
                 self.columns_ui(ui, context);
                 self.settings_ui(ui, context);
@@ -143,7 +143,7 @@ impl WritePage {
                 if plain(ui, icons::ICON_COMPARE, name).clicked() {
                     self.compare(context);
                 }
-                if Room::of(ui.ctx().content_rect().width()) == Room::Desk {
+                if Breakpoint::of(ui.ctx().content_rect().width()) == Breakpoint::Desktop {
                     widgets::quiet_text(ui, "Enter writes, Shift+Enter begins a line");
                 }
                 if (pressed || entered && !writing) && valid {
@@ -199,7 +199,7 @@ impl WritePage {
         let mut on = None;
         if !self.comparing {
             on = self.columns[0].ui(ui, context, "first").map(|prompt| (0, prompt));
-        } else if Room::of(width) == Room::Phone {
+        } else if Breakpoint::of(width) == Breakpoint::Phone {
             for (place, (column, name)) in self.columns.iter_mut().zip(["first", "second"]).enumerate() {
                 on = column.ui(ui, context, name).map(|prompt| (place, prompt)).or(on);
             }

@@ -23,7 +23,7 @@ pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
 
 /// A part of a bar.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct Segment {
     /// What it is.
     pub name: String,
     /// Bytes.
@@ -31,7 +31,7 @@ pub struct Part {
 }
 
 /// How memory is shared out among parts, against what the device has. Parts are named below, with their bytes.
-pub fn memory_bar(ui: &mut Ui, parts: &[Part], limit: Option<u64>) {
+pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
     let palette = Palette::of(ui);
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
     let whole = limit.unwrap_or(0).max(sum).max(1) as f64;

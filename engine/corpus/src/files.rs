@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 pub trait Input: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Input for T {}
 
-/// What stands at a place.
+/// What stands at a path, as far as reading goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FileType {
     /// A folder.
     Folder,
     /// A file of so many bytes.
@@ -25,7 +25,7 @@ pub trait Files: Sync {
     ///
     /// # Errors
     /// Nothing stands there, or it may not be looked at.
-    fn place(&self, path: &Path) -> io::Result<Place>;
+    fn file_type(&self, path: &Path) -> io::Result<FileType>;
 
     /// Whether it is a symbolic link.
     fn is_link(&self, _path: &Path) -> bool {
@@ -100,14 +100,14 @@ pub trait Files: Sync {
 pub struct SystemFiles;
 
 impl Files for SystemFiles {
-    fn place(&self, path: &Path) -> io::Result<Place> {
+    fn file_type(&self, path: &Path) -> io::Result<FileType> {
         let metadata = std::fs::metadata(path)?;
         Ok(if metadata.is_dir() {
-            Place::Folder
+            FileType::Folder
         } else if metadata.is_file() {
-            Place::File(metadata.len())
+            FileType::File(metadata.len())
         } else {
-            Place::Other
+            FileType::Other
         })
     }
 

@@ -4,7 +4,7 @@
 //! `corpus.json` is written last: a folder without it is no finished corpus.
 
 use crate::error::{Error, Result};
-use crate::files::{Files, Place};
+use crate::files::{FileType, Files};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -95,9 +95,9 @@ impl CorpusIndex {
     /// It is damaged or of another version.
     pub fn find(files: &dyn Files, folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(CORPUS_FILE);
-        match files.place(&path) {
-            Ok(Place::File(bytes)) if bytes <= LARGEST_INDEX => {}
-            Ok(Place::File(bytes)) => {
+        match files.file_type(&path) {
+            Ok(FileType::File(bytes)) if bytes <= LARGEST_INDEX => {}
+            Ok(FileType::File(bytes)) => {
                 return Err(Error::bad_file(path, format!("{bytes} bytes is too long for an index")));
             }
             _ => return Ok(None),

@@ -8,7 +8,7 @@ use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine};
-use crate::pipeline::{Cleaner, Output, Start};
+use crate::pipeline::{Cleaner, Output, StartOptions};
 use crate::recipe::Recipe;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -58,7 +58,8 @@ pub fn raw_twin(
         ));
     }
     let recipe = Recipe { validation: 0.0, ..Recipe::published("raw")? };
-    Cleaner::new(files, recipe, inputs, out, Start { restart: true, force: true })?.run(&mut |_| true)?;
+    Cleaner::new(files, recipe, inputs, out, StartOptions { restart: true, force: true })?
+        .run(&mut |_| true)?;
 
     // The held-out documents as they came: what overlaps with them is left out too.
     let kept = out.join(KEPT_FILE);
@@ -205,7 +206,7 @@ mod tests {
         std::fs::write(at("in/a.jsonl"), &lines).unwrap();
         let recipe = Recipe { rules: Vec::new(), validation: 0.1, ..Recipe::default() };
         let inputs = [at("in")];
-        Cleaner::new(&SystemFiles, recipe, &inputs, &at("clean"), Start::default())
+        Cleaner::new(&SystemFiles, recipe, &inputs, &at("clean"), StartOptions::default())
             .unwrap()
             .run(&mut |_| true)
             .unwrap();

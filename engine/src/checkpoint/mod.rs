@@ -13,7 +13,7 @@ mod manifest;
 mod moment;
 mod state;
 
-pub(crate) use moment::Part;
+pub(crate) use moment::CarriedFile;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use crate::error::{Error, Result};

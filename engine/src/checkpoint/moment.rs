@@ -8,7 +8,7 @@ use crate::platform::files::{self, File};
 use std::io::ErrorKind;
 
 /// A file among a run's checkpoints.
-pub(crate) enum Part {
+pub(crate) enum CarriedFile {
     /// Its content.
     Bytes(Vec<u8>),
     /// It is open, so that it can be read though its name may be gone, and how long it is.
@@ -20,7 +20,7 @@ pub(crate) enum Part {
 impl Checkpoints {
     /// Every file that belongs to the checkpoints, by name: both manifests, what they name, milestones. What no manifest names is
     /// being written, or will be removed.
-    pub(crate) fn at_one_moment(&self) -> Result<Vec<(String, Part)>> {
+    pub(crate) fn at_one_moment(&self) -> Result<Vec<(String, CarriedFile)>> {
         let mut before = None;
         loop {
             let manifests = [Slot::A, Slot::B].map(|slot| (slot, files::read(slot.path(&self.folder)).ok()));
@@ -38,8 +38,8 @@ impl Checkpoints {
         &self,
         manifests: &[(Slot, Option<Vec<u8>>)],
         is_lost: bool,
-    ) -> Result<Option<Vec<(String, Part)>>> {
-        let mut parts: Vec<(String, Part)> = Vec::new();
+    ) -> Result<Option<Vec<(String, CarriedFile)>>> {
+        let mut parts: Vec<(String, CarriedFile)> = Vec::new();
         let mut named: Vec<String> = Vec::new();
         for (slot, bytes) in manifests {
             let Some(bytes) = bytes else { continue };
@@ -48,14 +48,14 @@ impl Checkpoints {
                 named.extend(entries.map(|entry| entry.file));
             }
             let name = slot.path(&self.folder).file_name().unwrap_or_default().to_string_lossy().into_owned();
-            parts.push((name, Part::Bytes(bytes.clone())));
+            parts.push((name, CarriedFile::Bytes(bytes.clone())));
         }
         named.sort();
         named.dedup();
         for name in &named {
             let path = self.folder.join(name);
             match files::metadata(&path).and_then(|metadata| Ok((File::open(&path)?, metadata.len()))) {
-                Ok((file, bytes)) => parts.push((name.clone(), Part::Open(file, bytes))),
+                Ok((file, bytes)) => parts.push((name.clone(), CarriedFile::Open(file, bytes))),
                 Err(error) if error.kind() == ErrorKind::NotFound && is_lost => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(Error::io(path)(error)),
@@ -70,7 +70,7 @@ impl Checkpoints {
             let of_manifests =
                 name.starts_with("manifest-") || (name.starts_with("step-") && !named.is_empty());
             if !of_manifests && !name.ends_with(".partial") {
-                parts.push((name, Part::Lasting));
+                parts.push((name, CarriedFile::Lasting));
             }
         }
         parts.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -399,13 +399,13 @@ fn files_of_a_moment_are_there_though_the_run_goes_on() {
     let elsewhere = tempfile::tempdir().unwrap();
     for (name, part) in moment {
         let content = match part {
-            Part::Bytes(bytes) => bytes,
-            Part::Open(mut file, _) => {
+            CarriedFile::Bytes(bytes) => bytes,
+            CarriedFile::Open(mut file, _) => {
                 let mut bytes = Vec::new();
                 std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
                 bytes
             }
-            Part::Lasting => std::fs::read(folder.path().join(&name)).unwrap(),
+            CarriedFile::Lasting => std::fs::read(folder.path().join(&name)).unwrap(),
         };
         std::fs::write(elsewhere.path().join(name), content).unwrap();
     }

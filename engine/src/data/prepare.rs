@@ -3,9 +3,9 @@
 //! The text is read twice: once to count and to train the tokenizer, once to encode. Neither pass keeps it.
 
 mod corpus;
-mod division;
+mod split;
 
-use super::read::{self, Piece, Problems};
+use super::read::{self, Problems, TextPiece};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
@@ -13,9 +13,9 @@ use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, Trainer};
 use corpus::Corpus;
-pub(super) use division::whole_documents;
-use division::{Division, Part};
 use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, TokenizerConfig, presets};
+pub(super) use split::whole_documents;
+use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
 
 /// Name of the tokenizer's file beside the shards.
@@ -303,12 +303,12 @@ async fn encode(
     // What is wrong was noted when the text was read before.
     let known = Problems::default();
     let end_of_text = tokenizer.end_of_text().filter(|_| count.documents > 1);
-    let pieces: Box<dyn Iterator<Item = Result<Piece>> + Send> = if tokenizer.needs_whole_documents() {
+    let pieces: Box<dyn Iterator<Item = Result<TextPiece>> + Send> = if tokenizer.needs_whole_documents() {
         Box::new(read::documents(corpus.pieces(&known)))
     } else {
         corpus.pieces(&known)
     };
-    let mut division = Division::new(config.validation, count);
+    let mut splitter = Splitter::new(config.validation, count);
     let mut queue = Queue {
         tokenizer,
         end_of_text,
@@ -320,7 +320,7 @@ async fn encode(
         let piece = piece?;
         turns.give().await;
         waiting += piece.text.len();
-        queue.parts.extend(division.divide(piece));
+        queue.parts.extend(splitter.divide(piece));
         if waiting >= ENCODE_BYTES {
             queue.flush()?;
             done += std::mem::take(&mut waiting) as u64;
@@ -328,7 +328,7 @@ async fn encode(
         }
     }
     queue.flush()?;
-    if division.documents != count.documents || division.characters != count.characters {
+    if splitter.documents != count.documents || splitter.characters != count.characters {
         return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));
     }
     queue.writer.finish(Index {
@@ -354,7 +354,7 @@ struct Queue<'a> {
     tokenizer: &'a Tokenizer,
     end_of_text: Option<u32>,
     writer: Writer,
-    parts: Vec<Part>,
+    parts: Vec<SplitPiece>,
 }
 
 impl Queue<'_> {

@@ -3,7 +3,7 @@
 //! Nothing but a line a document is kept; a search or a reading streams the text again.
 
 use super::prepare::{self, CORPUS_SEED};
-use super::read::{self, Mark, Piece, Problems, SourceFile};
+use super::read::{self, Mark, Problems, SourceFile, TextPiece};
 use super::store::Split;
 use super::stories;
 use crate::error::{Error, Result};
@@ -71,7 +71,7 @@ impl Sources {
     }
 
     /// Every document with the number of its file.
-    fn documents(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<(usize, Piece)>> + '_> {
+    fn documents(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<(usize, TextPiece)>> + '_> {
         let problems = problems.clone();
         match self {
             Self::Files(files) => Box::new(files.iter().enumerate().flat_map(move |(number, file)| {
@@ -80,7 +80,7 @@ impl Sources {
             })),
             Self::Stories(bytes) => Box::new(
                 stories::up_to(*bytes, CORPUS_SEED)
-                    .map(|text| Ok((0, Piece { text, ends_document: true, mark: None }))),
+                    .map(|text| Ok((0, TextPiece { text, ends_document: true, mark: None }))),
             ),
         }
     }
@@ -100,7 +100,7 @@ impl Survey {
         };
         let (mut entries, mut counts) = (Vec::new(), BTreeMap::<char, u64>::new());
         for document in sources.documents(&problems) {
-            let (file, Piece { text, mark, .. }) = document?;
+            let (file, TextPiece { text, mark, .. }) = document?;
             turns.give().await;
             let mut characters = 0;
             for character in text.chars() {
@@ -213,7 +213,7 @@ impl Survey {
         let needle = search.to_lowercase();
         let (mut found, mut page) = (0, Vec::new());
         for ((number, entry), document) in all.zip(self.sources.documents(&Problems::default())) {
-            let (_, Piece { text, .. }) = document?;
+            let (_, TextPiece { text, .. }) = document?;
             turns.give().await;
             let lower = text.to_lowercase();
             let Some(at) = lower.find(&needle) else { continue };
@@ -240,7 +240,7 @@ impl Survey {
             turns.give().await;
         }
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
-        let (_, Piece { mut text, .. }) = documents.next().ok_or_else(missing)??;
+        let (_, TextPiece { mut text, .. }) = documents.next().ok_or_else(missing)??;
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {
             text.truncate(at);
@@ -252,7 +252,7 @@ impl Survey {
     pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
         let (mut texts, mut taken) = (Vec::new(), 0);
         for document in self.sources.documents(&Problems::default()) {
-            let (_, Piece { mut text, .. }) = document?;
+            let (_, TextPiece { mut text, .. }) = document?;
             let room = bytes - taken;
             if text.len() > room {
                 let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);

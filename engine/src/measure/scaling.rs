@@ -1,6 +1,6 @@
 //! How well a step's time and bytes are estimated: models of many sizes, each with its forecast and its measurement.
 //!
-//! The forecast of a step's time ([`Pace`]) is fitted to a few small models, which are not among those that it is judged by. All
+//! The forecast of a step's time ([`CostModel`]) is fitted to a few small models, which are not among those that it is judged by. All
 //! steps have about as many tokens, so that a longer window costs attention alone.
 
 use super::step::{Extent, measure};
@@ -11,7 +11,7 @@ use crate::gpu::Tuning;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::estimate;
-use crate::plan::forecast::{Demand, Pace};
+use crate::plan::forecast::{CostModel, Demand};
 use crate::plan::lower::Target;
 use crate::protocol::model::Dropout;
 use crate::protocol::{RunConfig, presets};
@@ -184,7 +184,7 @@ pub async fn measure_scaling(
         on_cell(&cell).map_err(told)?;
         all.push(cell);
     }
-    let pace = Pace::fit(&known);
+    let pace = CostModel::fit(&known);
     for size in cells(quick) {
         let (cell, _) = bench.cell(size, Some(&pace)).await?;
         on_cell(&cell).map_err(told)?;
@@ -205,7 +205,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Estimates a model, where there is a pace, and measures it.
-    async fn cell(&mut self, size: Size, pace: Option<&Pace>) -> Result<(ScalingCell, Demand)> {
+    async fn cell(&mut self, size: Size, pace: Option<&CostModel>) -> Result<(ScalingCell, Demand)> {
         let config = size.config()?;
         let demand = |bench: &Self| Demand::of(&config.model, &config.train, &bench.target());
         let expected = match pace {

@@ -2,7 +2,7 @@
 
 use super::{files, readers};
 use glasshouse_corpus::Files;
-use glasshouse_corpus::files::{Input, Place};
+use glasshouse_corpus::files::{FileType, Input};
 use glasshouse_corpus::read::Readers;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 pub struct CorpusFiles;
 
 impl Files for CorpusFiles {
-    fn place(&self, path: &Path) -> io::Result<Place> {
+    fn file_type(&self, path: &Path) -> io::Result<FileType> {
         let metadata = files::metadata(path)?;
-        Ok(if metadata.is_dir() { Place::Folder } else { Place::File(metadata.len()) })
+        Ok(if metadata.is_dir() { FileType::Folder } else { FileType::File(metadata.len()) })
     }
 
     /// There are no links here.

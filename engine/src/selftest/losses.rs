@@ -33,7 +33,7 @@ const POINTS: usize = 100;
 
 /// A way to train.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct TrainingVariant {
     /// 32 bits, or mixed.
     pub precision: Precision,
     /// Which kernels.
@@ -51,7 +51,7 @@ pub enum Kernels {
     Tuned,
 }
 
-impl Way {
+impl TrainingVariant {
     /// What others are held to.
     pub const PLAIN: Self = Self { precision: Precision::F32, kernels: Kernels::Default };
 
@@ -156,7 +156,7 @@ pub fn end_of(losses: &[f32]) -> f64 {
     last.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last.len().max(1) as f64
 }
 
-fn graphs_of(config: &RunConfig, way: &Way) -> Result<TrainingGraphs> {
+fn graphs_of(config: &RunConfig, way: &TrainingVariant) -> Result<TrainingGraphs> {
     let mut config = config.clone();
     config.train.precision = way.precision;
     Ok(training_graphs(&config.model, &config.train)?)
@@ -166,11 +166,11 @@ fn graphs_of(config: &RunConfig, way: &Way) -> Result<TrainingGraphs> {
 ///
 /// # Errors
 /// The run's model is refused.
-pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<Way>> {
+pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<TrainingVariant>> {
     let mut ways = Vec::new();
     let precisions = [Precision::F32, Precision::Mixed].into_iter();
     for precision in precisions.filter(|precision| *precision == Precision::F32 || gpu.has_half()) {
-        let default = Way { precision, kernels: Kernels::Default };
+        let default = TrainingVariant { precision, kernels: Kernels::Default };
         let graphs = graphs_of(config, &default)?;
         let kernels_for = |target: &Target| -> Result<Vec<&'static str>> {
             let plan = compile(graphs.train.clone(), &[graphs.train_loss], target)?;
@@ -183,10 +183,10 @@ pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<Way>> {
             let kernels = kernels_for(&gpu.target().with(&chosen))?;
             if !known.contains(&kernels) {
                 known.push(kernels);
-                ways.push(Way { precision, kernels: Kernels::Tier(tier) });
+                ways.push(TrainingVariant { precision, kernels: Kernels::Tier(tier) });
             }
         }
-        ways.push(Way { precision, kernels: Kernels::Tuned });
+        ways.push(TrainingVariant { precision, kernels: Kernels::Tuned });
     }
     Ok(ways)
 }
@@ -199,7 +199,7 @@ pub async fn reports(
     device: &str,
     config: &RunConfig,
     batches: &Batches<'_>,
-    way: &Way,
+    way: &TrainingVariant,
     steps: u64,
 ) -> Result<Vec<StepReport>> {
     let graphs = graphs_of(config, way)?;

@@ -11,7 +11,7 @@ use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
 use crate::protocol::{Command, Event};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase, Start};
+use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ impl Session {
     async fn clean_documents(&mut self, id: u64) -> Result<()> {
         let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
         // What is cleaned here is the project's own, so a finished cleaning by whichever recipe is made anew.
-        let start = Start { restart: false, force: true };
+        let start = StartOptions { restart: false, force: true };
         let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder, start)?;
         let mut cleaning = Cleaning(Some(cleaner));
         let report = loop {

@@ -8,7 +8,7 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::state::Progress;
 use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Failed, Part, Stretch, card, hint_line, plain, primary, quiet_text};
+use crate::widgets::{self, Failed, Segment, Stretch, card, hint_line, plain, primary, quiet_text};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::cleaning::report::Report;
@@ -237,7 +237,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
                 .on_hover_text("Works on all documents by the recipe. The raw files stay as they are.")
                 .clicked()
     });
-    let part = |name: &str, (documents, bytes): (u64, u64)| Part {
+    let part = |name: &str, (documents, bytes): (u64, u64)| Segment {
         name: format!("{name}, {}", counted(documents)),
         bytes,
     };

@@ -1,7 +1,7 @@
 //! What is told about the part of the drawing under the pointer: its name, what it does, and what it costs.
 
 use super::Draft;
-use super::decoder::{self, Part};
+use super::decoder::{self, Component};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::caption;
@@ -13,7 +13,7 @@ use egui::{RichText, Ui};
 const ABOUT: f32 = 122.0;
 
 /// A part in words and numbers; the whole decoder where none is pointed at. Always as tall, so that nothing moves.
-pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Part>) {
+pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Component>) {
     let model = &draft.config.model;
     let plan = draft.plan(context);
     let colour = plan.filter(|(_, current)| !current).map(|_| context.palette.quiet);
@@ -29,7 +29,7 @@ pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: 
         caption(ui, sentence);
         let all = decoder::parameters(model);
         let each = part.map_or(all, |part| part.parameters(model));
-        let count = if part.is_some_and(Part::is_in_block) { model.layers as u64 } else { 1 };
+        let count = if part.is_some_and(Component::is_in_block) { model.layers as u64 } else { 1 };
         let mut row = |name: &str, value: String, exact: String| {
             stat_row(ui, Stat { name, value: &value, exact: &exact });
         };

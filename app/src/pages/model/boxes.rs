@@ -1,6 +1,6 @@
 //! The boxes of the drawing: a part with its name, its size and what it holds, and the small pictures in attention and MLP.
 
-use super::decoder::Part;
+use super::decoder::Component;
 use super::diagram::{BOX, Sketch};
 use crate::format;
 use crate::theme;
@@ -12,7 +12,7 @@ impl Sketch<'_, '_> {
     /// A part as a box; `picture` draws into its right end.
     pub(super) fn part(
         &mut self,
-        part: Part,
+        part: Component,
         detail: &str,
         height: f32,
         picture: fn(&Sketch<'_, '_>, Rect),
@@ -57,7 +57,7 @@ impl Sketch<'_, '_> {
         };
         let align = |x: egui::Align| Align2([x, if tall { egui::Align::Min } else { egui::Align::Center }]);
         let words = painter.text(title, align(egui::Align::Min), name, strong, palette.text);
-        let amount = if parameters == 0 && part == Part::Head {
+        let amount = if parameters == 0 && part == Component::Head {
             "shared".to_owned()
         } else {
             format::count(parameters)
@@ -68,10 +68,10 @@ impl Sketch<'_, '_> {
             let below = painter.with_clip_rect(inner.with_max_x(inner.right() - side - 4.0));
             let model = self.model();
             let extra = match (part, model.position, model.qk_norm) {
-                (Part::Attention, Position::Rope { .. }, true) => "rotary, qk norm",
-                (Part::Attention, Position::Rope { .. }, false) => "rotary positions",
-                (Part::Attention, _, true) => "query-key norm",
-                (Part::Attention, ..) => "causal",
+                (Component::Attention, Position::Rope { .. }, true) => "rotary, qk norm",
+                (Component::Attention, Position::Rope { .. }, false) => "rotary positions",
+                (Component::Attention, _, true) => "query-key norm",
+                (Component::Attention, ..) => "causal",
                 _ if model.mlp.gate == Gate::None => activation(model),
                 _ => "down(gate × up)",
             };

@@ -5,7 +5,7 @@ use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummar
 
 /// A part of the decoder. Those of a block stand for all blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Part {
+pub(super) enum Component {
     /// Token and position embedding.
     Embedding,
     /// The norm beside attention.
@@ -22,7 +22,7 @@ pub(super) enum Part {
     Head,
 }
 
-impl Part {
+impl Component {
     /// All, from the tokens to the logits.
     pub(super) const ALL: [Self; 7] = [
         Self::Embedding,
@@ -141,7 +141,10 @@ impl Part {
 /// Parameters of the whole decoder.
 pub(super) fn parameters(model: &ModelConfig) -> u64 {
     let blocks = model.layers as u64;
-    Part::ALL.iter().map(|part| part.parameters(model) * if part.is_in_block() { blocks } else { 1 }).sum()
+    Component::ALL
+        .iter()
+        .map(|part| part.parameters(model) * if part.is_in_block() { blocks } else { 1 })
+        .sum()
 }
 
 #[cfg(test)]

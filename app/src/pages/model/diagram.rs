@@ -3,7 +3,7 @@
 
 use super::about::about_ui;
 use super::boxes::{heads_ui, hidden_ui};
-use super::decoder::Part;
+use super::decoder::Component;
 use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
@@ -73,9 +73,9 @@ pub(super) struct Sketch<'a, 'u> {
     /// Where the tokens' way runs.
     pub(super) middle: f32,
     pub(super) y: f32,
-    pub(super) chosen: Option<Part>,
-    pub(super) pointed: Option<Part>,
-    pub(super) pressed: Option<Part>,
+    pub(super) chosen: Option<Component>,
+    pub(super) pointed: Option<Component>,
+    pub(super) pressed: Option<Component>,
 }
 
 impl Sketch<'_, '_> {
@@ -92,12 +92,12 @@ impl Sketch<'_, '_> {
         self.blocks(open);
         self.edge("B·T·C");
         if self.model().norm.placement == NormPlacement::Pre {
-            self.part(Part::FinalNorm, "", BOX, |_, _| {});
+            self.part(Component::FinalNorm, "", BOX, |_, _| {});
             self.edge("B·T·C");
         }
         let vocabulary = self.model().vocabulary;
         let head =
-            self.part(Part::Head, &format!("C×V = {}×{vocabulary}", self.model().width), BOX, |_, _| {});
+            self.part(Component::Head, &format!("C×V = {}×{vocabulary}", self.model().width), BOX, |_, _| {});
         if self.model().tied_head {
             self.tie(embedding, head);
         }
@@ -125,7 +125,7 @@ impl Sketch<'_, '_> {
             Position::Rope { .. } | Position::None => "",
         };
         let detail = format!("V×C = {}×{}{positions}", model.vocabulary, model.width);
-        self.part(Part::Embedding, &detail, BOX, |_, _| {})
+        self.part(Component::Embedding, &detail, BOX, |_, _| {})
     }
 
     /// An arrow down, with the shape of what flows.
@@ -176,7 +176,7 @@ impl Sketch<'_, '_> {
         let fill = theme::mix(self.palette.panel, self.palette.raised, 0.5);
         self.ui.painter().rect(body, 10.0, fill, (1.0, self.palette.hairline), egui::StrokeKind::Inside);
         let times = if layers == 1 { "One block".to_owned() } else { format!("Block × {layers}") };
-        let each: u64 = Part::ALL
+        let each: u64 = Component::ALL
             .iter()
             .filter(|part| part.is_in_block())
             .map(|part| part.parameters(self.model()))
@@ -216,7 +216,9 @@ impl Sketch<'_, '_> {
         self.right = body.right() - 12.0;
         self.y = body.top() + HEAD;
         let pre = self.model().norm.placement == NormPlacement::Pre;
-        for (norm, work) in [(Part::AttentionNorm, Part::Attention), (Part::MlpNorm, Part::Mlp)] {
+        for (norm, work) in
+            [(Component::AttentionNorm, Component::Attention), (Component::MlpNorm, Component::Mlp)]
+        {
             let from = self.y + 6.0;
             self.down(EDGE);
             if pre {
@@ -237,9 +239,9 @@ impl Sketch<'_, '_> {
         (self.left, self.right) = outer;
     }
 
-    fn work(&mut self, part: Part) {
+    fn work(&mut self, part: Component) {
         let model = self.model();
-        if part == Part::Attention {
+        if part == Component::Attention {
             let shared = match model.kv_heads {
                 shared if shared == model.heads => "multi-head".to_owned(),
                 1 => "multi-query".to_owned(),

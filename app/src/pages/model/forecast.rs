@@ -5,7 +5,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, space};
-use crate::widgets::{Part, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
+use crate::widgets::{Segment, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, PlanSummary, RunState, RunSummary, TrainingState};
@@ -100,10 +100,11 @@ impl ModelPage {
 }
 
 /// Memory by kind, in this order.
-fn parts(plan: &PlanSummary) -> Vec<Part> {
+fn parts(plan: &PlanSummary) -> Vec<Segment> {
     let others = plan.bytes_by_kind.keys().map(String::as_str).filter(|kind| !KINDS.contains(kind));
-    let part =
-        |kind: &str| plan.bytes_by_kind.get(kind).map(|bytes| Part { name: kind.to_owned(), bytes: *bytes });
+    let part = |kind: &str| {
+        plan.bytes_by_kind.get(kind).map(|bytes| Segment { name: kind.to_owned(), bytes: *bytes })
+    };
     KINDS.into_iter().chain(others).filter_map(part).collect()
 }
 

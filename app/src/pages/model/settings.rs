@@ -1,6 +1,6 @@
 //! The settings of the decoder and of its batches, in groups that belong to parts of the drawing.
 
-use super::decoder::Part;
+use super::decoder::Component;
 use super::numbers::Form;
 use super::{Draft, ModelPage};
 use crate::format;
@@ -145,12 +145,14 @@ const GROUPS: [(&str, &str, bool); 6] = [
 ];
 
 /// The group in which a part's settings stand.
-fn group(part: Part) -> &'static str {
+fn group(part: Component) -> &'static str {
     match part {
-        Part::Embedding => "model size",
-        Part::Attention => "model attention",
-        Part::Mlp => "model mlp",
-        Part::AttentionNorm | Part::MlpNorm | Part::FinalNorm | Part::Head => "model norm",
+        Component::Embedding => "model size",
+        Component::Attention => "model attention",
+        Component::Mlp => "model mlp",
+        Component::AttentionNorm | Component::MlpNorm | Component::FinalNorm | Component::Head => {
+            "model norm"
+        }
     }
 }
 

@@ -62,11 +62,11 @@ impl Demand {
 
 /// Seconds that a device takes for one of each amount.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct CostModel {
     prices: [f64; AMOUNTS],
 }
 
-impl Pace {
+impl CostModel {
     /// The prices that explain measured steps best: (what each takes, its seconds). Without a measurement everything is free.
     pub fn fit(measured: &[(Demand, f64)]) -> Self {
         // Amounts per second of their own step: the sum of prices times these should be 1.
@@ -161,16 +161,16 @@ mod tests {
             demand(2e9, 5e8, 2e8, 400.0),
         ];
         for device in [[1e-11, 4e-11, 1e-10, 5e-6], [2e-11, 2e-11, 1e-10, 0.0]] {
-            let device = Pace { prices: device };
+            let device = CostModel { prices: device };
             let measured: Vec<(Demand, f64)> =
                 steps.iter().map(|step| (*step, device.seconds(step))).collect();
-            let found = Pace::fit(&measured);
+            let found = CostModel::fit(&measured);
             for step in [demand(3e9, 1e8, 5e7, 90.0), demand(1e11, 1e10, 1e10, 1000.0)] {
                 let ratio = found.seconds(&step) / device.seconds(&step);
                 assert!((ratio - 1.0).abs() < 1e-6, "{ratio}: {found:?} for {device:?}");
             }
         }
-        assert_eq!(Pace::fit(&[]).seconds(&steps[0]), 0.0);
+        assert_eq!(CostModel::fit(&[]).seconds(&steps[0]), 0.0);
     }
 
     /// What no step explains without a negative price gets none, and steps are still told as well as they can be.
@@ -178,7 +178,7 @@ mod tests {
     fn no_price_is_negative() {
         // More launches in less time.
         let measured = [(demand(1e9, 0.0, 0.0, 10.0), 1.0), (demand(1e9, 0.0, 0.0, 500.0), 0.9)];
-        let found = Pace::fit(&measured);
+        let found = CostModel::fit(&measured);
         assert!(found.prices.iter().all(|price| *price >= 0.0), "{found:?}");
         assert!((found.seconds(&measured[0].0) - 0.95).abs() < 0.06, "{found:?}");
     }

@@ -1,4 +1,4 @@
-//! Words that a person does not want a model to learn: how often they stand where, with the places masked.
+//! Words that a person does not want a model to learn: how often they stand where, with the occurrences masked.
 
 use super::Settings;
 use crate::document::Document;
@@ -18,7 +18,7 @@ const MOST_SOURCES: usize = 10_000;
 
 /// A place where a listed word stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Occurrence {
     id: String,
     source: String,
     /// What stands around, listed words and personal data masked.
@@ -34,7 +34,7 @@ pub struct Safety {
     affected: u64,
     words: Vec<[u64; 2]>,
     sources: BTreeMap<String, [u64; 2]>,
-    places: BTreeSet<(u64, Place)>,
+    occurrences: BTreeSet<(u64, Occurrence)>,
 }
 
 impl Safety {
@@ -53,7 +53,7 @@ impl Safety {
             affected: 0,
             words: vec![[0; 2]; entries.len()],
             sources: BTreeMap::new(),
-            places: BTreeSet::new(),
+            occurrences: BTreeSet::new(),
             entries,
         })
     }
@@ -80,8 +80,8 @@ impl Safety {
                 Some((begin, past)) => Some((start.min(begin), end.max(past))),
                 None => Some((start, end)),
             };
-            if let Some([places, documents]) = self.words.get_mut(entry) {
-                *places += 1;
+            if let Some([occurrences, documents]) = self.words.get_mut(entry) {
+                *occurrences += 1;
                 *documents += u64::from(own.insert(entry));
             }
         }
@@ -89,20 +89,20 @@ impl Safety {
         self.affected += 1;
         let known = self.sources.contains_key(&document.source) || self.sources.len() < MOST_SOURCES;
         let source = if known { document.source.as_str() } else { "(others)" };
-        let [places, documents] = self.sources.entry(source.to_owned()).or_default();
-        *places += found;
+        let [occurrences, documents] = self.sources.entry(source.to_owned()).or_default();
+        *occurrences += found;
         *documents += 1;
 
         let draw = lot(&document.id);
-        let full = self.places.len() >= MOST_PLACES;
-        if full && self.places.last().is_some_and(|(last, _)| *last <= draw) {
+        let full = self.occurrences.len() >= MOST_PLACES;
+        if full && self.occurrences.last().is_some_and(|(last, _)| *last <= draw) {
             return;
         }
         let excerpt = self.excerpt(&document.text, start, end, mask);
-        self.places
-            .insert((draw, Place { id: document.id.clone(), source: document.source.clone(), excerpt }));
+        self.occurrences
+            .insert((draw, Occurrence { id: document.id.clone(), source: document.source.clone(), excerpt }));
         if full {
-            self.places.pop_last();
+            self.occurrences.pop_last();
         }
     }
 
@@ -119,10 +119,10 @@ impl Safety {
             if to == text.len() { to } else { text.get(end..to).and_then(back).map_or(end, |at| end + at) };
         let line = mask(text.get(from..to).unwrap_or_default());
         let mut hidden = String::with_capacity(line.len());
-        let mut places: Vec<_> = self.list.find(&line).map(|(_, start, end)| (start, end)).collect();
-        places.sort_unstable();
+        let mut occurrences: Vec<_> = self.list.find(&line).map(|(_, start, end)| (start, end)).collect();
+        occurrences.sort_unstable();
         let mut past = 0;
-        for (start, end) in places {
+        for (start, end) in occurrences {
             hidden.push_str(line.get(past..start.max(past)).unwrap_or_default());
             let word = line.get(start.max(past)..end.max(past)).unwrap_or_default();
             hidden.extend(
@@ -134,7 +134,7 @@ impl Safety {
         hidden.replace(char::is_control, " ").trim().to_owned()
     }
 
-    /// What was counted, as tables: by word, by source, and a few places.
+    /// What was counted, as tables: by word, by source, and a few occurrences.
     pub fn tables(&self) -> Vec<Table> {
         if self.examined == 0 {
             return Vec::new();
@@ -142,11 +142,11 @@ impl Safety {
         let words = self.entries.iter().zip(self.words.iter().copied()).collect();
         let note = format!("{} of {} kept documents hold words of the list.", self.affected, self.examined);
         let mut tables = vec![self.ranked("safety", "Listed words", note, "Word", words)];
-        if !self.places.is_empty() {
+        if !self.occurrences.is_empty() {
             let sources = self.sources.iter().map(|(name, counts)| (name, *counts)).collect();
             let title = "Listed words by source";
             tables.push(self.ranked("safety_sources", title, String::new(), "Source", sources));
-            let texts = |(_, place): &(u64, Place)| {
+            let texts = |(_, place): &(u64, Occurrence)| {
                 [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into()).to_vec()
             };
             tables.push(Table {
@@ -156,7 +156,7 @@ impl Safety {
                 columns: ["Document", "Source", "Around the word"]
                     .map(|title| Column::new(title, Unit::Text))
                     .to_vec(),
-                rows: self.places.iter().map(texts).collect(),
+                rows: self.occurrences.iter().map(texts).collect(),
             });
         }
         tables

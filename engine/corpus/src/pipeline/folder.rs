@@ -1,9 +1,9 @@
 //! The output folder: written beside what an earlier cleaning left there, and put in its place at the end.
 
-use super::Start;
+use super::StartOptions;
 use super::lines::{Dropped, Output};
 use crate::error::{Error, Result};
-use crate::files::{Files, Place};
+use crate::files::{FileType, Files};
 use crate::output::{
     CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
 };
@@ -27,13 +27,13 @@ impl<'a> Folder<'a> {
     pub(super) fn check(
         files: &dyn Files,
         path: &Path,
-        start: Start,
+        start: StartOptions,
         recipe: &Recipe,
         inputs: &[Input],
     ) -> Result<()> {
-        match files.place(path) {
-            Ok(Place::Folder) if start.force => {}
-            Ok(Place::Folder) => {
+        match files.file_type(path) {
+            Ok(FileType::Folder) if start.force => {}
+            Ok(FileType::Folder) => {
                 let entries = files.entries(path).map_err(Error::io(path))?;
                 let known = |entry: &PathBuf| {
                     let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -111,14 +111,15 @@ impl<'a> Folder<'a> {
         text.push(b'\n');
         self.write(CORPUS_FILE, &text)?;
         let place = |name: &str| self.path.join(name);
-        if self.files.place(&place(CORPUS_FILE)).is_ok() {
+        if self.files.file_type(&place(CORPUS_FILE)).is_ok() {
             self.files.remove(&place(CORPUS_FILE)).map_err(Error::io(place(CORPUS_FILE)))?;
         }
         for name in [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE] {
             let from = place(&format!("{name}{PARTIAL}"));
             self.files.rename(&from, &place(name)).map_err(Error::io(&from))?;
         }
-        for path in super::staging::FILES.map(place).iter().filter(|path| self.files.place(path).is_ok()) {
+        for path in super::staging::FILES.map(place).iter().filter(|path| self.files.file_type(path).is_ok())
+        {
             self.files.remove(path).map_err(Error::io(path))?;
         }
         Ok(())

@@ -8,7 +8,7 @@
 use super::lines::Output;
 use super::work::{Outcome, Told};
 use crate::error::{Error, Result};
-use crate::files::{Files, Input, Place};
+use crate::files::{FileType, Files, Input};
 use crate::read::{Source, Trouble};
 use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
@@ -53,12 +53,12 @@ impl Header {
         let mut paths: Vec<PathBuf> = recipe.files();
         paths.extend(sources.iter().map(|source| source.path.clone()));
         while let Some(path) = paths.pop() {
-            match files.place(&path) {
-                Ok(Place::File(bytes)) => match files.changed(&path) {
+            match files.file_type(&path) {
+                Ok(FileType::File(bytes)) => match files.changed(&path) {
                     Some(changed) => seen.push(Seen { path, bytes, changed }),
                     None => return Ok(None),
                 },
-                Ok(Place::Folder) => paths.extend(files.entries(&path).map_err(Error::io(&path))?),
+                Ok(FileType::Folder) => paths.extend(files.entries(&path).map_err(Error::io(&path))?),
                 _ => return Ok(None),
             }
         }
@@ -109,7 +109,7 @@ impl Reader {
     pub(super) fn open(files: &dyn Files, folder: &Path, header: &Header) -> Result<Self, &'static str> {
         let path = folder.join(JOURNAL_FILE);
         let staging = folder.join(super::staging::STAGING_FILE);
-        let (Ok(file), Ok(Place::File(staged))) = (files.open(&path), files.place(&staging)) else {
+        let (Ok(file), Ok(FileType::File(staged))) = (files.open(&path), files.file_type(&staging)) else {
             return Err("");
         };
         let unreadable = "what the earlier one left cannot be read";

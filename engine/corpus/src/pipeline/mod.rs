@@ -145,7 +145,7 @@ struct Reading<'a> {
 
 /// How a cleaning begins where its folder is not empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Start {
+pub struct StartOptions {
     /// Whether it begins anew even where a stopped one of the same recipe and files can be gone on with.
     pub restart: bool,
     /// Whether it takes the place of another cleaning, or stands beside files that no cleaning wrote.
@@ -174,7 +174,7 @@ impl<'a> Cleaner<'a> {
         recipe: Recipe,
         inputs: &[PathBuf],
         out: &Path,
-        start: Start,
+        start: StartOptions,
     ) -> Result<Self> {
         let worker = Worker::new(recipe, files)?;
         let recipe = &worker.recipe;

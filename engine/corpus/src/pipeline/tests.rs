@@ -55,10 +55,12 @@ fn lines(folder: &Path, name: &str) -> Vec<Value> {
 }
 
 fn clean(recipe: &Recipe, input: &Path, out: &Path) -> Report {
-    begun(recipe, input, out, Start { force: true, ..Start::default() }).run(&mut |_| true).unwrap()
+    begun(recipe, input, out, StartOptions { force: true, ..StartOptions::default() })
+        .run(&mut |_| true)
+        .unwrap()
 }
 
-fn begun(recipe: &Recipe, input: &Path, out: &Path, start: Start) -> Cleaner<'static> {
+fn begun(recipe: &Recipe, input: &Path, out: &Path, start: StartOptions) -> Cleaner<'static> {
     Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], out, start).unwrap()
 }
 
@@ -305,7 +307,7 @@ fn an_earlier_cleaning_outlives_one_that_stops() {
         .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
         .collect();
     write(&input, "more.txt", prose(99, 30));
-    let cleaner = begun(&recipe, &input, &out, Start::default());
+    let cleaner = begun(&recipe, &input, &out, StartOptions::default());
     let error = cleaner.run(&mut |progress| progress.phase == Phase::Reading).unwrap_err().to_string();
     assert!(error.contains("stopped"), "{error}");
     let after: BTreeMap<_, _> = std::fs::read_dir(&out)
@@ -327,7 +329,9 @@ fn folders_and_inputs_that_cannot_be_used_are_refused() {
     mixed(&input);
     let refused = |input: &Path, out: &Path| {
         let inputs = [input.to_owned()];
-        Cleaner::new(&SystemFiles, recipe.clone(), &inputs, out, Start::default()).unwrap_err().to_string()
+        Cleaner::new(&SystemFiles, recipe.clone(), &inputs, out, StartOptions::default())
+            .unwrap_err()
+            .to_string()
     };
     let own = folder.path().join("own");
     write(&own, "thesis.txt", "mine");
@@ -527,7 +531,7 @@ fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
     let mut read_before = Vec::new();
     for pieces in [1, 3, 4, 6] {
         let out = folder.path().join(format!("killed-{pieces}"));
-        let mut cleaner = begun(&recipe, &input, &out, Start::default());
+        let mut cleaner = begun(&recipe, &input, &out, StartOptions::default());
         for _ in 0..pieces {
             cleaner.advance().unwrap();
         }
@@ -537,7 +541,7 @@ fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
         let mut text = std::fs::read(&journal).unwrap();
         text.extend_from_slice(b"{\"next\":[0,12],\"trou");
         std::fs::write(&journal, text).unwrap();
-        let cleaner = begun(&recipe, &input, &out, Start::default());
+        let cleaner = begun(&recipe, &input, &out, StartOptions::default());
         let Begun::Resumed(documents) = *cleaner.begun() else { panic!("{:?}", cleaner.begun()) };
         read_before.push(documents);
         cleaner.run(&mut |_| true).unwrap();
@@ -564,20 +568,20 @@ fn a_stopped_cleaning_starts_over_where_it_cannot_go_on() {
         let error = error.unwrap_err().to_string();
         assert!(error.contains("goes on from there"), "{error}");
     };
-    stop(begun(&recipe, &input, &out, Start::default()));
-    let anew = begun(&recipe, &input, &out, Start { restart: true, ..Start::default() });
+    stop(begun(&recipe, &input, &out, StartOptions::default()));
+    let anew = begun(&recipe, &input, &out, StartOptions { restart: true, ..StartOptions::default() });
     assert_eq!(*anew.begun(), Begun::Anew);
     stop(anew);
     let mut other = recipe.clone();
     other.set_threshold("length", "minimum_words", 9.0).unwrap();
-    let anew = begun(&other, &input, &out, Start::default());
+    let anew = begun(&other, &input, &out, StartOptions::default());
     assert_eq!(*anew.begun(), Begun::Over("the recipe is another one"));
     stop(anew);
     write(&input, "more.txt", prose(5, 30));
-    let anew = begun(&other, &input, &out, Start::default());
+    let anew = begun(&other, &input, &out, StartOptions::default());
     assert_eq!(*anew.begun(), Begun::Over("the files that go in are others or were changed"));
     stop(anew);
-    assert!(matches!(begun(&other, &input, &out, Start::default()).begun(), Begun::Resumed(_)));
+    assert!(matches!(begun(&other, &input, &out, StartOptions::default()).begun(), Begun::Resumed(_)));
 }
 
 #[test]

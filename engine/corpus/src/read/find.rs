@@ -4,7 +4,7 @@ use super::fields;
 use super::format::{self, Format, Packing, Signature};
 use super::settings::Settings;
 use super::{Trouble, open};
-use crate::files::{Files, Place};
+use crate::files::{FileType, Files};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -104,31 +104,31 @@ fn look(
         return Ok(Looked::Nothing);
     }
     let link = below && files.is_link(path);
-    let place = files.place(path).map_err(|error| match error.kind() {
+    let place = files.file_type(path).map_err(|error| match error.kind() {
         _ if link => "is a link that leads nowhere; mend or remove it".to_owned(),
         ErrorKind::NotFound if below => "vanished while the folder was read; run again".to_owned(),
         ErrorKind::NotFound => "is not there; check the path".to_owned(),
         _ => format!("cannot be looked at: {error}"),
     })?;
     let size = match place {
-        Place::Folder if link => {
+        FileType::Folder if link => {
             return Err("is a link to a folder, which is not followed; name it to have it read".to_owned());
         }
-        Place::Folder if visit.depth > settings.limits.depth => {
+        FileType::Folder if visit.depth > settings.limits.depth => {
             return Err(format!(
                 "lies more than {} folders deep and is not read; name it to have it read",
                 settings.limits.depth
             ));
         }
-        Place::Folder => {
+        FileType::Folder => {
             return files.entries(path).map(Looked::Folder).map_err(|error| match error.kind() {
                 ErrorKind::NotFound => "vanished while the folder was read; run again".to_owned(),
                 _ => format!("cannot be listed: {error}"),
             });
         }
-        Place::Other => return Err("is neither a file nor a folder".to_owned()),
-        Place::File(0) => return Err("is empty".to_owned()),
-        Place::File(size) => size,
+        FileType::Other => return Err("is neither a file nor a folder".to_owned()),
+        FileType::File(0) => return Err("is empty".to_owned()),
+        FileType::File(size) => size,
     };
     let name = format::named(&file_name)?;
     let head = head(files, path)?;

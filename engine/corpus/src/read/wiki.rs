@@ -33,12 +33,12 @@ pub(super) struct Wiki {
     page: Vec<u8>,
     number: u64,
     /// What the dump says of all pages.
-    site: Site,
+    site: SiteInfo,
 }
 
 /// What a dump's head says.
 #[derive(Default)]
-struct Site {
+struct SiteInfo {
     language: Option<String>,
     /// The address of pages, up to their title.
     address: Option<String>,
@@ -100,14 +100,14 @@ impl Records for Wiki {
 }
 
 /// Reads a dump's head.
-fn site(head: &str) -> Site {
+fn site(head: &str) -> SiteInfo {
     let language = head.split_once("xml:lang=\"").and_then(|(_, rest)| rest.split_once('"'));
     let base =
         head.split_once("<base>").and_then(|(_, rest)| rest.split_once("</base>")).map(|(base, _)| base);
     let base = base.filter(|base| base.starts_with("http") && base.len() < 256);
     let wikimedia = base.is_some_and(|base| WIKIMEDIA.iter().any(|project| base.contains(project)));
     let encyclopedia = base.is_some_and(|base| base.contains("wikipedia.org"));
-    Site {
+    SiteInfo {
         language: language.and_then(|(language, _)| fields::language(language)),
         address: base.and_then(|base| base.rsplit_once('/')).map(|(site, _)| format!("{site}/")),
         licence: wikimedia.then(|| "CC-BY-SA-4.0".to_owned()),

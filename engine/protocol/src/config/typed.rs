@@ -20,14 +20,14 @@ impl RunConfig {
         let own = self.preset.rsplit_once('-').and_then(|(name, layers)| {
             // `depth-4` is what the first release called `layers-4`.
             let number = layers.parse().ok().filter(|number| (1..=MOST_LAYERS).contains(number))?;
-            ["layers", "depth"].contains(&name).then_some(Start::Layers(number))
+            ["layers", "depth"].contains(&name).then_some(Base::Layers(number))
         });
         let named = PRESETS.iter().map(|(name, _)| *name).find(|name| *name == self.preset);
-        let starts = match named.map(Start::Preset).or(own) {
+        let starts = match named.map(Base::Preset).or(own) {
             Some(start) => vec![start],
             None => {
-                let presets = PRESETS.iter().map(|(name, _)| Start::Preset(name));
-                presets.chain((1..=MOST_LAYERS).map(Start::Layers)).collect()
+                let presets = PRESETS.iter().map(|(name, _)| Base::Preset(name));
+                presets.chain((1..=MOST_LAYERS).map(Base::Layers)).collect()
             }
         };
         let mut shortest: Option<String> = None;
@@ -40,20 +40,20 @@ impl RunConfig {
         shortest.ok_or_else(|| "there is no preset".to_owned())
     }
 
-    fn line(&self, start: Start<'_>) -> Result<String, String> {
+    fn line(&self, start: Base<'_>) -> Result<String, String> {
         let mut words = vec!["glasshouse".to_owned(), "train".to_owned()];
         let mut run = match start {
-            Start::Preset(name) => presets::preset(name)?,
-            Start::Layers(layers) => presets::from_layers(layers)?,
+            Base::Preset(name) => presets::preset(name)?,
+            Base::Layers(layers) => presets::from_layers(layers)?,
         };
         let mut option = |name: &str, values: &[String]| {
             words.push(format!("--{name}"));
             words.extend(values.iter().map(|value| quoted(value)));
         };
         match start {
-            Start::Preset(FIRST) => {}
-            Start::Preset(name) => option("preset", &[name.to_owned()]),
-            Start::Layers(layers) => option("layers", &[layers.to_string()]),
+            Base::Preset(FIRST) => {}
+            Base::Preset(name) => option("preset", &[name.to_owned()]),
+            Base::Layers(layers) => option("layers", &[layers.to_string()]),
         }
         if !self.data.paths.is_empty() {
             option("data", &self.data.paths);
@@ -117,7 +117,7 @@ impl RunConfig {
 
 /// What a command line starts from.
 #[derive(Clone, Copy)]
-enum Start<'a> {
+enum Base<'a> {
     Preset(&'a str),
     Layers(usize),
 }

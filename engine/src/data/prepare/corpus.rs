@@ -1,7 +1,7 @@
 //! The files or the embedded stories that a run learns from.
 
 use super::CORPUS_SEED;
-use crate::data::read::{self, Piece, Problems, SourceFile};
+use crate::data::read::{self, Problems, SourceFile, TextPiece};
 use crate::data::store::SourceRecord;
 use crate::data::stories;
 use crate::error::Result;
@@ -38,12 +38,12 @@ impl Corpus {
         }
     }
 
-    pub(super) fn pieces(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
+    pub(super) fn pieces(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
         match self {
             Self::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
             Self::Stories(bytes) => Box::new(
                 stories::up_to(*bytes, CORPUS_SEED)
-                    .map(|text| Ok(Piece { text, ends_document: true, mark: None })),
+                    .map(|text| Ok(TextPiece { text, ends_document: true, mark: None })),
             ),
         }
     }

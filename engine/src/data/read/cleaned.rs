@@ -1,6 +1,6 @@
 //! Folders that `glasshouse data clean` wrote: their documents know their source and whether they are held out.
 
-use super::{Mark, Piece, SourceFile, SourceKind};
+use super::{Mark, SourceFile, SourceKind, TextPiece};
 use crate::data::store::Split;
 use crate::error::{Error, Result};
 use glasshouse_corpus::output::{CorpusIndex, KEPT_FILE, KeptLine};
@@ -36,7 +36,7 @@ pub(super) fn kept(folder: &Path) -> Result<Option<std::path::PathBuf>> {
 }
 
 /// A line of `kept.jsonl`.
-pub(super) fn read_kept(line: &str) -> Result<Option<Piece>, String> {
+pub(super) fn read_kept(line: &str) -> Result<Option<TextPiece>, String> {
     let line: KeptLine =
         serde_json::from_str(line).map_err(|error| format!("is no kept document: {error}; clean again"))?;
     if line.text.trim().is_empty() {
@@ -49,5 +49,5 @@ pub(super) fn read_kept(line: &str) -> Result<Option<Piece>, String> {
         Some(other) => return Err(format!("has a split {other:?}, which is neither train nor validation")),
     };
     let mark = Mark { id: Arc::from(line.id), source: Arc::from(line.source), split };
-    Ok(Some(Piece { text: line.text, ends_document: true, mark: Some(mark) }))
+    Ok(Some(TextPiece { text: line.text, ends_document: true, mark: Some(mark) }))
 }

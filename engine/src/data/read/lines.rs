@@ -1,6 +1,6 @@
 //! `kept.jsonl` of a cleaned folder: one JSON object a line, a document each.
 
-use super::Piece;
+use super::TextPiece;
 use crate::error::{Error, Result};
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -18,14 +18,14 @@ pub(super) struct Lines<R> {
 }
 
 /// Reads a line: its document, `None` for one without any text, or what is wrong with the line.
-pub(super) type ReadLine = fn(&str) -> Result<Option<Piece>, String>;
+pub(super) type ReadLine = fn(&str) -> Result<Option<TextPiece>, String>;
 
 impl<R: Read> Lines<R> {
     pub(super) fn new(file: R, path: PathBuf, read_line: ReadLine) -> Self {
         Self { file: BufReader::with_capacity(64 << 10, file), path, line: 0, done: false, read_line }
     }
 
-    fn step(&mut self) -> Result<Option<Piece>> {
+    fn step(&mut self) -> Result<Option<TextPiece>> {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
@@ -61,7 +61,7 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R: Read> Iterator for Lines<R> {
-    type Item = Result<Piece>;
+    type Item = Result<TextPiece>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {

@@ -2,7 +2,7 @@
 //! stream.
 //!
 //! Whatever the size of a plain text, only a few hundred kilobytes of it are in memory: a long document comes in several
-//! [`Piece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why). Any other file is read by
+//! [`TextPiece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why). Any other file is read by
 //! the data bench's readers (`glasshouse_corpus::read`), a document at a time. A file that is not what it says, or of which a
 //! part is not, is listed among the [`Problems`], and the rest goes on.
 
@@ -28,7 +28,7 @@ use text::TextPieces;
 
 /// A document's text, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Piece {
+pub struct TextPiece {
     /// The text; empty only as the end of a document whose other pieces are not.
     pub text: String,
     /// Whether the document ends here.
@@ -56,7 +56,7 @@ pub struct Mark {
 pub fn pieces(
     sources: Vec<SourceFile>,
     problems: &Problems,
-) -> impl Iterator<Item = Result<Piece>> + Send + use<> {
+) -> impl Iterator<Item = Result<TextPiece>> + Send + use<> {
     let mut failed = false;
     let problems = problems.clone();
     sources.into_iter().flat_map(move |source| open(source, &problems)).take_while(move |piece| {
@@ -67,18 +67,18 @@ pub fn pieces(
 }
 
 /// Joins pieces to whole documents.
-pub fn documents(pieces: impl Iterator<Item = Result<Piece>>) -> impl Iterator<Item = Result<Piece>> {
+pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
     let mut whole = String::new();
     pieces.filter_map(move |piece| match piece {
         Err(error) => Some(Err(error)),
         Ok(piece) => {
             whole.push_str(&piece.text);
-            piece.ends_document.then(|| Ok(Piece { text: std::mem::take(&mut whole), ..piece }))
+            piece.ends_document.then(|| Ok(TextPiece { text: std::mem::take(&mut whole), ..piece }))
         }
     })
 }
 
-fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<Piece>> + Send> {
+fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
     let SourceFile { path, kind, named, .. } = source;
     let own = Problems::default();
     let mut pieces = match opened(&path, kind, &own) {
@@ -115,7 +115,7 @@ fn opened(
     path: &std::path::Path,
     kind: SourceKind,
     problems: &Problems,
-) -> Result<Box<dyn Iterator<Item = Result<Piece>> + Send>> {
+) -> Result<Box<dyn Iterator<Item = Result<TextPiece>> + Send>> {
     let file = || files::File::open(path).map_err(Error::io(path));
     Ok(match kind {
         SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
@@ -126,7 +126,7 @@ fn opened(
             let (settings, extract) = (bench::Settings::default(), extract::Settings::default());
             let documents = bench::prose(&CorpusFiles, &source, &settings, &extract, &read);
             Box::new(documents.filter_map(move |document| match document {
-                Ok(Document { text, .. }) => Some(Ok(Piece { text, ends_document: true, mark: None })),
+                Ok(Document { text, .. }) => Some(Ok(TextPiece { text, ends_document: true, mark: None })),
                 Err(trouble) => {
                     problems.note(&path, &trouble.reason);
                     None

@@ -142,7 +142,7 @@ fn a_long_document_comes_in_bounded_pieces() {
     let text = "Some words, and then\n\n  more words. ".repeat(60_000);
     let path = file(folder.path(), "long.txt", &text);
     let problems = Problems::default();
-    let all: Vec<Piece> =
+    let all: Vec<TextPiece> =
         pieces(find_sources(&[path], &problems).unwrap(), &problems).collect::<Result<_>>().unwrap();
     assert!(all.len() > 4);
     assert!(all.iter().all(|piece| piece.text.len() <= 2 * text::PIECE_BYTES));

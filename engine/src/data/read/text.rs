@@ -1,6 +1,6 @@
 //! Plain text as a stream: decoding, documents between `<|endoftext|>` lines, long documents in pieces.
 
-use super::Piece;
+use super::TextPiece;
 use crate::error::{Error, Result};
 use crate::tokenizer::END_OF_TEXT;
 use crate::tokenizer::cut::{Cut, Rule};
@@ -68,7 +68,7 @@ impl<R: Read> TextPieces<R> {
         }
     }
 
-    fn step(&mut self) -> Result<Option<Piece>> {
+    fn step(&mut self) -> Result<Option<TextPiece>> {
         let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
         while self.state != State::Done {
             let separator = self.separator();
@@ -92,7 +92,7 @@ impl<R: Read> TextPieces<R> {
                     self.searched = 0;
                     self.at_line_start = false;
                     self.started = true;
-                    return Ok(Some(Piece { text, ..Piece::default() }));
+                    return Ok(Some(TextPiece { text, ..TextPiece::default() }));
                 }
             }
             self.fill()?;
@@ -151,9 +151,9 @@ impl<R: Read> TextPieces<R> {
     }
 
     /// The document's last piece; none for a document of white space only.
-    fn end_document(&mut self, text: String) -> Option<Piece> {
+    fn end_document(&mut self, text: String) -> Option<TextPiece> {
         let started = std::mem::take(&mut self.started);
-        (started || !text.trim().is_empty()).then_some(Piece { text, ends_document: true, mark: None })
+        (started || !text.trim().is_empty()).then_some(TextPiece { text, ends_document: true, mark: None })
     }
 
     /// Reads on, and checks what was read.
@@ -211,7 +211,7 @@ impl<R: Read> TextPieces<R> {
 }
 
 impl<R: Read> Iterator for TextPieces<R> {
-    type Item = Result<Piece>;
+    type Item = Result<TextPiece>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let piece = self.step().transpose();

@@ -1,7 +1,7 @@
 //! What of a project's folder is carried: everything but what belongs to programs at work on it, by names that every file system
 //! takes. A run in training is carried as it stood at one moment.
 
-use crate::checkpoint::{Checkpoints, Part};
+use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::error::{Error, Result};
 use crate::platform::{PROJECT_LOCK, files};
 use crate::project::names::Siblings;
@@ -117,16 +117,16 @@ impl Contents {
             for (file, part) in Checkpoints::new(&path).at_one_moment()? {
                 let (name, place) = (format!("{name}/{file}"), place.join(&file));
                 match part {
-                    Part::Bytes(content) => {
+                    CarriedFile::Bytes(content) => {
                         let bytes = content.len() as u64;
                         let content = &mut Cursor::new(content);
                         take(Opened { name: &name, place: &place, bytes, content }).await?;
                     }
-                    Part::Open(content, bytes) => {
+                    CarriedFile::Open(content, bytes) => {
                         take(Opened { name: &name, place: &place, bytes, content: &mut content.take(bytes) })
                             .await?;
                     }
-                    Part::Lasting => open(&path.join(&file), &name, &place, &mut take).await?,
+                    CarriedFile::Lasting => open(&path.join(&file), &name, &place, &mut take).await?,
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! How a session of a run begins: with initial weights, or where the last one left off.
 
-use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Pace, Trainer};
+use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Timing, Trainer};
 use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
 use crate::data::Batches;
 use crate::error::{Error, Result};
@@ -116,7 +116,7 @@ impl<'data> Trainer<'data> {
         record.evaluate_whole_split |= options.evaluate_whole_split;
         record.error = None;
         let evaluated = resumed.last_evaluation;
-        let pace = Pace {
+        let pace = Timing {
             began: Instant::now(),
             step_seconds: None,
             tokens: 0,

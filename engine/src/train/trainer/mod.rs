@@ -90,7 +90,7 @@ pub struct Trainer<'data> {
     ready: VecDeque<Progress>,
     failure: Option<Error>,
     over: bool,
-    pace: Pace,
+    pace: Timing,
     group: Group,
     /// Steps in a row that were skipped or whose loss was not finite.
     bad_steps: u32,
@@ -106,7 +106,7 @@ struct Group {
 
 /// How fast the session goes.
 #[derive(Debug)]
-struct Pace {
+struct Timing {
     began: Instant,
     /// Seconds of a step in the last group.
     step_seconds: Option<f64>,

@@ -8,7 +8,7 @@
 //!
 //! `ureq` speaks HTTP, with `rustls` and Mozilla's roots: blocking, as a command line wants it, and without a runtime.
 
-mod part;
+mod partial_file;
 mod receive;
 
 use std::fs::File;
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::Entry;
 use crate::error::{Error, Result};
-use part::Part;
+use partial_file::PartialFile;
 use receive::receive;
 
 /// How patient a download is.
@@ -120,7 +120,7 @@ pub fn fetch_with(
         ));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let mut part = Part::open(&target)?;
+    let mut part = PartialFile::open(&target)?;
     let mut again = true;
     loop {
         receive(settings, entry, &mut part, progress)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ureq::http::{StatusCode, header};
 
 use super::super::{Entry, Length};
-use super::part::Part;
+use super::partial_file::PartialFile;
 use super::{BLOCK, Progress, Settings};
 use crate::error::{Error, Result};
 
@@ -34,7 +34,7 @@ impl From<Error> for Failure {
 pub(super) fn receive(
     settings: &Settings,
     entry: &Entry,
-    part: &mut Part,
+    part: &mut PartialFile,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<()> {
     let agent = agent(settings, entry);
@@ -69,7 +69,7 @@ fn stopped(entry: &Entry) -> Error {
 }
 
 /// Why it was given up, and what becomes of what arrived.
-fn given_up(entry: &Entry, part: &mut Part, reason: &str) -> Error {
+fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     if part.bytes > 0 {
         return Error::Refused(format!(
             "{}: {reason}; what arrived is kept and gone on with next time",
@@ -104,7 +104,7 @@ pub(super) fn agent(settings: &Settings, entry: &Entry) -> ureq::Agent {
 fn attempt(
     agent: &ureq::Agent,
     entry: &Entry,
-    part: &mut Part,
+    part: &mut PartialFile,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     // A whole part may be left by a run that was ended while it compared.
@@ -162,7 +162,7 @@ fn attempt(
 }
 
 /// Refuses a file of another length before its bytes come.
-fn check_length(entry: &Entry, said: u64, part: &mut Part) -> Result<(), Failure> {
+fn check_length(entry: &Entry, said: u64, part: &mut PartialFile) -> Result<(), Failure> {
     if entry.length.admits(said) {
         return Ok(());
     }
@@ -179,7 +179,7 @@ fn check_length(entry: &Entry, said: u64, part: &mut Part) -> Result<(), Failure
 fn copy(
     entry: &Entry,
     mut body: impl Read,
-    part: &mut Part,
+    part: &mut PartialFile,
     framed: bool,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(), Failure> {

@@ -347,8 +347,8 @@ fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
 fn two_downloads_of_one_file_do_not_mix() {
     let folder = tempfile::tempdir().expect("a folder");
     let target = folder.path().join("corpus.txt");
-    let _held = Part::open(&target).expect("a part");
-    let error = Part::open(&target).err().expect("held").to_string();
+    let _held = PartialFile::open(&target).expect("a part");
+    let error = PartialFile::open(&target).err().expect("held").to_string();
     assert!(error.contains("another download"), "{error}");
 }
 

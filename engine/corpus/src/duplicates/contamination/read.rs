@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Set, Settings};
-use crate::files::{Files, Place};
+use crate::files::{FileType, Files};
 use crate::{Error, Result};
 
 /// The most bytes of one item, and of a file that is read whole.
@@ -46,7 +46,7 @@ impl Set {
     }
 
     fn read_file(&mut self, files: &dyn Files, path: &Path) -> Result<()> {
-        if !matches!(files.place(path).map_err(Error::io(path))?, Place::File(_)) {
+        if !matches!(files.file_type(path).map_err(Error::io(path))?, FileType::File(_)) {
             return Err(Error::bad_file(path, "is no file: name each evaluation set by its file"));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();

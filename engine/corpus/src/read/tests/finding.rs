@@ -148,8 +148,8 @@ fn loops_of_links_are_named_and_not_followed() {
 struct Endless;
 
 impl Files for Endless {
-    fn place(&self, path: &Path) -> io::Result<Place> {
-        Ok(if path.ends_with("a.txt") { Place::File(1) } else { Place::Folder })
+    fn file_type(&self, path: &Path) -> io::Result<FileType> {
+        Ok(if path.ends_with("a.txt") { FileType::File(1) } else { FileType::Folder })
     }
 
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -11,7 +11,7 @@ mod papers;
 mod properties;
 
 use super::*;
-use crate::files::{Files, Input, Place, SystemFiles};
+use crate::files::{FileType, Files, Input, SystemFiles};
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -45,10 +45,10 @@ impl Memory {
 }
 
 impl Files for Memory {
-    fn place(&self, path: &Path) -> io::Result<Place> {
+    fn file_type(&self, path: &Path) -> io::Result<FileType> {
         match self.files.get(path) {
-            Some((size, _)) => Ok(Place::File(*size)),
-            None if self.files.keys().any(|file| file.starts_with(path)) => Ok(Place::Folder),
+            Some((size, _)) => Ok(FileType::File(*size)),
+            None if self.files.keys().any(|file| file.starts_with(path)) => Ok(FileType::Folder),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }

@@ -1,13 +1,13 @@
 //! Which part of a text trains and which is held out.
 
 use super::Count;
-use crate::data::read::Piece;
+use crate::data::read::TextPiece;
 use crate::data::store::Split;
 
 /// A piece that belongs to one split.
-pub(super) struct Part {
+pub(super) struct SplitPiece {
     pub split: Split,
-    pub piece: Piece,
+    pub piece: TextPiece,
 }
 
 /// Divides the text into training and validation.
@@ -17,7 +17,7 @@ pub(super) struct Part {
 /// Several documents: the last ones whose characters together come nearest to the share `validation` are held out. A single
 /// document, or a few of such unequal lengths that no number of whole ones comes near the share: the first
 /// `⌊characters × (1 − validation)⌋` characters train, the rest is held out, each encoded by itself, as nanoGPT does.
-pub(super) struct Division {
+pub(super) struct Splitter {
     /// Seen so far, as the characters are.
     pub documents: u64,
     pub characters: u64,
@@ -27,7 +27,7 @@ pub(super) struct Division {
     train_characters: u64,
 }
 
-impl Division {
+impl Splitter {
     pub(super) fn new(validation: f64, count: &Count) -> Self {
         Self {
             documents: 0,
@@ -38,34 +38,34 @@ impl Division {
     }
 
     /// The piece, or its two parts where the split falls inside it.
-    pub(super) fn divide(&mut self, piece: Piece) -> Vec<Part> {
+    pub(super) fn divide(&mut self, piece: TextPiece) -> Vec<SplitPiece> {
         let characters = piece.text.chars().count() as u64;
         let before = self.characters;
         self.characters += characters;
         let document = self.documents;
         self.documents += u64::from(piece.ends_document);
         if let Some(split) = piece.mark.as_ref().and_then(|mark| mark.split) {
-            return vec![Part { split, piece }];
+            return vec![SplitPiece { split, piece }];
         }
         if let Some(train) = self.train_documents {
             let split = if document < train { Split::Train } else { Split::Validation };
-            return vec![Part { split, piece }];
+            return vec![SplitPiece { split, piece }];
         }
         if self.characters <= self.train_characters {
-            return vec![Part { split: Split::Train, piece }];
+            return vec![SplitPiece { split: Split::Train, piece }];
         }
         if before >= self.train_characters {
-            return vec![Part { split: Split::Validation, piece }];
+            return vec![SplitPiece { split: Split::Validation, piece }];
         }
         let inside = (self.train_characters - before) as usize;
         let at = piece.text.char_indices().nth(inside).map_or(piece.text.len(), |(at, _)| at);
         let mut text = piece.text;
         let rest = text.split_off(at);
         vec![
-            Part { split: Split::Train, piece: Piece { text, ..Piece::default() } },
-            Part {
+            SplitPiece { split: Split::Train, piece: TextPiece { text, ..TextPiece::default() } },
+            SplitPiece {
                 split: Split::Validation,
-                piece: Piece { text: rest, ends_document: piece.ends_document, mark: None },
+                piece: TextPiece { text: rest, ends_document: piece.ends_document, mark: None },
             },
         ]
     }

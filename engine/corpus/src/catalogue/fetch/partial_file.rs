@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// What arrived of a file.
-pub(super) struct Part {
+pub(super) struct PartialFile {
     pub(super) path: PathBuf,
     file: File,
     /// Bytes that are here.
@@ -16,7 +16,7 @@ pub(super) struct Part {
     pub(super) sewn: bool,
 }
 
-impl Part {
+impl PartialFile {
     /// The part of a file that shall stand at `target`: what an earlier attempt left.
     pub(super) fn open(target: &Path) -> Result<Self> {
         let path = target.with_added_extension("part");
