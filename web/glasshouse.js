@@ -5,7 +5,7 @@
 //   await lab.train({ preset: "nanogpt-cpu", text, steps: 300, onStep: ({ step, loss }) => console.log(step, loss) });
 //   const { text: story } = await lab.generate({ prompt: "Once", maxTokens: 200 });
 //
-// The files beside it (engine-link.js, worker.js, share.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
+// The files beside it (engine-link.js, worker.js, shard.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
 
 import { EngineLink, GlasshouseError } from "./engine-link.js";
 

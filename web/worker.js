@@ -5,7 +5,7 @@
 
 import init, { Engine, configure } from "./engine.js";
 import "./reader-link.js";
-import "./share-link.js";
+import "./shard-link.js";
 
 /** What came before the engine was there. */
 let early = [];

@@ -11,7 +11,7 @@ import * as around from "./tests-around.mjs";
 import * as cleaning from "./tests-cleaning.mjs";
 import * as elements from "./tests-elements.mjs";
 import * as script from "./tests-script.mjs";
-import * as shares from "./tests-shares.mjs";
+import * as shards from "./tests-shards.mjs";
 import * as storage from "./tests-storage.mjs";
 import * as training from "./tests-training.mjs";
 import * as travel from "./tests-travel.mjs";
@@ -33,7 +33,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, elements, shares, travel, cleaning, script, storage, around]
+  const tests = [training, elements, shards, travel, cleaning, script, storage, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

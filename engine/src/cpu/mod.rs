@@ -1,18 +1,18 @@
 //! The training graph on the CPU: our own backward nodes, run one after another over plain slices.
 //!
 //! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
-//! fixed shares of every op (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
+//! fixed shards of every op (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
 //! and no result depends on how many threads there are. A browser has workers instead, which share no memory: there each step
-//! and evaluation is divided among them (`share`, `others`), and the last digits depend on how.
+//! and evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on how.
 
 mod decoder;
 mod matrix;
 mod ops;
-mod others;
+mod other_shards;
 mod program;
 mod room;
 mod run;
-mod share;
+mod shard;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -21,7 +21,7 @@ mod workers;
 
 pub use crate::platform::parallel::MOST_THREADS;
 pub use decoder::CpuDecoder;
-pub use share::{Answer, ShareExecutor};
+pub use shard::{Answer, ShardExecutor};
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Input, Origin, ValueId};
@@ -32,11 +32,11 @@ use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
 use crate::protocol::RunConfig;
 use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
-use others::Others;
+use other_shards::OtherShards;
 use program::{Portion, Program, Weights};
 use room::Room;
 use run::{Programs, Task};
-use share::{Division, Share};
+use shard::{Partition, Shard};
 use std::sync::Arc;
 use web_time::Instant;
 use workers::Workers;
@@ -52,8 +52,8 @@ pub struct CpuExecutor {
     second_moments: Vec<f32>,
     partial: Vec<f32>,
     programs: Programs,
-    /// This executor's share of everything and those of others, where it is divided.
-    divided: Option<(Share, Others)>,
+    /// This executor's shard of everything and those of others, where it is divided.
+    divided: Option<(Shard, OtherShards)>,
 }
 
 /// Runs of a graph that are not timed: they fill caches and memory.
@@ -66,8 +66,8 @@ impl CpuExecutor {
     /// # Errors
     /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
-        let division = Division::best(graphs, most_workers(threads));
-        Self::within(platform::available_memory(), graphs, optimizer, threads, division)
+        let partition = Partition::best(graphs, most_workers(threads));
+        Self::within(platform::available_memory(), graphs, optimizer, threads, partition)
     }
 
     /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
@@ -82,18 +82,18 @@ impl CpuExecutor {
         graphs: &TrainingGraphs,
         optimizer: Optimizer,
         threads: Option<usize>,
-        division: Division,
+        partition: Partition,
     ) -> Result<Self> {
         graphs.expect_full(&optimizer, "the CPU executor")?;
         let layout = ArenaLayout::of(&graphs.train);
         room(graphs, &optimizer, &layout).check(available)?;
-        let divided = match division {
-            Division::WHOLE => None,
-            division => Some(Others::of(&graphs.recipe, &layout, division)?),
+        let divided = match partition {
+            Partition::WHOLE => None,
+            partition => Some(OtherShards::of(&graphs.recipe, &layout, partition)?),
         };
         let programs = match &divided {
             None => Programs::new(graphs)?,
-            Some((share, _)) => share.programs()?,
+            Some((shard, _)) => shard.programs()?,
         };
         let moments = |kept: bool| if kept { vec![0.0; layout.trained_end] } else { Vec::new() };
         Ok(Self {
@@ -124,10 +124,10 @@ impl CpuExecutor {
 
     /// Batches of an evaluation that are worked on at once: fewer leave workers idle.
     pub fn batches_at_once(&self) -> usize {
-        self.divided.as_ref().map_or(1, |(share, _)| share.groups())
+        self.divided.as_ref().map_or(1, |(shard, _)| shard.groups())
     }
 
-    /// A sentence for the user where a worker was lost since it was last asked for: its share is computed here then.
+    /// A sentence for the user where a worker was lost since it was last asked for: its shard is computed here then.
     pub fn take_warning(&mut self) -> Option<String> {
         self.divided.as_mut().and_then(|(_, others)| others.take_warning())
     }
@@ -218,7 +218,7 @@ impl CpuExecutor {
     /// (mean loss, rows that count) of each batch; in training their gradients are added up.
     async fn losses(&mut self, task: Task, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         let Self { programs, weights, workers, divided, .. } = self;
-        let Some((share, others)) = divided else {
+        let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
                 let whole = Portion::default();
@@ -228,15 +228,15 @@ impl CpuExecutor {
         };
         others.ask(task, &weights.parameters, batches);
         let begun = Instant::now();
-        let own = share.compute(task, &share.parts(task, batches), programs, weights, workers).await;
+        let own = shard.compute(task, &shard.parts(task, batches), programs, weights, workers).await;
         let mut losses = vec![0.0; batches.len()];
         if let Ok(own) = &own {
-            others::add(own, &mut losses[share.range(task, batches.len())]);
+            other_shards::add(own, &mut losses[shard.range(task, batches.len())]);
         }
         // The others' answers are taken in whatever happened here: the next step's must find none left over.
         let rest = others.collect(task, batches, begun.elapsed(), &mut losses, weights, workers).await;
         own.and(rest)?;
-        Ok(losses.into_iter().zip(batches.iter().map(|batch| share.counted(task, batch))).collect())
+        Ok(losses.into_iter().zip(batches.iter().map(|batch| shard.counted(task, batch))).collect())
     }
 
     async fn step(&mut self, step: &StepInput) -> Result<StepReport> {
@@ -246,7 +246,7 @@ impl CpuExecutor {
         workers.install(|| self.update(step, loss, &workers))
     }
 
-    /// Whoever computes shares is sent the weights again.
+    /// Whoever computes shards is sent the weights again.
     fn weights_changed(&mut self) {
         if let Some((_, others)) = &mut self.divided {
             others.weights_changed();
@@ -285,7 +285,7 @@ impl CpuExecutor {
 
 /// Workers that steps may be divided among, this one counted; 1 natively, where threads share their memory.
 pub fn most_workers(threads: Option<usize>) -> usize {
-    Remote::most(threads).min(share::MOST)
+    Remote::most(threads).min(shard::MOST)
 }
 
 /// How many times as fast a run's steps are for the workers among which [`CpuExecutor::new`] would divide them.
@@ -297,7 +297,7 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
         1 => Ok(1.0),
         most => {
             let graphs = training_graphs(&config.model, &config.train)?;
-            Ok(Division::best(&graphs, most).gain(&graphs.recipe))
+            Ok(Partition::best(&graphs, most).gain(&graphs.recipe))
         }
     }
 }

@@ -49,23 +49,23 @@ mod workers {
 
     #[wasm_bindgen]
     extern "C" {
-        /// A Web Worker that was started by this one; `share-link.js` defines it.
+        /// A Web Worker that was started by this one; `shard-link.js` defines it.
         #[derive(Debug)]
-        type RemoteShare;
+        type RemoteShard;
         #[wasm_bindgen(constructor, catch)]
-        fn new(module: &JsValue, share: &str) -> std::result::Result<RemoteShare, JsValue>;
+        fn new(module: &JsValue, shard: &str) -> std::result::Result<RemoteShard, JsValue>;
         #[wasm_bindgen(method)]
-        fn ask(this: &RemoteShare, words: &ArrayBuffer, weights: u32);
+        fn ask(this: &RemoteShard, words: &ArrayBuffer, weights: u32);
         #[wasm_bindgen(method, catch)]
-        async fn answer(this: &RemoteShare, milliseconds: f64) -> std::result::Result<JsValue, JsValue>;
+        async fn answer(this: &RemoteShard, milliseconds: f64) -> std::result::Result<JsValue, JsValue>;
         #[wasm_bindgen(method)]
-        fn end(this: &RemoteShare);
+        fn end(this: &RemoteShard);
     }
 
-    /// A worker with programs of its own for a share of each step. It ends when this is dropped.
+    /// A worker with programs of its own for a shard of each step. It ends when this is dropped.
     #[derive(Debug)]
     pub struct Remote {
-        worker: RemoteShare,
+        worker: RemoteShard,
         /// The memory that travels: it goes with a step's weights and comes back with the gradient.
         memory: Option<ArrayBuffer>,
     }
@@ -79,9 +79,9 @@ mod workers {
             if nested { cores.min(threads.unwrap_or(usize::MAX)).max(1) } else { 1 }
         }
 
-        /// Starts a worker for a share of each step. Whether it runs shows when it answers.
-        pub fn start(share: &str) -> Result<Self> {
-            let worker = RemoteShare::new(&wasm_bindgen::module(), share).map_err(|error| refused(&error))?;
+        /// Starts a worker for a shard of each step. Whether it runs shows when it answers.
+        pub fn start(shard: &str) -> Result<Self> {
+            let worker = RemoteShard::new(&wasm_bindgen::module(), shard).map_err(|error| refused(&error))?;
             Ok(Self { worker, memory: None })
         }
 

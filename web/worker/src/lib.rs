@@ -3,9 +3,9 @@
 //! `worker.js` makes one [`Engine`], hands it the messages of the page and posts what it says. Messages are the protocol's JSON;
 //! whole files go beside it as `Uint8Array`s, whose memory the browser hands over instead of copying it.
 //!
-//! The same module is a [`Share`] in the workers that training starts beside the engine's own.
+//! The same module is a [`Shard`] in the workers that training starts beside the engine's own.
 
-use glasshouse_engine::cpu::{Answer, ShareExecutor};
+use glasshouse_engine::cpu::{Answer, ShardExecutor};
 use glasshouse_engine::session;
 use glasshouse_protocol::config::{current_name, without_types};
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
@@ -68,21 +68,21 @@ impl Engine {
     }
 }
 
-/// Programs for a share of each training step and evaluation, in a worker of their own.
+/// Programs for a shard of each training step and evaluation, in a worker of their own.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Share(ShareExecutor);
+pub struct Shard(ShardExecutor);
 
 #[wasm_bindgen]
-impl Share {
-    /// The share that the engine described.
+impl Shard {
+    /// The shard that the engine described.
     ///
     /// # Errors
     /// Another version described it.
     #[wasm_bindgen(constructor)]
-    pub fn new(share: &str) -> Result<Self, JsError> {
+    pub fn new(shard: &str) -> Result<Self, JsError> {
         std::panic::set_hook(Box::new(console_error_panic_hook::hook));
-        Ok(Self(ShareExecutor::new(share)?))
+        Ok(Self(ShardExecutor::new(shard)?))
     }
 
     /// Computes parts of micro-batches. `memory` holds the weights, unless they are those of the message before, and behind them the

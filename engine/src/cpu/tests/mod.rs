@@ -2,7 +2,7 @@
 
 mod decoder;
 mod double;
-mod share;
+mod shard;
 pub(super) mod training;
 
 use super::matrix::{Matrix, MatrixMut, Old, product};

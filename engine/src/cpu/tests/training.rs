@@ -3,7 +3,7 @@
 use super::double::{self, Values};
 use super::numbers;
 use crate::cpu::CpuExecutor;
-use crate::cpu::share::Division;
+use crate::cpu::shard::Partition;
 use crate::graph::{Input, Origin, ParameterId};
 use crate::initial;
 use crate::model::training_graphs;
@@ -306,7 +306,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
     let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
     let make = |batch, available| {
         let graphs = training_graphs(&gpt(), &TrainConfig { batch_size: batch, ..train.clone() }).unwrap();
-        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Division::WHOLE)
+        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Partition::WHOLE)
     };
     // What is asked for beforehand is what is held afterwards, but for the threads' own.
     let mut roomy = make(8, None).unwrap();

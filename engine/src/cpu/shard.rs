@@ -1,6 +1,6 @@
 //! A step divided among workers that share no memory, as those of a browser whose page has no special headers.
 //!
-//! Each worker has some windows of some micro-batches ([`Division`]), and graphs of those windows alone. The loss is a mean over all
+//! Each worker has some windows of some micro-batches ([`Partition`]), and graphs of those windows alone. The loss is a mean over all
 //! targets that count in the whole micro-batch and dropout numbers its elements over the whole micro-batch ([`Portion`]), so that
 //! the workers' losses and gradients add up to those of the undivided step. In a step each gets the weights and its parts of
 //! the micro-batches, and answers with its gradient. Evaluations are divided likewise, and answered with losses alone.
@@ -30,21 +30,21 @@ const LEAST_OPERATIONS: f64 = 1e8;
 /// Tokens of a step that take a worker as long for each weight as it takes to copy that weight to one and its gradient back.
 const TOKENS_PER_COPY: f64 = 16.0;
 
-/// How a step is cut: its micro-batches into groups, and the windows of each into parts. There is a share for each part of
+/// How a step is cut: its micro-batches into groups, and the windows of each into parts. There is a shard for each part of
 /// each group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Division {
+pub struct Partition {
     /// Parts of every micro-batch, B at most.
     pub parts: usize,
     /// Groups of micro-batches, as many as a step accumulates at most.
     pub groups: usize,
 }
 
-impl Division {
-    /// One share is all.
+impl Partition {
+    /// One shard is all.
     pub const WHOLE: Self = Self { parts: 1, groups: 1 };
 
-    /// Of all that so many workers at once allow, the one whose largest share has the fewest windows; of such the one with the fewest
+    /// Of all that so many workers at once allow, the one whose largest shard has the fewest windows; of such the one with the fewest
     /// workers, and then with the smallest parts, whose activations take the least memory.
     ///
     /// With n workers and N tokens the work takes c·N/n for each weight, and the copies, which one worker makes for all others,
@@ -57,22 +57,22 @@ impl Division {
         if most <= 1 || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
             return Self::WHOLE;
         }
-        let windows = |division: &Self| train.batch_size.div_ceil(division.parts);
-        let largest = |division: &Self| division.largest(&graphs.recipe);
+        let windows = |partition: &Self| train.batch_size.div_ceil(partition.parts);
+        let largest = |partition: &Self| partition.largest(&graphs.recipe);
         let programs = Programs::needed(graphs) / train.batch_size as u64;
-        let added = |division: &Self| {
-            let windows = (division.count() * windows(division)).saturating_sub(train.batch_size);
-            12 * (layout.length * (division.count() - 1)) as u64 + programs * windows as u64
+        let added = |partition: &Self| {
+            let windows = (partition.count() * windows(partition)).saturating_sub(train.batch_size);
+            12 * (layout.length * (partition.count() - 1)) as u64 + programs * windows as u64
         };
         let all = (1..=most.min(train.batch_size)).flat_map(|parts| {
             (1..=(most / parts).min(train.accumulate)).map(move |groups| Self { parts, groups })
         });
-        all.filter(|division| added(division) <= MOST_BYTES)
-            .min_by_key(|division| (largest(division), division.count(), division.groups))
+        all.filter(|partition| added(partition) <= MOST_BYTES)
+            .min_by_key(|partition| (largest(partition), partition.count(), partition.groups))
             .unwrap_or(Self::WHOLE)
     }
 
-    /// Windows of a step's largest share, which all wait for.
+    /// Windows of a step's largest shard, which all wait for.
     fn largest(self, Recipe { train, .. }: &Recipe) -> usize {
         train.batch_size.div_ceil(self.parts) * train.accumulate.div_ceil(self.groups)
     }
@@ -82,19 +82,19 @@ impl Division {
         (recipe.train.batch_size * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
     }
 
-    /// Its shares.
+    /// Its shards.
     pub fn count(self) -> usize {
         self.parts * self.groups
     }
 
-    /// The shares of a run's steps. The first, whose worker also updates the weights, is never the largest.
-    pub fn shares(self, recipe: &Recipe) -> impl Iterator<Item = Share> {
+    /// The shards of a run's steps. The first, whose worker also updates the weights, is never the largest.
+    pub fn shards(self, recipe: &Recipe) -> impl Iterator<Item = Shard> {
         let Self { parts, groups } = self;
         (0..self.count()).map(move |at| {
             let windows = piece(recipe.train.batch_size, parts, at % parts);
             let mut recipe = recipe.clone();
             recipe.train.batch_size = windows.len();
-            Share { recipe, first: windows.start, group: at / parts, groups }
+            Shard { recipe, first: windows.start, group: at / parts, groups }
         })
     }
 }
@@ -106,26 +106,26 @@ fn piece(count: usize, pieces: usize, at: usize) -> Range<usize> {
 
 /// What one worker computes of every step and evaluation. Its JSON is what a worker is started with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Share {
-    /// The run's, with the share's windows as the batch.
+pub struct Shard {
+    /// The run's, with the shard's windows as the batch.
     recipe: Recipe,
-    /// Windows of the whole micro-batch before the share's.
+    /// Windows of the whole micro-batch before the shard's.
     first: usize,
     /// Which group of the micro-batches is its.
     group: usize,
     groups: usize,
 }
 
-/// A share's part of a micro-batch.
+/// A shard's part of a micro-batch.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct ShardBatch {
     /// Its windows.
     pub batch: MicroBatch,
     /// Targets that count in the whole micro-batch.
     pub counted: f32,
 }
 
-impl Share {
+impl Shard {
     /// The graphs of its windows.
     fn graphs(&self) -> Result<TrainingGraphs> {
         Ok(training_graphs(&self.recipe.model, &self.recipe.train)?)
@@ -152,25 +152,25 @@ impl Share {
     pub fn range(&self, task: Task, count: usize) -> Range<usize> {
         let group = match task {
             Task::Train => self.group,
-            // There may be fewer than groups. The first share has some then: others are waited for as its time suggests.
+            // There may be fewer than groups. The first shard has some then: others are waited for as its time suggests.
             Task::Evaluate => self.groups - 1 - self.group,
         };
         piece(count, self.groups, group)
     }
 
     /// Its parts of micro-batches.
-    pub fn parts(&self, task: Task, batches: &[MicroBatch]) -> Vec<Part> {
+    pub fn parts(&self, task: Task, batches: &[MicroBatch]) -> Vec<ShardBatch> {
         batches[self.range(task, batches.len())].iter().map(|whole| self.part(task, whole)).collect()
     }
 
-    fn part(&self, task: Task, whole: &MicroBatch) -> Part {
+    fn part(&self, task: Task, whole: &MicroBatch) -> ShardBatch {
         let Recipe { model, train } = &self.recipe;
         let windows =
             self.first * model.context_length..(self.first + train.batch_size) * model.context_length;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
         let batch =
             MicroBatch { tokens: part(&whole.tokens), targets: part(&whole.targets), seed: whole.seed };
-        Part { batch, counted: self.counted(task, whole) }
+        ShardBatch { batch, counted: self.counted(task, whole) }
     }
 
     /// Targets of a whole micro-batch that count. Evaluations leave some out where training leaves out none.
@@ -193,14 +193,14 @@ impl Share {
     pub async fn compute(
         &self,
         task: Task,
-        parts: &[Part],
+        parts: &[ShardBatch],
         programs: &mut Programs,
         weights: &mut Weights,
         workers: &Arc<Workers>,
     ) -> Result<Vec<f32>> {
         let run = programs.of(task);
         let mut losses = Vec::with_capacity(parts.len());
-        for Part { batch, counted } in parts {
+        for ShardBatch { batch, counted } in parts {
             let portion = Portion { first: self.first, counted: Some(*counted) };
             let (loss, here) = run.batch(weights, workers, batch, portion).await?;
             losses.push(if *counted > 0.0 { loss * here / counted } else { 0.0 });
@@ -211,9 +211,9 @@ impl Share {
 
 /// A task and its parts as words for a message: whether it is an evaluation; then, of each part, dropout's seed, the targets that
 /// count as a float's bits, tokens, targets.
-pub fn packed(task: Task, parts: &[Part]) -> Vec<u32> {
+pub fn packed(task: Task, parts: &[ShardBatch]) -> Vec<u32> {
     let mut words = vec![u32::from(task == Task::Evaluate)];
-    for Part { batch, counted } in parts {
+    for ShardBatch { batch, counted } in parts {
         words.extend([batch.seed[0], batch.seed[1], counted.to_bits()]);
         words.extend(&batch.tokens);
         words.extend(&batch.targets);
@@ -222,7 +222,7 @@ pub fn packed(task: Task, parts: &[Part]) -> Vec<u32> {
 }
 
 /// The task and the parts that [`packed`] put into words, of so many tokens each.
-fn unpacked(words: &[u32], tokens: usize) -> Result<(Task, Vec<Part>)> {
+fn unpacked(words: &[u32], tokens: usize) -> Result<(Task, Vec<ShardBatch>)> {
     let length = 3 + 2 * tokens;
     let (task, words) = match words {
         [0, words @ ..] => (Task::Train, words),
@@ -236,21 +236,21 @@ fn unpacked(words: &[u32], tokens: usize) -> Result<(Task, Vec<Part>)> {
         let (head, ids) = words.split_at(3);
         let (ids, targets) = ids.split_at(tokens);
         let batch = MicroBatch { tokens: ids.to_vec(), targets: targets.to_vec(), seed: [head[0], head[1]] };
-        Part { batch, counted: f32::from_bits(head[2]) }
+        ShardBatch { batch, counted: f32::from_bits(head[2]) }
     };
     Ok((task, words.chunks_exact(length).map(part).collect()))
 }
 
-/// Computes a share of everything in a worker of its own.
+/// Computes a shard of everything in a worker of its own.
 #[derive(Debug)]
-pub struct ShareExecutor {
-    share: Share,
+pub struct ShardExecutor {
+    shard: Shard,
     programs: Programs,
     weights: Weights,
     workers: Arc<Workers>,
 }
 
-/// What a share comes to.
+/// What a shard comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<'executor> {
     /// What each part adds to the mean loss of its micro-batch.
@@ -259,20 +259,20 @@ pub struct Answer<'executor> {
     pub gradients: &'executor [f32],
 }
 
-impl ShareExecutor {
-    /// What the JSON of a share asks for, which the engine's other side wrote.
+impl ShardExecutor {
+    /// What the JSON of a shard asks for, which the engine's other side wrote.
     ///
     /// # Errors
     /// The text comes from another version.
-    pub fn new(share: &str) -> Result<Self> {
-        let share: Share =
-            serde_json::from_str(share).map_err(|error| Error::Internal(format!("a share: {error}")))?;
-        let graphs = share.graphs()?;
+    pub fn new(shard: &str) -> Result<Self> {
+        let shard: Shard =
+            serde_json::from_str(shard).map_err(|error| Error::Internal(format!("a shard: {error}")))?;
+        let graphs = shard.graphs()?;
         let layout = ArenaLayout::of(&graphs.train);
         let weights =
             Weights { parameters: vec![0.0; layout.length], gradients: vec![0.0; layout.trained_end] };
         Ok(Self {
-            share,
+            shard,
             programs: Programs::new(&graphs)?,
             weights,
             workers: Arc::new(Workers::new(Some(1))?),
@@ -287,12 +287,12 @@ impl ShareExecutor {
     /// Computes the parts that words hold.
     ///
     /// # Errors
-    /// The words are no parts of this share, or name tokens outside the vocabulary.
+    /// The words are no parts of this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<Answer<'_>> {
-        let Self { share, programs, weights, workers } = self;
-        let (task, parts) = unpacked(words, share.tokens())?;
+        let Self { shard, programs, weights, workers } = self;
+        let (task, parts) = unpacked(words, shard.tokens())?;
         weights.gradients.fill(0.0);
-        let losses = share.compute(task, &parts, programs, weights, workers).await?;
+        let losses = shard.compute(task, &parts, programs, weights, workers).await?;
         let gradients = if task == Task::Train { &weights.gradients[..] } else { &[] };
         Ok(Answer { losses, gradients })
     }

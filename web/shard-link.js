@@ -1,4 +1,4 @@
-// The way from the engine's worker to workers that compute shares of a training step beside it: they share no memory, so that a
+// The way from the engine's worker to workers that compute shards of a training step beside it: they share no memory, so that a
 // page needs no special headers for them. The engine's module calls it (engine/src/platform/remote.rs).
 
 /** Milliseconds between two looks at whether a worker has answered. */
@@ -6,7 +6,7 @@ const LOOK = 1_000;
 
 /** The workers' script. A browser takes none from another server, but a script of ours may import one. */
 function script() {
-  const own = new URL("share.js", import.meta.url);
+  const own = new URL("shard.js", import.meta.url);
   if (own.origin === globalThis.location.origin) return own;
   return URL.createObjectURL(new Blob([`import ${JSON.stringify(own.href)};`], { type: "text/javascript" }));
 }
@@ -15,21 +15,21 @@ function script() {
 function awaited() {
   const found = {};
   found.promise = new Promise((resolve, reject) => Object.assign(found, { resolve, reject }));
-  // Whoever waits hears of a failure; nobody waits while the engine computes its own share.
+  // Whoever waits hears of a failure; nobody waits while the engine computes its own shard.
   found.promise.catch(() => {});
   return found;
 }
 
-globalThis.RemoteShare = class RemoteShare {
+globalThis.RemoteShard = class RemoteShard {
   #worker;
   /** Why the worker is gone. */
   #lost = null;
   /** The answer that is waited for, or came before anyone waited. */
   #answer = awaited();
 
-  /** Starts a worker from the engine's compiled module for a share of each step, described by the engine. */
-  constructor(module, share) {
-    this.#worker = new Worker(script(), { type: "module", name: "glasshouse-share" });
+  /** Starts a worker from the engine's compiled module for a shard of each step, described by the engine. */
+  constructor(module, shard) {
+    this.#worker = new Worker(script(), { type: "module", name: "glasshouse-shard" });
     this.#worker.addEventListener("message", ({ data }) => {
       if (data.failed !== undefined) this.#lose(data.failed);
       else this.#answer.resolve(data);
@@ -39,7 +39,7 @@ globalThis.RemoteShare = class RemoteShare {
       event.preventDefault();
       this.#lose(event.message || "its script could not be loaded");
     });
-    this.#worker.postMessage({ module, share });
+    this.#worker.postMessage({ module, shard });
   }
 
   #lose(why) {
@@ -48,14 +48,14 @@ globalThis.RemoteShare = class RemoteShare {
     this.#answer.reject(this.#lost);
   }
 
-  /** Has it compute its share; the memory moves to it, which begins with so many weights. */
+  /** Has it compute its shard; the memory moves to it, which begins with so many weights. */
   ask(memory, weights) {
     this.#answer = awaited();
     if (this.#lost) this.#answer.reject(this.#lost);
     else this.#worker.postMessage({ memory, weights }, [memory]);
   }
 
-  /** Resolves to the share's { memory, losses }; rejects where the worker is lost, or has not answered in so many milliseconds. */
+  /** Resolves to the shard's { memory, losses }; rejects where the worker is lost, or has not answered in so many milliseconds. */
   answer(milliseconds) {
     // Counted in looks: while a laptop sleeps the clock goes on, and its workers stand still.
     let looks = Math.ceil(milliseconds / LOOK);

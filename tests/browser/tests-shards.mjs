@@ -22,7 +22,7 @@ const WISH = {
 /** The same in batches of one window, of which whole ones must be shared out. */
 const NARROW = { ...WISH, train: { batch_size: 1, accumulate: 8 } };
 
-/** Put before share-link.js: tells the page of workers that start and end, and of what they are sent. */
+/** Put before shard-link.js: tells the page of workers that start and end, and of what they are sent. */
 const COUNTED = `
 const channel = new BroadcastChannel("workers");
 globalThis.Worker = class extends Worker {
@@ -41,7 +41,7 @@ globalThis.Worker = class extends Worker {
 };
 `;
 
-/** Put before share-link.js: a worker ends without a word of its own when it is sent its fourth task. */
+/** Put before shard-link.js: a worker ends without a word of its own when it is sent its fourth task. */
 const KILLED = `
 let messages = 0;
 globalThis.Worker = class extends Worker {
@@ -53,7 +53,7 @@ globalThis.Worker = class extends Worker {
 };
 `;
 
-/** Put before share-link.js: a worker's script is not there. */
+/** Put before shard-link.js: a worker's script is not there. */
 const MISSING = `
 globalThis.Worker = class extends Worker {
   constructor(script, options) {
@@ -62,11 +62,11 @@ globalThis.Worker = class extends Worker {
 };
 `;
 
-/** A page of the site's origin without the app, with `before` put before share-link.js. */
+/** A page of the site's origin without the app, with `before` put before shard-link.js. */
 async function bare(site, before = "") {
   const context = await site.profile({ serviceWorkers: "block" });
   await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
-  await context.route("**/share-link.js", async (route) => {
+  await context.route("**/shard-link.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: before + (await response.text()) });
   });
@@ -236,6 +236,6 @@ export async function what_is_said_before_training_knows_of_workers(site) {
   near(alone.divided, windows * alone.single);
   if (possible(cores) === 1) return;
   assert.equal(both.details, "up to 2 workers");
-  // The larger share has three of the five windows of each batch.
+  // The larger shard has three of the five windows of each batch.
   near(both.divided, 3 * WISH.config.train.accumulate * both.single);
 }

@@ -2,9 +2,9 @@
 
 use super::training::{batch, gpt, llama};
 use crate::cpu::CpuExecutor;
-use crate::cpu::others::add;
+use crate::cpu::other_shards::add;
 use crate::cpu::run::Task;
-use crate::cpu::share::{Division, Share, ShareExecutor, packed};
+use crate::cpu::shard::{Partition, Shard, ShardExecutor, packed};
 use crate::data::IGNORED;
 use crate::initial;
 use crate::model::TrainingGraphs;
@@ -16,10 +16,10 @@ use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 
 /// By windows, by micro-batches, and by both, as evenly as it goes and not.
-const DIVISIONS: [Division; 5] = [by(2, 1), by(3, 1), by(1, 2), by(1, 3), by(2, 2)];
+const PARTITIONS: [Partition; 5] = [by(2, 1), by(3, 1), by(1, 2), by(1, 3), by(2, 2)];
 
-const fn by(parts: usize, groups: usize) -> Division {
-    Division { parts, groups }
+const fn by(parts: usize, groups: usize) -> Partition {
+    Partition { parts, groups }
 }
 
 /// Dropout of every kind, grouped queries, targets that do not count, three micro-batches.
@@ -48,9 +48,9 @@ fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
     initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), 5)
 }
 
-fn executor(graphs: &TrainingGraphs, division: Division) -> CpuExecutor {
+fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {
     let optimizer = Optimizer::of(&graphs.recipe.train);
-    let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), division).unwrap();
+    let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), partition).unwrap();
     executor.set_state(&ArenaState { parameters: parameters(graphs), ..ArenaState::default() }).unwrap();
     executor
 }
@@ -67,14 +67,14 @@ fn shares_add_up_to_the_undivided_step() {
     for (name, model, train) in settings() {
         let graphs = training_graphs(&model, &train).unwrap();
         let step = step(&model, &train);
-        let (loss, gradient) = block_on(executor(&graphs, Division::WHOLE).gradients(&step)).unwrap();
-        for division in DIVISIONS {
-            let mut divided = executor(&graphs, division);
-            assert_eq!(divided.workers(), division.count());
+        let (loss, gradient) = block_on(executor(&graphs, Partition::WHOLE).gradients(&step)).unwrap();
+        for partition in PARTITIONS {
+            let mut divided = executor(&graphs, partition);
+            assert_eq!(divided.workers(), partition.count());
             let (found, found_gradient) = block_on(divided.gradients(&step)).unwrap();
-            assert!((found - loss).abs() < 1e-6 * loss, "{name}, {division:?}: loss {found} for {loss}");
+            assert!((found - loss).abs() < 1e-6 * loss, "{name}, {partition:?}: loss {found} for {loss}");
             let apart = distance(&found_gradient, &gradient);
-            assert!(apart < 1e-5, "{name}, {division:?}: gradients {apart} apart");
+            assert!(apart < 1e-5, "{name}, {partition:?}: gradients {apart} apart");
             // A step begins with a clean gradient, and again gives the same bits.
             assert_eq!(block_on(divided.gradients(&step)).unwrap(), (found, found_gradient), "{name}");
         }
@@ -92,15 +92,15 @@ fn divided_evaluations_are_those_of_the_whole_batches() {
         batches[2].targets[..model.context_length].fill(ignored);
         batches[3].targets[2..5].fill(ignored);
         for count in [4, 1, 0] {
-            let wanted = block_on(executor(&graphs, Division::WHOLE).evaluate(&batches[..count])).unwrap();
-            for division in DIVISIONS {
-                let found = block_on(executor(&graphs, division).evaluate(&batches[..count])).unwrap();
+            let wanted = block_on(executor(&graphs, Partition::WHOLE).evaluate(&batches[..count])).unwrap();
+            for partition in PARTITIONS {
+                let found = block_on(executor(&graphs, partition).evaluate(&batches[..count])).unwrap();
                 assert_eq!(found.len(), count);
                 for ((loss, rows), (wanted, wanted_rows)) in found.into_iter().zip(&wanted) {
-                    assert_eq!(rows, *wanted_rows, "{name}, {division:?}");
+                    assert_eq!(rows, *wanted_rows, "{name}, {partition:?}");
                     assert!(
                         (loss - wanted).abs() <= 1e-6 * wanted,
-                        "{name}, {division:?}: {loss}, not {wanted}"
+                        "{name}, {partition:?}: {loss}, not {wanted}"
                     );
                 }
             }
@@ -119,21 +119,21 @@ fn an_evaluation_leaves_the_gradient_of_a_divided_step_alone() {
     assert_eq!(divided.weights.gradients, before);
 }
 
-/// What workers of their own answer for a division's shares, told by messages alone: the losses by micro-batch, and the gradient.
+/// What workers of their own answer for a partition's shards, told by messages alone: the losses by micro-batch, and the gradient.
 fn told(
     graphs: &TrainingGraphs,
-    division: Division,
+    partition: Partition,
     task: Task,
     batches: &[MicroBatch],
 ) -> (Vec<f32>, Vec<f32>) {
     let mut losses = vec![0.0; batches.len()];
     let mut gradient: Vec<f32> = Vec::new();
-    for share in division.shares(&graphs.recipe) {
-        let mut remote = ShareExecutor::new(&serde_json::to_string(&share).unwrap()).unwrap();
+    for shard in partition.shards(&graphs.recipe) {
+        let mut remote = ShardExecutor::new(&serde_json::to_string(&shard).unwrap()).unwrap();
         remote.parameters().copy_from_slice(&parameters(graphs));
-        let words = packed(task, &share.parts(task, batches));
+        let words = packed(task, &shard.parts(task, batches));
         let answer = block_on(remote.answer(&words)).unwrap();
-        add(&answer.losses, &mut losses[share.range(task, batches.len())]);
+        add(&answer.losses, &mut losses[shard.range(task, batches.len())]);
         gradient.resize(answer.gradients.len(), 0.0);
         gradient.iter_mut().zip(answer.gradients).for_each(|(sum, entry)| *sum += entry);
         assert!(block_on(remote.answer(&words[1..])).is_err(), "a message without its head");
@@ -147,15 +147,15 @@ fn workers_of_their_own_compute_the_bits_that_are_computed_here() {
     for (name, model, train) in settings() {
         let graphs = training_graphs(&model, &train).unwrap();
         let step = step(&model, &train);
-        for division in DIVISIONS {
-            let mut here = executor(&graphs, division);
-            let (losses, gradient) = told(&graphs, division, Task::Train, &step.micro_batches);
+        for partition in PARTITIONS {
+            let mut here = executor(&graphs, partition);
+            let (losses, gradient) = told(&graphs, partition, Task::Train, &step.micro_batches);
             let loss = losses.iter().sum::<f32>() / train.accumulate as f32;
-            assert_eq!(block_on(here.gradients(&step)).unwrap(), (loss, gradient), "{name}, {division:?}");
-            let (losses, gradient) = told(&graphs, division, Task::Evaluate, &step.micro_batches);
+            assert_eq!(block_on(here.gradients(&step)).unwrap(), (loss, gradient), "{name}, {partition:?}");
+            let (losses, gradient) = told(&graphs, partition, Task::Evaluate, &step.micro_batches);
             let found: Vec<f32> =
                 block_on(here.evaluate(&step.micro_batches)).unwrap().iter().map(|pair| pair.0).collect();
-            assert_eq!((found, Vec::new()), (losses, gradient), "{name}, {division:?}");
+            assert_eq!((found, Vec::new()), (losses, gradient), "{name}, {partition:?}");
         }
     }
 }
@@ -165,13 +165,13 @@ fn training_goes_on_without_workers_and_says_so_once() {
     let (_, model, train) = settings().remove(0);
     let graphs = training_graphs(&model, &train).unwrap();
     let step = step(&model, &train);
-    let (mut whole, mut divided) = (executor(&graphs, Division::WHOLE), executor(&graphs, by(3, 1)));
+    let (mut whole, mut divided) = (executor(&graphs, Partition::WHOLE), executor(&graphs, by(3, 1)));
     for _ in 0..3 {
         let wanted = block_on(whole.train(std::slice::from_ref(&step))).unwrap()[0];
         let found = block_on(divided.train(std::slice::from_ref(&step))).unwrap()[0];
         assert!((found.loss - wanted.loss).abs() < 1e-5 * wanted.loss, "{found:?} for {wanted:?}");
     }
-    // No worker can be started here: both shares were this one's.
+    // No worker can be started here: both shards were this one's.
     let warning = divided.take_warning().unwrap();
     assert!(warning.contains("goes on without it"), "{warning}");
     assert_eq!((divided.take_warning(), whole.take_warning()), (None, None));
@@ -194,17 +194,17 @@ fn a_wrong_token_is_named_by_its_place_in_the_whole_batch() {
 fn the_first_share_is_never_the_largest_and_has_some_of_every_evaluation() {
     let (_, _, train) = settings().remove(0);
     let graphs = training_graphs(&gpt(), &train).unwrap();
-    let shares: Vec<Share> = by(2, 2).shares(&graphs.recipe).collect();
-    let ranges = |task, count| shares.iter().map(|share| share.range(task, count)).collect::<Vec<_>>();
+    let shards: Vec<Shard> = by(2, 2).shards(&graphs.recipe).collect();
+    let ranges = |task, count| shards.iter().map(|shard| shard.range(task, count)).collect::<Vec<_>>();
     assert_eq!(ranges(Task::Train, 3), [0..1, 0..1, 1..3, 1..3]);
     assert_eq!(ranges(Task::Evaluate, 3), [1..3, 1..3, 0..1, 0..1]);
     assert_eq!(ranges(Task::Evaluate, 1), [0..1, 0..1, 0..0, 0..0]);
     let whole = batch(&gpt(), &train, 1);
-    let windows = |share: &Share| {
-        share.parts(Task::Train, &[whole.clone(), whole.clone(), whole.clone()])[0].batch.tokens.len()
+    let windows = |shard: &Shard| {
+        shard.parts(Task::Train, &[whole.clone(), whole.clone(), whole.clone()])[0].batch.tokens.len()
             / gpt().context_length
     };
-    assert_eq!(shares.iter().map(windows).collect::<Vec<_>>(), [2, 3, 2, 3]);
+    assert_eq!(shards.iter().map(windows).collect::<Vec<_>>(), [2, 3, 2, 3]);
 }
 
 #[test]
@@ -212,9 +212,9 @@ fn as_many_workers_as_make_a_step_shorter() {
     let best = |batch, accumulate, possible| {
         let config = presets::preset("nanogpt-cpu").unwrap();
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train };
-        Division::best(&training_graphs(&config.model, &train).unwrap(), possible)
+        Partition::best(&training_graphs(&config.model, &train).unwrap(), possible)
     };
-    assert_eq!(best(12, 1, 1), Division::WHOLE);
+    assert_eq!(best(12, 1, 1), Partition::WHOLE);
     assert_eq!(best(12, 1, 2), by(2, 1));
     assert_eq!(best(12, 1, 64), by(6, 1));
     assert_eq!(best(64, 1, 64), by(8, 1));
@@ -228,14 +228,14 @@ fn as_many_workers_as_make_a_step_shorter() {
     assert_eq!(best(4, 4, 4), by(4, 1));
     assert_eq!(best(6, 3, 6), by(6, 1));
     // A step of one window cannot be divided, a short one need not be.
-    assert_eq!(best(1, 1, 64), Division::WHOLE);
+    assert_eq!(best(1, 1, 64), Partition::WHOLE);
     let tiny = ModelConfig { width: 16, heads: 2, kv_heads: 2, head_size: 8, ..gpt() };
     let train = TrainConfig { batch_size: 16, ..TrainConfig::default() };
-    assert_eq!(Division::best(&training_graphs(&tiny, &train).unwrap(), 64), Division::WHOLE);
+    assert_eq!(Partition::best(&training_graphs(&tiny, &train).unwrap(), 64), Partition::WHOLE);
     // Eight copies of GPT-2 would be more than a tab may take.
     let model = presets::preset("gpt2-124m").unwrap().model;
     let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
-    assert_eq!(Division::best(&training_graphs(&model, &train).unwrap(), 64), Division::WHOLE);
+    assert_eq!(Partition::best(&training_graphs(&model, &train).unwrap(), 64), Partition::WHOLE);
 }
 
 /// Parts of a batch hold its activations between them; whole batches each hold as many again.
@@ -244,9 +244,9 @@ fn micro_batches_are_shared_out_as_far_as_memory_goes() {
     let config = presets::preset("nanogpt-gpu").unwrap();
     let best = |batch, accumulate| {
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
-        Division::best(&training_graphs(&config.model, &train).unwrap(), 8)
+        Partition::best(&training_graphs(&config.model, &train).unwrap(), 8)
     };
     assert_eq!(best(8, 2), by(8, 1));
-    let division = best(1, 8);
-    assert!(division.parts == 1 && (2..8).contains(&division.groups), "{division:?}");
+    let partition = best(1, 8);
+    assert!(partition.parts == 1 && (2..8).contains(&partition.groups), "{partition:?}");
 }

@@ -1,12 +1,12 @@
-//! The shares of a step that others compute: workers without shared memory, or this one where a worker is not to be had.
+//! The shards of a step that others compute: workers without shared memory, or this one where a worker is not to be had.
 //!
-//! Gradients are added in the shares' order, each summed up by itself before: the bits depend on how the step is divided, not
+//! Gradients are added in the shards' order, each summed up by itself before: the bits depend on how the step is divided, not
 //! on who computed what.
 
 use super::ops::linear::accumulate;
 use super::program::Weights;
 use super::run::{Programs, Task};
-use super::share::{Division, Share, packed};
+use super::shard::{Partition, Shard, packed};
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::model::Recipe;
@@ -16,24 +16,24 @@ use crate::step::MicroBatch;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A worker that answers so much later than this one was done with its own share is given up.
+/// A worker that answers so much later than this one was done with its own shard is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// And so many times as long as that share took: cores differ.
+/// And so many times as long as that shard took: cores differ.
 const SLOWER: u32 = 5;
 
-/// All shares but the first.
+/// All shards but the first.
 #[derive(Debug, Default)]
-pub struct Others {
+pub struct OtherShards {
     others: Vec<Other>,
-    /// Gradient of one share at a time.
+    /// Gradient of one shard at a time.
     received: Vec<f32>,
     warning: Option<String>,
 }
 
 #[derive(Debug)]
 struct Other {
-    share: Share,
-    place: Place,
+    shard: Shard,
+    computed: Computed,
     /// It has the weights as they are now.
     current: bool,
     /// What a worker of its own takes.
@@ -41,29 +41,29 @@ struct Other {
 }
 
 #[derive(Debug)]
-enum Place {
-    Away(Remote),
-    Here(Box<Programs>),
+enum Computed {
+    Remotely(Remote),
+    Locally(Box<Programs>),
 }
 
-impl Others {
-    /// The other shares of steps that are so divided, and the first, which is the caller's.
-    pub fn of(recipe: &Recipe, layout: &ArenaLayout, division: Division) -> Result<(Share, Self)> {
-        let mut shares = division.shares(recipe);
-        let first = shares.next().ok_or_else(|| Error::Internal("a step in no shares".to_owned()))?;
+impl OtherShards {
+    /// The other shards of steps that are so divided, and the first, which is the caller's.
+    pub fn of(recipe: &Recipe, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
+        let mut shards = partition.shards(recipe);
+        let first = shards.next().ok_or_else(|| Error::Internal("a step in no shards".to_owned()))?;
         let mut found = Self { received: vec![0.0; layout.trained_end], ..Self::default() };
-        for share in shares {
-            let bytes = share.needed()?;
-            let text = serde_json::to_string(&share)
-                .map_err(|error| Error::Internal(format!("a share: {error}")))?;
-            let place = match Remote::start(&text) {
-                Ok(remote) => Place::Away(remote),
+        for shard in shards {
+            let bytes = shard.needed()?;
+            let text = serde_json::to_string(&shard)
+                .map_err(|error| Error::Internal(format!("a shard: {error}")))?;
+            let computed = match Remote::start(&text) {
+                Ok(remote) => Computed::Remotely(remote),
                 Err(error) => {
                     warn(&mut found.warning, &error);
-                    Place::Here(Box::new(share.programs()?))
+                    Computed::Locally(Box::new(shard.programs()?))
                 }
             };
-            found.others.push(Other { share, place, current: false, bytes });
+            found.others.push(Other { shard, computed, current: false, bytes });
         }
         Ok((first, found))
     }
@@ -75,9 +75,9 @@ impl Others {
 
     /// Bytes of all that they take.
     pub fn bytes(&self) -> u64 {
-        let others = self.others.iter().map(|other| match &other.place {
-            Place::Away(_) => other.bytes,
-            Place::Here(programs) => programs.bytes(),
+        let others = self.others.iter().map(|other| match &other.computed {
+            Computed::Remotely(_) => other.bytes,
+            Computed::Locally(programs) => programs.bytes(),
         });
         others.sum::<u64>() + self.received.len() as u64 * 4
     }
@@ -96,9 +96,9 @@ impl Others {
 
     /// Has the workers begin with micro-batches; nothing is waited for. Weights are sent to those who have others.
     pub fn ask(&mut self, task: Task, parameters: &[f32], batches: &[MicroBatch]) {
-        for Other { share, place, current, .. } in &mut self.others {
-            let parts = share.parts(task, batches);
-            if let (Place::Away(remote), false) = (place, parts.is_empty()) {
+        for Other { shard, computed, current, .. } in &mut self.others {
+            let parts = shard.parts(task, batches);
+            if let (Computed::Remotely(remote), false) = (computed, parts.is_empty()) {
                 // What training answers with needs the room of the weights anyway.
                 let known = *current && task == Task::Evaluate;
                 remote.ask(if known { &[] } else { parameters }, &packed(task, &parts));
@@ -107,8 +107,8 @@ impl Others {
         }
     }
 
-    /// Adds to the micro-batches' `losses` what the others' shares of what was asked for add to them, and in training their gradients
-    /// to those in `weights`. `own` is how long the caller's own share took.
+    /// Adds to the micro-batches' `losses` what the others' shards of what was asked for add to them, and in training their gradients
+    /// to those in `weights`. `own` is how long the caller's own shard took.
     pub async fn collect(
         &mut self,
         task: Task,
@@ -120,7 +120,7 @@ impl Others {
     ) -> Result<()> {
         let mut outcome = Ok(());
         for at in 0..self.others.len() {
-            let range = self.others[at].share.range(task, batches.len());
+            let range = self.others[at].shard.range(task, batches.len());
             if range.is_empty() {
                 continue;
             }
@@ -138,7 +138,7 @@ impl Others {
         outcome
     }
 
-    /// The losses of a share's parts, and their gradient in `received`: its worker's, or computed here where there is none.
+    /// The losses of a shard's parts, and their gradient in `received`: its worker's, or computed here where there is none.
     async fn answer(
         &mut self,
         at: usize,
@@ -149,20 +149,20 @@ impl Others {
         workers: &Arc<Workers>,
     ) -> Result<Vec<f32>> {
         let Self { others, received, warning } = self;
-        let Other { share, place, .. } = &mut others[at];
-        if let Place::Away(remote) = place {
-            let mut losses = vec![0.0; share.range(task, batches.len()).len()];
+        let Other { shard, computed, .. } = &mut others[at];
+        if let Computed::Remotely(remote) = computed {
+            let mut losses = vec![0.0; shard.range(task, batches.len()).len()];
             let gradients = if task == Task::Train { &mut received[..] } else { &mut [] };
             let Err(error) = remote.answer(PATIENCE + SLOWER * own, &mut losses, gradients).await else {
                 return Ok(losses);
             };
-            *place = Place::Here(Box::new(share.programs()?));
+            *computed = Computed::Locally(Box::new(shard.programs()?));
             warn(warning, &error);
         }
-        let Place::Here(programs) = place else { return Ok(Vec::new()) };
+        let Computed::Locally(programs) = computed else { return Ok(Vec::new()) };
         received.fill(0.0);
         std::mem::swap(&mut weights.gradients, received);
-        let losses = share.compute(task, &share.parts(task, batches), programs, weights, workers).await;
+        let losses = shard.compute(task, &shard.parts(task, batches), programs, weights, workers).await;
         std::mem::swap(&mut weights.gradients, received);
         losses
     }
@@ -175,7 +175,7 @@ fn warn(warning: &mut Option<String>, error: &Error) {
     });
 }
 
-/// Adds what a share's parts contribute to the losses of their micro-batches.
+/// Adds what a shard's parts contribute to the losses of their micro-batches.
 pub fn add(contributions: &[f32], losses: &mut [f32]) {
     losses.iter_mut().zip(contributions).for_each(|(loss, contribution)| *loss += contribution);
 }
