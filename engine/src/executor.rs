@@ -35,7 +35,7 @@ pub enum Executor {
 pub struct Opened {
     /// What runs there.
     pub executor: Executor,
-    /// A sentence for the user where the device disappoints.
+    /// A sentence for the user where the device is a fallback.
     pub warning: Option<String>,
     /// What was timed to choose its kernels.
     pub tuned: Tuned,
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Executor {
 impl Executor {
     /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter there is), `burn-wgpu`,
     /// `burn-flex`, or part of an adapter's name, as [`Gpu::from_request`] has it. The second half of the result is a warning,
-    /// where the device disappoints.
+    /// where the device is a fallback.
     ///
     /// `threads` are the CPU executor's; `None` takes every core. Weights and moments are zero until
     /// [`Executor::set_state`].

@@ -62,7 +62,7 @@ pub struct NormConfig {
     pub kind: NormKind,
     /// Added to the variance or mean square before the root.
     pub eps: f32,
-    /// A learned shift beside the learned scale (LayerNorm only).
+    /// A learned bias beside the learned scale (LayerNorm only).
     #[serde(default)]
     pub bias: bool,
     /// Where in the block it stands.
@@ -74,7 +74,7 @@ pub struct NormConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormKind {
-    /// (x − mean) / √(variance + eps) · scale + shift (Ba et al. 2016).
+    /// (x − mean) / √(variance + eps) · scale + bias (Ba et al. 2016).
     Layer,
     /// x / √(mean of squares + eps) · scale (Zhang and Sennrich 2019).
     Rms,
@@ -227,7 +227,7 @@ impl ModelConfig {
             !(self.norm.bias && self.norm.kind == NormKind::Rms),
             "model.norm.bias",
             self.norm.bias,
-            "be false with norm.kind = \"rms\": RMSNorm has no shift",
+            "be false with norm.kind = \"rms\": RMSNorm has no bias",
         )?;
         match self.position {
             Position::Rope { base } => {

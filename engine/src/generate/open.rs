@@ -30,7 +30,7 @@ impl Default for Opening {
 
 impl Decoder {
     /// Opens a device (`auto`, `cpu`, `gpu`, or part of an adapter's name, as [`Executor::open`] has it) and loads the weights,
-    /// laid out as the arena. The second half of the result is a warning, where the device disappoints.
+    /// laid out as the arena. The second half of the result is a warning, where the device is a fallback.
     ///
     /// # Errors
     /// No such device, or one that cannot hold the model, or has not the precision that is asked for.

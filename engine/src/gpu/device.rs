@@ -96,7 +96,7 @@ impl Gpu {
     }
 
     /// Opens what a device's word means: `auto` is the best real GPU, `gpu` the best adapter there is, `cpu` none, and anything
-    /// else part of an adapter's name. No GPU stands for the CPU. The second half is a warning where the device disappoints;
+    /// else part of an adapter's name. No GPU stands for the CPU. The second half is a warning where the device is a fallback;
     /// `auto` takes the CPU, with a warning, where a GPU is found that cannot be opened.
     ///
     /// # Errors
@@ -192,7 +192,7 @@ impl Gpu {
         &self.limits
     }
 
-    /// A sentence for the user where the adapter is one that disappoints.
+    /// A sentence for the user where the adapter is a software one.
     pub fn warning(&self) -> Option<String> {
         self.report.software.then(|| {
             format!("{} is a software adapter: --device cpu is many times as fast", self.report.name)

@@ -159,7 +159,7 @@ impl Scaling {
 }
 
 /// Measures models of many sizes on a device, and tells each as it is done; `quick` takes the small ones only, and less time for
-/// each. The second half of the result is a warning, where the device disappoints.
+/// each. The second half of the result is a warning, where the device is a fallback.
 ///
 /// # Errors
 /// The device is missing, is one of burn's, or breaks down. A model that it cannot hold is left out and says so.

@@ -22,7 +22,7 @@ use web_time::Instant;
 /// Steps before the clock starts: pipelines are compiled and caches filled.
 const WARM_UP: u64 = 3;
 
-/// Pairs of steps that are sent to an idle device as one submission each, to time their launches alone: one as it comes, one
+/// Pairs of steps that are sent to an idle device as one submission each, to time their launches alone: one that is encoded then, one
 /// rehearsed.
 const LAUNCHED: u64 = 10;
 

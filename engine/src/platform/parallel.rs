@@ -76,7 +76,7 @@ mod threads {
 
 #[cfg(target_arch = "wasm32")]
 mod threads {
-    use super::{MOST_THREADS, Result};
+    use super::Result;
     use async_channel::Receiver;
 
     /// The only thread there is.

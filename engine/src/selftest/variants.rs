@@ -303,7 +303,7 @@ pub(super) fn no_gpu() -> Error {
 }
 
 /// Runs every variant of a device's kernels, named as for [`Gpu::from_request`], for about `seconds` at most, of the operations whose names
-/// contain `filter`. The second half of the result is a warning, where the device disappoints.
+/// contain `filter`. The second half of the result is a warning, where the device is a fallback.
 ///
 /// # Errors
 /// There is no such GPU, or it is lost and does not come back. What it computes wrongly is no error: the report says it.

@@ -104,7 +104,7 @@ pub struct Candidate {
 }
 
 /// Measures the kernels of a run's training step whose names contain `filter`, in the order of the step. The second half of the
-/// result is a warning, where the device disappoints. With `autotune` a GPU's kernels are first chosen by timing all that they may
+/// result is a warning, where the device is a fallback. With `autotune` a GPU's kernels are first chosen by timing all that they may
 /// be, anew and with more time than before a run; what is found is kept for runs to come.
 ///
 /// # Errors
