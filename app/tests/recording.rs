@@ -16,7 +16,9 @@ use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Event, Parcel, Request, RunConfig, RunState, TrainingState, presets};
+use glasshouse_protocol::{
+    Command, Event, Launch, Parcel, Request, RunConfig, RunState, TrainingState, presets,
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -164,7 +166,7 @@ impl Session {
     }
 
     fn train(&mut self, config: RunConfig) {
-        self.send(Command::Train { config: Box::new(config), stop_after: None });
+        self.send(Command::Train { config: Box::new(config), launch: Launch::default() });
     }
 
     fn trained(&mut self) {

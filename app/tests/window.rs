@@ -9,7 +9,7 @@ use glasshouse::app::{App, Recorder, Start};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
-use glasshouse_protocol::{Command, ErrorReport, Event, Precision, RunState, TrainingState};
+use glasshouse_protocol::{Command, ErrorReport, Event, Launch, Precision, RunState, TrainingState};
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
     let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();
@@ -142,7 +142,7 @@ fn start_pause_step_and_continue_send_their_commands() {
     );
     window.run_steps(2);
     press(&mut window, "Resume");
-    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), stop_after: None };
+    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), launch: Launch::default() };
     assert_eq!(last_sent(&mut window), Some(resume));
 }
 
@@ -442,7 +442,7 @@ fn a_run_that_failed_offers_its_checkpoint() {
     let mut window = window(app, 1200.0, 900.0);
     assert!(window.query_all_by_label("the device was lost").count() == 1, "the failure is told twice");
     press(&mut window, "Resume from checkpoint");
-    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), stop_after: None };
+    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), launch: Launch::default() };
     assert_eq!(last_sent(&mut window), Some(resume));
 }
 

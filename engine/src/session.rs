@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
-use crate::protocol::{Command, Event, Parcel, Report, Request, message};
+use crate::protocol::{Command, Event, Launch, Parcel, Report, Request, message};
 use crate::storage;
 use device::ChosenDevice;
 use inbox::{Ended, Inbox};
@@ -53,9 +53,9 @@ const UNDOING: f64 = 15.0;
 /// How a session is set up.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Folder of all projects.
+    /// Folder of all projects; empty where projects are only used in their places.
     pub shelf: PathBuf,
-    /// Device wish until `Hello` brings another: `auto`, `cpu`, `gpu`, or part of an adapter's name.
+    /// Device wish until `Hello` brings another: `auto`, `cpu`, `gpu`, or part of an adapter's name. Empty leaves it to each run's settings.
     pub device: String,
     /// Threads of the CPU executor; all cores where `None`.
     pub threads: Option<usize>,
@@ -74,7 +74,7 @@ struct Session {
     options: Options,
     outlet: Rc<Outlet>,
     inbox: Inbox,
-    shelf: Shelf,
+    shelf: Option<Shelf>,
     device: ChosenDevice,
     project: Option<OpenProject>,
     desk: Desk,
@@ -111,8 +111,11 @@ fn boxed(options: Options, inbox: Inbox, outlet: Outlet) -> Pin<Box<dyn Future<O
 
 async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
     let opened = async {
+        if options.shelf.as_os_str().is_empty() {
+            return Ok((None, platform::storage::summary(&options.shelf).await));
+        }
         let storage = platform::storage::open(&options.shelf).await?;
-        Ok::<_, Error>((Shelf::open(&options.shelf)?, storage))
+        Ok::<_, Error>((Some(Shelf::open(&options.shelf)?), storage))
     };
     let (shelf, storage) = match opened.await {
         Ok(opened) => opened,
@@ -216,7 +219,7 @@ impl Session {
             Command::Visible { visible } => {
                 self.visible = visible;
                 if let Some(live) = &mut live {
-                    live.trainer.executor().set_interactive(visible);
+                    training::set_visible(live.trainer, visible);
                 }
             }
             Command::Cancel { request } => {
@@ -252,6 +255,10 @@ impl Session {
                 idle(&live)?;
                 self.open_project(id, &project).await?;
             }
+            Command::UseProject { folder, make } => {
+                idle(&live)?;
+                self.use_project(&folder, make)?;
+            }
             Command::CloseProject => {
                 idle(&live)?;
                 self.close_project();
@@ -259,7 +266,7 @@ impl Session {
             }
             Command::RenameProject { id: project, name } => {
                 let _lock = self.lock_if_shut(&project).await?;
-                self.shelf.rename(&project, &name)?;
+                self.shelf()?.rename(&project, &name)?;
                 self.list_projects(id).await?;
             }
             Command::DuplicateProject { id: project, name } => {
@@ -275,11 +282,11 @@ impl Session {
                     // Another window that has it open would lose it under its hands; a lock that we hold goes with the folder.
                     drop(self.lock_if_shut(&project).await?);
                 }
-                self.shelf.delete(&project)?;
+                self.shelf()?.delete(&project)?;
                 self.list_projects(id).await?;
             }
             Command::RestoreProject { id: project } => {
-                self.shelf.restore(&project)?;
+                self.shelf()?.restore(&project)?;
                 self.list_projects(id).await?;
             }
             Command::SaveDraft { config } => self.save_draft(*config)?,
@@ -344,23 +351,24 @@ impl Session {
                 self.bench(id, &config, repeats, timed).await?;
             }
 
-            Command::Train { config, stop_after } => {
+            Command::Train { config, launch } => {
                 idle(&live)?;
-                return Ok(Answer::Train(Job::start(id, *config, stop_after)));
+                return Ok(Answer::Train(Job::start(id, *config, launch)));
             }
             Command::TrainFirst { project, seconds } => {
                 idle(&live)?;
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
-                return Ok(Answer::Train(Job::start(id, config, None)));
+                return Ok(Answer::Train(Job::start(id, config, Launch::default())));
             }
-            Command::Resume { run, stop_after } => {
+            Command::Resume { run, launch } => {
                 idle(&live)?;
-                return Ok(Answer::Train(Job::resume(id, run, stop_after)));
+                return Ok(Answer::Train(Job::resume(id, run, launch)));
             }
             Command::Pause
             | Command::Continue
             | Command::StepOnce
+            | Command::SaveCheckpoint
             | Command::StopTraining
             | Command::ChangeTraining { .. }
             | Command::ProfileStep => {
@@ -380,6 +388,7 @@ impl Session {
             }
 
             Command::ListRuns => self.list_runs(id)?,
+            Command::ReadSettings { run } => self.read_settings(id, run.as_deref())?,
             Command::ReadHistory { run, points } => self.read_history(id, &run, points)?,
             Command::SaveNotes { run, notes } => self.save_notes(id, &run, &notes)?,
             Command::RenameRun { run, title } => self.rename_run(id, &run, &title)?,
@@ -402,7 +411,8 @@ impl Session {
         let mut stored = platform::storage::flush().await;
         let is_full = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull);
         if stored.as_ref().is_err_and(is_full)
-            && self.shelf.clear_trash(storage::unix_seconds() - UNDOING).is_ok()
+            && let Some(shelf) = &self.shelf
+            && shelf.clear_trash(storage::unix_seconds() - UNDOING).is_ok()
         {
             // What was deleted, and nobody is offered back any more, makes room.
             stored = platform::storage::flush().await;

@@ -14,11 +14,12 @@ use crate::gpu::{Gpu, Tuned, Tuning};
 use crate::measure::settle_precision;
 use crate::model::{TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
+use crate::plan::estimate::estimate;
 use crate::plan::fit::{Room, fit};
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Run};
-use crate::protocol::{Precision, RunConfig};
+use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ pub struct RunSetup {
     pub device: String,
     /// Whether a run that goes on is to leave the device that it was trained on.
     pub moved: bool,
-    /// Threads of the CPU executor; every core where `None`.
+    /// Threads of the CPU executor; `None` takes as many as the run that goes on had, and every core for a new one.
     pub threads: Option<usize>,
     /// How a GPU's kernels are chosen, where they were not before: the same kernels give the same bits.
     pub tuning: Tuning,
@@ -92,6 +93,7 @@ impl RunSetup {
             None => None,
         };
         let resumes = run.is_some();
+        let threads = threads.or_else(|| before.as_ref().and_then(|device| device.threads));
         let mut warnings = Vec::new();
         let mut own = None;
         if let Some(before) = before.as_ref().filter(|_| !moved) {
@@ -188,6 +190,49 @@ impl OpenRun {
         self.resumes
     }
 
+    /// What is about to be trained.
+    ///
+    /// # Errors
+    /// A trainer has the device.
+    pub fn about(&mut self) -> Result<OpenedRun> {
+        let executor = self.executor()?;
+        let (target, bytes, device) = (executor.target(), executor.bytes(), executor.describe());
+        let on_gpu = executor.gpu().is_some();
+        let RunConfig { model, train, .. } = &self.config;
+        let text = self.prepared.store.index().map(|index| TextSummary {
+            documents: index.documents,
+            bytes: index.bytes,
+            train_tokens: index.train.tokens,
+            validation_tokens: index.validation.tokens,
+        });
+        let parameters = self.graphs.train.parameter_count() as u64;
+        // Whoever resumes a run was told when it began.
+        let tokens = text.filter(|_| !self.resumes).map_or(0, |text| text.train_tokens);
+        Ok(OpenedRun {
+            resumes: self.resumes,
+            text,
+            parameters,
+            flops_per_token: estimate(model, train, &target)?.flops_per_token,
+            bytes,
+            device: device.to_string(),
+            on_gpu,
+            settled: self.settled.take(),
+            tuned: self.tuned.sentence(),
+            proportions: self.config.proportions(parameters, tokens),
+            prompt: self.prompt_to_try(),
+            config: self.config.clone(),
+        })
+    }
+
+    /// The beginning of the run's samples, or a letter that the vocabulary has.
+    fn prompt_to_try(&self) -> String {
+        let known = |text: &&str| {
+            !text.trim().is_empty() && self.prepared.tokenizer.unknown_characters(text).is_empty()
+        };
+        let of_run = self.config.train.sample_prompt.trim();
+        [of_run, "Once", "The", "a"].into_iter().find(known).unwrap_or_default().to_owned()
+    }
+
     /// The run, made in the project where it begins.
     ///
     /// # Errors
@@ -275,7 +320,6 @@ fn advised(error: Error, config: &RunConfig) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::estimate::estimate;
     use crate::protocol::presets::preset;
 
     #[test]

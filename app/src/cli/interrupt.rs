@@ -3,17 +3,32 @@
 use anyhow::Result;
 use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What signals raise.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Flags {
     /// Finish and end.
     pub stop: Arc<AtomicBool>,
     /// Save and go on.
-    pub save: Arc<AtomicBool>,
+    pub save: AtomicBool,
     /// The exit code of the signal that asked for the end; 0 before one did.
     code: AtomicU8,
+    /// Called, on another thread, when one was raised.
+    raised: Mutex<Option<Box<dyn Fn(&Flags) + Send>>>,
+}
+
+impl Flags {
+    /// From now on `raised` is called when a flag was raised, and nothing that was before.
+    pub(super) fn when_raised(&self, raised: impl Fn(&Self) + Send + 'static) {
+        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(raised));
+    }
+
+    fn say_raised(&self) {
+        if let Some(raised) = &*self.raised.lock().unwrap_or_else(PoisonError::into_inner) {
+            raised(self);
+        }
+    }
 }
 
 static FLAGS: OnceLock<Flags> = OnceLock::new();
@@ -28,6 +43,7 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
     listen(move |signal| {
         if signal == Signal::Save {
             flags.save.store(true, Ordering::SeqCst);
+            flags.say_raised();
             return;
         }
         let code = signal.exit_code();
@@ -35,6 +51,7 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
             flags.code.store(code, Ordering::SeqCst);
             flags.stop.store(true, Ordering::SeqCst);
             tell!("\n{message}");
+            flags.say_raised();
         } else if signal != Signal::HangUp {
             // A terminal that closes after Ctrl-C is no second wish.
             std::process::exit(code.into());

@@ -22,6 +22,7 @@ mod chat;
 mod corpus;
 mod data;
 mod devices;
+mod driver;
 mod export;
 mod fetch;
 mod generate;

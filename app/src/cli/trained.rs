@@ -1,9 +1,11 @@
 //! Finds a trained model: project, run, checkpoint, tokenizer.
 
 use super::arguments::ModelArguments;
-use anyhow::Result;
+use super::driver::Engine;
+use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run, Trained};
+use glasshouse_engine::protocol::{Command, Event, RunConfig};
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -14,6 +16,24 @@ pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
         Some(name) => project.run(name)?,
         None => project.latest_run()?,
     })
+}
+
+/// Opens a project for the engine, beside other programs.
+pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool) -> Result<()> {
+    engine.ask(Command::UseProject { folder: project.to_owned(), make }, |_| Ok(())).await
+}
+
+/// The name and settings of the run that is named, or of the project's latest.
+pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Result<(String, RunConfig)> {
+    let mut settings = None;
+    let ask = engine.ask(Command::ReadSettings { run }, |event| {
+        if let Event::Settings { run, config } = event {
+            settings = Some((run, *config));
+        }
+        Ok(())
+    });
+    ask.await?;
+    settings.context("the engine told no settings")
 }
 
 /// Loads what the arguments name.

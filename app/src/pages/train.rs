@@ -20,7 +20,7 @@ use crate::theme::space;
 use crate::widgets::{self, Failed};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorReport, TrainingState};
+use glasshouse_protocol::{Command, ErrorReport, Launch, TrainingState};
 use plots::Plots;
 use std::collections::BTreeSet;
 
@@ -198,7 +198,9 @@ impl TrainPage {
 
 /// Starts a new run with the draft.
 pub(super) fn train(context: &mut Context<'_>) {
-    context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), stop_after: None });
+    context
+        .outbox
+        .send(Command::Train { config: Box::new(context.draft.clone()), launch: Launch::default() });
 }
 
 /// Something is being trained, or about to be.
@@ -253,7 +255,7 @@ fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         .unwrap_or(ErrorReport { kind: "device_lost".to_owned(), ..report });
     match widgets::failed(ui, &report, resumable.then_some("Resume from checkpoint")) {
         Failed::Acted => {
-            context.outbox.send(Command::Resume { run: Some(run.name), stop_after: None });
+            context.outbox.send(Command::Resume { run: Some(run.name), launch: Launch::default() });
         }
         Failed::Dismissed => {
             let told = context.state.messages.iter().filter(|message| message.error == report);

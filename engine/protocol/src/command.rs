@@ -1,9 +1,10 @@
 //! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
-use crate::{GenerateConfig, RunConfig, TokenizerConfig};
+use crate::{GenerateConfig, Precision, RunConfig, TokenizerConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A request to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,14 @@ pub enum Command {
     OpenProject {
         /// Its [`ProjectSummary::id`](crate::ProjectSummary::id).
         id: String,
+    },
+    /// Opens a project folder as a command line does: beside other programs, which may have it open too, and without looking into its
+    /// documents and runs. A run's text is what its settings say, read where it lies. Natively only. Answered by `Finished` alone.
+    UseProject {
+        /// The folder, on the shelf or anywhere.
+        folder: PathBuf,
+        /// Make it where there is none. What is made for a run that does not begin goes again.
+        make: bool,
     },
     /// Closes the open project. Refused, as opening another one is, while a run trains. Answered by `ProjectClosed`.
     CloseProject,
@@ -272,13 +281,14 @@ pub enum Command {
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady`, `TrainingStarted`, `Training`s, `TrainingEnded`.
+    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (`LeftOut` and `RunOpened` where the project
+    /// is used beside others), `TrainingStarted`, `Training`s, `TrainingEnded`.
     Train {
         /// All of it. The engine fills in the vocabulary that the text gives and, where the project has documents, their place.
         config: Box<RunConfig>,
-        /// Stop, resumably, at this step.
-        #[serde(default)]
-        stop_after: Option<u64>,
+        /// What is not among a run's settings.
+        #[serde(flatten)]
+        launch: Launch,
     },
     /// Makes a project, opens it, and starts a run on the embedded stories in it that is made to end after about so long on the chosen
     /// device: the device is measured for a moment, and size and steps are chosen by what it can do. Answered by `ProjectOpened`
@@ -293,9 +303,9 @@ pub enum Command {
     Resume {
         /// The run's name; `None` takes the latest.
         run: Option<String>,
-        /// Stop, resumably, at this step.
-        #[serde(default)]
-        stop_after: Option<u64>,
+        /// What is not among a run's settings.
+        #[serde(flatten)]
+        launch: Launch,
     },
     /// Holds training after the step in flight. Answered at once by `TrainingState`.
     Pause,
@@ -303,6 +313,8 @@ pub enum Command {
     Continue,
     /// One step, then pause. Answered by `TrainingState`.
     StepOnce,
+    /// Saves a checkpoint of the next step; the run goes on. Answered by `TrainingState`.
+    SaveCheckpoint,
     /// Ends training after the step in flight, saved and resumable. Answered by `TrainingState`; `TrainingEnded` follows.
     StopTraining,
     /// Changes a run while it trains; the run's file and metrics say so. Answered by `TrainingState`.
@@ -348,6 +360,11 @@ pub enum Command {
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// Lists the project's runs. Answered by `Runs`.
     ListRuns,
+    /// A run's settings. Answered by `Settings`.
+    ReadSettings {
+        /// The run's name; `None` takes the latest.
+        run: Option<String>,
+    },
     /// A run's curves and samples. Answered by `History`.
     ReadHistory {
         /// The run's name.
@@ -410,6 +427,23 @@ pub enum Command {
         #[serde(default)]
         timed: Timed,
     },
+}
+
+/// How a run is trained, beside its settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Launch {
+    /// Stop, resumably, at this step.
+    pub stop_after: Option<u64>,
+    /// Evaluations read the whole validation split instead of some batches; a run keeps to that when it is resumed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub evaluate_whole_split: bool,
+    /// In place of the precision that the run has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// In place of the chosen device, and of the one that a resumed run was trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// What a bench times.

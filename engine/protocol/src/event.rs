@@ -4,8 +4,8 @@ use crate::cleaning::report::Report as CleaningReport;
 use crate::cleaning::{ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
-    ErrorReport, MergeStep, PlanSummary, ProfileEntry, ProjectSummary, RunSummary, StorageSummary,
-    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    ErrorReport, FileProblem, MergeStep, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
+    StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 use crate::{RunConfig, TrainEvent};
 use serde::{Deserialize, Serialize};
@@ -247,6 +247,23 @@ pub enum Event {
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
+    /// What a run's text lacks. A project that is open is told by a `Notice`.
+    LeftOut {
+        /// Files that give no text, or not all of theirs.
+        problems: Vec<FileProblem>,
+    },
+    /// What is about to be trained, where its project is used beside others. Nothing of a new run is on disk yet.
+    RunOpened {
+        /// Run, text and device.
+        opened: Box<OpenedRun>,
+    },
+    /// Where the run is, once it is there and before it trains, where its project is used beside others.
+    RunFolder {
+        /// Its name.
+        run: String,
+        /// Its folder.
+        folder: String,
+    },
     /// A run trains.
     #[serde(alias = "training_began")]
     TrainingStarted {
@@ -331,6 +348,13 @@ pub enum Event {
     Runs {
         /// Oldest first.
         runs: Vec<RunSummary>,
+    },
+    /// A run's settings.
+    Settings {
+        /// Its name.
+        run: String,
+        /// As its `run.toml` has them.
+        config: Box<RunConfig>,
     },
     /// A run's past.
     History {

@@ -18,7 +18,7 @@ pub mod quantity;
 pub mod summary;
 pub mod train_event;
 
-pub use command::{Command, Timed, VocabularyOrder, WeightSource};
+pub use command::{Command, Launch, Timed, VocabularyOrder, WeightSource};
 pub use config::{
     DataConfig, Decay, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig, TokenizerKind,
     TrainConfig,
@@ -31,9 +31,9 @@ pub use model::{
 
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, ErrorReport, FileProblem, MergeStep, PlanSummary, ProfileEntry,
-    ProjectSummary, RunState, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
-    WrittenToken,
+    DocumentSummary, DocumentsOverview, ErrorReport, FileProblem, MergeStep, OpenedRun, PlanSummary,
+    ProfileEntry, ProjectSummary, RunState, RunSummary, StorageSummary, TextSummary, TokenSummary,
+    TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

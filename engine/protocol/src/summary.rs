@@ -175,6 +175,48 @@ pub struct FileProblem {
     pub partly: bool,
 }
 
+/// A run on the device that is to train it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenedRun {
+    /// Its settings, as it is trained.
+    pub config: crate::RunConfig,
+    /// It began before.
+    pub resumes: bool,
+    /// Its text, where that is recorded with its tokens.
+    pub text: Option<TextSummary>,
+    /// How many weights it has.
+    pub parameters: u64,
+    /// Floating-point operations of training for one token.
+    pub flops_per_token: f64,
+    /// Memory that it takes on its device.
+    pub bytes: u64,
+    /// The device, in words.
+    pub device: String,
+    /// The device is a GPU, whose driver may compile kernels in the first steps.
+    pub on_gpu: bool,
+    /// Why it has its precision, where that was settled now.
+    pub settled: Option<String>,
+    /// What was timed to choose the device's kernels.
+    pub tuned: Option<String>,
+    /// What a person should know of its size, length and text.
+    pub proportions: Vec<String>,
+    /// A prompt to try; its samples' where the vocabulary has that.
+    pub prompt: String,
+}
+
+/// A run's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextSummary {
+    /// Documents.
+    pub documents: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Tokens to train on.
+    pub train_tokens: u64,
+    /// Tokens that are held out.
+    pub validation_tokens: u64,
+}
+
 /// A public corpus that can be added to a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorpusSummary {

@@ -4,7 +4,8 @@ use super::{Session, replacing};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, files};
-use crate::project::{Next, Project, archive, shelf};
+use crate::project::shelf::Shelf;
+use crate::project::{Claim, Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, ProjectSummary, RunConfig, presets};
 use crate::storage;
 use std::io::{BufReader, Cursor};
@@ -27,13 +28,25 @@ pub(super) struct OpenProject {
     pub(super) counts: Option<Vec<u64>>,
     /// Its own files wait until the run has begun that others were given for.
     pub(super) replaced: bool,
-    /// Tells other tabs and programs that the project is taken.
-    _lock: platform::storage::ProjectLock,
+    hold: Hold,
+}
+
+/// How the project is held.
+enum Hold {
+    /// By this front end: other tabs and programs are told that it is taken.
+    Alone(#[expect(dead_code, reason = "held")] platform::storage::ProjectLock),
+    /// As each program on a command line does. What was made for a run that does not begin can go again, while the claim is here.
+    Beside(Option<Claim>),
 }
 
 impl OpenProject {
     pub(super) fn documents_folder(&self) -> PathBuf {
         self.project.folder().join("documents")
+    }
+
+    /// Other programs may have it open, too: its documents and what is looked at in a window are theirs.
+    pub(super) fn is_beside_others(&self) -> bool {
+        matches!(self.hold, Hold::Beside(_))
     }
 }
 
@@ -48,17 +61,55 @@ impl Session {
         self.project.as_ref().is_some_and(|open| open.id == id)
     }
 
+    /// The shelf of projects.
+    pub(super) fn shelf(&self) -> Result<&Shelf> {
+        let none = || Error::Refused("there is no shelf of projects here".to_owned());
+        self.shelf.as_ref().ok_or_else(none)
+    }
+
+    /// Works with a project in its place, wherever that is, and makes one where there is none and that is asked for.
+    pub(super) fn use_project(&mut self, folder: &Path, make: bool) -> Result<()> {
+        let claim = if make { Some(Project::claim(folder)?) } else { None };
+        let project = match &claim {
+            Some(claim) => claim.project.clone(),
+            None => Project::open(folder)?,
+        };
+        self.close_project();
+        self.project = Some(OpenProject {
+            id: folder.display().to_string(),
+            project,
+            config: first_config()?,
+            next: Next::default(),
+            survey: None,
+            prepared: None,
+            counts: None,
+            replaced: false,
+            hold: Hold::Beside(claim),
+        });
+        Ok(())
+    }
+
+    /// A run begins in the project, or did not: then what was made for it goes.
+    pub(super) fn settle_claim(&mut self, begins: bool) {
+        if let Some(OpenProject { hold: Hold::Beside(claim), .. }) = &mut self.project
+            && let Some(claim) = claim.take()
+            && !begins
+        {
+            claim.discard();
+        }
+    }
+
     /// Makes sure that no other window or tab has a project open that is not open here.
     pub(super) async fn lock_if_shut(&self, id: &str) -> Result<Option<platform::storage::ProjectLock>> {
         if self.is_open(id) {
             return Ok(None);
         }
-        platform::storage::lock_project(&self.shelf.path_of(id)?).await.map(Some)
+        platform::storage::lock_project(&self.shelf()?.path_of(id)?).await.map(Some)
     }
 
     pub(super) async fn list_projects(&mut self, id: u64) -> Result<()> {
         self.storage = platform::storage::summary(&self.options.shelf).await;
-        let projects = self.shelf.list()?;
+        let projects = self.shelf()?.list()?;
         self.outlet.answer(id, Event::Projects { projects, storage: self.storage.clone() });
         Ok(())
     }
@@ -70,7 +121,7 @@ impl Session {
         name: &str,
         config: Option<&RunConfig>,
     ) -> Result<()> {
-        let project = self.shelf.create(name)?;
+        let project = self.shelf()?.create(name)?;
         self.open_project(id, &project).await?;
         if let Some(config) = config {
             let open = self.opened()?;
@@ -93,7 +144,7 @@ impl Session {
 
     /// Opens a project of the shelf, or natively any project folder.
     pub(super) async fn open_project(&mut self, id: u64, project: &str) -> Result<()> {
-        let folder = match self.shelf.path_of(project) {
+        let folder = match self.shelf()?.path_of(project) {
             Ok(folder) => folder,
             Err(error) => {
                 let elsewhere = PathBuf::from(project);
@@ -141,7 +192,7 @@ impl Session {
                 prepared: prepared.map(Arc::new),
                 counts: None,
                 replaced: false,
-                _lock: lock,
+                hold: Hold::Alone(lock),
             });
         }
         self.tell_opened(id, &folder)
@@ -177,19 +228,19 @@ impl Session {
     }
 
     pub(super) async fn duplicate_project(&mut self, id: u64, project: &str, name: &str) -> Result<()> {
-        let folder = self.shelf.path_of(project)?;
+        let folder = self.shelf()?.path_of(project)?;
         let looked = self.looked_into(project, &folder).await?;
-        let copy = self.shelf.duplicate(project, name, &Turns::new()).await?;
+        let copy = self.shelf()?.duplicate(project, name, &Turns::new()).await?;
         drop(looked);
         self.keep_files().await;
-        platform::storage::unload(&self.shelf.path_of(&copy)?);
+        platform::storage::unload(&self.shelf()?.path_of(&copy)?);
         self.list_projects(id).await
     }
 
     pub(super) async fn export_project(&mut self, id: u64, project: &str, to: Option<String>) -> Result<()> {
         let folder = match &self.project {
             Some(open) if open.id == project => open.project.folder().to_owned(),
-            _ => self.shelf.path_of(project)?,
+            _ => self.shelf()?.path_of(project)?,
         };
         let looked = self.looked_into(project, &folder).await?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
@@ -216,14 +267,16 @@ impl Session {
         from: Option<String>,
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
-        let room = platform::storage::available(self.shelf.folder()).await;
+        let room = platform::storage::available(self.shelf()?.folder()).await;
         let turns = Turns::new();
         let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
                 let file = files::File::open(&path).map_err(Error::io(path))?;
-                self.shelf.import_from(BufReader::new(file), name, room, &turns).await?
+                self.shelf()?.import_from(BufReader::new(file), name, room, &turns).await?
             }
-            (None, Some(content)) => self.shelf.import_from(Cursor::new(content), name, room, &turns).await?,
+            (None, Some(content)) => {
+                self.shelf()?.import_from(Cursor::new(content), name, room, &turns).await?
+            }
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };
         self.open_project(id, &project).await?;

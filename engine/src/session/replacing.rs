@@ -57,7 +57,8 @@ impl Session {
     /// # Errors
     /// The file system refuses; they wait on.
     pub(super) fn take_documents_back(&mut self) -> Result<()> {
-        let Some(open) = &mut self.project else { return Ok(()) };
+        // Where others have the project open, what waits is theirs.
+        let Some(open) = self.project.as_mut().filter(|open| !open.is_beside_others()) else { return Ok(()) };
         if take_back(&open.documents_folder())? {
             open.replaced = false;
             (open.survey, open.prepared, open.counts) = (None, None, None);

@@ -15,9 +15,23 @@ impl Session {
         self.opened()?.project.run(name)
     }
 
+    /// The run of that name, or the project's latest.
+    pub(super) fn run_or_latest(&mut self, name: Option<&str>) -> Result<Run> {
+        match name {
+            Some(name) => self.run_named(name),
+            None => self.opened()?.project.latest_run(),
+        }
+    }
+
     pub(super) fn list_runs(&mut self, id: u64) -> Result<()> {
         let runs = self.opened()?.project.run_summaries()?;
         self.outlet.answer(id, Event::Runs { runs });
+        Ok(())
+    }
+
+    pub(super) fn read_settings(&mut self, id: u64, name: Option<&str>) -> Result<()> {
+        let run = self.run_or_latest(name)?;
+        self.outlet.answer(id, Event::Settings { run: run.name(), config: Box::new(run.config()?) });
         Ok(())
     }
 

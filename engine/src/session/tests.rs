@@ -2,8 +2,8 @@
 
 use super::{Options, run};
 use crate::protocol::{
-    Command, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunState, TrainEvent, TrainingState,
-    WeightSource, message, presets,
+    Command, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState, TrainEvent,
+    TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -116,7 +116,7 @@ fn failures(heard: &[Report]) -> Vec<String> {
 }
 
 fn train(config: RunConfig, stop_after: Option<u64>) -> Command {
-    Command::Train { config: Box::new(config), stop_after }
+    Command::Train { config: Box::new(config), launch: Launch { stop_after, ..Launch::default() } }
 }
 
 fn generate(prompt: &str) -> Command {
@@ -258,7 +258,7 @@ fn a_stopped_run_goes_on_with_the_losses_of_an_uninterrupted_one() {
     let whole = losses(&play(one.path(), vec![create(), after(train(tiny(30), None))]));
     let mut parts = losses(&play(two.path(), vec![create(), after(train(tiny(30), Some(13)))]));
     let open = Command::OpenProject { id: "p".to_owned() };
-    let resume = Command::Resume { run: None, stop_after: None };
+    let resume = Command::Resume { run: None, launch: Launch::default() };
     parts.extend(losses(&play(two.path(), vec![after(open), after(resume)])));
     assert_eq!(whole.len(), 30);
     assert_eq!(parts, whole);

@@ -69,10 +69,12 @@ impl Session {
             }
         };
         let prepared = data::prepare::prepare_in_turns(config, &folder, &mut progress, &Turns::new()).await?;
-        if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
+        if self.opened()?.is_beside_others() {
+            self.outlet.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
+        } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
             let more =
                 if rest.is_empty() { String::new() } else { format!(", and {} more files", rest.len()) };
-            outlet.notice(format!(
+            self.outlet.notice(format!(
                 "{name} {reason}{more}: the Data page lists what was left out, and removes it"
             ));
         }

@@ -8,10 +8,12 @@ use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
+use crate::executor::Executor;
 use crate::platform::{self, files};
 use crate::project::Run;
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, RunConfig, RunSummary, TrainEvent, TrainingState, quantity,
+    Command, DataConfig, DeviceSummary, Event, Launch, RunConfig, RunSummary, TrainEvent, TrainingState,
+    quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, Progress, Sample, Trainer};
@@ -28,14 +30,15 @@ const PREPARING: &str = "preparing the run";
 const TOLD: Duration = Duration::from_millis(40);
 /// The time left is told this often.
 const TIMED: Duration = Duration::from_secs(1);
-/// Seconds of a group of steps, between which requests are served.
+/// Seconds of a group of steps, between which requests are served, while somebody looks on, and while nobody does.
 const GROUP: f64 = 0.05;
+const UNSEEN_GROUP: f64 = 0.2;
 
 /// What is to be trained.
 pub(super) struct Job {
     id: u64,
     what: What,
-    stop_after: Option<u64>,
+    launch: Launch,
 }
 
 enum What {
@@ -44,13 +47,19 @@ enum What {
 }
 
 impl Job {
-    pub(super) fn start(id: u64, config: RunConfig, stop_after: Option<u64>) -> Self {
-        Self { id, what: What::Start(Box::new(config)), stop_after }
+    pub(super) fn start(id: u64, config: RunConfig, launch: Launch) -> Self {
+        Self { id, what: What::Start(Box::new(config)), launch }
     }
 
-    pub(super) fn resume(id: u64, run: Option<String>, stop_after: Option<u64>) -> Self {
-        Self { id, what: What::Resume(run), stop_after }
+    pub(super) fn resume(id: u64, run: Option<String>, launch: Launch) -> Self {
+        Self { id, what: What::Resume(run), launch }
     }
+}
+
+/// Fits a run to whether somebody looks on.
+pub(super) fn set_visible(trainer: &mut Trainer<'_>, visible: bool) {
+    trainer.set_group_seconds(if visible { GROUP } else { UNSEEN_GROUP });
+    trainer.executor().set_interactive(visible);
 }
 
 /// What a run needs before it begins.
@@ -79,6 +88,7 @@ impl Session {
                 self.outlet.finished(id);
             }
             Err(error) => {
+                self.settle_claim(false);
                 if let Err(error) = self.take_documents_back() {
                     self.outlet.notice(error.to_string());
                 }
@@ -99,7 +109,8 @@ impl Session {
     async fn prepare_and_follow(&mut self, job: Job) -> Result<RunSummary> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
-        let (id, stop_after) = (job.id, job.stop_after);
+        let id = job.id;
+        let Launch { stop_after, evaluate_whole_split, .. } = job.launch;
         let outlet = self.outlet.clone();
         let mut inbox = std::mem::take(&mut self.inbox);
         let ends = |command: &Command| *command == Command::StopTraining;
@@ -108,6 +119,11 @@ impl Session {
         let Ready { mut open_run, device, estimated } = ready?;
         let begins = !open_run.resumes();
         let run = open_run.run_of(&self.opened()?.project)?;
+        self.settle_claim(true);
+        if self.opened()?.is_beside_others() {
+            let folder = run.folder().display().to_string();
+            self.outlet.answer(id, Event::RunFolder { run: run.name(), folder });
+        }
         if let (true, Some(seconds)) = (begins, estimated) {
             run.set_estimated_seconds(seconds)?;
         }
@@ -115,12 +131,16 @@ impl Session {
         self.keep_documents();
         self.warn_of_full_storage(&run).await?;
         let mut control = Control { request: id, ..Control::default() };
-        let options =
-            Options { stop_after, stop: control.stop.clone(), early_sample: true, ..Options::default() };
+        let options = Options {
+            stop_after,
+            evaluate_whole_split,
+            early_sample: true,
+            stop: control.stop.clone(),
+            save: control.save.clone(),
+        };
         let prepared = open_run.prepared.clone();
         loop {
             let begins = !open_run.resumes();
-            open_run.executor()?.set_interactive(self.visible);
             let mut inbox = std::mem::take(&mut self.inbox);
             let begun = open_run.trainer(options.clone());
             let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
@@ -131,7 +151,7 @@ impl Session {
                 files::remove_dir_all(run.folder()).ok();
             }
             let mut trainer = begun?;
-            trainer.set_group_seconds(GROUP);
+            set_visible(&mut trainer, self.visible);
             let began = Event::TrainingStarted {
                 run: run.summary()?,
                 device: Box::new(device.clone()),
@@ -149,26 +169,31 @@ impl Session {
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let (config, prepared, run) = match job.what {
+        let Launch { precision, device: instead, .. } = job.launch;
+        let chosen =
+            instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
+        let (mut config, prepared, run) = match job.what {
             What::Start(config) => {
                 let mut config = *config;
-                config.data = DataConfig {
-                    validation: config.data.validation,
-                    corpus_bytes: config.data.corpus_bytes,
-                    mixture: BTreeMap::new(),
-                    ..self.data_config()?
-                };
+                if let Some(chosen) = &chosen {
+                    config.device.clone_from(chosen);
+                }
+                Executor::check_request(&config.device).await?;
+                if !self.opened()?.is_beside_others() {
+                    config.data = DataConfig {
+                        validation: config.data.validation,
+                        corpus_bytes: config.data.corpus_bytes,
+                        mixture: BTreeMap::new(),
+                        ..self.data_config()?
+                    };
+                }
                 let prepared = Arc::new(self.prepare(job.id, &config).await?);
                 prepared.complete(&mut config);
-                config.device.clone_from(&self.device.request);
                 config.validate()?;
                 (config, prepared, None)
             }
             What::Resume(name) => {
-                let run = match name {
-                    Some(name) => self.run_named(&name)?,
-                    None => self.opened()?.project.latest_run()?,
-                };
+                let run = self.run_or_latest(name.as_deref())?;
                 let folder = run.data_folder()?;
                 let known = self.opened()?.prepared.clone().filter(|prepared| prepared.folder == folder);
                 let prepared = match known {
@@ -178,8 +203,12 @@ impl Session {
                 (run.config()?, prepared, Some(run))
             }
         };
+        if let Some(precision) = precision {
+            config.train.precision = precision;
+        }
         self.adopt(&config, &prepared)?;
-        if let Some(tokenizer) = self.tokenizer_summary()? {
+        let beside_others = self.opened()?.is_beside_others();
+        if !beside_others && let Some(tokenizer) = self.tokenizer_summary()? {
             self.outlet.answer(job.id, Event::TokenizerReady { tokenizer });
         }
         let estimated = match &run {
@@ -187,11 +216,11 @@ impl Session {
             None => self.estimated_seconds(&config),
         };
         let mut open_run = RunSetup {
+            device: chosen.unwrap_or_else(|| config.device.clone()),
+            moved: instead.is_some(),
             config,
             prepared,
             run,
-            device: self.device.request.clone(),
-            moved: false,
             threads: self.options.threads,
             tuning: self.tuning(),
         }
@@ -200,12 +229,23 @@ impl Session {
         let chosen = self.device.summary.clone();
         let description = open_run.executor()?.describe();
         let is_chosen = !open_run.on_own_device || description.request() == chosen.request;
-        let mut device = if is_chosen { chosen } else { device::of_run(&description) };
+        let is_known = !self.device.request.is_empty() && instead.is_none();
+        let mut device = if is_chosen && is_known { chosen } else { device::of_run(&description) };
+        if !open_run.on_own_device && !is_known {
+            device.why.clear();
+        }
         if description.kind == DeviceKind::Gpu {
             device.tuned_kernels = description.variants;
         }
-        for notice in open_run.settled.take().into_iter().chain(std::mem::take(&mut open_run.warnings)) {
+        let settled = if beside_others { None } else { open_run.settled.take() };
+        for notice in settled.into_iter().chain(std::mem::take(&mut open_run.warnings)) {
             self.outlet.notice(notice);
+        }
+        if beside_others {
+            let opened = Box::new(open_run.about()?);
+            self.outlet.answer(job.id, Event::RunOpened { opened });
+            // Whoever hears of it has a turn before anything of it is made on disk.
+            platform::yield_now().await;
         }
         Ok(Ready { open_run, device, estimated })
     }

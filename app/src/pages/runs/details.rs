@@ -8,7 +8,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::{Command, ErrorReport, RunSummary, TrainEvent, TrainingState};
+use glasshouse_protocol::{Command, ErrorReport, Launch, RunSummary, TrainEvent, TrainingState};
 
 /// What a person does with a run.
 #[derive(Debug, Default)]
@@ -124,7 +124,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     ui.horizontal_wrapped(|ui| {
         let resume = button(icons::ICON_PLAY_ARROW, "Resume");
         if ui.add_enabled(idle && run.step < run.steps, resume).clicked() {
-            context.outbox.send(Command::Resume { run: Some(run.name.clone()), stop_after: None });
+            context.outbox.send(Command::Resume { run: Some(run.name.clone()), launch: Launch::default() });
             *context.go = Some(PageName::Train);
         }
         if widgets::plain(ui, icons::ICON_DOWNLOAD, "Export model")

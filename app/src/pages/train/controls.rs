@@ -7,7 +7,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, RunConfig, RunState, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, Launch, RunConfig, RunState, RunSummary, TrainingState};
 
 pub(super) fn numbers_ui(
     ui: &mut Ui,
@@ -168,7 +168,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let waits = busy(context);
     ui.add_enabled_ui(!waits, |ui| {
         if run.step < run.steps {
-            let resume = Command::Resume { run: Some(run.name.clone()), stop_after: None };
+            let resume = Command::Resume { run: Some(run.name.clone()), launch: Launch::default() };
             press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Resume", resume);
         } else if widgets::primary(ui, icons::ICON_EDIT_NOTE, "Write with it").clicked() {
             *context.go = Some(PageName::Write);

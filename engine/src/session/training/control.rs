@@ -16,6 +16,8 @@ pub(in super::super) struct Control {
     pub(super) single: bool,
     /// Finish and save; the trainer sees it too.
     pub(super) stop: Arc<AtomicBool>,
+    /// Save a checkpoint of the next step; the trainer takes it back then.
+    pub(super) save: Arc<AtomicBool>,
 }
 
 impl Control {
@@ -29,6 +31,7 @@ impl Control {
             Command::Pause => self.paused = true,
             Command::Continue => (self.paused, self.single) = (false, false),
             Command::StepOnce => (self.paused, self.single) = (true, true),
+            Command::SaveCheckpoint => self.save.store(true, Ordering::Relaxed),
             Command::Cancel { request } if *request != self.request => return false,
             Command::StopTraining | Command::Cancel { .. } => self.stop.store(true, Ordering::Relaxed),
             _ => return false,

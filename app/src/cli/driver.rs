@@ -1,0 +1,95 @@
+//! The command line as a front end of the engine, as the window is: commands out, events in. Both take turns on this thread, so that
+//! nothing is done ahead of what is printed, and a reader that is slow holds the engine.
+
+use anyhow::{Result, anyhow};
+use glasshouse_engine::protocol::{Command, Event, Parcel, Report, Request};
+use glasshouse_engine::session;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+/// The way to the engine.
+pub(super) struct Engine {
+    requests: async_channel::Sender<Parcel<Request>>,
+    reports: async_channel::Receiver<Parcel<Report>>,
+    last: Arc<AtomicU64>,
+}
+
+/// Sends commands from anywhere, as long as there is an engine.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    requests: async_channel::WeakSender<Parcel<Request>>,
+    last: Arc<AtomicU64>,
+}
+
+impl Sender {
+    /// Sends a command whose answers nobody waits for, and returns its number.
+    pub(super) fn send(&self, command: Command) -> u64 {
+        let id = self.last.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(requests) = self.requests.upgrade() {
+            requests.try_send(Parcel::plain(Request { id, command })).ok();
+        }
+        id
+    }
+}
+
+impl Engine {
+    /// A sender that does not keep the engine going.
+    pub(super) fn sender(&self) -> Sender {
+        Sender { requests: self.requests.downgrade(), last: self.last.clone() }
+    }
+
+    /// Asks for something and `hear`s what happens until it is done: what answers it, and what happens by itself.
+    ///
+    /// # Errors
+    /// What the engine says, or what `hear` does: then nothing more is heard.
+    pub(super) async fn ask(
+        &mut self,
+        command: Command,
+        mut hear: impl FnMut(Event) -> Result<()>,
+    ) -> Result<()> {
+        let id = self.sender().send(command);
+        while let Ok(Parcel { body: Report { request, event }, .. }) = self.reports.recv().await {
+            match (request, event) {
+                (Some(other), _) if other != id => {}
+                (_, Event::Failed { error }) => return Err(anyhow!(error.message)),
+                (Some(_), Event::Finished) => return Ok(()),
+                (_, event) => hear(event)?,
+            }
+        }
+        Err(anyhow!("the engine ended without being asked to"))
+    }
+}
+
+/// Runs a session for `front` until both are over: what still trains when the front end has ended is stopped and saved.
+pub(super) fn drive<T>(
+    options: session::Options,
+    front: impl AsyncFnOnce(&mut Engine) -> Result<T>,
+) -> Result<T> {
+    let (requests, inbox) = async_channel::unbounded();
+    let (outbox, reports) = async_channel::unbounded();
+    // Whoever has heard enough hears no more, and that is no error.
+    let mut session = session::run(options, inbox, move |report| drop(outbox.try_send(report)));
+    let mut engine = Engine { requests, reports, last: Arc::default() };
+    // Nobody looks on, as one does at a window: pieces of work need not be small.
+    engine.sender().send(Command::Visible { visible: false });
+    let mut front = pin!(async move { front(&mut engine).await });
+    let (mut done, mut over) = (None, false);
+    pollster::block_on(poll_fn(|context| {
+        if done.is_none()
+            && let Poll::Ready(result) = front.as_mut().poll(context)
+        {
+            done = Some(result);
+        }
+        over = over || session.as_mut().poll(context).is_ready();
+        match done.take() {
+            Some(result) if over => Poll::Ready(result),
+            unfinished => {
+                done = unfinished;
+                Poll::Pending
+            }
+        }
+    }))
+}
