@@ -5,6 +5,9 @@ use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+/// What is called when a flag was raised.
+type Raised = Box<dyn Fn(&Flags) + Send>;
+
 /// What signals raise.
 #[derive(Default)]
 pub(super) struct Flags {
@@ -15,7 +18,7 @@ pub(super) struct Flags {
     /// The exit code of the signal that asked for the end; 0 before one did.
     code: AtomicU8,
     /// Called, on another thread, when one was raised.
-    raised: Mutex<Option<Box<dyn Fn(&Flags) + Send>>>,
+    raised: Mutex<Option<Raised>>,
 }
 
 impl Flags {
