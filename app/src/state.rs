@@ -23,7 +23,7 @@ pub use writing::{Distribution, Ended, Text, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
-    Command, DeviceSummary, ErrorReport, Event, Parcel, Report, StorageSummary, TrainingState,
+    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Parcel, Report, StorageSummary, TrainingState,
 };
 use std::collections::BTreeMap;
 
@@ -88,7 +88,7 @@ pub struct Message {
     pub command: Option<Command>,
     /// The project that it is about: it goes when another one is opened. `None` for what is about none.
     pub project: Option<String>,
-    /// The error; a notice is one of kind `notice`.
+    /// The error; a notice is one of [`ErrorKind::Notice`].
     pub error: ErrorReport,
 }
 
@@ -149,16 +149,17 @@ impl State {
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
             Event::ReportPage { path: Some(path) } => {
-                self.say(None, "notice", format!("The report was saved as {path}."));
+                self.say(None, ErrorKind::Notice, format!("The report was saved as {path}."));
             }
-            Event::Notice { text } => self.say(None, "notice", text),
+            Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));
             }
             // What it stood in the way of can be done now.
             Event::TrainingEnded { run } => {
-                let for_it =
-                    |error: &ErrorReport| error.kind == "busy" && error.message.starts_with(&run.name);
+                let for_it = |error: &ErrorReport| {
+                    error.kind == ErrorKind::Busy && error.message.starts_with(&run.name)
+                };
                 self.messages.retain(|message| !for_it(&message.error));
             }
             // What was under way is over; from here on the run has its own progress.
@@ -172,9 +173,9 @@ impl State {
                 if asked == Some(Command::Clean) {
                     // The bench shows what a cleaning failed by, and the way on.
                     if stopped {
-                        self.say(None, "notice", "The cleaning was stopped. Nothing was changed.");
+                        self.say(None, ErrorKind::Notice, "The cleaning was stopped. Nothing was changed.");
                     }
-                } else if !in_form && error.kind != "cancelled" {
+                } else if !in_form && error.kind != ErrorKind::Cancelled {
                     // Whoever cancelled something knows.
                     self.message(asked, error);
                 }
@@ -206,8 +207,8 @@ impl State {
     }
 
     /// Shows a line of this front end's own.
-    pub fn say(&mut self, command: Option<Command>, kind: &str, message: impl Into<String>) {
-        let error = ErrorReport { kind: kind.to_owned(), message: message.into(), field: None };
+    pub fn say(&mut self, command: Option<Command>, kind: ErrorKind, message: impl Into<String>) {
+        let error = ErrorReport { kind, message: message.into(), field: None };
         self.message(command, error);
     }
 

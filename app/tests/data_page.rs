@@ -9,7 +9,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cleaning::report::Report;
-use glasshouse_protocol::{Command, ErrorReport, Event};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
 type Window = Harness<'static, App>;
 
@@ -146,7 +146,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     assert!(window.query_by_role_and_label(Role::Button, "Clean").is_none());
     press(&mut window, Role::Button, "Stop");
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::StopCleaning));
-    let kind = "refused".to_owned();
+    let kind = ErrorKind::Refused;
     let stopped = ErrorReport { kind, message: "the cleaning was stopped".to_owned(), field: None };
     answer(window.state_mut(), is_clean, [Event::Failed { error: stopped.clone() }]);
     window.run_steps(3);

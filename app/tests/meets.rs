@@ -9,8 +9,8 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, CorpusSummary, Ending, ErrorReport, Event, RunState, TrainEvent, TrainingState, WeightSource,
-    WrittenToken,
+    Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, RunState, TrainEvent, TrainingState,
+    WeightSource, WrittenToken,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -49,7 +49,7 @@ fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
 }
 
 fn failed(message: &str) -> Event {
-    let error = ErrorReport { kind: "io".to_owned(), message: message.to_owned(), field: None };
+    let error = ErrorReport { kind: ErrorKind::Io, message: message.to_owned(), field: None };
     Event::Failed { error }
 }
 
@@ -110,6 +110,19 @@ fn a_projects_card_knows_of_the_run_in_training() {
     window.run_steps(2);
     let told = card(&window).unwrap();
     assert!(told.starts_with("loss ") && told.ends_with("· 1 run"), "{told}");
+}
+
+#[test]
+fn a_projects_card_says_that_its_run_was_interrupted() {
+    let mut app = support::app("dark");
+    let mut listed = support::projects();
+    let Event::Projects { projects, .. } = &mut listed else { panic!("no projects") };
+    (projects[0].name, projects[0].interrupted) = ("Recipes".to_owned(), Some((1_200, 5_000)));
+    tell(&mut app, [support::ready(), listed]);
+    app.open(PageName::Home);
+    let window = window(app, 1280.0, 800.0);
+    let told = window.get_by_role_and_label(Role::Button, "Open Recipes").accesskit_node().value();
+    assert_eq!(told.as_deref(), Some("loss 1.842 · interrupted at step 1,200 of 5,000"));
 }
 
 #[test]
@@ -612,7 +625,7 @@ fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
             .iter()
             .any(|command| matches!(command, Command::Cancel { request } if *request > 0))
     );
-    let error = ErrorReport { kind: "cancelled".to_owned(), message: "given up".to_owned(), field: None };
+    let error = ErrorReport { kind: ErrorKind::Cancelled, message: "given up".to_owned(), field: None };
     answer(window.state_mut(), measure, [Event::Failed { error }]);
     window.run_steps(2);
     assert!(!contains(&window, "measuring the speed") && !is_shown(&window, "given up"));
@@ -639,7 +652,7 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
     assert!(!contains(&window, "Preparing the text"), "it would stand there for good");
     assert!(is_shown(&window, "Pause"));
     let message = "3-llama-tiny is training; stop it first".to_owned();
-    let error = ErrorReport { kind: "busy".to_owned(), message: message.clone(), field: None };
+    let error = ErrorReport { kind: ErrorKind::Busy, message: message.clone(), field: None };
     answer(
         window.state_mut(),
         |command| matches!(command, Command::TrainFirst { .. }),

@@ -17,7 +17,7 @@ use glasshouse::state::State;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, Event, Launch, Parcel, Request, RunConfig, RunState, TrainingState, presets,
+    Command, ErrorKind, Event, Launch, Parcel, Request, RunConfig, RunState, TrainingState, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ impl Session {
 
     /// A picture of the window as it is, with what is to be said of it.
     fn picture(&mut self, name: &str, shows: &str) {
-        let errors = self.state().messages.iter().filter(|message| message.error.kind != "notice");
+        let errors = self.state().messages.iter().filter(|message| message.error.kind != ErrorKind::Notice);
         assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
         self.window.remove_cursor();
         self.turn();

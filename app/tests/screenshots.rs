@@ -9,7 +9,9 @@ use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{Command, Ending, ErrorReport, Event, RunState, TrainingState, WrittenToken};
+use glasshouse_protocol::{
+    Command, Ending, ErrorKind, ErrorReport, Event, RunState, TrainingState, WrittenToken,
+};
 use std::path::PathBuf;
 
 fn picture(harness: &mut Harness<'_, App>, name: &str) {
@@ -65,7 +67,7 @@ fn states_beside_the_usual_one() {
         let message = "The graphics device was lost after step 1200.".to_owned();
         failed.error = Some(message.clone());
         support::tell(&mut app, support::in_training(TrainingState::Running));
-        let error = ErrorReport { kind: "device_lost".to_owned(), message, field: None };
+        let error = ErrorReport { kind: ErrorKind::DeviceLost, message, field: None };
         support::tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-failed-{theme}"));
@@ -118,7 +120,7 @@ fn states_beside_the_usual_one() {
         let lack = NoFiles::NoDialog("This system has no file dialog".to_owned());
         app.answer(Answer { wish: Wish::AddDocuments, files: Err(lack) });
         let error = ErrorReport {
-            kind: "bad_file".to_owned(),
+            kind: ErrorKind::BadFile,
             message: "letters.pdf: not a PDF (no %PDF- header)".to_owned(),
             field: None,
         };

@@ -9,7 +9,9 @@ use glasshouse::app::{App, Recorder, Start};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
-use glasshouse_protocol::{Command, ErrorReport, Event, Launch, Precision, RunState, TrainingState};
+use glasshouse_protocol::{
+    Command, ErrorKind, ErrorReport, Event, Launch, Precision, RunState, TrainingState,
+};
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
     let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();
@@ -277,7 +279,7 @@ fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
         assert_eq!(last_sent(&mut window), Some(Command::DeleteProject { id: "recipes".to_owned() }));
         assert!(window.query_by_label("Undo").is_none(), "nothing is deleted yet");
         let error =
-            ErrorReport { kind: "busy".to_owned(), message: "a run is training".to_owned(), field: None };
+            ErrorReport { kind: ErrorKind::Busy, message: "a run is training".to_owned(), field: None };
         let end = if works { Event::Finished } else { Event::Failed { error } };
         answer(window.state_mut(), deletes, [end]);
         window.run_steps(2);
@@ -349,30 +351,18 @@ fn a_projects_folder_can_be_opened_from_home() {
 
 #[test]
 fn every_named_error_is_shown_with_its_advice_and_can_be_put_away() {
-    for kind in [
-        "invalid",
-        "refused",
-        "io",
-        "storage_full",
-        "bad_file",
-        "device",
-        "device_lost",
-        "too_large",
-        "out_of_memory",
-        "internal",
-        "busy",
-    ] {
+    for kind in ErrorKind::ALL {
         let mut app = support::app("light");
         tell(&mut app, [support::ready(), support::projects()]);
-        let message = format!("something of kind {kind} happened");
-        let error = ErrorReport { kind: kind.to_owned(), message: message.clone(), field: None };
+        let message = format!("something of kind {kind:?} happened");
+        let error = ErrorReport { kind, message: message.clone(), field: None };
         tell(&mut app, [Event::Failed { error }]);
         let mut window = window(app, 900.0, 700.0);
-        assert!(window.query_by_label(&message).is_some(), "{kind} is not shown");
+        assert!(window.query_by_label(&message).is_some(), "{kind:?} is not shown");
         let (safe, next) = glasshouse::widgets::advice(kind);
-        assert!(window.query_by_label(&format!("{safe} {next}")).is_some(), "{kind} comes without advice");
+        assert!(window.query_by_label(&format!("{safe} {next}")).is_some(), "{kind:?} comes without advice");
         press(&mut window, "Dismiss");
-        assert!(window.query_by_label(&message).is_none(), "{kind} cannot be put away");
+        assert!(window.query_by_label(&message).is_none(), "{kind:?} cannot be put away");
     }
 }
 
@@ -385,7 +375,7 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
     let mut window = window(app, 1200.0, 1400.0);
     let rule = "train.batch_size = 0 must be at least 1";
     let error = ErrorReport {
-        kind: "invalid".to_owned(),
+        kind: ErrorKind::Invalid,
         message: rule.to_owned(),
         field: Some("train.batch_size".to_owned()),
     };
@@ -432,11 +422,8 @@ fn a_run_that_failed_offers_its_checkpoint() {
     tell(&mut app, in_training(TrainingState::Running));
     let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
-    let error = ErrorReport {
-        kind: "device_lost".to_owned(),
-        message: "the device was lost".to_owned(),
-        field: None,
-    };
+    let error =
+        ErrorReport { kind: ErrorKind::DeviceLost, message: "the device was lost".to_owned(), field: None };
     tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 900.0);

@@ -130,25 +130,30 @@ impl From<glasshouse_corpus::Error> for Error {
 
 impl From<&Error> for glasshouse_protocol::ErrorReport {
     fn from(error: &Error) -> Self {
+        use glasshouse_protocol::ErrorKind;
         let kind = match error {
-            Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull => "storage_full",
-            Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::OutOfMemory => "out_of_memory",
-            Error::Io { .. } => "io",
-            Error::BadFile { .. } => "bad_file",
-            Error::Invalid(_) => "invalid",
-            Error::Refused(_) | Error::Graph(_) => "refused",
-            Error::Device(_) => "device",
-            Error::DeviceLost(_) => "device_lost",
-            Error::TooLarge { .. } => "too_large",
-            Error::OutOfMemory { .. } => "out_of_memory",
-            Error::Busy(_) => "busy",
-            Error::Cancelled(_) => "cancelled",
-            Error::Internal(_) => "internal",
+            Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull => {
+                ErrorKind::StorageFull
+            }
+            Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::OutOfMemory => {
+                ErrorKind::OutOfMemory
+            }
+            Error::Io { .. } => ErrorKind::Io,
+            Error::BadFile { .. } => ErrorKind::BadFile,
+            Error::Invalid(_) => ErrorKind::Invalid,
+            Error::Refused(_) | Error::Graph(_) => ErrorKind::Refused,
+            Error::Device(_) => ErrorKind::Device,
+            Error::DeviceLost(_) => ErrorKind::DeviceLost,
+            Error::TooLarge { .. } => ErrorKind::TooLarge,
+            Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
+            Error::Busy(_) => ErrorKind::Busy,
+            Error::Cancelled(_) => ErrorKind::Cancelled,
+            Error::Internal(_) => ErrorKind::Internal,
         };
         let field = match error {
             Error::Invalid(invalid) => Some(invalid.field.clone()),
             _ => None,
         };
-        Self { kind: kind.to_owned(), message: error.to_string(), field }
+        Self { kind, message: error.to_string(), field }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{App, Start};
 use crate::pages::PageName;
-use glasshouse_protocol::presets;
+use glasshouse_protocol::{ErrorKind, presets};
 
 /// What an address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl App {
     /// Shows what an address asks for and cannot have.
     pub fn complain(&mut self, problems: &[String]) {
         for problem in problems {
-            self.state.say(None, "invalid", problem.clone());
+            self.state.say(None, ErrorKind::Invalid, problem.clone());
         }
     }
 }
@@ -124,8 +124,11 @@ mod tests {
     /// The commands that an app sends once it knows the projects of these names.
     fn opening(start: Start, names: &[&str], follow: Option<&Address>) -> (App, Vec<Command>) {
         let mut app = App::new(Link::script(), Preferences::default(), start).unwrap();
-        let project =
-            |name: &&str| ProjectSummary { id: format!("{name}-id"), name: (*name).to_owned(), ..summary() };
+        let project = |name: &&str| ProjectSummary {
+            id: format!("{name}-id"),
+            name: (*name).to_owned(),
+            ..ProjectSummary::default()
+        };
         let projects = names.iter().map(project).collect();
         let storage = StorageSummary { place: "here".to_owned(), lasting: true, used: None, quota: None };
         tell(&mut app, Event::Projects { projects, storage });
@@ -144,21 +147,6 @@ mod tests {
         app.receive();
     }
 
-    fn summary() -> ProjectSummary {
-        ProjectSummary {
-            id: String::new(),
-            name: String::new(),
-            updated: 0,
-            bytes: 0,
-            runs: 0,
-            val_loss: None,
-            curve: Vec::new(),
-            sample: String::new(),
-            deleted: false,
-            problem: None,
-        }
-    }
-
     #[test]
     fn a_permalink_opens_a_project_of_its_own_ready_to_train() {
         let address = read(&[("preset", "nanogpt-cpu"), ("seed", "7")]);
@@ -166,7 +154,11 @@ mod tests {
         let open = Command::OpenProject { id: "nanogpt-cpu-id".to_owned() };
         let (mut app, sent) = opening(address.clone().into(), &["Owls"], None);
         assert!(sent.contains(&make), "{sent:?}");
-        let project = ProjectSummary { id: "n".to_owned(), name: "nanogpt-cpu".to_owned(), ..summary() };
+        let project = ProjectSummary {
+            id: "n".to_owned(),
+            name: "nanogpt-cpu".to_owned(),
+            ..ProjectSummary::default()
+        };
         let config = Box::new(presets::preset("first-stories").unwrap());
         tell(&mut app, Event::ProjectOpened { project, config, tokenizer: None, runs: Vec::new() });
         assert_eq!((app.page, app.draft.seed), (PageName::Train, 7));

@@ -5,7 +5,7 @@ use super::typed_path::TypedPath;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::{Command, ErrorKind};
 use std::path::Path;
 
 /// What can be dropped or picked.
@@ -58,7 +58,7 @@ impl App {
                 self.typed = Some(TypedPath::new(answer.wish, reason));
                 return;
             }
-            Err(NoFiles::Failed(reason)) => return self.state.say(None, "io", reason),
+            Err(NoFiles::Failed(reason)) => return self.state.say(None, ErrorKind::Io, reason),
         };
         let first = files.first().map(|file| file.name.clone());
         match answer.wish {
@@ -105,7 +105,7 @@ impl App {
         }
         if let Some(name) = refused {
             let name = Path::new(&name).file_name().map_or(name.clone(), |name| name.display().to_string());
-            self.state.say(None, "refused", format!("{name} was not taken. {ACCEPTED}"));
+            self.state.say(None, ErrorKind::Refused, format!("{name} was not taken. {ACCEPTED}"));
         }
         let Some(first) = texts.first() else { return };
         if self.page == PageName::Home || self.state.projects.open.is_none() {

@@ -8,7 +8,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align2, Frame, Margin, RichText, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::{Command, ErrorKind};
 use std::time::Duration;
 
 /// Messages that float above a page at most.
@@ -49,7 +49,8 @@ impl App {
             ui.spacing_mut().item_spacing.y = space::SMALL;
             for message in messages.iter().rev().take(SHOWN) {
                 let shown = ui.push_id(message.number, |ui| widgets::banner(ui, &message.error));
-                let seconds = if message.error.kind == "notice" { NOTICE_SECONDS } else { ERROR_SECONDS };
+                let seconds =
+                    if message.error.kind == ErrorKind::Notice { NOTICE_SECONDS } else { ERROR_SECONDS };
                 let since = self.shown.entry(message.number).or_insert(now);
                 if shown.response.contains_pointer() {
                     *since = now;
@@ -138,7 +139,7 @@ impl App {
                 ui.add_space(space::PAGE);
                 widgets::section(ui, "The engine stopped");
                 ui.add_space(space::SMALL);
-                let (safe, next) = widgets::advice("engine_lost");
+                let (safe, next) = widgets::advice(ErrorKind::EngineLost);
                 widgets::prose(ui, reason);
                 widgets::quiet_text(ui, safe);
                 widgets::quiet_text(ui, next);

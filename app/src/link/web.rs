@@ -8,7 +8,7 @@ pub(crate) mod mirrored;
 pub(crate) use boot::boot;
 
 use boot::Boot;
-use glasshouse_protocol::{ErrorReport, Event, Parcel, Report, Request};
+use glasshouse_protocol::{ErrorKind, ErrorReport, Event, Parcel, Report, Request};
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -72,7 +72,7 @@ impl EngineLink {
             Report {
                 request: None,
                 event: Event::Failed {
-                    error: ErrorReport { kind: "internal".to_owned(), message, field: None },
+                    error: ErrorReport { kind: ErrorKind::Internal, message, field: None },
                 },
             }
         });

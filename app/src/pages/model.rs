@@ -15,7 +15,7 @@ use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use decoder::Component;
 use egui::Ui;
-use glasshouse_protocol::{ErrorReport, PlanSummary, RunConfig};
+use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 
 const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embedding, a stack of equal blocks, and a head. More layers and a larger width \
      can learn more and take longer. Point at a part to see what it costs; press it to find its settings.";
@@ -110,12 +110,12 @@ impl ModelPage {
 fn draft(context: &Context<'_>) -> Draft {
     let config = context.draft.clone();
     let refused = config.validate().err().map(|invalid| ErrorReport {
-        kind: "invalid".to_owned(),
+        kind: ErrorKind::Invalid,
         message: invalid.to_string(),
         field: Some(invalid.field),
     });
     // What the engine refuses beyond the rules that are checked here, as a vocabulary that a kernel cannot reach.
-    let beyond = || context.state.planning.refused.clone().filter(|error| error.kind != "invalid");
+    let beyond = || context.state.planning.refused.clone().filter(|error| error.kind != ErrorKind::Invalid);
     Draft { config, refused: refused.or_else(beyond) }
 }
 

@@ -20,7 +20,7 @@ use crate::theme::space;
 use crate::widgets::{self, Failed};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorReport, Launch, TrainingState};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Launch, TrainingState};
 use plots::Plots;
 use std::collections::BTreeSet;
 
@@ -243,7 +243,7 @@ fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let resumable = run.checkpoints.iter().any(|checkpoint| checkpoint.resumable);
-    let report = ErrorReport { kind: "failed run".to_owned(), message: error, field: None };
+    let report = ErrorReport { kind: ErrorKind::DeviceLost, message: error, field: None };
     let report = context
         .state
         .messages
@@ -252,7 +252,7 @@ fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         .map(|message| &message.error)
         .find(|message| message.message == report.message)
         .cloned()
-        .unwrap_or(ErrorReport { kind: "device_lost".to_owned(), ..report });
+        .unwrap_or(report);
     match widgets::failed(ui, &report, resumable.then_some("Resume from checkpoint")) {
         Failed::Acted => {
             context.outbox.send(Command::Resume { run: Some(run.name), launch: Launch::default() });

@@ -54,7 +54,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::ErrorReport;
+    use glasshouse_protocol::{ErrorKind, ErrorReport};
 
     #[test]
     fn a_corpus_is_on_its_way_until_it_is_there_or_cannot_be_had() {
@@ -70,7 +70,7 @@ mod tests {
         for end in [
             Event::Finished,
             Event::Failed {
-                error: ErrorReport { kind: "refused".to_owned(), message: String::new(), field: None },
+                error: ErrorReport { kind: ErrorKind::Refused, message: String::new(), field: None },
             },
         ] {
             catalogue.sent(&fetch);

@@ -187,6 +187,7 @@ impl Dropped {
 mod tests {
     use super::*;
     use glasshouse_protocol::DocumentsOverview;
+    use glasshouse_protocol::ErrorKind;
 
     fn recipe(toml: &str) -> Event {
         Event::Recipe { recipe: RecipeSummary { toml: toml.to_owned(), ..RecipeSummary::default() } }
@@ -198,7 +199,7 @@ mod tests {
     }
 
     fn refused() -> ErrorReport {
-        ErrorReport { kind: "refused".to_owned(), message: "stopped".to_owned(), field: None }
+        ErrorReport { kind: ErrorKind::Refused, message: "stopped".to_owned(), field: None }
     }
 
     #[test]

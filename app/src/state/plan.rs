@@ -1,6 +1,6 @@
 //! Needs and forecasts of the settings at hand.
 
-use glasshouse_protocol::{Command, ErrorReport, Event, PlanSummary, RunConfig};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, PlanSummary, RunConfig};
 
 /// What is known about settings before they are trained.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Planning {
             }
             (Event::Failed { error }, Some(Command::Plan { .. })) if newest => {
                 self.asked = None;
-                if error.kind != "cancelled" {
+                if error.kind != ErrorKind::Cancelled {
                     // What was planned before is not of these settings.
                     (self.plan, self.refused) = (None, Some(error.clone()));
                 }
@@ -109,10 +109,9 @@ mod tests {
         let config = presets::preset("llama-tiny").unwrap();
         let asked = Command::Plan { config: Box::new(config.clone()) };
         let mut planning = Planning { plan: Some((config.clone(), plan())), ..Planning::default() };
-        let error =
-            ErrorReport { kind: "too_large".to_owned(), message: "too large".to_owned(), field: None };
+        let error = ErrorReport { kind: ErrorKind::TooLarge, message: "too large".to_owned(), field: None };
         planning.sent(1, &asked);
-        let cancelled = ErrorReport { kind: "cancelled".to_owned(), ..error.clone() };
+        let cancelled = ErrorReport { kind: ErrorKind::Cancelled, ..error.clone() };
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: cancelled });
         assert!(planning.plan.is_some() && planning.refused.is_none(), "whoever cancels it learns nothing");
         planning.sent(1, &asked);
@@ -142,7 +141,7 @@ mod tests {
         let config = presets::preset("llama-tiny").unwrap();
         let asked = Command::Plan { config: Box::new(config) };
         let mut planning = Planning::default();
-        let refuse = || ErrorReport { kind: "too_large".to_owned(), message: String::new(), field: None };
+        let refuse = || ErrorReport { kind: ErrorKind::TooLarge, message: String::new(), field: None };
         planning.sent(1, &asked);
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: refuse() });
         planning.sent(2, &asked);

@@ -5,46 +5,46 @@ use crate::theme::{CARD_CORNER, Palette, mix};
 use egui::accesskit::Role;
 use egui::{Frame, Margin, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::ErrorReport;
+use glasshouse_protocol::{ErrorKind, ErrorReport};
 
 /// What an error of a kind means for the person's work, and what to do about it.
-pub fn advice(kind: &str) -> (&'static str, &'static str) {
+pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
-        "notice" => ("", ""),
-        "invalid" => ("Nothing was started.", "Change the setting that is named and try again."),
-        "refused" => ("Nothing was changed.", "Do what the message names first, then try again."),
-        "io" => (
+        ErrorKind::Notice => ("", ""),
+        ErrorKind::Invalid => ("Nothing was started.", "Change the setting that is named and try again."),
+        ErrorKind::Refused => ("Nothing was changed.", "Do what the message names first, then try again."),
+        ErrorKind::Io => (
             "Every step up to the last checkpoint is safe.",
             "Check that the folder exists and can be written, then try again.",
         ),
-        "storage_full" => (
+        ErrorKind::StorageFull => (
             "Nothing that was saved is lost.",
             "Free some room, or delete a project on Home, then resume the run.",
         ),
-        "bad_file" => (
+        ErrorKind::BadFile => (
             "Your projects are as they were.",
             "The message names the place. Try another copy of the file, or leave it out.",
         ),
-        "device" => ("Your projects are as they were.", "Choose another device under Settings."),
-        "device_lost" => (
+        ErrorKind::Device => ("Your projects are as they were.", "Choose another device under Settings."),
+        ErrorKind::DeviceLost => (
             "Every step up to the last checkpoint is safe.",
             "Resume the run; if it happens again, choose the CPU under Settings.",
         ),
-        "too_large" => (
+        ErrorKind::TooLarge => (
             "Nothing was started.",
             "Make the model, the batch or the context length smaller: Model has a button that fits them to the device.",
         ),
-        "out_of_memory" => (
+        ErrorKind::OutOfMemory => (
             "Every step up to the last checkpoint is safe.",
             "Close other programs, or make the batch smaller, then resume the run.",
         ),
-        "engine_lost" => (
+        ErrorKind::EngineLost => (
             "Every step up to the last checkpoint is safe.",
             "Start the engine again, then resume the run; if it happens again, please send us the report.",
         ),
-        "cancelled" => ("Nothing half-made is left.", "Start it again whenever you want it."),
-        "busy" => ("What runs goes on.", "Try again when it has ended."),
-        _ => (
+        ErrorKind::Cancelled => ("Nothing half-made is left.", "Start it again whenever you want it."),
+        ErrorKind::Busy => ("What runs goes on.", "Try again when it has ended."),
+        ErrorKind::Internal => (
             "Every step up to the last checkpoint is safe.",
             "This is a fault of ours: please report it with the message.",
         ),
@@ -54,7 +54,7 @@ pub fn advice(kind: &str) -> (&'static str, &'static str) {
 /// A message that can be put away. Whether it was.
 pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
     let palette = Palette::of(ui);
-    let notice = error.kind == "notice";
+    let notice = error.kind == ErrorKind::Notice;
     let (icon, colour) = match notice {
         true => (icons::ICON_INFO, palette.accent),
         false => (icons::ICON_ERROR, palette.failure),
@@ -78,7 +78,7 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
                         ui.spacing_mut().item_spacing.y = 2.0;
                         ui.add(egui::Label::new(&error.message).wrap().selectable(true));
                         if !notice {
-                            let (safe, next) = advice(&error.kind);
+                            let (safe, next) = advice(error.kind);
                             let text = RichText::new(format!("{safe} {next}")).color(palette.quiet);
                             ui.add(egui::Label::new(text).wrap());
                         }
@@ -106,26 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_named_error_says_what_is_safe_and_what_to_do() {
-        let unknown = advice("something else");
-        for kind in [
-            "invalid",
-            "refused",
-            "io",
-            "storage_full",
-            "bad_file",
-            "device",
-            "device_lost",
-            "too_large",
-            "out_of_memory",
-            "busy",
-            "cancelled",
-        ] {
+    fn every_kind_of_error_says_what_is_safe_and_what_to_do() {
+        for kind in ErrorKind::ALL {
             let (safe, next) = advice(kind);
-            assert_ne!((safe, next), unknown, "{kind}");
-            assert!(safe.ends_with('.') && next.ends_with('.'), "{kind}");
+            assert!(safe.ends_with('.') && next.ends_with('.'), "{kind:?}");
         }
-        assert!(unknown.1.contains("report"));
-        assert!(advice("too_large").1.contains("context length"));
+        assert!(advice(ErrorKind::Internal).1.contains("report"));
+        assert!(advice(ErrorKind::TooLarge).1.contains("context length"));
     }
 }

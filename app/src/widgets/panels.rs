@@ -52,7 +52,7 @@ pub enum Failed {
 pub fn failed(ui: &mut Ui, error: &ErrorReport, action: Option<&str>) -> Failed {
     card(ui, |ui| {
         let palette = Palette::of(ui);
-        let (safe, next) = advice(&error.kind);
+        let (safe, next) = advice(error.kind);
         ui.horizontal(|ui| {
             ui.label(icons::ICON_ERROR.rich_text().size(20.0).color(palette.failure));
             ui.label(RichText::new("This did not work").text_style(theme::strong()));

@@ -3,8 +3,8 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, Event, MergeStep, PlanSummary, ProjectSummary, RunConfig, RunState, RunSummary, TokenSummary,
-    TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
+    Ending, ErrorKind, Event, MergeStep, PlanSummary, ProjectSummary, RunConfig, RunState, RunSummary,
+    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ impl Engine {
                 Ok(()) => vec![Event::Planned { plan: Box::new(plan(config)) }],
                 Err(broken) => vec![Event::Failed {
                     error: glasshouse_protocol::ErrorReport {
-                        kind: "invalid".to_owned(),
+                        kind: ErrorKind::Invalid,
                         message: broken.to_string(),
                         field: Some(broken.field),
                     },

@@ -169,8 +169,7 @@ pub fn project(id: &str, name: &str, runs: usize) -> ProjectSummary {
             }
             false => String::new(),
         },
-        deleted: false,
-        problem: None,
+        ..ProjectSummary::default()
     }
 }
 

@@ -31,9 +31,9 @@ pub use model::{
 
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, ErrorReport, FileProblem, MergeStep, OpenedRun, PlanSummary,
-    ProfileEntry, ProjectSummary, RunState, RunSummary, StorageSummary, TextSummary, TokenSummary,
-    TokenizerSummary, VocabularyEntry, WrittenToken,
+    DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FileProblem, MergeStep, OpenedRun,
+    PlanSummary, ProfileEntry, ProjectSummary, RunState, RunSummary, StorageSummary, TextSummary,
+    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

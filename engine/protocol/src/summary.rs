@@ -3,12 +3,64 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What sort of error it is, by what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// A setting breaks a rule.
+    Invalid,
+    /// It cannot be done as things stand.
+    Refused,
+    /// A file cannot be read or written.
+    Io,
+    /// The storage has no room left.
+    StorageFull,
+    /// A file is not what it should be.
+    BadFile,
+    /// A device is missing, or lacks something.
+    Device,
+    /// A device stopped answering.
+    DeviceLost,
+    /// More is needed than the device has.
+    TooLarge,
+    /// The system had no memory left.
+    OutOfMemory,
+    /// The engine stopped: the front end says so.
+    EngineLost,
+    /// Something else is under way.
+    Busy,
+    /// It was cancelled.
+    Cancelled,
+    /// A fault of the program.
+    Internal,
+    /// No error: a sentence of the front end's own.
+    Notice,
+}
+
+impl ErrorKind {
+    /// All that are errors.
+    pub const ALL: [Self; 13] = [
+        Self::Invalid,
+        Self::Refused,
+        Self::Io,
+        Self::StorageFull,
+        Self::BadFile,
+        Self::Device,
+        Self::DeviceLost,
+        Self::TooLarge,
+        Self::OutOfMemory,
+        Self::EngineLost,
+        Self::Busy,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+}
+
 /// An error as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
-    /// The engine's name for its kind: `invalid`, `refused`, `io`, `storage_full`, `bad_file`, `device`, `device_lost`,
-    /// `too_large`, `out_of_memory`, `internal`, `busy`, `cancelled`.
-    pub kind: String,
+    /// What sort of error it is.
+    pub kind: ErrorKind,
     /// What happened, and what to do about it: the engine's own sentence.
     pub message: String,
     /// The setting that breaks a rule, as `model.heads`; a form shows the message beside it.
@@ -106,7 +158,7 @@ pub struct StorageSummary {
 }
 
 /// A project.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProjectSummary {
     /// Its folder's name, or natively the path of a folder elsewhere.
     pub id: String,
@@ -124,6 +176,9 @@ pub struct ProjectSummary {
     pub curve: Vec<f32>,
     /// What its latest run wrote last.
     pub sample: String,
+    /// Steps that its latest run did and was to do, where the program that trained it ended in its midst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<(u64, u64)>,
     /// Deleted, and restorable.
     #[serde(default)]
     pub deleted: bool,

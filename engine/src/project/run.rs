@@ -296,7 +296,7 @@ impl Run {
     }
 
     /// Whether the program that trained it ended without a word: nobody holds its lock any more.
-    fn is_interrupted(&self, state: RunState) -> bool {
+    pub(super) fn is_interrupted(&self, state: RunState) -> bool {
         let is_free = || File::open(self.folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok());
         state == RunState::Running && is_free()
     }

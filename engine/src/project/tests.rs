@@ -136,8 +136,11 @@ fn a_run_whose_program_ended_without_a_word_is_listed_as_interrupted() {
     run.save_record(&RunRecord { state: RunState::Running, ..run.record().unwrap() }).unwrap();
     let lock = run.lock().unwrap();
     assert_eq!(run.summary().unwrap().state, RunState::Running);
+    let told = || shelf::summary("p", project.folder()).interrupted;
+    assert_eq!(told(), None);
     drop(lock);
     assert_eq!(run.summary().unwrap().state, RunState::Interrupted);
+    assert_eq!(told(), Some((0, config().train.steps)));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::{Options, run};
 use crate::protocol::{
-    Command, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState, TrainEvent,
-    TrainingState, WeightSource, message, presets,
+    Command, ErrorKind, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState,
+    TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -436,11 +436,11 @@ fn underway(event: &Event) -> bool {
 }
 
 /// How a request ended: its error's kind, or nothing where it was met.
-fn ended(heard: &[Report], request: u64) -> Option<String> {
+fn ended(heard: &[Report], request: u64) -> Option<ErrorKind> {
     let ends =
         heard.iter().filter(|report| report.request == Some(request)).filter_map(|report| {
             match &report.event {
-                Event::Failed { error } => Some(Some(error.kind.clone())),
+                Event::Failed { error } => Some(Some(error.kind)),
                 Event::Finished => Some(None),
                 _ => None,
             }
@@ -479,7 +479,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         ],
     );
     for request in [4, 6, 8, 10, 12] {
-        assert_eq!(ended(&heard, request).as_deref(), Some("cancelled"), "request {request}");
+        assert_eq!(ended(&heard, request), Some(ErrorKind::Cancelled), "request {request}");
     }
     for request in [5, 7, 9, 11, 13, 14] {
         assert_eq!(ended(&heard, request), None, "request {request}");
@@ -519,7 +519,7 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
             }
         })
     };
-    assert_eq!(ended(&heard, 5).as_deref(), Some("cancelled"));
+    assert_eq!(ended(&heard, 5), Some(ErrorKind::Cancelled));
     let (first, second) = (documents(5).unwrap(), documents(7).unwrap());
     assert!(first < count && second > first, "{second} documents after {first}");
     let kept = std::fs::read_to_string(shelf.path().join("shelf/p/cleaned/kept.jsonl")).unwrap();
@@ -549,7 +549,7 @@ fn packing_is_given_up_in_the_midst_of_it() {
         &shelf.path().join("shelf"),
         vec![after(export("p.glasshouse")), (Some(underway), Command::Cancel { request: 2 })],
     );
-    assert_eq!((ended(&heard, 2).as_deref(), ended(&heard, 3)), (Some("cancelled"), None));
+    assert_eq!((ended(&heard, 2), ended(&heard, 3)), (Some(ErrorKind::Cancelled), None));
     assert_eq!(std::fs::read_dir(&to).unwrap().count(), 0, "half a file is left");
 }
 
@@ -662,7 +662,7 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
         told.borrow_mut().push(report.body);
     }));
     let heard = heard.take();
-    assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some("cancelled".to_owned())));
+    assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some(ErrorKind::Cancelled)));
     assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
     let place = |request| {
         heard.iter().position(|report| {
@@ -835,7 +835,7 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
             after(Command::StopTraining),
         ],
     );
-    assert_eq!(ended(&heard, 4).as_deref(), Some("busy"));
+    assert_eq!(ended(&heard, 4), Some(ErrorKind::Busy));
     assert!(failures(&heard)[0].contains("1-first-stories is training; stop it first"));
     let projects = heard.iter().rev().find_map(|report| match &report.event {
         Event::Projects { projects, .. } => Some(projects.len()),

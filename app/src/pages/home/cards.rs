@@ -8,7 +8,7 @@ use crate::theme::{self, CARD_CORNER, space};
 use crate::widgets;
 use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProjectSummary};
+use glasshouse_protocol::{Command, ProjectSummary, RunState};
 
 /// Narrowest card, in points.
 const LEAST: f32 = 264.0;
@@ -151,6 +151,9 @@ fn as_it_stands(state: &State, project: &ProjectSummary) -> ProjectSummary {
         return project;
     }
     project.runs = project.runs.max(state.runs.list.len());
+    if let Some(run) = state.runs.list.last() {
+        project.interrupted = (run.state == RunState::Interrupted).then_some((run.step, run.steps));
+    }
     let training = &state.training;
     if training.points.len() > 1 {
         let every = training.points.len().div_ceil(CURVE);
@@ -173,12 +176,15 @@ fn foot_ui(ui: &Ui, context: &Context<'_>, project: &ProjectSummary, inner: Rect
     painter.text(inner.right_bottom(), egui::Align2::RIGHT_BOTTOM, ago, font, quiet);
 }
 
-/// Loss and runs in a few words.
+/// Loss and runs in a few words, or how far a run came that ended with the program that trained it.
 fn came_to(project: &ProjectSummary) -> String {
-    let runs = match project.runs {
-        0 => "no runs yet".to_owned(),
-        1 => "1 run".to_owned(),
-        runs => format!("{runs} runs"),
+    let runs = match (project.interrupted, project.runs) {
+        (Some((step, steps)), _) => {
+            format!("interrupted at step {} of {}", format::whole(step), format::whole(steps))
+        }
+        (None, 0) => "no runs yet".to_owned(),
+        (None, 1) => "1 run".to_owned(),
+        (None, runs) => format!("{runs} runs"),
     };
     match project.val_loss {
         Some(loss) => format!("loss {} · {runs}", format::loss(loss)),

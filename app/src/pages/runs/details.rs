@@ -8,7 +8,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::{Command, ErrorReport, Launch, RunSummary, TrainEvent, TrainingState};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Launch, RunSummary, TrainEvent, TrainingState};
 
 /// What a person does with a run.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Kept {
 impl Details {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if let Some(error) = &run.error {
-            let report = ErrorReport { kind: "device_lost".to_owned(), message: error.clone(), field: None };
+            let report = ErrorReport { kind: ErrorKind::DeviceLost, message: error.clone(), field: None };
             widgets::banner(ui, &report);
         }
         let wide = ui.available_width() > 720.0;

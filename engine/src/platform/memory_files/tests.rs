@@ -181,7 +181,7 @@ fn what_finds_no_memory_says_so() {
     let error = file.set_len(1 << 62).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     let report = crate::protocol::ErrorReport::from(&crate::error::Error::io(&path)(error));
-    assert_eq!(report.kind, "out_of_memory");
+    assert_eq!(report.kind, crate::protocol::ErrorKind::OutOfMemory);
     assert!(
         report.message.contains("memory") && !report.message.contains("free some space"),
         "{}",

@@ -17,14 +17,8 @@ pub fn summary(id: &str, folder: &Path) -> ProjectSummary {
     let empty = ProjectSummary {
         id: id.to_owned(),
         name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        updated: 0,
         bytes: bytes_of(folder),
-        runs: 0,
-        val_loss: None,
-        curve: Vec::new(),
-        sample: String::new(),
-        deleted: false,
-        problem: None,
+        ..ProjectSummary::default()
     };
     let project = match Project::open(folder) {
         Ok(project) => project,
@@ -48,6 +42,10 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     }
     if let Some((run, record)) = records.last() {
         summary.val_loss = record.best_val_loss;
+        if run.is_interrupted(record.state) {
+            let run = run.summary()?;
+            summary.interrupted = Some((run.step, run.steps));
+        }
         add_past(run, summary)?;
     }
     Ok(())
