@@ -242,7 +242,9 @@ impl App {
 
     /// Hands over the sample project, which may come later than the first frame; it is opened where there is nothing else.
     pub fn offer_sample(&mut self, file: Vec<u8>) {
-        let empty = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
+        let none = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
+        // Somebody who made a project while the sample was on its way is not taken out of it.
+        let empty = none && !self.state.is_opening();
         if !self.settled {
             self.start.sample = Some(file);
         } else if self.wants_sample && empty {

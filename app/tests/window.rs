@@ -486,6 +486,24 @@ fn the_sample_opens_where_the_shelf_is_empty_and_only_there() {
 }
 
 #[test]
+fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
+    let imports = |command: &Command| matches!(command, Command::ImportProject { .. });
+    for grown in [false, true] {
+        let mut app = support::app("dark");
+        let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
+        tell(&mut app, [support::ready(), no_projects]);
+        app.open(PageName::Home);
+        let mut window = window(app, 1200.0, 800.0);
+        if grown {
+            press(&mut window, "Grow your first model");
+            window.run_steps(2);
+        }
+        window.state_mut().offer_sample(vec![80, 75]);
+        assert_eq!(sent(window.state_mut()).iter().any(imports), !grown);
+    }
+}
+
+#[test]
 fn two_runs_are_compared_by_what_sets_them_apart() {
     let mut app = support::app("dark");
     full(&mut app);

@@ -1,7 +1,9 @@
 //! A setting: its name with an explanation, its control, and the rule that it breaks beside it.
 
+use crate::format;
 use crate::theme::{self, Palette};
-use egui::{Label, RichText, Ui, Vec2};
+use egui::emath::Numeric;
+use egui::{DragValue, Label, RichText, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
 
@@ -31,6 +33,14 @@ pub fn field<R>(
     });
     field_error(ui, path, refused);
     shown.inner
+}
+
+/// A whole number below 2⁵³, its thousands grouped as everywhere (`50,257`). It may be typed in groups or without.
+pub fn whole_number<T: Numeric>(value: &mut T) -> DragValue<'_> {
+    DragValue::new(value)
+        .max_decimals(0)
+        .custom_formatter(|value, _| format::whole(value as u64))
+        .custom_parser(|text| text.replace([',', '_', ' '], "").parse().ok())
 }
 
 /// The rule that a setting breaks, where `refused` names it.

@@ -1,6 +1,6 @@
 //! Numbers of settings that are typed, dragged or stepped, each named for those who do not see it.
 
-use crate::widgets::field;
+use crate::widgets::{field, whole_number};
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::ErrorReport;
 use std::ops::RangeInclusive;
@@ -24,7 +24,7 @@ impl Form<'_> {
         // Dragging crosses a range in about the width of a screen, whatever its size.
         let speed = (*value as f64 / 80.0).max(0.05);
         field(ui, name, path, self.refused, |ui| {
-            let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed);
+            let drag = whole_number(value).range(range).clamp_existing_to_range(false).speed(speed);
             ui.add(drag).accessible_name(name);
         });
     }
@@ -40,7 +40,7 @@ impl Form<'_> {
     ) {
         let speed = (*value as f64 / 80.0).max(0.05);
         field(ui, name, path, self.refused, |ui| {
-            let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed);
+            let drag = whole_number(value).range(range).clamp_existing_to_range(false).speed(speed);
             ui.add(drag).accessible_name(name);
         });
     }

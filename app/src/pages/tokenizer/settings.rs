@@ -4,9 +4,9 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, space};
-use crate::widgets::{Stat, card, field, primary, progress_bar, stat_row};
+use crate::widgets::{Stat, card, field, primary, progress_bar, stat_row, whole_number};
 use egui::accesskit::Role;
-use egui::{DragValue, RichText, Sense, Ui, WidgetInfo, vec2};
+use egui::{RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
 
@@ -71,11 +71,11 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let sized = has_size(tokenizer.kind);
         ui.add_enabled_ui(sized, |ui| {
             field(ui, "Vocabulary", "tokenizer.vocabulary", None, |ui| {
-                let value = DragValue::new(&mut tokenizer.vocabulary).range(260..=65_536).speed(8.0);
+                let value = whole_number(&mut tokenizer.vocabulary).range(260..=65_536).speed(8.0);
                 ui.add(value).accessible_name("Vocabulary size");
             });
             field(ui, "Minimum frequency", "tokenizer.min_frequency", None, |ui| {
-                let value = DragValue::new(&mut tokenizer.min_frequency).range(1..=1000).speed(0.1);
+                let value = whole_number(&mut tokenizer.min_frequency).range(1..=1000).speed(0.1);
                 ui.add(value).accessible_name("Minimum frequency");
             });
         });

@@ -4,7 +4,7 @@ use super::Context;
 use super::form::learning_rate;
 use crate::state::Training;
 use crate::widgets;
-use egui::{DragValue, Ui};
+use egui::Ui;
 use glasshouse_protocol::Command;
 
 /// New values, before they are sent.
@@ -35,7 +35,7 @@ pub(super) fn fold_ui(
         widgets::term(ui, "Peak learning rate", None);
         ui.add(learning_rate(&mut values.learning_rate)).accessible_name("Peak learning rate");
         widgets::term(ui, "Steps", None);
-        let steps = DragValue::new(&mut values.steps).range(training.step.max(1)..=100_000_000);
+        let steps = widgets::whole_number(&mut values.steps).range(training.step.max(1)..=100_000_000);
         ui.add(steps.speed(10.0)).accessible_name("Steps");
         let changed = *values != now;
         let mut sent = false;

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::format;
 use crate::theme::space;
-use crate::widgets::{self, field};
+use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::{Decay, ErrorKind, ErrorReport, OptimizerKind, Precision, RunConfig};
@@ -68,7 +68,8 @@ fn number<T: Numeric>(
 ) {
     let speed = (value.to_f64().abs() * 0.01).max(if T::INTEGRAL { 0.2 } else { 0.001 });
     field(ui, name, path, refused, |ui| {
-        ui.add(DragValue::new(value).range(range).speed(speed)).accessible_name(name)
+        let drag = if T::INTEGRAL { whole_number(value) } else { DragValue::new(value) };
+        ui.add(drag.range(range).speed(speed)).accessible_name(name)
     });
 }
 
@@ -102,7 +103,10 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     if train.decay == Decay::WarmupStableDecay {
         number(ui, ("Decay over", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
     }
-    number(ui, ("Seed", "seed"), &mut draft.seed, 0..=u64::MAX, refused);
+    // No quantity, so that its digits are not grouped.
+    field(ui, "Seed", "seed", refused, |ui| {
+        ui.add(DragValue::new(&mut draft.seed).speed(0.2)).accessible_name("Seed")
+    });
 }
 
 /// The optimizer, and what is done beside the steps.

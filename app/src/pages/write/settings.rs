@@ -5,7 +5,7 @@ use super::sources::{source_name, sources};
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button};
 use crate::theme::space;
-use crate::widgets::{card, field_error, segmented, slider, term};
+use crate::widgets::{card, field_error, segmented, slider, term, whole_number};
 use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
@@ -102,7 +102,7 @@ fn number_ui(
 ) {
     ui.horizontal(|ui| {
         term(ui, name, Some(quiet));
-        ui.add(DragValue::new(value).range(range).speed(0.5)).accessible_name(name);
+        ui.add(whole_number(value).range(range).speed(0.5)).accessible_name(name);
     });
     field_error(ui, path, refused);
 }
