@@ -140,7 +140,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     press(&mut window, Role::Button, "Clean");
     assert_eq!(sent(window.state_mut()), [Command::Clean]);
     let is_clean = |command: &Command| matches!(command, Command::Clean);
-    answer(window.state_mut(), is_clean, [bench::cleaning("reading", 300, 1000)]);
+    answer(window.state_mut(), is_clean, [bench::cleaning(300, 1000)]);
     window.run_steps(3);
     assert!(shows(&window, "30 %") && shows(&window, "6,120 documents read · 4,381 kept so far"));
     assert!(window.query_by_role_and_label(Role::Button, "Clean").is_none());

@@ -204,7 +204,7 @@ fn the_data_bench() {
         picture(&mut window, &format!("bench-first-{theme}"));
         window.get_by_role_and_label(Role::Button, "Clean").click();
         window.run_steps(2);
-        support::tell(window.state_mut(), [bench::cleaning("reading", 11_900_000, 27_500_000)]);
+        support::tell(window.state_mut(), [bench::cleaning(11_900_000, 27_500_000)]);
         window.run_steps(2);
         picture(&mut window, &format!("bench-working-{theme}"));
 

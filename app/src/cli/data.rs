@@ -184,7 +184,7 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     for verdict in &compared.verdicts {
         let off = if verdict.on { "" } else { " (off)" };
         let reason = if verdict.reason.is_empty() { String::new() } else { format!(": {}", verdict.reason) };
-        say!("  {:<24} {}{off}{reason}", verdict.stage, verdict.verdict)?;
+        say!("  {:<24} {}{off}{reason}", verdict.stage, verdict.verdict.name())?;
     }
     say!("\n{}", difference(&compared))?;
     Ok(())

@@ -224,7 +224,7 @@ fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let (words, share) = match &context.state.tokenizer.preparing {
         Some((stage, done, total)) => {
             let share = (*total > 0).then(|| *done as f32 / *total as f32);
-            (text::stage(stage), share)
+            (text::stage(*stage), share)
         }
         None => (text::STARTING, Some(0.0)),
     };

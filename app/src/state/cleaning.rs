@@ -2,7 +2,7 @@
 
 use glasshouse_protocol::cleaning::report::{Report, Stage};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement, SampleStage, StageCard,
+    ComparedDocument, DroppedDocument, Phase, RecipeSummary, SampleJudgement, SampleStage, StageCard,
 };
 use glasshouse_protocol::{Command, ErrorReport, Event};
 
@@ -40,7 +40,7 @@ pub struct Cleaning {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// `reading`, `comparing`, `judging` or `writing`; empty before the first word of it.
-    pub phase: String,
+    pub phase: Phase,
     /// Done of the phase.
     pub done: u64,
     /// In all.
@@ -87,7 +87,7 @@ impl Cleaning {
             }
             Event::Cleaning { phase, done, total, documents, kept } => {
                 self.progress = Some(Progress {
-                    phase: phase.clone(),
+                    phase: *phase,
                     done: *done,
                     total: *total,
                     documents: *documents,
@@ -226,7 +226,7 @@ mod tests {
         let mut cleaning = Cleaning::default();
         cleaning.sent(&Command::Clean);
         assert_eq!(cleaning.progress.as_ref().and_then(Progress::share), None);
-        let phase = "reading".to_owned();
+        let phase = Phase::Reading;
         let event = Event::Cleaning { phase, done: 30, total: 120, documents: 12, kept: 9 };
         cleaning.apply(Some(&Command::Clean), &event);
         assert_eq!(cleaning.progress.as_ref().and_then(Progress::share), Some(0.25));

@@ -1,7 +1,8 @@
 //! The open project's tokenizer and what was asked of it.
 
 use glasshouse_protocol::{
-    Command, CompressionSummary, Event, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
+    Command, CompressionSummary, Event, MergeStep, PreparationStage, TokenSummary, TokenizerSummary,
+    VocabularyEntry,
 };
 
 /// The tokenizer.
@@ -10,7 +11,7 @@ pub struct Tokenizing {
     /// About it; `None` before it was trained.
     pub summary: Option<TokenizerSummary>,
     /// Stage, bytes done and bytes in all of a preparation under way.
-    pub preparing: Option<(String, u64, u64)>,
+    pub preparing: Option<(Option<PreparationStage>, u64, u64)>,
     /// The text that was cut last, its tokens, and characters that were lost.
     pub tokens: Option<(String, Vec<TokenSummary>, String)>,
     /// Entries found, entries passed over, the page.
@@ -26,7 +27,7 @@ pub struct Tokenizing {
 impl Tokenizing {
     pub(super) fn sent(&mut self, command: &Command) {
         if matches!(command, Command::TrainTokenizer { .. }) {
-            self.preparing = Some((String::new(), 0, 0));
+            self.preparing = Some((None, 0, 0));
         }
     }
 
@@ -36,7 +37,7 @@ impl Tokenizing {
                 *self = Self { summary: tokenizer.clone(), ..Self::default() };
             }
             Event::ProjectClosed => *self = Self::default(),
-            Event::Preparing { stage, done, total } => self.preparing = Some((stage.clone(), *done, *total)),
+            Event::Preparing { stage, done, total } => self.preparing = Some((Some(*stage), *done, *total)),
             Event::TokenizerReady { tokenizer } => {
                 let same = self.summary.as_ref().is_some_and(|before| before.config == tokenizer.config);
                 let trained = self.trained + 1;

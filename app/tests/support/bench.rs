@@ -7,7 +7,7 @@ use glasshouse_protocol::cleaning::report::{
 use glasshouse_protocol::cleaning::table::{Column, Table, Unit};
 use glasshouse_protocol::cleaning::{
     ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, RecipeSummary, SampleJudgement,
-    SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict,
+    SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict, VerdictKind,
 };
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};
 
@@ -240,9 +240,9 @@ pub const LIGHTHOUSE: &str = "harbour-museum/lighthouse.html";
 /// It beside what the recipe makes of it.
 pub fn compared() -> Event {
     let change = |fate, text: &str| TextChange { fate, text: text.to_owned() };
-    let verdict = |stage: &str, verdict: &str, reason: &str, on| Verdict {
+    let verdict = |stage: &str, verdict, reason: &str, on| Verdict {
         stage: stage.to_owned(),
-        verdict: verdict.to_owned(),
+        verdict,
         reason: reason.to_owned(),
         on,
     };
@@ -273,13 +273,13 @@ pub fn compared() -> Event {
                 change(TextFate::Removed, "Share this page | Print | Back to top"),
             ],
             verdicts: vec![
-                verdict("language", "keeps", "", true),
-                verdict("gopher-repetition", "keeps", "", true),
-                verdict("gopher-quality", "keeps", "", true),
-                verdict("c4-quality", "edits", "", true),
+                verdict("language", VerdictKind::Keeps, "", true),
+                verdict("gopher-repetition", VerdictKind::Keeps, "", true),
+                verdict("gopher-quality", VerdictKind::Keeps, "", true),
+                verdict("c4-quality", VerdictKind::Edits, "", true),
                 verdict(
                     "fineweb-quality",
-                    "drops",
+                    VerdictKind::Drops,
                     "lines that end like a sentence 0.11, at least 0.12 asked",
                     false,
                 ),
@@ -291,9 +291,9 @@ pub fn compared() -> Event {
 
 /// A document that was dropped, beside the nothing that is left of it.
 pub fn compared_dropped() -> Event {
-    let verdict = |stage: &str, verdict: &str, reason: &str, on| Verdict {
+    let verdict = |stage: &str, verdict, reason: &str, on| Verdict {
         stage: stage.to_owned(),
-        verdict: verdict.to_owned(),
+        verdict,
         reason: reason.to_owned(),
         on,
     };
@@ -307,9 +307,9 @@ pub fn compared_dropped() -> Event {
                     .to_owned(),
             }],
             verdicts: vec![
-                verdict("language", "keeps", "", true),
-                verdict("gopher-quality", "drops", "31 words, at least 50 asked", true),
-                verdict("c4-quality", "drops", "2 sentences, at least 5 asked", true),
+                verdict("language", VerdictKind::Keeps, "", true),
+                verdict("gopher-quality", VerdictKind::Drops, "31 words, at least 50 asked", true),
+                verdict("c4-quality", VerdictKind::Drops, "2 sentences, at least 5 asked", true),
             ],
             cut: false,
         },
@@ -613,6 +613,6 @@ pub fn documents(cleaned: bool) -> Event {
 }
 
 /// How far a cleaning is.
-pub fn cleaning(phase: &str, done: u64, total: u64) -> Event {
-    Event::Cleaning { phase: phase.to_owned(), done, total, documents: 6_120, kept: 4_381 }
+pub fn cleaning(done: u64, total: u64) -> Event {
+    Event::Cleaning { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 }
 }

@@ -3,8 +3,8 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, ErrorKind, Event, MergeStep, PlanSummary, ProjectSummary, RunConfig, RunState, RunSummary,
-    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
+    Ending, ErrorKind, Event, MergeStep, PlanSummary, PreparationStage, ProjectSummary, RunConfig, RunState,
+    RunSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ impl Engine {
             Command::TrainTokenizer { tokenizer: wanted, .. } => {
                 self.tokenizer = true;
                 vec![
-                    Event::Preparing { stage: "training".to_owned(), done: 5, total: 10 },
+                    Event::Preparing { stage: PreparationStage::Training, done: 5, total: 10 },
                     Event::TokenizerReady {
                         tokenizer: TokenizerSummary { config: wanted.clone(), ..tokenizer() },
                     },

@@ -1,7 +1,7 @@
 //! Everything that the engine tells a front end. A front end's state is a fold over these: the same events give the same state.
 
 use crate::cleaning::report::Report as CleaningReport;
-use crate::cleaning::{ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
+use crate::cleaning::{ComparedDocument, DroppedDocument, Phase, RecipeSummary, SampleJudgement};
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
     ErrorReport, FileProblem, MergeStep, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
@@ -140,8 +140,8 @@ pub enum Event {
     },
     /// How far a cleaning is.
     Cleaning {
-        /// `reading`, `comparing` (near duplicates), `judging` (gibberish) or `writing`.
-        phase: String,
+        /// What is being done.
+        phase: Phase,
         /// Done so far: bytes while reading, else documents.
         done: u64,
         /// In all.
@@ -176,8 +176,8 @@ pub enum Event {
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
     /// How far the text's preparation is.
     Preparing {
-        /// `reading`, `training`, `encoding` or `reused`.
-        stage: String,
+        /// What is being done.
+        stage: PreparationStage,
         /// Bytes done.
         done: u64,
         /// Bytes in all; 0 where not known.
@@ -396,6 +396,20 @@ pub enum TrainingState {
     Paused,
     /// The last step is being saved.
     Stopping,
+}
+
+/// What is done to a text before training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreparationStage {
+    /// The text is read.
+    Reading,
+    /// The tokenizer is trained.
+    Training,
+    /// The text is turned into tokens.
+    Encoding,
+    /// Tokens of an earlier preparation are there.
+    Reused,
 }
 
 /// How the times of a profile were measured.

@@ -23,7 +23,7 @@ pub use config::{
     DataConfig, Decay, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig, TokenizerKind,
     TrainConfig,
 };
-pub use event::{Ending, Event, ProfileMethod, TrainingState};
+pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,

@@ -163,7 +163,7 @@ impl Session {
             self.outlet.answer(
                 id,
                 Event::Cleaning {
-                    phase: progress.phase.name().to_owned(),
+                    phase: progress.phase,
                     done: progress.done,
                     total: progress.total,
                     documents: progress.documents,

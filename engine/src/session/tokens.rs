@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerKind,
-    TokenizerSummary, VocabularyEntry, VocabularyOrder,
+    CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig,
+    TokenizerKind, TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
 use crate::tokenizer::Tokenizer;
@@ -55,17 +55,17 @@ impl Session {
         let mut told = None;
         let mut progress = |progress| {
             let (stage, done, total) = match progress {
-                Progress::Reused => ("reused", 0, 0),
-                Progress::Reading { bytes, total } => ("reading", bytes, total),
-                Progress::Training => ("training", 0, 0),
-                Progress::Encoding { bytes, total } => ("encoding", bytes, total),
+                Progress::Reused => (PreparationStage::Reused, 0, 0),
+                Progress::Reading { bytes, total } => (PreparationStage::Reading, bytes, total),
+                Progress::Training => (PreparationStage::Training, 0, 0),
+                Progress::Encoding { bytes, total } => (PreparationStage::Encoding, bytes, total),
             };
             outlet.progress(done, total);
             // A hundred per stage are as good as ten thousand.
             let share = (stage, done * 100 / total.max(1));
             if told != Some(share) {
                 told = Some(share);
-                outlet.answer(id, Event::Preparing { stage: stage.to_owned(), done, total });
+                outlet.answer(id, Event::Preparing { stage, done, total });
             }
         };
         let prepared = data::prepare::prepare_in_turns(config, &folder, &mut progress, &Turns::new()).await?;

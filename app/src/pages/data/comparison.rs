@@ -8,7 +8,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{card, icon_button as button, quiet_text};
 use egui::{Frame, Label, Margin, RichText, ScrollArea, Ui};
 use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::cleaning::{TextFate, Verdict};
+use glasshouse_protocol::cleaning::{TextFate, Verdict, VerdictKind};
 
 /// Widest line: about 72 characters of the reading size.
 const WIDEST: f32 = 72.0 * 7.4;
@@ -173,12 +173,12 @@ impl<'a> Verdicts<'a> {
     fn of(verdicts: &'a [Verdict], told: Option<&str>) -> Self {
         let all = |is: fn(&Verdict) -> bool| verdicts.iter().filter(move |verdict| is(verdict));
         Self {
-            drops: all(|verdict| verdict.on && verdict.verdict == "drops")
+            drops: all(|verdict| verdict.on && verdict.verdict == VerdictKind::Drops)
                 .filter(|verdict| Some(verdict.stage.as_str()) != told)
                 .collect(),
-            edits: all(|verdict| verdict.on && verdict.verdict == "edits").collect(),
-            keeps: all(|verdict| verdict.on && verdict.verdict == "keeps").collect(),
-            would: all(|verdict| !verdict.on && verdict.verdict == "drops").collect(),
+            edits: all(|verdict| verdict.on && verdict.verdict == VerdictKind::Edits).collect(),
+            keeps: all(|verdict| verdict.on && verdict.verdict == VerdictKind::Keeps).collect(),
+            would: all(|verdict| !verdict.on && verdict.verdict == VerdictKind::Drops).collect(),
         }
     }
 

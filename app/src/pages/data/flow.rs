@@ -11,6 +11,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Failed, Segment, Stretch, card, hint_line, plain, primary, quiet_text};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::cleaning::Phase;
 use glasshouse_protocol::cleaning::report::Report;
 use glasshouse_protocol::{Command, DocumentsOverview};
 
@@ -193,13 +194,12 @@ fn top_ui<R>(
 fn working_ui(ui: &mut Ui, progress: &Progress, stopping: bool) -> Option<Pressed> {
     let share = progress.share();
     let number = share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
-    let phase = match progress.phase.as_str() {
+    let phase = match progress.phase {
         _ if stopping => "Stopping",
-        "reading" => "Reading documents and judging each",
-        "comparing" => "Comparing near duplicates",
-        "judging" => "Scoring texts for gibberish",
-        "writing" => "Writing what is kept",
-        _ => "Looking at the files",
+        Phase::Reading => "Reading documents and judging each",
+        Phase::Comparing => "Comparing near duplicates",
+        Phase::Judging => "Scoring texts for gibberish",
+        Phase::Writing | Phase::Done => "Writing what is kept",
     };
     let lines = [
         format!("{phase}…"),

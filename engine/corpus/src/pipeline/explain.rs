@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 use crate::report::diff;
 use crate::rules::{Judge, Outcome};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, JudgedDocument, SampleJudgement, SampleStage, Verdict,
+    ComparedDocument, JudgedDocument, SampleJudgement, SampleStage, Verdict, VerdictKind,
 };
 use rayon::prelude::*;
 use std::path::PathBuf;
@@ -141,7 +141,7 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
         verdicts.push(Verdict {
             stage: super::described::EXTRACTION.name.to_owned(),
-            verdict: "drops".to_owned(),
+            verdict: VerdictKind::Drops,
             reason,
             on: true,
         });
@@ -149,16 +149,11 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
         for (rule, outcome) in recipe.rules.iter().zip(Judge::new(&recipe.rules, files)?.judge_each(&before))
         {
             let (verdict, reason) = match outcome {
-                Outcome::Kept => ("keeps", String::new()),
-                Outcome::Edited(_) => ("edits", String::new()),
-                Outcome::Dropped(reason) => ("drops", worker.detector.mask(&reason.to_string())),
+                Outcome::Kept => (VerdictKind::Keeps, String::new()),
+                Outcome::Edited(_) => (VerdictKind::Edits, String::new()),
+                Outcome::Dropped(reason) => (VerdictKind::Drops, worker.detector.mask(&reason.to_string())),
             };
-            verdicts.push(Verdict {
-                stage: rule.name().to_owned(),
-                verdict: verdict.to_owned(),
-                reason,
-                on: recipe.is_on(rule),
-            });
+            verdicts.push(Verdict { stage: rule.name().to_owned(), verdict, reason, on: recipe.is_on(rule) });
         }
     }
     let after = match worker.work(document)?.fate {

@@ -22,6 +22,7 @@ mod staging;
 mod work;
 
 pub use explain::{compare, judge_sample};
+pub use glasshouse_protocol::cleaning::Phase;
 pub use lines::Dropped;
 
 use crate::document::Document;
@@ -66,29 +67,6 @@ pub struct Progress {
     pub documents: u64,
     /// Documents kept so far.
     pub kept: u64,
-}
-
-/// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Phase {
-    /// First pass.
-    Reading,
-    /// Near copies are decided.
-    Comparing,
-    /// Texts are held against those that were kept.
-    Judging,
-    /// Second pass.
-    Writing,
-    /// The folder is finished.
-    Done,
-}
-
-impl Phase {
-    /// A word for it.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
 }
 
 /// A cleaning under way.

@@ -386,7 +386,7 @@ fn a_document_is_explained_and_a_sample_judged() {
     let mut recipe = Recipe::published("fineweb").unwrap();
     let compared = compare(&SystemFiles, &recipe, std::slice::from_ref(&input), "short.txt").unwrap();
     let words = compared.verdicts.iter().find(|verdict| verdict.stage == "gopher-quality").unwrap();
-    assert_eq!(words.verdict, "drops");
+    assert_eq!(words.verdict, glasshouse_protocol::cleaning::VerdictKind::Drops);
     assert!(words.reason.contains("at least 50"), "{}", words.reason);
     let light = Recipe::published("light").unwrap();
     let mail = compare(&SystemFiles, &light, std::slice::from_ref(&input), "mail.txt").unwrap();

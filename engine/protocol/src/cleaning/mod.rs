@@ -158,13 +158,67 @@ pub enum TextFate {
     Added,
 }
 
+/// What a stage does to a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictKind {
+    /// The document stays as it is.
+    #[default]
+    Keeps,
+    /// It is changed.
+    Edits,
+    /// It goes.
+    Drops,
+}
+
+impl VerdictKind {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keeps => "keeps",
+            Self::Edits => "edits",
+            Self::Drops => "drops",
+        }
+    }
+}
+
+/// What a cleaning is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// First pass.
+    #[default]
+    Reading,
+    /// Near duplicates are decided.
+    Comparing,
+    /// Texts are scored for gibberish by those that were kept.
+    Judging,
+    /// Second pass.
+    Writing,
+    /// The folder is finished.
+    Done,
+}
+
+impl Phase {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Comparing => "comparing",
+            Self::Judging => "judging",
+            Self::Writing => "writing",
+            Self::Done => "done",
+        }
+    }
+}
+
 /// What a stage says of a document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The stage.
     pub stage: String,
-    /// `keeps`, `edits` or `drops`.
-    pub verdict: String,
+    /// What it does to the document.
+    pub verdict: VerdictKind,
     /// Why, where it drops.
     pub reason: String,
     /// Whether the stage works in this recipe.
