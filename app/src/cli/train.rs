@@ -8,7 +8,7 @@ use super::settings::{checked_device, differing, run_config, usage};
 use super::trained::{settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{Command, Event, Launch, OpenedRun, RunSummary, TrainEvent};
+use glasshouse_engine::protocol::{Command, Event, Launch, OpenedRun, PreparationStage, RunSummary, TrainEvent};
 use glasshouse_engine::session;
 use std::path::Path;
 use std::process::ExitCode;
@@ -131,7 +131,7 @@ impl Follower {
 
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Preparing { stage, .. } => self.prepares(&stage),
+            Event::Preparing { stage, .. } => self.prepares(stage),
             Event::LeftOut { problems } => super::data::tell(&problems),
             Event::Notice { text } => self.output.notice(&text),
             Event::RunOpened { opened } => {
@@ -161,12 +161,12 @@ impl Follower {
     }
 
     /// Says how far the reading of the text is.
-    fn prepares(&mut self, stage: &str) {
+    fn prepares(&mut self, stage: PreparationStage) {
         let stage = match stage {
-            "reused" => "the text was tokenized before",
-            "reading" => "reading the text",
-            "training" => "training the tokenizer",
-            _ => "tokenizing the text",
+            PreparationStage::Reused => "the text was tokenized before",
+            PreparationStage::Reading => "reading the text",
+            PreparationStage::Training => "training the tokenizer",
+            PreparationStage::Encoding => "tokenizing the text",
         };
         if !self.json && stage != self.stage {
             self.stage = stage;
