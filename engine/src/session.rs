@@ -377,6 +377,9 @@ impl Session {
                 self.steer(id, &command, live).await?;
             }
 
+            Command::OpenModel { source, precision } => {
+                self.open_model(id, &source, precision, live).await?;
+            }
             Command::Generate { source, prompt, config } => {
                 self.begin_writing(id, &source, &prompt, &config, live).await?;
                 return Ok(Answer::Later);
@@ -444,7 +447,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
-        Command::Generate { .. } | Command::Explain { .. } => "loading the model",
+        Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         _ => return None,
     })
 }
