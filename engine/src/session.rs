@@ -404,7 +404,10 @@ impl Session {
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, &checkpoint)?;
             }
-            Command::ExportModel { run, to } => self.export_model(id, &run, to).await?,
+            Command::ExportModel { run, checkpoint, to, keep } => {
+                let checkpoint = checkpoint.as_deref().unwrap_or("best");
+                self.export_model(id, &run, checkpoint, to, keep).await?;
+            }
         }
         Ok(Answer::Done)
     }

@@ -4,7 +4,7 @@ use super::arguments::ModelArguments;
 use super::driver::Engine;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
-use glasshouse_engine::project::{Project, Run, Trained};
+use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{Command, Event, Precision, RunConfig, WeightSource};
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
@@ -74,16 +74,6 @@ pub(super) fn note(event: &Event) {
     if let Event::Notice { text } = event {
         tell!("note: {text}");
     }
-}
-
-/// Loads what the arguments name.
-pub(super) fn load(arguments: &ModelArguments) -> Result<Trained> {
-    let run = find_run(&arguments.project, arguments.run.as_deref())?;
-    let trained = Trained::load(run, &arguments.checkpoint)?;
-    for notice in &trained.notices {
-        tell!("note: {notice}");
-    }
-    Ok(trained)
 }
 
 /// The tokenizer of a project's latest run.

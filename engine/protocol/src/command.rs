@@ -421,8 +421,14 @@ pub enum Command {
     ExportModel {
         /// The run's name.
         run: String,
+        /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
+        #[serde(default)]
+        checkpoint: Option<String>,
         /// Folder to write, natively.
-        to: Option<String>,
+        to: Option<PathBuf>,
+        /// Refuse to take the place of a folder that is there.
+        #[serde(default)]
+        keep: bool,
     },
     /// Times a training step, or how a model writes. Answered by `Bench`.
     Bench {

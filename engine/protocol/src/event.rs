@@ -395,6 +395,9 @@ pub enum Event {
         name: String,
         /// The folder it was written to, natively.
         path: Option<String>,
+        /// The files in it, natively.
+        #[serde(default)]
+        files: Vec<String>,
     },
     /// A timing.
     Bench {
