@@ -217,8 +217,12 @@ fn a_long_written_text() {
             &mut frames.app,
             writes,
             [
-                Told::Written { tokens: vec![token("Once upon a time".to_owned())], prompt: true },
-                Told::Written { tokens, prompt: false },
+                Told::Written {
+                    tokens: vec![token("Once upon a time".to_owned())],
+                    prompt: true,
+                    text: String::new(),
+                },
+                Told::Written { tokens, prompt: false, text: String::new() },
             ],
         );
         frames.rest();

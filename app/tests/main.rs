@@ -10,6 +10,7 @@ mod data_page;
 #[cfg(unix)]
 mod faults;
 mod frames;
+mod front_ends;
 mod gpu_day;
 mod keyboard;
 mod meets;

@@ -264,8 +264,13 @@ fn texts(window: &mut Harness<'_, App>) -> Vec<(u64, WeightSource, f32)> {
 
 fn written(window: &mut Harness<'_, App>, text: &str) {
     let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
-    let ended = Event::WritingEnded { text: text.to_owned(), ending: Ending::MaxTokens, tokens_per_s: 9.0 };
-    let events = [Event::Written { tokens, prompt: false }, ended, Event::Finished];
+    let ended = Event::WritingEnded {
+        text: text.to_owned(),
+        ending: Ending::MaxTokens,
+        tokens_per_s: 9.0,
+        seconds: 1.0,
+    };
+    let events = [Event::Written { tokens, prompt: false, text: text.to_owned() }, ended, Event::Finished];
     answer(window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
     window.run_steps(2);
 }

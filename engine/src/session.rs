@@ -377,6 +377,9 @@ impl Session {
                 self.steer(id, &command, live).await?;
             }
 
+            Command::OpenModel { source, precision } => {
+                self.open_model(id, &source, precision, live).await?;
+            }
             Command::Generate { source, prompt, config } => {
                 self.begin_writing(id, &source, &prompt, &config, live).await?;
                 return Ok(Answer::Later);
@@ -401,7 +404,10 @@ impl Session {
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, &checkpoint)?;
             }
-            Command::ExportModel { run, to } => self.export_model(id, &run, to).await?,
+            Command::ExportModel { run, checkpoint, to, keep } => {
+                let checkpoint = checkpoint.as_deref().unwrap_or("best");
+                self.export_model(id, &run, checkpoint, to, keep).await?;
+            }
         }
         Ok(Answer::Done)
     }
@@ -444,7 +450,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
-        Command::Generate { .. } | Command::Explain { .. } => "loading the model",
+        Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         _ => return None,
     })
 }

@@ -66,8 +66,8 @@ impl App {
                 self.outbox.send(Command::ExportProject { id, to: first });
             }
             Wish::ExportModel { run } => {
-                let to = first.map(|folder| Path::new(&folder).join(&run).display().to_string());
-                self.outbox.send(Command::ExportModel { run, to });
+                let to = first.map(|folder| Path::new(&folder).join(&run));
+                self.outbox.send(Command::ExportModel { run, checkpoint: None, to, keep: false });
             }
             Wish::ExportReport { .. } => {
                 self.outbox.send(Command::ExportReport { to: first });

@@ -14,7 +14,6 @@ pub use runs::{RunsArguments, RunsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
-use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::protocol::Precision;
 use std::path::PathBuf;
 
@@ -241,13 +240,6 @@ pub struct SamplingArguments {
     /// Choose a real GPU's kernels by its kind alone, instead of timing variants for up to two seconds
     #[arg(long)]
     pub no_autotune: bool,
-}
-
-impl SamplingArguments {
-    /// How kernels are chosen.
-    pub fn tuning(&self) -> Tuning {
-        if self.no_autotune { Tuning::Default } else { Tuning::before_a_run() }
-    }
 }
 
 /// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.

@@ -1,35 +1,28 @@
 //! `glasshouse chat`: a loop of plain completion. What was said so far stays in front of the model.
 
 use super::arguments::ChatArguments;
-use super::generate::generate_config;
-use super::settings::checked_device;
-use super::{trained, writing};
+use super::driver::{Engine, drive};
+use super::generate::{generate_config, session_options};
+use super::trained::{self, OpenedModel};
 use anyhow::Result;
-use glasshouse_engine::generate::{Decoder, Opening, Piece};
-use glasshouse_engine::protocol::GenerateConfig;
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
-    pollster::block_on(run(arguments))
+    let config = generate_config(&arguments.sampling)?;
+    let options = session_options(&arguments.sampling, &arguments.device)?;
+    drive(options, async |engine| {
+        let model = trained::open(engine, &arguments.model, config.precision).await?;
+        converse(engine, &model, config).await
+    })
 }
 
-async fn run(arguments: &ChatArguments) -> Result<()> {
-    let mut config = generate_config(&arguments.sampling)?;
-    let model = trained::load(&arguments.model)?;
-    let tokenizer = &model.tokenizer;
-    let opening =
-        Opening { precision: config.precision, tuning: arguments.sampling.tuning(), ..Opening::default() };
-    let device = checked_device(&arguments.device)?;
-    let (mut decoder, warning) =
-        Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;
-    if let Some(warning) = warning {
-        tell!("note: {warning}");
-    }
+async fn converse(engine: &mut Engine, model: &OpenedModel, mut config: GenerateConfig) -> Result<()> {
     let interactive = std::io::stdin().is_terminal();
     tell!(
         "{} at step {}. Begin a text and press Enter: the model goes on. An empty line lets it go on alone; /new forgets, /quit ends.",
-        model.run.name(),
-        model.info.step
+        model.run,
+        model.step
     );
     let mut text = String::new();
     let mut lines = std::io::stdin().lock().lines();
@@ -46,16 +39,24 @@ async fn run(arguments: &ChatArguments) -> Result<()> {
             }
             _ => text.push_str(&line),
         }
-        let mut output = std::io::stdout().lock();
-        let mut show = |piece: &Piece| {
-            write!(output, "{}", piece.text)?;
-            output.flush()?;
-            Ok(true)
+        let prompt = if text.is_empty() { "\n".to_owned() } else { text.clone() };
+        let command = Command::Generate { source: model.source.clone(), prompt, config: config.clone() };
+        let show = |event| {
+            let mut output = std::io::stdout().lock();
+            match event {
+                Event::Written { text: piece, .. } => {
+                    write!(output, "{piece}")?;
+                    output.flush()?;
+                }
+                Event::WritingEnded { text: written, .. } => {
+                    writeln!(output)?;
+                    text.push_str(&written);
+                }
+                event => trained::note(&event),
+            }
+            Ok(())
         };
-        let prompt = if text.is_empty() { "\n" } else { text.as_str() };
-        let written = writing::write(&mut decoder, tokenizer, prompt, &config, &mut show).await?;
-        writeln!(output)?;
-        text.push_str(&written.text);
+        engine.ask(command, show).await?;
         // Another seed each turn, so that going on from the same place need not say the same.
         config = GenerateConfig { seed: config.seed.wrapping_add(1), ..config };
     }

@@ -1,11 +1,12 @@
 //! `glasshouse generate`: one text from a trained model.
 
 use super::arguments::{GenerateArguments, SamplingArguments};
+use super::driver::drive;
 use super::settings::{checked_device, usage};
-use super::{interrupt, trained, writing};
+use super::{interrupt, trained};
 use anyhow::Result;
-use glasshouse_engine::generate::{Decoder, Opening, Piece};
-use glasshouse_engine::protocol::GenerateConfig;
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
+use glasshouse_engine::session;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
@@ -29,61 +30,73 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
     Ok(config)
 }
 
-pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
-    pollster::block_on(run(arguments))
+/// How a session writes as the arguments say.
+pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Result<session::Options> {
+    let device = checked_device(device)?.to_owned();
+    Ok(session::Options { device, autotune: !sampling.no_autotune, ..session::Options::default() })
 }
 
-async fn run(arguments: &GenerateArguments) -> Result<()> {
+pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let model = trained::load(&arguments.model)?;
-    let tokenizer = &model.tokenizer;
-    for character in tokenizer.unknown_characters(&arguments.prompt) {
-        tell!("note: {character:?} is not in the model's vocabulary and is left out");
-    }
-    let opening =
-        Opening { precision: config.precision, tuning: arguments.sampling.tuning(), ..Opening::default() };
-    let device = checked_device(&arguments.device)?;
-    let (mut decoder, warning) =
-        Decoder::open(device, &model.config.model, &model.parameters, &opening).await?;
-    if let Some(warning) = warning {
-        tell!("note: {warning}");
-    }
-    let stop = &interrupt::flags("stopping; press Ctrl-C again to stop at once")?.stop;
-    if !arguments.json {
-        let mut output = std::io::stdout();
-        write!(output, "{}", arguments.prompt.trim_start_matches('\n'))?;
-        output.flush()?;
-    }
-    let json = arguments.json;
-    let mut show = |piece: &Piece| {
-        let mut output = std::io::stdout().lock();
-        if json {
-            let line = serde_json::json!({ "event": "tokens", "ids": piece.tokens, "text": piece.text });
-            writeln!(output, "{line}")?;
-        } else {
-            write!(output, "{}", piece.text)?;
-        }
-        output.flush()?;
-        Ok(!stop.load(Ordering::SeqCst))
-    };
-    let written = writing::write(&mut decoder, tokenizer, &arguments.prompt, &config, &mut show).await?;
-    if json {
-        let line = serde_json::json!({
-            "event": "done",
-            "text": written.text,
-            "prompt": arguments.prompt,
-            "tokens": written.tokens.len(),
-            "ending": written.ending,
-            "seconds": written.seconds,
-            "tokens_per_s": written.tokens_per_s,
-            "device": decoder.device_name(),
-            "precision": decoder.precision().name(),
-            "run": model.run.name(),
-            "step": model.info.step,
+    let options = session_options(&arguments.sampling, &arguments.device)?;
+    drive(options, async |engine| {
+        let model = trained::open(engine, &arguments.model, config.precision).await?;
+        let signals = interrupt::flags("stopping; press Ctrl-C again to stop at once")?;
+        let sender = engine.sender();
+        signals.when_raised(move |_| {
+            sender.send(Command::StopWriting { request: 0 });
         });
-        say!("{line}")?;
-    } else {
-        say!("")?;
-    }
-    Ok(())
+        let (prompt, json) = (&arguments.prompt, arguments.json);
+        let mut tokens = 0;
+        let sender = engine.sender();
+        let show = |event| {
+            let mut output = std::io::stdout().lock();
+            match event {
+                Event::CharactersLost { characters } => {
+                    for character in characters.chars() {
+                        tell!("note: {character:?} is not in the model's vocabulary and is left out");
+                    }
+                }
+                Event::Written { prompt: true, .. } => {
+                    if !json {
+                        write!(output, "{}", prompt.trim_start_matches('\n'))?;
+                    }
+                    if signals.stop.load(Ordering::SeqCst) {
+                        sender.send(Command::StopWriting { request: 0 });
+                    }
+                }
+                Event::Written { tokens: written, text, .. } => {
+                    tokens += written.len();
+                    if json {
+                        let ids: Vec<u32> = written.iter().map(|token| token.id).collect();
+                        let line = serde_json::json!({ "event": "tokens", "ids": ids, "text": text });
+                        writeln!(output, "{line}")?;
+                    } else {
+                        write!(output, "{text}")?;
+                    }
+                }
+                Event::WritingEnded { text, ending, tokens_per_s, seconds } if json => {
+                    let line = serde_json::json!({
+                        "event": "done",
+                        "text": text,
+                        "prompt": prompt,
+                        "tokens": tokens,
+                        "ending": ending,
+                        "seconds": seconds,
+                        "tokens_per_s": tokens_per_s,
+                        "device": model.device,
+                        "precision": model.precision.name(),
+                        "run": model.run,
+                        "step": model.step,
+                    });
+                    writeln!(output, "{line}")?;
+                }
+                Event::WritingEnded { .. } => writeln!(output)?,
+                event => trained::note(&event),
+            }
+            Ok(output.flush()?)
+        };
+        let source = model.source.clone();
+        engine.ask(Command::Generate { source, prompt: prompt.clone(), config }, show).await
+    })
 }

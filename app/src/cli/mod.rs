@@ -42,7 +42,6 @@ mod window;
 #[cfg(not(feature = "window"))]
 #[path = "no_window.rs"]
 mod window;
-mod writing;
 
 use arguments::{Arguments, Command};
 use clap::error::ErrorKind;

@@ -4,8 +4,8 @@ use super::arguments::ModelArguments;
 use super::driver::Engine;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
-use glasshouse_engine::project::{Project, Run, Trained};
-use glasshouse_engine::protocol::{Command, Event, RunConfig};
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::{Command, Event, Precision, RunConfig, WeightSource};
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -36,14 +36,44 @@ pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Res
     settings.context("the engine told no settings")
 }
 
-/// Loads what the arguments name.
-pub(super) fn load(arguments: &ModelArguments) -> Result<Trained> {
-    let run = find_run(&arguments.project, arguments.run.as_deref())?;
-    let trained = Trained::load(run, &arguments.checkpoint)?;
-    for notice in &trained.notices {
-        tell!("note: {notice}");
+/// A model that the engine has open.
+pub(super) struct OpenedModel {
+    /// What it is asked for by.
+    pub(super) source: WeightSource,
+    pub(super) run: String,
+    pub(super) step: u64,
+    pub(super) device: String,
+    pub(super) precision: Precision,
+}
+
+/// Has the engine open the model that the arguments name.
+pub(super) async fn open(
+    engine: &mut Engine,
+    arguments: &ModelArguments,
+    precision: Precision,
+) -> Result<OpenedModel> {
+    use_project(engine, &arguments.project, false).await?;
+    let (run, _) = settings_of(engine, arguments.run.clone()).await?;
+    let source = WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() };
+    let mut opened = None;
+    let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
+        match event {
+            Event::ModelOpened { run, step, device, precision } => {
+                opened = Some(OpenedModel { source: source.clone(), run, step, device, precision });
+            }
+            event => note(&event),
+        }
+        Ok(())
+    });
+    ask.await?;
+    opened.context("the engine opened no model")
+}
+
+/// Passes on what there is to know.
+pub(super) fn note(event: &Event) {
+    if let Event::Notice { text } = event {
+        tell!("note: {text}");
     }
-    Ok(trained)
 }
 
 /// The tokenizer of a project's latest run.

@@ -83,7 +83,7 @@ impl Writing {
         }
         let Some(id) = request else { return };
         match event {
-            Event::Written { tokens, prompt } => {
+            Event::Written { tokens, prompt, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
                     let list = if *prompt { &mut text.prompt_tokens } else { &mut text.tokens };
                     list.extend(tokens.iter().cloned());
@@ -135,12 +135,17 @@ mod tests {
         writing.sent(4, &command("one"), Some(70));
         writing.sent(5, &command("two"), None);
         let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
-        let written = |text: &str, prompt| Event::Written { tokens: vec![token(text)], prompt };
+        let written =
+            |text: &str, prompt| Event::Written { tokens: vec![token(text)], prompt, text: String::new() };
         writing.apply(Some(4), &written("one", true));
         writing.apply(Some(5), &written(" b", false));
         writing.apply(Some(4), &written(" a", false));
-        let ended =
-            Event::WritingEnded { text: " a".to_owned(), ending: Ending::MaxTokens, tokens_per_s: 9.0 };
+        let ended = Event::WritingEnded {
+            text: " a".to_owned(),
+            ending: Ending::MaxTokens,
+            tokens_per_s: 9.0,
+            seconds: 1.0,
+        };
         writing.apply(Some(4), &ended);
         let (one, two) = (&writing.texts[&4], &writing.texts[&5]);
         assert_eq!((one.written().as_str(), one.prompt_tokens.len(), one.ending.is_some()), (" a", 1, true));

@@ -336,9 +336,14 @@ fn written(prompt: &str) -> Vec<Event> {
     let rest = STORY.get(16..).unwrap_or_default();
     let tokens: Vec<WrittenToken> = tokens(rest).into_iter().map(token).collect();
     vec![
-        Event::Written { tokens: begin, prompt: true },
-        Event::Written { tokens, prompt: false },
-        Event::WritingEnded { text: rest.to_owned(), ending: Ending::MaxTokens, tokens_per_s: 412.0 },
+        Event::Written { tokens: begin, prompt: true, text: String::new() },
+        Event::Written { tokens, prompt: false, text: rest.to_owned() },
+        Event::WritingEnded {
+            text: rest.to_owned(),
+            ending: Ending::MaxTokens,
+            tokens_per_s: 412.0,
+            seconds: 1.0,
+        },
     ]
 }
 

@@ -328,7 +328,14 @@ pub enum Command {
     ProfileStep,
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
-    /// Writes on from a prompt. Answered by `Written`s, then `WritingEnded`. Works while training goes on.
+    /// Loads a model to write with, so that texts begin at once. Answered by `ModelOpened`.
+    OpenModel {
+        /// Whose weights.
+        source: WeightSource,
+        /// What a GPU reads them as.
+        precision: Precision,
+    },
+    /// Writes on from a prompt. Answered by `Written`s, then `WritingEnded`; by `CharactersLost` before, where that is so. Works while training goes on.
     Generate {
         /// Whose weights.
         source: WeightSource,
@@ -414,8 +421,14 @@ pub enum Command {
     ExportModel {
         /// The run's name.
         run: String,
+        /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
+        #[serde(default)]
+        checkpoint: Option<String>,
         /// Folder to write, natively.
-        to: Option<String>,
+        to: Option<PathBuf>,
+        /// Refuse to take the place of a folder that is there.
+        #[serde(default)]
+        keep: bool,
     },
     /// Times a training step, or how a model writes. Answered by `Bench`.
     Bench {

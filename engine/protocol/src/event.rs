@@ -7,7 +7,7 @@ use crate::summary::{
     ErrorReport, FileProblem, MergeStep, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
     StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
-use crate::{RunConfig, TrainEvent};
+use crate::{Precision, RunConfig, TrainEvent};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened.
@@ -317,12 +317,31 @@ pub enum Event {
     },
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
+    /// A model is there to write with.
+    ModelOpened {
+        /// Its run.
+        run: String,
+        /// Steps that its weights were trained for.
+        step: u64,
+        /// The device's name.
+        device: String,
+        /// What weights are read as.
+        precision: Precision,
+    },
+    /// What of a prompt the vocabulary lacks, and is left out.
+    CharactersLost {
+        /// Each once.
+        characters: String,
+    },
     /// Tokens of a generation. The first such event holds the prompt's.
     Written {
         /// In order.
         tokens: Vec<WrittenToken>,
         /// They are the prompt's.
         prompt: bool,
+        /// Text that is certain by now, which no stop string takes back, and was not told before; not the prompt's.
+        #[serde(default)]
+        text: String,
     },
     /// A generation is over.
     WritingEnded {
@@ -332,6 +351,9 @@ pub enum Event {
         ending: Ending,
         /// Tokens per second, the reading of the prompt included.
         tokens_per_s: f64,
+        /// Seconds that it took.
+        #[serde(default)]
+        seconds: f64,
     },
     /// What the model thought at one place.
     Distribution {
@@ -373,6 +395,9 @@ pub enum Event {
         name: String,
         /// The folder it was written to, natively.
         path: Option<String>,
+        /// The files in it, natively.
+        #[serde(default)]
+        files: Vec<String>,
     },
     /// A timing.
     Bench {

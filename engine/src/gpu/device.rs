@@ -74,9 +74,12 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] lists the adapters where one that was asked for is missing.
     pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
+        if device == "cpu" {
+            // No driver is loaded for it.
+            return Ok(None);
+        }
         let instance = adapter::instance();
         let choice = match device {
-            "cpu" => return Ok(None),
             "auto" => return Ok(adapter::real(&instance).await.map(|(_, report)| report)),
             "gpu" => DeviceChoice::Best,
             name => DeviceChoice::Named(name.to_owned()),

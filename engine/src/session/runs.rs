@@ -8,7 +8,7 @@ use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
 use crate::protocol::Event;
 use crate::storage::Staging;
-use std::path::Path;
+use std::path::PathBuf;
 
 impl Session {
     pub(super) fn run_named(&mut self, name: &str) -> Result<Run> {
@@ -83,29 +83,35 @@ impl Session {
         self.list_runs(id)
     }
 
-    pub(super) async fn export_model(&mut self, id: u64, name: &str, to: Option<String>) -> Result<()> {
+    pub(super) async fn export_model(
+        &mut self,
+        id: u64,
+        name: &str,
+        checkpoint: &str,
+        to: Option<PathBuf>,
+        keep: bool,
+    ) -> Result<()> {
         let run = self.run_named(name)?;
         let place = format!("{}-huggingface", run.name());
+        // A folder of its own that is gone again once it is packed.
+        let staging = if to.is_some() { None } else { Some(Staging::inside(run.folder())?) };
+        let model = Trained::load(run, checkpoint)?;
+        for notice in &model.notices {
+            self.outlet.notice(notice);
+        }
         let turns = Turns::new();
-        match &to {
-            Some(folder) => {
-                // Whoever chose the place was asked whether what is there is to be replaced.
-                let model = Trained::load(run, "best")?;
-                turns.give().await;
-                huggingface::export_trained_in_turns(&model, Path::new(folder), true, &turns).await?;
-                self.outlet.answer(id, Event::Exported { name: place, path: to });
-            }
-            None => {
-                // A folder of its own that is gone again once it is packed.
-                let staging = Staging::inside(run.folder())?;
-                let folder = staging.path().join("model");
-                let model = Trained::load(run, "best")?;
-                turns.give().await;
-                huggingface::export_trained_in_turns(&model, &folder, true, &turns).await?;
-                let packed = archive::pack_folder(&folder, &turns).await?;
-                let event = Event::Exported { name: format!("{place}.zip"), path: None };
-                self.outlet.answer_with(id, event, vec![packed]);
-            }
+        turns.give().await;
+        if let Some(staging) = staging {
+            let folder = staging.path().join("model");
+            huggingface::export_trained(&model, &folder, true, &turns).await?;
+            let packed = archive::pack_folder(&folder, &turns).await?;
+            let event = Event::Exported { name: format!("{place}.zip"), path: None, files: Vec::new() };
+            self.outlet.answer_with(id, event, vec![packed]);
+        } else if let Some(folder) = to {
+            let files = huggingface::export_trained(&model, &folder, !keep, &turns).await?;
+            let files = files.iter().map(|file| file.display().to_string()).collect();
+            let path = Some(folder.display().to_string());
+            self.outlet.answer(id, Event::Exported { name: place, path, files });
         }
         Ok(())
     }

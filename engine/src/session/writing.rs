@@ -26,6 +26,8 @@ struct Model {
     config: ModelConfig,
     tokenizer: Arc<Tokenizer>,
     parameters: Arc<Vec<f32>>,
+    /// Steps that they were trained for.
+    step: u64,
 }
 
 /// A text under way.
@@ -56,6 +58,14 @@ impl Desk {
         self.texts.is_empty()
     }
 
+    /// Keeps a decoder that has no text, in the place of the oldest where there are many.
+    fn keep_decoder(&mut self, key: Key, precision: Precision, decoder: Decoder) {
+        self.decoders.push((key, precision, decoder));
+        if self.decoders.len() > KEPT {
+            self.decoders.remove(0);
+        }
+    }
+
     /// Forgets everything: another project is open.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
@@ -75,21 +85,64 @@ pub(super) struct Place<'text> {
 }
 
 impl Session {
+    /// Loads a model, and keeps it for the texts to come.
+    pub(super) async fn open_model(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        precision: Precision,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        let (model, decoder) = self.model_and_decoder(source, precision, live).await?;
+        let opened = Event::ModelOpened {
+            run: model.key.0.clone(),
+            step: model.step,
+            device: decoder.device_name().to_owned(),
+            precision: decoder.precision(),
+        };
+        self.outlet.answer(id, opened);
+        self.desk.keep_decoder(model.key, precision, decoder);
+        Ok(())
+    }
+
     pub(super) async fn begin_writing(
         &mut self,
         id: u64,
         source: &WeightSource,
         prompt: &str,
         config: &GenerateConfig,
-        mut live: Option<Live<'_, '_>>,
+        live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         if self.desk.texts.len() >= TEXTS {
             return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
         }
-        let model = self.weights(source, live.as_mut()).await?;
         let precision = config.precision;
+        let (model, mut decoder) = self.model_and_decoder(source, precision, live).await?;
+        decoder.set_interactive(self.visible);
+        let tokenizer = model.tokenizer.clone();
+        let characters: String = tokenizer.unknown_characters(prompt).into_iter().collect();
+        if !characters.is_empty() {
+            self.outlet.answer(id, Event::CharactersLost { characters });
+        }
+        let ids = prompt_tokens(&tokenizer, prompt)?;
+        let generation = generate::begin(&mut decoder, tokenizer.clone(), &ids, config).await?;
+        let mut stream = DecodeStream::new(tokenizer.clone());
+        let tokens = written(&mut stream, &tokenizer, &ids);
+        self.outlet.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
+        self.desk.texts.push(Text { id, key: model.key, precision, decoder, generation, tokenizer, stream });
+        Ok(())
+    }
+
+    /// A model, and what writes with it: one whose text is done, or another.
+    async fn model_and_decoder(
+        &mut self,
+        source: &WeightSource,
+        precision: Precision,
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<(Model, Decoder)> {
+        let model = self.weights(source, live.as_mut()).await?;
         let same = |(key, other, _): &(Key, Precision, Decoder)| *key == model.key && *other == precision;
-        let mut decoder = match self.desk.decoders.iter().position(same) {
+        let decoder = match self.desk.decoders.iter().position(same) {
             Some(at) => self.desk.decoders.swap_remove(at).2,
             None => match live {
                 Some(live) => {
@@ -99,19 +152,14 @@ impl Session {
                 None => {
                     let opening = Opening { threads: self.options.threads, precision, tuning: self.tuning() };
                     let device = &self.device.request;
-                    Decoder::open(device, &model.config, &model.parameters, &opening).await?.0
+                    let (decoder, warning) =
+                        Decoder::open(device, &model.config, &model.parameters, &opening).await?;
+                    warning.into_iter().for_each(|warning| self.outlet.notice(warning));
+                    decoder
                 }
             },
         };
-        decoder.set_interactive(self.visible);
-        let tokenizer = model.tokenizer.clone();
-        let ids = prompt_tokens(&tokenizer, prompt)?;
-        let generation = generate::begin(&mut decoder, tokenizer.clone(), &ids, config).await?;
-        let mut stream = DecodeStream::new(tokenizer.clone());
-        let tokens = written(&mut stream, &tokenizer, &ids);
-        self.outlet.answer(id, Event::Written { tokens, prompt: true });
-        self.desk.texts.push(Text { id, key: model.key, precision, decoder, generation, tokenizer, stream });
-        Ok(())
+        Ok((model, decoder))
     }
 
     /// A few tokens of each text.
@@ -120,10 +168,8 @@ impl Session {
         for mut text in texts.drain(..) {
             match text.generation.next(&mut text.decoder).await {
                 Ok(piece) => {
-                    if !piece.tokens.is_empty() {
-                        let tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens);
-                        self.outlet.answer(text.id, Event::Written { tokens, prompt: false });
-                    }
+                    let tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens);
+                    self.outlet.answer(text.id, Event::Written { tokens, prompt: false, text: piece.text });
                     if text.generation.is_over() {
                         self.end_text(text);
                     } else {
@@ -153,13 +199,11 @@ impl Session {
             text: generated.text,
             ending: generated.ending,
             tokens_per_s: generated.tokens_per_s,
+            seconds: generated.seconds,
         };
         self.outlet.answer(text.id, ended);
         self.outlet.finished(text.id);
-        self.desk.decoders.push((text.key, text.precision, text.decoder));
-        if self.desk.decoders.len() > KEPT {
-            self.desk.decoders.remove(0);
-        }
+        self.desk.keep_decoder(text.key, text.precision, text.decoder);
     }
 
     pub(super) async fn explain(
@@ -213,7 +257,8 @@ impl Session {
             let parameters = Arc::new(trainer.executor().state().await?.parameters);
             let config = trainer.config().model.clone();
             let tokenizer = crate::data::prepare::open_tokenizer(&trainer.run().data_folder()?)?;
-            return Ok(self.keep(Model { key, config, tokenizer: Arc::new(tokenizer), parameters }));
+            let step = trainer.step();
+            return Ok(self.keep(Model { key, config, tokenizer: Arc::new(tokenizer), parameters, step }));
         }
         let (run, checkpoint) = match source {
             WeightSource::Current => (self.latest_written()?, "best"),
@@ -234,6 +279,7 @@ impl Session {
             config: trained.config.model,
             tokenizer: Arc::new(trained.tokenizer),
             parameters: Arc::new(trained.parameters),
+            step: trained.info.step,
         }))
     }
 

@@ -72,13 +72,9 @@ async fn export_in_turns(
     Ok(written)
 }
 
-/// Exports a project's model with what its run and text say for the model card.
-pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    at_once(export_trained_in_turns(model, folder, replace, &Turns::none()))
-}
-
-/// As [`export_trained`], while others have their turns. Whoever drops it leaves what stood there before.
-pub(crate) async fn export_trained_in_turns(
+/// Exports a project's model with what its run and text say for the model card, while others have their turns. Whoever drops it leaves
+/// what stood there before.
+pub(crate) async fn export_trained(
     model: &Trained,
     folder: &Path,
     replace: bool,
