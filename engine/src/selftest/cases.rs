@@ -4,6 +4,7 @@
 mod operations;
 
 use crate::error::Result;
+use crate::graph::ops;
 use crate::graph::{
     Constant, Graph, Input, Op, Origin, Parameter, Start, Type, ValueId, random, token_order,
 };
@@ -208,16 +209,16 @@ impl Case {
             let shape = [columns, shape[shape.len() - 1]];
             let weight = graph.input(Input::Free(77), Type::f32(&shape));
             inputs.push((weight, Data::F32(numbers(77, shape[0] * shape[1]))));
-            let past = graph.push(Op::Linear { bias: false, residual: false }, &[operands[0], weight])?[0];
-            outputs[0] = graph.push(Op::Add, &[outputs[0], past])?[0];
+            let past = graph.push(ops::Linear { bias: false, residual: false }, &[operands[0], weight])?[0];
+            outputs[0] = graph.push(ops::Add, &[outputs[0], past])?[0];
         }
-        if let Op::LinearActivation { .. } = self.op {
+        if let Op::LinearActivation(_) = self.op {
             // The layer behind it, whose gradient goes through the activation in its epilogue.
             let columns = graph.ty(outputs[0]).columns();
             let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
             let weight = graph.input(Input::Free(78), Type::f32(&shape));
             inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
-            let plain = Op::Linear { bias: false, residual: false };
+            let plain = Op::Linear(ops::Linear { bias: false, residual: false });
             outputs.insert(0, graph.push(plain, &[outputs[0], weight])?[0]);
         }
         inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));

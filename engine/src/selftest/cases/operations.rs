@@ -2,6 +2,7 @@
 //! numbers far from 1.
 
 use super::{Case, Feed};
+use crate::graph::ops;
 use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
@@ -28,11 +29,11 @@ pub(super) fn embedding() -> Vec<Case> {
     for (batch, time, vocabulary, width) in sizes {
         let tokens = || Feed::Tokens(vec![batch, time], vocabulary);
         cases.push(Case {
-            op: Op::Embedding { positions: false, cursor: false },
+            op: Op::Embedding(ops::Embedding { positions: false, cursor: false }),
             feeds: vec![tokens(), weight(&[vocabulary, width])],
         });
         cases.push(Case {
-            op: Op::Embedding { positions: true, cursor: false },
+            op: Op::Embedding(ops::Embedding { positions: true, cursor: false }),
             feeds: vec![tokens(), weight(&[vocabulary, width]), weight(&[time + 2, width])],
         });
     }
@@ -42,7 +43,7 @@ pub(super) fn embedding() -> Vec<Case> {
 /// Embedding of a decoded chunk, which has no gradient.
 pub(super) fn embedding_at_cursor() -> Vec<Case> {
     let case = |time: usize, start: u32| Case {
-        op: Op::Embedding { positions: true, cursor: true },
+        op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
         feeds: vec![
             Feed::Tokens(vec![1, time], 11),
             weight(&[11, 5]),
@@ -84,7 +85,7 @@ pub(super) fn norm() -> Vec<Case> {
             }
             // The spread of a narrow row may by chance be next to nothing, and its rounding then all there is to see.
             let eps = if width <= 3 { 0.1 } else { 1e-5 };
-            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps }, bias }, feeds });
+            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm { kind, eps }, bias }), feeds });
         }
     }
     for kind in [NormKind::Layer, NormKind::Rms] {
@@ -93,7 +94,10 @@ pub(super) fn norm() -> Vec<Case> {
             vec![Feed::Shared(vec![7, 13]), Feed::Scale(13)],
             vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
         ] {
-            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }, feeds });
+            cases.push(Case {
+                op: Op::Norm(ops::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }),
+                feeds,
+            });
         }
     }
     cases
@@ -127,13 +131,13 @@ pub(super) fn linear() -> Vec<Case> {
             if residual {
                 feeds.push(floats(&shape(output)));
             }
-            cases.push(Case { op: Op::Linear { bias, residual }, feeds });
+            cases.push(Case { op: Op::Linear(ops::Linear { bias, residual }), feeds });
         }
     }
     // The last is what cooperative matrices are made up of.
     for (time, input, output) in [(11, 5, 7), (11, 12, 7), (11, 5, 8), (11, 36, 68), (16, 16, 32)] {
         cases.push(Case {
-            op: Op::Linear { bias: false, residual: false },
+            op: Op::Linear(ops::Linear { bias: false, residual: false }),
             feeds: vec![Feed::Shared(vec![3, time, input]), weight(&[output, input])],
         });
     }
@@ -165,7 +169,7 @@ pub(super) fn linear_activation() -> Vec<Case> {
                 if bias {
                     feeds.push(weight(&[output]));
                 }
-                cases.push(Case { op: Op::LinearActivation { bias, kind }, feeds });
+                cases.push(Case { op: Op::LinearActivation(ops::LinearActivation { bias, kind }), feeds });
             }
         }
     }
@@ -192,7 +196,7 @@ pub(super) fn linear_rope() -> Vec<Case> {
             feeds.push(weight(&[heads.packed()]));
         }
         feeds.push(Feed::RopeTable(time + 3, heads.head_size));
-        Case { op: Op::LinearRope { bias, heads }, feeds }
+        Case { op: Op::LinearRope(ops::LinearRope { bias, heads }), feeds }
     };
     all.into_iter().enumerate().map(case).collect()
 }
@@ -205,7 +209,7 @@ fn head_sizes() -> [Heads; 6] {
 
 pub(super) fn head_norm() -> Vec<Case> {
     let case = |heads: Heads, rows: &[usize]| Case {
-        op: Op::HeadNorm { heads, eps: 1e-5 },
+        op: Op::HeadNorm(ops::HeadNorm { heads, eps: 1e-5 }),
         feeds: vec![
             floats(&[rows, &[heads.packed()]].concat()),
             Feed::Scale(heads.head_size),
@@ -220,7 +224,7 @@ pub(super) fn head_norm() -> Vec<Case> {
 
 pub(super) fn rope() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, inverse: bool| Case {
-        op: Op::Rope { heads, inverse, cursor: false },
+        op: Op::Rope(ops::Rope { heads, inverse, cursor: false }),
         feeds: vec![floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
     };
     let mut cases: Vec<Case> = head_sizes().map(|heads| case(heads, 2, 13, false)).to_vec();
@@ -234,7 +238,7 @@ pub(super) fn rope() -> Vec<Case> {
 pub(super) fn rope_at_cursor() -> Vec<Case> {
     let heads = head_sizes()[2];
     let case = |time: usize, start: u32| Case {
-        op: Op::Rope { heads, inverse: false, cursor: true },
+        op: Op::Rope(ops::Rope { heads, inverse: false, cursor: true }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::RopeTable(time + start as usize, heads.head_size),
@@ -246,7 +250,7 @@ pub(super) fn rope_at_cursor() -> Vec<Case> {
 
 pub(super) fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
-        op: Op::Attention { heads, dropout: rate.map(dropout) },
+        op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout) }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
     };
     let mut cases = Vec::new();
@@ -272,7 +276,7 @@ pub(super) fn attention() -> Vec<Case> {
 
 pub(super) fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
-        op: Op::CachedAttention { heads },
+        op: Op::CachedAttention(ops::CachedAttention { heads }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::Cache(0, vec![heads.kv_heads, positions, heads.head_size]),
@@ -293,7 +297,7 @@ pub(super) fn cached_attention() -> Vec<Case> {
 
 pub(super) fn last_row() -> Vec<Case> {
     let case = |time: usize, width: usize, start: u32, length: u32| Case {
-        op: Op::LastRow,
+        op: Op::LastRow(ops::LastRow),
         feeds: vec![floats(&[1, time, width]), Feed::Cursor(start, length)],
     };
     vec![case(1, 1, 0, 1), case(1, 5, 9, 1), case(7, 129, 2, 4), case(7, 129, 0, 7)]
@@ -315,10 +319,13 @@ pub(super) fn activation() -> Vec<Case> {
             (vec![13, 257], 3.0),
             (vec![1031], 40.0),
         ] {
-            cases.push(Case { op: Op::Activation(kind), feeds: vec![Feed::Floats(shape, scale)] });
+            cases.push(Case {
+                op: Op::Activation(ops::Activation(kind)),
+                feeds: vec![Feed::Floats(shape, scale)],
+            });
         }
     }
-    cases.push(Case { op: Op::Activation(Activation::Silu), feeds: vec![floats(&[VAST])] });
+    cases.push(Case { op: Op::Activation(ops::Activation(Activation::Silu)), feeds: vec![floats(&[VAST])] });
     cases
 }
 
@@ -333,7 +340,7 @@ pub(super) fn gate() -> Vec<Case> {
             (vec![3, 46], 40.0),
             (vec![MANY, 6], 3.0),
         ] {
-            cases.push(Case { op: Op::Gate(gate), feeds: vec![Feed::Floats(shape, scale)] });
+            cases.push(Case { op: Op::Gate(ops::Gate(gate)), feeds: vec![Feed::Floats(shape, scale)] });
         }
     }
     cases
@@ -345,10 +352,13 @@ pub(super) fn dropouts() -> Vec<Case> {
         [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
     {
         let site = dropout(rate);
-        cases.push(Case { op: Op::Dropout { site, residual: false }, feeds: vec![floats(&shape)] });
+        cases.push(Case {
+            op: Op::Dropout(ops::Dropout { site, residual: false }),
+            feeds: vec![floats(&shape)],
+        });
         if shape[0] < VAST {
             let feeds = vec![floats(&shape), floats(&shape)];
-            cases.push(Case { op: Op::Dropout { site, residual: true }, feeds });
+            cases.push(Case { op: Op::Dropout(ops::Dropout { site, residual: true }), feeds });
         }
     }
     cases
@@ -356,7 +366,7 @@ pub(super) fn dropouts() -> Vec<Case> {
 
 pub(super) fn add() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
-        .map(|shape| Case { op: Op::Add, feeds: vec![floats(&shape), floats(&shape)] })
+        .map(|shape| Case { op: Op::Add(ops::Add), feeds: vec![floats(&shape), floats(&shape)] })
         .to_vec()
 }
 
@@ -372,7 +382,7 @@ pub(super) fn linear_cross_entropy() -> Vec<Case> {
         for (label_smoothing, ignore_index) in [(0.0, None), (0.1, Some(0))] {
             let x = [&shape[..], &[width]].concat();
             cases.push(Case {
-                op: Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk },
+                op: Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk }),
                 feeds: vec![
                     Feed::Floats(x, 3.0),
                     Feed::Weight(vec![vocabulary, width]),
@@ -400,7 +410,7 @@ pub(super) fn cross_entropy() -> Vec<Case> {
         {
             let logits = [&shape[..], &[vocabulary]].concat();
             cases.push(Case {
-                op: Op::CrossEntropy { label_smoothing, ignore_index },
+                op: Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }),
                 feeds: vec![
                     Feed::Floats(logits, scale),
                     Feed::Targets(shape.clone(), vocabulary, ignore_index),
