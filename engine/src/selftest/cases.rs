@@ -3,6 +3,8 @@
 
 mod operations;
 
+pub use operations::OPERATIONS;
+
 use crate::error::Result;
 use crate::graph::ops;
 use crate::graph::{
@@ -29,32 +31,6 @@ pub struct Operation {
     /// Its cases.
     pub cases: fn() -> Vec<Case>,
 }
-
-const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
-    Operation { name, bounds: Bounds { forward, gradient }, cases }
-}
-
-/// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 18] = [
-    operation("linear", 5e-6, 5e-5, operations::linear),
-    operation("linear_activation", 1e-5, 5e-5, operations::linear_activation),
-    operation("linear_rope", 5e-6, 5e-5, operations::linear_rope),
-    operation("attention", 2e-5, 5e-5, operations::attention),
-    operation("norm", 5e-6, 5e-5, operations::norm),
-    operation("linear_cross_entropy", 5e-6, 5e-5, operations::linear_cross_entropy),
-    operation("cross_entropy", 5e-6, 2e-5, operations::cross_entropy),
-    operation("cached_attention", 2e-5, 0.0, operations::cached_attention),
-    operation("embedding", 2e-7, 5e-6, operations::embedding),
-    operation("embedding_at_cursor", 2e-7, 0.0, operations::embedding_at_cursor),
-    operation("head_norm", 2e-6, 5e-5, operations::head_norm),
-    operation("rope", 2e-6, 2e-6, operations::rope),
-    operation("rope_at_cursor", 2e-6, 0.0, operations::rope_at_cursor),
-    operation("activation", 5e-6, 5e-6, operations::activation),
-    operation("gate", 5e-6, 5e-6, operations::gate),
-    operation("dropouts", 2e-7, 2e-7, operations::dropouts),
-    operation("add", 2e-7, 2e-7, operations::add),
-    operation("last_row", 0.0, 0.0, operations::last_row),
-];
 
 impl Operation {
     /// The one of that name.

@@ -1,10 +1,36 @@
 //! The cases, op by op: size one, odd sizes, primes, sizes on and past the kernels' tiles, more than 65,535 rows or groups, and
 //! numbers far from 1.
 
-use super::{Case, Feed};
+use super::{Bounds, Case, Feed, Operation};
 use crate::graph::ops;
 use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 use glasshouse_protocol::{Activation, Gate, NormKind};
+
+const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
+    Operation { name, bounds: Bounds { forward, gradient }, cases }
+}
+
+/// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
+pub const OPERATIONS: [Operation; 18] = [
+    operation("linear", 5e-6, 5e-5, linear),
+    operation("linear_activation", 1e-5, 5e-5, linear_activation),
+    operation("linear_rope", 5e-6, 5e-5, linear_rope),
+    operation("attention", 2e-5, 5e-5, attention),
+    operation("norm", 5e-6, 5e-5, norm),
+    operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
+    operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
+    operation("cached_attention", 2e-5, 0.0, cached_attention),
+    operation("embedding", 2e-7, 5e-6, embedding),
+    operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
+    operation("head_norm", 2e-6, 5e-5, head_norm),
+    operation("rope", 2e-6, 2e-6, rope),
+    operation("rope_at_cursor", 2e-6, 0.0, rope_at_cursor),
+    operation("activation", 5e-6, 5e-6, activation),
+    operation("gate", 5e-6, 5e-6, gate),
+    operation("dropouts", 2e-7, 2e-7, dropouts),
+    operation("add", 2e-7, 2e-7, add),
+    operation("last_row", 0.0, 0.0, last_row),
+];
 
 /// Rows past which a dimension of a dispatch overflows.
 const MANY: usize = 70_001;
@@ -23,7 +49,7 @@ fn dropout(rate: f32) -> DropoutSite {
     DropoutSite { rate, site: 3 }
 }
 
-pub(super) fn embedding() -> Vec<Case> {
+fn embedding() -> Vec<Case> {
     let sizes = [(1, 1, 1, 1), (2, 3, 7, 5), (3, 17, 31, 13), (2, 64, 65, 128), (7, 10_007, 257, 3)];
     let mut cases = Vec::new();
     for (batch, time, vocabulary, width) in sizes {
@@ -41,7 +67,7 @@ pub(super) fn embedding() -> Vec<Case> {
 }
 
 /// Embedding of a decoded chunk, which has no gradient.
-pub(super) fn embedding_at_cursor() -> Vec<Case> {
+fn embedding_at_cursor() -> Vec<Case> {
     let case = |time: usize, start: u32| Case {
         op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
         feeds: vec![
@@ -57,7 +83,7 @@ pub(super) fn embedding_at_cursor() -> Vec<Case> {
     vec![case(1, 0), case(1, 6), case(7, 3), wide]
 }
 
-pub(super) fn norm() -> Vec<Case> {
+fn norm() -> Vec<Case> {
     let sizes: [&[usize]; 9] = [
         &[1, 1],
         &[3, 1],
@@ -103,7 +129,7 @@ pub(super) fn norm() -> Vec<Case> {
     cases
 }
 
-pub(super) fn linear() -> Vec<Case> {
+fn linear() -> Vec<Case> {
     // Rows, inputs, outputs.
     let sizes: [(&[usize], usize, usize); 13] = [
         (&[1], 1, 1),
@@ -144,7 +170,7 @@ pub(super) fn linear() -> Vec<Case> {
     cases
 }
 
-pub(super) fn linear_activation() -> Vec<Case> {
+fn linear_activation() -> Vec<Case> {
     // Rows, inputs, outputs behind the activation: less than a tile, just past one, several.
     let sizes: [(&[usize], usize, usize); 4] =
         [(&[1], 4, 4), (&[2, 5], 8, 12), (&[67], 36, 68), (&[2, 35], 12, 132)];
@@ -177,7 +203,7 @@ pub(super) fn linear_activation() -> Vec<Case> {
 }
 
 /// Half a head is a vector, six of them, a block's 32 columns, more than those; heads that turn end inside a tile.
-pub(super) fn linear_rope() -> Vec<Case> {
+fn linear_rope() -> Vec<Case> {
     let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
     let all = [
         heads(3, 1, 8),
@@ -207,7 +233,7 @@ fn head_sizes() -> [Heads; 6] {
     [heads(1, 1, 2), heads(3, 3, 4), heads(4, 2, 6), heads(5, 1, 8), heads(2, 2, 32), heads(4, 2, 64)]
 }
 
-pub(super) fn head_norm() -> Vec<Case> {
+fn head_norm() -> Vec<Case> {
     let case = |heads: Heads, rows: &[usize]| Case {
         op: Op::HeadNorm(ops::HeadNorm { heads, eps: 1e-5 }),
         feeds: vec![
@@ -222,7 +248,7 @@ pub(super) fn head_norm() -> Vec<Case> {
     cases
 }
 
-pub(super) fn rope() -> Vec<Case> {
+fn rope() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, inverse: bool| Case {
         op: Op::Rope(ops::Rope { heads, inverse, cursor: false }),
         feeds: vec![floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
@@ -235,7 +261,7 @@ pub(super) fn rope() -> Vec<Case> {
 }
 
 /// Rotation of a decoded chunk.
-pub(super) fn rope_at_cursor() -> Vec<Case> {
+fn rope_at_cursor() -> Vec<Case> {
     let heads = head_sizes()[2];
     let case = |time: usize, start: u32| Case {
         op: Op::Rope(ops::Rope { heads, inverse: false, cursor: true }),
@@ -248,7 +274,7 @@ pub(super) fn rope_at_cursor() -> Vec<Case> {
     vec![case(1, 0), case(1, 9), case(5, 4)]
 }
 
-pub(super) fn attention() -> Vec<Case> {
+fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
         op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout) }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
@@ -274,7 +300,7 @@ pub(super) fn attention() -> Vec<Case> {
     cases
 }
 
-pub(super) fn cached_attention() -> Vec<Case> {
+fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
         op: Op::CachedAttention(ops::CachedAttention { heads }),
         feeds: vec![
@@ -295,7 +321,7 @@ pub(super) fn cached_attention() -> Vec<Case> {
     cases
 }
 
-pub(super) fn last_row() -> Vec<Case> {
+fn last_row() -> Vec<Case> {
     let case = |time: usize, width: usize, start: u32, length: u32| Case {
         op: Op::LastRow(ops::LastRow),
         feeds: vec![floats(&[1, time, width]), Feed::Cursor(start, length)],
@@ -303,7 +329,7 @@ pub(super) fn last_row() -> Vec<Case> {
     vec![case(1, 1, 0, 1), case(1, 5, 9, 1), case(7, 129, 2, 4), case(7, 129, 0, 7)]
 }
 
-pub(super) fn activation() -> Vec<Case> {
+fn activation() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in [
         Activation::GeluExact,
@@ -329,7 +355,7 @@ pub(super) fn activation() -> Vec<Case> {
     cases
 }
 
-pub(super) fn gate() -> Vec<Case> {
+fn gate() -> Vec<Case> {
     let mut cases = Vec::new();
     for gate in [Gate::Swiglu, Gate::Geglu] {
         for (shape, scale) in [
@@ -346,7 +372,7 @@ pub(super) fn gate() -> Vec<Case> {
     cases
 }
 
-pub(super) fn dropouts() -> Vec<Case> {
+fn dropouts() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, rate) in
         [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
@@ -364,13 +390,13 @@ pub(super) fn dropouts() -> Vec<Case> {
     cases
 }
 
-pub(super) fn add() -> Vec<Case> {
+fn add() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
         .map(|shape| Case { op: Op::Add(ops::Add), feeds: vec![floats(&shape), floats(&shape)] })
         .to_vec()
 }
 
-pub(super) fn linear_cross_entropy() -> Vec<Case> {
+fn linear_cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, width, vocabulary, chunk) in [
         (vec![1], 1, 1, 1),
@@ -394,7 +420,7 @@ pub(super) fn linear_cross_entropy() -> Vec<Case> {
     cases
 }
 
-pub(super) fn cross_entropy() -> Vec<Case> {
+fn cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, vocabulary, scale) in [
         (vec![1], 1, 1.0),
