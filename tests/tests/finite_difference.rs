@@ -2,6 +2,7 @@
 //! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
 
 use glasshouse_engine::cpu;
+use glasshouse_engine::graph::ops;
 use glasshouse_engine::graph::{Input, Keep, Op, Type, ValueId, gradient, gradient_from};
 use glasshouse_engine::reference::{self, Device};
 use glasshouse_engine::selftest::cases::{Built, Case, Operation, numbers};
@@ -52,11 +53,15 @@ fn differences(built: &Built, seed: &[f32]) -> Vec<Vec<f64>> {
 
 fn ours(case: &Case, built: &Built, seed: &[f32]) -> Vec<Vec<f32>> {
     let (mut graph, mut inputs) = (built.graph.clone(), built.inputs.clone());
-    let read = if let Op::CrossEntropy { label_smoothing, ignore_index } = case.op {
-        let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: seed[0] };
+    let read = if let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) = case.op {
+        let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
+            label_smoothing,
+            ignore_index,
+            scale: seed[0],
+        });
         let operands = [inputs[0].0, inputs[1].0, built.outputs[1], built.outputs[0]];
         graph.push(op, &operands).expect("a backward op")
-    } else if let Op::LinearCrossEntropy { .. } = case.op {
+    } else if let Op::LinearCrossEntropy(_) = case.op {
         gradient(&mut graph, built.outputs[0], seed[0], Keep::Everything).expect("a gradient");
         let backward = graph.nodes.last().expect("a backward op");
         vec![backward.outputs[0], backward.outputs[3]]
@@ -93,7 +98,7 @@ fn check(cases: &[Case]) {
         let built = case.build().expect("a graph");
         let count = built.graph.ty(built.outputs[0]).count();
         // Of a loss only the mean is differentiable, not the number of rows.
-        let seed = if matches!(case.op, Op::CrossEntropy { .. } | Op::LinearCrossEntropy { .. }) {
+        let seed = if matches!(case.op, Op::CrossEntropy(_) | Op::LinearCrossEntropy(_)) {
             vec![0.5, 0.0]
         } else {
             numbers(99, count)

@@ -3,6 +3,7 @@
 use crate::common;
 use crate::common::{deviation, ids};
 use glasshouse_engine::executor::Executor;
+use glasshouse_engine::graph::ops;
 use glasshouse_engine::graph::{Fusions, Graph, Op, random};
 use glasshouse_engine::initial;
 use glasshouse_engine::model::{training_graphs, training_graphs_with};
@@ -103,7 +104,7 @@ fn are_made_where_they_are_switched_on() {
     let train = TrainConfig::default();
     let graph = |model, fusions| training_graphs_with(model, &train, fusions).unwrap().train;
     let activations = |graph: &Graph| {
-        let forward = count(graph, |op| matches!(op, Op::LinearActivation { .. }));
+        let forward = count(graph, |op| matches!(op, Op::LinearActivation(_)));
         let backward = count(graph, |op| matches!(op, Op::LinearInputActivationBackward(_)));
         let alone = count(graph, |op| {
             matches!(op, Op::Activation(_) | Op::Gate(_) | Op::ActivationBackward(_) | Op::GateBackward(_))
@@ -111,12 +112,17 @@ fn are_made_where_they_are_switched_on() {
         [forward, backward, alone]
     };
     let ropes = |graph: &Graph| {
-        let alone = count(graph, |op| matches!(op, Op::Rope { inverse: false, .. }));
-        [count(graph, |op| matches!(op, Op::LinearRope { .. })), alone]
+        let alone = count(graph, |op| matches!(op, Op::Rope(ops::Rope { inverse: false, .. })));
+        [count(graph, |op| matches!(op, Op::LinearRope(_))), alone]
     };
     let sums = |graph: &Graph| {
-        let with =
-            |op: &Op| matches!(op, Op::Linear { residual: true, .. } | Op::Dropout { residual: true, .. });
+        let with = |op: &Op| {
+            matches!(
+                op,
+                Op::Linear(ops::Linear { residual: true, .. })
+                    | Op::Dropout(ops::Dropout { residual: true, .. })
+            )
+        };
         count(graph, with)
     };
     for model in [gpt, llama] {

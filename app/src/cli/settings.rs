@@ -132,17 +132,13 @@ pub fn check_device(device: Option<&str>) -> Result<()> {
 
 /// The tokenizer kind of that name, or an error that suggests the nearest.
 pub fn tokenizer_kind(name: &str) -> Result<TokenizerKind> {
-    Ok(match name.to_ascii_lowercase().replace('-', "_").as_str() {
-        "byte" => TokenizerKind::Byte,
-        "char" => TokenizerKind::Char,
-        "bpe" => TokenizerKind::Bpe,
-        "word_piece" | "wordpiece" => TokenizerKind::WordPiece,
-        "unigram" => TokenizerKind::Unigram,
-        _ => {
-            let known = ["byte", "char", "bpe", "word_piece", "unigram"];
-            return Err(usage(names::unknown("tokenizer", name, known.into_iter())));
-        }
-    })
+    let word = match name.to_ascii_lowercase().replace('-', "_") {
+        word if word == "wordpiece" => "word_piece".to_owned(),
+        word => word,
+    };
+    let known = TokenizerKind::ALL.map(TokenizerKind::name);
+    let found = TokenizerKind::ALL.into_iter().find(|kind| kind.name() == word);
+    found.ok_or_else(|| usage(names::unknown("tokenizer", name, known.into_iter())))
 }
 
 #[cfg(test)]

@@ -110,6 +110,27 @@ pub enum TokenizerKind {
     Unigram,
 }
 
+impl TokenizerKind {
+    /// All of them, the simplest first.
+    pub const ALL: [Self; 5] = [Self::Byte, Self::Char, Self::Bpe, Self::WordPiece, Self::Unigram];
+
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Byte => "byte",
+            Self::Char => "char",
+            Self::Bpe => "bpe",
+            Self::WordPiece => "word_piece",
+            Self::Unigram => "unigram",
+        }
+    }
+
+    /// Whether its vocabulary is trained, as large as the configuration says.
+    pub fn is_trained(self) -> bool {
+        !matches!(self, Self::Byte | Self::Char)
+    }
+}
+
 impl TokenizerConfig {
     /// Checks every rule; the first broken one is named.
     pub fn validate(&self) -> Result<(), Invalid> {

@@ -2,6 +2,7 @@
 
 use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
+use crate::graph::ops;
 use crate::graph::{Constant, DropoutSite, Graph, Heads, Input, Op, Parameter, Start, Type, ValueId, random};
 use crate::plan::lower::Target;
 use crate::step::Data;
@@ -117,10 +118,10 @@ fn check_attention(
     let mut graph = Graph::default();
     let qkv = graph.input(Input::Free(0), Type::f32(&[batch, time, heads.packed()]));
     let dy = graph.input(Input::Free(1), Type::f32(&[batch, time, heads.width()]));
-    let forward = graph.push(Op::Attention { heads, dropout }, &[qkv]).unwrap();
-    let delta = graph.push(Op::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
+    let forward = graph.push(ops::Attention { heads, dropout }, &[qkv]).unwrap();
+    let delta = graph.push(ops::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
     let inputs = [qkv, forward[1], delta, dy];
-    let dqkv = graph.push(Op::AttentionBackward { heads, dropout }, &inputs).unwrap()[0];
+    let dqkv = graph.push(ops::AttentionBackward { heads, dropout }, &inputs).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
     let truth = attend((batch, time), heads, dropout, &given.0, &given.1);
     let inputs = [(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
@@ -177,7 +178,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
     let attempt = |heads: Heads, target: Target| {
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
-        let y = graph.push(Op::Attention { heads, dropout: None }, &[qkv]).unwrap()[0];
+        let y = graph.push(ops::Attention { heads, dropout: None }, &[qkv]).unwrap()[0];
         crate::plan::compile(graph, &[y], &target)
     };
     let refused = attempt(heads(1, 1, 90), SOFTWARE).map(|plan| plan.dispatches.len());
@@ -220,7 +221,7 @@ fn rope_turns_and_turns_back() {
         }
         let cursor = start.is_some();
         let mut turn = |value, inverse| {
-            let op = Op::Rope { heads: sizes, inverse, cursor };
+            let op = Op::Rope(ops::Rope { heads: sizes, inverse, cursor });
             let inputs: Vec<ValueId> = [value, table_value].into_iter().chain(extra.clone()).collect();
             graph.push(op, &inputs).unwrap()[0]
         };
@@ -269,12 +270,12 @@ fn head_norm_and_its_gradients() {
         let x = graph.input(Input::Free(0), Type::f32(&[rows, sizes.packed()]));
         let dy = graph.input(Input::Free(1), Type::f32(&[rows, sizes.packed()]));
         let scales = [weight(&mut graph, "query", size), weight(&mut graph, "key", size)];
-        let op = Op::HeadNorm { heads: sizes, eps };
+        let op = Op::HeadNorm(ops::HeadNorm { heads: sizes, eps });
         let forward = graph.push(op, &[x, scales[0], scales[1]]).unwrap();
-        let op = Op::HeadNormBackward { heads: sizes };
+        let op = Op::HeadNormBackward(ops::HeadNormBackward { heads: sizes });
         let dx = graph.push(op, &[x, scales[0], scales[1], forward[1], dy]).unwrap()[0];
         let gradients = [0, 1].map(|id| graph.gradient_of(crate::graph::ParameterId(id)));
-        let op = Op::HeadNormWeightBackward { heads: sizes };
+        let op = Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads: sizes });
         graph.push_into(op, &[x, forward[1], dy], &gradients).unwrap();
         let (xs, dys) = (noise(rows * sizes.packed(), 4), noise(rows * sizes.packed(), 5));
         let weights = [noise(size, 6), noise(size, 7)];
@@ -338,7 +339,7 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
         let keys = graph.cache(0, cache.clone());
         let values = graph.cache(1, cache.clone());
         let cursor = graph.input(Input::Cursor, Type::u32(&[2]));
-        let op = Op::CachedAttention { heads: sizes };
+        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes });
         let y = graph.push(op, &[qkv, keys, values, cursor]).unwrap()[0];
         let rows = noise(time * sizes.packed(), 10);
         let caches = [noise(cache.count(), 11), noise(cache.count(), 12)];
@@ -392,7 +393,7 @@ fn last_row_is_the_last_real_one() {
         let mut graph = Graph::default();
         let x = graph.input(Input::Free(0), Type::f32(&[1, time, columns]));
         let cursor = graph.input(Input::Cursor, Type::u32(&[2]));
-        let y = graph.push(Op::LastRow, &[x, cursor]).unwrap()[0];
+        let y = graph.push(ops::LastRow, &[x, cursor]).unwrap()[0];
         let data = noise(time * columns, 13);
         let given = [(x, Data::F32(data.clone())), (cursor, Data::U32(vec![9, length]))];
         let results = run(&gpu, &SOFTWARE, &graph, &given, &[y]);

@@ -3,6 +3,7 @@
 use super::Gpu;
 use super::storage::Storage;
 use crate::error::{Error, Result};
+use crate::graph::ops;
 use crate::graph::{Graph, Input, Op, Origin, token_order};
 use crate::plan::Buffer;
 use crate::plan::control::ScheduleRow;
@@ -37,12 +38,12 @@ impl BatchRules {
         };
         for node in &graph.nodes {
             match node.op {
-                Op::Embedding { .. } => rules.vocabulary = graph.ty(node.inputs[1]).rows(),
-                Op::CrossEntropy { ignore_index, .. } => {
+                Op::Embedding(_) => rules.vocabulary = graph.ty(node.inputs[1]).rows(),
+                Op::CrossEntropy(ops::CrossEntropy { ignore_index, .. }) => {
                     rules.classes = graph.ty(node.inputs[0]).columns();
                     rules.ignored = ignore_index;
                 }
-                Op::LinearCrossEntropy { ignore_index, .. } => {
+                Op::LinearCrossEntropy(ops::LinearCrossEntropy { ignore_index, .. }) => {
                     rules.classes = graph.ty(node.inputs[1]).rows();
                     rules.ignored = ignore_index;
                 }

@@ -5,7 +5,8 @@ use super::program::Program;
 use super::storage::Storage;
 use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
 use crate::generate::{Decoder, Generation};
-use crate::graph::{Graph, Input, Op, Origin, Type, ValueId, random};
+use crate::graph::ops;
+use crate::graph::{Graph, Input, Origin, Type, ValueId, random};
 use crate::initial;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
@@ -38,7 +39,7 @@ impl Bench {
         let mut graph = Graph::default();
         let logits = graph.input(Input::Free(0), Type::f32(&[1, 1, vocabulary]));
         let zero = graph.input(Input::Free(1), Type::f32(&[1, 1, vocabulary]));
-        let sum = graph.push(Op::Add, &[logits, zero]).unwrap()[0];
+        let sum = graph.push(ops::Add, &[logits, zero]).unwrap()[0];
         let mut plan = compile(graph, &[sum], &gpu.target()).unwrap();
         plan.dispatches = vec![decode::sampler(&plan, sum, context_length).unwrap()];
         let mut allocations = buffers(&[&plan], None, &[], 1);

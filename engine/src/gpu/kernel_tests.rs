@@ -4,6 +4,7 @@
 use super::run::run_graph_for;
 use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
+use crate::graph::ops;
 use crate::graph::{
     DropoutSite, Graph, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId, random,
     token_order,
@@ -165,7 +166,7 @@ fn linear_layers() {
                     shift + if residual { stream } else { 0.0 }
                 },
             );
-            case.check(&gpu, Op::Linear { bias, residual }, &[], &[truth], 1e-5);
+            case.check(&gpu, Op::Linear(ops::Linear { bias, residual }), &[], &[truth], 1e-5);
         }
     }
 }
@@ -188,7 +189,7 @@ fn linear_gradients() {
             |k, column| floats[1][k * inner + column],
             |row, column| if residual { f64::from(floats[2][row * inner + column]) } else { 0.0 },
         );
-        case.check(&gpu, Op::LinearInputBackward { residual }, &[], &[truth], 1e-5);
+        case.check(&gpu, Op::LinearInputBackward(ops::LinearInputBackward { residual }), &[], &[truth], 1e-5);
 
         let mut case = Case::default();
         case.noise(&[rows, columns]);
@@ -202,7 +203,7 @@ fn linear_gradients() {
             |row, column| f64::from(floats[2][row * inner + column]),
         );
         // Sums of up to 1501 terms.
-        case.check(&gpu, Op::LinearWeightBackward, &[gradient], &[truth], 2e-5);
+        case.check(&gpu, Op::LinearWeightBackward(ops::LinearWeightBackward), &[gradient], &[truth], 2e-5);
     }
 }
 
@@ -223,7 +224,7 @@ fn a_weight_gradient_over_very_many_rows() {
         |row, column| f64::from(floats[2][row * inner + column]),
     );
     // The sum of 270,000 terms in f32 strays by its own rounding; a lost slice would be tens of units away.
-    case.check(&gpu, Op::LinearWeightBackward, &[gradient], &[truth], 1e-3);
+    case.check(&gpu, Op::LinearWeightBackward(ops::LinearWeightBackward), &[gradient], &[truth], 1e-3);
 }
 
 #[test]
@@ -245,7 +246,7 @@ fn column_sums() {
         for (at, entry) in case.floats[0].iter().enumerate() {
             truth[at % columns] += f64::from(*entry);
         }
-        case.check(&gpu, Op::SumRows { groups }, &[gradient], &[truth], 1e-5);
+        case.check(&gpu, Op::SumRows(ops::SumRows { groups }), &[gradient], &[truth], 1e-5);
     }
 }
 
@@ -297,7 +298,13 @@ fn norms_and_their_gradients() {
                         *y += f64::from(case.floats[2][at % columns]);
                     }
                 }
-                case.check(&gpu, Op::Norm { form, bias: flag }, &[], &[shifted, statistics.clone()], 2e-5);
+                case.check(
+                    &gpu,
+                    Op::Norm(ops::Norm { form, bias: flag }),
+                    &[],
+                    &[shifted, statistics.clone()],
+                    2e-5,
+                );
 
                 let narrow: Vec<f32> = statistics.iter().map(|entry| *entry as f32).collect();
                 let feed = |case: &mut Case, number, shape: &[usize], entries: &[f32]| {
@@ -316,7 +323,13 @@ fn norms_and_their_gradients() {
                     sum.iter_mut().zip(&stream).for_each(|(dx, r)| *dx += f64::from(*r));
                 }
                 // Two columns far closer than eps make a root of hundreds: rounding is scaled with it.
-                case.check(&gpu, Op::NormBackward { form, residual: flag }, &[], &[sum], 1e-4);
+                case.check(
+                    &gpu,
+                    Op::NormBackward(ops::NormBackward { form, residual: flag }),
+                    &[],
+                    &[sum],
+                    1e-4,
+                );
 
                 let mut case = Case::default();
                 feed(&mut case, 0, &[rows, columns], &floats[0]);
@@ -331,7 +344,13 @@ fn norms_and_their_gradients() {
                 for (sums, before) in truth.iter_mut().zip(&case.floats) {
                     sums.iter_mut().zip(before).for_each(|(sum, before)| *sum += f64::from(*before));
                 }
-                case.check(&gpu, Op::NormWeightBackward { bias: flag }, &gradients, &truth, 1e-4);
+                case.check(
+                    &gpu,
+                    Op::NormWeightBackward(ops::NormWeightBackward { bias: flag }),
+                    &gradients,
+                    &truth,
+                    1e-4,
+                );
             }
         }
     }
@@ -384,14 +403,14 @@ fn activations_and_gates() {
             let value = case.graph.input(Input::Free(0), Type::f32(&[count]));
             case.fed.push((value, Data::F32(x.clone())));
             let truth = both.iter().map(|both| both.0).collect();
-            case.check(&gpu, Op::Activation(kind), &[], &[truth], 1e-6);
+            case.check(&gpu, Op::Activation(ops::Activation(kind)), &[], &[truth], 1e-6);
 
             let mut case = Case::default();
             let value = case.graph.input(Input::Free(0), Type::f32(&[count]));
             case.fed.push((value, Data::F32(x.clone())));
             case.noise(&[count]);
             let truth = both.iter().zip(&case.floats[0]).map(|(both, dy)| both.1 * f64::from(*dy)).collect();
-            case.check(&gpu, Op::ActivationBackward(kind), &[], &[truth], 1e-5);
+            case.check(&gpu, Op::ActivationBackward(ops::ActivationBackward(kind)), &[], &[truth], 1e-5);
         }
     }
     for hidden in [1, 5, 12] {
@@ -405,7 +424,7 @@ fn activations_and_gates() {
                 (f64::from(x[first]), f64::from(x[first + hidden]))
             };
             let truth = (0..rows * hidden).map(|at| activated(kind, pair(at).0) * pair(at).1).collect();
-            case.check(&gpu, Op::Gate(gate), &[], &[truth], 1e-6);
+            case.check(&gpu, Op::Gate(ops::Gate(gate)), &[], &[truth], 1e-6);
 
             let mut case = Case::default();
             case.noise(&[rows, 2 * hidden]);
@@ -418,7 +437,7 @@ fn activations_and_gates() {
                 let first = at / hidden * 2 * hidden + at % hidden;
                 (truth[first], truth[first + hidden]) = (dy * up * slope, dy * value);
             }
-            case.check(&gpu, Op::GateBackward(gate), &[], &[truth], 1e-6);
+            case.check(&gpu, Op::GateBackward(ops::GateBackward(gate)), &[], &[truth], 1e-6);
         }
     }
 }
@@ -443,7 +462,7 @@ fn dropout_draws_the_host_s_mask() {
                 })
                 .collect();
             assert!((600..800).contains(&(0..count).filter(|at| kept(*at)).count()));
-            case.check(&gpu, Op::Dropout { site, residual }, &[], &[truth], 1e-6);
+            case.check(&gpu, Op::Dropout(ops::Dropout { site, residual }), &[], &[truth], 1e-6);
         }
     }
 }
@@ -474,7 +493,7 @@ fn embedding_and_its_gradient() {
                     truth.push(f64::from(case.floats[0][*token as usize * channels + c]) + shift);
                 }
             }
-            case.check(&gpu, Op::Embedding { positions, cursor }, &[], &[truth], 1e-6);
+            case.check(&gpu, Op::Embedding(ops::Embedding { positions, cursor }), &[], &[truth], 1e-6);
         }
         let mut case = Case::default();
         case.noise(&[batch, time, channels]);
@@ -485,7 +504,7 @@ fn embedding_and_its_gradient() {
         for (at, dy) in case.floats[0].iter().enumerate() {
             truth[tokens[at / channels] as usize * channels + at % channels] += f64::from(*dy);
         }
-        case.check(&gpu, Op::EmbeddingBackward, &[gradient], &[truth], 1e-5);
+        case.check(&gpu, Op::EmbeddingBackward(ops::EmbeddingBackward), &[gradient], &[truth], 1e-5);
     }
 }
 
@@ -513,7 +532,7 @@ fn cross_entropy_and_its_gradient() {
             }
             let total: f64 = pairs.iter().skip(1).step_by(2).sum();
             let loss = vec![total / count.max(1.0), count];
-            let op = Op::CrossEntropy { label_smoothing, ignore_index };
+            let op = Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index });
             case.check(&gpu, op, &[], &[loss.clone(), pairs.clone()], 1e-5);
 
             let mut case = Case::default();
@@ -533,7 +552,11 @@ fn cross_entropy_and_its_gradient() {
                     if counted(row) { 0.25 / count * share } else { 0.0 }
                 })
                 .collect();
-            let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: 0.25 };
+            let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
+                label_smoothing,
+                ignore_index,
+                scale: 0.25,
+            });
             case.check(&gpu, op, &[], &[truth], 1e-6);
         }
     }
@@ -546,7 +569,7 @@ fn more_groups_than_a_dimension_holds() {
     let count = 65_536 * 256 + 5;
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[count]));
-    let y = graph.push(Op::Add, &[x, x]).unwrap()[0];
+    let y = graph.push(ops::Add, &[x, x]).unwrap()[0];
     let entries: Vec<f32> = (0..count).map(|at| (at % 8191) as f32).collect();
     let results = run(&gpu, &TARGETS[0], &graph, &[(x, Data::F32(entries.clone()))], &[y]);
     assert!(results[0].iter().zip(&entries).all(|(sum, entry)| *sum == 2.0 * entry));
@@ -556,7 +579,7 @@ fn more_groups_than_a_dimension_holds() {
     let x = graph.input(Input::Free(0), Type::f32(&[rows, 2]));
     let w = graph.input(Input::Free(1), Type::f32(&[2]));
     let form = NormForm { kind: NormKind::Rms, eps: 1e-6 };
-    let y = graph.push(Op::Norm { form, bias: false }, &[x, w]).unwrap()[0];
+    let y = graph.push(ops::Norm { form, bias: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..2 * rows).map(|at| 1.0 + (at / 2 % 97) as f32).collect();
     let fed = [(x, Data::F32(entries)), (w, Data::F32(vec![3.0, 5.0]))];
     let results = run(&gpu, &TARGETS[1], &graph, &fed, &[y]);
@@ -567,7 +590,7 @@ fn more_groups_than_a_dimension_holds() {
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[rows, 1]));
     let w = graph.input(Input::Free(1), Type::f32(&[1, 1]));
-    let y = graph.push(Op::Linear { bias: false, residual: false }, &[x, w]).unwrap()[0];
+    let y = graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..rows).map(|at| (at % 8191) as f32).collect();
     let fed = [(x, Data::F32(entries.clone())), (w, Data::F32(vec![2.0]))];
     let results = run(&gpu, &TARGETS[0], &graph, &fed, &[y]);

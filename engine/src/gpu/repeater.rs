@@ -121,7 +121,8 @@ impl Repeater {
 mod tests {
     use super::*;
     use crate::gpu::test_gpu;
-    use crate::graph::{Graph, Op, Parameter, Start, Type};
+    use crate::graph::ops;
+    use crate::graph::{Graph, Parameter, Start, Type};
     use crate::plan::{Binding, compile};
     use glasshouse_shaders::peak_flops;
     use std::rc::Rc;
@@ -144,7 +145,7 @@ mod tests {
             })
         };
         let (a, b) = (parameter(), parameter());
-        let sum = graph.push(Op::Add, &[a, b]).unwrap();
+        let sum = graph.push(ops::Add, &[a, b]).unwrap();
         let mut plan = compile(graph, &sum, &gpu.target()).unwrap();
         let slot = Buffer::Slot(plan.placement.spot_of_value[sum[0].index()].unwrap().slot);
         let arguments = peak_flops::Arguments {

@@ -1,11 +1,12 @@
 //! Walks a graph's forward nodes and keeps the values between them.
 
 use super::Device;
-use super::expressions::{self as express, Expression};
 use crate::error::{Error, Result};
-use crate::graph::{Element, Graph, Node, Op, Origin, ValueId};
+use crate::graph::ops::{Operands, Operation};
+use crate::graph::{DropoutSite, Element, Graph, Node, Op, Origin, ValueId, random};
 use crate::step::Data;
 use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::dispatch;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -30,8 +31,8 @@ impl Value {
 
 /// One run over a graph.
 pub(super) struct Run<'run> {
-    graph: &'run Graph,
-    device: &'run Device,
+    pub(super) graph: &'run Graph,
+    pub(super) device: &'run Device,
     seed: [u32; 2],
     /// Which nodes lead to the values that are read.
     needed: Vec<bool>,
@@ -50,7 +51,7 @@ impl<'run> Run<'run> {
         let mut needed = vec![false; graph.nodes.len()];
         for (at, node) in graph.nodes.iter().enumerate().rev() {
             // Attention with a cache writes two of its inputs.
-            let fills_cache = matches!(node.op, Op::CachedAttention { .. });
+            let fills_cache = matches!(node.op, Op::CachedAttention(_));
             let mut written = node.outputs.iter().chain(node.inputs.iter().filter(|_| fills_cache));
             if written.any(|id| uses[id.index()] > 0) {
                 needed[at] = true;
@@ -118,7 +119,7 @@ impl<'run> Run<'run> {
         self.take(id)?.into_floats(self.graph, id)
     }
 
-    fn ids(&mut self, id: ValueId) -> Result<Rc<[u32]>> {
+    pub(super) fn ids(&mut self, id: ValueId) -> Result<Rc<[u32]>> {
         match self.take(id)? {
             Value::Ids(ids) => Ok(ids),
             Value::Floats(_) => {
@@ -137,127 +138,54 @@ impl<'run> Run<'run> {
 
     /// The op's outputs, in its order.
     fn node(&mut self, node: &Node) -> Result<Vec<Tensor<2>>> {
-        let graph = self.graph;
-        let shape = &graph.ty(node.inputs[0]).shape;
-        let device = self.device;
-        // Inputs in the order of the op's documentation; those in round brackets follow the flags.
-        let mut inputs = node.inputs.iter().copied();
-        let mut next =
-            || inputs.next().ok_or_else(|| Error::Internal(format!("{}: an input is missing", node.scope)));
-        let express = Expression { device, seed: self.seed };
-        Ok(match node.op {
-            Op::Embedding { positions, cursor } => {
-                let (tokens, table) = (self.ids(next()?)?, next()?);
-                let entries = graph.ty(table).rows();
-                expect_below(&node.scope, &tokens, entries)?;
-                let table = self.floats(table)?;
-                let positions = if positions { Some(self.floats(next()?)?) } else { None };
-                let start = if cursor { self.cursor(next()?)?.0 } else { 0 };
-                vec![express.embedding(&tokens, table, positions, start, shape[1])]
-            }
-            Op::Norm { form, bias } => {
-                let (x, weight) = (self.floats(next()?)?, self.floats(next()?)?);
-                let bias = if bias { Some(self.floats(next()?)?) } else { None };
-                let (y, statistics) = express.norm(x, weight, bias, form);
-                vec![y, statistics]
-            }
-            Op::Linear { bias, residual } => {
-                let (x, weight) = (self.floats(next()?)?, self.floats(next()?)?);
-                let bias = if bias { Some(self.floats(next()?)?) } else { None };
-                let residual = if residual { Some(self.floats(next()?)?) } else { None };
-                vec![express.linear(x, weight, bias, residual)]
-            }
-            Op::LinearActivation { bias, kind } => {
-                let (x, weight) = (self.floats(next()?)?, self.floats(next()?)?);
-                let bias = if bias { Some(self.floats(next()?)?) } else { None };
-                let z = express.linear(x, weight, bias, None);
-                vec![express.nonlinearity(z.clone(), kind), z]
-            }
-            Op::LinearRope { bias, heads } => {
-                let (x, weight) = (self.floats(next()?)?, self.floats(next()?)?);
-                let bias = if bias { Some(self.floats(next()?)?) } else { None };
-                let qkv = express.linear(x, weight, bias, None);
-                vec![express.rope(&qkv, self.floats(next()?)?, heads, shape[1], 0, false)]
-            }
-            Op::HeadNorm { heads, eps } => {
-                let (qkv, query, key) = (self.floats(next()?)?, self.floats(next()?)?, self.floats(next()?)?);
-                let (y, roots) = express.head_norm(&qkv, query, key, heads, eps);
-                vec![y, roots]
-            }
-            Op::Rope { heads, inverse, cursor } => {
-                let (qkv, table) = (self.floats(next()?)?, self.floats(next()?)?);
-                let start = if cursor { self.cursor(next()?)?.0 } else { 0 };
-                vec![express.rope(&qkv, table, heads, shape[1], start, inverse)]
-            }
-            Op::Attention { heads, dropout } => {
-                let (y, lse) = express.attention(&self.floats(next()?)?, heads, shape[1], dropout);
-                vec![y, lse]
-            }
-            Op::CachedAttention { heads } => {
-                let (qkv, keys, values) = (self.floats(next()?)?, next()?, next()?);
-                let (start, length) = self.cursor(next()?)?;
-                let caches = express::Caches { keys: self.floats(keys)?, values: self.floats(values)? };
-                let (y, caches) = express.cached_attention(&qkv, caches, heads, start, length);
-                self.values.insert(keys, Value::Floats(caches.keys));
-                self.values.insert(values, Value::Floats(caches.values));
-                vec![y]
-            }
-            Op::LastRow => {
-                let x = self.floats(next()?)?;
-                let (_, length) = self.cursor(next()?)?;
-                vec![x.narrow(0, length.saturating_sub(1), 1)]
-            }
-            Op::Activation(kind) => vec![express.activation(self.floats(next()?)?, kind)],
-            Op::Gate(gate) => vec![express.gate(self.floats(next()?)?, gate)],
-            Op::Dropout { site, residual } => {
-                let x = self.floats(next()?)?;
-                let residual = if residual { Some(self.floats(next()?)?) } else { None };
-                vec![express.dropout(x, residual, site)]
-            }
-            Op::Add => vec![self.floats(next()?)? + self.floats(next()?)?],
-            Op::LinearCrossEntropy { label_smoothing, ignore_index, .. } => {
-                let (x, weight, targets) = (self.floats(next()?)?, self.floats(next()?)?, self.ids(next()?)?);
-                let logits = express.linear(x, weight, None, None);
-                cross_entropy(&express, node, logits, &targets, (label_smoothing, ignore_index))?
-            }
-            Op::CrossEntropy { label_smoothing, ignore_index } => {
-                let (logits, targets) = (self.floats(next()?)?, self.ids(next()?)?);
-                cross_entropy(&express, node, logits, &targets, (label_smoothing, ignore_index))?
-            }
-            _ => {
-                return Err(Error::Internal(format!(
-                    "{}: {} is no forward operation, and the reference runs no other",
-                    node.scope,
-                    node.op.name()
-                )));
-            }
+        dispatch!(&node.op, op => self.express(op, node), else {
+            let (scope, name) = (&node.scope, node.op.name());
+            Err(Error::Internal(format!(
+                "{scope}: {name} is no forward operation, and the reference runs no other"
+            )))
         })
     }
 
+    fn express<O: Express>(&mut self, op: &O, node: &Node) -> Result<Vec<Tensor<2>>> {
+        match O::Inputs::take(op, &mut node.inputs.iter().copied()) {
+            Some(inputs) => Ok(op.express(self, node, inputs)?.list()),
+            None => Err(Error::Internal(format!("{}: an input is missing", node.scope))),
+        }
+    }
+
+    /// A value of floats that may be left out.
+    pub(super) fn floats_if(&mut self, id: Option<ValueId>) -> Result<Option<Tensor<2>>> {
+        id.map(|id| self.floats(id)).transpose()
+    }
+
     /// (start, length) of a cursor.
-    fn cursor(&mut self, id: ValueId) -> Result<(usize, usize)> {
+    pub(super) fn cursor(&mut self, id: ValueId) -> Result<(usize, usize)> {
         match *self.ids(id)? {
             [start, length] => Ok((start as usize, length as usize)),
             _ => Err(Error::Internal("a cursor has two entries".to_owned())),
         }
     }
+
+    /// x·mask/(1 − rate), elements numbered in row-major order.
+    pub(super) fn drop_entries<const D: usize>(&self, x: Tensor<D>, site: DropoutSite) -> Tensor<D> {
+        let (threshold, kept) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));
+        let factors: Vec<f32> = (0..x.shape().num_elements() as u32)
+            .map(|at| if random::bits(self.seed, site.site, at) < threshold { 0.0 } else { kept })
+            .collect();
+        let factors = self.device.tensor(TensorData::new(factors, x.shape()));
+        x * factors
+    }
 }
 
-/// Mean loss with its count, and (lse, loss) of each row.
-fn cross_entropy(
-    express: &Expression<'_>,
-    node: &Node,
-    logits: Tensor<2>,
-    targets: &[u32],
-    (label_smoothing, ignore_index): (f32, Option<u32>),
-) -> Result<Vec<Tensor<2>>> {
-    let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != ignore_index).collect();
-    // What does not count may be any number.
-    let targets: Vec<u32> =
-        targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
-    expect_below(&node.scope, &targets, logits.dims()[1])?;
-    let (loss, rows) = express.cross_entropy(logits, &targets, &counted, label_smoothing);
-    Ok(vec![loss, rows])
+/// An operation as a plain burn expression, after its formula in [`crate::graph::ops`].
+pub(super) trait Express: Operation {
+    /// What it gives.
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        node: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>>;
 }
 
 /// A tensor's entries in row-major order.
@@ -276,7 +204,7 @@ pub(super) fn expect_count(graph: &Graph, id: ValueId, count: usize) -> Result<(
     }
 }
 
-fn expect_below(scope: &str, ids: &[u32], entries: usize) -> Result<()> {
+pub(super) fn expect_below(scope: &str, ids: &[u32], entries: usize) -> Result<()> {
     match ids.iter().find(|id| **id as usize >= entries) {
         None => Ok(()),
         Some(id) => {

@@ -1,15 +1,25 @@
 //! The oracle: forward graphs as plain burn operations, differentiated by burn.
 //!
-//! It shares nothing with our executors but the graph. Each operation is one expression written the obvious way
-//! (`expressions`): attention stores its T×T matrix, a norm is five element-wise operations. Backward nodes are left alone,
+//! It shares nothing with our executors but the graph. Each operation is one expression written the obvious way, in a file of the same
+//! name as its formula's ([`crate::graph::ops`]): attention stores its T×T matrix, a norm is five element-wise operations. Backward nodes are left alone,
 //! since burn's autodiff differentiates what the forward part did. So a mistake in a gradient rule, in a kernel or in a CPU loop
 //! shows up as a difference. It runs on any burn device: Flex in f32 or f64 (the CPU), and burn-wgpu behind the feature
 //! `burn-wgpu`, where it is also the peer that our kernels must beat.
 
+mod attention;
+mod cached;
 mod device;
+mod elementwise;
+mod embedding;
 mod executor;
-mod expressions;
+mod fused;
+mod head_norm;
 mod interpret;
+mod linear;
+mod loss;
+mod mlp;
+mod norm;
+mod rope;
 
 #[cfg(feature = "burn-wgpu")]
 mod wgpu;
@@ -23,7 +33,7 @@ pub use executor::ReferenceExecutor;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::step::Data;
-use burn::tensor::TensorData;
+use burn::tensor::{Tensor, TensorData};
 use interpret::{Run, Value};
 
 /// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches
@@ -105,4 +115,23 @@ pub fn run_graph_in_f64(
     }
     run.forward()?;
     read.iter().map(|id| interpret::host(run.floats(*id)?)).collect()
+}
+
+/// 1/√(mean over columns of x² + eps), [N,1].
+fn reciprocal_root(x: Tensor<2>, eps: f32) -> Tensor<2> {
+    ((x.clone() * x).mean_dim(1) + f64::from(eps)).sqrt().recip()
+}
+
+/// x (+ term).
+fn plus(x: Tensor<2>, term: Option<Tensor<2>>) -> Tensor<2> {
+    match term {
+        Some(term) => x + term,
+        None => x,
+    }
+}
+
+/// log Σ exp along a dimension, the largest taken out first.
+fn log_sum_exp<const D: usize>(x: Tensor<D>, dimension: usize) -> Tensor<D> {
+    let largest = x.clone().detach().max_dim(dimension);
+    (x - largest.clone()).exp().sum_dim(dimension).log() + largest
 }

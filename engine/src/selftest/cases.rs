@@ -3,7 +3,10 @@
 
 mod operations;
 
+pub use operations::OPERATIONS;
+
 use crate::error::Result;
+use crate::graph::ops;
 use crate::graph::{
     Constant, Graph, Input, Op, Origin, Parameter, Start, Type, ValueId, random, token_order,
 };
@@ -28,32 +31,6 @@ pub struct Operation {
     /// Its cases.
     pub cases: fn() -> Vec<Case>,
 }
-
-const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
-    Operation { name, bounds: Bounds { forward, gradient }, cases }
-}
-
-/// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 18] = [
-    operation("linear", 5e-6, 5e-5, operations::linear),
-    operation("linear_activation", 1e-5, 5e-5, operations::linear_activation),
-    operation("linear_rope", 5e-6, 5e-5, operations::linear_rope),
-    operation("attention", 2e-5, 5e-5, operations::attention),
-    operation("norm", 5e-6, 5e-5, operations::norm),
-    operation("linear_cross_entropy", 5e-6, 5e-5, operations::linear_cross_entropy),
-    operation("cross_entropy", 5e-6, 2e-5, operations::cross_entropy),
-    operation("cached_attention", 2e-5, 0.0, operations::cached_attention),
-    operation("embedding", 2e-7, 5e-6, operations::embedding),
-    operation("embedding_at_cursor", 2e-7, 0.0, operations::embedding_at_cursor),
-    operation("head_norm", 2e-6, 5e-5, operations::head_norm),
-    operation("rope", 2e-6, 2e-6, operations::rope),
-    operation("rope_at_cursor", 2e-6, 0.0, operations::rope_at_cursor),
-    operation("activation", 5e-6, 5e-6, operations::activation),
-    operation("gate", 5e-6, 5e-6, operations::gate),
-    operation("dropouts", 2e-7, 2e-7, operations::dropouts),
-    operation("add", 2e-7, 2e-7, operations::add),
-    operation("last_row", 0.0, 0.0, operations::last_row),
-];
 
 impl Operation {
     /// The one of that name.
@@ -208,16 +185,16 @@ impl Case {
             let shape = [columns, shape[shape.len() - 1]];
             let weight = graph.input(Input::Free(77), Type::f32(&shape));
             inputs.push((weight, Data::F32(numbers(77, shape[0] * shape[1]))));
-            let past = graph.push(Op::Linear { bias: false, residual: false }, &[operands[0], weight])?[0];
-            outputs[0] = graph.push(Op::Add, &[outputs[0], past])?[0];
+            let past = graph.push(ops::Linear { bias: false, residual: false }, &[operands[0], weight])?[0];
+            outputs[0] = graph.push(ops::Add, &[outputs[0], past])?[0];
         }
-        if let Op::LinearActivation { .. } = self.op {
+        if let Op::LinearActivation(_) = self.op {
             // The layer behind it, whose gradient goes through the activation in its epilogue.
             let columns = graph.ty(outputs[0]).columns();
             let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
             let weight = graph.input(Input::Free(78), Type::f32(&shape));
             inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
-            let plain = Op::Linear { bias: false, residual: false };
+            let plain = Op::Linear(ops::Linear { bias: false, residual: false });
             outputs.insert(0, graph.push(plain, &[outputs[0], weight])?[0]);
         }
         inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));

@@ -3,6 +3,7 @@
 
 use super::parity::Task;
 use crate::error::Result;
+use crate::graph::ops;
 use crate::graph::{
     DropoutSite, Element, Graph, Heads, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId, Start,
     Type, ValueId, random,
@@ -146,12 +147,12 @@ impl HalfCase {
 fn linear_layers() -> Vec<HalfCase> {
     let mut all = Vec::new();
     let (x, w, y): (&[usize], &[usize], &[usize]) = (&[67, 20], &[37, 20], &[67, 37]);
-    let plain = Op::Linear { bias: false, residual: false };
+    let plain = Op::Linear(ops::Linear { bias: false, residual: false });
     all.push(case(plain, &[Half(x), Half(w)], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(x), Half(w)], &[], &[], 1e-6));
-    let shifted = Op::Linear { bias: true, residual: false };
+    let shifted = Op::Linear(ops::Linear { bias: true, residual: false });
     all.push(case(shifted, &[Half(x), Half(w), Full(&[37])], &[], &[0], ROUNDING));
-    let added = Op::Linear { bias: true, residual: true };
+    let added = Op::Linear(ops::Linear { bias: true, residual: true });
     all.push(case(added, &[Half(x), Half(w), Full(&[37]), Full(y)], &[], &[], 1e-6));
     // What cooperative matrices are made up of.
     let (x, w, y): (&[usize], &[usize], &[usize]) = (&[80, 48], &[112, 48], &[80, 112]);
@@ -174,45 +175,63 @@ fn epilogues() -> Vec<HalfCase> {
         Nonlinearity::Gate(Gate::Geglu),
     ] {
         let fed = [Half(x), Half(w), Full(&[72])];
-        all.push(case(Op::LinearActivation { bias: true, kind }, &fed, &[], &[0, 1], ROUNDING));
+        all.push(case(
+            Op::LinearActivation(ops::LinearActivation { bias: true, kind }),
+            &fed,
+            &[],
+            &[0, 1],
+            ROUNDING,
+        ));
         let wide = [67, 36 * kind.columns()];
-        let op = Op::LinearInputActivationBackward(kind);
+        let op = Op::LinearInputActivationBackward(ops::LinearInputActivationBackward(kind));
         all.push(case(op, &[Full(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING));
         all.push(case(op, &[Half(dy), Half(back), Half(&wide)], &[], &[0], ROUNDING));
     }
     for kind in [Nonlinearity::Activation(Activation::Silu), Nonlinearity::Gate(Gate::Geglu)] {
         let fed = [Half(&[80, 48]), Half(&[96, 48]), Full(&[96])];
-        all.push(case(Op::LinearActivation { bias: true, kind }, &fed, &[], &[0, 1], ROUNDING));
+        all.push(case(
+            Op::LinearActivation(ops::LinearActivation { bias: true, kind }),
+            &fed,
+            &[],
+            &[0, 1],
+            ROUNDING,
+        ));
         let wide = [80, 48 * kind.columns()];
         let fed = [Half(&[80, 112]), Half(&[112, 48]), Half(&wide)];
-        all.push(case(Op::LinearInputActivationBackward(kind), &fed, &[], &[0], ROUNDING));
+        all.push(case(
+            Op::LinearInputActivationBackward(ops::LinearInputActivationBackward(kind)),
+            &fed,
+            &[],
+            &[0],
+            ROUNDING,
+        ));
     }
     let heads = Heads { heads: 2, kv_heads: 1, head_size: 32 };
     let fed = [Half(&[2, 40, 48]), Half(&[128, 48]), Full(&[128]), Full(&[40, 32])];
-    all.push(case(Op::LinearRope { bias: true, heads }, &fed, &[], &[0], ROUNDING));
+    all.push(case(Op::LinearRope(ops::LinearRope { bias: true, heads }), &fed, &[], &[0], ROUNDING));
     let heads = Heads { heads: 2, kv_heads: 1, head_size: 24 };
     let fed = [Half(&[2, 37, 20]), Half(&[96, 20]), Full(&[40, 24])];
-    all.push(case(Op::LinearRope { bias: false, heads }, &fed, &[], &[0], ROUNDING));
+    all.push(case(Op::LinearRope(ops::LinearRope { bias: false, heads }), &fed, &[], &[0], ROUNDING));
     all
 }
 
 fn gradients_of_linear_layers() -> Vec<HalfCase> {
     let mut all = Vec::new();
-    let plain = Op::LinearInputBackward { residual: false };
+    let plain = Op::LinearInputBackward(ops::LinearInputBackward { residual: false });
     all.push(case(plain, &[Half(&[67, 20]), Half(&[20, 36])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(&[80, 112]), Half(&[112, 48])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Full(&[67, 65]), Half(&[65, 36])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(&[67, 20]), Full(&[20, 7])], &[], &[], 1e-6));
-    let added = Op::LinearInputBackward { residual: true };
+    let added = Op::LinearInputBackward(ops::LinearInputBackward { residual: true });
     all.push(case(added, &[Half(&[67, 20]), Full(&[20, 36]), Full(&[67, 36])], &[], &[], 1e-6));
-    let weight = Op::LinearWeightBackward;
+    let weight = Op::LinearWeightBackward(ops::LinearWeightBackward);
     all.push(case(weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[80, 112]), Half(&[80, 48])], &[&[112, 48]], &[], 1e-6));
     all.push(case(weight, &[Half(&[1616, 16]), Half(&[1616, 32])], &[&[16, 32]], &[], 1e-6));
     all.push(case(weight, &[Full(&[67, 7]), Half(&[67, 36])], &[&[7, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[1501, 12]), Full(&[1501, 9])], &[&[12, 9]], &[], 1e-6));
     for (rows, columns) in [(300, 7), (1000, 36)] {
-        let sums = Op::SumRows { groups: rows };
+        let sums = Op::SumRows(ops::SumRows { groups: rows });
         all.push(case(sums, &[Half(&[rows, columns])], &[&[columns]], &[], 1e-6));
     }
     all
@@ -224,12 +243,36 @@ fn norms() -> Vec<HalfCase> {
         let form = NormForm { kind, eps: 1e-5 };
         for columns in [7, 20] {
             let (x, w): (&[usize], &[usize]) = (&[67, columns], &[columns]);
-            all.push(case(Op::Norm { form, bias: false }, &[Full(x), Full(w)], &[], &[0], ROUNDING));
-            all.push(case(Op::Norm { form, bias: true }, &[Full(x), Full(w), Full(w)], &[], &[0], ROUNDING));
+            all.push(case(
+                Op::Norm(ops::Norm { form, bias: false }),
+                &[Full(x), Full(w)],
+                &[],
+                &[0],
+                ROUNDING,
+            ));
+            all.push(case(
+                Op::Norm(ops::Norm { form, bias: true }),
+                &[Full(x), Full(w), Full(w)],
+                &[],
+                &[0],
+                ROUNDING,
+            ));
             let fed = [Full(x), Full(w), Full(&[67, 2]), Half(x), Full(x)];
-            all.push(case(Op::NormBackward { form, residual: true }, &fed, &[], &[], 1e-6));
+            all.push(case(
+                Op::NormBackward(ops::NormBackward { form, residual: true }),
+                &fed,
+                &[],
+                &[],
+                1e-6,
+            ));
             let fed = [Full(x), Full(&[67, 2]), Half(x)];
-            all.push(case(Op::NormWeightBackward { bias: true }, &fed, &[w, w], &[], 1e-6));
+            all.push(case(
+                Op::NormWeightBackward(ops::NormWeightBackward { bias: true }),
+                &fed,
+                &[w, w],
+                &[],
+                1e-6,
+            ));
         }
     }
     all
@@ -246,13 +289,25 @@ fn activations_and_gates() -> Vec<HalfCase> {
     ];
     for (number, kind) in kinds.into_iter().enumerate() {
         let shape: &[usize] = if number % 2 == 0 { &[33, 12] } else { &[33, 7] };
-        all.push(case(Op::Activation(kind), &[Half(shape)], &[], &[0], ROUNDING));
-        all.push(case(Op::ActivationBackward(kind), &[Half(shape), Half(shape)], &[], &[0], ROUNDING));
+        all.push(case(Op::Activation(ops::Activation(kind)), &[Half(shape)], &[], &[0], ROUNDING));
+        all.push(case(
+            Op::ActivationBackward(ops::ActivationBackward(kind)),
+            &[Half(shape), Half(shape)],
+            &[],
+            &[0],
+            ROUNDING,
+        ));
     }
     for (kind, hidden) in [(Gate::Swiglu, 12), (Gate::Geglu, 7)] {
         let (wide, narrow): (&[usize], &[usize]) = (&[33, 2 * hidden], &[33, hidden]);
-        all.push(case(Op::Gate(kind), &[Half(wide)], &[], &[0], ROUNDING));
-        all.push(case(Op::GateBackward(kind), &[Half(wide), Half(narrow)], &[], &[0], ROUNDING));
+        all.push(case(Op::Gate(ops::Gate(kind)), &[Half(wide)], &[], &[0], ROUNDING));
+        all.push(case(
+            Op::GateBackward(ops::GateBackward(kind)),
+            &[Half(wide), Half(narrow)],
+            &[],
+            &[0],
+            ROUNDING,
+        ));
     }
     all
 }
@@ -261,10 +316,16 @@ fn dropout() -> Vec<HalfCase> {
     let mut all = Vec::new();
     let site = DropoutSite { rate: 0.3, site: 5 };
     for shape in [&[33, 12], &[33, 7]] {
-        let plain = Op::Dropout { site, residual: false };
+        let plain = Op::Dropout(ops::Dropout { site, residual: false });
         all.push(case(plain, &[Full(shape)], &[], &[0], ROUNDING));
         all.push(case(plain, &[Half(shape)], &[], &[0], ROUNDING));
-        all.push(case(Op::Dropout { site, residual: true }, &[Half(shape), Full(shape)], &[], &[], 1e-6));
+        all.push(case(
+            Op::Dropout(ops::Dropout { site, residual: true }),
+            &[Half(shape), Full(shape)],
+            &[],
+            &[],
+            1e-6,
+        ));
     }
     all
 }
@@ -274,16 +335,22 @@ fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
     let heads = Heads { heads: 4, kv_heads: 2, head_size: 6 };
     let (qkv, table): (&[usize], &[usize]) = (&[2, 9, heads.packed()], &[9, 6]);
     for inverse in [false, true] {
-        let rope = Op::Rope { heads, inverse, cursor: false };
+        let rope = Op::Rope(ops::Rope { heads, inverse, cursor: false });
         all.push(case(rope, &[Half(qkv), Full(table)], &[], &[0], ROUNDING));
     }
     let (scale, roots): (&[usize], &[usize]) = (&[6], &[18, 6]);
     let fed = [Half(qkv), Full(scale), Full(scale)];
-    all.push(case(Op::HeadNorm { heads, eps: 1e-5 }, &fed, &[], &[0], ROUNDING));
+    all.push(case(Op::HeadNorm(ops::HeadNorm { heads, eps: 1e-5 }), &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(scale), Full(scale), Full(roots), Half(qkv)];
-    all.push(case(Op::HeadNormBackward { heads }, &fed, &[], &[0], ROUNDING));
+    all.push(case(Op::HeadNormBackward(ops::HeadNormBackward { heads }), &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(roots), Half(qkv)];
-    all.push(case(Op::HeadNormWeightBackward { heads }, &fed, &[scale, scale], &[], 1e-6));
+    all.push(case(
+        Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads }),
+        &fed,
+        &[scale, scale],
+        &[],
+        1e-6,
+    ));
     all
 }
 
@@ -302,10 +369,16 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let heads = Heads { heads: 4, kv_heads: 2, head_size };
         let (qkv, y): (&[usize], &[usize]) = (&[2, 70, heads.packed()], &[2, 70, heads.width()]);
         let rows: &[usize] = &[2, 4, 70];
-        let op = Op::Attention { heads, dropout: None };
+        let op = Op::Attention(ops::Attention { heads, dropout: None });
         all.push(case(op, &[Half(qkv)], &[], &[0], ROUNDING));
-        all.push(case(Op::AttentionDelta { heads }, &[Half(y), Half(y)], &[], &[], 1e-6));
-        let op = Op::AttentionBackward { heads, dropout: None };
+        all.push(case(
+            Op::AttentionDelta(ops::AttentionDelta { heads }),
+            &[Half(y), Half(y)],
+            &[],
+            &[],
+            1e-6,
+        ));
+        let op = Op::AttentionBackward(ops::AttentionBackward { heads, dropout: None });
         all.push(case(op, &[Half(qkv), Full(rows), Full(rows), Half(y)], &[], &[0], ROUNDING));
     }
     all
@@ -318,12 +391,19 @@ fn gradients_of_the_loss() -> Vec<HalfCase> {
     let (x, w, pairs): (&[usize], &[usize], &[usize]) = (&[rows, width], &[vocabulary, width], &[rows, 2]);
     let logits: &[usize] = &[rows, vocabulary];
     let targets = || Targets(&[130], 36);
-    let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5 };
+    let op =
+        Op::CrossEntropyBackward(ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5 });
     all.push(case(op, &[Full(logits), targets(), Full(pairs), Full(&[2])], &[], &[0], ROUNDING));
-    let op = Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 64 };
+    let op = Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 64 });
     all.push(case(op, &[Half(x), Half(w), targets()], &[], &[], 1e-6));
     let weight = true;
-    let op = Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5, chunk: 64, weight };
+    let op = Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward {
+        label_smoothing,
+        ignore_index,
+        scale: 0.5,
+        chunk: 64,
+        weight,
+    });
     // What is multiplied was rounded before.
     let fed = [Half(x), Half(w), targets(), Full(pairs), Full(&[2])];
     all.push(case(op, &fed, &[w], &[0, 2], 2.0 * ROUNDING));

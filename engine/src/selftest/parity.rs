@@ -4,6 +4,7 @@
 use super::cases::{Built, Case, Feed, numbers};
 use super::deviation;
 use crate::error::{Error, Result};
+use crate::graph::ops;
 use crate::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
 use crate::reference::{self, Device};
 use crate::step::Data;
@@ -54,7 +55,7 @@ impl Expectation {
     pub fn of(case: &Case, oracle: &Device) -> Result<Self> {
         let built = case.build()?;
         // A chunk of logits is left behind for nobody.
-        let results = if let Op::LinearCrossEntropy { .. } = case.op { 2 } else { built.outputs.len() };
+        let results = if let Op::LinearCrossEntropy(_) = case.op { 2 } else { built.outputs.len() };
         let read = [&built.outputs[..results], &built.caches].concat();
         let values = reference::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
         let mut expectation = Self {
@@ -121,7 +122,7 @@ pub fn floats(data: Vec<Data>) -> Result<Vec<Vec<f32>>> {
 
 /// Rows of cached attention past the cursor's length may hold anything.
 fn specified(case: &Case) -> Option<usize> {
-    let Op::CachedAttention { heads } = case.op else { return None };
+    let Op::CachedAttention(ops::CachedAttention { heads }) = case.op else { return None };
     let length = case.feeds.iter().find_map(|feed| match feed {
         Feed::Cursor(_, length) => Some(*length as usize),
         _ => None,
@@ -132,8 +133,8 @@ fn specified(case: &Case) -> Option<usize> {
 /// Whether an op has a gradient: those of decoding have none.
 pub fn has_gradient(op: &Op) -> bool {
     match *op {
-        Op::CachedAttention { .. } | Op::LastRow => false,
-        Op::Embedding { cursor, .. } | Op::Rope { cursor, .. } => !cursor,
+        Op::CachedAttention(_) | Op::LastRow(ops::LastRow) => false,
+        Op::Embedding(ops::Embedding { cursor, .. }) | Op::Rope(ops::Rope { cursor, .. }) => !cursor,
         _ => true,
     }
 }
@@ -160,14 +161,18 @@ impl Backward {
     /// The op has no gradient.
     pub fn of(case: &Case, built: &Built) -> Result<Self> {
         let (mut graph, output) = (built.graph.clone(), built.outputs[0]);
-        if let Op::CrossEntropy { label_smoothing, ignore_index } = case.op {
+        if let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) = case.op {
             // The loss begins a backward pass; it has no seed but its scale.
             let logits = built.inputs[0].0;
-            let op = Op::CrossEntropyBackward { label_smoothing, ignore_index, scale: SCALE };
+            let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
+                label_smoothing,
+                ignore_index,
+                scale: SCALE,
+            });
             let read = graph.push(op, &[logits, built.inputs[1].0, built.outputs[1], output])?;
             return Ok(Self { graph, seed: vec![SCALE, 0.0], seed_value: None, wrt: vec![logits], read });
         }
-        if let Op::LinearCrossEntropy { .. } = case.op {
+        if let Op::LinearCrossEntropy(_) = case.op {
             gradient(&mut graph, output, SCALE, Keep::Everything)?;
             let missing = || Error::Internal("a loss without a backward op".to_owned());
             let backward = graph.nodes.last().ok_or_else(missing)?;

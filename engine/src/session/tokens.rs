@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig,
-    TokenizerKind, TokenizerSummary, VocabularyEntry, VocabularyOrder,
+    CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig, TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
 use crate::tokenizer::Tokenizer;
@@ -225,11 +224,7 @@ impl Session {
 }
 
 fn name_of(config: &TokenizerConfig) -> String {
-    match config.kind {
-        TokenizerKind::Byte => "byte".to_owned(),
-        TokenizerKind::Char => "char".to_owned(),
-        TokenizerKind::Bpe => format!("bpe {}", config.vocabulary),
-        TokenizerKind::WordPiece => format!("wordpiece {}", config.vocabulary),
-        TokenizerKind::Unigram => format!("unigram {}", config.vocabulary),
-    }
+    // In this list WordPiece is one word.
+    let name = config.kind.name().replace('_', "");
+    if config.kind.is_trained() { format!("{name} {}", config.vocabulary) } else { name }
 }

@@ -62,22 +62,17 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 /// What to compare with: the simple ones, and two sizes of each trained kind.
 fn alternatives(own: &TokenizerConfig) -> Vec<TokenizerConfig> {
-    let simple = [TokenizerKind::Byte, TokenizerKind::Char].map(|kind| (kind, 0));
     let size = if own.vocabulary == 0 { 1024 } else { own.vocabulary };
-    let trained = [
-        (TokenizerKind::Bpe, size),
-        (TokenizerKind::Bpe, size * 2),
-        (TokenizerKind::WordPiece, size),
-        (TokenizerKind::Unigram, size),
-    ];
-    simple
+    let sizes = |kind: TokenizerKind| match kind {
+        TokenizerKind::Bpe => vec![(kind, size), (kind, size * 2)],
+        kind if kind.is_trained() => vec![(kind, size)],
+        kind => vec![(kind, 0)],
+    };
+    TokenizerKind::ALL
         .into_iter()
-        .chain(trained)
+        .flat_map(sizes)
         .map(|(kind, vocabulary)| TokenizerConfig { kind, vocabulary, ..own.clone() })
-        .filter(|other| {
-            other.kind != own.kind
-                || super::settings::has_size(own.kind) && other.vocabulary != own.vocabulary
-        })
+        .filter(|other| other.kind != own.kind || own.kind.is_trained() && other.vocabulary != own.vocabulary)
         .collect()
 }
 

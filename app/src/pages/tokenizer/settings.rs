@@ -43,16 +43,11 @@ pub(super) fn kind_name(kind: TokenizerKind) -> &'static str {
 /// Its name with its size, as `BPE 1,024`.
 pub(super) fn full_name(config: &TokenizerConfig) -> String {
     let name = kind_name(config.kind);
-    if has_size(config.kind) {
+    if config.kind.is_trained() {
         format!("{name} {}", format::whole(config.vocabulary as u64))
     } else {
         name.to_owned()
     }
-}
-
-/// Whether a kind's vocabulary has the size that one gives it.
-pub(super) fn has_size(kind: TokenizerKind) -> bool {
-    !matches!(kind, TokenizerKind::Byte | TokenizerKind::Char)
 }
 
 pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -68,7 +63,7 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(space::TIGHT);
         // Always there, so that nothing jumps where a kind has no use for them.
         let tokenizer = &mut context.draft.tokenizer;
-        let sized = has_size(tokenizer.kind);
+        let sized = tokenizer.kind.is_trained();
         ui.add_enabled_ui(sized, |ui| {
             field(ui, "Vocabulary", "tokenizer.vocabulary", None, |ui| {
                 let value = whole_number(&mut tokenizer.vocabulary).range(260..=65_536).speed(8.0);

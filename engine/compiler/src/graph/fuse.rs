@@ -7,6 +7,7 @@ mod head;
 pub use head::HeadFusion;
 
 use super::{Graph, GraphError, Node, NodeId, Op, Origin, ValueId};
+use crate::graph::ops;
 use std::collections::HashMap;
 
 /// Which fusions are made.
@@ -53,7 +54,7 @@ pub fn fuse(graph: &Graph, wanted: ValueId, fusions: Fusions) -> Result<(Graph, 
             Some(Fused { linear, op, inputs }) => {
                 let outputs = copy.push(*op, inputs)?;
                 copy.places.extend(node.outputs.iter().copied().zip(outputs.iter().copied()));
-                if let Op::LinearActivation { .. } = op {
+                if let Op::LinearActivation(_) = op {
                     copy.places.insert(graph.nodes[linear.index()].outputs[0], outputs[1]);
                 }
             }
@@ -78,9 +79,9 @@ struct Fused {
 
 fn of(graph: &Graph, node: &Node, fusions: Fusions) -> Option<Fused> {
     match node.op {
-        Op::CrossEntropy { .. } => head::fused(graph, node, fusions.head?),
+        Op::CrossEntropy(_) => head::fused(graph, node, fusions.head?),
         Op::Activation(_) | Op::Gate(_) if fusions.activation => epilogue::activation(graph, node),
-        Op::Rope { .. } if fusions.rope => epilogue::rope(graph, node),
+        Op::Rope(_) if fusions.rope => epilogue::rope(graph, node),
         _ => None,
     }
 }
@@ -89,7 +90,9 @@ fn of(graph: &Graph, node: &Node, fusions: Fusions) -> Option<Fused> {
 fn linear_before(graph: &Graph, node: &Node) -> Option<(NodeId, bool)> {
     let value = node.inputs[0];
     let Origin::Node(linear) = graph.values[value.index()].origin else { return None };
-    let Op::Linear { bias, residual: false } = graph.nodes[linear.index()].op else { return None };
+    let Op::Linear(ops::Linear { bias, residual: false }) = graph.nodes[linear.index()].op else {
+        return None;
+    };
     let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&value)).count();
     (readers == 1).then_some((linear, bias))
 }
@@ -120,14 +123,18 @@ impl Copy<'_> {
     /// Appends a node as it is, or its sum with the residual stream as a node of its own.
     fn node(&mut self, node: &Node, residual: bool) -> Result<(), GraphError> {
         let alone = match node.op {
-            Op::Linear { bias, residual: true } => Some(Op::Linear { bias, residual: false }),
-            Op::Dropout { site, residual: true } => Some(Op::Dropout { site, residual: false }),
+            Op::Linear(ops::Linear { bias, residual: true }) => {
+                Some(Op::Linear(ops::Linear { bias, residual: false }))
+            }
+            Op::Dropout(ops::Dropout { site, residual: true }) => {
+                Some(Op::Dropout(ops::Dropout { site, residual: false }))
+            }
             _ => None,
         };
         let outputs = match (alone.filter(|_| !residual), node.inputs.split_last()) {
             (Some(op), Some((stream, inputs))) => {
                 let operands = [self.push(op, inputs)?[0], self.place(*stream)];
-                self.copy.push(Op::Add, &operands)?
+                self.copy.push(ops::Add, &operands)?
             }
             _ => self.push(node.op, &node.inputs)?,
         };

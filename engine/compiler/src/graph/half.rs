@@ -1,30 +1,66 @@
 //! Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): decides, value by value, what of a training graph is
 //! stored in 16-bit floats. Arithmetic stays in 32 bits everywhere; what is saved is memory and the time to move it.
 //!
-//! A value is stored in half where the kernel that writes it can and every kernel that reads it can, which [`admitted`] says
-//! operation by operation. What decides how well a model trains is in no kernel's list and so stays in 32 bits: the residual
+//! A value is stored in half where the kernel that writes it can and every kernel that reads it can, which each operation
+//! says of itself ([`Operation::halves`]). What decides how well a model trains is in no kernel's list and so stays in 32 bits: the residual
 //! stream and its gradient, the norms' statistics, log-sum-exp, logits, losses, weights, and the gradients of weights, which
 //! are sums. Of the weights, matrix products read a copy in half ([`crate::plan::lower::Place::Half`]) where their other operand
 //! is in half too.
 
-use super::{Element, Graph, Node, Op, Origin, ValueId};
+use super::ops::{Named, Operation};
+use super::{Element, Graph, Node, Origin, ValueId};
+use crate::dispatch;
 
 /// An operand of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operand {
+pub struct Operand {
+    /// Its number among the inputs, or among the outputs.
+    at: At,
+    columns: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
     Input(usize),
     Output(usize),
 }
 
-use Operand::{Input, Output};
-
 impl Operand {
     fn of(self, node: &Node) -> ValueId {
-        match self {
-            Input(number) => node.inputs[number],
-            Output(number) => node.outputs[number],
+        match self.at {
+            At::Input(number) => node.inputs[number],
+            At::Output(number) => node.outputs[number],
         }
     }
+
+    /// Whether kernels can take its columns four at a time, as matrix products take halves.
+    pub(super) fn by_four(self) -> bool {
+        self.columns.is_multiple_of(4)
+    }
+}
+
+/// An operand may be in half if those that go with it are.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Which.
+    pub(super) operand: Operand,
+    /// Those that go with it.
+    pub(super) with: Vec<Operand>,
+}
+
+/// An operand may be in half whatever the others are.
+pub(super) fn alone(operand: Operand) -> Rule {
+    Rule { operand, with: Vec::new() }
+}
+
+/// Those of the operands that fall into fours may, each by itself.
+pub(super) fn alone_by_four(operands: &[Operand]) -> Vec<Rule> {
+    operands.iter().copied().filter(|operand| operand.by_four()).map(alone).collect()
+}
+
+/// Operands may be in half if all of them are.
+pub(super) fn together(operands: &[Operand]) -> Vec<Rule> {
+    operands.iter().map(|operand| Rule { operand: *operand, with: operands.to_vec() }).collect()
 }
 
 /// Stores in half what can be. To be called once a graph has its backward nodes: shape rules know nothing of halves.
@@ -57,72 +93,30 @@ fn first_misfit(graph: &Graph, rules: &[Vec<Rule>], half: &[bool]) -> Option<Val
                 rule.operand == operand && rule.with.iter().all(|other| half[other.of(node).index()])
             })
         };
-        let inputs = (0..node.inputs.len()).map(Input);
-        let operands = inputs.chain((0..node.outputs.len()).map(Output));
-        let misfit = operands.into_iter().find(|operand| half[operand.of(node).index()] && !fits(*operand));
+        let misfit = inputs(graph, node)
+            .chain(outputs(graph, node))
+            .find(|operand| half[operand.of(node).index()] && !fits(*operand));
         misfit.map(|operand| operand.of(node))
     })
 }
 
-/// An operand may be in half if those that go with it are.
-struct Rule {
-    operand: Operand,
-    with: Vec<Operand>,
+fn inputs(graph: &Graph, node: &Node) -> impl Iterator<Item = Operand> {
+    let columns = node.inputs.iter().map(|value| graph.ty(*value).columns());
+    columns.enumerate().map(|(number, columns)| Operand { at: At::Input(number), columns })
+}
+
+fn outputs(graph: &Graph, node: &Node) -> impl Iterator<Item = Operand> {
+    let columns = node.outputs.iter().map(|value| graph.ty(*value).columns());
+    columns.enumerate().map(|(number, columns)| Operand { at: At::Output(number), columns })
 }
 
 /// Which operands a node's kernels have variants for.
 fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
-    let alone = |operand| Rule { operand, with: Vec::new() };
-    let together = |operands: &[Operand]| -> Vec<Rule> {
-        operands.iter().map(|operand| Rule { operand: *operand, with: operands.to_vec() }).collect()
-    };
-    // Matrix products take halves four at a time.
-    let by_four = |operand: Operand| graph.ty(operand.of(node)).columns().is_multiple_of(4);
-    let alone_by_four =
-        |operands: &[Operand]| operands.iter().copied().filter(|each| by_four(*each)).map(alone).collect();
-    match node.op {
-        Op::Linear { residual, .. } if by_four(Input(0)) => {
-            let mut rules = vec![alone(Input(0))];
-            if !residual {
-                rules.push(Rule { operand: Output(0), with: vec![Input(0)] });
-            }
-            rules
-        }
-        Op::LinearActivation { .. } if by_four(Input(0)) => together(&[Input(0), Output(0), Output(1)]),
-        Op::LinearRope { .. } if by_four(Input(0)) => together(&[Input(0), Output(0)]),
-        Op::LinearInputActivationBackward(_) => {
-            let mut rules = together(&[Input(2), Output(0)]);
-            rules.extend(alone_by_four(&[Input(0)]));
-            rules
-        }
-        Op::LinearInputBackward { residual: false } => alone_by_four(&[Input(0), Output(0)]),
-        Op::LinearInputBackward { residual: true } => alone_by_four(&[Input(0)]),
-        Op::LinearWeightBackward => alone_by_four(&[Input(0), Input(1)]),
-        Op::LinearCrossEntropy { .. } => alone_by_four(&[Input(0)]),
-        Op::LinearCrossEntropyBackward { .. } => alone_by_four(&[Input(0), Output(0), Output(2)]),
-        Op::CrossEntropyBackward { .. } | Op::Norm { .. } => vec![alone(Output(0))],
-        Op::Dropout { residual: false, .. } => vec![alone(Input(0)), alone(Output(0))],
-        Op::Dropout { residual: true, .. } | Op::SumRows { .. } => vec![alone(Input(0))],
-        Op::NormBackward { .. } => vec![alone(Input(3))],
-        Op::NormWeightBackward { .. } => vec![alone(Input(2))],
-        Op::Gate(_) | Op::Activation(_) | Op::Rope { .. } | Op::HeadNorm { .. } | Op::Attention { .. } => {
-            together(&[Input(0), Output(0)])
-        }
-        Op::GateBackward(_) | Op::ActivationBackward(_) => together(&[Input(0), Input(1), Output(0)]),
-        Op::AttentionDelta { .. } => together(&[Input(0), Input(1)]),
-        Op::AttentionBackward { .. } => together(&[Input(0), Input(3), Output(0)]),
-        Op::HeadNormBackward { .. } => together(&[Input(0), Input(4), Output(0)]),
-        Op::HeadNormWeightBackward { .. } => together(&[Input(0), Input(2)]),
-        Op::Linear { .. }
-        | Op::LinearActivation { .. }
-        | Op::LinearRope { .. }
-        | Op::Embedding { .. }
-        | Op::CachedAttention { .. }
-        | Op::LastRow
-        | Op::Add
-        | Op::CrossEntropy { .. }
-        | Op::EmbeddingBackward => Vec::new(),
+    fn halves<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Vec<Rule> {
+        let named = Named::of(op, inputs(graph, node), outputs(graph, node));
+        named.map_or_else(Vec::new, |operands| op.halves(operands))
     }
+    dispatch!(&node.op, op => halves(op, graph, node))
 }
 
 #[cfg(test)]

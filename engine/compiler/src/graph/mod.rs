@@ -9,7 +9,7 @@
 mod fuse;
 mod gradient;
 mod half;
-mod op;
+pub mod ops;
 pub mod random;
 mod recompute;
 mod shape;
@@ -19,9 +19,10 @@ mod tests;
 pub use fuse::{Fusions, HeadFusion, fuse};
 pub use gradient::{gradient, gradient_from};
 pub use half::{has_half, store_in_half};
-pub use op::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
+pub use ops::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 pub use recompute::Keep;
 
+use ops::{Nothing, Operands, Operation};
 use std::rc::Rc;
 
 /// Index of a value in its graph.
@@ -327,31 +328,58 @@ impl Graph {
     }
 
     /// Appends a node whose outputs are all new values; their types follow from the op's shape rule.
-    pub fn push(&mut self, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
+    pub fn push(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
         self.push_into(op, inputs, &[])
     }
 
     /// Appends a node that also adds to `gradients`, which follow its new outputs.
     pub fn push_into(
         &mut self,
-        op: Op,
+        op: impl Into<Op>,
         inputs: &[ValueId],
         gradients: &[ValueId],
     ) -> Result<Vec<ValueId>, GraphError> {
-        let scope = self.scope.clone().unwrap_or_else(|| Rc::from("graph"));
+        let op = op.into();
         let input_types: Vec<&Type> = inputs.iter().map(|id| self.ty(*id)).collect();
         let gradient_types: Vec<&Type> = gradients.iter().map(|id| self.ty(*id)).collect();
-        let types = shape::outputs(&op, &input_types, &gradient_types).map_err(|reason| GraphError {
-            scope: scope.to_string(),
-            op: op.name(),
-            reason,
-        })?;
+        let types = ops::types(&op, &input_types, &gradient_types)
+            .map_err(|reason| self.refuse(op.name(), &reason))?;
         let node = NodeId(self.nodes.len() as u32);
         let mut outputs: Vec<ValueId> =
             types.into_iter().map(|ty| self.value(ty, Origin::Node(node))).collect();
         outputs.extend_from_slice(gradients);
+        let scope = self.scope();
         self.nodes.push(Node { op, inputs: inputs.to_vec(), outputs: outputs.clone(), scope });
         Ok(outputs)
+    }
+
+    /// [`Self::push`], operands by name.
+    pub fn add<O: Operation<Gradients<ValueId> = Nothing>>(
+        &mut self,
+        op: O,
+        inputs: O::Inputs<ValueId>,
+    ) -> Result<O::Outputs<ValueId>, GraphError> {
+        self.add_into(op, inputs, Nothing)
+    }
+
+    /// [`Self::push_into`], operands by name.
+    pub fn add_into<O: Operation>(
+        &mut self,
+        op: O,
+        inputs: O::Inputs<ValueId>,
+        gradients: O::Gradients<ValueId>,
+    ) -> Result<O::Outputs<ValueId>, GraphError> {
+        let outputs = self.push_into(op, &inputs.list(), &gradients.list())?;
+        O::Outputs::take(&op, &mut outputs.into_iter())
+            .ok_or_else(|| self.refuse(O::NAME, "results are missing"))
+    }
+
+    fn scope(&self) -> Rc<str> {
+        self.scope.clone().unwrap_or_else(|| Rc::from("graph"))
+    }
+
+    fn refuse(&self, op: &'static str, reason: &str) -> GraphError {
+        GraphError { scope: self.scope().to_string(), op, reason: reason.to_owned() }
     }
 
     /// Total entries of all weights.

@@ -20,7 +20,7 @@ fn a_linear_layer_refuses_a_weight_of_another_width() {
     graph.set_scope("blocks.0.mlp");
     let x = graph.input(Input::Free(0), Type::f32(&[2, 3, 5]));
     let weight = graph.parameter(parameter("w", &[7, 4], true));
-    let error = graph.push(Op::Linear { bias: false, residual: false }, &[x, weight]).unwrap_err();
+    let error = graph.push(ops::Linear { bias: false, residual: false }, &[x, weight]).unwrap_err();
     assert_eq!(error.to_string(), "blocks.0.mlp: linear: input must have 4 columns, not f32[2, 3, 5]");
 }
 
@@ -28,7 +28,7 @@ fn a_linear_layer_refuses_a_weight_of_another_width() {
 fn values_of_2_to_the_31_entries_are_refused() {
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[1 << 16, 1 << 15]));
-    let error = graph.push(Op::Add, &[x, x]).unwrap_err();
+    let error = graph.push(ops::Add, &[x, x]).unwrap_err();
     assert!(error.reason.contains("2³¹"), "{error}");
 }
 
@@ -53,9 +53,9 @@ fn frozen_parameters_get_no_gradient_and_prune_what_only_they_need() {
     let targets = graph.input(Input::Targets, Type::u32(&[2, 3]));
     let table = graph.parameter(parameter("table", &[5, 4], false));
     let head = graph.parameter(parameter("head", &[5, 4], true));
-    let x = graph.push(Op::Embedding { positions: false, cursor: false }, &[tokens, table]).unwrap()[0];
-    let logits = graph.push(Op::Linear { bias: false, residual: false }, &[x, head]).unwrap()[0];
-    let op = Op::CrossEntropy { label_smoothing: 0.0, ignore_index: None };
+    let x = graph.push(ops::Embedding { positions: false, cursor: false }, &[tokens, table]).unwrap()[0];
+    let logits = graph.push(ops::Linear { bias: false, residual: false }, &[x, head]).unwrap()[0];
+    let op = Op::CrossEntropy(ops::CrossEntropy { label_smoothing: 0.0, ignore_index: None });
     let loss = graph.push(op, &[logits, targets]).unwrap()[0];
     gradient(&mut graph, loss, 1.0, Keep::Everything).unwrap();
     assert_eq!(graph.find(Origin::Gradient(ParameterId(0))), None);

@@ -2,9 +2,14 @@
 
 use super::{Recipe, TrainingGraphs};
 use crate::Result;
+use crate::graph::ops::{
+    self, Activation, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs, CrossEntropy,
+    CrossEntropyInputs, Dropout, DropoutInputs, Embedding, EmbeddingInputs, HeadNorm, HeadNormInputs,
+    LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, X,
+};
 use crate::graph::{
-    Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Op, Parameter, Start,
-    Type, ValueId, fuse, gradient, store_in_half,
+    Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Parameter, Start, Type,
+    ValueId, fuse, gradient, store_in_half,
 };
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, TrainConfig};
 
@@ -140,20 +145,21 @@ impl<'config> Builder<'config> {
         self.graph.set_scope("head");
         if !matches!(self.purpose, Purpose::Loss { .. }) {
             let cursor = self.cursor();
-            stream = self.graph.push(Op::LastRow, &[stream, cursor])?[0];
+            stream = self.graph.add(LastRow, LastRowInputs { x: stream, cursor })?.y;
         }
         let head = if self.config.tied_head {
             table
         } else {
             self.weight("head.weight", &[self.config.vocabulary, self.config.width], false)
         };
-        let logits = self.graph.push(Op::Linear { bias: false, residual: false }, &[stream, head])?[0];
+        let inputs = LinearInputs { x: stream, weight: head, bias: None, residual: None };
+        let logits = self.graph.add(Linear::PLAIN, inputs)?.y;
         let mut loss = None;
         if let Purpose::Loss { label_smoothing, ignore_index, .. } = self.purpose {
             self.graph.set_scope("loss");
             let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
-            let op = Op::CrossEntropy { label_smoothing, ignore_index };
-            loss = Some(self.graph.push(op, &[logits, targets])?[0]);
+            let op = CrossEntropy { label_smoothing, ignore_index };
+            loss = Some(self.graph.add(op, CrossEntropyInputs { logits, targets })?.loss);
         }
         Ok(Model { graph: self.graph, logits, loss })
     }
@@ -166,9 +172,9 @@ impl<'config> Builder<'config> {
             Position::Rope { .. } | Position::None => None,
         };
         let cursor = positions.and_then(|_| self.decode_cursor());
-        let op = Op::Embedding { positions: positions.is_some(), cursor: cursor.is_some() };
-        let inputs: Vec<ValueId> = [tokens, table].into_iter().chain(positions).chain(cursor).collect();
-        let embedded = self.graph.push(op, &inputs)?[0];
+        let op = Embedding { positions: positions.is_some(), cursor: cursor.is_some() };
+        let inputs = EmbeddingInputs { tokens, table, positions, cursor };
+        let embedded = self.graph.add(op, inputs)?.y;
         self.dropout(self.config.dropout.embedding, embedded, None)
     }
 
@@ -204,16 +210,15 @@ impl<'config> Builder<'config> {
         if config.qk_norm {
             let query = self.scale(&format!("{path}.query_norm"), config.head_size);
             let key = self.scale(&format!("{path}.key_norm"), config.head_size);
-            let op = Op::HeadNorm { heads, eps: config.norm.eps };
-            qkv = self.graph.push(op, &[qkv, query, key])?[0];
+            let op = HeadNorm { heads, eps: config.norm.eps };
+            qkv = self.graph.add(op, HeadNormInputs { qkv, query, key })?.y;
         }
         if let Position::Rope { base } = config.position {
             let shape = [config.context_length, config.head_size];
             let table = self.graph.constant(Constant::RopeTable { base }, Type::f32(&shape));
             let cursor = self.decode_cursor();
-            let op = Op::Rope { heads, inverse: false, cursor: cursor.is_some() };
-            let inputs: Vec<ValueId> = [qkv, table].into_iter().chain(cursor).collect();
-            qkv = self.graph.push(op, &inputs)?[0];
+            let op = Rope { heads, inverse: false, cursor: cursor.is_some() };
+            qkv = self.graph.add(op, RopeInputs { qkv, table, cursor })?.y;
         }
         let mixed = if let Purpose::Decode { .. } = self.purpose {
             let block = self
@@ -226,10 +231,11 @@ impl<'config> Builder<'config> {
             let keys = self.graph.cache(number, shape.clone());
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();
-            self.graph.push(Op::CachedAttention { heads }, &[qkv, keys, values, cursor])?[0]
+            let inputs = CachedAttentionInputs { qkv, keys, values, cursor };
+            self.graph.add(CachedAttention { heads }, inputs)?.y
         } else {
             let dropout = self.site(config.dropout.attention);
-            self.graph.push(Op::Attention { heads, dropout }, &[qkv])?[0]
+            self.graph.add(Attention { heads, dropout }, AttentionInputs { qkv })?.y
         };
         self.back_to_stream(&format!("{path}.output"), mixed, stream)
     }
@@ -239,10 +245,10 @@ impl<'config> Builder<'config> {
         let mlp = self.config.mlp;
         let hidden = if mlp.gate == Gate::None {
             let up = self.linear(&format!("{path}.up"), x, mlp.hidden, false, None)?;
-            self.graph.push(Op::Activation(mlp.activation), &[up])?[0]
+            self.graph.add(Activation(mlp.activation), X { x: up })?.y
         } else {
             let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, false, None)?;
-            self.graph.push(Op::Gate(mlp.gate), &[up])?[0]
+            self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
         };
         self.back_to_stream(&format!("{path}.down"), hidden, stream)
     }
@@ -269,9 +275,8 @@ impl<'config> Builder<'config> {
         let columns = self.graph.ty(x).columns();
         let weight = self.weight(&format!("{path}.weight"), &[out, columns], into_stream);
         let bias = self.config.bias.then(|| self.shift(&format!("{path}.bias"), out));
-        let op = Op::Linear { bias: bias.is_some(), residual: residual.is_some() };
-        let inputs: Vec<ValueId> = [x, weight].into_iter().chain(bias).chain(residual).collect();
-        Ok(self.graph.push(op, &inputs)?[0])
+        let op = Linear { bias: bias.is_some(), residual: residual.is_some() };
+        Ok(self.graph.add(op, LinearInputs { x, weight, bias, residual })?.y)
     }
 
     fn norm(&mut self, path: &str, x: ValueId) -> Built {
@@ -280,8 +285,7 @@ impl<'config> Builder<'config> {
         let (with_bias, width) = (norm.bias, self.config.width);
         let scale = self.scale(&format!("{path}.weight"), width);
         let bias = with_bias.then(|| self.shift(&format!("{path}.bias"), width));
-        let inputs: Vec<ValueId> = [x, scale].into_iter().chain(bias).collect();
-        Ok(self.graph.push(Op::Norm { form, bias: with_bias }, &inputs)?[0])
+        Ok(self.graph.add(Norm { form, bias: with_bias }, NormInputs { x, scale, bias })?.y)
     }
 
     /// The rate where this graph drops anything at all.
@@ -301,9 +305,8 @@ impl<'config> Builder<'config> {
 
     fn dropout(&mut self, rate: f32, x: ValueId, residual: Option<ValueId>) -> Built {
         let Some(site) = self.site(rate) else { return Ok(x) };
-        let op = Op::Dropout { site, residual: residual.is_some() };
-        let inputs: Vec<ValueId> = [x].into_iter().chain(residual).collect();
-        Ok(self.graph.push(op, &inputs)?[0])
+        let op = Dropout { site, residual: residual.is_some() };
+        Ok(self.graph.add(op, DropoutInputs { x, residual })?.y)
     }
 
     /// A matrix or embedding: normal start, decayed.

@@ -1,14 +1,14 @@
 //! What a training run will need, before any device is touched: parameters by part, bytes by kind, dispatches, FLOPs.
 //!
 //! The bytes are the sum of [`super::buffers::buffers`], which is the list that the GPU executor allocates. A
-//! multiply-add counts as two FLOPs; only matrix products and attention are counted. Attention's scores count for the
-//! causal half alone, the diagonal included, which is what the kernels execute; the probabilities that the backward pass
-//! recomputes are counted too.
+//! multiply-add counts as two FLOPs; what an operation takes, it says itself ([`Operation::cost`]).
 
 use super::buffers::{Allocation, Kind, buffers};
 use super::{Plan, compile, update};
 use crate::Result;
-use crate::graph::{Graph, Heads, Op};
+use crate::dispatch;
+use crate::graph::ops::{Cost, Named, Operation};
+use crate::graph::{Graph, Node, Op, ValueId};
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
@@ -161,45 +161,30 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
     let mut flops = Flops::default();
     let mut going_back = false;
     for node in &graph.nodes {
-        let ends = matches!(node.op, Op::CrossEntropyBackward { .. } | Op::LinearCrossEntropyBackward { .. });
+        let ends = matches!(node.op, Op::CrossEntropyBackward(_) | Op::LinearCrossEntropyBackward(_));
         going_back |= ends;
-        let (ahead, back) = node_flops(graph, node);
-        *(if going_back { &mut flops.recomputed } else { &mut flops.forward }) += ahead / tokens as f64;
-        flops.backward += back / tokens as f64;
+        let Cost { forward, backward, .. } = cost(graph, node);
+        *(if going_back { &mut flops.recomputed } else { &mut flops.forward }) += forward / tokens as f64;
+        flops.backward += backward / tokens as f64;
     }
     flops
 }
 
-/// (forward, backward) floating-point operations of a node.
-pub(super) fn node_flops(graph: &Graph, node: &crate::graph::Node) -> (f64, f64) {
-    let rows = graph.ty(node.inputs[0]).rows() as f64;
-    match node.op {
-        Op::Linear { .. }
-        | Op::LinearActivation { .. }
-        | Op::LinearRope { .. }
-        | Op::LinearCrossEntropy { .. } => (2.0 * rows * graph.ty(node.inputs[1]).count() as f64, 0.0),
-        // The logits once more, and what a linear layer's backward pass takes.
-        Op::LinearCrossEntropyBackward { weight, .. } => {
-            let product = 2.0 * rows * graph.ty(node.inputs[1]).count() as f64;
-            (product, if weight { 2.0 * product } else { product })
-        }
-        Op::LinearInputBackward { .. } | Op::LinearInputActivationBackward(_) => {
-            (0.0, 2.0 * rows * graph.ty(node.inputs[1]).count() as f64)
-        }
-        Op::LinearWeightBackward => (0.0, 2.0 * rows * graph.ty(node.outputs[0]).count() as f64),
-        // Two products: scores, and values.
-        Op::Attention { heads, .. } => (2.0 * attention(graph, node, heads), 0.0),
-        // Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
-        Op::AttentionBackward { heads, .. } => (0.0, 7.0 * attention(graph, node, heads)),
-        _ => (0.0, 0.0),
+/// What a node costs, as its operation says.
+pub(super) fn cost(graph: &Graph, node: &Node) -> Cost {
+    fn cost<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Cost {
+        let types = |values: &[ValueId]| values.iter().map(|value| graph.ty(*value)).collect::<Vec<_>>();
+        let named = Named::of(op, types(&node.inputs), types(&node.outputs));
+        named.map_or_else(Cost::default, |operands| op.cost(operands))
     }
+    dispatch!(&node.op, op => cost(op, graph, node))
 }
 
 /// Shares of a training step's floating-point operations by part of the model: `blocks.3.attention`, `head`, … (sum 1).
 pub fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
     let mut scopes = BTreeMap::new();
     for node in &graph.nodes {
-        let (forward, backward) = node_flops(graph, node);
+        let Cost { forward, backward, .. } = cost(graph, node);
         if forward + backward > 0.0 {
             *scopes.entry(part_of_scope(node.scope.as_ref())).or_insert(0.0) += forward + backward;
         }
@@ -213,11 +198,4 @@ pub fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
 pub fn part_of_scope(scope: &str) -> String {
     let kept = if scope.starts_with("blocks.") { 3 } else { 1 };
     scope.split('.').take(kept).collect::<Vec<_>>().join(".")
-}
-
-/// FLOPs of one product over the causal half: 2·B·H·D·T(T + 1)/2.
-fn attention(graph: &Graph, node: &crate::graph::Node, heads: Heads) -> f64 {
-    let shape = &graph.ty(node.inputs[0]).shape;
-    let (batch, time) = (shape[0] as f64, shape[1] as f64);
-    2.0 * batch * heads.width() as f64 * time * (time + 1.0) / 2.0
 }

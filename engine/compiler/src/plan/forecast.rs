@@ -48,7 +48,7 @@ impl Demand {
         for (at, dispatch) in plan.dispatches.iter().enumerate() {
             let Work { flops, bytes } = work::of_dispatch(&plan, at);
             let op = dispatch.node.map(|node| plan.graph.nodes[node.index()].op);
-            let attends = matches!(op, Some(Op::Attention { .. } | Op::AttentionBackward { .. }));
+            let attends = matches!(op, Some(Op::Attention(_) | Op::AttentionBackward(_)));
             *(if attends { &mut demand.attention } else { &mut demand.products }) += times * flops;
             demand.bytes += times * bytes;
         }

@@ -1,12 +1,13 @@
 //! Kernels of a graph that have a choice of variants, each as a graph of its own over operands of the same shapes: what is
 //! timed to choose.
 
-use super::estimate::node_flops;
+use super::estimate::cost;
 use super::lower::{
     Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeClass, Target, Tier, default_slices,
 };
 use super::{Plan, compile};
 use crate::Result;
+use crate::graph::ops::{self, Cost};
 use crate::graph::{Element, Graph, Input, Node, Op, Parameter, ParameterId, Start, Type, ValueId};
 use std::ops::Range;
 
@@ -42,15 +43,19 @@ impl Trial {
         let matrix = |rows, columns| Type { element, ..Type::f32(&[rows, columns]) };
         let (op, operands, weight) = match family {
             Family::LinearInputBackward => {
-                let op = Op::LinearInputBackward { residual: false };
+                let op = Op::LinearInputBackward(ops::LinearInputBackward { residual: false });
                 (op, vec![matrix(rows, first), matrix(first, second)], None)
             }
             Family::LinearWeightBackward => {
                 let operands = vec![matrix(rows, first), matrix(rows, second)];
-                (Op::LinearWeightBackward, operands, Some(Type::f32(&[first, second])))
+                (
+                    Op::LinearWeightBackward(ops::LinearWeightBackward),
+                    operands,
+                    Some(Type::f32(&[first, second])),
+                )
             }
             _ => {
-                let op = Op::Linear { bias: false, residual: false };
+                let op = Op::Linear(ops::Linear { bias: false, residual: false });
                 (op, vec![matrix(rows, first), matrix(second, first)], None)
             }
         };
@@ -138,21 +143,21 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     let output = |at: usize| node.outputs.get(at).is_some_and(|value| half(*value));
     let (rows, columns) = node.inputs.first().map_or((0, 0), |_| (shape(0).rows(), shape(0).columns()));
     match node.op {
-        Op::Linear { .. } | Op::LinearActivation { .. } | Op::LinearRope { .. } => {
+        Op::Linear(_) | Op::LinearActivation(_) | Op::LinearRope(_) => {
             let stored = Operands::of([input(0); 2]);
             vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()], stored)]
         }
-        Op::LinearInputBackward { .. } | Op::LinearInputActivationBackward(_) => {
+        Op::LinearInputBackward(_) | Op::LinearInputActivationBackward(_) => {
             let stored = Operands::of([input(0), output(0)]);
             vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()], stored)]
         }
-        Op::LinearWeightBackward => {
+        Op::LinearWeightBackward(ops::LinearWeightBackward) => {
             let stored = Operands::of([input(0), input(1)]);
             vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()], stored)]
         }
-        Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } => {
+        Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk }) => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
-            let op = Op::CrossEntropy { label_smoothing, ignore_index };
+            let op = Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index });
             let operands = vec![Type::f32(&[chunk, vocabulary]), Type::u32(&[chunk])];
             vec![
                 with_chunks(
@@ -162,10 +167,10 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
                 by_rows(Family::CrossEntropy, op, operands),
             ]
         }
-        Op::Norm { .. } => vec![by_rows(Family::Norm, node.op, operands(graph, node))],
-        Op::NormBackward { .. } => vec![by_rows(Family::NormBackward, node.op, operands(graph, node))],
-        Op::CrossEntropy { .. } => vec![by_rows(Family::CrossEntropy, node.op, operands(graph, node))],
-        Op::LinearCrossEntropyBackward { chunk, weight, .. } => {
+        Op::Norm(_) => vec![by_rows(Family::Norm, node.op, operands(graph, node))],
+        Op::NormBackward(_) => vec![by_rows(Family::NormBackward, node.op, operands(graph, node))],
+        Op::CrossEntropy(_) => vec![by_rows(Family::CrossEntropy, node.op, operands(graph, node))],
+        Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward { chunk, weight, .. }) => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
             let (x, dx, dlogits) = (input(0), output(0), output(2));
             let product = |family, sizes, halves| Trial::product(family, sizes, Operands::of(halves));
@@ -178,9 +183,9 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
             }
             all.into_iter().map(|trial| with_chunks(trial, rows)).collect()
         }
-        Op::Attention { .. } => vec![attention(graph, node, Family::AttentionForward, 1.0)],
+        Op::Attention(_) => vec![attention(graph, node, Family::AttentionForward, 1.0)],
         // Three products of the seven are the queries' kernel's, four the keys'.
-        Op::AttentionBackward { .. } => vec![
+        Op::AttentionBackward(_) => vec![
             attention(graph, node, Family::AttentionQueryBackward, 3.0 / 7.0),
             attention(graph, node, Family::AttentionKeyBackward, 4.0 / 7.0),
         ],
@@ -220,12 +225,13 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
     let operands = operands(graph, node);
     let (batch, time) = (operands[0].shape[0], operands[0].shape[1]);
     let sizes = match node.op {
-        Op::Attention { heads, .. } | Op::AttentionBackward { heads, .. } => {
+        Op::Attention(ops::Attention { heads, .. })
+        | Op::AttentionBackward(ops::AttentionBackward { heads, .. }) => {
             [batch * heads.heads, time, heads.head_size]
         }
         _ => [batch, time, 1],
     };
-    let (forward, backward) = node_flops(graph, node);
+    let Cost { forward, backward, .. } = cost(graph, node);
     let class = ShapeClass::of(family, sizes);
     let (flops, stored) = (share * (forward + backward), Operands::Floats);
     Trial { class, flops, sizes, stored, op: node.op, operands, weight: None }

@@ -1,12 +1,13 @@
 //! The least that a node or a dispatch has to do: floating-point operations, and bytes that go through memory once. With the
 //! speed that a device reaches in each, they say how long the work must take at least.
 //!
-//! Operations are [`super::estimate`]'s: matrix products and attention. Bytes are what is bound: every operand once, and what
+//! Operations are what each op says that it takes: matrix products and attention. Bytes are what is bound: every operand once, and what
 //! is added to (gradients, weights, moments) twice. Of a table from which rows are gathered, only so many rows count.
 
-use super::estimate::node_flops;
+use super::estimate::cost;
 use super::{Binding, Buffer, Dispatch, Plan};
-use crate::graph::{Element, Graph, Node, Op, Origin};
+use crate::graph::ops::Cost;
+use crate::graph::{Element, Graph, Node, Origin};
 use glasshouse_shaders::Access;
 use std::ops::{Add, AddAssign};
 
@@ -38,9 +39,8 @@ impl AddAssign for Work {
 
 /// Work of a node, as one pass over its operands.
 pub fn of_node(graph: &Graph, node: &Node) -> Work {
-    let (forward, backward) = node_flops(graph, node);
-    let most = gathered(graph, node);
-    let bytes = |value: &crate::graph::ValueId| graph.ty(*value).bytes().min(most) as f64;
+    let Cost { forward, backward, most_bytes } = cost(graph, node);
+    let bytes = |value: &crate::graph::ValueId| graph.ty(*value).bytes().min(most_bytes) as f64;
     let read = node.inputs.iter().map(bytes).sum::<f64>();
     let written = node.outputs.iter().map(|value| {
         let added = matches!(graph.values[value.index()].origin, Origin::Gradient(_));
@@ -54,7 +54,7 @@ pub fn of_node(graph: &Graph, node: &Node) -> Work {
 pub fn of_dispatch(plan: &Plan, at: usize) -> Work {
     let dispatch = &plan.dispatches[at];
     let flops = dispatch.node.map_or(0.0, |node| {
-        let (forward, backward) = node_flops(&plan.graph, &plan.graph.nodes[node.index()]);
+        let Cost { forward, backward, .. } = cost(&plan.graph, &plan.graph.nodes[node.index()]);
         let together = plan.dispatches.iter().filter(|other| other.node == Some(node)).map(products);
         (forward + backward) * products(dispatch) / together.sum::<f64>().max(1.0)
     });
@@ -64,7 +64,7 @@ pub fn of_dispatch(plan: &Plan, at: usize) -> Work {
 /// Bytes of a dispatch over the buffers of a plan: one of its own, or of those behind the last micro-batch.
 pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     let graph = &plan.graph;
-    let most = dispatch.node.map_or(u64::MAX, |node| gathered(graph, &graph.nodes[node.index()]));
+    let most = dispatch.node.map_or(u64::MAX, |node| cost(graph, &graph.nodes[node.index()]).most_bytes);
     let declared = dispatch.kernel.bindings.iter().skip(1);
     let operands = dispatch.bindings.iter().zip(declared).map(|(binding, declared)| {
         let bytes = bound(plan, binding).min(most) as f64;
@@ -90,16 +90,6 @@ fn products(dispatch: &Dispatch) -> f64 {
             slots.filter_map(|binding| binding.bytes).min().unwrap_or(1) as f64
         }
     }
-}
-
-/// Most bytes that a node takes of any operand: rows gathered from a table are no more than the rows that they become.
-fn gathered(graph: &Graph, node: &Node) -> u64 {
-    let rows = match node.op {
-        Op::Embedding { .. } => node.outputs.first(),
-        Op::EmbeddingBackward => node.inputs.first(),
-        _ => None,
-    };
-    rows.map_or(u64::MAX, |rows| graph.ty(*rows).bytes())
 }
 
 /// Bytes that a binding means: those of one micro-batch where a buffer holds several.
@@ -136,6 +126,7 @@ pub fn shapes(graph: &Graph, node: &Node) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::ops;
     use crate::model::training_graphs;
     use crate::plan::compile;
     use crate::plan::lower::Target;
@@ -185,7 +176,7 @@ mod tests {
             })
         };
         let (x, w) = (parameter(&[24, 8]), parameter(&[16, 8]));
-        let y = graph.push(Op::Linear { bias: false, residual: false }, &[x, w]).unwrap();
+        let y = graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap();
         let plan = compile(graph, &y, &Target::new(false)).unwrap();
         let expected =
             Work { flops: 2.0 * 24.0 * 8.0 * 16.0, bytes: 4.0 * (24 * 8 + 16 * 8 + 24 * 16) as f64 };

@@ -1,6 +1,6 @@
 //! A run as the command line that trains another like it: the shortest one of options that the command line has.
 
-use super::{Precision, RunConfig, TokenizerKind};
+use super::{Precision, RunConfig};
 use crate::presets::{self, MOST_LAYERS, PRESETS};
 use toml::Value;
 
@@ -64,7 +64,7 @@ impl RunConfig {
             run.device.clone_from(&self.device);
         }
         if self.tokenizer.kind != run.tokenizer.kind {
-            option("tokenizer", &[tokenizer_name(self.tokenizer.kind).to_owned()]);
+            option("tokenizer", &[self.tokenizer.kind.name().to_owned()]);
             run.tokenizer.kind = self.tokenizer.kind;
         }
         if self.tokenizer.vocabulary != run.tokenizer.vocabulary {
@@ -155,16 +155,6 @@ fn quoted(word: &str) -> String {
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-fn tokenizer_name(kind: TokenizerKind) -> &'static str {
-    match kind {
-        TokenizerKind::Byte => "byte",
-        TokenizerKind::Char => "char",
-        TokenizerKind::Bpe => "bpe",
-        TokenizerKind::WordPiece => "word_piece",
-        TokenizerKind::Unigram => "unigram",
     }
 }
 

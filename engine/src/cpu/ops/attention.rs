@@ -2,9 +2,15 @@
 //! the tile's last query is never computed.
 
 use super::elementwise::mask_in_place;
+use super::{Call, Given, Interpret};
 use crate::cpu::matrix::{Matrix, MatrixMut, Old, Shared, product};
 use crate::cpu::vector::{exp, exponentials, maximum, sum};
 use crate::cpu::workers::{Rows, Scratch, Workers};
+use crate::error::Result;
+use crate::graph::ops::{
+    Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
+    AttentionOutputs,
+};
 use crate::graph::{DropoutSite, Heads};
 use crate::platform::lanes::{BLOCK, vectorised};
 
@@ -28,6 +34,11 @@ pub struct Sizes {
 pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 
 impl Sizes {
+    /// Of rows [B,T,..].
+    fn of(heads: Heads, rows: Given<'_>, call: &Call<'_>) -> Self {
+        Self { heads, batch: rows.ty.shape[0], time: rows.ty.shape[1], first: call.portion.first }
+    }
+
     fn scale(&self) -> f32 {
         1.0 / (self.heads.head_size as f32).sqrt()
     }
@@ -51,6 +62,52 @@ impl Sizes {
     /// Score rows begin this far apart.
     fn score_stride(&self) -> usize {
         self.time.next_multiple_of(BLOCK)
+    }
+}
+
+impl Interpret for Attention {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (qkv, AttentionOutputs { y, lse }) = (inputs.qkv, outputs);
+        let dropout = self.dropout.map(|site| (site, call.seed));
+        forward(call.workers, Sizes::of(self.heads, qkv, &call), dropout, qkv.floats, y, lse);
+        Ok(())
+    }
+}
+
+impl Interpret for AttentionDelta {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let AttentionDeltaInputs { y, dy } = inputs;
+        delta(call.workers, Sizes::of(self.heads, y, &call), y.floats, dy.floats, outputs.delta);
+        Ok(())
+    }
+}
+
+impl Interpret for AttentionBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let AttentionBackwardInputs { qkv, lse, delta, dy } = inputs;
+        let sizes = Sizes::of(self.heads, qkv, &call);
+        let dropout = self.dropout.map(|site| (site, call.seed));
+        let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
+        backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);
+        Ok(())
     }
 }
 

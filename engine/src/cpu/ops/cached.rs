@@ -1,9 +1,50 @@
 //! Decoding: attention over keys and values that earlier chunks left behind.
 
+use super::{Call, Given, Interpret};
 use crate::cpu::vector::{exponentials, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
+use crate::error::{Error, Result};
 use crate::graph::Heads;
+use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs};
 use crate::platform::lanes::vectorised;
+
+impl Interpret for CachedAttention {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let CachedAttentionInputs { qkv, keys, cursor, .. } = inputs;
+        let ((start, length), room) = (cursor.cursor(), keys.ty.shape[1]);
+        if length > qkv.ty.shape[1] || start + length > room {
+            return Err(Error::Internal(format!("tokens {start}..{} of {room}", start + length)));
+        }
+        let [keys, values] = call.caches;
+        forward(call.workers, self.heads, qkv.floats, keys, values, start, length, outputs.y);
+        Ok(())
+    }
+}
+
+impl Interpret for LastRow {
+    fn run(
+        &self,
+        _: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LastRowInputs { x, cursor } = inputs;
+        let columns = x.columns();
+        let (_, length) = cursor.cursor();
+        if length == 0 || length > x.rows() {
+            return Err(Error::Internal(format!("row {length} of {}", x.rows())));
+        }
+        outputs.y.copy_from_slice(&x.floats[(length - 1) * columns..length * columns]);
+        Ok(())
+    }
+}
 
 /// Appends the chunk's keys and values at `start`, then attends to everything up to each query. Rows at or past `length`
 /// are left as they are.

@@ -1,10 +1,47 @@
 //! Rows of a table for tokens, and back.
 
 use super::linear::{accumulate, sum};
+use super::{Call, Given, Interpret};
 use crate::cpu::workers::{Rows, Workers};
+use crate::error::Result;
+use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs};
 
 /// Least entries that make a thread of its own worth while.
 const WORK: usize = 1 << 14;
+
+impl Interpret for Embedding {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
+        call.known(tokens, table.rows(), None)?;
+        let start = cursor.map_or(0, |cursor| cursor.cursor().0);
+        let positions = positions.map(|table| (table.floats, start));
+        let sizes = [tokens.columns(), table.columns()];
+        forward(call.workers, tokens.words, table.floats, positions, outputs.y, sizes);
+        Ok(())
+    }
+}
+
+impl Interpret for EmbeddingBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let EmbeddingBackwardInputs { dy, tokens, .. } = inputs;
+        let (columns, table) = (dy.columns(), gradients.table);
+        call.known(tokens, table.len() / columns, None)?;
+        backward(call.workers, dy.floats, tokens.words, table, columns);
+        Ok(())
+    }
+}
 
 /// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T; positions past the table's end, which only a
 /// chunk's padding has, read its last row.

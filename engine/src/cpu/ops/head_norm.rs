@@ -1,12 +1,63 @@
 //! RMSNorm of each query and key head by itself, inside the packed rows.
 
+use super::{Call, Given, Interpret};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::{Rows, Workers};
+use crate::error::Result;
 use crate::graph::Heads;
+use crate::graph::ops::{
+    HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormGradients, HeadNormInputs, HeadNormOutputs,
+    HeadNormWeightBackward, HeadNormWeightBackwardInputs,
+};
 use crate::platform::lanes::vectorised;
 
 /// Least entries that make a thread of its own worth while.
 const WORK: usize = 1 << 13;
+
+impl Interpret for HeadNorm {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let HeadNormInputs { qkv, query, key } = inputs;
+        let HeadNormOutputs { y, roots } = outputs;
+        forward(call.workers, self.heads, self.eps, qkv.floats, query.floats, key.floats, y, roots);
+        Ok(())
+    }
+}
+
+impl Interpret for HeadNormBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let HeadNormBackwardInputs { qkv, query, key, roots, dy } = inputs;
+        let [qkv, query, key, roots, dy] = [qkv, query, key, roots, dy].map(|operand| operand.floats);
+        backward(call.workers, self.heads, qkv, query, key, roots, dy, outputs.dx);
+        Ok(())
+    }
+}
+
+impl Interpret for HeadNormWeightBackward {
+    fn run(
+        &self,
+        _: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let HeadNormWeightBackwardInputs { qkv, roots, dy } = inputs;
+        let HeadNormGradients { query, key } = gradients;
+        weight_backward(self.heads, qkv.floats, roots.floats, dy.floats, query, key);
+        Ok(())
+    }
+}
 
 /// Normed rows and the reciprocal roots [N, H+K].
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]

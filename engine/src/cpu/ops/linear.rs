@@ -1,8 +1,14 @@
 //! Linear layers: three products that read weights and activations where they lie, without copies in another order.
 
+use super::{Call, Given, Interpret};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
 use crate::cpu::vector::total;
 use crate::cpu::workers::{Rows, Scratch, Workers};
+use crate::error::Result;
+use crate::graph::ops::{
+    Linear, LinearInputBackward, LinearInputBackwardInputs, LinearInputs, LinearWeightBackward,
+    LinearWeightBackwardInputs, SumRows,
+};
 use crate::platform::lanes::{BLOCK, Lanes, fused, vectorised};
 
 /// Columns are shared in multiples of this many, a panel of the widest product.
@@ -25,6 +31,66 @@ const WORK: usize = 1 << 16;
 
 /// At most this many rows go through [`few`].
 const FEW: usize = 4;
+
+impl Interpret for Linear {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LinearInputs { x, weight, bias, residual } = inputs;
+        let sizes = [x.rows(), weight.columns(), weight.rows()];
+        let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
+        forward(call.workers, x.floats, weight.floats, bias, residual, outputs.y, sizes);
+        Ok(())
+    }
+}
+
+impl Interpret for LinearInputBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LinearInputBackwardInputs { dy, weight, residual } = inputs;
+        let sizes = [dy.rows(), weight.columns(), weight.rows()];
+        let residual = residual.map(|residual| residual.floats);
+        input_backward(call.workers, dy.floats, weight.floats, residual, outputs.dx, sizes);
+        Ok(())
+    }
+}
+
+impl Interpret for LinearWeightBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LinearWeightBackwardInputs { dy, x } = inputs;
+        let sizes = [dy.rows(), x.columns(), dy.columns()];
+        weight_backward(call.workers, dy.floats, x.floats, gradients.weight, sizes);
+        Ok(())
+    }
+}
+
+impl Interpret for SumRows {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        sum_rows(call.workers, inputs.dy.floats, self.groups, gradients.sum);
+        Ok(())
+    }
+}
 
 /// y = x·wᵀ (+ bias) (+ residual). x [N,I], w [O,I], y [N,O].
 pub fn forward(

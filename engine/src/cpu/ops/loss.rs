@@ -1,7 +1,12 @@
 //! Softmax with cross-entropy, and its gradient.
 
+use super::{Call, Given, Interpret};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::{Rows, Workers};
+use crate::error::Result;
+use crate::graph::ops::{
+    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, CrossEntropyOutputs,
+};
 use crate::platform::lanes::vectorised;
 
 /// Least entries that make a thread of its own worth while.
@@ -16,6 +21,41 @@ pub struct Settings {
     pub label_smoothing: f32,
     /// Target that does not count.
     pub ignore_index: Option<u32>,
+}
+
+impl Interpret for CrossEntropy {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (CrossEntropyInputs { logits, targets }, CrossEntropyOutputs { loss, rows }) = (inputs, outputs);
+        let Self { label_smoothing, ignore_index } = *self;
+        let settings = Settings { vocabulary: logits.columns(), label_smoothing, ignore_index };
+        call.known(targets, settings.vocabulary, ignore_index)?;
+        forward(call.workers, settings, logits.floats, targets.words, loss, rows);
+        Ok(())
+    }
+}
+
+impl Interpret for CrossEntropyBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let CrossEntropyBackwardInputs { logits, targets, rows, loss } = inputs;
+        let Self { label_smoothing, ignore_index, scale } = *self;
+        let settings = Settings { vocabulary: logits.columns(), label_smoothing, ignore_index };
+        call.known(targets, settings.vocabulary, ignore_index)?;
+        let (rows, count, dx) = (rows.floats, call.counted(loss.floats[1]), outputs.dx);
+        backward(call.workers, settings, scale, logits.floats, targets.words, rows, count, dx);
+        Ok(())
+    }
 }
 
 /// Loss (mean, count) and (lse, row loss) of every row.

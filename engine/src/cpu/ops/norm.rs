@@ -1,13 +1,65 @@
 //! LayerNorm and RMSNorm, a row at a time.
 
+use super::{Call, Given, Interpret};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::{Rows, Workers};
+use crate::error::Result;
 use crate::graph::NormForm;
+use crate::graph::ops::{
+    Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs, NormWeightBackward,
+    NormWeightBackwardInputs,
+};
 use crate::platform::lanes::vectorised;
 use glasshouse_protocol::NormKind;
 
 /// Least entries that make a thread of its own worth while.
 const WORK: usize = 1 << 13;
+
+impl Interpret for Norm {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
+        let bias = bias.map(|bias| bias.floats);
+        forward(call.workers, self.form, x.floats, scale.floats, bias, y, statistics);
+        Ok(())
+    }
+}
+
+impl Interpret for NormBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
+        let [x, scale, statistics, dy] = [x, scale, statistics, dy].map(|operand| operand.floats);
+        let residual = residual.map(|residual| residual.floats);
+        backward(call.workers, self.form, x, scale, statistics, dy, residual, outputs.dx);
+        Ok(())
+    }
+}
+
+impl Interpret for NormWeightBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let NormWeightBackwardInputs { x, statistics, dy } = inputs;
+        let NormGradients { scale, bias } = gradients;
+        weight_backward(call.workers, x.floats, statistics.floats, dy.floats, scale, bias);
+        Ok(())
+    }
+}
 
 /// y and the statistics (μ, ρ) of every row.
 pub fn forward(

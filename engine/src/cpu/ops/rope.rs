@@ -1,11 +1,30 @@
 //! Rotary position embedding of queries and keys inside their packed rows.
 
+use super::{Call, Given, Interpret};
 use crate::cpu::workers::{Rows, Workers};
+use crate::error::Result;
 use crate::graph::Heads;
+use crate::graph::ops::{Rope, RopeInputs};
 use crate::platform::lanes::vectorised;
 
 /// Least entries that make a thread of its own worth while.
 const WORK: usize = 1 << 13;
+
+impl Interpret for Rope {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (RopeInputs { qkv, table, cursor }, y) = (inputs, outputs.y);
+        let start = cursor.map_or(0, |cursor| cursor.cursor().0);
+        y.copy_from_slice(qkv.floats);
+        turn_in_place(call.workers, self.heads, self.inverse, table.floats, start, qkv.ty.shape[1], y);
+        Ok(())
+    }
+}
 
 /// Turns queries and keys of rows [B,T,W] by the angles of start + t; values pass. Positions past the table's end, which
 /// only a chunk's padding has, turn as its last row says.

@@ -3,7 +3,8 @@
 use super::double::{self, Values};
 use super::training::{gpt, llama};
 use crate::cpu::{CpuDecoder, run_graph};
-use crate::graph::{Graph, Input, Op, Origin, ParameterId, Type};
+use crate::graph::ops;
+use crate::graph::{Graph, Input, Origin, ParameterId, Type};
 use crate::initial;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
@@ -79,8 +80,8 @@ fn a_graph_runs_by_itself() {
     let mut graph = Graph::default();
     let a = graph.input(Input::Free(0), Type::f32(&[2, 3]));
     let b = graph.input(Input::Free(1), Type::f32(&[2, 3]));
-    let sum = graph.push(Op::Add, &[a, b]).unwrap()[0];
-    let twice = graph.push(Op::Add, &[sum, sum]).unwrap()[0];
+    let sum = graph.push(ops::Add, &[a, b]).unwrap()[0];
+    let twice = graph.push(ops::Add, &[sum, sum]).unwrap()[0];
     let fill = |x: f32| Data::F32(vec![x; 6]);
     let inputs = [(a, fill(1.0)), (b, fill(0.5))];
     assert_eq!(run_graph(&graph, &inputs, &[twice, sum]).unwrap(), [fill(3.0), fill(1.5)]);

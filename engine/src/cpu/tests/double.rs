@@ -1,5 +1,6 @@
 //! The forward operations once more, as plain loops in f64: what the executor is held against.
 
+use crate::graph::ops;
 use crate::graph::{Graph, Heads, Nonlinearity, Op, Origin, ValueId, random};
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use std::collections::HashMap;
@@ -100,7 +101,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
         let words = |input: usize| &values.words[&node.inputs[input]];
         let mut second = None;
         let y: Vec<f64> = match node.op {
-            Op::Embedding { positions, .. } => {
+            Op::Embedding(ops::Embedding { positions, .. }) => {
                 let (time, columns) = (shape(0).columns(), shape(1).columns());
                 let entry = |(at, token): (usize, &u32)| -> Vec<f64> {
                     (0..columns)
@@ -112,7 +113,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 };
                 words(0).iter().enumerate().flat_map(entry).collect()
             }
-            Op::Norm { form, bias } => {
+            Op::Norm(ops::Norm { form, bias }) => {
                 let columns = shape(0).columns();
                 input(0)
                     .chunks(columns)
@@ -131,7 +132,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                     })
                     .collect()
             }
-            Op::Linear { bias, residual } => {
+            Op::Linear(ops::Linear { bias, residual }) => {
                 let bias = bias.then(|| input(2).as_slice());
                 let mut y = linear(input(0), input(1), bias, shape(1).columns());
                 if residual {
@@ -139,20 +140,20 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 }
                 y
             }
-            Op::LinearActivation { bias, kind } => {
+            Op::LinearActivation(ops::LinearActivation { bias, kind }) => {
                 let bias = bias.then(|| input(2).as_slice());
                 let z = linear(input(0), input(1), bias, shape(1).columns());
                 let y = nonlinearity(kind, &z, shape(1).rows());
                 second = Some(z);
                 y
             }
-            Op::LinearRope { bias, heads } => {
+            Op::LinearRope(ops::LinearRope { bias, heads }) => {
                 let (bias, table) = (bias.then(|| input(2).as_slice()), input(node.inputs.len() - 1));
                 let mut y = linear(input(0), input(1), bias, shape(1).columns());
                 turn(&mut y, table, heads, shape(0).shape[1], false);
                 y
             }
-            Op::HeadNorm { heads, eps } => {
+            Op::HeadNorm(ops::HeadNorm { heads, eps }) => {
                 let mut y = input(0).clone();
                 for row in y.chunks_mut(heads.packed()) {
                     for (head, x) in
@@ -166,12 +167,12 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 }
                 y
             }
-            Op::Rope { heads, inverse, .. } => {
+            Op::Rope(ops::Rope { heads, inverse, .. }) => {
                 let mut y = input(0).clone();
                 turn(&mut y, input(1), heads, shape(0).shape[1], inverse);
                 y
             }
-            Op::Attention { heads, dropout } => {
+            Op::Attention(ops::Attention { heads, dropout }) => {
                 let (batch, time) = (shape(0).shape[0], shape(0).shape[1]);
                 let size = heads.head_size;
                 let mut y = vec![0.0; batch * time * heads.width()];
@@ -212,16 +213,16 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 second = Some(lse);
                 y
             }
-            Op::Activation(kind) => {
+            Op::Activation(ops::Activation(kind)) => {
                 nonlinearity(Nonlinearity::Activation(kind), input(0), shape(0).columns())
             }
-            Op::Gate(kind) => nonlinearity(Nonlinearity::Gate(kind), input(0), shape(0).columns()),
-            Op::Dropout { site, residual } => {
+            Op::Gate(ops::Gate(kind)) => nonlinearity(Nonlinearity::Gate(kind), input(0), shape(0).columns()),
+            Op::Dropout(ops::Dropout { site, residual }) => {
                 let residual = |at: usize| if residual { input(1)[at] } else { 0.0 };
                 input(0).iter().enumerate().map(|(at, x)| x * kept(seed, site, at) + residual(at)).collect()
             }
-            Op::Add => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
-            Op::CrossEntropy { label_smoothing, ignore_index } => {
+            Op::Add(ops::Add) => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
+            Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) => {
                 let (columns, smoothing) = (shape(0).columns(), f64::from(label_smoothing));
                 let (mut total, mut count) = (0.0, 0.0);
                 for (x, target) in input(0).chunks(columns).zip(words(1)) {

@@ -4,6 +4,7 @@
 use super::super::Gpu;
 use super::super::run::run_plan;
 use crate::error::Result;
+use crate::graph::ops;
 use crate::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId};
 use crate::plan::lower::{Choices, ShapeClass, Target, Tier};
 use crate::plan::{compile, trial};
@@ -53,8 +54,8 @@ impl Alone {
         let mut alone = Self { graph: Graph::default(), given: Vec::new(), read: Vec::new() };
         // The head's products are plain ones over chunks of rows, and the loss has no choice of matrices.
         let (op, inputs, outputs) = match node.op {
-            Op::LinearCrossEntropy { .. } | Op::LinearCrossEntropyBackward { .. } => {
-                (Op::Linear { bias: false, residual: false }, &node.inputs[..2], &[][..])
+            Op::LinearCrossEntropy(_) | Op::LinearCrossEntropyBackward(_) => {
+                (Op::Linear(ops::Linear { bias: false, residual: false }), &node.inputs[..2], &[][..])
             }
             op => (op, &node.inputs[..], &node.outputs[..]),
         };

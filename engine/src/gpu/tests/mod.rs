@@ -11,7 +11,8 @@ use super::run::run_plan;
 use super::storage::Storage;
 use super::{DeviceChoice, Gpu, devices, run_graph, test_gpu};
 use crate::Error;
-use crate::graph::{Graph, Input, Op, Type, ValueId};
+use crate::graph::ops;
+use crate::graph::{Graph, Input, Type, ValueId};
 use crate::plan::buffers::buffers;
 use crate::plan::lower::{Cooperative, Target, Tier};
 use crate::plan::{compile, trial};
@@ -72,8 +73,8 @@ fn graph() -> (Graph, Vec<(ValueId, Data)>, ValueId) {
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[3, 5]));
     let y = graph.input(Input::Free(1), Type::f32(&[3, 5]));
-    let sum = graph.push(Op::Add, &[x, y]).unwrap()[0];
-    let sum = graph.push(Op::Add, &[sum, sum]).unwrap()[0];
+    let sum = graph.push(ops::Add, &[x, y]).unwrap()[0];
+    let sum = graph.push(ops::Add, &[sum, sum]).unwrap()[0];
     let inputs = vec![(x, Data::F32((0..15).map(|at| at as f32).collect())), (y, Data::F32(vec![0.5; 15]))];
     (graph, inputs, sum)
 }

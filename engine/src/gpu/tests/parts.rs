@@ -3,9 +3,8 @@
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
-use crate::graph::{
-    Fusions, Graph, HeadFusion, Input, Op, Parameter, Start, Type, ValueId, has_half, random,
-};
+use crate::graph::ops;
+use crate::graph::{Fusions, Graph, HeadFusion, Input, Parameter, Start, Type, ValueId, has_half, random};
 use crate::initial;
 use crate::model::training_graphs_with;
 use crate::optimizer::Optimizer;
@@ -157,11 +156,11 @@ fn parts_of_a_linear_layer_take_their_share_of_bias_and_residual() {
             let added =
                 [b, r].into_iter().zip([bias, residual]).filter_map(|(value, is)| is.then_some(value));
             let operands: Vec<ValueId> = [x, w].into_iter().chain(added).collect();
-            wanted.extend(graph.push(Op::Linear { bias, residual }, &operands).unwrap());
+            wanted.extend(graph.push(ops::Linear { bias, residual }, &operands).unwrap());
         }
         for residual in [false, true] {
             let operands = if residual { vec![dy, w, rx] } else { vec![dy, w] };
-            wanted.extend(graph.push(Op::LinearInputBackward { residual }, &operands).unwrap());
+            wanted.extend(graph.push(ops::LinearInputBackward { residual }, &operands).unwrap());
         }
         let gpu = test_gpu();
         let run = |target| block_on(run_graph_for(&gpu, &graph, &inputs, &wanted, [0, 0], target)).unwrap();

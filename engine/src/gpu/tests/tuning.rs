@@ -3,7 +3,8 @@
 use super::super::{Found, Gpu, Measuring, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
 use crate::device::DeviceDescription;
-use crate::graph::{Graph, Op, Parameter, Start, Type};
+use crate::graph::ops;
+use crate::graph::{Graph, Parameter, Start, Type};
 use crate::plan::lower::{Choice, Choices, Family, Tier};
 use crate::plan::{compile, trial};
 use crate::step::StepInput;
@@ -107,7 +108,7 @@ fn product(rows: usize) -> Graph {
         })
     };
     let (x, w) = (parameter(&[rows, 16]), parameter(&[32, 16]));
-    graph.push(Op::Linear { bias: false, residual: false }, &[x, w]).unwrap();
+    graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap();
     graph
 }
 

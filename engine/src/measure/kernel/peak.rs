@@ -4,7 +4,8 @@ use super::alone;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Repeater};
-use crate::graph::{Graph, NodeId, Op, Parameter, Start, Type, ValueId};
+use crate::graph::ops;
+use crate::graph::{Graph, NodeId, Parameter, Start, Type, ValueId};
 use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
@@ -53,8 +54,8 @@ impl PeakGraph {
                 })
             })
             .collect();
-        let mut outputs = graph.push(Op::Add, &inputs[..2])?;
-        outputs.extend(graph.push(Op::Linear { bias: false, residual: false }, &inputs[2..])?);
+        let mut outputs = graph.push(ops::Add, &inputs[..2])?;
+        outputs.extend(graph.push(ops::Linear { bias: false, residual: false }, &inputs[2..])?);
         Ok(Self { graph, inputs, outputs })
     }
 

@@ -1,9 +1,36 @@
 //! The cases, op by op: size one, odd sizes, primes, sizes on and past the kernels' tiles, more than 65,535 rows or groups, and
 //! numbers far from 1.
 
-use super::{Case, Feed};
+use super::{Bounds, Case, Feed, Operation};
+use crate::graph::ops;
 use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 use glasshouse_protocol::{Activation, Gate, NormKind};
+
+const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
+    Operation { name, bounds: Bounds { forward, gradient }, cases }
+}
+
+/// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
+pub const OPERATIONS: [Operation; 18] = [
+    operation("linear", 5e-6, 5e-5, linear),
+    operation("linear_activation", 1e-5, 5e-5, linear_activation),
+    operation("linear_rope", 5e-6, 5e-5, linear_rope),
+    operation("attention", 2e-5, 5e-5, attention),
+    operation("norm", 5e-6, 5e-5, norm),
+    operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
+    operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
+    operation("cached_attention", 2e-5, 0.0, cached_attention),
+    operation("embedding", 2e-7, 5e-6, embedding),
+    operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
+    operation("head_norm", 2e-6, 5e-5, head_norm),
+    operation("rope", 2e-6, 2e-6, rope),
+    operation("rope_at_cursor", 2e-6, 0.0, rope_at_cursor),
+    operation("activation", 5e-6, 5e-6, activation),
+    operation("gate", 5e-6, 5e-6, gate),
+    operation("dropouts", 2e-7, 2e-7, dropouts),
+    operation("add", 2e-7, 2e-7, add),
+    operation("last_row", 0.0, 0.0, last_row),
+];
 
 /// Rows past which a dimension of a dispatch overflows.
 const MANY: usize = 70_001;
@@ -22,17 +49,17 @@ fn dropout(rate: f32) -> DropoutSite {
     DropoutSite { rate, site: 3 }
 }
 
-pub(super) fn embedding() -> Vec<Case> {
+fn embedding() -> Vec<Case> {
     let sizes = [(1, 1, 1, 1), (2, 3, 7, 5), (3, 17, 31, 13), (2, 64, 65, 128), (7, 10_007, 257, 3)];
     let mut cases = Vec::new();
     for (batch, time, vocabulary, width) in sizes {
         let tokens = || Feed::Tokens(vec![batch, time], vocabulary);
         cases.push(Case {
-            op: Op::Embedding { positions: false, cursor: false },
+            op: Op::Embedding(ops::Embedding { positions: false, cursor: false }),
             feeds: vec![tokens(), weight(&[vocabulary, width])],
         });
         cases.push(Case {
-            op: Op::Embedding { positions: true, cursor: false },
+            op: Op::Embedding(ops::Embedding { positions: true, cursor: false }),
             feeds: vec![tokens(), weight(&[vocabulary, width]), weight(&[time + 2, width])],
         });
     }
@@ -40,9 +67,9 @@ pub(super) fn embedding() -> Vec<Case> {
 }
 
 /// Embedding of a decoded chunk, which has no gradient.
-pub(super) fn embedding_at_cursor() -> Vec<Case> {
+fn embedding_at_cursor() -> Vec<Case> {
     let case = |time: usize, start: u32| Case {
-        op: Op::Embedding { positions: true, cursor: true },
+        op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
         feeds: vec![
             Feed::Tokens(vec![1, time], 11),
             weight(&[11, 5]),
@@ -56,7 +83,7 @@ pub(super) fn embedding_at_cursor() -> Vec<Case> {
     vec![case(1, 0), case(1, 6), case(7, 3), wide]
 }
 
-pub(super) fn norm() -> Vec<Case> {
+fn norm() -> Vec<Case> {
     let sizes: [&[usize]; 9] = [
         &[1, 1],
         &[3, 1],
@@ -84,7 +111,7 @@ pub(super) fn norm() -> Vec<Case> {
             }
             // The spread of a narrow row may by chance be next to nothing, and its rounding then all there is to see.
             let eps = if width <= 3 { 0.1 } else { 1e-5 };
-            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps }, bias }, feeds });
+            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm { kind, eps }, bias }), feeds });
         }
     }
     for kind in [NormKind::Layer, NormKind::Rms] {
@@ -93,13 +120,16 @@ pub(super) fn norm() -> Vec<Case> {
             vec![Feed::Shared(vec![7, 13]), Feed::Scale(13)],
             vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
         ] {
-            cases.push(Case { op: Op::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }, feeds });
+            cases.push(Case {
+                op: Op::Norm(ops::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }),
+                feeds,
+            });
         }
     }
     cases
 }
 
-pub(super) fn linear() -> Vec<Case> {
+fn linear() -> Vec<Case> {
     // Rows, inputs, outputs.
     let sizes: [(&[usize], usize, usize); 13] = [
         (&[1], 1, 1),
@@ -127,20 +157,20 @@ pub(super) fn linear() -> Vec<Case> {
             if residual {
                 feeds.push(floats(&shape(output)));
             }
-            cases.push(Case { op: Op::Linear { bias, residual }, feeds });
+            cases.push(Case { op: Op::Linear(ops::Linear { bias, residual }), feeds });
         }
     }
     // The last is what cooperative matrices are made up of.
     for (time, input, output) in [(11, 5, 7), (11, 12, 7), (11, 5, 8), (11, 36, 68), (16, 16, 32)] {
         cases.push(Case {
-            op: Op::Linear { bias: false, residual: false },
+            op: Op::Linear(ops::Linear { bias: false, residual: false }),
             feeds: vec![Feed::Shared(vec![3, time, input]), weight(&[output, input])],
         });
     }
     cases
 }
 
-pub(super) fn linear_activation() -> Vec<Case> {
+fn linear_activation() -> Vec<Case> {
     // Rows, inputs, outputs behind the activation: less than a tile, just past one, several.
     let sizes: [(&[usize], usize, usize); 4] =
         [(&[1], 4, 4), (&[2, 5], 8, 12), (&[67], 36, 68), (&[2, 35], 12, 132)];
@@ -165,7 +195,7 @@ pub(super) fn linear_activation() -> Vec<Case> {
                 if bias {
                     feeds.push(weight(&[output]));
                 }
-                cases.push(Case { op: Op::LinearActivation { bias, kind }, feeds });
+                cases.push(Case { op: Op::LinearActivation(ops::LinearActivation { bias, kind }), feeds });
             }
         }
     }
@@ -173,7 +203,7 @@ pub(super) fn linear_activation() -> Vec<Case> {
 }
 
 /// Half a head is a vector, six of them, a block's 32 columns, more than those; heads that turn end inside a tile.
-pub(super) fn linear_rope() -> Vec<Case> {
+fn linear_rope() -> Vec<Case> {
     let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
     let all = [
         heads(3, 1, 8),
@@ -192,7 +222,7 @@ pub(super) fn linear_rope() -> Vec<Case> {
             feeds.push(weight(&[heads.packed()]));
         }
         feeds.push(Feed::RopeTable(time + 3, heads.head_size));
-        Case { op: Op::LinearRope { bias, heads }, feeds }
+        Case { op: Op::LinearRope(ops::LinearRope { bias, heads }), feeds }
     };
     all.into_iter().enumerate().map(case).collect()
 }
@@ -203,9 +233,9 @@ fn head_sizes() -> [Heads; 6] {
     [heads(1, 1, 2), heads(3, 3, 4), heads(4, 2, 6), heads(5, 1, 8), heads(2, 2, 32), heads(4, 2, 64)]
 }
 
-pub(super) fn head_norm() -> Vec<Case> {
+fn head_norm() -> Vec<Case> {
     let case = |heads: Heads, rows: &[usize]| Case {
-        op: Op::HeadNorm { heads, eps: 1e-5 },
+        op: Op::HeadNorm(ops::HeadNorm { heads, eps: 1e-5 }),
         feeds: vec![
             floats(&[rows, &[heads.packed()]].concat()),
             Feed::Scale(heads.head_size),
@@ -218,9 +248,9 @@ pub(super) fn head_norm() -> Vec<Case> {
     cases
 }
 
-pub(super) fn rope() -> Vec<Case> {
+fn rope() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, inverse: bool| Case {
-        op: Op::Rope { heads, inverse, cursor: false },
+        op: Op::Rope(ops::Rope { heads, inverse, cursor: false }),
         feeds: vec![floats(&[batch, time, heads.packed()]), Feed::RopeTable(time + 3, heads.head_size)],
     };
     let mut cases: Vec<Case> = head_sizes().map(|heads| case(heads, 2, 13, false)).to_vec();
@@ -231,10 +261,10 @@ pub(super) fn rope() -> Vec<Case> {
 }
 
 /// Rotation of a decoded chunk.
-pub(super) fn rope_at_cursor() -> Vec<Case> {
+fn rope_at_cursor() -> Vec<Case> {
     let heads = head_sizes()[2];
     let case = |time: usize, start: u32| Case {
-        op: Op::Rope { heads, inverse: false, cursor: true },
+        op: Op::Rope(ops::Rope { heads, inverse: false, cursor: true }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::RopeTable(time + start as usize, heads.head_size),
@@ -244,9 +274,9 @@ pub(super) fn rope_at_cursor() -> Vec<Case> {
     vec![case(1, 0), case(1, 9), case(5, 4)]
 }
 
-pub(super) fn attention() -> Vec<Case> {
+fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
-        op: Op::Attention { heads, dropout: rate.map(dropout) },
+        op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout) }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
     };
     let mut cases = Vec::new();
@@ -270,9 +300,9 @@ pub(super) fn attention() -> Vec<Case> {
     cases
 }
 
-pub(super) fn cached_attention() -> Vec<Case> {
+fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
-        op: Op::CachedAttention { heads },
+        op: Op::CachedAttention(ops::CachedAttention { heads }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::Cache(0, vec![heads.kv_heads, positions, heads.head_size]),
@@ -291,15 +321,15 @@ pub(super) fn cached_attention() -> Vec<Case> {
     cases
 }
 
-pub(super) fn last_row() -> Vec<Case> {
+fn last_row() -> Vec<Case> {
     let case = |time: usize, width: usize, start: u32, length: u32| Case {
-        op: Op::LastRow,
+        op: Op::LastRow(ops::LastRow),
         feeds: vec![floats(&[1, time, width]), Feed::Cursor(start, length)],
     };
     vec![case(1, 1, 0, 1), case(1, 5, 9, 1), case(7, 129, 2, 4), case(7, 129, 0, 7)]
 }
 
-pub(super) fn activation() -> Vec<Case> {
+fn activation() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in [
         Activation::GeluExact,
@@ -315,14 +345,17 @@ pub(super) fn activation() -> Vec<Case> {
             (vec![13, 257], 3.0),
             (vec![1031], 40.0),
         ] {
-            cases.push(Case { op: Op::Activation(kind), feeds: vec![Feed::Floats(shape, scale)] });
+            cases.push(Case {
+                op: Op::Activation(ops::Activation(kind)),
+                feeds: vec![Feed::Floats(shape, scale)],
+            });
         }
     }
-    cases.push(Case { op: Op::Activation(Activation::Silu), feeds: vec![floats(&[VAST])] });
+    cases.push(Case { op: Op::Activation(ops::Activation(Activation::Silu)), feeds: vec![floats(&[VAST])] });
     cases
 }
 
-pub(super) fn gate() -> Vec<Case> {
+fn gate() -> Vec<Case> {
     let mut cases = Vec::new();
     for gate in [Gate::Swiglu, Gate::Geglu] {
         for (shape, scale) in [
@@ -333,34 +366,37 @@ pub(super) fn gate() -> Vec<Case> {
             (vec![3, 46], 40.0),
             (vec![MANY, 6], 3.0),
         ] {
-            cases.push(Case { op: Op::Gate(gate), feeds: vec![Feed::Floats(shape, scale)] });
+            cases.push(Case { op: Op::Gate(ops::Gate(gate)), feeds: vec![Feed::Floats(shape, scale)] });
         }
     }
     cases
 }
 
-pub(super) fn dropouts() -> Vec<Case> {
+fn dropouts() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, rate) in
         [(vec![3], 0.5), (vec![2, 3, 5], 0.1), (vec![7, 36], 0.3), (vec![13, 257], 0.9), (vec![VAST], 0.25)]
     {
         let site = dropout(rate);
-        cases.push(Case { op: Op::Dropout { site, residual: false }, feeds: vec![floats(&shape)] });
+        cases.push(Case {
+            op: Op::Dropout(ops::Dropout { site, residual: false }),
+            feeds: vec![floats(&shape)],
+        });
         if shape[0] < VAST {
             let feeds = vec![floats(&shape), floats(&shape)];
-            cases.push(Case { op: Op::Dropout { site, residual: true }, feeds });
+            cases.push(Case { op: Op::Dropout(ops::Dropout { site, residual: true }), feeds });
         }
     }
     cases
 }
 
-pub(super) fn add() -> Vec<Case> {
+fn add() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
-        .map(|shape| Case { op: Op::Add, feeds: vec![floats(&shape), floats(&shape)] })
+        .map(|shape| Case { op: Op::Add(ops::Add), feeds: vec![floats(&shape), floats(&shape)] })
         .to_vec()
 }
 
-pub(super) fn linear_cross_entropy() -> Vec<Case> {
+fn linear_cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, width, vocabulary, chunk) in [
         (vec![1], 1, 1, 1),
@@ -372,7 +408,7 @@ pub(super) fn linear_cross_entropy() -> Vec<Case> {
         for (label_smoothing, ignore_index) in [(0.0, None), (0.1, Some(0))] {
             let x = [&shape[..], &[width]].concat();
             cases.push(Case {
-                op: Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk },
+                op: Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk }),
                 feeds: vec![
                     Feed::Floats(x, 3.0),
                     Feed::Weight(vec![vocabulary, width]),
@@ -384,7 +420,7 @@ pub(super) fn linear_cross_entropy() -> Vec<Case> {
     cases
 }
 
-pub(super) fn cross_entropy() -> Vec<Case> {
+fn cross_entropy() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, vocabulary, scale) in [
         (vec![1], 1, 1.0),
@@ -400,7 +436,7 @@ pub(super) fn cross_entropy() -> Vec<Case> {
         {
             let logits = [&shape[..], &[vocabulary]].concat();
             cases.push(Case {
-                op: Op::CrossEntropy { label_smoothing, ignore_index },
+                op: Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }),
                 feeds: vec![
                     Feed::Floats(logits, scale),
                     Feed::Targets(shape.clone(), vocabulary, ignore_index),

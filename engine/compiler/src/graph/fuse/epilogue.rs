@@ -3,6 +3,7 @@
 //! that not every device binds whole is multiplied in parts, which might tear the pairs of a gate or a rotation apart, and stays alone.
 
 use super::{Fused, linear_before};
+use crate::graph::ops;
 use crate::graph::{Graph, Node, Nonlinearity, Op};
 
 /// Bytes that any WebGPU device binds at once.
@@ -11,14 +12,14 @@ const BINDING: u64 = 128 << 20;
 /// An activation or gate with the linear layer before it.
 pub(super) fn activation(graph: &Graph, node: &Node) -> Option<Fused> {
     let kind = match node.op {
-        Op::Activation(kind) => Nonlinearity::Activation(kind),
-        Op::Gate(kind) => Nonlinearity::Gate(kind),
+        Op::Activation(ops::Activation(kind)) => Nonlinearity::Activation(kind),
+        Op::Gate(ops::Gate(kind)) => Nonlinearity::Gate(kind),
         _ => return None,
     };
     let (linear, bias) = linear_before(graph, node)?;
     let inputs = graph.nodes[linear.index()].inputs.clone();
     let fours = [graph.ty(inputs[0]).columns(), graph.ty(node.outputs[0]).columns()];
-    let op = Op::LinearActivation { bias, kind };
+    let op = Op::LinearActivation(ops::LinearActivation { bias, kind });
     let fits =
         graph.ty(inputs[1]).bytes() <= BINDING && fours.iter().all(|columns| columns.is_multiple_of(4));
     fits.then_some(Fused { linear, op, inputs })
@@ -26,12 +27,12 @@ pub(super) fn activation(graph: &Graph, node: &Node) -> Option<Fused> {
 
 /// Rotary positions, counted from 0, with the projection before them. A pair's two columns are half a head apart.
 pub(super) fn rope(graph: &Graph, node: &Node) -> Option<Fused> {
-    let Op::Rope { heads, inverse: false, cursor: false } = node.op else { return None };
+    let Op::Rope(ops::Rope { heads, inverse: false, cursor: false }) = node.op else { return None };
     let (linear, bias) = linear_before(graph, node)?;
     let mut inputs = graph.nodes[linear.index()].inputs.clone();
     let fours = [graph.ty(inputs[0]).columns(), heads.head_size / 2];
     inputs.push(node.inputs[1]);
     let even = heads.head_size.is_multiple_of(2) && fours.iter().all(|columns| columns.is_multiple_of(4));
     let fits = even && graph.ty(inputs[1]).bytes() <= BINDING;
-    fits.then_some(Fused { linear, op: Op::LinearRope { bias, heads }, inputs })
+    fits.then_some(Fused { linear, op: Op::LinearRope(ops::LinearRope { bias, heads }), inputs })
 }

@@ -2,6 +2,7 @@
 //! need not exist.
 
 use super::{Fused, linear_before};
+use crate::graph::ops;
 use crate::graph::{Graph, Node, Op};
 
 /// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
@@ -29,7 +30,7 @@ impl Default for HeadFusion {
 
 /// A cross-entropy with the plain linear layer before it, where the logits are too large.
 pub(super) fn fused(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<Fused> {
-    let Op::CrossEntropy { label_smoothing, ignore_index } = node.op else { return None };
+    let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) = node.op else { return None };
     let (linear, bias) = linear_before(graph, node)?;
     let ty = graph.ty(node.inputs[0]);
     let large = ty.bytes() > fusion.bytes && ty.columns() >= fusion.vocabulary;
@@ -37,7 +38,7 @@ pub(super) fn fused(graph: &Graph, node: &Node, fusion: HeadFusion) -> Option<Fu
     let head = &graph.nodes[linear.index()];
     (large && !bias).then(|| Fused {
         linear,
-        op: Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk },
+        op: Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk }),
         inputs: vec![head.inputs[0], head.inputs[1], node.inputs[1]],
     })
 }

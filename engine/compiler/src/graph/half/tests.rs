@@ -1,6 +1,7 @@
 //! What becomes half in our presets, and what never does.
 
 use super::*;
+use crate::graph::{Op, ops};
 use crate::model::training_graphs;
 use glasshouse_protocol::presets::{PRESETS, preset};
 use glasshouse_protocol::{NormPlacement, Precision, RunConfig};
@@ -100,17 +101,19 @@ fn the_stream_and_all_that_is_summed_stay_in_32_bits() {
                     assert_eq!(element, Element::F32, "{name}: {} {}", node.scope, node.op.name());
                 };
                 match node.op {
-                    Op::Embedding { .. } | Op::Add | Op::Dropout { residual: true, .. } => {
+                    Op::Embedding(_)
+                    | Op::Add(ops::Add)
+                    | Op::Dropout(ops::Dropout { residual: true, .. }) => {
                         full(&node.outputs[0]);
                     }
-                    Op::Linear { residual: true, .. } => {
+                    Op::Linear(ops::Linear { residual: true, .. }) => {
                         node.outputs.iter().chain(node.inputs.last()).for_each(full);
                     }
-                    Op::Norm { .. } => [node.inputs[0], node.outputs[1]].iter().for_each(full),
-                    Op::NormBackward { .. } | Op::AttentionDelta { .. } => full(&node.outputs[0]),
-                    Op::Attention { .. } => full(&node.outputs[1]),
-                    Op::CrossEntropy { .. } => node.outputs.iter().chain(node.inputs.first()).for_each(full),
-                    Op::LinearCrossEntropy { .. } => node.outputs.iter().for_each(full),
+                    Op::Norm(_) => [node.inputs[0], node.outputs[1]].iter().for_each(full),
+                    Op::NormBackward(_) | Op::AttentionDelta(_) => full(&node.outputs[0]),
+                    Op::Attention(_) => full(&node.outputs[1]),
+                    Op::CrossEntropy(_) => node.outputs.iter().chain(node.inputs.first()).for_each(full),
+                    Op::LinearCrossEntropy(_) => node.outputs.iter().for_each(full),
                     _ => {}
                 }
             }

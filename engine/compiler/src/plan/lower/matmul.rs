@@ -4,8 +4,8 @@
 use super::parts::Part;
 use super::tuning::{Cooperative, Operands, Side};
 use super::{
-    Family, LONGEST_LOOP, Launch, Lowering, Place, Site, Target, Tier, grid, row_groups, row_tier, tall,
-    within_longest_loop,
+    Family, LONGEST_LOOP, Launch, Lowering, Operand, Place, Site, Target, Tier, grid, row_groups, row_tier,
+    tall, within_longest_loop,
 };
 use crate::Result;
 use glasshouse_shaders::{
@@ -54,37 +54,24 @@ pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
     (side_by_side, rows.div_ceil(SIDE) * side_by_side)
 }
 
-/// [`crate::graph::Op::Linear`].
-pub(super) fn linear(site: Site<'_>, bias: bool, residual: bool) -> Result<Lowering> {
-    let (rows, inner) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let sizes = [rows, inner, site.output_type(0).columns()];
-    let half = [site.half_input(0), site.half_output(0)];
-    let (bias, residual) = (bias.then(|| site.input(2)), residual.then(|| site.last_input()));
-    let places = [site.input(0), site.output(0)];
-    Ok(Lowering {
-        launches: linear_launches(site, sizes, places, half, [bias, residual])?,
-        scratch: Vec::new(),
-    })
-}
-
-/// y = x·wᵀ (+ b) (+ r) over x and y, whose sizes are N, I and O, and the node's second input w, a launch for each part of w that the
-/// device binds. In 16-bit floats are x, and y with it, where `half` says so.
+/// y = x·wᵀ (+ b) (+ r) over w, x and y, whose sizes are N, I and O, a launch for each part of w that the device binds. In 16-bit floats are x, and y with it, where `half` says so.
 pub(super) fn linear_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
+    weight: Operand<'_>,
     [x, y]: [Place; 2],
     half: [bool; 2],
     [bias, residual]: [Option<Place>; 2],
 ) -> Result<Vec<Launch>> {
     let half_weight = half[0] || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
-    let weight = if half_weight { site.half_weight(1) } else { site.input(1) };
+    let read = if half_weight { weight.half_weight() } else { weight.place() };
     let launch = |part: Part| {
-        let mut bindings = vec![x, part.rows_of(weight), part.columns_of(y)];
+        let mut bindings = vec![x, part.rows_of(read), part.columns_of(y)];
         bindings.extend([bias, residual].into_iter().flatten().map(|place| part.columns_of(place)));
         let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
         linear_launch(site.target, sizes, columns, bindings, half, added)
     };
-    site.parts_of(site.node.inputs[1], half_weight).map(launch).collect()
+    site.parts_of(weight, half_weight).map(launch).collect()
 }
 
 /// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart. In 16-bit
@@ -150,27 +137,17 @@ pub(super) fn linear_tiles(
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
-/// [`crate::graph::Op::LinearInputBackward`].
-pub(super) fn input_backward(site: Site<'_>, residual: bool) -> Result<Lowering> {
-    let sizes = [site.input_type(0).rows(), site.input_type(0).columns(), site.output_type(0).columns()];
-    let half = [site.half_input(0), site.half_output(0)];
-    let places = [site.input(0), site.output(0)];
-    let residual = residual.then(|| site.last_input());
-    let launches = input_backward_launches(site, sizes, places, half, residual)?;
-    Ok(Lowering { launches, scratch: Vec::new() })
-}
-
-/// dx = dy·w (+ r) over dy and dx, whose sizes are N, O and I, and the node's second input w, a launch for each part of w that the
-/// device binds. In 16-bit floats are dy, and w with dx, where `half` says so.
+/// dx = dy·w (+ r) over w, dy and dx, whose sizes are N, O and I, a launch for each part of w that the device binds. In 16-bit floats are dy, and w with dx, where `half` says so.
 pub(super) fn input_backward_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
+    weight: Operand<'_>,
     [dy, dx]: [Place; 2],
     [half_dy, half_w]: [bool; 2],
     residual: Option<Place>,
 ) -> Result<Vec<Launch>> {
     use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
-    let weight = if half_w { site.half_weight(1) } else { site.input(1) };
+    let read = if half_w { weight.half_weight() } else { weight.place() };
     let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::Half]);
     let right = by_width(columns, half_w, [Right::Right1, Right::Vec4, Right::RightHalf]);
     let (side_by_side, total) = tiles(rows, columns);
@@ -189,7 +166,7 @@ pub(super) fn input_backward_launches(
         };
         // The residual comes in with the first part.
         let residual = residual.filter(|_| part.first == 0);
-        let mut bindings = vec![part.columns_of(dy), part.rows_of(weight), dx];
+        let mut bindings = vec![part.columns_of(dy), part.rows_of(read), dx];
         bindings.extend(residual);
         let epilogue = match residual {
             _ if part.first > 0 => Epilogue::Accumulate,
@@ -199,7 +176,7 @@ pub(super) fn input_backward_launches(
         let kernel = built(kernel(tier, left, right, epilogue, Function::None))?;
         Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
     };
-    site.parts_of(site.node.inputs[1], half_w).map(launch).collect()
+    site.parts_of(weight, half_w).map(launch).collect()
 }
 
 /// The variant for an operand of so many columns: float by float, four at a time, or four halves at a time.
@@ -217,19 +194,23 @@ pub(super) fn by_width<Variant>(
     }
 }
 
-/// [`crate::graph::Op::LinearWeightBackward`].
-pub(super) fn weight_backward(site: Site<'_>) -> Result<Lowering> {
-    let (inner, rows) = (site.input_type(0).rows(), site.input_type(0).columns());
-    let columns = site.input_type(1).columns();
-    let half = [site.half_input(0), site.half_input(1)];
-    let [dy, x, dw] = [site.input(0), site.input(1), site.output(0)];
+/// dw += dyᵀ·x, by slices of the rows where that fills the device.
+pub(super) fn weight_backward(
+    site: Site<'_>,
+    dy: Operand<'_>,
+    x: Operand<'_>,
+    gradient: Operand<'_>,
+) -> Result<Lowering> {
+    let (inner, rows, columns) = (dy.rows(), dy.columns(), x.columns());
+    let half = [dy.half(), x.half()];
+    let [dy, x, dw] = [dy, x, gradient].map(Operand::place);
     let family = Family::LinearWeightBackward;
     let chosen = site.target.choice(family, [inner, rows, columns], Operands::of(half)).slices;
     let slices = chosen.unwrap_or_else(|| default_slices(site.target, [inner, rows, columns]));
     let slice = inner.div_ceil(slices).next_multiple_of(16);
     let slices = inner.div_ceil(slice);
     // Slices are for small gradients, and parts for large ones.
-    if slices == 1 || site.parts_of(site.node.outputs[0], false).count() > 1 {
+    if slices == 1 || site.parts_of(gradient, false).count() > 1 {
         let launches = weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?;
         return Ok(Lowering { launches, scratch: Vec::new() });
     }
@@ -300,15 +281,8 @@ pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [
     }
 }
 
-/// [`crate::graph::Op::SumRows`].
-pub(super) fn sum_rows(site: Site<'_>, groups: usize) -> Result<Lowering> {
-    let columns = site.input_type(0).count() / groups;
-    let places = [site.input(0), site.output(0)];
-    Ok(Lowering::one(column_sums(site, places, [groups, columns], site.half_input(0))?))
-}
-
 /// Adds the sum of `rows` rows of `from`, in 16-bit floats where `half` says so, to `into`.
-fn column_sums(
+pub(super) fn column_sums(
     site: Site<'_>,
     [from, into]: [Place; 2],
     [rows, columns]: [usize; 2],

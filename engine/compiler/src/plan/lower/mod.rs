@@ -1,14 +1,20 @@
-//! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops.
+//! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops, named as in
+//! [`crate::graph::ops`].
 
 mod attention;
 mod attention_blocks;
+mod cached;
 mod elementwise;
 mod embedding;
-mod epilogue;
+mod fused;
+mod head_norm;
+mod linear;
 mod loss;
 mod matmul;
+mod mlp;
 mod norm;
 mod parts;
+mod rope;
 mod tuning;
 
 pub(super) use matmul::{FEW_ROWS, default_slices};
@@ -19,7 +25,9 @@ pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Sid
 use super::Buffer;
 use super::arena::ALIGNMENT;
 use crate::Result;
-use crate::graph::{Element, Graph, Node, NodeId, Op, Type, ValueId};
+use crate::dispatch;
+use crate::graph::ops::{Named, Operation};
+use crate::graph::{Element, Graph, Node, NodeId, Type, ValueId};
 use glasshouse_shaders::Kernel;
 use std::sync::Arc;
 
@@ -244,90 +252,58 @@ pub struct Site<'graph> {
     pub target: &'graph Target,
 }
 
-impl Site<'_> {
-    /// Place of the n-th input.
-    pub fn input(&self, number: usize) -> Place {
-        Place::Value(self.node.inputs[number])
+/// An operand of a node that is lowered.
+#[derive(Clone, Copy)]
+pub struct Operand<'graph> {
+    /// The value.
+    pub value: ValueId,
+    /// Its type.
+    pub ty: &'graph Type,
+}
+
+impl Operand<'_> {
+    /// Where it lies.
+    pub fn place(self) -> Place {
+        Place::Value(self.value)
     }
 
-    /// Place of the n-th output.
-    pub fn output(&self, number: usize) -> Place {
-        Place::Value(self.node.outputs[number])
+    /// Whether it is stored in 16-bit floats.
+    pub fn half(self) -> bool {
+        self.ty.element == Element::F16
     }
 
-    /// Place of the last input, where flags say that it is there.
-    pub fn last_input(&self) -> Place {
-        self.input(self.node.inputs.len() - 1)
+    /// Where it lies in 16-bit floats, being a weight.
+    pub fn half_weight(self) -> Place {
+        if self.half() { self.place() } else { Place::Half(self.value) }
     }
 
-    /// Type of the n-th input.
-    pub fn input_type(&self, number: usize) -> &Type {
-        self.graph.ty(self.node.inputs[number])
+    /// Its rows.
+    pub fn rows(self) -> usize {
+        self.ty.rows()
     }
 
-    /// Place of the n-th input, a weight, in 16-bit floats.
-    pub fn half_weight(&self, number: usize) -> Place {
-        if self.half_input(number) { self.input(number) } else { Place::Half(self.node.inputs[number]) }
+    /// Its columns.
+    pub fn columns(self) -> usize {
+        self.ty.columns()
     }
+}
 
-    /// Whether the n-th input is stored in 16-bit floats.
-    pub fn half_input(&self, number: usize) -> bool {
-        self.input_type(number).element == Element::F16
-    }
-
-    /// Whether the n-th output is stored in 16-bit floats.
-    pub fn half_output(&self, number: usize) -> bool {
-        self.output_type(number).element == Element::F16
-    }
-
-    /// Type of the n-th output.
-    pub fn output_type(&self, number: usize) -> &Type {
-        self.graph.ty(self.node.outputs[number])
-    }
+/// An operation that kernels can do.
+trait Lower: Operation {
+    /// Its launches for a node.
+    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering>;
 }
 
 /// Lowers one node.
 pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
-    let site = Site { graph, node: &graph.nodes[node.index()], target };
-    match site.node.op {
-        Op::Add => elementwise::add(site),
-        Op::Dropout { site: dropout, residual } => elementwise::dropout(site, dropout, residual),
-        Op::Rope { heads, inverse, cursor } => attention::rope(site, heads, inverse, cursor),
-        Op::HeadNorm { heads, eps } => attention::head_norm(site, heads, eps),
-        Op::HeadNormBackward { heads } => attention::head_norm_backward(site, heads),
-        Op::HeadNormWeightBackward { heads } => attention::head_norm_weight_backward(site, heads),
-        Op::Attention { heads, dropout } => attention::attention(site, heads, dropout),
-        Op::AttentionDelta { heads } => attention::attention_delta(site, heads),
-        Op::AttentionBackward { heads, dropout } => attention::attention_backward(site, heads, dropout),
-        Op::CachedAttention { heads } => attention::cached_attention(site, heads),
-        Op::LastRow => attention::last_row(site),
-        Op::Activation(kind) => elementwise::activation(site, kind),
-        Op::ActivationBackward(kind) => elementwise::activation_backward(site, kind),
-        Op::Gate(kind) => elementwise::gate(site, kind),
-        Op::GateBackward(kind) => elementwise::gate_backward(site, kind),
-        Op::Embedding { positions, cursor } => embedding::embedding(site, positions, cursor),
-        Op::EmbeddingBackward => embedding::backward(site),
-        Op::Norm { form, bias } => norm::norm(site, form, bias),
-        Op::NormBackward { form, residual } => norm::backward(site, form, residual),
-        Op::NormWeightBackward { bias } => norm::weight_backward(site, bias),
-        Op::Linear { bias, residual } => matmul::linear(site, bias, residual),
-        Op::LinearActivation { bias, kind } => epilogue::linear_activation(site, bias, kind),
-        Op::LinearRope { bias, heads } => epilogue::linear_rope(site, bias, heads),
-        Op::LinearInputBackward { residual } => matmul::input_backward(site, residual),
-        Op::LinearInputActivationBackward(kind) => epilogue::input_activation_backward(site, kind),
-        Op::LinearWeightBackward => matmul::weight_backward(site),
-        Op::SumRows { groups } => matmul::sum_rows(site, groups),
-        Op::CrossEntropy { label_smoothing, ignore_index } => {
-            loss::cross_entropy(site, label_smoothing, ignore_index)
-        }
-        Op::CrossEntropyBackward { label_smoothing, ignore_index, scale } => {
-            loss::backward(site, label_smoothing, ignore_index, scale)
-        }
-        Op::LinearCrossEntropy { label_smoothing, ignore_index, chunk } => {
-            loss::linear_cross_entropy(site, label_smoothing, ignore_index, chunk)
-        }
-        Op::LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weight } => {
-            loss::linear_backward(site, label_smoothing, ignore_index, scale, chunk, weight)
+    fn lower<O: Lower>(op: &O, site: Site<'_>) -> Result<Lowering> {
+        let operand = |value: &ValueId| Operand { value: *value, ty: site.graph.ty(*value) };
+        let inputs = site.node.inputs.iter().map(operand);
+        match Named::of(op, inputs, site.node.outputs.iter().map(operand)) {
+            Some(operands) => op.lower(site, operands),
+            None => Err(crate::Error::Internal(format!("{}: operands are missing", site.node.scope))),
         }
     }
+    let site = Site { graph, node: &graph.nodes[node.index()], target };
+    dispatch!(&site.node.op, op => lower(op, site))
 }

@@ -1,59 +1,75 @@
 //! Norms and their gradients.
 
-use super::{Family, Launch, Lowering, Site, row_groups, row_tier, tall};
+use super::{Family, Launch, Lower, Lowering, Operand, Site, row_groups, row_tier, tall};
 use crate::Result;
-use crate::graph::NormForm;
+use crate::graph::ops::{
+    Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
+    NormWeightBackward, NormWeightBackwardInputs,
+};
 use glasshouse_protocol::NormKind;
 use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};
 
-/// [`crate::graph::Op::Norm`].
-pub(super) fn norm(site: Site<'_>, form: NormForm, bias: bool) -> Result<Lowering> {
-    use norm::{Arguments, Form, kernel};
-    let (rows, channels, vec4) = shape(site);
-    let tier = site.target.tier(Family::Norm, [rows, site.input_type(0).columns(), 1]);
-    let kind = if form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
-    let mut bindings = vec![site.input(0), site.input(1), site.output(0), site.output(1)];
-    if bias {
-        bindings.push(site.input(2));
+impl Lower for Norm {
+    fn lower(
+        &self,
+        site: Site<'_>,
+        Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
+    ) -> Result<Lowering> {
+        use norm::{Arguments, Form, kernel};
+        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
+        let (rows, channels, vec4) = shape(x);
+        let tier = site.target.tier(Family::Norm, [rows, x.columns(), 1]);
+        let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
+        let mut bindings = vec![x.place(), scale.place(), y.place(), statistics.place()];
+        bindings.extend(bias.map(Operand::place));
+        let arguments = Arguments { rows: rows as u32, channels, eps: self.form.eps };
+        let kernel = kernel(row_tier!(norm, tier), kind, vec4, self.bias, y.half());
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
     }
-    let arguments = Arguments { rows: rows as u32, channels, eps: form.eps };
-    let kernel = kernel(row_tier!(norm, tier), kind, vec4, bias, site.half_output(0));
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
 }
 
-/// [`crate::graph::Op::NormBackward`].
-pub(super) fn backward(site: Site<'_>, form: NormForm, residual: bool) -> Result<Lowering> {
-    use norm_backward::{Arguments, Form, kernel};
-    let (rows, channels, vec4) = shape(site);
-    let tier = site.target.tier(Family::NormBackward, [rows, site.input_type(0).columns(), 1]);
-    let kind = if form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
-    let mut bindings = vec![site.input(0), site.input(1), site.input(2), site.input(3), site.output(0)];
-    if residual {
-        bindings.push(site.last_input());
+impl Lower for NormBackward {
+    fn lower(
+        &self,
+        site: Site<'_>,
+        Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
+    ) -> Result<Lowering> {
+        use norm_backward::{Arguments, Form, kernel};
+        let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
+        let (rows, channels, vec4) = shape(x);
+        let tier = site.target.tier(Family::NormBackward, [rows, x.columns(), 1]);
+        let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
+        let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
+        bindings.extend(residual.map(Operand::place));
+        let arguments = Arguments { rows: rows as u32, channels };
+        let kernel = kernel(row_tier!(norm_backward, tier), kind, vec4, self.residual, dy.half());
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
     }
-    let arguments = Arguments { rows: rows as u32, channels };
-    let kernel = kernel(row_tier!(norm_backward, tier), kind, vec4, residual, site.half_input(3));
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
 }
 
-/// [`crate::graph::Op::NormWeightBackward`].
-pub(super) fn weight_backward(site: Site<'_>, bias: bool) -> Result<Lowering> {
-    use norm_weight_backward::{Arguments, Tier, kernel};
-    let (rows, channels, vec4) = shape(site);
-    let (shared, groups) = tall(site.target, rows, channels as usize)?;
-    let tier = if shared { Tier::Workgroup } else { Tier::Column };
-    let mut bindings = vec![site.input(0), site.input(1), site.input(2), site.output(0)];
-    if bias {
-        bindings.push(site.output(1));
+impl Lower for NormWeightBackward {
+    fn lower(
+        &self,
+        site: Site<'_>,
+        Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
+    ) -> Result<Lowering> {
+        use norm_weight_backward::{Arguments, Tier, kernel};
+        let (NormWeightBackwardInputs { x, statistics, dy }, NormGradients { scale, bias }) =
+            (inputs, gradients);
+        let (rows, channels, vec4) = shape(x);
+        let (shared, groups) = tall(site.target, rows, channels as usize)?;
+        let tier = if shared { Tier::Workgroup } else { Tier::Column };
+        let mut bindings = [x, statistics, dy, scale].map(Operand::place).to_vec();
+        bindings.extend(bias.map(Operand::place));
+        let arguments = Arguments { rows: rows as u32, channels };
+        let kernel = kernel(tier, vec4, self.bias, dy.half());
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
     }
-    let arguments = Arguments { rows: rows as u32, channels };
-    let kernel = kernel(tier, vec4, bias, site.half_input(2));
-    Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
 }
 
 /// N, C in entries, and whether an entry is a vector of four.
-fn shape(site: Site<'_>) -> (usize, u32, bool) {
-    let (rows, channels) = (site.input_type(0).rows(), site.input_type(0).columns());
+fn shape(x: Operand<'_>) -> (usize, u32, bool) {
+    let (rows, channels) = (x.rows(), x.columns());
     let vec4 = channels.is_multiple_of(4);
     (rows, (if vec4 { channels / 4 } else { channels }) as u32, vec4)
 }

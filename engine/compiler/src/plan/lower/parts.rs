@@ -6,8 +6,8 @@
 //! part's first column on and walked with its own stride. Where a weight does not fit into a buffer, the arena is cut between these
 //! parts too.
 
-use super::{Place, Site, Target};
-use crate::graph::{Element, Type, ValueId};
+use super::{Operand, Place, Site, Target};
+use crate::graph::{Element, Type};
 use crate::{Error, Result};
 
 /// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
@@ -89,25 +89,24 @@ impl Part {
 impl Site<'_> {
     /// Parts that the device binds of a matrix that is read or written in 16-bit floats where `half` says so. The copy of a weight that
     /// lies in several buffers lies in as many, hence comes in the same parts.
-    pub(super) fn parts_of(&self, matrix: ValueId, half: bool) -> impl Iterator<Item = Part> + use<> {
-        Part::bindable(self.target, self.graph.ty(matrix).rows(), self.row_bytes(matrix, half))
+    pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = Part> + use<> {
+        Part::bindable(self.target, matrix.rows(), self.row_bytes(matrix.ty, half))
     }
 
-    fn row_bytes(&self, matrix: ValueId, half: bool) -> u64 {
-        let ty = self.graph.ty(matrix);
+    fn row_bytes(&self, ty: &Type, half: bool) -> u64 {
         let several = ty.count() as u64 * 4 > self.target.buffer;
         let entry = if (half || ty.element == Element::F16) && !several { 2 } else { 4 };
         ty.columns() as u64 * entry
     }
 
     /// Refuses a weight that comes in parts, for a product whose epilogue takes all its columns.
-    pub(super) fn expect_whole(&self, weight: ValueId, half: bool) -> Result<()> {
+    pub(super) fn expect_whole(&self, weight: Operand<'_>, half: bool) -> Result<()> {
         if self.parts_of(weight, half).count() == 1 {
             return Ok(());
         }
         Err(Error::TooLarge {
             what: format!("the weight of {}, taken whole with what is fused to it,", self.node.scope),
-            needed: self.graph.ty(weight).rows() as u64 * self.row_bytes(weight, half),
+            needed: weight.rows() as u64 * self.row_bytes(weight.ty, half),
             available: self.target.binding.min(self.target.buffer),
             advice: "set train.fused_epilogues = false".to_owned(),
         })

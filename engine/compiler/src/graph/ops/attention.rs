@@ -1,0 +1,184 @@
+//! Attention over a window.
+
+use super::{Cost, DropoutSite, Named, Nothing, Operation, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, together};
+use crate::graph::shape::{Rule, alike, batched};
+use crate::graph::{GraphError, Type, ValueId};
+
+/// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Heads {
+    /// H.
+    pub heads: usize,
+    /// K; query head h reads key and value head h / (H / K).
+    pub kv_heads: usize,
+    /// D.
+    pub head_size: usize,
+}
+
+impl Heads {
+    /// W, the packed row's columns.
+    pub fn packed(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_size
+    }
+
+    /// H·D, columns of the attention's result.
+    pub fn width(&self) -> usize {
+        self.heads * self.head_size
+    }
+
+    /// FLOPs of one product over the causal half, the diagonal included: 2·B·H·D·T(T + 1)/2. That is what the kernels execute.
+    fn product_flops(&self, qkv: &Type) -> f64 {
+        let (batch, time) = (qkv.shape[0] as f64, qkv.shape[1] as f64);
+        2.0 * batch * self.width() as f64 * time * (time + 1.0) / 2.0
+    }
+}
+
+/// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key.
+/// Input: qkv [B,T,W]. Outputs: y [B,T,H·D], lse [B,H,T] (natural log of Σ exp of the scaled scores).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attention {
+    /// Sizes.
+    pub heads: Heads,
+    /// Dropout on the probabilities.
+    pub dropout: Option<DropoutSite>,
+}
+
+operands! {
+    /// What [`Attention`] reads.
+    AttentionInputs of Attention { qkv }
+}
+
+operands! {
+    /// What [`Attention`] makes.
+    AttentionOutputs of Attention { y, lse }
+}
+
+impl Operation for Attention {
+    const NAME: &'static str = "attention";
+    type Inputs<T> = AttentionInputs<T>;
+    type Outputs<T> = AttentionOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        AttentionInputs { qkv }: AttentionInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<AttentionOutputs<Type>> {
+        let heads = self.heads;
+        batched(qkv, heads.packed())?;
+        let (batch, time) = (qkv.shape[0], qkv.shape[1]);
+        let y = Type::f32(&[batch, time, heads.width()]);
+        Ok(AttentionOutputs { y, lse: Type::f32(&[batch, heads.heads, time]) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        AttentionInputs { qkv: x }: AttentionInputs<ValueId>,
+        AttentionOutputs { y, lse }: AttentionOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Self { heads, dropout } = *self;
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
+        let Delta { delta } = pass.graph.add(AttentionDelta { heads }, AttentionDeltaInputs { y, dy })?;
+        let inputs = AttentionBackwardInputs { qkv, lse, delta, dy };
+        let Dqkv { dqkv } = pass.graph.add(AttentionBackward { heads, dropout }, inputs)?;
+        pass.flow(x, dqkv)
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.qkv, outputs.y])
+    }
+
+    /// Two products: scores, and values.
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::forward(2.0 * self.heads.product_flops(inputs.qkv))
+    }
+}
+
+/// delta[b,h,t] = Σ_d dy[b,t,h,d]·y[b,t,h,d] (Dao 2023, FlashAttention-2, line 4 of the backward pass).
+/// Inputs: y [B,T,H·D], dy. Output: [B,H,T].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionDelta {
+    /// Sizes.
+    pub heads: Heads,
+}
+
+operands! {
+    /// What [`AttentionDelta`] reads.
+    AttentionDeltaInputs of AttentionDelta { y, dy }
+}
+
+operands! {
+    /// What [`AttentionDelta`] makes.
+    Delta of AttentionDelta { delta }
+}
+
+impl Operation for AttentionDelta {
+    const NAME: &'static str = "attention_delta";
+    type Inputs<T> = AttentionDeltaInputs<T>;
+    type Outputs<T> = Delta<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        AttentionDeltaInputs { y, dy }: AttentionDeltaInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<Delta<Type>> {
+        batched(y, self.heads.width())?;
+        alike("output gradient", dy, y)?;
+        Ok(Delta { delta: Type::f32(&[y.shape[0], self.heads.heads, y.shape[1]]) })
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.y, inputs.dy])
+    }
+}
+
+/// The probabilities are recomputed from q, k and lse. Inputs: qkv [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D].
+/// Output: dqkv [B,T,W].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionBackward {
+    /// Sizes.
+    pub heads: Heads,
+    /// Of the forward op.
+    pub dropout: Option<DropoutSite>,
+}
+
+operands! {
+    /// What [`AttentionBackward`] reads.
+    AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy }
+}
+
+operands! {
+    /// What [`AttentionBackward`] makes.
+    Dqkv of AttentionBackward { dqkv }
+}
+
+impl Operation for AttentionBackward {
+    const NAME: &'static str = "attention_backward";
+    type Inputs<T> = AttentionBackwardInputs<T>;
+    type Outputs<T> = Dqkv<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: AttentionBackwardInputs<&Type>, _: Nothing) -> Rule<Dqkv<Type>> {
+        let (heads, AttentionBackwardInputs { qkv, lse, delta, dy }) = (self.heads, inputs);
+        batched(qkv, heads.packed())?;
+        let rows = Type::f32(&[qkv.shape[0], heads.heads, qkv.shape[1]]);
+        alike("lse", lse, &rows)?;
+        alike("delta", delta, &rows)?;
+        alike("output gradient", dy, &Type::f32(&[qkv.shape[0], qkv.shape[1], heads.width()]))?;
+        Ok(Dqkv { dqkv: qkv.clone() })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.qkv, inputs.dy, outputs.dqkv])
+    }
+
+    /// Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::backward(7.0 * self.heads.product_flops(inputs.qkv))
+    }
+}

@@ -1,0 +1,103 @@
+//! Dropout and sums, entry by entry.
+
+use super::{Named, Nothing, Operation, Y, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, alone};
+use crate::graph::shape::{Rule, alike, expect};
+use crate::graph::{GraphError, Type, ValueId};
+
+/// A place where entries are dropped in training, as [`crate::graph::random`] says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DropoutSite {
+    /// Share that is dropped; the rest is scaled by 1 / (1 − rate).
+    pub rate: f32,
+    /// Number of the place, unique in its graph.
+    pub site: u32,
+}
+
+/// y = x·mask/(1 − rate) (+ r), element = index in x. Inputs: x, (residual r of the same shape). Output: same shape.
+/// Without r it is its own gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// Rate and place.
+    pub site: DropoutSite,
+    /// r is given.
+    pub residual: bool,
+}
+
+operands! {
+    /// What [`Dropout`] reads.
+    DropoutInputs of Dropout { x, residual: if residual }
+}
+
+impl Operation for Dropout {
+    const NAME: &'static str = "dropout";
+    type Inputs<T> = DropoutInputs<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, DropoutInputs { x, residual }: DropoutInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        let rate = self.site.rate;
+        expect((0.0..1.0).contains(&rate), || format!("rate {rate} is not in [0, 1)"))?;
+        residual.map_or(Ok(()), |residual| alike("residual", residual, x))?;
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        DropoutInputs { x, residual }: DropoutInputs<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        if pass.wants(x) {
+            let alone = Self { residual: false, ..*self };
+            let Y { y: gradient } = pass.graph.add(alone, DropoutInputs { x: dy, residual: None })?;
+            pass.flow(x, gradient)?;
+        }
+        match residual {
+            Some(stream) if pass.wants(stream) => pass.flow(stream, dy),
+            _ => Ok(()),
+        }
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        if self.residual { vec![alone(inputs.x)] } else { vec![alone(inputs.x), alone(outputs.y)] }
+    }
+}
+
+/// y = a + b. Inputs: two of one shape. Output: the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Add;
+
+operands! {
+    /// What [`Add`] reads.
+    AddInputs of Add { a, b }
+}
+
+impl Operation for Add {
+    const NAME: &'static str = "add";
+    type Inputs<T> = AddInputs<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, AddInputs { a, b }: AddInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        alike("second term", b, a)?;
+        Ok(Y { y: a.clone() })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        AddInputs { a, b }: AddInputs<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        for term in [a, b] {
+            if pass.wants(term) {
+                pass.flow(term, dy)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The token embedding.
+
+use super::{Cost, Named, Nothing, Operation, SumRows, Y, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::shape::{Rule, alike, columns, expect, integers, is_cursor, rank};
+use crate::graph::{GraphError, Input, Type, ValueId};
+
+/// y[b,t,:] = table[tokens[b,t],:] + positions[start + t,:].
+/// Inputs: tokens u32[B,T], table [V,C], (positions [P,C], P ≥ T), (cursor u32[2], whose first entry is `start`; else 0).
+/// Output: [B,T,C].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Embedding {
+    /// A position table is added.
+    pub positions: bool,
+    /// The cursor is given.
+    pub cursor: bool,
+}
+
+operands! {
+    /// What [`Embedding`] reads.
+    EmbeddingInputs of Embedding { tokens, table, positions: if positions, cursor: if cursor }
+}
+
+impl Operation for Embedding {
+    const NAME: &'static str = "embedding";
+    type Inputs<T> = EmbeddingInputs<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: EmbeddingInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
+        integers("tokens", tokens)?;
+        expect(tokens.shape.len() == 2, || format!("tokens must be u32[B, T], not {tokens}"))?;
+        rank("table", table, 2)?;
+        if let Some(positions) = positions {
+            rank("positions", positions, 2)?;
+            columns("positions", positions, table.columns())?;
+            expect(positions.rows() >= tokens.columns(), || {
+                format!("{} positions for a window of {}", positions.rows(), tokens.columns())
+            })?;
+        }
+        cursor.map_or(Ok(()), is_cursor)?;
+        Ok(Y { y: Type::f32(&[tokens.shape[0], tokens.shape[1], table.columns()]) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        inputs: EmbeddingInputs<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let EmbeddingInputs { tokens, table, positions, .. } = inputs;
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        if let Some(table) = pass.parameter(table) {
+            let count = pass.graph.ty(tokens).count();
+            let order = pass.graph.input(Input::TokenOrder, Type::u32(&[2, count]));
+            let inputs = EmbeddingBackwardInputs { dy, tokens, order };
+            pass.graph.add_into(EmbeddingBackward, inputs, EmbeddingGradients { table })?;
+        }
+        if let Some(table) = positions.and_then(|positions| pass.parameter(positions)) {
+            let groups = pass.graph.ty(tokens).shape[0];
+            pass.graph.add_into(SumRows { groups }, super::Dy { dy }, super::Sum { sum: table })?;
+        }
+        Ok(())
+    }
+
+    fn cost(&self, Named { outputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost { most_bytes: outputs.y.bytes(), ..Cost::default() }
+    }
+}
+
+/// dtable[v,:] += Σ dy over the positions that hold v. Inputs: dy [B,T,C], tokens u32[B,T], order u32[2,B·T]
+/// ([`crate::graph::Input::TokenOrder`]). Output += [V,C].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EmbeddingBackward;
+
+operands! {
+    /// What [`EmbeddingBackward`] reads.
+    EmbeddingBackwardInputs of EmbeddingBackward { dy, tokens, order }
+}
+
+operands! {
+    /// What [`EmbeddingBackward`] adds to.
+    EmbeddingGradients of EmbeddingBackward { table }
+}
+
+impl Operation for EmbeddingBackward {
+    const NAME: &'static str = "embedding_backward";
+    type Inputs<T> = EmbeddingBackwardInputs<T>;
+    type Outputs<T> = Nothing;
+    type Gradients<T> = EmbeddingGradients<T>;
+
+    fn types(
+        &self,
+        inputs: EmbeddingBackwardInputs<&Type>,
+        gradients: EmbeddingGradients<&Type>,
+    ) -> Rule<Nothing> {
+        let EmbeddingBackwardInputs { dy, tokens, order } = inputs;
+        integers("tokens", tokens)?;
+        alike("order", order, &Type::u32(&[2, tokens.count()]))?;
+        expect(dy.rows() == tokens.count(), || {
+            format!("{} rows of gradient for {} tokens", dy.rows(), tokens.count())
+        })?;
+        rank("gradient", gradients.table, 2)?;
+        columns("gradient", gradients.table, dy.columns())?;
+        Ok(Nothing)
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost { most_bytes: inputs.dy.bytes(), ..Cost::default() }
+    }
+}

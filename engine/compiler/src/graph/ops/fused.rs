@@ -1,0 +1,338 @@
+//! Operations that do the work of several.
+
+use super::linear::{product_backward, product_flops};
+use super::loss::targets_fit;
+use super::{
+    Cost, Dx, Heads, Linear, LinearInputBackward, LinearInputs, Named, Nonlinearity, Nothing, Operation,
+    Rope, RopeInputs, Y, operands,
+};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, alone_by_four, together};
+use crate::graph::shape::{Rule, alike, columns, expect, rank};
+use crate::graph::{GraphError, Op, Type, ValueId};
+
+/// [`Linear`] without residual, then [`super::Activation`] or [`super::Gate`]. Inputs: x [..,I], weight w [O,I], (bias b [O]).
+/// Outputs: y [..,O] or, behind a gate, [..,O/2], and z [..,O], what the linear layer alone would give.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearActivation {
+    /// b is given.
+    pub bias: bool,
+    /// What follows.
+    pub kind: Nonlinearity,
+}
+
+operands! {
+    /// What [`LinearActivation`] reads.
+    LinearActivationInputs of LinearActivation { x, weight, bias: if bias }
+}
+
+operands! {
+    /// What [`LinearActivation`] makes.
+    LinearActivationOutputs of LinearActivation { y, z }
+}
+
+impl<T> From<LinearActivationInputs<T>> for LinearInputs<T> {
+    fn from(LinearActivationInputs { x, weight, bias }: LinearActivationInputs<T>) -> Self {
+        Self { x, weight, bias, residual: None }
+    }
+}
+
+/// The one type that an operation gives.
+fn one(op: impl Into<Op>, inputs: &[&Type]) -> Rule<Type> {
+    Ok(super::types(&op.into(), inputs, &[])?.remove(0))
+}
+
+impl Operation for LinearActivation {
+    const NAME: &'static str = "linear_activation";
+    type Inputs<T> = LinearActivationInputs<T>;
+    type Outputs<T> = LinearActivationOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        inputs: LinearActivationInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<LinearActivationOutputs<Type>> {
+        let Y { y: z } = Linear { bias: self.bias, residual: false }.types(inputs.into(), Nothing)?;
+        Ok(LinearActivationOutputs { y: one(self.kind.op(), &[&z])?, z })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        inputs: LinearActivationInputs<ValueId>,
+        LinearActivationOutputs { y, z }: LinearActivationOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        if let Some(dy) = pass.gradient(y) {
+            let before = pass.read(z)?;
+            let dz = pass.graph.push(self.kind.backward(), &[before, dy])?[0];
+            pass.flow(z, dz)?;
+        }
+        match pass.gradient(z) {
+            Some(dz) => product_backward(pass, dz, inputs.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        if inputs.x.by_four() { together(&[inputs.x, outputs.y, outputs.z]) } else { Vec::new() }
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::forward(product_flops(inputs.x, inputs.weight))
+    }
+}
+
+/// [`Linear`] without residual, then [`Rope`] from position 0. Inputs: x [B,T,I], weight w [W,I], (bias b [W]), table [P,D].
+/// Output: [B,T,W].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearRope {
+    /// b is given.
+    pub bias: bool,
+    /// Sizes.
+    pub heads: Heads,
+}
+
+operands! {
+    /// What [`LinearRope`] reads.
+    LinearRopeInputs of LinearRope { x, weight, bias: if bias, table }
+}
+
+impl Operation for LinearRope {
+    const NAME: &'static str = "linear_rope";
+    type Inputs<T> = LinearRopeInputs<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: LinearRopeInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        let LinearRopeInputs { x, weight, bias, table } = inputs;
+        let linear = LinearInputs { x, weight, bias, residual: None };
+        let Y { y: qkv } = Linear { bias: self.bias, residual: false }.types(linear, Nothing)?;
+        let rope = Rope { heads: self.heads, inverse: false, cursor: false };
+        rope.types(RopeInputs { qkv: &qkv, table, cursor: None }, Nothing)
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        inputs: LinearRopeInputs<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let LinearRopeInputs { x, weight, bias, table } = inputs;
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let back = Rope { heads: self.heads, inverse: true, cursor: false };
+        let Y { y: gradient } = pass.graph.add(back, RopeInputs { qkv: dy, table, cursor: None })?;
+        product_backward(pass, gradient, LinearInputs { x, weight, bias, residual: None })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        if inputs.x.by_four() { together(&[inputs.x, outputs.y]) } else { Vec::new() }
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::forward(product_flops(inputs.x, inputs.weight))
+    }
+}
+
+/// [`LinearInputBackward`], then [`super::ActivationBackward`] or [`super::GateBackward`]: the gradient of x where
+/// y = f(x)·wᵀ. Inputs: dy [..,O], weight w [O,I], x [..,I] or, before a gate, [..,2I]. Output: dx like x.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearInputActivationBackward(pub Nonlinearity);
+
+operands! {
+    /// What [`LinearInputActivationBackward`] reads.
+    LinearInputActivationBackwardInputs of LinearInputActivationBackward { dy, weight, x }
+}
+
+impl Operation for LinearInputActivationBackward {
+    const NAME: &'static str = "linear_input_activation_backward";
+    type Inputs<T> = LinearInputActivationBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: LinearInputActivationBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let LinearInputActivationBackwardInputs { dy, weight, x } = inputs;
+        let dh = one(LinearInputBackward { residual: false }, &[dy, weight])?;
+        Ok(Dx { dx: one(self.0.backward(), &[x, &dh])? })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        let mut rules = together(&[inputs.x, outputs.dx]);
+        rules.extend(alone_by_four(&[inputs.dy]));
+        rules
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::backward(product_flops(inputs.dy, inputs.weight))
+    }
+}
+
+/// Where x was made by a nonlinearity in the epilogue of a product and has this one reader, carries its gradient through both at once;
+/// whether it did. Kernels read `dy` four columns at a time.
+pub(super) fn through_activation(
+    pass: &mut Backward<'_>,
+    dy: ValueId,
+    x: ValueId,
+    weight: ValueId,
+) -> Result<bool, GraphError> {
+    let Some(maker) = pass.only_reader_of(x) else { return Ok(false) };
+    let (Op::LinearActivation(LinearActivation { kind, .. }), [y, z]) =
+        (maker.op, maker.outputs[..].as_ref())
+    else {
+        return Ok(false);
+    };
+    if *y != x || !pass.graph.ty(dy).columns().is_multiple_of(4) {
+        return Ok(false);
+    }
+    let z = *z;
+    let inputs = LinearInputActivationBackwardInputs { dy, weight, x: pass.read(z)? };
+    let Dx { dx } = pass.graph.add(LinearInputActivationBackward(kind), inputs)?;
+    pass.flow(z, dx)?;
+    Ok(true)
+}
+
+/// [`Linear`] of x and the head's weight, then [`super::CrossEntropy`], `chunk` rows at a time, so that of the logits no more
+/// than a chunk exists (the idea is Liger Kernel's, Hsu et al. 2024). Inputs: x [..,C], weight w [V,C], targets u32[..].
+/// Outputs: loss [2], rows [N,2], the last chunk's logits [chunk,V], which are nobody's to read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearCrossEntropy {
+    /// s in [0, 1).
+    pub label_smoothing: f32,
+    /// Target that does not count.
+    pub ignore_index: Option<u32>,
+    /// Rows at a time, a multiple of 64 unless they are all.
+    pub chunk: usize,
+}
+
+operands! {
+    /// What [`LinearCrossEntropy`] reads.
+    LinearCrossEntropyInputs of LinearCrossEntropy { x, weight, targets }
+}
+
+operands! {
+    /// What [`LinearCrossEntropy`] makes.
+    LinearCrossEntropyOutputs of LinearCrossEntropy { loss, rows, logits }
+}
+
+impl Operation for LinearCrossEntropy {
+    const NAME: &'static str = "linear_cross_entropy";
+    type Inputs<T> = LinearCrossEntropyInputs<T>;
+    type Outputs<T> = LinearCrossEntropyOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        inputs: LinearCrossEntropyInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<LinearCrossEntropyOutputs<Type>> {
+        let LinearCrossEntropyInputs { x, weight, targets } = inputs;
+        let logits = chunk_of_logits(x, weight, targets, self.chunk)?;
+        let rows = Type::f32(&[x.rows(), 2]);
+        Ok(LinearCrossEntropyOutputs { loss: Type::f32(&[2]), rows, logits })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        inputs: LinearCrossEntropyInputs<ValueId>,
+        outputs: LinearCrossEntropyOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let LinearCrossEntropyInputs { x, weight, targets } = inputs;
+        let LinearCrossEntropyOutputs { loss, rows, .. } = outputs;
+        let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
+        let Self { label_smoothing, ignore_index, chunk } = *self;
+        let gradients = HeadGradients { weight: pass.parameter(weight) };
+        let op = LinearCrossEntropyBackward {
+            label_smoothing,
+            ignore_index,
+            scale,
+            chunk,
+            weight: gradients.weight.is_some(),
+        };
+        let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };
+        let LinearCrossEntropyBackwardOutputs { dx, .. } = pass.graph.add_into(op, inputs, gradients)?;
+        pass.flow(x, dx)
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        alone_by_four(&[inputs.x])
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::forward(product_flops(inputs.x, inputs.weight))
+    }
+}
+
+/// The gradient of [`LinearCrossEntropy`] chunk by chunk, the logits computed once more: dx = dlogits·w, and
+/// dw += dlogitsᵀ·x where `weight` says so. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], loss [2].
+/// Outputs: dx [..,C], a chunk of logits and one of their gradients [chunk,V], which are nobody's to read; (+= [V,C]).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearCrossEntropyBackward {
+    /// s of the forward op.
+    pub label_smoothing: f32,
+    /// Of the forward op.
+    pub ignore_index: Option<u32>,
+    /// 1 / number of micro-batches.
+    pub scale: f32,
+    /// Of the forward op.
+    pub chunk: usize,
+    /// w's gradient is wanted.
+    pub weight: bool,
+}
+
+operands! {
+    /// What [`LinearCrossEntropyBackward`] reads.
+    LinearCrossEntropyBackwardInputs of LinearCrossEntropyBackward { x, weight, targets, rows, loss }
+}
+
+operands! {
+    /// What [`LinearCrossEntropyBackward`] makes.
+    LinearCrossEntropyBackwardOutputs of LinearCrossEntropyBackward { dx, logits, dlogits }
+}
+
+operands! {
+    /// What [`LinearCrossEntropyBackward`] adds to.
+    HeadGradients of LinearCrossEntropyBackward { weight: if weight }
+}
+
+impl Operation for LinearCrossEntropyBackward {
+    const NAME: &'static str = "linear_cross_entropy_backward";
+    type Inputs<T> = LinearCrossEntropyBackwardInputs<T>;
+    type Outputs<T> = LinearCrossEntropyBackwardOutputs<T>;
+    type Gradients<T> = HeadGradients<T>;
+
+    fn types(
+        &self,
+        inputs: LinearCrossEntropyBackwardInputs<&Type>,
+        gradients: HeadGradients<&Type>,
+    ) -> Rule<LinearCrossEntropyBackwardOutputs<Type>> {
+        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss } = inputs;
+        let logits = chunk_of_logits(x, weight, targets, self.chunk)?;
+        alike("rows", rows, &Type::f32(&[x.rows(), 2]))?;
+        alike("loss", loss, &Type::f32(&[2]))?;
+        gradients.weight.map_or(Ok(()), |gradient| alike("gradient", gradient, weight))?;
+        Ok(LinearCrossEntropyBackwardOutputs { dx: x.clone(), logits: logits.clone(), dlogits: logits })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        alone_by_four(&[inputs.x, outputs.dx, outputs.dlogits])
+    }
+
+    /// The logits once more, and what a linear layer's backward pass takes.
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        let forward = product_flops(inputs.x, inputs.weight);
+        Cost { forward, backward: if self.weight { 2.0 * forward } else { forward }, ..Cost::default() }
+    }
+}
+
+/// The type of a chunk of x·wᵀ.
+fn chunk_of_logits(x: &Type, weight: &Type, targets: &Type, chunk: usize) -> Rule<Type> {
+    rank("weight", weight, 2)?;
+    columns("input", x, weight.columns())?;
+    targets_fit(targets, x)?;
+    let rows = x.rows();
+    expect(chunk == rows || (chunk < rows && chunk > 0 && chunk.is_multiple_of(64)), || {
+        format!("chunks of {chunk} rows: they must be multiples of 64, or all {rows}")
+    })?;
+    Ok(Type::f32(&[chunk, weight.rows()]))
+}

@@ -1,0 +1,148 @@
+//! The norm of query and key heads.
+
+use super::{Dx, Heads, Named, Nothing, Operation, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, together};
+use crate::graph::shape::{Rule, alike, packed, vector};
+use crate::graph::{GraphError, Type, ValueId};
+
+/// RMSNorm of each query and key head by itself; values pass. Inputs: qkv [..,W], query scale wq [D], key scale wk [D].
+/// Outputs: y [..,W], reciprocal roots [N,H+K].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadNorm {
+    /// Sizes.
+    pub heads: Heads,
+    /// Added to the mean square.
+    pub eps: f32,
+}
+
+operands! {
+    /// What [`HeadNorm`] reads.
+    HeadNormInputs of HeadNorm { qkv, query, key }
+}
+
+operands! {
+    /// What [`HeadNorm`] makes.
+    HeadNormOutputs of HeadNorm { y, roots }
+}
+
+/// Type of the reciprocal roots.
+fn roots(qkv: &Type, heads: Heads) -> Type {
+    Type::f32(&[qkv.rows(), heads.heads + heads.kv_heads])
+}
+
+impl Operation for HeadNorm {
+    const NAME: &'static str = "head_norm";
+    type Inputs<T> = HeadNormInputs<T>;
+    type Outputs<T> = HeadNormOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: HeadNormInputs<&Type>, _: Nothing) -> Rule<HeadNormOutputs<Type>> {
+        let HeadNormInputs { qkv, query, key } = inputs;
+        packed(qkv, self.heads)?;
+        vector("query scale", query, self.heads.head_size)?;
+        vector("key scale", key, self.heads.head_size)?;
+        Ok(HeadNormOutputs { y: qkv.clone(), roots: roots(qkv, self.heads) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        inputs: HeadNormInputs<ValueId>,
+        HeadNormOutputs { y, roots }: HeadNormOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Self { heads, .. } = *self;
+        let HeadNormInputs { qkv: x, query, key } = inputs;
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let (qkv, roots) = (pass.read(x)?, pass.read(roots)?);
+        if let (Some(query), Some(key)) = (pass.parameter(query), pass.parameter(key)) {
+            let inputs = HeadNormWeightBackwardInputs { qkv, roots, dy };
+            pass.graph.add_into(
+                HeadNormWeightBackward { heads },
+                inputs,
+                HeadNormGradients { query, key },
+            )?;
+        }
+        let inputs = HeadNormBackwardInputs { qkv, query, key, roots, dy };
+        let Dx { dx } = pass.graph.add(HeadNormBackward { heads }, inputs)?;
+        pass.flow(x, dx)
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.qkv, outputs.y])
+    }
+}
+
+/// Inputs: qkv [..,W], query scale wq [D], key scale wk [D], reciprocal roots [N,H+K], dy [..,W]. Output: [..,W].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadNormBackward {
+    /// Sizes.
+    pub heads: Heads,
+}
+
+operands! {
+    /// What [`HeadNormBackward`] reads.
+    HeadNormBackwardInputs of HeadNormBackward { qkv, query, key, roots, dy }
+}
+
+impl Operation for HeadNormBackward {
+    const NAME: &'static str = "head_norm_backward";
+    type Inputs<T> = HeadNormBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: HeadNormBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let qkv = inputs.qkv;
+        packed(qkv, self.heads)?;
+        vector("query scale", inputs.query, self.heads.head_size)?;
+        vector("key scale", inputs.key, self.heads.head_size)?;
+        alike("roots", inputs.roots, &roots(qkv, self.heads))?;
+        alike("output gradient", inputs.dy, qkv)?;
+        Ok(Dx { dx: qkv.clone() })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.qkv, inputs.dy, outputs.dx])
+    }
+}
+
+/// Inputs: qkv [..,W], reciprocal roots [N,H+K], dy [..,W]. Outputs += wq's [D], += wk's [D].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadNormWeightBackward {
+    /// Sizes.
+    pub heads: Heads,
+}
+
+operands! {
+    /// What [`HeadNormWeightBackward`] reads.
+    HeadNormWeightBackwardInputs of HeadNormWeightBackward { qkv, roots, dy }
+}
+
+operands! {
+    /// What [`HeadNormWeightBackward`] adds to.
+    HeadNormGradients of HeadNormWeightBackward { query, key }
+}
+
+impl Operation for HeadNormWeightBackward {
+    const NAME: &'static str = "head_norm_weight_backward";
+    type Inputs<T> = HeadNormWeightBackwardInputs<T>;
+    type Outputs<T> = Nothing;
+    type Gradients<T> = HeadNormGradients<T>;
+
+    fn types(
+        &self,
+        inputs: HeadNormWeightBackwardInputs<&Type>,
+        gradients: HeadNormGradients<&Type>,
+    ) -> Rule<Nothing> {
+        packed(inputs.qkv, self.heads)?;
+        alike("roots", inputs.roots, &roots(inputs.qkv, self.heads))?;
+        alike("output gradient", inputs.dy, inputs.qkv)?;
+        vector("gradient", gradients.query, self.heads.head_size)?;
+        vector("gradient", gradients.key, self.heads.head_size)?;
+        Ok(Nothing)
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.qkv, inputs.dy])
+    }
+}

@@ -1,0 +1,222 @@
+//! Linear layers.
+
+use super::{Cost, Dx, Named, Nothing, Operation, Y, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, alone, alone_by_four};
+use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
+use crate::graph::{GraphError, Type, ValueId};
+
+/// y = x·wᵀ (+ b) (+ r). Inputs: x [..,I], weight w [O,I], (bias b [O]), (residual r [..,O]). Output: y [..,O].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Linear {
+    /// b is given.
+    pub bias: bool,
+    /// r, the residual stream, is given.
+    pub residual: bool,
+}
+
+impl Linear {
+    /// x·wᵀ and no more.
+    pub const PLAIN: Self = Self { bias: false, residual: false };
+}
+
+operands! {
+    /// What [`Linear`] reads.
+    LinearInputs of Linear { x, weight, bias: if bias, residual: if residual }
+}
+
+impl Operation for Linear {
+    const NAME: &'static str = "linear";
+    type Inputs<T> = LinearInputs<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: LinearInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        let LinearInputs { x, weight, bias, residual } = inputs;
+        rank("weight", weight, 2)?;
+        columns("input", x, weight.columns())?;
+        let y = with_columns(x, weight.shape[0]);
+        bias.map_or(Ok(()), |bias| vector("bias", bias, weight.shape[0]))?;
+        residual.map_or(Ok(()), |residual| alike("residual", residual, &y))?;
+        Ok(Y { y })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        inputs: LinearInputs<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let residual = inputs.residual;
+        product_backward(pass, dy, inputs)?;
+        match residual {
+            Some(stream) if pass.wants(stream) => pass.flow(stream, dy),
+            _ => Ok(()),
+        }
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        if !inputs.x.by_four() {
+            return Vec::new();
+        }
+        let mut rules = vec![alone(inputs.x)];
+        if !self.residual {
+            rules.push(half::Rule { operand: outputs.y, with: vec![inputs.x] });
+        }
+        rules
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::forward(product_flops(inputs.x, inputs.weight))
+    }
+}
+
+/// Floating-point operations of rows times a matrix, or its transpose.
+pub(super) fn product_flops(rows: &Type, matrix: &Type) -> f64 {
+    2.0 * rows.rows() as f64 * matrix.count() as f64
+}
+
+/// What flows back through x·wᵀ (+ b).
+pub(super) fn product_backward(
+    pass: &mut Backward<'_>,
+    dy: ValueId,
+    LinearInputs { x, weight, bias, .. }: LinearInputs<ValueId>,
+) -> Result<(), GraphError> {
+    if let Some(gradient) = pass.parameter(weight) {
+        let x = pass.read(x)?;
+        let gradients = LinearGradients { weight: gradient };
+        pass.graph.add_into(LinearWeightBackward, LinearWeightBackwardInputs { dy, x }, gradients)?;
+    }
+    if let Some(gradient) = bias.and_then(|bias| pass.parameter(bias)) {
+        let groups = pass.graph.ty(dy).rows();
+        pass.graph.add_into(SumRows { groups }, Dy { dy }, Sum { sum: gradient })?;
+    }
+    if !pass.wants(x) {
+        return Ok(());
+    }
+    if super::fused::through_activation(pass, dy, x, weight)? {
+        return Ok(());
+    }
+    let residual = pass.gradient(x);
+    let op = LinearInputBackward { residual: residual.is_some() };
+    let Dx { dx } = pass.graph.add(op, LinearInputBackwardInputs { dy, weight, residual })?;
+    pass.replace(x, dx);
+    Ok(())
+}
+
+/// dx = dy·w (+ r). Inputs: dy [..,O], weight w [O,I], (residual r [..,I], what else flows into x). Output: [..,I].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearInputBackward {
+    /// r is given.
+    pub residual: bool,
+}
+
+operands! {
+    /// What [`LinearInputBackward`] reads.
+    LinearInputBackwardInputs of LinearInputBackward { dy, weight, residual: if residual }
+}
+
+impl Operation for LinearInputBackward {
+    const NAME: &'static str = "linear_input_backward";
+    type Inputs<T> = LinearInputBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: LinearInputBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let LinearInputBackwardInputs { dy, weight, residual } = inputs;
+        rank("weight", weight, 2)?;
+        columns("output gradient", dy, weight.shape[0])?;
+        let dx = with_columns(dy, weight.columns());
+        residual.map_or(Ok(()), |residual| alike("residual", residual, &dx))?;
+        Ok(Dx { dx })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        if self.residual { alone_by_four(&[inputs.dy]) } else { alone_by_four(&[inputs.dy, outputs.dx]) }
+    }
+
+    fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
+        Cost::backward(product_flops(inputs.dy, inputs.weight))
+    }
+}
+
+/// dw += dyᵀ·x. Inputs: dy [..,O], x [..,I]. Output += [O,I].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearWeightBackward;
+
+operands! {
+    /// What [`LinearWeightBackward`] reads.
+    LinearWeightBackwardInputs of LinearWeightBackward { dy, x }
+}
+
+operands! {
+    /// What [`LinearWeightBackward`] adds to.
+    LinearGradients of LinearWeightBackward { weight }
+}
+
+impl Operation for LinearWeightBackward {
+    const NAME: &'static str = "linear_weight_backward";
+    type Inputs<T> = LinearWeightBackwardInputs<T>;
+    type Outputs<T> = Nothing;
+    type Gradients<T> = LinearGradients<T>;
+
+    fn types(
+        &self,
+        LinearWeightBackwardInputs { dy, x }: LinearWeightBackwardInputs<&Type>,
+        gradients: LinearGradients<&Type>,
+    ) -> Rule<Nothing> {
+        expect(dy.rows() == x.rows(), || format!("rows differ: {dy} and {x}"))?;
+        alike("gradient", gradients.weight, &Type::f32(&[dy.columns(), x.columns()]))?;
+        Ok(Nothing)
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        alone_by_four(&[inputs.dy, inputs.x])
+    }
+
+    fn cost(&self, Named { inputs, gradients, .. }: Named<Self, &Type>) -> Cost {
+        Cost::backward(product_flops(inputs.dy, gradients.weight))
+    }
+}
+
+/// db += Σ over rows of dy; the gradient of a bias [O], and of a position table's first rows (dy [B,T,C] → [P,C]).
+/// Inputs: dy. Output += a gradient whose count, or whose first `dy.count / groups` entries, one row of dy fills, where
+/// dy is read as [groups, dy.count / groups].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SumRows {
+    /// Rows that are summed.
+    pub groups: usize,
+}
+
+operands! {
+    /// What [`SumRows`] reads.
+    Dy of SumRows { dy }
+}
+
+operands! {
+    /// What [`SumRows`] adds to.
+    Sum of SumRows { sum }
+}
+
+impl Operation for SumRows {
+    const NAME: &'static str = "sum_rows";
+    type Inputs<T> = Dy<T>;
+    type Outputs<T> = Nothing;
+    type Gradients<T> = Sum<T>;
+
+    fn types(&self, Dy { dy }: Dy<&Type>, Sum { sum }: Sum<&Type>) -> Rule<Nothing> {
+        let (count, groups) = (dy.count(), self.groups);
+        expect(groups > 0 && count.is_multiple_of(groups), || {
+            format!("{dy} does not fall into {groups} rows")
+        })?;
+        expect(count / groups <= sum.count(), || {
+            format!("a row of {} is longer than the gradient {sum}", count / groups)
+        })?;
+        Ok(Nothing)
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        vec![alone(inputs.dy)]
+    }
+}

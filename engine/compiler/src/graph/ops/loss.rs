@@ -1,0 +1,102 @@
+//! The loss.
+
+use super::{Dx, Named, Nothing, Operation, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, alone};
+use crate::graph::shape::{Rule, alike, expect, integers};
+use crate::graph::{GraphError, Type, ValueId};
+
+/// Softmax and cross-entropy with label smoothing s: row loss = (1 − s)·(lse − x[target]) + s·(lse − mean x); rows whose
+/// target is `ignore_index` are left out. Inputs: logits [..,V], targets u32[..]. Outputs: loss [2] = (mean over the rows
+/// that count, number of them; 0 if none), rows [N,2] = (lse, row loss or 0).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropy {
+    /// s in [0, 1).
+    pub label_smoothing: f32,
+    /// Target that does not count.
+    pub ignore_index: Option<u32>,
+}
+
+operands! {
+    /// What [`CrossEntropy`] reads.
+    CrossEntropyInputs of CrossEntropy { logits, targets }
+}
+
+operands! {
+    /// What [`CrossEntropy`] makes.
+    CrossEntropyOutputs of CrossEntropy { loss, rows }
+}
+
+impl Operation for CrossEntropy {
+    const NAME: &'static str = "cross_entropy";
+    type Inputs<T> = CrossEntropyInputs<T>;
+    type Outputs<T> = CrossEntropyOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        CrossEntropyInputs { logits, targets }: CrossEntropyInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<CrossEntropyOutputs<Type>> {
+        targets_fit(targets, logits)?;
+        Ok(CrossEntropyOutputs { loss: Type::f32(&[2]), rows: Type::f32(&[logits.rows(), 2]) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        CrossEntropyInputs { logits, targets }: CrossEntropyInputs<ValueId>,
+        CrossEntropyOutputs { loss, rows }: CrossEntropyOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
+        let Self { label_smoothing, ignore_index } = *self;
+        let op = CrossEntropyBackward { label_smoothing, ignore_index, scale };
+        let inputs = CrossEntropyBackwardInputs { logits, targets, rows, loss };
+        let Dx { dx } = pass.graph.add(op, inputs)?;
+        pass.flow(logits, dx)
+    }
+}
+
+/// dx[row, j] = scale/count·(softmax(x)[j] − (1 − s)·[j = target] − s/V), 0 for ignored rows.
+/// Inputs: logits, targets, rows [N,2], loss [2] (for the count). Output: like logits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropyBackward {
+    /// s of the forward op.
+    pub label_smoothing: f32,
+    /// Of the forward op.
+    pub ignore_index: Option<u32>,
+    /// 1 / number of micro-batches.
+    pub scale: f32,
+}
+
+operands! {
+    /// What [`CrossEntropyBackward`] reads.
+    CrossEntropyBackwardInputs of CrossEntropyBackward { logits, targets, rows, loss }
+}
+
+impl Operation for CrossEntropyBackward {
+    const NAME: &'static str = "cross_entropy_backward";
+    type Inputs<T> = CrossEntropyBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: CrossEntropyBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let CrossEntropyBackwardInputs { logits, targets, rows, loss } = inputs;
+        targets_fit(targets, logits)?;
+        alike("rows", rows, &Type::f32(&[logits.rows(), 2]))?;
+        alike("loss", loss, &Type::f32(&[2]))?;
+        Ok(Dx { dx: logits.clone() })
+    }
+
+    fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        vec![alone(outputs.dx)]
+    }
+}
+
+/// A target for each row.
+pub(super) fn targets_fit(targets: &Type, logits: &Type) -> Rule {
+    integers("targets", targets)?;
+    expect(targets.count() == logits.rows(), || {
+        format!("{} targets for {} rows of logits", targets.count(), logits.rows())
+    })
+}

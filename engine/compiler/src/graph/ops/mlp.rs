@@ -1,0 +1,161 @@
+//! What an MLP does between its two linear layers: activations and gates.
+
+use super::{Dx, Named, Nothing, Op, Operation, X, Y, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, together};
+use crate::graph::shape::{Rule, alike, expect, with_columns};
+use crate::graph::{GraphError, Type, ValueId};
+use glasshouse_protocol as protocol;
+
+/// An activation or a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nonlinearity {
+    /// As [`Activation`].
+    Activation(protocol::Activation),
+    /// As [`Gate`], on twice the columns.
+    Gate(protocol::Gate),
+}
+
+impl Nonlinearity {
+    /// The operation by itself.
+    pub fn op(self) -> Op {
+        match self {
+            Self::Activation(kind) => Activation(kind).into(),
+            Self::Gate(kind) => Gate(kind).into(),
+        }
+    }
+
+    /// Its gradient by itself.
+    pub fn backward(self) -> Op {
+        match self {
+            Self::Activation(kind) => ActivationBackward(kind).into(),
+            Self::Gate(kind) => GateBackward(kind).into(),
+        }
+    }
+
+    /// Columns of its input to one of its output.
+    pub fn columns(self) -> usize {
+        match self {
+            Self::Activation(_) => 1,
+            Self::Gate(_) => 2,
+        }
+    }
+}
+
+/// Input: x. Output: y of the same shape, entry by entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Activation(pub protocol::Activation);
+
+impl Operation for Activation {
+    const NAME: &'static str = "activation";
+    type Inputs<T> = X<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        X { x }: X<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let inputs = ActivationBackwardInputs { x: pass.read(x)?, dy };
+        let Dx { dx } = pass.graph.add(ActivationBackward(self.0), inputs)?;
+        pass.flow(x, dx)
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.x, outputs.y])
+    }
+}
+
+/// Inputs: x, dy. Output: dx.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ActivationBackward(pub protocol::Activation);
+
+operands! {
+    /// What [`ActivationBackward`] reads.
+    ActivationBackwardInputs of ActivationBackward { x, dy }
+}
+
+impl Operation for ActivationBackward {
+    const NAME: &'static str = "activation_backward";
+    type Inputs<T> = ActivationBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        ActivationBackwardInputs { x, dy }: ActivationBackwardInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<Dx<Type>> {
+        alike("output gradient", dy, x)?;
+        Ok(Dx { dx: x.clone() })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.x, inputs.dy, outputs.dx])
+    }
+}
+
+/// y = g(x[.., ..F])·x[.., F..], with g = SiLU (SwiGLU) or tanh-GELU (GeGLU). Input: x [..,2F]. Output: [..,F].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gate(pub protocol::Gate);
+
+impl Operation for Gate {
+    const NAME: &'static str = "gate";
+    type Inputs<T> = X<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        expect(x.columns().is_multiple_of(2), || format!("odd columns: {x}"))?;
+        Ok(Y { y: with_columns(x, x.columns() / 2) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        X { x }: X<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let inputs = GateBackwardInputs { x: pass.read(x)?, dy };
+        let Dx { dx } = pass.graph.add(GateBackward(self.0), inputs)?;
+        pass.flow(x, dx)
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.x, outputs.y])
+    }
+}
+
+/// Inputs: x [..,2F], dy [..,F]. Output: dx [..,2F].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateBackward(pub protocol::Gate);
+
+operands! {
+    /// What [`GateBackward`] reads.
+    GateBackwardInputs of GateBackward { x, dy }
+}
+
+impl Operation for GateBackward {
+    const NAME: &'static str = "gate_backward";
+    type Inputs<T> = GateBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, GateBackwardInputs { x, dy }: GateBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        expect(dy.columns() * 2 == x.columns(), || format!("{dy} is not half of {x}"))?;
+        expect(dy.rows() == x.rows(), || format!("rows differ: {x} and {dy}"))?;
+        Ok(Dx { dx: x.clone() })
+    }
+
+    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        together(&[inputs.x, inputs.dy, outputs.dx])
+    }
+}

@@ -1,0 +1,155 @@
+//! LayerNorm and RMSNorm.
+
+use super::{Dx, Named, Nothing, Operation, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand, alone};
+use crate::graph::shape::{Rule, alike, vector};
+use crate::graph::{GraphError, Type, ValueId};
+use glasshouse_protocol::NormKind;
+
+/// Formula and constant of a norm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormForm {
+    /// LayerNorm or RMSNorm.
+    pub kind: NormKind,
+    /// Added to the variance or mean square.
+    pub eps: f32,
+}
+
+/// Layer: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); Rms: y = x·ρ·w, ρ = 1/√(mean x² + eps).
+/// Inputs: x [..,C], scale w [C], (bias b [C]). Outputs: y [..,C], statistics [N,2] = (μ, ρ), with μ = 0 for Rms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// Formula.
+    pub form: NormForm,
+    /// b is given.
+    pub bias: bool,
+}
+
+operands! {
+    /// What [`Norm`] reads.
+    NormInputs of Norm { x, scale, bias: if bias }
+}
+
+operands! {
+    /// What [`Norm`] makes.
+    NormOutputs of Norm { y, statistics }
+}
+
+impl Operation for Norm {
+    const NAME: &'static str = "norm";
+    type Inputs<T> = NormInputs<T>;
+    type Outputs<T> = NormOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: NormInputs<&Type>, _: Nothing) -> Rule<NormOutputs<Type>> {
+        let NormInputs { x, scale, bias } = inputs;
+        vector("scale", scale, x.columns())?;
+        bias.map_or(Ok(()), |bias| vector("shift", bias, x.columns()))?;
+        Ok(NormOutputs { y: x.clone(), statistics: Type::f32(&[x.rows(), 2]) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        NormInputs { x, scale, bias }: NormInputs<ValueId>,
+        NormOutputs { y, statistics }: NormOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        if let Some(of_scale) = pass.parameter(scale) {
+            let bias = bias.and_then(|bias| pass.parameter(bias));
+            let (x, statistics) = (pass.read(x)?, pass.read(statistics)?);
+            let op = NormWeightBackward { bias: bias.is_some() };
+            let gradients = NormGradients { scale: of_scale, bias };
+            pass.graph.add_into(op, NormWeightBackwardInputs { x, statistics, dy }, gradients)?;
+        }
+        if pass.wants(x) {
+            let residual = pass.gradient(x);
+            let op = NormBackward { form: self.form, residual: residual.is_some() };
+            let (read, statistics) = (pass.read(x)?, pass.read(statistics)?);
+            let inputs = NormBackwardInputs { x: read, scale, statistics, dy, residual };
+            let Dx { dx } = pass.graph.add(op, inputs)?;
+            pass.replace(x, dx);
+        }
+        Ok(())
+    }
+
+    fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        vec![alone(outputs.y)]
+    }
+}
+
+/// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], what else flows into x). Output: dx (+ r).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormBackward {
+    /// Of the forward op.
+    pub form: NormForm,
+    /// r is given.
+    pub residual: bool,
+}
+
+operands! {
+    /// What [`NormBackward`] reads.
+    NormBackwardInputs of NormBackward { x, scale, statistics, dy, residual: if residual }
+}
+
+impl Operation for NormBackward {
+    const NAME: &'static str = "norm_backward";
+    type Inputs<T> = NormBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: NormBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
+        vector("scale", scale, x.columns())?;
+        alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
+        alike("output gradient", dy, x)?;
+        residual.map_or(Ok(()), |residual| alike("residual", residual, x))?;
+        Ok(Dx { dx: x.clone() })
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        vec![alone(inputs.dy)]
+    }
+}
+
+/// dw += Σ dy·x̂ (db += Σ dy), x̂ = (x − μ)·ρ. Inputs: x [..,C], statistics [N,2], dy [..,C]. Outputs += [C], (+= [C]).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormWeightBackward {
+    /// b's gradient is wanted too.
+    pub bias: bool,
+}
+
+operands! {
+    /// What [`NormWeightBackward`] reads.
+    NormWeightBackwardInputs of NormWeightBackward { x, statistics, dy }
+}
+
+operands! {
+    /// What [`NormWeightBackward`] adds to.
+    NormGradients of NormWeightBackward { scale, bias: if bias }
+}
+
+impl Operation for NormWeightBackward {
+    const NAME: &'static str = "norm_weight_backward";
+    type Inputs<T> = NormWeightBackwardInputs<T>;
+    type Outputs<T> = Nothing;
+    type Gradients<T> = NormGradients<T>;
+
+    fn types(
+        &self,
+        inputs: NormWeightBackwardInputs<&Type>,
+        gradients: NormGradients<&Type>,
+    ) -> Rule<Nothing> {
+        let NormWeightBackwardInputs { x, statistics, dy } = inputs;
+        alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
+        alike("output gradient", dy, x)?;
+        vector("gradient", gradients.scale, x.columns())?;
+        gradients.bias.map_or(Ok(()), |bias| vector("gradient", bias, x.columns()))?;
+        Ok(Nothing)
+    }
+
+    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        vec![alone(inputs.dy)]
+    }
+}

@@ -1,0 +1,97 @@
+//! Operands by name: what an operation reads, makes and adds to, as structures whose fields are named as in its formula.
+
+/// Operands of an operation `O`, each a `T`: types, values of a graph, places in memory.
+pub trait Operands<O, T>: Sized {
+    /// How many there are, as the operation's flags say.
+    fn count(op: &O) -> usize;
+
+    /// Takes them from a list in the order of the fields; `None` where it ends too early.
+    fn take(op: &O, list: &mut impl Iterator<Item = T>) -> Option<Self>;
+
+    /// As a list, in the order of the fields.
+    fn list(self) -> Vec<T>;
+}
+
+/// Declares operands of an operation. Those behind `if` are there only when that flag of the operation says so; `any` are operands
+/// that several operations have alike.
+macro_rules! operands {
+    ($(#[$meta:meta])* $name:ident of any { $($field:ident),+ }) => {
+        operands! { @structure $(#[$meta])* $name { $($field),+ } }
+        operands! { @operands [O] O, $name { $($field),+ } }
+    };
+    ($(#[$meta:meta])* $name:ident of $op:ident { $($field:ident $(: if $flag:ident)?),+ $(,)? }) => {
+        operands! { @structure $(#[$meta])* $name { $($field $(: if $flag)?),+ } }
+        operands! { @operands [] $op, $name { $($field $(: if $flag)?),+ } }
+    };
+    (@structure $(#[$meta:meta])* $name:ident { $($field:ident $(: if $flag:ident)?),+ }) => {
+        $(#[$meta])*
+        pub struct $name<T> {
+            $(
+                #[doc = concat!("`", stringify!($field), "` of the formula.")]
+                pub $field: operands!(@type T $($flag)?),
+            )+
+        }
+    };
+    (@operands [$($any:ident)?] $op:ty, $name:ident { $($field:ident $(: if $flag:ident)?),+ }) => {
+        impl<$($any,)? T> $crate::graph::ops::Operands<$op, T> for $name<T> {
+            #[allow(unused_variables, reason = "not every operation has flags")]
+            fn count(op: &$op) -> usize {
+                0 $(+ operands!(@count op $($flag)?))+
+            }
+
+            #[allow(unused_variables, reason = "not every operation has flags")]
+            fn take(op: &$op, list: &mut impl Iterator<Item = T>) -> Option<Self> {
+                Some(Self { $($field: operands!(@take op list $($flag)?)),+ })
+            }
+
+            fn list(self) -> Vec<T> {
+                let mut list = Vec::new();
+                $(list.extend(operands!(@some (self.$field) $($flag)?));)+
+                list
+            }
+        }
+    };
+    (@type $item:ident) => { $item };
+    (@type $item:ident $flag:ident) => { Option<$item> };
+    (@count $op:ident) => { 1 };
+    (@count $op:ident $flag:ident) => { usize::from($op.$flag) };
+    (@take $op:ident $list:ident) => { $list.next()? };
+    (@take $op:ident $list:ident $flag:ident) => { if $op.$flag { Some($list.next()?) } else { None } };
+    (@some $value:tt) => { [$value] };
+    (@some $value:tt $flag:ident) => { $value };
+}
+
+pub(super) use operands;
+
+operands! {
+    /// One operand x.
+    X of any { x }
+}
+
+operands! {
+    /// One result y.
+    Y of any { y }
+}
+
+operands! {
+    /// One result dx, a gradient.
+    Dx of any { dx }
+}
+
+/// No operands.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl<O, T> Operands<O, T> for Nothing {
+    fn count(_: &O) -> usize {
+        0
+    }
+
+    fn take(_: &O, _: &mut impl Iterator<Item = T>) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn list(self) -> Vec<T> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,72 @@
+//! What only decoding does: attention over caches, and the last row of a chunk.
+
+use super::attention::{each, scale};
+use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
+use crate::Result;
+use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
+use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, last_row};
+
+/// Positions of a cache that a workgroup goes through while a text is written, until there are [`MOST_PARTS`].
+const PART: usize = 256;
+
+/// Most parts of a cache.
+const MOST_PARTS: usize = 16;
+
+impl Lower for CachedAttention {
+    /// The chunk into the caches, then the attention.
+    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (CachedAttentionInputs { qkv, keys, values, cursor }, Y { y }) =
+            (operands.inputs, operands.outputs);
+        let (heads, time, positions) = (self.heads, qkv.ty.shape[1], keys.ty.shape[1]);
+        let write = cached_write::Arguments {
+            time: time as u32,
+            heads: heads.heads as u32,
+            kv_heads: heads.kv_heads as u32,
+            head_size: heads.head_size as u32,
+            positions: positions as u32,
+        };
+        // A software adapter has few threads, which one part keeps busy.
+        let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MOST_PARTS) };
+        let attend = cached_attention::Arguments {
+            time: time as u32,
+            heads: heads.heads as u32,
+            kv_heads: heads.kv_heads as u32,
+            head_size: heads.head_size as u32,
+            positions: positions as u32,
+            scale: scale(heads),
+            parts: parts as u32,
+            part: positions.div_ceil(parts) as u32,
+        };
+        let [qkv, keys, values, cursor, y] = [qkv, keys, values, cursor, y].map(Operand::place);
+        let rows = time * heads.heads;
+        let sums = Place::Scratch(0);
+        let into = if parts > 1 { sums } else { y };
+        let bindings = vec![qkv, cursor, keys, values];
+        let entries = time * heads.kv_heads * heads.head_size;
+        let write = each(cached_write::kernel(), write.bytes(), bindings, entries)?;
+        let bindings = vec![qkv, keys, values, cursor, into];
+        let kernel = cached_attention::kernel(parts > 1);
+        let mut launches = vec![write, Launch::new(kernel, attend.bytes(), bindings, grid(rows * parts)?)?];
+        if parts == 1 {
+            return Ok(Lowering { launches, scratch: Vec::new() });
+        }
+        let join = cached_attention_join::Arguments {
+            time: time as u32,
+            heads: heads.heads as u32,
+            head_size: heads.head_size as u32,
+            parts: parts as u32,
+        };
+        let bindings = vec![sums, cursor, y];
+        launches.push(each(cached_attention_join::kernel(), join.bytes(), bindings, rows * heads.head_size)?);
+        Ok(Lowering { launches, scratch: vec![(rows * parts * (heads.head_size + 2) * 4) as u64] })
+    }
+}
+
+impl Lower for LastRow {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (LastRowInputs { x, cursor }, Y { y }) = (operands.inputs, operands.outputs);
+        let arguments = last_row::Arguments { time: x.rows() as u32, columns: x.columns() as u32 };
+        let bindings = vec![x.place(), cursor.place(), y.place()];
+        Ok(Lowering::one(each(last_row::kernel(), arguments.bytes(), bindings, x.columns())?))
+    }
+}

@@ -1,0 +1,81 @@
+//! The norm of heads and its gradients.
+
+use super::attention::each;
+use super::{Lower, Lowering, Operand, Place, Site};
+use crate::Result;
+use crate::graph::ops::{
+    Dx, HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormInputs, HeadNormOutputs,
+    HeadNormWeightBackward, HeadNormWeightBackwardInputs, Named,
+};
+use glasshouse_shaders::{
+    head_norm, head_norm_backward, head_norm_weight_backward, head_norm_weight_partial,
+};
+
+/// Partial sums of a weight gradient: enough to fill a GPU, few enough to add up at once.
+const SEGMENTS: usize = 64;
+
+impl Lower for HeadNorm {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (HeadNormInputs { qkv, query, key }, HeadNormOutputs { y, roots }) =
+            (operands.inputs, operands.outputs);
+        let (rows, heads) = (qkv.rows(), self.heads);
+        let arguments = head_norm::Arguments {
+            rows: rows as u32,
+            heads: heads.heads as u32,
+            kv_heads: heads.kv_heads as u32,
+            head_size: heads.head_size as u32,
+            eps: self.eps,
+        };
+        let bindings = [qkv, query, key, y, roots].map(Operand::place).to_vec();
+        let count = rows * (heads.heads + 2 * heads.kv_heads);
+        Ok(Lowering::one(each(head_norm::kernel(qkv.half()), arguments.bytes(), bindings, count)?))
+    }
+}
+
+impl Lower for HeadNormBackward {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let HeadNormBackwardInputs { qkv, query, key, roots, dy } = operands.inputs;
+        let Dx { dx } = operands.outputs;
+        let (rows, heads) = (qkv.rows(), self.heads);
+        let arguments = head_norm_backward::Arguments {
+            rows: rows as u32,
+            heads: heads.heads as u32,
+            kv_heads: heads.kv_heads as u32,
+            head_size: heads.head_size as u32,
+        };
+        let bindings = [qkv, query, key, roots, dy, dx].map(Operand::place).to_vec();
+        let count = rows * (heads.heads + 2 * heads.kv_heads);
+        let kernel = head_norm_backward::kernel(qkv.half());
+        Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, count)?))
+    }
+}
+
+impl Lower for HeadNormWeightBackward {
+    /// Partial sums, then their sum.
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let HeadNormWeightBackwardInputs { qkv, roots, dy } = operands.inputs;
+        let (rows, heads) = (qkv.rows(), self.heads);
+        let rows_in_segment = rows.div_ceil(SEGMENTS);
+        let segments = rows.div_ceil(rows_in_segment);
+        let columns = 2 * heads.head_size;
+        let partial = head_norm_weight_partial::Arguments {
+            rows: rows as u32,
+            heads: heads.heads as u32,
+            kv_heads: heads.kv_heads as u32,
+            head_size: heads.head_size as u32,
+            segments: segments as u32,
+            rows_in_segment: rows_in_segment as u32,
+        };
+        let last = head_norm_weight_backward::Arguments {
+            head_size: heads.head_size as u32,
+            segments: segments as u32,
+        };
+        let sums = Place::Scratch(0);
+        let kernel = head_norm_weight_partial::kernel(qkv.half());
+        let bindings = vec![qkv.place(), roots.place(), dy.place(), sums];
+        let partial = each(kernel, partial.bytes(), bindings, segments * columns)?;
+        let bindings = vec![sums, operands.gradients.query.place(), operands.gradients.key.place()];
+        let last = each(head_norm_weight_backward::kernel(), last.bytes(), bindings, columns)?;
+        Ok(Lowering { launches: vec![partial, last], scratch: vec![(segments * columns * 4) as u64] })
+    }
+}

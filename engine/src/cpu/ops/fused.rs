@@ -1,0 +1,129 @@
+//! Operations that do the work of several.
+
+use super::{Call, Given, Interpret, linear, loss, mlp, rope};
+use crate::error::Result;
+use crate::graph::ops::{
+    LinearActivation, LinearActivationInputs, LinearActivationOutputs, LinearCrossEntropy,
+    LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
+    LinearCrossEntropyInputs, LinearCrossEntropyOutputs, LinearInputActivationBackward,
+    LinearInputActivationBackwardInputs, LinearRope, LinearRopeInputs,
+};
+use std::ops::Range;
+
+impl Interpret for LinearActivation {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (LinearActivationInputs { x, weight, bias }, LinearActivationOutputs { y, z }) =
+            (inputs, outputs);
+        let sizes = [x.rows(), weight.columns(), weight.rows()];
+        let bias = bias.map(|bias| bias.floats);
+        linear::forward(call.workers, x.floats, weight.floats, bias, None, z, sizes);
+        mlp::nonlinearity(call.workers, self.kind, z, y, sizes[2]);
+        Ok(())
+    }
+}
+
+impl Interpret for LinearRope {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (LinearRopeInputs { x, weight, bias, table }, y) = (inputs, outputs.y);
+        let sizes = [x.rows(), weight.columns(), weight.rows()];
+        let bias = bias.map(|bias| bias.floats);
+        linear::forward(call.workers, x.floats, weight.floats, bias, None, y, sizes);
+        rope::turn_in_place(call.workers, self.heads, false, table.floats, 0, x.ty.shape[1], y);
+        Ok(())
+    }
+}
+
+impl Interpret for LinearInputActivationBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LinearInputActivationBackwardInputs { dy, weight, x } = inputs;
+        let (dx, sizes) = (outputs.dx, [dy.rows(), weight.columns(), weight.rows()]);
+        linear::input_backward_beside(call.workers, dy.floats, weight.floats, dx, sizes, self.0.columns());
+        mlp::nonlinearity_backward(call.workers, self.0, x.floats, dx, sizes[1]);
+        Ok(())
+    }
+}
+
+impl Interpret for LinearCrossEntropy {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LinearCrossEntropyInputs { x, weight, targets } = inputs;
+        let LinearCrossEntropyOutputs { loss, rows: results, logits } = outputs;
+        let Self { label_smoothing, ignore_index, chunk } = *self;
+        let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
+        call.known(targets, vocabulary, ignore_index)?;
+        let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
+        let (workers, weight, targets) = (call.workers, weight.floats, targets.words);
+        for part in chunks(rows, chunk) {
+            let logits = &mut logits[..part.len() * vocabulary];
+            let x = &x.floats[part.start * inner..part.end * inner];
+            linear::forward(workers, x, weight, None, None, logits, [part.len(), inner, vocabulary]);
+            let results = &mut results[part.start * 2..part.end * 2];
+            loss::rows(workers, settings, logits, &targets[part], results);
+        }
+        loss::mean(settings, targets, results, loss);
+        Ok(())
+    }
+}
+
+impl Interpret for LinearCrossEntropyBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, loss } = inputs;
+        let LinearCrossEntropyBackwardOutputs { dx, logits, dlogits } = outputs;
+        let Self { label_smoothing, ignore_index, scale, chunk, .. } = *self;
+        let mut gradient = gradients.weight;
+        let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
+        call.known(targets, vocabulary, ignore_index)?;
+        let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
+        let (workers, weight, count) = (call.workers, weight.floats, call.counted(loss.floats[1]));
+        for part in chunks(rows, chunk) {
+            let sizes = [part.len(), inner, vocabulary];
+            let logits = &mut logits[..part.len() * vocabulary];
+            let dlogits = &mut dlogits[..part.len() * vocabulary];
+            let x = &x.floats[part.start * inner..part.end * inner];
+            linear::forward(workers, x, weight, None, None, logits, sizes);
+            let results = &results.floats[part.start * 2..part.end * 2];
+            let targets = &targets.words[part.clone()];
+            loss::backward(workers, settings, scale, logits, targets, results, count, dlogits);
+            let dx = &mut dx[part.start * inner..part.end * inner];
+            linear::input_backward(workers, dlogits, weight, None, dx, sizes);
+            if let Some(gradient) = gradient.as_deref_mut() {
+                linear::weight_backward(workers, dlogits, x, gradient, sizes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ranges of `chunk` rows that cover all of them.
+fn chunks(rows: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(chunk.max(1)).map(move |start| start..(start + chunk).min(rows))
+}

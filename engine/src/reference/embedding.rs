@@ -1,0 +1,29 @@
+//! The token embedding.
+
+use super::interpret::{Express, Run, expect_below};
+use crate::error::Result;
+use crate::graph::ops::{Embedding, EmbeddingInputs, Y};
+use crate::graph::{Node, ValueId};
+use burn::tensor::Tensor;
+
+impl Express for Embedding {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        node: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
+        let time = run.graph.ty(tokens).columns();
+        let (tokens, entries) = (run.ids(tokens)?, run.graph.ty(table).rows());
+        expect_below(&node.scope, &tokens, entries)?;
+        let table = run.floats(table)?;
+        let (batch, [_, width]) = (tokens.len() / time, table.dims());
+        let positions = run.floats_if(positions)?;
+        let start = cursor.map_or(Ok(0), |cursor| run.cursor(cursor).map(|(start, _)| start))?;
+        let y = table.select(0, run.device.indices(&tokens));
+        let Some(positions) = positions else { return Ok(Y { y }) };
+        let window = positions.narrow(0, start, time).unsqueeze::<3>();
+        Ok(Y { y: (y.reshape([batch, time, width]) + window).reshape([batch * time, width]) })
+    }
+}
