@@ -12,6 +12,7 @@ pub fn write(files: &[KernelFile], out: &Path) -> Outcome<()> {
     for file in files {
         module(&mut text, file, out)?;
     }
+    shared_arguments(&mut text, files)?;
     let _ = writeln!(text, "/// Every variant of every kernel, by file and then by variant.");
     let _ = writeln!(text, "pub static KERNELS: &[&Kernel] = &[");
     for file in files {
@@ -51,16 +52,16 @@ fn save(path: &Path, text: &str) -> Outcome<()> {
 /// One module: `Arguments`, the choices, `kernel(…)`.
 fn module(text: &mut String, file: &KernelFile, out: &Path) -> Outcome<()> {
     let name = &file.name;
-    let Some(first) = file.variants.first() else { return Err(format!("{name} has no variant")) };
-    if let Some(other) =
-        file.variants.iter().find(|variant| variant.layout.arguments != first.layout.arguments)
-    {
-        return Err(format!("kernels/{name}.wgsl: Arguments differ in variant {:?}", other.features));
-    }
     let title = file.text.lines().next().unwrap_or_default().trim_start_matches('/').trim();
     let _ = writeln!(text, "/// {title}\npub mod {name} {{");
-    let _ = writeln!(text, "    use crate::{{Access, Kernel, KernelBinding}};\n");
-    arguments(text, file, &first.layout.arguments);
+    let used = if file.variants.is_empty() { "Kernel" } else { "{Access, Kernel, KernelBinding}" };
+    let _ = writeln!(text, "    use crate::{used};");
+    match &file.arguments {
+        Some((shared, _)) => {
+            let _ = writeln!(text, "    pub use crate::{shared}::Arguments;\n");
+        }
+        None => arguments(text, &file.text, arguments_of(file)?),
+    }
     selector(text, file);
     let _ = writeln!(text, "    pub(crate) static VARIANTS: [Kernel; {}] = [", file.variants.len());
     for (at, variant) in file.variants.iter().enumerate() {
@@ -72,10 +73,36 @@ fn module(text: &mut String, file: &KernelFile, out: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The comment that stands behind or above a field in the WGSL, as its documentation.
-fn field_comment(file: &KernelFile, field: &Field) -> String {
+/// The structure that all of a file's variants have.
+fn arguments_of(file: &KernelFile) -> Outcome<&Structure> {
+    let name = &file.name;
+    let first = file.variants.first().ok_or_else(|| format!("{name} has no variant"))?;
+    match file.variants.iter().find(|variant| variant.layout.arguments != first.layout.arguments) {
+        None => Ok(&first.layout.arguments),
+        Some(other) => Err(format!("kernels/{name}.wgsl: Arguments differ in variant {:?}", other.features)),
+    }
+}
+
+/// A module for each `Arguments` that several files import.
+fn shared_arguments(text: &mut String, files: &[KernelFile]) -> Outcome<()> {
+    let mut written: Vec<&String> = Vec::new();
+    for file in files.iter().filter(|file| !file.variants.is_empty()) {
+        let Some((name, source)) = &file.arguments else { continue };
+        let structure = arguments_of(file)?;
+        if !written.contains(&name) {
+            written.push(name);
+            let _ = writeln!(text, "/// Arguments that several kernels take.\npub mod {name} {{");
+            arguments(text, source, structure);
+            let _ = writeln!(text, "}}\n");
+        }
+    }
+    Ok(())
+}
+
+/// The comment that stands behind a field in the WGSL, as its documentation.
+fn field_comment(source: &str, field: &Field) -> String {
     let start = format!("{}:", field.name);
-    let body = file.text.split("struct Arguments").nth(1).unwrap_or_default();
+    let body = source.split("struct Arguments").nth(1).unwrap_or_default();
     let line = body.lines().find(|line| line.trim_start().starts_with(&start));
     let comment = line.and_then(|line| line.split_once("//")).map(|(_, comment)| comment.trim());
     comment.map_or_else(|| format!("`{}` of the kernel.", field.name), str::to_owned)
@@ -85,7 +112,7 @@ fn rust_type(field: &Field) -> String {
     if field.count == 1 { field.scalar.to_owned() } else { format!("[{}; {}]", field.scalar, field.count) }
 }
 
-fn arguments(text: &mut String, file: &KernelFile, structure: &Structure) {
+fn arguments(text: &mut String, source: &str, structure: &Structure) {
     let _ = writeln!(text, "    /// The kernel's uniform structure, `Arguments` in its source.");
     let _ = writeln!(text, "    #[repr(C)]");
     let _ = writeln!(
@@ -94,7 +121,7 @@ fn arguments(text: &mut String, file: &KernelFile, structure: &Structure) {
     );
     let _ = writeln!(text, "    pub struct Arguments {{");
     for field in &structure.fields {
-        let _ = writeln!(text, "        /// {}", field_comment(file, field));
+        let _ = writeln!(text, "        /// {}", field_comment(source, field));
         let _ = writeln!(text, "        pub {}: {},", field.name, rust_type(field));
     }
     let _ = writeln!(text, "    }}\n");
@@ -133,8 +160,8 @@ fn selector(text: &mut String, file: &KernelFile) {
             Axis::Choice(name, choices, built) => {
                 choice(text, name, choices);
                 parameters.push(format!("{name}: {}", camel(name)));
-                stride /= built;
-                if *built == choices.len() {
+                stride /= (*built).max(1);
+                if *built == 0 || *built == choices.len() {
                     format!("{name} as usize")
                 } else {
                     format!("({name} as usize).min({})", built - 1)
@@ -156,8 +183,8 @@ fn selector(text: &mut String, file: &KernelFile) {
             writeln!(text, "    /// The variant with these features, if there is one: not all go together.");
         let _ = writeln!(text, "    pub fn kernel({parameters}) -> Option<&'static Kernel> {{");
         let _ = writeln!(text, "        const PLACES: [Option<u16>; {count}] = {:?};", file.places);
-        let _ =
-            writeln!(text, "        PLACES[{index}].map(|place| &VARIANTS[usize::from(place)])\n    }}\n");
+        let found = format!("PLACES.get({index})?.map(|place| &VARIANTS[usize::from(place)])");
+        let _ = writeln!(text, "        {found}\n    }}\n");
     }
 }
 

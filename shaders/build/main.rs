@@ -19,11 +19,13 @@ struct KernelFile {
     name: String,
     /// The file as people read it.
     text: String,
+    /// The imported file that declares `Arguments`, if this one does not: its name and text.
+    arguments: Option<(String, String)>,
     /// What may vary.
     axes: Vec<variants::Axis>,
     /// Every variant, checked and reflected.
     variants: Vec<Variant>,
-    /// Rules say which features go together.
+    /// Not every combination of features is built.
     ruled: bool,
     /// For every combination of features where among the variants it stands; nowhere if it breaks a rule.
     places: Vec<Option<usize>>,
@@ -89,8 +91,9 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
     let axes = variants::axes(&text, native()?).map_err(in_file)?;
-    let every = variants::every_feature(&axes);
+    let every = [variants::every_feature(&axes), variants::absent(&text)].concat();
     let rules = variants::rules(&text, &axes).map_err(in_file)?;
+    let arguments = arguments_module(root, &text).map_err(in_file)?;
     let (mut built, mut places) = (Vec::new(), Vec::new());
     for features in variants::combinations(&axes, &rules) {
         let Some(features) = features else {
@@ -103,5 +106,28 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
         let layout = reflect::checked(&source).map_err(in_variant)?;
         built.push(Variant { features, source, layout });
     }
-    Ok(KernelFile { name, text, axes, variants: built, ruled: !rules.is_empty(), places })
+    // Of what is native alone a browser has no variant.
+    let ruled = !rules.is_empty() || axes.iter().any(variants::Axis::is_native);
+    Ok(KernelFile { name, text, arguments, axes, variants: built, ruled, places })
+}
+
+/// The imported file that declares `Arguments`, if the kernel itself does not: its name and text.
+fn arguments_module(root: &Path, text: &str) -> Outcome<Option<(String, String)>> {
+    if declares_arguments(text) {
+        return Ok(None);
+    }
+    for import in text.split("package::shared::").skip(1) {
+        let name = import.split("::").next().unwrap_or_default();
+        let path = root.join("shared").join(name).with_extension("wgsl");
+        let shared =
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if declares_arguments(&shared) {
+            return Ok(Some((name.to_owned(), shared)));
+        }
+    }
+    Err("no `struct Arguments`, nor an import of one".to_owned())
+}
+
+fn declares_arguments(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("struct Arguments {"))
 }

@@ -8,10 +8,12 @@
 //! combination; inside it `@if(bias)` asks for a feature. Without such a line there is one variant.
 //!
 //! Lines like `// needs: gate|rope with vec4|half_out` leave out the combinations that have a feature of the first list and none of the
-//! second; those like `// never: left4+right_half|half+vec4` what has both of a pair, or all of more.
+//! second; those like `// never: left4+half|left_half+vec4` what has both of a pair, or all of more.
+//!
+//! A line like `// without: half` names features that the imports ask about and this kernel never has.
 //!
 //! Choices at the end of an axis that are named `subgroup` or `cooperative…` are native: builds for a browser, which never takes them,
-//! are without them, and whoever asks for one there is given the last choice before them.
+//! are without them, and whoever asks for one there is given the last choice before them, or none.
 
 use crate::Outcome;
 
@@ -22,6 +24,13 @@ pub enum Axis {
     Switch(String),
     /// One feature out of several: the axis' name, theirs, and how many of them are built.
     Choice(String, Vec<String>, usize),
+}
+
+impl Axis {
+    /// Whether all its choices are native.
+    pub fn is_native(&self) -> bool {
+        matches!(self, Self::Choice(_, choices, _) if choices.iter().all(|choice| is_native(choice)))
+    }
 }
 
 /// Whether a choice is native.
@@ -50,7 +59,7 @@ fn axis(word: &str, native: bool) -> Outcome<Axis> {
         Some((name, choices)) => {
             let choices: Vec<String> = choices.split('|').map(named).collect::<Outcome<_>>()?;
             let portable = choices.iter().position(|choice| is_native(choice)).unwrap_or(choices.len());
-            if portable == 0 || !choices[portable..].iter().all(|choice| is_native(choice)) {
+            if !choices[portable..].iter().all(|choice| is_native(choice)) {
                 return Err(format!("`{word}`: what is native comes last, after what takes its place"));
             }
             let built = if native { choices.len() } else { portable };
@@ -106,13 +115,19 @@ pub fn rules(text: &str, axes: &[Axis]) -> Outcome<Vec<Rule>> {
     Ok(rules)
 }
 
-/// All features that a kernel asks about.
+/// All features of a kernel.
 pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     let of = |axis: &Axis| match axis {
         Axis::Switch(name) => vec![name.clone()],
         Axis::Choice(_, names, _) => names.clone(),
     };
     axes.iter().flat_map(of).collect()
+}
+
+/// Features that a kernel never has, though its imports ask about them.
+pub fn absent(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("// without:"));
+    lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
 /// Every combination, in the order that the generated selector counts them: the first axis varies slowest; `None` where it breaks a rule.

@@ -1,5 +1,5 @@
 // Activation: y = f(x), entry by entry.
-// variants: kind=gelu_exact|gelu_tanh|relu|relu_squared|silu vec4? half?
+// variants: kind=gelu_exact|gelu_tanh|relu|relu_squared|silu entries=scalar|vec4|half
 //
 // One invocation an entry (four with vec4). half: x and y are stored in halves.
 

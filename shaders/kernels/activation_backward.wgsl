@@ -1,5 +1,5 @@
 // Gradient of an activation: of y = f(x), dx = dy·f′(x), entry by entry.
-// variants: kind=gelu_exact|gelu_tanh|relu|relu_squared|silu vec4? half?
+// variants: kind=gelu_exact|gelu_tanh|relu|relu_squared|silu entries=scalar|vec4|half
 //
 // One invocation an entry (four with vec4). f′ comes from x alone: y is not kept for it. half: x, dy and
 // dx are stored in halves.

@@ -1,5 +1,5 @@
 // Sum of two values: y = a + b, entry by entry.
-// variants: vec4?
+// variants: entries=scalar|vec4
 //
 // One invocation an entry (four with vec4, where the count divides by 4).
 

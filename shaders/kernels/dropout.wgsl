@@ -1,5 +1,8 @@
 // Dropout: y = x·mask/(1 − rate) (+ r), the mask drawn for each entry from (seed, site, index).
-// variants: vec4? residual? x_half? y_half?
+// variants: entries=scalar|vec4 residual? x_half? y_half?
+// needs: x_half|y_half with vec4
+// needs: x_half with residual
+// never: residual+y_half
 //
 // Its own gradient without r. One invocation an entry (four with vec4). The mask is recomputed, never stored.
 // x_half, y_half: x or y is stored in halves.
@@ -9,12 +12,10 @@ import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
 
-@if(x_half && vec4) alias StoredX = vec4<f16>;
-@if(x_half && !vec4) alias StoredX = f16;
-@if(!x_half) alias StoredX = Entry;
-@if(y_half && vec4) alias StoredY = vec4<f16>;
-@if(y_half && !vec4) alias StoredY = f16;
-@if(!y_half) alias StoredY = Entry;
+@if(x_half) alias StoredX = vec4<f16>;
+@else alias StoredX = Entry;
+@if(y_half) alias StoredY = vec4<f16>;
+@else alias StoredY = Entry;
 
 struct Arguments {
     count: u32, // Entries of a binding: floats, or vectors of four.

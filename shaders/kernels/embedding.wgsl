@@ -1,5 +1,5 @@
 // Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
-// variants: vec4? positions=bare|fixed|moved
+// variants: entries=scalar|vec4 positions=bare|fixed|moved
 //
 // tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[0] (moved)
 // or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some

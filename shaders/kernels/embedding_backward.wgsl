@@ -1,10 +1,10 @@
 // Gradient of the embedding's table: dtable[v,:] += Σ dy[n,:] over the positions n that hold v.
-// variants: tier=software|workgroup vec4?
+// variants: tier=direct|tiled entries=scalar|vec4
 //
 // dy [N,C]; tokens and order are rings: [rows, N] and [rows, 2, N], where order's first row lists the positions sorted by
 // token and its second holds, where a token's run begins, its length, else 0. No atomics: a workgroup belongs to a sorted
 // position and adds up the run that begins there, in a fixed order, or has nothing to do.
-// workgroup: 32 columns of entries by 8 lanes of rows, a further workgroup for each 32 columns; software: 32 invocations
+// tiled: 32 columns of entries by 8 lanes of rows, a further workgroup for each 32 columns; direct: 32 invocations
 // walk over the columns, one workgroup a position. Of a table that is too large to bind, some rows are bound, and only they are
 // added to.
 
@@ -27,7 +27,7 @@ struct Arguments {
 @group(0) @binding(4) var<storage, read> order: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dtable: array<Entry>;
 
-@if(workgroup) var<workgroup> sums: array<Entry, 256>;
+@if(tiled) var<workgroup> sums: array<Entry, 256>;
 
 // Σ dy over every `step`-th row of a run.
 fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry {
@@ -38,7 +38,7 @@ fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry
     return sum;
 }
 
-@if(software)
+@if(direct)
 @compute @workgroup_size(32)
 fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let position = group_number(group);
@@ -59,7 +59,7 @@ fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 
-@if(workgroup)
+@if(tiled)
 @compute @workgroup_size(256)
 fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let position = group_number(group) / arguments.chunks;

@@ -1,5 +1,5 @@
 // Gate: y[n,f] = g(x[n,f])·x[n,F+f], g = SiLU (SwiGLU) or tanh-GELU (GeGLU); x [N,2F], y [N,F].
-// variants: kind=swiglu|geglu vec4? half?
+// variants: kind=swiglu|geglu entries=scalar|vec4|half
 //
 // One invocation an entry of y (four with vec4). half: x and y are stored in halves.
 

@@ -1,5 +1,5 @@
 // Gradient of a gate: of y[n,f] = g(x[n,f])·x[n,F+f], dx[n,f] = dy·x[n,F+f]·g′(x[n,f]), dx[n,F+f] = dy·g(x[n,f]).
-// variants: kind=swiglu|geglu vec4? half?
+// variants: kind=swiglu|geglu entries=scalar|vec4|half
 //
 // One invocation an entry of dy (four with vec4), which writes both sides. half: x, dy and dx are stored in halves.
 

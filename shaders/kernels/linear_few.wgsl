@@ -1,17 +1,14 @@
 // Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
-// variants: tier=software|workgroup|subgroup operands=scalar|vec4|half bias? residual?
+// variants: tier=direct|tiled|subgroup operands=scalar|vec4|half bias? residual?
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
 // own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
 // r are bound from the column of the first on. half: w is stored in halves, half the work; the rest in floats. What
 // w is stored as is known to `weights` alone, so that another way of storing it is another variant of that function.
 
+import package::shared::entry::{Entry, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
-
-@if(scalar) alias Entry = f32;
-@else alias Entry = vec4<f32>;
-@if(half) alias Stored = vec4<f16>;
-@else alias Stored = Entry;
+import package::shared::stored::Stored;
 
 struct Arguments {
     count: u32, // N·O.
@@ -31,11 +28,6 @@ struct Arguments {
 // Entry k of the weights of an output.
 fn weights(output: u32, k: u32) -> Entry {
     return Entry(w[output * arguments.inner + k]);
-}
-
-fn total(entry: Entry) -> f32 {
-    @if(scalar) return entry;
-    @else return entry.x + entry.y + entry.z + entry.w;
 }
 
 @compute @workgroup_size(64)

@@ -1,5 +1,6 @@
 // Norm: layer y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); rms y = x·ρ·w, ρ = 1/√(mean x² + eps).
-// variants: tier=software|workgroup|subgroup form=layer|rms vec4? bias? half?
+// variants: tier=direct|tiled|subgroup form=layer|rms entries=scalar|vec4|half bias?
+// never: rms+bias
 //
 // x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second
 // pass: the difference of two large sums would lose it. half: y is stored in halves.

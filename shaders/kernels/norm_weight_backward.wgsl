@@ -1,5 +1,5 @@
 // Gradients of a norm's scale and shift: of y = x̂·w (+ b), dw += Σ dy·x̂ (and db += Σ dy), x̂ = (x − μ)·ρ.
-// variants: tier=column|workgroup vec4? bias? half?
+// variants: tier=column|workgroup entries=scalar|vec4|half bias?
 //
 // x, dy [N,C]; statistics [N,2] = (μ, ρ); dw, db [C]. One pass over the rows for both sums.
 // half: dy is stored in halves.

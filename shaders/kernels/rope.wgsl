@@ -1,5 +1,6 @@
 // Rotary positions (Su et al. 2021), halves paired as in Hugging Face's Llama; values pass.
 // variants: cursor? half?
+// never: cursor+half
 //
 //   y[i] = x[i]·cos − x[i+D/2]·sin;  y[i+D/2] = x[i+D/2]·cos + x[i]·sin   for i < D/2, angle of (start + t, i)
 //

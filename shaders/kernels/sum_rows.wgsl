@@ -1,5 +1,5 @@
 // Column sums: dx[c] += Σ over rows of dy[n,c]; the gradient of a bias, and of the first rows of a position table.
-// variants: tier=column|workgroup vec4? half?
+// variants: tier=column|workgroup entries=scalar|vec4|half
 //
 // dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in
 // halves.

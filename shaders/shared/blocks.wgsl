@@ -6,10 +6,8 @@
 @if(half) alias Stored = vec4<f16>;
 @else alias Stored = vec4<f32>;
 
-// A head's row in vectors of four: room for the largest D of the variant.
-@if(d32) const SIZE: u32 = 8u;
-@if(d64) const SIZE: u32 = 16u;
-@if(d128) const SIZE: u32 = 32u;
+// A head's row in vectors of four: room for the largest D, 128, which is no slower for smaller ones.
+const SIZE: u32 = 32u;
 
 // Invocations of a workgroup, and the rows that they own.
 const LANES: u32 = 8u;

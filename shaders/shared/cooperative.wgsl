@@ -3,12 +3,12 @@
 // halves or floats, and sums are floats.
 //
 // A subgroup takes a part of 2 × 4 matrices, and further parts one by one where there are more parts than subgroups. What it
-// found goes through workgroup memory to the invocations whose blocks (shared/tile.wgsl) it is, since how a matrix is spread over a
+// found goes through workgroup memory to the invocations whose blocks (shared/tiles.wgsl) it is, since how a matrix is spread over a
 // subgroup is the device's own affair. All sizes divide by EDGE, and all subgroups are full.
 //
 // Only natively: no browser has them yet.
 
-import package::shared::tile::{Blocks, GROUP, SIDE};
+import package::shared::tiles::{Blocks, SIDE};
 
 @if(cooperative8) const EDGE: u32 = 8u;
 @if(cooperative16) const EDGE: u32 = 16u;
@@ -28,6 +28,9 @@ import package::shared::tile::{Blocks, GROUP, SIDE};
 const ACROSS: u32 = SIDE / (4u * EDGE);
 const PARTS: u32 = SIDE / (2u * EDGE) * ACROSS;
 
+// Invocations of a workgroup, all in a row, so that subgroups are full.
+const INVOCATIONS: u32 = 64u;
+
 // Row by row.
 alias Sums = array<Sum, 8>;
 
@@ -37,7 +40,7 @@ var<workgroup> product: array<f32, 4096>;
 // within a subgroup, which is all that its matrices ask for.
 fn own_subgroup(index: u32) -> vec2<u32> {
     let width = subgroupAdd(1u);
-    return vec2<u32>(subgroupMin(index) / width, GROUP * GROUP / width);
+    return vec2<u32>(subgroupMin(index) / width, INVOCATIONS / width);
 }
 
 // Row and column of a part in its tile.

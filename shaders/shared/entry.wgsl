@@ -1,14 +1,14 @@
-// What an elementwise kernel handles at a time: a float, or four where the count divides by four.
+// What an elementwise kernel handles at a time: a float, or four where the count divides by four. Halves come in fours alone.
 
-@if(vec4) alias Entry = vec4<f32>;
-@else alias Entry = f32;
+@if(scalar) alias Entry = f32;
+@else alias Entry = vec4<f32>;
 
 // Floats in an entry.
-@if(vec4) const WIDTH: u32 = 4u;
-@else const WIDTH: u32 = 1u;
+@if(scalar) const WIDTH: u32 = 1u;
+@else const WIDTH: u32 = 4u;
 
 // Sum over an entry's floats.
 fn total(entry: Entry) -> f32 {
-    @if(vec4) return entry.x + entry.y + entry.z + entry.w;
-    @else return entry;
+    @if(scalar) return entry;
+    @else return entry.x + entry.y + entry.z + entry.w;
 }

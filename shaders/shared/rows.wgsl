@@ -1,5 +1,5 @@
-// Work that goes row by row, in three shapes. workgroup: 64 invocations share a row and meet in workgroup memory.
-// subgroup: the same, with most of the way to each other within subgroups. software: each invocation has a row of its own, since
+// Work that goes row by row, in three shapes. tiled: 64 invocations share a row and meet in workgroup memory.
+// subgroup: the same, with most of the way to each other within subgroups. direct: each invocation has a row of its own, since
 // barriers are what a software adapter is slow at.
 
 import package::shared::grid::group_number;
@@ -7,28 +7,28 @@ import package::shared::reduce::{sum_of_group, max_of_group};
 @if(subgroup) import package::shared::subgroups::{sum_of_subgroups, max_of_subgroups};
 
 // Invocations that share a row.
-@if(software) const LANES: u32 = 1u;
+@if(direct) const LANES: u32 = 1u;
 @else const LANES: u32 = 64u;
 
 fn row_of(group: vec3<u32>, local: u32) -> u32 {
-    @if(software) return group_number(group) * 64u + local;
+    @if(direct) return group_number(group) * 64u + local;
     @else return group_number(group);
 }
 
 // Place among those that share the row.
 fn lane_of(local: u32) -> u32 {
-    @if(software) return 0u;
+    @if(direct) return 0u;
     @else return local;
 }
 
 fn sum_of_row(value: f32, local: u32) -> f32 {
-    @if(software) return value;
-    @if(workgroup) return sum_of_group(value, local, 64u);
+    @if(direct) return value;
+    @if(tiled) return sum_of_group(value, local, 64u);
     @if(subgroup) return sum_of_subgroups(value, local, 64u);
 }
 
 fn max_of_row(value: f32, local: u32) -> f32 {
-    @if(software) return value;
-    @if(workgroup) return max_of_group(value, local, 64u);
+    @if(direct) return value;
+    @if(tiled) return max_of_group(value, local, 64u);
     @if(subgroup) return max_of_subgroups(value, local, 64u);
 }

@@ -2,6 +2,5 @@
 
 import package::shared::entry::Entry;
 
-@if(half && vec4) alias Stored = vec4<f16>;
-@if(half && !vec4) alias Stored = f16;
-@if(!half) alias Stored = Entry;
+@if(half) alias Stored = vec4<f16>;
+@else alias Stored = Entry;

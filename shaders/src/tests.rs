@@ -1,10 +1,10 @@
 //! Every kernel variant as it is shipped: core WGSL within WebGPU's default limits, which every native shading language can
 //! express, described truly.
 
-use crate::{Access, KERNELS, Kernel, linear, optimizer};
+use crate::{Access, KERNELS, Kernel, linear_tiled, optimizer};
 use naga::back::{hlsl, msl};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 fn validated(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(kernel.source).unwrap();
@@ -71,29 +71,49 @@ fn every_variant_keeps_to_the_default_limits() {
 /// The generated selectors count variants as the build does.
 #[test]
 fn selectors_find_their_variant() {
-    use linear::{Epilogue, Function, Operands, Tier};
-    let name = |tier, operands, bias, epilogue, function| {
-        linear::kernel(tier, operands, false, bias, epilogue, function).map(|kernel| kernel.name)
+    use linear_tiled::{Epilogue, Function, Operands};
+    let find = |operands, half_out, bias, epilogue, function| {
+        linear_tiled::kernel(operands, half_out, bias, epilogue, function).map(|kernel| kernel.name)
     };
-    let plain = name(Tier::Software, Operands::Scalar, false, Epilogue::Plain, Function::None);
-    assert_eq!(plain, Some("linear:software,scalar"));
-    let full = name(Tier::Workgroup, Operands::Half, true, Epilogue::Residual, Function::None);
-    assert_eq!(full, Some("linear:workgroup,half,bias,residual"));
-    let gated = name(Tier::Wide, Operands::Vec4, true, Epilogue::Gate, Function::Silu);
-    assert_eq!(gated, Some("linear:wide,vec4,bias,gate,silu"));
+    let plain = find(Operands::Scalar, false, false, Epilogue::Plain, Function::None);
+    assert_eq!(plain, Some("linear_tiled:scalar"));
+    let added = find(Operands::Half, false, true, Epilogue::Residual, Function::None);
+    assert_eq!(added, Some("linear_tiled:half,bias,residual"));
+    let gated = find(Operands::Vec4, false, false, Epilogue::Gate, Function::Silu);
+    assert_eq!(gated, Some("linear_tiled:vec4,gate,silu"));
     // What it lacks: vectors of four, a function, a function that gates have.
     for (operands, function) in [
         (Operands::Scalar, Function::Silu),
         (Operands::Vec4, Function::None),
-        (Operands::Vec4, Function::Relu),
+        (Operands::Vec4, Function::GeluExact),
     ] {
-        assert_eq!(name(Tier::Wide, operands, true, Epilogue::Gate, function), None);
+        assert_eq!(find(operands, false, false, Epilogue::Gate, function), None);
     }
     // Halves come out of halves, and no sum with what is stored in 32 bits.
-    let halves = |operands, epilogue| {
-        linear::kernel(Tier::Workgroup, operands, true, false, epilogue, Function::None).is_some()
-    };
-    assert!(halves(Operands::Half, Epilogue::Plain));
-    assert!(!halves(Operands::Vec4, Epilogue::Plain) && !halves(Operands::Half, Epilogue::Residual));
+    assert!(find(Operands::Half, true, false, Epilogue::Plain, Function::None).is_some());
+    for (operands, epilogue) in [(Operands::Vec4, Epilogue::Plain), (Operands::Half, Epilogue::Residual)] {
+        assert_eq!(find(operands, true, false, epilogue, Function::None), None);
+    }
     assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
+}
+
+/// As many variants as the README says, kernel by kernel and in all, and no more than anyone will look after.
+#[test]
+fn the_readme_counts_the_variants() {
+    const MOST: usize = 450;
+    let readme = include_str!("../README.md");
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for kernel in KERNELS {
+        *counted.entry(kernel.name.split(':').next().unwrap_or_default()).or_default() += 1;
+    }
+    let row = |line: &'static str| {
+        let mut cells = line.strip_prefix("| `")?.split('|');
+        let (name, count) = (cells.next()?.trim_end_matches(['`', ' ']), cells.next()?.trim());
+        Some((name, count.parse().ok()?))
+    };
+    let told: BTreeMap<&str, usize> = readme.lines().filter_map(row).collect();
+    let several = counted.iter().filter(|(_, count)| **count > 1).map(|(name, count)| (*name, *count));
+    assert_eq!(told, several.collect());
+    assert!(readme.contains(&format!("{} variants of {} kernels", KERNELS.len(), counted.len())));
+    assert!(KERNELS.len() <= MOST, "{}", KERNELS.len());
 }

@@ -133,8 +133,8 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
     let other = |family| match target.default_choice(family).tier {
-        Tier::Workgroup => Choice::tier(Tier::Software),
-        _ => Choice::tier(Tier::Workgroup),
+        Tier::Tiled => Choice::tier(Tier::Direct),
+        _ => Choice::tier(Tier::Tiled),
     };
     let choices: Choices =
         trial::of_graph(&graph).iter().map(|trial| (trial.class, other(trial.class.family))).collect();

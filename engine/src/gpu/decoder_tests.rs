@@ -326,7 +326,7 @@ fn halves_of_weights_change_logits_by_their_rounding() {
         let graph = build(&model, Purpose::Decode { chunk: 1 }).unwrap().graph;
         let default = first_logits(&gpu, &model, &arena, &gpu.target());
         let largest = default.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
-        for tier in [Tier::Software, Tier::Workgroup, Tier::Subgroup] {
+        for tier in [Tier::Direct, Tier::Tiled, Tier::Subgroup] {
             let choices = trial::everywhere(&graph, tier, |class| class.family.by_rows());
             let full = gpu.target().with(&choices);
             let half = full.clone().with_half_weights(true);

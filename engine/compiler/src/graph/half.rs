@@ -66,7 +66,11 @@ pub(super) fn together(operands: &[Operand]) -> Vec<Rule> {
 /// Stores in half what can be. To be called once a graph has its backward nodes: shape rules know nothing of halves.
 pub fn store_in_half(graph: &mut Graph) {
     let made = |origin| matches!(origin, Origin::Node(_));
-    let floats = graph.values.iter().map(|value| made(value.origin) && value.ty.element == Element::F32);
+    // Kernels take halves four at a time.
+    let floats = graph.values.iter().map(|value| {
+        let by_four = value.ty.columns().is_multiple_of(4);
+        made(value.origin) && value.ty.element == Element::F32 && by_four
+    });
     let mut half: Vec<bool> = floats.collect();
     let rules: Vec<Vec<Rule>> = graph.nodes.iter().map(|node| admitted(graph, node)).collect();
     // Everything begins in half; what one node cannot have so may decide another's.

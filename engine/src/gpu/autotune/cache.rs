@@ -2,7 +2,7 @@
 //! themselves, the choice of every class that was timed, also where it is the rule's.
 //!
 //! ```json
-//! { "kernels": "90f3…", "adapters": { "vulkan · … · …": { "linear 1024x128x512": "workgroup" } } }
+//! { "kernels": "90f3…", "adapters": { "vulkan · … · …": { "linear 1024x128x512": "tiled" } } }
 //! ```
 //!
 //! Beside them stand the precisions that were found faster (`precision 1024x128x4x128`: `mixed`), which no class is called like.
@@ -83,14 +83,14 @@ mod tests {
         let other = AdapterReport { driver: "another".to_owned(), ..adapter.clone() };
         assert!(load(&folder, &adapter).is_empty());
         let (linear, attention) =
-            (choices(Family::Linear, Tier::Workgroup), choices(Family::AttentionForward, Tier::Software));
+            (choices(Family::Linear, Tier::Tiled), choices(Family::AttentionForward, Tier::Direct));
         store(&folder, &adapter, &linear);
         store(&folder, &other, &attention);
         assert_eq!(load(&folder, &adapter), linear);
         assert_eq!(load(&folder, &other), attention);
         store(&folder, &adapter, &attention);
         assert_eq!(load(&folder, &adapter).len(), 2);
-        let replaced = choices(Family::Linear, Tier::Software);
+        let replaced = choices(Family::Linear, Tier::Direct);
         store(&folder, &adapter, &replaced);
         let class = ShapeClass::of(Family::Linear, [64, 64, 64]);
         assert_eq!(load(&folder, &adapter).get(&class), replaced.get(&class));
@@ -101,7 +101,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(TUNING_FILE);
         let adapter = test_gpu().report().clone();
-        let found = choices(Family::Linear, Tier::Workgroup);
+        let found = choices(Family::Linear, Tier::Tiled);
         store(folder.path(), &adapter, &found);
         let whole = std::fs::read_to_string(&file).unwrap();
         let foreign = whole.replace(glasshouse_shaders::VERSION, "0123456789abcdef");

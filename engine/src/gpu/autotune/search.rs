@@ -177,7 +177,7 @@ mod tests {
             };
             let sliced = if choice.slices.is_some_and(|slices| slices > 2) { 0.7 } else { 2.0 };
             let seconds = match choice {
-                Choice { tier: Tier::Software, .. } => software,
+                Choice { tier: Tier::Direct, .. } => software,
                 Choice { slices: Some(_), .. } => sliced,
                 _ => 1.0,
             };
@@ -192,7 +192,7 @@ mod tests {
         for Found { class, candidates, chosen } in &found {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match class.family {
-                Family::Linear => Choice::tier(Tier::Software),
+                Family::Linear => Choice::tier(Tier::Direct),
                 Family::LinearWeightBackward => more.unwrap_or(target.default_choice(class.family)),
                 _ => target.default_choice(class.family),
             };
@@ -255,9 +255,9 @@ mod tests {
     #[test]
     fn a_tier_that_is_slow_to_try_leaves_the_budget_to_others() {
         let (bench, found) = searched(&Target::new(false), 2.0, |_, choice| {
-            if choice.tier == Tier::Software { (1.5, Some(9.0)) } else { (0.05, Some(1.0)) }
+            if choice.tier == Tier::Direct { (1.5, Some(9.0)) } else { (0.05, Some(1.0)) }
         });
-        let slow = bench.tried.iter().filter(|(_, choice)| choice.tier == Tier::Software).count();
+        let slow = bench.tried.iter().filter(|(_, choice)| choice.tier == Tier::Direct).count();
         assert_eq!(slow, 1);
         assert!(bench.elapsed <= 2.0, "{}", bench.elapsed);
         assert_eq!(
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn kernels_that_take_long_are_not_tried_in_other_tiers_on_a_gpu() {
         let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));
-        assert!(bench.tried.iter().all(|(_, choice)| choice.tier == Tier::Workgroup));
+        assert!(bench.tried.iter().all(|(_, choice)| choice.tier == Tier::Tiled));
         assert!(found.iter().all(|found| found.class.family == Family::LinearWeightBackward));
     }
 
@@ -278,8 +278,8 @@ mod tests {
     fn what_the_device_cannot_run_is_not_chosen() {
         let (_, found) =
             searched(&Target::new(true), 1e9, |trial, choice| match (trial.class.family, choice.tier) {
-                (Family::Linear, Tier::Software) => (0.1, None),
-                (_, Tier::Wide | Tier::Workgroup) => (0.1, None),
+                (Family::Linear, Tier::Direct) => (0.1, None),
+                (_, Tier::Wide | Tier::Tiled) => (0.1, None),
                 _ => (0.1, Some(1.0)),
             });
         assert!(found.is_empty(), "{found:?}");

@@ -188,9 +188,8 @@ async fn on_gpu(
 fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [Found]) -> Option<&'found Found> {
     let dispatch = plan.dispatches.get(at)?;
     let node = plan.graph.nodes.get(dispatch.node?.index())?;
-    let kernel = dispatch.kernel.name.split(':').next()?;
     let mut trials = trial::of_node(&plan.graph, node).into_iter();
-    let class = trials.find(|trial| trial.class.family.kernel() == kernel)?.class;
+    let class = trials.find(|trial| trial.class.family.has(dispatch.kernel.name))?.class;
     found.iter().find(|found| found.class == class)
 }
 

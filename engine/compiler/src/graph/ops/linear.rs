@@ -133,7 +133,7 @@ impl Operation for LinearInputBackward {
     }
 
     fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        if self.residual { alone_by_four(&[inputs.dy]) } else { alone_by_four(&[inputs.dy, outputs.dx]) }
+        if self.residual { Vec::new() } else { alone_by_four(&[inputs.dy, outputs.dx]) }
     }
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {

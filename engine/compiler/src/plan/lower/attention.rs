@@ -1,6 +1,6 @@
 //! Attention over a window.
 
-use super::attention_blocks;
+use super::attention_direct;
 use super::{Family, Launch, Lower, Lowering, Operand, Place, Site, Tier, grid, within_longest_loop};
 use crate::Result;
 use crate::graph::ops::{
@@ -9,7 +9,9 @@ use crate::graph::ops::{
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{
-    Kernel, attention_delta, attention_forward, attention_key_backward, attention_query_backward,
+    Kernel, attention, attention_delta, attention_forward_single, attention_forward_tiled,
+    attention_key_backward_single, attention_key_backward_tiled, attention_query_backward_single,
+    attention_query_backward_tiled,
 };
 
 /// What one of the three kernels goes over.
@@ -28,15 +30,15 @@ impl Window<'_> {
     }
 
     /// Whether a kernel takes the tier without workgroup memory.
-    fn is_software(self, family: Family) -> bool {
+    fn is_direct(self, family: Family) -> bool {
         let (batch, time) = self.batch_and_time();
         let sizes = [batch * self.heads.heads, time, self.heads.head_size];
-        self.site.target.tier(family, sizes) == Tier::Software
+        self.site.target.tier(family, sizes) == Tier::Direct
     }
 
     /// Whether a kernel goes by blocks.
     fn by_blocks(self, family: Family) -> bool {
-        self.is_software(family) && attention_blocks::takes(self)
+        self.is_direct(family) && attention_direct::takes(self)
     }
 }
 
@@ -45,44 +47,44 @@ fn rows_in_group(kernel: &Kernel) -> usize {
     kernel.workgroup_size[0] as usize
 }
 
-/// Picks the variant of one of the three attention kernels, whose modules are alike.
+/// Picks the variant of one of the three attention kernels for heads of any size, whose modules are alike.
 macro_rules! variant {
-    ($module:ident, $family:ident, $window:expr) => {{
+    ($single:ident, $tiled:ident, $family:ident, $window:expr) => {{
+        use $tiled::Size;
         let half = $window.qkv.half();
         let size = match $window.heads.head_size {
-            _ if $window.is_software(Family::$family) => $module::Size::Single,
-            8 => $module::Size::D8,
-            16 => $module::Size::D16,
-            32 => $module::Size::D32,
-            48 => $module::Size::D48,
-            64 => $module::Size::D64,
-            128 => $module::Size::D128,
-            size if size.is_multiple_of(4) => $module::Size::Any4,
-            _ => $module::Size::Any,
+            8 => Size::D8,
+            32 => Size::D32,
+            48 => Size::D48,
+            64 => Size::D64,
+            128 => Size::D128,
+            size if size.is_multiple_of(4) => Size::Any4,
+            _ => Size::Any,
         };
-        $module::kernel(size, half)
+        match $window.is_direct(Family::$family) {
+            true => $single::kernel(half),
+            false => $tiled::kernel(size, half),
+        }
     }};
 }
 
-/// Fills in the arguments that the three share.
-macro_rules! arguments {
-    ($module:ident, $window:expr) => {{
-        let ((batch, time), Window { heads, dropout, .. }) = ($window.batch_and_time(), $window);
-        let (site, threshold, keep_scale) = dropping(dropout);
-        $module::Arguments {
-            batch: batch as u32,
-            time: time as u32,
-            heads: heads.heads as u32,
-            kv_heads: heads.kv_heads as u32,
-            head_size: heads.head_size as u32,
-            scale: scale(heads),
-            dropout: u32::from(dropout.is_some()),
-            site,
-            threshold,
-            keep_scale,
-        }
-        .bytes()
-    }};
+/// The arguments that the three share.
+fn arguments(window: Window<'_>) -> Vec<u8> {
+    let ((batch, time), Window { heads, dropout, .. }) = (window.batch_and_time(), window);
+    let (site, threshold, keep_scale) = dropping(dropout);
+    let arguments = attention::Arguments {
+        batch: batch as u32,
+        time: time as u32,
+        heads: heads.heads as u32,
+        kv_heads: heads.kv_heads as u32,
+        head_size: heads.head_size as u32,
+        scale: scale(heads),
+        dropout: u32::from(dropout.is_some()),
+        site,
+        threshold,
+        keep_scale,
+    };
+    arguments.bytes()
 }
 
 /// The number of a dropout site, the random bits below which it drops, and what it multiplies the rest by.
@@ -124,14 +126,14 @@ impl Lower for Attention {
         let window = Window { site, qkv, heads, dropout };
         let [qkv, y, lse] = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
         if window.by_blocks(Family::AttentionForward) {
-            return Ok(Lowering::one(attention_blocks::forward(window, [qkv, y, lse])?));
+            return Ok(Lowering::one(attention_direct::forward(window, [qkv, y, lse])?));
         }
         let (batch, time) = window.batch_and_time();
         // Scores, rescaled sums, values.
         within_reach(site, heads, time, 3)?;
-        let kernel = variant!(attention_forward, AttentionForward, window);
+        let kernel = variant!(attention_forward_single, attention_forward_tiled, AttentionForward, window);
         let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
-        let arguments = arguments!(attention_forward, window);
+        let arguments = arguments(window);
         let bindings = vec![Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule), qkv, y, lse];
         Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
     }
@@ -160,12 +162,12 @@ impl Lower for AttentionBackward {
         let window = Window { site, qkv, heads: self.heads, dropout: self.dropout };
         let bindings = [qkv, lse, delta, dy, dqkv].map(Operand::place);
         let queries = if window.by_blocks(Family::AttentionQueryBackward) {
-            attention_blocks::query_backward(window, bindings)?
+            attention_direct::query_backward(window, bindings)?
         } else {
             query_backward(window, bindings)?
         };
         let keys = if window.by_blocks(Family::AttentionKeyBackward) {
-            attention_blocks::key_backward(window, bindings)?
+            attention_direct::key_backward(window, bindings)?
         } else {
             key_backward(window, bindings)?
         };
@@ -182,8 +184,13 @@ fn backward_bindings(operands: [Place; 5]) -> Vec<Place> {
 fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     within_reach(window.site, heads, time, 2)?;
-    let kernel = variant!(attention_query_backward, AttentionQueryBackward, window);
-    let arguments = arguments!(attention_query_backward, window);
+    let kernel = variant!(
+        attention_query_backward_single,
+        attention_query_backward_tiled,
+        AttentionQueryBackward,
+        window
+    );
+    let arguments = arguments(window);
     let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
     Launch::new(kernel, arguments, backward_bindings(operands), groups)
 }
@@ -192,8 +199,9 @@ fn key_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     // Scores and sums, for every query head that shares the key.
     within_reach(window.site, heads, time * (heads.heads / heads.kv_heads), 2)?;
-    let kernel = variant!(attention_key_backward, AttentionKeyBackward, window);
-    let arguments = arguments!(attention_key_backward, window);
+    let kernel =
+        variant!(attention_key_backward_single, attention_key_backward_tiled, AttentionKeyBackward, window);
+    let arguments = arguments(window);
     let groups = grid(batch * heads.kv_heads * time.div_ceil(rows_in_group(kernel)))?;
     Launch::new(kernel, arguments, backward_bindings(operands), groups)
 }

@@ -1,5 +1,6 @@
 //! Ops that look at one entry at a time: one invocation an entry, or four where the count divides by four.
 
+use super::matmul::built;
 use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
 use crate::Result;
 use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named};
@@ -23,7 +24,13 @@ impl Lower for Add {
         let (AddInputs { a, b }, y) = (operands.inputs, operands.outputs.y);
         let (vec4, count, groups) = entries(y.ty)?;
         let bindings = vec![a.place(), b.place(), y.place()];
-        Ok(Lowering::one(Launch::new(add::kernel(vec4), add::Arguments { count }.bytes(), bindings, groups)?))
+        let width = if vec4 { add::Entries::Vec4 } else { add::Entries::Scalar };
+        Ok(Lowering::one(Launch::new(
+            add::kernel(width),
+            add::Arguments { count }.bytes(),
+            bindings,
+            groups,
+        )?))
     }
 }
 
@@ -40,7 +47,8 @@ impl Lower for Dropout {
         let (control, schedule) = (Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule));
         let mut bindings = vec![control, schedule, x.place(), y.place()];
         bindings.extend(residual.map(Operand::place));
-        let kernel = dropout::kernel(vec4, self.residual, x.half(), y.half());
+        let width = if vec4 { dropout::Entries::Vec4 } else { dropout::Entries::Scalar };
+        let kernel = built(dropout::kernel(width, self.residual, x.half(), y.half()))?;
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
     }
 }

@@ -20,7 +20,7 @@ impl Lower for Embedding {
         // Without positions the cursor changes nothing and is not bound.
         let cursor = cursor.filter(|_| self.positions);
         let kernel = embedding::kernel(
-            vec4,
+            if vec4 { embedding::Entries::Vec4 } else { embedding::Entries::Scalar },
             if !self.positions {
                 embedding::Positions::Bare
             } else if cursor.is_some() {
@@ -56,13 +56,14 @@ impl Lower for EmbeddingBackward {
         site: Site<'_>,
         Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
-        use embedding_backward::{Arguments, Tier, kernel};
+        use embedding_backward::{Arguments, Entries, Tier, kernel};
         let EmbeddingBackwardInputs { dy, tokens, order } = inputs;
         let (count, channels) = (tokens.ty.count(), dy.columns());
         let vec4 = channels.is_multiple_of(4);
         let entries = if vec4 { channels / 4 } else { channels };
         let (tier, chunks) =
-            if site.target.software { (Tier::Software, 1) } else { (Tier::Workgroup, entries.div_ceil(32)) };
+            if site.target.software { (Tier::Direct, 1) } else { (Tier::Tiled, entries.div_ceil(32)) };
+        let width = if vec4 { Entries::Vec4 } else { Entries::Scalar };
         let groups = grid(count * chunks)?;
         let launch = |part: Part| {
             let arguments = Arguments {
@@ -75,7 +76,7 @@ impl Lower for EmbeddingBackward {
             let control = Place::Buffer(Buffer::Control);
             let table = part.rows_of(gradients.table.place());
             let bindings = vec![control, dy.place(), tokens.place(), order.place(), table];
-            Launch::new(kernel(tier, vec4), arguments.bytes(), bindings, groups)
+            Launch::new(kernel(tier, width), arguments.bytes(), bindings, groups)
         };
         let launches = site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?;
         Ok(Lowering { launches, scratch: Vec::new() })

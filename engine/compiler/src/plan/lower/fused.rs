@@ -1,39 +1,42 @@
-//! Matrix products with more in their epilogues than a sum: activations, gates and rotations, and the gradients of the first two; and
-//! the head with its loss.
+//! Matrix products with more behind them than a sum: activations, gates and rotations, and the gradients of the first two; and the head
+//! with its loss. Where the strategy that is chosen has a kernel with such an epilogue, they are one launch; elsewhere the product and what
+//! follows it are two.
 
 use super::loss::{Rule, mean, rows, rows_backward};
 use super::matmul::{
-    STEPS_IN_TURN, built, by_width, input_backward_launches, linear_launches, linear_tiles, tier, tiles,
-    weight_backward_launches,
+    STEPS_IN_TURN, input_backward_launches, linear_launches, linear_tiles, tiles, weight_backward_launches,
 };
+use super::mlp::{activation_backward_launch, activation_launch, gate_backward_launch, gate_launch};
 use super::parts::Part;
-use super::tuning::{Operands, Side};
-use super::{Family, Launch, Lower, Lowering, Operand, Site, Tier, grid, within_longest_loop};
+use super::products::{linear, linear_input_backward};
+use super::tuning::Operands;
+use super::{
+    Family, Launch, Lower, Lowering, Operand, Place, Site, by_width, grid, rope, within_longest_loop,
+};
 use crate::Result;
 use crate::graph::Nonlinearity;
 use crate::graph::ops::{
     Dx, LinearActivation, LinearActivationInputs, LinearActivationOutputs, LinearCrossEntropy,
     LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
     LinearCrossEntropyInputs, LinearInputActivationBackward, LinearInputActivationBackwardInputs, LinearRope,
-    LinearRopeInputs, Named,
+    LinearRopeInputs, Named, Rope,
 };
 use glasshouse_protocol::{Activation, Gate};
-use glasshouse_shaders::{linear, linear_input_backward};
 
-/// The epilogue of a kernel module and the function in it.
+/// The epilogue of a kernel module and the function in it, if there is one for these.
 macro_rules! curve {
     ($module:ident, $kind:expr) => {{
         use $module::{Epilogue, Function};
         match $kind {
-            Nonlinearity::Activation(Activation::GeluExact) => (Epilogue::Activation, Function::GeluExact),
-            Nonlinearity::Activation(Activation::GeluTanh) => (Epilogue::Activation, Function::GeluTanh),
-            Nonlinearity::Activation(Activation::Relu) => (Epilogue::Activation, Function::Relu),
-            Nonlinearity::Activation(Activation::ReluSquared) => {
-                (Epilogue::Activation, Function::ReluSquared)
+            Nonlinearity::Activation(Activation::GeluExact) => {
+                Some((Epilogue::Activation, Function::GeluExact))
             }
-            Nonlinearity::Activation(Activation::Silu) => (Epilogue::Activation, Function::Silu),
-            Nonlinearity::Gate(Gate::Geglu) => (Epilogue::Gate, Function::GeluTanh),
-            Nonlinearity::Gate(Gate::Swiglu | Gate::None) => (Epilogue::Gate, Function::Silu),
+            Nonlinearity::Activation(Activation::GeluTanh) => {
+                Some((Epilogue::Activation, Function::GeluTanh))
+            }
+            Nonlinearity::Gate(Gate::Swiglu | Gate::None) => Some((Epilogue::Gate, Function::Silu)),
+            Nonlinearity::Activation(Activation::Relu | Activation::ReluSquared | Activation::Silu)
+            | Nonlinearity::Gate(Gate::Geglu) => None,
         }
     }};
 }
@@ -46,14 +49,27 @@ impl Lower for LinearActivation {
             Nonlinearity::Activation(_) => 0,
             Nonlinearity::Gate(_) => y.columns() as u32,
         };
+        site.expect_whole(weight, x.half())?;
         let arguments = linear::Arguments { partner, ..linear::Arguments::default() };
-        product(site, [x, weight, y], bias, curve!(linear, self.kind), z, arguments)
+        if let Some(curve) = curve!(linear, self.kind)
+            && let Some(launch) = product(site, [x, weight, y], bias, curve, z, arguments)?
+        {
+            return Ok(Lowering::one(launch));
+        }
+        let mut launches = plain(site, [x, weight], bias, z.place())?;
+        let places = [z, y].map(Operand::place);
+        launches.push(match self.kind {
+            Nonlinearity::Activation(kind) => activation_launch(kind, y.ty, places)?,
+            Nonlinearity::Gate(kind) => gate_launch(kind, y.ty, places)?,
+        });
+        Ok(Lowering { launches, scratch: Vec::new() })
     }
 }
 
 impl Lower for LinearRope {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (Self { heads, .. }, LinearRopeInputs { x, weight, bias, table }) = (self, operands.inputs);
+        let (Self { heads, .. }, LinearRopeInputs { x, weight, bias, table }) = (*self, operands.inputs);
+        let y = operands.outputs.y;
         let arguments = linear::Arguments {
             partner: heads.head_size as u32 / 2,
             turning: ((heads.heads + heads.kv_heads) * heads.head_size) as u32,
@@ -61,11 +77,19 @@ impl Lower for LinearRope {
             ..linear::Arguments::default()
         };
         let turned = (linear::Epilogue::Rope, linear::Function::None);
-        product(site, [x, weight, operands.outputs.y], bias, turned, table, arguments)
+        site.expect_whole(weight, x.half())?;
+        if let Some(launch) = product(site, [x, weight, y], bias, turned, table, arguments)? {
+            return Ok(Lowering::one(launch));
+        }
+        let sum = Place::Scratch(0);
+        let mut launches = plain(site, [x, weight], bias, sum)?;
+        let rope = Rope { heads, inverse: false, cursor: false };
+        launches.push(rope::launch(rope, y.ty, table, vec![sum, table.place(), y.place()])?);
+        Ok(Lowering { launches, scratch: vec![y.ty.bytes()] })
     }
 }
 
-/// A product of tiles over x, w and y, with one binding more than a plain one.
+/// A product of tiles over x, w and y, with one binding more than a plain one, if there is a kernel for it.
 fn product(
     site: Site<'_>,
     [x, weight, y]: [Operand<'_>; 3],
@@ -73,10 +97,9 @@ fn product(
     (epilogue, function): (linear::Epilogue, linear::Function),
     further: Operand<'_>,
     arguments: linear::Arguments,
-) -> Result<Lowering> {
+) -> Result<Option<Launch>> {
     let sizes = [x.rows(), x.columns(), weight.rows()];
     let half = x.half();
-    site.expect_whole(weight, half)?;
     let (weight, operands) = if half {
         (weight.half_weight(), linear::Operands::Half)
     } else {
@@ -84,40 +107,73 @@ fn product(
     };
     let mut bindings = vec![x.place(), weight, y.place()];
     bindings.extend([bias, Some(further)].into_iter().flatten().map(Operand::place));
-    let kernel = |tier| linear::kernel(tier, operands, half, bias.is_some(), epilogue, function);
+    let kernel = |strategy| linear::kernel(strategy, operands, half, bias.is_some(), epilogue, function);
     let arguments = linear::Arguments { stride: sizes[2] as u32, ..arguments };
-    Ok(Lowering::one(linear_tiles(site.target, sizes, half, bindings, kernel, arguments)?))
+    linear_tiles(site.target, sizes, half, bindings, kernel, arguments)
+}
+
+/// The same product, plain, in the floats of x.
+fn plain(
+    site: Site<'_>,
+    [x, weight]: [Operand<'_>; 2],
+    bias: Option<Operand<'_>>,
+    z: Place,
+) -> Result<Vec<Launch>> {
+    let sizes = [x.rows(), x.columns(), weight.rows()];
+    let added = [bias.map(Operand::place), None];
+    linear_launches(site, sizes, weight, [x.place(), z], [x.half(); 2], added)
 }
 
 impl Lower for LinearInputActivationBackward {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use linear_input_backward::{Arguments, Left, Right, kernel};
         let LinearInputActivationBackwardInputs { dy, weight, x } = operands.inputs;
         let Dx { dx } = operands.outputs;
-        let (rows, inner, columns) = (dy.rows(), dy.columns(), weight.columns());
-        within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.width")?;
-        let half = dx.half();
-        site.expect_whole(weight, half)?;
-        let weight = if half { weight.half_weight() } else { weight.place() };
-        let operands = Operands::of([dy.half(), half]);
-        let sizes = [rows, inner, columns];
-        let family = Family::LinearInputBackward;
-        let tier = tier!(linear_input_backward, site.target, family, sizes, sizes, operands);
-        let (side_by_side, total) = tiles(rows, columns);
-        let arguments = Arguments {
-            rows: rows as u32,
-            columns: columns as u32,
-            inner: inner as u32,
-            column_tiles: side_by_side as u32,
-            stride: inner as u32,
-        };
-        let left = by_width(inner, dy.half(), [Left::Left1, Left::Left4, Left::Half]);
-        let right = by_width(columns, half, [Right::Right1, Right::Vec4, Right::RightHalf]);
-        let (epilogue, function) = curve!(linear_input_backward, self.0);
-        let kernel = built(kernel(tier, left, right, epilogue, function))?;
-        let bindings = vec![dy.place(), weight, dx.place(), x.place()];
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)?))
+        site.expect_whole(weight, dx.half())?;
+        if let Some(launch) = input_product(site, self.0, [dy, weight, dx, x])? {
+            return Ok(Lowering::one(launch));
+        }
+        let sizes = [dy.rows(), dy.columns(), weight.columns()];
+        let sum = Place::Scratch(0);
+        let (places, half) = ([dy.place(), sum], [dy.half(), dx.half()]);
+        let mut launches = input_backward_launches(site, sizes, weight, places, half, None)?;
+        let places = [x.place(), sum, dx.place()];
+        launches.push(match self.0 {
+            Nonlinearity::Activation(kind) => activation_backward_launch(kind, dx.ty, places)?,
+            Nonlinearity::Gate(kind) => gate_backward_launch(kind, dx.ty, places)?,
+        });
+        Ok(Lowering { launches, scratch: vec![dx.ty.bytes() / self.0.columns() as u64] })
     }
+}
+
+/// The gradient by a product's input and by what made it over dy, w, dx and x, as one launch, if there is a kernel for it.
+fn input_product(
+    site: Site<'_>,
+    kind: Nonlinearity,
+    [dy, weight, dx, x]: [Operand<'_>; 4],
+) -> Result<Option<Launch>> {
+    use linear_input_backward::{Arguments, Left, Right, kernel};
+    let Some((epilogue, function)) = curve!(linear_input_backward, kind) else { return Ok(None) };
+    let (rows, inner, columns) = (dy.rows(), dy.columns(), weight.columns());
+    within_longest_loop(site, inner / STEPS_IN_TURN, "lower model.width")?;
+    let half = dx.half();
+    let weight = if half { weight.half_weight() } else { weight.place() };
+    let operands = Operands::of([dy.half(), half]);
+    let sizes = [rows, inner, columns];
+    let strategy = site.target.product(Family::LinearInputBackward, sizes, sizes, operands);
+    let (side_by_side, total) = tiles(rows, columns);
+    let arguments = Arguments {
+        rows: rows as u32,
+        columns: columns as u32,
+        inner: inner as u32,
+        column_tiles: side_by_side as u32,
+        stride: inner as u32,
+        accumulate: 0,
+    };
+    let left = by_width(inner, dy.half(), [Left::Left1, Left::Left4, Left::LeftHalf])?;
+    let right = by_width(columns, half, [Right::Scalar, Right::Vec4, Right::Half])?;
+    let bindings = vec![dy.place(), weight, dx.place(), x.place()];
+    let kernel = kernel(strategy, left, right, epilogue, function);
+    kernel.map(|kernel| Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)).transpose()
 }
 
 impl Lower for LinearCrossEntropy {

@@ -69,7 +69,7 @@ pub(super) fn rows(
     let (ignoring, ignored) = rule.ignore();
     let tier = match target.tier(Family::CrossEntropy, [part.count, rule.vocabulary, 1]) {
         // An invocation with a row of its own goes through it twice.
-        Tier::Software if 2 * rule.vocabulary > LONGEST_LOOP => Tier::Workgroup,
+        Tier::Direct if 2 * rule.vocabulary > LONGEST_LOOP => Tier::Tiled,
         tier => tier,
     };
     let arguments = Arguments {

@@ -2,15 +2,14 @@
 //! biases.
 
 use super::parts::Part;
-use super::tuning::{Cooperative, Operands, Side};
+use super::products::{Strategy, linear, linear_input_backward, linear_weight_backward};
+use super::tuning::Operands;
 use super::{
-    Family, LONGEST_LOOP, Launch, Lowering, Operand, Place, Site, Target, Tier, grid, row_groups, row_tier,
-    tall, within_longest_loop,
+    Family, LONGEST_LOOP, Launch, Lowering, Operand, Place, Site, Target, by_width, grid, row_groups,
+    row_tier, tall, within_longest_loop,
 };
 use crate::Result;
-use glasshouse_shaders::{
-    Kernel, linear, linear_few, linear_input_backward, linear_weight_backward, sum_rows,
-};
+use glasshouse_shaders::{Kernel, linear_few, sum_rows};
 
 /// Outputs along a tile's side.
 const SIDE: usize = 64;
@@ -24,28 +23,12 @@ const ENOUGH_TILES: usize = 48;
 /// Inner steps below which a slice is not worth a partial sum.
 const SHORTEST_SLICE: usize = 512;
 
-/// Inner steps that the software tier takes in a turn of its loop.
+/// Inner steps that the direct kernels take in a turn of their loop.
 pub(super) const STEPS_IN_TURN: usize = 4;
 
-/// The tier of a part of one of the three products, whose modules are alike.
-macro_rules! tier {
-    ($module:ident, $target:expr, $family:expr, $whole:expr, $part:expr, $operands:expr) => {
-        match $target.product($family, $whole, $part, $operands) {
-            (Tier::Software, _) => $module::Tier::Software,
-            (Tier::Wide, _) => $module::Tier::Wide,
-            // No product adds up within subgroups.
-            (Tier::Workgroup | Tier::Subgroup, _) => $module::Tier::Workgroup,
-            (Tier::Cooperative, Side::Eight) => $module::Tier::Cooperative8,
-            (Tier::Cooperative, Side::Sixteen) => $module::Tier::Cooperative16,
-        }
-    };
-}
-
-pub(super) use tier;
-
-/// A variant that a kernel must have been built in.
-pub(super) fn built(kernel: Option<&'static Kernel>) -> Result<&'static Kernel> {
-    kernel.ok_or_else(|| crate::Error::Internal("a product's kernel was not built for this".to_owned()))
+/// What a kernel must have been built for.
+pub(super) fn built<What>(what: Option<What>) -> Result<What> {
+    what.ok_or_else(|| crate::Error::Internal("a product's kernel was not built for this".to_owned()))
 }
 
 /// Tiles that cover a matrix: side by side, and in total.
@@ -87,11 +70,9 @@ fn linear_launch(
     let vec4 = inner.is_multiple_of(4);
     if rows <= FEW_ROWS && !half {
         let tier = target.tier(Family::LinearFew, [rows, inner, columns]);
-        let operands = match bindings.get(1) {
-            Some(Place::Half(_) | Place::HalfRows(..)) => linear_few::Operands::Half,
-            _ if vec4 => linear_few::Operands::Vec4,
-            _ => linear_few::Operands::Scalar,
-        };
+        use linear_few::Operands::{Half, Scalar, Vec4};
+        let half = matches!(bindings.get(1), Some(Place::Half(_) | Place::HalfRows(..)));
+        let operands = by_width(inner, half, [Scalar, Vec4, Half])?;
         let count = rows * columns;
         let arguments = linear_few::Arguments {
             count: count as u32,
@@ -104,21 +85,23 @@ fn linear_launch(
     }
     let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
     let operands =
-        by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half]);
-    let kernel = |tier| linear::kernel(tier, operands, half_out, bias, epilogue, linear::Function::None);
+        by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half])?;
+    let kernel =
+        |strategy| linear::kernel(strategy, operands, half_out, bias, epilogue, linear::Function::None);
     let arguments = linear::Arguments { stride: stride as u32, ..linear::Arguments::default() };
-    linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)
+    built(linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)?)
 }
 
-/// A product of tiles, of halves where `half` says so, by the variant for the tier that is chosen; its sizes are added to `arguments`.
+/// A product of tiles, of halves where `half` says so, by the variant for the strategy that is chosen, if there is one; its sizes are added to
+/// `arguments`.
 pub(super) fn linear_tiles(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
     half: bool,
     bindings: Vec<Place>,
-    kernel: impl Fn(linear::Tier) -> Option<&'static Kernel>,
+    kernel: impl Fn(Strategy) -> Option<&'static Kernel>,
     arguments: linear::Arguments,
-) -> Result<Launch> {
+) -> Result<Option<Launch>> {
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
@@ -127,14 +110,10 @@ pub(super) fn linear_tiles(
         column_tiles: side_by_side as u32,
         ..arguments
     };
-    // A cooperative matrix takes columns that lie side by side, which partners do in runs.
-    let runs = arguments.partner.is_multiple_of(Side::Sixteen as u32);
-    let target = if runs { target } else { &target.clone().with_cooperative(Cooperative::NONE) };
     let whole = [rows, inner, arguments.stride as usize];
     let (part, operands) = ([rows, inner, columns], Operands::of([half; 2]));
-    let tier = tier!(linear, target, Family::Linear, whole, part, operands);
-    let kernel = built(kernel(tier))?;
-    Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
+    let kernel = kernel(target.product(Family::Linear, whole, part, operands));
+    kernel.map(|kernel| Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)).transpose()
 }
 
 /// dx = dy·w (+ r) over w, dy and dx, whose sizes are N, O and I, a launch for each part of w that the device binds. In 16-bit floats are dy, and w with dx, where `half` says so.
@@ -148,50 +127,33 @@ pub(super) fn input_backward_launches(
 ) -> Result<Vec<Launch>> {
     use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
     let read = if half_w { weight.half_weight() } else { weight.place() };
-    let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::Half]);
-    let right = by_width(columns, half_w, [Right::Right1, Right::Vec4, Right::RightHalf]);
+    let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
+    let right = by_width(columns, half_w, [Right::Scalar, Right::Vec4, Right::Half])?;
     let (side_by_side, total) = tiles(rows, columns);
     let launch = |part: Part| {
         within_longest_loop(site, part.count / STEPS_IN_TURN, "lower model.vocabulary")?;
         let sizes = [rows, part.count, columns];
         let (family, operands) = (Family::LinearInputBackward, Operands::of([half_dy, half_w]));
         let whole = [rows, inner, columns];
-        let tier = tier!(linear_input_backward, site.target, family, whole, sizes, operands);
+        let strategy = site.target.product(family, whole, sizes, operands);
         let arguments = Arguments {
             rows: rows as u32,
             columns: columns as u32,
             inner: part.count as u32,
             column_tiles: side_by_side as u32,
             stride: inner as u32,
+            // Parts after the first add to what it gave.
+            accumulate: u32::from(part.first > 0),
         };
         // The residual comes in with the first part.
         let residual = residual.filter(|_| part.first == 0);
         let mut bindings = vec![part.columns_of(dy), part.rows_of(read), dx];
         bindings.extend(residual);
-        let epilogue = match residual {
-            _ if part.first > 0 => Epilogue::Accumulate,
-            Some(_) => Epilogue::Residual,
-            None => Epilogue::Plain,
-        };
-        let kernel = built(kernel(tier, left, right, epilogue, Function::None))?;
+        let epilogue = if residual.is_some() { Epilogue::Residual } else { Epilogue::Plain };
+        let kernel = built(kernel(strategy, left, right, epilogue, Function::None))?;
         Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
     };
     site.parts_of(weight, half_w).map(launch).collect()
-}
-
-/// The variant for an operand of so many columns: float by float, four at a time, or four halves at a time.
-pub(super) fn by_width<Variant>(
-    columns: usize,
-    half: bool,
-    [one, four, four_halves]: [Variant; 3],
-) -> Variant {
-    if half {
-        four_halves
-    } else if columns.is_multiple_of(4) {
-        four
-    } else {
-        one
-    }
 }
 
 /// dw += dyᵀ·x, by slices of the rows where that fills the device.
@@ -250,7 +212,7 @@ fn weight_backward_launch(
     use linear_weight_backward::{Arguments, Left, Right, kernel};
     let (family, operands) = (Family::LinearWeightBackward, Operands::of([half_dy, half_x]));
     let whole = [inner, stride, columns];
-    let tier = tier!(linear_weight_backward, target, family, whole, [inner, rows, columns], operands);
+    let strategy = target.product(family, whole, [inner, rows, columns], operands);
     let (side_by_side, total) = tiles(rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {
@@ -263,9 +225,9 @@ fn weight_backward_launch(
         accumulate: u32::from(slices == 1),
         stride: stride as u32,
     };
-    let left = by_width(stride, half_dy, [Left::Left1, Left::Left4, Left::Half]);
-    let right = by_width(columns, half_x, [Right::Right1, Right::Right4, Right::RightHalf]);
-    Launch::new(built(kernel(tier, left, right))?, arguments.bytes(), bindings, grid(total * slices)?)
+    let left = by_width(stride, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
+    let right = by_width(columns, half_x, [Right::Scalar, Right::Vec4, Right::Half])?;
+    Launch::new(built(kernel(strategy, left, right))?, arguments.bytes(), bindings, grid(total * slices)?)
 }
 
 /// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer
@@ -288,11 +250,12 @@ pub(super) fn column_sums(
     [rows, columns]: [usize; 2],
     half: bool,
 ) -> Result<Launch> {
-    use sum_rows::{Arguments, Tier, kernel};
+    use sum_rows::{Arguments, Entries, Tier, kernel};
     let vec4 = columns.is_multiple_of(4);
-    let entries = if vec4 { columns / 4 } else { columns };
-    let (shared, groups) = tall(site.target, rows, entries)?;
+    let count = if vec4 { columns / 4 } else { columns };
+    let (shared, groups) = tall(site.target, rows, count)?;
     let tier = if shared { Tier::Workgroup } else { Tier::Column };
-    let arguments = Arguments { rows: rows as u32, columns: entries as u32 };
-    Launch::new(kernel(tier, vec4, half), arguments.bytes(), vec![from, into], groups)
+    let arguments = Arguments { rows: rows as u32, columns: count as u32 };
+    let entries = by_width(columns, half, [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+    Launch::new(kernel(tier, entries), arguments.bytes(), vec![from, into], groups)
 }

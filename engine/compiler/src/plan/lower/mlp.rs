@@ -1,13 +1,13 @@
 //! Activations and gates, entry by entry.
 
 use super::elementwise::{GROUP, entries};
-use super::{Launch, Lower, Lowering, Operand, Site, grid};
+use super::{Launch, Lower, Lowering, Operand, Place, Site, by_width, grid};
 use crate::Result;
-use crate::graph::Type;
 use crate::graph::ops::{
     Activation, ActivationBackward, ActivationBackwardInputs, Dx, Gate, GateBackward, GateBackwardInputs,
     Named, X, Y,
 };
+use crate::graph::{Element, Type};
 use glasshouse_protocol as protocol;
 use glasshouse_shaders::{activation, activation_backward, gate, gate_backward};
 
@@ -24,55 +24,95 @@ macro_rules! kind_of {
     };
 }
 
+/// The kernel module's variant for a gate.
+macro_rules! gate_of {
+    ($module:ident, $gate:expr) => {
+        if $gate == protocol::Gate::Geglu { $module::Kind::Geglu } else { $module::Kind::Swiglu }
+    };
+}
+
 impl Lower for Activation {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        let (vec4, count, groups) = entries(y.ty)?;
-        let kernel = activation::kernel(kind_of!(activation, self.0), vec4, x.half());
-        let bindings = vec![x.place(), y.place()];
-        Ok(Lowering::one(Launch::new(kernel, activation::Arguments { count }.bytes(), bindings, groups)?))
+        Ok(Lowering::one(activation_launch(self.0, y.ty, [x.place(), y.place()])?))
     }
+}
+
+/// y = f(x) over x and y, both of this type.
+pub(super) fn activation_launch(
+    kind: protocol::Activation,
+    ty: &Type,
+    operands: [Place; 2],
+) -> Result<Launch> {
+    use activation::{Arguments, Entries, kernel};
+    let (_, count, groups) = entries(ty)?;
+    let entries = by_width(ty.count(), is_half(ty), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+    let kernel = kernel(kind_of!(activation, kind), entries);
+    Launch::new(kernel, Arguments { count }.bytes(), operands.to_vec(), groups)
 }
 
 impl Lower for ActivationBackward {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (ActivationBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let (vec4, count, groups) = entries(dx.ty)?;
-        let kernel = activation_backward::kernel(kind_of!(activation_backward, self.0), vec4, x.half());
-        let arguments = activation_backward::Arguments { count }.bytes();
-        let bindings = vec![x.place(), dy.place(), dx.place()];
-        Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
+        let places = [x, dy, dx].map(Operand::place);
+        Ok(Lowering::one(activation_backward_launch(self.0, dx.ty, places)?))
     }
 }
 
-/// Entries of a gate's narrow side, as [`entries`] has them, and F in entries.
-fn gated(narrow: &Type) -> Result<(bool, u32, u32, [u32; 3])> {
-    let hidden = narrow.columns();
-    let vec4 = hidden.is_multiple_of(4);
-    let width = if vec4 { 4 } else { 1 };
-    let count = narrow.count() / width;
-    Ok((vec4, count as u32, (hidden / width) as u32, grid(count.div_ceil(GROUP))?))
+/// dx = dy·f′(x) over x, dy and dx, all of this type.
+pub(super) fn activation_backward_launch(
+    kind: protocol::Activation,
+    ty: &Type,
+    operands: [Place; 3],
+) -> Result<Launch> {
+    use activation_backward::{Arguments, Entries, kernel};
+    let (_, count, groups) = entries(ty)?;
+    let entries = by_width(ty.count(), is_half(ty), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+    let kernel = kernel(kind_of!(activation_backward, kind), entries);
+    Launch::new(kernel, Arguments { count }.bytes(), operands.to_vec(), groups)
+}
+
+/// How many vectors of four, or floats, a gate has on its narrow side of so many entries and F columns, F in them, and how many groups walk over
+/// them.
+fn gated(count: usize, hidden: usize) -> Result<(u32, u32, [u32; 3])> {
+    let width = if hidden.is_multiple_of(4) { 4 } else { 1 };
+    Ok(((count / width) as u32, (hidden / width) as u32, grid((count / width).div_ceil(GROUP))?))
 }
 
 impl Lower for Gate {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use gate::{Arguments, Kind, kernel};
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        let (vec4, count, hidden, groups) = gated(y.ty)?;
-        let kind = if self.0 == protocol::Gate::Geglu { Kind::Geglu } else { Kind::Swiglu };
-        let (kernel, arguments) = (kernel(kind, vec4, x.half()), Arguments { count, hidden });
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), vec![x.place(), y.place()], groups)?))
+        Ok(Lowering::one(gate_launch(self.0, y.ty, [x.place(), y.place()])?))
     }
+}
+
+/// A gate y of x over both, by y's type.
+pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [Place; 2]) -> Result<Launch> {
+    use gate::{Arguments, Entries, kernel};
+    let (count, hidden, groups) = gated(y.count(), y.columns())?;
+    let entries = by_width(y.columns(), is_half(y), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+    let (kernel, arguments) = (kernel(gate_of!(gate, kind), entries), Arguments { count, hidden });
+    Launch::new(kernel, arguments.bytes(), operands.to_vec(), groups)
 }
 
 impl Lower for GateBackward {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use gate_backward::{Arguments, Kind, kernel};
         let (GateBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let (vec4, count, hidden, groups) = gated(dy.ty)?;
-        let kind = if self.0 == protocol::Gate::Geglu { Kind::Geglu } else { Kind::Swiglu };
-        let (kernel, arguments) = (kernel(kind, vec4, x.half()), Arguments { count, hidden });
-        let bindings = vec![x.place(), dy.place(), dx.place()];
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
+        let places = [x, dy, dx].map(Operand::place);
+        Ok(Lowering::one(gate_backward_launch(self.0, dx.ty, places)?))
     }
+}
+
+/// The gradient dx of a gate of x over x, dy and dx, by the type of dx.
+pub(super) fn gate_backward_launch(kind: protocol::Gate, dx: &Type, operands: [Place; 3]) -> Result<Launch> {
+    use gate_backward::{Arguments, Entries, kernel};
+    let narrow = dx.columns() / 2;
+    let (count, hidden, groups) = gated(dx.count() / 2, narrow)?;
+    let entries = by_width(narrow, is_half(dx), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+    let (kernel, arguments) = (kernel(gate_of!(gate_backward, kind), entries), Arguments { count, hidden });
+    Launch::new(kernel, arguments.bytes(), operands.to_vec(), groups)
+}
+
+fn is_half(ty: &Type) -> bool {
+    ty.element == Element::F16
 }

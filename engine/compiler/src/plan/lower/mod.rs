@@ -2,7 +2,7 @@
 //! [`crate::graph::ops`].
 
 mod attention;
-mod attention_blocks;
+mod attention_direct;
 mod cached;
 mod elementwise;
 mod embedding;
@@ -14,6 +14,9 @@ mod matmul;
 mod mlp;
 mod norm;
 mod parts;
+mod products;
+#[cfg(test)]
+mod reach;
 mod rope;
 mod tuning;
 
@@ -214,19 +217,30 @@ fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()>
     Ok(())
 }
 
-/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group in the software tier, else one.
+/// The variant for so many entries in a row or all together: float by float, four at a time, or four halves at a time, without which there are
+/// no halves.
+fn by_width<Variant>(count: usize, half: bool, [one, four, halves]: [Variant; 3]) -> Result<Variant> {
+    match (count.is_multiple_of(4), half) {
+        (true, true) => Ok(halves),
+        (true, false) => Ok(four),
+        (false, false) => Ok(one),
+        (false, true) => {
+            Err(crate::Error::Internal(format!("{count} entries in 16-bit floats: none are left over")))
+        }
+    }
+}
+
+/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group in the direct tier, else one.
 fn row_groups(tier: Tier, rows: usize) -> Result<[u32; 3]> {
-    grid(if tier == Tier::Software { rows.div_ceil(64) } else { rows })
+    grid(if tier == Tier::Direct { rows.div_ceil(64) } else { rows })
 }
 
 /// The tier of one of the kernels that go row by row, whose modules are alike.
 macro_rules! row_tier {
     ($module:ident, $tier:expr) => {
         match $tier {
-            $crate::plan::lower::Tier::Software | $crate::plan::lower::Tier::Wide => $module::Tier::Software,
-            $crate::plan::lower::Tier::Workgroup | $crate::plan::lower::Tier::Cooperative => {
-                $module::Tier::Workgroup
-            }
+            $crate::plan::lower::Tier::Direct | $crate::plan::lower::Tier::Wide => $module::Tier::Direct,
+            $crate::plan::lower::Tier::Tiled | $crate::plan::lower::Tier::Cooperative => $module::Tier::Tiled,
             $crate::plan::lower::Tier::Subgroup => $module::Tier::Subgroup,
         }
     };

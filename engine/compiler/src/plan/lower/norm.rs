@@ -1,6 +1,7 @@
 //! Norms and their gradients.
 
-use super::{Family, Launch, Lower, Lowering, Operand, Site, row_groups, row_tier, tall};
+use super::matmul::built;
+use super::{Family, Launch, Lower, Lowering, Operand, Site, by_width, row_groups, row_tier, tall};
 use crate::Result;
 use crate::graph::ops::{
     Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
@@ -15,15 +16,16 @@ impl Lower for Norm {
         site: Site<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
-        use norm::{Arguments, Form, kernel};
+        use norm::{Arguments, Entries, Form, kernel};
         let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
-        let (rows, channels, vec4) = shape(x);
+        let (rows, channels) = shape(x);
         let tier = site.target.tier(Family::Norm, [rows, x.columns(), 1]);
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = vec![x.place(), scale.place(), y.place(), statistics.place()];
         bindings.extend(bias.map(Operand::place));
         let arguments = Arguments { rows: rows as u32, channels, eps: self.form.eps };
-        let kernel = kernel(row_tier!(norm, tier), kind, vec4, self.bias, y.half());
+        let entries = by_width(x.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let kernel = built(kernel(row_tier!(norm, tier), kind, entries, self.bias))?;
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
     }
 }
@@ -34,15 +36,16 @@ impl Lower for NormBackward {
         site: Site<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
-        use norm_backward::{Arguments, Form, kernel};
+        use norm_backward::{Arguments, Entries, Form, kernel};
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
-        let (rows, channels, vec4) = shape(x);
+        let (rows, channels) = shape(x);
         let tier = site.target.tier(Family::NormBackward, [rows, x.columns(), 1]);
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
         bindings.extend(residual.map(Operand::place));
         let arguments = Arguments { rows: rows as u32, channels };
-        let kernel = kernel(row_tier!(norm_backward, tier), kind, vec4, self.residual, dy.half());
+        let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let kernel = kernel(row_tier!(norm_backward, tier), kind, entries, self.residual);
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
     }
 }
@@ -53,23 +56,23 @@ impl Lower for NormWeightBackward {
         site: Site<'_>,
         Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
-        use norm_weight_backward::{Arguments, Tier, kernel};
+        use norm_weight_backward::{Arguments, Entries, Tier, kernel};
         let (NormWeightBackwardInputs { x, statistics, dy }, NormGradients { scale, bias }) =
             (inputs, gradients);
-        let (rows, channels, vec4) = shape(x);
+        let (rows, channels) = shape(x);
         let (shared, groups) = tall(site.target, rows, channels as usize)?;
         let tier = if shared { Tier::Workgroup } else { Tier::Column };
         let mut bindings = [x, statistics, dy, scale].map(Operand::place).to_vec();
         bindings.extend(bias.map(Operand::place));
         let arguments = Arguments { rows: rows as u32, channels };
-        let kernel = kernel(tier, vec4, self.bias, dy.half());
+        let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let kernel = kernel(tier, entries, self.bias);
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
     }
 }
 
-/// N, C in entries, and whether an entry is a vector of four.
-fn shape(x: Operand<'_>) -> (usize, u32, bool) {
+/// N, and C in entries.
+fn shape(x: Operand<'_>) -> (usize, u32) {
     let (rows, channels) = (x.rows(), x.columns());
-    let vec4 = channels.is_multiple_of(4);
-    (rows, (if vec4 { channels / 4 } else { channels }) as u32, vec4)
+    (rows, (if channels.is_multiple_of(4) { channels / 4 } else { channels }) as u32)
 }

@@ -50,7 +50,7 @@ impl Family {
         Self::CrossEntropy,
     ];
 
-    /// Name of the kernel's file.
+    /// Name of the kernel, of which a file may be called for each tier ([`Self::has`]).
     pub fn kernel(self) -> &'static str {
         match self {
             Self::Linear => "linear",
@@ -64,6 +64,13 @@ impl Family {
             Self::NormBackward => "norm_backward",
             Self::CrossEntropy => "cross_entropy",
         }
+    }
+
+    /// Whether a kernel of this name is one of its own: `linear_tiled:vec4` of the family `linear`.
+    pub fn has(self, kernel: &str) -> bool {
+        let file = kernel.split(':').next().unwrap_or_default();
+        let strategies = ["", "_direct", "_single", "_wide", "_tiled", "_cooperative"];
+        file.strip_prefix(self.kernel()).is_some_and(|strategy| strategies.contains(&strategy))
     }
 
     /// Whether it is a matrix product of the linear layers.
@@ -201,12 +208,12 @@ impl Cooperative {
 /// Where a kernel's operands pass through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// Straight from the bindings, without barriers: what suits software adapters.
-    Software,
+    /// Straight from the bindings into registers, without barriers: what suits software adapters.
+    Direct,
     /// The same with larger blocks of a product for each invocation, for a software adapter whose loads are dear.
     Wide,
-    /// Through workgroup memory.
-    Workgroup,
+    /// Through workgroup memory: a product by tiles, a row by all of a workgroup.
+    Tiled,
     /// Through workgroup memory, and within subgroups without it.
     Subgroup,
     /// By matrices that subgroups hold together.
@@ -215,22 +222,21 @@ pub enum Tier {
 
 impl Tier {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Software, Self::Wide, Self::Workgroup, Self::Subgroup, Self::Cooperative];
+    pub const ALL: [Self; 5] = [Self::Direct, Self::Wide, Self::Tiled, Self::Subgroup, Self::Cooperative];
 
-    /// As in the text of a choice.
+    /// As in the text of a choice, and in the names of kernels.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Software => "software",
+            Self::Direct => "direct",
             Self::Wide => "wide",
-            Self::Workgroup => "workgroup",
+            Self::Tiled => "tiled",
             Self::Subgroup => "subgroup",
             Self::Cooperative => "cooperative",
         }
     }
 }
 
-/// What a class takes. As text: `workgroup`, or `workgroup in 4 slices`.
+/// What a class takes. As text: `tiled`, or `tiled in 4 slices`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The tier.
@@ -269,6 +275,12 @@ impl FromStr for Choice {
                 let known = matches!(unit, "slice" | "slices") && (1..=MOST_SLICES).contains(&number);
                 (word, Some(if known { number } else { return Err(()) }))
             }
+        };
+        // As two of them were called before each strategy had a file of its own.
+        let word = match word {
+            "software" => "direct",
+            "workgroup" => "tiled",
+            word => word,
         };
         let tier = Tier::ALL.into_iter().find(|tier| tier.word() == word);
         Ok(Self { tier: tier.ok_or(())?, slices })
@@ -331,9 +343,17 @@ impl Target {
     pub fn default_choice(&self, family: Family) -> Choice {
         Choice::tier(match self.software {
             true if self.slow_loads && family.multiplies() => Tier::Wide,
-            true => Tier::Software,
-            false => Tier::Workgroup,
+            true => Tier::Direct,
+            false => Tier::Tiled,
         })
+    }
+
+    /// The same for operands of these floats: the adapters with dear loads have none in 16 bits, and the kernels for them no such variant.
+    fn default_of(&self, family: Family, operands: Operands) -> Choice {
+        match self.default_choice(family) {
+            Choice { tier: Tier::Wide, .. } if operands != Operands::Floats => Choice::tier(Tier::Direct),
+            choice => choice,
+        }
     }
 
     /// What a product of these sizes takes.
@@ -342,7 +362,7 @@ impl Target {
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&class));
         chosen
             .filter(|choice| self.admits(family, sizes, operands, *choice))
-            .unwrap_or(self.default_choice(family))
+            .unwrap_or(self.default_of(family, operands))
     }
 
     /// The tier that a kernel of these sizes takes.
@@ -362,7 +382,7 @@ impl Target {
         let chosen = Some(self.choice(family, whole, operands));
         let choice = chosen.filter(|choice| self.admits(family, sizes, operands, *choice));
         let side = self.cooperative.side(sizes, operands).unwrap_or(Side::Eight);
-        (choice.unwrap_or(self.default_choice(family)).tier, side)
+        (choice.unwrap_or(self.default_of(family, operands)).tier, side)
     }
 
     /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
@@ -381,10 +401,10 @@ impl Target {
         let within = turns <= LONGEST_LOOP / 2;
         match choice.tier {
             // An invocation with a row of its own leaves a GPU idle.
-            Tier::Software => self.software || !family.by_rows(),
+            Tier::Direct => self.software || !family.by_rows(),
             // A GPU has not the registers for it, and attention no such kernel.
-            Tier::Wide => self.software && family.multiplies(),
-            Tier::Workgroup => !self.software || !family.multiplies() || within,
+            Tier::Wide => self.software && family.multiplies() && operands == Operands::Floats,
+            Tier::Tiled => !self.software || !family.multiplies() || within,
             Tier::Subgroup => self.subgroups && family.by_rows(),
             Tier::Cooperative => {
                 family.multiplies() && self.subgroups && self.cooperative.side(sizes, operands).is_some()
@@ -402,15 +422,18 @@ mod tests {
         let product = ShapeClass::of(Family::LinearWeightBackward, [768, 384, 128]);
         let attention = ShapeClass::of(Family::AttentionKeyBackward, [48, 64, 32]);
         let choices: Choices = [
-            (product, Choice { tier: Tier::Workgroup, slices: Some(4) }),
-            (attention, Choice::tier(Tier::Software)),
+            (product, Choice { tier: Tier::Tiled, slices: Some(4) }),
+            (attention, Choice::tier(Tier::Direct)),
         ]
         .into_iter()
         .collect();
         let texts = choices.texts();
-        assert_eq!(texts["linear weight backward 1024x512x128"], "workgroup in 4 slices");
-        assert_eq!(texts["attention key backward 64x64x32"], "software");
+        assert_eq!(texts["linear weight backward 1024x512x128"], "tiled in 4 slices");
+        assert_eq!(texts["attention key backward 64x64x32"], "direct");
         assert_eq!(Choices::from_texts(&texts), choices);
+        // As they were called before.
+        assert_eq!("workgroup in 4 slices".parse(), Ok(choices.get(&product).unwrap()));
+        assert_eq!("software".parse(), Ok(choices.get(&attention).unwrap()));
         assert_eq!(ShapeClass::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
     }
 
@@ -419,17 +442,17 @@ mod tests {
     fn texts_that_say_nothing_known_are_left_out() {
         for (class, choice) in [
             ("vectors", "avx2"),
-            ("linear 1024x128", "software"),
-            ("linear 1024x128x500", "software"),
-            ("linear 1024x128x512x2", "software"),
-            ("linear forward 1024x128x512", "software"),
-            ("linear 99999999999999999999x1x1", "software"),
+            ("linear 1024x128", "direct"),
+            ("linear 1024x128x500", "direct"),
+            ("linear 1024x128x512x2", "direct"),
+            ("linear forward 1024x128x512", "direct"),
+            ("linear 99999999999999999999x1x1", "direct"),
             ("linear 1024x128x512", "tensor"),
             ("norm in halves 1024x128x1", "subgroup"),
-            ("linear 1024x128x512", "software in 0 slices"),
-            ("linear 1024x128x512", "software in 33 slices"),
-            ("linear 1024x128x512", "software in 4 pieces"),
-            ("linear many 1024x128x512", "software"),
+            ("linear 1024x128x512", "direct in 0 slices"),
+            ("linear 1024x128x512", "direct in 33 slices"),
+            ("linear 1024x128x512", "direct in 4 pieces"),
+            ("linear many 1024x128x512", "direct"),
             ("", ""),
         ] {
             let texts = BTreeMap::from([(class.to_owned(), choice.to_owned())]);
@@ -439,21 +462,21 @@ mod tests {
 
     #[test]
     fn a_loop_that_a_software_adapter_would_end_early_is_no_choice() {
-        let workgroup = Choice::tier(Tier::Workgroup);
+        let workgroup = Choice::tier(Tier::Tiled);
         let sizes = [64, 50_304, 64];
         let choices: Choices =
             Family::ALL.into_iter().map(|family| (ShapeClass::of(family, sizes), workgroup)).collect();
         let software = Target::new(true).with(&choices);
-        assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Software);
-        assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Workgroup);
-        assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Workgroup);
+        assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
+        assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
+        assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Tiled);
         // Of a class that holds both, the shorter.
         let class = ShapeClass::of(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(class, workgroup)]));
-        assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Workgroup);
-        assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Software);
+        assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Tiled);
+        assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Direct);
         let gpu = Target::new(false).with(&choices);
-        assert_eq!(gpu.tier(Family::LinearInputBackward, sizes), Tier::Workgroup);
+        assert_eq!(gpu.tier(Family::LinearInputBackward, sizes), Tier::Tiled);
     }
 
     #[test]
@@ -464,13 +487,13 @@ mod tests {
             .map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Wide)))
             .collect();
         let tiers = |target: Target| Family::ALL.map(|family| target.tier(family, sizes));
-        let tier = |family: Family| if family.multiplies() { Tier::Wide } else { Tier::Software };
+        let tier = |family: Family| if family.multiplies() { Tier::Wide } else { Tier::Direct };
         let expected = Family::ALL.map(tier);
         assert_eq!(tiers(Target::new(true).with(&wide)), expected);
         assert_eq!(tiers(Target::new(true).with_slow_loads(true)), expected);
-        assert_eq!(tiers(Target::new(true)), [Tier::Software; 10]);
+        assert_eq!(tiers(Target::new(true)), [Tier::Direct; 10]);
         for target in [Target::new(false).with(&wide), Target::new(false).with_slow_loads(true)] {
-            assert_eq!(tiers(target), [Tier::Workgroup; 10]);
+            assert_eq!(tiers(target), [Tier::Tiled; 10]);
         }
     }
 
@@ -500,7 +523,7 @@ mod tests {
         // A part takes what the whole does, where it can.
         let class = ShapeClass::of_product(Family::Linear, sizes, Operands::Halves);
         let chosen = device(true).with(&Choices::from_iter([(class, cooperative)]));
-        for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Workgroup)] {
+        for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {
             let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::Halves);
             assert_eq!(part.0, tier);
         }

@@ -1,5 +1,5 @@
-// Causal grouped-query attention on software adapters: the formula of attention_forward.wgsl, four queries an invocation.
-// variants: size=d32|d64|d128 dropout? half?
+// Causal grouped-query attention on software adapters: the formula of attention_forward_tiled.wgsl, four queries an invocation.
+// variants: dropout? half?
 //
 //   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -69,7 +69,7 @@ fn store_lse(t: u32, plane: u32, value: f32) {
 }
 
 @compute @workgroup_size(LANES)
-fn attention_forward_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
     let number = group_number(group);
     if number >= arguments.batch * arguments.heads * tiles {

@@ -1,11 +1,11 @@
 // Gradient of causal attention with respect to queries on software adapters: four queries an invocation.
-// variants: size=d32|d64|d128 dropout? half?
+// variants: dropout? half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
 //
-// delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; attention_key_backward_blocks
-// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_blocks.wgsl says why blocks.
+// delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
+// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl says why blocks.
 
 import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;
@@ -67,7 +67,7 @@ fn store(t: u32, at: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(LANES)
-fn attention_query_backward_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
     let number = group_number(group);
     if number >= arguments.batch * arguments.heads * tiles {

@@ -1,12 +1,12 @@
 // Gradient of causal attention with respect to keys and values on software adapters: four keys an invocation.
-// variants: size=d32|d64|d128 dropout? half?
+// variants: dropout? half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
-// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_blocks.wgsl says why blocks; here a block holds, for
-// each of four keys, its weights for four queries.
+// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl
+// says why blocks; here a block holds, for each of four keys, its weights for four queries.
 
 import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;
@@ -64,7 +64,7 @@ fn store(j: u32, at: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(LANES)
-fn attention_key_backward_blocks(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
     let number = group_number(group);
     if number >= arguments.batch * arguments.kv_heads * tiles {

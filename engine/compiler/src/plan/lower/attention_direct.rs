@@ -5,7 +5,7 @@ use super::{LONGEST_LOOP, Launch, Place, grid};
 use crate::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{
-    attention_forward_blocks, attention_key_backward_blocks, attention_query_backward_blocks,
+    attention_forward_direct, attention_key_backward_direct, attention_query_backward_direct,
 };
 
 /// Rows of a workgroup; the kernels hold the same number.
@@ -27,11 +27,6 @@ pub(super) fn takes(window: Window<'_>) -> bool {
 macro_rules! launch {
     ($module:ident, $window:expr, $head_count:ident, $bindings:expr) => {{
         let ((batch, time), Window { qkv, heads, dropout, .. }) = ($window.batch_and_time(), $window);
-        let size = match heads.head_size {
-            ..=32 => $module::Size::D32,
-            33..=64 => $module::Size::D64,
-            _ => $module::Size::D128,
-        };
         let (site, threshold, keep_scale) = dropping(dropout);
         let arguments = $module::Arguments {
             batch: batch as u32,
@@ -49,21 +44,21 @@ macro_rules! launch {
             bindings.extend([Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)]);
         }
         let groups = grid(batch * heads.$head_count * time.div_ceil(ROWS))?;
-        Launch::new($module::kernel(size, dropout.is_some(), qkv.half()), arguments.bytes(), bindings, groups)
+        Launch::new($module::kernel(dropout.is_some(), qkv.half()), arguments.bytes(), bindings, groups)
     }};
 }
 
 /// Over qkv, y and lse.
 pub(super) fn forward(window: Window<'_>, operands: [Place; 3]) -> Result<Launch> {
-    launch!(attention_forward_blocks, window, heads, operands)
+    launch!(attention_forward_direct, window, heads, operands)
 }
 
 /// The queries' columns, over qkv, lse, delta, dy and dqkv.
 pub(super) fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
-    launch!(attention_query_backward_blocks, window, heads, operands)
+    launch!(attention_query_backward_direct, window, heads, operands)
 }
 
 /// The keys' and values' columns, likewise.
 pub(super) fn key_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
-    launch!(attention_key_backward_blocks, window, kv_heads, operands)
+    launch!(attention_key_backward_direct, window, kv_heads, operands)
 }

@@ -1,0 +1,157 @@
+//! Kernels of the matrix products, by strategy: `_direct`, `_wide`, `_tiled` and `_cooperative` are files of their own, which are not built
+//! in the same variants. What is not built for a strategy is `None`: a product whose epilogue is none of its kernel's is lowered as two.
+
+use super::tuning::{Side, Tier};
+use glasshouse_shaders::Kernel;
+
+/// A strategy, and the side of its matrices where it is by cooperative ones.
+pub(super) type Strategy = (Tier, Side);
+
+/// The same choice of another kernel module.
+macro_rules! same {
+    ($value:ident: $own:ident, $module:ident :: $name:ident, $($choice:ident)|+) => {
+        match $value {
+            $($own::$choice => $module::$name::$choice,)+
+            #[allow(unreachable_patterns, reason = "some modules have all choices")]
+            _ => return None,
+        }
+    };
+}
+
+/// The side of cooperative matrices of a kernel module.
+macro_rules! side {
+    ($side:expr, $module:ident) => {
+        match $side {
+            Side::Eight => $module::Side::Cooperative8,
+            Side::Sixteen => $module::Side::Cooperative16,
+        }
+    };
+}
+
+/// Linear layers.
+pub(super) mod linear {
+    use super::{Kernel, Side, Strategy, Tier};
+    pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Function, Operands};
+    use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled, linear_wide};
+
+    /// The variant of a strategy, if there is one.
+    pub(in super::super) fn kernel(
+        (tier, side): Strategy,
+        operands: Operands,
+        half_out: bool,
+        bias: bool,
+        epilogue: Epilogue,
+        function: Function,
+    ) -> Option<&'static Kernel> {
+        match tier {
+            Tier::Direct => linear_direct::kernel(
+                same!(operands: Operands, linear_direct::Operands, Scalar | Vec4 | Half),
+                half_out,
+                bias,
+                same!(epilogue: Epilogue, linear_direct::Epilogue, Plain | Residual | Activation | Gate | Rope),
+                same!(function: Function, linear_direct::Function, None | GeluExact | GeluTanh | Silu),
+            ),
+            Tier::Wide => Some(linear_wide::kernel(
+                same!(operands: Operands, linear_wide::Operands, Scalar | Vec4),
+                bias,
+                same!(epilogue: Epilogue, linear_wide::Epilogue, Plain | Residual),
+            )),
+            // No product adds up within subgroups.
+            Tier::Tiled | Tier::Subgroup => {
+                linear_tiled::kernel(operands, half_out, bias, epilogue, function)
+            }
+            Tier::Cooperative => linear_cooperative::kernel(
+                side!(side, linear_cooperative),
+                same!(operands: Operands, linear_cooperative::Operands, Vec4 | Half),
+                half_out,
+                bias,
+                same!(epilogue: Epilogue, linear_cooperative::Epilogue, Plain | Residual),
+            ),
+        }
+    }
+}
+
+/// Gradients of their inputs.
+pub(super) mod linear_input_backward {
+    use super::{Kernel, Side, Strategy, Tier};
+    pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{
+        Arguments, Epilogue, Function, Left, Right,
+    };
+    use glasshouse_shaders::{
+        linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
+        linear_input_backward_wide,
+    };
+
+    /// The variant of a strategy, if there is one.
+    pub(in super::super) fn kernel(
+        (tier, side): Strategy,
+        left: Left,
+        right: Right,
+        epilogue: Epilogue,
+        function: Function,
+    ) -> Option<&'static Kernel> {
+        match tier {
+            Tier::Direct => linear_input_backward_direct::kernel(
+                same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4 | LeftHalf),
+                same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4 | Half),
+                same!(
+                    epilogue: Epilogue,
+                    linear_input_backward_direct::Epilogue,
+                    Plain | Residual | Activation | Gate
+                ),
+                same!(
+                    function: Function,
+                    linear_input_backward_direct::Function,
+                    None | GeluExact | GeluTanh | Silu
+                ),
+            ),
+            Tier::Wide => Some(linear_input_backward_wide::kernel(
+                same!(left: Left, linear_input_backward_wide::Left, Left1 | Left4),
+                same!(right: Right, linear_input_backward_wide::Right, Scalar | Vec4),
+                same!(epilogue: Epilogue, linear_input_backward_wide::Epilogue, Plain | Residual),
+            )),
+            Tier::Tiled | Tier::Subgroup => {
+                linear_input_backward_tiled::kernel(left, right, epilogue, function)
+            }
+            Tier::Cooperative => linear_input_backward_cooperative::kernel(
+                side!(side, linear_input_backward_cooperative),
+                same!(right: Right, linear_input_backward_cooperative::Operands, Vec4 | Half),
+                same!(epilogue: Epilogue, linear_input_backward_cooperative::Epilogue, Plain | Residual),
+            ),
+        }
+    }
+}
+
+/// Gradients of their weights.
+pub(super) mod linear_weight_backward {
+    use super::{Kernel, Side, Strategy, Tier};
+    pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
+    use glasshouse_shaders::{
+        linear_weight_backward_cooperative, linear_weight_backward_direct, linear_weight_backward_tiled,
+        linear_weight_backward_wide,
+    };
+
+    /// The variant of a strategy, if there is one.
+    pub(in super::super) fn kernel(
+        (tier, side): Strategy,
+        left: Left,
+        right: Right,
+    ) -> Option<&'static Kernel> {
+        match tier {
+            Tier::Direct => Some(linear_weight_backward_direct::kernel(
+                same!(left: Left, linear_weight_backward_direct::Left, Left1 | Left4 | LeftHalf),
+                same!(right: Right, linear_weight_backward_direct::Right, Scalar | Vec4 | Half),
+            )),
+            Tier::Wide => Some(linear_weight_backward_wide::kernel(
+                same!(left: Left, linear_weight_backward_wide::Left, Left1 | Left4),
+                same!(right: Right, linear_weight_backward_wide::Right, Scalar | Vec4),
+            )),
+            Tier::Tiled | Tier::Subgroup => Some(linear_weight_backward_tiled::kernel(left, right)),
+            // Both operands are stored alike.
+            Tier::Cooperative => linear_weight_backward_cooperative::kernel(
+                side!(side, linear_weight_backward_cooperative),
+                same!(right: Right, linear_weight_backward_cooperative::Operands, Vec4 | Half),
+            ),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Every variant of every kernel is one that some model takes on some device: what none can ask for is no variant to look after.
+
+use super::{Cooperative, Side, Target, Tier};
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
+use crate::plan::arena::ArenaLayout;
+use crate::plan::decode::DecodePlans;
+use crate::plan::{Dispatch, compile, trial, update};
+use glasshouse_protocol::{
+    Activation, Gate, NormKind, NormPlacement, OptimizerKind, Precision, RunConfig, presets,
+};
+use glasshouse_shaders::KERNELS;
+use std::collections::BTreeSet;
+
+/// Kernels that no plan has: they end a token, start a step, or are only measured.
+const OUTSIDE: [&str; 4] = ["advance", "decode_feed", "peak_flops", "sample"];
+
+/// Small models and runs of all kinds.
+fn configs() -> Vec<RunConfig> {
+    let mut all = Vec::new();
+    // Channels, hidden channels, size of a head, heads, vocabulary; odd ones for what goes float by float.
+    let sizes = [
+        (64, 128, 32, 2, 64),
+        (48, 96, 8, 6, 65),
+        (96, 160, 48, 2, 65),
+        (64, 64, 64, 1, 64),
+        (128, 128, 128, 1, 128),
+        (48, 52, 12, 4, 37),
+        (10, 14, 5, 2, 11),
+        (10, 16, 5, 2, 11),
+        (9, 14, 6, 2, 11),
+        (8, 18, 8, 1, 10),
+        (20, 14, 5, 4, 300),
+        (12, 10, 12, 1, 9),
+        (160, 96, 160, 1, 96),
+    ];
+    let kinds = [
+        ("nanogpt-cpu", Activation::GeluExact, Gate::None),
+        ("nanogpt-cpu", Activation::GeluTanh, Gate::None),
+        ("nanogpt-cpu", Activation::Relu, Gate::None),
+        ("nanogpt-cpu", Activation::ReluSquared, Gate::None),
+        ("nanogpt-cpu", Activation::Silu, Gate::None),
+        ("stories-260k", Activation::Silu, Gate::Swiglu),
+        ("stories-260k", Activation::Silu, Gate::Geglu),
+    ];
+    for (width, hidden, head_size, heads, vocabulary) in sizes {
+        for (preset, activation, gate) in kinds {
+            // Channels turn in pairs.
+            if preset == "stories-260k" && head_size % 2 == 1 {
+                continue;
+            }
+            for (bias, dropout) in [(false, 0.0), (true, 0.0), (false, 0.1), (true, 0.1)] {
+                let mut config = presets::preset(preset).unwrap();
+                let model = &mut config.model;
+                (model.width, model.head_size, model.vocabulary) = (width, head_size, vocabulary);
+                (model.heads, model.kv_heads, model.layers, model.context_length) = (heads, heads, 2, 301);
+                (model.mlp.hidden, model.mlp.activation, model.mlp.gate) = (hidden, activation, gate);
+                model.bias = bias;
+                (model.dropout.embedding, model.dropout.attention, model.dropout.residual) =
+                    (dropout, dropout, dropout);
+                model.norm.bias = bias && model.norm.kind == NormKind::Layer;
+                model.qk_norm = bias;
+                if bias && dropout > 0.0 {
+                    model.norm.placement = NormPlacement::Post;
+                }
+                // An odd number of rows for what goes float by float, whole matrices of 16 for the others.
+                config.train.batch_size = if width % 16 == 0 { 16 } else { 1 };
+                // Sums by themselves.
+                config.train.fused_epilogues = activation != Activation::Relu;
+                config.train.optimizer = match activation {
+                    Activation::Relu => OptimizerKind::Sgd,
+                    Activation::Silu => OptimizerKind::Rmsprop,
+                    _ => OptimizerKind::Adamw,
+                };
+                all.push(config);
+            }
+        }
+    }
+    all
+}
+
+/// A device of every kind, and the strategy that it is made to take wherever it can.
+fn devices() -> Vec<(Target, Option<Tier>)> {
+    let gpu = Target::new(false).with_subgroups(true);
+    let with = |floats, halves| gpu.clone().with_cooperative(Cooperative { floats, halves });
+    let (eight, sixteen) = (Some(Side::Eight), Some(Side::Sixteen));
+    vec![
+        (Target::new(true), None),
+        (Target::new(true).with_slow_loads(true), None),
+        (gpu.clone(), None),
+        (gpu.clone(), Some(Tier::Subgroup)),
+        (with(eight, eight), Some(Tier::Cooperative)),
+        (with(sixteen, sixteen), Some(Tier::Cooperative)),
+    ]
+}
+
+#[test]
+fn every_variant_is_one_that_a_model_takes() {
+    let mut reached = BTreeSet::new();
+    let mut take =
+        |dispatches: &[Dispatch]| reached.extend(dispatches.iter().map(|dispatch| dispatch.kernel.name));
+    let devices = devices();
+    for config in configs() {
+        for precision in [Precision::F32, Precision::Mixed] {
+            let mut train = config.train.clone();
+            train.precision = precision;
+            let graphs = training_graphs(&config.model, &train).unwrap();
+            for (device, tier) in &devices {
+                let chosen =
+                    tier.map(|tier| device.clone().with(&trial::everywhere(&graphs.train, tier, |_| true)));
+                let target = chosen.as_ref().unwrap_or(device);
+                take(&compile(graphs.train.clone(), &[graphs.train_loss], target).unwrap().dispatches);
+                take(&compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], target).unwrap().dispatches);
+                let arena = ArenaLayout::of(&graphs.train);
+                take(&update::update_dispatches(&arena, &Optimizer::of(&train), target).unwrap());
+            }
+        }
+        if config.model.dropout.attention > 0.0 {
+            continue;
+        }
+        for (device, tier) in &devices {
+            for half in [false, true] {
+                let device = device.clone().with_half_weights(half);
+                let plans = DecodePlans::new(&config.model, &device).unwrap();
+                for plan in plans.all() {
+                    take(&plan.dispatches);
+                    if let Some(tier) = tier {
+                        let choices = trial::everywhere(&plan.graph, *tier, |_| true);
+                        let target = device.clone().with(&choices);
+                        take(&compile(plan.graph.clone(), &[], &target).unwrap().dispatches);
+                    }
+                }
+            }
+        }
+    }
+    let missed: Vec<&str> = KERNELS
+        .iter()
+        .map(|kernel| kernel.name)
+        .filter(|name| !reached.contains(name) && !OUTSIDE.contains(name))
+        .collect();
+    assert!(missed.is_empty(), "{} variants that nothing takes: {missed:#?}", missed.len());
+}

@@ -1,0 +1,105 @@
+// Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
+// variants: size=d8|d32|d48|d64|d128|any4|any half?
+//
+// Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
+// Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
+//
+// Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
+// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
+// An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries, from workgroup
+// memory. half: qkv, dy and dqkv are stored in halves.
+
+import package::shared::attention::arguments;
+import package::shared::control::{Control, ScheduleRow};
+import package::shared::grid::group_number;
+import package::shared::heads::{Entry, ROWS, SIZE, STAGED, Stored, entries, horizontal_sum};
+import package::shared::random::random_bits;
+
+@group(0) @binding(1) var<storage, read> control: Control;
+@group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
+@group(0) @binding(3) var<storage, read> qkv: array<Stored>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read> dy: array<Stored>;
+@group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
+
+var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
+var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
+
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    // Early keys are seen by the most queries and begin first.
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    let seed = schedule[control.row].seed;
+
+    var key: array<Entry, SIZE>;
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < arguments.time; start += STAGED) {
+            let count = min(STAGED, arguments.time - start);
+            workgroupBarrier();
+            for (var at = local; at < count * entries(); at += ROWS) {
+                let row = window + start + at / entries();
+                let column = head * entries() + at % entries();
+                staged_queries[at] = Entry(qkv[row * row_entries + column]);
+                staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
+            }
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                if j <= t {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    var keep = 1.0;
+                    if arguments.dropout != 0u {
+                        let index = (query_plane + t) * arguments.time + j;
+                        let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                        keep = select(arguments.keep_scale, 0.0, dropped);
+                    }
+                    let share = probability * keep;
+                    let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+}

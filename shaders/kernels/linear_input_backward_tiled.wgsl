@@ -1,0 +1,53 @@
+// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
+// variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual|activation|gate function=none|gelu_exact|gelu_tanh|silu
+// needs: activation|gate with left4|left_half
+// needs: activation|gate with vec4|half
+// needs: activation with gelu_exact|gelu_tanh
+// needs: gate with silu
+// needs: plain|residual with none
+// never: residual+half|residual+left_half|activation+left_half+vec4|gate+left_half+vec4
+// without: relu relu_squared
+//
+// Shapes, operands and epilogues are those of linear_input_backward_direct.wgsl. The workgroup loads 16 inner steps of its tile at a
+// time, a block of each operand an invocation, and all multiply what they find there.
+
+import package::shared::grid::group_number;
+import package::shared::linear_input_backward::{arguments, left, right};
+@if(plain || residual) import package::shared::linear_input_sum::store;
+@if(activation) import package::shared::linear_input_activation::store;
+@if(gate) import package::shared::linear_input_gate::store;
+import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
+import package::shared::tiles::{Blocks, block_corner, tile_corner};
+
+@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
