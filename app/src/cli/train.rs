@@ -8,7 +8,9 @@ use super::settings::{checked_device, differing, run_config, usage};
 use super::trained::{settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{Command, Event, Launch, OpenedRun, PreparationStage, RunSummary, TrainEvent};
+use glasshouse_engine::protocol::{
+    Command, Event, Launch, OpenedRun, PreparationStage, RunSummary, TrainEvent,
+};
 use glasshouse_engine::session;
 use std::path::Path;
 use std::process::ExitCode;

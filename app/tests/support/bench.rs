@@ -6,7 +6,7 @@ use glasshouse_protocol::cleaning::report::{
 };
 use glasshouse_protocol::cleaning::table::{Column, Table, Unit};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, RecipeSummary, SampleJudgement,
+    ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, Phase, RecipeSummary, SampleJudgement,
     SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict, VerdictKind,
 };
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};

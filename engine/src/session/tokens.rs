@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig, TokenizerSummary, VocabularyEntry, VocabularyOrder,
+    CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig,
+    TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
 use crate::tokenizer::Tokenizer;
