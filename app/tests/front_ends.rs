@@ -263,10 +263,4 @@ fn the_same_mistake_gets_the_same_message() {
     let mixed =
         Launch { precision: Some(Precision::Mixed), device: Some("cpu".to_owned()), ..Launch::default() };
     tried(&typed, vec![use_project(first.clone(), false), resume("1", mixed)]);
-    // Of prompts.
-    let source = WeightSource::Checkpoint { run: RUN.to_owned(), checkpoint: "best".to_owned() };
-    let config = GenerateConfig::default();
-    let command = Command::Generate { source, prompt: String::new(), config };
-    let typed = ["generate", "--project", "first", "--device", "cpu", "--prompt", ""];
-    tried(&typed, vec![use_project(first, false), command]);
 }
