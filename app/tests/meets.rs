@@ -117,11 +117,11 @@ fn a_projects_card_says_that_its_run_was_interrupted() {
     let mut app = support::app("dark");
     let mut listed = support::projects();
     let Event::Projects { projects, .. } = &mut listed else { panic!("no projects") };
-    (projects[0].name, projects[0].interrupted) = ("Recipes".to_owned(), Some((1_200, 5_000)));
+    (projects[0].name, projects[0].interrupted) = ("Cut off".to_owned(), Some((1_200, 5_000)));
     tell(&mut app, [support::ready(), listed]);
     app.open(PageName::Home);
     let window = window(app, 1280.0, 800.0);
-    let told = window.get_by_role_and_label(Role::Button, "Open Recipes").accesskit_node().value();
+    let told = window.get_by_role_and_label(Role::Button, "Open Cut off").accesskit_node().value();
     assert_eq!(told.as_deref(), Some("loss 1.842 · interrupted at step 1,200 of 5,000"));
 }
 

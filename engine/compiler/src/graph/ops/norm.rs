@@ -3,7 +3,7 @@
 use super::{Dx, Named, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone};
-use crate::graph::shape::{Rule, alike, vector};
+use crate::graph::shape::{Rule, alike, expect, vector};
 use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol::NormKind;
 
@@ -45,7 +45,10 @@ impl Operation for Norm {
     fn types(&self, inputs: NormInputs<&Type>, _: Nothing) -> Rule<NormOutputs<Type>> {
         let NormInputs { x, scale, bias } = inputs;
         vector("scale", scale, x.columns())?;
-        bias.map_or(Ok(()), |bias| vector("shift", bias, x.columns()))?;
+        if let Some(bias) = bias {
+            expect(self.form.kind == NormKind::Layer, || "RMSNorm has no bias".to_owned())?;
+            vector("bias", bias, x.columns())?;
+        }
         Ok(NormOutputs { y: x.clone(), statistics: Type::f32(&[x.rows(), 2]) })
     }
 

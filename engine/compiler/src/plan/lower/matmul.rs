@@ -28,7 +28,7 @@ pub(super) const STEPS_IN_TURN: usize = 4;
 
 /// What a kernel must have been built for.
 pub(super) fn built<What>(what: Option<What>) -> Result<What> {
-    what.ok_or_else(|| crate::Error::Internal("a product's kernel was not built for this".to_owned()))
+    what.ok_or_else(|| crate::Error::Internal("a kernel was not built for this".to_owned()))
 }
 
 /// Tiles that cover a matrix: side by side, and in total.
