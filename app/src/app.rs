@@ -244,7 +244,16 @@ impl App {
     pub fn offer_sample(&mut self, file: Vec<u8>) {
         let none = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
         // Somebody who made a project while the sample was on its way is not taken out of it.
-        let empty = none && !self.state.is_opening();
+        let opens = |command: &Command| {
+            matches!(
+                command,
+                Command::CreateProject { .. }
+                    | Command::OpenProject { .. }
+                    | Command::ImportProject { .. }
+                    | Command::TrainFirst { .. }
+            )
+        };
+        let empty = none && !self.state.is_waiting(opens);
         if !self.settled {
             self.start.sample = Some(file);
         } else if self.wants_sample && empty {

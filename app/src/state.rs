@@ -105,19 +105,6 @@ impl State {
         self.catalogue.sent(command);
     }
 
-    /// Whether a project was asked for that is not open yet.
-    pub fn is_opening(&self) -> bool {
-        self.waiting.values().any(|command| {
-            matches!(
-                command,
-                Command::CreateProject { .. }
-                    | Command::OpenProject { .. }
-                    | Command::ImportProject { .. }
-                    | Command::TrainFirst { .. }
-            )
-        })
-    }
-
     /// Takes in an event.
     pub fn apply(&mut self, parcel: Parcel<Report>) {
         let Parcel { body: Report { request, event }, bytes } = parcel;

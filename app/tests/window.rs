@@ -500,6 +500,7 @@ fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
             press(&mut window, "Grow your first model");
         }
         window.state_mut().offer_sample(vec![80, 75]);
+        window.run_steps(2);
         assert_eq!(sent(window.state_mut()).iter().any(imports), !grown);
     }
 }
