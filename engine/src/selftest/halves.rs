@@ -229,7 +229,8 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
     let weight = Op::LinearWeightBackward(ops::LinearWeightBackward);
     all.push(case(weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[80, 112]), Half(&[80, 48])], &[&[112, 48]], &[], 1e-6));
-    all.push(case(weight, &[Half(&[1616, 16]), Half(&[1616, 32])], &[&[16, 32]], &[], 1e-6));
+    // A sum of 1616 products, whose order differs from strategy to strategy.
+    all.push(case(weight, &[Half(&[1616, 16]), Half(&[1616, 32])], &[&[16, 32]], &[], 4e-6));
     all.push(case(weight, &[Full(&[67, 7]), Half(&[67, 36])], &[&[7, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[1501, 12]), Full(&[1501, 9])], &[&[12, 9]], &[], 1e-6));
     for (rows, columns) in [(300, 8), (1000, 36)] {
