@@ -40,13 +40,28 @@ async function ready(browser) {
 /** Waits for a project to be open. */
 async function opened(browser, name) {
   return browser.evaluate(async (name) => {
-    for (let trial = 0; trial < 600; trial += 1) {
+    const said = (id) => document.getElementById(id).textContent.trim();
+    for (let trial = 0; trial < 600 && document.getElementById("notice").hidden; trial += 1) {
       const { project } = globalThis.glasshouse.state() ?? {};
       if (project && (name === null || project.name === name)) return project;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    throw new Error(`no project ${name ?? ""} was opened: ${JSON.stringify(globalThis.glasshouse.state())}`);
+    const state = JSON.stringify(globalThis.glasshouse.state());
+    throw new Error(`no project ${name ?? ""} was opened: ${state}; ${said("progress")}; ${said("notice")}`);
   }, name ?? null);
+}
+
+/** Loads the page again. A driver may say that it is done while scripts still run in the page of before. */
+async function reload(browser) {
+  await browser.evaluate(() => (globalThis.isBefore = true));
+  await browser.reload();
+  for (let trial = 0; ; trial += 1) {
+    const isBefore = await browser.evaluate(() => globalThis.isBefore === true).catch((error) => error);
+    if (isBefore === false) break;
+    if (trial > 100) throw new Error(`the page is not loaded again: ${isBefore}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await ready(browser);
 }
 
 /** The losses of the steps in a request's events, by step. */
@@ -94,8 +109,7 @@ async function walk(browser, address, lasting) {
     return btoa(text);
   }, id);
 
-  await browser.reload();
-  await ready(browser);
+  await reload(browser);
   if (lasting) {
     assert.equal((await opened(browser, "Walk")).runs, 1);
     const rest = losses(await browser.evaluate(send, { command: "resume", run: null, stop_after: STEPS + 3 }));
