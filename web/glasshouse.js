@@ -287,7 +287,7 @@ export class Glasshouse {
    */
   async bench(options = {}) {
     const config = await this.#config(options);
-    const command = { command: "bench", config, repeats: options.repeats ?? 10, timed: options.timed ?? "step" };
+    const command = { command: `bench_${options.timed ?? "step"}`, config, repeats: options.repeats ?? 10 };
     return last(await this.#link.request(command), "bench").report;
   }
 

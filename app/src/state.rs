@@ -12,7 +12,7 @@ mod training;
 mod writing;
 
 pub use catalogue::{Catalogue, Fetching};
-pub use cleaning::{Cleaning, Dropped, Progress};
+pub use cleaning::{Cleaning, Dropped};
 pub use documents::Documents;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
@@ -101,8 +101,8 @@ impl State {
         self.writing.sent(id, command, trains.then_some(self.training.step));
         self.tokenizer.sent(command);
         self.planning.sent(id, command);
-        self.cleaning.sent(command);
-        self.catalogue.sent(command);
+        self.cleaning.sent(id, command);
+        self.catalogue.sent(id, command);
     }
 
     /// Takes in an event.
@@ -110,7 +110,6 @@ impl State {
         let Parcel { body: Report { request, event }, bytes } = parcel;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());
         self.projects.apply(request, &event);
-        let stopped = self.cleaning.stopping;
         self.documents.apply(&event);
         self.catalogue.apply(asked.as_ref(), &event);
         self.cleaning.apply(asked.as_ref(), &event);
@@ -151,6 +150,13 @@ impl State {
             Event::ReportPage { path: Some(path) } => {
                 self.say(None, ErrorKind::Notice, format!("The report was saved as {path}."));
             }
+            Event::CleaningStopped { documents } => {
+                let next = match documents {
+                    Some(_) => "Nothing was changed, and the next one goes on from there.",
+                    None => "Nothing was changed.",
+                };
+                self.say(None, ErrorKind::Notice, format!("The cleaning was stopped. {next}"));
+            }
             Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));
@@ -170,13 +176,8 @@ impl State {
                 self.underway.remove(&request.unwrap_or_default());
                 // A form shows the rule that its settings break beside the setting.
                 let in_form = error.field.is_some() && matches!(asked, Some(Command::Plan { .. }));
-                if asked == Some(Command::Clean) {
-                    // The bench shows what a cleaning failed by, and the way on.
-                    if stopped {
-                        self.say(None, ErrorKind::Notice, "The cleaning was stopped. Nothing was changed.");
-                    }
-                } else if !in_form && error.kind != ErrorKind::Cancelled {
-                    // Whoever cancelled something knows.
+                // The bench shows what a cleaning failed by, and the way on; and whoever cancelled something knows.
+                if !in_form && asked != Some(Command::Clean) && error.kind != ErrorKind::Cancelled {
                     self.message(asked, error);
                 }
                 self.waiting.remove(&request.unwrap_or_default());

@@ -8,6 +8,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
+use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::cleaning::report::Report;
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
@@ -145,15 +146,22 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     assert!(shows(&window, "30 %") && shows(&window, "6,120 documents read · 4,381 kept so far"));
     assert!(window.query_by_role_and_label(Role::Button, "Clean").is_none());
     press(&mut window, Role::Button, "Stop");
-    assert_eq!(sent(window.state_mut()).last(), Some(&Command::StopCleaning));
-    let kind = ErrorKind::Refused;
-    let stopped = ErrorReport { kind, message: "the cleaning was stopped".to_owned(), field: None };
-    answer(window.state_mut(), is_clean, [Event::Failed { error: stopped.clone() }]);
+    let request = window.state_mut().state().cleaning.request.unwrap();
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::Cancel { request }));
+    let failed = |kind| Event::Failed {
+        error: ErrorReport { kind, message: "the cleaning was stopped".to_owned(), field: None },
+    };
+    let stopped = Event::CleaningStopped { documents: Some(6_120) };
+    answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);
-    assert!(shows(&window, "Nothing was changed.") && !shows(&window, "This did not work"));
+    assert!(shows(&window, "the next one goes on from there.") && !shows(&window, "This did not work"));
 
     press(&mut window, Role::Button, "Clean");
-    answer(window.state_mut(), is_clean, [Event::Failed { error: stopped }]);
+    let start = CleaningStart::Resumed { documents: 6_120 };
+    answer(window.state_mut(), is_clean, [Event::CleaningStarted { start }]);
+    window.run_steps(3);
+    assert!(shows(&window, "Going on behind the 6,120 documents"));
+    answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
     assert!(shows(&window, "This did not work"));
     // Below the failure the usual button is there too.

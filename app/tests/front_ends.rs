@@ -2,12 +2,15 @@
 //! the same message for the same mistake.
 
 use glasshouse_engine::session;
+use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    Command, Event, GenerateConfig, Launch, Parcel, Precision, Report, Request, RunConfig, WeightSource,
+    Command, ErrorKind, Event, GenerateConfig, Launch, Parcel, Precision, Report, Request, RunConfig,
+    WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -112,6 +115,33 @@ fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> {
     pollster::block_on(session::run(options, inbox, tell));
     let (events, failed) = heard.take();
     failed.map_or(Ok(events), Err)
+}
+
+/// Sends a command that cleans, cancels it at its first progress, and returns what was heard.
+fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
+    let (requests, inbox) = async_channel::unbounded();
+    requests.try_send(Parcel::plain(Request { id: 1, command })).unwrap();
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let ear = heard.clone();
+    let tell = move |parcel: Parcel<Report>| {
+        let Report { request, event } = parcel.body;
+        match &event {
+            Event::Cleaning { .. } => {
+                let command = Command::Cancel { request: 1 };
+                requests.try_send(Parcel::plain(Request { id: 2, command })).unwrap();
+            }
+            Event::Failed { error } => {
+                assert_eq!((request, error.kind), (Some(1), ErrorKind::Cancelled));
+                requests.close();
+            }
+            _ => {}
+        }
+        ear.borrow_mut().push(event);
+    };
+    let options =
+        session::Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), ..Default::default() };
+    pollster::block_on(session::run(options, inbox, tell));
+    heard.take()
 }
 
 fn begin(config: &RunConfig, stop_after: Option<u64>) -> Command {
@@ -263,4 +293,125 @@ fn the_same_mistake_gets_the_same_message() {
     let mixed =
         Launch { precision: Some(Precision::Mixed), device: Some("cpu".to_owned()), ..Launch::default() };
     tried(&typed, vec![use_project(first.clone(), false), resume("1", mixed)]);
+}
+
+/// A text of many short documents in a folder of its own.
+fn documents(folder: &Path, count: usize) -> PathBuf {
+    let place = folder.join("mine");
+    std::fs::create_dir(&place).unwrap();
+    let lines = (0..count).map(|number| {
+        format!("{{\"text\": \"Note {number}. The ferry left the harbour at noon, a little late today.\"}}\n")
+    });
+    std::fs::write(place.join("notes.jsonl"), lines.collect::<String>()).unwrap();
+    place
+}
+
+fn recipe() -> String {
+    glasshouse_corpus::recipe::Recipe::published("light").unwrap().to_toml().unwrap()
+}
+
+fn clean_files(input: &Path, out: PathBuf) -> Command {
+    let (inputs, recipe) = (vec![input.to_owned()], recipe());
+    Command::CleanFiles { inputs, out, recipe, restart: false, force: false }
+}
+
+/// The files of a folder that a cleaning wrote.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    entries.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn the_same_documents_are_cleaned_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mine = documents(folder, 40);
+    let input = mine.to_str().unwrap();
+    let typed = ["data", "clean", "--in", input, "--out", "typed", "--recipe", "light"];
+    let said = succeed(folder, &[&typed[..], &["--json"]].concat());
+    let heard = play(folder, vec![clean_files(&mine, folder.join("sent"))]).unwrap();
+    let kept = files(&folder.join("typed"));
+    assert!(kept.len() >= 5 && kept == files(&folder.join("sent")), "{:?}", kept.keys());
+    let mut phases: Vec<_> = heard
+        .iter()
+        .filter_map(|event| match event {
+            Event::Cleaning { progress } => Some(progress.phase.name()),
+            _ => None,
+        })
+        .collect();
+    phases.dedup();
+    let told: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = told.iter().filter_map(|line| line["phase"].as_str());
+    assert_eq!(phases, told.collect::<Vec<_>>());
+    assert!(
+        heard.iter().any(|event| matches!(event, Event::Cleaned { report } if report.raw.documents == 40))
+    );
+
+    // The same mistakes: an input that is missing, and a folder that holds something else.
+    let missing = folder.join("missing");
+    let typed = ["data", "clean", "--in", missing.to_str().unwrap(), "--out", "new", "--recipe", "light"];
+    let sent = clean_files(&missing, folder.join("new"));
+    assert_eq!(play(folder, vec![sent]), Err(error_of(folder, &typed)));
+    let full = folder.join("full");
+    std::fs::create_dir(&full).unwrap();
+    std::fs::write(full.join("letter.txt"), "Dear").unwrap();
+    let typed = ["data", "clean", "--in", input, "--out", full.to_str().unwrap(), "--recipe", "light"];
+    assert_eq!(play(folder, vec![clean_files(&mine, full.clone())]), Err(error_of(folder, &typed)));
+}
+
+#[test]
+fn a_cleaning_that_one_was_stopped_at_is_resumed_by_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mine = documents(folder, 9000);
+    let (input, out) = (mine.to_str().unwrap(), folder.join("out"));
+    let typed = ["data", "clean", "--in", input, "--out", out.to_str().unwrap(), "--recipe", "light"];
+    let read = |heard: &[Event]| {
+        heard.iter().find_map(|event| match event {
+            Event::CleaningStopped { documents } => *documents,
+            _ => None,
+        })
+    };
+    let heard = play_until_cancelled(folder, clean_files(&mine, out.clone()));
+    let documents = read(&heard).unwrap();
+    let said = succeed(folder, &[&typed[..], &["--json"]].concat());
+    let first: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert_eq!(first, serde_json::json!({ "event": "resumed", "documents": documents }));
+    play(folder, vec![clean_files(&mine, folder.join("whole"))]).unwrap();
+    assert!(files(&out) == files(&folder.join("whole")));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_cancels_a_cleaning_and_says_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mine = documents(folder, 60_000);
+    let arguments = ["data", "clean", "--in", mine.to_str().unwrap(), "--out", "out", "--json"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("reading"), "{line}");
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(
+        told.starts_with("\nstopping; the same command goes on from there\nthe cleaning was stopped after "),
+        "{told}"
+    );
+    assert!(told.ends_with("documents; the same command goes on from there\n"), "{told}");
+    let again = play(folder, vec![clean_files(&mine, folder.join("out"))]).unwrap();
+    let resumed =
+        |event: &Event| matches!(event, Event::CleaningStarted { start: CleaningStart::Resumed { .. } });
+    assert!(again.iter().any(resumed), "{:?}", again.first());
 }

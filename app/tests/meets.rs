@@ -9,8 +9,8 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, RunState, TrainEvent, TrainingState,
-    WeightSource, WrittenToken,
+    Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, FetchProgress, RunState, TrainEvent,
+    TrainingState, WeightSource, WrittenToken,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -487,12 +487,13 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
     answer(
         window.state_mut(),
         |command| *command == fetch,
-        [Event::Fetching { done: 400_000, total: 1_115_394 }],
+        [Event::Fetching { progress: FetchProgress::Receiving { done: 400_000, total: 1_115_394 } }],
     );
     window.run_steps(2);
     assert!(contains(&window, "Fetching Plays: 400 kB of 1.1 MB"));
     press(&mut window, "Stop fetching");
-    assert!(sent(window.state_mut()).contains(&Command::StopFetching));
+    let request = window.state_mut().state().catalogue.fetching.as_ref().unwrap().request;
+    assert!(sent(window.state_mut()).contains(&Command::Cancel { request }));
 }
 
 /// What a button copies.

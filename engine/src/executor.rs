@@ -2,7 +2,7 @@
 //! [`crate::reference`] (plain burn with its autodiff, the oracle). An enum, for the set is closed and callers may want one as it is.
 
 use crate::cpu::CpuExecutor;
-use crate::device::DeviceDescription;
+use crate::device::{self, DeviceDescription};
 use crate::error::{Error, Result};
 use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
 use crate::graph::Graph;
@@ -168,7 +168,7 @@ impl Executor {
     /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
         match self {
-            Self::Cpu(executor) => DeviceDescription::cpu(executor.threads()).divided(executor.workers()),
+            Self::Cpu(executor) => device::cpu(executor.threads()).divided(executor.workers()),
             Self::Gpu(_, gpu) => gpu.describe(),
             Self::Reference(executor) => DeviceDescription::burn(executor.kind()),
         }

@@ -14,6 +14,7 @@
 //! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
 
+mod benches;
 mod cleaning;
 mod corpora;
 mod device;
@@ -170,13 +171,8 @@ impl Session {
         let answered = match work_of(&command) {
             None => self.answer(id, command, bytes, live).await,
             Some(name) => {
-                let ending = match &command {
-                    Command::Clean => Some(Command::StopCleaning),
-                    Command::TrainFirst { .. } => Some(Command::StopTraining),
-                    Command::FetchCorpus { .. } => Some(Command::StopFetching),
-                    _ => None,
-                };
-                let ends = move |other: &Command| ending.as_ref() == Some(other);
+                let trains = matches!(command, Command::TrainFirst { .. });
+                let ends = move |other: &Command| trains && *other == Command::StopTraining;
                 // What it makes is dropped with it, so that the request's own future needs no inbox.
                 let mut inbox = std::mem::take(&mut self.inbox);
                 let outlet = self.outlet.clone();
@@ -305,7 +301,9 @@ impl Session {
                 idle(&live)?;
                 self.corpora(id, command).await?;
             }
-            command @ (Command::ListCorpora | Command::StopFetching) => self.corpora(id, command).await?,
+            command @ (Command::ListCorpora | Command::DownloadCorpus { .. }) => {
+                self.corpora(id, command).await?;
+            }
             Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
             Command::ReplaceDocuments { names } => {
                 idle(&live)?;
@@ -325,7 +323,7 @@ impl Session {
             | Command::JudgeSample { .. }
             | Command::CompareDocument { .. }
             | Command::Clean
-            | Command::StopCleaning
+            | Command::CleanFiles { .. }
             | Command::ListDropped { .. }
             | Command::ForgetCleaning
             | Command::ExportReport { .. }) => self.clean(id, command).await?,
@@ -346,9 +344,12 @@ impl Session {
                 self.measure(id, &config).await?;
             }
             Command::FitToDevice { config } => self.fit_to_device(id, &config).await?,
-            Command::Bench { config, repeats, timed } => {
+            command @ (Command::BenchStep { .. }
+            | Command::BenchDecode { .. }
+            | Command::BenchKernels { .. }
+            | Command::BenchScaling { .. }) => {
                 idle(&live)?;
-                self.bench(id, &config, repeats, timed).await?;
+                self.bench(id, command).await?;
             }
 
             Command::Train { config, launch } => {
@@ -434,7 +435,12 @@ fn work_of(command: &Command) -> Option<&'static str> {
     Some(match command {
         Command::TrainTokenizer { .. } => "training a tokenizer",
         Command::CompareTokenizers { .. } => "comparing tokenizers",
-        Command::Measure { .. } | Command::Bench { .. } | Command::TrainFirst { .. } => "measuring the speed",
+        Command::Measure { .. }
+        | Command::BenchStep { .. }
+        | Command::BenchDecode { .. }
+        | Command::BenchKernels { .. }
+        | Command::BenchScaling { .. }
+        | Command::TrainFirst { .. } => "measuring the speed",
         Command::Plan { .. } => "planning the run",
         Command::FitToDevice { .. } => "fitting the run to the device",
         Command::AddDocuments { .. }
@@ -442,10 +448,10 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::RemoveDocument { .. }
         | Command::ListDocuments { .. }
         | Command::ReadDocument { .. } => "reading documents",
-        Command::FetchCorpus { .. } => "fetching a corpus",
+        Command::FetchCorpus { .. } | Command::DownloadCorpus { .. } => "fetching a corpus",
         Command::JudgeSample { .. } => "trying the recipe",
         Command::CompareDocument { .. } => "comparing a document",
-        Command::Clean => "cleaning documents",
+        Command::Clean | Command::CleanFiles { .. } => "cleaning documents",
         Command::ExportProject { .. } => "packing the project",
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",

@@ -5,7 +5,7 @@ use crate::runs;
 use crate::runs::{create, last_checkpoint, notices, session, store};
 use glasshouse_engine::Error;
 use glasshouse_engine::data::Prepared;
-use glasshouse_engine::device::{DeviceDescription, DeviceKind};
+use glasshouse_engine::device::{self, DeviceDescription, DeviceKind};
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::project::{Project, Run, RunRecord};
 use glasshouse_engine::setup::RunSetup;
@@ -92,8 +92,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let mut mixed = config();
     mixed.train.precision = Precision::Mixed;
     let run = create(&project, &mixed);
-    let gone =
-        DeviceDescription { kind: DeviceKind::Gpu, name: "Voodoo 2".to_owned(), ..DeviceDescription::cpu(1) };
+    let gone = DeviceDescription { kind: DeviceKind::Gpu, name: "Voodoo 2".to_owned(), ..device::cpu(1) };
     run.save_record(&RunRecord { device: Some(gone), ..run.record().unwrap() }).unwrap();
     for again in [false, true] {
         let mut full = block_on(setup(&project, &mixed, Some(run.clone()), "cpu").open()).unwrap();

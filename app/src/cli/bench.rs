@@ -5,50 +5,68 @@ mod kernel;
 mod scaling;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
+use super::driver::drive;
 use super::output::{bytes, count};
 use super::settings::{checked_device, run_config, usage};
+use super::trained;
 use anyhow::Result;
-use glasshouse_engine::gpu::Tuning;
-use glasshouse_engine::measure::{Extent, Measurement, measure};
+use glasshouse_engine::protocol::bench::StepMeasurement;
+use glasshouse_engine::protocol::{BenchReport, Command, Event};
+use glasshouse_engine::session;
 
 pub(super) fn bench(command: BenchCommand) -> Result<()> {
     match command {
-        BenchCommand::Step(arguments) => pollster::block_on(step(&arguments)),
-        BenchCommand::Decode(arguments) => pollster::block_on(decode::decode(&arguments)),
-        BenchCommand::Scaling(arguments) => pollster::block_on(scaling::scaling(&arguments)),
-        BenchCommand::Kernel(arguments) => pollster::block_on(kernel::kernel(&arguments)),
+        BenchCommand::Step(arguments) => step(&arguments),
+        BenchCommand::Decode(arguments) => decode::decode(&arguments),
+        BenchCommand::Scaling(arguments) => scaling::scaling(&arguments),
+        BenchCommand::Kernel(arguments) => kernel::kernel(&arguments),
     }
 }
 
-async fn step(arguments: &BenchStepArguments) -> Result<()> {
+fn step(arguments: &BenchStepArguments) -> Result<()> {
     if arguments.repeats == 0 {
         return Err(usage("--repeats must be at least 1"));
     }
-    let config = run_config(&arguments.config, "nanogpt-cpu")?;
-    let device = checked_device(&arguments.device)?;
-    let extent = Extent::Steps(arguments.repeats as u64);
-    let tuning = if arguments.no_autotune { Tuning::Default } else { Tuning::before_a_run() };
-    let (measured, warning) = measure(&config, device, arguments.threads, extent, &tuning).await?;
-    tell(&measured, warning, arguments.json, print)
+    let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
+    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let command = Command::BenchStep { config, repeats: arguments.repeats };
+    measured(options, command, arguments.json, |report, tuning| match report {
+        BenchReport::Step(step) => print(&step, tuning.as_deref()),
+        _ => Ok(()),
+    })
 }
 
-/// Says what was measured: as a line of JSON, or as `print` puts it.
-fn tell<T: serde::Serialize>(
-    measured: &T,
-    warning: Option<String>,
+/// How a session measures as the arguments say.
+fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
+    let device = checked_device(device)?.to_owned();
+    Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
+}
+
+/// Has the engine measure, and says what it finds: as lines of JSON, or as `print` puts it.
+fn measured(
+    options: session::Options,
+    command: Command,
     json: bool,
-    print: impl FnOnce(&T) -> Result<()>,
+    mut print: impl FnMut(BenchReport, Option<String>) -> Result<()>,
 ) -> Result<()> {
-    if let Some(warning) = warning {
-        tell!("note: {warning}");
-    }
-    if json { Ok(say!("{}", serde_json::to_string(measured)?)?) } else { print(measured) }
+    drive(options, async |engine| {
+        let show = |event| match event {
+            Event::Bench { report, .. } if json => Ok(say!("{}", serde_json::to_string(&report)?)?),
+            Event::Bench { report, tuning } => print(report, tuning),
+            event => {
+                trained::note(&event);
+                Ok(())
+            }
+        };
+        engine.ask_until_signal(command, "stopping", show).await
+    })?;
+    Ok(())
 }
 
-fn print(measured: &Measurement) -> Result<()> {
-    let Measurement { ms_per_step, ms_fastest, ms_slowest, loss_first, loss_last, .. } = measured;
+fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
+    let StepMeasurement { ms_per_step, ms_fastest, ms_slowest, loss_first, loss_last, .. } = measured;
     say!("{} on {}", measured.config, measured.device)?;
-    if let Some(tuning) = &measured.tuning {
+    if let Some(tuning) = tuning {
         say!("{tuning}")?;
     }
     say!("{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;

@@ -4,21 +4,23 @@ use super::arguments::{
     DataCleanArguments, DataCommand, DataExplainArguments, DataInspectArguments, DataRecipeArguments,
     DataScriptArguments,
 };
-use super::interrupt;
+use super::driver::drive;
 use super::output::{bytes, count};
 use super::settings::usage;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Begun, Cleaner, Phase, StartOptions};
+use glasshouse_corpus::pipeline;
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, Report};
 use glasshouse_corpus::{SystemFiles, script};
-use glasshouse_engine::protocol::FileProblem;
-use glasshouse_engine::protocol::cleaning::{ComparedDocument, TextFate};
+use glasshouse_engine::protocol::cleaning::{
+    CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate,
+};
+use glasshouse_engine::protocol::{Command, Event, FileProblem};
+use glasshouse_engine::session;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 pub(super) fn data(command: DataCommand) -> Result<()> {
     match command {
@@ -54,46 +56,25 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         recipe.reading.text_field = Some(name.clone());
         recipe.reading.text_fields.clear();
     }
-    let stop = &interrupt::flags("stopping; the same command goes on from there")?.stop;
-    let start = StartOptions { restart: arguments.restart, force: arguments.force };
-    let cleaner = Cleaner::new(&SystemFiles, recipe.clone(), &arguments.input, &arguments.out, start)?;
-    begun(cleaner.begun(), arguments.json)?;
-    let bar = progress_bar(arguments.json);
-    let mut said = None;
-    let report = cleaner.run(&mut |progress| {
-        if arguments.json && said != Some(progress.phase) {
-            let line = serde_json::json!({ "event": "phase", "phase": progress.phase.name() });
-            say!("{line}").ok();
-        }
-        said = Some(progress.phase);
-        if let Some(bar) = &bar {
-            bar.set_length(progress.total.max(1));
-            bar.set_position(progress.done);
-            let of = match progress.phase {
-                Phase::Reading => format!("{} of {}", bytes(progress.done), bytes(progress.total)),
-                _ => format!("{} of {} documents", count(progress.done as f64), count(progress.total as f64)),
-            };
-            bar.set_message(format!(
-                "{} {of} · {} documents read · {} kept",
-                progress.phase.name(),
-                count(progress.documents as f64),
-                count(progress.kept as f64)
-            ));
-        }
-        !stop.load(Ordering::SeqCst)
-    });
-    if let Some(bar) = &bar {
-        bar.finish_and_clear();
-    }
-    let report = match report {
-        Err(error) if stop.load(Ordering::SeqCst) => {
-            // What was asked for; the exit code says that a signal did.
-            tell!("{error}");
-            return Ok(());
-        }
-        report => report?,
+    let command = Command::CleanFiles {
+        inputs: arguments.input.clone(),
+        out: arguments.out.clone(),
+        recipe: recipe.to_toml()?,
+        restart: arguments.restart,
+        force: arguments.force,
     };
-    let out = arguments.out.display();
+    let mut shown = Shown { json: arguments.json, bar: None, phase: None, report: None };
+    drive(session::Options::default(), async |engine| {
+        let message = "stopping; the same command goes on from there";
+        // What was stopped is what was asked for: the exit code says that a signal did it.
+        engine.ask_until_signal(command, message, |event| shown.hear(event)).await
+    })?;
+    shown.clear();
+    shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
+}
+
+/// What a cleaning did, and what to try next.
+fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &Report) -> Result<()> {
     if arguments.json {
         let line = serde_json::json!({
             "event": "done",
@@ -103,7 +84,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
             "bytes": report.raw.bytes,
             "kept_bytes": report.kept.bytes,
             "troubles": report.troubles.count,
-            "memory_bytes_per_document": pipeline::bytes_per_document(&recipe),
+            "memory_bytes_per_document": pipeline::bytes_per_document(recipe),
             "stages": report.stages.iter().map(|stage| serde_json::json!({
                 "name": stage.about.name,
                 "documents": stage.removed.documents,
@@ -114,7 +95,8 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         say!("{line}")?;
         return Ok(());
     }
-    say!("{}", report::text::summary(&report))?;
+    let out = arguments.out.display();
+    say!("{}", report::text::summary(report))?;
     say!("\n{out}/{KEPT_FILE}    what was kept")?;
     say!("{out}/{DROPPED_FILE} what was dropped, and why")?;
     say!("{out}/{REPORT_PAGE}  the report, to read or print")?;
@@ -124,23 +106,82 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     Ok(())
 }
 
+/// How a cleaning is shown: a bar on a terminal, nothing in a pipe, its phases to programs.
+struct Shown {
+    json: bool,
+    bar: Option<ProgressBar>,
+    phase: Option<Phase>,
+    report: Option<Box<Report>>,
+}
+
+impl Shown {
+    fn hear(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::CleaningStarted { start } => {
+                begun(&start, self.json)?;
+                self.bar = progress_bar(self.json);
+            }
+            Event::Cleaning { progress } => self.progress(&progress),
+            Event::Cleaned { report } => self.report = Some(report),
+            Event::CleaningStopped { documents } => {
+                self.clear();
+                match documents {
+                    Some(documents) => tell!(
+                        "the cleaning was stopped after {documents} documents; the same command goes on from there"
+                    ),
+                    None => tell!("the cleaning was stopped; nothing was changed"),
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: &CleaningProgress) {
+        if self.json && self.phase != Some(progress.phase) {
+            // A reader that has gone is no reason to stop.
+            say!("{}", serde_json::json!({ "event": "phase", "phase": progress.phase.name() })).ok();
+        }
+        self.phase = Some(progress.phase);
+        let Some(bar) = &self.bar else { return };
+        bar.set_length(progress.total.max(1));
+        bar.set_position(progress.done);
+        let of = match progress.phase {
+            Phase::Reading => format!("{} of {}", bytes(progress.done), bytes(progress.total)),
+            _ => format!("{} of {} documents", count(progress.done as f64), count(progress.total as f64)),
+        };
+        bar.set_message(format!(
+            "{} {of} · {} documents read · {} kept",
+            progress.phase.name(),
+            count(progress.documents as f64),
+            count(progress.kept as f64)
+        ));
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Says what was found of a stopped cleaning.
-fn begun(begun: &Begun, json: bool) -> Result<()> {
-    match begun {
-        Begun::Anew => {}
-        Begun::Resumed(documents) if json => {
+fn begun(start: &CleaningStart, json: bool) -> Result<()> {
+    match start {
+        CleaningStart::New => {}
+        CleaningStart::Resumed { documents } if json => {
             say!("{}", serde_json::json!({ "event": "resumed", "documents": documents }))?;
         }
-        Begun::Resumed(documents) => {
+        CleaningStart::Resumed { documents } => {
             say!(
                 "going on behind the {} documents that a stopped cleaning had read",
                 count(*documents as f64)
             )?;
         }
-        Begun::Over(reason) if json => {
+        CleaningStart::StartedOver { reason } if json => {
             say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;
         }
-        Begun::Over(reason) => say!("a stopped cleaning is not gone on with: {reason}")?,
+        CleaningStart::StartedOver { reason } => say!("a stopped cleaning is not gone on with: {reason}")?,
     }
     Ok(())
 }

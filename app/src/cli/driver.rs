@@ -1,8 +1,9 @@
 //! The command line as a front end of the engine, as the window is: commands out, events in. Both take turns on this thread, so that
 //! nothing is done ahead of what is printed, and a reader that is slow holds the engine.
 
+use super::interrupt;
 use anyhow::{Result, anyhow};
-use glasshouse_engine::protocol::{Command, Event, Parcel, Report, Request};
+use glasshouse_engine::protocol::{Command, ErrorKind, ErrorReport, Event, Parcel, Report, Request};
 use glasshouse_engine::session;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -48,19 +49,67 @@ impl Engine {
     pub(super) async fn ask(
         &mut self,
         command: Command,
-        mut hear: impl FnMut(Event) -> Result<()>,
+        hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
         let id = self.sender().send(command);
+        self.answers(id, hear).await
+    }
+
+    /// The same for what takes its time: a signal to end cancels it, after saying `message`. Whether it was done, and not cancelled.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask); what was cancelled is no error.
+    pub(super) async fn ask_until_signal(
+        &mut self,
+        command: Command,
+        message: &'static str,
+        hear: impl FnMut(Event) -> Result<()>,
+    ) -> Result<bool> {
+        let (flags, sender) = (interrupt::flags(message)?, self.sender());
+        let request = sender.send(command);
+        let cancel = move |flags: &interrupt::Flags| {
+            if flags.stop.load(Ordering::SeqCst) {
+                sender.send(Command::Cancel { request });
+            }
+        };
+        // One that came just before counts as well.
+        cancel(flags);
+        flags.when_raised(cancel);
+        match self.answers(request, hear).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_cancelled(&error) && flags.stop.load(Ordering::SeqCst) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `hear`s what happens until a request is answered in full.
+    async fn answers(&mut self, id: u64, mut hear: impl FnMut(Event) -> Result<()>) -> Result<()> {
         while let Ok(Parcel { body: Report { request, event }, .. }) = self.reports.recv().await {
             match (request, event) {
                 (Some(other), _) if other != id => {}
-                (_, Event::Failed { error }) => return Err(anyhow!(error.message)),
+                (_, Event::Failed { error }) => return Err(anyhow!(Refusal(error))),
                 (Some(_), Event::Finished) => return Ok(()),
                 (_, event) => hear(event)?,
             }
         }
         Err(anyhow!("the engine ended without being asked to"))
     }
+}
+
+/// What the engine could not do.
+#[derive(Debug)]
+struct Refusal(ErrorReport);
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn is_cancelled(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|Refusal(error)| error.kind == ErrorKind::Cancelled)
 }
 
 /// Runs a session for `front` until both are over: what still trains when the front end has ended is stopped and saved.

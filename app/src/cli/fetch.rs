@@ -1,10 +1,11 @@
 //! `glasshouse data catalogue` and `glasshouse data fetch`: named public corpora, and their way onto this machine.
 
-use glasshouse_corpus::catalogue::fetch::{Progress, cache_folder};
+use super::driver::drive;
 use glasshouse_corpus::catalogue::{self, Entry, Length};
+use glasshouse_engine::protocol::{Command, Event, FetchProgress};
+use glasshouse_engine::session;
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
 /// Brings a corpus into a folder, the person's cache folder where none is named, and prints where it stands.
 pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let entry = catalogue::find(name)?;
-    let path = fetched(entry, folder, json)?;
+    let Some(path) = fetched(entry, folder, json)? else { return Ok(()) };
     if json {
         let line = serde_json::json!({ "event": "fetched", "name": entry.name, "path": path, "sha256": entry.sha256, "licence": entry.licence });
         say!("{line}")?;
@@ -41,22 +42,29 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
 }
 
 /// The corpus's file in a folder, the cache folder where none is named; brought there, with its progress shown, where it is not yet.
-pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<PathBuf> {
-    let cache = folder.is_none().then(cache_folder).transpose()?;
-    let folder = folder.or(cache.as_deref()).unwrap_or(Path::new("."));
-    let mut shown = Shown::new(entry, quiet);
-    let path = catalogue::fetch::fetch(entry, folder, &mut |progress| {
-        shown.show(progress);
-        ControlFlow::Continue(())
+/// `None` where a signal ended that.
+pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Option<PathBuf>> {
+    let command = Command::DownloadCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned) };
+    let (mut shown, mut place) = (Shown::new(entry, quiet), None);
+    drive(session::Options::default(), async |engine| {
+        let hear = |event| {
+            match event {
+                Event::Fetching { progress } => shown.show(progress),
+                Event::Fetched { path } => place = Some(path),
+                _ => {}
+            }
+            Ok(())
+        };
+        engine.ask_until_signal(command, "stopping; the same command goes on from there", hear).await
     })?;
     shown.clear();
-    Ok(path)
+    Ok(place)
 }
 
 /// How a download is shown: a bar on a terminal, lines in a pipe, nothing to programs, which get its end.
 enum Shown {
     Bar(ProgressBar),
-    Lines { last: Option<Instant> },
+    Lines { last: Option<Instant>, exact: bool },
     Quiet,
 }
 
@@ -66,7 +74,7 @@ impl Shown {
             return Self::Quiet;
         }
         if !std::io::stderr().is_terminal() {
-            return Self::Lines { last: None };
+            return Self::Lines { last: None, exact: matches!(entry.length, Length::Exact(_)) };
         }
         let bar =
             ProgressBar::with_draw_target(Some(entry.length.bytes()), ProgressDrawTarget::stderr_with_hz(8));
@@ -81,22 +89,26 @@ impl Shown {
         Self::Bar(bar)
     }
 
-    fn show(&mut self, progress: Progress) {
-        let again = |reason: &str, wait: Duration| tell!("note: {reason}; trying again in {wait:.1?}");
+    fn show(&mut self, progress: FetchProgress) {
+        let again = |reason: &str, seconds: f64| {
+            tell!("note: {reason}; trying again in {:.1?}", Duration::from_secs_f64(seconds));
+        };
         match (self, progress) {
             (Self::Quiet, _) => {}
-            (Self::Bar(bar), Progress::Received { bytes, .. }) => bar.set_position(bytes),
-            (Self::Bar(bar), Progress::Again { reason, wait }) => bar.suspend(|| again(&reason, wait)),
-            (Self::Bar(bar), Progress::Verifying) => bar.set_message("comparing with the checksum"),
-            (Self::Lines { last }, Progress::Received { bytes, of }) => {
+            (Self::Bar(bar), FetchProgress::Receiving { done, .. }) => bar.set_position(done),
+            (Self::Bar(bar), FetchProgress::Retrying { reason, seconds }) => {
+                bar.suspend(|| again(&reason, seconds));
+            }
+            (Self::Bar(bar), FetchProgress::Verifying) => bar.set_message("comparing with the checksum"),
+            (Self::Lines { last, exact }, FetchProgress::Receiving { done, total }) => {
                 if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
                     *last = Some(Instant::now());
-                    let of = of.map(|of| format!(" of {}", DecimalBytes(of)));
-                    tell!("{}{}", DecimalBytes(bytes), of.unwrap_or_default());
+                    let of = exact.then(|| format!(" of {}", DecimalBytes(total)));
+                    tell!("{}{}", DecimalBytes(done), of.unwrap_or_default());
                 }
             }
-            (Self::Lines { .. }, Progress::Again { reason, wait }) => again(&reason, wait),
-            (Self::Lines { .. }, Progress::Verifying) => tell!("comparing with the checksum"),
+            (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),
+            (Self::Lines { .. }, FetchProgress::Verifying) => tell!("comparing with the checksum"),
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Flags {
     pub save: AtomicBool,
     /// The exit code of the signal that asked for the end; 0 before one did.
     code: AtomicU8,
+    /// What the first signal to end says.
+    message: Mutex<&'static str>,
     /// Called, on another thread, when one was raised.
     raised: Mutex<Option<Raised>>,
 }
@@ -36,13 +38,14 @@ impl Flags {
 
 static FLAGS: OnceLock<Flags> = OnceLock::new();
 
-/// Flags that signals raise from now on. The first signal to end also prints `message`. Asked again, they are the same flags
-/// and message: a program listens once.
+/// Flags that signals raise from now on, the same wherever they are asked for. The first signal to end also prints the latest `message`.
 pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
-    if let Some(flags) = FLAGS.get() {
+    let listens = FLAGS.get().is_some();
+    let flags = FLAGS.get_or_init(Flags::default);
+    *flags.message.lock().unwrap_or_else(PoisonError::into_inner) = message;
+    if listens {
         return Ok(flags);
     }
-    let flags = FLAGS.get_or_init(Flags::default);
     listen(move |signal| {
         if signal == Signal::Save {
             flags.save.store(true, Ordering::SeqCst);
@@ -53,7 +56,7 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
         if !flags.stop.load(Ordering::SeqCst) {
             flags.code.store(code, Ordering::SeqCst);
             flags.stop.store(true, Ordering::SeqCst);
-            tell!("\n{message}");
+            tell!("\n{}", flags.message.lock().unwrap_or_else(PoisonError::into_inner));
             flags.say_raised();
         } else if signal != Signal::HangUp {
             // A terminal that closes after Ctrl-C is no second wish.

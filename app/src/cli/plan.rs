@@ -1,27 +1,60 @@
 //! `glasshouse plan`: what a run would take, without touching a device.
 
 use super::arguments::PlanArguments;
+use super::driver::{Engine, drive};
 use super::output::{bytes, count};
 use super::settings::run_config;
-use anyhow::Result;
-use glasshouse_engine::plan::buffers::Kind;
-use glasshouse_engine::plan::estimate::{Estimate, estimate};
-use glasshouse_engine::plan::lower::Target;
+use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{Precision, RunConfig, TrainConfig};
+use glasshouse_engine::protocol::{Command, Event, PlanSummary, Precision, RunConfig, TrainConfig};
+use glasshouse_engine::session;
+use serde_json::{Map, Value, json};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
-    let estimate = estimate(&config.model, &config.train, &Target::new(false))?;
-    if arguments.json {
-        say!("{}", serde_json::to_string(&estimate)?)?;
-    } else {
-        print(&config, &estimate)?;
-    }
-    Ok(())
+    drive(session::Options::default(), async |engine| {
+        let plan = planned(engine, &config).await?;
+        if arguments.json {
+            return Ok(say!("{}", report(&plan))?);
+        }
+        print(&config, &plan)?;
+        trade(engine, &config, &plan).await?;
+        whole_run(&config, &plan)
+    })
 }
 
-fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
+/// The engine's plan of a run.
+async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
+    let mut planned = None;
+    let command = Command::Plan { config: Box::new(config.clone()) };
+    let ask = engine.ask(command, |event| {
+        if let Event::Planned { plan } = event {
+            planned = Some(plan);
+        }
+        Ok(())
+    });
+    ask.await?;
+    planned.context("the engine told no plan")
+}
+
+/// A plan for programs.
+fn report(plan: &PlanSummary) -> Value {
+    let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
+    bytes.extend(plan.memory().map(|(kind, number)| (kind.replace(' ', "_"), number.into())));
+    bytes.insert("largest_binding".to_owned(), plan.largest_binding.into());
+    bytes.insert("largest_buffer".to_owned(), plan.largest_buffer.into());
+    bytes.insert("peak_live".to_owned(), plan.peak_live.into());
+    json!({
+        "parameters": plan.parameters,
+        "parameters_by_part": plan.parameters_by_part,
+        "bytes": bytes,
+        "dispatches_per_step": plan.dispatches_per_step,
+        "flops_per_token": plan.flops_per_token,
+        "flops_per_token_by_pass": plan.flops_per_token_by_pass,
+    })
+}
+
+fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
     say!(
         "{}: {} layers, width {}, context length {}, vocabulary {}, batch size {} × {}",
@@ -36,25 +69,25 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     if train.precision == Precision::Auto {
         say!("precision auto is planned in 32 bits, which take the most; a run settles it on its device")?;
     }
-    say!("\nparameters {:>24}", whole(estimate.parameters as u64))?;
-    for (part, number) in &estimate.parameters_by_part {
-        say!("  {part:<20} {:>12}", whole(*number as u64))?;
+    say!("\nparameters {:>24}", whole(plan.parameters))?;
+    for (part, number) in &plan.parameters_by_part {
+        say!("  {part:<20} {:>12}", whole(*number))?;
     }
-    say!("\nmemory     {:>24}", bytes(estimate.bytes.total))?;
-    for (kind, number) in &estimate.bytes.by_kind {
-        say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
+    say!("\nmemory     {:>24}", bytes(plan.bytes))?;
+    for (kind, number) in plan.memory() {
+        say!("  {kind:<20} {:>12}", bytes(number))?;
     }
-    let largest = bytes(estimate.bytes.largest_binding);
+    let largest = bytes(plan.largest_binding);
     say!("  largest binding      {largest:>12}; a weight too large for a device is bound in parts")?;
-    say!("  largest buffer       {:>12}, weights aside", bytes(estimate.bytes.largest_buffer))?;
-    let (kept, alive) = (estimate.bytes.by_kind.get(&Kind::Activations), estimate.bytes.peak_live);
+    say!("  largest buffer       {:>12}, weights aside", bytes(plan.largest_buffer))?;
+    let (kept, alive) = (plan.bytes_by_kind.get("activations"), plan.peak_live);
     say!(
         "  activations alive at the worst moment {}, in buffers of {:.2} times that",
         bytes(alive),
         kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
     )?;
-    say!("\ndispatches per step {:>15}", whole(estimate.dispatches_per_step as u64))?;
-    let flops = estimate.flops;
+    say!("\ndispatches per step {:>15}", whole(plan.dispatches_per_step as u64))?;
+    let flops = plan.flops_per_token_by_pass;
     let again = if flops.recomputed > 0.0 {
         format!(", {} recomputed", count(flops.recomputed))
     } else {
@@ -62,33 +95,36 @@ fn print(config: &RunConfig, estimate: &Estimate) -> Result<()> {
     };
     say!(
         "FLOPs per token {:>19} ({} forward, {} backward{again})",
-        count(estimate.flops_per_token),
+        count(plan.flops_per_token),
         count(flops.forward),
         count(flops.backward)
     )?;
-    trade(config, estimate)?;
-    let tokens = train.steps as f64 * config.tokens_per_step() as f64;
+    Ok(())
+}
+
+fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
+    let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     say!(
         "whole run: {} steps, {} tokens, {}FLOP",
-        whole(train.steps),
+        whole(config.train.steps),
         count(tokens),
-        count(tokens * estimate.flops_per_token)
+        count(tokens * plan.flops_per_token)
     )?;
     Ok(())
 }
 
 /// What switching activation checkpointing would save and cost.
-fn trade(config: &RunConfig, estimate: &Estimate) -> Result<()> {
+async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     if config.train.activation_checkpointing {
         return Ok(());
     }
     let train = TrainConfig { activation_checkpointing: true, ..config.train.clone() };
-    let other = self::estimate(&config.model, &train, &Target::new(false))?;
-    if other.bytes.total < estimate.bytes.total {
+    let other = planned(engine, &RunConfig { train, ..config.clone() }).await?;
+    if other.bytes < plan.bytes {
         say!(
             "  with train.activation_checkpointing=true: {} less memory for {:.0} % more FLOPs",
-            bytes(estimate.bytes.total - other.bytes.total),
-            (other.flops_per_token / estimate.flops_per_token - 1.0) * 100.0
+            bytes(plan.bytes - other.bytes),
+            (other.flops_per_token / plan.flops_per_token - 1.0) * 100.0
         )?;
     }
     Ok(())

@@ -96,7 +96,9 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         TrainArguments { resume: true, ..training }
     } else {
         // Without tuning, so that others find the same bits on such a device.
-        TrainArguments { config, data: vec![text(arguments, steps)?], no_autotune: true, ..training }
+        // A signal that ended the download: the exit code says so.
+        let Some(text) = text(arguments, steps)? else { return Ok(ExitCode::SUCCESS) };
+        TrainArguments { config, data: vec![text], no_autotune: true, ..training }
     })?;
     let verdict = published.verdict(steps, &run);
     // The exit code says it, too, where nobody reads.
@@ -135,7 +137,8 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
 }
 
 /// The file that is named, or the catalogue's. A run of `steps` steps is compared with the published one, and must have its text.
-fn text(arguments: &ReproduceArguments, steps: u64) -> Result<PathBuf> {
+/// `None` where a signal ended the download.
+fn text(arguments: &ReproduceArguments, steps: u64) -> Result<Option<PathBuf>> {
     let entry = catalogue::find(TEXT)?;
     let Some(file) = &arguments.data else {
         return fetch::fetched(entry, None, arguments.json);
@@ -158,7 +161,7 @@ fn text(arguments: &ReproduceArguments, steps: u64) -> Result<PathBuf> {
         }
         tell!("note: {other}");
     }
-    Ok(file.clone())
+    Ok(Some(file.clone()))
 }
 
 fn tell(

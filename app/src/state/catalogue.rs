@@ -1,6 +1,6 @@
 //! Public corpora that the engine knows, and the one that is on its way.
 
-use glasshouse_protocol::{Command, CorpusSummary, Event};
+use glasshouse_protocol::{Command, CorpusSummary, Event, FetchProgress};
 
 /// Corpora.
 #[derive(Debug, Default)]
@@ -14,23 +14,30 @@ pub struct Catalogue {
 /// How far a corpus is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetching {
+    /// The request for it.
+    pub request: u64,
     /// What people call it.
     pub name: String,
     /// Bytes that are here.
     pub done: u64,
     /// Bytes in all, about.
     pub total: u64,
+    /// All bytes are here and are compared with the checksum.
+    pub verifying: bool,
+    /// What went wrong before the attempt that waits now.
+    pub retrying: Option<String>,
 }
 
 impl Catalogue {
-    pub(super) fn sent(&mut self, command: &Command) {
+    pub(super) fn sent(&mut self, id: u64, command: &Command) {
         if let Command::FetchCorpus { name } = command {
             let corpora = self.corpora.iter().flatten();
             let known = corpora.clone().find(|corpus| corpus.name == *name);
             self.fetching = Some(Fetching {
+                request: id,
                 name: known.map_or(name, |corpus| &corpus.title).clone(),
-                done: 0,
                 total: known.map_or(0, |corpus| corpus.bytes),
+                ..Fetching::default()
             });
         }
     }
@@ -38,15 +45,26 @@ impl Catalogue {
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match (event, asked) {
             (Event::Corpora { corpora }, _) => self.corpora = Some(corpora.clone()),
-            (Event::Fetching { done, total }, _) => {
+            (Event::Fetching { progress }, _) => {
                 if let Some(fetching) = &mut self.fetching {
-                    (fetching.done, fetching.total) = (*done, *total);
+                    fetching.take(progress);
                 }
             }
             (Event::Finished | Event::Failed { .. }, Some(Command::FetchCorpus { .. })) => {
                 self.fetching = None;
             }
             _ => {}
+        }
+    }
+}
+
+impl Fetching {
+    fn take(&mut self, progress: &FetchProgress) {
+        (self.verifying, self.retrying) = (false, None);
+        match progress {
+            FetchProgress::Receiving { done, total } => (self.done, self.total) = (*done, *total),
+            FetchProgress::Retrying { reason, .. } => self.retrying = Some(reason.clone()),
+            FetchProgress::Verifying => self.verifying = true,
         }
     }
 }
@@ -73,10 +91,24 @@ mod tests {
                 error: ErrorReport { kind: ErrorKind::Refused, message: String::new(), field: None },
             },
         ] {
-            catalogue.sent(&fetch);
-            catalogue.apply(Some(&fetch), &Event::Fetching { done: 40, total: 100 });
-            let way = Fetching { name: "Plays".to_owned(), done: 40, total: 100 };
-            assert_eq!(catalogue.fetching, Some(way));
+            catalogue.sent(3, &fetch);
+            let receiving = FetchProgress::Receiving { done: 40, total: 100 };
+            catalogue.apply(Some(&fetch), &Event::Fetching { progress: receiving.clone() });
+            let way = Fetching {
+                request: 3,
+                name: "Plays".to_owned(),
+                done: 40,
+                total: 100,
+                ..Fetching::default()
+            };
+            assert_eq!(catalogue.fetching, Some(way.clone()));
+            let progress = FetchProgress::Retrying { reason: "no answer".to_owned(), seconds: 2.0 };
+            catalogue.apply(Some(&fetch), &Event::Fetching { progress });
+            let waits = Fetching { retrying: Some("no answer".to_owned()), ..way.clone() };
+            assert_eq!(catalogue.fetching, Some(waits));
+            catalogue.apply(Some(&fetch), &Event::Fetching { progress: receiving });
+            catalogue.apply(Some(&fetch), &Event::Fetching { progress: FetchProgress::Verifying });
+            assert_eq!(catalogue.fetching, Some(Fetching { verifying: true, ..way }));
             catalogue.apply(Some(&Command::ListRuns), &Event::Finished);
             assert!(catalogue.fetching.is_some(), "another request ended");
             catalogue.apply(Some(&fetch), &end);

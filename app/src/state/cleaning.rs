@@ -2,9 +2,10 @@
 
 use glasshouse_protocol::cleaning::report::{Report, Stage};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, DroppedDocument, Phase, RecipeSummary, SampleJudgement, SampleStage, StageCard,
+    CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
+    SampleStage, StageCard,
 };
-use glasshouse_protocol::{Command, ErrorReport, Event};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
 /// Recipes that can be gone back to.
 const KEPT: usize = 100;
@@ -22,10 +23,14 @@ pub struct Cleaning {
     pub compared: Option<ComparedDocument>,
     /// Comparisons so far, by which another one is told from the one before.
     pub comparisons: u64,
-    /// The cleaning that is under way.
-    pub progress: Option<Progress>,
-    /// It was told to stop.
+    /// The request whose cleaning is under way.
+    pub request: Option<u64>,
+    /// How far it is.
+    pub progress: Option<CleaningProgress>,
+    /// It was cancelled.
     pub stopping: bool,
+    /// Documents that a stopped cleaning, which this one resumes, had read.
+    pub resumed: Option<u64>,
     /// What the last cleaning did, where the documents are cleaned.
     pub report: Option<Box<Report>>,
     /// Reports so far, by which another one is told from the one before.
@@ -34,21 +39,6 @@ pub struct Cleaning {
     pub dropped: Dropped,
     /// Why the last cleaning came to nothing.
     pub failed: Option<ErrorReport>,
-}
-
-/// How far a cleaning is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// `reading`, `comparing`, `judging` or `writing`; empty before the first word of it.
-    pub phase: Phase,
-    /// Done of the phase.
-    pub done: u64,
-    /// In all.
-    pub total: u64,
-    /// Documents read so far.
-    pub documents: u64,
-    /// Documents kept so far.
-    pub kept: u64,
 }
 
 /// A page of documents that were dropped.
@@ -65,14 +55,14 @@ pub struct Dropped {
 }
 
 impl Cleaning {
-    pub(super) fn sent(&mut self, command: &Command) {
+    pub(super) fn sent(&mut self, id: u64, command: &Command) {
         match command {
             Command::Clean => {
-                self.progress = Some(Progress::default());
-                self.stopping = false;
+                self.end();
+                (self.request, self.progress) = (Some(id), Some(CleaningProgress::default()));
                 self.failed = None;
             }
-            Command::StopCleaning => self.stopping = self.progress.is_some(),
+            Command::Cancel { request } if Some(*request) == self.request => self.stopping = true,
             _ => {}
         }
     }
@@ -85,15 +75,10 @@ impl Cleaning {
                 self.compared = Some(document.clone());
                 self.comparisons += 1;
             }
-            Event::Cleaning { phase, done, total, documents, kept } => {
-                self.progress = Some(Progress {
-                    phase: *phase,
-                    done: *done,
-                    total: *total,
-                    documents: *documents,
-                    kept: *kept,
-                });
+            Event::CleaningStarted { start: CleaningStart::Resumed { documents } } => {
+                self.resumed = Some(*documents);
             }
+            Event::Cleaning { progress } => self.progress = Some(*progress),
             Event::Cleaned { report } => {
                 // Also one that a script beside the application asked for is over with this.
                 self.end();
@@ -116,8 +101,8 @@ impl Cleaning {
             }
             Event::Finished if asked == Some(&Command::Clean) => self.end(),
             Event::Failed { error } if asked == Some(&Command::Clean) => {
-                // What was stopped on purpose is no failure.
-                self.failed = (!self.stopping).then(|| error.clone());
+                // What was cancelled is no failure.
+                self.failed = (error.kind != ErrorKind::Cancelled).then(|| error.clone());
                 self.end();
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
@@ -142,7 +127,7 @@ impl Cleaning {
     }
 
     fn end(&mut self) {
-        self.progress = None;
+        (self.request, self.progress, self.resumed) = (None, None, None);
         self.stopping = false;
     }
 
@@ -168,13 +153,6 @@ impl Cleaning {
     }
 }
 
-impl Progress {
-    /// How far the phase is, from 0 to 1; `None` where that is not known.
-    pub fn share(&self) -> Option<f32> {
-        (self.total > 0).then(|| (self.done as f64 / self.total as f64).clamp(0.0, 1.0) as f32)
-    }
-}
-
 impl Dropped {
     /// The page that answers a question.
     pub fn page_of(&self, stage: Option<&str>, offset: usize) -> Option<&[DroppedDocument]> {
@@ -187,7 +165,7 @@ impl Dropped {
 mod tests {
     use super::*;
     use glasshouse_protocol::DocumentsOverview;
-    use glasshouse_protocol::ErrorKind;
+    use glasshouse_protocol::cleaning::Phase;
 
     fn recipe(toml: &str) -> Event {
         Event::Recipe { recipe: RecipeSummary { toml: toml.to_owned(), ..RecipeSummary::default() } }
@@ -198,8 +176,8 @@ mod tests {
         Event::Documents { overview, search: String::new(), offset: 0, found: 0, documents: Vec::new() }
     }
 
-    fn refused() -> ErrorReport {
-        ErrorReport { kind: ErrorKind::Refused, message: "stopped".to_owned(), field: None }
+    fn failed(kind: ErrorKind) -> ErrorReport {
+        ErrorReport { kind, message: "stopped".to_owned(), field: None }
     }
 
     #[test]
@@ -224,12 +202,13 @@ mod tests {
     #[test]
     fn a_cleaning_has_progress_until_it_ends() {
         let mut cleaning = Cleaning::default();
-        cleaning.sent(&Command::Clean);
-        assert_eq!(cleaning.progress.as_ref().and_then(Progress::share), None);
+        cleaning.sent(1, &Command::Clean);
+        assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), None);
         let phase = Phase::Reading;
-        let event = Event::Cleaning { phase, done: 30, total: 120, documents: 12, kept: 9 };
+        let progress = CleaningProgress { phase, done: 30, total: 120, documents: 12, kept: 9 };
+        let event = Event::Cleaning { progress };
         cleaning.apply(Some(&Command::Clean), &event);
-        assert_eq!(cleaning.progress.as_ref().and_then(Progress::share), Some(0.25));
+        assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), Some(0.25));
         cleaning.apply(Some(&Command::ShowRecipe), &Event::Finished);
         assert!(cleaning.progress.is_some(), "another request ended");
         cleaning.apply(Some(&Command::Clean), &Event::Cleaned { report: Box::default() });
@@ -245,16 +224,23 @@ mod tests {
     #[test]
     fn a_cleaning_that_was_stopped_did_not_fail_and_one_that_failed_says_why() {
         let mut cleaning = Cleaning::default();
-        cleaning.sent(&Command::StopCleaning);
+        let cancel = Command::Cancel { request: 2 };
+        cleaning.sent(1, &cancel);
         assert!(!cleaning.stopping, "nothing is under way");
-        cleaning.sent(&Command::Clean);
-        cleaning.sent(&Command::StopCleaning);
-        cleaning.apply(Some(&Command::Clean), &Event::Failed { error: refused() });
+        cleaning.sent(2, &Command::Clean);
+        cleaning.sent(3, &Command::Cancel { request: 1 });
+        assert!(!cleaning.stopping, "another request was cancelled");
+        cleaning.sent(4, &cancel);
+        assert!(cleaning.stopping);
+        cleaning.apply(Some(&Command::Clean), &Event::Failed { error: failed(ErrorKind::Cancelled) });
         assert!(cleaning.progress.is_none() && cleaning.failed.is_none());
-        cleaning.sent(&Command::Clean);
-        cleaning.apply(Some(&Command::Clean), &Event::Failed { error: refused() });
-        assert_eq!(cleaning.failed, Some(refused()));
-        cleaning.sent(&Command::Clean);
+        cleaning.sent(5, &Command::Clean);
+        let start = CleaningStart::Resumed { documents: 7 };
+        cleaning.apply(Some(&Command::Clean), &Event::CleaningStarted { start });
+        assert_eq!(cleaning.resumed, Some(7));
+        cleaning.apply(Some(&Command::Clean), &Event::Failed { error: failed(ErrorKind::Refused) });
+        assert_eq!((cleaning.failed.take(), cleaning.resumed), (Some(failed(ErrorKind::Refused)), None));
+        cleaning.sent(6, &Command::Clean);
         assert!(cleaning.failed.is_none());
     }
 

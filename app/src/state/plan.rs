@@ -87,21 +87,7 @@ mod tests {
     use glasshouse_protocol::presets;
 
     fn plan() -> PlanSummary {
-        PlanSummary {
-            parameters: 1000,
-            parameters_by_part: Default::default(),
-            tensors: Vec::new(),
-            bytes_by_kind: Default::default(),
-            bytes: 4000,
-            largest_binding: 4000,
-            dispatches_per_step: 10,
-            flops_per_token: 6000.0,
-            tokens_per_step: 64,
-            flops_by_scope: Default::default(),
-            fits: None,
-            run_seconds: None,
-            proportions: Vec::new(),
-        }
+        PlanSummary { parameters: 1000, bytes: 4000, ..PlanSummary::default() }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use glasshouse_protocol::cleaning::report::{
 };
 use glasshouse_protocol::cleaning::table::{Column, Table, Unit};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, Phase, RecipeSummary, SampleJudgement,
-    SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict, VerdictKind,
+    CleaningProgress, ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, Phase, RecipeSummary,
+    SampleJudgement, SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict,
+    VerdictKind,
 };
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};
 
@@ -614,5 +615,6 @@ pub fn documents(cleaned: bool) -> Event {
 
 /// How far a cleaning is.
 pub fn cleaning(done: u64, total: u64) -> Event {
-    Event::Cleaning { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 }
+    let progress = CleaningProgress { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 };
+    Event::Cleaning { progress }
 }

@@ -313,8 +313,6 @@ fn plan(config: &RunConfig) -> PlanSummary {
     });
     PlanSummary {
         parameters: weights,
-        parameters_by_part: Default::default(),
-        tensors: Vec::new(),
         bytes_by_kind,
         bytes,
         largest_binding: 4 * weights,
@@ -326,7 +324,7 @@ fn plan(config: &RunConfig) -> PlanSummary {
             .collect(),
         fits: Some(bytes < 2_000_000_000),
         run_seconds: Some(131.0),
-        proportions: Vec::new(),
+        ..PlanSummary::default()
     }
 }
 

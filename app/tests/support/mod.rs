@@ -298,7 +298,7 @@ pub fn plan() -> PlanSummary {
             .collect(),
         fits: Some(true),
         run_seconds: Some(124.0),
-        proportions: Vec::new(),
+        ..PlanSummary::default()
     }
 }
 

@@ -58,8 +58,7 @@ pub fn raw_twin(
         ));
     }
     let recipe = Recipe { validation: 0.0, ..Recipe::published("raw")? };
-    Cleaner::new(files, recipe, inputs, out, StartOptions { restart: true, force: true })?
-        .run(&mut |_| true)?;
+    Cleaner::new(files, recipe, inputs, out, StartOptions { restart: true, force: true })?.run()?;
 
     // The held-out documents as they came: what overlaps with them is left out too.
     let kept = out.join(KEPT_FILE);
@@ -208,7 +207,7 @@ mod tests {
         let inputs = [at("in")];
         Cleaner::new(&SystemFiles, recipe, &inputs, &at("clean"), StartOptions::default())
             .unwrap()
-            .run(&mut |_| true)
+            .run()
             .unwrap();
         let twin = raw_twin(&SystemFiles, &inputs, &at("clean"), &at("raw"), &at("held")).unwrap();
         assert_eq!(twin, RawTwin { documents: 36, left_out: 4, held_out: 4 });

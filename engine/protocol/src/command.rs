@@ -129,13 +129,20 @@ pub enum Command {
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
     /// Fetches a public corpus, proves it by its checksum, and adds it to the project's documents. In a browser it is refused, since a
-    /// page may not read other sites. Answered by `Fetching`s and `Documents`.
+    /// page may not read other sites. What arrived before [`Command::Cancel`] is kept and gone on with next time. Answered by `Fetching`s
+    /// and `Documents`.
     FetchCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name).
         name: String,
     },
-    /// Stops a fetch; what arrived is kept and gone on with next time.
-    StopFetching,
+    /// Fetches a public corpus into a folder, if it is not there already, beside any project. Natively only. Answered by `Fetching`s and
+    /// `Fetched`.
+    DownloadCorpus {
+        /// [`CorpusSummary::name`](crate::CorpusSummary::name).
+        name: String,
+        /// The folder; `None` takes the person's cache folder.
+        to: Option<PathBuf>,
+    },
     /// Lists documents: a page of those that contain a text. Answered by `Documents`.
     ListDocuments {
         /// Text to look for; empty finds all.
@@ -207,10 +214,24 @@ pub enum Command {
         id: String,
     },
     /// Cleans the project's documents by its recipe; what is kept is what tokenizer and runs read from then on. Answered by
-    /// `Cleaning`s and `Cleaned`.
+    /// `CleaningStarted`, `Cleaning`s and `Cleaned`, after [`Command::Cancel`] by `CleaningStopped`: the result of the cleaning before
+    /// stays, and the next one resumes what was stopped.
     Clean,
-    /// Stops a cleaning; the result of the one before stays.
-    StopCleaning,
+    /// Cleans files into a folder, beside any project. Natively only. Answered as `Clean` is.
+    CleanFiles {
+        /// Files, and folders of files.
+        inputs: Vec<PathBuf>,
+        /// The folder of what is kept and dropped.
+        out: PathBuf,
+        /// The whole recipe as TOML.
+        recipe: String,
+        /// Start over even where a stopped cleaning of the same files by the same recipe can be resumed.
+        #[serde(default)]
+        restart: bool,
+        /// Take the place of another cleaning, or stand beside files that no cleaning wrote.
+        #[serde(default)]
+        force: bool,
+    },
     /// Lists documents that the last cleaning dropped. Answered by `Dropped`.
     ListDropped {
         /// The stage that dropped them; `None` for all.
@@ -430,15 +451,40 @@ pub enum Command {
         #[serde(default)]
         keep: bool,
     },
-    /// Times a training step, or how a model writes. Answered by `Bench`.
-    Bench {
+    /// Times a training step on made-up tokens. Answered by `Bench`.
+    BenchStep {
         /// The run.
         config: Box<RunConfig>,
-        /// Measured steps, or texts.
+        /// Measured steps.
         repeats: usize,
-        /// Which of the two.
+    },
+    /// Times how a model reads a prompt and writes on. Answered by `Bench`.
+    BenchDecode {
+        /// The run.
+        config: Box<RunConfig>,
+        /// Measured passages of prompt and text.
+        repeats: usize,
+        /// Tokens of the prompt; half of the context length, 512 at most, unless said.
         #[serde(default)]
-        timed: Timed,
+        prompt_tokens: Option<usize>,
+        /// Tokens to write after the first; what the context length has room for, 128 at most, unless said.
+        #[serde(default)]
+        tokens: Option<usize>,
+        /// What weights are read as; what suits the device unless said.
+        #[serde(default)]
+        precision: Option<Precision>,
+    },
+    /// Times every kernel of a training step by itself. Answered by a `Bench` a kernel.
+    BenchKernels {
+        /// The run.
+        config: Box<RunConfig>,
+        /// Only kernels with this in their name; `matmul` stands for all the linear layers'.
+        filter: String,
+    },
+    /// Times steps of models of many sizes, beside their estimates. Answered by a `Bench` a model, and one of all of them.
+    BenchScaling {
+        /// The small models only, and less time for each.
+        quick: bool,
     },
 }
 
@@ -457,17 +503,6 @@ pub struct Launch {
     /// In place of the chosen device, and of the one that a resumed run was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-}
-
-/// What a bench times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Timed {
-    /// A training step.
-    #[default]
-    Step,
-    /// Reading a prompt and writing on.
-    Decode,
 }
 
 /// Whose weights write.

@@ -1,14 +1,18 @@
 //! Everything that the engine tells a front end. A front end's state is a fold over these: the same events give the same state.
 
+use crate::bench::BenchReport;
 use crate::cleaning::report::Report as CleaningReport;
-use crate::cleaning::{ComparedDocument, DroppedDocument, Phase, RecipeSummary, SampleJudgement};
+use crate::cleaning::{
+    CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
+};
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
-    ErrorReport, FileProblem, MergeStep, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
-    StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    ErrorReport, FetchProgress, FileProblem, MergeStep, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary,
+    RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 use crate::{Precision, RunConfig, TrainEvent};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,10 +111,14 @@ pub enum Event {
     },
     /// How far a public corpus is.
     Fetching {
-        /// Bytes that are here.
-        done: u64,
-        /// Bytes in all; about, where its publisher says no exact number.
-        total: u64,
+        /// Bytes, attempts, the checksum.
+        #[serde(flatten)]
+        progress: FetchProgress,
+    },
+    /// A public corpus is there, whole and right.
+    Fetched {
+        /// Its file.
+        path: PathBuf,
     },
     /// A document's text.
     Document {
@@ -138,20 +146,24 @@ pub enum Event {
         /// By stretches of text.
         document: ComparedDocument,
     },
+    /// A cleaning begins.
+    CleaningStarted {
+        /// Whether it resumes one that was stopped.
+        #[serde(flatten)]
+        start: CleaningStart,
+    },
     /// How far a cleaning is.
     Cleaning {
-        /// What is being done.
-        phase: Phase,
-        /// Done so far: bytes while reading, else documents.
-        done: u64,
-        /// In all.
-        total: u64,
-        /// Documents read so far.
-        documents: u64,
-        /// Documents kept so far.
-        kept: u64,
+        /// Its phase, and how far that is.
+        #[serde(flatten)]
+        progress: CleaningProgress,
     },
-    /// The project's documents are cleaned.
+    /// A cleaning was cancelled. `Failed` follows.
+    CleaningStopped {
+        /// The next one of the same files by the same recipe resumes it behind so many documents; `None` where it starts anew.
+        documents: Option<u64>,
+    },
+    /// Documents are cleaned: the project's, or those of a folder.
     Cleaned {
         /// The whole account.
         report: Box<CleaningReport>,
@@ -401,8 +413,11 @@ pub enum Event {
     },
     /// A timing.
     Bench {
-        /// What `glasshouse bench step --json` or `bench decode --json` prints.
-        report: serde_json::Value,
+        /// What `glasshouse bench --json` prints.
+        report: BenchReport,
+        /// What was timed to choose the device's kernels, in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tuning: Option<String>,
     },
 }
 

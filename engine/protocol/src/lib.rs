@@ -6,9 +6,11 @@
 //! line, window, browser page) builds one, [`RunConfig::validate`] names what is wrong with it, and the engine
 //! does the rest.
 
+pub mod bench;
 pub mod cleaning;
 pub mod command;
 pub mod config;
+pub mod device;
 pub mod event;
 pub mod message;
 pub mod model;
@@ -18,11 +20,13 @@ pub mod quantity;
 pub mod summary;
 pub mod train_event;
 
-pub use command::{Command, Launch, Timed, VocabularyOrder, WeightSource};
+pub use bench::BenchReport;
+pub use command::{Command, Launch, VocabularyOrder, WeightSource};
 pub use config::{
     DataConfig, Decay, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig, TokenizerKind,
     TrainConfig,
 };
+pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use message::{Parcel, Report, Request};
 pub use model::{
@@ -31,9 +35,9 @@ pub use model::{
 
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FileProblem, MergeStep, OpenedRun,
-    PlanSummary, ProfileEntry, ProjectSummary, RunState, RunSummary, StorageSummary, TextSummary,
-    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, MergeStep,
+    OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState, RunSummary, StorageSummary,
+    TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

@@ -56,6 +56,28 @@ impl ErrorKind {
     ];
 }
 
+/// How far the download of a public corpus is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum FetchProgress {
+    /// Bytes come in.
+    Receiving {
+        /// Bytes that are here, those of earlier attempts included.
+        done: u64,
+        /// Bytes in all; about, where its publisher says no exact number.
+        total: u64,
+    },
+    /// Something went wrong, and it will be tried again.
+    Retrying {
+        /// What went wrong.
+        reason: String,
+        /// After so many seconds.
+        seconds: f64,
+    },
+    /// All bytes are here and are compared with the checksum.
+    Verifying,
+}
+
 /// An error as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
@@ -386,7 +408,7 @@ pub struct CompressionSummary {
 }
 
 /// What a run takes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
     /// Weights.
     pub parameters: u64,
@@ -400,10 +422,19 @@ pub struct PlanSummary {
     pub bytes: u64,
     /// The largest range of a buffer that a kernel sees.
     pub largest_binding: u64,
+    /// Bytes of the largest buffer beside weights, gradients and moments.
+    #[serde(default)]
+    pub largest_buffer: u64,
+    /// Bytes of the values alive at once at their peak: the activations of a perfect placement.
+    #[serde(default)]
+    pub peak_live: u64,
     /// Kernel launches per step.
     pub dispatches_per_step: usize,
     /// Floating-point operations of training for one token.
     pub flops_per_token: f64,
+    /// The same, pass by pass.
+    #[serde(default)]
+    pub flops_per_token_by_pass: PassFlops,
     /// Tokens of one optimizer step.
     pub tokens_per_step: u64,
     /// Share of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
@@ -415,6 +446,30 @@ pub struct PlanSummary {
     /// What is out of proportion between run, model and text, a sentence each ([`crate::RunConfig::proportions`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proportions: Vec<String>,
+}
+
+/// The order in which kinds of memory are shown; others follow.
+const MEMORY_KINDS: [&str; 4] = ["weights", "gradients", "optimizer state", "activations"];
+
+impl PlanSummary {
+    /// Kinds of memory and their bytes, in the order in which they are shown.
+    pub fn memory(&self) -> impl Iterator<Item = (&str, u64)> {
+        let others = self.bytes_by_kind.keys().map(String::as_str);
+        let others = others.filter(|kind| !MEMORY_KINDS.contains(kind));
+        let kinds = MEMORY_KINDS.into_iter().chain(others);
+        kinds.filter_map(|kind| self.bytes_by_kind.get(kind).map(|bytes| (kind, *bytes)))
+    }
+}
+
+/// Floating-point operations of training for one token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PassFlops {
+    /// Forward.
+    pub forward: f64,
+    /// Backward.
+    pub backward: f64,
+    /// Forward once more, for what was not kept.
+    pub recomputed: f64,
 }
 
 /// A run.

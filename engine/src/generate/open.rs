@@ -2,7 +2,7 @@
 
 use super::Decoder;
 use crate::cpu::CpuDecoder;
-use crate::device::DeviceDescription;
+use crate::device::{self, DeviceDescription};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, tuned_or_again};
 use crate::gpu::{Gpu, GpuDecoder, Tuning};
@@ -109,7 +109,7 @@ impl Decoder {
     /// Where it writes.
     pub fn describe(&self) -> DeviceDescription {
         match self {
-            Self::Cpu(decoder) => DeviceDescription::cpu(decoder.threads()),
+            Self::Cpu(decoder) => device::cpu(decoder.threads()),
             Self::Gpu(_, gpu) => gpu.describe(),
         }
     }

@@ -2,7 +2,6 @@
 //! the run's own initial weights. Every token is the likeliest one, so that next to nothing but the model is timed.
 
 use super::spread;
-use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::generate::{Decoder, Opening};
 use crate::gpu::Tuning;
@@ -10,8 +9,8 @@ use crate::graph::random;
 use crate::initial;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::protocol::bench::DecodeMeasurement;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
-use serde::Serialize;
 use web_time::Instant;
 
 /// Purpose of the prompt's stream of random numbers.
@@ -33,11 +32,20 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// A passage within a model's window: half of it for the prompt, and what is left or less for the text.
-    pub fn of(model: &ModelConfig) -> Self {
-        let prompt_tokens = (model.context_length / 2).clamp(1, PROMPT_TOKENS);
-        let tokens = (model.context_length - prompt_tokens.min(model.context_length)).clamp(1, TOKENS);
-        Self { prompt_tokens, tokens, repeats: 5 }
+    /// A passage of so many tokens; where they are not said, within a model's window: half of it for the prompt, and what is left or
+    /// less for the text.
+    pub fn of(
+        model: &ModelConfig,
+        prompt_tokens: Option<usize>,
+        tokens: Option<usize>,
+        repeats: usize,
+    ) -> Self {
+        let window = model.context_length;
+        let half = (window / 2).clamp(1, PROMPT_TOKENS);
+        let prompt_tokens = prompt_tokens.unwrap_or(half);
+        let most = window.saturating_sub(half).clamp(1, TOKENS);
+        let left = window.saturating_sub(prompt_tokens).clamp(1, most);
+        Self { prompt_tokens, tokens: tokens.unwrap_or(left), repeats }
     }
 
     fn check(self, model: &ModelConfig) -> Result<()> {
@@ -52,45 +60,6 @@ impl Passage {
         }
         Ok(())
     }
-}
-
-/// A measurement. Its JSON is what `glasshouse bench decode --json` prints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DecodeMeasurement {
-    /// `decode`.
-    pub bench: &'static str,
-    /// The preset's name.
-    pub config: String,
-    /// Tokens of a window.
-    pub context_length: usize,
-    /// Entries of the vocabulary.
-    pub vocabulary: usize,
-    /// Where it ran.
-    pub device: DeviceDescription,
-    /// What weights were read as while a token was written: `f32` or `mixed`.
-    pub precision: &'static str,
-    /// Passages measured.
-    pub repeats: usize,
-    /// Tokens of the prompt.
-    pub prompt_tokens: usize,
-    /// Tokens written, the first one left out.
-    pub generated_tokens: usize,
-    /// How many of those lie past the window, which is then read anew for every token.
-    pub tokens_past_window: usize,
-    /// Tokens of the prompt read a second, the drawing of the first token included; median.
-    pub prompt_tokens_per_s: f64,
-    /// Tokens written a second after the first, median.
-    pub generated_tokens_per_s: f64,
-    /// Milliseconds to the first token, median.
-    pub ms_first_token: f64,
-    /// Milliseconds for each token after it, median of the passages' means.
-    pub ms_per_token: f64,
-    /// Of the fastest passage.
-    pub ms_fastest: f64,
-    /// Of the slowest passage.
-    pub ms_slowest: f64,
-    /// Bytes that the decoder holds.
-    pub bytes: u64,
 }
 
 /// Measures how a run's model writes on a device, as [`Decoder::open`] names it, in the precision of its training and with kernels
@@ -136,12 +105,11 @@ pub async fn measure_decode(
     let (ms_per_token, ms_fastest, ms_slowest) = spread(&mut each);
     let a_second = |tokens: usize, milliseconds: f64| tokens as f64 * 1e3 / milliseconds.max(1e-6);
     let measurement = DecodeMeasurement {
-        bench: "decode",
         config: config.preset.clone(),
         context_length: model.context_length,
         vocabulary: model.vocabulary,
         device: decoder.describe(),
-        precision: decoder.precision().name(),
+        precision: decoder.precision(),
         repeats: each.len(),
         prompt_tokens: passage.prompt_tokens,
         generated_tokens: passage.tokens,
@@ -184,7 +152,7 @@ mod tests {
     fn the_default_passage_stays_within_the_window() {
         for (name, _) in presets::PRESETS {
             let model = presets::preset(name).unwrap().model;
-            let passage = Passage::of(&model);
+            let passage = Passage::of(&model, None, None, 1);
             assert!(passage.check(&model).is_ok());
             assert!(passage.prompt_tokens + passage.tokens <= model.context_length, "{name}");
         }

@@ -7,11 +7,11 @@ mod precision;
 mod scaling;
 mod step;
 
-pub use decode::{DecodeMeasurement, Passage, measure_decode};
-pub use kernel::{Candidate, KernelMeasurement, measure_kernels};
+pub use decode::{Passage, measure_decode};
+pub use kernel::measure_kernels;
 pub use precision::{Settled, settle_precision};
-pub use scaling::{Scaling, ScalingCell, Size, measure_scaling};
-pub use step::{Extent, Measurement, measure};
+pub use scaling::measure_scaling;
+pub use step::{Extent, Measured, measure};
 
 /// Median, smallest and largest.
 fn spread(values: &mut [f64]) -> (f64, f64, f64) {

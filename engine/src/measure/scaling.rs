@@ -3,7 +3,7 @@
 //! The forecast of a step's time ([`CostModel`]) is fitted to a few small models, which are not among those that it is judged by. All
 //! steps have about as many tokens, so that a longer window costs attention alone.
 
-use super::step::{Extent, measure};
+use super::step::{Extent, Measured, measure};
 use crate::cpu::CpuExecutor;
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
@@ -13,9 +13,9 @@ use crate::optimizer::Optimizer;
 use crate::plan::estimate;
 use crate::plan::forecast::{CostModel, Demand};
 use crate::plan::lower::Target;
+use crate::protocol::bench::{ModelSize, ScalingCell, ScalingSummary};
 use crate::protocol::model::Dropout;
 use crate::protocol::{RunConfig, presets};
-use serde::Serialize;
 
 /// Tokens of a step, as far as whole windows allow.
 const TOKENS: usize = 1024;
@@ -26,24 +26,11 @@ const LONGEST_SECONDS: f64 = 20.0;
 /// How far a forecast may be off to count as right.
 const TOLERANCE: f64 = 0.3;
 
-/// A model's size: layers, channels, window, vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Size {
-    /// Layers.
-    pub layers: usize,
-    /// Channels.
-    pub width: usize,
-    /// Tokens of a window.
-    pub context_length: usize,
-    /// Entries of the vocabulary.
-    pub vocabulary: usize,
-}
-
 /// What the others vary, one factor at a time.
-const BASE: Size = size(4, 192, 128, 1024);
+const BASE: ModelSize = size(4, 192, 128, 1024);
 
 /// The models that the forecast is fitted to: launches, products, attention, bytes, and something of each.
-const CALIBRATION: [Size; 5] = [
+const CALIBRATION: [ModelSize; 5] = [
     size(2, 64, 64, 65),
     size(2, 384, 64, 65),
     size(2, 128, 512, 65),
@@ -51,17 +38,17 @@ const CALIBRATION: [Size; 5] = [
     size(8, 128, 128, 512),
 ];
 
-const fn size(layers: usize, width: usize, context_length: usize, vocabulary: usize) -> Size {
-    Size { layers, width, context_length, vocabulary }
+const fn size(layers: usize, width: usize, context_length: usize, vocabulary: usize) -> ModelSize {
+    ModelSize { layers, width, context_length, vocabulary }
 }
 
 /// The models that the forecast is judged by; `quick` ones are small enough for any device.
-fn cells(quick: bool) -> Vec<Size> {
+fn cells(quick: bool) -> Vec<ModelSize> {
     let mut cells = vec![BASE];
-    cells.extend([2, 6, 8, 12].map(|layers| Size { layers, ..BASE }));
-    cells.extend([64, 128, 384, 768].map(|width| Size { width, ..BASE }));
-    cells.extend([64, 256, 512, 1024].map(|context_length| Size { context_length, ..BASE }));
-    cells.extend([65, 256, 8192, 50_304].map(|vocabulary| Size { vocabulary, ..BASE }));
+    cells.extend([2, 6, 8, 12].map(|layers| ModelSize { layers, ..BASE }));
+    cells.extend([64, 128, 384, 768].map(|width| ModelSize { width, ..BASE }));
+    cells.extend([64, 256, 512, 1024].map(|context_length| ModelSize { context_length, ..BASE }));
+    cells.extend([65, 256, 8192, 50_304].map(|vocabulary| ModelSize { vocabulary, ..BASE }));
     // nanoGPT's two shapes, and all factors at their largest.
     cells.extend([size(4, 128, 64, 65), size(6, 384, 256, 65), size(12, 768, 1024, 50_304)]);
     if quick {
@@ -72,89 +59,37 @@ fn cells(quick: bool) -> Vec<Size> {
     cells
 }
 
-impl Size {
-    /// A run of a model of this size: GPT-2's shape as nanoGPT trains it, without dropout.
-    fn config(self) -> Result<RunConfig> {
-        let mut config = presets::preset("nanogpt-gpu").map_err(Error::Internal)?;
-        let model = &mut config.model;
-        let head_size = if self.width < 384 { 32 } else { 64 };
-        (model.layers, model.width, model.context_length, model.vocabulary) =
-            (self.layers, self.width, self.context_length, self.vocabulary);
-        (model.heads, model.kv_heads, model.head_size) =
-            (self.width / head_size, self.width / head_size, head_size);
-        model.mlp.hidden = 4 * self.width;
-        model.dropout = Dropout::default();
-        config.train.batch_size = (TOKENS / self.context_length).max(1);
-        config.preset = format!("{}/{}/{}/{}", self.layers, self.width, self.context_length, self.vocabulary);
-        config.validate()?;
-        Ok(config)
-    }
+/// A run of a model of this size: GPT-2's shape as nanoGPT trains it, without dropout.
+fn config(size: ModelSize) -> Result<RunConfig> {
+    let mut config = presets::preset("nanogpt-gpu").map_err(Error::Internal)?;
+    let model = &mut config.model;
+    let head_size = if size.width < 384 { 32 } else { 64 };
+    (model.layers, model.width, model.context_length, model.vocabulary) =
+        (size.layers, size.width, size.context_length, size.vocabulary);
+    (model.heads, model.kv_heads, model.head_size) =
+        (size.width / head_size, size.width / head_size, head_size);
+    model.mlp.hidden = 4 * size.width;
+    model.dropout = Dropout::default();
+    config.train.batch_size = (TOKENS / size.context_length).max(1);
+    config.preset = format!("{}/{}/{}/{}", size.layers, size.width, size.context_length, size.vocabulary);
+    config.validate()?;
+    Ok(config)
 }
 
-/// A model, estimated and measured. Its JSON is a line of `glasshouse bench scaling --json`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScalingCell {
-    /// `scaling`.
-    pub bench: &'static str,
-    /// Its size.
-    #[serde(flatten)]
-    pub size: Size,
-    /// Windows in a step.
-    pub batch_size: usize,
-    /// The forecast was fitted to it, and is not judged by it.
-    pub calibration: bool,
-    /// Why it was not measured, where it was not.
-    pub skipped: Option<String>,
-    /// Milliseconds per step, median.
-    pub ms_per_step: Option<f64>,
-    /// Steps measured.
-    pub repeats: usize,
-    /// Milliseconds estimated; `None` for the models that the forecast is fitted to.
-    pub ms_estimated: Option<f64>,
-    /// Measured over estimated.
-    pub time_ratio: Option<f64>,
-    /// Bytes that the executor holds.
-    pub bytes: Option<u64>,
-    /// Bytes estimated: on a GPU the plan's sum, on the CPU what its executor says that it needs.
-    pub bytes_estimated: Option<u64>,
-    /// Held over estimated.
-    pub bytes_ratio: Option<f64>,
-}
-
-/// What came of it. Its JSON is the last line of `glasshouse bench scaling --json`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Scaling {
-    /// `scaling_summary`.
-    pub bench: &'static str,
-    /// Where it ran; `None` where nothing could be measured.
-    pub device: Option<DeviceDescription>,
-    /// Models that the forecast was judged by.
-    pub cells: usize,
-    /// Those that were left out.
-    pub skipped: usize,
-    /// Share of the judged whose time was estimated within 30 %.
-    pub within_30_percent: f64,
-    /// Share of the judged that hold exactly the bytes that were estimated.
-    pub exact_bytes: f64,
-}
-
-impl Scaling {
-    fn of(cells: &[ScalingCell], device: Option<DeviceDescription>) -> Self {
-        let judged: Vec<&ScalingCell> =
-            cells.iter().filter(|cell| !cell.calibration && cell.skipped.is_none()).collect();
-        let share = |right: &dyn Fn(&ScalingCell) -> bool| {
-            judged.iter().filter(|cell| right(cell)).count() as f64 / judged.len().max(1) as f64
-        };
-        let in_time =
-            |cell: &ScalingCell| cell.time_ratio.is_some_and(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
-        Self {
-            bench: "scaling_summary",
-            device,
-            cells: judged.len(),
-            skipped: cells.iter().filter(|cell| cell.skipped.is_some()).count(),
-            within_30_percent: share(&in_time),
-            exact_bytes: share(&|cell| cell.bytes.is_some() && cell.bytes == cell.bytes_estimated),
-        }
+/// What came of all cells.
+fn summary(cells: &[ScalingCell], device: Option<DeviceDescription>) -> ScalingSummary {
+    let judged: Vec<&ScalingCell> =
+        cells.iter().filter(|cell| !cell.calibration && cell.skipped.is_none()).collect();
+    let share = |right: &dyn Fn(&ScalingCell) -> bool| {
+        judged.iter().filter(|cell| right(cell)).count() as f64 / judged.len().max(1) as f64
+    };
+    let in_time = |cell: &ScalingCell| cell.time_ratio.is_some_and(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
+    ScalingSummary {
+        device,
+        cells: judged.len(),
+        skipped: cells.iter().filter(|cell| cell.skipped.is_some()).count(),
+        within_30_percent: share(&in_time),
+        exact_bytes: share(&|cell| cell.bytes.is_some() && cell.bytes == cell.bytes_estimated),
     }
 }
 
@@ -167,30 +102,29 @@ pub async fn measure_scaling(
     device: &str,
     threads: Option<usize>,
     quick: bool,
-    on_cell: &mut dyn FnMut(&ScalingCell) -> std::io::Result<()>,
-) -> Result<(Scaling, Option<String>)> {
+    on_cell: &mut dyn FnMut(&ScalingCell),
+) -> Result<(ScalingSummary, Option<String>)> {
     if matches!(device, "burn-wgpu" | "burn-flex") {
         return Err(Error::Refused(format!(
             "{device} has no plan to be compared with; use --device cpu or gpu"
         )));
     }
     let mut bench = Bench { device, threads, quick, measured: None, warning: None };
-    let told = |error: std::io::Error| Error::Refused(format!("the table could not be written: {error}"));
     let mut all = Vec::new();
     let mut known = Vec::new();
     for size in CALIBRATION {
         let (cell, demand) = bench.cell(size, None).await?;
         known.extend(cell.ms_per_step.map(|milliseconds| (demand, milliseconds / 1e3)));
-        on_cell(&cell).map_err(told)?;
+        on_cell(&cell);
         all.push(cell);
     }
     let pace = CostModel::fit(&known);
     for size in cells(quick) {
         let (cell, _) = bench.cell(size, Some(&pace)).await?;
-        on_cell(&cell).map_err(told)?;
+        on_cell(&cell);
         all.push(cell);
     }
-    Ok((Scaling::of(&all, bench.measured.map(|(device, _)| device)), bench.warning))
+    Ok((summary(&all, bench.measured.map(|(device, _)| device)), bench.warning))
 }
 
 /// A bench under way.
@@ -205,15 +139,14 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Estimates a model, where there is a pace, and measures it.
-    async fn cell(&mut self, size: Size, pace: Option<&CostModel>) -> Result<(ScalingCell, Demand)> {
-        let config = size.config()?;
+    async fn cell(&mut self, size: ModelSize, pace: Option<&CostModel>) -> Result<(ScalingCell, Demand)> {
+        let config = config(size)?;
         let demand = |bench: &Self| Demand::of(&config.model, &config.train, &bench.target());
         let expected = match pace {
             Some(pace) => Some(pace.seconds(&demand(self)?)),
             None => None,
         };
         let mut cell = ScalingCell {
-            bench: "scaling",
             size,
             batch_size: config.train.batch_size,
             calibration: pace.is_none(),
@@ -235,16 +168,16 @@ impl Bench<'_> {
             seconds: if self.quick { 0.3 } else { 2.0 },
         };
         match measure(&config, self.device, self.threads, extent, &Tuning::Default).await {
-            Ok((measured, warning)) => {
+            Ok(Measured { step: measured, target, warning, .. }) => {
                 self.warning = self.warning.take().or(warning);
-                let estimated = bytes(&config, &measured.device, &measured.target)?;
+                let estimated = bytes(&config, &measured.device, &target)?;
                 cell.bytes_estimated = Some(estimated);
                 cell.bytes = Some(measured.bytes);
                 cell.bytes_ratio = Some(measured.bytes as f64 / estimated.max(1) as f64);
                 cell.ms_per_step = Some(measured.ms_per_step);
                 cell.repeats = measured.repeats;
                 cell.time_ratio = expected.map(|seconds| measured.ms_per_step / 1e3 / seconds.max(1e-9));
-                self.measured = Some((measured.device, measured.target));
+                self.measured = Some((measured.device, target));
             }
             Err(error @ (Error::TooLarge { .. } | Error::OutOfMemory { .. })) => {
                 cell.skipped = Some(error.to_string());
@@ -278,7 +211,7 @@ mod tests {
     #[test]
     fn the_cells_span_the_table() {
         let all = cells(false);
-        let span = |of: fn(&Size) -> usize| {
+        let span = |of: fn(&ModelSize) -> usize| {
             (all.iter().map(of).min().unwrap_or(0), all.iter().map(of).max().unwrap_or(0))
         };
         assert_eq!(span(|cell| cell.layers), (2, 12));
@@ -288,7 +221,7 @@ mod tests {
         assert!(all.iter().all(|cell| !CALIBRATION.contains(cell)));
         assert!(cells(true).len() >= 5 && cells(true).iter().all(|cell| all.contains(cell)));
         for cell in all.iter().chain(&CALIBRATION) {
-            let config = cell.config().unwrap();
+            let config = config(*cell).unwrap();
             assert!(config.train.batch_size * config.model.context_length >= TOKENS);
         }
     }
@@ -296,7 +229,6 @@ mod tests {
     #[test]
     fn the_share_is_of_what_was_judged() {
         let cell = |calibration, skipped: bool, ratio: Option<f64>| ScalingCell {
-            bench: "scaling",
             size: BASE,
             batch_size: 8,
             calibration,
@@ -317,9 +249,9 @@ mod tests {
             cell(false, false, Some(0.71)),
             cell(false, false, Some(1.31)),
         ];
-        let summary = Scaling::of(&cells, None);
+        let summary = summary(&cells, None);
         assert_eq!((summary.cells, summary.skipped), (4, 1));
         assert_eq!((summary.within_30_percent, summary.exact_bytes), (0.5, 0.25));
-        assert_eq!(Scaling::of(&[], None).within_30_percent, 0.0);
+        assert_eq!(super::summary(&[], None).within_30_percent, 0.0);
     }
 }

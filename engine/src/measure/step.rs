@@ -2,7 +2,6 @@
 //! fall.
 
 use super::{settle_precision, spread};
-use crate::device::DeviceDescription;
 use crate::error::Result;
 use crate::executor::{Executor, LONGEST_LAUNCHED, Opened};
 use crate::gpu::Tuning;
@@ -15,8 +14,8 @@ use crate::plan::estimate;
 use crate::plan::lower::Target;
 use crate::platform::{self, Turns};
 use crate::protocol::RunConfig;
+use crate::protocol::bench::StepMeasurement;
 use crate::step::{ArenaState, MicroBatch, StepInput};
-use serde::Serialize;
 use web_time::Instant;
 
 /// Steps before the clock starts: pipelines are compiled and caches filled.
@@ -49,71 +48,20 @@ pub enum Extent {
     },
 }
 
-/// A measurement. Its JSON is what `glasshouse bench step --json` prints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measurement {
-    /// `step`.
-    pub bench: &'static str,
-    /// The preset's name.
-    pub config: String,
-    /// Windows in a micro-batch.
-    pub batch_size: usize,
-    /// Micro-batches per step.
-    pub accumulate: usize,
-    /// Tokens of a window.
-    pub context_length: usize,
-    /// `f32` or `mixed`.
-    pub precision: &'static str,
-    /// Where it ran.
-    pub device: DeviceDescription,
-    /// What its kernels were chosen for.
-    #[serde(skip)]
+/// What a measurement found, and how.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The figures.
+    pub step: StepMeasurement,
+    /// What the kernels were chosen for.
     pub target: Target,
-    /// Kernels were chosen by measuring.
-    pub autotune: bool,
-    /// Classes of kernels that were timed for it just now; what is known from before is not timed again.
-    pub tuned_kernels: usize,
-    /// Seconds that this took.
-    pub tuning_seconds: f64,
-    /// The same in words, with what went wrong.
-    #[serde(skip)]
+    /// What was timed to choose them, in words, with what went wrong.
     pub tuning: Option<String>,
-    /// Steps measured.
-    pub repeats: usize,
-    /// Milliseconds per step, median.
-    pub ms_per_step: f64,
-    /// Of the fastest step.
-    pub ms_fastest: f64,
-    /// Of the slowest step.
-    pub ms_slowest: f64,
-    /// Training tokens per second, by the median.
-    pub tokens_per_s: f64,
-    /// Floating-point operations per second, likewise.
-    pub flops_per_s: f64,
-    /// Microseconds of the processor's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
-    /// as one submission each; `None` without a GPU, where a step lasts longer than [`LONGEST_LAUNCHED`], and where steps are not
-    /// counted.
-    pub launch_overhead_us_per_dispatch: Option<f64>,
-    /// The same where the step was recorded once just before: the overhead where the device's work does not empty the
-    /// CPU's caches meanwhile, as a software adapter's does.
-    pub launch_overhead_rehearsed_us_per_dispatch: Option<f64>,
-    /// Milliseconds per step where several are sent one behind another, as training sends them; on a GPU with a clock, where steps are
-    /// counted.
-    pub ms_per_step_together: Option<f64>,
-    /// The share of the time between the first and the last pass of those steps in which the device ran none, by its own clock; likewise.
-    pub idle_share: Option<f64>,
-    /// Kernel launches per step.
-    pub dispatches_per_step: usize,
-    /// Bytes that the executor holds.
-    pub bytes: u64,
-    /// Loss of the first step.
-    pub loss_first: f32,
-    /// Loss of the last step.
-    pub loss_last: f32,
+    /// What is worse than was asked for.
+    pub warning: Option<String>,
 }
 
-/// Measures training steps of a run on a device, as [`Executor::open_tuned`] names it, with kernels chosen as `tuning` says. The
-/// second half is that function's warning.
+/// Measures training steps of a run on a device, as [`Executor::open_tuned`] names it, with kernels chosen as `tuning` says.
 ///
 /// # Errors
 /// The device is missing or cannot hold the model.
@@ -123,7 +71,7 @@ pub async fn measure(
     threads: Option<usize>,
     extent: Extent,
     tuning: &Tuning,
-) -> Result<(Measurement, Option<String>)> {
+) -> Result<Measured> {
     let mut config = config.clone();
     if let Some(settled) = settle_precision(&config, device, tuning).await? {
         config.train.precision = settled.precision;
@@ -203,19 +151,16 @@ pub async fn measure(
     let tokens = config.tokens_per_step() as f64;
     let tokens_per_s = tokens / (median / 1e3).max(1e-9);
     let estimate = estimate::estimate(&config.model, &config.train, &executor.target())?;
-    let measurement = Measurement {
-        bench: "step",
+    let measurement = StepMeasurement {
         config: config.preset.clone(),
         batch_size: config.train.batch_size,
         accumulate: config.train.accumulate,
         context_length: config.model.context_length,
-        precision: config.train.precision.name(),
+        precision: config.train.precision,
         device: executor.describe(),
-        target: executor.target(),
         autotune: executor.gpu().is_some() && matches!(tuning, Tuning::Measured(_)),
         tuned_kernels: tuned.found.len(),
         tuning_seconds: tuned.seconds,
-        tuning: tuned.sentence(),
         repeats: milliseconds.len(),
         ms_per_step: median,
         ms_fastest: fastest,
@@ -231,7 +176,8 @@ pub async fn measure(
         loss_first: losses.first().copied().unwrap_or(f32::NAN),
         loss_last: losses.last().copied().unwrap_or(f32::NAN),
     };
-    Ok((measurement, warning.or(executor.take_warning())))
+    let warning = warning.or(executor.take_warning());
+    Ok(Measured { step: measurement, target: executor.target(), tuning: tuned.sentence(), warning })
 }
 
 /// The same made-up micro-batches at every call.

@@ -62,8 +62,8 @@ pub const TUNING_FILE: &str = "tuning.json";
 #[derive(Debug)]
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser's page may not read other sites"))]
 pub enum Fetched {
-    /// So many bytes are here.
-    Received(u64),
+    /// How far it is.
+    Progress(crate::protocol::FetchProgress),
     /// It is over: where the file stands, or why it does not.
     Done(crate::error::Result<std::path::PathBuf>),
 }

@@ -1,6 +1,7 @@
 //! Windows, macOS and Linux.
 
 use crate::error::{Error, Result};
+use crate::protocol::FetchProgress;
 use glasshouse_corpus::catalogue::Entry;
 use glasshouse_corpus::catalogue::fetch::Progress;
 use std::ops::ControlFlow;
@@ -165,24 +166,38 @@ pub async fn pause(seconds: f64) -> Result<()> {
     aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
 }
 
-/// Brings a public corpus into the person's cache folder, on a thread of its own. `stop` breaks it off.
+/// Brings a public corpus into a folder, the person's cache folder where none is named, on a thread of its own. `stop` breaks it off.
 ///
 /// # Errors
 /// The system gives no thread, or names no cache folder.
 pub fn fetch_corpus(
     entry: &'static Entry,
+    to: Option<PathBuf>,
     stop: Arc<AtomicBool>,
 ) -> Result<async_channel::Receiver<super::Fetched>> {
-    let folder = glasshouse_corpus::catalogue::fetch::cache_folder()?;
+    let folder = match to {
+        Some(folder) => folder,
+        None => glasshouse_corpus::catalogue::fetch::cache_folder()?,
+    };
     let (tell, told) = async_channel::unbounded();
-    let mut said = Instant::now();
+    let mut said: Option<Instant> = None;
     let work = move || {
         let done = glasshouse_corpus::catalogue::fetch::fetch(entry, &folder, &mut |progress| {
-            if let Progress::Received { bytes, .. } = progress
-                && said.elapsed() >= Duration::from_millis(100)
-            {
-                said = Instant::now();
-                tell.try_send(super::Fetched::Received(bytes)).ok();
+            let progress = match progress {
+                Progress::Received { bytes, of } => {
+                    let total = of.unwrap_or(entry.length.bytes());
+                    FetchProgress::Receiving { done: bytes, total }
+                }
+                Progress::Again { reason, wait } => {
+                    FetchProgress::Retrying { reason, seconds: wait.as_secs_f64() }
+                }
+                Progress::Verifying => FetchProgress::Verifying,
+            };
+            // Bytes come faster than anybody reads.
+            let receiving = matches!(progress, FetchProgress::Receiving { .. });
+            if !receiving || said.is_none_or(|said| said.elapsed() >= Duration::from_millis(100)) {
+                said = receiving.then(Instant::now).or(said);
+                tell.try_send(super::Fetched::Progress(progress)).ok();
             }
             if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

@@ -102,6 +102,7 @@ pub async fn pause(seconds: f64) -> Result<()> {
 /// Always; it says what can be done instead.
 pub fn fetch_corpus(
     entry: &'static glasshouse_corpus::catalogue::Entry,
+    _to: Option<std::path::PathBuf>,
     _stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
 ) -> Result<async_channel::Receiver<super::Fetched>> {
     Err(Error::Refused(format!(

@@ -4,6 +4,7 @@
 //! is there. The recipe lies in `recipe.toml`.
 
 use super::Session;
+use super::outlet::Outlet;
 use crate::error::{Error, Result};
 use crate::platform::{self, CorpusFiles, files};
 use crate::project::CLEANED;
@@ -11,21 +12,45 @@ use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
 use crate::protocol::{Command, Event};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline::{self, Cleaner, Dropped, Phase, StartOptions};
+use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The recipe of a project that has none yet.
 const FIRST_RECIPE: &str = "light";
 
-/// A cleaning under way. One that fails or is given up leaves the result of the one before, and the next goes on where it was.
-struct Cleaning(Option<Cleaner<'static>>);
+/// A cleaning under way. One that fails or is cancelled leaves the result of the one before, and the next resumes it.
+struct Cleaning {
+    id: u64,
+    outlet: Rc<Outlet>,
+    cleaner: Option<Cleaner<'static>>,
+}
+
+impl Cleaning {
+    /// Does the next piece of work.
+    fn advance(&mut self) -> Result<CleaningProgress> {
+        let missing = || Error::Internal("a cleaning without a cleaner".to_owned());
+        let cleaner = self.cleaner.as_mut().ok_or_else(missing)?;
+        cleaner.advance().map_err(|error| {
+            let error = Error::from(error);
+            let full =
+                matches!(&error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::OutOfMemory);
+            // A browser's files take the memory that is missing; on a disk they are as after a power cut, and can be resumed.
+            if let Some(cleaner) = self.cleaner.take().filter(|_| full) {
+                cleaner.stop().ok();
+            }
+            error
+        })
+    }
+}
 
 impl Drop for Cleaning {
     fn drop(&mut self) {
-        if let Some(cleaner) = self.0.take() {
-            cleaner.stop().ok();
+        if let Some(cleaner) = self.cleaner.take() {
+            let documents = cleaner.stop().ok().flatten();
+            self.outlet.answer(self.id, Event::CleaningStopped { documents });
         }
     }
 }
@@ -67,9 +92,18 @@ impl Session {
                 self.outlet.answer(id, Event::DocumentCompared { document });
                 Ok(())
             }
-            Command::Clean => self.clean_documents(id).await,
-            // One that is under way hears of it while it runs.
-            Command::StopCleaning => Ok(()),
+            Command::Clean => {
+                let (recipe, inputs, folder) =
+                    (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
+                // What is cleaned here is the project's own, so a finished cleaning by whichever recipe is made anew.
+                let start = StartOptions { restart: false, force: true };
+                self.clean_files(id, recipe, &inputs, &folder, start).await?;
+                self.documents_changed(id).await
+            }
+            Command::CleanFiles { inputs, out, recipe, restart, force } => {
+                let recipe = Recipe::from_toml(&recipe)?;
+                self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force }).await
+            }
             Command::ListDropped { stage, offset, count } => self.list_dropped(id, stage, offset, count),
             Command::ForgetCleaning => {
                 let folder = self.cleaned_folder()?;
@@ -145,36 +179,32 @@ impl Session {
         }
     }
 
-    async fn clean_documents(&mut self, id: u64) -> Result<()> {
-        let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-        // What is cleaned here is the project's own, so a finished cleaning by whichever recipe is made anew.
-        let start = StartOptions { restart: false, force: true };
-        let cleaner = Cleaner::new(&CorpusFiles, recipe, &inputs, &folder, start)?;
-        let mut cleaning = Cleaning(Some(cleaner));
-        let report = loop {
-            let Some(cleaner) = &mut cleaning.0 else {
-                return Err(Error::Internal("a cleaning without a cleaner".to_owned()));
-            };
-            let progress = cleaner.advance()?;
-            if progress.phase == Phase::Done {
-                break cleaning.0.take().map(Cleaner::finish).transpose()?;
-            }
+    /// Cleans files into a folder, and says how far it is.
+    async fn clean_files(
+        &mut self,
+        id: u64,
+        recipe: Recipe,
+        inputs: &[PathBuf],
+        out: &Path,
+        start: StartOptions,
+    ) -> Result<()> {
+        let cleaner = Cleaner::new(&CorpusFiles, recipe, inputs, out, start)?;
+        self.outlet.answer(id, Event::CleaningStarted { start: cleaner.start().clone() });
+        let mut cleaning = Cleaning { id, outlet: self.outlet.clone(), cleaner: Some(cleaner) };
+        loop {
+            let progress = cleaning.advance()?;
             self.outlet.progress(progress.done, progress.total);
-            self.outlet.answer(
-                id,
-                Event::Cleaning {
-                    phase: progress.phase,
-                    done: progress.done,
-                    total: progress.total,
-                    documents: progress.documents,
-                    kept: progress.kept,
-                },
-            );
+            self.outlet.answer(id, Event::Cleaning { progress });
+            if progress.phase == Phase::Done {
+                break;
+            }
             platform::yield_now().await;
-        };
-        let Some(report) = report else { return Ok(()) };
-        self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
-        self.documents_changed(id).await
+        }
+        if let Some(cleaner) = cleaning.cleaner.take() {
+            let report = cleaner.finish()?;
+            self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
+        }
+        Ok(())
     }
 
     fn list_dropped(&mut self, id: u64, stage: Option<String>, offset: usize, count: usize) -> Result<()> {

@@ -3,8 +3,9 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::platform::{self, Fetched};
-use crate::protocol::{Command, CorpusSummary, Event};
+use crate::protocol::{Command, CorpusSummary, Event, FetchProgress};
 use glasshouse_corpus::catalogue::{self, Entry, Length};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,29 +18,36 @@ impl Session {
                 self.outlet.answer(id, Event::Corpora { corpora });
                 Ok(())
             }
-            Command::FetchCorpus { name } => self.fetch_corpus(id, catalogue::find(&name)?).await,
-            // One that is under way hears of it while it runs.
-            Command::StopFetching => Ok(()),
+            Command::FetchCorpus { name } => {
+                self.opened()?;
+                let path = self.fetched(id, catalogue::find(&name)?, None).await?;
+                self.add_documents(id, &[path.display().to_string()], Vec::new()).await
+            }
+            Command::DownloadCorpus { name, to } => {
+                let path = self.fetched(id, catalogue::find(&name)?, to).await?;
+                self.outlet.answer(id, Event::Fetched { path });
+                Ok(())
+            }
             other => Err(Error::Internal(format!("{other:?} is no command of public corpora"))),
         }
     }
 
-    async fn fetch_corpus(&mut self, id: u64, entry: &'static Entry) -> Result<()> {
-        self.opened()?;
+    /// The file of a corpus, brought into a folder where it is not there yet.
+    async fn fetched(&self, id: u64, entry: &'static Entry, to: Option<PathBuf>) -> Result<PathBuf> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
-        let told = platform::fetch_corpus(entry, stop.0.clone())?;
-        let total = entry.length.bytes();
-        let path = loop {
+        let told = platform::fetch_corpus(entry, to, stop.0.clone())?;
+        loop {
             match told.recv().await {
-                Ok(Fetched::Received(done)) => {
-                    self.outlet.progress(done, total);
-                    self.outlet.answer(id, Event::Fetching { done, total });
+                Ok(Fetched::Progress(progress)) => {
+                    if let FetchProgress::Receiving { done, total } = progress {
+                        self.outlet.progress(done, total);
+                    }
+                    self.outlet.answer(id, Event::Fetching { progress });
                 }
-                Ok(Fetched::Done(path)) => break path?,
+                Ok(Fetched::Done(path)) => return path,
                 Err(_) => return Err(Error::Internal("a download ended without a word".to_owned())),
             }
-        };
-        self.add_documents(id, &[path.display().to_string()], Vec::new()).await
+        }
     }
 }
 

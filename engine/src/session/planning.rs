@@ -3,13 +3,13 @@
 use super::Session;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::measure::{DecodeMeasurement, Extent, Measurement, Passage, measure, measure_decode};
+use crate::measure::Extent;
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, flops_by_scope};
 use crate::plan::fit::{Room, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{DeviceType, Event, PlanSummary, Precision, RunConfig, Timed, presets};
+use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
@@ -89,7 +89,7 @@ impl Session {
     }
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
-        let measured = self.measured(config, Extent::Seconds(MEASURED)).await?;
+        let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_pace(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.outlet.answer(
@@ -109,10 +109,10 @@ impl Session {
     pub(super) async fn first_config(&mut self, seconds: f64) -> Result<RunConfig> {
         let mut small = presets::preset(SMALL).map_err(Error::Internal)?;
         let mut large = presets::preset(LARGE).map_err(Error::Internal)?;
-        let speed = self.measured(&small, Extent::Seconds(MEASURED / 2.0)).await?;
+        let speed = self.measured(&small, Extent::Seconds(MEASURED / 2.0)).await?.step;
         // Large enough a model uses a device better: a fast one is measured again with it.
         if self.steps_within(&large, seconds, speed.flops_per_s)? >= FEWEST {
-            let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?;
+            let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?.step;
             let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
             if steps >= FEWEST {
                 let most = large.train.steps;
@@ -140,46 +140,6 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn bench(
-        &mut self,
-        id: u64,
-        config: &RunConfig,
-        repeats: usize,
-        timed: Timed,
-    ) -> Result<()> {
-        let report = match timed {
-            Timed::Step => serde_json::to_value(self.measured(config, Extent::Steps(repeats as u64)).await?),
-            Timed::Decode => serde_json::to_value(self.measured_writing(config, repeats).await?),
-        };
-        let report = report.map_err(|error| Error::Internal(error.to_string()))?;
-        self.outlet.answer(id, Event::Bench { report });
-        Ok(())
-    }
-
-    async fn measured_writing(&mut self, config: &RunConfig, repeats: usize) -> Result<DecodeMeasurement> {
-        config.validate()?;
-        let passage = Passage { repeats: repeats.max(1), ..Passage::of(&config.model) };
-        // As texts are written: what training stores values as is another matter.
-        let mut config = config.clone();
-        config.train.precision = Precision::Auto;
-        let (device, threads) = (&self.device.request, self.options.threads);
-        let (measured, warning) = measure_decode(&config, device, threads, &self.tuning(), passage).await?;
-        if let Some(warning) = warning {
-            self.outlet.notice(warning);
-        }
-        Ok(measured)
-    }
-
-    async fn measured(&mut self, config: &RunConfig, extent: Extent) -> Result<Measurement> {
-        config.validate()?;
-        let (measured, warning) =
-            measure(config, &self.device.request, self.options.threads, extent, &self.tuning()).await?;
-        if let Some(warning) = warning {
-            self.outlet.notice(warning);
-        }
-        Ok(measured)
-    }
-
     pub(super) async fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         config.validate()?;
         let (wanted, target, room) = (config.clone(), self.device.target(), self.device.room());
@@ -203,8 +163,15 @@ fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummar
         bytes_by_kind: by_kind.map(|(kind, bytes)| (kind.name().to_owned(), *bytes)).collect(),
         bytes: needs.bytes.total,
         largest_binding: needs.bytes.largest_binding,
+        largest_buffer: needs.bytes.largest_buffer,
+        peak_live: needs.bytes.peak_live,
         dispatches_per_step: needs.dispatches_per_step,
         flops_per_token: needs.flops_per_token,
+        flops_per_token_by_pass: PassFlops {
+            forward: needs.flops.forward,
+            backward: needs.flops.backward,
+            recomputed: needs.flops.recomputed,
+        },
         tokens_per_step: config.tokens_per_step(),
         flops_by_scope: flops_by_scope(&graph),
         fits: room.holds(&needs),

@@ -473,7 +473,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
             cancel(8),
             after(train(RunConfig { tokenizer: tokenizer(unigram), ..slow(10) }, None)),
             (Some(underway), Command::StopTraining),
-            after(Command::Bench { config: Box::new(slow(1)), repeats: 100, timed: Default::default() }),
+            after(Command::BenchStep { config: Box::new(slow(1)), repeats: 100 }),
             cancel(12),
             after(Command::ListRuns),
         ],
@@ -514,7 +514,7 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
     let documents = |request| {
         heard.iter().filter(move |report| report.request == Some(request)).find_map(|report| {
             match report.event {
-                Event::Cleaning { documents, .. } => Some(documents),
+                Event::Cleaning { progress } => Some(progress.documents),
                 _ => None,
             }
         })

@@ -1,27 +1,25 @@
 //! `glasshouse bench kernel`: what every kernel of a training step reaches.
 
+use super::{measured, session_options};
 use crate::cli::arguments::BenchKernelArguments;
-use crate::cli::settings::{checked_device, run_config};
+use crate::cli::settings::run_config;
 use anyhow::Result;
-use glasshouse_engine::measure::{KernelMeasurement, measure_kernels};
+use glasshouse_engine::protocol::bench::KernelMeasurement;
+use glasshouse_engine::protocol::{BenchReport, Command};
 use std::collections::BTreeMap;
 
-pub(super) async fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
-    let config = run_config(&arguments.config, "nanogpt-cpu")?;
-    let device = checked_device(&arguments.device)?;
-    let (threads, filter) = (arguments.threads, &arguments.filter);
-    let (measured, warning) =
-        measure_kernels(&config, device, threads, filter, !arguments.no_autotune).await?;
-    if let Some(warning) = warning {
-        tell!("note: {warning}");
-    }
-    if arguments.json {
-        for line in &measured {
-            say!("{}", serde_json::to_string(line)?)?;
+pub(super) fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
+    let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
+    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let command = Command::BenchKernels { config, filter: arguments.filter.clone() };
+    let mut kernels = Vec::new();
+    measured(options, command, arguments.json, |report, _| {
+        if let BenchReport::Kernel(kernel) = report {
+            kernels.push(*kernel);
         }
-        return Ok(());
-    }
-    table(&measured)
+        Ok(())
+    })?;
+    table(&kernels)
 }
 
 /// A line a kernel, in the order of the step.

@@ -1,28 +1,23 @@
 //! `glasshouse bench scaling`: models of many sizes, measured beside their estimates.
 
+use super::{measured, session_options};
 use crate::cli::arguments::BenchScalingArguments;
 use crate::cli::output::bytes;
-use crate::cli::settings::checked_device;
 use anyhow::Result;
-use glasshouse_engine::measure::{Scaling, ScalingCell, measure_scaling};
+use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
+use glasshouse_engine::protocol::{BenchReport, Command};
 
-pub(super) async fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
-    let device = checked_device(&arguments.device)?;
+pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
+    let options = session_options(&arguments.device, arguments.threads, false)?;
     if !arguments.json {
         say!("layers width context vocabulary batch   ms/step estimated  ratio      memory   ratio")?;
     }
-    let mut show = |cell: &ScalingCell| {
-        if arguments.json { say!("{}", serde_json::to_string(cell)?) } else { say!("{}", row(cell)) }
-    };
-    let (summary, warning) = measure_scaling(device, arguments.threads, arguments.quick, &mut show).await?;
-    if let Some(warning) = warning {
-        tell!("note: {warning}");
-    }
-    if arguments.json {
-        say!("{}", serde_json::to_string(&summary)?)?;
-        return Ok(());
-    }
-    print(&summary)
+    let command = Command::BenchScaling { quick: arguments.quick };
+    measured(options, command, arguments.json, |report, _| match report {
+        BenchReport::Scaling(cell) => Ok(say!("{}", row(&cell))?),
+        BenchReport::ScalingSummary(summary) => print(&summary),
+        _ => Ok(()),
+    })
 }
 
 /// A cell as a row of the table.
@@ -49,7 +44,7 @@ fn row(cell: &ScalingCell) -> String {
     )
 }
 
-fn print(summary: &Scaling) -> Result<()> {
+fn print(summary: &ScalingSummary) -> Result<()> {
     let device = summary.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
     say!(
         "\n{:.0} % of {} models{device} within 30 % of the estimated time, {:.0} % with exactly the bytes; {} left out",

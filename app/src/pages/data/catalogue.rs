@@ -57,14 +57,16 @@ impl DataPage {
 
     /// How far a corpus on its way is, where the files are listed.
     pub(super) fn fetching_ui(&self, ui: &mut Ui, context: &mut Context<'_>) {
-        let Some(Fetching { name, done, total }) = &context.state.catalogue.fetching else { return };
+        let Some(fetching) = &context.state.catalogue.fetching else { return };
+        let Fetching { request, name, done, total, verifying, retrying } = fetching;
         let share = (*total > 0).then(|| *done as f32 / *total as f32);
-        let words = match *done >= *total && *total > 0 {
-            true => format!("Comparing {name} with its checksum"),
-            false => format!("Fetching {name}: {} of {}", format::bytes(*done), format::bytes(*total)),
+        let words = match retrying {
+            Some(reason) => format!("{name}: {reason}; trying again"),
+            None if *verifying => format!("Comparing {name} with its checksum"),
+            None => format!("Fetching {name}: {} of {}", format::bytes(*done), format::bytes(*total)),
         };
         if widgets::working(ui, &words, share.or(Some(0.0)), Some("Stop fetching")) {
-            context.outbox.send(Command::StopFetching);
+            context.outbox.send(Command::Cancel { request: *request });
         }
     }
 }

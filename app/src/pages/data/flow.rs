@@ -6,13 +6,12 @@ use crate::format;
 use crate::link::{HERE, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
-use crate::state::Progress;
 use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Failed, Segment, Stretch, card, hint_line, plain, primary, quiet_text};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::cleaning::Phase;
 use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::cleaning::{CleaningProgress, Phase};
 use glasshouse_protocol::{Command, DocumentsOverview};
 
 /// `1 document`, `1,200 documents`.
@@ -44,7 +43,7 @@ impl DataPage {
             }
         }
         let pressed = card(ui, |ui| match (&cleaning.progress, &cleaning.report) {
-            (Some(progress), _) => working_ui(ui, progress, cleaning.stopping),
+            (Some(progress), _) => working_ui(ui, progress, cleaning.stopping, cleaning.resumed),
             (None, Some(report)) => self.cleaned_ui(ui, context, report),
             (None, None) => raw_ui(ui, context),
         });
@@ -52,7 +51,9 @@ impl DataPage {
             None => {}
             Some(Pressed::Clean) => self.clean(context),
             Some(Pressed::Stop) => {
-                context.outbox.send(Command::StopCleaning);
+                if let Some(request) = cleaning.request {
+                    context.outbox.send(Command::Cancel { request });
+                }
             }
             Some(Pressed::Save) => {
                 let name = state.projects.open.as_ref().map(|open| open.summary.name.clone());
@@ -191,7 +192,12 @@ fn top_ui<R>(
 }
 
 /// How far a cleaning is.
-fn working_ui(ui: &mut Ui, progress: &Progress, stopping: bool) -> Option<Pressed> {
+fn working_ui(
+    ui: &mut Ui,
+    progress: &CleaningProgress,
+    stopping: bool,
+    resumed: Option<u64>,
+) -> Option<Pressed> {
     let share = progress.share();
     let number = share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
     let phase = match progress.phase {
@@ -210,6 +216,9 @@ fn working_ui(ui: &mut Ui, progress: &Progress, stopping: bool) -> Option<Presse
         ui.add_enabled_ui(!stopping, |ui| plain(ui, icons::ICON_STOP, "Stop").clicked()).inner
     });
     widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
+    if let Some(documents) = resumed {
+        caption(ui, format!("Going on behind the {} that a stopped cleaning had read.", counted(documents)));
+    }
     promise_ui(ui);
     stop.then_some(Pressed::Stop)
 }

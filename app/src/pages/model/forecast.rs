@@ -10,9 +10,6 @@ use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, PlanSummary, RunState, RunSummary, TrainingState};
 
-/// The order of what memory is taken by; what is not named here follows.
-const KINDS: [&str; 4] = ["weights", "gradients", "optimizer state", "activations"];
-
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         self.memory_ui(ui, context, draft);
@@ -99,13 +96,9 @@ impl ModelPage {
     }
 }
 
-/// Memory by kind, in this order.
+/// Memory by kind.
 fn parts(plan: &PlanSummary) -> Vec<Segment> {
-    let others = plan.bytes_by_kind.keys().map(String::as_str).filter(|kind| !KINDS.contains(kind));
-    let part = |kind: &str| {
-        plan.bytes_by_kind.get(kind).map(|bytes| Segment { name: kind.to_owned(), bytes: *bytes })
-    };
-    KINDS.into_iter().chain(others).filter_map(part).collect()
+    plan.memory().map(|(kind, bytes)| Segment { name: kind.to_owned(), bytes }).collect()
 }
 
 fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {

@@ -22,7 +22,7 @@ mod staging;
 mod work;
 
 pub use explain::{compare, judge_sample};
-pub use glasshouse_protocol::cleaning::Phase;
+pub use glasshouse_protocol::cleaning::{CleaningProgress, CleaningStart, Phase};
 pub use lines::Dropped;
 
 use crate::document::Document;
@@ -54,27 +54,12 @@ pub fn bytes_per_document(recipe: &Recipe) -> u64 {
     staging::BYTES_A_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
 
-/// How far a cleaning is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// What is being done.
-    pub phase: Phase,
-    /// Done so far: bytes of the files while reading, else documents.
-    pub done: u64,
-    /// In all.
-    pub total: u64,
-    /// Documents read so far.
-    pub documents: u64,
-    /// Documents kept so far.
-    pub kept: u64,
-}
-
 /// A cleaning under way.
 pub struct Cleaner<'a> {
     files: &'a dyn Files,
     bench: Bench<'a>,
     total_bytes: u64,
-    begun: Begun,
+    start: CleaningStart,
     state: State<'a>,
 }
 
@@ -130,17 +115,6 @@ pub struct StartOptions {
     pub force: bool,
 }
 
-/// What a cleaning found of a stopped one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// Nothing.
-    Anew,
-    /// It goes on behind so many documents.
-    Resumed(u64),
-    /// It could not go on, for this reason.
-    Over(&'static str),
-}
-
 impl<'a> Cleaner<'a> {
     /// Looks at the inputs and opens the output folder. A cleaning by the same recipe of the same files that was stopped or killed
     /// there is gone on with; a finished one stays until this one is.
@@ -194,7 +168,7 @@ impl<'a> Cleaner<'a> {
             journal: None,
         };
         let bench = Bench { worker, folder, recorders };
-        let mut cleaner = Self { files, bench, total_bytes, begun: Begun::Anew, state: State::Over };
+        let mut cleaner = Self { files, bench, total_bytes, start: CleaningStart::New, state: State::Over };
         let reading = cleaner.begin(reading, earlier, header, sources, out)?;
         cleaner.state = State::Reading(Box::new(reading));
         Ok(cleaner)
@@ -227,13 +201,13 @@ impl<'a> Cleaner<'a> {
                 }
                 reading.staging.resume(files)?;
                 reading.journal = Some(journal::resume(files, out, earlier.length)?);
-                self.begun = Begun::Resumed(self.bench.recorders.counts().0);
+                self.start = CleaningStart::Resumed { documents: self.bench.recorders.counts().0 };
             }
             Err(reason) => {
                 let journal = header.map(|header| journal::begin(files, out, &header));
                 reading.journal = journal.transpose()?;
                 if !reason.is_empty() {
-                    self.begun = Begun::Over(reason);
+                    self.start = CleaningStart::StartedOver { reason: reason.to_owned() };
                 }
             }
         }
@@ -250,15 +224,15 @@ impl<'a> Cleaner<'a> {
     }
 
     /// What was found of a stopped cleaning.
-    pub fn begun(&self) -> &Begun {
-        &self.begun
+    pub fn start(&self) -> &CleaningStart {
+        &self.start
     }
 
     /// Does the next piece of work. After [`Phase::Done`], [`finish`](Self::finish) gives the report.
     ///
     /// # Errors
     /// The output cannot be written; what an earlier cleaning left in the folder is as it was.
-    pub fn advance(&mut self) -> Result<Progress> {
+    pub fn advance(&mut self) -> Result<CleaningProgress> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading(mut reading) => {
                 if reading.next.is_none() {
@@ -297,37 +271,28 @@ impl<'a> Cleaner<'a> {
         Ok(report)
     }
 
-    /// Everything at once; `tell` hears how far it is, and stops it by returning `false`.
+    /// Everything at once.
     ///
     /// # Errors
-    /// As [`new`](Self::new) and [`advance`](Self::advance); [`Error::Refused`] where it was stopped.
-    pub fn run(mut self, tell: &mut dyn FnMut(Progress) -> bool) -> Result<Report> {
-        loop {
-            let progress = self.advance()?;
-            if !tell(progress) {
-                return Err(Error::Refused(self.stop()?));
-            }
-            if progress.phase == Phase::Done {
-                return self.finish();
-            }
-        }
+    /// As [`advance`](Self::advance) and [`finish`](Self::finish).
+    pub fn run(mut self) -> Result<Report> {
+        while self.advance()?.phase != Phase::Done {}
+        self.finish()
     }
 
-    /// Ends before the end, so that a later one can go on; what it says of that. An earlier cleaning in the folder stays.
+    /// Ends before the end, so that a later one can resume it: behind so many documents, or not at all. An earlier cleaning in the
+    /// folder stays.
     ///
     /// # Errors
-    /// What nobody could go on with cannot be removed.
-    pub fn stop(self) -> Result<String> {
+    /// What nobody could resume cannot be removed.
+    pub fn stop(self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.is_kept());
         if kept {
-            let documents = self.bench.recorders.counts().0;
-            return Ok(format!(
-                "the cleaning was stopped after {documents} documents; the same command goes on from there"
-            ));
+            return Ok(Some(self.bench.recorders.counts().0));
         }
         self.clear_away()?;
-        Ok("the cleaning was stopped; nothing was changed".to_owned())
+        Ok(None)
     }
 
     /// Removes what an unfinished cleaning left.
@@ -336,9 +301,9 @@ impl<'a> Cleaner<'a> {
         self.bench.folder.clear_away()
     }
 
-    fn progress(&self, phase: Phase, done: u64, total: u64) -> Progress {
+    fn progress(&self, phase: Phase, done: u64, total: u64) -> CleaningProgress {
         let (documents, kept) = self.bench.recorders.counts();
-        Progress { phase, done, total, documents, kept }
+        CleaningProgress { phase, done, total, documents, kept }
     }
 
     /// Works on a batch while the next one is read.

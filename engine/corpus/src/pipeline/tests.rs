@@ -55,9 +55,7 @@ fn lines(folder: &Path, name: &str) -> Vec<Value> {
 }
 
 fn clean(recipe: &Recipe, input: &Path, out: &Path) -> Report {
-    begun(recipe, input, out, StartOptions { force: true, ..StartOptions::default() })
-        .run(&mut |_| true)
-        .unwrap()
+    begun(recipe, input, out, StartOptions { force: true, ..StartOptions::default() }).run().unwrap()
 }
 
 fn begun(recipe: &Recipe, input: &Path, out: &Path, start: StartOptions) -> Cleaner<'static> {
@@ -307,9 +305,9 @@ fn an_earlier_cleaning_outlives_one_that_stops() {
         .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
         .collect();
     write(&input, "more.txt", prose(99, 30));
-    let cleaner = begun(&recipe, &input, &out, StartOptions::default());
-    let error = cleaner.run(&mut |progress| progress.phase == Phase::Reading).unwrap_err().to_string();
-    assert!(error.contains("stopped"), "{error}");
+    let mut cleaner = begun(&recipe, &input, &out, StartOptions::default());
+    while cleaner.advance().unwrap().phase == Phase::Reading {}
+    assert!(cleaner.stop().unwrap().is_some());
     let after: BTreeMap<_, _> = std::fs::read_dir(&out)
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -542,9 +540,9 @@ fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
         text.extend_from_slice(b"{\"next\":[0,12],\"trou");
         std::fs::write(&journal, text).unwrap();
         let cleaner = begun(&recipe, &input, &out, StartOptions::default());
-        let Begun::Resumed(documents) = *cleaner.begun() else { panic!("{:?}", cleaner.begun()) };
+        let CleaningStart::Resumed { documents } = *cleaner.start() else { panic!("{:?}", cleaner.start()) };
         read_before.push(documents);
-        cleaner.run(&mut |_| true).unwrap();
+        cleaner.run().unwrap();
         assert!(output(&out) == whole, "killed after {pieces} pieces of work");
         let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), 6, "{left:?}");
@@ -559,29 +557,28 @@ fn a_stopped_cleaning_starts_over_where_it_cannot_go_on() {
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     several_batches(&input);
     let recipe = Recipe::published("light").unwrap();
-    let stop = |cleaner: Cleaner<'_>| {
-        let mut told = 0;
-        let error = cleaner.run(&mut |_| {
-            told += 1;
-            told < 2
-        });
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains("goes on from there"), "{error}");
+    let stop = |mut cleaner: Cleaner<'_>| {
+        for _ in 0..2 {
+            cleaner.advance().unwrap();
+        }
+        assert!(cleaner.stop().unwrap().is_some());
     };
+    let over = |reason: &str| CleaningStart::StartedOver { reason: reason.to_owned() };
     stop(begun(&recipe, &input, &out, StartOptions::default()));
     let anew = begun(&recipe, &input, &out, StartOptions { restart: true, ..StartOptions::default() });
-    assert_eq!(*anew.begun(), Begun::Anew);
+    assert_eq!(*anew.start(), CleaningStart::New);
     stop(anew);
     let mut other = recipe.clone();
     other.set_threshold("length", "minimum_words", 9.0).unwrap();
     let anew = begun(&other, &input, &out, StartOptions::default());
-    assert_eq!(*anew.begun(), Begun::Over("the recipe is another one"));
+    assert_eq!(*anew.start(), over("the recipe is another one"));
     stop(anew);
     write(&input, "more.txt", prose(5, 30));
     let anew = begun(&other, &input, &out, StartOptions::default());
-    assert_eq!(*anew.begun(), Begun::Over("the files that go in are others or were changed"));
+    assert_eq!(*anew.start(), over("the files that go in are others or were changed"));
     stop(anew);
-    assert!(matches!(begun(&other, &input, &out, StartOptions::default()).begun(), Begun::Resumed(_)));
+    let cleaner = begun(&other, &input, &out, StartOptions::default());
+    assert!(matches!(cleaner.start(), CleaningStart::Resumed { .. }));
 }
 
 #[test]

@@ -182,6 +182,46 @@ impl VerdictKind {
     }
 }
 
+/// How far a cleaning is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleaningProgress {
+    /// What is being done.
+    pub phase: Phase,
+    /// Done so far: bytes of the files while reading, else documents.
+    pub done: u64,
+    /// In all.
+    pub total: u64,
+    /// Documents read so far.
+    pub documents: u64,
+    /// Documents kept so far.
+    pub kept: u64,
+}
+
+impl CleaningProgress {
+    /// How far the phase is, from 0 to 1; `None` where that is not known.
+    pub fn share(&self) -> Option<f32> {
+        (self.total > 0).then(|| (self.done as f64 / self.total as f64).clamp(0.0, 1.0) as f32)
+    }
+}
+
+/// How a cleaning begins in a folder where another may have been stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "start", rename_all = "snake_case")]
+pub enum CleaningStart {
+    /// No other was stopped there.
+    New,
+    /// It resumes the stopped one behind the documents that this had read.
+    Resumed {
+        /// So many.
+        documents: u64,
+    },
+    /// The stopped one cannot be resumed, and it starts over.
+    StartedOver {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// What a cleaning is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,5 @@
 //! Dispatches and nodes that are alike: the same kernel over operands of the same shapes.
 
-use super::KernelMeasurement;
 use super::peak::Peak;
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
@@ -8,6 +7,7 @@ use crate::graph::Graph;
 use crate::plan::work::{self, Work};
 use crate::plan::{Dispatch, Plan};
 use crate::protocol::RunConfig;
+use crate::protocol::bench::{Bound, KernelMeasurement};
 use std::rc::Rc;
 
 /// Alike dispatches or nodes, before they are timed.
@@ -35,7 +35,6 @@ impl Class {
         let Work { flops, bytes } = self.work;
         let (by_flops, by_bytes) = (flops / peak.flops_per_s, bytes / peak.bytes_per_s);
         KernelMeasurement {
-            bench: "kernel",
             config: config.preset.clone(),
             device: device.clone(),
             kernel: self.kernel.clone(),
@@ -50,7 +49,7 @@ impl Class {
             ms_per_step: seconds * 1e3 * self.count as f64,
             gflop_per_s: (flops > 0.0).then_some(flops / seconds / 1e9),
             gb_per_s: bytes / seconds / 1e9,
-            bound: if by_flops > by_bytes { "flops" } else { "bytes" },
+            bound: if by_flops > by_bytes { Bound::Flops } else { Bound::Bytes },
             share_of_peak: by_flops.max(by_bytes) / seconds,
             peak_gflop_per_s: peak.flops_per_s / 1e9,
             peak_gb_per_s: peak.bytes_per_s / 1e9,
@@ -193,12 +192,12 @@ mod tests {
         };
         let measured = |flops_per_s, bytes_per_s| {
             let peak = Peak { flops_per_s, bytes_per_s };
-            class.measurement(&config, &DeviceDescription::cpu(1), peak, 2.0)
+            class.measurement(&config, &crate::device::cpu(1), peak, 2.0)
         };
         let line = measured(4e9, 1e9);
         assert_eq!((line.share_of_peak, line.gflop_per_s, line.gb_per_s), (0.5, Some(2.0), 0.5));
         assert_eq!((line.ms, line.ms_per_step), (2000.0, 4000.0));
-        assert_eq!((measured(2e9, 1e9).bound, measured(2e9, 1e9).share_of_peak), ("flops", 1.0));
-        assert_eq!((measured(4e9, 0.5e9).bound, measured(4e9, 0.5e9).share_of_peak), ("bytes", 1.0));
+        assert_eq!((measured(2e9, 1e9).bound, measured(2e9, 1e9).share_of_peak), (Bound::Flops, 1.0));
+        assert_eq!((measured(4e9, 0.5e9).bound, measured(4e9, 0.5e9).share_of_peak), (Bound::Bytes, 1.0));
     }
 }

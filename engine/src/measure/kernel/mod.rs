@@ -15,7 +15,7 @@ mod peak;
 use super::step::random_batches;
 use super::{settle_precision, spread};
 use crate::cpu;
-use crate::device::DeviceDescription;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::gpu::{Found, Gpu, Measuring, Repeater, Tuning};
 use crate::graph::{Input, Origin, ValueId};
@@ -26,9 +26,9 @@ use crate::plan::arena::ArenaLayout;
 use crate::plan::{Plan, compile, trial, update};
 use crate::platform;
 use crate::protocol::RunConfig;
+use crate::protocol::bench::{KernelCandidate, KernelMeasurement};
 use crate::step::{Data, StepInput};
 use classes::{Class, chosen, dispatch_classes, node_classes};
-use serde::Serialize;
 
 /// What a timed submission should last: many times what submitting costs.
 const SECONDS: f64 = 0.05;
@@ -47,61 +47,6 @@ const TUNING_SECONDS: f64 = 20.0;
 
 /// How long the processor runs the step's nodes over.
 const PROCESSOR_SECONDS: f64 = 2.0;
-
-/// A class of dispatches, or of nodes on the processor. Its JSON is a line of `glasshouse bench kernel --json`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct KernelMeasurement {
-    /// `kernel`.
-    pub bench: &'static str,
-    /// The preset's name.
-    pub config: String,
-    /// Where it ran.
-    pub device: DeviceDescription,
-    /// The kernel with its variant; on the processor the operation.
-    pub kernel: String,
-    /// Where in the model the first of the class stands, or the phase's name.
-    pub scope: String,
-    /// Operands, as in `768x128 384x128 -> 768x384`; empty behind the last micro-batch.
-    pub shapes: String,
-    /// How many there are in a step, all its micro-batches together.
-    pub count: usize,
-    /// The class of shapes that chooses alike, as in `linear 1024x128x512`, where the kernel has a choice and was timed for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub class: Option<String>,
-    /// What the class was chosen from: the rule's choice first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<Candidate>,
-    /// What was chosen of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chosen: Option<String>,
-    /// Workgroups; `None` on the processor.
-    pub groups: Option<[u32; 3]>,
-    /// Milliseconds of one.
-    pub ms: f64,
-    /// Milliseconds of all of them in a step.
-    pub ms_per_step: f64,
-    /// Operations per second in billions; `None` where the work is not a product.
-    pub gflop_per_s: Option<f64>,
-    /// Bytes per second in billions, each operand counted once.
-    pub gb_per_s: f64,
-    /// What holds it back if nothing else does: `flops` or `bytes`.
-    pub bound: &'static str,
-    /// The least time that the peaks allow over the time that it took.
-    pub share_of_peak: f64,
-    /// The device's peak of operations, as measured.
-    pub peak_gflop_per_s: f64,
-    /// The device's peak of bytes, as measured.
-    pub peak_gb_per_s: f64,
-}
-
-/// A variant that a kernel was chosen from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Candidate {
-    /// `software`, `workgroup`, `workgroup in 4 slices`.
-    pub choice: String,
-    /// Milliseconds of one run, at the largest shapes of the class.
-    pub ms: f64,
-}
 
 /// Measures the kernels of a run's training step whose names contain `filter`, in the order of the step. The second half of the
 /// result is a warning, where the device is a fallback. With `autotune` a GPU's kernels are first chosen by timing all that they may
@@ -130,7 +75,10 @@ pub async fn measure_kernels(
     let (gpu, warning) = Gpu::from_request(device).await?;
     let measured = match gpu {
         Some(gpu) => on_gpu(gpu, config, filter, autotune).await?,
-        None => on_processor(config, threads, filter)?,
+        None => {
+            let (config, filter) = (config.clone(), filter.to_owned());
+            platform::aside(move || on_processor(&config, threads, &filter)).await??
+        }
     };
     Ok((measured, warning))
 }
@@ -173,8 +121,10 @@ async fn on_gpu(
         let seconds = alone(&repeater, class.members[0]).await?;
         let mut line = class.measurement(config, &description, peak, seconds);
         if let Some(found) = choice_of(&plan, class.members[0], &tuned.found) {
-            let candidate =
-                |(choice, seconds): &(_, f64)| Candidate { choice: format!("{choice}"), ms: seconds * 1e3 };
+            let candidate = |(choice, seconds): &(_, f64)| KernelCandidate {
+                choice: format!("{choice}"),
+                ms: seconds * 1e3,
+            };
             line.candidates = found.candidates.iter().map(candidate).collect();
             line.chosen = Some(found.chosen.to_string());
             line.class = Some(found.class.to_string());
@@ -228,7 +178,7 @@ fn on_processor(config: &RunConfig, threads: Option<usize>, filter: &str) -> Res
         inputs.push((ValueId(number as u32), data));
     }
     let (seconds, threads) = cpu::time_graph(&graph, &inputs, threads, PROCESSOR_SECONDS)?;
-    let description = DeviceDescription::cpu(threads);
+    let description = device::cpu(threads);
     let mean = |class: &Class| {
         let all: f64 = class.members.iter().map(|at| seconds[*at]).sum();
         all / class.members.len().max(1) as f64

@@ -1,0 +1,63 @@
+//! Measurements on the chosen device.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::measure::{Extent, Measured, Passage, measure, measure_decode, measure_kernels, measure_scaling};
+use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
+
+impl Session {
+    /// Serves the benches.
+    pub(super) async fn bench(&mut self, id: u64, command: Command) -> Result<()> {
+        let (device, threads) = (&self.device.request, self.options.threads);
+        let outlet = &self.outlet;
+        let tell = |report, tuning| outlet.answer(id, Event::Bench { report, tuning });
+        match command {
+            Command::BenchStep { config, repeats } => {
+                let measured = self.measured(&config, Extent::Steps(repeats as u64)).await?;
+                tell(BenchReport::Step(Box::new(measured.step)), measured.tuning);
+            }
+            Command::BenchDecode { mut config, repeats, prompt_tokens, tokens, precision } => {
+                config.validate()?;
+                // As texts are written: what training stores values as is another matter.
+                config.train.precision = precision.unwrap_or(Precision::Auto);
+                let passage = Passage::of(&config.model, prompt_tokens, tokens, repeats.max(1));
+                let tuning = self.tuning();
+                let measuring = measure_decode(&config, device, threads, &tuning, passage);
+                let (measured, warning) = measuring.await?;
+                self.warn(warning);
+                tell(BenchReport::Decode(Box::new(measured)), None);
+            }
+            Command::BenchKernels { config, filter } => {
+                config.validate()?;
+                let autotune = self.options.autotune;
+                let measuring = measure_kernels(&config, device, threads, &filter, autotune);
+                let (measured, warning) = measuring.await?;
+                self.warn(warning);
+                for kernel in measured {
+                    tell(BenchReport::Kernel(Box::new(kernel)), None);
+                }
+            }
+            Command::BenchScaling { quick } => {
+                let mut on_cell = |cell: &_| tell(BenchReport::Scaling(Box::new(Clone::clone(cell))), None);
+                let (summary, warning) = measure_scaling(device, threads, quick, &mut on_cell).await?;
+                self.warn(warning);
+                tell(BenchReport::ScalingSummary(Box::new(summary)), None);
+            }
+            other => return Err(Error::Internal(format!("{other:?} is no bench"))),
+        }
+        Ok(())
+    }
+
+    /// Training steps of a run on the chosen device.
+    pub(super) async fn measured(&self, config: &RunConfig, extent: Extent) -> Result<Measured> {
+        config.validate()?;
+        let (device, threads) = (&self.device.request, self.options.threads);
+        let measured = measure(config, device, threads, extent, &self.tuning()).await?;
+        self.warn(measured.warning.clone());
+        Ok(measured)
+    }
+
+    fn warn(&self, warning: Option<String>) {
+        warning.into_iter().for_each(|warning| self.outlet.notice(warning));
+    }
+}
