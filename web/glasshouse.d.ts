@@ -187,8 +187,13 @@ export interface Plan {
   bytes: number;
   bytesByKind: Record<string, number>;
   largestBinding: number;
+  /** Weights, gradients and moments aside. */
+  largestBuffer: number;
+  /** Bytes of the values alive at once at their peak. */
+  peakLive: number;
   dispatchesPerStep: number;
   flopsPerToken: number;
+  flopsPerTokenByPass: { forward: number; backward: number; recomputed: number };
   tokensPerStep: number;
   fits: boolean | null;
   runSeconds: number | null;

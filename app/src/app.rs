@@ -31,7 +31,7 @@ use std::sync::mpsc;
 
 /// How an application begins.
 #[derive(Debug, Default)]
-pub struct Start {
+pub struct AppOptions {
     /// The sample project as a `.glasshouse` file; opened where the shelf is empty.
     pub sample: Option<Vec<u8>>,
     /// Page to open.
@@ -85,7 +85,7 @@ pub struct App {
     preferences: Preferences,
     /// Preferences as they were kept last.
     kept: Preferences,
-    start: Start,
+    start: AppOptions,
     asks: Asks,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     home: home::HomePage,
@@ -119,7 +119,7 @@ impl App {
     ///
     /// # Errors
     /// A preset that does not exist.
-    pub fn new(link: Link, preferences: Preferences, start: Start) -> Result<Self, String> {
+    pub fn new(link: Link, preferences: Preferences, start: AppOptions) -> Result<Self, String> {
         let mut draft = presets::preset(start.preset.as_deref().unwrap_or("first-stories"))?;
         draft.seed = start.seed.unwrap_or(draft.seed);
         let mut app = Self {

@@ -10,6 +10,12 @@ pub use time::{ago, clock, date_time, duration, now};
 /// What stands where there is no number.
 pub const NOTHING: &str = "–";
 
+/// Words as the beginning of a line.
+pub fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A number with three significant figures.
 fn three(value: f64) -> String {
     let size = value.abs();

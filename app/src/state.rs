@@ -163,10 +163,7 @@ impl State {
             }
             // What it stood in the way of can be done now.
             Event::TrainingEnded { run } => {
-                let for_it = |error: &ErrorReport| {
-                    error.kind == ErrorKind::Busy && error.message.starts_with(&run.name)
-                };
-                self.messages.retain(|message| !for_it(&message.error));
+                self.messages.retain(|message| message.error.run.as_ref() != Some(&run.name));
             }
             // What was under way is over; from here on the run has its own progress.
             Event::TrainingStarted { .. } => {
@@ -209,7 +206,7 @@ impl State {
 
     /// Shows a line of this front end's own.
     pub fn say(&mut self, command: Option<Command>, kind: ErrorKind, message: impl Into<String>) {
-        let error = ErrorReport { kind, message: message.into(), field: None };
+        let error = ErrorReport::new(kind, message.into());
         self.message(command, error);
     }
 

@@ -148,9 +148,8 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     press(&mut window, Role::Button, "Stop");
     let request = window.state_mut().state().cleaning.request.unwrap();
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::Cancel { request }));
-    let failed = |kind| Event::Failed {
-        error: ErrorReport { kind, message: "the cleaning was stopped".to_owned(), field: None },
-    };
+    let failed =
+        |kind| Event::Failed { error: ErrorReport::new(kind, "the cleaning was stopped".to_owned()) };
     let stopped = Event::CleaningStopped { documents: Some(6_120) };
     answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);

@@ -4,8 +4,8 @@
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, GenerateConfig, Launch, Parcel, Precision, Report, Request, RunConfig,
-    WeightSource,
+    BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, Parcel, Precision, Report, Request,
+    RunConfig, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -293,6 +293,120 @@ fn the_same_mistake_gets_the_same_message() {
     let mixed =
         Launch { precision: Some(Precision::Mixed), device: Some("cpu".to_owned()), ..Launch::default() };
     tried(&typed, vec![use_project(first.clone(), false), resume("1", mixed)]);
+}
+
+#[test]
+fn the_same_run_is_planned_alike() {
+    let (folder, config) = folder();
+    let folder = folder.path();
+    let file = folder.join("run.toml");
+    std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+    let said = succeed(folder, &["plan", "--config", file.to_str().unwrap(), "--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let heard = play(folder, vec![Command::Plan { config: Box::new(config) }]).unwrap();
+    let Some(Event::Planned { plan }) = heard.first() else { panic!("{heard:?}") };
+    assert_eq!(said["parameters"], plan.parameters);
+    assert_eq!(said["dispatches_per_step"], plan.dispatches_per_step);
+    assert_eq!(said["bytes"]["total"], plan.bytes);
+    assert_eq!(said["bytes"]["peak_live"], plan.peak_live);
+    assert_eq!(said["bytes"]["largest_buffer"], plan.largest_buffer);
+    assert!(plan.peak_live > 0 && plan.largest_buffer > 0);
+    let kinds = plan.memory().map(|(kind, bytes)| (kind.replace(' ', "_"), bytes));
+    assert!(kinds.into_iter().all(|(kind, bytes)| said["bytes"][kind] == bytes), "{said}");
+    let by_pass = serde_json::to_value(plan.flops_per_token_by_pass).unwrap();
+    assert_eq!(said["flops_per_token_by_pass"], by_pass);
+    let sum: f64 = by_pass.as_object().unwrap().values().filter_map(Value::as_f64).sum();
+    assert!((sum / plan.flops_per_token - 1.0).abs() < 1e-9);
+}
+
+/// The names in a JSON object, in order.
+fn names(object: &Value) -> Vec<&String> {
+    object.as_object().unwrap().keys().collect()
+}
+
+#[test]
+fn the_same_is_measured_alike() {
+    let (folder, config) = folder();
+    let folder = folder.path();
+    let file = folder.join("run.toml");
+    std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+    let config = || Box::new(config.clone());
+    let decode = Command::BenchDecode {
+        config: config(),
+        repeats: 1,
+        prompt_tokens: Some(3),
+        tokens: None,
+        precision: None,
+    };
+    for (typed, command) in [
+        (&["step", "--repeats", "2"][..], Command::BenchStep { config: config(), repeats: 2 }),
+        (&["decode", "--repeats", "1", "--prompt-tokens", "3"], decode),
+        (
+            &["kernel", "--filter", "norm"],
+            Command::BenchKernels { config: config(), filter: "norm".to_owned() },
+        ),
+    ] {
+        let common = ["--config", file.to_str().unwrap(), "--device", "cpu", "--threads", "2", "--json"];
+        let said = succeed(folder, &[&["bench"], typed, &common].concat());
+        let heard = play(folder, vec![command]).unwrap();
+        let reports = heard.iter().filter_map(|event| match event {
+            Event::Bench { report, .. } => Some(report),
+            _ => None,
+        });
+        let reports: Vec<&BenchReport> = reports.collect();
+        assert_eq!(said.lines().count(), reports.len());
+        for (line, report) in said.lines().zip(reports) {
+            let said: Value = serde_json::from_str(line).unwrap();
+            let typed: BenchReport = serde_json::from_str(line).unwrap();
+            assert_eq!(names(&said), names(&serde_json::to_value(&typed).unwrap()));
+            let sent = serde_json::to_value(report).unwrap();
+            assert_eq!(names(&said), names(&sent));
+            for same in ["bench", "config", "device", "precision", "repeats", "bytes", "kernel", "shapes"] {
+                assert_eq!(said.get(same), sent.get(same), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_corpus_is_refused_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("tiny-shakespeare.txt"), "To be").unwrap();
+    let typed = ["data", "fetch", "tiny-shakespeare", "--to", folder.to_str().unwrap()];
+    let download =
+        |name: &str| Command::DownloadCorpus { name: name.to_owned(), to: Some(folder.to_owned()) };
+    let error = error_of(folder, &typed);
+    assert!(error.contains("SHA-256"), "{error}");
+    assert_eq!(play(folder, vec![download("tiny-shakespeare")]), Err(error));
+    let error = error_of(folder, &["data", "fetch", "tiny-shakespear"]);
+    assert_eq!(play(folder, vec![download("tiny-shakespear")]), Err(error));
+}
+
+/// Interrupts a command line as Ctrl-C does, and returns what it told in the end.
+#[cfg(unix)]
+fn interrupted(child: std::process::Child) -> String {
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    told
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_cancels_a_bench() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["bench", "scaling", "--device", "cpu", "--json"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    command.current_dir(folder.path()).args(arguments);
+    let mut child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("{\"bench\":\"scaling\",\"layers\":2"), "{line}");
+    assert_eq!(interrupted(child), "\nstopping\n");
 }
 
 /// A text of many short documents in a folder of its own.

@@ -49,7 +49,7 @@ fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
 }
 
 fn failed(message: &str) -> Event {
-    let error = ErrorReport { kind: ErrorKind::Io, message: message.to_owned(), field: None };
+    let error = ErrorReport::new(ErrorKind::Io, message.to_owned());
     Event::Failed { error }
 }
 
@@ -631,7 +631,7 @@ fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
             .iter()
             .any(|command| matches!(command, Command::Cancel { request } if *request > 0))
     );
-    let error = ErrorReport { kind: ErrorKind::Cancelled, message: "given up".to_owned(), field: None };
+    let error = ErrorReport::new(ErrorKind::Cancelled, "given up".to_owned());
     answer(window.state_mut(), measure, [Event::Failed { error }]);
     window.run_steps(2);
     assert!(!contains(&window, "measuring the speed") && !is_shown(&window, "given up"));
@@ -658,7 +658,8 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
     assert!(!contains(&window, "Preparing the text"), "it would stand there for good");
     assert!(is_shown(&window, "Pause"));
     let message = "3-llama-tiny is training; stop it first".to_owned();
-    let error = ErrorReport { kind: ErrorKind::Busy, message: message.clone(), field: None };
+    let run = Some("3-llama-tiny".to_owned());
+    let error = ErrorReport { run, ..ErrorReport::new(ErrorKind::Busy, message.clone()) };
     answer(
         window.state_mut(),
         |command| matches!(command, Command::TrainFirst { .. }),

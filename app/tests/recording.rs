@@ -9,7 +9,7 @@ use crate::support;
 use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use glasshouse::app::{App, Recorder, Start};
+use glasshouse::app::{App, AppOptions, Recorder};
 use glasshouse::link::{EngineLink, Link};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
@@ -59,7 +59,7 @@ impl Session {
         let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
         let preferences =
             Preferences { theme: "dark".to_owned(), device: "cpu".to_owned(), ..Preferences::default() };
-        let app = App::new(Link::script(), preferences, Start::default()).unwrap();
+        let app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
         let window = support::window(app, SIZE[0], SIZE[1]);
         let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
         let patience = Duration::from_secs(extent.patience);

@@ -67,7 +67,7 @@ fn states_beside_the_usual_one() {
         let message = "The graphics device was lost after step 1200.".to_owned();
         failed.error = Some(message.clone());
         support::tell(&mut app, support::in_training(TrainingState::Running));
-        let error = ErrorReport { kind: ErrorKind::DeviceLost, message, field: None };
+        let error = ErrorReport::new(ErrorKind::DeviceLost, message);
         support::tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-failed-{theme}"));
@@ -119,11 +119,8 @@ fn states_beside_the_usual_one() {
         support::full(&mut app);
         let lack = NoFiles::NoDialog("This system has no file dialog".to_owned());
         app.answer(Answer { wish: Wish::AddDocuments, files: Err(lack) });
-        let error = ErrorReport {
-            kind: ErrorKind::BadFile,
-            message: "letters.pdf: not a PDF (no %PDF- header)".to_owned(),
-            field: None,
-        };
+        let error =
+            ErrorReport::new(ErrorKind::BadFile, "letters.pdf: not a PDF (no %PDF- header)".to_owned());
         support::tell(&mut app, [Event::Failed { error }, Event::Notice { text: "A notice.".to_owned() }]);
         app.open(PageName::Data);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("typed-path-{theme}"));

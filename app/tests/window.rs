@@ -5,7 +5,7 @@ use crate::support::{answer, forget, full, in_training, sent, tell, window};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use glasshouse::app::{App, Recorder, Start};
+use glasshouse::app::{App, AppOptions, Recorder};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
@@ -278,8 +278,7 @@ fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
         press(&mut window, "Delete");
         assert_eq!(last_sent(&mut window), Some(Command::DeleteProject { id: "recipes".to_owned() }));
         assert!(window.query_by_label("Undo").is_none(), "nothing is deleted yet");
-        let error =
-            ErrorReport { kind: ErrorKind::Busy, message: "a run is training".to_owned(), field: None };
+        let error = ErrorReport::new(ErrorKind::Busy, "a run is training".to_owned());
         let end = if works { Event::Finished } else { Event::Failed { error } };
         answer(window.state_mut(), deletes, [end]);
         window.run_steps(2);
@@ -331,7 +330,7 @@ fn a_change_of_a_run_begins_with_the_runs_own_rate() {
 
 #[test]
 fn a_seed_of_an_address_holds_without_a_preset() {
-    let mut app = support::app_with("dark", Start { seed: Some(77), ..Start::default() });
+    let mut app = support::app_with("dark", AppOptions { seed: Some(77), ..AppOptions::default() });
     full(&mut app);
     let plans = sent(&mut app).into_iter().rev();
     let seed = plans.into_iter().find_map(|command| match command {
@@ -356,7 +355,7 @@ fn every_named_error_is_shown_with_its_advice_and_can_be_put_away() {
         let mut app = support::app("light");
         tell(&mut app, [support::ready(), support::projects()]);
         let message = format!("something of kind {kind:?} happened");
-        let error = ErrorReport { kind, message: message.clone(), field: None };
+        let error = ErrorReport::new(kind, message.clone());
         tell(&mut app, [Event::Failed { error }]);
         let mut window = window(app, 900.0, 700.0);
         assert!(window.query_by_label(&message).is_some(), "{kind:?} is not shown");
@@ -375,11 +374,8 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 1400.0);
     let rule = "train.batch_size = 0 must be at least 1";
-    let error = ErrorReport {
-        kind: ErrorKind::Invalid,
-        message: rule.to_owned(),
-        field: Some("train.batch_size".to_owned()),
-    };
+    let field = Some("train.batch_size".to_owned());
+    let error = ErrorReport { field, ..ErrorReport::new(ErrorKind::Invalid, rule) };
     answer(window.state_mut(), |command| matches!(command, Command::Plan { .. }), [Event::Failed { error }]);
     window.run_steps(2);
     assert!(window.state().state().messages.is_empty());
@@ -423,8 +419,7 @@ fn a_run_that_failed_offers_its_checkpoint() {
     tell(&mut app, in_training(TrainingState::Running));
     let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
-    let error =
-        ErrorReport { kind: ErrorKind::DeviceLost, message: "the device was lost".to_owned(), field: None };
+    let error = ErrorReport::new(ErrorKind::DeviceLost, "the device was lost".to_owned());
     tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 900.0);
@@ -472,7 +467,7 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
 
 #[test]
 fn the_sample_opens_where_the_shelf_is_empty_and_only_there() {
-    let start = || Start { sample: Some(vec![80, 75]), ..Start::default() };
+    let start = || AppOptions { sample: Some(vec![80, 75]), ..AppOptions::default() };
     let mut app = support::app_with("dark", start());
     let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
     tell(&mut app, [support::ready(), no_projects]);
@@ -529,7 +524,7 @@ fn a_recorded_session_gives_the_same_state_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session.jsonl");
     let record = Some(Recorder::new(std::fs::File::create(&path).unwrap()));
-    let mut app = support::app_with("dark", Start { record, ..Start::default() });
+    let mut app = support::app_with("dark", AppOptions { record, ..AppOptions::default() });
     full(&mut app);
     tell(&mut app, in_training(TrainingState::Paused));
     tell(&mut app, [support::profile(), Event::Notice { text: "a notice".to_owned() }]);

@@ -66,6 +66,14 @@ pub enum Error {
     /// It must wait for something that is under way.
     #[error("{0}")]
     Busy(String),
+    /// It must wait for a run's training.
+    #[error("{run} is training; {advice}")]
+    Training {
+        /// The run's name.
+        run: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A fault of ours: an invariant that should hold does not.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -146,14 +154,15 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::DeviceLost(_) => ErrorKind::DeviceLost,
             Error::TooLarge { .. } => ErrorKind::TooLarge,
             Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
-            Error::Busy(_) => ErrorKind::Busy,
+            Error::Busy(_) | Error::Training { .. } => ErrorKind::Busy,
             Error::Cancelled(_) => ErrorKind::Cancelled,
             Error::Internal(_) => ErrorKind::Internal,
         };
-        let field = match error {
-            Error::Invalid(invalid) => Some(invalid.field.clone()),
-            _ => None,
+        let (field, run) = match error {
+            Error::Invalid(invalid) => (Some(invalid.field.clone()), None),
+            Error::Training { run, .. } => (None, Some(run.clone())),
+            _ => (None, None),
         };
-        Self { kind, message: error.to_string(), field }
+        Self { kind, message: error.to_string(), field, run }
     }
 }

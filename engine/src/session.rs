@@ -40,13 +40,13 @@ use crate::storage;
 use device::ChosenDevice;
 use inbox::{Ended, Inbox};
 use outlet::Outlet;
-use planning::Pace;
+use planning::MeasuredSpeed;
 use projects::OpenProject;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use training::{Job, Live};
-use writing::Desk;
+use writing::Generations;
 
 /// Seconds after which nobody is offered any more to undo a deletion.
 const UNDOING: f64 = 15.0;
@@ -78,8 +78,8 @@ struct Session {
     shelf: Option<Shelf>,
     device: ChosenDevice,
     project: Option<OpenProject>,
-    desk: Desk,
-    pace: Option<Pace>,
+    generations: Generations,
+    speed: Option<MeasuredSpeed>,
     visible: bool,
     /// The run that trains, or that failed last.
     current: Option<crate::project::Run>,
@@ -130,8 +130,8 @@ async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
         shelf,
         device,
         project: None,
-        desk: Desk::default(),
-        pace: None,
+        generations: Generations::default(),
+        speed: None,
         visible: true,
         current: None,
         storage,
@@ -145,7 +145,7 @@ impl Session {
             let request = match self.inbox.try_next() {
                 Some(request) => request,
                 None if self.inbox.is_closed() => break,
-                None if self.desk.is_idle() => {
+                None if self.generations.is_idle() => {
                     self.keep_files().await;
                     match self.inbox.next().await {
                         Some(request) => request,
@@ -387,8 +387,8 @@ impl Session {
             }
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
-                let place = writing::Place { tokens: &tokens, chosen, count };
-                self.explain(id, &source, &place, &config, live).await?;
+                let query = writing::TokenQuery { tokens: &tokens, chosen, count };
+                self.explain(id, &source, &query, &config, live).await?;
             }
 
             Command::ListRuns => self.list_runs(id)?,
@@ -500,6 +500,6 @@ enum Answer {
 fn idle(live: &Option<Live<'_, '_>>) -> Result<()> {
     match live {
         None => Ok(()),
-        Some(live) => Err(Error::Busy(format!("{} is training; stop it first", live.trainer.run().name()))),
+        Some(live) => Err(Error::Training { run: live.trainer.run().name(), advice: "stop it first" }),
     }
 }

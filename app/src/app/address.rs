@@ -1,6 +1,6 @@
 //! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`. A browser's page reads it from its own address.
 
-use super::{App, Start};
+use super::{App, AppOptions};
 use crate::pages::PageName;
 use glasshouse_protocol::{ErrorKind, presets};
 
@@ -60,7 +60,7 @@ impl Address {
     }
 }
 
-impl From<Address> for Start {
+impl From<Address> for AppOptions {
     fn from(address: Address) -> Self {
         let Address { page, preset, seed, device, embedded, problems: _ } = address;
         Self { page, preset, seed, device, embed: embedded, ..Self::default() }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     /// The commands that an app sends once it knows the projects of these names.
-    fn opening(start: Start, names: &[&str], follow: Option<&Address>) -> (App, Vec<Command>) {
+    fn opening(start: AppOptions, names: &[&str], follow: Option<&Address>) -> (App, Vec<Command>) {
         let mut app = App::new(Link::script(), Preferences::default(), start).unwrap();
         let project = |name: &&str| ProjectSummary {
             id: format!("{name}-id"),
@@ -167,7 +167,7 @@ mod tests {
         let (_, sent) = opening(address.clone().into(), &["Owls", "nanogpt-cpu"], None);
         assert!(sent.contains(&open) && !sent.contains(&make), "{sent:?}");
         // The same where the app runs already; the open project's settings stay its own.
-        let (app, sent) = opening(Start::default(), &["Owls"], Some(&address));
+        let (app, sent) = opening(AppOptions::default(), &["Owls"], Some(&address));
         assert!(sent.contains(&make), "{sent:?}");
         assert_eq!(
             (app.page, app.draft.model),
@@ -181,7 +181,7 @@ mod tests {
         let address = read(&[("page", "kitchen"), ("preset", "gpt-9"), ("seed", "-1"), ("embed", "0")]);
         assert_eq!(address.problems.len(), 3);
         assert!(!address.embedded);
-        let mut app = App::new(Link::script(), Preferences::default(), Start::default()).unwrap();
+        let mut app = App::new(Link::script(), Preferences::default(), AppOptions::default()).unwrap();
         app.follow(&address);
         assert_eq!(app.state.messages.len(), 3);
         assert!(app.state.messages[0].error.message.contains("tokenizer"));

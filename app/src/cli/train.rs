@@ -119,7 +119,7 @@ struct Follower {
     /// The run has steps, and heeds requests.
     trains: Arc<AtomicBool>,
     /// What was said of the text's preparation.
-    stage: &'static str,
+    stage: Option<PreparationStage>,
     prompt: String,
     finished: bool,
     run: Option<RunSummary>,
@@ -127,7 +127,7 @@ struct Follower {
 
 impl Follower {
     fn new(output: Output, json: bool, engine: Sender) -> Self {
-        let (trains, stage, prompt) = (Arc::default(), "", String::new());
+        let (trains, stage, prompt) = (Arc::default(), None, String::new());
         Self { output, json, engine, trains, stage, prompt, finished: false, run: None }
     }
 
@@ -164,15 +164,8 @@ impl Follower {
 
     /// Says how far the reading of the text is.
     fn prepares(&mut self, stage: PreparationStage) {
-        let stage = match stage {
-            PreparationStage::Reused => "the text was tokenized before",
-            PreparationStage::Reading => "reading the text",
-            PreparationStage::Training => "training the tokenizer",
-            PreparationStage::Encoding => "tokenizing the text",
-        };
-        if !self.json && stage != self.stage {
-            self.stage = stage;
-            tell!("{stage}");
+        if !self.json && self.stage.replace(stage) != Some(stage) {
+            tell!("{}", stage.words());
         }
     }
 }

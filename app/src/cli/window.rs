@@ -4,7 +4,7 @@ mod icon;
 
 use super::arguments::WindowArguments;
 use super::settings::usage;
-use crate::app::{App, Recorder, Start};
+use crate::app::{App, AppOptions, Recorder};
 use crate::link::{self, EngineLink, Link};
 use crate::pages::PageName;
 use crate::theme;
@@ -47,7 +47,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
     })
 }
 
-fn start(arguments: &WindowArguments) -> Result<Start> {
+fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     let page = match &arguments.page {
         Some(name) => {
             let names: Vec<&str> = PageName::ALL.into_iter().map(PageName::key).collect();
@@ -71,7 +71,7 @@ fn start(arguments: &WindowArguments) -> Result<Start> {
         }
         None => None,
     };
-    Ok(Start { page, project, record, sample: Some(SAMPLE.to_vec()), ..Start::default() })
+    Ok(AppOptions { page, project, record, sample: Some(SAMPLE.to_vec()), ..AppOptions::default() })
 }
 
 /// An error's own words in one line, without the place in the window library's source that some of them begin with.

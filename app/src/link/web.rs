@@ -72,7 +72,7 @@ impl EngineLink {
             Report {
                 request: None,
                 event: Event::Failed {
-                    error: ErrorReport { kind: ErrorKind::Internal, message, field: None },
+                    error: ErrorReport::new(ErrorKind::Internal, message),
                 },
             }
         });

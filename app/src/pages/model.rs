@@ -109,11 +109,7 @@ impl ModelPage {
 /// The draft, checked.
 fn draft(context: &Context<'_>) -> Draft {
     let config = context.draft.clone();
-    let refused = config.validate().err().map(|invalid| ErrorReport {
-        kind: ErrorKind::Invalid,
-        message: invalid.to_string(),
-        field: Some(invalid.field),
-    });
+    let refused = config.validate().err().map(ErrorReport::from);
     // What the engine refuses beyond the rules that are checked here, as a vocabulary that a kernel cannot reach.
     let beyond = || context.state.planning.refused.clone().filter(|error| error.kind != ErrorKind::Invalid);
     Draft { config, refused: refused.or_else(beyond) }

@@ -221,14 +221,10 @@ fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     if begun || !starting(context) {
         return;
     }
-    let (words, share) = match &context.state.tokenizer.preparing {
-        Some((stage, done, total)) => {
-            let share = (*total > 0).then(|| *done as f32 / *total as f32);
-            (text::stage(*stage), share)
-        }
-        None => (text::STARTING, Some(0.0)),
-    };
-    if widgets::working(ui, words, share.or(Some(0.0)), Some("Cancel")) {
+    let (stage, done, total) = context.state.tokenizer.preparing.unwrap_or_default();
+    let words = stage.map_or(text::STARTING.to_owned(), |stage| format::capitalized(stage.words()));
+    let share = (total > 0).then(|| done as f32 / total as f32);
+    if widgets::working(ui, &words, share.or(Some(0.0)), Some("Cancel")) {
         context.outbox.send(Command::StopTraining);
     }
     ui.add_space(space::MEDIUM);
@@ -243,7 +239,7 @@ fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let resumable = run.checkpoints.iter().any(|checkpoint| checkpoint.resumable);
-    let report = ErrorReport { kind: ErrorKind::DeviceLost, message: error, field: None };
+    let report = ErrorReport::new(ErrorKind::DeviceLost, error);
     let report = context
         .state
         .messages

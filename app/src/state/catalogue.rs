@@ -85,12 +85,9 @@ mod tests {
         };
         catalogue.apply(None, &Event::Corpora { corpora: vec![corpus] });
         let fetch = Command::FetchCorpus { name: "plays".to_owned() };
-        for end in [
-            Event::Finished,
-            Event::Failed {
-                error: ErrorReport { kind: ErrorKind::Refused, message: String::new(), field: None },
-            },
-        ] {
+        for end in
+            [Event::Finished, Event::Failed { error: ErrorReport::new(ErrorKind::Refused, String::new()) }]
+        {
             catalogue.sent(3, &fetch);
             let receiving = FetchProgress::Receiving { done: 40, total: 100 };
             catalogue.apply(Some(&fetch), &Event::Fetching { progress: receiving.clone() });

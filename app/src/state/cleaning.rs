@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn failed(kind: ErrorKind) -> ErrorReport {
-        ErrorReport { kind, message: "stopped".to_owned(), field: None }
+        ErrorReport::new(kind, "stopped".to_owned())
     }
 
     #[test]

@@ -95,7 +95,7 @@ mod tests {
         let config = presets::preset("llama-tiny").unwrap();
         let asked = Command::Plan { config: Box::new(config.clone()) };
         let mut planning = Planning { plan: Some((config.clone(), plan())), ..Planning::default() };
-        let error = ErrorReport { kind: ErrorKind::TooLarge, message: "too large".to_owned(), field: None };
+        let error = ErrorReport::new(ErrorKind::TooLarge, "too large".to_owned());
         planning.sent(1, &asked);
         let cancelled = ErrorReport { kind: ErrorKind::Cancelled, ..error.clone() };
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: cancelled });
@@ -127,7 +127,7 @@ mod tests {
         let config = presets::preset("llama-tiny").unwrap();
         let asked = Command::Plan { config: Box::new(config) };
         let mut planning = Planning::default();
-        let refuse = || ErrorReport { kind: ErrorKind::TooLarge, message: String::new(), field: None };
+        let refuse = || ErrorReport::new(ErrorKind::TooLarge, String::new());
         planning.sent(1, &asked);
         planning.apply(Some(1), Some(&asked), &Event::Failed { error: refuse() });
         planning.sent(2, &asked);

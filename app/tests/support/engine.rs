@@ -3,8 +3,8 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, ErrorKind, Event, MergeStep, PlanSummary, PreparationStage, ProjectSummary, RunConfig, RunState,
-    RunSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
+    Ending, Event, MergeStep, PlanSummary, PreparationStage, ProjectSummary, RunConfig, RunState, RunSummary,
+    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -99,13 +99,7 @@ impl Engine {
             Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
             Command::Plan { config } => match config.validate() {
                 Ok(()) => vec![Event::Planned { plan: Box::new(plan(config)) }],
-                Err(broken) => vec![Event::Failed {
-                    error: glasshouse_protocol::ErrorReport {
-                        kind: ErrorKind::Invalid,
-                        message: broken.to_string(),
-                        field: Some(broken.field),
-                    },
-                }],
+                Err(broken) => vec![Event::Failed { error: broken.into() }],
             },
             Command::Measure { config } => vec![Event::Measured {
                 ms_per_step: 27.4,

@@ -7,7 +7,7 @@ pub mod scene;
 pub mod bench;
 
 use egui_kittest::Harness;
-use glasshouse::app::{App, Start};
+use glasshouse::app::{App, AppOptions};
 use glasshouse::link::Link;
 use glasshouse::preferences::Preferences;
 use glasshouse::theme;
@@ -29,10 +29,10 @@ pub const THEN: u64 = 1_763_000_000;
 
 /// An application without an engine that has been told nothing.
 pub fn app(theme: &str) -> App {
-    app_with(theme, Start::default())
+    app_with(theme, AppOptions::default())
 }
 
-pub fn app_with(theme: &str, start: Start) -> App {
+pub fn app_with(theme: &str, start: AppOptions) -> App {
     let preferences = Preferences { theme: theme.to_owned(), ..Preferences::default() };
     App::new(Link::script(), preferences, start).unwrap()
 }

@@ -4,7 +4,7 @@
 use super::engine::Engine;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use glasshouse::app::{App, Start};
+use glasshouse::app::{App, AppOptions};
 use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
@@ -37,7 +37,7 @@ impl Scene {
         let app = App::new(
             Link::script(),
             preferences,
-            Start { page: Some(page), preset: preset.map(str::to_owned), ..Start::default() },
+            AppOptions { page: Some(page), preset: preset.map(str::to_owned), ..AppOptions::default() },
         )
         .unwrap();
         let draw = |ui: &mut egui::Ui, app: &mut App| {

@@ -452,6 +452,18 @@ pub enum PreparationStage {
     Reused,
 }
 
+impl PreparationStage {
+    /// What is done, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Reading => "reading the text",
+            Self::Training => "training the tokenizer",
+            Self::Encoding => "tokenizing the text",
+            Self::Reused => "the text was tokenized before",
+        }
+    }
+}
+
 /// How the times of a profile were measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

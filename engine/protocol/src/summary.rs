@@ -88,6 +88,22 @@ pub struct ErrorReport {
     /// The setting that breaks a rule, as `model.heads`; a form shows the message beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The run whose training stands in the way: it can be done when that has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+}
+
+impl ErrorReport {
+    /// An error that is about no setting and no run.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), field: None, run: None }
+    }
+}
+
+impl From<crate::Invalid> for ErrorReport {
+    fn from(invalid: crate::Invalid) -> Self {
+        Self { field: Some(invalid.field.clone()), ..Self::new(ErrorKind::Invalid, invalid.to_string()) }
+    }
 }
 
 /// Whether a run goes on, and why not.

@@ -78,7 +78,7 @@ impl Decoder {
 
 /// What a batch of tokens added.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct GeneratedTokens {
     /// The tokens, without the one that ends the text.
     pub tokens: Vec<u32>,
     /// Text that is certain by now and was not written before; may be empty.
@@ -131,7 +131,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
     }
 
     /// The next batch of tokens, from the decoder that it was started with.
-    pub async fn next(&mut self, decoder: &mut Decoder) -> Result<Piece> {
+    pub async fn next(&mut self, decoder: &mut Decoder) -> Result<GeneratedTokens> {
         let before = self.writer.tokens().len();
         let wanted = self.count.min(self.config.max_tokens - before);
         let mut text = String::new();
@@ -139,7 +139,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
             text.push_str(&self.writer.push(token));
         }
         self.count = (self.count * 2).min(decoder.batch());
-        Ok(Piece { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text })
+        Ok(GeneratedTokens { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text })
     }
 
     /// Ends it where it stands; returns text that was held back as the possible start of a stop string.

@@ -85,7 +85,7 @@ impl Session {
             _ => summary.request.clone(),
         };
         self.device = ChosenDevice { request, summary };
-        self.desk.forget_decoders();
+        self.generations.forget_decoders();
         self.outlet.answer(
             id,
             Event::Ready {

@@ -25,7 +25,7 @@ const MOST_SMALL: u64 = 4000;
 
 /// How fast a device was found to be.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pace {
+pub(super) struct MeasuredSpeed {
     device: String,
     /// Of each worker, where the processor has several at it.
     flops_per_s: f64,
@@ -74,9 +74,9 @@ impl Session {
     }
 
     fn seconds_of(&self, config: &RunConfig, flops_per_token: f64) -> Option<f64> {
-        let pace = self.pace.as_ref().filter(|pace| pace.device == self.device.summary.name)?;
+        let speed = self.speed.as_ref().filter(|speed| speed.device == self.device.summary.name)?;
         let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
-        let flops_per_s = pace.flops_per_s * self.gain(config).ok()?;
+        let flops_per_s = speed.flops_per_s * self.gain(config).ok()?;
         Some(tokens * flops_per_token / flops_per_s.max(1.0))
     }
 
@@ -90,7 +90,7 @@ impl Session {
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
-        self.remember_pace(config, measured.flops_per_s)?;
+        self.remember_speed(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
         self.outlet.answer(
             id,
@@ -117,13 +117,13 @@ impl Session {
             if steps >= FEWEST {
                 let most = large.train.steps;
                 set_length(&mut large, steps.min(most));
-                self.remember_pace(&large, speed.flops_per_s)?;
+                self.remember_speed(&large, speed.flops_per_s)?;
                 return Ok(large);
             }
         }
         let steps = self.steps_within(&small, seconds, speed.flops_per_s)?;
         set_length(&mut small, steps.clamp(FEWEST_SMALL, MOST_SMALL));
-        self.remember_pace(&small, speed.flops_per_s)?;
+        self.remember_speed(&small, speed.flops_per_s)?;
         Ok(small)
     }
 
@@ -134,9 +134,9 @@ impl Session {
         Ok((0.9 * seconds * flops_per_s / a_step) as u64)
     }
 
-    fn remember_pace(&mut self, config: &RunConfig, flops_per_s: f64) -> Result<()> {
+    fn remember_speed(&mut self, config: &RunConfig, flops_per_s: f64) -> Result<()> {
         let flops_per_s = flops_per_s / self.gain(config)?;
-        self.pace = Some(Pace { device: self.device.summary.name.clone(), flops_per_s });
+        self.speed = Some(MeasuredSpeed { device: self.device.summary.name.clone(), flops_per_s });
         Ok(())
     }
 

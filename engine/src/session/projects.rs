@@ -139,7 +139,7 @@ impl Session {
         if let Some(open) = self.project.take() {
             platform::storage::unload(open.project.folder());
         }
-        self.desk.clear();
+        self.generations.clear();
     }
 
     /// Opens a project of the shelf, or natively any project folder.

@@ -66,7 +66,7 @@ impl Session {
     pub(super) fn delete_run(&mut self, id: u64, name: &str, trains: Option<&str>) -> Result<()> {
         let run = self.run_named(name)?;
         if trains == Some(run.name().as_str()) {
-            return Err(Error::Busy(format!("{} is training; stop it, then delete it", run.name())));
+            return Err(Error::Training { run: run.name(), advice: "stop it, then delete it" });
         }
         run.delete()?;
         self.list_runs(id)

@@ -368,7 +368,7 @@ impl Session {
 
     /// While a run is held, texts are carried on; else the next request is waited for.
     async fn wait_paused(&mut self, control: &mut Control, trainer: &Trainer<'_>) {
-        if self.desk.is_idle() {
+        if self.generations.is_idle() {
             self.keep_files_meanwhile(control, trainer).await;
             if !control.holds() {
                 return;

@@ -44,7 +44,7 @@ struct Text {
 
 /// Texts, and what they are written with.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct Generations {
     texts: Vec<Text>,
     models: Vec<Model>,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
@@ -52,7 +52,7 @@ pub(super) struct Desk {
     explainer: Option<(Key, CpuDecoder)>,
 }
 
-impl Desk {
+impl Generations {
     /// No text is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.texts.is_empty()
@@ -77,10 +77,13 @@ impl Desk {
     }
 }
 
-/// A place of a text that is to be explained.
-pub(super) struct Place<'text> {
+/// The token of a text that is to be explained.
+pub(super) struct TokenQuery<'text> {
+    /// The tokens before it.
     pub(super) tokens: &'text [u32],
+    /// What was written there, to find its rank.
     pub(super) chosen: Option<u32>,
+    /// Likeliest tokens to list.
     pub(super) count: usize,
 }
 
@@ -101,7 +104,7 @@ impl Session {
             precision: decoder.precision(),
         };
         self.outlet.answer(id, opened);
-        self.desk.keep_decoder(model.key, precision, decoder);
+        self.generations.keep_decoder(model.key, precision, decoder);
         Ok(())
     }
 
@@ -113,7 +116,7 @@ impl Session {
         config: &GenerateConfig,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        if self.desk.texts.len() >= TEXTS {
+        if self.generations.texts.len() >= TEXTS {
             return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
         }
         let precision = config.precision;
@@ -129,7 +132,15 @@ impl Session {
         let mut stream = DecodeStream::new(tokenizer.clone());
         let tokens = written(&mut stream, &tokenizer, &ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
-        self.desk.texts.push(Text { id, key: model.key, precision, decoder, generation, tokenizer, stream });
+        self.generations.texts.push(Text {
+            id,
+            key: model.key,
+            precision,
+            decoder,
+            generation,
+            tokenizer,
+            stream,
+        });
         Ok(())
     }
 
@@ -142,8 +153,8 @@ impl Session {
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
         let same = |(key, other, _): &(Key, Precision, Decoder)| *key == model.key && *other == precision;
-        let decoder = match self.desk.decoders.iter().position(same) {
-            Some(at) => self.desk.decoders.swap_remove(at).2,
+        let decoder = match self.generations.decoders.iter().position(same) {
+            Some(at) => self.generations.decoders.swap_remove(at).2,
             None => match live {
                 Some(live) => {
                     let executor = live.trainer.executor();
@@ -164,7 +175,7 @@ impl Session {
 
     /// A few tokens of each text.
     pub(super) async fn carry_on_writing(&mut self) {
-        let mut texts = std::mem::take(&mut self.desk.texts);
+        let mut texts = std::mem::take(&mut self.generations.texts);
         for mut text in texts.drain(..) {
             match text.generation.next(&mut text.decoder).await {
                 Ok(piece) => {
@@ -173,7 +184,7 @@ impl Session {
                     if text.generation.is_over() {
                         self.end_text(text);
                     } else {
-                        self.desk.texts.push(text);
+                        self.generations.texts.push(text);
                     }
                 }
                 Err(error) => self.outlet.failed(Some(text.id), &error),
@@ -182,13 +193,13 @@ impl Session {
     }
 
     pub(super) fn stop_writing(&mut self, request: u64) {
-        let texts = std::mem::take(&mut self.desk.texts);
+        let texts = std::mem::take(&mut self.generations.texts);
         for mut text in texts {
             if request == 0 || text.id == request {
                 text.generation.interrupt();
                 self.end_text(text);
             } else {
-                self.desk.texts.push(text);
+                self.generations.texts.push(text);
             }
         }
     }
@@ -203,27 +214,27 @@ impl Session {
         };
         self.outlet.answer(text.id, ended);
         self.outlet.finished(text.id);
-        self.desk.keep_decoder(text.key, text.precision, text.decoder);
+        self.generations.keep_decoder(text.key, text.precision, text.decoder);
     }
 
     pub(super) async fn explain(
         &mut self,
         id: u64,
         source: &WeightSource,
-        place: &Place<'_>,
+        query: &TokenQuery<'_>,
         config: &GenerateConfig,
         mut live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
         // Logits stay on a device; one window is soon read again here.
-        let mut explainer = match self.desk.explainer.take() {
+        let mut explainer = match self.generations.explainer.take() {
             Some((key, explainer)) if key == model.key => explainer,
             _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads)?,
         };
-        let logits = explainer.logits(place.tokens)?;
-        self.desk.explainer = Some((model.key.clone(), explainer));
-        let window = place.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
+        let logits = explainer.logits(query.tokens)?;
+        self.generations.explainer = Some((model.key.clone(), explainer));
+        let window = query.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
         let explained = sampler::explain(&logits, &window, &Sampling::of(config));
         let entropy: f64 = explained
             .iter()
@@ -231,7 +242,7 @@ impl Session {
             .map(|entry| -entry.probability * libm::log2(entry.probability))
             .sum();
         let kept = explained.iter().filter(|entry| entry.drawn > 0.0).count();
-        let listed = |entry: &&Explained| entry.rank <= place.count || Some(entry.id) == place.chosen;
+        let listed = |entry: &&Explained| entry.rank <= query.count || Some(entry.id) == query.chosen;
         let candidates = explained.iter().filter(listed).map(|entry| Candidate {
             id: entry.id,
             text: model.tokenizer.describe(entry.id).text,
@@ -251,7 +262,7 @@ impl Session {
         if let (WeightSource::Current, Some(live)) = (source, live) {
             let trainer = &mut *live.trainer;
             let key = (trainer.run().name(), "current".to_owned(), trainer.step());
-            if let Some(known) = self.desk.models.iter().find(|model| model.key == key) {
+            if let Some(known) = self.generations.models.iter().find(|model| model.key == key) {
                 return Ok(known.clone());
             }
             let parameters = Arc::new(trainer.executor().state().await?.parameters);
@@ -267,7 +278,7 @@ impl Session {
         // `best` and `latest` mean other weights as a run goes on.
         let step = run.record()?.step;
         let key = (run.name(), checkpoint.to_owned(), step);
-        if let Some(known) = self.desk.models.iter().find(|model| model.key == key) {
+        if let Some(known) = self.generations.models.iter().find(|model| model.key == key) {
             return Ok(known.clone());
         }
         let trained = Trained::load(run, checkpoint)?;
@@ -293,9 +304,9 @@ impl Session {
     }
 
     fn keep(&mut self, model: Model) -> Model {
-        self.desk.models.push(model.clone());
-        if self.desk.models.len() > KEPT {
-            self.desk.models.remove(0);
+        self.generations.models.push(model.clone());
+        if self.generations.models.len() > KEPT {
+            self.generations.models.remove(0);
         }
         model
     }

@@ -51,7 +51,7 @@ impl Kept {
 impl Details {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if let Some(error) = &run.error {
-            let report = ErrorReport { kind: ErrorKind::DeviceLost, message: error.clone(), field: None };
+            let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
             widgets::banner(ui, &report);
         }
         let wide = ui.available_width() > 720.0;

@@ -8,7 +8,7 @@ use crate::widgets::{Stat, card, field, primary, progress_bar, stat_row, whole_n
 use egui::accesskit::Role;
 use egui::{RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, PreparationStage, TokenizerConfig, TokenizerKind, TrainingState};
+use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
 
 /// Every kind: its name and what it does in a sentence.
 pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
@@ -149,13 +149,7 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     if let Some((stage, done, total)) = &state.tokenizer.preparing {
         let share = (*total > 0).then(|| *done as f32 / *total as f32);
-        let doing = match stage {
-            Some(PreparationStage::Reading) => "Reading the text",
-            Some(PreparationStage::Training) => "Training the tokenizer",
-            Some(PreparationStage::Encoding) => "Tokenizing the text",
-            Some(PreparationStage::Reused) => "Reusing what is there",
-            None => "Starting",
-        };
+        let doing = format::capitalized(stage.map_or("starting", |stage| stage.words()));
         let amount = match total {
             0 => String::new(),
             total => format!(" · {} of {}", format::bytes(*done), format::bytes(*total)),

@@ -6,7 +6,7 @@ use crate::theme::space;
 use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
-use glasshouse_protocol::{Decay, ErrorKind, ErrorReport, OptimizerKind, Precision, RunConfig};
+use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, Precision, RunConfig};
 use std::ops::RangeInclusive;
 
 /// What preferences remember the form's fold by.
@@ -44,9 +44,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 /// The first rule of training that the draft breaks, before the engine has said so.
 fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
-    let invalid = draft.train.validate().err()?;
-    let (kind, message) = (ErrorKind::Invalid, invalid.to_string());
-    Some(ErrorReport { kind, message, field: Some(invalid.field) })
+    draft.train.validate().err().map(ErrorReport::from)
 }
 
 /// A learning rate, written as `3.0e-4` and dragged by its size.

@@ -1,7 +1,5 @@
 //! The page's prose.
 
-use glasshouse_protocol::PreparationStage;
-
 pub(super) const WHAT: &str = "Training shows the model a piece of your text, lets it guess each next token, and moves its weights a \
     little so that the right token becomes more likely. One such round is a step. The number to watch is the validation loss: how \
     surprised the model is by text that it never trains on. While it falls, the model learns.";
@@ -10,14 +8,3 @@ pub(super) const EMPTY: &str = "A model needs a text and some settings. The embe
     two minutes, and you can watch it learn to write.";
 
 pub(super) const STARTING: &str = "Preparing the text and the device";
-
-/// What is done in a stage of the preparation.
-pub(crate) fn stage(stage: Option<PreparationStage>) -> &'static str {
-    match stage {
-        Some(PreparationStage::Reading) => "Reading the text",
-        Some(PreparationStage::Training) => "Training the tokenizer",
-        Some(PreparationStage::Encoding) => "Tokenizing the text",
-        Some(PreparationStage::Reused) => "The text was tokenized before",
-        None => STARTING,
-    }
-}

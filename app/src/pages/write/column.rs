@@ -11,7 +11,7 @@ use crate::state::{Distribution, State, Text};
 use crate::widgets::{card, quiet_text};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, GenerateConfig, WeightSource, WrittenToken};
+use glasshouse_protocol::{Command, ErrorReport, GenerateConfig, WeightSource, WrittenToken};
 use std::collections::BTreeMap;
 
 /// Likeliest tokens that are listed.
@@ -79,8 +79,7 @@ impl Column {
 
     /// The rule that the settings break.
     pub(super) fn refused(&self, columns: &[Self; 2]) -> Option<ErrorReport> {
-        let broken = self.settings(columns[0].config.seed).validate().err()?;
-        Some(ErrorReport { kind: ErrorKind::Invalid, message: broken.to_string(), field: Some(broken.field) })
+        self.settings(columns[0].config.seed).validate().err().map(ErrorReport::from)
     }
 
     pub(super) fn is_writing(&self, state: &State) -> bool {

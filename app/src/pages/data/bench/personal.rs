@@ -109,8 +109,7 @@ fn sentence_case(name: &str) -> String {
         _ if words == "iban" => "IBAN".to_owned(),
         _ => words,
     };
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    format::capitalized(&words)
 }
 
 #[cfg(test)]
