@@ -220,11 +220,12 @@ fn a_command_that_fails_takes_only_what_it_made() {
     let text = folder.join("long.txt");
     std::fs::write(&text, "The owl sat in the oak and sang.\n".repeat(1 << 20)).unwrap();
     let long = ["train", "--data", "long.txt", "--project", "both", "--device", "cpu"];
-    let mut child = program(folder).args(long).stderr(Stdio::null()).spawn().unwrap();
-    while !folder.join("both/project.json").exists() {
-        assert_eq!(child.try_wait().unwrap(), None, "it ended before it was held");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let mut child = program(folder).args(long).stderr(Stdio::piped()).spawn().unwrap();
+    // The project is made by then, and its lock let go of.
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert_eq!(line, "reading the text\n");
     send(&child, "-STOP");
     trained(folder, "both", &[]);
     std::fs::write(&text, b"").unwrap();

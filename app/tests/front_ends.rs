@@ -409,6 +409,29 @@ fn an_interrupt_cancels_a_bench() {
     assert_eq!(interrupted(child), "\nstopping\n");
 }
 
+#[test]
+fn the_same_project_is_packed_alike() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let export = |name: &str| Command::ExportProject {
+        id: folder.join("first").display().to_string(),
+        to: Some(folder.join(name)),
+        keep: true,
+    };
+    let used = use_project(folder.join("first"), false);
+    let said = succeed(folder, &["pack", "--project", "first", "--to", "typed.glasshouse"]);
+    let heard = play(folder, vec![used.clone(), export("sent.glasshouse")]).unwrap();
+    let packed = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
+    let Some(Event::ProjectExported { bytes, files, .. }) = heard.last() else { panic!("{heard:?}") };
+    assert_eq!(*bytes, packed("sent.glasshouse").len() as u64);
+    assert!(said.contains(&format!(", {files} files, read back)")), "{said}");
+    let taken = folder.join("typed.glasshouse").display().to_string();
+    let error = error_of(folder, &["pack", "--project", "first", "--to", &taken]);
+    assert_eq!(play(folder, vec![used, export("typed.glasshouse")]), Err(error));
+    assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
+}
+
 /// A text of many short documents in a folder of its own.
 fn documents(folder: &Path, count: usize) -> PathBuf {
     let place = folder.join("mine");

@@ -286,7 +286,9 @@ impl Session {
                 self.list_projects(id).await?;
             }
             Command::SaveDraft { config } => self.save_draft(*config)?,
-            Command::ExportProject { id: project, to } => self.export_project(id, &project, to).await?,
+            Command::ExportProject { id: project, to, keep } => {
+                self.export_project(id, &project, to, keep).await?;
+            }
             Command::ImportProject { name, from } => {
                 idle(&live)?;
                 self.import_project(id, name.as_deref(), from, bytes).await?;

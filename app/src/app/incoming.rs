@@ -6,7 +6,7 @@ use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::{Command, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What can be dropped or picked.
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd or \
@@ -63,7 +63,9 @@ impl App {
         let first = files.first().map(|file| file.name.clone());
         match answer.wish {
             Wish::ExportProject { id, .. } => {
-                self.outbox.send(Command::ExportProject { id, to: first });
+                // Whoever chose the place was asked whether a file there is to be replaced.
+                let to = first.map(PathBuf::from);
+                self.outbox.send(Command::ExportProject { id, to, keep: false });
             }
             Wish::ExportModel { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(&run));

@@ -59,8 +59,7 @@ fn measured(
             }
         };
         engine.ask_until_signal(command, "stopping", show).await
-    })?;
-    Ok(())
+    })
 }
 
 fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {

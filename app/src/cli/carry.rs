@@ -1,18 +1,31 @@
 //! `glasshouse pack` and `glasshouse unpack`: a project as one file, to carry it between this machine and a browser.
 
 use super::arguments::{PackArguments, UnpackArguments};
+use super::driver::drive;
+use super::trained;
 use anyhow::Result;
 use glasshouse_engine::project::archive;
+use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
 pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     let to = arguments.to.clone().unwrap_or_else(|| beside(&arguments.project));
-    let packed = archive::pack_file(&arguments.project, &to, arguments.force)?;
-    for note in &packed.notes {
-        tell!("note: {note}");
-    }
-    say!("{} ({}, {} files, read back)", to.display(), super::output::bytes(packed.bytes), packed.files)?;
-    Ok(())
+    drive(session::Options::default(), async |engine| {
+        trained::use_project(engine, &arguments.project, false).await?;
+        let id = arguments.project.display().to_string();
+        let command = Command::ExportProject { id, to: Some(to.clone()), keep: !arguments.force };
+        let show = |event| {
+            match event {
+                Event::ProjectExported { bytes, files, .. } => {
+                    say!("{} ({}, {files} files, read back)", to.display(), super::output::bytes(bytes))?;
+                }
+                event => trained::note(&event),
+            }
+            Ok(())
+        };
+        engine.ask_until_signal(command, "stopping", show).await
+    })
 }
 
 pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {

@@ -55,16 +55,16 @@ impl Engine {
         self.answers(id, hear).await
     }
 
-    /// The same for what takes its time: a signal to end cancels it, after saying `message`. Whether it was done, and not cancelled.
+    /// The same for what takes its time: a signal to end cancels it, after saying `message`.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask); what was cancelled is no error.
+    /// As [`ask`](Self::ask); what a signal cancelled is no error, and the exit code says it.
     pub(super) async fn ask_until_signal(
         &mut self,
         command: Command,
         message: &'static str,
         hear: impl FnMut(Event) -> Result<()>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let (flags, sender) = (interrupt::flags(message)?, self.sender());
         let request = sender.send(command);
         let cancel = move |flags: &interrupt::Flags| {
@@ -76,9 +76,8 @@ impl Engine {
         cancel(flags);
         flags.when_raised(cancel);
         match self.answers(request, hear).await {
-            Ok(()) => Ok(true),
-            Err(error) if is_cancelled(&error) && flags.stop.load(Ordering::SeqCst) => Ok(false),
-            Err(error) => Err(error),
+            Err(error) if is_cancelled(&error) && flags.stop.load(Ordering::SeqCst) => Ok(()),
+            answered => answered,
         }
     }
 

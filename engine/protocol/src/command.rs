@@ -91,7 +91,10 @@ pub enum Command {
         /// Which.
         id: String,
         /// Path to write, natively.
-        to: Option<String>,
+        to: Option<PathBuf>,
+        /// Refuse to take the place of a file that is there.
+        #[serde(default)]
+        keep: bool,
     },
     /// Unpacks a `.glasshouse` file into a new project and opens it. The bytes come with the command, or from the path. Answered by
     /// `ProjectOpened`.

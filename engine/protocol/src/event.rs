@@ -88,6 +88,12 @@ pub enum Event {
         name: String,
         /// The path it was written to, natively.
         path: Option<String>,
+        /// Bytes of the file.
+        #[serde(default)]
+        bytes: u64,
+        /// Files in it.
+        #[serde(default)]
+        files: usize,
     },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ pub use decode::{Passage, measure_decode};
 pub use kernel::measure_kernels;
 pub use precision::{Settled, settle_precision};
 pub use scaling::measure_scaling;
-pub use step::{Extent, Measured, measure};
+pub use step::{Extent, MeasuredSteps, measure};
 
 /// Median, smallest and largest.
 fn spread(values: &mut [f64]) -> (f64, f64, f64) {

@@ -3,7 +3,7 @@
 //! The forecast of a step's time ([`CostModel`]) is fitted to a few small models, which are not among those that it is judged by. All
 //! steps have about as many tokens, so that a longer window costs attention alone.
 
-use super::step::{Extent, Measured, measure};
+use super::step::{Extent, MeasuredSteps, measure};
 use crate::cpu::CpuExecutor;
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
@@ -168,7 +168,7 @@ impl Bench<'_> {
             seconds: if self.quick { 0.3 } else { 2.0 },
         };
         match measure(&config, self.device, self.threads, extent, &Tuning::Default).await {
-            Ok(Measured { step: measured, target, warning, .. }) => {
+            Ok(MeasuredSteps { step: measured, target, warning, .. }) => {
                 self.warning = self.warning.take().or(warning);
                 let estimated = bytes(&config, &measured.device, &target)?;
                 cell.bytes_estimated = Some(estimated);

@@ -50,7 +50,7 @@ pub enum Extent {
 
 /// What a measurement found, and how.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub struct MeasuredSteps {
     /// The figures.
     pub step: StepMeasurement,
     /// What the kernels were chosen for.
@@ -71,7 +71,7 @@ pub async fn measure(
     threads: Option<usize>,
     extent: Extent,
     tuning: &Tuning,
-) -> Result<Measured> {
+) -> Result<MeasuredSteps> {
     let mut config = config.clone();
     if let Some(settled) = settle_precision(&config, device, tuning).await? {
         config.train.precision = settled.precision;
@@ -177,7 +177,7 @@ pub async fn measure(
         loss_last: losses.last().copied().unwrap_or(f32::NAN),
     };
     let warning = warning.or(executor.take_warning());
-    Ok(Measured { step: measurement, target: executor.target(), tuning: tuned.sentence(), warning })
+    Ok(MeasuredSteps { step: measurement, target: executor.target(), tuning: tuned.sentence(), warning })
 }
 
 /// The same made-up micro-batches at every call.

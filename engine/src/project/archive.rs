@@ -56,14 +56,14 @@ pub struct Packed {
 /// # Errors
 /// No project, or a file that cannot be read.
 pub fn pack(folder: &Path) -> Result<Vec<u8>> {
-    at_once(pack_in_turns(folder, &Turns::none()))
+    at_once(pack_in_turns(folder, &Turns::none())).map(|(bytes, _)| bytes)
 }
 
 /// As [`pack`], while others have their turns.
 ///
 /// # Errors
 /// As there.
-pub(crate) async fn pack_in_turns(folder: &Path, turns: &Turns) -> Result<Vec<u8>> {
+pub(crate) async fn pack_in_turns(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packed)> {
     Project::open(folder)?;
     pack_folder(folder, turns).await
 }
@@ -72,23 +72,16 @@ pub(crate) async fn pack_in_turns(folder: &Path, turns: &Turns) -> Result<Vec<u8
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) async fn pack_folder(folder: &Path, turns: &Turns) -> Result<Vec<u8>> {
-    let (file, _) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), turns).await?;
-    Ok(file.into_inner())
+pub(crate) async fn pack_folder(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packed)> {
+    let (file, packed) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), turns).await?;
+    Ok((file.into_inner(), packed))
 }
 
-/// Packs the project in a folder into a file, at once or not at all: what stands in its place is replaced where that is asked for.
+/// Packs the project in a folder into a file, at once or not at all, while others have their turns: what stands in its place is replaced
+/// where that is asked for. Whoever drops it leaves what stood there before.
 ///
 /// # Errors
 /// No project, a file that cannot be read or written, or the place is taken.
-pub fn pack_file(folder: &Path, to: &Path, replace: bool) -> Result<Packed> {
-    at_once(pack_file_in_turns(folder, to, replace, &Turns::none()))
-}
-
-/// As [`pack_file`], while others have their turns. Whoever drops it leaves what stood there before.
-///
-/// # Errors
-/// As there.
 pub(crate) async fn pack_file_in_turns(
     folder: &Path,
     to: &Path,

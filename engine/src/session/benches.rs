@@ -2,7 +2,9 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::measure::{Extent, Measured, Passage, measure, measure_decode, measure_kernels, measure_scaling};
+use crate::measure::{
+    Extent, MeasuredSteps, Passage, measure, measure_decode, measure_kernels, measure_scaling,
+};
 use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
 
 impl Session {
@@ -49,7 +51,7 @@ impl Session {
     }
 
     /// Training steps of a run on the chosen device.
-    pub(super) async fn measured(&self, config: &RunConfig, extent: Extent) -> Result<Measured> {
+    pub(super) async fn measured(&self, config: &RunConfig, extent: Extent) -> Result<MeasuredSteps> {
         config.validate()?;
         let (device, threads) = (&self.device.request, self.options.threads);
         let measured = measure(config, device, threads, extent, &self.tuning()).await?;

@@ -237,7 +237,13 @@ impl Session {
         self.list_projects(id).await
     }
 
-    pub(super) async fn export_project(&mut self, id: u64, project: &str, to: Option<String>) -> Result<()> {
+    pub(super) async fn export_project(
+        &mut self,
+        id: u64,
+        project: &str,
+        to: Option<PathBuf>,
+        keep: bool,
+    ) -> Result<()> {
         let folder = match &self.project {
             Some(open) if open.id == project => open.project.folder().to_owned(),
             _ => self.shelf()?.path_of(project)?,
@@ -245,18 +251,20 @@ impl Session {
         let looked = self.looked_into(project, &folder).await?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
         let turns = Turns::new();
-        let (notes, bytes) = match &to {
-            // Whoever chose the place was asked whether a file there is to be replaced.
-            Some(path) => {
-                (archive::pack_file_in_turns(&folder, Path::new(path), true, &turns).await?.notes, None)
+        let (content, packed) = match &to {
+            Some(path) => (None, archive::pack_file_in_turns(&folder, path, !keep, &turns).await?),
+            None => {
+                archive::pack_in_turns(&folder, &turns).await.map(|(bytes, packed)| (Some(bytes), packed))?
             }
-            None => (Vec::new(), Some(archive::pack_in_turns(&folder, &turns).await?)),
         };
         drop(looked);
+        let archive::Packed { bytes, files, notes } = packed;
         for note in notes {
             self.outlet.notice(note);
         }
-        self.outlet.answer_with(id, Event::ProjectExported { name, path: to }, bytes.into_iter().collect());
+        let path = to.map(|path| path.display().to_string());
+        let exported = Event::ProjectExported { name, path, bytes, files };
+        self.outlet.answer_with(id, exported, content.into_iter().collect());
         Ok(())
     }
 

@@ -104,7 +104,7 @@ impl Session {
         if let Some(staging) = staging {
             let folder = staging.path().join("model");
             huggingface::export_trained(&model, &folder, true, &turns).await?;
-            let packed = archive::pack_folder(&folder, &turns).await?;
+            let (packed, _) = archive::pack_folder(&folder, &turns).await?;
             let event = Event::Exported { name: format!("{place}.zip"), path: None, files: Vec::new() };
             self.outlet.answer_with(id, event, vec![packed]);
         } else if let Some(folder) = to {

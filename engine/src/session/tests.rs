@@ -189,7 +189,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::OpenProject { id: "owls".to_owned() }),
             after(explain),
             after(Command::ReadHistory { run: "1".to_owned(), points: 5 }),
-            after(Command::ExportProject { id: "owls".to_owned(), to: None }),
+            after(Command::ExportProject { id: "owls".to_owned(), to: None, keep: false }),
             after(Command::DeleteProject { id: "owls".to_owned() }),
             after(Command::RestoreProject { id: "owls".to_owned() }),
         ],
@@ -541,10 +541,8 @@ fn packing_is_given_up_in_the_midst_of_it() {
     std::fs::write(place.join("documents/noise.txt"), noise.take(64 << 20).collect::<Vec<_>>()).unwrap();
     let to = shelf.path().join("out");
     std::fs::create_dir(&to).unwrap();
-    let export = |file: &str| Command::ExportProject {
-        id: "p".to_owned(),
-        to: Some(to.join(file).display().to_string()),
-    };
+    let export =
+        |file: &str| Command::ExportProject { id: "p".to_owned(), to: Some(to.join(file)), keep: false };
     let heard = play(
         &shelf.path().join("shelf"),
         vec![after(export("p.glasshouse")), (Some(underway), Command::Cancel { request: 2 })],
@@ -616,7 +614,8 @@ fn added_names_are_those_that_every_file_system_takes() {
             after(Command::AddDocuments { names: names.clone() }),
             after(Command::ExportProject {
                 id: "p".to_owned(),
-                to: Some(folder.path().join("p.glasshouse").display().to_string()),
+                to: Some(folder.path().join("p.glasshouse")),
+                keep: false,
             }),
         ],
     );

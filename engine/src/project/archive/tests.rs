@@ -41,6 +41,10 @@ const NAMES: [&str; 6] = [
     "runs/1-nanogpt-cpu/run.toml",
 ];
 
+fn pack_file(folder: &Path, to: &Path, replace: bool) -> Result<Packed> {
+    at_once(pack_file_in_turns(folder, to, replace, &Turns::none()))
+}
+
 #[test]
 fn a_project_goes_through_bytes_and_memory_and_back() {
     let (folder, project) = project();
