@@ -310,6 +310,17 @@ mod tests {
         }
     }
 
+    /// Fusions were settings once.
+    #[test]
+    fn a_run_file_with_settings_of_former_versions_opens() {
+        let run = presets::preset("nanogpt-cpu").unwrap();
+        let text = run.to_toml().unwrap();
+        assert!(!text.contains("fused"), "{text}");
+        let former = text.replacen("[train]", "[train]\nfused_head = false\nfused_epilogues = true", 1);
+        assert_ne!(former, text);
+        assert_eq!(RunConfig::from_toml(&former).unwrap(), run);
+    }
+
     #[test]
     fn what_is_no_number_or_out_of_range_is_refused_by_name() {
         let fractions = [

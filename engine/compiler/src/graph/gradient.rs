@@ -10,7 +10,7 @@ use super::{Graph, GraphError, Node, Origin, ParameterId, ValueId};
 use crate::dispatch;
 use std::collections::HashMap;
 
-/// Appends the gradient of `loss` (the first output of a [`super::ops::CrossEntropy`] or [`super::ops::LinearCrossEntropy`]), times `scale`, with respect to every
+/// Appends the gradient of `loss` (the first output of a [`super::ops::CrossEntropy`]), times `scale`, with respect to every
 /// trainable parameter that it depends on. `keep` says what it may read of the forward values; the rest is computed again.
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
     let (wanted, recompute) = (wanted(graph, &[]), Recompute::of(graph, keep));
@@ -86,7 +86,7 @@ impl Backward<'_> {
     }
 
     fn node<O: Operation>(&mut self, op: &O, node: &Node) -> Result<(), GraphError> {
-        match Named::of(op, node.inputs.iter().copied(), node.outputs.iter().copied()) {
+        match node.named(op) {
             Some(Named { inputs, outputs, .. }) => op.differentiate(self, inputs, outputs),
             None => Err(self.graph.refuse(O::NAME, "operands are missing")),
         }
@@ -144,14 +144,6 @@ impl Backward<'_> {
     /// Sets what has flowed into `value`, by an operation that took what had before.
     pub(super) fn replace(&mut self, value: ValueId, sum: ValueId) {
         self.gradients.insert(value, sum);
-    }
-
-    /// The node that made `value`, where one node of the forward pass and no other reads it.
-    pub(super) fn only_reader_of(&self, value: ValueId) -> Option<Node> {
-        let Origin::Node(maker) = self.graph.values[value.index()].origin else { return None };
-        let forward = &self.graph.nodes[..self.forward];
-        let readers = forward.iter().filter(|reader| reader.inputs.contains(&value)).count();
-        (readers == 1).then(|| self.graph.nodes[maker.index()].clone())
     }
 
     /// Refuses to carry on what has flowed back into what an operation makes.

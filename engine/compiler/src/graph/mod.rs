@@ -6,7 +6,6 @@
 //! gradient ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the executor clears
 //! all gradients before the first micro-batch of a step.
 
-mod fuse;
 mod gradient;
 mod half;
 pub mod ops;
@@ -16,13 +15,12 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use fuse::{Fusions, HeadFusion, fuse};
 pub use gradient::{gradient, gradient_from};
 pub use half::{has_half, store_in_half};
 pub use ops::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 pub use recompute::Keep;
 
-use ops::{Nothing, Operands, Operation};
+use ops::{Named, Nothing, Operands, Operation};
 use std::rc::Rc;
 
 /// Index of a value in its graph.
@@ -202,6 +200,8 @@ pub enum Origin {
     Cache(u32),
     /// Written by a node.
     Node(NodeId),
+    /// Written by nobody any more: a fusion does without it.
+    Gone,
 }
 
 /// A value of the graph.
@@ -224,6 +224,13 @@ pub struct Node {
     pub outputs: Vec<ValueId>,
     /// The human path that the profiler, the inspector and the memory report speak in: `blocks.3.attention`.
     pub scope: Rc<str>,
+}
+
+impl Node {
+    /// Its operands by name, its operation being `op`.
+    pub fn named<O: Operation>(&self, op: &O) -> Option<Named<O, ValueId>> {
+        Named::of(op, self.inputs.iter().copied(), self.outputs.iter().copied())
+    }
 }
 
 /// A weight of the model.
@@ -280,7 +287,7 @@ impl Graph {
         self.scope = Some(Rc::from(scope));
     }
 
-    fn value(&mut self, ty: Type, origin: Origin) -> ValueId {
+    pub(crate) fn value(&mut self, ty: Type, origin: Origin) -> ValueId {
         self.values.push(Value { ty, origin });
         ValueId((self.values.len() - 1) as u32)
     }

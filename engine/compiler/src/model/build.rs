@@ -3,13 +3,13 @@
 use super::{Recipe, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
-    self, Activation, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs, CrossEntropy,
+    self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs, CrossEntropy,
     CrossEntropyInputs, Dropout, DropoutInputs, Embedding, EmbeddingInputs, HeadNorm, HeadNormInputs,
     LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, X,
 };
 use crate::graph::{
-    Constant, DropoutSite, Fusions, Graph, GraphError, Heads, Input, Keep, NormForm, Parameter, Start, Type,
-    ValueId, fuse, gradient, store_in_half,
+    Constant, DropoutSite, Graph, GraphError, Heads, Input, Keep, NormForm, Parameter, Start, Type,
+    ValueId, gradient, store_in_half,
 };
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, TrainConfig};
 
@@ -60,32 +60,15 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    let Fusions { head, .. } = Fusions::default();
-    let epilogues = if train.fused_epilogues { Fusions::EPILOGUES } else { Fusions::NONE };
-    let fusions = Fusions { head: head.filter(|_| train.fused_head), ..epilogues };
-    training_graphs_with(model, train, fusions)
-}
-
-/// As [`training_graphs`], with the fusions that are asked for.
-pub fn training_graphs_with(
-    model: &ModelConfig,
-    train: &TrainConfig,
-    fusions: Fusions,
-) -> Result<TrainingGraphs> {
-    let loss = |dropout, label_smoothing, ignore_index| Purpose::Loss {
-        batch: train.batch_size,
-        time: model.context_length,
-        dropout,
-        label_smoothing,
-        ignore_index,
-    };
-    let fused = |purpose| {
+    let forward = |dropout, label_smoothing, ignore_index| {
+        let (batch, time) = (train.batch_size, model.context_length);
+        let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index };
         let Model { graph, loss, .. } = build(model, purpose)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
-        Ok::<_, crate::Error>(fuse(&graph, loss, fusions)?)
+        Ok::<_, crate::Error>((graph, loss))
     };
-    let (mut graph, train_loss) = fused(loss(true, train.label_smoothing, train.ignore_index))?;
-    let (evaluate, evaluate_loss) = fused(loss(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX))))?;
+    let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignore_index)?;
+    let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX)))?;
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
     if train.precision == Precision::Mixed {
@@ -175,7 +158,7 @@ impl<'config> Builder<'config> {
         let op = Embedding { positions: positions.is_some(), cursor: cursor.is_some() };
         let inputs = EmbeddingInputs { tokens, table, positions, cursor };
         let embedded = self.graph.add(op, inputs)?.y;
-        self.dropout(self.config.dropout.embedding, embedded, None)
+        self.dropout(self.config.dropout.embedding, embedded)
     }
 
     fn block(&mut self, block: usize, stream: ValueId) -> Built {
@@ -206,7 +189,7 @@ impl<'config> Builder<'config> {
     /// stream + dropout(output(attention(qkv(x)))).
     fn attention(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
         let (config, heads) = (self.config, self.heads);
-        let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), false, None)?;
+        let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), false)?;
         if config.qk_norm {
             let query = self.scale(&format!("{path}.query_norm"), config.head_size);
             let key = self.scale(&format!("{path}.key_norm"), config.head_size);
@@ -244,39 +227,28 @@ impl<'config> Builder<'config> {
     fn mlp(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
         let mlp = self.config.mlp;
         let hidden = if mlp.gate == Gate::None {
-            let up = self.linear(&format!("{path}.up"), x, mlp.hidden, false, None)?;
+            let up = self.linear(&format!("{path}.up"), x, mlp.hidden, false)?;
             self.graph.add(Activation(mlp.activation), X { x: up })?.y
         } else {
-            let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, false, None)?;
+            let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, false)?;
             self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
         };
         self.back_to_stream(&format!("{path}.down"), hidden, stream)
     }
 
-    /// The projection back into the residual stream; without dropout the sum is the linear layer's epilogue.
+    /// The projection back into the residual stream.
     fn back_to_stream(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
-        let (width, rate) = (self.config.width, self.config.dropout.residual);
-        if self.site_rate(rate) > 0.0 {
-            let y = self.linear(path, x, width, true, None)?;
-            self.dropout(rate, y, Some(stream))
-        } else {
-            self.linear(path, x, width, true, Some(stream))
-        }
+        let y = self.linear(path, x, self.config.width, true)?;
+        let y = self.dropout(self.config.dropout.residual, y)?;
+        Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
-    fn linear(
-        &mut self,
-        path: &str,
-        x: ValueId,
-        out: usize,
-        into_stream: bool,
-        residual: Option<ValueId>,
-    ) -> Built {
+    fn linear(&mut self, path: &str, x: ValueId, out: usize, into_stream: bool) -> Built {
         let columns = self.graph.ty(x).columns();
         let weight = self.weight(&format!("{path}.weight"), &[out, columns], into_stream);
         let bias = self.config.bias.then(|| self.shift(&format!("{path}.bias"), out));
-        let op = Linear { bias: bias.is_some(), residual: residual.is_some() };
-        Ok(self.graph.add(op, LinearInputs { x, weight, bias, residual })?.y)
+        let op = Linear { bias: bias.is_some(), residual: false };
+        Ok(self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y)
     }
 
     fn norm(&mut self, path: &str, x: ValueId) -> Built {
@@ -303,10 +275,9 @@ impl<'config> Builder<'config> {
         }
     }
 
-    fn dropout(&mut self, rate: f32, x: ValueId, residual: Option<ValueId>) -> Built {
+    fn dropout(&mut self, rate: f32, x: ValueId) -> Built {
         let Some(site) = self.site(rate) else { return Ok(x) };
-        let op = Dropout { site, residual: residual.is_some() };
-        Ok(self.graph.add(op, DropoutInputs { x, residual })?.y)
+        Ok(self.graph.add(Dropout { site, residual: false }, DropoutInputs { x, residual: None })?.y)
     }
 
     /// A matrix or embedding: normal start, decayed.

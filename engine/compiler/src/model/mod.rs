@@ -3,5 +3,5 @@
 mod build;
 mod training;
 
-pub use build::{Model, Purpose, build, training_graphs, training_graphs_with};
+pub use build::{Model, Purpose, build, training_graphs};
 pub use training::{Recipe, TrainingGraphs};

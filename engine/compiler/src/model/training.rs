@@ -1,6 +1,5 @@
 //! The graphs of a training run, and what they are built from.
 
-use crate::graph::ops;
 use crate::graph::{Graph, Op, ValueId, has_half};
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
@@ -43,8 +42,7 @@ impl TrainingGraphs {
     /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
     pub fn accumulate(&self) -> usize {
         let scale = self.train.nodes.iter().find_map(|node| match node.op {
-            Op::CrossEntropyBackward(ops::CrossEntropyBackward { scale, .. })
-            | Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward { scale, .. }) => Some(scale),
+            Op::CrossEntropyBackward(op) => Some(op.scale),
             _ => None,
         });
         scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)

@@ -5,6 +5,7 @@
 //! to it. So the host uploads a prompt and random numbers, replays, and reads many tokens at once.
 
 use super::buffers::{Allocation, Kind, Role, buffers};
+use super::fuse::Fusions;
 use super::memory::Spot;
 use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
 use crate::graph::{Input, ValueId};
@@ -151,7 +152,8 @@ pub fn sampler_allocations(vocabulary: usize, context_length: usize) -> impl Ite
 
 fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Target) -> Result<Plan> {
     let built = build(model, purpose)?;
-    let mut plan = compile(built.graph, &[built.logits], target)?;
+    let target = target.clone().with_fusions(Fusions::RESIDUAL);
+    let mut plan = compile(built.graph, &[built.logits], &target)?;
     let window = matches!(purpose, Purpose::Window { .. });
     plan.dispatches.insert(0, feed(time, model.context_length, window));
     plan.dispatches.push(sampler(&plan, built.logits, model.context_length)?);

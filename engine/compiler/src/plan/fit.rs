@@ -52,14 +52,7 @@ const SHORTEST: usize = 32;
 pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig, Vec<String>)> {
     let mut fitting = config.clone();
     loop {
-        let needs = match estimate(&fitting.model, &fitting.train, target) {
-            // A weight that a product takes whole, with what is fused to it, comes in parts where nothing is.
-            Err(Error::TooLarge { .. }) if fitting.train.fused_epilogues => {
-                fitting.train.fused_epilogues = false;
-                continue;
-            }
-            needs => needs?,
-        };
+        let needs = estimate(&fitting.model, &fitting.train, target)?;
         if room.holds(&needs) != Some(false) {
             break;
         }
@@ -94,11 +87,6 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
             "train.activation_checkpointing",
             config.train.activation_checkpointing.to_string(),
             fitting.train.activation_checkpointing.to_string(),
-        ),
-        (
-            "train.fused_epilogues",
-            config.train.fused_epilogues.to_string(),
-            fitting.train.fused_epilogues.to_string(),
         ),
         (
             "model.context_length",

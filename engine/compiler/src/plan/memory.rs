@@ -191,6 +191,8 @@ mod tests {
     use super::*;
     use crate::graph::NodeId;
     use crate::model::training_graphs;
+    use crate::plan::fuse::fused;
+    use crate::plan::lower::Target;
     use glasshouse_protocol::{TrainConfig, presets};
 
     /// What a node finds in a slot: from where to where, and whether the node writes it.
@@ -264,9 +266,12 @@ mod tests {
                 let config = presets::preset(name).unwrap();
                 let train = TrainConfig { activation_checkpointing, ..config.train };
                 let graphs = training_graphs(&config.model, &train).unwrap();
-                let scratch: Vec<Vec<u64>> =
-                    (0..graphs.train.nodes.len()).map(|at| vec![4100; at % 3]).collect();
-                check(&graphs.train, &[graphs.train_loss], &scratch);
+                let fused = fused(graphs.train.clone(), &[graphs.train_loss], &Target::new(false));
+                for graph in [graphs.train, fused] {
+                    let scratch: Vec<Vec<u64>> =
+                        (0..graph.nodes.len()).map(|at| vec![4100; at % 3]).collect();
+                    check(&graph, &[graphs.train_loss], &scratch);
+                }
             }
         }
     }
@@ -278,7 +283,8 @@ mod tests {
                 let config = presets::preset(name).unwrap();
                 let train = TrainConfig { activation_checkpointing, ..config.train };
                 let graphs = training_graphs(&config.model, &train).unwrap();
-                let placement = place(&graphs.train, &[graphs.train_loss], &[]);
+                let graph = fused(graphs.train, &[graphs.train_loss], &Target::new(false));
+                let placement = place(&graph, &[graphs.train_loss], &[]);
                 let (total, peak) = (placement.slots.iter().sum::<u64>(), placement.peak_live);
                 // Where blocks are computed again the worst moment is the loss, whose few large values leave room that the
                 // many small ones of a block share.

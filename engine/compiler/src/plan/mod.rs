@@ -1,7 +1,7 @@
 //! From a graph to a static list of kernel dispatches over buffers of known size: plain data that can be built, printed,
 //! tested and sized without a device.
 //!
-//! [`lower`] turns each node into dispatches, [`memory`] gives every value a place in a slot, [`arena`] lays out the weights. A plan
+//! [`fuse`] makes one node of several where kernels can, [`lower`] turns each node into dispatches, [`memory`] gives every value a place in a slot, [`arena`] lays out the weights. A plan
 //! is replayed by `gpu`. What changes from step to step lies in buffers that the kernels index by
 //! [`Control::row`](control), never in the plan.
 
@@ -13,6 +13,7 @@ pub mod disk;
 pub mod estimate;
 pub mod fit;
 pub mod forecast;
+pub mod fuse;
 pub mod lower;
 pub mod memory;
 pub mod trial;
@@ -108,8 +109,9 @@ pub struct Plan {
     pub dispatches: Vec<Dispatch>,
 }
 
-/// Lowers a graph. `keep` are values that outlive the run, to be read afterwards. `target` says which variants to choose.
+/// Lowers a graph, with the target's fusions made. `keep` are values that outlive the run, to be read afterwards. `target` says which variants to choose.
 pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result<Plan> {
+    let graph = fuse::fused(graph, keep, target);
     let lowered: Vec<Lowering> = (0..graph.nodes.len())
         .map(|at| lower::node(&graph, NodeId(at as u32), target))
         .collect::<Result<_>>()?;
@@ -197,7 +199,7 @@ fn binding(
         Origin::Gradient(id) => entry(Buffer::Gradients, id, 4),
         Origin::Constant(_) => bound(Buffer::Constant(value)),
         Origin::Cache(number) => bound(Buffer::Cache(number)),
-        Origin::Node(_) => match placement.spot_of_value[value.index()] {
+        Origin::Node(_) | Origin::Gone => match placement.spot_of_value[value.index()] {
             Some(Spot { slot, offset }) => {
                 Ok(Binding { buffer: Buffer::Slot(slot), offset: offset + start, bytes: Some(bytes) })
             }

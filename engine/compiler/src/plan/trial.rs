@@ -267,12 +267,14 @@ pub fn of_graph(graph: &Graph) -> Vec<Trial> {
 mod tests {
     use super::*;
     use crate::model::training_graphs;
+    use crate::plan::fuse::fused;
     use crate::plan::work;
     use glasshouse_protocol::presets;
 
     fn graph(preset: &str) -> Graph {
         let config = presets::preset(preset).unwrap();
-        training_graphs(&config.model, &config.train).unwrap().train
+        let graphs = training_graphs(&config.model, &config.train).unwrap();
+        fused(graphs.train, &[graphs.train_loss], &Target::new(false))
     }
 
     /// Every operation of a step belongs to a class, and alike blocks share theirs.

@@ -116,14 +116,6 @@ pub struct TrainConfig {
     /// memory (Chen et al. 2016). It changes no number.
     #[serde(default)]
     pub activation_checkpointing: bool,
-    /// The head of a large vocabulary goes with the cross-entropy, so that its logits exist in chunks alone. It changes rounding
-    /// alone.
-    #[serde(default = "yes")]
-    pub fused_head: bool,
-    /// Activations, gates and rotary positions go into the epilogues of the products before them, and the gradients of the first two
-    /// into those of the products behind. It changes rounding alone.
-    #[serde(default = "yes")]
-    pub fused_epilogues: bool,
     /// What values are stored as.
     #[serde(default)]
     pub precision: Precision,
@@ -152,13 +144,28 @@ pub struct TrainConfig {
     /// Tokens of a printed sample.
     #[serde(default = "default_sample_tokens")]
     pub sample_tokens: usize,
+    /// Was a setting once; run files that have it are read, and it changes nothing.
+    #[doc(hidden)]
+    #[serde(default, skip_serializing)]
+    pub fused_head: Former,
+    /// Likewise.
+    #[doc(hidden)]
+    #[serde(default, skip_serializing)]
+    pub fused_epilogues: Former,
+}
+
+/// The value of a setting that there was once: whatever it was, it is nothing now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Former;
+
+impl<'de> Deserialize<'de> for Former {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 fn one() -> usize {
     1
-}
-fn yes() -> bool {
-    true
 }
 fn default_optimizer() -> OptimizerKind {
     OptimizerKind::Adamw
@@ -211,8 +218,6 @@ impl Default for TrainConfig {
             label_smoothing: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
-            fused_head: yes(),
-            fused_epilogues: yes(),
             precision: Precision::F32,
             eval_interval: default_eval_interval(),
             eval_batches: default_eval_batches(),
@@ -222,6 +227,8 @@ impl Default for TrainConfig {
             sample_interval: 0,
             sample_prompt: String::new(),
             sample_tokens: default_sample_tokens(),
+            fused_head: Former,
+            fused_epilogues: Former,
         }
     }
 }

@@ -3,13 +3,16 @@
 use super::*;
 use crate::graph::{Op, ops};
 use crate::model::training_graphs;
+use crate::plan::fuse::fused;
+use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{PRESETS, preset};
 use glasshouse_protocol::{NormPlacement, Precision, RunConfig};
 use std::collections::BTreeMap;
 
 fn mixed(mut config: RunConfig) -> Graph {
     config.train.precision = Precision::Mixed;
-    training_graphs(&config.model, &config.train).unwrap().train
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    fused(graphs.train, &[graphs.train_loss], &Target::new(false))
 }
 
 /// How many values each op gives in half.

@@ -1,15 +1,14 @@
-//! Operations that do the work of several.
+//! Operations that do the work of several. Fusions make them (`plan/fuse`) of whole training graphs, whose values have their elements
+//! by then: no model is built of them, nothing is differentiated, and the reference does not know them.
 
-use super::linear::{product_backward, product_flops};
+use super::linear::product_flops;
 use super::loss::targets_fit;
 use super::{
     Cost, Dx, Heads, Linear, LinearInputBackward, LinearInputs, Named, Nonlinearity, Nothing, Operation,
     Rope, RopeInputs, Y, operands,
 };
-use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, alone_by_four, together};
 use crate::graph::shape::{Rule, alike, columns, expect, rank};
-use crate::graph::{GraphError, Op, Type, ValueId};
+use crate::graph::{Op, Type};
 
 /// [`Linear`] without residual, then [`super::Activation`] or [`super::Gate`]. Inputs: x [..,I], weight w [O,I], (bias b [O]).
 /// Outputs: y [..,O] or, behind a gate, [..,O/2], and z [..,O], what the linear layer alone would give.
@@ -57,26 +56,6 @@ impl Operation for LinearActivation {
         Ok(LinearActivationOutputs { y: one(self.kind.op(), &[&z])?, z })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: LinearActivationInputs<ValueId>,
-        LinearActivationOutputs { y, z }: LinearActivationOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
-        if let Some(dy) = pass.gradient(y) {
-            let before = pass.read(z)?;
-            let dz = pass.graph.push(self.kind.backward(), &[before, dy])?[0];
-            pass.flow(z, dz)?;
-        }
-        match pass.gradient(z) {
-            Some(dz) => product_backward(pass, dz, inputs.into()),
-            None => Ok(()),
-        }
-    }
-
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        if inputs.x.by_four() { together(&[inputs.x, outputs.y, outputs.z]) } else { Vec::new() }
-    }
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
@@ -112,22 +91,6 @@ impl Operation for LinearRope {
         rope.types(RopeInputs { qkv: &qkv, table, cursor: None }, Nothing)
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: LinearRopeInputs<ValueId>,
-        Y { y }: Y<ValueId>,
-    ) -> Result<(), GraphError> {
-        let LinearRopeInputs { x, weight, bias, table } = inputs;
-        let Some(dy) = pass.gradient(y) else { return Ok(()) };
-        let back = Rope { heads: self.heads, inverse: true, cursor: false };
-        let Y { y: gradient } = pass.graph.add(back, RopeInputs { qkv: dy, table, cursor: None })?;
-        product_backward(pass, gradient, LinearInputs { x, weight, bias, residual: None })
-    }
-
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        if inputs.x.by_four() { together(&[inputs.x, outputs.y]) } else { Vec::new() }
-    }
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
@@ -156,39 +119,10 @@ impl Operation for LinearInputActivationBackward {
         Ok(Dx { dx: one(self.0.backward(), &[x, &dh])? })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        let mut rules = together(&[inputs.x, outputs.dx]);
-        rules.extend(alone_by_four(&[inputs.dy]));
-        rules
-    }
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::backward(product_flops(inputs.dy, inputs.weight))
     }
-}
-
-/// Where x was made by a nonlinearity in the epilogue of a product and has this one reader, carries its gradient through both at once;
-/// whether it did. Kernels read `dy` four columns at a time.
-pub(super) fn through_activation(
-    pass: &mut Backward<'_>,
-    dy: ValueId,
-    x: ValueId,
-    weight: ValueId,
-) -> Result<bool, GraphError> {
-    let Some(maker) = pass.only_reader_of(x) else { return Ok(false) };
-    let (Op::LinearActivation(LinearActivation { kind, .. }), [y, z]) =
-        (maker.op, maker.outputs[..].as_ref())
-    else {
-        return Ok(false);
-    };
-    if *y != x || !pass.graph.ty(dy).columns().is_multiple_of(4) {
-        return Ok(false);
-    }
-    let z = *z;
-    let inputs = LinearInputActivationBackwardInputs { dy, weight, x: pass.read(z)? };
-    let Dx { dx } = pass.graph.add(LinearInputActivationBackward(kind), inputs)?;
-    pass.flow(z, dx)?;
-    Ok(true)
 }
 
 /// [`Linear`] of x and the head's weight, then [`super::CrossEntropy`], `chunk` rows at a time, so that of the logits no more
@@ -231,32 +165,6 @@ impl Operation for LinearCrossEntropy {
         Ok(LinearCrossEntropyOutputs { loss: Type::f32(&[2]), rows, logits })
     }
 
-    fn differentiate(
-        &self,
-        pass: &mut Backward<'_>,
-        inputs: LinearCrossEntropyInputs<ValueId>,
-        outputs: LinearCrossEntropyOutputs<ValueId>,
-    ) -> Result<(), GraphError> {
-        let LinearCrossEntropyInputs { x, weight, targets } = inputs;
-        let LinearCrossEntropyOutputs { loss, rows, .. } = outputs;
-        let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
-        let Self { label_smoothing, ignore_index, chunk } = *self;
-        let gradients = HeadGradients { weight: pass.parameter(weight) };
-        let op = LinearCrossEntropyBackward {
-            label_smoothing,
-            ignore_index,
-            scale,
-            chunk,
-            weight: gradients.weight.is_some(),
-        };
-        let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };
-        let LinearCrossEntropyBackwardOutputs { dx, .. } = pass.graph.add_into(op, inputs, gradients)?;
-        pass.flow(x, dx)
-    }
-
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        alone_by_four(&[inputs.x])
-    }
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
@@ -314,9 +222,6 @@ impl Operation for LinearCrossEntropyBackward {
         Ok(LinearCrossEntropyBackwardOutputs { dx: x.clone(), logits: logits.clone(), dlogits: logits })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        alone_by_four(&[inputs.x, outputs.dx, outputs.dlogits])
-    }
 
     /// The logits once more, and what a linear layer's backward pass takes.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {

@@ -95,9 +95,6 @@ pub(super) fn product_backward(
     if !pass.wants(x) {
         return Ok(());
     }
-    if super::fused::through_activation(pass, dy, x, weight)? {
-        return Ok(());
-    }
     let residual = pass.gradient(x);
     let op = LinearInputBackward { residual: residual.is_some() };
     let Dx { dx } = pass.graph.add(op, LinearInputBackwardInputs { dy, weight, residual })?;

@@ -40,7 +40,7 @@ use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
 use operands::operands;
 
-/// Hands the list of all operations, a line a family, to the macro that is named, behind what it is to get beside.
+/// Hands the list of all operations, a line a family, and of those that only fusions make, to the macro that is named, behind what it is to get beside.
 #[macro_export]
 macro_rules! operations {
     ([$($then:tt)+] $beside:tt) => {
@@ -57,7 +57,6 @@ macro_rules! operations {
                 Activation Gate
                 Dropout Add
                 CrossEntropy
-                LinearActivation LinearRope LinearCrossEntropy
             }
             backward {
                 EmbeddingBackward
@@ -67,7 +66,10 @@ macro_rules! operations {
                 AttentionDelta AttentionBackward
                 ActivationBackward GateBackward
                 CrossEntropyBackward
-                LinearInputActivationBackward LinearCrossEntropyBackward
+            }
+            fused {
+                LinearActivation LinearRope LinearInputActivationBackward
+                LinearCrossEntropy LinearCrossEntropyBackward
             }
         }
     };
@@ -89,23 +91,24 @@ macro_rules! dispatch {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! dispatch_among {
-    ([$value:expr, $op:ident, $body:expr] forward { $($ahead:ident)* } backward { $($back:ident)* }) => {
+    ([$value:expr, $op:ident, $body:expr] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
         match $value {
             $($crate::graph::Op::$ahead($op) => $body,)*
             $($crate::graph::Op::$back($op) => $body,)*
+            $($crate::graph::Op::$fused($op) => $body,)*
         }
     };
-    ([$value:expr, $op:ident, $body:expr, $other:expr] forward { $($ahead:ident)* } backward { $($back:ident)* }) => {
+    ([$value:expr, $op:ident, $body:expr, $other:expr] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
         match $value {
             $($crate::graph::Op::$ahead($op) => $body,)*
-            $($crate::graph::Op::$back(_))|* => $other,
+            $($crate::graph::Op::$back(_))|* | $($crate::graph::Op::$fused(_))|* => $other,
         }
     };
 }
 
 macro_rules! define {
-    ([] forward { $($ahead:ident)* } backward { $($back:ident)* }) => {
-        define! { $($ahead)* $($back)* }
+    ([] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
+        define! { $($ahead)* $($back)* $($fused)* }
     };
     ($($op:ident)*) => {
         /// An operation.

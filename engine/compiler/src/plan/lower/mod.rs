@@ -27,6 +27,7 @@ pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Sid
 
 use super::Buffer;
 use super::arena::ALIGNMENT;
+use super::fuse::Fusions;
 use crate::Result;
 use crate::dispatch;
 use crate::graph::ops::{Named, Operation};
@@ -51,6 +52,8 @@ pub struct Target {
     pub cooperative: Cooperative,
     /// Products of a few rows read weights from the copy in 16-bit floats.
     pub half_weights: bool,
+    /// Which fusions are made.
+    pub fusions: Fusions,
     /// What was chosen otherwise.
     choices: Option<Arc<Choices>>,
 }
@@ -66,6 +69,7 @@ impl Target {
             subgroups: false,
             cooperative: Cooperative::NONE,
             half_weights: false,
+            fusions: Fusions::ALL,
             choices: None,
         }
     }
@@ -100,6 +104,11 @@ impl Target {
     /// The same device, where products of a few rows read halves of weights, or do not.
     pub fn with_half_weights(self, half_weights: bool) -> Self {
         Self { half_weights, ..self }
+    }
+
+    /// The same device, for which these fusions are made.
+    pub fn with_fusions(self, fusions: Fusions) -> Self {
+        Self { fusions, ..self }
     }
 
     /// The same device with choices of its own.

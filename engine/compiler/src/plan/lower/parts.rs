@@ -8,7 +8,6 @@
 
 use super::{Operand, Place, Site, Target};
 use crate::graph::{Element, Type};
-use crate::{Error, Result};
 
 /// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
 /// do the columns that they stand for.
@@ -58,6 +57,19 @@ impl Part {
         Self::all(rows, chunk)
     }
 
+    /// Parts that a device binds of a matrix that is read or written in 16-bit floats where `half` says so. The copy of a weight that
+    /// lies in several buffers lies in as many, hence comes in the same parts.
+    fn of_matrix(target: &Target, ty: &Type, half: bool) -> impl Iterator<Item = Self> + use<> {
+        let several = ty.count() as u64 * 4 > target.buffer;
+        let entry = if (half || ty.element == Element::F16) && !several { 2 } else { 4 };
+        Self::bindable(target, ty.rows(), ty.columns() as u64 * entry)
+    }
+
+    /// Whether a device binds such a matrix whole.
+    pub(in crate::plan) fn is_whole(target: &Target, ty: &Type, half: bool) -> bool {
+        Self::of_matrix(target, ty, half).count() == 1
+    }
+
     /// The parts of a weight that may lie in buffers of their own: all of it in one, unless it is larger than a buffer.
     pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
         if ty.count() as u64 * 4 > target.buffer {
@@ -87,29 +99,9 @@ impl Part {
 }
 
 impl Site<'_> {
-    /// Parts that the device binds of a matrix that is read or written in 16-bit floats where `half` says so. The copy of a weight that
-    /// lies in several buffers lies in as many, hence comes in the same parts.
+    /// Parts that the device binds of a matrix, as [`Part::of_matrix`] has them.
     pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = Part> + use<> {
-        Part::bindable(self.target, matrix.rows(), self.row_bytes(matrix.ty, half))
-    }
-
-    fn row_bytes(&self, ty: &Type, half: bool) -> u64 {
-        let several = ty.count() as u64 * 4 > self.target.buffer;
-        let entry = if (half || ty.element == Element::F16) && !several { 2 } else { 4 };
-        ty.columns() as u64 * entry
-    }
-
-    /// Refuses a weight that comes in parts, for a product whose epilogue takes all its columns.
-    pub(super) fn expect_whole(&self, weight: Operand<'_>, half: bool) -> Result<()> {
-        if self.parts_of(weight, half).count() == 1 {
-            return Ok(());
-        }
-        Err(Error::TooLarge {
-            what: format!("the weight of {}, taken whole with what is fused to it,", self.node.scope),
-            needed: weight.rows() as u64 * self.row_bytes(weight.ty, half),
-            available: self.target.binding.min(self.target.buffer),
-            advice: "set train.fused_epilogues = false".to_owned(),
-        })
+        Part::of_matrix(self.target, matrix.ty, half)
     }
 }
 

@@ -1,0 +1,375 @@
+//! Fusions: a pass over a whole training graph, forward and backward together, that replaces some nodes by one that does their work in
+//! less memory or time. What a model is and how it is differentiated knows nothing of them: they are made where a graph is lowered, and
+//! the result is the same up to rounding.
+//!
+//! Values keep their numbers. Those that nobody makes any more are [`Origin::Gone`].
+
+use super::lower::{Part, Target};
+use crate::graph::ops::{
+    ActivationBackwardInputs, Add, AddInputs, CrossEntropy,
+    CrossEntropyBackward, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Dx,
+    GateBackwardInputs, HeadGradients, Linear, LinearActivation, LinearActivationInputs,
+    LinearActivationOutputs, LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
+    LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, LinearCrossEntropyOutputs,
+    LinearInputActivationBackward, LinearInputActivationBackwardInputs, LinearInputBackward,
+    LinearInputBackwardInputs, LinearInputs, LinearRope, LinearRopeInputs, Named, Nothing, Operands,
+    Operation, Rope, RopeInputs, X, Y,
+};
+use crate::graph::{Element, Graph, Node, NodeId, Nonlinearity, Op, Origin, Type, ValueId};
+
+/// Which fusions are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fusions {
+    /// The head goes with the cross-entropy ([`LinearCrossEntropy`]), and its gradients with that of the cross-entropy.
+    pub head: Option<HeadFusion>,
+    /// An MLP's activation or gate goes with the linear layer before it ([`LinearActivation`]), and its gradient with that of the
+    /// layer behind it ([`LinearInputActivationBackward`]).
+    pub activation: bool,
+    /// Rotary positions go with the projection of queries and keys ([`LinearRope`]).
+    pub rope: bool,
+    /// Sums with the residual stream go with the linear layer or dropout before them.
+    pub residual: bool,
+}
+
+impl Fusions {
+    /// None: every operation by itself.
+    pub const NONE: Self = Self { head: None, activation: false, rope: false, residual: false };
+    /// Those in the epilogues of matrix products, whatever the sizes.
+    pub const EPILOGUES: Self = Self { head: None, activation: true, rope: true, residual: true };
+    /// All of them.
+    pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), ..Self::EPILOGUES };
+    /// Sums with the residual stream alone: what a text is written with, a few rows at a time.
+    pub const RESIDUAL: Self = Self { residual: true, ..Self::NONE };
+}
+
+/// Where the head goes with the cross-entropy, some rows at a time: its product is computed once more in the backward pass, so that its
+/// logits need not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadFusion {
+    /// Logits of more bytes than this are not stored whole.
+    pub bytes: u64,
+    /// Columns that the logits have at least. A chunk's weight gradient has few tiles where there are fewer, and its rows are not
+    /// cut into slices as a linear layer's would be.
+    pub vocabulary: usize,
+    /// Bytes below which a chunk is not made smaller.
+    pub chunk: u64,
+}
+
+impl HeadFusion {
+    /// For logits that are too large: of more than half of what any WebGPU device binds at once.
+    pub const LARGE: Self = Self { bytes: 64 << 20, vocabulary: 2048, chunk: 32 << 20 };
+
+    /// Rows at a time: a multiple of 64, or all.
+    fn rows(self, rows: usize, vocabulary: usize) -> usize {
+        let fitting = (self.chunk / (vocabulary as u64 * 4)) as usize / 64 * 64;
+        fitting.max(rows.div_ceil(MOST_CHUNKS).next_multiple_of(64)).min(rows)
+    }
+}
+
+/// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
+/// chunk that is so large, the batch must be smaller.
+const MOST_CHUNKS: usize = 5;
+
+/// Bytes that any WebGPU device binds at once. Epilogues take all columns of a weight, and one that not every device binds whole is
+/// multiplied in parts, which might tear the pairs of a gate or a rotation apart: it stays alone.
+const BINDING: u64 = 128 << 20;
+
+/// The graph with the target's fusions made, except where they would remove a value of `keep`.
+pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
+    let Fusions { head, activation, rope, residual } = target.fusions;
+    let mut pass = Pass::new(graph, keep, target);
+    for at in 0..pass.nodes.len() {
+        let Some(node) = pass.nodes[at].clone() else { continue };
+        match node.op {
+            Op::Activation(op) if activation => {
+                let values = node.named(&op).map(|Named { inputs: X { x }, outputs: Y { y }, .. }| (x, y));
+                pass.activation(at, Nonlinearity::Activation(op.0), values)
+            }
+            Op::Gate(op) if activation => {
+                let values = node.named(&op).map(|Named { inputs: X { x }, outputs: Y { y }, .. }| (x, y));
+                pass.activation(at, Nonlinearity::Gate(op.0), values)
+            }
+            Op::ActivationBackward(op) => {
+                let values = node.named(&op).map(|Named { inputs, outputs, .. }| {
+                    let ActivationBackwardInputs { x, dy } = inputs;
+                    (x, dy, outputs.dx)
+                });
+                pass.activation_backward(at, Nonlinearity::Activation(op.0), values)
+            }
+            Op::GateBackward(op) => {
+                let values = node.named(&op).map(|Named { inputs, outputs, .. }| {
+                    let GateBackwardInputs { x, dy } = inputs;
+                    (x, dy, outputs.dx)
+                });
+                pass.activation_backward(at, Nonlinearity::Gate(op.0), values)
+            }
+            Op::Rope(op @ Rope { inverse: false, cursor: false, .. }) if rope => {
+                pass.rope(at, op, node.named(&op))
+            }
+            Op::Add(op) if residual => pass.residual(at, node.named(&op)),
+            Op::CrossEntropy(op) => head.and_then(|head| pass.head(at, op, node.named(&op), head)),
+            _ => None,
+        };
+    }
+    pass.done()
+}
+
+struct Pass<'plan> {
+    graph: Graph,
+    /// The graph's nodes; `None` where another does the work.
+    nodes: Vec<Option<Node>>,
+    /// Numbers of the nodes that read each value.
+    readers: Vec<Vec<usize>>,
+    keep: &'plan [ValueId],
+    target: &'plan Target,
+}
+
+impl<'plan> Pass<'plan> {
+    fn new(mut graph: Graph, keep: &'plan [ValueId], target: &'plan Target) -> Self {
+        let mut readers = vec![Vec::new(); graph.values.len()];
+        for (at, node) in graph.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|input| readers[input.index()].push(at));
+        }
+        let nodes = std::mem::take(&mut graph.nodes).into_iter().map(Some).collect();
+        Self { graph, nodes, readers, keep, target }
+    }
+
+    /// The node that makes a value, where it is still there.
+    fn maker(&self, value: ValueId) -> Option<(usize, &Node)> {
+        let Origin::Node(at) = self.graph.values[value.index()].origin else { return None };
+        Some((at.index(), self.nodes[at.index()].as_ref()?))
+    }
+
+    /// Whether a value may go: one node reads it, and nobody wants to see it.
+    fn is_between(&self, value: ValueId) -> bool {
+        self.readers[value.index()].len() == 1 && !self.keep.contains(&value)
+    }
+
+    fn element(&self, value: ValueId) -> Element {
+        self.graph.ty(value).element
+    }
+
+    fn by_four(&self, value: ValueId) -> bool {
+        self.graph.ty(value).columns().is_multiple_of(4)
+    }
+
+    /// Whether the device binds a weight whole, in 16-bit floats where `half` says so.
+    fn is_whole(&self, weight: ValueId, half: bool) -> bool {
+        Part::is_whole(self.target, self.graph.ty(weight), half)
+    }
+
+    /// Whether a product over this weight, of values so stored, has epilogues.
+    fn has_epilogues(&self, weight: ValueId, element: Element) -> bool {
+        self.graph.ty(weight).bytes() <= BINDING && self.is_whole(weight, element == Element::F16)
+    }
+
+    /// The linear layer without residual that makes a value: its number, and what it reads.
+    fn linear(&self, value: ValueId) -> Option<(usize, LinearInputs<ValueId>)> {
+        let (at, maker) = self.maker(value)?;
+        match maker.op {
+            Op::Linear(op) if !op.residual => Some((at, maker.named(&op)?.inputs)),
+            _ => None,
+        }
+    }
+
+    /// Puts an operation in the place of node `at`, the last of those whose work it does, the others being `gone`.
+    fn replace<O: Operation>(
+        &mut self,
+        at: usize,
+        gone: &[usize],
+        op: O,
+        Named { inputs, outputs, gradients }: Named<O, ValueId>,
+    ) -> Option<()> {
+        let scope = self.nodes[at].as_ref()?.scope.clone();
+        for other in gone {
+            self.nodes[*other] = None;
+        }
+        let mut outputs = outputs.list();
+        for output in &outputs {
+            self.graph.values[output.index()].origin = Origin::Node(NodeId(at as u32));
+        }
+        outputs.extend(gradients.list());
+        self.nodes[at] = Some(Node { op: op.into(), inputs: inputs.list(), outputs, scope });
+        Some(())
+    }
+
+    /// What follows a linear layer entry by entry goes into the epilogue of its product: what the product has in registers need not be
+    /// read again, and a kernel less is started. Kernels do it four columns at a time.
+    fn activation(&mut self, at: usize, kind: Nonlinearity, values: Option<(ValueId, ValueId)>) -> Option<()> {
+        let (z, y) = values?;
+        let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(z)?;
+        let alike = [x, z].iter().all(|value| self.element(*value) == self.element(y));
+        let first = self.readers[z.index()].iter().min() == Some(&at);
+        let fours = self.by_four(x) && self.by_four(y);
+        (alike && first && fours && self.has_epilogues(weight, self.element(y))).then_some(())?;
+        let op = LinearActivation { bias: bias.is_some(), kind };
+        let inputs = LinearActivationInputs { x, weight, bias };
+        let outputs = LinearActivationOutputs { y, z };
+        self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
+    }
+
+    /// The gradient of a nonlinearity that was made in an epilogue goes into one too: of z, dh and dz.
+    fn activation_backward(
+        &mut self,
+        at: usize,
+        kind: Nonlinearity,
+        values: Option<(ValueId, ValueId, ValueId)>,
+    ) -> Option<()> {
+        let (z, dh, dz) = values?;
+        let (product, maker) = self.maker(dh)?;
+        let Op::LinearInputBackward(op @ LinearInputBackward { residual: false }) = maker.op else {
+            return None;
+        };
+        let LinearInputBackwardInputs { dy, weight, .. } = maker.named(&op)?.inputs;
+        let forward = matches!(self.maker(z)?.1.op, Op::LinearActivation(_));
+        let alike = self.element(z) == self.element(dz);
+        let whole = self.is_whole(weight, self.element(dz) == Element::F16);
+        (forward && alike && whole && self.by_four(dy) && self.is_between(dh)).then_some(())?;
+        let inputs = LinearInputActivationBackwardInputs { dy, weight, x: z };
+        let outputs = Dx { dx: dz };
+        let op = LinearInputActivationBackward(kind);
+        self.replace(at, &[product], op, Named { inputs, outputs, gradients: Nothing })
+    }
+
+    /// Rotary positions, counted from 0, with the projection before them. A pair's two columns are half a head apart.
+    fn rope(&mut self, at: usize, Rope { heads, .. }: Rope, node: Option<Named<Rope, ValueId>>) -> Option<()> {
+        let Named { inputs: RopeInputs { qkv, table, .. }, outputs, .. } = node?;
+        let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(qkv)?;
+        let element = self.element(outputs.y);
+        let fours = self.by_four(x) && heads.head_size.is_multiple_of(8);
+        let fits = fours && self.element(x) == element && self.has_epilogues(weight, element);
+        (fits && self.is_between(qkv)).then_some(())?;
+        let op = LinearRope { bias: bias.is_some(), heads };
+        let inputs = LinearRopeInputs { x, weight, bias, table };
+        self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
+    }
+
+    /// A sum with the residual stream goes with the linear layer or dropout that makes its first term.
+    fn residual(&mut self, at: usize, node: Option<Named<Add, ValueId>>) -> Option<()> {
+        let Named { inputs: AddInputs { a, b }, outputs, .. } = node?;
+        let (before, maker) = self.maker(a)?;
+        let full = [a, b, outputs.y].iter().all(|value| self.element(*value) == Element::F32);
+        (full && self.is_between(a)).then_some(())?;
+        match maker.op {
+            Op::Linear(op) if !op.residual => {
+                let inputs = LinearInputs { residual: Some(b), ..maker.named(&op)?.inputs };
+                let op = Linear { residual: true, ..op };
+                self.replace(at, &[before], op, Named { inputs, outputs, gradients: Nothing })
+            }
+            Op::Dropout(op) if !op.residual => {
+                let inputs = DropoutInputs { residual: Some(b), ..maker.named(&op)?.inputs };
+                let op = Dropout { residual: true, ..op };
+                self.replace(at, &[before], op, Named { inputs, outputs, gradients: Nothing })
+            }
+            _ => None,
+        }
+    }
+
+    /// The head with its cross-entropy, where the logits are too large, and all that reads them in the backward pass.
+    fn head(
+        &mut self,
+        at: usize,
+        CrossEntropy { label_smoothing, ignore_index }: CrossEntropy,
+        node: Option<Named<CrossEntropy, ValueId>>,
+        fusion: HeadFusion,
+    ) -> Option<()> {
+        let Named { inputs, outputs, .. } = node?;
+        let (CrossEntropyInputs { logits, targets }, CrossEntropyOutputs { loss, rows }) = (inputs, outputs);
+        let ty = self.graph.ty(logits).clone();
+        let (head, LinearInputs { x, weight, bias, .. }) = self.linear(logits)?;
+        let large = ty.bytes() > fusion.bytes && ty.columns() >= fusion.vocabulary;
+        (large && bias.is_none() && !self.keep.contains(&logits)).then_some(())?;
+        let others = self.readers[logits.index()].iter().copied().filter(|reader| *reader != at);
+        let back = match others.collect::<Vec<_>>()[..] {
+            [] => None,
+            [back] => Some(self.head_backward(back, x, weight)?),
+            _ => return None,
+        };
+        let chunk = fusion.rows(ty.rows(), ty.columns());
+        let op = LinearCrossEntropy { label_smoothing, ignore_index, chunk };
+        let inputs = LinearCrossEntropyInputs { x, weight, targets };
+        let outputs = LinearCrossEntropyOutputs { loss, rows, logits: self.rows_of(&ty, chunk, Element::F32) };
+        self.replace(at, &[head], op, Named { inputs, outputs, gradients: Nothing })?;
+        let Some(HeadBackward { scale, dlogits, gradient, dx, last, gone }) = back else { return Some(()) };
+        let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };
+        let outputs = LinearCrossEntropyBackwardOutputs {
+            dx,
+            logits: self.rows_of(&ty, chunk, Element::F32),
+            dlogits: self.rows_of(&ty, chunk, self.element(dlogits)),
+        };
+        let weight = gradient.is_some();
+        let op = LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weight };
+        let gradients = HeadGradients { weight: gradient };
+        let scope = self.nodes[gone[0]].as_ref()?.scope.clone();
+        self.nodes[last].as_mut()?.scope = scope;
+        self.replace(last, &gone, op, Named { inputs, outputs, gradients })
+    }
+
+    /// What carries the gradient of logits x·wᵀ back, the gradient of the cross-entropy being node `at`.
+    fn head_backward(&self, at: usize, x: ValueId, weight: ValueId) -> Option<HeadBackward> {
+        let node = self.nodes[at].as_ref()?;
+        let Op::CrossEntropyBackward(op @ CrossEntropyBackward { scale, .. }) = node.op else { return None };
+        let Dx { dx: dlogits } = node.named(&op)?.outputs;
+        let (mut gone, mut gradient, mut last) = (vec![at], None, None);
+        for reader in &self.readers[dlogits.index()] {
+            let node = self.nodes[*reader].as_ref()?;
+            match node.op {
+                Op::LinearWeightBackward(op) => {
+                    let Named { inputs, gradients, .. } = node.named(&op)?;
+                    (inputs.x == x).then_some(())?;
+                    gradient = Some(gradients.weight);
+                    gone.push(*reader);
+                }
+                Op::LinearInputBackward(op @ LinearInputBackward { residual: false }) => {
+                    let Named { inputs, outputs, .. } = node.named(&op)?;
+                    (inputs.weight == weight).then_some(())?;
+                    last = Some((*reader, outputs.dx));
+                }
+                _ => return None,
+            }
+        }
+        let (last, dx) = last?;
+        let behind = gone.iter().all(|other| *other < last);
+        let found = HeadBackward { scale, dlogits, gradient, dx, last, gone };
+        (behind && !self.keep.contains(&dlogits)).then_some(found)
+    }
+
+    /// A new value: some rows of the logits, or of their gradient.
+    fn rows_of(&mut self, logits: &Type, chunk: usize, element: Element) -> ValueId {
+        let ty = Type { element, ..Type::f32(&[chunk, logits.columns()]) };
+        self.graph.value(ty, Origin::Gone)
+    }
+
+    /// The graph of what is left.
+    fn done(self) -> Graph {
+        let Self { mut graph, nodes, .. } = self;
+        for value in &mut graph.values {
+            if matches!(value.origin, Origin::Node(_)) {
+                value.origin = Origin::Gone;
+            }
+        }
+        graph.nodes = nodes.into_iter().flatten().collect();
+        for (at, node) in graph.nodes.iter().enumerate() {
+            for output in &node.outputs {
+                let origin = &mut graph.values[output.index()].origin;
+                if *origin == Origin::Gone {
+                    *origin = Origin::Node(NodeId(at as u32));
+                }
+            }
+        }
+        graph
+    }
+}
+
+/// The backward nodes of a head with its loss.
+struct HeadBackward {
+    scale: f32,
+    dlogits: ValueId,
+    /// The weight's gradient, where it is wanted.
+    gradient: Option<ValueId>,
+    dx: ValueId,
+    /// The last of them.
+    last: usize,
+    /// The others, that of the cross-entropy first.
+    gone: Vec<usize>,
+}
