@@ -1,8 +1,7 @@
 // Dropout: y = x·mask/(1 − rate) (+ r), the mask drawn for each entry from (seed, site, index).
 // variants: entries=scalar|vec4 residual? x_half? y_half?
 // needs: x_half|y_half with vec4
-// needs: x_half with residual
-// never: residual+y_half
+// never: residual+y_half|x_half+y_half
 //
 // Its own gradient without r. One invocation an entry (four with vec4). The mask is recomputed, never stored.
 // x_half, y_half: x or y is stored in halves.

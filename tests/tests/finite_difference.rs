@@ -2,10 +2,10 @@
 //! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
 
 use glasshouse_engine::cpu;
-use glasshouse_engine::graph::ops;
-use glasshouse_engine::graph::{Input, Keep, Op, Type, ValueId, gradient, gradient_from};
+use glasshouse_engine::graph::ValueId;
 use glasshouse_engine::reference::{self, Device};
-use glasshouse_engine::selftest::cases::{Built, Case, Operation, numbers};
+use glasshouse_engine::selftest::cases::{Built, Case, Operation};
+use glasshouse_engine::selftest::parity::Backward;
 use glasshouse_engine::step::Data;
 
 /// Step of the differences: their error is of its square, plus 1e-16 divided by it.
@@ -51,30 +51,12 @@ fn differences(built: &Built, seed: &[f32]) -> Vec<Vec<f64>> {
     all
 }
 
-fn ours(case: &Case, built: &Built, seed: &[f32]) -> Vec<Vec<f32>> {
-    let (mut graph, mut inputs) = (built.graph.clone(), built.inputs.clone());
-    let read = if let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) = case.op {
-        let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
-            label_smoothing,
-            ignore_index,
-            scale: seed[0],
-        });
-        let operands = [inputs[0].0, inputs[1].0, built.outputs[1], built.outputs[0]];
-        graph.push(op, &operands).expect("a backward op")
-    } else if let Op::LinearCrossEntropy(_) = case.op {
-        gradient(&mut graph, built.outputs[0], seed[0], Keep::Everything).expect("a gradient");
-        let backward = graph.nodes.last().expect("a backward op");
-        vec![backward.outputs[0], backward.outputs[3]]
-    } else {
-        let shape = graph.ty(built.outputs[0]).shape.clone();
-        let value = graph.input(Input::Free(99), Type::f32(&shape));
-        inputs.push((value, Data::F32(seed.to_vec())));
-        let found = gradient_from(&mut graph, &[(built.outputs[0], value)], &built.differentiable);
-        found.expect("a gradient").into_iter().map(|gradient| gradient.expect("of every input")).collect()
-    };
-    inputs.extend(built.token_order(&graph));
-    let read = cpu::run_graph(&graph, &inputs, &read).expect("a run on the CPU");
-    floats(read)
+fn ours(built: &Built, backward: &Backward) -> Vec<Vec<f32>> {
+    let Backward { graph, seed, seed_value, read, .. } = backward;
+    let mut inputs = built.inputs.clone();
+    inputs.extend(seed_value.map(|value| (value, Data::F32(seed.clone()))));
+    inputs.extend(built.token_order(graph));
+    floats(cpu::run_graph(graph, &inputs, read).expect("a run on the CPU"))
 }
 
 fn floats(data: Vec<Data>) -> Vec<Vec<f32>> {
@@ -96,21 +78,16 @@ fn check(cases: &[Case]) {
     assert!(!small.is_empty(), "no case is small enough");
     for case in small {
         let built = case.build().expect("a graph");
-        let count = built.graph.ty(built.outputs[0]).count();
-        // Of a loss only the mean is differentiable, not the number of rows.
-        let seed = if matches!(case.op, Op::CrossEntropy(_) | Op::LinearCrossEntropy(_)) {
-            vec![0.5, 0.0]
-        } else {
-            numbers(99, count)
-        };
-        let expected = differences(&built, &seed);
+        let backward = Backward::of(case, &built).expect("a gradient");
+        let seed = &backward.seed;
+        let expected = differences(&built, seed);
         let (output, wrt) = (built.outputs[0], &built.differentiable);
         let device = Device::flex_in_f64();
         let autodiff =
             reference::gradients_of(&built.graph, &built.inputs, output, seed.clone(), wrt, &device);
         for (who, gradients, bound) in [
             ("autodiff", floats(autodiff.expect("the reference")), AUTODIFF),
-            ("our backward ops", ours(case, &built, &seed), OURS),
+            ("our backward ops", ours(&built, &backward), OURS),
         ] {
             for (at, (got, expected)) in gradients.iter().zip(&expected).enumerate() {
                 let apart = deviation(got, expected);

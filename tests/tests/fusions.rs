@@ -2,15 +2,16 @@
 
 use crate::common;
 use crate::common::{deviation, ids};
-use glasshouse_engine::executor::Executor;
-use glasshouse_engine::graph::ops;
-use glasshouse_engine::graph::{Fusions, Graph, Op, random};
-use glasshouse_engine::initial;
-use glasshouse_engine::model::{training_graphs, training_graphs_with};
-use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::gpu::{self, DeviceChoice, Gpu};
+use glasshouse_engine::graph::{Graph, Input, Op, Origin, ValueId, ops, random, token_order};
+use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
+use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::protocol::{ModelConfig, TrainConfig, presets};
-use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
+use glasshouse_engine::selftest::parity::floats;
+use glasshouse_engine::step::Data;
+use glasshouse_engine::{cpu, initial};
 use glasshouse_protocol::model::{Dropout, Mlp};
 use glasshouse_protocol::{Activation, Gate, Position};
 use pollster::block_on;
@@ -42,45 +43,61 @@ fn count(graph: &Graph, kind: impl Fn(&Op) -> bool) -> usize {
     graph.nodes.iter().filter(|node| kind(&node.op)).count()
 }
 
-/// Loss and gradients of a step of two micro-batches.
-fn gradients(device: &str, model: &ModelConfig, train: &TrainConfig, fusions: Fusions) -> (f32, Vec<f32>) {
-    let graphs = training_graphs_with(model, train, fusions).unwrap();
-    let layout = ArenaLayout::of(&graphs.train);
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
+/// Loss and gradients of a batch.
+fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusions: Fusions) -> Vec<Vec<f32>> {
+    let graphs = training_graphs(model, train).unwrap();
+    let graph = graphs.train;
+    let layout = ArenaLayout::of(&graph);
+    let parameters = initial::parameters(&graph.parameters, &layout, 5);
     let size = train.batch_size * model.context_length;
-    let micro = |at: u64| MicroBatch {
-        tokens: ids(2 * at, size, model.vocabulary),
-        targets: ids(2 * at + 1, size, model.vocabulary),
-        seed: random::dropout_seed(3, 0, at),
+    let tokens = ids(0, size, model.vocabulary);
+    let (mut inputs, mut read) = (Vec::new(), vec![graphs.train_loss]);
+    for (at, value) in graph.values.iter().enumerate() {
+        let data = match value.origin {
+            Origin::Parameter(id) => Data::F32(parameters[layout.range(id)].to_vec()),
+            Origin::Input(Input::Tokens) => Data::U32(tokens.clone()),
+            Origin::Input(Input::TokenOrder) => Data::U32(token_order(&tokens)),
+            Origin::Input(Input::Targets) => Data::U32(ids(1, size, model.vocabulary)),
+            Origin::Gradient(_) => {
+                read.push(ValueId(at as u32));
+                continue;
+            }
+            _ => continue,
+        };
+        inputs.push((ValueId(at as u32), data));
+    }
+    let seed = random::dropout_seed(3, 0, 0);
+    let found = match gpu {
+        Some(gpu) => {
+            let target = gpu.target().with_fusions(fusions);
+            block_on(gpu::run_graph_for(gpu, &graph, &inputs, &read, seed, target))
+        }
+        None => {
+            let graph = fused(graph, &read, &Target::new(false).with_fusions(fusions));
+            cpu::run_graph_seeded(&graph, &inputs, &read, seed)
+        }
     };
-    let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![micro(0), micro(1)] };
-    block_on(async {
-        let opened = Executor::open(device, &graphs, Optimizer::of(train), None).await.unwrap();
-        let mut executor = opened.0;
-        executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
-        executor.gradients(&step).await.unwrap()
-    })
+    floats(found.unwrap()).unwrap()
 }
 
-fn check(device: &str) {
+fn check(gpu: Option<&Gpu>) {
     for model in models() {
         for activation_checkpointing in [false, true] {
-            let train = TrainConfig {
-                batch_size: 3,
-                accumulate: 2,
-                activation_checkpointing,
-                ..TrainConfig::default()
-            };
-            let (loss, alone) = gradients(device, &model, &train, Fusions::NONE);
+            let train = TrainConfig { batch_size: 3, activation_checkpointing, ..TrainConfig::default() };
+            let alone = gradients(gpu, &model, &train, Fusions::NONE);
+            let loss = alone[0][0];
+            let head = Some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 });
             for fusions in [
                 Fusions { activation: true, ..Fusions::NONE },
                 Fusions { rope: true, ..Fusions::NONE },
                 Fusions { residual: true, ..Fusions::NONE },
-                Fusions::default(),
+                Fusions { head, ..Fusions::NONE },
+                Fusions { head, ..Fusions::ALL },
             ] {
-                let (fused_loss, fused) = gradients(device, &model, &train, fusions);
-                assert!((fused_loss - loss).abs() < 1e-5 * loss, "{fusions:?}: {fused_loss} for {loss}");
-                let apart = deviation(&fused, &alone);
+                let found = gradients(gpu, &model, &train, fusions);
+                let apart = (found[0][0] - loss).abs();
+                assert!(apart < 1e-5 * loss, "{fusions:?}: {} for {loss}", found[0][0]);
+                let apart = deviation(&found[1..].concat(), &alone[1..].concat());
                 assert!(apart < 2e-5, "{fusions:?} of {model:?}: {apart:.1e}");
             }
         }
@@ -89,20 +106,24 @@ fn check(device: &str) {
 
 #[test]
 fn change_rounding_alone_on_cpu() {
-    check("cpu");
+    check(None);
 }
 
 #[test]
 fn change_rounding_alone_on_gpu() {
-    check(&common::adapter());
+    let gpu = block_on(Gpu::open(&DeviceChoice::Named(common::adapter()))).unwrap();
+    check(Some(&gpu));
 }
 
-/// Each switch makes its own nodes and no other; a setting of the run switches them off.
+/// Each switch makes its own nodes and no other.
 #[test]
 fn are_made_where_they_are_switched_on() {
     let [gpt, _, llama, normed] = &models()[..] else { panic!() };
     let train = TrainConfig::default();
-    let graph = |model, fusions| training_graphs_with(model, &train, fusions).unwrap().train;
+    let graph = |model, fusions| {
+        let graphs = training_graphs(model, &train).unwrap();
+        fused(graphs.train, &[graphs.train_loss], &Target::new(false).with_fusions(fusions))
+    };
     let activations = |graph: &Graph| {
         let forward = count(graph, |op| matches!(op, Op::LinearActivation(_)));
         let backward = count(graph, |op| matches!(op, Op::LinearInputActivationBackward(_)));
@@ -139,7 +160,8 @@ fn are_made_where_they_are_switched_on() {
     // What kernels do not take four at a time stays by itself.
     let odd = ModelConfig { mlp: Mlp { hidden: 50, ..gpt.mlp }, ..gpt.clone() };
     assert_eq!(activations(&graph(&odd, Fusions::EPILOGUES)), [0, 0, 4]);
-    let off = TrainConfig { fused_epilogues: false, ..train.clone() };
-    assert_eq!(activations(&training_graphs(gpt, &off).unwrap().train), [0, 0, 4]);
-    assert_eq!(activations(&training_graphs(gpt, &train).unwrap().train), [2, 2, 0]);
+    // What is to be read stays.
+    let keep: Vec<ValueId> = (0..training_graphs(llama, &train).unwrap().train.values.len() as u32).map(ValueId).collect();
+    let kept = fused(training_graphs(llama, &train).unwrap().train, &keep, &Target::new(false));
+    assert_eq!((ropes(&kept), sums(&kept)), ([0, 2], 0));
 }

@@ -4,11 +4,13 @@
 use crate::common;
 use crate::common::{deviation, ids};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::graph::{Fusions, HeadFusion, ParameterId, random};
+use glasshouse_engine::graph::{ParameterId, random};
 use glasshouse_engine::initial;
-use glasshouse_engine::model::training_graphs_with;
+use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
+use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
@@ -95,13 +97,7 @@ fn check(device: &str) {
             activation_checkpointing: number % 2 == 1,
             ..TrainConfig::default()
         };
-        // Chunks of 64 rows.
-        let head = (number % 3 == 0).then_some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 });
-        // Every other pair of models, so that each fusion meets models with and without activation checkpointing.
-        let epilogues = if number / 2 % 2 == 0 { Fusions::EPILOGUES } else { Fusions::NONE };
-        let fusions = Fusions { head, ..epilogues };
-        let graphs = training_graphs_with(&model, &train, fusions)
-            .unwrap_or_else(|error| panic!("{model:?}: {error}"));
+        let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, number);
         let state = ArenaState { parameters, ..ArenaState::default() };
@@ -121,7 +117,14 @@ fn check(device: &str) {
             ReferenceExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");
         oracle.set_state(&state).expect("a state");
         let (loss, gradients) = oracle.gradients(&step).expect("gradients");
-        let mut executor = block_on(Executor::open(device, &graphs, optimizer, None)).expect("a device").0;
+        let mut run = graphs.clone();
+        if number % 3 == 0 {
+            // The head goes with its loss, 64 rows at a time.
+            let head = HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 };
+            let target = Target::new(false).with_fusions(Fusions { head: Some(head), ..Fusions::NONE });
+            run.train = fused(run.train, &[run.train_loss], &target);
+        }
+        let mut executor = block_on(Executor::open(device, &run, optimizer, None)).expect("a device").0;
         block_on(executor.set_state(&state)).expect("a state");
         let (got_loss, got) = block_on(executor.gradients(&step)).expect("gradients");
         let mut found = vec![("loss".to_owned(), deviation(&[got_loss], &[loss]), LOSS)];

@@ -318,7 +318,7 @@ mod tests {
         assert!(!text.contains("fused"), "{text}");
         let former = text.replacen("[train]", "[train]\nfused_head = false\nfused_epilogues = true", 1);
         assert_ne!(former, text);
-        assert_eq!(RunConfig::from_toml(&former).unwrap(), run);
+        assert_eq!(crate::RunConfig::from_toml(&former).unwrap(), run);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Generation: the prompt is read in chunks into caches of keys and values, each further token is read by itself, and past the
 //! context length the last window is read anew for every token, as nanoGPT does.
 
-use super::program::{Program, Weights};
+use super::program::{Program, Weights, fused};
 use super::room::Room;
 use super::workers::Workers;
 use crate::error::{Error, Result};
@@ -63,7 +63,7 @@ impl Reader {
             built.graph.find(Origin::Input(input)).ok_or_else(missing)
         };
         Ok(Self {
-            program: Program::new(&built.graph, &[built.logits]),
+            program: Program::new(&fused(&built.graph, &[built.logits]), &[built.logits]),
             tokens: input(Input::Tokens)?,
             cursor: input(Input::Cursor)?,
             logits: built.logits,
@@ -106,7 +106,10 @@ impl CpuDecoder {
         let step = build(model, Purpose::Decode { chunk: 1 })?;
         let window = build(model, Purpose::Window { time: model.context_length })?;
         let layout = ArenaLayout::of(&prompt.graph);
-        let programs = [&prompt, &step, &window].map(|built| Program::needed(&built.graph, &[built.logits]));
+        let needed = |built: &Model| {
+            Program::needed(&fused(&built.graph, &[built.logits]), &[built.logits])
+        };
+        let programs = [&prompt, &step, &window].map(needed);
         let arenas = parameters.len() as u64 * 4;
         Room { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
         let mut prompt = Reader::new(&prompt, chunk)?;

@@ -8,12 +8,21 @@ use crate::error::{Error, Result};
 use crate::graph::ops::Operands;
 use crate::graph::{Element, Graph, Op, Origin, Type, ValueId};
 use crate::plan::arena::ArenaLayout;
+use crate::plan::fuse::{self, Fusions};
+use crate::plan::lower::Target;
 use crate::plan::memory;
 use crate::step::Data;
 use glasshouse_compiler::dispatch;
 use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;
+
+/// A graph with the fusions that the interpreter gains from.
+pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
+    fuse::fused(graph.clone(), keep, &Target::new(false).with_fusions(FUSIONS))
+}
+
+const FUSIONS: Fusions = Fusions::ALL;
 
 /// What a model is trained from and into; several programs share it.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +102,7 @@ impl Program {
                     push(&mut memory.words, vec![0; count], Place::Words)
                 }
                 Origin::Input(_) => push(&mut memory.fixed, vec![0.0; count], Place::Fixed),
-                Origin::Node(_) => placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
+                Origin::Node(_) | Origin::Gone => placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
                     let start = (spot.offset / 4) as usize;
                     Place::Slot(spot.slot, start..start + count)
                 }),

@@ -1,6 +1,6 @@
 //! A program of a loss, and where its batch goes; the two of them that training needs.
 
-use super::program::{Portion, Program, Weights};
+use super::program::{Portion, Program, Weights, fused};
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Input, Origin, ValueId};
@@ -29,7 +29,7 @@ impl Run {
                 .ok_or_else(|| Error::Internal(format!("a loss graph without {input:?}")))
         };
         let (tokens, targets) = (input(Input::Tokens)?, input(Input::Targets)?);
-        Ok(Self { program: Program::new(graph, &[loss]), tokens, targets, loss })
+        Ok(Self { program: Program::new(&fused(graph, &[loss]), &[loss]), tokens, targets, loss })
     }
 
     /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
@@ -149,8 +149,8 @@ impl Programs {
 
     /// What [`Self::bytes`] will be, before anything is allocated.
     pub fn needed(graphs: &TrainingGraphs) -> u64 {
-        Program::needed(&graphs.train, &[graphs.train_loss])
-            + Program::needed(&graphs.evaluate, &[graphs.evaluate_loss])
+        let needed = |graph, loss| Program::needed(&fused(graph, &[loss]), &[loss]);
+        needed(&graphs.train, graphs.train_loss) + needed(&graphs.evaluate, graphs.evaluate_loss)
     }
 
     /// Bytes of everything but the weights.

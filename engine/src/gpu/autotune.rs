@@ -15,6 +15,7 @@ use super::{AdapterReport, Gpu, Repeater};
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::plan::fuse::fused;
 use crate::plan::lower::{Choice, Choices, ShapeClass, Tier};
 use crate::plan::trial::{self, Trial};
 use crate::platform;
@@ -143,6 +144,7 @@ impl Gpu {
         let target = plain.target();
         let folder = measuring.folder.as_deref();
         let mut known = folder.map(|folder| cache::load(folder, self.report())).unwrap_or_default();
+        let graph = &fused(graph.clone(), &[], &target);
         let trials = trial::of_graph(graph);
         let wanted = |trial: &&Trial| {
             let named = trial.class.family.kernel().contains(&measuring.kernels);

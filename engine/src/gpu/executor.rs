@@ -133,7 +133,7 @@ impl GpuExecutor {
             advance,
             optimizer,
             layout: train.arena,
-            accumulate: graphs.accumulate(),
+            accumulate: graphs.recipe.train.accumulate,
             ring,
             fixed_cut: None,
             stamps: None,

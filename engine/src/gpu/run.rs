@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Element, Graph, Origin, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
+use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
 use crate::plan::memory::Spot;
 use crate::plan::{Buffer, Numbered, Plan, compile};
@@ -17,7 +18,7 @@ use half::f16;
 /// outside every buffer. A kernel that reads what nobody wrote cannot give the right result by luck.
 const POISON: u32 = 0x7fc0_3039;
 
-/// Runs a graph once and reads values back. `inputs` gives entries to inputs, parameters, caches and, where a gradient
+/// Runs a graph once, node by node, and reads values back. `inputs` gives entries to inputs, parameters, caches and, where a gradient
 /// should not begin at zero, gradients. [`Error::Refused`] names a value that is needed and not given.
 pub async fn run_graph(
     gpu: &Gpu,
@@ -36,7 +37,7 @@ pub async fn run_graph_seeded(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
-    run_graph_for(gpu, graph, inputs, read, seed, gpu.target()).await
+    run_graph_for(gpu, graph, inputs, read, seed, gpu.target().with_fusions(Fusions::NONE)).await
 }
 
 /// As [`run_graph_seeded`], with the kernels that another kind of device would get.
@@ -158,7 +159,7 @@ fn places(plan: &Plan, value: ValueId) -> Result<Vec<(Buffer, u64, u64)>> {
         Origin::Gradient(id) => of_arena(Buffer::Gradients, id),
         Origin::Constant(_) => one(Buffer::Constant(value), 0),
         Origin::Cache(number) => one(Buffer::Cache(number), 0),
-        Origin::Node(_) => match plan.placement.spot_of_value[value.index()] {
+        Origin::Node(_) | Origin::Gone => match plan.placement.spot_of_value[value.index()] {
             Some(Spot { slot, offset }) => one(Buffer::Slot(slot), offset),
             None => return Err(Error::Internal(format!("value {} has no slot", value.0))),
         },

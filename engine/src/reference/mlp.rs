@@ -3,7 +3,7 @@
 use super::interpret::{Express, Run};
 use crate::error::Result;
 use crate::graph::ops::{self, Y};
-use crate::graph::{Node, Nonlinearity, ValueId};
+use crate::graph::{Node, ValueId};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
@@ -28,14 +28,6 @@ impl Express for ops::Gate {
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
         Ok(Y { y: gate(run.floats(inputs.x)?, self.0) })
-    }
-}
-
-/// An activation or a gate.
-pub(super) fn nonlinearity(x: Tensor<2>, kind: Nonlinearity) -> Tensor<2> {
-    match kind {
-        Nonlinearity::Activation(kind) => activation(x, kind),
-        Nonlinearity::Gate(kind) => gate(x, kind),
     }
 }
 

@@ -12,7 +12,6 @@ mod device;
 mod elementwise;
 mod embedding;
 mod executor;
-mod fused;
 mod head_norm;
 mod interpret;
 mod linear;

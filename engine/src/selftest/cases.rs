@@ -10,6 +10,8 @@ use crate::graph::ops;
 use crate::graph::{
     Constant, Graph, Input, Op, Origin, Parameter, Start, Type, ValueId, random, token_order,
 };
+use crate::plan::fuse::{Fusions, HeadFusion, fused};
+use crate::plan::lower::Target;
 use crate::step::Data;
 
 /// How far a value may lie off, relative to the largest entry of what it belongs to.
@@ -179,7 +181,7 @@ impl Case {
             inputs.push((id, data));
         }
         let operands: Vec<ValueId> = inputs.iter().map(|(id, _)| *id).collect();
-        let mut outputs = graph.push(self.op, &operands)?;
+        let mut outputs = self.plain(&mut graph, &operands)?;
         if let Some(Feed::Shared(shape)) = self.feeds.first() {
             let columns = graph.ty(outputs[0]).columns();
             let shape = [columns, shape[shape.len() - 1]];
@@ -199,6 +201,41 @@ impl Case {
         }
         inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
         Ok(Built { graph, inputs, outputs, differentiable, caches })
+    }
+
+    /// Appends the op, or what a fusion makes it of.
+    fn plain(&self, graph: &mut Graph, operands: &[ValueId]) -> Result<Vec<ValueId>> {
+        let linear = |bias| ops::Linear { bias, residual: false };
+        Ok(match self.op {
+            Op::LinearActivation(ops::LinearActivation { bias, kind }) => {
+                let z = graph.push(linear(bias), operands)?[0];
+                vec![graph.push(kind.op(), &[z])?[0], z]
+            }
+            Op::LinearRope(ops::LinearRope { bias, heads }) => {
+                let (operands, table) = operands.split_at(operands.len() - 1);
+                let qkv = graph.push(linear(bias), operands)?[0];
+                graph.push(ops::Rope { heads, inverse: false, cursor: false }, &[qkv, table[0]])?
+            }
+            Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, .. }) => {
+                let logits = graph.push(linear(false), &operands[..2])?[0];
+                let loss = ops::CrossEntropy { label_smoothing, ignore_index };
+                graph.push(loss, &[logits, operands[2]])?
+            }
+            op => graph.push(op, operands)?,
+        })
+    }
+
+    /// A graph of the case with its op in it: what a fusion makes is fused, and nothing else.
+    pub fn fused(&self, graph: Graph, keep: &[ValueId]) -> Graph {
+        let fusions = match self.op {
+            Op::LinearActivation(_) => Fusions { activation: true, ..Fusions::NONE },
+            Op::LinearRope(_) => Fusions { rope: true, ..Fusions::NONE },
+            Op::LinearCrossEntropy(_) => {
+                Fusions { head: Some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 }), ..Fusions::NONE }
+            }
+            _ => Fusions::NONE,
+        };
+        fused(graph, keep, &Target::new(false).with_fusions(fusions))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
+use crate::plan::fuse::fused;
 use crate::plan::lower::{Target, Tier};
 use crate::plan::{compile, trial};
 use crate::protocol::{Precision, RunConfig, TrainConfig};
@@ -178,8 +179,9 @@ pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<TrainingVariant>> {
         };
         let mut known = vec![kernels_for(&gpu.target())?];
         ways.push(default);
+        let fused = fused(graphs.train.clone(), &[graphs.train_loss], &gpu.target());
         for tier in Tier::ALL {
-            let chosen = trial::everywhere(&graphs.train, tier, |_| true);
+            let chosen = trial::everywhere(&fused, tier, |_| true);
             let kernels = kernels_for(&gpu.target().with(&chosen))?;
             if !known.contains(&kernels) {
                 known.push(kernels);
@@ -213,7 +215,8 @@ pub async fn reports(
         Kernels::Tier(tier) => {
             let (gpu, _) = Gpu::from_request(device).await?;
             let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
-            let variants = trial::everywhere(&graphs.train, tier, |_| true).texts();
+            let graph = fused(graphs.train.clone(), &[graphs.train_loss], &gpu.target());
+            let variants = trial::everywhere(&graph, tier, |_| true).texts();
             Tuning::Pinned(DeviceDescription { variants, ..gpu.describe() })
         }
     };

@@ -5,7 +5,7 @@ use super::cases::{Built, Case, Feed, numbers};
 use super::deviation;
 use crate::error::{Error, Result};
 use crate::graph::ops;
-use crate::graph::{Graph, Input, Keep, Op, Type, ValueId, gradient, gradient_from};
+use crate::graph::{Graph, Input, Op, Type, ValueId, gradient_from};
 use crate::reference::{self, Device};
 use crate::step::Data;
 
@@ -54,12 +54,10 @@ impl Expectation {
     /// A shape rule refuses the case.
     pub fn of(case: &Case, oracle: &Device) -> Result<Self> {
         let built = case.build()?;
-        // A chunk of logits is left behind for nobody.
-        let results = if let Op::LinearCrossEntropy(_) = case.op { 2 } else { built.outputs.len() };
-        let read = [&built.outputs[..results], &built.caches].concat();
+        let read = [&built.outputs[..], &built.caches].concat();
         let values = reference::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
         let mut expectation = Self {
-            forward: Task { graph: built.graph.clone(), inputs: built.inputs.clone(), read },
+            forward: Task { graph: case.fused(built.graph.clone(), &read), inputs: built.inputs.clone(), read },
             values: floats(values)?,
             specified: specified(case),
             backward: None,
@@ -161,31 +159,35 @@ impl Backward {
     /// The op has no gradient.
     pub fn of(case: &Case, built: &Built) -> Result<Self> {
         let (mut graph, output) = (built.graph.clone(), built.outputs[0]);
-        if let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) = case.op {
+        if let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index })
+        | Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, .. }) = case.op
+        {
             // The loss begins a backward pass; it has no seed but its scale.
-            let logits = built.inputs[0].0;
-            let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
-                label_smoothing,
-                ignore_index,
-                scale: SCALE,
-            });
-            let read = graph.push(op, &[logits, built.inputs[1].0, built.outputs[1], output])?;
-            return Ok(Self { graph, seed: vec![SCALE, 0.0], seed_value: None, wrt: vec![logits], read });
-        }
-        if let Op::LinearCrossEntropy(_) = case.op {
-            gradient(&mut graph, output, SCALE, Keep::Everything)?;
-            let missing = || Error::Internal("a loss without a backward op".to_owned());
-            let backward = graph.nodes.last().ok_or_else(missing)?;
-            let read = vec![backward.outputs[0], backward.outputs[3]];
-            let wrt = built.differentiable.clone();
-            return Ok(Self { graph, seed: vec![SCALE, 0.0], seed_value: None, wrt, read });
+            let back = ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: SCALE };
+            let missing = || Error::Internal("a loss without its node".to_owned());
+            let loss = built.graph.nodes.last().ok_or_else(missing)?;
+            let (logits, targets) = (loss.inputs[0], loss.inputs[1]);
+            let dlogits = graph.push(back, &[logits, targets, built.outputs[1], output])?[0];
+            return Self::from(case, graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
         let shape = graph.ty(output).clone();
         let seed = graph.input(Input::Free(99), Type::f32(&shape.shape));
+        let weights = numbers(99, shape.count());
+        let found = Self::from(case, graph, built, (output, seed), weights)?;
+        Ok(Self { seed_value: Some(seed), ..found })
+    }
+
+    /// What flows back from a value and its gradient.
+    fn from(
+        case: &Case,
+        mut graph: Graph,
+        built: &Built,
+        from: (ValueId, ValueId),
+        seed: Vec<f32>,
+    ) -> Result<Self> {
         let wrt = built.differentiable.clone();
-        let read: Option<Vec<ValueId>> =
-            gradient_from(&mut graph, &[(output, seed)], &wrt)?.into_iter().collect();
+        let read: Option<Vec<ValueId>> = gradient_from(&mut graph, &[from], &wrt)?.into_iter().collect();
         let read = read.ok_or_else(|| Error::Internal("an input without a gradient".to_owned()))?;
-        Ok(Self { graph, seed: numbers(99, shape.count()), seed_value: Some(seed), wrt, read })
+        Ok(Self { graph: case.fused(graph, &read), seed, seed_value: None, wrt, read })
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::graph::Graph;
 use crate::plan::compile;
+use crate::plan::fuse::Fusions;
 use crate::plan::lower::{Choices, Target, Tier};
 use crate::plan::trial;
 use crate::platform;
@@ -206,6 +207,11 @@ struct Subject {
 }
 
 impl Subject {
+    /// The device, for graphs that are run node by node.
+    fn target(&self) -> Target {
+        self.gpu.target().with_fusions(Fusions::NONE)
+    }
+
     async fn run(&self, task: &Task, target: Target) -> Result<Vec<Vec<f32>>> {
         let Task { graph, inputs, read } = task;
         floats(gpu::run_graph_for(&self.gpu, graph, inputs, read, [0, 0], target).await?)
@@ -214,7 +220,7 @@ impl Subject {
     /// What a task gives by each kind of kernels. One that costs the device has it opened again for the next.
     async fn results(&mut self, task: &Task, row: &mut VariantRow) -> Result<Results> {
         let mut results = Vec::new();
-        for (name, target) in ways(&self.gpu.target(), task, &mut self.ran) {
+        for (name, target) in ways(&self.target(), task, &mut self.ran) {
             row.runs += 1;
             let found = match target {
                 Ok(target) => self.run(task, target.clone()).await.map(|found| (target, found)),
@@ -281,7 +287,8 @@ impl Subject {
             Pending::Full(case, _) => {
                 let built = case.build()?;
                 let backward = if has_gradient(&case.op) { Some(Backward::of(case, &built)?) } else { None };
-                let forward = Task { graph: built.graph, inputs: Vec::new(), read: built.outputs };
+                let graph = case.fused(built.graph, &built.outputs);
+                let forward = Task { graph, inputs: Vec::new(), read: built.outputs };
                 let backward =
                     backward.map(|Backward { graph, read, .. }| Task { graph, inputs: Vec::new(), read });
                 std::iter::once(forward).chain(backward).collect()
@@ -289,7 +296,7 @@ impl Subject {
             Pending::Half(case) => vec![case.build()?[1].clone()],
         };
         for task in &tasks {
-            ways(&self.gpu.target(), task, reached);
+            ways(&self.target(), task, reached);
         }
         Ok(())
     }

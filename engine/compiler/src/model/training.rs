@@ -1,6 +1,6 @@
 //! The graphs of a training run, and what they are built from.
 
-use crate::graph::{Graph, Op, ValueId, has_half};
+use crate::graph::{Graph, ValueId, has_half};
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::{Deserialize, Serialize};
@@ -37,14 +37,5 @@ impl TrainingGraphs {
     pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
         if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
-    }
-
-    /// How many micro-batches make a step: the gradient of each one's loss is scaled by one over it.
-    pub fn accumulate(&self) -> usize {
-        let scale = self.train.nodes.iter().find_map(|node| match node.op {
-            Op::CrossEntropyBackward(op) => Some(op.scale),
-            _ => None,
-        });
-        scale.map_or(1, |scale| (1.0 / scale).round().max(1.0) as usize)
     }
 }

@@ -35,8 +35,7 @@ fn settings() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     };
     let small =
         TrainConfig { batch_size: 3, ignore_index: None, activation_checkpointing: true, ..train.clone() };
-    let plain_head = TrainConfig { fused_head: false, ..train.clone() };
-    vec![("grouped", grouped.clone(), train), ("llama", model, small), ("plain head", grouped, plain_head)]
+    vec![("grouped", grouped, train), ("llama", model, small)]
 }
 
 fn step(model: &ModelConfig, train: &TrainConfig) -> StepInput {

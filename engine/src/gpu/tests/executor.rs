@@ -4,10 +4,11 @@
 use super::super::replay::Cut;
 use super::super::{Gpu, GpuExecutor, test_gpu};
 use crate::Error;
-use crate::graph::{Fusions, random};
+use crate::graph::random;
 use crate::initial;
 use crate::model::TrainingGraphs;
-use crate::model::{training_graphs, training_graphs_with};
+use crate::model::training_graphs;
+use crate::plan::fuse::Fusions;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::{estimate, ring};
@@ -203,11 +204,12 @@ fn a_device_lost_in_training_is_an_error() {
 
 #[test]
 fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
-    let gpu = test_gpu();
+    let mut gpu = test_gpu();
+    gpu.target = gpu.target().with_fusions(Fusions::NONE);
     let (model, train) = configs();
     let model = ModelConfig { vocabulary: 4000, context_length: 64, ..model };
     let train = TrainConfig { batch_size: 256, ..train };
-    let graphs = training_graphs_with(&model, &train, Fusions::NONE).unwrap();
+    let graphs = training_graphs(&model, &train).unwrap();
     match block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1)) {
         Err(Error::TooLarge { needed, available, advice, .. }) => {
             assert_eq!(needed, 256 * 64 * 4000 * 4);

@@ -4,9 +4,10 @@
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
 use crate::graph::ops;
-use crate::graph::{Fusions, Graph, HeadFusion, Input, Parameter, Start, Type, ValueId, has_half, random};
+use crate::graph::{Graph, Input, Parameter, Start, Type, ValueId, has_half, random};
 use crate::initial;
-use crate::model::training_graphs_with;
+use crate::model::training_graphs;
+use crate::plan::fuse::{Fusions, HeadFusion};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::lower::Target;
@@ -54,8 +55,8 @@ fn largest(plan: &Plan) -> u64 {
 }
 
 /// Loss, gradient and evaluation loss of a step.
-fn learnt(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig, fusions: Fusions) -> (f32, Vec<f32>, f32) {
-    let graphs = training_graphs_with(model, train, fusions).unwrap();
+fn learnt(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32>, f32) {
+    let graphs = training_graphs(model, train).unwrap();
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
     let most = largest(&compile(graphs.train.clone(), &[], &gpu.target()).unwrap());
     assert_eq!(most <= BINDING, gpu.target().binding == BINDING, "{most}");
@@ -97,8 +98,9 @@ fn a_model_in_parts_learns_as_the_whole_one() {
         for (target, fusions) in
             kinds().into_iter().flat_map(|kind| [(kind.clone(), Fusions::NONE), (kind, fused())])
         {
-            let whole = learnt(&gpu_for(target.clone()), &model, &train, fusions);
-            let parts = learnt(&gpu_for(target.with_binding(BINDING)), &model, &train, fusions);
+            let target = target.with_fusions(fusions);
+            let whole = learnt(&gpu_for(target.clone()), &model, &train);
+            let parts = learnt(&gpu_for(target.with_binding(BINDING)), &model, &train);
             assert!(
                 (parts.0 - whole.0).abs() < 1e-4 && (parts.2 - whole.2).abs() < 1e-4,
                 "{parts:?} {whole:?}"

@@ -62,7 +62,7 @@ impl Operation for Dropout {
     }
 
     fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        vec![alone(if self.residual { inputs.x } else { outputs.y })]
+        if self.residual { vec![alone(inputs.x)] } else { vec![alone(inputs.x), alone(outputs.y)] }
     }
 }
 

@@ -49,7 +49,6 @@ impl Lower for LinearActivation {
             Nonlinearity::Activation(_) => 0,
             Nonlinearity::Gate(_) => y.columns() as u32,
         };
-        site.expect_whole(weight, x.half())?;
         let arguments = linear::Arguments { partner, ..linear::Arguments::default() };
         if let Some(curve) = curve!(linear, self.kind)
             && let Some(launch) = product(site, [x, weight, y], bias, curve, z, arguments)?
@@ -77,7 +76,6 @@ impl Lower for LinearRope {
             ..linear::Arguments::default()
         };
         let turned = (linear::Epilogue::Rope, linear::Function::None);
-        site.expect_whole(weight, x.half())?;
         if let Some(launch) = product(site, [x, weight, y], bias, turned, table, arguments)? {
             return Ok(Lowering::one(launch));
         }
@@ -128,7 +126,6 @@ impl Lower for LinearInputActivationBackward {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearInputActivationBackwardInputs { dy, weight, x } = operands.inputs;
         let Dx { dx } = operands.outputs;
-        site.expect_whole(weight, dx.half())?;
         if let Some(launch) = input_product(site, self.0, [dy, weight, dx, x])? {
             return Ok(Lowering::one(launch));
         }

@@ -5,6 +5,7 @@ use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::decode::DecodePlans;
+use crate::plan::fuse::{Fusions, fused};
 use crate::plan::{Dispatch, compile, trial, update};
 use glasshouse_protocol::{
     Activation, Gate, NormKind, NormPlacement, OptimizerKind, Precision, RunConfig, presets,
@@ -65,8 +66,6 @@ fn configs() -> Vec<RunConfig> {
                 }
                 // An odd number of rows for what goes float by float, whole matrices of 16 for the others.
                 config.train.batch_size = if width % 16 == 0 { 16 } else { 1 };
-                // Sums by themselves.
-                config.train.fused_epilogues = activation != Activation::Relu;
                 config.train.optimizer = match activation {
                     Activation::Relu => OptimizerKind::Sgd,
                     Activation::Silu => OptimizerKind::Rmsprop,
@@ -105,14 +104,21 @@ fn every_variant_is_one_that_a_model_takes() {
             let mut train = config.train.clone();
             train.precision = precision;
             let graphs = training_graphs(&config.model, &train).unwrap();
+            // Every operation by itself.
+            let plain = config.model.mlp.activation == Activation::Relu;
             for (device, tier) in &devices {
-                let chosen =
-                    tier.map(|tier| device.clone().with(&trial::everywhere(&graphs.train, tier, |_| true)));
-                let target = chosen.as_ref().unwrap_or(device);
-                take(&compile(graphs.train.clone(), &[graphs.train_loss], target).unwrap().dispatches);
-                take(&compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], target).unwrap().dispatches);
+                let mut target = device.clone();
+                if plain {
+                    target = target.with_fusions(Fusions::NONE);
+                }
+                if let Some(tier) = tier {
+                    let graph = fused(graphs.train.clone(), &[graphs.train_loss], &target);
+                    target = target.with(&trial::everywhere(&graph, *tier, |_| true));
+                }
+                take(&compile(graphs.train.clone(), &[graphs.train_loss], &target).unwrap().dispatches);
+                take(&compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &target).unwrap().dispatches);
                 let arena = ArenaLayout::of(&graphs.train);
-                take(&update::update_dispatches(&arena, &Optimizer::of(&train), target).unwrap());
+                take(&update::update_dispatches(&arena, &Optimizer::of(&train), &target).unwrap());
             }
         }
         if config.model.dropout.attention > 0.0 {
