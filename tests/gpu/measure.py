@@ -271,14 +271,14 @@ def step_ways(day):
     plain = ("train.accumulate=1",)
     batch = lambda count: ("train.batch_size=2",) if day.tiny else (f"train.batch_size={count}",)
     still = ("model.dropout.embedding=0", "model.dropout.attention=0", "model.dropout.residual=0")
-    unfused, again = ("train.fused_epilogues=false",), ("train.activation_checkpointing=true",)
+    again = ("train.activation_checkpointing=true",)
     nanogpt, cpu, gpt2 = ("nanogpt-gpu", batch(64)), ("nanogpt-cpu", ()), ("gpt2-124m", plain + batch(4))
     models = (nanogpt, gpt2, cpu)
     ways = [(preset, settings, precision, "") for preset, settings in models for precision in ("f32", "mixed")]
     ways += [("nanogpt-gpu", batch(64) + still, precision, "without dropout") for precision in ("f32", "mixed")]
     ways += [("gpt2-124m", plain + batch(16), precision, "batch 16") for precision in ("mixed", "f32")]
     ways += [(preset, settings, precision, "without autotune") for precision in ("f32", "mixed") for preset, settings in models]
-    ways += [(preset, settings + unfused, precision, "without fused epilogues") for precision in ("f32", "mixed") for preset, settings in models]
+    ways += [(preset, settings, precision, "without autotune and fusions") for precision in ("f32", "mixed") for preset, settings in models]
     ways += [(preset, settings + again, precision, "with activation checkpointing") for precision in ("f32", "mixed") for preset, settings in models]
     ways += [("gpt2-124m", plain + batch(8), precision, "batch 8") for precision in ("f32", "mixed")]
     # A trial takes each thing that is varied once, of the first model that has it.
@@ -293,7 +293,8 @@ def steps(day, clock, figures):
         name = f"{preset} {precision}" + (f", {how}" if how else "")
         repeats = 3 if day.tiny else {"nanogpt-cpu": 40, "nanogpt-gpu": 12}.get(preset, 5)
         words = ["bench", "step", *day.preset(preset, settings), "--precision", precision, "--repeats", repeats]
-        words += ["--no-autotune"] if how == "without autotune" or (day.tiny and how) else []
+        words += ["--no-autotune"] if how.startswith("without autotune") or (day.tiny and how) else []
+        words += ["--unfused"] if how.endswith("fusions") else []
         attempt(figures, name, lambda words=words: day.ask(words, clock)[-1])
         measured = figures.get(name, {})
         if measured.get("flops_per_s") and day.peak_gflop_per_s:
