@@ -89,8 +89,12 @@ fn a_passage_that_cannot_be_is_bad_usage() {
 #[test]
 fn a_step_is_timed_with_chosen_kernels_and_without() {
     for device in devices() {
-        for (more, on_gpu) in [(&["--repeats", "1"][..], true), (&["--repeats", "1", "--no-autotune"], false)]
-        {
+        let mut dispatches = Vec::new();
+        for (more, on_gpu) in [
+            (&["--repeats", "1"][..], true),
+            (&["--repeats", "1", "--no-autotune"], false),
+            (&["--repeats", "1", "--unfused"], false),
+        ] {
             let lines = measured(&["bench", "step"], &device, more);
             let [line] = lines.as_slice() else { panic!("{lines:?}") };
             assert_eq!(line["autotune"], on_gpu && device != "cpu", "{line}");
@@ -99,7 +103,10 @@ fn a_step_is_timed_with_chosen_kernels_and_without() {
             let idle = line["idle_share"].as_f64();
             assert_eq!(idle.is_some_and(|share| (0.0..=1.0).contains(&share)), device != "cpu", "{line}");
             assert_eq!(line["ms_per_step_together"].is_f64(), device != "cpu", "{line}");
+            dispatches.push(line["dispatches_per_step"].as_u64().unwrap());
         }
+        assert_eq!(dispatches[0], dispatches[1]);
+        assert_eq!(dispatches[2] > dispatches[1], device != "cpu", "{dispatches:?}");
     }
 }
 

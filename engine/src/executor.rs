@@ -103,7 +103,8 @@ impl Executor {
         };
         let (gpu, tuned, lost) = tuned_or_again(gpu, device, &graphs.train, tuning).await?;
         let warning = lost.or(warning);
-        let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.recipe.train.accumulate)).await?;
+        let executor =
+            GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.recipe.train.accumulate)).await?;
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
 

@@ -1,7 +1,7 @@
 //! Initial weights and moments. Weights are a pure function of the seed and the parameter's place in the list, computed with `libm` so that
 //! every target begins with the same bits.
 
-use crate::graph::{Parameter, Start, random};
+use crate::graph::{Init, Parameter, random};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{Turns, at_once};
@@ -27,9 +27,9 @@ pub async fn parameters_in_turns(
     for (number, parameter) in parameters.iter().enumerate() {
         let start = layout.offsets[number];
         let entries = &mut arena[start..start + layout.counts[number]];
-        match parameter.start {
-            Start::Constant(value) => entries.fill(value),
-            Start::Normal(deviation) => {
+        match parameter.init {
+            Init::Constant(value) => entries.fill(value),
+            Init::Normal(deviation) => {
                 for (block, entries) in entries.chunks_mut(DRAWN).enumerate() {
                     normal(entries, deviation, seed, number as u64, (block * DRAWN / 2) as u64);
                     turns.give().await;

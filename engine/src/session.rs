@@ -62,11 +62,13 @@ pub struct Options {
     pub threads: Option<usize>,
     /// A GPU's kernels are chosen by measuring, before what trains or measures on it for the first time.
     pub autotune: bool,
+    /// A GPU runs every operation of a layer by itself, with the kernels of its kind, in place of both: for benches.
+    pub unfused: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shelf: PathBuf::new(), device: String::new(), threads: None, autotune: true }
+        Self { shelf: PathBuf::new(), device: String::new(), threads: None, autotune: true, unfused: false }
     }
 }
 

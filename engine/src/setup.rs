@@ -15,7 +15,7 @@ use crate::measure::settle_precision;
 use crate::model::{TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::estimate::estimate;
-use crate::plan::fit::{Room, fit};
+use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Run};
@@ -307,8 +307,8 @@ fn without_device() -> Error {
 fn advised(error: Error, config: &RunConfig) -> Error {
     let Error::OutOfMemory { what, needed, held: Some(held), advice } = error else { return error };
     // A plain device's plans take as much scratch as any other's, or more.
-    let room = Room { memory: Some(held), ..Room::default() };
-    let advice = match fit(config, &Target::new(false), room) {
+    let limits = DeviceLimits { memory: Some(held), ..DeviceLimits::default() };
+    let advice = match fit(config, &Target::new(false), limits) {
         Ok((_, changes)) if !changes.is_empty() => {
             format!("{held} bytes of it were there, which are enough with {}", changes.join(", "))
         }

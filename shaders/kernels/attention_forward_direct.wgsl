@@ -89,9 +89,9 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     @if(dropout) let seed = schedule[control.row].seed;
     @if(dropout) let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
 
-    var mixed: array<mat4x4<f32>, SIZE>;
+    var attended: array<mat4x4<f32>, SIZE>;
     for (var c = 0u; c < entries; c++) {
-        mixed[c] = mat4x4<f32>();
+        attended[c] = mat4x4<f32>();
     }
     var largest = vec4<f32>(LOWEST);
     var sums = vec4<f32>();
@@ -115,13 +115,13 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
         }
         let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
         for (var c = 0u; c < entries; c++) {
-            mixed[c] = scaled(mixed[c], shrink) + four(values, c) * shares;
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
         }
     }
     let out = ((window + own) * arguments.heads + head) * entries;
     let below = arguments.heads * entries;
     for (var c = 0u; c < entries; c++) {
-        let block = mixed[c];
+        let block = attended[c];
         store(own, out + c, block[0] / sums.x);
         store(own + 1u, out + below + c, block[1] / sums.y);
         store(own + 2u, out + 2u * below + c, block[2] / sums.z);

@@ -47,10 +47,10 @@ fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     let seed = schedule[control.row].seed;
 
     var query: array<f32, SIZE>;
-    var mixed: array<f32, SIZE>;
+    var attended: array<f32, SIZE>;
     for (var c = 0u; c < arguments.head_size; c++) {
         query[c] = f32(qkv[(window + t) * row_entries + head * arguments.head_size + c]) * arguments.scale;
-        mixed[c] = 0.0;
+        attended[c] = 0.0;
     }
     var largest = LOWEST;
     var total = 0.0;
@@ -66,7 +66,7 @@ fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
                 let shrink = exp(largest - score);
                 total *= shrink;
                 for (var c = 0u; c < arguments.head_size; c++) {
-                    mixed[c] *= shrink;
+                    attended[c] *= shrink;
                 }
                 largest = score;
             }
@@ -78,14 +78,14 @@ fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
                 share = select(share * arguments.keep_scale, 0.0, dropped);
             }
             for (var c = 0u; c < arguments.head_size; c++) {
-                mixed[c] += share * f32(qkv[value + c]);
+                attended[c] += share * f32(qkv[value + c]);
             }
         }
     }
     if first + local < arguments.time {
         let out = ((window + t) * arguments.heads + head) * arguments.head_size;
         for (var c = 0u; c < arguments.head_size; c++) {
-            y[out + c] = Stored(mixed[c] / total);
+            y[out + c] = Stored(attended[c] / total);
         }
         lse[plane * arguments.time + t] = largest + log(total);
     }

@@ -48,10 +48,10 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     let seed = schedule[control.row].seed;
 
     var query: array<Entry, SIZE>;
-    var mixed: array<Entry, SIZE>;
+    var attended: array<Entry, SIZE>;
     for (var c = 0u; c < entries(); c++) {
         query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
-        mixed[c] = Entry();
+        attended[c] = Entry();
     }
     var largest = LOWEST;
     var total = 0.0;
@@ -77,7 +77,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
                     let shrink = exp(largest - score);
                     total *= shrink;
                     for (var c = 0u; c < entries(); c++) {
-                        mixed[c] *= shrink;
+                        attended[c] *= shrink;
                     }
                     largest = score;
                 }
@@ -89,7 +89,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
                     share = select(share * arguments.keep_scale, 0.0, dropped);
                 }
                 for (var c = 0u; c < entries(); c++) {
-                    mixed[c] += share * staged_values[key + c];
+                    attended[c] += share * staged_values[key + c];
                 }
             }
         }
@@ -97,7 +97,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     if first + local < arguments.time {
         let out = ((window + t) * arguments.heads + head) * entries();
         for (var c = 0u; c < entries(); c++) {
-            y[out + c] = Stored(mixed[c] / total);
+            y[out + c] = Stored(attended[c] / total);
         }
         lse[plane * arguments.time + t] = largest + log(total);
     }

@@ -65,7 +65,7 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 
     var largest = LOWEST;
     var total = 0.0;
-    var mixed = vec4<f32>();
+    var attended = vec4<f32>();
     for (var start = begin; start < end; start += LANES) {
         let count = min(LANES, end - start);
         var score = LOWEST;
@@ -87,7 +87,7 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         let shrink = exp(largest - next);
         largest = next;
         total *= shrink;
-        mixed *= shrink;
+        attended *= shrink;
         for (var slot = 0u; slot < count; slot++) {
             let share = shares[slot];
             let value = cache + (start + slot) * head_size;
@@ -95,7 +95,7 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             for (var channel = 0u; channel < 4u; channel++) {
                 let d = channel * LANES + local;
                 if d < head_size {
-                    mixed[channel] += share * values[value + d];
+                    attended[channel] += share * values[value + d];
                 }
             }
         }
@@ -103,8 +103,8 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     for (var channel = 0u; channel < 4u; channel++) {
         let d = channel * LANES + local;
         if d < head_size {
-            @if(split) partials[(number * arguments.parts + part) * (head_size + 2u) + d] = mixed[channel];
-            @else y[number * head_size + d] = mixed[channel] / total;
+            @if(split) partials[(number * arguments.parts + part) * (head_size + 2u) + d] = attended[channel];
+            @else y[number * head_size + d] = attended[channel] / total;
         }
     }
     @if(split) {

@@ -1,6 +1,6 @@
-// Puts the parts of a decoded chunk's attention together: y[t,h] = Σ exp(m[p] − m)·mixed[p] / Σ exp(m[p] − m)·total[p], m = max m[p].
+// Puts the parts of a decoded chunk's attention together: y[t,h] = Σ exp(m[p] − m)·attended[p] / Σ exp(m[p] − m)·total[p], m = max m[p].
 //
-// partials [T,H,parts,D+2] as cached_attention with a split writes them: mixed, m and total of each part, whose m is lowest where it
+// partials [T,H,parts,D+2] as cached_attention with a split writes them: attended, m and total of each part, whose m is lowest where it
 // holds no position yet. cursor (start, length), y [T,H·D]. Rows at or past `length` are left alone. One invocation an entry.
 
 import package::shared::grid::group_number;
@@ -30,13 +30,13 @@ fn cached_attention_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(local
     for (var part = 1u; part < arguments.parts; part++) {
         largest = max(largest, partials[first + part * row + arguments.head_size]);
     }
-    var mixed = 0.0;
+    var attended = 0.0;
     var total = 0.0;
     for (var part = 0u; part < arguments.parts; part++) {
         let own = first + part * row;
         let weight = exp(partials[own + arguments.head_size] - largest);
-        mixed += weight * partials[own + at % arguments.head_size];
+        attended += weight * partials[own + at % arguments.head_size];
         total += weight * partials[own + arguments.head_size + 1u];
     }
-    y[at] = mixed / total;
+    y[at] = attended / total;
 }

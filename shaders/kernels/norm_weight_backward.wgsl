@@ -1,4 +1,4 @@
-// Gradients of a norm's scale and shift: of y = x̂·w (+ b), dw += Σ dy·x̂ (and db += Σ dy), x̂ = (x − μ)·ρ.
+// Gradients of a norm's scale and bias: of y = x̂·w (+ b), dw += Σ dy·x̂ (and db += Σ dy), x̂ = (x − μ)·ρ.
 // variants: tier=column|workgroup entries=scalar|vec4|half bias?
 //
 // x, dy [N,C]; statistics [N,2] = (μ, ρ); dw, db [C]. One pass over the rows for both sums.
@@ -36,28 +36,28 @@ fn sums(group: vec3<u32>, local: u32) {
     let column = column_of(group, local);
     let inside = column < arguments.channels;
     var scale = Entry(0.0);
-    var shift = Entry(0.0);
+    var bias = Entry(0.0);
     for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
         var block_scale = Entry(0.0);
-        var block_shift = Entry(0.0);
+        var block_bias = Entry(0.0);
         let end = min(block + BLOCK * STEP, arguments.rows);
         for (var row = block; row < end; row += STEP) {
             let at = row * arguments.channels + column;
             let flow = Entry(dy[at]);
             block_scale += flow * (x[at] - statistics[row].x) * statistics[row].y;
-            block_shift += flow;
+            block_bias += flow;
         }
         scale += block_scale;
-        shift += block_shift;
+        bias += block_bias;
     }
     scale = sum_of_column(scale, local);
     @if(bias) {
-        shift = sum_of_column(shift, local);
+        bias = sum_of_column(bias, local);
     }
     if inside && first_row(local) == 0u {
         dw[column] += scale;
         @if(bias) {
-            db[column] += shift;
+            db[column] += bias;
         }
     }
 }

@@ -161,7 +161,8 @@ fn are_made_where_they_are_switched_on() {
     let odd = ModelConfig { mlp: Mlp { hidden: 50, ..gpt.mlp }, ..gpt.clone() };
     assert_eq!(activations(&graph(&odd, Fusions::EPILOGUES)), [0, 0, 4]);
     // What is to be read stays.
-    let keep: Vec<ValueId> = (0..training_graphs(llama, &train).unwrap().train.values.len() as u32).map(ValueId).collect();
+    let keep: Vec<ValueId> =
+        (0..training_graphs(llama, &train).unwrap().train.values.len() as u32).map(ValueId).collect();
     let kept = fused(training_graphs(llama, &train).unwrap().train, &keep, &Target::new(false));
     assert_eq!((ropes(&kept), sums(&kept)), ([0, 2], 0));
 }

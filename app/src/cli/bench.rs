@@ -29,6 +29,7 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
     }
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
     let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = session::Options { unfused: arguments.unfused, ..options };
     let command = Command::BenchStep { config, repeats: arguments.repeats };
     measured(options, command, arguments.json, |report, tuning| match report {
         BenchReport::Step(step) => print(&step, tuning.as_deref()),

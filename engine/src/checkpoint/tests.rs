@@ -1,5 +1,5 @@
 use super::*;
-use crate::graph::{Start, Type};
+use crate::graph::{Init, Type};
 
 fn parameters() -> Vec<Parameter> {
     let parameter = |name: &str, shape: &[usize], decayed, trainable| Parameter {
@@ -7,7 +7,7 @@ fn parameters() -> Vec<Parameter> {
         ty: Type::f32(shape),
         decayed,
         trainable,
-        start: Start::Constant(0.0),
+        init: Init::Constant(0.0),
     };
     vec![
         parameter("embedding.tokens", &[5, 3], true, true),

@@ -1,8 +1,8 @@
 //! Generation: the prompt is read in chunks into caches of keys and values, each further token is read by itself, and past the
 //! context length the last window is read anew for every token, as nanoGPT does.
 
+use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights, fused};
-use super::room::Room;
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::graph::{Input, Origin, ValueId};
@@ -106,12 +106,10 @@ impl CpuDecoder {
         let step = build(model, Purpose::Decode { chunk: 1 })?;
         let window = build(model, Purpose::Window { time: model.context_length })?;
         let layout = ArenaLayout::of(&prompt.graph);
-        let needed = |built: &Model| {
-            Program::needed(&fused(&built.graph, &[built.logits]), &[built.logits])
-        };
+        let needed = |built: &Model| Program::needed(&fused(&built.graph, &[built.logits]), &[built.logits]);
         let programs = [&prompt, &step, &window].map(needed);
         let arenas = parameters.len() as u64 * 4;
-        Room { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
+        MemoryDemand { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
         let mut prompt = Reader::new(&prompt, chunk)?;
         let mut step = Reader::new(&step, 1)?;
         let window = Reader::new(&window, model.context_length)?;

@@ -7,10 +7,10 @@
 
 mod decoder;
 mod matrix;
+mod memory_demand;
 mod ops;
 mod other_shards;
 mod program;
-mod room;
 mod run;
 mod shard;
 #[cfg(test)]
@@ -32,9 +32,9 @@ use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
 use crate::protocol::RunConfig;
 use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
+use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
-use program::{Portion, Program, Weights};
-use room::Room;
+use program::{BatchShard, Program, Weights};
 use run::{Programs, Task};
 use shard::{Partition, Shard};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl CpuExecutor {
 
     /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
     pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
-        let Room { arenas, programs, .. } = room(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
+        let MemoryDemand { arenas, programs, .. } = room(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
         arenas + programs
     }
 
@@ -221,7 +221,7 @@ impl CpuExecutor {
         let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
-                let whole = Portion::default();
+                let whole = BatchShard::default();
                 losses.push(programs.of(task).batch(weights, workers, batch, whole).await?);
             }
             return Ok(losses);
@@ -303,10 +303,10 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
 }
 
 /// What an executor allocates. The little that its threads keep for themselves comes on top.
-fn room(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> Room {
+fn room(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> MemoryDemand {
     let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
     let tokens = graphs.train.find(Origin::Input(Input::Tokens));
-    Room {
+    MemoryDemand {
         arenas: 4
             * (layout.length + layout.trained_end * (1 + moments) + update::partial_sums(layout.trained_end))
                 as u64,
@@ -351,7 +351,8 @@ pub fn time_graph(
     seconds: f64,
 ) -> Result<(Vec<f64>, usize)> {
     let arenas = 2 * 4 * ArenaLayout::of(graph).length as u64;
-    Room { arenas, programs: Program::needed(graph, &[]), batch: None }.check(platform::available_memory())?;
+    MemoryDemand { arenas, programs: Program::needed(graph, &[]), batch: None }
+        .check(platform::available_memory())?;
     let (mut program, mut weights) = fed(graph, inputs, &[])?;
     let workers = Workers::new(threads)?;
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes.len()];

@@ -1,7 +1,7 @@
 //! A graph made ready to run: every value has its place in memory that is allocated once, every node the places of what it
 //! reads and writes.
 
-pub use super::ops::Portion;
+pub use super::ops::BatchShard;
 use super::ops::{Call, Given, Interpret};
 use super::workers::Workers;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
     fuse::fused(graph.clone(), keep, &Target::new(false).with_fusions(FUSIONS))
 }
 
-const FUSIONS: Fusions = Fusions::ALL;
+const FUSIONS: Fusions = Fusions { activation: false, rope: false, ..Fusions::ALL };
 
 /// What a model is trained from and into; several programs share it.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +76,7 @@ pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
     memory: Memory,
-    portion: Portion,
+    shard: BatchShard,
     /// Seconds that each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -102,10 +102,12 @@ impl Program {
                     push(&mut memory.words, vec![0; count], Place::Words)
                 }
                 Origin::Input(_) => push(&mut memory.fixed, vec![0.0; count], Place::Fixed),
-                Origin::Node(_) | Origin::Gone => placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
-                    let start = (spot.offset / 4) as usize;
-                    Place::Slot(spot.slot, start..start + count)
-                }),
+                Origin::Node(_) | Origin::Gone => {
+                    placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
+                        let start = (spot.offset / 4) as usize;
+                        Place::Slot(spot.slot, start..start + count)
+                    })
+                }
             };
             values.push(Operand { place, ty: value.ty.clone() });
         }
@@ -117,7 +119,7 @@ impl Program {
             scope: node.scope.to_string(),
         });
         let (instructions, seconds) = (instructions.collect(), vec![0.0; graph.nodes.len()]);
-        Self { instructions, values, memory, portion: Portion::default(), seconds }
+        Self { instructions, values, memory, shard: BatchShard::default(), seconds }
     }
 
     /// What [`Self::bytes`] will be, before anything is allocated.
@@ -135,8 +137,8 @@ impl Program {
     }
 
     /// Says what the batch is a part of, for the runs from now on.
-    pub fn set_portion(&mut self, portion: Portion) {
-        self.portion = portion;
+    pub fn set_shard(&mut self, shard: BatchShard) {
+        self.shard = shard;
     }
 
     /// Fills in a value of integers.
@@ -230,8 +232,8 @@ impl Program {
             for (cache, at) in caches.iter_mut().zip(instruction.caches()) {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
-            let (memory, parameters, portion) = (&self.memory, &weights.parameters, self.portion);
-            let call = Call { scope: &instruction.scope, caches: &mut caches, seed, portion, workers };
+            let (memory, parameters, shard) = (&self.memory, &weights.parameters, self.shard);
+            let call = Call { scope: &instruction.scope, caches: &mut caches, seed, shard, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, parameters, outputs));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {

@@ -1,6 +1,6 @@
 //! A program of a loss, and where its batch goes; the two of them that training needs.
 
-use super::program::{Portion, Program, Weights, fused};
+use super::program::{BatchShard, Program, Weights, fused};
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Input, Origin, ValueId};
@@ -38,9 +38,9 @@ impl Run {
         weights: &mut Weights,
         workers: &Arc<Workers>,
         batch: &MicroBatch,
-        portion: Portion,
+        shard: BatchShard,
     ) -> Result<(f32, f32)> {
-        self.begin(batch, portion)?;
+        self.begin(batch, shard)?;
         let mut next = Some(0);
         while let Some(from) = next {
             next = Lent::begin(&mut self.program, weights, workers, from, batch.seed).end().await?;
@@ -51,8 +51,8 @@ impl Run {
         self.end()
     }
 
-    fn begin(&mut self, batch: &MicroBatch, portion: Portion) -> Result<()> {
-        self.program.set_portion(portion);
+    fn begin(&mut self, batch: &MicroBatch, shard: BatchShard) -> Result<()> {
+        self.program.set_shard(shard);
         self.program.set_words(self.tokens, &batch.tokens)?;
         self.program.set_words(self.targets, &batch.targets)
     }

@@ -1,11 +1,11 @@
 //! A step divided among workers that share no memory, as those of a browser whose page has no special headers.
 //!
 //! Each worker has some windows of some micro-batches ([`Partition`]), and graphs of those windows alone. The loss is a mean over all
-//! targets that count in the whole micro-batch and dropout numbers its elements over the whole micro-batch ([`Portion`]), so that
+//! targets that count in the whole micro-batch and dropout numbers its elements over the whole micro-batch ([`BatchShard`]), so that
 //! the workers' losses and gradients add up to those of the undivided step. In a step each gets the weights and its parts of
 //! the micro-batches, and answers with its gradient. Evaluations are divided likewise, and answered with losses alone.
 
-use super::program::{Portion, Weights};
+use super::program::{BatchShard, Weights};
 use super::run::{Programs, Task};
 use super::workers::Workers;
 use crate::data::IGNORED;
@@ -201,8 +201,8 @@ impl Shard {
         let run = programs.of(task);
         let mut losses = Vec::with_capacity(parts.len());
         for ShardBatch { batch, counted } in parts {
-            let portion = Portion { first: self.first, counted: Some(*counted) };
-            let (loss, here) = run.batch(weights, workers, batch, portion).await?;
+            let shard = BatchShard { first: self.first, counted: Some(*counted) };
+            let (loss, here) = run.batch(weights, workers, batch, shard).await?;
             losses.push(if *counted > 0.0 { loss * here / counted } else { 0.0 });
         }
         Ok(losses)

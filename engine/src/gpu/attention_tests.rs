@@ -3,7 +3,7 @@
 use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
 use crate::graph::ops;
-use crate::graph::{Constant, DropoutSite, Graph, Heads, Input, Op, Parameter, Start, Type, ValueId, random};
+use crate::graph::{Constant, DropoutSite, Graph, Heads, Init, Input, Op, Parameter, Type, ValueId, random};
 use crate::plan::lower::Target;
 use crate::step::Data;
 
@@ -255,7 +255,7 @@ fn weight(graph: &mut Graph, name: &str, size: usize) -> ValueId {
         ty: Type::f32(&[size]),
         decayed: false,
         trainable: true,
-        start: Start::Constant(1.0),
+        init: Init::Constant(1.0),
     })
 }
 

@@ -15,8 +15,8 @@ use super::{AdapterReport, Gpu, Repeater};
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::plan::fuse::fused;
-use crate::plan::lower::{Choice, Choices, ShapeClass, Tier};
+use crate::plan::fuse::{Fusions, fused};
+use crate::plan::lower::{Choice, Choices, ShapeBucket, Tier};
 use crate::plan::trial::{self, Trial};
 use crate::platform;
 use search::{Bench, search};
@@ -52,6 +52,8 @@ pub enum Tuning {
     /// By kind of adapter alone.
     #[default]
     Default,
+    /// Likewise, and every operation of a layer by itself: what shows what fusions gain.
+    Unfused,
     /// As recorded of a device, if it is that device.
     Pinned(DeviceDescription),
     /// By measuring.
@@ -87,7 +89,7 @@ pub struct Tuned {
     /// Seconds that it took.
     pub seconds: f64,
     /// Classes whose products by cooperative matrices were fastest and gave something else than the default ones.
-    pub wrong: Vec<ShapeClass>,
+    pub wrong: Vec<ShapeBucket>,
 }
 
 impl Tuned {
@@ -129,6 +131,10 @@ impl Gpu {
     pub async fn tuned(self, graph: &Graph, tuning: &Tuning) -> Result<(Self, Tuned)> {
         match tuning {
             Tuning::Default => Ok((self, Tuned::default())),
+            Tuning::Unfused => {
+                let fusions = Fusions { head: self.target.fusions.head, ..Fusions::NONE };
+                Ok((self.with_fusions(fusions), Tuned::default()))
+            }
             Tuning::Pinned(device) => {
                 let same = device.name == self.report().name && device.software == self.report().software;
                 let choices = if same { Choices::from_texts(&device.variants) } else { Choices::default() };
@@ -191,9 +197,9 @@ impl Gpu {
 }
 
 /// What was found, without cooperative matrices where they compute something else; and the classes where they do.
-async fn verified(gpu: &Gpu, graph: &Graph, found: Vec<Found>) -> Result<(Vec<Found>, Vec<ShapeClass>)> {
+async fn verified(gpu: &Gpu, graph: &Graph, found: Vec<Found>) -> Result<(Vec<Found>, Vec<ShapeBucket>)> {
     let cooperative = found.iter().filter(|found| found.chosen.tier == Tier::Cooperative);
-    let chosen: Vec<ShapeClass> = cooperative.map(|found| found.class).collect();
+    let chosen: Vec<ShapeBucket> = cooperative.map(|found| found.class).collect();
     let wrong = verify::wrong(gpu, graph, &chosen).await?;
     let right = |found: Found| match wrong.contains(&found.class) {
         true => found.without(Tier::Cooperative),

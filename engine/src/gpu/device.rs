@@ -6,6 +6,7 @@ use super::pipeline::Pipelines;
 use super::signal;
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::error::{Error, Result};
+use crate::plan::fuse::Fusions;
 use crate::plan::lower::{Choices, Cooperative, Target};
 use crate::platform;
 use std::collections::BTreeMap;
@@ -210,6 +211,11 @@ impl Gpu {
     /// The same device, for which kernels are chosen so.
     pub fn with_choices(&self, choices: &Choices) -> Self {
         Self { target: self.report.target().with(choices), ..self.clone() }
+    }
+
+    /// The same device, for which these fusions are made.
+    pub fn with_fusions(&self, fusions: Fusions) -> Self {
+        Self { target: self.target.clone().with_fusions(fusions), ..self.clone() }
     }
 
     /// What differs from the kernels of its kind, as a record keeps it.

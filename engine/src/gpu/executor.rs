@@ -36,7 +36,7 @@ pub struct GpuExecutor {
     /// Clipping and the optimizer, after a step's last micro-batch.
     update: Program,
     /// Renews the weights in 16-bit floats, in mixed precision; the end of `update`.
-    narrow: Option<Program>,
+    cast: Option<Program>,
     /// Turns the device's counter to the next micro-batch.
     advance: Program,
     optimizer: Optimizer,
@@ -113,8 +113,8 @@ impl GpuExecutor {
         let storage = Storage::create(gpu, &allocations, &plans, &further).await?;
         let first = train.dispatches.len();
         let update = Program::new(gpu, &further[..updates], &storage, TRAIN, first).await?;
-        let narrow = if optimizer.mixed {
-            let from = updates - update::narrow_dispatches(&train.arena)?.len();
+        let cast = if optimizer.mixed {
+            let from = updates - update::cast_dispatches(&train.arena)?.len();
             Some(Program::new(gpu, &further[from..updates], &storage, TRAIN, first + from).await?)
         } else {
             None
@@ -129,7 +129,7 @@ impl GpuExecutor {
             train: train_mode,
             evaluate: evaluate_mode,
             update,
-            narrow,
+            cast,
             advance,
             optimizer,
             layout: train.arena,
@@ -263,11 +263,11 @@ impl GpuExecutor {
                 self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(floats)).await?;
             }
         }
-        if let Some(narrow) = &self.narrow {
+        if let Some(cast) = &self.cast {
             let scale = state.loss_scale.unwrap_or(first_scale(&self.optimizer));
             self.storage.set_loss_scale(&self.gpu, scale).await?;
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            narrow.encode(&mut encoder.begin_compute_pass(&Default::default()), 0..narrow.len());
+            cast.encode(&mut encoder.begin_compute_pass(&Default::default()), 0..cast.len());
             self.gpu.queue.submit([encoder.finish()]);
         }
         Ok(())

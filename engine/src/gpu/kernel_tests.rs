@@ -6,8 +6,7 @@ use super::tests::with_cooperative;
 use super::{Gpu, test_gpu};
 use crate::graph::ops;
 use crate::graph::{
-    DropoutSite, Graph, Input, NormForm, Op, Parameter, ParameterId, Start, Type, ValueId, random,
-    token_order,
+    DropoutSite, Graph, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, random, token_order,
 };
 use crate::plan::lower::{Target, Tier};
 use crate::plan::trial;
@@ -55,7 +54,7 @@ impl Case {
             ty: Type::f32(shape),
             decayed: true,
             trainable: true,
-            start: Start::Constant(0.0),
+            init: Init::Constant(0.0),
         });
         let value = self.graph.gradient_of(ParameterId(number));
         let entries = noise(shape.iter().product(), 100 + u64::from(number));

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::gpu::test_gpu;
     use crate::graph::ops;
-    use crate::graph::{Graph, Parameter, Start, Type};
+    use crate::graph::{Graph, Init, Parameter, Type};
     use crate::plan::{Binding, compile};
     use glasshouse_shaders::peak_flops;
     use std::rc::Rc;
@@ -141,7 +141,7 @@ mod tests {
                 ty: Type::f32(&[COUNT]),
                 decayed: false,
                 trainable: false,
-                start: Start::Constant(0.0),
+                init: Init::Constant(0.0),
             })
         };
         let (a, b) = (parameter(), parameter());

@@ -7,9 +7,7 @@ pub use operations::OPERATIONS;
 
 use crate::error::Result;
 use crate::graph::ops;
-use crate::graph::{
-    Constant, Graph, Input, Op, Origin, Parameter, Start, Type, ValueId, random, token_order,
-};
+use crate::graph::{Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, random, token_order};
 use crate::plan::fuse::{Fusions, HeadFusion, fused};
 use crate::plan::lower::Target;
 use crate::step::Data;
@@ -129,7 +127,7 @@ impl Case {
                     ty: Type::f32(shape),
                     decayed: false,
                     trainable: true,
-                    start: Start::Constant(0.0),
+                    init: Init::Constant(0.0),
                 })
             };
             let count = |shape: &[usize]| shape.iter().product::<usize>();

@@ -5,7 +5,7 @@ use super::parity::Task;
 use crate::error::Result;
 use crate::graph::ops;
 use crate::graph::{
-    DropoutSite, Element, Graph, Heads, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId, Start,
+    DropoutSite, Element, Graph, Heads, Init, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId,
     Type, ValueId, random,
 };
 use crate::step::Data;
@@ -126,7 +126,7 @@ impl HalfCase {
                 ty: Type::f32(shape),
                 decayed: true,
                 trainable: true,
-                start: Start::Constant(0.0),
+                init: Init::Constant(0.0),
             });
             let value = graph.gradient_of(ParameterId(number as u32));
             given.push((value, Data::F32(noise(shape.iter().product(), 100 + number as u64))));

@@ -57,7 +57,11 @@ impl Expectation {
         let read = [&built.outputs[..], &built.caches].concat();
         let values = reference::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
         let mut expectation = Self {
-            forward: Task { graph: case.fused(built.graph.clone(), &read), inputs: built.inputs.clone(), read },
+            forward: Task {
+                graph: case.fused(built.graph.clone(), &read),
+                inputs: built.inputs.clone(),
+                read,
+            },
             values: floats(values)?,
             specified: specified(case),
             backward: None,

@@ -1,11 +1,11 @@
 //! The device of what is done from now on, and the reasons for it.
 
-use super::Session;
+use super::{Options, Session};
 use crate::cpu::most_workers;
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterReport, Tuning};
-use crate::plan::fit::Room;
+use crate::plan::fit::DeviceLimits;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
@@ -34,15 +34,23 @@ impl ChosenDevice {
     }
 
     /// What it offers, as far as it tells.
-    pub(super) fn room(&self) -> Room {
-        Room { memory: self.summary.memory, binding: self.summary.binding, buffer: self.summary.buffer }
+    pub(super) fn limits(&self) -> DeviceLimits {
+        DeviceLimits {
+            memory: self.summary.memory,
+            binding: self.summary.binding,
+            buffer: self.summary.buffer,
+        }
     }
 }
 
 impl Session {
     /// How kernels are chosen for what begins now.
     pub(super) fn tuning(&self) -> Tuning {
-        if self.options.autotune { Tuning::before_a_run() } else { Tuning::Default }
+        match self.options {
+            Options { unfused: true, .. } => Tuning::Unfused,
+            Options { autotune: true, .. } => Tuning::before_a_run(),
+            _ => Tuning::Default,
+        }
     }
 
     pub(super) async fn list_devices(&mut self, id: u64) {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::measure::Extent;
 use crate::model::training_graphs;
 use crate::plan::estimate::{estimate, flops_by_scope};
-use crate::plan::fit::{Room, fit};
+use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
@@ -34,9 +34,9 @@ pub(super) struct MeasuredSpeed {
 impl Session {
     pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         config.validate()?;
-        let (planned, target, room) = (config.clone(), self.device.target(), self.device.room());
+        let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // A large model's plan takes seconds.
-        let mut plan = platform::aside(move || plan_of(&planned, &target, room)).await??;
+        let mut plan = platform::aside(move || plan_of(&planned, &target, limits)).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
         self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
@@ -142,15 +142,15 @@ impl Session {
 
     pub(super) async fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
         config.validate()?;
-        let (wanted, target, room) = (config.clone(), self.device.target(), self.device.room());
-        let (config, changes) = platform::aside(move || fit(&wanted, &target, room)).await??;
+        let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
+        let (config, changes) = platform::aside(move || fit(&wanted, &target, limits)).await??;
         self.outlet.answer(id, Event::Fitted { config: Box::new(config), changes });
         Ok(())
     }
 }
 
-/// What a run takes on a device that kernels are chosen for like this and that has so much room; nothing about time.
-fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummary> {
+/// What a run takes on a device that kernels are chosen for like this and that is so limited; nothing about time.
+fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<PlanSummary> {
     let needs = estimate(&config.model, &config.train, target)?;
     let graph = training_graphs(&config.model, &config.train)?.train;
     let names = graph.parameters.iter();
@@ -174,7 +174,7 @@ fn plan_of(config: &RunConfig, target: &Target, room: Room) -> Result<PlanSummar
         },
         tokens_per_step: config.tokens_per_step(),
         flops_by_scope: flops_by_scope(&graph),
-        fits: room.holds(&needs),
+        fits: limits.holds(&needs),
         run_seconds: None,
         proportions: Vec::new(),
     })

@@ -57,8 +57,13 @@ fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
     let script = Rc::new(RefCell::new(Script { requests, steps: all, sent: 0, heard: Vec::new() }));
     script.borrow_mut().send();
     let ear = script.clone();
-    let options =
-        Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), threads: Some(2), autotune: false };
+    let options = Options {
+        shelf: shelf.to_owned(),
+        device: "cpu".to_owned(),
+        threads: Some(2),
+        autotune: false,
+        ..Options::default()
+    };
     pollster::block_on(run(options, inbox, move |report| {
         // Every event travels as text.
         let text = serde_json::to_string(&report.body).unwrap();
@@ -407,6 +412,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
         device: "cpu".to_owned(),
         threads: Some(2),
         autotune: false,
+        ..Options::default()
     };
     pollster::block_on(run(options, inbox, move |report| match report.body.event {
         Event::TrainingStarted { .. } => {
@@ -653,6 +659,7 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
         device: "cpu".to_owned(),
         threads: Some(2),
         autotune: false,
+        ..Options::default()
     };
     pollster::block_on(run(options, inbox, move |report| {
         if matches!(report.body.event, Event::Underway { .. }) {

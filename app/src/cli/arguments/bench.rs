@@ -39,6 +39,9 @@ pub struct BenchStepArguments {
     /// Choose a GPU's kernels by its kind alone, instead of timing variants first
     #[arg(long)]
     pub no_autotune: bool,
+    /// Run every operation of a layer by itself, with a GPU's default kernels, to see what fusions gain
+    #[arg(long)]
+    pub unfused: bool,
     /// Timed steps
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub repeats: usize,

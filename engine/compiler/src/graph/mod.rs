@@ -244,13 +244,13 @@ pub struct Parameter {
     pub decayed: bool,
     /// Training changes it.
     pub trainable: bool,
-    /// Standard deviation of its normal start, or the constant that it starts as.
-    pub start: Start,
+    /// What its entries are drawn from before a run.
+    pub init: Init,
 }
 
 /// How a parameter begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Start {
+pub enum Init {
     /// Normal, mean 0.
     Normal(f32),
     /// Every entry the same.

@@ -10,7 +10,7 @@ fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
         ty: Type::f32(shape),
         decayed: shape.len() > 1,
         trainable,
-        start: Start::Constant(0.0),
+        init: Init::Constant(0.0),
     }
 }
 

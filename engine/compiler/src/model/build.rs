@@ -3,13 +3,13 @@
 use super::{Recipe, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
-    self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs, CrossEntropy,
-    CrossEntropyInputs, Dropout, DropoutInputs, Embedding, EmbeddingInputs, HeadNorm, HeadNormInputs,
-    LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, X,
+    self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
+    CrossEntropy, CrossEntropyInputs, Dropout, DropoutInputs, Embedding, EmbeddingInputs, HeadNorm,
+    HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, X,
 };
 use crate::graph::{
-    Constant, DropoutSite, Graph, GraphError, Heads, Input, Keep, NormForm, Parameter, Start, Type,
-    ValueId, gradient, store_in_half,
+    Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
+    gradient, store_in_half,
 };
 use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, TrainConfig};
 
@@ -246,7 +246,7 @@ impl<'config> Builder<'config> {
     fn linear(&mut self, path: &str, x: ValueId, out: usize, into_stream: bool) -> Built {
         let columns = self.graph.ty(x).columns();
         let weight = self.weight(&format!("{path}.weight"), &[out, columns], into_stream);
-        let bias = self.config.bias.then(|| self.shift(&format!("{path}.bias"), out));
+        let bias = self.config.bias.then(|| self.bias(&format!("{path}.bias"), out));
         let op = Linear { bias: bias.is_some(), residual: false };
         Ok(self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y)
     }
@@ -256,7 +256,7 @@ impl<'config> Builder<'config> {
         let form = NormForm { kind: norm.kind, eps: norm.eps };
         let (with_bias, width) = (norm.bias, self.config.width);
         let scale = self.scale(&format!("{path}.weight"), width);
-        let bias = with_bias.then(|| self.shift(&format!("{path}.bias"), width));
+        let bias = with_bias.then(|| self.bias(&format!("{path}.bias"), width));
         Ok(self.graph.add(Norm { form, bias: with_bias }, NormInputs { x, scale, bias })?.y)
     }
 
@@ -280,29 +280,29 @@ impl<'config> Builder<'config> {
         Ok(self.graph.add(Dropout { site, residual: false }, DropoutInputs { x, residual: None })?.y)
     }
 
-    /// A matrix or embedding: normal start, decayed.
+    /// A matrix or embedding: initialised from a normal distribution, decayed.
     fn weight(&mut self, name: &str, shape: &[usize], into_stream: bool) -> ValueId {
         let init = self.config.init;
         let narrow = into_stream && init.scale_residual;
         let std = if narrow { init.std / (2.0 * self.config.layers as f32).sqrt() } else { init.std };
-        self.add(name, shape, true, Start::Normal(std))
+        self.add(name, shape, true, Init::Normal(std))
     }
 
     fn scale(&mut self, name: &str, size: usize) -> ValueId {
-        self.add(name, &[size], false, Start::Constant(1.0))
+        self.add(name, &[size], false, Init::Constant(1.0))
     }
 
-    fn shift(&mut self, name: &str, size: usize) -> ValueId {
-        self.add(name, &[size], false, Start::Constant(0.0))
+    fn bias(&mut self, name: &str, size: usize) -> ValueId {
+        self.add(name, &[size], false, Init::Constant(0.0))
     }
 
-    fn add(&mut self, name: &str, shape: &[usize], decayed: bool, start: Start) -> ValueId {
+    fn add(&mut self, name: &str, shape: &[usize], decayed: bool, init: Init) -> ValueId {
         self.graph.parameter(Parameter {
             name: name.to_owned(),
             ty: Type::f32(shape),
             decayed,
             trainable: true,
-            start,
+            init,
         })
     }
 }

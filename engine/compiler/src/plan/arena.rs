@@ -7,7 +7,7 @@
 //! An arena is one buffer, or where a device's buffers are smaller, several: pieces, cut between parameters where that is possible. The
 //! places stay the same; a piece is a range of them.
 
-use super::lower::{Part, Target};
+use super::lower::{RowRange, Target};
 use crate::graph::{Graph, Parameter, ParameterId};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -81,7 +81,7 @@ impl ArenaLayout {
         in_order.sort_by_key(|at| layout.offsets[*at]);
         let (mut start, mut end) = (0, 0);
         for parameter in in_order.into_iter().map(|at| &graph.parameters[at]) {
-            for part in Part::of_weight(target, &parameter.ty) {
+            for part in RowRange::of_weight(target, &parameter.ty) {
                 let room = (part.count * parameter.ty.columns()).next_multiple_of(ALIGNMENT);
                 if room > most {
                     return Err(layout.too_large(parameter));
@@ -125,7 +125,7 @@ impl ArenaLayout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Start, Type};
+    use crate::graph::{Init, Type};
 
     /// Parameters of these shapes; every third is frozen, and vectors are not decayed.
     fn graph(shapes: &[&[usize]]) -> Graph {
@@ -136,7 +136,7 @@ mod tests {
                 ty: Type::f32(shape),
                 decayed: shape.len() > 1,
                 trainable: at % 3 != 2,
-                start: Start::Constant(0.0),
+                init: Init::Constant(0.0),
             });
         }
         graph

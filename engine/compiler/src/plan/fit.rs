@@ -8,7 +8,7 @@ use glasshouse_protocol::RunConfig;
 
 /// What a device offers, as far as it tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct DeviceLimits {
     /// Bytes in all.
     pub memory: Option<u64>,
     /// Bytes of a buffer that a kernel can see at once.
@@ -17,15 +17,15 @@ pub struct Room {
     pub buffer: Option<u64>,
 }
 
-impl Room {
+impl DeviceLimits {
     /// Whether a run fits; `None` where the device tells nothing.
     pub fn holds(&self, estimate: &Estimate) -> Option<bool> {
-        let held = self.limits(estimate).map(|(needed, available)| needed <= available);
+        let held = self.compared(estimate).map(|(needed, available)| needed <= available);
         held.reduce(|all, one| all && one)
     }
 
     /// Bytes that a run needs and that there are, as far as the device tells: in all, of a binding, of a buffer.
-    fn limits(&self, estimate: &Estimate) -> impl Iterator<Item = (u64, u64)> {
+    fn compared(&self, estimate: &Estimate) -> impl Iterator<Item = (u64, u64)> {
         let needs = &estimate.bytes;
         let all = [
             (needs.total, self.memory),
@@ -49,11 +49,11 @@ const SHORTEST: usize = 32;
 ///
 /// # Errors
 /// Not even one short window of one layer fits.
-pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig, Vec<String>)> {
+pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<(RunConfig, Vec<String>)> {
     let mut fitting = config.clone();
     loop {
         let needs = estimate(&fitting.model, &fitting.train, target)?;
-        if room.holds(&needs) != Some(false) {
+        if limits.holds(&needs) != Some(false) {
             break;
         }
         let (model, train) = (&mut fitting.model, &mut fitting.train);
@@ -63,14 +63,14 @@ pub fn fit(config: &RunConfig, target: &Target, room: Room) -> Result<(RunConfig
                 train.accumulate *= 2;
             }
             train.batch_size /= 2;
-        } else if !train.activation_checkpointing && room.short_of_memory(&needs) {
+        } else if !train.activation_checkpointing && limits.short_of_memory(&needs) {
             train.activation_checkpointing = true;
         } else if model.context_length > SHORTEST {
             model.context_length = (model.context_length / 2).max(SHORTEST);
         } else if model.layers > 1 {
             model.layers /= 2;
         } else {
-            let short = room.limits(&needs).find(|(needed, available)| needed > available);
+            let short = limits.compared(&needs).find(|(needed, available)| needed > available);
             let (needed, available) = short.unwrap_or_default();
             return Err(Error::TooLarge {
                 what: "one short window through one layer".to_owned(),
@@ -110,14 +110,16 @@ mod tests {
         let config = preset("nanogpt-gpu").unwrap();
         let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes.total;
-        let room = Room { memory: Some(whole / 3), ..Room::default() };
-        let (fitting, changes) = fit(&config, &target, room).unwrap();
+        let limits = DeviceLimits { memory: Some(whole / 3), ..DeviceLimits::default() };
+        let (fitting, changes) = fit(&config, &target, limits).unwrap();
         assert_eq!(fitting.model, config.model);
         assert_eq!(fitting.train.batch_size * fitting.train.accumulate, config.train.batch_size);
         assert_eq!(changes.len(), 2);
         assert!(estimate(&fitting.model, &fitting.train, &target).unwrap().bytes.total <= whole / 3);
-        assert_eq!(fit(&config, &target, Room::default()).unwrap(), (config.clone(), Vec::new()));
-        assert!(fit(&config, &target, Room { memory: Some(1000), ..Room::default() }).is_err());
+        assert_eq!(fit(&config, &target, DeviceLimits::default()).unwrap(), (config.clone(), Vec::new()));
+        assert!(
+            fit(&config, &target, DeviceLimits { memory: Some(1000), ..DeviceLimits::default() }).is_err()
+        );
     }
 
     #[test]
@@ -127,15 +129,16 @@ mod tests {
         let target = Target::new(false);
         let whole = estimate(&config.model, &config.train, &target).unwrap().bytes;
         let (fitting, changes) =
-            fit(&config, &target, Room { memory: Some(whole.total - 1), ..Room::default() }).unwrap();
+            fit(&config, &target, DeviceLimits { memory: Some(whole.total - 1), ..DeviceLimits::default() })
+                .unwrap();
         assert_eq!((&fitting.model, fitting.train.activation_checkpointing), (&config.model, true));
         assert_eq!(changes, ["train.activation_checkpointing: false to true"]);
         // So long a window that activations are what a binding must hold.
         let mut long = preset("nanogpt-cpu").unwrap();
         (long.train.batch_size, long.model.context_length) = (1, 4096);
         let largest = estimate(&long.model, &long.train, &target).unwrap().bytes.largest_binding;
-        let room = Room { binding: Some(largest - 1), ..Room::default() };
-        let (fitting, changes) = fit(&long, &target, room).unwrap();
+        let limits = DeviceLimits { binding: Some(largest - 1), ..DeviceLimits::default() };
+        let (fitting, changes) = fit(&long, &target, limits).unwrap();
         assert!(
             !fitting.train.activation_checkpointing && fitting.model.context_length < 4096,
             "{changes:?}"

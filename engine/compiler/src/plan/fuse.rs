@@ -4,16 +4,15 @@
 //!
 //! Values keep their numbers. Those that nobody makes any more are [`Origin::Gone`].
 
-use super::lower::{Part, Target};
+use super::lower::{RowRange, Target};
 use crate::graph::ops::{
-    ActivationBackwardInputs, Add, AddInputs, CrossEntropy,
-    CrossEntropyBackward, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Dx,
-    GateBackwardInputs, HeadGradients, Linear, LinearActivation, LinearActivationInputs,
-    LinearActivationOutputs, LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
-    LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, LinearCrossEntropyOutputs,
-    LinearInputActivationBackward, LinearInputActivationBackwardInputs, LinearInputBackward,
-    LinearInputBackwardInputs, LinearInputs, LinearRope, LinearRopeInputs, Named, Nothing, Operands,
-    Operation, Rope, RopeInputs, X, Y,
+    ActivationBackwardInputs, Add, AddInputs, CrossEntropy, CrossEntropyBackward, CrossEntropyInputs,
+    CrossEntropyOutputs, Dropout, DropoutInputs, Dx, GateBackwardInputs, HeadGradients, Linear,
+    LinearActivation, LinearActivationInputs, LinearActivationOutputs, LinearCrossEntropy,
+    LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
+    LinearCrossEntropyInputs, LinearCrossEntropyOutputs, LinearInputActivationBackward,
+    LinearInputActivationBackwardInputs, LinearInputBackward, LinearInputBackwardInputs, LinearInputs,
+    LinearRope, LinearRopeInputs, Named, Nothing, Operands, Operation, Rope, RopeInputs, X, Y,
 };
 use crate::graph::{Element, Graph, Node, NodeId, Nonlinearity, Op, Origin, Type, ValueId};
 
@@ -155,7 +154,7 @@ impl<'plan> Pass<'plan> {
 
     /// Whether the device binds a weight whole, in 16-bit floats where `half` says so.
     fn is_whole(&self, weight: ValueId, half: bool) -> bool {
-        Part::is_whole(self.target, self.graph.ty(weight), half)
+        RowRange::is_whole(self.target, self.graph.ty(weight), half)
     }
 
     /// Whether a product over this weight, of values so stored, has epilogues.
@@ -195,7 +194,12 @@ impl<'plan> Pass<'plan> {
 
     /// What follows a linear layer entry by entry goes into the epilogue of its product: what the product has in registers need not be
     /// read again, and a kernel less is started. Kernels do it four columns at a time.
-    fn activation(&mut self, at: usize, kind: Nonlinearity, values: Option<(ValueId, ValueId)>) -> Option<()> {
+    fn activation(
+        &mut self,
+        at: usize,
+        kind: Nonlinearity,
+        values: Option<(ValueId, ValueId)>,
+    ) -> Option<()> {
         let (z, y) = values?;
         let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(z)?;
         let alike = [x, z].iter().all(|value| self.element(*value) == self.element(y));
@@ -232,7 +236,12 @@ impl<'plan> Pass<'plan> {
     }
 
     /// Rotary positions, counted from 0, with the projection before them. A pair's two columns are half a head apart.
-    fn rope(&mut self, at: usize, Rope { heads, .. }: Rope, node: Option<Named<Rope, ValueId>>) -> Option<()> {
+    fn rope(
+        &mut self,
+        at: usize,
+        Rope { heads, .. }: Rope,
+        node: Option<Named<Rope, ValueId>>,
+    ) -> Option<()> {
         let Named { inputs: RopeInputs { qkv, table, .. }, outputs, .. } = node?;
         let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(qkv)?;
         let element = self.element(outputs.y);
@@ -288,7 +297,8 @@ impl<'plan> Pass<'plan> {
         let chunk = fusion.rows(ty.rows(), ty.columns());
         let op = LinearCrossEntropy { label_smoothing, ignore_index, chunk };
         let inputs = LinearCrossEntropyInputs { x, weight, targets };
-        let outputs = LinearCrossEntropyOutputs { loss, rows, logits: self.rows_of(&ty, chunk, Element::F32) };
+        let outputs =
+            LinearCrossEntropyOutputs { loss, rows, logits: self.rows_of(&ty, chunk, Element::F32) };
         self.replace(at, &[head], op, Named { inputs, outputs, gradients: Nothing })?;
         let Some(HeadBackward { scale, dlogits, gradient, dx, last, gone }) = back else { return Some(()) };
         let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };

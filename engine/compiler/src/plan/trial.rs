@@ -3,12 +3,12 @@
 
 use super::estimate::cost;
 use super::lower::{
-    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeClass, Target, Tier, default_slices,
+    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeBucket, Target, Tier, default_slices,
 };
 use super::{Plan, compile};
 use crate::Result;
 use crate::graph::ops::{self, Cost};
-use crate::graph::{Element, Graph, Input, Node, Op, Parameter, ParameterId, Start, Type, ValueId};
+use crate::graph::{Element, Graph, Init, Input, Node, Op, Parameter, ParameterId, Type, ValueId};
 use std::ops::Range;
 
 /// Fewest inner steps of a slice that is tried beyond the rule's.
@@ -22,7 +22,7 @@ const MOST_BYTES: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// The class.
-    pub class: ShapeClass,
+    pub class: ShapeBucket,
     /// Floating-point operations of all the class's kernels in the graph.
     pub flops: f64,
     sizes: [usize; 3],
@@ -62,7 +62,7 @@ impl Trial {
         let few = family == Family::Linear && rows <= FEW_ROWS;
         let family = if few { Family::LinearFew } else { family };
         let flops = 2.0 * rows as f64 * first as f64 * second as f64;
-        let class = ShapeClass::of_product(family, sizes, stored);
+        let class = ShapeBucket::of_product(family, sizes, stored);
         Self { class, flops, sizes, stored, op, operands, weight }
     }
 
@@ -98,7 +98,7 @@ impl Trial {
                 ty: ty.clone(),
                 decayed: false,
                 trainable,
-                start: Start::Constant(0.0),
+                init: Init::Constant(0.0),
             })
         };
         let mut inputs = Vec::with_capacity(self.operands.len());
@@ -206,7 +206,7 @@ fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
 fn by_rows(family: Family, op: Op, operands: Vec<Type>) -> Trial {
     let sizes = [operands[0].rows(), operands[0].columns(), 1];
     Trial {
-        class: ShapeClass::of(family, sizes),
+        class: ShapeBucket::of(family, sizes),
         flops: 0.0,
         sizes,
         stored: Operands::Floats,
@@ -232,13 +232,13 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
         _ => [batch, time, 1],
     };
     let Cost { forward, backward, .. } = cost(graph, node);
-    let class = ShapeClass::of(family, sizes);
+    let class = ShapeBucket::of(family, sizes);
     let (flops, stored) = (share * (forward + backward), Operands::Floats);
     Trial { class, flops, sizes, stored, op: node.op, operands, weight: None }
 }
 
 /// One tier for all of a graph's classes that `takes` says yes to.
-pub fn everywhere(graph: &Graph, tier: Tier, takes: impl Fn(&ShapeClass) -> bool) -> Choices {
+pub fn everywhere(graph: &Graph, tier: Tier, takes: impl Fn(&ShapeBucket) -> bool) -> Choices {
     let classes = of_graph(graph).into_iter().map(|trial| trial.class).filter(takes);
     classes.map(|class| (class, Choice::tier(tier))).collect()
 }

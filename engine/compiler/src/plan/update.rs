@@ -13,7 +13,7 @@ use crate::Result;
 use crate::optimizer::Optimizer;
 use crate::step::LossScale;
 use glasshouse_protocol::OptimizerKind;
-use glasshouse_shaders::{Kernel, advance, gradient_norm, gradient_squares, narrow, optimizer};
+use glasshouse_shaders::{Kernel, advance, cast_f16, gradient_norm, gradient_squares, optimizer};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -96,20 +96,20 @@ pub fn update_dispatches(
         all.push(update(arena, optimizer, &stretch, &scope)?);
     }
     if optimizer.mixed {
-        all.extend(narrow_dispatches(arena)?);
+        all.extend(cast_dispatches(arena)?);
     }
     Ok(all)
 }
 
 /// Renews the copy of all weights in 16-bit floats: after an update, whose last dispatches these are, and wherever the weights
 /// were changed from outside.
-pub fn narrow_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
+pub fn cast_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("update");
     stretches(arena, arena.length)
         .map(|stretch| {
             let count = stretch.count();
-            let kernel = narrow::kernel(narrow::Width::Half);
-            let arguments = narrow::Arguments { count: count as u32 }.bytes();
+            let kernel = cast_f16::kernel(cast_f16::Width::Half);
+            let arguments = cast_f16::Arguments { count: count as u32 }.bytes();
             let bindings = vec![stretch.of(Buffer::Parameters, 4), stretch.of(Buffer::HalfParameters, 2)];
             Ok(dispatch(kernel, arguments, bindings, grid(count.div_ceil(GROUP))?, &scope))
         })

@@ -172,7 +172,7 @@ mod tests {
                 ty: crate::graph::Type::f32(shape),
                 decayed: false,
                 trainable: false,
-                start: crate::graph::Start::Constant(0.0),
+                init: crate::graph::Init::Constant(0.0),
             })
         };
         let (x, w) = (parameter(&[24, 8]), parameter(&[16, 8]));

@@ -36,7 +36,7 @@ pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 impl Sizes {
     /// Of rows [B,T,..].
     fn of(heads: Heads, rows: Given<'_>, call: &Call<'_>) -> Self {
-        Self { heads, batch: rows.ty.shape[0], time: rows.ty.shape[1], first: call.portion.first }
+        Self { heads, batch: rows.ty.shape[0], time: rows.ty.shape[1], first: call.shard.first }
     }
 
     fn scale(&self) -> f32 {

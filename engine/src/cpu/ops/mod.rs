@@ -63,7 +63,7 @@ impl Given<'_> {
 
 /// What a program's batch is of a larger one that is divided among several programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Portion {
+pub struct BatchShard {
     /// Windows of the whole batch before this one's: dropout numbers its elements over the whole.
     pub first: usize,
     /// Targets that count in the whole batch, over which the gradient is a mean; `None` where this is all of it.
@@ -80,7 +80,7 @@ pub struct Call<'run> {
     /// Dropout's seed.
     pub seed: [u32; 2],
     /// What the batch is a part of.
-    pub portion: Portion,
+    pub shard: BatchShard,
     /// Who shares the work.
     pub workers: &'run Workers,
 }
@@ -102,11 +102,11 @@ impl Call<'_> {
 
     /// Number of an input's first element in the whole batch, counted as dropout does.
     fn first_element(&self, ty: &Type) -> usize {
-        self.portion.first * ty.shape.iter().skip(1).product::<usize>()
+        self.shard.first * ty.shape.iter().skip(1).product::<usize>()
     }
 
     /// Targets over which the gradient is a mean: those of the whole batch, or `here` where this is it.
     fn counted(&self, here: f32) -> f32 {
-        self.portion.counted.unwrap_or(here)
+        self.shard.counted.unwrap_or(here)
     }
 }

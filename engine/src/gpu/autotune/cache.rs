@@ -69,10 +69,10 @@ pub(super) fn store_words(folder: &Path, adapter: &AdapterReport, words: BTreeMa
 mod tests {
     use super::*;
     use crate::gpu::test_gpu;
-    use crate::plan::lower::{Choice, Family, ShapeClass, Tier};
+    use crate::plan::lower::{Choice, Family, ShapeBucket, Tier};
 
     fn choices(family: Family, tier: Tier) -> Choices {
-        [(ShapeClass::of(family, [64, 64, 64]), Choice::tier(tier))].into_iter().collect()
+        [(ShapeBucket::of(family, [64, 64, 64]), Choice::tier(tier))].into_iter().collect()
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(load(&folder, &adapter).len(), 2);
         let replaced = choices(Family::Linear, Tier::Direct);
         store(&folder, &adapter, &replaced);
-        let class = ShapeClass::of(Family::Linear, [64, 64, 64]);
+        let class = ShapeBucket::of(Family::Linear, [64, 64, 64]);
         assert_eq!(load(&folder, &adapter).get(&class), replaced.get(&class));
     }
 

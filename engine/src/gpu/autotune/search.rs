@@ -1,7 +1,7 @@
 //! Which candidates are timed, and what is chosen by it. Time is the bench's, so that a test can keep its own.
 
 use crate::error::Result;
-use crate::plan::lower::{Choice, ShapeClass, Target, Tier};
+use crate::plan::lower::{Choice, ShapeBucket, Target, Tier};
 use crate::plan::trial::Trial;
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(super) trait Bench {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The class.
-    pub class: ShapeClass,
+    pub class: ShapeBucket,
     /// Seconds of each candidate that was timed, the rule's choice first.
     pub candidates: Vec<(Choice, f64)>,
     /// What is best.
@@ -37,7 +37,7 @@ pub struct Found {
 impl Found {
     /// The fastest of some candidates, if it is faster than the first, which is the rule's choice, by more than noise; else the
     /// first. `None` of none.
-    fn of(class: ShapeClass, candidates: Vec<(Choice, f64)>) -> Option<Self> {
+    fn of(class: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (default, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
         let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { default };
@@ -131,7 +131,7 @@ mod tests {
     /// A device on which every candidate takes a second to try, or as long as a test says.
     struct Made {
         elapsed: f64,
-        tried: Vec<(ShapeClass, Choice)>,
+        tried: Vec<(ShapeBucket, Choice)>,
         /// Seconds to try, and the kernel's own milliseconds; `None` where it does not run.
         take: fn(&Trial, Choice) -> (f64, Option<f64>),
     }
@@ -204,7 +204,7 @@ mod tests {
     /// Another program takes the machine while each class's first candidate, the rule's, is timed for the first time.
     #[test]
     fn what_wins_beside_another_program_must_win_again() {
-        struct Disturbed(Vec<ShapeClass>);
+        struct Disturbed(Vec<ShapeBucket>);
         impl Bench for Disturbed {
             fn elapsed(&self) -> f64 {
                 0.0
@@ -233,8 +233,8 @@ mod tests {
     fn nothing_is_begun_that_would_not_be_done_in_time() {
         let (bench, found) = searched(&Target::new(false), 2.0, |_, _| (0.15, Some(1.0)));
         assert!((11..=13).contains(&bench.tried.len()) && bench.elapsed <= 2.0, "{}", bench.elapsed);
-        let classes: Vec<ShapeClass> = trials().iter().map(|trial| trial.class).collect();
-        let reached: Vec<ShapeClass> = found.iter().map(|found| found.class).collect();
+        let classes: Vec<ShapeBucket> = trials().iter().map(|trial| trial.class).collect();
+        let reached: Vec<ShapeBucket> = found.iter().map(|found| found.class).collect();
         assert!(reached.len() > 2 && reached == classes[..reached.len()], "{reached:?}");
         assert!(found.iter().all(|found| found.candidates.len() > 1));
     }

@@ -6,7 +6,7 @@ use super::super::run::run_plan;
 use crate::error::Result;
 use crate::graph::ops;
 use crate::graph::{Element, Graph, Input, Node, Op, Origin, ParameterId, Type, ValueId};
-use crate::plan::lower::{Choices, ShapeClass, Target, Tier};
+use crate::plan::lower::{Choices, ShapeBucket, Target, Tier};
 use crate::plan::{compile, trial};
 use crate::step::Data;
 
@@ -18,12 +18,12 @@ const APART: f32 = 2e-3;
 ///
 /// # Errors
 /// The device was lost.
-pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeClass]) -> Result<Vec<ShapeClass>> {
+pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> Result<Vec<ShapeBucket>> {
     let mut wrong = Vec::new();
     let mut seen: Vec<(Op, Vec<Type>)> = Vec::new();
     for node in &graph.nodes {
         let all = trial::of_node(graph, node).into_iter().map(|trial| trial.class);
-        let classes: Vec<ShapeClass> = all.filter(|class| chosen.contains(class)).collect();
+        let classes: Vec<ShapeBucket> = all.filter(|class| chosen.contains(class)).collect();
         let operands = node.inputs.iter().chain(&node.outputs).map(|value| graph.ty(*value).clone());
         let kind = (node.op, operands.collect());
         if classes.is_empty() || seen.contains(&kind) {
@@ -163,7 +163,7 @@ mod tests {
             config.train.precision = Precision::Mixed;
             let graph = training_graphs(&config.model, &config.train).unwrap().train;
             let trials = trial::of_graph(&graph).into_iter();
-            let classes: Vec<ShapeClass> =
+            let classes: Vec<ShapeBucket> =
                 trials.map(|trial| trial.class).filter(|class| class.family.multiplies()).collect();
             assert!(classes.iter().any(|class| class.halves));
             for node in &graph.nodes {

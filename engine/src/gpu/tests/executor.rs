@@ -8,10 +8,10 @@ use crate::graph::random;
 use crate::initial;
 use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
-use crate::plan::fuse::Fusions;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::{estimate, ring};
+use crate::plan::fuse::Fusions;
 use crate::protocol::presets::preset;
 use crate::protocol::{ModelConfig, TrainConfig};
 use crate::step::{ArenaState, MicroBatch, StepInput};
@@ -204,8 +204,7 @@ fn a_device_lost_in_training_is_an_error() {
 
 #[test]
 fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
-    let mut gpu = test_gpu();
-    gpu.target = gpu.target().with_fusions(Fusions::NONE);
+    let gpu = test_gpu().with_fusions(Fusions::NONE);
     let (model, train) = configs();
     let model = ModelConfig { vocabulary: 4000, context_length: 64, ..model };
     let train = TrainConfig { batch_size: 256, ..train };

@@ -4,12 +4,12 @@
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
 use crate::graph::ops;
-use crate::graph::{Graph, Input, Parameter, Start, Type, ValueId, has_half, random};
+use crate::graph::{Graph, Init, Input, Parameter, Type, ValueId, has_half, random};
 use crate::initial;
 use crate::model::training_graphs;
-use crate::plan::fuse::{Fusions, HeadFusion};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
+use crate::plan::fuse::{Fusions, HeadFusion};
 use crate::plan::lower::Target;
 use crate::plan::{Binding, Buffer, Plan, compile};
 use crate::protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig};
@@ -150,7 +150,7 @@ fn parts_of_a_linear_layer_take_their_share_of_bias_and_residual() {
             ty: Type::f32(&[vocabulary, 20]),
             decayed: false,
             trainable: false,
-            start: Start::Constant(0.0),
+            init: Init::Constant(0.0),
         });
         inputs.push((w, Data::F32((0..vocabulary * 20).map(|at| (at % 37) as f32 / 37.0 - 0.4).collect())));
         let mut wanted = Vec::new();

@@ -12,7 +12,7 @@ use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::compile;
 use crate::plan::estimate::{estimate, ring};
-use crate::plan::fit::{Room, fit};
+use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::protocol::presets::preset;
 use crate::protocol::{Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
@@ -182,10 +182,10 @@ fn values_larger_than_a_buffer_are_refused_with_a_setting() {
     let (model, mut train) = config(120, Precision::F32);
     train.batch_size = 32;
     let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
-    let room = Room { buffer: Some(BUFFER), ..Room::default() };
+    let limits = DeviceLimits { buffer: Some(BUFFER), ..DeviceLimits::default() };
     let needs = estimate(&config.model, &config.train, &gpu.target()).unwrap();
-    assert_eq!(room.holds(&needs), Some(false));
-    let (fitting, changes) = fit(&config, &gpu.target(), room).unwrap();
+    assert_eq!(limits.holds(&needs), Some(false));
+    let (fitting, changes) = fit(&config, &gpu.target(), limits).unwrap();
     assert!(changes.iter().any(|change| change.starts_with("train.batch_size: 32 to")), "{changes:?}");
     let open = |config: &RunConfig| {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
@@ -216,7 +216,7 @@ fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
         other => panic!("{:?}", other.map(|plan| plan.arena.pieces)),
     }
     let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
-    let fitted = |buffer| fit(&config, &Target::new(false).with_buffer(buffer), Room::default());
+    let fitted = |buffer| fit(&config, &Target::new(false).with_buffer(buffer), DeviceLimits::default());
     assert!(matches!(fitted(2_000), Err(glasshouse_compiler::Error::TooLarge { .. })));
     // A weight that does not lie whole in a buffer has no epilogue.
     let epilogues = |buffer| {

@@ -4,7 +4,7 @@ use super::super::{Found, Gpu, Measuring, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
 use crate::device::DeviceDescription;
 use crate::graph::ops;
-use crate::graph::{Graph, Parameter, Start, Type};
+use crate::graph::{Graph, Init, Parameter, Type};
 use crate::plan::lower::{Choice, Choices, Family, Tier};
 use crate::plan::{compile, trial};
 use crate::step::StepInput;
@@ -103,7 +103,7 @@ fn product(rows: usize) -> Graph {
             ty: Type::f32(shape),
             decayed: false,
             trainable: false,
-            start: Start::Constant(0.0),
+            init: Init::Constant(0.0),
         })
     };
     let (x, w) = (parameter(&[rows, 16]), parameter(&[32, 16]));

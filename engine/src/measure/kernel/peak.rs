@@ -5,7 +5,7 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Repeater};
 use crate::graph::ops;
-use crate::graph::{Graph, NodeId, Parameter, Start, Type, ValueId};
+use crate::graph::{Graph, Init, NodeId, Parameter, Type, ValueId};
 use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
@@ -50,7 +50,7 @@ impl PeakGraph {
                     ty: Type::f32(shape),
                     decayed: false,
                     trainable: false,
-                    start: Start::Constant(0.0),
+                    init: Init::Constant(0.0),
                 })
             })
             .collect();

@@ -206,7 +206,7 @@ mod stored {
     use super::super::{lasting, rename};
     use super::*;
     use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which};
-    use crate::graph::{Parameter, Start, Type};
+    use crate::graph::{Init, Parameter, Type};
     use crate::metrics;
     use crate::project::Project;
     use crate::protocol::RunState;
@@ -365,7 +365,7 @@ mod stored {
             ty: Type::f32(&[8, 8]),
             decayed: true,
             trainable: true,
-            start: Start::Constant(0.0),
+            init: Init::Constant(0.0),
         }]
     }
 

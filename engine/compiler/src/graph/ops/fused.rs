@@ -56,7 +56,6 @@ impl Operation for LinearActivation {
         Ok(LinearActivationOutputs { y: one(self.kind.op(), &[&z])?, z })
     }
 
-
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
     }
@@ -91,7 +90,6 @@ impl Operation for LinearRope {
         rope.types(RopeInputs { qkv: &qkv, table, cursor: None }, Nothing)
     }
 
-
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
     }
@@ -118,7 +116,6 @@ impl Operation for LinearInputActivationBackward {
         let dh = one(LinearInputBackward { residual: false }, &[dy, weight])?;
         Ok(Dx { dx: one(self.0.backward(), &[x, &dh])? })
     }
-
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::backward(product_flops(inputs.dy, inputs.weight))
@@ -164,7 +161,6 @@ impl Operation for LinearCrossEntropy {
         let rows = Type::f32(&[x.rows(), 2]);
         Ok(LinearCrossEntropyOutputs { loss: Type::f32(&[2]), rows, logits })
     }
-
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
@@ -221,7 +217,6 @@ impl Operation for LinearCrossEntropyBackward {
         gradients.weight.map_or(Ok(()), |gradient| alike("gradient", gradient, weight))?;
         Ok(LinearCrossEntropyBackwardOutputs { dx: x.clone(), logits: logits.clone(), dlogits: logits })
     }
-
 
     /// The logits once more, and what a linear layer's backward pass takes.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {

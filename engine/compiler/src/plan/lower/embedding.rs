@@ -1,6 +1,6 @@
 //! The token embedding and its gradient.
 
-use super::parts::Part;
+use super::parts::RowRange;
 use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
 use crate::Result;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs, Named};
@@ -30,7 +30,7 @@ impl Lower for Embedding {
             },
         );
         let groups = grid((tokens.ty.count() * entries).div_ceil(256))?;
-        let launch = |part: Part| {
+        let launch = |part: RowRange| {
             let arguments = embedding::Arguments {
                 tokens: tokens.ty.count() as u32,
                 time: tokens.columns() as u32,
@@ -65,7 +65,7 @@ impl Lower for EmbeddingBackward {
             if site.target.software { (Tier::Direct, 1) } else { (Tier::Tiled, entries.div_ceil(32)) };
         let width = if vec4 { Entries::Vec4 } else { Entries::Scalar };
         let groups = grid(count * chunks)?;
-        let launch = |part: Part| {
+        let launch = |part: RowRange| {
             let arguments = Arguments {
                 count: count as u32,
                 channels: entries as u32,

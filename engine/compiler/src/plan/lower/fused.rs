@@ -7,7 +7,7 @@ use super::matmul::{
     STEPS_IN_TURN, input_backward_launches, linear_launches, linear_tiles, tiles, weight_backward_launches,
 };
 use super::mlp::{activation_backward_launch, activation_launch, gate_backward_launch, gate_launch};
-use super::parts::Part;
+use super::parts::RowRange;
 use super::products::{linear, linear_input_backward};
 use super::tuning::Operands;
 use super::{
@@ -183,7 +183,7 @@ impl Lower for LinearCrossEntropy {
         let (rule, inner) =
             (Rule::new(x.rows(), weight.rows(), self.label_smoothing, self.ignore_index), x.columns());
         let mut launches = Vec::new();
-        for part in Part::all(x.rows(), self.chunk) {
+        for part in RowRange::all(x.rows(), self.chunk) {
             let sizes = [part.count, inner, weight.rows()];
             let places = [part.rows_of(x.place()), logits];
             launches.extend(linear_launches(site, sizes, weight, places, [x.half(), false], [None; 2])?);
@@ -206,7 +206,7 @@ impl Lower for LinearCrossEntropyBackward {
         let [targets, results, loss, logits, dlogits] =
             [targets, results, loss, logits, dlogits].map(Operand::place);
         let mut launches = Vec::new();
-        for part in Part::all(all_rows, self.chunk) {
+        for part in RowRange::all(all_rows, self.chunk) {
             let (x, dx) = (part.rows_of(x.place()), part.rows_of(dx.place()));
             let sizes = [part.count, inner, vocabulary];
             launches.extend(linear_launches(site, sizes, weight, [x, logits], [half_x, false], [None; 2])?);

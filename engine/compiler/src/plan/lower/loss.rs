@@ -1,6 +1,6 @@
 //! The loss and its gradient.
 
-use super::parts::Part;
+use super::parts::RowRange;
 use super::{
     Family, LONGEST_LOOP, Launch, Lower, Lowering, Operand, Place, Site, Target, Tier, grid, row_groups,
     row_tier,
@@ -38,7 +38,7 @@ impl Lower for CrossEntropy {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CrossEntropyInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let rule = Rule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
-        let whole = Part::whole(logits.rows());
+        let whole = RowRange::whole(logits.rows());
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
         let each = rows(site.target, rule, whole, [logits, targets, results])?;
@@ -52,7 +52,7 @@ impl Lower for CrossEntropyBackward {
         let CrossEntropyBackwardInputs { logits, targets, rows, loss } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let rule = Rule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
-        let whole = Part::whole(logits.rows());
+        let whole = RowRange::whole(logits.rows());
         let places = [logits, targets, rows, loss, dx].map(Operand::place);
         Ok(Lowering::one(rows_backward(rule, whole, self.scale, places, dx.half())?))
     }
@@ -62,7 +62,7 @@ impl Lower for CrossEntropyBackward {
 pub(super) fn rows(
     target: &Target,
     rule: Rule,
-    part: Part,
+    part: RowRange,
     [logits, targets, results]: [Place; 3],
 ) -> Result<Launch> {
     use cross_entropy::{Arguments, kernel};
@@ -106,7 +106,7 @@ pub(super) fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<L
 /// gradient goes.
 pub(super) fn rows_backward(
     rule: Rule,
-    part: Part,
+    part: RowRange,
     scale: f32,
     places: [Place; 5],
     half: bool,

@@ -1,7 +1,7 @@
 //! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
 //! biases.
 
-use super::parts::Part;
+use super::parts::RowRange;
 use super::products::{Strategy, linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
@@ -48,7 +48,7 @@ pub(super) fn linear_launches(
 ) -> Result<Vec<Launch>> {
     let half_weight = half[0] || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
     let read = if half_weight { weight.half_weight() } else { weight.place() };
-    let launch = |part: Part| {
+    let launch = |part: RowRange| {
         let mut bindings = vec![x, part.rows_of(read), part.columns_of(y)];
         bindings.extend([bias, residual].into_iter().flatten().map(|place| part.columns_of(place)));
         let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
@@ -130,7 +130,7 @@ pub(super) fn input_backward_launches(
     let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
     let right = by_width(columns, half_w, [Right::Scalar, Right::Vec4, Right::Half])?;
     let (side_by_side, total) = tiles(rows, columns);
-    let launch = |part: Part| {
+    let launch = |part: RowRange| {
         within_longest_loop(site, part.count / STEPS_IN_TURN, "lower model.vocabulary")?;
         let sizes = [rows, part.count, columns];
         let (family, operands) = (Family::LinearInputBackward, Operands::of([half_dy, half_w]));
@@ -192,11 +192,11 @@ pub(super) fn weight_backward_launches(
     half: [bool; 2],
 ) -> Result<Vec<Launch>> {
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower train.batch_size")?;
-    let launch = |part: Part| {
+    let launch = |part: RowRange| {
         let bindings = vec![part.columns_of(dy), x, part.rows_of(dw)];
         weight_backward_launch(site.target, [inner, part.count, columns], rows, bindings, half, inner)
     };
-    Part::bindable(site.target, rows, columns as u64 * 4).map(launch).collect()
+    RowRange::bindable(site.target, rows, columns as u64 * 4).map(launch).collect()
 }
 
 /// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I, where rows of dy are `stride` apart; where N is longer than

@@ -21,9 +21,9 @@ mod rope;
 mod tuning;
 
 pub(super) use matmul::{FEW_ROWS, default_slices};
-pub(super) use parts::Part;
+pub(super) use parts::RowRange;
 pub(super) use tuning::MOST_SLICES;
-pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeClass, Side, Tier};
+pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeBucket, Side, Tier};
 
 use super::Buffer;
 use super::arena::ALIGNMENT;

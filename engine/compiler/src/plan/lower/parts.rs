@@ -15,7 +15,7 @@ const ALIGNMENT: usize = 128;
 
 /// Some of the rows of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::plan) struct Part {
+pub(in crate::plan) struct RowRange {
     /// The first.
     pub(in crate::plan) first: usize,
     /// How many.
@@ -24,7 +24,7 @@ pub(in crate::plan) struct Part {
     all: usize,
 }
 
-impl Part {
+impl RowRange {
     /// All of `rows`.
     pub(super) const fn whole(rows: usize) -> Self {
         Self { first: 0, count: rows, all: rows }
@@ -99,9 +99,9 @@ impl Part {
 }
 
 impl Site<'_> {
-    /// Parts that the device binds of a matrix, as [`Part::of_matrix`] has them.
-    pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = Part> + use<> {
-        Part::of_matrix(self.target, matrix.ty, half)
+    /// Parts that the device binds of a matrix, as [`RowRange::of_matrix`] has them.
+    pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = RowRange> + use<> {
+        RowRange::of_matrix(self.target, matrix.ty, half)
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
             (256, 4, 512),
         ] {
             let target = Target::new(false).with_binding(binding);
-            let parts: Vec<Part> = Part::bindable(&target, rows, row_bytes).collect();
+            let parts: Vec<RowRange> = RowRange::bindable(&target, rows, row_bytes).collect();
             assert!(parts.iter().all(|part| part.count as u64 * row_bytes <= binding));
             assert!(parts.iter().all(|part| part.first.is_multiple_of(ALIGNMENT)));
             let mut next = 0;
@@ -137,7 +137,10 @@ mod tests {
     fn what_can_be_bound_or_cannot_be_cut_stays_whole() {
         for (rows, row_bytes, binding) in [(100, 4, 400), (1000, 4, u64::MAX), (1000, 400, 4000)] {
             let target = Target::new(true).with_binding(binding);
-            assert_eq!(Part::bindable(&target, rows, row_bytes).collect::<Vec<_>>(), [Part::whole(rows)]);
+            assert_eq!(
+                RowRange::bindable(&target, rows, row_bytes).collect::<Vec<_>>(),
+                [RowRange::whole(rows)]
+            );
         }
     }
 }

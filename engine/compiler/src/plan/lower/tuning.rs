@@ -86,7 +86,7 @@ impl Family {
 
 /// Shapes that are served by the same choice. As text: `linear 1024x128x512`, or `linear in halves 1024x128x512`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ShapeClass {
+pub struct ShapeBucket {
     /// Which kernels.
     pub family: Family,
     /// Both operands of a product are in 16-bit floats.
@@ -95,7 +95,7 @@ pub struct ShapeClass {
     pub sizes: [usize; 3],
 }
 
-impl ShapeClass {
+impl ShapeBucket {
     /// The class of a kernel's sizes.
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
         // What has no next power of two is no size that a device could hold.
@@ -109,7 +109,7 @@ impl ShapeClass {
     }
 }
 
-impl fmt::Display for ShapeClass {
+impl fmt::Display for ShapeBucket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third] = self.sizes;
         let halves = if self.halves { IN_HALVES } else { "" };
@@ -117,7 +117,7 @@ impl fmt::Display for ShapeClass {
     }
 }
 
-impl FromStr for ShapeClass {
+impl FromStr for ShapeBucket {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -292,16 +292,16 @@ pub(in crate::plan) const MOST_SLICES: usize = 32;
 
 /// Choices by class. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choices(BTreeMap<ShapeClass, Choice>);
+pub struct Choices(BTreeMap<ShapeBucket, Choice>);
 
 impl Choices {
     /// Adds one, in place of what its class had.
-    pub fn insert(&mut self, class: ShapeClass, choice: Choice) {
+    pub fn insert(&mut self, class: ShapeBucket, choice: Choice) {
         self.0.insert(class, choice);
     }
 
     /// What a class takes.
-    pub fn get(&self, class: &ShapeClass) -> Option<Choice> {
+    pub fn get(&self, class: &ShapeBucket) -> Option<Choice> {
         self.0.get(class).copied()
     }
 
@@ -332,8 +332,8 @@ impl Choices {
     }
 }
 
-impl FromIterator<(ShapeClass, Choice)> for Choices {
-    fn from_iter<I: IntoIterator<Item = (ShapeClass, Choice)>>(choices: I) -> Self {
+impl FromIterator<(ShapeBucket, Choice)> for Choices {
+    fn from_iter<I: IntoIterator<Item = (ShapeBucket, Choice)>>(choices: I) -> Self {
         Self(choices.into_iter().collect())
     }
 }
@@ -358,7 +358,7 @@ impl Target {
 
     /// What a product of these sizes takes.
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
-        let class = ShapeClass::of_product(family, sizes, operands);
+        let class = ShapeBucket::of_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&class));
         chosen
             .filter(|choice| self.admits(family, sizes, operands, *choice))
@@ -419,8 +419,8 @@ mod tests {
 
     #[test]
     fn choices_are_text_and_back() {
-        let product = ShapeClass::of(Family::LinearWeightBackward, [768, 384, 128]);
-        let attention = ShapeClass::of(Family::AttentionKeyBackward, [48, 64, 32]);
+        let product = ShapeBucket::of(Family::LinearWeightBackward, [768, 384, 128]);
+        let attention = ShapeBucket::of(Family::AttentionKeyBackward, [48, 64, 32]);
         let choices: Choices = [
             (product, Choice { tier: Tier::Tiled, slices: Some(4) }),
             (attention, Choice::tier(Tier::Direct)),
@@ -434,7 +434,7 @@ mod tests {
         // As they were called before.
         assert_eq!("workgroup in 4 slices".parse(), Ok(choices.get(&product).unwrap()));
         assert_eq!("software".parse(), Ok(choices.get(&attention).unwrap()));
-        assert_eq!(ShapeClass::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
+        assert_eq!(ShapeBucket::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
     }
 
     /// A record may hold other words beside choices, or those of another version.
@@ -465,13 +465,13 @@ mod tests {
         let workgroup = Choice::tier(Tier::Tiled);
         let sizes = [64, 50_304, 64];
         let choices: Choices =
-            Family::ALL.into_iter().map(|family| (ShapeClass::of(family, sizes), workgroup)).collect();
+            Family::ALL.into_iter().map(|family| (ShapeBucket::of(family, sizes), workgroup)).collect();
         let software = Target::new(true).with(&choices);
         assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
         assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
         assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Tiled);
         // Of a class that holds both, the shorter.
-        let class = ShapeClass::of(Family::LinearInputBackward, [64, 20_000, 64]);
+        let class = ShapeBucket::of(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(class, workgroup)]));
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Tiled);
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Direct);
@@ -484,7 +484,7 @@ mod tests {
         let sizes = [768, 128, 512];
         let wide: Choices = Family::ALL
             .into_iter()
-            .map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Wide)))
+            .map(|family| (ShapeBucket::of(family, sizes), Choice::tier(Tier::Wide)))
             .collect();
         let tiers = |target: Target| Family::ALL.map(|family| target.tier(family, sizes));
         let tier = |family: Family| if family.multiplies() { Tier::Wide } else { Tier::Direct };
@@ -503,7 +503,7 @@ mod tests {
         let matrices = Cooperative { floats: None, halves: Some(Side::Sixteen) };
         let device = |subgroups| Target::new(false).with_subgroups(subgroups).with_cooperative(matrices);
         let admits = |target: &Target, family, sizes, operands| {
-            let class = ShapeClass::of_product(family, sizes, operands);
+            let class = ShapeBucket::of_product(family, sizes, operands);
             let chosen = target.clone().with(&Choices::from_iter([(class, cooperative)]));
             let taken = chosen.product(family, sizes, sizes, operands) == (Tier::Cooperative, Side::Sixteen);
             assert_eq!(taken, target.admits(family, sizes, operands, cooperative));
@@ -521,7 +521,7 @@ mod tests {
             }
         }
         // A part takes what the whole does, where it can.
-        let class = ShapeClass::of_product(Family::Linear, sizes, Operands::Halves);
+        let class = ShapeBucket::of_product(Family::Linear, sizes, Operands::Halves);
         let chosen = device(true).with(&Choices::from_iter([(class, cooperative)]));
         for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {
             let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::Halves);
@@ -529,13 +529,13 @@ mod tests {
         }
         assert_eq!(class.to_string(), "linear in halves 1024x128x512");
         assert_eq!("linear in halves 1024x128x512".parse(), Ok(class));
-        assert_ne!(class, ShapeClass::of(Family::Linear, sizes));
+        assert_ne!(class, ShapeBucket::of(Family::Linear, sizes));
     }
 
     #[test]
     fn subgroups_are_for_rows_on_devices_that_have_them() {
         let sizes = [768, 128, 512];
-        let chosen = Family::ALL.map(|family| (ShapeClass::of(family, sizes), Choice::tier(Tier::Subgroup)));
+        let chosen = Family::ALL.map(|family| (ShapeBucket::of(family, sizes), Choice::tier(Tier::Subgroup)));
         let choices = Choices::from_iter(chosen);
         for software in [true, false] {
             let default = Target::new(software);

@@ -16,7 +16,7 @@ struct Arguments {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f16>>;
 
 @compute @workgroup_size(256)
-fn narrow(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn cast_f16(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
         y[at] = vec4<f16>(x[at]);

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 /// Bytes that will be allocated.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct MemoryDemand {
     /// Weights, gradients, moments, and the sums that a gradient's norm is taken from.
     pub arenas: u64,
     /// Activations, tables, caches and inputs.
@@ -14,7 +14,7 @@ pub struct Room {
     pub batch: Option<usize>,
 }
 
-impl Room {
+impl MemoryDemand {
     /// [`Error::TooLarge`] where more is needed than `available`, with a setting that would fit. `None` is a system that does
     /// not say what it has.
     pub fn check(self, available: Option<u64>) -> Result<()> {
@@ -44,8 +44,9 @@ mod tests {
 
     #[test]
     fn a_refusal_names_what_would_fit() {
-        let room = Room { arenas: 1000, programs: 6400, batch: Some(64) };
-        let refusal = |room: Room, available| room.check(Some(available)).map_err(|error| error.to_string());
+        let room = MemoryDemand { arenas: 1000, programs: 6400, batch: Some(64) };
+        let refusal =
+            |room: MemoryDemand, available| room.check(Some(available)).map_err(|error| error.to_string());
         assert_eq!(
             refusal(room, 2000),
             Err("the model with its batch needs 7400 bytes and the device offers 2000; train.batch_size = 10 would fit"
@@ -55,7 +56,7 @@ mod tests {
             |room, available, end: &str| refusal(room, available).is_err_and(|text| text.ends_with(end));
         assert!(ends(room, 1050, "lower model.context_length or model.vocabulary"));
         assert!(ends(room, 900, "lower model.width, model.layers or model.vocabulary"));
-        assert!(ends(Room { batch: None, ..room }, 2000, "a machine with more memory"));
+        assert!(ends(MemoryDemand { batch: None, ..room }, 2000, "a machine with more memory"));
         assert_eq!(refusal(room, 7400), Ok(()));
         assert!(room.check(None).is_ok());
     }
