@@ -319,6 +319,8 @@ mod tests {
         let former = text.replacen("[train]", "[train]\nfused_head = false\nfused_epilogues = true", 1);
         assert_ne!(former, text);
         assert_eq!(crate::RunConfig::from_toml(&former).unwrap(), run);
+        let refused = run.clone().set("train.fused_head=false").unwrap_err();
+        assert_eq!(refused, "train.fused_head is no setting any more");
     }
 
     #[test]
