@@ -164,5 +164,23 @@ fn are_made_where_they_are_switched_on() {
     let keep: Vec<ValueId> =
         (0..training_graphs(llama, &train).unwrap().train.values.len() as u32).map(ValueId).collect();
     let kept = fused(training_graphs(llama, &train).unwrap().train, &keep, &Target::new(false));
-    assert_eq!((ropes(&kept), sums(&kept)), ([0, 2], 0));
+    assert_eq!((ropes(&kept), sums(&kept), activations(&kept)), ([0, 2], 0, [2, 0, 2]));
+    for activation_checkpointing in [false, true] {
+        let train = TrainConfig { activation_checkpointing, ..train.clone() };
+        let graphs = training_graphs(gpt, &train).unwrap();
+        let logits = |name: &str| {
+            let node = graphs.train.nodes.iter().find(|node| node.op.name() == name).unwrap();
+            if name == "cross_entropy" { node.inputs[0] } else { node.outputs[0] }
+        };
+        let head = Some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 });
+        let target = Target::new(false).with_fusions(Fusions { head, ..Fusions::NONE });
+        let heads = |keep: &[ValueId]| {
+            let graph = fused(graphs.train.clone(), keep, &target);
+            let forward = count(&graph, |op| matches!(op, Op::LinearCrossEntropy(_)));
+            [forward, count(&graph, |op| matches!(op, Op::LinearCrossEntropyBackward(_)))]
+        };
+        assert_eq!(heads(&[graphs.train_loss]), [1, 1]);
+        assert_eq!(heads(&[logits("cross_entropy")]), [0, 0]);
+        assert_eq!(heads(&[logits("cross_entropy_backward")]), [0, 0]);
+    }
 }

@@ -4,6 +4,7 @@
 use crate::common;
 use crate::common::{deviation, ids};
 use glasshouse_engine::executor::Executor;
+use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::{ParameterId, random};
 use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
@@ -124,7 +125,10 @@ fn check(device: &str) {
             let target = Target::new(false).with_fusions(Fusions { head: Some(head), ..Fusions::NONE });
             run.train = fused(run.train, &[run.train_loss], &target);
         }
-        let mut executor = block_on(Executor::open(device, &run, optimizer, None)).expect("a device").0;
+        // Every other pair of models, so that each fusion meets models with and without activation checkpointing.
+        let tuning = if number / 2 % 2 == 0 { Tuning::Default } else { Tuning::Unfused };
+        let opened = block_on(Executor::open_tuned(device, &run, optimizer, None, &tuning)).expect("a device");
+        let mut executor = opened.executor;
         block_on(executor.set_state(&state)).expect("a state");
         let (got_loss, got) = block_on(executor.gradients(&step)).expect("gradients");
         let mut found = vec![("loss".to_owned(), deviation(&[got_loss], &[loss]), LOSS)];

@@ -3,6 +3,7 @@
 
 use crate::common;
 use glasshouse_engine::graph::{Graph, ValueId};
+use glasshouse_engine::plan::fuse::Fusions;
 use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};
 use glasshouse_engine::reference::Device;
@@ -20,7 +21,8 @@ enum Tested {
 impl Tested {
     fn gpu(target: Target) -> Self {
         let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())));
-        Self::Gpu(Box::new(device.expect("the tests' adapter")), target)
+        // What a case is about is in its graph, fused where it is.
+        Self::Gpu(Box::new(device.expect("the tests' adapter")), target.with_fusions(Fusions::NONE))
     }
 
     fn run(&self, Task { graph, inputs, read }: &Task) -> Vec<Vec<f32>> {
@@ -111,10 +113,10 @@ parity! {
 /// have tests of their own beside the executor.
 const BEYOND_OPS: [&str; 8] = [
     "advance",
+    "cast_f16",
     "decode_feed",
     "gradient_norm",
     "gradient_squares",
-    "narrow",
     "optimizer",
     "peak_flops",
     "sample",
@@ -137,7 +139,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
         let whole = [Target::new(false), software, slow_loads, subgroups, small, large];
         // So little at once that a weight of 256 rows or more comes in parts.
         let parts = whole.clone().map(|target| target.with_binding(40_000));
-        for target in whole.into_iter().chain(parts) {
+        for target in whole.into_iter().chain(parts).map(|target| target.with_fusions(Fusions::NONE)) {
             let plan = plan::compile(graph.clone(), read, &target).expect("a plan");
             reached.extend(plan.dispatches.iter().map(|dispatch| dispatch.kernel.name));
         }
@@ -145,7 +147,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     let cases: Vec<Case> = OPERATIONS.iter().flat_map(|operation| (operation.cases)()).collect();
     for case in cases {
         let built = case.build().expect("a graph");
-        reach(&built.graph, &built.outputs);
+        reach(&case.fused(built.graph.clone(), &built.outputs), &built.outputs);
         if has_gradient(&case.op) {
             let backward = Backward::of(&case, &built).expect("a gradient");
             reach(&backward.graph, &backward.read);
@@ -160,6 +162,26 @@ fn the_cases_reach_every_variant_of_every_kernel() {
         .filter(|name| !reached.contains(name))
         .collect();
     assert!(missed.is_empty(), "{} of {}: {missed:#?}", missed.len(), glasshouse_shaders::KERNELS.len());
+}
+
+/// What a case says of an operation that fusions make is about that operation, forward and backward.
+#[test]
+fn fused_cases_have_their_operations() {
+    let has = |graph: &Graph, name: &str| graph.nodes.iter().filter(|node| node.op.name() == name).count();
+    for (name, backward) in [
+        ("linear_activation", Some("linear_input_activation_backward")),
+        ("linear_rope", None),
+        ("linear_cross_entropy", Some("linear_cross_entropy_backward")),
+    ] {
+        for case in (Operation::named(name).unwrap().cases)() {
+            let built = case.build().unwrap();
+            let graph = case.fused(built.graph.clone(), &built.outputs);
+            assert!(has(&graph, name) == 1 && graph.nodes.iter().any(|node| node.op == case.op), "{case:?}");
+            if let Some(backward) = backward {
+                assert_eq!(has(&Backward::of(&case, &built).unwrap().graph, backward), 1, "{case:?}");
+            }
+        }
+    }
 }
 
 /// The self-test runs the same cases: a few of them in every way that the tests' adapter offers.

@@ -21,6 +21,7 @@ mod workers;
 
 pub use crate::platform::parallel::MOST_THREADS;
 pub use decoder::CpuDecoder;
+pub use program::{FUSIONS, fused};
 pub use shard::{Answer, ShardExecutor};
 
 use crate::error::{Error, Result};

@@ -17,12 +17,13 @@ use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;
 
-/// A graph with the fusions that the interpreter gains from.
+/// The fusions that the interpreter makes.
+pub const FUSIONS: Fusions = Fusions { activation: false, rope: false, ..Fusions::ALL };
+
+/// A graph as it is run here, with [`FUSIONS`].
 pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
     fuse::fused(graph.clone(), keep, &Target::new(false).with_fusions(FUSIONS))
 }
-
-const FUSIONS: Fusions = Fusions { activation: false, rope: false, ..Fusions::ALL };
 
 /// What a model is trained from and into; several programs share it.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +103,7 @@ impl Program {
                     push(&mut memory.words, vec![0; count], Place::Words)
                 }
                 Origin::Input(_) => push(&mut memory.fixed, vec![0.0; count], Place::Fixed),
-                Origin::Node(_) | Origin::Gone => {
+                Origin::Node(_) | Origin::Removed => {
                     placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
                         let start = (spot.offset / 4) as usize;
                         Place::Slot(spot.slot, start..start + count)

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, tuned_or_again};
 use crate::gpu::{Gpu, GpuDecoder, Tuning};
 use crate::model::{Purpose, build};
+use crate::plan::fuse::Fusions;
 use glasshouse_protocol::{ModelConfig, Precision};
 use half::f16;
 
@@ -51,6 +52,7 @@ impl Decoder {
         };
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
         let token = build(model, Purpose::Decode { chunk: 1 })?.graph;
+        let gpu = gpu.with_fusions(Fusions::DECODING);
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
         let decoder = Self::on_gpu(gpu, model, parameters, opening.precision).await?;
         Ok((decoder, lost.or(warning)))

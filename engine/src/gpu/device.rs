@@ -210,7 +210,7 @@ impl Gpu {
 
     /// The same device, for which kernels are chosen so.
     pub fn with_choices(&self, choices: &Choices) -> Self {
-        Self { target: self.report.target().with(choices), ..self.clone() }
+        Self { target: self.target.clone().with(choices), ..self.clone() }
     }
 
     /// The same device, for which these fusions are made.

@@ -159,7 +159,7 @@ fn places(plan: &Plan, value: ValueId) -> Result<Vec<(Buffer, u64, u64)>> {
         Origin::Gradient(id) => of_arena(Buffer::Gradients, id),
         Origin::Constant(_) => one(Buffer::Constant(value), 0),
         Origin::Cache(number) => one(Buffer::Cache(number), 0),
-        Origin::Node(_) | Origin::Gone => match plan.placement.spot_of_value[value.index()] {
+        Origin::Node(_) | Origin::Removed => match plan.placement.spot_of_value[value.index()] {
             Some(Spot { slot, offset }) => one(Buffer::Slot(slot), offset),
             None => return Err(Error::Internal(format!("value {} has no slot", value.0))),
         },

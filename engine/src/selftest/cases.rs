@@ -228,8 +228,10 @@ impl Case {
         let fusions = match self.op {
             Op::LinearActivation(_) => Fusions { activation: true, ..Fusions::NONE },
             Op::LinearRope(_) => Fusions { rope: true, ..Fusions::NONE },
-            Op::LinearCrossEntropy(_) => {
-                Fusions { head: Some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 }), ..Fusions::NONE }
+            Op::LinearCrossEntropy(ops::LinearCrossEntropy { chunk, .. }) => {
+                let row = graph.nodes.first().map_or(0, |head| 4 * graph.ty(head.outputs[0]).columns());
+                let head = HeadFusion { bytes: 0, vocabulary: 0, chunk: (chunk * row) as u64 };
+                Fusions { head: Some(head), ..Fusions::NONE }
             }
             _ => Fusions::NONE,
         };

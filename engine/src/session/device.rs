@@ -1,11 +1,12 @@
 //! The device of what is done from now on, and the reasons for it.
 
 use super::{Options, Session};
-use crate::cpu::most_workers;
+use crate::cpu::{FUSIONS, most_workers};
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::DeviceLimits;
+use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
@@ -28,7 +29,9 @@ impl ChosenDevice {
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
+        let fusions = if self.summary.kind == DeviceType::Cpu { FUSIONS } else { Fusions::ALL };
         Target::new(self.summary.kind == DeviceType::Software)
+            .with_fusions(fusions)
             .with_binding(self.summary.binding.unwrap_or(u64::MAX))
             .with_buffer(self.summary.buffer.unwrap_or(u64::MAX))
     }

@@ -5,7 +5,7 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::measure::Extent;
 use crate::model::training_graphs;
-use crate::plan::estimate::{estimate, flops_by_scope};
+use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
@@ -173,7 +173,7 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
             recomputed: needs.flops.recomputed,
         },
         tokens_per_step: config.tokens_per_step(),
-        flops_by_scope: flops_by_scope(&graph),
+        flops_by_scope: needs.flops_by_scope,
         fits: limits.holds(&needs),
         run_seconds: None,
         proportions: Vec::new(),

@@ -39,7 +39,7 @@ pub struct BenchStepArguments {
     /// Choose a GPU's kernels by its kind alone, instead of timing variants first
     #[arg(long)]
     pub no_autotune: bool,
-    /// Run every operation of a layer by itself, with a GPU's default kernels, to see what fusions gain
+    /// Run every operation of a layer by itself on a GPU, with its default kernels (as --no-autotune), to see what fusions gain
     #[arg(long)]
     pub unfused: bool,
     /// Timed steps

@@ -201,7 +201,7 @@ pub enum Origin {
     /// Written by a node.
     Node(NodeId),
     /// Written by nobody any more: a fusion does without it.
-    Gone,
+    Removed,
 }
 
 /// A value of the graph.

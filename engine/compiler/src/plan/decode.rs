@@ -152,7 +152,7 @@ pub fn sampler_allocations(vocabulary: usize, context_length: usize) -> impl Ite
 
 fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Target) -> Result<Plan> {
     let built = build(model, purpose)?;
-    let target = target.clone().with_fusions(Fusions::RESIDUAL);
+    let target = target.clone().with_fusions(Fusions::DECODING);
     let mut plan = compile(built.graph, &[built.logits], &target)?;
     let window = matches!(purpose, Purpose::Window { .. });
     plan.dispatches.insert(0, feed(time, model.context_length, window));

@@ -41,6 +41,9 @@ pub struct Estimate {
     /// The same, pass by pass.
     #[serde(rename = "flops_per_token_by_pass")]
     pub flops: Flops,
+    /// Shares of forward and backward that parts of the model have, by scope.
+    #[serde(skip)]
+    pub flops_by_scope: BTreeMap<String, f64>,
 }
 
 /// Bytes of device memory.
@@ -94,6 +97,7 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
         dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
         flops_per_token: flops.total(),
         flops,
+        flops_by_scope: flops_by_scope(&training.graph),
     })
 }
 
@@ -181,7 +185,7 @@ pub(super) fn cost(graph: &Graph, node: &Node) -> Cost {
 }
 
 /// Shares of a training step's floating-point operations by part of the model: `blocks.3.attention`, `head`, … (sum 1).
-pub fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
+fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
     let mut scopes = BTreeMap::new();
     for node in &graph.nodes {
         let Cost { forward, backward, .. } = cost(graph, node);

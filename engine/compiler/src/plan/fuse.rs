@@ -2,7 +2,7 @@
 //! less memory or time. What a model is and how it is differentiated knows nothing of them: they are made where a graph is lowered, and
 //! the result is the same up to rounding.
 //!
-//! Values keep their numbers. Those that nobody makes any more are [`Origin::Gone`].
+//! Values keep their numbers. Those that nobody makes any more are [`Origin::Removed`].
 
 use super::lower::{RowRange, Target};
 use crate::graph::ops::{
@@ -37,8 +37,8 @@ impl Fusions {
     pub const EPILOGUES: Self = Self { head: None, activation: true, rope: true, residual: true };
     /// All of them.
     pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), ..Self::EPILOGUES };
-    /// Sums with the residual stream alone: what a text is written with, a few rows at a time.
-    pub const RESIDUAL: Self = Self { residual: true, ..Self::NONE };
+    /// Sums with the residual stream alone: for decoding, which multiplies a few rows at a time by kernels without other epilogues.
+    pub const DECODING: Self = Self { residual: true, ..Self::NONE };
 }
 
 /// Where the head goes with the cross-entropy, some rows at a time: its product is computed once more in the backward pass, so that its
@@ -69,9 +69,9 @@ impl HeadFusion {
 /// chunk that is so large, the batch must be smaller.
 const MOST_CHUNKS: usize = 5;
 
-/// Bytes that any WebGPU device binds at once. Epilogues take all columns of a weight, and one that not every device binds whole is
+/// WebGPU's default `maxStorageBufferBindingSize`. Epilogues take all columns of a weight, and one that not every device binds whole is
 /// multiplied in parts, which might tear the pairs of a gate or a rotation apart: it stays alone.
-const BINDING: u64 = 128 << 20;
+const DEFAULT_BINDING: u64 = 128 << 20;
 
 /// The graph with the target's fusions made, except where they would remove a value of `keep`.
 pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
@@ -118,37 +118,37 @@ struct Pass<'plan> {
     /// The graph's nodes; `None` where another does the work.
     nodes: Vec<Option<Node>>,
     /// Numbers of the nodes that read each value.
-    readers: Vec<Vec<usize>>,
+    users: Vec<Vec<usize>>,
     keep: &'plan [ValueId],
     target: &'plan Target,
 }
 
 impl<'plan> Pass<'plan> {
     fn new(mut graph: Graph, keep: &'plan [ValueId], target: &'plan Target) -> Self {
-        let mut readers = vec![Vec::new(); graph.values.len()];
+        let mut users = vec![Vec::new(); graph.values.len()];
         for (at, node) in graph.nodes.iter().enumerate() {
-            node.inputs.iter().for_each(|input| readers[input.index()].push(at));
+            node.inputs.iter().for_each(|input| users[input.index()].push(at));
         }
         let nodes = std::mem::take(&mut graph.nodes).into_iter().map(Some).collect();
-        Self { graph, nodes, readers, keep, target }
+        Self { graph, nodes, users, keep, target }
     }
 
     /// The node that makes a value, where it is still there.
-    fn maker(&self, value: ValueId) -> Option<(usize, &Node)> {
+    fn producer(&self, value: ValueId) -> Option<(usize, &Node)> {
         let Origin::Node(at) = self.graph.values[value.index()].origin else { return None };
         Some((at.index(), self.nodes[at.index()].as_ref()?))
     }
 
     /// Whether a value may go: one node reads it, and nobody wants to see it.
-    fn is_between(&self, value: ValueId) -> bool {
-        self.readers[value.index()].len() == 1 && !self.keep.contains(&value)
+    fn has_one_user(&self, value: ValueId) -> bool {
+        self.users[value.index()].len() == 1 && !self.keep.contains(&value)
     }
 
     fn element(&self, value: ValueId) -> Element {
         self.graph.ty(value).element
     }
 
-    fn by_four(&self, value: ValueId) -> bool {
+    fn is_by_four(&self, value: ValueId) -> bool {
         self.graph.ty(value).columns().is_multiple_of(4)
     }
 
@@ -159,28 +159,28 @@ impl<'plan> Pass<'plan> {
 
     /// Whether a product over this weight, of values so stored, has epilogues.
     fn has_epilogues(&self, weight: ValueId, element: Element) -> bool {
-        self.graph.ty(weight).bytes() <= BINDING && self.is_whole(weight, element == Element::F16)
+        self.graph.ty(weight).bytes() <= DEFAULT_BINDING && self.is_whole(weight, element == Element::F16)
     }
 
     /// The linear layer without residual that makes a value: its number, and what it reads.
     fn linear(&self, value: ValueId) -> Option<(usize, LinearInputs<ValueId>)> {
-        let (at, maker) = self.maker(value)?;
-        match maker.op {
-            Op::Linear(op) if !op.residual => Some((at, maker.named(&op)?.inputs)),
+        let (at, producer) = self.producer(value)?;
+        match producer.op {
+            Op::Linear(op) if !op.residual => Some((at, producer.named(&op)?.inputs)),
             _ => None,
         }
     }
 
-    /// Puts an operation in the place of node `at`, the last of those whose work it does, the others being `gone`.
+    /// Puts an operation in the place of node `at`, the last of those whose work it does, the others being `absorbed` by it.
     fn replace<O: Operation>(
         &mut self,
         at: usize,
-        gone: &[usize],
+        absorbed: &[usize],
         op: O,
         Named { inputs, outputs, gradients }: Named<O, ValueId>,
     ) -> Option<()> {
         let scope = self.nodes[at].as_ref()?.scope.clone();
-        for other in gone {
+        for other in absorbed {
             self.nodes[*other] = None;
         }
         let mut outputs = outputs.list();
@@ -203,8 +203,9 @@ impl<'plan> Pass<'plan> {
         let (z, y) = values?;
         let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(z)?;
         let alike = [x, z].iter().all(|value| self.element(*value) == self.element(y));
-        let first = self.readers[z.index()].iter().min() == Some(&at);
-        let fours = self.by_four(x) && self.by_four(y);
+        // The product moves here: nothing before may read its result.
+        let first = self.users[z.index()].iter().min() == Some(&at);
+        let fours = self.is_by_four(x) && self.is_by_four(y);
         (alike && first && fours && self.has_epilogues(weight, self.element(y))).then_some(())?;
         let op = LinearActivation { bias: bias.is_some(), kind };
         let inputs = LinearActivationInputs { x, weight, bias };
@@ -220,15 +221,15 @@ impl<'plan> Pass<'plan> {
         values: Option<(ValueId, ValueId, ValueId)>,
     ) -> Option<()> {
         let (z, dh, dz) = values?;
-        let (product, maker) = self.maker(dh)?;
-        let Op::LinearInputBackward(op @ LinearInputBackward { residual: false }) = maker.op else {
+        let (product, producer) = self.producer(dh)?;
+        let Op::LinearInputBackward(op @ LinearInputBackward { residual: false }) = producer.op else {
             return None;
         };
-        let LinearInputBackwardInputs { dy, weight, .. } = maker.named(&op)?.inputs;
-        let forward = matches!(self.maker(z)?.1.op, Op::LinearActivation(_));
+        let LinearInputBackwardInputs { dy, weight, .. } = producer.named(&op)?.inputs;
+        let forward = matches!(self.producer(z)?.1.op, Op::LinearActivation(_));
         let alike = self.element(z) == self.element(dz);
         let whole = self.is_whole(weight, self.element(dz) == Element::F16);
-        (forward && alike && whole && self.by_four(dy) && self.is_between(dh)).then_some(())?;
+        (forward && alike && whole && self.is_by_four(dy) && self.has_one_user(dh)).then_some(())?;
         let inputs = LinearInputActivationBackwardInputs { dy, weight, x: z };
         let outputs = Dx { dx: dz };
         let op = LinearInputActivationBackward(kind);
@@ -245,9 +246,9 @@ impl<'plan> Pass<'plan> {
         let Named { inputs: RopeInputs { qkv, table, .. }, outputs, .. } = node?;
         let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(qkv)?;
         let element = self.element(outputs.y);
-        let fours = self.by_four(x) && heads.head_size.is_multiple_of(8);
+        let fours = self.is_by_four(x) && heads.head_size.is_multiple_of(8);
         let fits = fours && self.element(x) == element && self.has_epilogues(weight, element);
-        (fits && self.is_between(qkv)).then_some(())?;
+        (fits && self.has_one_user(qkv)).then_some(())?;
         let op = LinearRope { bias: bias.is_some(), heads };
         let inputs = LinearRopeInputs { x, weight, bias, table };
         self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
@@ -256,17 +257,17 @@ impl<'plan> Pass<'plan> {
     /// A sum with the residual stream goes with the linear layer or dropout that makes its first term.
     fn residual(&mut self, at: usize, node: Option<Named<Add, ValueId>>) -> Option<()> {
         let Named { inputs: AddInputs { a, b }, outputs, .. } = node?;
-        let (before, maker) = self.maker(a)?;
+        let (before, producer) = self.producer(a)?;
         let full = [a, b, outputs.y].iter().all(|value| self.element(*value) == Element::F32);
-        (full && self.is_between(a)).then_some(())?;
-        match maker.op {
+        (full && self.has_one_user(a)).then_some(())?;
+        match producer.op {
             Op::Linear(op) if !op.residual => {
-                let inputs = LinearInputs { residual: Some(b), ..maker.named(&op)?.inputs };
+                let inputs = LinearInputs { residual: Some(b), ..producer.named(&op)?.inputs };
                 let op = Linear { residual: true, ..op };
                 self.replace(at, &[before], op, Named { inputs, outputs, gradients: Nothing })
             }
             Op::Dropout(op) if !op.residual => {
-                let inputs = DropoutInputs { residual: Some(b), ..maker.named(&op)?.inputs };
+                let inputs = DropoutInputs { residual: Some(b), ..producer.named(&op)?.inputs };
                 let op = Dropout { residual: true, ..op };
                 self.replace(at, &[before], op, Named { inputs, outputs, gradients: Nothing })
             }
@@ -274,7 +275,9 @@ impl<'plan> Pass<'plan> {
         }
     }
 
-    /// The head with its cross-entropy, where the logits are too large, and all that reads them in the backward pass.
+    /// The head with its cross-entropy, where the logits are too large, and all that reads them in the backward pass. What it does not
+    /// know stays as it is, with its logits whole: a head with a bias, logits that more than the one loss reads, another gradient that
+    /// joins that of x, a head that trains alone.
     fn head(
         &mut self,
         at: usize,
@@ -288,7 +291,7 @@ impl<'plan> Pass<'plan> {
         let (head, LinearInputs { x, weight, bias, .. }) = self.linear(logits)?;
         let large = ty.bytes() > fusion.bytes && ty.columns() >= fusion.vocabulary;
         (large && bias.is_none() && !self.keep.contains(&logits)).then_some(())?;
-        let others = self.readers[logits.index()].iter().copied().filter(|reader| *reader != at);
+        let others = self.users[logits.index()].iter().copied().filter(|user| *user != at);
         let back = match others.collect::<Vec<_>>()[..] {
             [] => None,
             [back] => Some(self.head_backward(back, x, weight)?),
@@ -300,7 +303,7 @@ impl<'plan> Pass<'plan> {
         let outputs =
             LinearCrossEntropyOutputs { loss, rows, logits: self.rows_of(&ty, chunk, Element::F32) };
         self.replace(at, &[head], op, Named { inputs, outputs, gradients: Nothing })?;
-        let Some(HeadBackward { scale, dlogits, gradient, dx, last, gone }) = back else { return Some(()) };
+        let Some(HeadBackward { scale, dlogits, gradient, dx, last, absorbed }) = back else { return Some(()) };
         let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };
         let outputs = LinearCrossEntropyBackwardOutputs {
             dx,
@@ -310,9 +313,9 @@ impl<'plan> Pass<'plan> {
         let weight = gradient.is_some();
         let op = LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weight };
         let gradients = HeadGradients { weight: gradient };
-        let scope = self.nodes[gone[0]].as_ref()?.scope.clone();
+        let scope = self.nodes[absorbed[0]].as_ref()?.scope.clone();
         self.nodes[last].as_mut()?.scope = scope;
-        self.replace(last, &gone, op, Named { inputs, outputs, gradients })
+        self.replace(last, &absorbed, op, Named { inputs, outputs, gradients })
     }
 
     /// What carries the gradient of logits x·wᵀ back, the gradient of the cross-entropy being node `at`.
@@ -320,34 +323,34 @@ impl<'plan> Pass<'plan> {
         let node = self.nodes[at].as_ref()?;
         let Op::CrossEntropyBackward(op @ CrossEntropyBackward { scale, .. }) = node.op else { return None };
         let Dx { dx: dlogits } = node.named(&op)?.outputs;
-        let (mut gone, mut gradient, mut last) = (vec![at], None, None);
-        for reader in &self.readers[dlogits.index()] {
-            let node = self.nodes[*reader].as_ref()?;
+        let (mut absorbed, mut gradient, mut last) = (vec![at], None, None);
+        for user in &self.users[dlogits.index()] {
+            let node = self.nodes[*user].as_ref()?;
             match node.op {
                 Op::LinearWeightBackward(op) => {
                     let Named { inputs, gradients, .. } = node.named(&op)?;
                     (inputs.x == x).then_some(())?;
                     gradient = Some(gradients.weight);
-                    gone.push(*reader);
+                    absorbed.push(*user);
                 }
                 Op::LinearInputBackward(op @ LinearInputBackward { residual: false }) => {
                     let Named { inputs, outputs, .. } = node.named(&op)?;
                     (inputs.weight == weight).then_some(())?;
-                    last = Some((*reader, outputs.dx));
+                    last = Some((*user, outputs.dx));
                 }
                 _ => return None,
             }
         }
         let (last, dx) = last?;
-        let behind = gone.iter().all(|other| *other < last);
-        let found = HeadBackward { scale, dlogits, gradient, dx, last, gone };
+        let behind = absorbed.iter().all(|other| *other < last);
+        let found = HeadBackward { scale, dlogits, gradient, dx, last, absorbed };
         (behind && !self.keep.contains(&dlogits)).then_some(found)
     }
 
     /// A new value: some rows of the logits, or of their gradient.
     fn rows_of(&mut self, logits: &Type, chunk: usize, element: Element) -> ValueId {
         let ty = Type { element, ..Type::f32(&[chunk, logits.columns()]) };
-        self.graph.value(ty, Origin::Gone)
+        self.graph.value(ty, Origin::Removed)
     }
 
     /// The graph of what is left.
@@ -355,14 +358,14 @@ impl<'plan> Pass<'plan> {
         let Self { mut graph, nodes, .. } = self;
         for value in &mut graph.values {
             if matches!(value.origin, Origin::Node(_)) {
-                value.origin = Origin::Gone;
+                value.origin = Origin::Removed;
             }
         }
         graph.nodes = nodes.into_iter().flatten().collect();
         for (at, node) in graph.nodes.iter().enumerate() {
             for output in &node.outputs {
                 let origin = &mut graph.values[output.index()].origin;
-                if *origin == Origin::Gone {
+                if *origin == Origin::Removed {
                     *origin = Origin::Node(NodeId(at as u32));
                 }
             }
@@ -381,5 +384,5 @@ struct HeadBackward {
     /// The last of them.
     last: usize,
     /// The others, that of the cross-entropy first.
-    gone: Vec<usize>,
+    absorbed: Vec<usize>,
 }

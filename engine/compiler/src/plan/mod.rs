@@ -199,7 +199,7 @@ fn binding(
         Origin::Gradient(id) => entry(Buffer::Gradients, id, 4),
         Origin::Constant(_) => bound(Buffer::Constant(value)),
         Origin::Cache(number) => bound(Buffer::Cache(number)),
-        Origin::Node(_) | Origin::Gone => match placement.spot_of_value[value.index()] {
+        Origin::Node(_) | Origin::Removed => match placement.spot_of_value[value.index()] {
             Some(Spot { slot, offset }) => {
                 Ok(Binding { buffer: Buffer::Slot(slot), offset: offset + start, bytes: Some(bytes) })
             }

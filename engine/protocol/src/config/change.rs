@@ -18,7 +18,7 @@ pub fn current_name<'a>(section: &str, key: &'a str) -> &'a str {
 }
 
 /// Settings that there were once: run files that have them are read.
-const FORMER: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
+const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
 
 impl RunConfig {
     /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
@@ -29,8 +29,8 @@ impl RunConfig {
         let (path, value) = assignment
             .split_once('=')
             .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
-        if FORMER.contains(&path.trim()) {
-            return Err(format!("{} is no setting any more", path.trim()));
+        if REMOVED.contains(&path.trim()) {
+            return Err(format!("{} is no setting any more: fusions are the engine's choice; leave it out", path.trim()));
         }
         let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))

@@ -147,18 +147,18 @@ pub struct TrainConfig {
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
-    pub fused_head: Former,
+    pub fused_head: Removed,
     /// Likewise.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
-    pub fused_epilogues: Former,
+    pub fused_epilogues: Removed,
 }
 
 /// The value of a setting that there was once: whatever it was, it is nothing now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Former;
+pub struct Removed;
 
-impl<'de> Deserialize<'de> for Former {
+impl<'de> Deserialize<'de> for Removed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
     }
@@ -227,8 +227,8 @@ impl Default for TrainConfig {
             sample_interval: 0,
             sample_prompt: String::new(),
             sample_tokens: default_sample_tokens(),
-            fused_head: Former,
-            fused_epilogues: Former,
+            fused_head: Removed,
+            fused_epilogues: Removed,
         }
     }
 }

@@ -124,10 +124,10 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                         };
                         let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / columns as f64;
                         let root = 1.0 / (variance + f64::from(form.eps)).sqrt();
-                        let shift = |c: usize| if bias { input(2)[c] } else { 0.0 };
+                        let offset = |c: usize| if bias { input(2)[c] } else { 0.0 };
                         x.iter()
                             .enumerate()
-                            .map(|(c, x)| (x - mean) * root * input(1)[c] + shift(c))
+                            .map(|(c, x)| (x - mean) * root * input(1)[c] + offset(c))
                             .collect::<Vec<_>>()
                     })
                     .collect()

@@ -124,6 +124,7 @@ async fn wins_again(bench: &mut impl Bench, trial: &Trial, found: &Found, budget
 mod tests {
     use super::*;
     use crate::model::training_graphs;
+    use crate::plan::fuse::fused;
     use crate::plan::lower::Family;
     use crate::plan::trial;
     use crate::protocol::presets::preset;
@@ -151,7 +152,8 @@ mod tests {
 
     fn trials() -> Vec<Trial> {
         let config = preset("nanogpt-cpu").unwrap();
-        let all = trial::of_graph(&training_graphs(&config.model, &config.train).unwrap().train);
+        let graph = training_graphs(&config.model, &config.train).unwrap().train;
+        let all = trial::of_graph(&fused(graph, &[], &Target::new(false)));
         // What goes row by row has no choice without subgroups, and is not searched then.
         all.into_iter().filter(|trial| !trial.class.family.by_rows()).collect()
     }

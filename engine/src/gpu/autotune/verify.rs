@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use crate::gpu::test_gpu;
     use crate::model::training_graphs;
+    use crate::plan::fuse::fused;
     use crate::protocol::Precision;
     use crate::protocol::presets::preset;
     use pollster::block_on;
@@ -161,7 +162,7 @@ mod tests {
         for name in ["stories-260k", "nanogpt-cpu"] {
             let mut config = preset(name).unwrap();
             config.train.precision = Precision::Mixed;
-            let graph = training_graphs(&config.model, &config.train).unwrap().train;
+            let graph = fused(training_graphs(&config.model, &config.train).unwrap().train, &[], &gpu.target());
             let trials = trial::of_graph(&graph).into_iter();
             let classes: Vec<ShapeBucket> =
                 trials.map(|trial| trial.class).filter(|class| class.family.multiplies()).collect();

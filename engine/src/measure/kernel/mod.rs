@@ -161,7 +161,8 @@ async fn alone(repeater: &Repeater, number: usize) -> Result<f64> {
 }
 
 fn on_processor(config: &RunConfig, threads: Option<usize>, filter: &str) -> Result<Vec<KernelMeasurement>> {
-    let graph = training_graphs(&config.model, &config.train)?.train;
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let graph = cpu::fused(&graphs.train, &[graphs.train_loss]);
     let classes = chosen(node_classes(&graph, config.train.accumulate), filter)?;
     let peak = peak::of_processor(threads)?;
     let layout = ArenaLayout::of(&graph);

@@ -95,7 +95,7 @@ fn the_stream_and_all_that_is_summed_stay_in_32_bits() {
             assert!(has_half(&graph));
             // Weights, their gradients, inputs and tables.
             for (at, value) in graph.values.iter().enumerate() {
-                let made = matches!(value.origin, Origin::Node(_) | Origin::Gone);
+                let made = matches!(value.origin, Origin::Node(_) | Origin::Removed);
                 assert!(made || value.ty.element != Element::F16, "{name}: value {at} {:?}", value.origin);
             }
             for node in &graph.nodes {
