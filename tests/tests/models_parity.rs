@@ -127,7 +127,8 @@ fn check(device: &str) {
         }
         // Every other pair of models, so that each fusion meets models with and without activation checkpointing.
         let tuning = if number / 2 % 2 == 0 { Tuning::Default } else { Tuning::Unfused };
-        let opened = block_on(Executor::open_tuned(device, &run, optimizer, None, &tuning)).expect("a device");
+        let opened =
+            block_on(Executor::open_tuned(device, &run, optimizer, None, &tuning)).expect("a device");
         let mut executor = opened.executor;
         block_on(executor.set_state(&state)).expect("a state");
         let (got_loss, got) = block_on(executor.gradients(&step)).expect("gradients");

@@ -320,7 +320,10 @@ mod tests {
         assert_ne!(former, text);
         assert_eq!(crate::RunConfig::from_toml(&former).unwrap(), run);
         let refused = run.clone().set("train.fused_head=false").unwrap_err();
-        assert_eq!(refused, "train.fused_head is no setting any more: fusions are the engine's choice; leave it out");
+        assert_eq!(
+            refused,
+            "train.fused_head is no setting any more: fusions are the engine's choice; leave it out"
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;
 
-/// The fusions that the interpreter makes.
+/// The fusions that the interpreter makes. Products have no epilogues here: a step of `nanogpt-cpu` took as long with them (17 ms), in
+/// 0.9 % less memory, one of `stories-260k` in 0.9 % more.
 pub const FUSIONS: Fusions = Fusions { activation: false, rope: false, ..Fusions::ALL };
 
 /// A graph as it is run here, with [`FUSIONS`].
@@ -340,7 +341,9 @@ impl Instruction {
         results: [&mut [f32]; MOST_RESULTS],
     ) -> Result<()> {
         let inputs = self.inputs.iter().map(|Operand { place, ty }| memory.given(parameters, place, ty));
-        dispatch!(&self.op, op => interpret(op, call, inputs, results))
+        dispatch!(&self.op, op => interpret(op, call, inputs, results), epilogues {
+            Err(Error::Internal(format!("{}: {} is for a GPU", self.scope, self.op.name())))
+        })
     }
 }
 

@@ -23,6 +23,13 @@ pub struct Task {
     pub read: Vec<ValueId>,
 }
 
+impl Task {
+    /// The same with the operation that a case is about, where a fusion makes that.
+    pub fn fused(&self, case: &Case) -> Self {
+        Self { graph: case.fused(self.graph.clone(), &self.read), ..self.clone() }
+    }
+}
+
 /// A case with what the reference makes of it.
 #[derive(Clone, Debug)]
 pub struct Expectation {
@@ -57,11 +64,7 @@ impl Expectation {
         let read = [&built.outputs[..], &built.caches].concat();
         let values = reference::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
         let mut expectation = Self {
-            forward: Task {
-                graph: case.fused(built.graph.clone(), &read),
-                inputs: built.inputs.clone(),
-                read,
-            },
+            forward: Task { graph: built.graph.clone(), inputs: built.inputs.clone(), read },
             values: floats(values)?,
             specified: specified(case),
             backward: None,
@@ -172,26 +175,20 @@ impl Backward {
             let loss = built.graph.nodes.last().ok_or_else(missing)?;
             let (logits, targets) = (loss.inputs[0], loss.inputs[1]);
             let dlogits = graph.push(back, &[logits, targets, built.outputs[1], output])?[0];
-            return Self::from(case, graph, built, (logits, dlogits), vec![SCALE, 0.0]);
+            return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
         let shape = graph.ty(output).clone();
         let seed = graph.input(Input::Free(99), Type::f32(&shape.shape));
         let weights = numbers(99, shape.count());
-        let found = Self::from(case, graph, built, (output, seed), weights)?;
+        let found = Self::from(graph, built, (output, seed), weights)?;
         Ok(Self { seed_value: Some(seed), ..found })
     }
 
     /// What flows back from a value and its gradient.
-    fn from(
-        case: &Case,
-        mut graph: Graph,
-        built: &Built,
-        from: (ValueId, ValueId),
-        seed: Vec<f32>,
-    ) -> Result<Self> {
+    fn from(mut graph: Graph, built: &Built, from: (ValueId, ValueId), seed: Vec<f32>) -> Result<Self> {
         let wrt = built.differentiable.clone();
         let read: Option<Vec<ValueId>> = gradient_from(&mut graph, &[from], &wrt)?.into_iter().collect();
         let read = read.ok_or_else(|| Error::Internal("an input without a gradient".to_owned()))?;
-        Ok(Self { graph: case.fused(graph, &read), seed, seed_value: None, wrt, read })
+        Ok(Self { graph, seed, seed_value: None, wrt, read })
     }
 }

@@ -254,11 +254,11 @@ impl Subject {
     ) -> Result<()> {
         let expected = Expectation::of(case, oracle)?;
         let name = format!("{case:?}");
-        for (kernels, _, got) in self.results(&expected.forward, row).await? {
+        for (kernels, _, got) in self.results(&expected.forward.fused(case), row).await? {
             row.add(&kernels, &name, expected.of_values(got), bounds);
         }
         if let Some(backward) = &expected.backward {
-            for (kernels, _, got) in self.results(backward, row).await? {
+            for (kernels, _, got) in self.results(&backward.fused(case), row).await? {
                 row.add(&kernels, &name, expected.of_gradients(&got), bounds);
             }
         }
@@ -287,11 +287,10 @@ impl Subject {
             Pending::Full(case, _) => {
                 let built = case.build()?;
                 let backward = if has_gradient(&case.op) { Some(Backward::of(case, &built)?) } else { None };
-                let graph = case.fused(built.graph, &built.outputs);
-                let forward = Task { graph, inputs: Vec::new(), read: built.outputs };
+                let forward = Task { graph: built.graph, inputs: Vec::new(), read: built.outputs };
                 let backward =
                     backward.map(|Backward { graph, read, .. }| Task { graph, inputs: Vec::new(), read });
-                std::iter::once(forward).chain(backward).collect()
+                std::iter::once(forward).chain(backward).map(|task| task.fused(case)).collect()
             }
             Pending::Half(case) => vec![case.build()?[1].clone()],
         };

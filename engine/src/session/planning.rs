@@ -173,8 +173,8 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
             recomputed: needs.flops.recomputed,
         },
         tokens_per_step: config.tokens_per_step(),
-        flops_by_scope: needs.flops_by_scope,
         fits: limits.holds(&needs),
+        flops_by_scope: needs.flops_by_scope,
         run_seconds: None,
         proportions: Vec::new(),
     })

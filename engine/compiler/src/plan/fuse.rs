@@ -303,7 +303,9 @@ impl<'plan> Pass<'plan> {
         let outputs =
             LinearCrossEntropyOutputs { loss, rows, logits: self.rows_of(&ty, chunk, Element::F32) };
         self.replace(at, &[head], op, Named { inputs, outputs, gradients: Nothing })?;
-        let Some(HeadBackward { scale, dlogits, gradient, dx, last, absorbed }) = back else { return Some(()) };
+        let Some(HeadBackward { scale, dlogits, gradient, dx, last, absorbed }) = back else {
+            return Some(());
+        };
         let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };
         let outputs = LinearCrossEntropyBackwardOutputs {
             dx,

@@ -30,7 +30,10 @@ impl RunConfig {
             .split_once('=')
             .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
         if REMOVED.contains(&path.trim()) {
-            return Err(format!("{} is no setting any more: fusions are the engine's choice; leave it out", path.trim()));
+            return Err(format!(
+                "{} is no setting any more: fusions are the engine's choice; leave it out",
+                path.trim()
+            ));
         }
         let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))

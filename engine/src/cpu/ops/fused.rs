@@ -1,65 +1,12 @@
-//! Operations that do the work of several.
+//! The head with its loss, some rows at a time.
 
-use super::{Call, Given, Interpret, linear, loss, mlp, rope};
+use super::{Call, Given, Interpret, linear, loss};
 use crate::error::Result;
 use crate::graph::ops::{
-    LinearActivation, LinearActivationInputs, LinearActivationOutputs, LinearCrossEntropy,
-    LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
-    LinearCrossEntropyInputs, LinearCrossEntropyOutputs, LinearInputActivationBackward,
-    LinearInputActivationBackwardInputs, LinearRope, LinearRopeInputs,
+    LinearCrossEntropy, LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs,
+    LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs, LinearCrossEntropyOutputs,
 };
 use std::ops::Range;
-
-impl Interpret for LinearActivation {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let (LinearActivationInputs { x, weight, bias }, LinearActivationOutputs { y, z }) =
-            (inputs, outputs);
-        let sizes = [x.rows(), weight.columns(), weight.rows()];
-        let bias = bias.map(|bias| bias.floats);
-        linear::forward(call.workers, x.floats, weight.floats, bias, None, z, sizes);
-        mlp::nonlinearity(call.workers, self.kind, z, y, sizes[2]);
-        Ok(())
-    }
-}
-
-impl Interpret for LinearRope {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let (LinearRopeInputs { x, weight, bias, table }, y) = (inputs, outputs.y);
-        let sizes = [x.rows(), weight.columns(), weight.rows()];
-        let bias = bias.map(|bias| bias.floats);
-        linear::forward(call.workers, x.floats, weight.floats, bias, None, y, sizes);
-        rope::turn_in_place(call.workers, self.heads, false, table.floats, 0, x.ty.shape[1], y);
-        Ok(())
-    }
-}
-
-impl Interpret for LinearInputActivationBackward {
-    fn run(
-        &self,
-        call: Call<'_>,
-        inputs: Self::Inputs<Given<'_>>,
-        outputs: Self::Outputs<&mut [f32]>,
-        _: Self::Gradients<&mut [f32]>,
-    ) -> Result<()> {
-        let LinearInputActivationBackwardInputs { dy, weight, x } = inputs;
-        let (dx, sizes) = (outputs.dx, [dy.rows(), weight.columns(), weight.rows()]);
-        linear::input_backward_beside(call.workers, dy.floats, weight.floats, dx, sizes, self.0.columns());
-        mlp::nonlinearity_backward(call.workers, self.0, x.floats, dx, sizes[1]);
-        Ok(())
-    }
-}
 
 impl Interpret for LinearCrossEntropy {
     fn run(

@@ -175,21 +175,6 @@ pub fn input_backward(
     });
 }
 
-/// dy·w into the first I columns of rows of `wide`·I. dy [N,O], w [O,I].
-pub fn input_backward_beside(
-    workers: &Workers,
-    dy: &[f32],
-    weight: &[f32],
-    rows_of_result: &mut [f32],
-    [rows, inner, outer]: [usize; 3],
-    wide: usize,
-) {
-    let dy = Matrix::new(dy, rows, outer, outer);
-    let weight = Matrix::new(weight, outer, inner, inner);
-    let result = MatrixMut::new(rows_of_result, rows, inner, wide * inner);
-    shared(workers, dy, weight, result, |part, _, _| (part.matrix, Old::Overwrite));
-}
-
 /// dw += dyᵀ·x. dy [N,O], x [N,I], dw [O,I].
 pub fn weight_backward(
     workers: &Workers,

@@ -140,19 +140,6 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 }
                 y
             }
-            Op::LinearActivation(ops::LinearActivation { bias, kind }) => {
-                let bias = bias.then(|| input(2).as_slice());
-                let z = linear(input(0), input(1), bias, shape(1).columns());
-                let y = nonlinearity(kind, &z, shape(1).rows());
-                second = Some(z);
-                y
-            }
-            Op::LinearRope(ops::LinearRope { bias, heads }) => {
-                let (bias, table) = (bias.then(|| input(2).as_slice()), input(node.inputs.len() - 1));
-                let mut y = linear(input(0), input(1), bias, shape(1).columns());
-                turn(&mut y, table, heads, shape(0).shape[1], false);
-                y
-            }
             Op::HeadNorm(ops::HeadNorm { heads, eps }) => {
                 let mut y = input(0).clone();
                 for row in y.chunks_mut(heads.packed()) {

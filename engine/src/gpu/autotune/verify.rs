@@ -162,7 +162,8 @@ mod tests {
         for name in ["stories-260k", "nanogpt-cpu"] {
             let mut config = preset(name).unwrap();
             config.train.precision = Precision::Mixed;
-            let graph = fused(training_graphs(&config.model, &config.train).unwrap().train, &[], &gpu.target());
+            let graph =
+                fused(training_graphs(&config.model, &config.train).unwrap().train, &[], &gpu.target());
             let trials = trial::of_graph(&graph).into_iter();
             let classes: Vec<ShapeBucket> =
                 trials.map(|trial| trial.class).filter(|class| class.family.multiplies()).collect();

@@ -40,7 +40,8 @@ use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
 use operands::operands;
 
-/// Hands the list of all operations, a line a family, and of those that only fusions make, to the macro that is named, behind what it is to get beside.
+/// Hands the list of all operations, a line a family, to the macro that is named, behind what it is to get beside. Those at the end only
+/// fusions make, epilogues of products only on a GPU.
 #[macro_export]
 macro_rules! operations {
     ([$($then:tt)+] $beside:tt) => {
@@ -68,15 +69,17 @@ macro_rules! operations {
                 CrossEntropyBackward
             }
             fused {
-                LinearActivation LinearRope LinearInputActivationBackward
                 LinearCrossEntropy LinearCrossEntropyBackward
+            }
+            epilogues {
+                LinearActivation LinearRope LinearInputActivationBackward
             }
         }
     };
 }
 
 /// `dispatch!(op, name => expression)`: the expression with the operation's own structure as `name`. With `else other` it is that of
-/// forward operations alone.
+/// forward operations alone, with `epilogues other` that of all but the epilogues.
 #[macro_export]
 macro_rules! dispatch {
     ($value:expr, $op:ident => $body:expr) => {
@@ -85,30 +88,48 @@ macro_rules! dispatch {
     ($value:expr, $op:ident => $body:expr, else $other:expr) => {
         $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $other])
     };
+    ($value:expr, $op:ident => $body:expr, epilogues $other:expr) => {
+        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, epilogues $other])
+    };
 }
 
 /// What [`dispatch`] makes of the list.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! dispatch_among {
-    ([$value:expr, $op:ident, $body:expr] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
+    ([$value:expr, $op:ident, $body:expr]
+        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
+    ) => {
         match $value {
             $($crate::graph::Op::$ahead($op) => $body,)*
             $($crate::graph::Op::$back($op) => $body,)*
             $($crate::graph::Op::$fused($op) => $body,)*
+            $($crate::graph::Op::$epilogue($op) => $body,)*
         }
     };
-    ([$value:expr, $op:ident, $body:expr, $other:expr] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
+    ([$value:expr, $op:ident, $body:expr, epilogues $other:expr]
+        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
+    ) => {
         match $value {
             $($crate::graph::Op::$ahead($op) => $body,)*
-            $($crate::graph::Op::$back(_))|* | $($crate::graph::Op::$fused(_))|* => $other,
+            $($crate::graph::Op::$back($op) => $body,)*
+            $($crate::graph::Op::$fused($op) => $body,)*
+            $($crate::graph::Op::$epilogue(_))|* => $other,
+        }
+    };
+    ([$value:expr, $op:ident, $body:expr, $other:expr]
+        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
+    ) => {
+        match $value {
+            $($crate::graph::Op::$ahead($op) => $body,)*
+            $($crate::graph::Op::$back(_))|* | $($crate::graph::Op::$fused(_))|* | $($crate::graph::Op::$epilogue(_))|* => $other,
         }
     };
 }
 
 macro_rules! define {
-    ([] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
-        define! { $($ahead)* $($back)* $($fused)* }
+    ([] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }) => {
+        define! { $($ahead)* $($back)* $($fused)* $($epilogue)* }
     };
     ($($op:ident)*) => {
         /// An operation.
