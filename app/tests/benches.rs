@@ -97,6 +97,7 @@ fn a_step_is_timed_with_chosen_kernels_and_without() {
         ] {
             let lines = measured(&["bench", "step"], &device, more);
             let [line] = lines.as_slice() else { panic!("{lines:?}") };
+            assert_eq!(line["unfused"], more.contains(&"--unfused") && device != "cpu", "{line}");
             assert_eq!(line["autotune"], on_gpu && device != "cpu", "{line}");
             assert!(number(line, "ms_per_step") > 0.0 && line["tuned_kernels"].is_u64(), "{line}");
             // The processor has no queue that could run dry.

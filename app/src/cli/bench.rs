@@ -29,10 +29,16 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
     }
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
     let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
-    let options = session::Options { unfused: arguments.unfused, ..options };
+    let unfused = arguments.unfused;
+    let options = session::Options { unfused, ..options };
     let command = Command::BenchStep { config, repeats: arguments.repeats };
     measured(options, command, arguments.json, |report, tuning| match report {
-        BenchReport::Step(step) => print(&step, tuning.as_deref()),
+        BenchReport::Step(step) => {
+            if unfused && !step.unfused {
+                tell!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
+            }
+            print(&step, tuning.as_deref())
+        }
         _ => Ok(()),
     })
 }
@@ -68,6 +74,9 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     say!("{} on {}", measured.config, measured.device)?;
     if let Some(tuning) = tuning {
         say!("{tuning}")?;
+    }
+    if measured.unfused {
+        say!("every operation of a layer by itself")?;
     }
     say!("{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
     say!(

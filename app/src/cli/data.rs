@@ -7,6 +7,7 @@ use super::arguments::{
 use super::driver::drive;
 use super::output::{bytes, count};
 use super::settings::usage;
+use super::train::quoted;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline;
@@ -63,11 +64,11 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         restart: arguments.restart,
         force: arguments.force,
     };
-    let mut shown = Shown { json: arguments.json, bar: None, phase: None, report: None };
+    let (json, restart) = (arguments.json, arguments.restart);
+    let mut shown = Shown { json, restart, bar: None, phase: None, report: None };
     drive(session::Options::default(), async |engine| {
-        let message = "stopping; the same command goes on from there";
         // What was stopped is what was asked for: the exit code says that a signal did it.
-        engine.ask_until_signal(command, message, |event| shown.hear(event)).await
+        engine.ask_until_signal(command, "stopping", |event| shown.hear(event)).await
     })?;
     shown.clear();
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
@@ -100,15 +101,21 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &Report) -> 
     say!("\n{out}/{KEPT_FILE}    what was kept")?;
     say!("{out}/{DROPPED_FILE} what was dropped, and why")?;
     say!("{out}/{REPORT_PAGE}  the report, to read or print")?;
+    let out = quoted(&arguments.out);
     say!("\nTry next:")?;
     say!("  glasshouse data inspect {out}             the report in the terminal")?;
-    say!("  glasshouse train --data {out} --project my   a model of what was kept")?;
+    if report.kept.documents > 0 {
+        say!("  glasshouse train --data {out} --project my   a model of what was kept")?;
+    } else {
+        say!("  glasshouse data clean … --recipe raw --force   nothing was kept; `raw` drops nothing")?;
+    }
     Ok(())
 }
 
 /// How a cleaning is shown: a bar on a terminal, nothing in a pipe, its phases to programs.
 struct Shown {
     json: bool,
+    restart: bool,
     bar: Option<ProgressBar>,
     phase: Option<Phase>,
     report: Option<Box<Report>>,
@@ -127,7 +134,8 @@ impl Shown {
                 self.clear();
                 match documents {
                     Some(documents) => tell!(
-                        "the cleaning was stopped after {documents} documents; the same command goes on from there"
+                        "the cleaning was stopped after {documents} documents; the same command{} goes on from there",
+                        if self.restart { " without --restart" } else { "" }
                     ),
                     None => tell!("the cleaning was stopped; nothing was changed"),
                 }

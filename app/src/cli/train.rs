@@ -252,7 +252,7 @@ fn what_next(arguments: &TrainArguments, prompt: &str, finished: bool) -> Result
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
 }

@@ -37,6 +37,8 @@ pub struct StepMeasurement {
     pub device: DeviceDescription,
     /// Kernels were chosen by measuring.
     pub autotune: bool,
+    /// Every operation of a layer ran by itself.
+    pub unfused: bool,
     /// Classes of kernels that were timed for it just now; what is known from before is not timed again.
     pub tuned_kernels: usize,
     /// Seconds that this took.

@@ -6,6 +6,7 @@ mod proportions;
 mod train;
 mod typed;
 
+use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
@@ -238,8 +239,9 @@ impl RunConfig {
 fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
     let mut message = message.join(", ");
-    // serde counts a field's older names among those that it expects.
-    for (_, then, _) in RENAMED {
+    // serde counts older names of fields, and fields that are read and no more, among those that it expects.
+    let removed = REMOVED.iter().filter_map(|path| path.split('.').next_back());
+    for then in RENAMED.iter().map(|(_, then, _)| *then).chain(removed) {
         message = message.replace(&format!(", `{then}`"), "");
     }
     names::with_suggestion(&without_types(&message))
@@ -319,6 +321,8 @@ mod tests {
         let former = text.replacen("[train]", "[train]\nfused_head = false\nfused_epilogues = true", 1);
         assert_ne!(former, text);
         assert_eq!(crate::RunConfig::from_toml(&former).unwrap(), run);
+        let misspelt = run.clone().set("train.fused_haed=false").unwrap_err();
+        assert!(misspelt.contains("unknown field") && !misspelt.contains("`fused_h"), "{misspelt}");
         let refused = run.clone().set("train.fused_head=false").unwrap_err();
         assert_eq!(
             refused,

@@ -9,6 +9,7 @@ use crate::graph::random;
 use crate::initial;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::platform;
 use crate::protocol::bench::DecodeMeasurement;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
 use web_time::Instant;
@@ -100,6 +101,8 @@ pub async fn measure_decode(
             first.push(read);
             each.push(written / passage.tokens as f64);
         }
+        // Short passages are over before a decoder lets others have their turn.
+        platform::yield_now().await;
     }
     let ms_first_token = spread(&mut first).0;
     let (ms_per_token, ms_fastest, ms_slowest) = spread(&mut each);

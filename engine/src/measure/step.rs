@@ -159,6 +159,7 @@ pub async fn measure(
         precision: config.train.precision,
         device: executor.describe(),
         autotune: executor.gpu().is_some() && matches!(tuning, Tuning::Measured(_)),
+        unfused: executor.gpu().is_some() && matches!(tuning, Tuning::Unfused),
         tuned_kernels: tuned.found.len(),
         tuning_seconds: tuned.seconds,
         repeats: milliseconds.len(),

@@ -19,17 +19,20 @@ pub(super) struct ChosenDevice {
     pub(super) request: String,
     /// As people read it.
     pub(super) summary: DeviceSummary,
+    /// It was looked into; what was not is planned for as for a GPU without limits.
+    is_known: bool,
 }
 
 impl ChosenDevice {
     /// A wish that was not looked into yet.
     pub(super) fn unknown(request: &str, threads: Option<usize>) -> Self {
-        Self { request: request.to_owned(), summary: cpu(threads, String::new()) }
+        Self { request: request.to_owned(), summary: cpu(threads, String::new()), is_known: false }
     }
 
     /// What kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        let fusions = if self.summary.kind == DeviceType::Cpu { FUSIONS } else { Fusions::ALL };
+        let is_cpu = self.is_known && self.summary.kind == DeviceType::Cpu;
+        let fusions = if is_cpu { FUSIONS } else { Fusions::ALL };
         Target::new(self.summary.kind == DeviceType::Software)
             .with_fusions(fusions)
             .with_binding(self.summary.binding.unwrap_or(u64::MAX))
@@ -95,7 +98,7 @@ impl Session {
             (_, "auto") => wish.to_owned(),
             _ => summary.request.clone(),
         };
-        self.device = ChosenDevice { request, summary };
+        self.device = ChosenDevice { request, summary, is_known: true };
         self.generations.forget_decoders();
         self.outlet.answer(
             id,

@@ -466,6 +466,16 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let tokenizer = |kind| crate::protocol::TokenizerConfig { kind, vocabulary: 30_000, ..tiny(1).tokenizer };
     let (bpe, unigram) = (crate::protocol::TokenizerKind::Bpe, crate::protocol::TokenizerKind::Unigram);
     let cancel = |request| (Some(underway as Trigger), Command::Cancel { request });
+    let short_passages = Command::BenchDecode {
+        config: Box::new(RunConfig {
+            model: crate::protocol::ModelConfig { vocabulary: 30, ..tiny(1).model },
+            ..tiny(1)
+        }),
+        repeats: 1_000_000,
+        prompt_tokens: Some(2),
+        tokens: Some(1),
+        precision: None,
+    };
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
@@ -481,13 +491,15 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
             (Some(underway), Command::StopTraining),
             after(Command::BenchStep { config: Box::new(slow(1)), repeats: 100 }),
             cancel(12),
+            after(short_passages),
+            cancel(14),
             after(Command::ListRuns),
         ],
     );
-    for request in [4, 6, 8, 10, 12] {
+    for request in [4, 6, 8, 10, 12, 14] {
         assert_eq!(ended(&heard, request), Some(ErrorKind::Cancelled), "request {request}");
     }
-    for request in [5, 7, 9, 11, 13, 14] {
+    for request in [5, 7, 9, 11, 13, 15, 16] {
         assert_eq!(ended(&heard, request), None, "request {request}");
     }
     assert!(heard.iter().all(|report| !matches!(report.event, Event::Measured { .. } | Event::Bench { .. })));

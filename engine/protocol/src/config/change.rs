@@ -18,7 +18,7 @@ pub fn current_name<'a>(section: &str, key: &'a str) -> &'a str {
 }
 
 /// Settings that there were once: run files that have them are read.
-const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
+pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
 
 impl RunConfig {
     /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
