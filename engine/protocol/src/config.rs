@@ -322,7 +322,7 @@ mod tests {
         assert_ne!(former, text);
         assert_eq!(crate::RunConfig::from_toml(&former).unwrap(), run);
         let misspelt = run.clone().set("train.fused_haed=false").unwrap_err();
-        assert!(misspelt.contains("unknown field") && !misspelt.contains("`fused_h"), "{misspelt}");
+        assert!(misspelt.contains("unknown field") && !misspelt.contains("`fused_head`"), "{misspelt}");
         let refused = run.clone().set("train.fused_head=false").unwrap_err();
         assert_eq!(
             refused,
