@@ -63,7 +63,7 @@ impl Reader {
             built.graph.find(Origin::Input(input)).ok_or_else(missing)
         };
         Ok(Self {
-            program: Program::new(&fused(&built.graph, &[built.logits]), &[built.logits]),
+            program: Program::new(&built.graph, &[built.logits]),
             tokens: input(Input::Tokens)?,
             cursor: input(Input::Cursor)?,
             logits: built.logits,
@@ -102,12 +102,15 @@ impl CpuDecoder {
         threads: Option<usize>,
     ) -> Result<Self> {
         let chunk = CHUNK.min(model.context_length);
-        let prompt = build(model, Purpose::Decode { chunk })?;
-        let step = build(model, Purpose::Decode { chunk: 1 })?;
-        let window = build(model, Purpose::Window { time: model.context_length })?;
+        let built = |purpose| {
+            let built = build(model, purpose)?;
+            Ok::<_, Error>(Model { graph: fused(&built.graph, &[built.logits]), ..built })
+        };
+        let prompt = built(Purpose::Decode { chunk })?;
+        let step = built(Purpose::Decode { chunk: 1 })?;
+        let window = built(Purpose::Window { time: model.context_length })?;
         let layout = ArenaLayout::of(&prompt.graph);
-        let needed = |built: &Model| Program::needed(&fused(&built.graph, &[built.logits]), &[built.logits]);
-        let programs = [&prompt, &step, &window].map(needed);
+        let programs = [&prompt, &step, &window].map(|built| Program::needed(&built.graph, &[built.logits]));
         let arenas = parameters.len() as u64 * 4;
         MemoryDemand { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
         let mut prompt = Reader::new(&prompt, chunk)?;

@@ -44,20 +44,21 @@ mod tests {
 
     #[test]
     fn a_refusal_names_what_would_fit() {
-        let room = MemoryDemand { arenas: 1000, programs: 6400, batch: Some(64) };
-        let refusal =
-            |room: MemoryDemand, available| room.check(Some(available)).map_err(|error| error.to_string());
+        let demand = MemoryDemand { arenas: 1000, programs: 6400, batch: Some(64) };
+        let refusal = |demand: MemoryDemand, available| {
+            demand.check(Some(available)).map_err(|error| error.to_string())
+        };
         assert_eq!(
-            refusal(room, 2000),
+            refusal(demand, 2000),
             Err("the model with its batch needs 7400 bytes and the device offers 2000; train.batch_size = 10 would fit"
                 .to_owned())
         );
         let ends =
-            |room, available, end: &str| refusal(room, available).is_err_and(|text| text.ends_with(end));
-        assert!(ends(room, 1050, "lower model.context_length or model.vocabulary"));
-        assert!(ends(room, 900, "lower model.width, model.layers or model.vocabulary"));
-        assert!(ends(MemoryDemand { batch: None, ..room }, 2000, "a machine with more memory"));
-        assert_eq!(refusal(room, 7400), Ok(()));
-        assert!(room.check(None).is_ok());
+            |demand, available, end: &str| refusal(demand, available).is_err_and(|text| text.ends_with(end));
+        assert!(ends(demand, 1050, "lower model.context_length or model.vocabulary"));
+        assert!(ends(demand, 900, "lower model.width, model.layers or model.vocabulary"));
+        assert!(ends(MemoryDemand { batch: None, ..demand }, 2000, "a machine with more memory"));
+        assert_eq!(refusal(demand, 7400), Ok(()));
+        assert!(demand.check(None).is_ok());
     }
 }

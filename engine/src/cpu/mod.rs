@@ -73,7 +73,8 @@ impl CpuExecutor {
 
     /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
     pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
-        let MemoryDemand { arenas, programs, .. } = room(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
+        let MemoryDemand { arenas, programs, .. } =
+            memory_demand(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
         arenas + programs
     }
 
@@ -87,7 +88,7 @@ impl CpuExecutor {
     ) -> Result<Self> {
         graphs.expect_full(&optimizer, "the CPU executor")?;
         let layout = ArenaLayout::of(&graphs.train);
-        room(graphs, &optimizer, &layout).check(available)?;
+        memory_demand(graphs, &optimizer, &layout).check(available)?;
         let divided = match partition {
             Partition::WHOLE => None,
             partition => Some(OtherShards::of(&graphs.recipe, &layout, partition)?),
@@ -304,7 +305,7 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
 }
 
 /// What an executor allocates. The little that its threads keep for themselves comes on top.
-fn room(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> MemoryDemand {
+fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> MemoryDemand {
     let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
     let tokens = graphs.train.find(Origin::Input(Input::Tokens));
     MemoryDemand {

@@ -83,46 +83,28 @@ macro_rules! operations {
 #[macro_export]
 macro_rules! dispatch {
     ($value:expr, $op:ident => $body:expr) => {
-        $crate::operations!([$crate::dispatch_among] [$value, $op, $body])
+        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $body, $body])
     };
     ($value:expr, $op:ident => $body:expr, else $other:expr) => {
-        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $other])
+        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $other, $other])
     };
     ($value:expr, $op:ident => $body:expr, epilogues $other:expr) => {
-        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, epilogues $other])
+        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $body, $other])
     };
 }
 
-/// What [`dispatch`] makes of the list.
+/// What [`dispatch`] makes of the list: what to do with forward operations, with those that follow, and with epilogues.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! dispatch_among {
-    ([$value:expr, $op:ident, $body:expr]
+    ([$value:expr, $op:ident, $first:expr, $then:expr, $last:expr]
         forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
     ) => {
         match $value {
-            $($crate::graph::Op::$ahead($op) => $body,)*
-            $($crate::graph::Op::$back($op) => $body,)*
-            $($crate::graph::Op::$fused($op) => $body,)*
-            $($crate::graph::Op::$epilogue($op) => $body,)*
-        }
-    };
-    ([$value:expr, $op:ident, $body:expr, epilogues $other:expr]
-        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
-    ) => {
-        match $value {
-            $($crate::graph::Op::$ahead($op) => $body,)*
-            $($crate::graph::Op::$back($op) => $body,)*
-            $($crate::graph::Op::$fused($op) => $body,)*
-            $($crate::graph::Op::$epilogue(_))|* => $other,
-        }
-    };
-    ([$value:expr, $op:ident, $body:expr, $other:expr]
-        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
-    ) => {
-        match $value {
-            $($crate::graph::Op::$ahead($op) => $body,)*
-            $($crate::graph::Op::$back(_))|* | $($crate::graph::Op::$fused(_))|* | $($crate::graph::Op::$epilogue(_))|* => $other,
+            $($crate::graph::Op::$ahead($op) => $first,)*
+            $($crate::graph::Op::$back($op) => { let _ = $op; $then })*
+            $($crate::graph::Op::$fused($op) => { let _ = $op; $then })*
+            $($crate::graph::Op::$epilogue($op) => { let _ = $op; $last })*
         }
     };
 }
