@@ -142,6 +142,11 @@ impl State {
             Event::ProjectExported { name, .. } | Event::Exported { name, .. } => {
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
+            Event::ModelImported { run, class, parameters, shape } => {
+                let parameters = crate::format::whole(parameters);
+                let text = format!("{run} was imported: {class}, {parameters} parameters, {shape}.");
+                self.say(None, ErrorKind::Notice, text);
+            }
             Event::ReportPage { path: None } => {
                 let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());
                 let name = crate::format::file_name(&format!("{name} cleaning"), "html");

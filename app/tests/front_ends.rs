@@ -549,3 +549,49 @@ fn an_interrupt_cancels_a_cleaning_and_says_what_is_left() {
         |event: &Event| matches!(event, Event::CleaningStarted { start: CleaningStart::Resumed { .. } });
     assert!(again.iter().any(resumed), "{:?}", again.first());
 }
+
+#[test]
+fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "model"]);
+    let said = succeed(folder, &["import", "model", "--project", "typed"]);
+    assert!(said.starts_with("1-model: GPT2LMHeadModel, "), "{said}");
+    let heard = play(
+        folder,
+        vec![
+            Command::UseProject { folder: folder.join("sent"), make: true },
+            Command::ImportModel { from: folder.join("model"), context_length: None },
+        ],
+    )
+    .unwrap();
+    let imported = heard.iter().find_map(|event| match event {
+        Event::ModelImported { run, class, .. } => Some((run.as_str(), class.as_str())),
+        _ => None,
+    });
+    assert_eq!(imported, Some(("1-model", "GPT2LMHeadModel")));
+    let progress = heard.iter().rev().find_map(|event| match event {
+        Event::ImportProgress { done, total } => Some((done, total)),
+        _ => None,
+    });
+    assert!(progress.is_some_and(|(done, total)| done == total && *total > 1000), "{progress:?}");
+
+    let write = |project: &str| {
+        let write = ["generate", "--project", project, "--prompt", "The", "--temperature", "0"];
+        succeed(folder, &[&write[..], &["--max-tokens", "8"]].concat())
+    };
+    let text = write("first");
+    assert_eq!(write("typed"), text);
+    assert_eq!(write("sent"), text);
+    succeed(folder, &["export", "--project", "typed", "--to", "again"]);
+    let weights = |name: &str| std::fs::read(folder.join(name).join("model.safetensors")).unwrap();
+    assert!(weights("again") == weights("model"));
+    assert!(succeed(folder, &["runs", "--project", "typed"]).contains("imported"));
+
+    // It has no text, and a project that nothing came into is none.
+    let error = error_of(folder, &["train", "--resume", "--project", "typed"]);
+    assert!(error.contains("it is an imported model, which has no text to train on"), "{error}");
+    let error = error_of(folder, &["import", "first", "--project", "third"]);
+    assert!(error.contains("it has no config.json"), "{error}");
+    assert!(!folder.join("third").exists());
+}

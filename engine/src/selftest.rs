@@ -23,7 +23,8 @@ use crate::reference::{Device, ReferenceExecutor};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
-    Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,
+    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
+    RopeScaling, TrainConfig,
 };
 use serde::Serialize;
 
@@ -145,11 +146,20 @@ fn trials() -> Result<Vec<Trial>> {
         heads: 3,
         kv_heads: 3,
         head_size: 15,
+        embedding_scale: 1.0,
         qk_norm: false,
-        norm: NormConfig { kind: NormKind::Layer, eps: 1e-5, bias: true, placement: NormPlacement::Pre },
+        sliding_window: None,
+        norm: NormConfig {
+            kind: NormKind::Layer,
+            eps: 1e-5,
+            bias: true,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
         position: Position::Learned,
         mlp: Mlp { hidden: 131, activation: Activation::GeluExact, gate: Gate::None },
-        bias: true,
+        residual: Residual::Sequential,
+        bias: true.into(),
         tied_head: true,
         dropout: Dropout { embedding: 0.1, attention: 0.1, residual: 0.1 },
         init: Initialisation { std: 0.2, ..Initialisation::default() },
@@ -161,13 +171,41 @@ fn trials() -> Result<Vec<Trial>> {
         kv_heads: 2,
         head_size: 16,
         qk_norm: true,
-        norm: NormConfig { kind: NormKind::Rms, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
-        position: Position::Rope { base: 10_000.0 },
+        norm: NormConfig {
+            kind: NormKind::Rms,
+            eps: 1e-5,
+            bias: false,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
+        position: Position::Rope(Rope::of_base(10_000.0)),
         mlp: Mlp { hidden: 88, activation: Activation::Silu, gate: Gate::Swiglu },
-        bias: false,
+        bias: Bias::default(),
         tied_head: false,
         dropout: Dropout::default(),
         ..gpt.clone()
+    };
+    // What neither has: GPT-NeoX's blocks, Phi's biases, Gemma's embeddings and norms, Mistral's window, Llama 3.1's angles.
+    let mixed = ModelConfig {
+        embedding_scale: 5.5,
+        qk_norm: false,
+        sliding_window: Some(13),
+        norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },
+        position: Position::Rope(Rope {
+            channels: Some(6),
+            scaling: Some(RopeScaling::Llama3 {
+                factor: 8.0,
+                low_freq_factor: 1.0,
+                high_freq_factor: 4.0,
+                original_context_length: 20,
+            }),
+            skip_every: 2,
+            ..Rope::of_base(100.0)
+        }),
+        mlp: Mlp { gate: Gate::Geglu, ..llama.mlp },
+        residual: Residual::Parallel,
+        bias: Bias { qkv: true, output: false, mlp: false, head: true },
+        ..llama.clone()
     };
     let train = TrainConfig {
         batch_size: 3,
@@ -178,7 +216,11 @@ fn trials() -> Result<Vec<Trial>> {
         ..TrainConfig::default()
     };
     let smoothed = TrainConfig { label_smoothing: 0.1, ignore_index: Some(IGNORED), ..train.clone() };
-    Ok(vec![Trial::new("gpt", &gpt, &train)?, Trial::new("llama", &llama, &smoothed)?])
+    Ok(vec![
+        Trial::new("gpt", &gpt, &train)?,
+        Trial::new("llama", &llama, &smoothed)?,
+        Trial::new("parallel", &mixed, &train)?,
+    ])
 }
 
 impl Trial {

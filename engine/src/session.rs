@@ -170,6 +170,7 @@ impl Session {
     /// Serves one request. `live` is the run in training, where one is.
     async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
         let Parcel { body: Request { id, command }, bytes } = parcel;
+        let imports = matches!(command, Command::ImportModel { .. });
         let answered = match work_of(&command) {
             None => self.answer(id, command, bytes, live).await,
             Some(name) => {
@@ -188,7 +189,12 @@ impl Session {
             Ok(Answer::Done) => self.outlet.finished(id),
             Ok(Answer::Later) => {}
             Ok(Answer::Train(job)) => return After::Train(job),
-            Err(error) => self.outlet.failed(Some(id), &error),
+            Err(error) => {
+                if imports {
+                    self.settle_claim(false);
+                }
+                self.outlet.failed(Some(id), &error);
+            }
         }
         After::Nothing
     }
@@ -413,6 +419,9 @@ impl Session {
                 let checkpoint = checkpoint.as_deref().unwrap_or("best");
                 self.export_model(id, &run, checkpoint, to, keep).await?;
             }
+            Command::ImportModel { from, context_length } => {
+                self.import_model(id, &from, context_length).await?;
+            }
         }
         Ok(Answer::Done)
     }
@@ -460,6 +469,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
+        Command::ImportModel { .. } => "importing the model",
         Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         _ => return None,
     })

@@ -1,10 +1,10 @@
 // Causal grouped-query attention on software adapters: the formula of attention_forward_tiled.wgsl, four queries an invocation.
 // variants: dropout? half?
 //
-//   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). D divides by four and is at most 128. half: qkv and y are stored in halves. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in halves. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a processor that plays GPU a
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
@@ -25,6 +25,7 @@ struct Arguments {
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
+    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -41,7 +42,8 @@ fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 
 // Scores of the keys that a query sees.
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
-    return select(vec4<f32>(LOWEST), scores * arguments.scale, keys <= vec4<u32>(t));
+    let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
+    return select(vec4<f32>(LOWEST), scores * arguments.scale, sees);
 }
 
 // M of a query's probabilities for four keys.
@@ -85,6 +87,7 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     let value_column = key_column + arguments.kv_heads * entries;
     let own = first + local * 4u;
     let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
     let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
     @if(dropout) let seed = schedule[control.row].seed;
     @if(dropout) let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -95,7 +98,7 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     }
     var largest = vec4<f32>(LOWEST);
     var sums = vec4<f32>();
-    for (var j = 0u; j < end; j += 4u) {
+    for (var j = begin; j < end; j += 4u) {
         let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
         var scores = mat4x4<f32>();
         for (var c = 0u; c < entries; c++) {

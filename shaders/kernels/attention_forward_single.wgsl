@@ -1,10 +1,10 @@
 // Causal grouped-query attention on software adapters, for the heads that attention_forward_direct.wgsl does not take: a query an invocation.
 // variants: half?
 //
-//   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). S is the sliding window, or T. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // One invocation owns a query row and walks the keys straight from the buffer, float by float, with an online softmax (Milakov and
 // Gimelshein 2018). The loop bounds are the workgroup's, its masks the row's. half: qkv and y are stored in halves.
@@ -44,6 +44,7 @@ fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     let value_column = key_column + arguments.kv_heads * arguments.head_size;
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
     let seed = schedule[control.row].seed;
 
     var query: array<f32, SIZE>;
@@ -54,14 +55,14 @@ fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     }
     var largest = LOWEST;
     var total = 0.0;
-    for (var j = 0u; j < end; j++) {
+    for (var j = begin; j < end; j++) {
         let key = (window + j) * row_entries + key_column;
         let value = (window + j) * row_entries + value_column;
         var score = 0.0;
         for (var c = 0u; c < arguments.head_size; c++) {
             score += query[c] * f32(qkv[key + c]);
         }
-        if j <= t {
+        if j <= t && t - j < arguments.seen {
             if score > largest {
                 let shrink = exp(largest - score);
                 total *= shrink;

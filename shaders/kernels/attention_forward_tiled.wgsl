@@ -1,10 +1,10 @@
 // Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
 // variants: size=d8|d32|d48|d64|d128|any4|any half?
 //
-//   s[j] = q·k[j]/√D for j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
+//   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). S is the sliding window, or T. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // One invocation owns a query row and walks the keys with an online softmax (Milakov and Gimelshein 2018): the sums are
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
@@ -45,6 +45,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
     let seed = schedule[control.row].seed;
 
     var query: array<Entry, SIZE>;
@@ -55,7 +56,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     }
     var largest = LOWEST;
     var total = 0.0;
-    for (var start = 0u; start < end; start += STAGED) {
+    for (var start = begin; start < end; start += STAGED) {
         let count = min(STAGED, end - start);
         workgroupBarrier();
         for (var at = local; at < count * entries(); at += ROWS) {
@@ -72,7 +73,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
                 products += query[c] * staged_keys[key + c];
             }
             let score = horizontal_sum(products);
-            if j <= t {
+            if j <= t && t - j < arguments.seen {
                 if score > largest {
                     let shrink = exp(largest - score);
                     total *= shrink;

@@ -2,7 +2,7 @@
 // variants: dropout? half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl
@@ -23,6 +23,7 @@ struct Arguments {
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
+    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -46,7 +47,7 @@ fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 
 // Logarithms of the probabilities that four queries give a key.
 fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
-    let sees = (vec4<u32>(j) <= ts) & (ts < vec4<u32>(arguments.time));
+    let sees = (vec4<u32>(j) <= ts) & (ts < min(vec4<u32>(arguments.time), vec4<u32>(j + arguments.seen)));
     return select(vec4<f32>(LOWEST), scores * arguments.scale - lse, sees);
 }
 
@@ -79,6 +80,8 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
     let entries = arguments.head_size / 4u;
     let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
     let own = first + local * 4u;
+    // Behind the last query that sees the last of these keys.
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
     let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
     let values = keys + vec4<u32>(arguments.kv_heads * entries);
     @if(dropout) let seed = schedule[control.row].seed;
@@ -92,7 +95,7 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
     for (var sharer = 0u; sharer < sharers; sharer++) {
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < arguments.time; t += 4u) {
+        for (var t = first; t < end; t += 4u) {
             let seers = neighbours(t, arguments.time);
             let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
             let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;

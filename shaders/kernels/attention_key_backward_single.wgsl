@@ -2,7 +2,7 @@
 // variants: half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
@@ -42,6 +42,8 @@ fn attention_key_backward_single(@builtin(workgroup_id) group: vec3<u32>, @built
     let sharers = arguments.heads / arguments.kv_heads;
     let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
     let j = min(first + local, arguments.time - 1u);
+    // Behind the last query that sees the last of these keys.
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
     let key_at = (window + j) * row_entries + (arguments.heads + key_head) * arguments.head_size;
     let value_at = key_at + arguments.kv_heads * arguments.head_size;
     let seed = schedule[control.row].seed;
@@ -59,7 +61,7 @@ fn attention_key_backward_single(@builtin(workgroup_id) group: vec3<u32>, @built
     for (var sharer = 0u; sharer < sharers; sharer++) {
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < arguments.time; t++) {
+        for (var t = first; t < end; t++) {
             let query = (window + t) * row_entries + head * arguments.head_size;
             let flow = ((window + t) * arguments.heads + head) * arguments.head_size;
             var scores = 0.0;
@@ -68,7 +70,7 @@ fn attention_key_backward_single(@builtin(workgroup_id) group: vec3<u32>, @built
                 scores += key[c] * f32(qkv[query + c]);
                 flows += value[c] * f32(dy[flow + c]);
             }
-            if j <= t {
+            if j <= t && t - j < arguments.seen {
                 let probability = exp(scores - lse[query_plane + t]);
                 var keep = 1.0;
                 if arguments.dropout != 0u {

@@ -2,7 +2,7 @@
 // variants: size=d8|d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
-// Here:     dv = Σ_{t ≥ j} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{t ≥ j} ds[t]·q[t]/√D
+// Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
@@ -42,6 +42,8 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     let sharers = arguments.heads / arguments.kv_heads;
     let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
     let j = min(first + local, arguments.time - 1u);
+    // Behind the last query that sees the last of these keys.
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
     let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
     let value_at = key_at + arguments.kv_heads * entries();
     let seed = schedule[control.row].seed;
@@ -59,8 +61,8 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     for (var sharer = 0u; sharer < sharers; sharer++) {
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < arguments.time; start += STAGED) {
-            let count = min(STAGED, arguments.time - start);
+        for (var start = first; start < end; start += STAGED) {
+            let count = min(STAGED, end - start);
             workgroupBarrier();
             for (var at = local; at < count * entries(); at += ROWS) {
                 let row = window + start + at / entries();
@@ -78,7 +80,7 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                     scores += key[c] * staged_queries[query + c];
                     flows += value[c] * staged_flows[query + c];
                 }
-                if j <= t {
+                if j <= t && t - j < arguments.seen {
                     let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
                     var keep = 1.0;
                     if arguments.dropout != 0u {

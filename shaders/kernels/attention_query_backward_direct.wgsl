@@ -2,7 +2,7 @@
 // variants: dropout? half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
-// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
+// Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
 // delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
 // writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl says why blocks.
@@ -22,6 +22,7 @@ struct Arguments {
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
+    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -45,7 +46,8 @@ fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 
 // Logarithms of the probabilities of the keys that a query sees.
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32, lse: f32) -> vec4<f32> {
-    return select(vec4<f32>(LOWEST), scores * arguments.scale - vec4<f32>(lse), keys <= vec4<u32>(t));
+    let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
+    return select(vec4<f32>(LOWEST), scores * arguments.scale - vec4<f32>(lse), sees);
 }
 
 // M of a query's probabilities for four keys.
@@ -83,6 +85,7 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
     let value_column = key_column + arguments.kv_heads * entries;
     let own = first + local * 4u;
     let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
     let ts = neighbours(own, arguments.time);
     let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
     let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
@@ -95,7 +98,7 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
     for (var c = 0u; c < entries; c++) {
         gradient[c] = mat4x4<f32>();
     }
-    for (var j = 0u; j < end; j += 4u) {
+    for (var j = begin; j < end; j += 4u) {
         let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
         let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
         var scores = mat4x4<f32>();

@@ -2,7 +2,7 @@
 // variants: half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
-// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
+// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
 // Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel writes the rest. The probabilities are
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
@@ -43,6 +43,7 @@ fn attention_query_backward_single(@builtin(workgroup_id) group: vec3<u32>, @bui
     let value_column = key_column + arguments.kv_heads * arguments.head_size;
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
     let seed = schedule[control.row].seed;
     let query_at = (window + t) * row_entries + head * arguments.head_size;
 
@@ -56,7 +57,7 @@ fn attention_query_backward_single(@builtin(workgroup_id) group: vec3<u32>, @bui
     }
     let row_lse = lse[plane * arguments.time + t];
     let row_delta = delta[plane * arguments.time + t];
-    for (var j = 0u; j < end; j++) {
+    for (var j = begin; j < end; j++) {
         let key = (window + j) * row_entries + key_column;
         let value = (window + j) * row_entries + value_column;
         var scores = 0.0;
@@ -65,7 +66,7 @@ fn attention_query_backward_single(@builtin(workgroup_id) group: vec3<u32>, @bui
             scores += query[c] * f32(qkv[key + c]);
             flows += flow[c] * f32(qkv[value + c]);
         }
-        if j <= t {
+        if j <= t && t - j < arguments.seen {
             var share = flows;
             if arguments.dropout != 0u {
                 let index = (plane * arguments.time + t) * arguments.time + j;

@@ -2,7 +2,7 @@
 // variants: size=d8|d32|d48|d64|d128|any4|any half?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
-// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{j ≤ t} ds[j]·k[j]/√D
+// Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
 // Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel writes the rest. The probabilities are
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
@@ -42,6 +42,7 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
     let seed = schedule[control.row].seed;
     let query_at = (window + t) * row_entries + head * entries();
 
@@ -55,7 +56,7 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
     }
     let row_lse = lse[plane * arguments.time + t];
     let row_delta = delta[plane * arguments.time + t];
-    for (var start = 0u; start < end; start += STAGED) {
+    for (var start = begin; start < end; start += STAGED) {
         let count = min(STAGED, end - start);
         workgroupBarrier();
         for (var at = local; at < count * entries(); at += ROWS) {
@@ -73,7 +74,7 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
                 scores += query[c] * staged_keys[key + c];
                 flows += flow[c] * staged_values[key + c];
             }
-            if j <= t {
+            if j <= t && t - j < arguments.seen {
                 var share = horizontal_sum(flows);
                 if arguments.dropout != 0u {
                     let index = (plane * arguments.time + t) * arguments.time + j;

@@ -1,4 +1,4 @@
-// Attention of a decoded chunk to everything in the caches: y[t,h] = softmax(q·kᵀ/√D)·v over positions 0 ..= start + t.
+// Attention of a decoded chunk to everything in the caches: y[t,h] = softmax(q·kᵀ/√D)·v over the last S positions up to start + t.
 // variants: split?
 //
 // qkv [T,(H+2K)·D] (queries only), caches [K,P,D] (cached_write has put the chunk's own rows there), cursor (start, length),
@@ -26,6 +26,7 @@ struct Arguments {
     scale: f32, // 1 / √D.
     parts: u32, // Parts that the cache is cut into; 1 without a split.
     part: u32, // Positions of a part.
+    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -53,10 +54,12 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     let key_head = head / (arguments.heads / arguments.kv_heads);
     let cache = key_head * arguments.positions * head_size;
     @if(split) let part = group_number(group) % arguments.parts;
-    @if(split) let begin = part * arguments.part;
-    @if(split) let end = min(min(cursor.x + t + 1u, arguments.positions), begin + arguments.part);
-    @if(!split) let begin = 0u;
-    @if(!split) let end = min(cursor.x + t + 1u, arguments.positions);
+    let until = min(cursor.x + t + 1u, arguments.positions);
+    let oldest = until - min(until, arguments.seen);
+    @if(split) let begin = max(oldest, part * arguments.part);
+    @if(split) let end = min(until, (part + 1u) * arguments.part);
+    @if(!split) let begin = oldest;
+    @if(!split) let end = until;
     let query_at = (t * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
     for (var d = local; d < head_size; d += LANES) {
         query[d] = qkv[query_at + d] * arguments.scale;

@@ -1,4 +1,4 @@
-// Norm: layer y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); rms y = x·ρ·w, ρ = 1/√(mean x² + eps).
+// Norm: layer y = (x − μ)·ρ·(w + offset) (+ b), ρ = 1/√(var + eps); rms y = x·ρ·(w + offset), ρ = 1/√(mean x² + eps).
 // variants: tier=direct|tiled|subgroup form=layer|rms entries=scalar|vec4|half bias?
 // never: rms+bias
 //
@@ -13,6 +13,7 @@ struct Arguments {
     rows: u32, // N.
     channels: u32, // C, in entries.
     eps: f32, // Added to the variance or mean square.
+    offset: f32, // Added to w: 1 where weights are stored without their 1.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -46,7 +47,7 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
     for (var c = lane; c < arguments.channels; c += LANES) {
-        var scaled = (x[start + c] - mean) * root * w[c];
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
         @if(bias) {
             scaled += b[c];
         }

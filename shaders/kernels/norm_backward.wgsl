@@ -1,4 +1,4 @@
-// Gradient of a norm's input: of y = x̂·w (+ b), x̂ = (x − μ)·ρ, with g = dy·w:
+// Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
 // variants: tier=direct|tiled|subgroup form=layer|rms entries=scalar|vec4|half residual?
 //
 // layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
@@ -12,6 +12,7 @@ import package::shared::stored::Stored;
 struct Arguments {
     rows: u32, // N.
     channels: u32, // C, in entries.
+    offset: f32, // Added to w: 1 where weights are stored without their 1.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -36,7 +37,7 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     var along = Entry(0.0);
     @if(layer) var sum = Entry(0.0);
     for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * w[c];
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
         along += g * (x[start + c] - mean) * root;
         @if(layer) {
             sum += g;
@@ -46,7 +47,7 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     @if(layer) let mean_g = sum_of_row(total(sum), local) / count;
     for (var c = lane; c < arguments.channels; c += LANES) {
         let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * w[c];
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
         @if(layer) {
             g -= mean_g;
         }

@@ -11,6 +11,7 @@ struct Arguments {
     site: u32, // Number of the dropout site.
     threshold: u32, // Random bits below it drop a probability.
     keep_scale: f32, // 1 / (1 − rate).
+    seen: u32, // Positions that a query sees, its own included: all, or those of a sliding window.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;

@@ -3,7 +3,7 @@
 use glasshouse_engine::cpu;
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
 use glasshouse_engine::initial;
-use glasshouse_engine::interchange::huggingface::{Architecture, CardFacts, Export, export};
+use glasshouse_engine::interchange::huggingface::{CardFacts, Export, Family, export};
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{
@@ -19,7 +19,7 @@ const TEXT: &str = "The quick brown fox jumps over the lazy dog. The dog sleeps;
 const PROMPT: &str = "The fox sleeps";
 
 /// A small model of a preset's shape, with every weight (biases too) away from its start.
-fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
+pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
     let mut config = presets::preset(preset).unwrap();
     config.tokenizer = TokenizerConfig {
         kind: TokenizerKind::Bpe,
@@ -46,13 +46,15 @@ fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Token
     (config, tokenizer, arena)
 }
 
-fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path) {
+pub fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path) {
     let facts = CardFacts { name: "test".to_owned(), device: "cpu".to_owned(), ..CardFacts::default() };
-    export(&Export { config, tokenizer, parameters: arena, facts: &facts }, folder, false).unwrap();
+    let tokenizer = &tokenizer.clone().into();
+    export(&Export { config, tokenizer, family: None, parameters: arena, facts: &facts }, folder, false)
+        .unwrap();
 }
 
 /// Our logits of a prompt, [T][V].
-fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
+pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
     let purpose =
         Purpose::Loss { batch: 1, time: ids.len(), dropout: false, label_smoothing: 0.0, ignore_index: None };
     let model = build(&config.model, purpose).unwrap();
@@ -71,7 +73,7 @@ fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
     logits.chunks(config.model.vocabulary).map(<[f32]>::to_vec).collect()
 }
 
-fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], architecture: Architecture) {
+fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], class: &str) {
     let folder = tempfile::tempdir().unwrap();
     write(config, tokenizer, arena, folder.path());
     let output = python("check_export.py")
@@ -81,7 +83,7 @@ fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], architecture:
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(theirs["class"], architecture.class());
+    assert_eq!(theirs["class"], class);
     let ids: Vec<u32> =
         theirs["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
     assert_eq!(ids, tokenizer.encode(PROMPT).unwrap());
@@ -94,13 +96,13 @@ fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], architecture:
             worst = worst.max((f64::from(*ours) - theirs.as_f64().unwrap()).abs());
         }
     }
-    assert!(worst < 2e-4, "{architecture:?}: logits differ by {worst}");
+    assert!(worst < 2e-4, "{class}: logits differ by {worst}");
 
     let mut text = ids.clone();
     for expected in theirs["greedy"].as_array().unwrap() {
         let last = our_logits(config, arena, &text).pop().unwrap();
         let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
-        assert_eq!(best as u64, expected.as_u64().unwrap(), "{architecture:?} after {} tokens", text.len());
+        assert_eq!(best as u64, expected.as_u64().unwrap(), "{class} after {} tokens", text.len());
         text.push(best as u32);
     }
 }
@@ -108,39 +110,39 @@ fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], architecture:
 #[test]
 fn python_transformers_agrees_on_a_gpt2() {
     let (config, tokenizer, arena) = small("gpt2-124m", |_| {});
-    check(&config, &tokenizer, &arena, Architecture::Gpt2);
+    check(&config, &tokenizer, &arena, "GPT2LMHeadModel");
 }
 
 #[test]
 fn python_transformers_agrees_on_a_gpt2_without_biases_and_with_exact_gelu() {
     let (config, tokenizer, arena) = small("nanogpt-cpu", |config| config.model.tied_head = false);
-    check(&config, &tokenizer, &arena, Architecture::Gpt2);
+    check(&config, &tokenizer, &arena, "GPT2LMHeadModel");
 }
 
 #[test]
 fn python_transformers_agrees_on_a_llama() {
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
-    check(&config, &tokenizer, &arena, Architecture::Llama);
+    check(&config, &tokenizer, &arena, "LlamaForCausalLM");
     let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        config.model.bias = true;
+        config.model.bias = true.into();
         config.model.head_size = 10;
         config.model.mlp.gate = Gate::Geglu;
         config.model.tied_head = false;
     });
-    check(&config, &tokenizer, &arena, Architecture::Llama);
+    check(&config, &tokenizer, &arena, "LlamaForCausalLM");
 }
 
 #[test]
 fn python_transformers_agrees_on_a_qwen3() {
     let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.qk_norm = true);
-    check(&config, &tokenizer, &arena, Architecture::Qwen3);
+    check(&config, &tokenizer, &arena, "Qwen3ForCausalLM");
 }
 
 #[test]
 fn a_model_that_fits_no_class_is_refused_with_the_setting() {
     let refuse = |change: fn(&mut RunConfig), setting: &str| {
         let (config, ..) = small("nanogpt-cpu", change);
-        let error = Architecture::of(&config.model).unwrap_err().to_string();
+        let error = Family::of(&config.model, None).unwrap_err().to_string();
         assert!(error.contains(setting), "{error}");
     };
     refuse(|config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
@@ -155,7 +157,8 @@ fn a_folder_with_other_files_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.docx"), "irreplaceable").unwrap();
     let facts = CardFacts::default();
-    let wanted = Export { config: &config, tokenizer: &tokenizer, parameters: &arena, facts: &facts };
+    let tokenizer = &tokenizer.into();
+    let wanted = Export { config: &config, tokenizer, family: None, parameters: &arena, facts: &facts };
     let error = export(&wanted, folder.path(), false).unwrap_err().to_string();
     assert!(error.contains("thesis.docx"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

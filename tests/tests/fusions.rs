@@ -13,7 +13,7 @@ use glasshouse_engine::selftest::parity::floats;
 use glasshouse_engine::step::Data;
 use glasshouse_engine::{cpu, initial};
 use glasshouse_protocol::model::{Dropout, Mlp};
-use glasshouse_protocol::{Activation, Gate, Position};
+use glasshouse_protocol::{Activation, Gate, Position, Rope};
 use pollster::block_on;
 
 /// Small models of the two families: GPT-2's, with biases, and Llama's, with rotary positions and a gate.
@@ -27,15 +27,15 @@ fn models() -> Vec<ModelConfig> {
     let gpt = small("gpt2-124m");
     let mut llama = small("stories-260k");
     llama.kv_heads = 2;
-    llama.position = Position::Rope { base: 10_000.0 };
+    llama.position = Position::Rope(Rope::of_base(10_000.0));
     let geglu = Mlp { gate: Gate::Geglu, ..llama.mlp };
     let squared = Mlp { activation: Activation::ReluSquared, ..gpt.mlp };
     let dropout = Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 };
     vec![
         gpt.clone(),
-        ModelConfig { mlp: squared, dropout, bias: true, ..gpt },
+        ModelConfig { mlp: squared, dropout, bias: true.into(), ..gpt },
         llama.clone(),
-        ModelConfig { mlp: geglu, dropout, bias: true, qk_norm: true, ..llama },
+        ModelConfig { mlp: geglu, dropout, bias: true.into(), qk_norm: true, ..llama },
     ]
 }
 

@@ -10,6 +10,7 @@ mod finite_difference;
 mod fixtures;
 mod fixtures_parity;
 mod fusions;
+mod import;
 mod loss_parity;
 mod models_parity;
 mod ops_parity;

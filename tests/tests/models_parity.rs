@@ -16,11 +16,12 @@ use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
-    Activation, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, TrainConfig,
+    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
+    RopeScaling, TrainConfig,
 };
 use pollster::block_on;
 
-const MODELS: u64 = 24;
+const MODELS: u64 = 32;
 const LOSS: f64 = 5e-6;
 const GRADIENT: f64 = 5e-5;
 
@@ -48,7 +49,26 @@ fn model(draw: &mut Draw) -> ModelConfig {
         eps: 1e-5,
         bias: draw.of(&[false, true]),
         placement: draw.of(&[NormPlacement::Pre, NormPlacement::Post]),
+        add_unit_offset: draw.of(&[false, false, true]),
     };
+    let head_size = 2 * (1 + draw.below(20));
+    let rope = Rope {
+        channels: draw.of(&[None, Some(2 * (1 + head_size / 6))]),
+        scaling: draw.of(&[
+            None,
+            Some(RopeScaling::Linear { factor: 2.5 }),
+            Some(RopeScaling::Llama3 {
+                factor: 8.0,
+                low_freq_factor: 1.0,
+                high_freq_factor: 4.0,
+                original_context_length: 16,
+            }),
+        ]),
+        skip_every: draw.of(&[0, 0, 2]),
+        ..Rope::of_base(10_000.0)
+    };
+    let window = 1 + draw.below(40);
+    let residual = draw.of(&[Residual::Sequential, Residual::Parallel, Residual::ParallelOneNorm]);
     let rates = |draw: &mut Draw| draw.of(&[0.0, 0.0, 0.1, 0.4]);
     ModelConfig {
         vocabulary: 2 + draw.below(70),
@@ -58,13 +78,16 @@ fn model(draw: &mut Draw) -> ModelConfig {
         width: 2 * (2 + draw.below(30)),
         heads: kv_heads * (1 + draw.below(3)),
         kv_heads,
-        head_size: 2 * (1 + draw.below(20)),
+        head_size,
+        embedding_scale: draw.of(&[1.0, 1.0, 3.5]),
         qk_norm: draw.of(&[false, true]),
+        sliding_window: draw.of(&[None, None, Some(window)]),
         norm: NormConfig { bias: norm.bias && norm.kind == NormKind::Layer, ..norm },
         position: draw.of(&[
             Position::Learned,
             Position::Sinusoidal,
-            Position::Rope { base: 10_000.0 },
+            Position::Rope(rope),
+            Position::Rope(rope),
             Position::None,
         ]),
         mlp: Mlp {
@@ -78,7 +101,13 @@ fn model(draw: &mut Draw) -> ModelConfig {
             ]),
             gate: draw.of(&[Gate::None, Gate::None, Gate::Swiglu, Gate::Geglu]),
         },
-        bias: draw.of(&[false, true]),
+        residual: if norm.placement == NormPlacement::Pre { residual } else { Residual::Sequential },
+        bias: Bias {
+            qkv: draw.of(&[false, true]),
+            output: draw.of(&[false, true]),
+            mlp: draw.of(&[false, true]),
+            head: draw.of(&[false, false, true]),
+        },
         tied_head: draw.of(&[false, true]),
         dropout: Dropout { embedding: rates(draw), attention: rates(draw), residual: rates(draw) },
         init: Initialisation { std: 0.3, ..Initialisation::default() },

@@ -71,6 +71,11 @@ impl App {
                 let to = first.map(|folder| Path::new(&folder).join(&run));
                 self.outbox.send(Command::ExportModel { run, checkpoint: None, to, keep: false });
             }
+            Wish::ImportModel => {
+                if let Some(from) = first.map(PathBuf::from) {
+                    self.outbox.send(Command::ImportModel { from, context_length: None });
+                }
+            }
             Wish::ExportReport { .. } => {
                 self.outbox.send(Command::ExportReport { to: first });
             }

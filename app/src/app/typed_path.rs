@@ -32,6 +32,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::OpenProjectFolder => ("Path of the project's folder", "~/letters"),
         Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse"),
         Wish::ExportModel { .. } => ("Path of the folder to write in", "~/models"),
+        Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html"),
         Wish::Dropped | Wish::Saved => ("Path", ""),
     }
@@ -39,13 +40,20 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
 
 /// Whether a wish is for what is there already, and not for a place to write.
 fn reads(wish: &Wish) -> bool {
-    matches!(wish, Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::OpenProjectFolder)
+    matches!(
+        wish,
+        Wish::AddDocuments
+            | Wish::AddFolder
+            | Wish::ImportProject
+            | Wish::OpenProjectFolder
+            | Wish::ImportModel
+    )
 }
 
 /// That nothing is where it was looked for.
 fn lack(wish: &Wish) -> &'static str {
     match wish {
-        Wish::AddFolder | Wish::OpenProjectFolder => "There is no folder here.",
+        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel => "There is no folder here.",
         _ => "There is no file here.",
     }
 }

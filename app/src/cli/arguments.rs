@@ -68,6 +68,8 @@ pub enum Command {
     Tokenizer(TokenizerArguments),
     /// List a project's runs; give them titles and tags, delete them
     Runs(RunsArguments),
+    /// Take a pretrained model from a Hugging Face folder into a project
+    Import(ImportArguments),
     /// Write a trained model as a Hugging Face folder
     Export(ExportArguments),
     /// Pack a project into one .glasshouse file, for another machine or the browser
@@ -469,6 +471,20 @@ pub struct TokenizerDecodeArguments {
     /// One JSON object: {"text":…}
     #[arg(long)]
     pub json: bool,
+}
+
+/// `import`.
+#[derive(Args, Debug)]
+pub struct ImportArguments {
+    /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json
+    #[arg(value_name = "DIR")]
+    pub from: PathBuf,
+    /// Project folder; made if there is none
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Context length to shorten the model's to [default: 2048, or the model's own]
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<usize>,
 }
 
 /// `export`.

@@ -26,6 +26,7 @@ mod driver;
 mod export;
 mod fetch;
 mod generate;
+mod import;
 mod interrupt;
 mod output;
 mod plan;
@@ -88,6 +89,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Corpus(arguments) => corpus::corpus(&arguments).map(done),
         Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
         Command::Runs(arguments) => runs::runs(&arguments).map(done),
+        Command::Import(arguments) => import::import(&arguments).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),
         Command::Pack(arguments) => carry::pack(&arguments).map(done),
         Command::Unpack(arguments) => carry::unpack(&arguments).map(done),

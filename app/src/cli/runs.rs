@@ -70,7 +70,7 @@ fn row(run: &RunSummary) -> [String; 9] {
     [
         run.name.clone(),
         run.state.word().to_owned(),
-        format!("{}/{}", run.step, run.steps),
+        if run.steps > 0 { format!("{}/{}", run.step, run.steps) } else { "-".to_owned() },
         loss(run.val_loss),
         loss(run.best_val_loss),
         count(run.parameters as f64),

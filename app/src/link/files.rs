@@ -26,6 +26,8 @@ pub enum Wish {
         /// Which run.
         run: String,
     },
+    /// Choose a pretrained model's folder, where the platform has folders.
+    ImportModel,
     /// Choose where the report of a cleaning goes.
     ExportReport {
         /// The project's name, for the file's.

@@ -57,6 +57,10 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             let dialog = dialog.set_title("Choose a folder for the model");
             one(async move { dialog.pick_folder().await })
         }
+        Wish::ImportModel => {
+            let dialog = dialog.set_title("Choose a Hugging Face folder");
+            one(async move { dialog.pick_folder().await })
+        }
         Wish::Dropped | Wish::Saved => return,
     };
     await_in_thread(wish, context, answers, move || {

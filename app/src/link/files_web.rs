@@ -25,7 +25,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
-        Wish::AddFolder | Wish::OpenProjectFolder | Wish::Dropped | Wish::Saved => return,
+        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::Dropped | Wish::Saved => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
     let picking = boot().pick_files(&accept, several);

@@ -42,6 +42,9 @@ impl RunsPage {
                         None => home::grow_first_model(context),
                     }
                 }
+                if context.state.projects.open.is_some() {
+                    ui.vertical_centered(|ui| list::import_ui(ui, context));
+                }
                 return;
             }
             let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);

@@ -454,6 +454,15 @@ pub enum Command {
         #[serde(default)]
         keep: bool,
     },
+    /// Takes a pretrained model from a Hugging Face folder into the project as a run without steps. Answered by `ModelImported`, with
+    /// `ImportProgress` on the way.
+    ImportModel {
+        /// The folder, natively.
+        from: PathBuf,
+        /// Context length to shorten the model's to.
+        #[serde(default)]
+        context_length: Option<usize>,
+    },
     /// Times a training step on made-up tokens. Answered by `Bench`.
     BenchStep {
         /// The run.

@@ -109,10 +109,12 @@ pub enum TokenizerKind {
     WordPiece,
     /// Unigram language model (Kudo 2018; SentencePiece).
     Unigram,
+    /// One that came with an imported model, of whatever algorithm.
+    Imported,
 }
 
 impl TokenizerKind {
-    /// All of them, the simplest first.
+    /// Those that are made of a text, the simplest first.
     pub const ALL: [Self; 5] = [Self::Byte, Self::Char, Self::Bpe, Self::WordPiece, Self::Unigram];
 
     /// As it is written in a configuration.
@@ -123,12 +125,13 @@ impl TokenizerKind {
             Self::Bpe => "bpe",
             Self::WordPiece => "word_piece",
             Self::Unigram => "unigram",
+            Self::Imported => "imported",
         }
     }
 
     /// Whether its vocabulary is trained, as large as the configuration says.
     pub fn is_trained(self) -> bool {
-        !matches!(self, Self::Byte | Self::Char)
+        !matches!(self, Self::Byte | Self::Char | Self::Imported)
     }
 }
 

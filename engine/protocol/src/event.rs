@@ -407,6 +407,24 @@ pub enum Event {
         /// Its checkpoints, oldest first.
         checkpoints: Vec<CheckpointSummary>,
     },
+    /// Weights of a model that is imported were read.
+    ImportProgress {
+        /// Bytes so far.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+    /// A pretrained model is in the project.
+    ModelImported {
+        /// The run's name.
+        run: String,
+        /// Class of transformers that it is of.
+        class: String,
+        /// Weights.
+        parameters: u64,
+        /// Its shape in words.
+        shape: String,
+    },
     /// A model was written for others to read; in the browser its zip is beside this event.
     Exported {
         /// A file name for it.

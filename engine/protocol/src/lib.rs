@@ -30,7 +30,8 @@ pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use message::{Parcel, Report, Request};
 pub use model::{
-    Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
+    Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
+    Residual, Rope, RopeScaling,
 };
 
 pub use summary::{

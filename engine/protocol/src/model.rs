@@ -3,6 +3,7 @@
 use crate::quantity::whole;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A decoder-only transformer, whole. Shapes use the letters of `shaders/README.md`:
 /// C = `width`, H = `heads`, K = `kv_heads`, D = `head_size`, F = `mlp.hidden`, T = `context_length`, V = `vocabulary`.
@@ -27,18 +28,27 @@ pub struct ModelConfig {
     pub kv_heads: usize,
     /// D: channels of a head; H·D need not equal C.
     pub head_size: usize,
+    /// What embeddings are multiplied by before the first block: 1, or √width in Gemma (Gemma Team 2024).
+    #[serde(default = "one")]
+    pub embedding_scale: f32,
     /// RMSNorm on each query and key head before the rotation (Dehghani et al. 2023, as in Qwen3 with learned weights).
     #[serde(default)]
     pub qk_norm: bool,
+    /// Positions that a query sees, its own included; the whole context where there is none (Mistral, Jiang et al. 2023).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sliding_window: Option<usize>,
     /// Normalisation of every block and before the head.
     pub norm: NormConfig,
     /// How a position gets into the model.
     pub position: Position,
     /// The feed-forward part of a block.
     pub mlp: Mlp,
-    /// Biases on the linear layers (attention and MLP; the head never has one).
+    /// How attention and MLP add to the residual stream.
     #[serde(default)]
-    pub bias: bool,
+    pub residual: Residual,
+    /// Biases on the linear layers.
+    #[serde(default)]
+    pub bias: Bias,
     /// The head shares the token embedding's matrix (Press and Wolf 2017).
     #[serde(default = "yes")]
     pub tied_head: bool,
@@ -48,6 +58,10 @@ pub struct ModelConfig {
     /// How weights begin.
     #[serde(default)]
     pub init: Initialisation,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 fn yes() -> bool {
@@ -68,6 +82,9 @@ pub struct NormConfig {
     /// Where in the block it stands.
     #[serde(default)]
     pub placement: NormPlacement,
+    /// What multiplies is 1 + w, of weights that begin at 0 (Gemma). Norms of queries and keys have none.
+    #[serde(default)]
+    pub add_unit_offset: bool,
 }
 
 /// The formula of a normalisation.
@@ -100,12 +117,184 @@ pub enum Position {
     /// A fixed sine and cosine table added to the token embedding (Vaswani et al. 2017).
     Sinusoidal,
     /// Rotary embedding of queries and keys (Su et al. 2021), halves rotated as in Hugging Face's Llama.
-    Rope {
-        /// Base of the geometric series of angles, usually 10000.
-        base: f32,
-    },
+    Rope(Rope),
     /// Nothing: the causal mask alone tells order (NoPE, Kazemnejad et al. 2023).
     None,
+}
+
+/// Rotary positions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rope {
+    /// Base of the geometric series of angles, usually 10000.
+    pub base: f32,
+    /// R: channels of a head that turn, all where it is not given (partial rotary, GPT-NeoX and Phi). Channel i turns with channel
+    /// i + D/2, for i < R/2; Hugging Face's order has it beside channel i + R/2, which an import permutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Slower angles for more positions than a model was trained with at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<RopeScaling>,
+    /// Each layer whose number, from 1 on, this divides has no rotary positions (SmolLM3's every fourth); 0 for none such.
+    #[serde(default)]
+    pub skip_every: usize,
+}
+
+impl Rope {
+    /// All channels of all layers turn, by angles of this base.
+    pub const fn of_base(base: f32) -> Self {
+        Self { base, channels: None, scaling: None, skip_every: 0 }
+    }
+
+    /// Whether a layer's queries and keys turn; layers count from 0.
+    pub fn turns(&self, layer: usize) -> bool {
+        self.skip_every == 0 || !(layer + 1).is_multiple_of(self.skip_every)
+    }
+
+    fn validate(&self, head_size: usize) -> Result<(), Invalid> {
+        require(
+            self.base.is_finite() && self.base > 1.0,
+            "model.position.base",
+            self.base,
+            "be a number above 1",
+        )?;
+        if let Some(channels) = self.channels {
+            let fits = channels >= 2 && channels.is_multiple_of(2) && channels <= head_size;
+            let rule = format!("be even, at least 2 and at most model.head_size ({head_size})");
+            require(fits, "model.position.channels", channels, rule)?;
+        }
+        let positive = |field, number: f32| {
+            let fits = number.is_finite() && number >= 1.0;
+            require(fits, field, number, "be a number of at least 1")
+        };
+        match self.scaling {
+            None => Ok(()),
+            Some(RopeScaling::Linear { factor }) => positive("model.position.scaling.factor", factor),
+            Some(RopeScaling::Llama3 {
+                factor,
+                low_freq_factor,
+                high_freq_factor,
+                original_context_length,
+            }) => {
+                positive("model.position.scaling.factor", factor)?;
+                require(
+                    low_freq_factor > 0.0
+                        && high_freq_factor > low_freq_factor
+                        && high_freq_factor.is_finite(),
+                    "model.position.scaling.high_freq_factor",
+                    high_freq_factor,
+                    "be above low_freq_factor, and that above 0",
+                )?;
+                require(
+                    original_context_length >= 1,
+                    "model.position.scaling.original_context_length",
+                    original_context_length,
+                    "be at least 1",
+                )
+            }
+        }
+    }
+}
+
+/// How the angles of rotary positions are made slower. Names and formulas of `transformers`' `rope_scaling`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum RopeScaling {
+    /// All by one factor (Chen et al. 2023, position interpolation).
+    Linear {
+        /// Angles are divided by it.
+        factor: f32,
+    },
+    /// Slow ones by the factor, fast ones not at all, and those between by a part of it (Llama 3.1).
+    Llama3 {
+        /// Angles of long wavelengths are divided by it.
+        factor: f32,
+        /// Wavelengths longer than `original_context_length` through this are divided whole.
+        low_freq_factor: f32,
+        /// Wavelengths shorter than `original_context_length` through this stay.
+        high_freq_factor: f32,
+        /// Context length of the training before.
+        original_context_length: usize,
+    },
+}
+
+/// How attention and MLP add to the residual stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Residual {
+    /// x + attention(norm(x)), then that + MLP(norm(that)): GPT-2, Llama.
+    #[default]
+    Sequential,
+    /// x + attention(norm₁(x)) + MLP(norm₂(x)): GPT-NeoX (Wang and Komatsuzaki 2021).
+    Parallel,
+    /// x + attention(norm(x)) + MLP(norm(x)), of one norm: GPT-J, Phi.
+    ParallelOneNorm,
+}
+
+/// Which linear layers have biases. Settings may say `true` for all but the head, and `false` for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BiasForm", into = "BiasForm")]
+pub struct Bias {
+    /// The projection to queries, keys and values.
+    pub qkv: bool,
+    /// The projection of attention's result.
+    pub output: bool,
+    /// Both layers of the MLP.
+    pub mlp: bool,
+    /// The head (Phi).
+    pub head: bool,
+}
+
+impl Bias {
+    /// Whether any layer has one.
+    pub fn any(self) -> bool {
+        self.qkv || self.output || self.mlp || self.head
+    }
+}
+
+impl From<bool> for Bias {
+    fn from(all: bool) -> Self {
+        Self { qkv: all, output: all, mlp: all, head: false }
+    }
+}
+
+impl From<Bias> for BTreeMap<&'static str, bool> {
+    fn from(Bias { qkv, output, mlp, head }: Bias) -> Self {
+        Self::from([("qkv", qkv), ("output", output), ("mlp", mlp), ("head", head)])
+    }
+}
+
+/// [`Bias`] as settings spell it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, or a table of qkv, output, mlp and head")]
+enum BiasForm {
+    Blocks(bool),
+    Each(EachBias),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EachBias {
+    qkv: bool,
+    output: bool,
+    mlp: bool,
+    head: bool,
+}
+
+impl From<BiasForm> for Bias {
+    fn from(form: BiasForm) -> Self {
+        match form {
+            BiasForm::Blocks(all) => all.into(),
+            BiasForm::Each(EachBias { qkv, output, mlp, head }) => Self { qkv, output, mlp, head },
+        }
+    }
+}
+
+impl From<Bias> for BiasForm {
+    fn from(bias: Bias) -> Self {
+        let Bias { qkv, output, mlp, head } = bias;
+        if bias == qkv.into() { Self::Blocks(qkv) } else { Self::Each(EachBias { qkv, output, mlp, head }) }
+    }
 }
 
 /// The feed-forward part of a block.
@@ -218,6 +407,12 @@ impl ModelConfig {
             format!("be a multiple of model.kv_heads ({})", self.kv_heads),
         )?;
         require(
+            self.embedding_scale > 0.0 && self.embedding_scale <= 1000.0,
+            "model.embedding_scale",
+            self.embedding_scale,
+            "be above 0 and at most 1000",
+        )?;
+        require(
             self.norm.eps > 0.0 && self.norm.eps < 0.1,
             "model.norm.eps",
             self.norm.eps,
@@ -229,15 +424,24 @@ impl ModelConfig {
             self.norm.bias,
             "be false with norm.kind = \"rms\": RMSNorm has no bias",
         )?;
+        require(
+            !(self.residual != Residual::Sequential && self.norm.placement == NormPlacement::Post),
+            "model.residual",
+            format!("{:?}", self.residual),
+            "be sequential with norm.placement = \"post\"",
+        )?;
+        if let Some(window) = self.sliding_window {
+            require(window >= 1, "model.sliding_window", window, "be at least 1")?;
+        }
         match self.position {
-            Position::Rope { base } => {
+            Position::Rope(rope) => {
                 require(
                     self.head_size.is_multiple_of(2),
                     "model.head_size",
                     self.head_size,
                     "be even with rotary positions: channels turn in pairs",
                 )?;
-                require(base.is_finite() && base > 1.0, "model.position.base", base, "be a number above 1")?;
+                rope.validate(self.head_size)?;
             }
             Position::Sinusoidal => require(
                 self.width.is_multiple_of(2),

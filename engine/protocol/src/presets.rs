@@ -1,7 +1,7 @@
 //! Named runs that fix model, training and tokenizer together, and the one dial that derives everything from a number of layers.
 
-use crate::model::{Activation, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
-use crate::model::{NormPlacement, Position};
+use crate::model::{Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
+use crate::model::{NormPlacement, Position, Residual, Rope};
 use crate::{DataConfig, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
 
 /// Every preset: its name, and what it is for, how large, and how long it takes. Times on two cores are those of the machine in
@@ -80,11 +80,20 @@ fn gpt(vocabulary: usize, context_length: usize, layers: usize, heads: usize, wi
         heads,
         kv_heads: heads,
         head_size: width / heads,
+        embedding_scale: 1.0,
         qk_norm: false,
-        norm: NormConfig { kind: NormKind::Layer, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
+        sliding_window: None,
+        norm: NormConfig {
+            kind: NormKind::Layer,
+            eps: 1e-5,
+            bias: false,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
         position: Position::Learned,
         mlp: Mlp { hidden: 4 * width, activation: Activation::GeluExact, gate: Gate::None },
-        bias: false,
+        residual: Residual::Sequential,
+        bias: Bias::default(),
         tied_head: true,
         dropout: Dropout::default(),
         init: Initialisation::default(),
@@ -102,8 +111,14 @@ fn llama(
 ) -> ModelConfig {
     ModelConfig {
         kv_heads,
-        norm: NormConfig { kind: NormKind::Rms, eps: 1e-5, bias: false, placement: NormPlacement::Pre },
-        position: Position::Rope { base: 10000.0 },
+        norm: NormConfig {
+            kind: NormKind::Rms,
+            eps: 1e-5,
+            bias: false,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
+        position: Position::Rope(Rope::of_base(10000.0)),
         mlp: Mlp { hidden, activation: Activation::Silu, gate: Gate::Swiglu },
         ..gpt(vocabulary, context_length, layers, heads, width)
     }
@@ -196,7 +211,7 @@ fn nanogpt_gpu() -> RunConfig {
 fn gpt2_124m() -> RunConfig {
     let shape = gpt(50257, 1024, 12, 12, 768);
     let model = ModelConfig {
-        bias: true,
+        bias: true.into(),
         norm: NormConfig { bias: true, ..shape.norm },
         mlp: Mlp { activation: Activation::GeluTanh, ..shape.mlp },
         ..shape

@@ -123,6 +123,8 @@ pub enum RunState {
     Finished,
     /// An error ended it; it can be resumed from its last checkpoint.
     Failed,
+    /// No run, but a model that came from elsewhere.
+    Imported,
 }
 
 impl RunState {
@@ -135,6 +137,7 @@ impl RunState {
             Self::Stopped => "stopped",
             Self::Finished => "finished",
             Self::Failed => "failed",
+            Self::Imported => "imported",
         }
     }
 }

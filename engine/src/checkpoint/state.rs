@@ -65,6 +65,17 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     }
     let mut settings = BTreeMap::new();
     flatten("model", &serde_json::to_value(model).unwrap_or_default(), &mut settings);
+    // Settings that may be absent, or be spelt in two ways, are compared too.
+    let scaling = settings.get("model.position.scaling.kind").cloned();
+    let absent = || "none".to_owned();
+    settings.insert("model.position.scaling".to_owned(), scaling.unwrap_or_else(absent));
+    for name in ["model.sliding_window", "model.position.channels"] {
+        settings.entry(name.to_owned()).or_insert_with(absent);
+    }
+    settings.remove("model.bias");
+    for (layer, has) in BTreeMap::from(model.bias) {
+        settings.insert(format!("model.bias.{layer}"), has.to_string());
+    }
     // Dropout and first weights concern training alone.
     settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
     settings
@@ -77,7 +88,26 @@ impl CheckpointInfo {
     /// One sentence that names the first that differs.
     pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
         let now = settings_of(model);
-        let both = self.model.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
+        let mut trained = self.model.clone();
+        if let Some(all) = trained.get("model.bias").cloned() {
+            // Older versions had one setting for all layers of the blocks, and none of those that follow.
+            let layers = ["qkv", "output", "mlp"].map(|layer| (format!("model.bias.{layer}"), all.clone()));
+            let others = [
+                ("model.bias.head", "false"),
+                ("model.embedding_scale", "1"),
+                ("model.sliding_window", "none"),
+                ("model.norm.add_unit_offset", "false"),
+                ("model.residual", "sequential"),
+                ("model.position.skip_every", "0"),
+                ("model.position.channels", "none"),
+                ("model.position.scaling", "none"),
+            ];
+            let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            for (name, value) in layers.into_iter().chain(others) {
+                trained.entry(name).or_insert(value);
+            }
+        }
+        let both = trained.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
         match both.into_iter().find(|(_, trained, now)| trained != now) {
             None => Ok(()),
             Some((name, trained, now)) => Err(format!(

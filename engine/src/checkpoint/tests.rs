@@ -1,5 +1,6 @@
 use super::*;
 use crate::graph::{Init, Type};
+use crate::protocol::{Bias, ModelConfig, Position, Residual, Rope, RopeScaling};
 
 fn parameters() -> Vec<Parameter> {
     let parameter = |name: &str, shape: &[usize], decayed, trainable| Parameter {
@@ -370,7 +371,7 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
     let trained = CheckpointInfo { model: settings_of(&model), ..info(1) };
     trained.check_model(&model).unwrap();
     let mut other = model.clone();
-    other.position = crate::protocol::model::Position::Rope { base: 500.0 };
+    other.position = Position::Rope(Rope::of_base(500.0));
     let reason = trained.check_model(&other).unwrap_err();
     assert!(
         reason.contains("model.position.base = 500, and the checkpoint was trained with 10000"),
@@ -381,6 +382,51 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
     assert!(trained.check_model(&other).unwrap_err().contains("model.mlp.gate = geglu"));
     // Of an older version nothing is known.
     info(1).check_model(&other).unwrap();
+
+    // Settings that are newer than the checkpoint were at their defaults.
+    let newer = [
+        "bias.",
+        "embedding_scale",
+        "sliding_window",
+        "add_unit_offset",
+        "residual",
+        "skip_every",
+        "channels",
+        "scaling",
+    ];
+    let mut older = trained.clone();
+    older.model.retain(|name, _| !newer.iter().any(|setting| name.contains(setting)));
+    assert!(older.model.len() < trained.model.len());
+    older.check_model(&model).unwrap();
+    let rope = |rope: Rope| Position::Rope(rope);
+    let base = Rope::of_base(10_000.0);
+    for (other, named) in [
+        (
+            ModelConfig { bias: Bias { head: true, ..Bias::default() }, ..model.clone() },
+            "model.bias.head = true",
+        ),
+        (
+            ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, ..model.clone() },
+            "model.bias.qkv = true",
+        ),
+        (ModelConfig { embedding_scale: 2.0, ..model.clone() }, "model.embedding_scale = 2"),
+        (ModelConfig { sliding_window: Some(9), ..model.clone() }, "model.sliding_window = 9"),
+        (ModelConfig { residual: Residual::Parallel, ..model.clone() }, "model.residual = parallel"),
+        (ModelConfig { position: rope(Rope { skip_every: 4, ..base }), ..model.clone() }, "skip_every = 4"),
+        (ModelConfig { position: rope(Rope { channels: Some(8), ..base }), ..model.clone() }, "channels = 8"),
+        (
+            ModelConfig {
+                position: rope(Rope { scaling: Some(RopeScaling::Linear { factor: 2.0 }), ..base }),
+                ..model.clone()
+            },
+            "model.position.scaling = linear",
+        ),
+    ] {
+        for trained in [&trained, &older] {
+            let reason = trained.check_model(&other).unwrap_err();
+            assert!(reason.contains(named), "{named}: {reason}");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
-use crate::tokenizer::{Tokenizer, Trainer};
+use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
 use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, TokenizerConfig, presets};
 pub(super) use split::whole_documents;
@@ -213,6 +213,23 @@ pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
         }
         _ => Ok(tokenizer),
     }
+}
+
+/// Keeps a tokenizer under `<project>/data/` without a text, for a model that came with it. Returns its folder, and whether it is new.
+///
+/// # Errors
+/// The disk fails; nothing is left behind then.
+pub fn keep_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(PathBuf, bool)> {
+    let settings = serde_json::to_string(&tokenizer.settings).unwrap_or_default();
+    let template = tokenizer.chat_template.as_deref().unwrap_or_default();
+    let recipe = format!("{} {settings} {template}", checksum(&tokenizer.tokenizer)?);
+    let data = project.join("data");
+    let folder = data.join(folder_name(&recipe));
+    storage::create_folder(&data)?;
+    let staging = Staging::inside(&data)?;
+    tokenizer.write(staging.path())?;
+    let new = staging.put_new(&folder)?;
+    Ok((folder, new))
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.

@@ -6,6 +6,7 @@ use crate::graph::ops;
 use crate::graph::{Constant, DropoutSite, Graph, Heads, Init, Input, Op, Parameter, Type, ValueId, random};
 use crate::plan::lower::Target;
 use crate::step::Data;
+use glasshouse_protocol::Rope;
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
 const SOFTWARE: Target = Target::new(true);
@@ -118,10 +119,10 @@ fn check_attention(
     let mut graph = Graph::default();
     let qkv = graph.input(Input::Free(0), Type::f32(&[batch, time, heads.packed()]));
     let dy = graph.input(Input::Free(1), Type::f32(&[batch, time, heads.width()]));
-    let forward = graph.push(ops::Attention { heads, dropout }, &[qkv]).unwrap();
+    let forward = graph.push(ops::Attention { heads, dropout, window: None }, &[qkv]).unwrap();
     let delta = graph.push(ops::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
     let inputs = [qkv, forward[1], delta, dy];
-    let dqkv = graph.push(ops::AttentionBackward { heads, dropout }, &inputs).unwrap()[0];
+    let dqkv = graph.push(ops::AttentionBackward { heads, dropout, window: None }, &inputs).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
     let truth = attend((batch, time), heads, dropout, &given.0, &given.1);
     let inputs = [(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
@@ -178,7 +179,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
     let attempt = |heads: Heads, target: Target| {
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
-        let y = graph.push(ops::Attention { heads, dropout: None }, &[qkv]).unwrap()[0];
+        let y = graph.push(ops::Attention { heads, dropout: None, window: None }, &[qkv]).unwrap()[0];
         crate::plan::compile(graph, &[y], &target)
     };
     let refused = attempt(heads(1, 1, 90), SOFTWARE).map(|plan| plan.dispatches.len());
@@ -207,7 +208,7 @@ fn rope_turns_and_turns_back() {
         let positions = 13;
         let mut graph = Graph::default();
         let x = graph.input(Input::Free(0), Type::f32(&[batch, time, sizes.packed()]));
-        let constant = Constant::RopeTable { base: 100.0 };
+        let constant = Constant::RopeTable(Rope::of_base(100.0));
         let ty = Type::f32(&[positions, sizes.head_size]);
         let table = constant.data(&ty);
         let table_value = graph.constant(constant, ty);
@@ -339,7 +340,7 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
         let keys = graph.cache(0, cache.clone());
         let values = graph.cache(1, cache.clone());
         let cursor = graph.input(Input::Cursor, Type::u32(&[2]));
-        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes });
+        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes, window: None });
         let y = graph.push(op, &[qkv, keys, values, cursor]).unwrap()[0];
         let rows = noise(time * sizes.packed(), 10);
         let caches = [noise(cache.count(), 11), noise(cache.count(), 12)];

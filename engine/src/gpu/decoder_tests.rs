@@ -161,7 +161,7 @@ fn models() -> Vec<ModelConfig> {
     (gpt.vocabulary, gpt.context_length, gpt.layers, gpt.width) = (61, 20, 2, 24);
     (gpt.heads, gpt.kv_heads, gpt.head_size, gpt.mlp.hidden) = (3, 3, 8, 40);
     gpt.norm.bias = true;
-    gpt.bias = true;
+    gpt.bias = true.into();
     let mut llama = presets::preset("llama-tiny").unwrap().model;
     llama.init.std = 0.25;
     (llama.vocabulary, llama.context_length, llama.layers, llama.width) = (300, 37, 2, 20);

@@ -125,7 +125,8 @@ fn make(folder: &Path) -> Result<()> {
 
 impl Claim {
     /// Takes the making of the project back where this command made it, nothing is in it, and nobody else works with it.
-    pub fn discard(self) {
+    /// Returns whether it did.
+    pub fn discard(self) -> bool {
         let folder = self.project.folder();
         let alone = self.made && self.lock.as_ref().is_some_and(LockFile::try_hold);
         if alone && is_unused(folder) {
@@ -133,7 +134,9 @@ impl Claim {
             files::remove_file(folder.join(USE_LOCK)).ok();
             // Only where it is empty.
             files::remove_dir(folder).ok();
+            return true;
         }
+        false
     }
 }
 

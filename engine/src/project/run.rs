@@ -71,6 +71,9 @@ pub struct RunRecord {
     /// Words that the person sorts runs by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// `model_type` of the class of transformers that an imported model is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
     /// Seconds that the whole run was estimated to take.
     #[serde(alias = "foretold_seconds", default)]
     pub estimated_seconds: Option<f64>,
@@ -127,6 +130,7 @@ impl Run {
             notes: String::new(),
             title: String::new(),
             tags: Vec::new(),
+            family: None,
             estimated_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.
@@ -188,6 +192,22 @@ impl Run {
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
     pub fn config_crc32c(&self) -> Result<u32> {
         self.config_text().map(|text| crc32c::crc32c(text.as_bytes()))
+    }
+
+    /// Whether it is an imported model, and no run.
+    pub(crate) fn is_imported(&self) -> bool {
+        self.record().is_ok_and(|record| record.state == RunState::Imported)
+    }
+
+    /// Refuses an imported model where a run is to go on.
+    pub(crate) fn check_has_text(&self) -> Result<()> {
+        match self.is_imported() {
+            true => {
+                let reason = "it is an imported model, which has no text to train on; name another run with --run, or write with this one";
+                Err(Error::bad_file(&self.folder, reason))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Refuses a checkpoint whose weights were trained as another model than the configuration says.
@@ -270,7 +290,10 @@ impl Run {
     /// Its records cannot be read.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
-        let checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
+        let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
+        if record.state == RunState::Imported {
+            checkpoints.iter_mut().for_each(|checkpoint| checkpoint.resumable = false);
+        }
         // A program that was killed after storing a checkpoint and before the record goes on from the checkpoint.
         let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
         let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
@@ -280,7 +303,8 @@ impl Run {
             tags: record.tags,
             state: if self.is_interrupted(record.state) { RunState::Interrupted } else { record.state },
             step,
-            steps: config.train.steps,
+            // An imported model has its settings' schedule yet to come, in a run of its own.
+            steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
             parameters: record.parameters,
             val_loss: record.val_loss,
             best_val_loss: record.best_val_loss,

@@ -29,10 +29,28 @@ impl Express for Attention {
         let query = split(0, heads.heads);
         let key = repeat_heads(split(1, heads.kv_heads), heads);
         let value = repeat_heads(split(2, heads.kv_heads), heads);
-        let future = Tensor::<2, Bool>::tril_mask([time, time], 0, run.device.burn());
-        let (y, lse) = attend(run, query, key, value, future, self.dropout);
+        let hidden = hidden(run, [time, time], 0, self.window);
+        let (y, lse) = attend(run, query, key, value, hidden, self.dropout);
         let y = y.swap_dims(1, 2).reshape([batch * time, heads.width()]);
         Ok(AttentionOutputs { y, lse: lse.reshape([batch * heads.heads, time]) })
+    }
+}
+
+/// What query t, at position start + t, does not see: what follows, and what lies before its sliding window. [T,S].
+pub(super) fn hidden(
+    run: &Run<'_>,
+    shape: [usize; 2],
+    start: usize,
+    window: Option<usize>,
+) -> Tensor<2, Bool> {
+    let device = run.device.burn();
+    let future = Tensor::<2, Bool>::tril_mask(shape, start as i64, device);
+    match window {
+        Some(window) => {
+            let past = Tensor::<2, Bool>::triu_mask(shape, start as i64 + 1 - window as i64, device);
+            future.bool_or(past)
+        }
+        None => future,
     }
 }
 

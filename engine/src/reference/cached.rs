@@ -1,11 +1,11 @@
 //! What only decoding does: attention over caches, and the last row of a chunk.
 
-use super::attention::{attend, part, repeat_heads};
+use super::attention::{attend, hidden, part, repeat_heads};
 use super::interpret::{Express, Run, Value};
 use crate::error::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, Y};
 use crate::graph::{Node, ValueId};
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::Tensor;
 
 impl Express for CachedAttention {
     fn express(
@@ -29,14 +29,13 @@ impl Express for CachedAttention {
             cache.slice_assign([0..kv_heads, start..start + length, 0..size], rows)
         };
         let (keys, values) = (write(keys, 1), write(values, 2));
-        // Row t of the chunk sees positions up to start + t.
-        let future = Tensor::<2, Bool>::tril_mask([time, positions], start as i64, run.device.burn());
+        let hidden = hidden(run, [time, positions], start, self.window);
         let (y, _) = attend(
             run,
             split(0, heads.heads).unsqueeze(),
             repeat_heads(keys.clone().unsqueeze(), heads),
             repeat_heads(values.clone().unsqueeze(), heads),
-            future,
+            hidden,
             None,
         );
         let flat = |cache: Tensor<3>| Value::Floats(cache.reshape([kv_heads * positions, size]));

@@ -3,7 +3,7 @@
 use super::interpret::{Express, Run};
 use super::plus;
 use crate::error::Result;
-use crate::graph::ops::{Add, Dropout, DropoutInputs, Y};
+use crate::graph::ops::{Add, Dropout, DropoutInputs, Scale, Y};
 use crate::graph::{Node, ValueId};
 use burn::tensor::Tensor;
 
@@ -29,5 +29,16 @@ impl Express for Add {
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
         Ok(Y { y: run.floats(inputs.a)? + run.floats(inputs.b)? })
+    }
+}
+
+impl Express for Scale {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        _: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        Ok(Y { y: run.floats(inputs.x)? * self.0 })
     }
 }

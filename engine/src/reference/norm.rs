@@ -26,7 +26,7 @@ impl Express for Norm {
             NormKind::Rms => x,
         };
         let root = reciprocal_root(centred.clone(), self.form.eps);
-        let y = plus(centred * root.clone() * scale, bias);
+        let y = plus(centred * root.clone() * (scale + self.form.offset()), bias);
         Ok(NormOutputs { y, statistics: Tensor::cat(vec![mean, root], 1) })
     }
 }

@@ -11,6 +11,7 @@ use crate::graph::{Constant, Graph, Init, Input, Op, Origin, Parameter, Type, Va
 use crate::plan::fuse::{Fusions, HeadFusion, fused};
 use crate::plan::lower::Target;
 use crate::step::Data;
+use glasshouse_protocol::Rope;
 
 /// How far a value may lie off, relative to the largest entry of what it belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +168,7 @@ impl Case {
                     (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
                 }
                 Feed::RopeTable(positions, size) => {
-                    let table = Constant::RopeTable { base: 100.0 };
+                    let table = Constant::RopeTable(Rope::of_base(100.0));
                     (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))
                 }
                 Feed::Cache(number, shape) => {

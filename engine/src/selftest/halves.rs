@@ -243,7 +243,7 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
 fn norms() -> Vec<HalfCase> {
     let mut all = Vec::new();
     for kind in [NormKind::Layer, NormKind::Rms] {
-        let form = NormForm { kind, eps: 1e-5 };
+        let form = NormForm::of(kind, 1e-5);
         let (x, w): (&[usize], &[usize]) = (&[67, 20], &[20]);
         for bias in [false, true].into_iter().filter(|bias| !bias || kind == NormKind::Layer) {
             let fed = [Full(x), Full(w), Full(w)];
@@ -354,7 +354,7 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let heads = Heads { heads: 4, kv_heads: 2, head_size };
         let (qkv, y): (&[usize], &[usize]) = (&[2, 70, heads.packed()], &[2, 70, heads.width()]);
         let rows: &[usize] = &[2, 4, 70];
-        let op = Op::Attention(ops::Attention { heads, dropout: None });
+        let op = Op::Attention(ops::Attention { heads, dropout: None, window: None });
         all.push(case(op, &[Half(qkv)], &[], &[0], ROUNDING));
         all.push(case(
             Op::AttentionDelta(ops::AttentionDelta { heads }),
@@ -363,7 +363,7 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
             &[],
             1e-6,
         ));
-        let op = Op::AttentionBackward(ops::AttentionBackward { heads, dropout: None });
+        let op = Op::AttentionBackward(ops::AttentionBackward { heads, dropout: None, window: None });
         all.push(case(op, &[Half(qkv), Full(rows), Full(rows), Half(y)], &[], &[0], ROUNDING));
     }
     all

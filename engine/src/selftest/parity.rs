@@ -127,7 +127,7 @@ pub fn floats(data: Vec<Data>) -> Result<Vec<Vec<f32>>> {
 
 /// Rows of cached attention past the cursor's length may hold anything.
 fn specified(case: &Case) -> Option<usize> {
-    let Op::CachedAttention(ops::CachedAttention { heads }) = case.op else { return None };
+    let Op::CachedAttention(ops::CachedAttention { heads, .. }) = case.op else { return None };
     let length = case.feeds.iter().find_map(|feed| match feed {
         Feed::Cursor(_, length) => Some(*length as usize),
         _ => None,

@@ -94,8 +94,9 @@ impl Session {
         if let Some(OpenProject { hold: Hold::Beside(claim), .. }) = &mut self.project
             && let Some(claim) = claim.take()
             && !begins
+            && claim.discard()
         {
-            claim.discard();
+            self.project = None;
         }
     }
 
@@ -162,7 +163,9 @@ impl Session {
             opened.clear_deleted_runs().ok();
             replacing::take_back(&folder.join("documents"))?;
             // A damaged run is no reason to keep the others shut.
-            let runs = opened.runs()?;
+            let mut runs = opened.runs()?;
+            // What an imported model says of training is nobody's wish.
+            runs.retain(|run| !run.is_imported());
             let config = match runs.iter().rev().find_map(|run| run.config().ok()) {
                 Some(config) => config,
                 None => first_config()?,

@@ -2,13 +2,13 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::interchange::huggingface;
+use crate::interchange::{huggingface, import_in_turns};
 use crate::metrics;
 use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
 use crate::protocol::Event;
 use crate::storage::Staging;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Session {
     pub(super) fn run_named(&mut self, name: &str) -> Result<Run> {
@@ -103,16 +103,43 @@ impl Session {
         turns.give().await;
         if let Some(staging) = staging {
             let folder = staging.path().join("model");
-            huggingface::export_trained(&model, &folder, true, &turns).await?;
+            huggingface::export_trained_in_turns(&model, &folder, true, &turns).await?;
             let (packed, _) = archive::pack_folder(&folder, &turns).await?;
             let event = Event::Exported { name: format!("{place}.zip"), path: None, files: Vec::new() };
             self.outlet.answer_with(id, event, vec![packed]);
         } else if let Some(folder) = to {
-            let files = huggingface::export_trained(&model, &folder, !keep, &turns).await?;
+            let files = huggingface::export_trained_in_turns(&model, &folder, !keep, &turns).await?;
             let files = files.iter().map(|file| file.display().to_string()).collect();
             let path = Some(folder.display().to_string());
             self.outlet.answer(id, Event::Exported { name: place, path, files });
         }
         Ok(())
+    }
+
+    pub(super) async fn import_model(
+        &mut self,
+        id: u64,
+        from: &Path,
+        context_length: Option<usize>,
+    ) -> Result<()> {
+        let project = self.opened()?.project.clone();
+        let found = huggingface::Found::look(from, context_length)?;
+        for notice in &found.notices {
+            self.outlet.notice(notice);
+        }
+        let name = from.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let total = found.bytes;
+        let mut progress = |done| self.outlet.answer(id, Event::ImportProgress { done, total });
+        progress(0);
+        let run = import_in_turns(&project, &found, &name, &Turns::new(), &mut progress).await?;
+        self.settle_claim(true);
+        let event = Event::ModelImported {
+            run: run.name(),
+            class: found.family.class.to_owned(),
+            parameters: found.parameter_count() as u64,
+            shape: found.model.shape(),
+        };
+        self.outlet.answer(id, event);
+        self.list_runs(id)
     }
 }

@@ -194,6 +194,7 @@ impl Session {
             }
             What::Resume(name) => {
                 let run = self.run_or_latest(name.as_deref())?;
+                run.check_has_text()?;
                 let folder = run.data_folder()?;
                 let known = self.opened()?.prepared.clone().filter(|prepared| prepared.folder == folder);
                 let prepared = match known {

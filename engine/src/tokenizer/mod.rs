@@ -17,6 +17,7 @@
 
 mod bytes;
 pub mod cut;
+mod files;
 mod inspect;
 mod lattice;
 mod merges;
@@ -26,9 +27,10 @@ pub mod train;
 mod unigram;
 
 use crate::error::{Error, Result};
-use crate::platform::{Turns, at_once, files};
+use crate::platform::{self, Turns, at_once};
 use crate::storage;
 use cut::{Cut, Rule};
+pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
 use std::path::Path;
 pub use stream::DecodeStream;
 use tokenizers::parallelism::MaybeParallelIterator;
@@ -51,6 +53,8 @@ pub struct Tokenizer {
     bytes: Option<Vec<Vec<u8>>>,
     cut: Cut,
     end_of_text: Option<u32>,
+    /// What the file's post-processor puts before a text.
+    begins: Vec<u32>,
     vocabulary_size: usize,
     /// Whether characters outside the vocabulary are dropped.
     drops_unknown: bool,
@@ -87,14 +91,19 @@ impl Tokenizer {
         trainer.finish_in_turns(count > 1, turns).await
     }
 
-    /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands.
+    /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands. A `tokenizer_config.json` beside it says
+    /// which token ends a text.
     pub fn load(path: &Path) -> Result<Self> {
-        let size = files::metadata(path).map_err(Error::io(path))?.len();
+        let size = platform::files::metadata(path).map_err(Error::io(path))?.len();
         if size > LARGEST_FILE {
             return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
         }
-        let bytes = files::read(path).map_err(Error::io(path))?;
-        Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))
+        let bytes = platform::files::read(path).map_err(Error::io(path))?;
+        let mut tokenizer = Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))?;
+        let settings = files::settings_in(path.parent().unwrap_or(Path::new("")))?;
+        let end = files::token_of(&settings, "eos_token").and_then(|token| tokenizer.id(token));
+        tokenizer.end_of_text = end.or(tokenizer.end_of_text);
+        Ok(tokenizer)
     }
 
     /// The same from memory.
@@ -121,6 +130,7 @@ impl Tokenizer {
             ));
         }
         let shape = shape::recognise(&json);
+        let begins = begins(&inner).map_err(|error| format!("its post-processor fails: {error}"))?;
         let bytes = shape.spelling.map(|spelling| {
             let mut table = vec![Vec::new(); vocabulary_size];
             for (token, id) in &vocabulary {
@@ -134,6 +144,7 @@ impl Tokenizer {
             bytes,
             cut: shape.cut,
             end_of_text: inner.token_to_id(END_OF_TEXT),
+            begins,
             vocabulary_size,
             drops_unknown: shape.drops_unknown,
             inner,
@@ -157,8 +168,11 @@ impl Tokenizer {
 
     /// A prompt's tokens: an empty one begins where a document begins, as far as the vocabulary separates documents. Nothing
     /// where it does not, or has none of the prompt's characters.
+    ///
+    /// What a model's own tokenizer puts before every text (`<s>` for Llama) comes before the prompt.
     pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        let mut ids = self.encode(prompt)?;
+        let mut ids = self.begins.clone();
+        ids.append(&mut self.encode(prompt)?);
         if ids.is_empty() {
             ids.extend(self.end_of_text);
         }
@@ -264,6 +278,15 @@ impl Tokenizer {
     pub fn needs_whole_documents(&self) -> bool {
         self.cut.rule == Rule::Never
     }
+}
+
+/// The special tokens that a post-processor puts before a text's own.
+fn begins(inner: &tokenizers::Tokenizer) -> tokenizers::Result<Vec<u32>> {
+    let [bare, framed] = [false, true].map(|special| inner.encode_fast("a", special));
+    let (bare, framed) = (bare?, framed?);
+    let (bare, framed) = (bare.get_ids(), framed.get_ids());
+    let at = framed.windows(bare.len().max(1)).position(|window| window == bare);
+    Ok(at.map_or_else(Vec::new, |at| framed[..at].to_vec()))
 }
 
 #[cfg(test)]

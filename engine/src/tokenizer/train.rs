@@ -49,6 +49,7 @@ impl Trainer {
             TokenizerKind::Byte | TokenizerKind::Char => None,
             TokenizerKind::Bpe => Some(shape::GPT2_PATTERN),
             TokenizerKind::WordPiece | TokenizerKind::Unigram => Some(shape::BOUNDED_PATTERN),
+            TokenizerKind::Imported => return Err(not_made()),
         };
         let pattern = pattern
             .map(SysRegex::new)
@@ -80,7 +81,7 @@ impl Trainer {
     /// Tokens that a trained vocabulary begins with.
     fn alphabet_size(&self) -> usize {
         match self.config.kind {
-            TokenizerKind::Byte | TokenizerKind::Char => 0,
+            TokenizerKind::Byte | TokenizerKind::Char | TokenizerKind::Imported => 0,
             TokenizerKind::Bpe | TokenizerKind::Unigram => 256,
             TokenizerKind::WordPiece => 512,
         }
@@ -102,7 +103,7 @@ impl Trainer {
     /// Takes a document, or a piece of one.
     pub fn feed(&mut self, text: &str) {
         match self.config.kind {
-            TokenizerKind::Byte => {}
+            TokenizerKind::Byte | TokenizerKind::Imported => {}
             TokenizerKind::Char => {
                 // Most characters come again at once; the set is asked about the others only.
                 let mut last = None;
@@ -168,6 +169,7 @@ impl Trainer {
             TokenizerKind::Bpe => self.byte_pairs(&special, turns).await,
             TokenizerKind::WordPiece => self.word_pieces(&special, turns).await,
             TokenizerKind::Unigram => self.unigram(&special, turns).await,
+            TokenizerKind::Imported => return Err(not_made()),
         };
         let json = serde_json::to_vec(&json)
             .map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))?;
@@ -263,4 +265,14 @@ fn sorted_alphabet() -> Vec<String> {
 /// Tokens numbered in their order.
 fn vocabulary(tokens: impl IntoIterator<Item = String>) -> Value {
     Value::Object(tokens.into_iter().enumerate().map(|(id, token)| (token, json!(id))).collect())
+}
+
+/// An imported tokenizer is no algorithm that could be run on a text.
+fn not_made() -> Error {
+    Error::Invalid(Invalid {
+        field: "tokenizer.kind".to_owned(),
+        value: TokenizerKind::Imported.name().to_owned(),
+        rule: "be one that is made of the text; an imported one belongs to the model that it came with"
+            .to_owned(),
+    })
 }

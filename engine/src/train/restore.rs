@@ -19,6 +19,7 @@ impl Project {
     /// # Errors
     /// There is no such checkpoint, it is damaged, or the file system refuses; then there is no new run.
     pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<Run> {
+        run.check_has_text()?;
         let (config, record) = (run.config()?, run.record()?);
         let parameters = model::build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());

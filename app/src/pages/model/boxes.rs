@@ -68,8 +68,8 @@ impl Sketch<'_, '_> {
             let below = painter.with_clip_rect(inner.with_max_x(inner.right() - side - 4.0));
             let model = self.model();
             let extra = match (part, model.position, model.qk_norm) {
-                (Component::Attention, Position::Rope { .. }, true) => "rotary, qk norm",
-                (Component::Attention, Position::Rope { .. }, false) => "rotary positions",
+                (Component::Attention, Position::Rope(_), true) => "rotary, qk norm",
+                (Component::Attention, Position::Rope(_), false) => "rotary positions",
                 (Component::Attention, _, true) => "query-key norm",
                 (Component::Attention, ..) => "causal",
                 _ if model.mlp.gate == Gate::None => activation(model),

@@ -1,7 +1,7 @@
 //! The parts of the decoder: what each is, what it holds, and what it costs. Sizes are worked out here from the settings, so that
 //! they follow the pointer at once; the engine's plan says the rest (memory, FLOPs).
 
-use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummary, Position};
+use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummary, Position, Residual};
 
 /// A part of the decoder. Those of a block stand for all blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ impl Component {
                 Position::Sinusoidal => {
                     "Gives each token its first numbers, and adds waves that tell its place."
                 }
-                Position::Rope { .. } => {
+                Position::Rope(_) => {
                     "Gives each token its first numbers; places are told by turning queries and keys."
                 }
                 Position::None => "Gives each token its first numbers; nothing but the mask tells its place.",
@@ -92,7 +92,8 @@ impl Component {
     pub(super) fn parameters(self, model: &ModelConfig) -> u64 {
         let size = |count: usize| count as u64;
         let (width, hidden) = (size(model.width), size(model.mlp.hidden));
-        let bias = u64::from(model.bias);
+        let bias = model.bias;
+        let [qkv, output, mlp, head] = [bias.qkv, bias.output, bias.mlp, bias.head].map(u64::from);
         let norm = width * (1 + u64::from(model.norm.bias));
         match self {
             Self::Embedding => {
@@ -100,21 +101,21 @@ impl Component {
                     if model.position == Position::Learned { size(model.context_length) } else { 0 };
                 (size(model.vocabulary) + positions) * width
             }
+            Self::MlpNorm if model.residual == Residual::ParallelOneNorm => 0,
             Self::AttentionNorm | Self::MlpNorm => norm,
             Self::Attention => {
                 let packed = size(model.heads + 2 * model.kv_heads) * size(model.head_size);
-                let mixed = size(model.heads * model.head_size);
+                let attended = size(model.heads * model.head_size);
                 let head_norms = if model.qk_norm { 2 * size(model.head_size) } else { 0 };
-                packed * (width + bias) + width * (mixed + bias) + head_norms
+                packed * (width + qkv) + width * (attended + output) + head_norms
             }
             Self::Mlp => {
                 let up = if model.mlp.gate == Gate::None { hidden } else { 2 * hidden };
-                up * (width + bias) + width * (hidden + bias)
+                up * (width + mlp) + width * (hidden + mlp)
             }
             Self::FinalNorm if model.norm.placement == NormPlacement::Pre => norm,
             Self::FinalNorm => 0,
-            Self::Head if model.tied_head => 0,
-            Self::Head => size(model.vocabulary) * width,
+            Self::Head => size(model.vocabulary) * (if model.tied_head { 0 } else { width } + head),
         }
     }
 

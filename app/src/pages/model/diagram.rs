@@ -122,7 +122,7 @@ impl Sketch<'_, '_> {
         let positions = match model.position {
             Position::Learned => " + T×C",
             Position::Sinusoidal => " + waves",
-            Position::Rope { .. } | Position::None => "",
+            Position::Rope(_) | Position::None => "",
         };
         let detail = format!("V×C = {}×{}{positions}", model.vocabulary, model.width);
         self.part(Component::Embedding, &detail, BOX, |_, _| {})

@@ -12,7 +12,9 @@ use egui::text::{LayoutJob, TextFormat};
 use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
-use glasshouse_protocol::{Activation, Gate, NormKind, NormPlacement, Position, RunConfig};
+use glasshouse_protocol::{
+    Activation, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual, Rope, RopeScaling, RunConfig,
+};
 
 /// Most layers of the slider: beyond them a single device takes weeks.
 const DIAL: usize = 16;
@@ -140,7 +142,7 @@ const GROUPS: [(&str, &str, bool); 6] = [
     ("model batch", "Batch and length", true),
     ("model attention", "Attention and positions", false),
     ("model mlp", "MLP", false),
-    ("model norm", "Norm and head", false),
+    ("model norm", "Norms, head and biases", false),
     ("model beginning", "Dropout and initialisation", false),
 ];
 
@@ -163,6 +165,9 @@ fn group_of_field(path: &str) -> Option<&'static str> {
         ("model.kv_heads", "model attention"),
         ("model.head_size", "model attention"),
         ("model.position", "model attention"),
+        ("model.sliding_window", "model attention"),
+        ("model.residual", "model norm"),
+        ("model.bias", "model norm"),
         ("model.mlp", "model mlp"),
         ("model.norm", "model norm"),
         ("model.dropout", "model beginning"),
@@ -185,6 +190,14 @@ fn size_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig, vocabulary: usi
     form.whole(ui, "Layers", "model.layers", &mut model.layers, 1..=1024);
     form.whole(ui, "Width", "model.width", &mut model.width, 1..=65_536);
     form.whole(ui, "Context length", "model.context_length", &mut model.context_length, 1..=1 << 20);
+    form.fraction(
+        ui,
+        "Embedding scale",
+        "model.embedding_scale",
+        &mut model.embedding_scale,
+        0.001..=1000.0,
+        0.01,
+    );
     let value = format!("{} from the tokenizer", format::whole(vocabulary as u64));
     stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
 }
@@ -195,10 +208,16 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     form.whole(ui, "Key-value heads", "model.kv_heads", &mut model.kv_heads, 1..=1024);
     form.whole(ui, "Head size", "model.head_size", &mut model.head_size, 1..=256);
     form.switch(ui, "Query-key norm", "model.qk_norm", &mut model.qk_norm);
+    let mut slides = model.sliding_window.is_some();
+    form.switch(ui, "Sliding window", "model.sliding_window", &mut slides);
+    model.sliding_window = slides.then(|| model.sliding_window.unwrap_or(model.context_length.div_ceil(2)));
+    if let Some(window) = &mut model.sliding_window {
+        form.whole(ui, "Positions seen", "model.sliding_window", window, 1..=1 << 20);
+    }
     let mut position = match model.position {
         Position::Learned => 0,
         Position::Sinusoidal => 1,
-        Position::Rope { .. } => 2,
+        Position::Rope(_) => 2,
         Position::None => 3,
     };
     let before = position;
@@ -208,13 +227,63 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         model.position = match position {
             0 => Position::Learned,
             1 => Position::Sinusoidal,
-            2 => Position::Rope { base: 10_000.0 },
+            2 => Position::Rope(Rope::of_base(10_000.0)),
             _ => Position::None,
         };
     }
-    if let Position::Rope { base } = &mut model.position {
-        form.fraction(ui, "Rotary base", "model.position.base", base, 2.0..=1e7, 100.0);
+    if let Position::Rope(rope) = &mut model.position {
+        rope_ui(ui, form, rope, (model.head_size, model.context_length));
     }
+}
+
+/// Rotary positions, for heads of a size in a context of a length.
+fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_length): (usize, usize)) {
+    form.fraction(ui, "Rotary base", "model.position.base", &mut rope.base, 2.0..=1e8, 100.0);
+    let mut partial = rope.channels.is_some();
+    form.switch(ui, "Partial rotary", "model.position.channels", &mut partial);
+    rope.channels = partial.then(|| rope.channels.unwrap_or((head_size / 4).max(1) * 2));
+    if let Some(channels) = &mut rope.channels {
+        form.whole(ui, "Rotary channels", "model.position.channels", channels, 2..=256);
+    }
+    let none = None;
+    let linear = Some(RopeScaling::Linear { factor: 2.0 });
+    let llama3 = Some(RopeScaling::Llama3 {
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_context_length: context_length,
+    });
+    let kinds = [(0, "none"), (1, "linear"), (2, "Llama 3.1")];
+    let before = match rope.scaling {
+        None => 0,
+        Some(RopeScaling::Linear { .. }) => 1,
+        Some(RopeScaling::Llama3 { .. }) => 2,
+    };
+    let mut kind = before;
+    form.choice(ui, "Rotary scaling", "model.position.scaling", &mut kind, &kinds);
+    if kind != before {
+        rope.scaling = [none, linear, llama3][kind];
+    }
+    if let Some(RopeScaling::Linear { factor } | RopeScaling::Llama3 { factor, .. }) = &mut rope.scaling {
+        form.fraction(ui, "Scaling factor", "model.position.scaling.factor", factor, 1.0..=1e4, 0.1);
+    }
+    if let Some(RopeScaling::Llama3 { low_freq_factor, high_freq_factor, original_context_length, .. }) =
+        &mut rope.scaling
+    {
+        let path = "model.position.scaling.low_freq_factor";
+        form.fraction(ui, "Low frequency factor", path, low_freq_factor, 0.01..=1e3, 0.1);
+        let path = "model.position.scaling.high_freq_factor";
+        form.fraction(ui, "High frequency factor", path, high_freq_factor, 0.01..=1e3, 0.1);
+        let path = "model.position.scaling.original_context_length";
+        form.whole(ui, "Original context length", path, original_context_length, 1..=1 << 20);
+    }
+    form.whole(
+        ui,
+        "Layers without rotation: every",
+        "model.position.skip_every",
+        &mut rope.skip_every,
+        0..=1024,
+    );
 }
 
 fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
@@ -233,7 +302,18 @@ fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     ui.add_enabled_ui(mlp.gate == Gate::None, |ui| {
         form.choice(ui, "Activation", "model.mlp.activation", &mut mlp.activation, &activations);
     });
-    form.switch(ui, "Biases", "model.bias", &mut config.model.bias);
+}
+
+fn bias_ui(ui: &mut Ui, form: &Form<'_>, model: &mut ModelConfig) {
+    let bias = &mut model.bias;
+    for (name, path, has) in [
+        ("Query, key and value biases", "model.bias.qkv", &mut bias.qkv),
+        ("Attention output bias", "model.bias.output", &mut bias.output),
+        ("MLP biases", "model.bias.mlp", &mut bias.mlp),
+        ("Head bias", "model.bias.head", &mut bias.head),
+    ] {
+        form.switch(ui, name, path, has);
+    }
 }
 
 fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
@@ -244,7 +324,15 @@ fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     form.choice(ui, "Norm placement", "model.norm.placement", &mut model.norm.placement, &places);
     form.switch(ui, "Norm bias", "model.norm.bias", &mut model.norm.bias);
     form.fraction(ui, "Norm epsilon", "model.norm.eps", &mut model.norm.eps, 1e-12..=0.1, 1e-6);
+    form.switch(ui, "Norm unit offset", "model.norm.add_unit_offset", &mut model.norm.add_unit_offset);
+    let forms = [
+        (Residual::Sequential, "sequential"),
+        (Residual::Parallel, "parallel (GPT-NeoX)"),
+        (Residual::ParallelOneNorm, "parallel, one norm (Phi)"),
+    ];
+    form.choice(ui, "Residual", "model.residual", &mut model.residual, &forms);
     form.switch(ui, "Tied head", "model.tied_head", &mut model.tied_head);
+    bias_ui(ui, form, model);
 }
 
 fn beginning_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {

@@ -8,7 +8,9 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Launch, RunSummary, TrainEvent, TrainingState};
+use glasshouse_protocol::{
+    Command, ErrorKind, ErrorReport, Launch, RunState, RunSummary, TrainEvent, TrainingState,
+};
 
 /// What a person does with a run.
 #[derive(Debug, Default)]
@@ -78,7 +80,9 @@ impl Details {
                 widgets::stat_row(ui, Stat { name, value, exact: "" });
             };
             row(ui, "Best validation loss", &loss(run.best_val_loss));
-            row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+            if run.state != RunState::Imported {
+                row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+            }
             row(ui, "Time", &format::duration(run.seconds));
             if let Some(estimated) = run.estimated_seconds {
                 row(ui, "Estimated", &format::duration(estimated));
@@ -133,14 +137,17 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         {
             context.asks.wish = Some(Wish::ExportModel { run: run.name.clone() });
         }
-        let config = context.state.runs.histories.get(&run.name).map(|history| history.config.clone());
+        // The settings of an imported model are no run's yet.
+        let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);
+        let config = known.map(|history| history.config.clone());
         let use_it = button(icons::ICON_CONTENT_COPY, "Use its settings");
         let use_it = ui.add_enabled(config.is_some(), use_it);
         if let Some(config) = config.filter(|_| use_it.clicked()) {
             *context.draft = config;
             context.asks.tell("The next run begins with these settings");
         }
-        let config = context.state.runs.histories.get(&run.name).map(|history| &history.config);
+        let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);
+        let config = known.map(|history| &history.config);
         let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
         let copy = ui
             .add_enabled(config.is_some(), copy)

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::format;
+use crate::link::{FOLDERS, Wish};
 use crate::pages::parts::{called, holds, run_colour};
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
@@ -58,6 +59,22 @@ impl Default for List {
     }
 }
 
+/// Takes a pretrained model in, where the platform has folders.
+pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let idle = context.state.training.state == TrainingState::Idle;
+    let import = |ui: &mut Ui| widgets::quiet(ui, icons::ICON_UPLOAD_FILE, "Import a model");
+    if FOLDERS
+        && ui
+            .add_enabled(idle, import)
+            .on_hover_text(
+                "A Hugging Face folder of GPT-2, Llama, Mistral, Qwen, SmolLM, Gemma, Pythia or Phi",
+            )
+            .clicked()
+    {
+        context.asks.wish = Some(Wish::ImportModel);
+    }
+}
+
 impl List {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
         let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
@@ -74,7 +91,10 @@ impl List {
             egui::Sides::new().shrink_left().show(
                 ui,
                 |ui| widgets::quiet_text(ui, count(runs.len(), chosen.len())),
-                |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
+                |ui| {
+                    copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked();
+                    import_ui(ui, context);
+                },
             );
             ui.add_space(space::TIGHT);
             if searched {
@@ -176,7 +196,9 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
             ui.label(format::count(run.parameters));
         }
         2 => {
-            ui.label(format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+            if run.steps > 0 {
+                ui.label(format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+            }
         }
         3 => {
             ui.label(loss(run.val_loss));
@@ -192,6 +214,7 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
                 RunState::Failed => (icons::ICON_ERROR, palette.failure),
                 RunState::Running => (icons::ICON_PLAY_ARROW, palette.accent),
                 RunState::Finished => (icons::ICON_CHECK, palette.accent),
+                RunState::Imported => (icons::ICON_DOWNLOAD, palette.accent),
                 RunState::Created | RunState::Interrupted | RunState::Stopped => {
                     (icons::ICON_STOP, palette.quiet)
                 }

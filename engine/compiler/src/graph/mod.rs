@@ -20,6 +20,7 @@ pub use half::{has_half, store_in_half};
 pub use ops::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 pub use recompute::Keep;
 
+use glasshouse_protocol::{Rope, RopeScaling};
 use ops::{Named, Nothing, Operands, Operation};
 use std::rc::Rc;
 
@@ -152,11 +153,9 @@ pub enum Input {
 /// Tables that follow from the configuration alone, computed on the host with `libm` so that all targets agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Constant {
-    /// f32[T, D]: row t holds cos(t·θᵢ) for i < D/2, then sin(t·θᵢ), θᵢ = base^(−2i/D).
-    RopeTable {
-        /// Base of the geometric series.
-        base: f32,
-    },
+    /// f32[T, D]: row t holds cos(t·θᵢ) for i < D/2, then sin(t·θᵢ), θᵢ = base^(−2i/R) for i < R/2 and 0 for the others, slower where
+    /// there is a scaling.
+    RopeTable(Rope),
     /// f32[T, C]: columns 2i and 2i + 1 hold sin and cos of t·10000^(−2i/C).
     SinusoidalTable,
 }
@@ -169,19 +168,39 @@ impl Constant {
         let half = columns / 2;
         for (t, row) in table.chunks_exact_mut(columns.max(1)).enumerate() {
             for i in 0..half {
-                let base = match self {
-                    Self::RopeTable { base } => f64::from(*base),
-                    Self::SinusoidalTable => 10000.0,
+                let frequency = match self {
+                    Self::RopeTable(rope) => rope_frequency(rope, i, columns),
+                    Self::SinusoidalTable => libm::pow(10000.0, -2.0 * i as f64 / columns as f64),
                 };
-                let angle = t as f64 * libm::pow(base, -2.0 * i as f64 / columns as f64);
+                let angle = t as f64 * frequency;
                 let (cosine, sine) = (libm::cos(angle) as f32, libm::sin(angle) as f32);
                 match self {
-                    Self::RopeTable { .. } => (row[i], row[half + i]) = (cosine, sine),
+                    Self::RopeTable(_) => (row[i], row[half + i]) = (cosine, sine),
                     Self::SinusoidalTable => (row[2 * i], row[2 * i + 1]) = (sine, cosine),
                 }
             }
         }
         table
+    }
+}
+
+/// Radians a position of the pair of channels `pair` of a head of `head_size`.
+fn rope_frequency(rope: &Rope, pair: usize, head_size: usize) -> f64 {
+    let channels = rope.channels.unwrap_or(head_size);
+    if 2 * pair >= channels {
+        return 0.0;
+    }
+    let frequency = libm::pow(f64::from(rope.base), -2.0 * pair as f64 / channels as f64);
+    match rope.scaling {
+        None => frequency,
+        Some(RopeScaling::Linear { factor }) => frequency / f64::from(factor),
+        Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length }) => {
+            let [factor, low, high] = [factor, low_freq_factor, high_freq_factor].map(f64::from);
+            // How often a wave fits into the context of before.
+            let waves = original_context_length as f64 * frequency / (2.0 * std::f64::consts::PI);
+            let kept = ((waves - low) / (high - low)).clamp(0.0, 1.0);
+            (1.0 - kept) * frequency / factor + kept * frequency
+        }
     }
 }
 

@@ -5,13 +5,14 @@ use crate::Result;
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
     CrossEntropy, CrossEntropyInputs, Dropout, DropoutInputs, Embedding, EmbeddingInputs, HeadNorm,
-    HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, X,
+    HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, Scale,
+    X,
 };
 use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
     gradient, store_in_half,
 };
-use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, TrainConfig};
+use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig};
 
 /// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -135,8 +136,7 @@ impl<'config> Builder<'config> {
         } else {
             self.weight("head.weight", &[self.config.vocabulary, self.config.width], false)
         };
-        let inputs = LinearInputs { x: stream, weight: head, bias: None, residual: None };
-        let logits = self.graph.add(Linear::PLAIN, inputs)?.y;
+        let logits = self.product("head", stream, head, self.config.bias.head)?;
         let mut loss = None;
         if let Purpose::Loss { label_smoothing, ignore_index, .. } = self.purpose {
             self.graph.set_scope("loss");
@@ -152,12 +152,15 @@ impl<'config> Builder<'config> {
         let positions = match self.config.position {
             Position::Learned => Some(self.weight("embedding.positions", &shape, false)),
             Position::Sinusoidal => Some(self.graph.constant(Constant::SinusoidalTable, Type::f32(&shape))),
-            Position::Rope { .. } | Position::None => None,
+            Position::Rope(_) | Position::None => None,
         };
         let cursor = positions.and_then(|_| self.decode_cursor());
         let op = Embedding { positions: positions.is_some(), cursor: cursor.is_some() };
         let inputs = EmbeddingInputs { tokens, table, positions, cursor };
-        let embedded = self.graph.add(op, inputs)?.y;
+        let mut embedded = self.graph.add(op, inputs)?.y;
+        if self.config.embedding_scale != 1.0 {
+            embedded = self.graph.add(Scale(self.config.embedding_scale), X { x: embedded })?.y;
+        }
         self.dropout(self.config.dropout.embedding, embedded)
     }
 
@@ -167,16 +170,20 @@ impl<'config> Builder<'config> {
                 let path = format!("blocks.{block}.attention");
                 self.graph.set_scope(&path);
                 let normed = self.norm(&format!("{path}.norm"), stream)?;
-                let stream = self.attention(&path, normed, stream)?;
+                let attended = self.attention(block, normed, stream)?;
                 let path = format!("blocks.{block}.mlp");
                 self.graph.set_scope(&path);
-                let normed = self.norm(&format!("{path}.norm"), stream)?;
-                self.mlp(&path, normed, stream)
+                let normed = match self.config.residual {
+                    Residual::Sequential => self.norm(&format!("{path}.norm"), attended)?,
+                    Residual::Parallel => self.norm(&format!("{path}.norm"), stream)?,
+                    Residual::ParallelOneNorm => normed,
+                };
+                self.mlp(&path, normed, attended)
             }
             NormPlacement::Post => {
                 let path = format!("blocks.{block}.attention");
                 self.graph.set_scope(&path);
-                let sum = self.attention(&path, stream, stream)?;
+                let sum = self.attention(block, stream, stream)?;
                 let stream = self.norm(&format!("{path}.norm"), sum)?;
                 let path = format!("blocks.{block}.mlp");
                 self.graph.set_scope(&path);
@@ -187,75 +194,86 @@ impl<'config> Builder<'config> {
     }
 
     /// stream + dropout(output(attention(qkv(x)))).
-    fn attention(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
+    fn attention(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (config, heads) = (self.config, self.heads);
-        let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), false)?;
+        let path = format!("blocks.{block}.attention");
+        // A window as long as the context hides nothing.
+        let window = config.sliding_window.filter(|window| *window < config.context_length);
+        let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {
             let query = self.scale(&format!("{path}.query_norm"), config.head_size);
             let key = self.scale(&format!("{path}.key_norm"), config.head_size);
             let op = HeadNorm { heads, eps: config.norm.eps };
             qkv = self.graph.add(op, HeadNormInputs { qkv, query, key })?.y;
         }
-        if let Position::Rope { base } = config.position {
+        if let Position::Rope(rope) = config.position
+            && rope.turns(block)
+        {
             let shape = [config.context_length, config.head_size];
-            let table = self.graph.constant(Constant::RopeTable { base }, Type::f32(&shape));
+            let table = self.graph.constant(Constant::RopeTable(rope), Type::f32(&shape));
             let cursor = self.decode_cursor();
             let op = Rope { heads, inverse: false, cursor: cursor.is_some() };
             qkv = self.graph.add(op, RopeInputs { qkv, table, cursor })?.y;
         }
-        let mixed = if let Purpose::Decode { .. } = self.purpose {
-            let block = self
-                .graph
-                .values
-                .iter()
-                .filter(|value| matches!(value.origin, crate::graph::Origin::Cache(_)));
-            let number = block.count() as u32;
+        let attended = if let Purpose::Decode { .. } = self.purpose {
+            let number = 2 * block as u32;
             let shape = Type::f32(&[config.kv_heads, config.context_length, config.head_size]);
             let keys = self.graph.cache(number, shape.clone());
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();
             let inputs = CachedAttentionInputs { qkv, keys, values, cursor };
-            self.graph.add(CachedAttention { heads }, inputs)?.y
+            self.graph.add(CachedAttention { heads, window }, inputs)?.y
         } else {
             let dropout = self.site(config.dropout.attention);
-            self.graph.add(Attention { heads, dropout }, AttentionInputs { qkv })?.y
+            self.graph.add(Attention { heads, dropout, window }, AttentionInputs { qkv })?.y
         };
-        self.back_to_stream(&format!("{path}.output"), mixed, stream)
+        self.back_to_stream(&format!("{path}.output"), attended, config.bias.output, stream)
     }
 
     /// stream + dropout(down(activation(up(x)))), or the gated form.
     fn mlp(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
         let mlp = self.config.mlp;
         let hidden = if mlp.gate == Gate::None {
-            let up = self.linear(&format!("{path}.up"), x, mlp.hidden, false)?;
+            let up = self.linear(&format!("{path}.up"), x, mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(Activation(mlp.activation), X { x: up })?.y
         } else {
-            let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, false)?;
+            let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
         };
-        self.back_to_stream(&format!("{path}.down"), hidden, stream)
+        self.back_to_stream(&format!("{path}.down"), hidden, self.config.bias.mlp, stream)
     }
 
     /// The projection back into the residual stream.
-    fn back_to_stream(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
-        let y = self.linear(path, x, self.config.width, true)?;
+    fn back_to_stream(&mut self, path: &str, x: ValueId, bias: bool, stream: ValueId) -> Built {
+        let weight =
+            self.weight(&format!("{path}.weight"), &[self.config.width, self.graph.ty(x).columns()], true);
+        let y = self.product(path, x, weight, bias)?;
         let y = self.dropout(self.config.dropout.residual, y)?;
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
-    fn linear(&mut self, path: &str, x: ValueId, out: usize, into_stream: bool) -> Built {
-        let columns = self.graph.ty(x).columns();
-        let weight = self.weight(&format!("{path}.weight"), &[out, columns], into_stream);
-        let bias = self.config.bias.then(|| self.bias(&format!("{path}.bias"), out));
+    fn linear(&mut self, path: &str, x: ValueId, out: usize, bias: bool) -> Built {
+        let weight = self.weight(&format!("{path}.weight"), &[out, self.graph.ty(x).columns()], false);
+        self.product(path, x, weight, bias)
+    }
+
+    /// x·weightᵀ, with the layer's bias where it has one.
+    fn product(&mut self, path: &str, x: ValueId, weight: ValueId, bias: bool) -> Built {
+        let out = self.graph.ty(weight).shape[0];
+        let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
         let op = Linear { bias: bias.is_some(), residual: false };
         Ok(self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y)
     }
 
     fn norm(&mut self, path: &str, x: ValueId) -> Built {
         let norm = &self.config.norm;
-        let form = NormForm { kind: norm.kind, eps: norm.eps };
+        let form = NormForm { kind: norm.kind, eps: norm.eps, unit_offset: norm.add_unit_offset };
         let (with_bias, width) = (norm.bias, self.config.width);
-        let scale = self.scale(&format!("{path}.weight"), width);
+        let scale = if norm.add_unit_offset {
+            self.bias(&format!("{path}.weight"), width)
+        } else {
+            self.scale(&format!("{path}.weight"), width)
+        };
         let bias = with_bias.then(|| self.bias(&format!("{path}.bias"), width));
         Ok(self.graph.add(Norm { form, bias: with_bias }, NormInputs { x, scale, bias })?.y)
     }

@@ -2,6 +2,7 @@
 
 use super::one_line;
 use crate::{RunConfig, names};
+use std::collections::BTreeMap;
 
 /// Settings that had another name once: section, name then, name now. Files, projects and scripts of then are read as before.
 pub const RENAMED: &[(&str, &str, &str)] = &[
@@ -44,6 +45,12 @@ impl RunConfig {
         let last = current_name(keys.first().unwrap_or(&""), keys.pop().unwrap_or_default());
         let mut table = root.as_table_mut().ok_or("the run's configuration is not a table")?;
         for key in keys {
+            // Which layers have biases may be said by one word for all.
+            if key == "bias" && table.get(key).is_some_and(toml::Value::is_bool) {
+                let bias = BTreeMap::from(self.model.bias);
+                let each = bias.into_iter().map(|(layer, has)| (layer.to_owned(), toml::Value::Boolean(has)));
+                table.insert(key.to_owned(), toml::Value::Table(each.collect()));
+            }
             let known: Vec<String> = table.keys().cloned().collect();
             table = table
                 .get_mut(key)

@@ -1,6 +1,6 @@
 //! A run as the command line that trains another like it: the shortest one of options that the command line has.
 
-use super::{Precision, RunConfig};
+use super::{Precision, RunConfig, TokenizerKind};
 use crate::presets::{self, MOST_LAYERS, PRESETS};
 use toml::Value;
 
@@ -17,6 +17,9 @@ impl RunConfig {
     /// # Errors
     /// Settings that cannot be written as TOML.
     pub fn command_line(&self) -> Result<String, String> {
+        if self.tokenizer.kind == TokenizerKind::Imported {
+            return Err("its tokenizer came with a model".to_owned());
+        }
         let own = self.preset.rsplit_once('-').and_then(|(name, layers)| {
             // `depth-4` is what the first release called `layers-4`.
             let number = layers.parse().ok().filter(|number| (1..=MOST_LAYERS).contains(number))?;

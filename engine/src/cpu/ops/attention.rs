@@ -26,6 +26,8 @@ pub struct Sizes {
     pub batch: usize,
     /// T.
     pub time: usize,
+    /// Positions that a query sees at most, its own included.
+    pub seen: usize,
     /// Windows before these, where the batch is a part of a larger one: dropout numbers its elements over the whole.
     pub first: usize,
 }
@@ -35,8 +37,9 @@ pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 
 impl Sizes {
     /// Of rows [B,T,..].
-    fn of(heads: Heads, rows: Given<'_>, call: &Call<'_>) -> Self {
-        Self { heads, batch: rows.ty.shape[0], time: rows.ty.shape[1], first: call.shard.first }
+    fn of(heads: Heads, window: Option<usize>, rows: Given<'_>, call: &Call<'_>) -> Self {
+        let (batch, time) = (rows.ty.shape[0], rows.ty.shape[1]);
+        Self { heads, batch, time, seen: window.unwrap_or(time), first: call.shard.first }
     }
 
     fn scale(&self) -> f32 {
@@ -75,7 +78,7 @@ impl Interpret for Attention {
     ) -> Result<()> {
         let (qkv, AttentionOutputs { y, lse }) = (inputs.qkv, outputs);
         let dropout = self.dropout.map(|site| (site, call.seed));
-        forward(call.workers, Sizes::of(self.heads, qkv, &call), dropout, qkv.floats, y, lse);
+        forward(call.workers, Sizes::of(self.heads, self.window, qkv, &call), dropout, qkv.floats, y, lse);
         Ok(())
     }
 }
@@ -89,7 +92,7 @@ impl Interpret for AttentionDelta {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
-        delta(call.workers, Sizes::of(self.heads, y, &call), y.floats, dy.floats, outputs.delta);
+        delta(call.workers, Sizes::of(self.heads, None, y, &call), y.floats, dy.floats, outputs.delta);
         Ok(())
     }
 }
@@ -103,7 +106,7 @@ impl Interpret for AttentionBackward {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionBackwardInputs { qkv, lse, delta, dy } = inputs;
-        let sizes = Sizes::of(self.heads, qkv, &call);
+        let sizes = Sizes::of(self.heads, self.window, qkv, &call);
         let dropout = self.dropout.map(|site| (site, call.seed));
         let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
         backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);
@@ -149,7 +152,7 @@ pub fn forward(
                     Old::Overwrite,
                     panel,
                 );
-                softmax(scores, stride, first, end, &mut lse[first..end]);
+                softmax(scores, stride, first, end, sizes.seen, &mut lse[first..end]);
                 if let Some((site, seed)) = dropout {
                     for row in 0..rows {
                         let element = sizes.element(unit * time + first + row);
@@ -231,7 +234,7 @@ pub fn backward(
                     let into = MatrixMut::new(slopes, rows, end, stride);
                     product(dy, turned_values.columns(0..end), into, 1.0, Old::Overwrite, panel);
                     let lse = &lse[row..row + rows];
-                    probabilities(scores, stride, first, end, lse);
+                    probabilities(scores, stride, first, end, sizes.seen, lse);
                     let mut weights = &*scores;
                     if let Some((site, seed)) = dropout {
                         for at in 0..rows {
@@ -287,32 +290,38 @@ vectorised! {
     }
 
     /// Row i, which belongs to query first + i, becomes its probabilities; what it must not see becomes 0.
-    fn softmax<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, lse: &mut [f32]) {
+    fn softmax<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, window: usize, lse: &mut [f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
             let seen = first + at + 1;
-            let most = maximum(&row[..seen]);
+            let oldest = seen.saturating_sub(window);
+            let most = maximum(&row[oldest..seen]);
             // Whole blocks are cheaper than a remainder: padding so low that its exponential is nothing.
             let padded = seen.next_multiple_of(BLOCK);
+            row[..oldest].fill(most - 100.0);
             row[seen..padded].fill(most - 100.0);
             let total = exponentials::<L>(&mut row[..padded], most);
             let share = 1.0 / total;
             for entry in &mut row[..padded] {
                 *entry *= share;
             }
+            row[..oldest].fill(0.0);
             row[seen..end.max(padded)].fill(0.0);
             *lse = most + total.ln();
         }
     }
 
     /// The probabilities again, from scores and lse.
-    fn probabilities<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, lse: &[f32]) {
+    fn probabilities<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, window: usize, lse: &[f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
             let seen = first + at + 1;
+            let oldest = seen.saturating_sub(window);
             let padded = seen.next_multiple_of(BLOCK);
+            row[..oldest].fill(0.0);
             row[seen..padded].fill(0.0);
             for entry in &mut row[..padded] {
                 *entry = exp::<L>(*entry - lse);
             }
+            row[..oldest].fill(0.0);
             row[seen..end.max(padded)].fill(0.0);
         }
     }

@@ -22,7 +22,8 @@ impl Interpret for CachedAttention {
             return Err(Error::Internal(format!("tokens {start}..{} of {room}", start + length)));
         }
         let [keys, values] = call.caches;
-        forward(call.workers, self.heads, qkv.floats, keys, values, start, length, outputs.y);
+        let window = self.window.unwrap_or(room);
+        forward(call.workers, self.heads, window, qkv.floats, keys, values, start, length, outputs.y);
         Ok(())
     }
 }
@@ -52,6 +53,7 @@ impl Interpret for LastRow {
 pub fn forward(
     workers: &Workers,
     heads: Heads,
+    window: usize,
     qkv: &[f32],
     keys: &mut [f32],
     values: &mut [f32],
@@ -79,12 +81,14 @@ pub fn forward(
         for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
             let (t, head) = (unit / heads.heads, unit % heads.heads);
             let seen = start + t + 1;
+            let oldest = seen.saturating_sub(window);
             if scratch.floats.len() < seen {
                 scratch.floats.resize(positions.max(seen), 0.0);
             }
             let query = &qkv[t * packed + head * size..][..size];
-            let cached = head / group * positions * size..(head / group * positions + seen) * size;
-            attend(query, &keys[cached.clone()], &values[cached], &mut scratch.floats[..seen], y);
+            let cache = head / group * positions;
+            let cached = (cache + oldest) * size..(cache + seen) * size;
+            attend(query, &keys[cached.clone()], &values[cached], &mut scratch.floats[..seen - oldest], y);
         }
     });
 }

@@ -4,7 +4,7 @@ use super::linear::{accumulate, sum};
 use super::{Call, Given, Interpret};
 use crate::cpu::workers::{Rows, Workers};
 use crate::error::Result;
-use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs};
+use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Scale};
 use crate::graph::{DropoutSite, random};
 use crate::platform::lanes::vectorised;
 
@@ -36,6 +36,22 @@ impl Interpret for Add {
     ) -> Result<()> {
         let AddInputs { a, b } = inputs;
         add(call.workers, a.floats, b.floats, outputs.y);
+        Ok(())
+    }
+}
+
+impl Interpret for Scale {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (x, y) = (inputs.x.floats, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+            part.data.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = x * self.0);
+        });
         Ok(())
     }
 }

@@ -139,7 +139,7 @@ vectorised! {
         y: &mut [f32],
         statistics: &mut [f32],
     ) {
-        let columns = scale.len();
+        let (columns, offset) = (scale.len(), form.offset());
         let share = 1.0 / columns as f32;
         let rows = x.chunks_exact(columns).zip(y.chunks_exact_mut(columns));
         for ((x, y), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
@@ -151,7 +151,7 @@ vectorised! {
             let root = 1.0 / (variance + form.eps).sqrt();
             (statistics[0], statistics[1]) = (mean, root);
             for ((y, x), scale) in y.iter_mut().zip(x).zip(scale) {
-                *y = (x - mean) * root * scale;
+                *y = (x - mean) * root * (scale + offset);
             }
             if let Some(bias) = bias {
                 for (y, bias) in y.iter_mut().zip(bias) {
@@ -170,18 +170,18 @@ vectorised! {
         dy: &[f32],
         dx: &mut [f32],
     ) {
-        let columns = scale.len();
+        let (columns, offset) = (scale.len(), form.offset());
         let share = 1.0 / columns as f32;
         let rows = x.chunks_exact(columns).zip(dy.chunks_exact(columns)).zip(dx.chunks_exact_mut(columns));
         for (((x, dy), dx), statistics) in rows.zip(statistics.chunks_exact(2)) {
             let (mean, root) = (statistics[0], statistics[1]);
-            let along = sum(columns, |at| dy[at] * scale[at] * (x[at] - mean)) * root * share;
+            let along = sum(columns, |at| dy[at] * (scale[at] + offset) * (x[at] - mean)) * root * share;
             let level = match form.kind {
-                NormKind::Layer => sum(columns, |at| dy[at] * scale[at]) * share,
+                NormKind::Layer => sum(columns, |at| dy[at] * (scale[at] + offset)) * share,
                 NormKind::Rms => 0.0,
             };
             for (((dx, x), dy), scale) in dx.iter_mut().zip(x).zip(dy).zip(scale) {
-                *dx = root * (dy * scale - level - (x - mean) * root * along);
+                *dx = root * (dy * (scale + offset) - level - (x - mean) * root * along);
             }
         }
     }

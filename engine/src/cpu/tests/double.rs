@@ -159,7 +159,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 turn(&mut y, input(1), heads, shape(0).shape[1], inverse);
                 y
             }
-            Op::Attention(ops::Attention { heads, dropout }) => {
+            Op::Attention(ops::Attention { heads, dropout, window }) => {
                 let (batch, time) = (shape(0).shape[0], shape(0).shape[1]);
                 let size = heads.head_size;
                 let mut y = vec![0.0; batch * time * heads.width()];
@@ -172,7 +172,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                         let key = (heads.heads + kv) * size;
                         let value = key + heads.kv_heads * size;
                         for q in 0..time {
-                            let scores: Vec<f64> = (0..=q)
+                            let oldest = (q + 1).saturating_sub(window.unwrap_or(time));
+                            let scores: Vec<f64> = (oldest..=q)
                                 .map(|k| {
                                     let dot: f64 = (0..size)
                                         .map(|d| entry(b, q, h * size + d) * entry(b, k, key + d))
@@ -184,7 +185,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                             let total: f64 = scores.iter().map(|s| (s - most).exp()).sum();
                             let row = (b * heads.heads + h) * time + q;
                             lse[row] = most + total.ln();
-                            for (k, score) in scores.iter().enumerate() {
+                            for (k, score) in (oldest..).zip(&scores) {
                                 let mut p = (score - lse[row]).exp();
                                 if let Some(site) = dropout {
                                     p *= kept(seed, site, row * time + k);

@@ -11,8 +11,8 @@ use crate::optimizer::{Optimizer, Rate, entry};
 use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{
-    Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, OptimizerKind,
-    Position, TrainConfig, model::Dropout,
+    Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
+    OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig, model::Dropout,
 };
 use pollster::block_on;
 
@@ -26,11 +26,20 @@ pub fn gpt() -> ModelConfig {
         heads: 3,
         kv_heads: 3,
         head_size: 5,
+        embedding_scale: 1.0,
         qk_norm: false,
-        norm: NormConfig { kind: NormKind::Layer, eps: 1e-5, bias: true, placement: NormPlacement::Pre },
+        sliding_window: None,
+        norm: NormConfig {
+            kind: NormKind::Layer,
+            eps: 1e-5,
+            bias: true,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
         position: Position::Learned,
         mlp: Mlp { hidden: 31, activation: Activation::GeluExact, gate: Gate::None },
-        bias: true,
+        residual: Residual::Sequential,
+        bias: true.into(),
         tied_head: true,
         dropout: Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 },
         init: Initialisation { std: 0.3, scale_residual: true },
@@ -46,11 +55,18 @@ pub fn llama() -> ModelConfig {
         heads: 6,
         kv_heads: 2,
         head_size: 4,
+        embedding_scale: 1.0,
         qk_norm: true,
-        norm: NormConfig { kind: NormKind::Rms, eps: 1e-6, bias: false, placement: NormPlacement::Pre },
-        position: Position::Rope { base: 10000.0 },
+        norm: NormConfig {
+            kind: NormKind::Rms,
+            eps: 1e-6,
+            bias: false,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
+        position: Position::Rope(Rope::of_base(10000.0)),
         mlp: Mlp { hidden: 19, activation: Activation::Silu, gate: Gate::Swiglu },
-        bias: false,
+        bias: Bias::default(),
         tied_head: false,
         dropout: Dropout::default(),
         ..gpt()
@@ -84,6 +100,24 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
         (
             "silu",
             ModelConfig { mlp: plain(Activation::Silu), position: Position::None, ..gpt() },
+            train.clone(),
+        ),
+        (
+            "parallel",
+            ModelConfig {
+                sliding_window: Some(7),
+                embedding_scale: 3.0,
+                norm: NormConfig { add_unit_offset: true, ..llama().norm },
+                position: Position::Rope(Rope {
+                    channels: Some(2),
+                    scaling: Some(RopeScaling::Linear { factor: 2.0 }),
+                    skip_every: 2,
+                    ..Rope::of_base(100.0)
+                }),
+                residual: Residual::ParallelOneNorm,
+                bias: Bias { qkv: true, output: false, mlp: false, head: true },
+                ..llama()
+            },
             train.clone(),
         ),
         ("single", single, TrainConfig { batch_size: 1, ..TrainConfig::default() }),

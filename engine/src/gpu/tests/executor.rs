@@ -26,7 +26,7 @@ pub(super) fn configs() -> (ModelConfig, TrainConfig) {
     (model.vocabulary, model.context_length, model.layers) = (VOCABULARY, 8, 2);
     (model.width, model.heads, model.kv_heads, model.head_size) = (16, 2, 2, 8);
     model.mlp.hidden = 24;
-    model.bias = true;
+    model.bias = true.into();
     model.dropout = crate::protocol::model::Dropout::everywhere(0.1);
     let mut train = run.train;
     (train.batch_size, train.accumulate) = (3, 2);

@@ -1,6 +1,6 @@
 //! The model card: what a stranger must know before using the model.
 
-use super::Architecture;
+use super::Family;
 use glasshouse_protocol::RunConfig;
 
 /// What a run knows of its data and results.
@@ -22,10 +22,15 @@ pub struct CardFacts {
     pub device: String,
     /// Weights in all.
     pub parameters: usize,
+    /// It was trained elsewhere and imported as it is.
+    pub imported: bool,
 }
 
 /// The card's Markdown.
-pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardFacts) -> String {
+pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
+    if facts.imported {
+        return imported_card(config, family, facts);
+    }
     let (model, train) = (&config.model, &config.train);
     let sources = if facts.sources.is_empty() {
         "Glasshouse's embedded story corpus (generated from a seeded grammar)".to_owned()
@@ -61,7 +66,7 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
          ## Settings\n\n\
          ```toml\n{settings}```\n",
         name = facts.name,
-        class = architecture.class(),
+        class = family.class,
         parameters = facts.parameters,
         version = env!("CARGO_PKG_VERSION"),
         train_tokens = facts.train_tokens,
@@ -82,6 +87,23 @@ pub(super) fn card(config: &RunConfig, architecture: Architecture, facts: &CardF
         seed = config.seed,
         device = facts.device,
         settings = settings(config),
+    )
+}
+
+/// The card of a model that Glasshouse only carried.
+fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
+    format!(
+        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n\
+         # {name}\n\n\
+         A {class} of {parameters} parameters, imported into Glasshouse {version} and exported again without training: what \
+         its authors say of its data, licence and limits holds.\n\n\
+         Context length {context}, vocabulary of {vocabulary} entries.\n",
+        name = facts.name,
+        class = family.class,
+        parameters = facts.parameters,
+        version = env!("CARGO_PKG_VERSION"),
+        context = config.model.context_length,
+        vocabulary = config.model.vocabulary,
     )
 }
 

@@ -1,25 +1,34 @@
-//! Export as a Hugging Face folder that `transformers` loads by itself: `config.json`, `model.safetensors`,
-//! `tokenizer.json`, `tokenizer_config.json`, `generation_config.json` and a model card.
+//! Hugging Face folders, both ways: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`,
+//! `generation_config.json` and a model card.
 //!
-//! Only shapes that a class there computes exactly are written: GPT-2, Llama, and Qwen3 (a Llama with query and key
-//! norms). Anything else is refused with the setting that no class has.
+//! A class of `transformers` is a file of `families`; one table in it says where each of its tensors lies in our parameters, for export
+//! and import alike. A model is written as a class only if that class computes it exactly, which is found by reading the settings that
+//! are about to be written; where none does, the settings that the nearest one lacks are named.
 
-mod architecture;
 mod card;
-mod weights;
+mod families;
+mod fields;
+mod folder;
+mod import;
+mod tensors;
 
-pub use architecture::Architecture;
 pub use card::CardFacts;
+pub use families::{FAMILIES, Family};
+pub use import::Found;
 
 use crate::data::prepare;
 use crate::error::{Error, Result};
-use crate::platform::{Turns, at_once, files};
+use crate::platform::{self, Turns, at_once, files};
 use crate::project::{Trained, parameters_of};
 use crate::storage::{self, Staging};
-use crate::tokenizer::Tokenizer;
-use glasshouse_protocol::RunConfig;
-use serde_json::{Value, json};
+use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
+use glasshouse_protocol::{RunConfig, RunState};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use tensors::Parameters;
 
 /// What an export needs.
 #[derive(Debug)]
@@ -27,7 +36,9 @@ pub struct Export<'run> {
     /// The run; its model's vocabulary is resolved.
     pub config: &'run RunConfig,
     /// The run's tokenizer.
-    pub tokenizer: &'run Tokenizer,
+    pub tokenizer: &'run TokenizerFiles,
+    /// `model_type` of the class that it came from: it is written as that one again, where that computes it still.
+    pub family: Option<&'run str>,
     /// Weights, laid out as the arena of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
     /// What the model card says of data and results.
@@ -46,35 +57,99 @@ async fn export_in_turns(
     replace: bool,
     turns: &Turns,
 ) -> Result<Vec<PathBuf>> {
-    let architecture = Architecture::of(&export.config.model)?;
+    let Export { config: RunConfig { model, .. }, tokenizer, parameters, facts, family } = *export;
+    let family = Family::of(model, family)?;
     check_place(folder, replace)?;
-    let weights = weights::safetensors(&export.config.model, architecture, export.parameters, turns).await?;
-    let end_of_text = export.tokenizer.end_of_text();
-    let files: [(&str, Vec<u8>); 5] = [
-        ("config.json", pretty(&architecture.config(&export.config.model, end_of_text))?),
-        ("tokenizer_config.json", pretty(&tokenizer_config(export))?),
-        ("generation_config.json", pretty(&generation_config(end_of_text))?),
-        ("README.md", card::card(export.config, architecture, export.facts).into_bytes()),
-        ("model.safetensors", weights),
-    ];
     let staging = Staging::beside(folder)?;
+    let end_of_text = tokenizer.tokenizer.end_of_text();
+    let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
+    let mut fields = family.write(model);
+    fields.extend(shared_fields(family, begin, end_of_text));
+    let texts: [(&str, Vec<u8>); 4] = [
+        ("config.json", pretty(&Value::Object(fields))?),
+        (SETTINGS_FILE, pretty(&tokenizer_config(export))?),
+        ("generation_config.json", pretty(&generation_config(begin, end_of_text))?),
+        ("README.md", card::card(export.config, family, facts).into_bytes()),
+    ];
     let mut written = Vec::new();
-    for (name, bytes) in files {
+    for (name, bytes) in texts {
         let path = staging.path().join(name);
         let mut file = files::File::create(&path).map_err(Error::io(&path))?;
-        let copied = storage::copy_in_turns(&mut bytes.as_slice(), &mut file, turns).await;
-        copied.and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
         written.push(folder.join(name));
     }
-    export.tokenizer.save(&staging.path().join("tokenizer.json"))?;
-    written.push(folder.join("tokenizer.json"));
+    write_weights(export, family, parameters, &staging.path().join("model.safetensors"), turns).await?;
+    tokenizer.tokenizer.save(&staging.path().join("tokenizer.json"))?;
+    written.extend(["model.safetensors", "tokenizer.json"].map(|name| folder.join(name)));
+    if let Some(template) = &tokenizer.chat_template {
+        storage::write_atomically(&staging.path().join(CHAT_TEMPLATE_FILE), template.as_bytes())?;
+        written.push(folder.join(CHAT_TEMPLATE_FILE));
+    }
     staging.put(folder)?;
     Ok(written)
 }
 
-/// Exports a project's model with what its run and text say for the model card, while others have their turns. Whoever drops it leaves
-/// what stood there before.
-pub(crate) async fn export_trained(
+/// Writes `model.safetensors`, one tensor after the other: no more of it than one is in memory.
+async fn write_weights(
+    export: &Export<'_>,
+    family: &Family,
+    arena: &[f32],
+    path: &Path,
+    turns: &Turns,
+) -> Result<()> {
+    let internal = |error: String| Error::Internal(format!("safetensors header: {error}"));
+    let parameters = Parameters::of(&export.config.model)?;
+    let tensors = family.tensors(&export.config.model, &parameters);
+    let mut end = 0;
+    let infos = tensors.iter().map(|tensor| {
+        let start = end;
+        end += tensor.shape.iter().product::<usize>() * 4;
+        let (dtype, shape) = (Dtype::F32, tensor.shape.clone());
+        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+    });
+    // `transformers` refuses a file without this entry.
+    let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let metadata =
+        Metadata::new(Some(format), infos.collect()).map_err(|error| internal(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
+    // The data begins on eight bytes, as safetensors itself writes it.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut file = files::File::create(path).map_err(Error::io(path))?;
+    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(Error::io(path))?;
+    file.write_all(&header).map_err(Error::io(path))?;
+    for tensor in tensors {
+        platform::pulse();
+        let entries = tensor.gather(&parameters, arena)?;
+        storage::copy_in_turns(&mut bytemuck::cast_slice::<f32, u8>(&entries), &mut file, turns)
+            .await
+            .map_err(Error::io(path))?;
+    }
+    file.sync_all().map_err(Error::io(path))
+}
+
+/// What every class's `config.json` says.
+fn shared_fields(family: &Family, begin: Option<u32>, end_of_text: Option<u32>) -> Map<String, Value> {
+    let fields = json!({
+        "architectures": [family.class],
+        "model_type": family.model_type,
+        "bos_token_id": begin,
+        "eos_token_id": end_of_text,
+        "dtype": "float32",
+        "torch_dtype": "float32",
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Exports a project's model with what its run and text say for the model card.
+pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
+    at_once(export_trained_in_turns(model, folder, replace, &Turns::none()))
+}
+
+/// The same, while others have their turns. Whoever drops it leaves what stood there before.
+pub(crate) async fn export_trained_in_turns(
     model: &Trained,
     folder: &Path,
     replace: bool,
@@ -95,9 +170,13 @@ pub(crate) async fn export_trained(
         validation_loss: model.info.val_loss,
         device: record.device.map_or_else(|| "an unrecorded device".to_owned(), |device| device.to_string()),
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
+        imported: record.state == RunState::Imported,
     };
-    let Trained { config, tokenizer, parameters, .. } = model;
-    let export = Export { config, tokenizer, parameters, facts: &facts };
+    let Trained { config, parameters, .. } = model;
+    let tokenizer = TokenizerFiles::read(&model.run.data_folder()?)?;
+    let tokenizer = TokenizerFiles { tokenizer: model.tokenizer.clone(), ..tokenizer };
+    let family = record.family.as_deref();
+    let export = Export { config, tokenizer: &tokenizer, family, parameters, facts: &facts };
     export_in_turns(&export, folder, replace, turns).await
 }
 
@@ -107,9 +186,10 @@ fn last_name(path: &str) -> String {
 }
 
 /// Names that an export writes; a folder may hold these and nothing else.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "config.json",
-    "tokenizer_config.json",
+    SETTINGS_FILE,
+    CHAT_TEMPLATE_FILE,
     "generation_config.json",
     "README.md",
     "model.safetensors",
@@ -145,12 +225,19 @@ fn pretty(value: &Value) -> Result<Vec<u8>> {
 }
 
 fn tokenizer_config(export: &Export<'_>) -> Value {
+    let TokenizerFiles { tokenizer, settings, .. } = export.tokenizer;
+    let length = json!(export.config.model.context_length);
+    if !settings.is_empty() {
+        let mut settings = settings.clone();
+        settings.insert("model_max_length".to_owned(), length);
+        return Value::Object(settings);
+    }
     let mut config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": export.config.model.context_length,
+        "model_max_length": length,
         "clean_up_tokenization_spaces": false,
     });
-    let end = export.tokenizer.end_of_text().and_then(|id| export.tokenizer.token(id));
+    let end = tokenizer.end_of_text().and_then(|id| tokenizer.token(id));
     if let (Some(token), Some(fields)) = (end, config.as_object_mut()) {
         for field in ["bos_token", "eos_token", "unk_token"] {
             fields.insert(field.to_owned(), json!(token));
@@ -159,10 +246,10 @@ fn tokenizer_config(export: &Export<'_>) -> Value {
     config
 }
 
-fn generation_config(end_of_text: Option<u32>) -> Value {
+fn generation_config(begin: Option<u32>, end_of_text: Option<u32>) -> Value {
     let mut config = json!({ "do_sample": true, "temperature": 0.8, "max_new_tokens": 200 });
     if let (Some(id), Some(fields)) = (end_of_text, config.as_object_mut()) {
-        fields.insert("bos_token_id".to_owned(), json!(id));
+        fields.insert("bos_token_id".to_owned(), json!(begin));
         fields.insert("eos_token_id".to_owned(), json!(id));
         fields.insert("pad_token_id".to_owned(), json!(id));
     }

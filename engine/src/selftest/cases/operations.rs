@@ -11,7 +11,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 18] = [
+pub const OPERATIONS: [Operation; 19] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -29,6 +29,7 @@ pub const OPERATIONS: [Operation; 18] = [
     operation("gate", 5e-6, 5e-6, gate),
     operation("dropouts", 2e-7, 2e-7, dropouts),
     operation("add", 2e-7, 2e-7, add),
+    operation("scale", 2e-7, 2e-7, scale),
     operation("last_row", 0.0, 0.0, last_row),
 ];
 
@@ -109,8 +110,13 @@ fn norm() -> Vec<Case> {
             }
             // The spread of a narrow row may by chance be next to nothing, and its rounding then all there is to see.
             let eps = if width <= 3 { 0.1 } else { 1e-5 };
-            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm { kind, eps }, bias }), feeds });
+            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm::of(kind, eps), bias }), feeds });
         }
+    }
+    for (kind, width) in [(NormKind::Layer, 36), (NormKind::Rms, 35), (NormKind::Rms, 64)] {
+        let form = NormForm { unit_offset: true, ..NormForm::of(kind, 1e-5) };
+        let feeds = vec![floats(&[5, width]), weight(&[width])];
+        cases.push(Case { op: Op::Norm(ops::Norm { form, bias: false }), feeds });
     }
     for kind in [NormKind::Layer, NormKind::Rms] {
         for feeds in [
@@ -119,7 +125,7 @@ fn norm() -> Vec<Case> {
             vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
         ] {
             cases.push(Case {
-                op: Op::Norm(ops::Norm { form: NormForm { kind, eps: 1e-5 }, bias: false }),
+                op: Op::Norm(ops::Norm { form: NormForm::of(kind, 1e-5), bias: false }),
                 feeds,
             });
         }
@@ -274,7 +280,7 @@ fn rope_at_cursor() -> Vec<Case> {
 
 fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
-        op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout) }),
+        op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout), window: None }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
     };
     let mut cases = Vec::new();
@@ -295,12 +301,29 @@ fn attention() -> Vec<Case> {
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 64 }, 1, 35, 1.0, Some(0.2)));
     cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 100 }, 1, 18, 1.0, Some(0.2)));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, 33_001, 2, 1.0, None));
+    // Sliding windows: of one position, shorter than a tile and than a block, about as long as both, and as long as the text.
+    for (size, time, rate, window) in [
+        (5, 13, None, 1),
+        (32, 67, None, 3),
+        (32, 131, Some(0.1), 33),
+        (6, 67, Some(0.2), 32),
+        (64, 100, None, 64),
+        (12, 70, None, 69),
+        (8, 40, None, 40),
+        (80, 65, None, 17),
+    ] {
+        let mut case = case(Heads { heads: 4, kv_heads: 2, head_size: size }, 2, time, 1.0, rate);
+        if let Op::Attention(op) = &mut case.op {
+            op.window = Some(window);
+        }
+        cases.push(case);
+    }
     cases
 }
 
 fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads }),
+        op: Op::CachedAttention(ops::CachedAttention { heads, window: None }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::Cache(0, vec![heads.kv_heads, positions, heads.head_size]),
@@ -316,6 +339,17 @@ fn cached_attention() -> Vec<Case> {
         cases.push(case(heads, 8, 37, 13, 3));
     }
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 128 }, 1, 300, 271, 1));
+    // Sliding windows: inside a chunk, behind the cache's first part, across both, and longer than what there is.
+    for (time, positions, start, window) in
+        [(8, 37, 5, 1), (8, 37, 13, 9), (1, 300, 271, 10), (1, 300, 271, 200), (3, 300, 4, 64)]
+    {
+        let mut case =
+            case(Heads { heads: 4, kv_heads: 2, head_size: 16 }, time, positions, start, time as u32);
+        if let Op::CachedAttention(op) = &mut case.op {
+            op.window = Some(window);
+        }
+        cases.push(case);
+    }
     cases
 }
 
@@ -391,6 +425,12 @@ fn dropouts() -> Vec<Case> {
 fn add() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![13, 257], vec![VAST]]
         .map(|shape| Case { op: Op::Add(ops::Add), feeds: vec![floats(&shape), floats(&shape)] })
+        .to_vec()
+}
+
+fn scale() -> Vec<Case> {
+    [vec![1], vec![2, 3, 5], vec![7, 36], vec![VAST]]
+        .map(|shape| Case { op: Op::Scale(ops::Scale(-1.75)), feeds: vec![floats(&shape)] })
         .to_vec()
 }
 

@@ -3,7 +3,7 @@
 use super::{Cost, DropoutSite, Named, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
-use crate::graph::shape::{Rule, alike, batched};
+use crate::graph::shape::{Rule, alike, batched, expect};
 use crate::graph::{GraphError, Type, ValueId};
 
 /// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
@@ -28,14 +28,17 @@ impl Heads {
         self.heads * self.head_size
     }
 
-    /// FLOPs of one product over the causal half, the diagonal included: 2·B·H·D·T(T + 1)/2. That is what the kernels execute.
-    fn product_flops(&self, qkv: &Type) -> f64 {
+    /// FLOPs of one product over the pairs of a query and a key that it sees: 2·B·H·D·(T(T + 1)/2 − (T − S)(T − S + 1)/2) for a
+    /// sliding window of S < T.
+    fn product_flops(&self, qkv: &Type, window: Option<usize>) -> f64 {
         let (batch, time) = (qkv.shape[0] as f64, qkv.shape[1] as f64);
-        2.0 * batch * self.width() as f64 * time * (time + 1.0) / 2.0
+        let hidden = window.map_or(0.0, |window| (time - window as f64).max(0.0));
+        2.0 * batch * self.width() as f64 * (time * (time + 1.0) - hidden * (hidden + 1.0)) / 2.0
     }
 }
 
-/// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key.
+/// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a sliding
+/// window of S positions, query t sees keys t − S + 1 ..= t.
 /// Input: qkv [B,T,W]. Outputs: y [B,T,H·D], lse [B,H,T] (natural log of Σ exp of the scaled scores).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
@@ -43,6 +46,8 @@ pub struct Attention {
     pub heads: Heads,
     /// Dropout on the probabilities.
     pub dropout: Option<DropoutSite>,
+    /// S, at least 1: positions that a query sees, its own included.
+    pub window: Option<usize>,
 }
 
 operands! {
@@ -68,6 +73,7 @@ impl Operation for Attention {
     ) -> Rule<AttentionOutputs<Type>> {
         let heads = self.heads;
         batched(qkv, heads.packed())?;
+        expect(self.window != Some(0), || "a sliding window of no positions".to_owned())?;
         let (batch, time) = (qkv.shape[0], qkv.shape[1]);
         let y = Type::f32(&[batch, time, heads.width()]);
         Ok(AttentionOutputs { y, lse: Type::f32(&[batch, heads.heads, time]) })
@@ -79,12 +85,12 @@ impl Operation for Attention {
         AttentionInputs { qkv: x }: AttentionInputs<ValueId>,
         AttentionOutputs { y, lse }: AttentionOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        let Self { heads, dropout } = *self;
+        let Self { heads, dropout, window } = *self;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
         let Delta { delta } = pass.graph.add(AttentionDelta { heads }, AttentionDeltaInputs { y, dy })?;
         let inputs = AttentionBackwardInputs { qkv, lse, delta, dy };
-        let Dqkv { dqkv } = pass.graph.add(AttentionBackward { heads, dropout }, inputs)?;
+        let Dqkv { dqkv } = pass.graph.add(AttentionBackward { heads, dropout, window }, inputs)?;
         pass.flow(x, dqkv)
     }
 
@@ -94,7 +100,7 @@ impl Operation for Attention {
 
     /// Two products: scores, and values.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
-        Cost::forward(2.0 * self.heads.product_flops(inputs.qkv))
+        Cost::forward(2.0 * self.heads.product_flops(inputs.qkv, self.window))
     }
 }
 
@@ -145,6 +151,8 @@ pub struct AttentionBackward {
     pub heads: Heads,
     /// Of the forward op.
     pub dropout: Option<DropoutSite>,
+    /// Of the forward op.
+    pub window: Option<usize>,
 }
 
 operands! {
@@ -179,6 +187,6 @@ impl Operation for AttentionBackward {
 
     /// Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
-        Cost::backward(7.0 * self.heads.product_flops(inputs.qkv))
+        Cost::backward(7.0 * self.heads.product_flops(inputs.qkv, self.window))
     }
 }

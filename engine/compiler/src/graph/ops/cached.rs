@@ -4,13 +4,15 @@ use super::{Heads, Nothing, Operation, Y, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, batched, expect, is_cursor};
 
-/// Writes the chunk's keys and values into the caches at cursor.start.., then attends to everything up to each query.
+/// Writes the chunk's keys and values into the caches at cursor.start.., then attends to everything up to each query, or to the last of it by a window.
 /// Rows at or past cursor.length write nothing and their result is unspecified.
 /// Inputs: qkv [1,T,W], keys [K,P,D], values [K,P,D] (both caches), cursor u32[2]. Output: y [1,T,H·D].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CachedAttention {
     /// Sizes.
     pub heads: Heads,
+    /// Positions that a query sees, its own included.
+    pub window: Option<usize>,
 }
 
 operands! {

@@ -1,6 +1,6 @@
 //! Dropout and sums, entry by entry.
 
-use super::{Named, Nothing, Operation, Y, operands};
+use super::{Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect};
@@ -99,5 +99,32 @@ impl Operation for Add {
             }
         }
         Ok(())
+    }
+}
+
+/// y = x · factor. Input: any shape. Output: the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale(pub f32);
+
+impl Operation for Scale {
+    const NAME: &'static str = "scale";
+    type Inputs<T> = X<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        expect(self.0.is_finite(), || format!("factor {} is no number", self.0))?;
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        X { x }: X<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
+        let Y { y: dx } = pass.graph.add(*self, X { x: dy })?;
+        pass.flow(x, dx)
     }
 }

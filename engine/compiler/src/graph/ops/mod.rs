@@ -56,7 +56,7 @@ macro_rules! operations {
                 Attention
                 CachedAttention LastRow
                 Activation Gate
-                Dropout Add
+                Dropout Add Scale
                 CrossEntropy
             }
             backward {

@@ -14,9 +14,23 @@ pub struct NormForm {
     pub kind: NormKind,
     /// Added to the variance or mean square.
     pub eps: f32,
+    /// 1 + w in place of w.
+    pub unit_offset: bool,
 }
 
-/// Layer: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); Rms: y = x·ρ·w, ρ = 1/√(mean x² + eps).
+impl NormForm {
+    /// The usual form, of weights as they are.
+    pub const fn of(kind: NormKind, eps: f32) -> Self {
+        Self { kind, eps, unit_offset: false }
+    }
+
+    /// What is added to a weight.
+    pub fn offset(self) -> f32 {
+        if self.unit_offset { 1.0 } else { 0.0 }
+    }
+}
+
+/// With w the weight, or 1 + it: Layer: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); Rms: y = x·ρ·w, ρ = 1/√(mean x² + eps).
 /// Inputs: x [..,C], scale w [C], (bias b [C]). Outputs: y [..,C], statistics [N,2] = (μ, ρ), with μ = 0 for Rms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Norm {

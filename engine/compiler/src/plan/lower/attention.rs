@@ -21,12 +21,19 @@ pub(super) struct Window<'graph> {
     pub(super) qkv: Operand<'graph>,
     pub(super) heads: Heads,
     pub(super) dropout: Option<DropoutSite>,
+    pub(super) sliding: Option<usize>,
 }
 
 impl Window<'_> {
     /// B and T.
     pub(super) fn batch_and_time(self) -> (usize, usize) {
         (self.qkv.ty.shape[0], self.qkv.ty.shape[1])
+    }
+
+    /// Positions that a query sees at most: all, or those of the sliding window.
+    pub(super) fn seen(self) -> u32 {
+        let (_, time) = self.batch_and_time();
+        self.sliding.map_or(time, |window| window.min(time)) as u32
     }
 
     /// Whether a kernel takes the tier without workgroup memory.
@@ -83,6 +90,7 @@ fn arguments(window: Window<'_>) -> Vec<u8> {
         site,
         threshold,
         keep_scale,
+        seen: window.seen(),
     };
     arguments.bytes()
 }
@@ -122,8 +130,8 @@ pub(super) fn each(
 
 impl Lower for Attention {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (Self { heads, dropout }, qkv) = (*self, operands.inputs.qkv);
-        let window = Window { site, qkv, heads, dropout };
+        let (Self { heads, dropout, window: sliding }, qkv) = (*self, operands.inputs.qkv);
+        let window = Window { site, qkv, heads, dropout, sliding };
         let [qkv, y, lse] = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
         if window.by_blocks(Family::AttentionForward) {
             return Ok(Lowering::one(attention_direct::forward(window, [qkv, y, lse])?));
@@ -159,7 +167,8 @@ impl Lower for AttentionBackward {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;
-        let window = Window { site, qkv, heads: self.heads, dropout: self.dropout };
+        let Self { heads, dropout, window: sliding } = *self;
+        let window = Window { site, qkv, heads, dropout, sliding };
         let bindings = [qkv, lse, delta, dy, dqkv].map(Operand::place);
         let queries = if window.by_blocks(Family::AttentionQueryBackward) {
             attention_direct::query_backward(window, bindings)?

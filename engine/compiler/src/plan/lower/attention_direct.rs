@@ -38,6 +38,7 @@ macro_rules! launch {
             site,
             threshold,
             keep_scale,
+            seen: $window.seen(),
         };
         let mut bindings: Vec<Place> = $bindings.to_vec();
         if dropout.is_some() {

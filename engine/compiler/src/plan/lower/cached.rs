@@ -36,6 +36,7 @@ impl Lower for CachedAttention {
             scale: scale(heads),
             parts: parts as u32,
             part: positions.div_ceil(parts) as u32,
+            seen: self.window.unwrap_or(positions).min(positions) as u32,
         };
         let [qkv, keys, values, cursor, y] = [qkv, keys, values, cursor, y].map(Operand::place);
         let rows = time * heads.heads;

@@ -3,10 +3,10 @@
 use super::matmul::built;
 use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
 use crate::Result;
-use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named};
+use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named, Scale};
 use crate::graph::{Type, random};
 use crate::plan::Buffer;
-use glasshouse_shaders::{add, dropout};
+use glasshouse_shaders::{add, dropout, scale};
 
 /// Invocations in a workgroup of the elementwise kernels.
 pub(super) const GROUP: usize = 256;
@@ -50,5 +50,15 @@ impl Lower for Dropout {
         let width = if vec4 { dropout::Entries::Vec4 } else { dropout::Entries::Scalar };
         let kernel = built(dropout::kernel(width, self.residual, x.half(), y.half()))?;
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
+    }
+}
+
+impl Lower for Scale {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (x, y) = (operands.inputs.x, operands.outputs.y);
+        let (vec4, count, groups) = entries(y.ty)?;
+        let kernel = scale::kernel(if vec4 { scale::Entries::Vec4 } else { scale::Entries::Scalar });
+        let arguments = scale::Arguments { count, factor: self.0 }.bytes();
+        Ok(Lowering::one(Launch::new(kernel, arguments, vec![x.place(), y.place()], groups)?))
     }
 }

@@ -23,7 +23,8 @@ impl Lower for Norm {
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = vec![x.place(), scale.place(), y.place(), statistics.place()];
         bindings.extend(bias.map(Operand::place));
-        let arguments = Arguments { rows: rows as u32, channels, eps: self.form.eps };
+        let arguments =
+            Arguments { rows: rows as u32, channels, eps: self.form.eps, offset: self.form.offset() };
         let entries = by_width(x.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let kernel = built(kernel(row_tier!(norm, tier), kind, entries, self.bias))?;
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
@@ -43,7 +44,7 @@ impl Lower for NormBackward {
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
         bindings.extend(residual.map(Operand::place));
-        let arguments = Arguments { rows: rows as u32, channels };
+        let arguments = Arguments { rows: rows as u32, channels, offset: self.form.offset() };
         let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let kernel = kernel(row_tier!(norm_backward, tier), kind, entries, self.residual);
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))

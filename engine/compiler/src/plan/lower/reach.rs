@@ -56,11 +56,12 @@ fn configs() -> Vec<RunConfig> {
                 (model.width, model.head_size, model.vocabulary) = (width, head_size, vocabulary);
                 (model.heads, model.kv_heads, model.layers, model.context_length) = (heads, heads, 2, 301);
                 (model.mlp.hidden, model.mlp.activation, model.mlp.gate) = (hidden, activation, gate);
-                model.bias = bias;
+                model.bias = bias.into();
                 (model.dropout.embedding, model.dropout.attention, model.dropout.residual) =
                     (dropout, dropout, dropout);
                 model.norm.bias = bias && model.norm.kind == NormKind::Layer;
                 model.qk_norm = bias;
+                model.embedding_scale = if bias { 2.0 } else { 1.0 };
                 if bias && dropout > 0.0 {
                     model.norm.placement = NormPlacement::Post;
                 }

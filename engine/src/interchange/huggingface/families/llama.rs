@@ -1,0 +1,158 @@
+//! Llama 2 and 3 (Touvron et al. 2023): RMSNorm, rotary positions, gated MLP, grouped queries. Other families share its tensors.
+
+use super::super::fields::{Fields, gate_word, rope_fields, shortest};
+use super::super::tensors::{BiasRule::AsOurs, Rows, Table};
+use super::{Family, object};
+use crate::error::Result;
+use glasshouse_protocol::model::{Dropout, Initialisation};
+use glasshouse_protocol::{
+    Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual,
+};
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "llama",
+    class: "LlamaForCausalLM",
+    prefix: "model.",
+    read,
+    write,
+    tensors,
+    padded_biases: |bias| (bias, false),
+};
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    let mut model = shared(fields, Defaults::LLAMA)?;
+    let attention = fields.flag_or("attention_bias", false)?;
+    let mlp = fields.flag_or("mlp_bias", false)?;
+    model.bias = Bias { qkv: attention, output: attention, mlp, head: false };
+    Ok(model)
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = shared_fields(model);
+    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
+    fields.insert("mlp_bias".to_owned(), json!(model.bias.mlp));
+    fields
+}
+
+/// What the families' classes assume where a `config.json` is silent.
+#[derive(Clone, Copy)]
+pub(super) struct Defaults {
+    /// Base of rotary positions.
+    pub theta: f64,
+    /// Name of the MLP's activation.
+    pub activation: &'static str,
+    /// Whether the head is the token embedding.
+    pub tied: bool,
+    /// Size of a head; width ÷ heads without one.
+    pub head_size: Option<usize>,
+    /// Key and value heads; as many as there are heads without a number.
+    pub kv_heads: Option<usize>,
+}
+
+impl Defaults {
+    pub(super) const LLAMA: Self =
+        Self { theta: 10_000.0, activation: "silu", tied: false, head_size: None, kv_heads: None };
+}
+
+/// What all of them read alike; no biases, no norms of heads.
+pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelConfig> {
+    let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
+    let head_size = match fields.whole_or("head_dim", defaults.head_size)? {
+        Some(size) => size,
+        None => fields.head_size(("hidden_size", width), ("num_attention_heads", heads))?,
+    };
+    let theta = fields.number_or("rope_theta", defaults.theta)?;
+    let rope = fields.rope(head_size, theta, 1.0)?;
+    fields.must_be("partial_rotary_factor", &json!(1.0))?;
+    if let Some(channels) = rope.channels {
+        // These classes turn all channels, whatever is said.
+        let reason = format!("{channels} of {head_size} channels are to turn; this class turns all of them");
+        return Err(fields.error(reason));
+    }
+    Ok(ModelConfig {
+        vocabulary: fields.whole("vocab_size")?,
+        context_length: fields.whole("max_position_embeddings")?,
+        layers: fields.whole("num_hidden_layers")?,
+        width,
+        heads,
+        kv_heads: fields.whole_or("num_key_value_heads", defaults.kv_heads)?.unwrap_or(heads),
+        head_size,
+        embedding_scale: 1.0,
+        qk_norm: false,
+        sliding_window: None,
+        norm: NormConfig {
+            kind: NormKind::Rms,
+            eps: fields.number_or("rms_norm_eps", 1e-6)? as f32,
+            bias: false,
+            placement: NormPlacement::Pre,
+            add_unit_offset: false,
+        },
+        position: Position::Rope(rope),
+        mlp: Mlp {
+            hidden: fields.whole("intermediate_size")?,
+            activation: Activation::default(),
+            gate: fields.gate("hidden_act", defaults.activation)?,
+        },
+        residual: Residual::Sequential,
+        bias: Bias::default(),
+        tied_head: fields.flag_or("tie_word_embeddings", defaults.tied)?,
+        dropout: Dropout {
+            attention: fields.number_or("attention_dropout", 0.0)? as f32,
+            ..Dropout::default()
+        },
+        init: Initialisation::default(),
+    })
+}
+
+/// What all of them write alike.
+pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = object(json!({
+        "vocab_size": model.vocabulary,
+        "max_position_embeddings": model.context_length,
+        "hidden_size": model.width,
+        "num_hidden_layers": model.layers,
+        "num_attention_heads": model.heads,
+        "num_key_value_heads": model.kv_heads,
+        "head_dim": model.head_size,
+        "intermediate_size": model.mlp.hidden,
+        "hidden_act": gate_word(model.mlp.gate),
+        "rms_norm_eps": shortest(model.norm.eps),
+        "attention_dropout": shortest(model.dropout.attention),
+        "tie_word_embeddings": model.tied_head,
+    }));
+    if let Position::Rope(rope) = model.position {
+        fields.extend(rope_fields(&rope, None));
+    }
+    fields
+}
+
+/// The tensors of all of them.
+pub(super) fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
+    let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
+    let hidden = model.mlp.hidden;
+    table.whole("model.embed_tokens.weight", "embedding.tokens");
+    for block in 0..model.layers {
+        let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
+        table.norm(&format!("{theirs}.input_layernorm"), &format!("{ours}.attention.norm"), AsOurs);
+        table.norm(&format!("{theirs}.post_attention_layernorm"), &format!("{ours}.mlp.norm"), AsOurs);
+        for (part, rows) in [
+            ("q_proj", 0..queries),
+            ("k_proj", queries..queries + keys),
+            ("v_proj", queries + keys..queries + 2 * keys),
+        ] {
+            let qkv = format!("{ours}.attention.qkv");
+            table.rows(&format!("{theirs}.self_attn.{part}"), &qkv, Rows::Range(rows), AsOurs);
+        }
+        table.linear(&format!("{theirs}.self_attn.o_proj"), &format!("{ours}.attention.output"), AsOurs);
+        for (part, rows) in [("gate_proj", 0..hidden), ("up_proj", hidden..2 * hidden)] {
+            let up = format!("{ours}.mlp.up");
+            table.rows(&format!("{theirs}.mlp.{part}"), &up, Rows::Range(rows), AsOurs);
+        }
+        table.linear(&format!("{theirs}.mlp.down_proj"), &format!("{ours}.mlp.down"), AsOurs);
+        table.whole(format!("{theirs}.self_attn.q_norm.weight"), &format!("{ours}.attention.query_norm"));
+        table.whole(format!("{theirs}.self_attn.k_norm.weight"), &format!("{ours}.attention.key_norm"));
+    }
+    table.norm("model.norm", "norm", AsOurs);
+    table.whole("lm_head.weight", "head.weight");
+}

@@ -1,0 +1,366 @@
+//! The classes of `transformers` that models come from and go to, a file each: settings both ways, and where each tensor lies in our
+//! parameters.
+
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod llama;
+mod mistral;
+mod phi;
+mod qwen2;
+mod qwen3;
+mod smollm3;
+
+use super::fields::Fields;
+use super::tensors::{Parameters, Rows, Table, Tensor};
+use crate::checkpoint::settings_of;
+use crate::error::{Error, Result};
+use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position, Rope};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// A class of `transformers`.
+pub struct Family {
+    /// `model_type` in its `config.json`.
+    pub model_type: &'static str,
+    /// The class with a head for causal language modelling.
+    pub class: &'static str,
+    /// What names of tensors begin with; a folder of the model without its head leaves it out.
+    pub prefix: &'static str,
+    /// The settings that a `config.json` describes.
+    read: fn(&mut Fields) -> Result<ModelConfig>,
+    /// The fields that describe a model, as nearly as the class can: what it cannot say is found by reading them again.
+    write: fn(&ModelConfig) -> Map<String, Value>,
+    /// Its tensors.
+    tensors: fn(&ModelConfig, &mut Table<'_>),
+    /// Whether it has biases, of linear layers and of norms, whatever its settings say; those that a model lacks are zeros.
+    padded_biases: fn(Bias) -> (Bias, bool),
+}
+
+impl std::fmt::Debug for Family {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.class)
+    }
+}
+
+/// All of them. An export without a wish takes the first that computes the model.
+pub const FAMILIES: [&Family; 9] = [
+    &gpt2::FAMILY,
+    &llama::FAMILY,
+    &qwen3::FAMILY,
+    &qwen2::FAMILY,
+    &mistral::FAMILY,
+    &smollm3::FAMILY,
+    &gemma::FAMILY,
+    &gpt_neox::FAMILY,
+    &phi::FAMILY,
+];
+
+impl Family {
+    /// The family of a `model_type`.
+    pub fn of_type(model_type: &str) -> Option<&'static Self> {
+        FAMILIES.into_iter().find(|family| family.model_type == model_type)
+    }
+
+    /// The class that computes this model exactly: the wished one if it does, or the first.
+    ///
+    /// # Errors
+    /// None does; the settings that the nearest lacks are named.
+    pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
+        let wished = wished.and_then(Self::of_type);
+        let mut nearest: Option<(&Self, Vec<String>)> = None;
+        for family in wished.into_iter().chain(FAMILIES) {
+            let lacks = family.lacks(model)?;
+            if lacks.is_empty() {
+                return Ok(family);
+            }
+            if nearest.as_ref().is_none_or(|(_, fewest)| lacks.len() < fewest.len()) {
+                nearest = Some((family, lacks));
+            }
+        }
+        let (family, lacks) = nearest.ok_or_else(|| Error::Internal("no families".to_owned()))?;
+        Err(Error::Refused(format!(
+            "this model fits no class of transformers: the nearest, {}, has no {}; its weights are in the run's checkpoints as \
+             safetensors",
+            family.class,
+            lacks.join(", no "),
+        )))
+    }
+
+    /// Settings of a model that the class does not have: `model.qk_norm = true`.
+    fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
+        let fields = (self.write)(model);
+        let Ok(theirs) = (self.read)(&mut Fields::new(Path::new("config.json"), fields)) else {
+            // A number that its formulas do not have: a width that the heads do not divide, say.
+            return Ok(vec!["model of these sizes".to_owned()]);
+        };
+        let (ours, theirs) = (self.comparable(model), self.comparable(&theirs));
+        let (ours, theirs) = (settings_of(&ours), settings_of(&theirs));
+        let differ = |(name, value): &(&String, &String)| theirs.get(*name) != Some(value);
+        Ok(ours.iter().filter(differ).map(|(name, value)| format!("{name} = {value}")).collect())
+    }
+
+    /// The model as far as it decides what weights compute, with the biases that the class has.
+    fn comparable(&self, model: &ModelConfig) -> ModelConfig {
+        let mut model = model.clone();
+        let (bias, norm_bias) = (self.padded_biases)(model.bias);
+        (model.bias, model.norm.bias) = (bias, model.norm.bias || norm_bias);
+        if model.mlp.gate != Gate::None {
+            model.mlp.activation = Activation::default();
+        }
+        if let Position::Rope(rope) = &mut model.position
+            && rope.skip_every > model.layers
+        {
+            rope.skip_every = 0;
+        }
+        model.sliding_window = model.sliding_window.filter(|window| *window < model.context_length);
+        model
+    }
+
+    /// The settings of a `config.json`.
+    ///
+    /// # Errors
+    /// A field is missing, or says what cannot be represented; both are named.
+    pub fn read(&self, fields: &mut Fields) -> Result<ModelConfig> {
+        let model = (self.read)(fields)?;
+        model.validate().map_err(|invalid| fields.error(invalid))?;
+        Ok(model)
+    }
+
+    /// The fields of `config.json` that describe a model of this class.
+    pub fn write(&self, model: &ModelConfig) -> Map<String, Value> {
+        (self.write)(model)
+    }
+
+    /// The tensors of a model of this class.
+    pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
+        let mut table = Table::new(parameters);
+        (self.tensors)(model, &mut table);
+        table.done()
+    }
+}
+
+/// An object's fields.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Our channel of a head for each of theirs: partial rotation pairs their channel i with i + R/2, and ours with i + D/2. The channels
+/// that do not turn fill the places between.
+fn rotary_order(rope: Rope, head_size: usize) -> Vec<usize> {
+    let turning = rope.channels.unwrap_or(head_size);
+    let (pairs, half) = (turning / 2, head_size / 2);
+    let lows = (0..pairs).chain(pairs..half);
+    let highs = (half..half + pairs).chain(half + pairs..head_size);
+    let turning = lows.clone().take(pairs).chain(highs.clone().take(pairs));
+    turning.chain(lows.skip(pairs)).chain(highs.skip(pairs)).collect()
+}
+
+/// Rows of `heads` heads from row `first` of ours on, each in that order of channels.
+fn heads_in_order(first: usize, heads: usize, order: &[usize]) -> Rows {
+    let size = order.len();
+    if order.iter().copied().eq(0..size) {
+        return Rows::Range(first..first + heads * size);
+    }
+    let rows = (0..heads).flat_map(|head| order.iter().map(move |at| first + head * size + at));
+    Rows::Listed(rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tensors::tests::covers;
+    use super::*;
+    use glasshouse_protocol::{Residual, RopeScaling};
+    use serde_json::json;
+
+    /// A small `config.json` of each family, with what makes it its own.
+    fn examples() -> Vec<Value> {
+        let llama = json!({
+            "vocab_size": 29, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64,
+        });
+        let like = |model_type: &str, own: Value| {
+            let mut fields = object(llama.clone());
+            fields.insert("model_type".to_owned(), json!(model_type));
+            fields.extend(object(own));
+            Value::Object(fields)
+        };
+        vec![
+            json!({ "model_type": "gpt2", "vocab_size": 29, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 16 }),
+            like(
+                "llama",
+                json!({ "rope_theta": 5e5, "rope_scaling": {
+                    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 32,
+                }}),
+            ),
+            like("qwen3", json!({ "tie_word_embeddings": true })),
+            like("qwen2", json!({ "rope_parameters": { "rope_type": "default", "rope_theta": 1e6 } })),
+            like("mistral", json!({ "sliding_window": 16 })),
+            like("smollm3", json!({ "mlp_bias": true })),
+            like("gemma", json!({ "hidden_act": "gelu" })),
+            like("gpt_neox", json!({ "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null })),
+            like("phi", json!({ "head_dim": null, "partial_rotary_factor": 0.67 })),
+        ]
+    }
+
+    fn read(config: &Value) -> (&'static Family, ModelConfig) {
+        let map = object(config.clone());
+        let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+        let model = family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap();
+        (family, model)
+    }
+
+    #[test]
+    fn every_family_reads_what_it_writes_and_is_the_first_to_say_it() {
+        for config in examples() {
+            let (family, model) = read(&config);
+            assert_eq!(family.lacks(&model).unwrap(), Vec::<String>::new(), "{family:?}");
+            let first = Family::of(&model, None).unwrap();
+            assert_eq!(first.model_type, family.model_type, "{model:?}");
+            assert_eq!(Family::of(&model, Some("phi")).unwrap().model_type, family.model_type);
+        }
+        assert_eq!(examples().len(), FAMILIES.len());
+    }
+
+    #[test]
+    fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
+        for config in examples() {
+            let (family, model) = read(&config);
+            let parameters = Parameters::of(&model).unwrap();
+            let tensors = family.tensors(&model, &parameters);
+            covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{family:?}: {reason}"));
+            let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
+            let mut back = vec![0.0; arena.len()];
+            for tensor in &tensors {
+                let entries = tensor.gather(&parameters, &arena).unwrap();
+                assert_eq!(entries.len(), tensor.shape.iter().product::<usize>(), "{}", tensor.name);
+                // Two rows at a time, as a file is read.
+                let columns: usize = tensor.shape.iter().skip(1).product();
+                for (number, entries) in entries.chunks(2 * columns).enumerate() {
+                    tensor.scatter(&parameters, &mut back, 2 * number, entries).unwrap();
+                }
+            }
+            for tensor in &tensors {
+                let (one, other) = (tensor.gather(&parameters, &arena), tensor.gather(&parameters, &back));
+                assert_eq!(one.unwrap(), other.unwrap(), "{family:?} {}", tensor.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_class_has_is_named() {
+        let (_, llama) = read(&examples()[1]);
+        let refused = |model: ModelConfig| Family::of(&model, None).unwrap_err().to_string();
+        let text = refused(ModelConfig { qk_norm: true, embedding_scale: 3.0, ..llama.clone() });
+        assert!(text.contains("model.embedding_scale = 3"), "{text}");
+        let partial = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+        let text = refused(ModelConfig { position: partial, ..llama.clone() });
+        assert!(text.contains("model.position.channels = 4"), "{text}");
+        let text = refused(ModelConfig { residual: Residual::Parallel, ..llama.clone() });
+        assert!(text.contains("model.residual = parallel"), "{text}");
+        let text = refused(ModelConfig { position: Position::Learned, ..llama });
+        assert!(text.contains("model.position.kind = learned"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_represented_is_refused_by_field_and_value() {
+        for (at, field, value, named) in [
+            (0, "scale_attn_by_inverse_layer_idx", json!(true), "is true"),
+            (0, "activation_function", json!("mish"), "\"mish\""),
+            (
+                1,
+                "rope_scaling",
+                json!({ "rope_type": "yarn", "factor": 4.0 }),
+                "rope_scaling.rope_type is \"yarn\"",
+            ),
+            (1, "rope_scaling", json!("linear"), "expected an object"),
+            (1, "rope_scaling", json!({ "rope_type": "linear" }), "it has no factor"),
+            (
+                1,
+                "rope_scaling",
+                json!({ "rope_type": "default", "partial_rotary_factor": 0.5 }),
+                "4 of 8 channels",
+            ),
+            (1, "partial_rotary_factor", json!(0.5), "partial_rotary_factor is 0.5"),
+            (6, "hidden_activation", json!("silu"), "hidden_activation is"),
+            (1, "hidden_act", json!("relu"), "\"relu\""),
+            (1, "num_attention_heads", json!("four"), "expected a whole number"),
+            (1, "num_attention_heads", json!(-4), "expected a whole number"),
+            (1, "vocab_size", json!(1_u64 << 60), "model.vocabulary"),
+            (2, "use_sliding_window", json!(true), "use_sliding_window is true"),
+            (2, "layer_types", json!(["full_attention", "sliding_attention"]), "sliding_attention"),
+            (5, "no_rope_layers", json!([1, 0, 0, 1]), "no_rope_layers"),
+            (7, "hidden_size", json!(25), "does not divide"),
+            (8, "qk_layernorm", json!(true), "qk_layernorm is true"),
+        ] {
+            let mut map = object(examples()[at].clone());
+            map.insert(field.to_owned(), value);
+            let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+            let error = family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap_err().to_string();
+            assert!(error.contains(named), "{field}: {error}");
+        }
+    }
+
+    #[test]
+    fn partial_rotation_pairs_their_channels_as_ours_pair() {
+        let rope = |channels| Rope { channels, ..Rope::of_base(10.0) };
+        assert_eq!(rotary_order(rope(None), 6), [0, 1, 2, 3, 4, 5]);
+        // Theirs turn 0 with 2 and 1 with 3; ours 0 with 4 and 1 with 5.
+        assert_eq!(rotary_order(rope(Some(4)), 8), [0, 1, 4, 5, 2, 3, 6, 7]);
+        for (channels, size) in [(2, 4), (2, 10), (6, 8), (10, 10)] {
+            let mut order = rotary_order(rope(Some(channels)), size);
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..size), "{channels} of {size}");
+        }
+    }
+
+    #[test]
+    fn null_is_what_the_class_makes_of_it() {
+        let kv_heads = |value: Option<Value>| {
+            let mut map = object(examples()[3].clone());
+            map.remove("num_key_value_heads");
+            map.extend(value.map(|value| ("num_key_value_heads".to_owned(), value)));
+            let model =
+                Family::of_type("qwen2").unwrap().read(&mut Fields::new(Path::new("config.json"), map));
+            model.map(|model| model.kv_heads).map_err(|error| error.to_string())
+        };
+        assert_eq!(kv_heads(Some(Value::Null)), Ok(4));
+        // The class's own 32 do not divide four heads.
+        assert!(kv_heads(None).unwrap_err().contains("model.kv_heads (32)"));
+    }
+
+    #[test]
+    fn shares_of_channels_come_back() {
+        let (family, phi) = read(&examples()[8]);
+        for (channels, head_size) in
+            (1..129).flat_map(|pairs| (1..pairs).map(move |turning| (2 * turning, 2 * pairs)))
+        {
+            let position = Position::Rope(Rope { channels: Some(channels), ..Rope::of_base(1e4) });
+            let model = ModelConfig { head_size, width: 4 * head_size, position, ..phi.clone() };
+            assert_eq!(family.lacks(&model).unwrap(), Vec::<String>::new(), "{channels} of {head_size}");
+        }
+    }
+
+    #[test]
+    fn angles_are_read_in_both_dialects() {
+        let rope = |model: &ModelConfig| match model.position {
+            Position::Rope(rope) => rope,
+            _ => panic!("no rotary positions"),
+        };
+        let (_, llama) = read(&examples()[1]);
+        assert_eq!(rope(&llama).base, 5e5);
+        assert!(matches!(
+            rope(&llama).scaling,
+            Some(RopeScaling::Llama3 { original_context_length: 32, .. })
+        ));
+        let (_, qwen) = read(&examples()[3]);
+        assert_eq!(rope(&qwen), Rope::of_base(1e6));
+        let (_, neox) = read(&examples()[7]);
+        // Of a head of 24 ÷ 4.
+        assert_eq!(rope(&neox).channels, Some(4));
+    }
+}

@@ -1,0 +1,35 @@
+//! Qwen3 (Yang et al. 2025): Llama with RMSNorm on the heads of queries and keys.
+
+use super::super::fields::Fields;
+use super::Family;
+use super::llama::{self, Defaults};
+use super::qwen2::no_window;
+use crate::error::Result;
+use glasshouse_protocol::{Bias, ModelConfig};
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "qwen3",
+    class: "Qwen3ForCausalLM",
+    prefix: "model.",
+    read,
+    write,
+    tensors: llama::tensors,
+    padded_biases: |bias| (bias, false),
+};
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    let defaults = Defaults { kv_heads: Some(32), head_size: Some(128), ..Defaults::LLAMA };
+    let model = llama::shared(fields, defaults)?;
+    no_window(fields)?;
+    let attention = fields.flag_or("attention_bias", false)?;
+    let bias = Bias { qkv: attention, output: attention, ..Bias::default() };
+    Ok(ModelConfig { qk_norm: true, bias, ..model })
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = llama::shared_fields(model);
+    fields.insert("use_sliding_window".to_owned(), json!(false));
+    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
+    fields
+}

@@ -1,0 +1,333 @@
+//! `config.json`, field by field: what is read is known, and what is not is told.
+
+use crate::error::{Error, Result};
+use glasshouse_protocol::{Activation, Gate, Rope, RopeScaling};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Fields that say nothing of what a model computes: of its training, its users, its class and the program that wrote it.
+const IDLE: &[&str] = &[
+    "_name_or_path",
+    "_attn_implementation",
+    "architectures",
+    "auto_map",
+    "bos_token_id",
+    "chunk_size_feed_forward",
+    "classifier_dropout",
+    "dtype",
+    "eos_token_id",
+    "gradient_checkpointing",
+    "id2label",
+    "initializer_range",
+    "is_decoder",
+    "is_llama_config",
+    "keys_to_ignore_at_inference",
+    "label2id",
+    "language",
+    "model_type",
+    "n_ctx",
+    "n_special",
+    "output_attentions",
+    "output_hidden_states",
+    "output_past",
+    "pad_token_id",
+    "predict_special_tokens",
+    "pretraining_tp",
+    "problem_type",
+    "reorder_and_upcast_attn",
+    "return_dict",
+    "summary_activation",
+    "summary_first_dropout",
+    "summary_proj_to_labels",
+    "summary_type",
+    "summary_use_proj",
+    "task_specific_params",
+    "tokenizer_class",
+    "torch_dtype",
+    "transformers_version",
+    "transformers.js_config",
+    "unk_token_id",
+    "unsloth_fixed",
+    "use_cache",
+];
+
+/// The fields of a `config.json`.
+#[derive(Debug)]
+pub struct Fields {
+    path: PathBuf,
+    fields: Map<String, Value>,
+    read: BTreeSet<String>,
+}
+
+impl Fields {
+    /// Of a file's object.
+    pub fn new(path: &Path, fields: Map<String, Value>) -> Self {
+        Self { path: path.to_owned(), fields, read: BTreeSet::new() }
+    }
+
+    fn get(&mut self, name: &str) -> Option<&Value> {
+        self.read.insert(name.to_owned());
+        self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether a field is there, be it null.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// Whether a field is there and has this value.
+    pub fn is(&mut self, name: &str, value: &Value) -> bool {
+        self.get(name) == Some(value)
+    }
+
+    /// Refuses a field that is there.
+    pub fn must_be_absent(&mut self, name: &str, reason: &str) -> Result<()> {
+        match self.get(name).cloned() {
+            Some(value) => Err(self.refuse(name, &value, reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads another value in a field's place.
+    pub fn replace(&mut self, name: &str, value: Value) {
+        self.fields.insert(name.to_owned(), value);
+    }
+
+    /// Fields that say nothing in this class.
+    pub fn ignore(&mut self, names: &[&str]) {
+        self.read.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
+    /// Refuses a list of layers that do not all see the whole context.
+    pub fn full_attention_everywhere(&mut self) -> Result<()> {
+        match self.get("layer_types").cloned() {
+            Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind != "full_attention") => Err(
+                self.refuse("layer_types", &json!(kinds), "only layers of full attention can be represented")
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// A token's id, or the first of several.
+    pub fn token(&mut self, name: &str) -> Option<u32> {
+        let value = self.get(name)?;
+        let id = value.as_array().map_or(Some(value), |ids| ids.first())?;
+        id.as_u64().and_then(|id| u32::try_from(id).ok())
+    }
+
+    /// An error about this file.
+    pub fn error(&self, reason: impl std::fmt::Display) -> Error {
+        Error::bad_file(&self.path, reason.to_string())
+    }
+
+    fn refuse(&self, name: &str, value: &Value, reason: &str) -> Error {
+        self.error(format!("{name} is {value}: {reason}"))
+    }
+
+    /// A whole number that must be there.
+    pub fn whole(&mut self, name: &str) -> Result<usize> {
+        self.whole_or_none(name)?.ok_or_else(|| self.error(format!("it has no {name}")))
+    }
+
+    /// A whole number, where there is one.
+    pub fn whole_or_none(&mut self, name: &str) -> Result<Option<usize>> {
+        let Some(value) = self.get(name).cloned() else { return Ok(None) };
+        let whole = value.as_u64().and_then(|number| usize::try_from(number).ok());
+        whole.map(Some).ok_or_else(|| self.refuse(name, &value, "expected a whole number"))
+    }
+
+    /// A whole number, or its default where the field is not there; one that is null is none.
+    pub fn whole_or(&mut self, name: &str, default: Option<usize>) -> Result<Option<usize>> {
+        if self.has(name) { self.whole_or_none(name) } else { Ok(default) }
+    }
+
+    /// A number, or its default.
+    pub fn number_or(&mut self, name: &str, default: f64) -> Result<f64> {
+        let Some(value) = self.get(name).cloned() else { return Ok(default) };
+        value.as_f64().ok_or_else(|| self.refuse(name, &value, "expected a number"))
+    }
+
+    /// A number that must be there.
+    pub fn number(&mut self, name: &str) -> Result<f32> {
+        self.get(name);
+        match self.has(name) {
+            true => self.number_or(name, 0.0).map(|number| number as f32),
+            false => Err(self.error(format!("it has no {name}"))),
+        }
+    }
+
+    /// Yes or no, or its default.
+    pub fn flag_or(&mut self, name: &str, default: bool) -> Result<bool> {
+        let Some(value) = self.get(name).cloned() else { return Ok(default) };
+        value.as_bool().ok_or_else(|| self.refuse(name, &value, "expected true or false"))
+    }
+
+    /// A word, or its default.
+    pub fn word_or(&mut self, name: &str, default: &str) -> Result<String> {
+        let Some(value) = self.get(name).cloned() else { return Ok(default.to_owned()) };
+        value.as_str().map(str::to_owned).ok_or_else(|| self.refuse(name, &value, "expected a word"))
+    }
+
+    /// Refuses another value than the one that this program computes.
+    pub fn must_be(&mut self, name: &str, expected: &Value) -> Result<()> {
+        match self.get(name).cloned() {
+            Some(value) if value != *expected => {
+                Err(self.refuse(name, &value, &format!("only {expected} can be represented")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The activation of a plain MLP.
+    pub fn activation(&mut self, name: &str, default: &str) -> Result<Activation> {
+        let word = self.word_or(name, default)?;
+        match word.as_str() {
+            "gelu" => Ok(Activation::GeluExact),
+            "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+            "relu" => Ok(Activation::Relu),
+            "relu2" => Ok(Activation::ReluSquared),
+            "silu" | "swish" => Ok(Activation::Silu),
+            _ => {
+                let known = "gelu, gelu_new, gelu_pytorch_tanh, relu, relu2 and silu can be represented";
+                Err(self.refuse(name, &json!(word), known))
+            }
+        }
+    }
+
+    /// The gate of a gated MLP.
+    pub fn gate(&mut self, name: &str, default: &str) -> Result<Gate> {
+        let word = self.word_or(name, default)?;
+        match word.as_str() {
+            "silu" | "swish" => Ok(Gate::Swiglu),
+            "gelu_pytorch_tanh" | "gelu_new" => Ok(Gate::Geglu),
+            _ => {
+                let known = "a gate by silu or gelu_pytorch_tanh can be represented";
+                Err(self.refuse(name, &json!(word), known))
+            }
+        }
+    }
+
+    /// Rotary positions of heads of a size, of which a share turns, in both dialects: `rope_parameters` of transformers 5, and
+    /// `rope_scaling` of before.
+    pub fn rope(&mut self, head_size: usize, base: f64, share: f64) -> Result<Rope> {
+        self.must_be("rope_interleaved", &json!(false))?;
+        self.must_be("use_mrope", &json!(false))?;
+        let (old, new) = (self.get("rope_scaling").cloned(), self.get("rope_parameters").cloned());
+        // An empty one says nothing.
+        let old = old.filter(|old| old.as_object().is_none_or(|fields| !fields.is_empty()));
+        let name = if old.is_some() { "rope_scaling" } else { "rope_parameters" };
+        let parameters = match old.or(new) {
+            Some(Value::Object(parameters)) => parameters,
+            Some(other) => return Err(self.refuse(name, &other, "expected an object")),
+            None => Map::new(),
+        };
+        let mut inner = Self::new(&self.path, parameters);
+        let base = inner.number_or("rope_theta", base)? as f32;
+        let share = inner.number_or("partial_rotary_factor", share)?;
+        let kind = inner.word_or("rope_type", "")?;
+        let kind = if kind.is_empty() { inner.word_or("type", "default")? } else { kind };
+        inner.get("type");
+        let scaling = match kind.as_str() {
+            "default" => None,
+            "linear" => Some(RopeScaling::Linear { factor: inner.number("factor")? }),
+            "llama3" => Some(RopeScaling::Llama3 {
+                factor: inner.number("factor")?,
+                low_freq_factor: inner.number("low_freq_factor")?,
+                high_freq_factor: inner.number("high_freq_factor")?,
+                original_context_length: inner.whole("original_max_position_embeddings")?,
+            }),
+            _ => {
+                let known = "default, linear and llama3 can be represented";
+                return Err(self.refuse(&format!("{name}.rope_type"), &json!(kind), known));
+            }
+        };
+        if let Some(unknown) = inner.unknown().first() {
+            return Err(self.error(format!("{name}.{unknown} is not known here")));
+        }
+        let channels = (head_size as f64 * share) as usize;
+        let channels = (channels != head_size).then_some(channels);
+        Ok(Rope { scaling, channels, ..Rope::of_base(base) })
+    }
+
+    /// The size of a head of a width: the heads divide it.
+    pub fn head_size(
+        &self,
+        (width_name, width): (&str, usize),
+        (heads_name, heads): (&str, usize),
+    ) -> Result<usize> {
+        match heads {
+            1.. if width.is_multiple_of(heads) => Ok(width / heads),
+            _ => {
+                Err(self
+                    .error(format!("{width_name} is {width}, which {heads_name} = {heads} does not divide")))
+            }
+        }
+    }
+
+    /// Fields that nothing read and that are not known to be idle.
+    pub fn unknown(&self) -> Vec<String> {
+        let known = |name: &String| self.read.contains(name) || IDLE.contains(&name.as_str());
+        self.fields.keys().filter(|name| !known(name)).cloned().collect()
+    }
+}
+
+/// `rope_theta` with `rope_scaling`, and `rope_parameters`, for readers of both dialects; where the class turns a share of the channels,
+/// with that under the name that it had before version 5.
+pub fn rope_fields(rope: &Rope, partial: Option<(&str, usize)>) -> Map<String, Value> {
+    let base = shortest(rope.base);
+    let mut parameters = match rope.scaling {
+        None => json!({ "rope_type": "default" }),
+        Some(RopeScaling::Linear { factor }) => json!({ "rope_type": "linear", "factor": shortest(factor) }),
+        Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length }) => {
+            json!({
+                "rope_type": "llama3",
+                "factor": shortest(factor),
+                "low_freq_factor": shortest(low_freq_factor),
+                "high_freq_factor": shortest(high_freq_factor),
+                "original_max_position_embeddings": original_context_length,
+            })
+        }
+    };
+    parameters["rope_theta"] = json!(base);
+    let mut fields = Map::new();
+    fields.insert("rope_theta".to_owned(), json!(base));
+    if let Some((name, head_size)) = partial {
+        let share = json!(share_of(rope.channels.unwrap_or(head_size), head_size));
+        parameters["partial_rotary_factor"] = share.clone();
+        fields.insert(name.to_owned(), share);
+    }
+    if rope.scaling.is_some() {
+        // Readers of before version 5 look here.
+        fields.insert("rope_scaling".to_owned(), parameters.clone());
+    }
+    fields.insert("rope_parameters".to_owned(), parameters);
+    fields
+}
+
+/// The share of a head's channels that gives them back when it is multiplied and cut off.
+fn share_of(channels: usize, head_size: usize) -> f64 {
+    let share = channels as f64 / head_size as f64;
+    if (head_size as f64 * share) as usize == channels { share } else { share.next_up() }
+}
+
+/// The decimal that a person wrote, not the nearest binary fraction with all its digits.
+pub fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
+}
+
+/// The activation's name in `transformers`.
+pub fn activation_word(activation: Activation) -> &'static str {
+    match activation {
+        Activation::GeluExact => "gelu",
+        Activation::GeluTanh => "gelu_new",
+        Activation::Relu => "relu",
+        Activation::ReluSquared => "relu2",
+        Activation::Silu => "silu",
+    }
+}
+
+/// The gate's name in `transformers`; a plain MLP's activation stands for none.
+pub fn gate_word(gate: Gate) -> &'static str {
+    if gate == Gate::Geglu { "gelu_pytorch_tanh" } else { "silu" }
+}

@@ -1,0 +1,240 @@
+//! The tensors of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names. Headers are read
+//! and checked; tensors are read where they lie, some rows at a time, so that no more than the wanted floats are ever in memory.
+
+use crate::error::{Error, Result};
+use crate::platform::files::{self, File};
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, Metadata};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Largest `config.json`, index and header: headers of the largest published models take some 10 MB.
+pub const LARGEST_JSON: u64 = 64 << 20;
+
+/// Bytes that are read at a time.
+const CHUNK: usize = 1 << 20;
+
+/// A tensor in one of the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    file: usize,
+    /// Shape.
+    pub shape: Vec<usize>,
+    dtype: Dtype,
+    start: u64,
+}
+
+/// How floats are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Format {
+    fn of(dtype: Dtype) -> std::result::Result<Self, String> {
+        match dtype {
+            Dtype::F32 => Ok(Self::F32),
+            Dtype::F16 => Ok(Self::F16),
+            Dtype::BF16 => Ok(Self::Bf16),
+            other => Err(format!("is stored as {other:?}; F32, F16 and BF16 can be read")),
+        }
+    }
+
+    fn width(self) -> usize {
+        if self == Self::F32 { 4 } else { 2 }
+    }
+}
+
+impl Stored {
+    /// Floats.
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        (self.count() * self.dtype.bitsize() / 8) as u64
+    }
+
+    /// Whether its entries are floats that can be read.
+    ///
+    /// # Errors
+    /// What they are instead.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        Format::of(self.dtype).map(drop)
+    }
+}
+
+/// The tensors of a folder by name.
+#[derive(Debug)]
+pub struct Folder {
+    files: Vec<PathBuf>,
+    /// By name.
+    pub tensors: BTreeMap<String, Stored>,
+}
+
+/// `model.safetensors.index.json`.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Folder {
+    /// Reads the headers of a folder's safetensors.
+    ///
+    /// # Errors
+    /// There are none, a shard is missing, or a file is damaged; each is named. Pickled weights are never opened.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let (whole, index) = (folder.join("model.safetensors"), folder.join("model.safetensors.index.json"));
+        if files::is_file(&whole) {
+            let mut read = Self { files: Vec::new(), tensors: BTreeMap::new() };
+            read.add(whole)?;
+            return Ok(read);
+        }
+        if !files::is_file(&index) {
+            return Err(Error::bad_file(folder, no_weights(folder)));
+        }
+        let listed: Index = read_json(&index)?;
+        let shards: BTreeSet<&String> = listed.weight_map.values().collect();
+        if let Some(shard) = shards.iter().find(|shard| !is_shard(shard)) {
+            return Err(Error::bad_file(
+                &index,
+                format!("`{shard}` is no name of a safetensors file beside it"),
+            ));
+        }
+        let missing: Vec<&str> = shards
+            .iter()
+            .filter(|shard| !files::is_file(&folder.join(shard)))
+            .map(|shard| shard.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let reason = format!(
+                "{} of its {} shards are missing: {}",
+                missing.len(),
+                shards.len(),
+                missing.join(", ")
+            );
+            return Err(Error::bad_file(index, reason));
+        }
+        let mut read = Self { files: Vec::new(), tensors: BTreeMap::new() };
+        for shard in shards {
+            read.add(folder.join(shard))?;
+        }
+        for (name, shard) in &listed.weight_map {
+            let found = read.tensors.get(name).map(|tensor| &read.files[tensor.file]);
+            if found != Some(&folder.join(shard)) {
+                return Err(Error::bad_file(index, format!("{name} is not in {shard}, where it is listed")));
+            }
+        }
+        Ok(read)
+    }
+
+    fn add(&mut self, path: PathBuf) -> Result<()> {
+        let bad = |reason: String| Error::bad_file(&path, reason);
+        let length = files::metadata(&path).map_err(Error::io(&path))?.len();
+        let mut file = File::open(&path).map_err(Error::io(&path))?;
+        let mut size = [0; 8];
+        file.read_exact(&mut size).map_err(|_| bad("too short for a safetensors file".to_owned()))?;
+        let size = u64::from_le_bytes(size);
+        if size > LARGEST_JSON || size > length.saturating_sub(8) {
+            return Err(bad(format!(
+                "a header of {size} bytes in a file of {length}: not a safetensors file, or cut short"
+            )));
+        }
+        let mut header = vec![0; size as usize];
+        file.read_exact(&mut header).map_err(Error::io(&path))?;
+        let metadata: Metadata = serde_json::from_slice(&header)
+            .map_err(|error| bad(format!("not a safetensors file: {error}")))?;
+        let data = metadata.data_len() as u64;
+        if length - 8 - size != data {
+            return Err(bad(format!(
+                "{} bytes of tensors, where its header describes {data}: cut short, or damaged",
+                length - 8 - size
+            )));
+        }
+        let number = self.files.len();
+        for (name, info) in metadata.tensors() {
+            let start = 8 + size + info.data_offsets.0 as u64;
+            let stored = Stored { file: number, shape: info.shape.clone(), dtype: info.dtype, start };
+            if self.tensors.insert(name.clone(), stored).is_some() {
+                return Err(bad(format!("{name} is in two files")));
+            }
+        }
+        self.files.push(path);
+        Ok(())
+    }
+
+    /// Reads a tensor's rows (entries of a vector) in order, as many at a time as fit a small buffer: `put` gets the number of the first
+    /// and the floats.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an error of `put`.
+    pub fn read(&self, tensor: &Stored, mut put: impl FnMut(usize, &[f32]) -> Result<()>) -> Result<()> {
+        let path = &self.files[tensor.file];
+        let format = Format::of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
+        let mut file = File::open(path).map_err(Error::io(path))?;
+        file.seek(SeekFrom::Start(tensor.start)).map_err(Error::io(path))?;
+        let columns: usize = tensor.shape.iter().skip(1).product();
+        let rows = tensor.shape.first().copied().unwrap_or(1);
+        let row_bytes = columns * format.width();
+        let step = (CHUNK / row_bytes.max(1)).max(1);
+        let mut words = vec![0_u32; (step.min(rows) * row_bytes).div_ceil(4)];
+        let mut floats = Vec::new();
+        for first in (0..rows).step_by(step) {
+            let count = step.min(rows - first);
+            let bytes = &mut bytemuck::cast_slice_mut::<u32, u8>(&mut words)[..count * row_bytes];
+            file.read_exact(bytes).map_err(Error::io(path))?;
+            // safetensors is little-endian, and so is every target.
+            match format {
+                Format::F32 => put(first, bytemuck::cast_slice(bytes))?,
+                Format::F16 => {
+                    floats.resize(count * columns, 0.0);
+                    bytemuck::cast_slice::<u8, f16>(bytes).convert_to_f32_slice(&mut floats);
+                    put(first, &floats)?;
+                }
+                Format::Bf16 => {
+                    floats.resize(count * columns, 0.0);
+                    bytemuck::cast_slice::<u8, bf16>(bytes).convert_to_f32_slice(&mut floats);
+                    put(first, &floats)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a JSON file of a bounded length.
+pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let length = files::metadata(path).map_err(Error::io(path))?.len();
+    if length > LARGEST_JSON {
+        return Err(Error::bad_file(path, format!("{length} bytes are too many for this file")));
+    }
+    let bytes = files::read(path).map_err(Error::io(path))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))
+}
+
+/// Whether a name stands for a safetensors file beside the one that has it.
+fn is_shard(name: &str) -> bool {
+    name.ends_with(".safetensors") && !name.contains(['/', '\\', ':', '\0'])
+}
+
+/// What to say of a folder without safetensors.
+fn no_weights(folder: &Path) -> String {
+    let names = files::read_dir(folder).into_iter().flatten().flatten();
+    let names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let pickled = |name: &&String| {
+        [".bin", ".pt", ".pth", ".ckpt"].iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+    };
+    match names.iter().find(pickled) {
+        Some(name) => format!(
+            "it has no model.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
+             `save_pretrained(..., safe_serialization=True)` where it comes from"
+        ),
+        None => "it has no model.safetensors and no model.safetensors.index.json".to_owned(),
+    }
+}

