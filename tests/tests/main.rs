@@ -11,6 +11,7 @@ mod fixtures;
 mod fixtures_parity;
 mod fusions;
 mod import;
+mod gguf;
 mod loss_parity;
 mod models_parity;
 mod ops_parity;

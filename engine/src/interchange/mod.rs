@@ -1,5 +1,6 @@
 //! Models in and out in the formats of the ecosystem.
 
+pub mod gguf;
 pub mod huggingface;
 mod imported;
 

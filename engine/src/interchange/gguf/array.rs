@@ -1,0 +1,125 @@
+//! Arrays of the metadata, as the bytes that files have for their items, whether they were read or are to be written: so a vocabulary
+//! of 150,000 strings costs no more than itself.
+
+use super::cursor::{Cursor, Reading};
+use super::value::{Kind, Value};
+use std::borrow::Cow;
+
+/// Arrays in arrays in arrays …: so many at most. llama.cpp reads no array in an array at all.
+const MOST_NESTED: usize = 8;
+
+/// Values of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array<'file> {
+    kind: Kind,
+    count: u64,
+    bytes: Cow<'file, [u8]>,
+}
+
+impl<'file> Array<'file> {
+    /// An array of these.
+    pub fn of<T: Item>(items: impl IntoIterator<Item = T>) -> Self {
+        let (mut bytes, mut count) = (Vec::new(), 0);
+        for item in items {
+            item.put(&mut bytes);
+            count += 1;
+        }
+        Self { kind: T::KIND, count, bytes: Cow::Owned(bytes) }
+    }
+
+    /// Reads an array that lies in so many others.
+    pub(super) fn read(cursor: &mut Cursor<'file>, nested: usize) -> Reading<Self> {
+        if nested == MOST_NESTED {
+            return Err(format!("arrays lie in each other deeper than {MOST_NESTED}"));
+        }
+        let kind = Kind::read(cursor)?;
+        let count = cursor.u64()?;
+        cursor.expect(count, kind.least_bytes(), "items")?;
+        let (mut all, begin) = (*cursor, cursor.at());
+        if kind.is_number() {
+            cursor.take(count * kind.least_bytes())?;
+        } else {
+            for number in 0..count {
+                Value::read(cursor, kind, nested + 1).map_err(|reason| format!("item {number}: {reason}"))?;
+            }
+        }
+        let bytes = all.take((cursor.at() - begin) as u64)?;
+        Ok(Self { kind, count, bytes: Cow::Borrowed(bytes) })
+    }
+
+    /// What its items are.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How many items it has.
+    pub fn len(&self) -> usize {
+        // No more than there are bytes.
+        self.count as usize
+    }
+
+    /// It has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Its items.
+    pub fn items(&self) -> impl Iterator<Item = Value<'_>> {
+        let mut cursor = Cursor::new(&self.bytes);
+        (0..self.count).map_while(move |_| Value::read(&mut cursor, self.kind, 0).ok())
+    }
+
+    /// Its items, where they are strings.
+    pub fn strings(&self) -> Option<impl Iterator<Item = &str>> {
+        let mut cursor = Cursor::new(&self.bytes);
+        (self.kind == Kind::String).then(|| (0..self.count).map_while(move |_| cursor.string().ok()))
+    }
+}
+
+/// What arrays are made of.
+pub trait Item {
+    /// What it is in a file.
+    const KIND: Kind;
+    /// Appends the bytes that files have for it.
+    fn put(&self, to: &mut Vec<u8>);
+}
+
+macro_rules! items {
+    ($($kind:ident $type:ty),*) => {$(
+        impl Item for $type {
+            const KIND: Kind = Kind::$kind;
+
+            fn put(&self, to: &mut Vec<u8>) {
+                to.extend_from_slice(&self.to_le_bytes());
+            }
+        }
+    )*};
+}
+items!(U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, F32 f32, U64 u64, I64 i64, F64 f64);
+
+impl Item for bool {
+    const KIND: Kind = Kind::Bool;
+
+    fn put(&self, to: &mut Vec<u8>) {
+        to.push(u8::from(*self));
+    }
+}
+
+impl Item for &str {
+    const KIND: Kind = Kind::String;
+
+    fn put(&self, to: &mut Vec<u8>) {
+        (self.len() as u64).put(to);
+        to.extend_from_slice(self.as_bytes());
+    }
+}
+
+impl Item for Array<'_> {
+    const KIND: Kind = Kind::Array;
+
+    fn put(&self, to: &mut Vec<u8>) {
+        (self.kind as u32).put(to);
+        self.count.put(to);
+        to.extend_from_slice(&self.bytes);
+    }
+}

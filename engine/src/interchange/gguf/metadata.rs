@@ -1,0 +1,61 @@
+//! Metadata: values by key.
+
+use super::cursor::Reading;
+use super::value::Value;
+use super::{ALIGNMENT, ALIGNMENT_KEY};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// Values by key, in the order that a file has or will have them in.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata<'file> {
+    entries: Vec<(Cow<'file, str>, Value<'file>)>,
+    places: HashMap<Cow<'file, str>, usize>,
+}
+
+impl<'file> Metadata<'file> {
+    /// Without keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a key.
+    ///
+    /// # Errors
+    /// It is there already; a sentence says so.
+    pub fn push(
+        &mut self,
+        key: impl Into<Cow<'file, str>>,
+        value: impl Into<Value<'file>>,
+    ) -> Result<(), String> {
+        match self.places.entry(key.into()) {
+            Entry::Occupied(there) => Err(format!("metadata {}: the key stands there twice", there.key())),
+            Entry::Vacant(place) => {
+                let key = place.key().clone();
+                place.insert(self.entries.len());
+                self.entries.push((key, value.into()));
+                Ok(())
+            }
+        }
+    }
+
+    /// What stands under a key.
+    pub fn get(&self, key: &str) -> Option<&Value<'file>> {
+        self.places.get(key).and_then(|at| self.entries.get(*at)).map(|(_, value)| value)
+    }
+
+    /// All keys with their values.
+    pub fn entries(&self) -> &[(Cow<'file, str>, Value<'file>)] {
+        &self.entries
+    }
+
+    /// What tensors are aligned to.
+    pub(super) fn alignment(&self) -> Reading<u64> {
+        match self.get(ALIGNMENT_KEY) {
+            None => Ok(ALIGNMENT.into()),
+            Some(Value::U32(alignment)) if alignment.is_power_of_two() => Ok((*alignment).into()),
+            Some(other) => Err(format!("metadata {ALIGNMENT_KEY}: {other:?} is no power of two in 32 bits")),
+        }
+    }
+}

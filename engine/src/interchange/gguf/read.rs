@@ -1,0 +1,283 @@
+//! Reading: the head of a file, and tensors as slices of it.
+
+use super::array::Array;
+use super::cursor::{Cursor, Reading};
+use super::metadata::Metadata;
+use super::tensor::{GgmlType, TensorInfo};
+use super::value::{Kind, Value};
+use super::{MAGIC, MOST_DIMENSIONS, VERSION, dequantise};
+use crate::error::{Error, Result};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// The oldest version that counts in 64 bits.
+const OLDEST_VERSION: u32 = 2;
+/// Keys and tensors that a file has at most: published ones have hundreds of keys and thousands of tensors.
+const MOST_ENTRIES: u64 = 1 << 16;
+/// Bytes of a key or a tensor's name at most.
+const LONGEST_NAME: usize = (1 << 16) - 1;
+/// Bytes that a key with its value has at least: a length, a kind, a byte.
+const LEAST_KEY: u64 = 8 + 4 + 1;
+/// Bytes that a tensor has at least in the head: a length, dimensions, one of them, a type, an offset.
+const LEAST_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
+
+/// A file's metadata, and its tensors where they lie.
+#[derive(Debug)]
+pub struct Gguf<'file> {
+    path: PathBuf,
+    metadata: Metadata<'file>,
+    tensors: Vec<Tensor<'file>>,
+    places: HashMap<&'file str, usize>,
+}
+
+/// A tensor in a file.
+#[derive(Debug)]
+pub struct Tensor<'file> {
+    /// Its name, shape and type.
+    pub info: TensorInfo<'file>,
+    bytes: &'file [u8],
+}
+
+impl<'file> Gguf<'file> {
+    /// Reads the head of a file, whose path is for messages. No weight is looked at.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] names the key or the tensor that is wrong, cut off, there twice or out of place, or whose quantization
+    /// is not read.
+    pub fn read(path: &Path, bytes: &'file [u8]) -> Result<Self> {
+        Self::parse(path, bytes).map_err(|reason| Error::bad_file(path, reason))
+    }
+
+    fn parse(path: &Path, bytes: &'file [u8]) -> Reading<Self> {
+        let mut cursor = Cursor::new(bytes);
+        check_version(&mut cursor)?;
+        let (tensors, keys) = (cursor.u64()?, cursor.u64()?);
+        for (count, least, what) in [(keys, LEAST_KEY, "metadata keys"), (tensors, LEAST_TENSOR, "tensors")] {
+            cursor.expect(count, least, what)?;
+            if count > MOST_ENTRIES {
+                return Err(format!("it has {count} {what}; at most {MOST_ENTRIES} are read"));
+            }
+        }
+        let mut metadata = Metadata::new();
+        for number in 0..keys {
+            let key = name(&mut cursor).map_err(|reason| format!("metadata key {number}: {reason}"))?;
+            let value = Kind::read(&mut cursor).and_then(|kind| Value::read(&mut cursor, kind, 0));
+            metadata.push(key, value.map_err(|reason| format!("metadata {key}: {reason}"))?)?;
+        }
+        let alignment = metadata.alignment()?;
+        let mut infos = Vec::new();
+        for number in 0..tensors {
+            infos.push(info(&mut cursor).map_err(|(name, reason)| match name {
+                Some(name) => format!("tensor {name}: {reason}"),
+                None => format!("tensor {number}: {reason}"),
+            })?);
+        }
+        // A file without tensors may end with its head.
+        let begin = (cursor.at() as u64).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
+        let data = usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default();
+        let tensors = infos
+            .into_iter()
+            .map(|(info, offset)| {
+                place(&info, offset, alignment, data)
+                    .map_err(|reason| format!("tensor {}: {reason}", info.name))
+                    .map(|bytes| Tensor { info, bytes })
+            })
+            .collect::<Reading<Vec<_>>>()?;
+        check_apart(&tensors)?;
+        let places = places(&tensors)?;
+        Ok(Self { path: path.to_owned(), metadata, tensors, places })
+    }
+
+    /// Its path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All keys with their values.
+    pub fn metadata(&self) -> &Metadata<'file> {
+        &self.metadata
+    }
+
+    /// All tensors, in the order of the head.
+    pub fn tensors(&self) -> &[Tensor<'file>] {
+        &self.tensors
+    }
+
+    /// The tensor with a name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor<'file>> {
+        self.places.get(name).and_then(|at| self.tensors.get(*at))
+    }
+
+    /// The whole number under a key, of any width and not negative; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn count(&self, key: &str) -> Result<Option<u64>> {
+        self.of_kind(key, "a whole number from 0 on", Value::to_count)
+    }
+
+    /// The number with a fraction under a key; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn float(&self, key: &str) -> Result<Option<f64>> {
+        self.of_kind(key, "a floating-point number", Value::to_float)
+    }
+
+    /// Whether the key says true; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
+        self.of_kind(key, "true or false", Value::to_bool)
+    }
+
+    /// The text under a key; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn text(&self, key: &str) -> Result<Option<&str>> {
+        self.of_kind(key, "a string", Value::as_str)
+    }
+
+    /// The array under a key; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn array(&self, key: &str) -> Result<Option<&Array<'file>>> {
+        self.of_kind(key, "an array", Value::as_array)
+    }
+
+    fn of_kind<'value, T>(
+        &'value self,
+        key: &str,
+        wanted: &str,
+        to: impl FnOnce(&'value Value<'file>) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.metadata.get(key) else { return Ok(None) };
+        let other = || format!("metadata {key}: {wanted} is expected, and its kind is {:?}", value.kind());
+        to(value).map(Some).ok_or_else(|| Error::bad_file(&self.path, other()))
+    }
+}
+
+impl<'file> Tensor<'file> {
+    /// The bytes of all its rows, as the file has them.
+    pub fn bytes(&self) -> &'file [u8] {
+        self.bytes
+    }
+
+    /// Writes a range of its rows as floats into `into`, which has room for just these.
+    ///
+    /// # Errors
+    /// There are no such rows, or `into` has another size.
+    pub fn dequantise(&self, rows: Range<usize>, into: &mut [f32]) -> Result<()> {
+        let row = self.info.row_bytes();
+        let bytes = rows
+            .start
+            .checked_mul(row)
+            .zip(rows.end.checked_mul(row))
+            .and_then(|(from, to)| self.bytes.get(from..to))
+            .filter(|_| rows.len().checked_mul(self.info.columns()) == Some(into.len()));
+        let Some(bytes) = bytes else {
+            let (name, shape, room) = (&self.info.name, &self.info.shape, into.len());
+            return Err(Error::Internal(format!(
+                "rows {rows:?} of {name} {shape:?} asked into {room} floats"
+            )));
+        };
+        dequantise(self.info.ty, bytes, into);
+        Ok(())
+    }
+}
+
+fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
+    if cursor.array().ok() != Some(MAGIC) {
+        return Err("this is no GGUF file: it does not begin with the letters GGUF".to_owned());
+    }
+    match cursor.u32()? {
+        OLDEST_VERSION..=VERSION => Ok(()),
+        version if (OLDEST_VERSION..=VERSION).contains(&version.swap_bytes()) => {
+            Err("it is stored big-endian; convert it for a little-endian machine".to_owned())
+        }
+        version => Err(format!(
+            "its GGUF version is {version}; {OLDEST_VERSION} to {VERSION} are read: convert it again"
+        )),
+    }
+}
+
+fn name<'file>(cursor: &mut Cursor<'file>) -> Reading<&'file str> {
+    let name = cursor.string()?;
+    if name.len() > LONGEST_NAME {
+        return Err(format!("it has {} bytes; at most {LONGEST_NAME} are possible", name.len()));
+    }
+    Ok(name)
+}
+
+/// A tensor's entry in the head, with its offset; where it is wrong, its name, if that was read.
+fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (Option<&'file str>, String)> {
+    let name = name(cursor).map_err(|reason| (None, reason))?;
+    let mut rest = || {
+        let dimensions = cursor.u32()? as usize;
+        if dimensions > MOST_DIMENSIONS {
+            return Err(format!("it has {dimensions} dimensions; 1 to {MOST_DIMENSIONS} are possible"));
+        }
+        let mut shape = (0..dimensions)
+            .map(|_| {
+                let size = cursor.u64()?;
+                usize::try_from(size).map_err(|_| format!("a dimension of {size} is larger than any memory"))
+            })
+            .collect::<Reading<Vec<_>>>()?;
+        shape.reverse();
+        let ty = GgmlType::of(cursor.u32()?)?;
+        Ok((TensorInfo { name: Cow::Borrowed(name), shape, ty }, cursor.u64()?))
+    };
+    rest().map_err(|reason| (Some(name), reason))
+}
+
+/// The bytes of a tensor that begins at an offset.
+fn place<'file>(
+    info: &TensorInfo<'_>,
+    offset: u64,
+    alignment: u64,
+    data: &'file [u8],
+) -> Reading<&'file [u8]> {
+    let size = info.bytes()?;
+    if !offset.is_multiple_of(alignment) {
+        return Err(format!("its offset {offset} is no multiple of the alignment {alignment}"));
+    }
+    offset
+        .checked_add(size)
+        .and_then(|end| data.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
+        .ok_or_else(|| {
+            let there = data.len();
+            format!("its {size} bytes from offset {offset} on are not all there: weights have {there} bytes; is the file cut off?")
+        })
+}
+
+/// Refuses tensors that share bytes.
+fn check_apart(tensors: &[Tensor<'_>]) -> Reading<()> {
+    let mut ordered: Vec<_> = tensors.iter().map(|tensor| (tensor.bytes.as_ptr_range(), tensor)).collect();
+    ordered.sort_unstable_by_key(|(range, _)| range.start);
+    for pair in ordered.windows(2) {
+        if let [(before, one), (after, other)] = pair
+            && before.end > after.start
+        {
+            return Err(format!("tensor {}: it shares bytes with tensor {}", other.info.name, one.info.name));
+        }
+    }
+    Ok(())
+}
+
+fn places<'file>(tensors: &[Tensor<'file>]) -> Reading<HashMap<&'file str, usize>> {
+    let mut places = HashMap::with_capacity(tensors.len());
+    for (at, tensor) in tensors.iter().enumerate() {
+        // Names were read from the file.
+        if let Cow::Borrowed(name) = tensor.info.name
+            && places.insert(name, at).is_some()
+        {
+            return Err(format!("tensor {name}: there are two of this name"));
+        }
+    }
+    Ok(places)
+}
