@@ -1,7 +1,7 @@
 /** Types of glasshouse.js. Losses are mean natural-log cross-entropies per token; `null` where a number was not finite. */
 
 export type ErrorKind =
-  | "invalid" | "refused" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
+  | "invalid" | "refused" | "unknown" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
   | "internal" | "busy"
   /** The engine itself is gone: its worker panicked, was ended, or answers no more. */
   | "lost";

@@ -4,7 +4,7 @@
 
 mod time;
 
-pub use glasshouse_protocol::quantity::{bytes, whole};
+pub use glasshouse_protocol::quantity::{bytes, counted, whole};
 pub use time::{ago, clock, date_time, duration, now};
 
 /// What stands where there is no number.

@@ -229,7 +229,23 @@ fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
     fail(folder.path(), &["plan", "--set", "trian.steps=1"], 2, &["did you mean `train`"]);
     fail(folder.path(), &["plan", "--tokenizer", "bbpe"], 2, &["did you mean `bpe`"]);
     fail(folder.path(), &["plan", "--set", "model.heads=5"], 2, &["model.heads = 5", "model.kv_heads"]);
+    fail(folder.path(), &["data", "fetch", "nope"], 2, &["nope is not in the catalogue, which has "]);
+    let kernels =
+        ["bench", "kernel", "--device", "cpu", "--preset", "first-stories-small", "--filter", "zzz"];
+    fail(folder.path(), &kernels, 2, &["no kernel of this step has \"zzz\" in its name; there are: "]);
     assert_eq!(glasshouse(folder.path(), &["tarin"]).status.code(), Some(2));
+}
+
+#[test]
+fn plan_refuses_a_vocabulary_that_train_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let errors = ["plan", "train"].map(|command| {
+        let output = glasshouse(folder.path(), &[command, "--vocab", "3"]);
+        assert_eq!(output.status.code(), Some(2));
+        stderr(&output)
+    });
+    assert!(errors[0].starts_with("error: tokenizer.vocabulary = 3 must be at least 257"), "{}", errors[0]);
+    assert_eq!(errors[0], errors[1]);
 }
 
 #[test]
@@ -381,6 +397,57 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     }
 }
 
+/// What commands say of a run that there is none of, of a place that is taken, of a prompt that is no text, and of a run that is
+/// past its end.
+#[test]
+fn a_trained_project_gets_specific_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stories(folder);
+    let said = train(folder, "p", &["--steps", "20", "--stop-after", "12"]);
+    assert!(events(&json_lines(&said), "notice").is_empty(), "{said}");
+    for command in ["train --resume", "generate", "chat", "export --to model"] {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--project", "p", "--run", "7"]);
+        fail(folder, &arguments, 2, &["p: unknown run `7`", "1-nanogpt-cpu"]);
+    }
+
+    let resumed = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10", "--json"]);
+    let lines = json_lines(&resumed);
+    let notices = events(&lines, "notice");
+    let text = "the run is at step 12 already, so --stop-after 10 leaves nothing to train";
+    assert!(notices.iter().any(|notice| notice["text"] == text), "{resumed}");
+    assert!(events(&lines, "step").is_empty(), "{resumed}");
+
+    std::fs::write(folder.join("model"), "mine").unwrap();
+    for force in [&[][..], &["--force"]] {
+        let export = [&["export", "--project", "p", "--to", "model"], force].concat();
+        fail(folder, &export, 1, &["model: is a file; choose an empty or new folder with --to"]);
+    }
+    assert_eq!(std::fs::read(folder.join("model")).unwrap(), b"mine");
+
+    std::fs::write(folder.join("prompts"), b"One day\n\xffTwo\n").unwrap();
+    let mut chat = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    chat.current_dir(folder).args(["chat", "--project", "p", "--device", "cpu", "--max-tokens", "2"]);
+    let output = chat.stdin(std::fs::File::open(folder.join("prompts")).unwrap()).output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    let end = "error: standard input, line 2: is not UTF-8; give text in UTF-8\n";
+    assert!(message.ends_with(end), "{message}");
+
+    succeed(folder, &["pack", "--project", "p"]);
+    let said = succeed(folder, &["unpack", "p.glasshouse", "--project", "again"]);
+    assert!(said.trim_end().ends_with(", 1 run"), "{said}");
+    let mut bytes = std::fs::read(folder.join("p.glasshouse")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(folder.join("bad.glasshouse"), bytes).unwrap();
+    let unpack = ["unpack", "bad.glasshouse", "--project", "never"];
+    fail(folder, &unpack, 1, &["bad.glasshouse: this is no .glasshouse file", "(checksum)"]);
+    let said = succeed(folder, &["plan", "--steps", "1", "--preset", "first-stories-small"]);
+    assert!(said.contains("whole run: 1 step, "), "{said}");
+}
+
 #[test]
 fn a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -500,7 +567,7 @@ fn runs_are_renamed_tagged_deleted_restored_and_copied_as_a_command() {
         told.contains("glasshouse runs --project p restore 1-nanogpt-cpu") && !told.contains("Owls"),
         "{told}"
     );
-    fail(folder, &["runs", "--project", "p", "delete", "2", "1"], 1, &["1"]);
+    fail(folder, &["runs", "--project", "p", "delete", "2", "1"], 2, &["1"]);
     assert_eq!(json_lines(&runs(&["--json"])).len(), 1, "one that is not there: nothing is deleted");
     assert!(runs(&["restore", "1-nanogpt-cpu"]).contains("Owls by night"));
     fail(folder, &["runs", "--project", "p", "restore", "2-nanogpt-cpu"], 1, &["no deleted run"]);

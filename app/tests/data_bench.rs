@@ -248,7 +248,7 @@ fn recipes_are_files_and_every_document_is_explained() {
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher", "--force"]);
     fail(folder, &["data", "inspect", "mine"], 1, "no folder of `glasshouse data clean`");
     fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, "no document");
-    fail(folder, &["data", "fetch", "tiny-shakespear"], 1, "tiny-shakespeare");
+    fail(folder, &["data", "fetch", "tiny-shakespear"], 2, "tiny-shakespeare");
     assert!(!folder.join("clean2").exists(), "nothing was left behind");
 }
 

@@ -445,3 +445,111 @@ fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
     let card = std::fs::read_to_string(folder.join("model/README.md")).unwrap();
     assert!(card.contains("stories.txt") && !card.contains(folder.to_str().unwrap()), "{card}");
 }
+
+#[test]
+fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
+    let folder = folder();
+    let folder = folder.path();
+    let story = std::fs::read_to_string(folder.join("stories.txt")).unwrap()[..400].replace(['\n', '"'], " ");
+    let lines: String = (0..60_000).map(|number| format!("{{\"text\": \"{number} {story}\"}}\n")).collect();
+    std::fs::write(folder.join("many.jsonl"), lines).unwrap();
+    let clean = ["data", "clean", "--in", "many.jsonl", "--out", "out", "--json"];
+    let mut first = program(folder).args(clean).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(first.stdout.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
+    let message = fail(folder, &[&clean[..], &["--force"]].concat(), 1);
+    assert!(message.starts_with("error: out: another program cleans into the folder; wait"), "{message}");
+    send(&first, "-INT");
+    assert_eq!(first.wait().unwrap().code(), Some(130));
+    let train = ["train", "--data", "out", "--project", "p", "--device", "cpu"];
+    for command in [&["data", "inspect", "out"][..], &train] {
+        let message = fail(folder, command, 1);
+        assert!(message.contains("out: the folder holds a cleaning that was stopped or is"), "{message}");
+        assert!(message.contains("the same `glasshouse data clean` again"), "{message}");
+    }
+    let message = fail(folder, &[&clean[..], &["--recipe", "raw"]].concat(), 1);
+    assert!(message.contains("holds a stopped cleaning by another recipe; --force"), "{message}");
+    let message = fail(folder, &["data", "clean", "--in", "stories.txt", "--out", "out"], 1);
+    assert!(message.contains("holds a stopped cleaning of other files; --force"), "{message}");
+    assert!(succeed(folder, &clean).contains("\"event\":\"resumed\""), "it goes on where it was");
+    succeed(folder, &["data", "inspect", "out"]);
+}
+
+/// What a terminal of so many columns shows after a program wrote to it.
+fn screen(written: &str, columns: usize) -> Vec<String> {
+    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0);
+    let mut letters = written.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\u{1b}' if letters.next_if_eq(&'[').is_some() => {
+                let mut count = String::new();
+                while let Some(digit) = letters.next_if(|letter| letter.is_ascii_digit() || *letter == ';') {
+                    count.push(digit);
+                }
+                let number: usize = count.parse().unwrap_or(1);
+                match letters.next() {
+                    Some('A') => row = row.saturating_sub(number),
+                    Some('B') => row += number,
+                    Some('K') => lines[row].clear(),
+                    _ => {}
+                }
+            }
+            letter if !letter.is_control() => {
+                if column == columns {
+                    (row, column) = (row + 1, 0);
+                }
+                lines.resize(lines.len().max(row + 1), Vec::new());
+                let line: &mut Vec<char> = &mut lines[row];
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = letter;
+                column += 1;
+            }
+            _ => {}
+        }
+        lines.resize(lines.len().max(row + 1), Vec::new());
+    }
+    lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect()
+}
+
+#[test]
+fn what_an_interrupt_says_outlives_a_bar_that_is_wider_than_the_terminal() {
+    use std::io::{Read as _, Write as _};
+    let folder = folder();
+    let folder = folder.path();
+    let settings: String = SMALL.iter().map(|setting| format!(" --set {setting}")).collect();
+    let program = env!("CARGO_BIN_EXE_glasshouse");
+    // The message has 66 columns, the bar more than 100.
+    let command = format!(
+        "stty cols 70 rows 60; exec {program} train --preset {MODEL} --data stories.txt --project p --device cpu \
+         --threads 1 --steps 4000000{settings}"
+    );
+    let mut child = Command::new("script")
+        .args(["-qefc", &command, "/dev/null"])
+        .current_dir(folder)
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut keys, mut terminal) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut written, mut part) = (Vec::new(), [0; 4096]);
+    let mut asked = false;
+    loop {
+        let count = terminal.read(&mut part).unwrap();
+        if count == 0 {
+            break;
+        }
+        written.extend_from_slice(&part[..count]);
+        if !asked && String::from_utf8_lossy(&written).contains("loss ") {
+            keys.write_all(b"\x03").unwrap();
+            asked = true;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let shown = screen(&String::from_utf8_lossy(&written), 70);
+    let message = "finishing this step and saving; press Ctrl-C again to stop at once";
+    assert!(shown.iter().any(|line| line == message), "{shown:#?}");
+    assert!(shown.iter().any(|line| line.starts_with("stopped at step ")), "{shown:#?}");
+}

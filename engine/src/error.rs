@@ -27,6 +27,9 @@ pub enum Error {
     /// A configuration or request that cannot be met, said in one sentence.
     #[error("{0}")]
     Refused(String),
+    /// A run, kernel or the like that there is none of by the name that was given.
+    #[error("{0}")]
+    Unknown(String),
     /// A node of the graph whose inputs do not fit it.
     #[error(transparent)]
     Graph(#[from] crate::graph::GraphError),
@@ -150,6 +153,7 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::BadFile { .. } => ErrorKind::BadFile,
             Error::Invalid(_) => ErrorKind::Invalid,
             Error::Refused(_) | Error::Graph(_) => ErrorKind::Refused,
+            Error::Unknown(_) => ErrorKind::Unknown,
             Error::Device(_) => ErrorKind::Device,
             Error::DeviceLost(_) => ErrorKind::DeviceLost,
             Error::TooLarge { .. } => ErrorKind::TooLarge,

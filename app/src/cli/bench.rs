@@ -11,6 +11,7 @@ use super::settings::{checked_device, run_config, usage};
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::StepMeasurement;
+use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{BenchReport, Command, Event};
 use glasshouse_engine::session;
 
@@ -78,7 +79,10 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     if measured.unfused {
         say!("every operation of a layer by itself")?;
     }
-    say!("{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {} steps)", measured.repeats)?;
+    say!(
+        "{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {})",
+        counted(measured.repeats as u64, "step")
+    )?;
     say!(
         "{} tok/s · {}FLOP/s · {}",
         count(measured.tokens_per_s),

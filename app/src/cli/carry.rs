@@ -5,6 +5,7 @@ use super::driver::drive;
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::project::archive;
+use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
         let show = |event| {
             match event {
                 Event::ProjectExported { bytes, files, .. } => {
-                    say!("{} ({}, {files} files, read back)", to.display(), super::output::bytes(bytes))?;
+                    let files = counted(files as u64, "file");
+                    say!("{} ({}, {files}, read back)", to.display(), super::output::bytes(bytes))?;
                 }
                 event => trained::note(&event),
             }
@@ -34,7 +36,8 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
         None => arguments.file.with_extension(""),
     };
     let project = archive::unpack_file(&arguments.file, &folder, arguments.force)?;
-    say!("{}: {}, {} runs", folder.display(), project.name(), project.runs()?.len())?;
+    let runs = counted(project.runs()?.len() as u64, "run");
+    say!("{}: {}, {runs}", folder.display(), project.name())?;
     Ok(())
 }
 

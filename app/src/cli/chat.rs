@@ -4,9 +4,9 @@ use super::arguments::ChatArguments;
 use super::driver::{Engine, drive};
 use super::generate::{generate_config, session_options};
 use super::trained::{self, OpenedModel};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
@@ -17,6 +17,14 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     })
 }
 
+/// What is wrong with a line of standard input.
+fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::InvalidData => anyhow!("standard input, line {line}: is not UTF-8; give text in UTF-8"),
+        _ => anyhow!("standard input, line {line}: {error}"),
+    }
+}
+
 async fn converse(engine: &mut Engine, model: &OpenedModel, mut config: GenerateConfig) -> Result<()> {
     let interactive = std::io::stdin().is_terminal();
     tell!(
@@ -25,12 +33,13 @@ async fn converse(engine: &mut Engine, model: &OpenedModel, mut config: Generate
         model.step
     );
     let mut text = String::new();
-    let mut lines = std::io::stdin().lock().lines();
+    let mut lines = (1..).zip(std::io::stdin().lock().lines());
     loop {
         if interactive {
             std::io::stderr().write_all(b"> ").ok();
         }
-        let Some(line) = lines.next().transpose()? else { return Ok(()) };
+        let Some((number, line)) = lines.next() else { return Ok(()) };
+        let line = line.map_err(|error| unreadable(number, &error))?;
         match line.trim() {
             "/quit" | "/exit" => return Ok(()),
             "/new" => {

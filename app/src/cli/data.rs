@@ -4,22 +4,24 @@ use super::arguments::{
     DataCleanArguments, DataCommand, DataExplainArguments, DataInspectArguments, DataRecipeArguments,
     DataScriptArguments,
 };
+use super::bar::bar;
 use super::driver::drive;
 use super::output::{bytes, count};
 use super::settings::usage;
 use super::train::quoted;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
-use glasshouse_corpus::pipeline;
+use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, Report};
 use glasshouse_corpus::{SystemFiles, script};
 use glasshouse_engine::protocol::cleaning::{
     CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate,
 };
+use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -134,7 +136,8 @@ impl Shown {
                 self.clear();
                 match documents {
                     Some(documents) => tell!(
-                        "the cleaning was stopped after {documents} documents; the same command{} goes on from there",
+                        "the cleaning was stopped after {documents} {}; the same command{} goes on from there",
+                        things(documents, "document"),
                         if self.restart { " without --restart" } else { "" }
                     ),
                     None => tell!("the cleaning was stopped; nothing was changed"),
@@ -156,12 +159,16 @@ impl Shown {
         bar.set_position(progress.done);
         let of = match progress.phase {
             Phase::Reading => format!("{} of {}", bytes(progress.done), bytes(progress.total)),
-            _ => format!("{} of {} documents", count(progress.done as f64), count(progress.total as f64)),
+            _ => {
+                let (done, total) = (count(progress.done as f64), count(progress.total as f64));
+                format!("{done} of {total} {}", things(progress.total, "document"))
+            }
         };
         bar.set_message(format!(
-            "{} {of} · {} documents read · {} kept",
+            "{} {of} · {} {} read · {} kept",
             progress.phase.name(),
             count(progress.documents as f64),
+            things(progress.documents, "document"),
             count(progress.kept as f64)
         ));
     }
@@ -182,8 +189,9 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
         }
         CleaningStart::Resumed { documents } => {
             say!(
-                "going on behind the {} documents that a stopped cleaning had read",
-                count(*documents as f64)
+                "going on behind the {} {} that a stopped cleaning had read",
+                count(*documents as f64),
+                things(*documents, "document")
             )?;
         }
         CleaningStart::StartedOver { reason } if json => {
@@ -196,19 +204,19 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
 
 /// A bar on a terminal; nothing in a pipe.
 fn progress_bar(json: bool) -> Option<ProgressBar> {
-    (!json && std::io::stderr().is_terminal()).then(|| {
-        let bar = ProgressBar::new(1);
-        if let Ok(style) = ProgressStyle::with_template("{bar:28} {msg}") {
-            bar.set_style(style);
-        }
-        bar
-    })
+    (!json && std::io::stderr().is_terminal()).then(|| bar(1, "{bar:28} {wide_msg}"))
 }
 
 fn read_report(folder: &Path) -> Result<Report> {
     let path = folder.join(REPORT_FILE);
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("{}: no folder of `glasshouse data clean`", path.display()))?;
+    let unfinished = pipeline::is_unfinished(&SystemFiles, folder);
+    let text = match std::fs::read_to_string(&path) {
+        Err(_) if unfinished => bail!("{}: the folder holds {UNFINISHED}", folder.display()),
+        text => text.with_context(|| format!("{}: no folder of `glasshouse data clean`", path.display()))?,
+    };
+    if unfinished {
+        tell!("note: the folder also holds {UNFINISHED}; this is the report of the one before");
+    }
     Report::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
 }
 

@@ -3,6 +3,7 @@
 use super::output::bytes;
 use anyhow::Result;
 use glasshouse_engine::gpu::{self, AdapterLimits};
+use glasshouse_engine::protocol::quantity::counted;
 
 pub(super) fn devices(json: bool) -> Result<()> {
     let adapters = pollster::block_on(gpu::devices());
@@ -51,7 +52,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
             bytes(u64::from(*workgroup_bytes))
         )?;
     }
-    say!("cpu: {threads} threads; precisions: f32")?;
+    say!("cpu: {}; precisions: f32", counted(threads as u64, "thread"))?;
     match auto {
         Some(adapter) => say!("--device auto takes {}", adapter.name)?,
         None => say!("--device auto takes the CPU: there is no real GPU here")?,

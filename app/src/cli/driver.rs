@@ -4,7 +4,7 @@
 use super::interrupt;
 use anyhow::{Result, anyhow};
 use glasshouse_engine::protocol::{Command, ErrorKind, ErrorReport, Event, Parcel, Report, Request};
-use glasshouse_engine::session;
+use glasshouse_engine::{Error, session};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -108,7 +108,16 @@ impl std::fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 fn is_cancelled(error: &anyhow::Error) -> bool {
-    error.downcast_ref().is_some_and(|Refusal(error)| error.kind == ErrorKind::Cancelled)
+    is_refusal(error, ErrorKind::Cancelled)
+}
+
+/// Whether the engine says, as a session or called directly, that nothing has a name that was typed.
+pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
+    is_refusal(error, ErrorKind::Unknown) || matches!(error.downcast_ref(), Some(Error::Unknown(_)))
+}
+
+fn is_refusal(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    error.downcast_ref().is_some_and(|Refusal(error)| error.kind == kind)
 }
 
 /// Runs a session for `front` until both are over: what still trains when the front end has ended is stopped and saved.

@@ -1,10 +1,12 @@
 //! `glasshouse data catalogue` and `glasshouse data fetch`: named public corpora, and their way onto this machine.
 
+use super::bar::bar;
 use super::driver::drive;
+use super::settings::usage;
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
 use glasshouse_engine::session;
-use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,7 +28,7 @@ pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
 
 /// Brings a corpus into a folder, the person's cache folder where none is named, and prints where it stands.
 pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    let entry = catalogue::find(name)?;
+    let entry = catalogue::find(name).map_err(|error| usage(error.to_string()))?;
     let Some(path) = fetched(entry, folder, json)? else { return Ok(()) };
     if json {
         let line = serde_json::json!({ "event": "fetched", "name": entry.name, "path": path, "sha256": entry.sha256, "licence": entry.licence });
@@ -76,13 +78,8 @@ impl Shown {
         if !std::io::stderr().is_terminal() {
             return Self::Lines { last: None, exact: matches!(entry.length, Length::Exact(_)) };
         }
-        let bar =
-            ProgressBar::with_draw_target(Some(entry.length.bytes()), ProgressDrawTarget::stderr_with_hz(8));
-        let template =
-            "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
+        let template = "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {wide_msg}";
+        let bar = bar(entry.length.bytes(), template);
         if let Length::About(_) = entry.length {
             bar.set_message("(about)");
         }

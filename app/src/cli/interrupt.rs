@@ -1,5 +1,6 @@
 //! Signals: the first that asks for an end lets the work finish what it is at, a second of Ctrl-C or SIGTERM ends the program.
 
+use super::bar;
 use anyhow::Result;
 use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -56,7 +57,8 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
         if !flags.stop.load(Ordering::SeqCst) {
             flags.code.store(code, Ordering::SeqCst);
             flags.stop.store(true, Ordering::SeqCst);
-            tell!("\n{}", flags.message.lock().unwrap_or_else(PoisonError::into_inner));
+            let message = *flags.message.lock().unwrap_or_else(PoisonError::into_inner);
+            bar::above(|| tell!("\n{message}"));
             flags.say_raised();
         } else if signal != Signal::HangUp {
             // A terminal that closes after Ctrl-C is no second wish.

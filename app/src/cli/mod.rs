@@ -16,6 +16,7 @@ macro_rules! tell {
 }
 
 pub mod arguments;
+mod bar;
 mod bench;
 mod carry;
 mod chat;
@@ -72,7 +73,8 @@ pub fn run() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell!("error: {error:#}");
-            ExitCode::from(if error.downcast_ref::<Usage>().is_some() { 2 } else { 1 })
+            let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
+            ExitCode::from(if mistyped { 2 } else { 1 })
         }
     }
 }

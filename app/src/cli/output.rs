@@ -1,7 +1,8 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
+use super::bar::bar;
 use glasshouse_engine::train::TrainEvent;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -36,12 +37,7 @@ impl Output {
         let shape = if json {
             Shape::Json
         } else if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
-            let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(8));
-            let template = "{bar:28} {pos}/{len} · {msg} · {eta} left";
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
-            }
-            Shape::Bar(bar)
+            Shape::Bar(bar(steps, "{bar:28} {pos}/{len} · {eta} left · {wide_msg}"))
         } else {
             Shape::Lines { steps, last: None }
         };

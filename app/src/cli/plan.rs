@@ -5,7 +5,7 @@ use super::driver::{Engine, drive};
 use super::output::{bytes, count};
 use super::settings::run_config;
 use anyhow::{Context as _, Result};
-use glasshouse_engine::protocol::quantity::whole;
+use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Command, Event, PlanSummary, Precision, RunConfig, TrainConfig};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
@@ -57,9 +57,9 @@ fn report(plan: &PlanSummary) -> Value {
 fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     let (model, train) = (&config.model, &config.train);
     say!(
-        "{}: {} layers, width {}, context length {}, vocabulary {}, batch size {} × {}",
+        "{}: {}, width {}, context length {}, vocabulary {}, batch size {} × {}",
         config.preset,
-        model.layers,
+        counted(model.layers as u64, "layer"),
         whole(model.width as u64),
         whole(model.context_length as u64),
         whole(model.vocabulary as u64),
@@ -105,8 +105,8 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
 fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     say!(
-        "whole run: {} steps, {} tokens, {}FLOP",
-        whole(config.train.steps),
+        "whole run: {}, {} tokens, {}FLOP",
+        counted(config.train.steps, "step"),
         count(tokens),
         count(tokens * plan.flops_per_token)
     )?;

@@ -6,6 +6,7 @@ use super::settings::{check_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
+use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -191,9 +192,10 @@ fn tell(
         return Ok(say!("{line}")?);
     }
     let shown = ours.map_or_else(|| "none".to_owned(), |loss| format!("{loss:.4}"));
+    let ran = things(run.step, "step");
     say!("\n{}: {}", published.preset, published.what())?;
-    say!("  published  {}   {steps} steps ({})", published.loss, published.source)?;
-    say!("  ours       {shown}   {} steps, {}, on {}", run.step, duration(run.seconds), run.device)?;
+    say!("  published  {}   {steps} {} ({})", published.loss, things(steps, "step"), published.source)?;
+    say!("  ours       {shown}   {} {ran}, {}, on {}", run.step, duration(run.seconds), run.device)?;
     match verdict {
         Some(true) => say!("reproduced: ours is no higher than the published figure{}", published.spread())?,
         Some(false) => {
@@ -204,7 +206,10 @@ fn tell(
             published.preset,
             arguments.project.display()
         )?,
-        None => say!("no verdict: a run of {} steps says nothing about the figure after {steps}", run.steps)?,
+        None => {
+            let length = things(run.steps, "step");
+            say!("no verdict: a run of {} {length} says nothing about the figure after {steps}", run.steps)?;
+        }
     }
     Ok(())
 }

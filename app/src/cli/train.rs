@@ -7,7 +7,7 @@ use super::output::{Output, bytes, count};
 use super::settings::{checked_device, differing, run_config, usage};
 use super::trained::{settings_of, use_project};
 use anyhow::{Context as _, Result};
-use glasshouse_engine::protocol::quantity::whole;
+use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
     Command, Event, Launch, OpenedRun, PreparationStage, RunSummary, TrainEvent,
 };
@@ -71,7 +71,7 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         } else {
             started(arguments, launch, engine).await?
         };
-        let mut follower = Follower::new(Output::new(arguments.json, steps), arguments.json, engine.sender());
+        let mut follower = Follower::new(arguments, steps, engine.sender());
         engine.ask(command, |event| follower.hear(event)).await?;
         let run = follower.run.context("the engine ended a run without a word")?;
         Ok(Ended { run, prompt: follower.prompt, finished: follower.finished })
@@ -115,6 +115,8 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
 struct Follower {
     output: Output,
     json: bool,
+    /// The step that was asked for as the last.
+    stop_after: Option<u64>,
     engine: Sender,
     /// The run has steps, and heeds requests.
     trains: Arc<AtomicBool>,
@@ -126,9 +128,11 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(output: Output, json: bool, engine: Sender) -> Self {
+    fn new(arguments: &TrainArguments, steps: u64, engine: Sender) -> Self {
+        let TrainArguments { json, stop_after, .. } = *arguments;
         let (trains, stage, prompt) = (Arc::default(), None, String::new());
-        Self { output, json, engine, trains, stage, prompt, finished: false, run: None }
+        let output = Output::new(json, steps);
+        Self { output, json, stop_after, engine, trains, stage, prompt, finished: false, run: None }
     }
 
     fn hear(&mut self, event: Event) -> Result<()> {
@@ -145,6 +149,11 @@ impl Follower {
             Event::RunFolder { run, folder } => self.output.say(&format!("run {run} in {folder}\n")),
             Event::TrainingStarted { step, .. } => {
                 self.output.resume_at(step);
+                if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
+                    self.output.notice(&format!(
+                        "the run is at step {step} already, so --stop-after {stop} leaves nothing to train"
+                    ));
+                }
                 self.trains.store(true, Ordering::SeqCst);
                 heed(signals()?, &self.trains, &self.engine);
             }
@@ -195,8 +204,9 @@ fn introduce(output: &Output, opened: &OpenedRun) {
     }
     if let Some(text) = text {
         output.say(&format!(
-            "text: {} documents, {}, {} tokens to train on, {} held out, {} in the vocabulary",
+            "text: {} {}, {}, {} tokens to train on, {} held out, {} in the vocabulary",
             text.documents,
+            things(text.documents, "document"),
             bytes(text.bytes),
             count(text.train_tokens as f64),
             count(text.validation_tokens as f64),
@@ -205,16 +215,16 @@ fn introduce(output: &Output, opened: &OpenedRun) {
     }
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());
     output.say(&format!(
-        "model: {}, {} parameters, {} layers, width {}, context length {}",
+        "model: {}, {} parameters, {}, width {}, context length {}",
         config.preset,
         count(opened.parameters as f64),
-        config.model.layers,
+        counted(config.model.layers as u64, "layer"),
         whole(config.model.width as u64),
         whole(config.model.context_length as u64),
     ));
     output.say(&format!(
-        "run: {} steps, {} tokens, {}FLOP, {} of memory, on {device}",
-        whole(config.train.steps),
+        "run: {}, {} tokens, {}FLOP, {} of memory, on {device}",
+        counted(config.train.steps, "step"),
         count(tokens as f64),
         count(opened.flops_per_token * tokens as f64),
         bytes(opened.bytes),

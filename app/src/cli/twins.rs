@@ -48,8 +48,9 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     let twin = twins::raw_twin(&SystemFiles, &arguments.input, &arguments.clean, &raw, &held_out)?;
     if !arguments.json {
         say!(
-            "raw: {} documents train, {} are left out since held-out text stands in them; {} are held out in all runs\n",
+            "raw: {} {} train, {} are left out since held-out text stands in them; {} are held out in all runs\n",
             twin.documents,
+            things(twin.documents as u64, "document"),
             twin.left_out,
             twin.held_out
         )?;

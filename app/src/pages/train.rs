@@ -152,10 +152,8 @@ impl TrainPage {
             widgets::section(ui, "Ready to train");
             let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
             let plan = plan.map(|(_, plan)| plan);
-            let mut line = vec![
-                context.draft.model.shape(),
-                format!("{} steps", format::whole(context.draft.train.steps)),
-            ];
+            let mut line =
+                vec![context.draft.model.shape(), format::counted(context.draft.train.steps, "step")];
             line.extend(plan.map(|plan| format!("{} parameters", format::count(plan.parameters))));
             line.extend(
                 plan.and_then(|plan| plan.run_seconds)

@@ -13,6 +13,7 @@ pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Notice => ("", ""),
         ErrorKind::Invalid => ("Nothing was started.", "Change the setting that is named and try again."),
         ErrorKind::Refused => ("Nothing was changed.", "Do what the message names first, then try again."),
+        ErrorKind::Unknown => ("Nothing was changed.", "Give one of the names that there are."),
         ErrorKind::Io => (
             "Every step up to the last checkpoint is safe.",
             "Check that the folder exists and can be written, then try again.",

@@ -89,9 +89,74 @@ pub trait Files: Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Holds the lock of a file that is there for it alone; none where another program holds it. Where nobody else can be, nothing is held.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    fn lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
+        Ok(Some(Lock::default()))
+    }
+
     /// Who reads Parquet and PDF, where they are not to be read in here.
     fn readers(&self) -> Option<Readers> {
         None
+    }
+}
+
+/// A lock that is held as long as this lives; the file that was there for it goes with it.
+#[derive(Debug, Default)]
+pub struct Lock(Option<(LockFile, PathBuf)>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some((_, path)) = &self.0 {
+            std::fs::remove_file(path).ok();
+        }
+    }
+}
+
+/// A file that programs hold while they must not come in each other's way. The system drops what is held with the program.
+/// On file systems without locks (some network drives) it holds nothing, and nobody waits.
+#[derive(Debug)]
+pub struct LockFile(std::fs::File);
+
+impl LockFile {
+    /// Opens it, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
+    }
+
+    /// Whether it is the file at this place: another program may have removed it meanwhile, and made another.
+    pub fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let place = |data: std::fs::Metadata| (data.dev(), data.ino());
+            let there = std::fs::metadata(path).map(place).ok();
+            there.is_some() && there == self.0.metadata().map(place).ok()
+        }
+        // Elsewhere a file that is open is not removed.
+        #[cfg(not(unix))]
+        path.exists()
+    }
+
+    /// Waits until nobody else holds it, and holds it alone.
+    pub fn hold(&self) {
+        self.0.lock().ok();
+    }
+
+    /// Waits until nobody holds it alone, and holds it with others.
+    pub fn share(&self) {
+        self.0.lock_shared().ok();
+    }
+
+    /// Holds it alone if nobody else holds it; what is held before is let go of in any case.
+    pub fn try_hold(&self) -> bool {
+        self.0.unlock().ok();
+        !matches!(self.0.try_lock(), Err(std::fs::TryLockError::WouldBlock))
     }
 }
 
@@ -153,5 +218,18 @@ impl Files for SystemFiles {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        loop {
+            let file = LockFile::open(path)?;
+            if !file.try_hold() {
+                return Ok(None);
+            }
+            // Whoever held it until now may have removed it.
+            if file.is_at(path) {
+                return Ok(Some(Lock(Some((file, path.to_owned())))));
+            }
+        }
     }
 }

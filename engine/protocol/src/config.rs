@@ -1,14 +1,16 @@
-//! A run's settings beside the model: data and tokenizer here, training and generation in files of their own.
+//! A run's settings beside the model: data here, tokenizer, training and generation in files of their own.
 
 mod change;
 mod generate;
 mod proportions;
+mod tokenizer;
 mod train;
 mod typed;
 
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
+pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 
 use crate::{Gate, Invalid, ModelConfig, names, require};
@@ -67,87 +69,6 @@ pub struct DataConfig {
 impl Default for DataConfig {
     fn default() -> Self {
         Self { paths: Vec::new(), corpus_bytes: 2_000_000, validation: 0.1, mixture: BTreeMap::new() }
-    }
-}
-
-/// How text becomes tokens.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerConfig {
-    /// The algorithm.
-    pub kind: TokenizerKind,
-    /// Most entries that a trained vocabulary may have, special tokens included; byte and char ignore it.
-    #[serde(default = "default_vocabulary")]
-    pub vocabulary: usize,
-    /// A pair or word seen less often than this is not merged or kept.
-    #[serde(default = "default_min_frequency")]
-    pub min_frequency: u64,
-    /// Special tokens beside `<|endoftext|>`, which is always there.
-    #[serde(default)]
-    pub special_tokens: Vec<String>,
-}
-
-fn default_vocabulary() -> usize {
-    4096
-}
-
-fn default_min_frequency() -> u64 {
-    2
-}
-
-/// The tokenizer's algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenizerKind {
-    /// One token a byte.
-    Byte,
-    /// One token a Unicode character that the text holds.
-    Char,
-    /// Byte-level byte-pair encoding (Sennrich et al. 2016; GPT-2).
-    Bpe,
-    /// WordPiece (Schuster and Nakajima 2012; BERT).
-    WordPiece,
-    /// Unigram language model (Kudo 2018; SentencePiece).
-    Unigram,
-    /// One that came with an imported model, of whatever algorithm.
-    Imported,
-}
-
-impl TokenizerKind {
-    /// Those that are made of a text, the simplest first.
-    pub const ALL: [Self; 5] = [Self::Byte, Self::Char, Self::Bpe, Self::WordPiece, Self::Unigram];
-
-    /// As it is written in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Byte => "byte",
-            Self::Char => "char",
-            Self::Bpe => "bpe",
-            Self::WordPiece => "word_piece",
-            Self::Unigram => "unigram",
-            Self::Imported => "imported",
-        }
-    }
-
-    /// Whether its vocabulary is trained, as large as the configuration says.
-    pub fn is_trained(self) -> bool {
-        !matches!(self, Self::Byte | Self::Char | Self::Imported)
-    }
-}
-
-impl TokenizerConfig {
-    /// Checks every rule; the first broken one is named.
-    pub fn validate(&self) -> Result<(), Invalid> {
-        let (most, name) = (1 << 22, "tokenizer.vocabulary");
-        // Where the algorithm ignores it, it may be 0; those that learn one say what they need at least.
-        require(self.vocabulary <= most, name, self.vocabulary, format!("be at most {most}"))?;
-        let special = self.special_tokens.iter().map(String::len).sum::<usize>() + self.special_tokens.len();
-        require(
-            special <= 1 << 20,
-            "tokenizer.special_tokens",
-            special,
-            "take at most 1048576 bytes together",
-        )
     }
 }
 

@@ -23,8 +23,8 @@ pub mod train_event;
 pub use bench::BenchReport;
 pub use command::{Command, Launch, VocabularyOrder, WeightSource};
 pub use config::{
-    DataConfig, Decay, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig, TokenizerKind,
-    TrainConfig,
+    DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig,
+    TokenizerKind, TrainConfig,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};

@@ -1,6 +1,6 @@
 //! The decoder's settings. One builder (`engine/compiler/src/model`) turns them into a graph; nothing else describes a model.
 
-use crate::quantity::whole;
+use crate::quantity::{counted, whole};
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -379,7 +379,7 @@ impl Default for Initialisation {
 impl ModelConfig {
     /// Its shape in a few words: `4 layers · width 128 · context length 64`.
     pub fn shape(&self) -> String {
-        let layers = if self.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", self.layers) };
+        let layers = counted(self.layers as u64, "layer");
         let [width, context] = [self.width, self.context_length].map(|number| whole(number as u64));
         format!("{layers} · width {width} · context length {context}")
     }

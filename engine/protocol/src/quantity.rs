@@ -16,6 +16,17 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
+/// So many of something: `1 step`, `1,200 steps`.
+pub fn counted(number: u64, thing: &str) -> String {
+    format!("{} {}", whole(number), things(number, thing))
+}
+
+/// What so many of something are called: `step`, `steps`.
+pub fn things(number: u64, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{thing}{ending}")
+}
+
 /// A whole number in full: `1,200`.
 pub fn whole(value: u64) -> String {
     let digits = value.to_string();

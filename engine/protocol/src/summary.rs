@@ -11,6 +11,8 @@ pub enum ErrorKind {
     Invalid,
     /// It cannot be done as things stand.
     Refused,
+    /// Nothing has the name that was given.
+    Unknown,
     /// A file cannot be read or written.
     Io,
     /// The storage has no room left.
@@ -39,9 +41,10 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All that are errors.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Invalid,
         Self::Refused,
+        Self::Unknown,
         Self::Io,
         Self::StorageFull,
         Self::BadFile,

@@ -37,8 +37,10 @@ pub use corpus_files::CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
+pub use glasshouse_corpus::files::LockFile;
+#[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
+    Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
     process_number, threads, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};

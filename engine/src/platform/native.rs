@@ -55,51 +55,6 @@ pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// A file that programs hold while they must not come in each other's way. The system drops what is held with the program.
-/// On file systems without locks (some network drives) it holds nothing, and nobody waits.
-#[derive(Debug)]
-pub struct LockFile(std::fs::File);
-
-impl LockFile {
-    /// Opens it, and makes it where it is missing.
-    ///
-    /// # Errors
-    /// The file system refuses.
-    pub fn open(path: &Path) -> std::io::Result<Self> {
-        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
-    }
-
-    /// Whether it is the file at this place: another program may have removed it meanwhile, and made another.
-    pub fn is_at(&self, path: &Path) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let place = |data: std::fs::Metadata| (data.dev(), data.ino());
-            let there = std::fs::metadata(path).map(place).ok();
-            there.is_some() && there == self.0.metadata().map(place).ok()
-        }
-        // Elsewhere a file that is open is not removed.
-        #[cfg(not(unix))]
-        path.exists()
-    }
-
-    /// Waits until nobody else holds it, and holds it alone.
-    pub fn hold(&self) {
-        self.0.lock().ok();
-    }
-
-    /// Waits until nobody holds it alone, and holds it with others.
-    pub fn share(&self) {
-        self.0.lock_shared().ok();
-    }
-
-    /// Holds it alone if nobody else holds it; what is held before is let go of in any case.
-    pub fn try_hold(&self) -> bool {
-        self.0.unlock().ok();
-        !matches!(self.0.try_lock(), Err(std::fs::TryLockError::WouldBlock))
-    }
-}
-
 /// Folder of what may be lost and costs only time then: `glasshouse` in the person's cache folder, where the system has one.
 pub fn cache_folder() -> Option<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

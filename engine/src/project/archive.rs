@@ -186,10 +186,14 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
         old.check_unused()?;
     }
     let opened = files::File::open(file).map_err(Error::io(file))?;
-    let archive = Archive::read(std::io::BufReader::new(opened))?;
+    let named = |error| match error {
+        Error::Refused(reason) => Error::bad_file(file, reason),
+        other => other,
+    };
+    let archive = Archive::read(std::io::BufReader::new(opened)).map_err(named)?;
     archive.check_room(platform::storage::room(folder))?;
     let staging = Staging::beside(folder)?;
-    archive.unpack(staging.path())?;
+    archive.unpack(staging.path()).map_err(named)?;
     Project::open(staging.path())?;
     if replace {
         staging.put(folder)?;

@@ -221,7 +221,7 @@ impl Project {
         }
         let known: Vec<String> = runs.iter().map(Run::name).collect();
         let reason = known_names::unknown("run", name, known.iter().map(String::as_str));
-        Err(Error::bad_file(&self.folder, reason))
+        Err(Error::Unknown(format!("{}: {reason}", self.folder.display())))
     }
 
     /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that

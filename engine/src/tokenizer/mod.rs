@@ -31,13 +31,11 @@ use crate::platform::{self, Turns, at_once};
 use crate::storage;
 use cut::{Cut, Rule};
 pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
+pub use glasshouse_protocol::END_OF_TEXT;
 use std::path::Path;
 pub use stream::DecodeStream;
 use tokenizers::parallelism::MaybeParallelIterator;
 pub use train::Trainer;
-
-/// Ends a document; a window of training text may hold several.
-pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Bytes of text that one thread encodes at a time.
 const PIECE_BYTES: usize = 16 << 10;

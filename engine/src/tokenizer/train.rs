@@ -2,7 +2,7 @@
 
 use super::bytes::alphabet;
 use super::cut::{Cut, Rule};
-use super::{END_OF_TEXT, Tokenizer, merges, shape, unigram};
+use super::{Tokenizer, merges, shape, unigram};
 use crate::error::{Error, Result};
 use crate::platform::{Turns, at_once};
 use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
@@ -34,17 +34,9 @@ impl Trainer {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A special token that is not printable ASCII without spaces, or a vocabulary too small for its alphabet.
+    /// What [`TokenizerConfig::validate`] says.
     pub fn new(config: &TokenizerConfig) -> Result<Self> {
-        for token in &config.special_tokens {
-            if token.is_empty() || !token.chars().all(|character| character.is_ascii_graphic()) {
-                return Err(Error::Invalid(Invalid {
-                    field: "tokenizer.special_tokens".to_owned(),
-                    value: format!("{token:?}"),
-                    rule: "hold printable ASCII characters only, without spaces".to_owned(),
-                }));
-            }
-        }
+        config.validate()?;
         let pattern = match config.kind {
             TokenizerKind::Byte | TokenizerKind::Char => None,
             TokenizerKind::Bpe => Some(shape::GPT2_PATTERN),
@@ -55,49 +47,14 @@ impl Trainer {
             .map(SysRegex::new)
             .transpose()
             .map_err(|error| Error::Internal(format!("splitting pattern: {error}")))?;
-        let trainer = Self {
+        Ok(Self {
             config: config.clone(),
             characters: BTreeSet::new(),
             words: HashMap::new(),
             pattern,
             buffer: Vec::new(),
             buffered: 0,
-        };
-        let alphabet = trainer.alphabet_size();
-        let least = alphabet + trainer.special(true).len();
-        if alphabet > 0 && config.vocabulary < least {
-            return Err(Error::Invalid(Invalid {
-                field: "tokenizer.vocabulary".to_owned(),
-                value: config.vocabulary.to_string(),
-                rule: format!(
-                    "be at least {least} for this kind ({alphabet} for its alphabet of bytes, {} for special tokens)",
-                    least - alphabet
-                ),
-            }));
-        }
-        Ok(trainer)
-    }
-
-    /// Tokens that a trained vocabulary begins with.
-    fn alphabet_size(&self) -> usize {
-        match self.config.kind {
-            TokenizerKind::Byte | TokenizerKind::Char | TokenizerKind::Imported => 0,
-            TokenizerKind::Bpe | TokenizerKind::Unigram => 256,
-            TokenizerKind::WordPiece => 512,
-        }
-    }
-
-    /// Special tokens in the order of their ids.
-    fn special(&self, several_documents: bool) -> Vec<String> {
-        let always = !matches!(self.config.kind, TokenizerKind::Byte | TokenizerKind::Char);
-        let end = (always || several_documents).then(|| END_OF_TEXT.to_owned());
-        let mut tokens: Vec<String> = Vec::new();
-        for token in end.into_iter().chain(self.config.special_tokens.iter().cloned()) {
-            if !tokens.contains(&token) {
-                tokens.push(token);
-            }
-        }
-        tokens
+        })
     }
 
     /// Takes a document, or a piece of one.
@@ -162,7 +119,7 @@ impl Trainer {
     pub async fn finish_in_turns(mut self, several_documents: bool, turns: &Turns) -> Result<Tokenizer> {
         self.count();
         turns.give().await;
-        let special = self.special(several_documents);
+        let special = self.config.special(several_documents);
         let json = match self.config.kind {
             TokenizerKind::Byte => self.byte(&special),
             TokenizerKind::Char => self.characters(&special)?,

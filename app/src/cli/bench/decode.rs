@@ -6,6 +6,7 @@ use crate::cli::output::{bytes, rate};
 use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::DecodeMeasurement;
+use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
@@ -35,14 +36,15 @@ fn print(measured: &DecodeMeasurement) -> Result<()> {
     let DecodeMeasurement { config, device, precision, .. } = measured;
     say!("{config} on {device}, weights in {}, {}", precision.name(), bytes(measured.bytes))?;
     say!(
-        "prompt of {prompt_tokens} tokens: {:.2} ms to the first token, {}",
+        "prompt of {}: {:.2} ms to the first token, {}",
+        counted(*prompt_tokens as u64, "token"),
         measured.ms_first_token,
         rate(measured.prompt_tokens_per_s)
     )?;
     say!(
-        "{} tokens after it: {ms_per_token:.3} ms each ({ms_fastest:.3} to {ms_slowest:.3}, {} passages), {}",
-        measured.generated_tokens,
-        measured.repeats,
+        "{} after it: {ms_per_token:.3} ms each ({ms_fastest:.3} to {ms_slowest:.3}, {}), {}",
+        counted(measured.generated_tokens as u64, "token"),
+        counted(measured.repeats as u64, "passage"),
         rate(measured.generated_tokens_per_s)
     )?;
     if measured.tokens_past_window > 0 {

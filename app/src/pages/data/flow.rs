@@ -16,7 +16,7 @@ use glasshouse_protocol::{Command, DocumentsOverview};
 
 /// `1 document`, `1,200 documents`.
 pub(super) fn counted(documents: u64) -> String {
-    if documents == 1 { "1 document".to_owned() } else { format!("{} documents", format::whole(documents)) }
+    format::counted(documents, "document")
 }
 
 /// What a person pressed at the head of the page.

@@ -183,8 +183,7 @@ fn came_to(project: &ProjectSummary) -> String {
             format!("interrupted at step {} of {}", format::whole(step), format::whole(steps))
         }
         (None, 0) => "no runs yet".to_owned(),
-        (None, 1) => "1 run".to_owned(),
-        (None, runs) => format!("{runs} runs"),
+        (None, runs) => format::counted(runs as u64, "run"),
     };
     match project.val_loss {
         Some(loss) => format!("loss {} · {runs}", format::loss(loss)),

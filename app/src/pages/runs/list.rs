@@ -165,7 +165,7 @@ fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
 }
 
 fn count(runs: usize, chosen: usize) -> String {
-    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    let runs = format::counted(runs as u64, "run");
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
 }
 

@@ -18,8 +18,8 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let draft = &mut *context.draft;
     let before = draft.train.precision;
     let note = format!(
-        "{} steps · batch size {} · {}",
-        format::whole(draft.train.steps),
+        "{} · batch size {} · {}",
+        format::counted(draft.train.steps, "step"),
         draft.train.batch_size,
         format::scientific(draft.train.learning_rate)
     );

@@ -199,12 +199,12 @@ impl Column {
                 let shown = Shown { name, request, text, entropies: &self.entropies };
                 text_ui(ui, context.palette, &mut self.paper, &mut self.chosen, shown);
             });
-            let count = format::whole(text.tokens.len() as u64);
+            let count = format::counted(text.tokens.len() as u64, "token");
             let speed = format::tokens_per_second(text.tokens_per_s);
             let line = match &text.ending {
-                None => format!("Writing… {count} tokens · seed {}", text.config.seed),
+                None => format!("Writing… {count} · seed {}", text.config.seed),
                 Some(why) => {
-                    format!("{count} tokens · {speed} · {} · seed {}", ending(*why), text.config.seed)
+                    format!("{count} · {speed} · {} · seed {}", ending(*why), text.config.seed)
                 }
             };
             caption(ui, line);

@@ -1,9 +1,9 @@
 //! The output folder: written beside what an earlier cleaning left there, and put in its place at the end.
 
-use super::StartOptions;
 use super::lines::{Dropped, Output};
+use super::{journal, staging};
 use crate::error::{Error, Result};
-use crate::files::{FileType, Files};
+use crate::files::{FileType, Files, Lock};
 use crate::output::{
     CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
 };
@@ -14,78 +14,95 @@ use std::path::{Path, PathBuf};
 
 /// What the files are called until they are whole.
 const PARTIAL: &str = ".partial";
+/// Held by the program that cleans into the folder, inside of it.
+const LOCK_FILE: &str = ".cleaning.lock";
+
+/// What [`is_unfinished`] finds in a folder, and what to do.
+pub const UNFINISHED: &str = "a cleaning that was stopped or is still under way; the same `glasshouse data clean` again takes it to its end";
+
+/// Whether a folder holds a cleaning that was stopped or is still under way; an earlier one that is finished may be there as well.
+pub fn is_unfinished(files: &dyn Files, folder: &Path) -> bool {
+    let there = |name: &str| files.file_type(&folder.join(name)).is_ok();
+    let without_index = there(REPORT_FILE) && there(DROPPED_FILE) && !there(CORPUS_FILE);
+    staging::FILES.into_iter().any(there) || without_index
+}
 
 pub(super) struct Folder<'a> {
     files: &'a dyn Files,
     path: PathBuf,
     kept: Option<Output>,
     dropped: Option<Output>,
+    /// Nobody else cleans into it.
+    _lock: Lock,
 }
 
 impl<'a> Folder<'a> {
-    /// Refuses a file, and unless forced a folder that holds what no cleaning wrote, or a cleaning by another recipe or of other files.
-    pub(super) fn check(
-        files: &dyn Files,
-        path: &Path,
-        start: StartOptions,
-        recipe: &Recipe,
-        inputs: &[Input],
-    ) -> Result<()> {
-        match files.file_type(path) {
-            Ok(FileType::Folder) if start.force => {}
-            Ok(FileType::Folder) => {
-                let entries = files.entries(path).map_err(Error::io(path))?;
-                let known = |entry: &PathBuf| {
-                    let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    let whole = name.trim_end_matches(PARTIAL);
-                    let own = [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE];
-                    own.contains(&whole) || name.starts_with('.')
-                };
-                if let Some(other) = entries.iter().find(|entry| !known(entry)) {
-                    return Err(Error::bad_file(
-                        path,
-                        format!(
-                            "the folder holds {}, which no cleaning wrote; --force writes beside it",
-                            other.display()
-                        ),
-                    ));
-                }
-                let text = |name: &str| {
-                    let mut text = String::new();
-                    files.open(&path.join(name)).and_then(|mut file| file.read_to_string(&mut text)).ok()?;
-                    Some(text)
-                };
-                let Some(report) = text(REPORT_FILE) else { return Ok(()) };
-                let other = if text(RECIPE_FILE) != Some(recipe.to_toml()?) {
-                    "by another recipe"
-                } else if !Report::from_json(&report).is_ok_and(|report| {
-                    report.inputs.iter().all(|own| inputs.iter().any(|input| input.path == own.path))
-                }) {
-                    "of other files"
-                } else {
-                    return Ok(());
-                };
-                return Err(Error::bad_file(
-                    path,
-                    format!("the folder holds a cleaning {other}; --force puts this one in its place"),
-                ));
-            }
-            Ok(_) => return Err(Error::bad_file(path, "a file stands there; name a folder")),
-            Err(_) => {}
+    /// Takes a folder for one cleaning, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// A file stands there; another program cleans into it.
+    pub(super) fn claim(files: &'a dyn Files, path: &Path) -> Result<Self> {
+        if matches!(files.file_type(path), Ok(FileType::File(_) | FileType::Other)) {
+            return Err(Error::bad_file(path, "a file stands there; name a folder"));
         }
-        Ok(())
+        files.create_folder(path).map_err(Error::io(path))?;
+        let lock = files.lock(&path.join(LOCK_FILE)).map_err(Error::io(path))?;
+        let taken = "another program cleans into the folder; wait until it is done, or name another folder for the output";
+        let lock = lock.ok_or_else(|| Error::bad_file(path, taken))?;
+        Ok(Self { files, path: path.to_owned(), kept: None, dropped: None, _lock: lock })
     }
 
-    /// Opens a folder that was checked, or makes it.
-    pub(super) fn open(files: &'a dyn Files, path: &Path) -> Result<Self> {
-        files.create_folder(path).map_err(Error::io(path))?;
-        let partial = |name: &str| path.join(format!("{name}{PARTIAL}"));
-        Ok(Self {
-            files,
-            path: path.to_owned(),
-            kept: Some(Output::new(files, partial(KEPT_FILE))?),
-            dropped: Some(Output::new(files, partial(DROPPED_FILE))?),
-        })
+    /// Refuses a folder that holds what no cleaning wrote, or a cleaning by another recipe or of other files, be it finished or stopped.
+    pub(super) fn check(
+        &self,
+        recipe: &Recipe,
+        inputs: &[Input],
+        header: Option<&journal::Header>,
+    ) -> Result<()> {
+        let (files, path) = (self.files, &self.path);
+        let entries = files.entries(path).map_err(Error::io(path))?;
+        let known = |entry: &PathBuf| {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let whole = name.trim_end_matches(PARTIAL);
+            let own = [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE];
+            own.contains(&whole) || name.starts_with('.')
+        };
+        if let Some(other) = entries.iter().find(|entry| !known(entry)) {
+            return Err(Error::bad_file(
+                path,
+                format!(
+                    "the folder holds {}, which no cleaning wrote; --force writes beside it",
+                    other.display()
+                ),
+            ));
+        }
+        let holds = |what: &str, other: &str| {
+            let reason = format!("the folder holds a {what} {other}; --force puts this one in its place");
+            Err(Error::bad_file(path, reason))
+        };
+        if let Some(other) = header.and_then(|header| header.other_in(files, path)) {
+            return holds("stopped cleaning", other);
+        }
+        let text = |name: &str| {
+            let mut text = String::new();
+            files.open(&path.join(name)).and_then(|mut file| file.read_to_string(&mut text)).ok()?;
+            Some(text)
+        };
+        let Some(report) = text(REPORT_FILE) else { return Ok(()) };
+        if text(RECIPE_FILE) != Some(recipe.to_toml()?) {
+            return holds("cleaning", "by another recipe");
+        }
+        let same = Report::from_json(&report).is_ok_and(|report| {
+            report.inputs.iter().all(|own| inputs.iter().any(|input| input.path == own.path))
+        });
+        if same { Ok(()) } else { holds("cleaning", "of other files") }
+    }
+
+    /// Makes the files that documents go to.
+    pub(super) fn open(&mut self) -> Result<()> {
+        let output = |name: &str| Output::new(self.files, self.path.join(format!("{name}{PARTIAL}")));
+        (self.kept, self.dropped) = (Some(output(KEPT_FILE)?), Some(output(DROPPED_FILE)?));
+        Ok(())
     }
 
     /// Writes a dropped document's line.
@@ -118,8 +135,7 @@ impl<'a> Folder<'a> {
             let from = place(&format!("{name}{PARTIAL}"));
             self.files.rename(&from, &place(name)).map_err(Error::io(&from))?;
         }
-        for path in super::staging::FILES.map(place).iter().filter(|path| self.files.file_type(path).is_ok())
-        {
+        for path in staging::FILES.map(place).iter().filter(|path| self.files.file_type(path).is_ok()) {
             self.files.remove(path).map_err(Error::io(path))?;
         }
         Ok(())
@@ -136,7 +152,7 @@ impl<'a> Folder<'a> {
         drop((self.kept.take(), self.dropped.take()));
         for entry in self.files.entries(&self.path).map_err(Error::io(&self.path))? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.ends_with(PARTIAL) || super::staging::FILES.contains(&name.as_str()) {
+            if name.ends_with(PARTIAL) || staging::FILES.contains(&name.as_str()) {
                 self.files.remove(&entry).map_err(Error::io(&entry))?;
             }
         }

@@ -12,6 +12,7 @@ use crate::files::{FileType, Files, Input};
 use crate::read::{Source, Trouble};
 use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,24 @@ impl Header {
             recipe: recipe.to_toml()?,
             files: seen,
         }))
+    }
+
+    /// What a stopped pass in a folder is that this one may not take the place of unasked: by another recipe, or of other files. One of
+    /// another version of the program, or of files that were changed, is of no use to anybody.
+    pub(super) fn other_in(&self, files: &dyn Files, folder: &Path) -> Option<&'static str> {
+        let mut line = Vec::new();
+        let file = files.open(&folder.join(JOURNAL_FILE)).ok()?;
+        BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+        let earlier: Self = serde_json::from_slice(&line).ok()?;
+        if self.program != earlier.program {
+            return None;
+        }
+        if self.recipe != earlier.recipe {
+            return Some("by another recipe");
+        }
+        let own: BTreeSet<&Path> = self.files.iter().map(|file| &*file.path).collect();
+        let goes_in = |file: &Seen| own.contains(&*file.path);
+        (!earlier.files.iter().all(goes_in)).then_some("of other files")
     }
 
     /// Why a pass by this header does not go on with one by another.

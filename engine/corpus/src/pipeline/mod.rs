@@ -22,6 +22,7 @@ mod staging;
 mod work;
 
 pub use explain::{compare, judge_sample};
+pub use folder::{UNFINISHED, is_unfinished};
 pub use glasshouse_protocol::cleaning::{CleaningProgress, CleaningStart, Phase};
 pub use lines::Dropped;
 
@@ -57,10 +58,11 @@ pub fn bytes_per_document(recipe: &Recipe) -> u64 {
 /// A cleaning under way.
 pub struct Cleaner<'a> {
     files: &'a dyn Files,
+    /// Before the folder, whose lock goes last.
+    state: State<'a>,
     bench: Bench<'a>,
     total_bytes: u64,
     start: CleaningStart,
-    state: State<'a>,
 }
 
 /// What works on documents, and where it is written and counted what becomes of them.
@@ -111,7 +113,7 @@ struct Reading<'a> {
 pub struct StartOptions {
     /// Whether it begins anew even where a stopped one of the same recipe and files can be gone on with.
     pub restart: bool,
-    /// Whether it takes the place of another cleaning, or stands beside files that no cleaning wrote.
+    /// Whether it takes the place of another cleaning, finished or stopped, or stands beside files that no cleaning wrote.
     pub force: bool,
 }
 
@@ -120,7 +122,8 @@ impl<'a> Cleaner<'a> {
     /// there is gone on with; a finished one stays until this one is.
     ///
     /// # Errors
-    /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds something else.
+    /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds something else, or
+    /// that another program cleans into.
     pub fn new(
         files: &'a dyn Files,
         recipe: Recipe,
@@ -144,14 +147,17 @@ impl<'a> Cleaner<'a> {
         }
         let sources = found.sources;
         recorders.inputs = sources.iter().map(input).collect();
-        Folder::check(files, out, start, recipe, &recorders.inputs)?;
         let header = journal::Header::new(files, recipe, &sources)?;
+        let mut folder = Folder::claim(files, out)?;
+        if !start.force {
+            folder.check(recipe, &recorders.inputs, header.as_ref())?;
+        }
         let earlier = match &header {
             Some(header) if !start.restart => journal::Reader::open(files, out, header),
             _ => Err(""),
         };
         let total_bytes = sources.iter().map(|source| source.size).sum();
-        let folder = Folder::open(files, out)?;
+        folder.open()?;
         let staging = match &earlier {
             Ok(_) => staging::Writer::left(out),
             Err(_) => staging::Writer::new(files, out)?,

@@ -528,13 +528,18 @@ fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
     let whole = output(&folder.path().join("whole"));
     let mut read_before = Vec::new();
     for pieces in [1, 3, 4, 6] {
-        let out = folder.path().join(format!("killed-{pieces}"));
-        let mut cleaner = begun(&recipe, &input, &out, StartOptions::default());
+        let (living, out) = (folder.path().join("living"), folder.path().join(format!("killed-{pieces}")));
+        let mut cleaner = begun(&recipe, &input, &living, StartOptions::default());
         for _ in 0..pieces {
             cleaner.advance().unwrap();
         }
-        // As `kill -9` does: nothing is closed, and what was being written is cut off.
-        std::mem::forget(cleaner);
+        // As `kill -9` leaves it: nothing is closed, and what was being written is cut off.
+        std::fs::create_dir(&out).unwrap();
+        for entry in std::fs::read_dir(&living).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), out.join(entry.file_name())).unwrap();
+        }
+        drop(cleaner);
+        std::fs::remove_dir_all(&living).unwrap();
         let journal = out.join(journal::JOURNAL_FILE);
         let mut text = std::fs::read(&journal).unwrap();
         text.extend_from_slice(b"{\"next\":[0,12],\"trou");
@@ -570,7 +575,7 @@ fn a_stopped_cleaning_starts_over_where_it_cannot_go_on() {
     stop(anew);
     let mut other = recipe.clone();
     other.set_threshold("length", "minimum_words", 9.0).unwrap();
-    let anew = begun(&other, &input, &out, StartOptions::default());
+    let anew = begun(&other, &input, &out, StartOptions { force: true, ..StartOptions::default() });
     assert_eq!(*anew.start(), over("the recipe is another one"));
     stop(anew);
     write(&input, "more.txt", prose(5, 30));
@@ -579,6 +584,64 @@ fn a_stopped_cleaning_starts_over_where_it_cannot_go_on() {
     stop(anew);
     let cleaner = begun(&other, &input, &out, StartOptions::default());
     assert!(matches!(cleaner.start(), CleaningStart::Resumed { .. }));
+}
+
+#[test]
+fn a_stopped_cleaning_by_another_recipe_or_of_other_files_is_replaced_only_when_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, elsewhere, out] = ["in", "elsewhere", "out"].map(|name| folder.path().join(name));
+    several_batches(&input);
+    write(&elsewhere, "other.txt", prose(7, 30));
+    let recipe = Recipe::published("light").unwrap();
+    let mut cleaner = begun(&recipe, &input, &out, StartOptions::default());
+    cleaner.advance().unwrap();
+    let read = cleaner.stop().unwrap().unwrap();
+    let refused = |recipe: &Recipe, input: &Path, restart| {
+        let start = StartOptions { restart, force: false };
+        Cleaner::new(&SystemFiles, recipe.clone(), &[input.to_owned()], &out, start).unwrap_err().to_string()
+    };
+    let mut other = recipe.clone();
+    other.set_threshold("length", "minimum_words", 9.0).unwrap();
+    for restart in [false, true] {
+        let message = refused(&other, &input, restart);
+        let end = "holds a stopped cleaning by another recipe; --force puts this one in its place";
+        assert!(message.ends_with(end), "{message}");
+        let message = refused(&recipe, &elsewhere, restart);
+        assert!(message.contains("holds a stopped cleaning of other files; --force"), "{message}");
+    }
+    let again = begun(&recipe, &input, &out, StartOptions::default());
+    assert_eq!(*again.start(), CleaningStart::Resumed { documents: read });
+    again.stop().unwrap();
+    let forced = StartOptions { force: true, ..StartOptions::default() };
+    assert!(matches!(begun(&recipe, &elsewhere, &out, forced).start(), CleaningStart::StartedOver { .. }));
+}
+
+#[test]
+fn one_cleaning_at_a_time_goes_into_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    several_batches(&input);
+    let recipe = Recipe::published("light").unwrap();
+    clean(&recipe, &input, &folder.path().join("whole"));
+    let mut first = begun(&recipe, &input, &out, StartOptions::default());
+    first.advance().unwrap();
+    assert!(is_unfinished(&SystemFiles, &out));
+    for (restart, force) in [(false, false), (true, true)] {
+        let second = Cleaner::new(
+            &SystemFiles,
+            recipe.clone(),
+            std::slice::from_ref(&input),
+            &out,
+            StartOptions { restart, force },
+        );
+        let message = second.unwrap_err().to_string();
+        assert!(message.contains("another program cleans into the folder"), "{message}");
+    }
+    first.run().unwrap();
+    assert!(output(&out) == output(&folder.path().join("whole")));
+    assert!(!is_unfinished(&SystemFiles, &out));
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 6, "the lock went with the cleaning");
+    begun(&recipe, &input, &out, StartOptions::default()).run().unwrap();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::unpack::{CHUNK, Counter, counted};
 use crate::document::{Document, Kind};
 use crate::files::Input;
 use encoding_rs::{UTF_16BE, WINDOWS_1252};
+use glasshouse_protocol::quantity;
 use pdf_oxide::PdfDocument;
 use pdf_oxide::object::Object;
 use rustc_hash::FxHashMap;
@@ -69,8 +70,9 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
     }
     let text = prose(&pages);
     if text.trim().is_empty() {
+        let pages = quantity::counted(count as u64, "page");
         return Err(format!(
-            "is a PDF without text ({count} pages); if they are scanned, recognise their text first"
+            "is a PDF without text ({pages}); if they are scanned, recognise their text first"
         ));
     }
     let root = file.catalog().ok();

@@ -1,7 +1,7 @@
 //! Numbers as people read them: `1.23 M`, `4.1 GB`, `12.5 %`.
 
 use super::{Cell, Unit};
-pub(crate) use glasshouse_protocol::quantity::{bytes, whole};
+pub(crate) use glasshouse_protocol::quantity::{bytes, counted, whole};
 
 /// Three significant figures.
 fn three(value: f64) -> String {
@@ -63,7 +63,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// `1 document`, `2 documents`: the number in full, with the word for it.
+/// `1 file or record`, `2 files or records`: the number in full, with the words for it.
 pub(crate) fn of(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", whole(value), if value == 1 { one } else { many })
 }

@@ -49,7 +49,7 @@ fn head(lines: &mut Lines, report: &Report) {
     lines.put(format_args!(
         "{} of {} kept ({}) with the recipe {}",
         number::whole(report.kept.documents),
-        number::of(report.raw.documents, "document", "documents"),
+        number::counted(report.raw.documents, "document"),
         number::share(number::ratio(report.kept.documents, report.raw.documents)),
         plain(&report.recipe.name, 40),
     ));
@@ -59,7 +59,7 @@ fn head(lines: &mut Lines, report: &Report) {
         number::bytes(report.raw.bytes),
         number::count(report.kept.words),
         number::count(report.raw.words),
-        number::of(report.inputs.len() as u64, "file", "files"),
+        number::counted(report.inputs.len() as u64, "file"),
     ));
 }
 
@@ -95,10 +95,7 @@ fn stages(lines: &mut Lines, report: &Report) {
     }
     let idle = report.stages.iter().filter(|stage| !stage.acted()).count();
     if idle > 0 {
-        lines.put(format_args!(
-            "{} found nothing to take",
-            number::of(idle as u64, "further step", "further steps")
-        ));
+        lines.put(format_args!("{} found nothing to take", number::counted(idle as u64, "further step")));
     }
 }
 
@@ -116,8 +113,8 @@ fn findings(lines: &mut Lines, report: &Report) {
         lines.put(format_args!(
             "{}: {} of {} in all",
             plain(&found.title, TITLE),
-            number::of(found.clusters, "group", "groups"),
-            number::of(found.documents, "document", "documents"),
+            number::counted(found.clusters, "group"),
+            number::counted(found.documents, "document"),
         ));
     }
     for class in &report.personal {
@@ -125,7 +122,7 @@ fn findings(lines: &mut Lines, report: &Report) {
             "Personal data, {}: {} in {}, {}",
             plain(&class.class.replace('_', " "), TITLE),
             number::whole(class.found),
-            number::of(class.documents, "document", "documents"),
+            number::counted(class.documents, "document"),
             plain(&class.treatment, 40),
         ));
     }
@@ -158,7 +155,7 @@ fn grid(lines: &mut Lines, table: &Table) {
         lines.put(format_args!("{}", line.trim_end()));
     }
     if let Some(rest) = table.rows.len().checked_sub(ROWS).filter(|rest| *rest > 0) {
-        lines.put(format_args!("  and {}", number::of(rest as u64, "more row", "more rows")));
+        lines.put(format_args!("  and {}", number::counted(rest as u64, "more row")));
     }
 }
 
@@ -196,7 +193,7 @@ fn samples(lines: &mut Lines, report: &Report) {
         lines.put(format_args!(
             "  {} ({})",
             plain(&sample.id, 70),
-            number::of(sample.amount.words, "word", "words")
+            number::counted(sample.amount.words, "word")
         ));
         lines.put(format_args!("    {}", plain(&sample.excerpt, WIDTH - 4)));
     }

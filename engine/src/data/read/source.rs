@@ -4,6 +4,7 @@ use super::cleaned;
 use super::problems::Problems;
 use crate::error::{Error, Result};
 use crate::platform::{CorpusFiles, files};
+use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
 use glasshouse_corpus::read::{self, Format, Packing, Settings};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ pub struct SourceFile {
 /// wrong with files in folders goes to `problems`.
 ///
 /// # Errors
-/// A path that does not exist, a named file that cannot be read, a folder without a file of a known kind.
+/// A path that does not exist, a named file that cannot be read, a folder without a file of a known kind, or one of an unfinished
+/// cleaning.
 pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<Vec<SourceFile>> {
     let mut sources = Vec::new();
     for path in paths {
@@ -50,6 +52,9 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<
         if let Some(kept) = metadata.is_dir().then(|| cleaned::kept(path)).transpose()?.flatten() {
             sources.push(source(kept, SourceKind::Cleaned, true)?);
             continue;
+        }
+        if metadata.is_dir() && is_unfinished(&CorpusFiles, path) {
+            return Err(Error::bad_file(path, format!("the folder holds {UNFINISHED}")));
         }
         let found = read::find(&CorpusFiles, &[path.to_owned()], &Settings::default());
         let before = sources.len();

@@ -52,6 +52,24 @@ fn separator_lines_divide_documents() {
 }
 
 #[test]
+fn what_an_unfinished_cleaning_wrote_so_far_is_no_text() {
+    let stopped = ["kept.jsonl.partial", "dropped.jsonl.partial", ".staging.jsonl", ".journal.jsonl"];
+    // As two cleanings of one folder left it before there was a lock.
+    let spoiled = ["kept.jsonl", "dropped.jsonl", "report.json", "report.html"];
+    for names in [stopped, spoiled] {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            file(folder.path(), name, "{\"text\": \"Something.\"}\n");
+        }
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.contains("stopped or is still under way") && message.contains("data clean"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn folders_are_read_in_order_and_hidden_files_are_not() {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in [

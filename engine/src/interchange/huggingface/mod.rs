@@ -200,6 +200,9 @@ fn check_place(folder: &Path, replace: bool) -> Result<()> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(_) if files::is_file(folder) => {
+            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder with --to"));
+        }
         Err(error) => return Err(Error::io(folder)(error)),
     };
     for entry in entries {

@@ -70,7 +70,7 @@ pub(super) fn chosen(mut classes: Vec<Class>, filter: &str) -> Result<Vec<Class>
     if classes.is_empty() {
         names.sort();
         names.dedup();
-        return Err(Error::Refused(format!(
+        return Err(Error::Unknown(format!(
             "no kernel of this step has {filter:?} in its name; there are: {}",
             names.join(", ")
         )));

@@ -3,6 +3,7 @@
 use super::{Action, Trainer};
 use crate::error::{Error, Result};
 use crate::protocol::RunConfig;
+use crate::protocol::quantity::things;
 use crate::train::TrainEvent;
 
 impl Trainer<'_> {
@@ -23,8 +24,9 @@ impl Trainer<'_> {
         changed.validate()?;
         if changed.train.steps <= self.step {
             let done = self.step;
+            let steps = if done == 1 { "step is" } else { "steps are" };
             return Err(Error::Refused(format!(
-                "{done} steps are done already; train.steps must be more, or stop the training"
+                "{done} {steps} done already; train.steps must be more, or stop the training"
             )));
         }
         let text = self.text_of_change(&changed);
@@ -53,7 +55,12 @@ impl Trainer<'_> {
             parts.push(format!("learning rate {} instead of {}", after.learning_rate, before.learning_rate));
         }
         if before.steps != after.steps {
-            parts.push(format!("{} steps instead of {}", after.steps, before.steps));
+            parts.push(format!(
+                "{} {} instead of {}",
+                after.steps,
+                things(after.steps, "step"),
+                before.steps
+            ));
         }
         let parts =
             if parts.is_empty() { "the settings are as they were".to_owned() } else { parts.join(", ") };

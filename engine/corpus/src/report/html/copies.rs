@@ -121,7 +121,7 @@ fn members(cluster: &Cluster, place: usize) -> Markup {
     html! {
         details open[place == 0] .later[place >= PRINTED] {
             summary {
-                (number::of(cluster.size, "document", "documents"))
+                (number::counted(cluster.size, "document"))
                 @if !cluster.reason.is_empty() { "; kept: " (shown(&cluster.reason)) }
             }
             @for member in &cluster.members {
@@ -129,7 +129,7 @@ fn members(cluster: &Cluster, place: usize) -> Markup {
                     div.text-head {
                         bdi { (shown(&member.id)) }
                         span {
-                            (shown(&member.source)) " · " (number::of(member.words, "word", "words"))
+                            (shown(&member.source)) " · " (number::counted(member.words, "word"))
                             @if let Some(share) = member.similarity.filter(|_| !member.kept) {
                                 " · " (number::share(share)) " alike, " (shown(&member.found_by))
                             }

@@ -43,7 +43,7 @@ pub fn page(report: &Report) -> String {
                 link rel="icon" href="data:,";
                 title {
                     "Cleaning with " (shown(&report.recipe.name)) ": "
-                    (number::of(report.kept.documents, "document", "documents")) " of " (number::whole(report.raw.documents)) " kept"
+                    (number::counted(report.kept.documents, "document")) " of " (number::whole(report.raw.documents)) " kept"
                 }
                 style { (PreEscaped(STYLE)) }
             }
@@ -81,7 +81,7 @@ fn header(report: &Report) -> Markup {
         (raw, kept) if raw == kept => {
             format!("All {} kept", number::of(kept, "document was", "documents were"))
         }
-        (raw, 0) => format!("None of {} was kept", number::of(raw, "document", "documents")),
+        (raw, 0) => format!("None of {} was kept", number::counted(raw, "document")),
         (raw, kept) => format!("{} of {} documents kept", number::whole(kept), number::whole(raw)),
     };
     let links = [
@@ -106,7 +106,7 @@ fn header(report: &Report) -> Markup {
             h1 { (headline) }
             p.lead {
                 "Cleaned with the recipe " b { (shown(&report.recipe.name)) } " from "
-                (number::of(report.inputs.len() as u64, "file", "files"))
+                (number::counted(report.inputs.len() as u64, "file"))
                 ". Every decision is below: what was taken away, by which rule, and why."
             }
             nav aria-label="Parts of this page" {
@@ -150,7 +150,7 @@ fn inputs(report: &Report) -> Markup {
         @if count > 0 {
             section #inputs {
                 h2 { "Files" }
-                p.lead { (number::of(count, "file", "files")) ", " (number::bytes(bytes)) " on disk." }
+                p.lead { (number::counted(count, "file")) ", " (number::bytes(bytes)) " on disk." }
                 div.card.scroll {
                     table.grid {
                         thead { tr { th.words { "File" } th.words { "Format" } th { "Size" } th { "Documents" } } }
@@ -200,7 +200,7 @@ fn more(all: u64, shown: usize, what: &str) -> Markup {
 fn text(id: &str, source: &str, words: u64, why: &str, body: &str) -> Markup {
     html! {
         div.text {
-            div.text-head { bdi { (shown(id)) } span { (shown(source)) " · " (number::of(words, "word", "words")) } }
+            div.text-head { bdi { (shown(id)) } span { (shown(source)) " · " (number::counted(words, "word")) } }
             @if !why.is_empty() { p.why { (shown(why)) } }
             @if !body.is_empty() { div.body dir="auto" { (shown(body)) } }
         }

@@ -1,0 +1,117 @@
+//! How text becomes tokens: the tokenizer's settings.
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Ends a document; a window of training text may hold several.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// How text becomes tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerConfig {
+    /// The algorithm.
+    pub kind: TokenizerKind,
+    /// Most entries that a trained vocabulary may have, special tokens included; byte and char ignore it.
+    #[serde(default = "default_vocabulary")]
+    pub vocabulary: usize,
+    /// A pair or word seen less often than this is not merged or kept.
+    #[serde(default = "default_min_frequency")]
+    pub min_frequency: u64,
+    /// Special tokens beside `<|endoftext|>`, which is always there.
+    #[serde(default)]
+    pub special_tokens: Vec<String>,
+}
+
+fn default_vocabulary() -> usize {
+    4096
+}
+
+fn default_min_frequency() -> u64 {
+    2
+}
+
+/// The tokenizer's algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenizerKind {
+    /// One token a byte.
+    Byte,
+    /// One token a Unicode character that the text holds.
+    Char,
+    /// Byte-level byte-pair encoding (Sennrich et al. 2016; GPT-2).
+    Bpe,
+    /// WordPiece (Schuster and Nakajima 2012; BERT).
+    WordPiece,
+    /// Unigram language model (Kudo 2018; SentencePiece).
+    Unigram,
+    /// One that came with an imported model, of whatever algorithm.
+    Imported,
+}
+
+impl TokenizerKind {
+    /// Those that are made of a text, the simplest first.
+    pub const ALL: [Self; 5] = [Self::Byte, Self::Char, Self::Bpe, Self::WordPiece, Self::Unigram];
+
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Byte => "byte",
+            Self::Char => "char",
+            Self::Bpe => "bpe",
+            Self::WordPiece => "word_piece",
+            Self::Unigram => "unigram",
+            Self::Imported => "imported",
+        }
+    }
+
+    /// Whether its vocabulary is trained, as large as the configuration says.
+    pub fn is_trained(self) -> bool {
+        !matches!(self, Self::Byte | Self::Char | Self::Imported)
+    }
+
+    /// Tokens that a trained vocabulary begins with.
+    pub fn alphabet_size(self) -> usize {
+        match self {
+            Self::Byte | Self::Char | Self::Imported => 0,
+            Self::Bpe | Self::Unigram => 256,
+            Self::WordPiece => 512,
+        }
+    }
+}
+
+impl TokenizerConfig {
+    /// Special tokens in the order of their ids.
+    pub fn special(&self, several_documents: bool) -> Vec<String> {
+        let end = (self.kind.is_trained() || several_documents).then(|| END_OF_TEXT.to_owned());
+        let mut seen = BTreeSet::new();
+        let tokens = end.into_iter().chain(self.special_tokens.iter().cloned());
+        tokens.filter(|token| seen.insert(token.clone())).collect()
+    }
+
+    /// Checks every rule; the first broken one is named.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let (most, name) = (1 << 22, "tokenizer.vocabulary");
+        require(self.vocabulary <= most, name, self.vocabulary, format!("be at most {most}"))?;
+        let special = self.special_tokens.iter().map(String::len).sum::<usize>() + self.special_tokens.len();
+        let (most, tokens) = (1 << 20, "tokenizer.special_tokens");
+        require(special <= most, tokens, special, format!("take at most {most} bytes together"))?;
+        for token in &self.special_tokens {
+            let printable = !token.is_empty() && token.chars().all(|character| character.is_ascii_graphic());
+            let rule = "hold printable ASCII characters only, without spaces";
+            require(printable, tokens, format!("{token:?}"), rule)?;
+        }
+        // Where the algorithm ignores it, it may be 0.
+        let (alphabet, special) = (self.kind.alphabet_size(), self.special(true).len());
+        let least = alphabet + special;
+        require(
+            alphabet == 0 || self.vocabulary >= least,
+            name,
+            self.vocabulary,
+            format!(
+                "be at least {least} for this kind ({alphabet} for its alphabet of bytes, {special} for special tokens)"
+            ),
+        )
+    }
+}
