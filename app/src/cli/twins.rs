@@ -14,6 +14,7 @@ use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::step::MicroBatch;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
