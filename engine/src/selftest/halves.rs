@@ -354,8 +354,10 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let heads = Heads { heads: 4, kv_heads: 2, head_size };
         let (qkv, y): (&[usize], &[usize]) = (&[2, 70, heads.packed()], &[2, 70, heads.width()]);
         let rows: &[usize] = &[2, 4, 70];
-        let op = Op::Attention(ops::Attention { heads, dropout: None, window: None });
-        all.push(case(op, &[Half(qkv)], &[], &[0], ROUNDING));
+        for window in [None, Some(9)] {
+            let op = Op::Attention(ops::Attention { heads, dropout: None, window });
+            all.push(case(op, &[Half(qkv)], &[], &[0], ROUNDING));
+        }
         all.push(case(
             Op::AttentionDelta(ops::AttentionDelta { heads }),
             &[Half(y), Half(y)],
@@ -363,8 +365,10 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
             &[],
             1e-6,
         ));
-        let op = Op::AttentionBackward(ops::AttentionBackward { heads, dropout: None, window: None });
-        all.push(case(op, &[Half(qkv), Full(rows), Full(rows), Half(y)], &[], &[0], ROUNDING));
+        for window in [None, Some(9)] {
+            let op = Op::AttentionBackward(ops::AttentionBackward { heads, dropout: None, window });
+            all.push(case(op, &[Half(qkv), Full(rows), Full(rows), Half(y)], &[], &[0], ROUNDING));
+        }
     }
     all
 }
