@@ -219,7 +219,7 @@ fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
     let arguments = [&["bench", "kernel"], SMALL, &["--device", "cpu", "--filter", "matmull"]].concat();
     let output = glasshouse(&arguments);
     let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("\"matmull\"") && message.contains("linear"), "{message}");
     refused(&["bench", "kernel", "--preset", "nanogtp-cpu"], "did you mean `nanogpt-cpu`");
 }

@@ -190,7 +190,7 @@ mod tests {
             run.model.norm.eps = 3e-6;
             run.model.position = glasshouse_engine::protocol::Position::None;
             run.tokenizer.kind = TokenizerKind::Unigram;
-            run.tokenizer.special_tokens = vec!["<a b>".to_owned()];
+            run.tokenizer.special_tokens = vec!["<a'b>".to_owned()];
             run.data.paths = vec!["my texts".to_owned(), "b.txt".to_owned()];
             run.data.mixture = [("web".to_owned(), 0.7), ("books 2".to_owned(), 0.3)].into();
             runs.push(run);

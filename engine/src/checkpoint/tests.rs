@@ -396,6 +396,7 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
     ];
     let mut older = trained.clone();
     older.model.retain(|name, _| !newer.iter().any(|setting| name.contains(setting)));
+    older.model.insert("model.bias".to_owned(), "false".to_owned());
     assert!(older.model.len() < trained.model.len());
     older.check_model(&model).unwrap();
     let rope = |rope: Rope| Position::Rope(rope);

@@ -124,10 +124,11 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                         };
                         let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / columns as f64;
                         let root = 1.0 / (variance + f64::from(form.eps)).sqrt();
-                        let offset = |c: usize| if bias { input(2)[c] } else { 0.0 };
+                        let bias = |c: usize| if bias { input(2)[c] } else { 0.0 };
+                        let scale = |c: usize| input(1)[c] + f64::from(form.offset());
                         x.iter()
                             .enumerate()
-                            .map(|(c, x)| (x - mean) * root * input(1)[c] + offset(c))
+                            .map(|(c, x)| (x - mean) * root * scale(c) + bias(c))
                             .collect::<Vec<_>>()
                     })
                     .collect()
@@ -209,6 +210,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 let residual = |at: usize| if residual { input(1)[at] } else { 0.0 };
                 input(0).iter().enumerate().map(|(at, x)| x * kept(seed, site, at) + residual(at)).collect()
             }
+            Op::Scale(ops::Scale(factor)) => input(0).iter().map(|x| x * f64::from(factor)).collect(),
             Op::Add(ops::Add) => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
             Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) => {
                 let (columns, smoothing) = (shape(0).columns(), f64::from(label_smoothing));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Fields that say nothing of what a model computes: of its training, its users, its class and the program that wrote it.
 const IDLE: &[&str] = &[
+    "_model_name_or_path",
     "_name_or_path",
     "_attn_implementation",
     "architectures",
