@@ -6,7 +6,7 @@ fn passes(device: &str) {
     let report = pollster::block_on(selftest::run(device, None)).expect("a device");
     println!("{report}");
     assert!(report.passed(), "{report}");
-    assert_eq!(report.rows.len(), 14, "seven comparisons of two models");
+    assert_eq!(report.rows.len(), 21, "seven comparisons of three models");
     // Two computations that agree to the last bit in everything are one computation.
     assert!(report.rows.iter().any(|row| row.deviation > 0.0), "the device was compared with itself");
 }

@@ -19,7 +19,7 @@ pub struct NormForm {
 }
 
 impl NormForm {
-    /// The usual form, of weights as they are.
+    /// Of weights as they are.
     pub const fn of(kind: NormKind, eps: f32) -> Self {
         Self { kind, eps, unit_offset: false }
     }
