@@ -189,7 +189,7 @@ mod tests {
             (run.train.sample_prompt, run.train.ignore_index) = ("\nIt's \"7\" = 8".to_owned(), Some(3));
             run.model.norm.eps = 3e-6;
             run.model.position = glasshouse_engine::protocol::Position::None;
-            run.tokenizer.kind = TokenizerKind::Unigram;
+            (run.tokenizer.kind, run.tokenizer.vocabulary) = (TokenizerKind::Unigram, 600);
             run.tokenizer.special_tokens = vec!["<a'b>".to_owned()];
             run.data.paths = vec!["my texts".to_owned(), "b.txt".to_owned()];
             run.data.mixture = [("web".to_owned(), 0.7), ("books 2".to_owned(), 0.3)].into();
