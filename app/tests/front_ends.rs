@@ -589,6 +589,19 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     assert!(weights("again") == weights("model"));
     assert!(succeed(folder, &["runs", "--project", "typed"]).contains("imported"));
 
+    // A project that an import did not come into is nobody's, and the next one begins anew.
+    let place = folder.join("twice");
+    let sent = |from: &str| Command::ImportModel { from: folder.join(from), context_length: None };
+    let refused = play(folder, vec![use_project(place.clone(), true), sent("first")]).unwrap_err();
+    assert!(refused.contains("it has no config.json"), "{refused}");
+    assert!(!place.exists());
+    play(folder, vec![use_project(place.clone(), true), sent("model")]).unwrap();
+    assert!(succeed(folder, &["runs", "--project", "twice"]).contains("1-model"));
+    // What fails for another reason takes no project back.
+    let missing = Command::ReadSettings { run: Some("7".to_owned()) };
+    play(folder, vec![use_project(folder.join("empty"), true), missing]).unwrap_err();
+    assert!(folder.join("empty/project.json").exists());
+
     // It has no text, and a project that nothing came into is none.
     let error = error_of(folder, &["train", "--resume", "--project", "typed"]);
     assert!(error.contains("it is an imported model, which has no text to train on"), "{error}");

@@ -295,6 +295,33 @@ fn shards_are_found_by_their_index_and_missed_by_name() {
 }
 
 #[test]
+fn masks_that_older_versions_stored_are_passed_over() {
+    let (config, tokenizer, arena) = small("gpt2-124m", |_| {});
+    let folder = tempfile::tempdir().unwrap();
+    write(&config, &tokenizer, &arena, folder.path());
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let views = SafeTensors::deserialize(&bytes).unwrap();
+    let store = |name: &str, dtype: Dtype| {
+        let mask = TensorView::new(dtype, vec![1, 1, 32, 32], &[1; 1024]).unwrap();
+        let all = views.iter().map(|(name, view)| (name.to_owned(), view));
+        let all: HashMap<_, _> = all.chain([(name.to_owned(), mask)]).collect();
+        std::fs::write(&path, safetensors::serialize(all, None).unwrap()).unwrap();
+    };
+    for dtype in [Dtype::BOOL, Dtype::U8] {
+        store("transformer.h.0.attn.bias", dtype);
+        assert_eq!(Found::look(folder.path(), None).unwrap().weights().unwrap(), arena);
+    }
+    // Anything else of that kind is left over.
+    store("transformer.h.0.attn.secret", Dtype::U8);
+    assert!(
+        refusal(folder.path()).contains("transformer.h.0.attn.secret the first"),
+        "{}",
+        refusal(folder.path())
+    );
+}
+
+#[test]
 fn a_context_is_shortened_and_never_lengthened() {
     let (folder, config) = exported();
     let found = Found::look(folder.path(), Some(8)).unwrap();
